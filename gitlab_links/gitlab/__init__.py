@@ -1,0 +1,1 @@
+"""GitLab as values: no Flask, no SQLAlchemy. Parsed once here, frozen from then on."""

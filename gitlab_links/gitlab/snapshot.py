@@ -1,0 +1,82 @@
+"""An item's fields as GitLab told them at one moment, from the API or from a webhook body."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+
+
+class Unknown(Enum):
+    """Marks a field the source did not speak of; ``None`` means GitLab said there is none."""
+
+    UNKNOWN = "unknown"
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A GitLab account as shown beside an item."""
+
+    username: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label with its colours as ``#rrggbb``."""
+
+    name: str
+    color: str
+    text_color: str
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A milestone by GitLab's global id; webhooks give the id and never the title."""
+
+    id: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Frozen facts about one item. A field that is ``UNKNOWN`` was not told.
+
+    Times are aware and in UTC. ``milestone_id`` is told by both sources, ``milestone``
+    only by the API. ``updated_at`` is GitLab's own clock, unclamped.
+    """
+
+    type: ItemType
+    iid: int
+    project_id: int | None
+    project_path: str | None
+    title: str | Unknown = UNKNOWN
+    state: ItemState | Unknown = UNKNOWN
+    draft: bool | Unknown = UNKNOWN
+    confidential: bool | Unknown = UNKNOWN
+    labels: tuple[Label, ...] | Unknown = UNKNOWN
+    assignees: tuple[Person, ...] | Unknown = UNKNOWN
+    reviewers: tuple[Person, ...] | Unknown = UNKNOWN
+    author: Person | None | Unknown = UNKNOWN
+    milestone_id: int | None | Unknown = UNKNOWN
+    milestone: Milestone | None | Unknown = UNKNOWN
+    due_date: date | None | Unknown = UNKNOWN
+    merge_status: str | None | Unknown = UNKNOWN
+    pipeline_status: str | None | Unknown = UNKNOWN
+    moved_to_id: int | None | Unknown = UNKNOWN
+    created_at: datetime | None | Unknown = UNKNOWN
+    updated_at: datetime | None | Unknown = UNKNOWN
+    closed_at: datetime | None | Unknown = UNKNOWN
+    merged_at: datetime | None | Unknown = UNKNOWN
+
+    def known(self) -> dict[str, Any]:
+        """The told fields by name, without the identity (type, iid, project)."""
+        told = {f.name: getattr(self, f.name) for f in fields(self)[4:]}
+        return {name: value for name, value in told.items() if value is not UNKNOWN}
