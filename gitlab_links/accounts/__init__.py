@@ -1,0 +1,1 @@
+"""Orgs, users, memberships, API keys and login sessions; who is calling and what they may do."""

@@ -1,0 +1,95 @@
+"""Who there is: orgs, users, and what ties them."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class Org(Identified, Base):
+    """A tenant. ``task_key`` prefixes its task references, as ``ACME`` in ``ACME-12``."""
+
+    __tablename__ = "orgs"
+
+    name: Mapped[str] = mapped_column(String(100))
+    task_key: Mapped[str] = mapped_column(String(10))
+    last_task_number: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class User(Identified, Base):
+    """A person. ``email`` is kept in lower case."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(100))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class Membership(Identified, Base):
+    """A user's role in an org; leaving the org deletes the row."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (UniqueConstraint("org_id", "user_id"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    role: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    user: Mapped[User] = relationship(lazy="raise")
+    org: Mapped[Org] = relationship(lazy="raise")
+
+    @property
+    def as_role(self) -> Role:
+        """The role as the enum."""
+        return Role(self.role)
+
+
+class ApiKey(Identified, Base):
+    """A program's credential: bound to one org, never more than its owner's role allows.
+
+    Only a keyed hash of the secret is kept; ``hint`` is its recognisable beginning.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (Index(None, "org_id", "id"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    name: Mapped[str] = mapped_column(String(100))
+    hint: Mapped[str] = mapped_column(String(12))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship(lazy="raise")
+
+
+class LoginSession(Identified, Base):
+    """A browser that is logged in: deleted at logout, so a kept cookie is worth nothing."""
+
+    __tablename__ = "login_sessions"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    user: Mapped[User] = relationship(lazy="raise")

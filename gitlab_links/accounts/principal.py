@@ -1,0 +1,47 @@
+"""Who is calling: resolved once per request from a session or an API key."""
+
+import uuid
+from dataclasses import dataclass
+
+from gitlab_links.accounts.roles import Permission, Role, Scope
+from gitlab_links.audit.operations import Actor
+from gitlab_links.errors import Forbidden
+
+
+class InsufficientScope(Forbidden):
+    """An API key without the scope that the operation needs."""
+
+    code = "insufficient_scope"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller within one org. ``scopes`` is None for a session, which the role alone bounds."""
+
+    org_id: uuid.UUID
+    user_id: uuid.UUID
+    role: Role
+    scopes: frozenset[Scope] | None = None
+    api_key_id: uuid.UUID | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the audit trail names them."""
+        return Actor(self.user_id, self.api_key_id)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether role and scopes both allow it."""
+        in_scope = self.scopes is None or permission.scope in self.scopes
+        return in_scope and self.role in permission.roles
+
+    def require(self, permission: Permission) -> None:
+        """Raise :class:`Forbidden`, or :class:`InsufficientScope`, unless allowed."""
+        if self.scopes is not None and permission.scope not in self.scopes:
+            raise InsufficientScope(
+                f"This API key lacks the scope '{permission.scope}', which this operation needs."
+            )
+        if self.role not in permission.roles:
+            allowed = ", ".join(sorted(permission.roles))
+            raise Forbidden(
+                f"Your role in this org is '{self.role}'; this needs one of: {allowed}."
+            )

@@ -1,0 +1,48 @@
+"""Roles, scopes and permissions: the one table of who may do what."""
+
+from enum import Enum, StrEnum
+
+
+class Role(StrEnum):
+    """What a member is in an org."""
+
+    ADMIN = "admin"
+    PM = "pm"
+    MEMBER = "member"
+    CLIENT = "client"
+
+
+class Scope(StrEnum):
+    """What an API key may be used for; none implies another."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+EVERYONE = frozenset(Role)
+STAFF = frozenset({Role.ADMIN, Role.PM, Role.MEMBER})
+MANAGERS = frozenset({Role.ADMIN, Role.PM})
+ADMINS = frozenset({Role.ADMIN})
+
+
+class Permission(Enum):
+    """One thing one may be allowed to do: the roles that may, the scope a key needs."""
+
+    ORG_READ = ("org_read", Scope.READ, EVERYONE)
+    ORG_WRITE = ("org_write", Scope.ADMIN, ADMINS)
+    TASK_READ = ("task_read", Scope.READ, EVERYONE)
+    TASK_WRITE = ("task_write", Scope.WRITE, STAFF)
+    LINK_READ = ("link_read", Scope.READ, STAFF)
+    LINK_WRITE = ("link_write", Scope.WRITE, STAFF)
+    INTEGRATION = ("integration", Scope.ADMIN, MANAGERS)
+    DELIVERIES = ("deliveries", Scope.ADMIN, MANAGERS)
+    AUDIT = ("audit", Scope.ADMIN, MANAGERS)
+    API_KEYS = ("api_keys", Scope.ADMIN, MANAGERS)
+    MEMBERS_READ = ("members_read", Scope.ADMIN, MANAGERS)
+    MEMBERS_WRITE = ("members_write", Scope.ADMIN, ADMINS)
+
+    def __init__(self, label: str, scope: Scope, roles: frozenset[Role]) -> None:
+        self.label = label
+        self.scope = scope
+        self.roles = roles

@@ -1,0 +1,66 @@
+"""Writing the audit trail."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.extensions import db
+
+
+class Action(StrEnum):
+    """Everything that is audited."""
+
+    ORG_CREATED = "org.created"
+    ORG_UPDATED = "org.updated"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
+    PASSWORD_CHANGED = "password.changed"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_REVOKED = "api_key.revoked"
+    INTEGRATION_UPDATED = "integration.updated"
+    INTEGRATION_DELETED = "integration.deleted"
+    INTEGRATION_VALIDATED = "integration.validated"
+    WEBHOOK_SECRET_GENERATED = "integration.webhook_secret_generated"
+    DELIVERY_REPLAYED = "delivery.replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a user, through an API key or not; neither for the operator's own commands."""
+
+    user_id: uuid.UUID | None = None
+    api_key_id: uuid.UUID | None = None
+
+
+OPERATOR = Actor()
+
+
+def write_audit_event(
+    org_id: uuid.UUID,
+    actor: Actor,
+    action: Action,
+    *,
+    target_type: str | None = None,
+    target_id: object = None,
+    detail: Mapping[str, Any] | None = None,
+) -> AuditEvent:
+    """Add an event to the caller's transaction: it is kept if and only if the change is.
+
+    ``detail`` must be JSON and must never hold a secret, not even a part of one.
+    """
+    event = AuditEvent(
+        org_id=org_id,
+        actor_user_id=actor.user_id,
+        actor_api_key_id=actor.api_key_id,
+        action=action.value,
+        target_type=target_type,
+        target_id=None if target_id is None else str(target_id),
+        detail=dict(detail or {}),
+    )
+    db.session.add(event)
+    return event

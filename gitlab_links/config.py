@@ -1,0 +1,194 @@
+"""Settings, read from the environment once at start; a bad value stops the start.
+
+The only module that looks at ``os.environ``. Every variable has a ``NAME_FILE`` variant
+that names a file holding the value, as container platforms hand over secrets.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from gitlab_links.allowed_hosts import AllowedHosts
+
+INSTANCE = Path(__file__).resolve().parent.parent / "instance"
+PLACEHOLDER = "change-me"
+
+T = TypeVar("T")
+
+
+class ConfigError(Exception):
+    """Raised with one message that names every bad setting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything the operator may decide; durations are in seconds.
+
+    ``encryption_keys`` are taken as given, first one encrypts: a missing or unusable key
+    is told to admins by ``validate`` and does not keep pages and links from being shown.
+    """
+
+    secret_key: str
+    database_url: str
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    encryption_keys: tuple[str, ...] = ()
+    metadata_ttl: int = 300
+    public_base_url: str = "http://127.0.0.1:8000"
+    gitlab_allowed_hosts: AllowedHosts = AllowedHosts.parse(())
+    trusted_proxies: int = 0
+    log_level: str = "INFO"
+    worker_processes: int = 2
+    gitlab_timeout: float = 10.0
+    api_rate_limit: int = 600
+
+    @property
+    def served_over_https(self) -> bool:
+        """Whether browsers reach the service by https, which decides the cookie flags."""
+        return urlsplit(self.public_base_url).scheme == "https"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read and check all settings.
+
+        Raises :class:`ConfigError` with one line for each bad value.
+        """
+        reader = _Reader(os.environ if environ is None else environ)
+        database_url = reader.read("DATABASE_URL", _database_url, _default_database())
+        settings = {
+            "database_url": database_url,
+            "secret_key": _secret_key(reader, database_url),
+            "redis_url": reader.read("REDIS_URL", _redis_url, cls.redis_url),
+            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _list, ()),
+            "metadata_ttl": reader.read(
+                "GITLAB_METADATA_TTL_SECONDS", _integer(1, 604_800), cls.metadata_ttl
+            ),
+            "public_base_url": reader.read("PUBLIC_BASE_URL", _public_url, cls.public_base_url),
+            "gitlab_allowed_hosts": reader.read(
+                "GITLAB_ALLOWED_HOSTS",
+                lambda text: AllowedHosts.parse(_list(text)),
+                cls.gitlab_allowed_hosts,
+            ),
+            "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
+            "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
+            "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 2),
+            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 60), 10),
+            "api_rate_limit": reader.read(
+                "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
+            ),
+        }
+        reader.finish()
+        return cls(**settings)  # type: ignore[arg-type]
+
+
+class _Reader:
+    """Reads single variables and gathers what is wrong with them."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        try:
+            text = self._text(name)
+            return default if text == "" else parse(text)
+        except (ValueError, OSError) as error:
+            self.problems.append(f"{name}: {error}")
+            return default
+
+    def _text(self, name: str) -> str:
+        text, path = self._environ.get(name, ""), self._environ.get(f"{name}_FILE", "")
+        if text and path:
+            raise ValueError(f"set it or {name}_FILE, not both")
+        return (Path(path).read_text(encoding="utf-8") if path else text).strip()
+
+    def finish(self) -> None:
+        if self.problems:
+            lines = "\n".join(f"  {problem}" for problem in self.problems)
+            raise ConfigError(f"The settings do not allow a start:\n{lines}")
+
+
+def _secret_key(reader: _Reader, database_url: str) -> str:
+    secret = reader.read("SECRET_KEY", _secret, "")
+    if secret or any(problem.startswith("SECRET_KEY") for problem in reader.problems):
+        return secret
+    if not database_url.startswith("sqlite"):
+        reader.problems.append(
+            "SECRET_KEY: required; make one with: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+        return ""
+    return _kept_secret(INSTANCE / "secret_key")
+
+
+def _kept_secret(path: Path) -> str:
+    """A random key made once for an installation that is one machine and one SQLite file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    secret = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secret)
+    return secret
+
+
+def _default_database() -> str:
+    return f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
+
+
+def _database_url(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise ValueError("must be a URL such as postgresql://user@host/name")
+    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return f"postgresql+psycopg://{rest}"
+    if scheme != "sqlite":
+        raise ValueError(f"must start with sqlite:// or postgresql://, not {scheme}://")
+    if rest in {"", "/", "/:memory:"}:
+        raise ValueError("must name a file: web and workers share the database")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("must start with redis://, rediss:// or unix://")
+    return text
+
+
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL such as https://links.example.com")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must have no user, query or fragment")
+    return text.rstrip("/")
+
+
+def _secret(text: str) -> str:
+    if text == PLACEHOLDER:
+        raise ValueError("still holds the placeholder of .env.example")
+    return text
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {text[:40]!r}")
+        return int(text)
+
+    return parse
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()

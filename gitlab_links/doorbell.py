@@ -1,0 +1,101 @@
+"""Ringing the workers: the database holds the work, Redis only says that there is some.
+
+A ring that gets lost costs seconds, never work: the sweeper rings again for whatever is
+due. A flag per bell and org keeps a burst from queueing a job per event.
+"""
+
+import uuid
+from enum import Enum
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import event
+from sqlalchemy.orm import Session, scoped_session
+
+from gitlab_links.extensions import redis
+
+FLAG_SECONDS = 5
+JOB_TIMEOUT_SECONDS = 30
+FAILED_JOB_SECONDS = 3600
+
+log = structlog.get_logger(__name__)
+
+
+class Bell(Enum):
+    """A job that can be rung for one org: its queue and its dotted name."""
+
+    DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
+    SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
+
+    def __init__(self, queue: str, job: str) -> None:
+        self.queue = queue
+        self.job = job
+
+    def flag(self, org_id: uuid.UUID) -> str:
+        """The Redis key that says a job is queued or busy for the org."""
+        return f"gitlab_links:bell:{self.name.lower()}:{org_id}"
+
+
+def ring(bell: Bell, org_id: uuid.UUID) -> bool:
+    """Have a worker look at the org; False where Redis did not take it. Never raises.
+
+    One round trip while a job is already queued or busy. Call it after the commit that
+    made the work visible, or use :func:`ring_after_commit`.
+    """
+    try:
+        if redis().set(bell.flag(org_id), "1", nx=True, ex=FLAG_SECONDS):
+            enqueue(bell.queue, bell.job, str(org_id))
+    except RedisError as error:
+        log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=repr(error))
+        return False
+    return True
+
+
+def hold(bell: Bell, org_id: uuid.UUID) -> None:
+    """Keep further rings quiet while this job is at work for the org."""
+    _quietly(lambda: redis().set(bell.flag(org_id), "1", ex=FLAG_SECONDS))
+
+
+def release(bell: Bell, org_id: uuid.UUID) -> None:
+    """Let rings through again. Look once more for work afterwards: some may have come."""
+    _quietly(lambda: redis().delete(bell.flag(org_id)))
+
+
+def _quietly(command: Any) -> None:
+    try:
+        command()
+    except RedisError as error:
+        log.warning("doorbell.unanswered", error=repr(error))
+
+
+def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:
+    """Queue a job by its dotted name; arguments are ids as text, nothing else."""
+    from rq import Queue
+    from rq.serializers import JSONSerializer
+
+    options = {"job_timeout": JOB_TIMEOUT_SECONDS, "result_ttl": 0, **options}
+    Queue(queue, connection=redis(), serializer=JSONSerializer).enqueue(
+        job, *arguments, failure_ttl=FAILED_JOB_SECONDS, **options
+    )
+
+
+def ring_after_commit(
+    session: Session | scoped_session[Any], bell: Bell, org_id: uuid.UUID
+) -> None:
+    """Ring once the transaction of ``session`` is committed; a rollback forgets it."""
+    session.info.setdefault(_PENDING, {})[bell, org_id] = None
+
+
+_PENDING = "rings_after_commit"
+
+
+@event.listens_for(Session, "after_commit")
+def _ring_pending(session: Session) -> None:
+    for bell, org_id in session.info.pop(_PENDING, {}):
+        ring(bell, org_id)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget_pending(session: Session, _transaction: Any) -> None:
+    session.info.pop(_PENDING, None)

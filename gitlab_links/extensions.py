@@ -1,0 +1,24 @@
+"""The Flask extensions, made once and bound to an application in ``create_app``."""
+
+from flask import current_app
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from redis import Redis
+
+from gitlab_links.config import Settings
+from gitlab_links.db import Base
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+migrate = Migrate(render_as_batch=True, compare_type=True)
+
+
+def settings() -> Settings:
+    """The settings of the current application."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def redis() -> Redis:
+    """The Redis of the current application: a doorbell, so every wait is short."""
+    found: Redis = current_app.extensions["redis"]
+    return found

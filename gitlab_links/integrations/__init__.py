@@ -1,0 +1,1 @@
+"""An org's own GitLab: where it is, how to get in, how it fares."""

@@ -1,0 +1,49 @@
+"""An org's GitLab configuration and the state of the connection."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class OrgGitLabIntegration(Identified, Base):
+    """One per org. Whatever belongs to a token or a host lives here: pauses, failures, limits.
+
+    The token and the signing token are encrypted and bound to org and origin; webhook
+    secrets are kept as keyed hashes only.
+    """
+
+    __tablename__ = "org_gitlab_integrations"
+
+    org_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("orgs.id", ondelete="CASCADE"), unique=True
+    )
+    base_url: Mapped[str | None] = mapped_column(String(500))
+
+    token_ciphertext: Mapped[str | None] = mapped_column(Text)
+    token_set_at: Mapped[datetime | None]
+    token_expires_at: Mapped[datetime | None]
+    token_scopes: Mapped[list[str] | None] = mapped_column(JSON)
+
+    webhook_secret_hash: Mapped[str | None] = mapped_column(String(64))
+    webhook_secret_set_at: Mapped[datetime | None]
+    previous_webhook_secret_hash: Mapped[str | None] = mapped_column(String(64))
+    previous_webhook_secret_until: Mapped[datetime | None]
+    signing_token_ciphertext: Mapped[str | None] = mapped_column(Text)
+
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_at: Mapped[datetime | None]
+    paused_until: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    sync_leased_until: Mapped[datetime | None]
+    last_synced_at: Mapped[datetime | None]
+    rate_limit: Mapped[int | None]
+    rate_limit_remaining: Mapped[int | None]
+    rate_limit_reset_at: Mapped[datetime | None]
+
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

@@ -1,0 +1,111 @@
+"""When an item is fresh, when it is due again, and what its sync state is called."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem
+
+# A scheduled refresh starts this early in the TTL, so that it ends within it.
+REFRESH_AT = 0.8
+RETRY_FIRST = timedelta(seconds=5)
+RETRY_LAST = timedelta(hours=1)
+
+
+class SyncStatus(StrEnum):
+    """``never`` fetched, ``ok`` within the TTL, ``stale`` beyond it, ``error`` with a code."""
+
+    NEVER = "never"
+    OK = "ok"
+    STALE = "stale"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """How current a link is, in the words of the contract."""
+
+    status: SyncStatus
+    last_synced_at: datetime | None
+    next_sync_at: datetime | None
+    error_code: str | None
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What of an org's integration bears on the freshness of its links."""
+
+    base_url: str | None
+    error_code: str | None
+    paused_until: datetime | None
+
+    @classmethod
+    def of(cls, integration: OrgGitLabIntegration | None) -> "Connection":
+        """The state of an integration, also of one that is missing or without a token."""
+        if integration is None or integration.base_url is None:
+            return cls(None, "missing_integration", None)
+        if integration.token_ciphertext is None:
+            return cls(integration.base_url, "missing_token", None)
+        return cls(integration.base_url, integration.error_code, integration.paused_until)
+
+
+def next_sync_after(synced_at: datetime, ttl_seconds: int) -> datetime:
+    """When an item synced at ``synced_at`` is due again; spread, so that items part ways."""
+    spread = random.uniform(0.9, 1.0)  # noqa: S311
+    return synced_at + timedelta(seconds=ttl_seconds * REFRESH_AT * spread)
+
+
+def retry_after(failures: int, now: datetime) -> datetime:
+    """When to try again after so many failures in a row: doubling, capped, spread."""
+    delay = min(RETRY_FIRST * 2 ** min(failures - 1, 20), RETRY_LAST)
+    return now + delay * random.uniform(0.8, 1.0)  # noqa: S311
+
+
+def is_fresh(last_synced_at: datetime | None, ttl_seconds: int, now: datetime) -> bool:
+    """Whether the TTL still holds."""
+    return last_synced_at is not None and now < last_synced_at + timedelta(seconds=ttl_seconds)
+
+
+def sync_state(
+    item: GitLabItem, item_base_url: str, connection: Connection, ttl_seconds: int, now: datetime
+) -> SyncState:
+    """The state of one link at ``now``.
+
+    What is wrong with the item is told at once; what is wrong with the connection only
+    from when the TTL has run out, as until then the item is as fresh as promised. A pause
+    that GitLab asked for is no error: the link is late and says until when.
+    """
+    code = item.error_code
+    fresh = is_fresh(item.last_synced_at, ttl_seconds, now)
+    if connection.base_url is not None and connection.base_url != item_base_url:
+        code = "instance_mismatch"
+    elif code is None and not fresh:
+        code = connection.error_code
+    paused = connection.paused_until
+    if paused is not None and paused <= now:
+        paused = None
+    return SyncState(
+        status=_status(item, code, fresh),
+        last_synced_at=item.last_synced_at,
+        next_sync_at=item.next_sync_at if paused is None else max(paused, item.next_sync_at),
+        error_code=code,
+        paused_until=paused,
+    )
+
+
+def _status(item: GitLabItem, code: str | None, fresh: bool) -> SyncStatus:
+    if code is not None and code != "rate_limited":
+        return SyncStatus.ERROR
+    if fresh:
+        return SyncStatus.OK
+    return SyncStatus.NEVER if item.last_synced_at is None else SyncStatus.STALE
+
+
+def request_refresh(item: GitLabItem, now: datetime, *, detail: bool = False) -> None:
+    """Mark the item for a fetch that starts no earlier than now."""
+    item.refresh_requested_at = now
+    item.next_sync_at = now
+    item.detail_wanted = item.detail_wanted or detail

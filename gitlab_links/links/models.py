@@ -1,0 +1,127 @@
+"""Projects and items as GitLab last told them, and the links that tasks have to them."""
+
+import uuid
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class GitLabProject(Identified, Base):
+    """A GitLab project that some link of the org points into.
+
+    ``gitlab_id`` is unknown until GitLab first speaks of the project; from then on it is
+    the identity and ``path`` merely the newest name. ``path_key`` is the path in lower
+    case while it is known to be current, and null once another project has taken it.
+    ``base_url`` is the instance the project lives on.
+    """
+
+    __tablename__ = "gitlab_projects"
+    __table_args__ = (
+        UniqueConstraint("org_id", "base_url", "gitlab_id"),
+        UniqueConstraint("org_id", "base_url", "path_key"),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    base_url: Mapped[str] = mapped_column(String(500))
+    gitlab_id: Mapped[int | None] = mapped_column(BigInteger)
+    path: Mapped[str] = mapped_column(String(1000))
+    path_key: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class GitLabItem(Identified, Base):
+    """An issue or merge request, cached once however many tasks link it.
+
+    What is known: ``source_updated_at`` is GitLab's own time of the cached content (never
+    ahead of ours), ``observed_at`` the moment by our clock at which the content was
+    current. When to look again: ``next_sync_at`` is when the next fetch is due, for
+    whatever reason; ``refresh_requested_at`` marks the newest request that no fetch has
+    answered yet, which goes before the scheduled ones.
+    """
+
+    __tablename__ = "gitlab_items"
+    __table_args__ = (
+        UniqueConstraint("project_id", "type", "iid"),
+        Index("ix_gitlab_items_due", "org_id", "next_sync_at"),
+        Index("ix_gitlab_items_group_due", "project_id", "type", "next_sync_at"),
+        Index(
+            "ix_gitlab_items_requested",
+            "org_id",
+            "refresh_requested_at",
+            postgresql_where=text("refresh_requested_at IS NOT NULL"),
+            sqlite_where=text("refresh_requested_at IS NOT NULL"),
+        ),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    project_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("gitlab_projects.id", ondelete="CASCADE")
+    )
+    type: Mapped[str] = mapped_column(String(20))
+    iid: Mapped[int] = mapped_column(BigInteger)
+
+    title: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str | None] = mapped_column(String(20))
+    draft: Mapped[bool] = mapped_column(default=False)
+    confidential: Mapped[bool] = mapped_column(default=False)
+    labels: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    assignees: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    reviewers: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    author: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    milestone_id: Mapped[int | None] = mapped_column(BigInteger)
+    milestone: Mapped[str | None] = mapped_column(String(255))
+    due_date: Mapped[date | None] = mapped_column(Date)
+    merge_status: Mapped[str | None] = mapped_column(String(60))
+    pipeline_status: Mapped[str | None] = mapped_column(String(60))
+    moved_to_id: Mapped[int | None] = mapped_column(BigInteger)
+    gitlab_created_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    merged_at: Mapped[datetime | None]
+
+    source_updated_at: Mapped[datetime | None]
+    observed_at: Mapped[datetime | None]
+    last_synced_at: Mapped[datetime | None]
+    next_sync_at: Mapped[datetime] = mapped_column(default=utcnow)
+    refresh_requested_at: Mapped[datetime | None] = mapped_column(default=utcnow)
+    detail_wanted: Mapped[bool] = mapped_column(default=False)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    failures: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    project: Mapped[GitLabProject] = relationship(lazy="raise")
+
+
+class TaskGitLabLink(Identified, Base):
+    """A task's link to an item. Its URL is made from the item, so that it follows renames."""
+
+    __tablename__ = "task_gitlab_links"
+    __table_args__ = (
+        UniqueConstraint("task_id", "item_id"),
+        Index(None, "org_id", "id"),
+        Index(None, "item_id"),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    item_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gitlab_items.id"))
+    created_by: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    item: Mapped[GitLabItem] = relationship(lazy="raise")

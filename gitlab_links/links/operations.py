@@ -1,0 +1,149 @@
+"""Attaching GitLab items to tasks and detaching them. Nothing here commits."""
+
+import uuid
+
+from sqlalchemy import delete, exists, select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.db import insert_unless_exists
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.items import ItemRef
+from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import is_fresh, request_refresh
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.tasks.models import Task
+
+
+class LinkExists(Conflict):
+    """The task has a link to this item already."""
+
+    code = "link_exists"
+
+
+class IntegrationMissing(Conflict):
+    """The org has not said where its GitLab is."""
+
+    code = "integration_missing"
+
+
+def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
+    """Link the item at ``url`` to a task of the caller's org and return the link's id.
+
+    Raises :class:`NotFound` for a task that is not the org's, :class:`Invalid` with a
+    ``url_*`` code for a URL that names no item of the org's GitLab,
+    :class:`IntegrationMissing`, and :class:`LinkExists`. The first fetch is rung for once
+    the caller has committed; the link can be shown before it has happened.
+    """
+    org_id = principal.org_id
+    if not db.session.scalar(select(exists().where(Task.id == task_id, Task.org_id == org_id))):
+        raise NotFound
+    base_url = _base_url(org_id)
+    ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
+    item = _item(org_id, base_url, ref)
+    link_id = insert_unless_exists(
+        db.session,
+        TaskGitLabLink,
+        {
+            "org_id": org_id,
+            "task_id": task_id,
+            "item_id": item.id,
+            "created_by": principal.user_id,
+        },
+        "task_id",
+        "item_id",
+    )
+    if link_id is None:
+        raise LinkExists(f"This task already links {ref}.")
+    if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
+        request_refresh(item, utcnow(), detail=True)
+        ring_after_commit(db.session, Bell.SYNC, org_id)
+    return link_id
+
+
+def detach(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
+    """Remove one link; the cached item goes with its last link. Raises :class:`NotFound`."""
+    item_id = db.session.scalar(
+        delete(TaskGitLabLink)
+        .where(
+            TaskGitLabLink.id == link_id,
+            TaskGitLabLink.task_id == task_id,
+            TaskGitLabLink.org_id == org_id,
+        )
+        .returning(TaskGitLabLink.item_id)
+    )
+    if item_id is None:
+        raise NotFound
+    forget_unlinked(item_id)
+
+
+def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    """Remove every link of a task, before the task itself goes."""
+    for item_id in db.session.scalars(
+        delete(TaskGitLabLink)
+        .where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
+        .returning(TaskGitLabLink.item_id)
+    ).all():
+        forget_unlinked(item_id)
+
+
+def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
+    """Have every item the task links fetched anew; returns how many there are."""
+    items = db.session.scalars(
+        select(GitLabItem)
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
+        .order_by(GitLabItem.id)
+        .with_for_update(of=GitLabItem)
+    ).all()
+    for item in items:
+        request_refresh(item, utcnow(), detail=True)
+    ring_after_commit(db.session, Bell.SYNC, org_id)
+    return len(items)
+
+
+def forget_unlinked(item_id: uuid.UUID) -> None:
+    """Drop the cached item unless some link still has it.
+
+    The row lock comes first and the look for links second: an attach that is under way
+    holds the same lock, and its link is seen once it has committed.
+    """
+    db.session.execute(select(GitLabItem.id).where(GitLabItem.id == item_id).with_for_update())
+    still_linked = exists().where(TaskGitLabLink.item_id == item_id)
+    if not db.session.scalar(select(still_linked)):
+        db.session.execute(delete(GitLabItem).where(GitLabItem.id == item_id))
+
+
+def _base_url(org_id: uuid.UUID) -> str:
+    base_url = db.session.scalar(
+        select(OrgGitLabIntegration.base_url).where(OrgGitLabIntegration.org_id == org_id)
+    )
+    if base_url is None:
+        raise IntegrationMissing(
+            "This org is not connected to a GitLab yet: an admin sets its base URL first."
+        )
+    return base_url
+
+
+def _item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
+    """The cached item, made if need be, and locked: it cannot be forgotten meanwhile."""
+    project_key = {
+        "org_id": org_id,
+        "base_url": base_url,
+        "path_key": ref.project_path.lower(),
+    }
+    insert_unless_exists(
+        db.session, GitLabProject, {**project_key, "path": ref.project_path}, *project_key
+    )
+    project_id = db.session.scalars(select(GitLabProject.id).filter_by(**project_key)).one()
+    item_key = {"project_id": project_id, "type": ref.type.value, "iid": ref.iid}
+    while True:
+        insert_unless_exists(db.session, GitLabItem, {**item_key, "org_id": org_id}, *item_key)
+        item = db.session.scalars(
+            select(GitLabItem).filter_by(**item_key).with_for_update()
+        ).one_or_none()
+        if item is not None:
+            return item

@@ -1,0 +1,145 @@
+"""Reading links: a fixed number of queries whatever their number, and never a write."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import contains_eager
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, ring
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import Connection, SyncStatus
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.views import LinkView, link_view
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """What to keep of a list of links; None keeps all."""
+
+    task_id: uuid.UUID | None = None
+    state: str | None = None
+    gitlab_type: ItemType | None = None
+    project_path: str | None = None
+    has_error: bool | None = None
+
+
+def links_page(
+    org_id: uuid.UUID,
+    wanted: LinkFilter,
+    *,
+    after: uuid.UUID | None = None,
+    limit: int | None = None,
+) -> Sequence[LinkView]:
+    """Links in the order they were made, from behind ``after``.
+
+    Links beyond their TTL ring for a refresh; the caller gets what is known now.
+    """
+    statement = _filtered(_joined(org_id), wanted).order_by(TaskGitLabLink.id)
+    if after is not None:
+        statement = statement.where(TaskGitLabLink.id > after)
+    if limit is not None:
+        statement = statement.limit(limit)
+    return _views(org_id, db.session.scalars(statement))
+
+
+def find_link(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> LinkView:
+    """One link of a task; raises :class:`NotFound`, also for another org's or task's link."""
+    statement = _joined(org_id).where(
+        TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id
+    )
+    for view in _views(org_id, db.session.scalars(statement)):
+        return view
+    raise NotFound
+
+
+def links_of_tasks(
+    org_id: uuid.UUID, task_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, list[LinkView]]:
+    """The links of several tasks by task id, for lists of tasks."""
+    statement = _joined(org_id).where(TaskGitLabLink.task_id.in_(task_ids))
+    found: dict[uuid.UUID, list[LinkView]] = {task_id: [] for task_id in task_ids}
+    for view in _views(org_id, db.session.scalars(statement.order_by(TaskGitLabLink.id))):
+        found[view.task_id].append(view)
+    return found
+
+
+def version_of_task_links(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
+    """A short text that changes whenever anything shown of the task's links does.
+
+    One aggregate over the task's links and one look at the integration, for polling.
+    """
+    now = utcnow()
+    stale_before = now - timedelta(seconds=settings().metadata_ttl)
+    link = db.session.execute(
+        select(
+            func.count(),
+            func.max(GitLabItem.changed_at),
+            func.sum(case((GitLabItem.last_synced_at < stale_before, 1), else_=0)),
+            func.max(TaskGitLabLink.created_at),
+        )
+        .select_from(TaskGitLabLink)
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
+    ).one()
+    connection = connection_of(org_id)
+    paused = connection.paused_until is not None and connection.paused_until > now
+    return "|".join(
+        str(part) for part in (*link, connection.base_url, connection.error_code, paused)
+    )
+
+
+def connection_of(org_id: uuid.UUID) -> Connection:
+    """The state of the org's integration as far as links show it."""
+    return Connection.of(
+        db.session.scalars(
+            select(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == org_id)
+        ).one_or_none()
+    )
+
+
+def _joined(org_id: uuid.UUID) -> Select[tuple[TaskGitLabLink]]:
+    return (
+        select(TaskGitLabLink)
+        .join(TaskGitLabLink.item)
+        .join(GitLabItem.project)
+        .options(contains_eager(TaskGitLabLink.item).contains_eager(GitLabItem.project))
+        .where(TaskGitLabLink.org_id == org_id)
+    )
+
+
+def _filtered(statement: Select[Any], wanted: LinkFilter) -> Select[Any]:
+    if wanted.task_id is not None:
+        statement = statement.where(TaskGitLabLink.task_id == wanted.task_id)
+    if wanted.state is not None:
+        statement = statement.where(GitLabItem.state == wanted.state)
+    if wanted.gitlab_type is not None:
+        statement = statement.where(GitLabItem.type == wanted.gitlab_type)
+    if wanted.project_path is not None:
+        statement = statement.where(func.lower(GitLabProject.path) == wanted.project_path.lower())
+    if wanted.has_error is not None:
+        is_error = GitLabItem.error_code.is_not(None)
+        statement = statement.where(is_error if wanted.has_error else ~is_error)
+    return statement
+
+
+def _views(org_id: uuid.UUID, links: Iterable[TaskGitLabLink]) -> list[LinkView]:
+    now, ttl = utcnow(), settings().metadata_ttl
+    connection = connection_of(org_id)
+    views = [link_view(link, connection, ttl, now) for link in links]
+    if _worth_a_ring(views, now):
+        ring(Bell.SYNC, org_id)
+    return views
+
+
+def _worth_a_ring(views: Sequence[LinkView], now: datetime) -> bool:
+    """A stale link is due already: ringing is all it takes for a worker to find it."""
+    late = {SyncStatus.STALE, SyncStatus.NEVER}
+    return any(v.sync.status in late and (v.sync.next_sync_at or now) <= now for v in views)

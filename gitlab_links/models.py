@@ -1,0 +1,23 @@
+"""Every model in one place, so that mappers and migrations see all of them."""
+
+from gitlab_links.accounts.models import ApiKey, LoginSession, Membership, Org, User
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.tasks.models import Task
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "GitLabItem",
+    "GitLabProject",
+    "GitLabWebhookDelivery",
+    "LoginSession",
+    "Membership",
+    "Org",
+    "OrgGitLabIntegration",
+    "Task",
+    "TaskGitLabLink",
+    "User",
+]

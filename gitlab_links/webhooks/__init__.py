@@ -1,0 +1,1 @@
+"""Webhook deliveries: verified and stored first, processed by workers afterwards."""
