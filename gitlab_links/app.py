@@ -5,7 +5,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gitlab_links import cli, logs
+from gitlab_links import admin, api, cli, http, logs
 from gitlab_links.config import Settings
 from gitlab_links.db import engine_options, prepare_engine
 from gitlab_links.extensions import db, migrate
@@ -25,6 +25,9 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["settings"] = settings
     app.extensions["redis"] = connect_redis(settings.redis_url)
     _connect_database(app)
+    http.register(app)
+    api.register(app)
+    admin.register(app)
     cli.register(app)
     return app
 

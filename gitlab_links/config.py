@@ -7,7 +7,7 @@ that names a file holding the value, as container platforms hand over secrets.
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class Settings:
     encryption_keys: tuple[str, ...] = ()
     metadata_ttl: int = 300
     public_base_url: str = "http://127.0.0.1:8000"
-    gitlab_allowed_hosts: AllowedHosts = AllowedHosts.parse(())
+    gitlab_allowed_hosts: AllowedHosts = field(default_factory=lambda: AllowedHosts.parse(()))
     trusted_proxies: int = 0
     log_level: str = "INFO"
     worker_processes: int = 2
@@ -70,7 +70,7 @@ class Settings:
             "gitlab_allowed_hosts": reader.read(
                 "GITLAB_ALLOWED_HOSTS",
                 lambda text: AllowedHosts.parse(_list(text)),
-                cls.gitlab_allowed_hosts,
+                AllowedHosts.parse(()),
             ),
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
