@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_IID = 2**63 - 1  # what a bigint column holds; also the bound of GitLab's own ids
+
 
 class ItemType(StrEnum):
     """The two kinds of item a link can follow; incidents and tasks are issues to the API."""

@@ -64,17 +64,17 @@ class Snapshot:
     labels: tuple[Label, ...] | Unknown = UNKNOWN
     assignees: tuple[Person, ...] | Unknown = UNKNOWN
     reviewers: tuple[Person, ...] | Unknown = UNKNOWN
-    author: Person | None | Unknown = UNKNOWN
-    milestone_id: int | None | Unknown = UNKNOWN
-    milestone: Milestone | None | Unknown = UNKNOWN
-    due_date: date | None | Unknown = UNKNOWN
-    merge_status: str | None | Unknown = UNKNOWN
-    pipeline_status: str | None | Unknown = UNKNOWN
-    moved_to_id: int | None | Unknown = UNKNOWN
-    created_at: datetime | None | Unknown = UNKNOWN
-    updated_at: datetime | None | Unknown = UNKNOWN
-    closed_at: datetime | None | Unknown = UNKNOWN
-    merged_at: datetime | None | Unknown = UNKNOWN
+    author: Person | Unknown | None = UNKNOWN
+    milestone_id: int | Unknown | None = UNKNOWN
+    milestone: Milestone | Unknown | None = UNKNOWN
+    due_date: date | Unknown | None = UNKNOWN
+    merge_status: str | Unknown | None = UNKNOWN
+    pipeline_status: str | Unknown | None = UNKNOWN
+    moved_to_id: int | Unknown | None = UNKNOWN
+    created_at: datetime | Unknown | None = UNKNOWN
+    updated_at: datetime | Unknown | None = UNKNOWN
+    closed_at: datetime | Unknown | None = UNKNOWN
+    merged_at: datetime | Unknown | None = UNKNOWN
 
     def known(self) -> dict[str, Any]:
         """The told fields by name, without the identity (type, iid, project)."""

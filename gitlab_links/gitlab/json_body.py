@@ -1,0 +1,99 @@
+"""JSON from outside, read without letting it hurt: bodies of requests and of GitLab's answers."""
+
+import json
+import math
+import re
+from typing import Any
+
+from gitlab_links.errors import BodyTooLarge, InvalidJson, JsonTooDeep
+
+MAX_DEPTH = 64
+# A value costs up to some 250 bytes of memory, however few bytes of body it takes:
+# 25 MB of "[],[],..." would grow to 700 MB. No webhook and no page of 100 items comes near.
+MAX_VALUES = 1_000_000
+# Nobody counts this far; int() is quadratic and refuses 4,300 digits with a ValueError.
+MAX_DIGITS = 100
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _finite_float(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _bounded_int(text: str) -> int | None:
+    return int(text) if len(text) <= MAX_DIGITS else None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise InvalidJson(f"The body is not JSON: {name} is not a JSON number.")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_finite_float, parse_int=_bounded_int, parse_constant=_refuse_constant
+)
+
+
+def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """The value of a UTF-8 JSON body, with or without a byte order mark.
+
+    What comes back can be stored anywhere: NUL and lone surrogates are replaced with
+    U+FFFD, and numbers past all use (``1e400``, 5,000 digits) are read as ``None``.
+
+    Raises InvalidJson for what is not JSON in UTF-8 (NaN and Infinity are not),
+    JsonTooDeep beyond ``max_depth`` nested arrays and objects, and BodyTooLarge for more
+    than MAX_VALUES values; nothing else.
+    """
+    containers = body.count(b"{") + body.count(b"[")
+    if containers + body.count(b",") > MAX_VALUES:
+        raise BodyTooLarge(f"The body holds more than {MAX_VALUES:,} values.")
+    value = _decode(body)
+    if containers > max_depth and _is_deeper_than(value, max_depth):
+        raise _too_deep(max_depth)
+    if _UNSTORABLE_ESCAPE.search(body) is not None:
+        return _storable(value)
+    return value
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidJson(f"The body is not UTF-8: byte {error.start} is wrong.") from None
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise _too_deep(MAX_DEPTH) from None
+    except json.JSONDecodeError as error:
+        raise InvalidJson(f"The body is not JSON: {error}.") from None
+
+
+def _too_deep(max_depth: int) -> JsonTooDeep:
+    return JsonTooDeep(f"The body nests deeper than {max_depth} levels.")
+
+
+def _is_deeper_than(value: Any, max_depth: int) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(max_depth):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub(REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub(REPLACEMENT, key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
