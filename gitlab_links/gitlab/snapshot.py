@@ -78,5 +78,16 @@ class Snapshot:
 
     def known(self) -> dict[str, Any]:
         """The told fields by name, without the identity (type, iid, project)."""
-        told = {f.name: getattr(self, f.name) for f in fields(self)[4:]}
+        told = {name: getattr(self, name) for name in _FACTS}
         return {name: value for name, value in told.items() if value is not UNKNOWN}
+
+    def untold(self) -> set[str]:
+        """The names of the fields that are UNKNOWN."""
+        return {name for name in _FACTS if getattr(self, name) is UNKNOWN}
+
+
+_FACTS = tuple(
+    field.name
+    for field in fields(Snapshot)
+    if field.name not in {"type", "iid", "project_id", "project_path"}
+)

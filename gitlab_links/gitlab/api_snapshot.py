@@ -1,0 +1,99 @@
+"""What GitLab's REST API says of an issue or merge request, as a Snapshot."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gitlab_links.gitlab.fields import (
+    MAX_TITLE_LENGTH,
+    Object,
+    read_bool,
+    read_draft,
+    read_id,
+    read_labels,
+    read_merge_status,
+    read_milestone,
+    read_object,
+    read_people,
+    read_person,
+    read_project_path,
+    read_state,
+    read_text,
+    read_told,
+    read_word,
+)
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person, Snapshot, Unknown
+from gitlab_links.gitlab.times import parse_date, parse_time
+
+
+class NotAnItemError(ValueError):
+    """An answer that is no issue or merge request: it has no iid."""
+
+
+def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
+    """The snapshot of one object of a list or of a single GET, of any GitLab since 9.
+
+    A field that is missing or of the wrong type is UNKNOWN. The list form of a merge
+    request leaves ``pipeline_status`` UNKNOWN. Labels told as bare names get GitLab's
+    default colour: only lists asked with ``with_labels_details`` tell colours.
+
+    Raises NotAnItemError if the iid is missing.
+    """
+    iid = read_id(item.get("iid"))
+    if iid is None:
+        raise NotAnItemError(f"The answer is no {item_type.value}: it has no iid.")
+    is_merge_request = item_type is ItemType.MERGE_REQUEST
+    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
+    milestone = read_told(item, "milestone", read_milestone)
+    labels = item.get("labels")
+    return Snapshot(
+        type=item_type,
+        iid=iid,
+        project_id=read_id(item.get("project_id")),
+        project_path=_project_path(item),
+        title=UNKNOWN if title is None else title,
+        state=read_state(item.get("state")),
+        draft=read_draft(item) if is_merge_request else False,
+        confidential=False if is_merge_request else read_bool(item.get("confidential")),
+        labels=read_labels(labels) if isinstance(labels, list) else UNKNOWN,
+        assignees=_assignees(item),
+        reviewers=_people(item.get("reviewers")) if is_merge_request else (),
+        author=read_told(item, "author", read_person),
+        milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
+        milestone=milestone,
+        due_date=None if is_merge_request else read_told(item, "due_date", parse_date),
+        merge_status=read_merge_status(item) if is_merge_request else None,
+        pipeline_status=_pipeline_status(item) if is_merge_request else None,
+        moved_to_id=None if is_merge_request else read_told(item, "moved_to_id", read_id),
+        created_at=read_told(item, "created_at", parse_time),
+        updated_at=read_told(item, "updated_at", parse_time),
+        closed_at=read_told(item, "closed_at", parse_time),
+        merged_at=read_told(item, "merged_at", parse_time) if is_merge_request else None,
+    )
+
+
+def _project_path(item: Object) -> str | None:
+    full = read_object(item.get("references")).get("full")
+    if not isinstance(full, str):
+        return None
+    return read_project_path(re.split("[#!]", full, maxsplit=1)[0])
+
+
+def _people(values: object) -> tuple[Person, ...] | Unknown:
+    return read_people(values) if isinstance(values, list) else UNKNOWN
+
+
+def _assignees(item: Object) -> tuple[Person, ...] | Unknown:
+    """GitLab before 11 tells one ``assignee`` of a merge request and no list."""
+    if isinstance(item.get("assignees"), list):
+        return read_people(item["assignees"])
+    return read_people([item["assignee"]]) if "assignee" in item else UNKNOWN
+
+
+def _pipeline_status(item: Object) -> str | Unknown | None:
+    """``head_pipeline`` since GitLab 12, ``pipeline`` before; null means there is none."""
+    for field in ("head_pipeline", "pipeline"):
+        if field in item:
+            return read_word(read_object(item[field]).get("status"))
+    return UNKNOWN

@@ -1,0 +1,130 @@
+"""What a webhook body says of the item it is about, as a Snapshot."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitlab_links.gitlab.fields import (
+    MAX_TITLE_LENGTH,
+    Object,
+    read_bool,
+    read_draft,
+    read_id,
+    read_labels,
+    read_merge_status,
+    read_object,
+    read_people,
+    read_state,
+    read_text,
+    read_told,
+)
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot, Unknown
+from gitlab_links.gitlab.times import parse_date, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The item an event is about, and where in the body it is described.
+
+    ``described`` is None where the body only names it. ``people`` is the object that
+    carries ``assignees`` and ``reviewers``, or None where the body does not speak of them.
+    """
+
+    type: ItemType
+    iid: int
+    project_id: int | None
+    project_path: str | None
+    described: Object | None
+    people: Object | None
+
+
+def snapshot_from_event(subject: Subject) -> Snapshot | None:
+    """What the body says of its subject; None where it only names it.
+
+    The author is never told (``user`` is whoever acted), nor is a milestone's title, nor
+    the pipeline's status.
+    """
+    item = subject.described
+    if item is None:
+        return None
+    is_merge_request = subject.type is ItemType.MERGE_REQUEST
+    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
+    state = read_state(item.get("state"), item.get("state_id"))
+    milestone_id = read_told(item, "milestone_id", read_id)
+    return Snapshot(
+        type=subject.type,
+        iid=subject.iid,
+        project_id=subject.project_id,
+        project_path=subject.project_path,
+        title=UNKNOWN if title is None else title,
+        state=state,
+        draft=read_draft(item) if is_merge_request else False,
+        confidential=False if is_merge_request else read_bool(item.get("confidential")),
+        labels=_labels(item, subject.people),
+        assignees=_assignees(item, subject.people),
+        reviewers=_reviewers(item, subject.people) if is_merge_request else (),
+        milestone_id=milestone_id,
+        milestone=None if milestone_id is None else UNKNOWN,
+        due_date=None if is_merge_request else read_told(item, "due_date", parse_date),
+        merge_status=read_merge_status(item) if is_merge_request else None,
+        pipeline_status=UNKNOWN if is_merge_request else None,
+        moved_to_id=None if is_merge_request else read_told(item, "moved_to_id", read_id),
+        created_at=read_told(item, "created_at", parse_time),
+        updated_at=read_told(item, "updated_at", parse_time),
+        closed_at=_closed_at(item, state),
+        merged_at=_merged_at(item, state) if is_merge_request else None,
+    )
+
+
+def tells_all(snapshot: Snapshot) -> bool:
+    """Whether nothing that may have changed was left out.
+
+    The author does not change, a pipeline has events of its own, and whether the
+    milestone is the one already known is for whoever holds the cached item to compare
+    (``milestone_id`` is told).
+    """
+    return snapshot.untold() <= {"author", "pipeline_status", "milestone"}
+
+
+def _labels(item: Object, body: Object | None) -> tuple[Label, ...] | Unknown:
+    for source in (body or {}, item):
+        labels = source.get("labels")
+        if isinstance(labels, list):
+            return read_labels(labels)
+    return UNKNOWN
+
+
+def _assignees(item: Object, body: Object | None) -> tuple[Person, ...] | Unknown:
+    """Absent when there are none; GitLab before 11 tells one ``assignee`` and no list."""
+    if body is None:
+        return UNKNOWN
+    if isinstance(body.get("assignees"), list):
+        return read_people(body["assignees"])
+    for source in (body, item):
+        if read_object(source.get("assignee")):
+            return read_people([source["assignee"]])
+    unnamed = item.get("assignee_ids") or item.get("assignee_id")
+    return UNKNOWN if unnamed else ()
+
+
+def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknown:
+    """Absent when there are none, and from GitLab before 13.8, which has none."""
+    if body is None:
+        return UNKNOWN
+    if isinstance(body.get("reviewers"), list):
+        return read_people(body["reviewers"])
+    return UNKNOWN if item.get("reviewer_ids") else ()
+
+
+# Bodies of merge requests carry neither time, and GitLab before 12 leaves the closing time
+# on a reopened issue; the API clears both.
+def _closed_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
+    if state in (ItemState.OPENED, ItemState.LOCKED, ItemState.MERGED):
+        return None
+    return read_told(item, "closed_at", parse_time)
+
+
+def _merged_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
+    if state in (ItemState.OPENED, ItemState.CLOSED):
+        return None
+    return read_told(item, "merged_at", parse_time)

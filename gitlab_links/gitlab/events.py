@@ -1,0 +1,229 @@
+"""A webhook request, read into an Event: what happened, to which item, and is it of interest.
+
+Pure: no I/O, and no exception but for a body that is not JSON. Bodies may be replaced
+whole by a custom webhook template, so every shape is checked.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event, tells_all
+from gitlab_links.gitlab.fields import (
+    Object,
+    read_id,
+    read_object,
+    read_project_path,
+    read_text,
+    read_word,
+)
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.gitlab.renames import Rename, read_renames
+from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.gitlab.times import parse_time
+
+MAX_EVENT_NAME_LENGTH = 100
+MAX_DEDUPE_KEY_LENGTH = 100
+
+_VISIBLE_ASCII = re.compile(r"[!-~]+")
+_WEB_PATH = re.compile(r"https?://[^/?#]+(/[^?#]*)")
+_MR_PAGE = re.compile(r"/(.+?)(?:/-)?/merge_requests/[1-9][0-9]*/?")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one webhook request says.
+
+    ``relevant`` is True exactly when ``item_type`` and ``iid`` are set and the project is
+    named by id or path. ``project_id`` and ``project_path`` are those of the item: of the
+    target project for a pipeline of a fork. ``renames`` come with system hooks, which are
+    not about items and hence not ``relevant``. ``dedupe_key`` is at most
+    MAX_DEDUPE_KEY_LENGTH visible ASCII characters, stable over GitLab's retries and
+    resends; None where nothing tells two requests apart. ``occurred_at`` is by GitLab's
+    clock.
+    """
+
+    name: str | None
+    object_kind: str | None
+    action: str | None
+    project_id: int | None
+    project_path: str | None
+    item_type: ItemType | None
+    iid: int | None
+    relevant: bool
+    dedupe_key: str | None
+    occurred_at: datetime | None
+    renames: tuple[Rename, ...]
+    _body: Object = field(repr=False, compare=False)
+    _subject: Subject | None = field(repr=False, compare=False)
+
+    @classmethod
+    def from_request(cls, headers: Mapping[str, str], body: bytes) -> "Event":
+        """Read a request; header names in any case.
+
+        Raises InvalidJson, JsonTooDeep or BodyTooLarge for a body that ``parse_json``
+        refuses; any other body makes an Event.
+        """
+        lower = {name.lower(): value for name, value in headers.items()}
+        told = read_object(parse_json(body))
+        kind = read_word(told.get("object_kind")) or read_word(told.get("event_name"))
+        attributes = read_object(told.get("object_attributes"))
+        subject = _read_subject(kind, told, attributes)
+        return cls(
+            name=read_text(
+                lower.get("x-gitlab-event") or told.get("event_name"), MAX_EVENT_NAME_LENGTH
+            ),
+            object_kind=kind,
+            action=read_word(attributes.get("action")),
+            project_id=subject.project_id if subject else _project_id(told, attributes),
+            project_path=subject.project_path if subject else _project_path(told),
+            item_type=subject.type if subject else None,
+            iid=subject.iid if subject else None,
+            relevant=subject is not None,
+            dedupe_key=_dedupe_key(lower, body),
+            occurred_at=_occurred_at(told, attributes),
+            renames=read_renames(lower.get("x-gitlab-event"), told),
+            _body=told,
+            _subject=subject,
+        )
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the body says of the item; None where it names it only. Built when asked for."""
+        return None if self._subject is None else snapshot_from_event(self._subject)
+
+    @property
+    def says_all(self) -> bool:
+        """Whether ``snapshot`` makes a fetch needless.
+
+        False for notes and pipelines, for bodies that leave something out, and where a
+        milestone was set, whose title only the API tells. A milestone that may have been
+        set by a missed event is for the caller to see: compare ``snapshot.milestone_id``.
+        """
+        if self.object_kind not in _DESCRIBING_KINDS:
+            return False
+        snapshot = self.snapshot
+        if snapshot is None or not tells_all(snapshot):
+            return False
+        changes = read_object(self._body.get("changes"))
+        milestone_is_news = "milestone_id" in changes or self.action in (None, "open")
+        return snapshot.milestone_id is None or not milestone_is_news
+
+
+def _read_subject(kind: str | None, body: Object, attributes: Object) -> Subject | None:
+    read = _SUBJECT_READERS.get(kind) if kind is not None else None
+    return None if read is None else read(body, attributes)
+
+
+def _issue(body: Object, attributes: Object) -> Subject | None:
+    return _subject(ItemType.ISSUE, body, attributes, people=body)
+
+
+def _merge_request(body: Object, attributes: Object) -> Subject | None:
+    if "iid" not in attributes:
+        # GitLab 8 sent the keys of group hooks with a blank at the end.
+        attributes = {key.strip(): value for key, value in attributes.items()}
+    return _subject(ItemType.MERGE_REQUEST, body, attributes, people=body)
+
+
+def _note(body: Object, attributes: Object) -> Subject | None:
+    """Commits and snippets have notes too, and are no items."""
+    noteable = attributes.get("noteable_type")
+    if noteable == "MergeRequest":
+        return _subject(ItemType.MERGE_REQUEST, body, read_object(body.get("merge_request")))
+    if noteable in ("Issue", "WorkItem"):
+        item = read_object(body.get("issue")) or read_object(body.get("work_item"))
+        return _subject(ItemType.ISSUE, body, item)
+    return None
+
+
+def _pipeline(body: Object, _attributes: Object) -> Subject | None:
+    """A pipeline of a fork runs in the fork; the merge request is in the target project."""
+    merge_request = read_object(body.get("merge_request"))
+    iid = read_id(merge_request.get("iid"))
+    target_id = read_id(merge_request.get("target_project_id"))
+    own_id, path = _project_id(body, {}), _project_path(body)
+    if target_id is not None and target_id != own_id:
+        path = _path_in_url(merge_request.get("url"), body)
+    if iid is None or (target_id or own_id or path) is None:
+        return None
+    return Subject(ItemType.MERGE_REQUEST, iid, target_id or own_id, path, None, None)
+
+
+_Reader = Callable[[Object, Object], Subject | None]
+_SUBJECT_READERS: dict[str, _Reader] = {
+    "issue": _issue,
+    "work_item": _issue,
+    "merge_request": _merge_request,
+    "note": _note,
+    "pipeline": _pipeline,
+}
+_DESCRIBING_KINDS = frozenset({"issue", "work_item", "merge_request"})
+
+
+def _subject(
+    item_type: ItemType, body: Object, item: Object, people: Object | None = None
+) -> Subject | None:
+    """None without an iid or a project: group epics have no project."""
+    iid, project_id, path = read_id(item.get("iid")), _project_id(body, item), _project_path(body)
+    if iid is None or (project_id is None and path is None):
+        return None
+    return Subject(item_type, iid, project_id, path, item, people)
+
+
+def _project_id(body: Object, item: Object) -> int | None:
+    return (
+        read_id(read_object(body.get("project")).get("id"))
+        or read_id(body.get("project_id"))
+        or read_id(item.get("target_project_id"))
+        or read_id(item.get("project_id"))
+    )
+
+
+def _project_path(body: Object) -> str | None:
+    return read_project_path(
+        read_object(body.get("project")).get("path_with_namespace")
+    ) or read_project_path(body.get("path_with_namespace"))
+
+
+def _path_in_url(url: object, body: Object) -> str | None:
+    """The project path within a merge request's URL, without the instance's relative root.
+
+    The root is what the pipeline's own project has in its URL in front of its path.
+    """
+    match = _WEB_PATH.match(url) if isinstance(url, str) else None
+    page = None if match is None else match.group(1)
+    own = _WEB_PATH.match(str(read_object(body.get("project")).get("web_url")))
+    own_path = _project_path(body)
+    if page is None or own is None or own_path is None:
+        return None
+    root = own.group(1).removesuffix("/").removesuffix(f"/{own_path}")
+    found = _MR_PAGE.fullmatch(page.removeprefix(root))
+    return None if found is None else read_project_path(found.group(1))
+
+
+def _dedupe_key(headers: Mapping[str, str], body: bytes) -> str | None:
+    key = headers.get("webhook-id") or headers.get("idempotency-key")
+    if key:
+        if len(key) <= MAX_DEDUPE_KEY_LENGTH and _VISIBLE_ASCII.fullmatch(key) is not None:
+            return key
+        return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    uuid = headers.get("x-gitlab-event-uuid")
+    if not uuid:
+        return None
+    # Recursive hooks share the UUID, so that it tells nothing without the body.
+    digest = hashlib.sha256(body)
+    digest.update(uuid.encode("utf-8", "surrogatepass"))
+    return "sha256:" + digest.hexdigest()
+
+
+def _occurred_at(body: Object, attributes: Object) -> datetime | None:
+    for source in (attributes, body):
+        for name in ("updated_at", "finished_at", "created_at"):
+            moment = parse_time(source.get(name))
+            if moment is not None:
+                return moment
+    return None

@@ -1,0 +1,177 @@
+"""Reading single values out of what GitLab sent: tolerant of shape, strict about what is kept.
+
+Every reader takes any JSON value and returns a clean one, or None for what it cannot be.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from gitlab_links.gitlab.items import MAX_IID, ItemState
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Unknown
+
+MAX_TITLE_LENGTH = 255  # GitLab's own limit for titles of items, labels and milestones
+MAX_NAME_LENGTH = 255
+MAX_WORD_LENGTH = 60  # a status, a kind, an action
+MAX_PATH_LENGTH = 1000
+MAX_LABELS = 200
+MAX_PEOPLE = 200
+
+DEFAULT_LABEL_COLOR = "#6699cc"  # what GitLab gives a label that has none
+_DARK_TEXT, _LIGHT_TEXT = "#1f1e24", "#ffffff"
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Overrides of the writing direction make a title read as another one.
+_DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_DIGITS = re.compile(r"[1-9][0-9]{0,18}")
+_PROJECT_PATH = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*)+")
+_DRAFT_TITLE = re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:|\[wip\]|wip:)", re.IGNORECASE)
+_STATES = {state.value: state for state in ItemState} | {"reopened": ItemState.OPENED}
+_STATE_IDS = {
+    1: ItemState.OPENED,
+    2: ItemState.CLOSED,
+    3: ItemState.MERGED,
+    4: ItemState.LOCKED,
+}
+
+T = TypeVar("T")
+Object = Mapping[str, Any]
+EMPTY: Object = {}
+
+
+def read_object(value: object) -> Object:
+    """The value if it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else EMPTY
+
+
+def read_told(
+    source: Object, field: str, reader: Callable[[object], T | None]
+) -> T | Unknown | None:
+    """None where the source says null, UNKNOWN where the field is missing or unreadable."""
+    if field not in source:
+        return UNKNOWN
+    if source[field] is None:
+        return None
+    value = reader(source[field])
+    return UNKNOWN if value is None else value
+
+
+def read_text(value: object, limit: int) -> str | None:
+    """One line of visible text of at most ``limit`` characters; None if nothing is left."""
+    if not isinstance(value, str):
+        return None
+    line = value[: limit + 1]
+    if not line.isprintable():
+        line = _CONTROLS.sub(" ", line)
+        line = _DIRECTION_OVERRIDES.sub("", line)
+        line = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", line)
+    if len(line) > limit:
+        line = line[: limit - 1] + "…"
+    return line.strip() or None
+
+
+def read_word(value: object) -> str | None:
+    """A short machine-made word: a kind, an action, a status."""
+    return read_text(value, MAX_WORD_LENGTH)
+
+
+def read_id(value: object) -> int | None:
+    """An id or iid from 1 to 2^63-1; a custom webhook template may send it as text."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value) is not None:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_IID:
+        return value
+    return None
+
+
+def read_project_path(value: object) -> str | None:
+    """A full project path as GitLab writes it, or None: half a path would name another project."""
+    if not isinstance(value, str) or len(value) > MAX_PATH_LENGTH:
+        return None
+    return value if _PROJECT_PATH.fullmatch(value) is not None else None
+
+
+def read_bool(value: object) -> bool | Unknown:
+    """True or False as told, else UNKNOWN."""
+    return value if isinstance(value, bool) else UNKNOWN
+
+
+def read_state(value: object, state_id: object = None) -> ItemState | Unknown:
+    """The state by its name, or by GitLab's number for it where the name is missing."""
+    named = _STATES.get(value.strip().lower()) if isinstance(value, str) else None
+    if named is None and isinstance(state_id, int):
+        named = _STATE_IDS.get(state_id)
+    return named if named is not None else UNKNOWN
+
+
+def read_draft(item: Object) -> bool | Unknown:
+    """``draft``, as ``work_in_progress`` before GitLab 14; the title's mark if neither is told."""
+    for field in ("draft", "work_in_progress"):
+        told = read_bool(item.get(field))
+        if told is not UNKNOWN:
+            return told
+    title = item.get("title")
+    return _DRAFT_TITLE.match(title) is not None if isinstance(title, str) else UNKNOWN
+
+
+def read_merge_status(item: Object) -> str | Unknown:
+    """``detailed_merge_status``, which GitLab before 15.6 does not tell, else ``merge_status``."""
+    told = read_word(item.get("detailed_merge_status")) or read_word(item.get("merge_status"))
+    return UNKNOWN if told is None else told
+
+
+def read_person(value: object) -> Person | None:
+    """An account with a user name; its display name falls back to that."""
+    told = read_object(value)
+    username = read_text(told.get("username"), MAX_NAME_LENGTH)
+    if username is None:
+        return None
+    return Person(username, read_text(told.get("name"), MAX_NAME_LENGTH) or username)
+
+
+def read_people(values: list[Any]) -> tuple[Person, ...]:
+    """Those of the values that are accounts, in order."""
+    people = (read_person(value) for value in values[:MAX_PEOPLE])
+    return tuple(person for person in people if person is not None)
+
+
+def read_labels(values: list[Any]) -> tuple[Label, ...]:
+    """Labels from objects, or from bare names, which come without their colour."""
+    labels = (_read_label(value) for value in values[:MAX_LABELS])
+    return tuple(label for label in labels if label is not None)
+
+
+def _read_label(value: object) -> Label | None:
+    told = {"name": value} if isinstance(value, str) else read_object(value)
+    name = read_text(told.get("name") or told.get("title"), MAX_TITLE_LENGTH)
+    if name is None:
+        return None
+    color = _read_color(told.get("color")) or DEFAULT_LABEL_COLOR
+    return Label(name, color, _read_color(told.get("text_color")) or contrasting(color))
+
+
+def _read_color(value: object) -> str | None:
+    if not isinstance(value, str) or _HEX_COLOR.fullmatch(value) is None:
+        return None
+    color = value.lower()
+    return color if len(color) == 7 else "#" + "".join(digit * 2 for digit in color[1:])
+
+
+def contrasting(color: str) -> str:
+    """The text colour GitLab sets on a ``#rrggbb`` label: webhook bodies leave it out."""
+    brightness = sum(int(color[start : start + 2], 16) for start in (1, 3, 5))
+    return _DARK_TEXT if brightness > 500 else _LIGHT_TEXT
+
+
+def read_milestone(value: object) -> Milestone | None:
+    """A milestone with an id; one without a title shows its number."""
+    told = read_object(value)
+    milestone_id = read_id(told.get("id"))
+    if milestone_id is None:
+        return None
+    title = read_text(told.get("title"), MAX_TITLE_LENGTH)
+    return Milestone(
+        milestone_id, title or f"%{told.get('iid') or milestone_id}"[:MAX_TITLE_LENGTH]
+    )
