@@ -1,0 +1,54 @@
+"""Many projects and items at once, for benchmarks and soak tests: no webhooks, no waiting."""
+
+from dataclasses import dataclass
+
+from gitlab_links.demo.gitlab.records import MAINTAINER, Project, User
+from gitlab_links.demo.gitlab.state import GitLabState
+
+AUTHOR = "bulk.author"
+LABEL_COLORS = {"bug": "#d1242f", "feature": "#1f75cb", "later": "#8fbc8f"}
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """How much to make; ``prefix`` is the group of the projects."""
+
+    projects: int = 20
+    issues: int = 100
+    merge_requests: int = 0
+    prefix: str = "bulk"
+
+
+def create_bulk(state: GitLabState, bulk: Bulk) -> list[Project]:
+    """Make projects ``<prefix>/project-1`` and on, every user there is a maintainer of each."""
+    with state.lock:
+        author = state.people.users.get(AUTHOR) or state.people.add_user(AUTHOR, "Bulk Author")
+        return [_project(state, bulk, number, author) for number in range(1, bulk.projects + 1)]
+
+
+def _project(state: GitLabState, bulk: Bulk, number: int, author: User) -> Project:
+    project = state.projects.add(f"{bulk.prefix}/project-{number}")
+    for user in state.people.users.values():
+        state.projects.add_member(project, user, MAINTAINER)
+    for name, color in LABEL_COLORS.items():
+        state.projects.add_label(project, name, color)
+    labels = list(LABEL_COLORS)
+    for index in range(bulk.issues):
+        state.items.add_issue(
+            project,
+            f"Issue {index + 1} of project {number}",
+            author=author,
+            labels=labels[: index % 3],
+            assignees=[author] if index % 2 else [],
+            notify=False,
+        )
+    for index in range(bulk.merge_requests):
+        state.items.add_merge_request(
+            project,
+            f"Merge request {index + 1} of project {number}",
+            author=author,
+            source_branch=f"branch-{index + 1}",
+            labels=labels[: index % 3],
+            notify=False,
+        )
+    return project

@@ -1,0 +1,80 @@
+"""Users and their access tokens."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
+
+from gitlab_links.demo.gitlab.records import Token, User
+from gitlab_links.demo.gitlab.timing import Clock
+
+READ_SCOPES = ("read_api",)
+
+
+class People:
+    """Every user and token of the instance."""
+
+    def __init__(self, next_id: Callable[[], int], clock: Clock) -> None:
+        self._next_id = next_id
+        self._clock = clock
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+
+    def add_user(
+        self, username: str, name: str | None = None, *, is_admin: bool = False, bot: bool = False
+    ) -> User:
+        """A new user; the name is made from the username where none is given."""
+        user = User(
+            id=self._next_id(),
+            username=username,
+            name=name or username.replace(".", " ").replace("-", " ").title(),
+            created_at=self._clock.now(),
+            is_admin=is_admin,
+            bot=bot,
+        )
+        self.users[username] = user
+        return user
+
+    def user(self, key: User | str | int) -> User:
+        """The user itself, or the one with that username or id; KeyError if unknown."""
+        if isinstance(key, User):
+            return key
+        if isinstance(key, str):
+            return self.users[key]
+        return next(iter(self.by_ids([key])))
+
+    def by_ids(self, ids: Iterable[int]) -> list[User]:
+        """The users with these ids, in this order; KeyError at the first unknown one."""
+        known = {user.id: user for user in self.users.values()}
+        return [known[user_id] for user_id in ids]
+
+    def add_token(
+        self,
+        user: User | str,
+        *,
+        scopes: Iterable[str] = READ_SCOPES,
+        value: str | None = None,
+        name: str = "gitlab_links",
+        expires_at: date | None = None,
+    ) -> Token:
+        """A personal access token; a random ``glpat-`` value unless one is given."""
+        token = Token(
+            id=self._next_id(),
+            name=name,
+            value=value or f"glpat-{secrets.token_urlsafe(15)}",
+            user=self.user(user),
+            scopes=list(scopes),
+            created_at=self._clock.now(),
+            expires_at=expires_at,
+        )
+        self.tokens[token.value] = token
+        return token
+
+    def rotate(self, token: Token, expires_at: date | None = None) -> Token:
+        """Revoke ``token`` and give a new one that lasts a week unless told otherwise."""
+        token.revoked = True
+        return self.add_token(
+            token.user,
+            scopes=token.scopes,
+            name=token.name,
+            expires_at=expires_at or self._clock.now().date() + timedelta(days=7),
+        )

@@ -1,0 +1,74 @@
+"""The instance, the caller and the caller's token."""
+
+from datetime import date
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from gitlab_links.demo.gitlab import entities
+from gitlab_links.demo.gitlab.current import state
+from gitlab_links.demo.gitlab.rest import errors
+from gitlab_links.demo.gitlab.rest.access import caller, caller_token, project_named
+from gitlab_links.demo.gitlab.rest.paging import paged
+
+REVISION = "5b7d8f21c3a"
+
+
+def register(rest: Blueprint) -> None:
+    """Add the routes to the API's blueprint."""
+    rest.get("/version")(version)
+    rest.get("/metadata")(metadata)
+    rest.get("/user")(current_user)
+    rest.get("/personal_access_tokens/self")(token_self)
+    rest.post("/personal_access_tokens/self/rotate")(rotate_token)
+    rest.get("/projects/<key>")(project)
+    rest.get("/projects/<key>/labels")(labels)
+    rest.get("/projects/<key>/milestones")(milestones)
+
+
+def version() -> dict[str, Any]:
+    return {"version": state().version, "revision": REVISION}
+
+
+def metadata() -> dict[str, Any]:
+    kas = {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None}
+    return {
+        "version": state().version,
+        "revision": REVISION,
+        "kas": kas,
+        "enterprise": False,
+    }
+
+
+def current_user() -> dict[str, Any]:
+    return entities.user_self(state().urls, caller())
+
+
+def token_self() -> dict[str, Any]:
+    return entities.token_self(caller_token(), state().clock)
+
+
+def rotate_token() -> dict[str, Any]:
+    """A new token that lasts a week, its value told this once; the old one is revoked."""
+    body = request.get_json(silent=True) or request.form
+    try:
+        expires_at = date.fromisoformat(body["expires_at"]) if "expires_at" in body else None
+    except (TypeError, ValueError):
+        raise errors.bad_parameter("expires_at") from None
+    with state().lock:
+        token = state().people.rotate(caller_token(), expires_at)
+    return entities.token_self(token, state().clock) | {"token": token.value}
+
+
+def project(key: str) -> dict[str, Any]:
+    return entities.project(state().urls, project_named(key), caller())
+
+
+def labels(key: str) -> Response:
+    found = sorted(project_named(key).labels.values(), key=lambda label: label.name)
+    return paged(found, entities.label_details)
+
+
+def milestones(key: str) -> Response:
+    home = project_named(key)
+    return paged(home.milestones, lambda record: entities.milestone(state().urls, home, record))

@@ -1,0 +1,70 @@
+"""One simulated GitLab in memory: everything it knows and everything that can happen to it."""
+
+import itertools
+import threading
+
+from gitlab_links.demo.gitlab.bodies import Bodies
+from gitlab_links.demo.gitlab.calls import Calls
+from gitlab_links.demo.gitlab.delivery import Courier
+from gitlab_links.demo.gitlab.faults import Faults
+from gitlab_links.demo.gitlab.hooks import Hooks
+from gitlab_links.demo.gitlab.items import Items
+from gitlab_links.demo.gitlab.people import People
+from gitlab_links.demo.gitlab.pipelines import Pipelines
+from gitlab_links.demo.gitlab.projects import Projects
+from gitlab_links.demo.gitlab.sending import Publisher, Sender
+from gitlab_links.demo.gitlab.timing import Clock
+from gitlab_links.demo.gitlab.urls import Urls
+
+VERSION = "19.1.2"
+
+
+class GitLabState:
+    """The state of one instance; safe to use from several threads.
+
+    ``people`` and ``projects`` hold who and what there is; ``items`` and ``pipelines``
+    change it and send the webhooks; ``hooks`` knows whom to tell, ``sender`` tells them;
+    ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
+    """
+
+    def __init__(
+        self, *, version: str = VERSION, legacy_times: bool = False, sender_threads: int = 1
+    ) -> None:
+        ids = itertools.count(1001)
+        self.lock = threading.RLock()
+        self.version = version
+        self.clock = Clock()
+        self.urls = Urls()
+        self.faults = Faults()
+        self.calls = Calls()
+        self.people = People(ids.__next__, self.clock)
+        self.projects = Projects(ids.__next__, self.clock)
+        self.hooks = Hooks(ids.__next__, self.clock)
+        self._courier = Courier(version, self.clock)
+        self.sender = Sender(self._courier, self.faults, ids.__next__, self.clock, sender_threads)
+        bodies = Bodies(self.urls, legacy_times=legacy_times)
+        self.publisher = Publisher(bodies, self.hooks, self.sender)
+        self.items = Items(
+            self.lock,
+            next_id=ids.__next__,
+            clock=self.clock,
+            people=self.people,
+            projects=self.projects,
+            publisher=self.publisher,
+        )
+        self.pipelines = Pipelines(
+            self.lock,
+            next_id=ids.__next__,
+            clock=self.clock,
+            people=self.people,
+            publisher=self.publisher,
+        )
+
+    def settle_at(self, base_url: str) -> None:
+        """Tell the instance its own base URL, relative root included."""
+        self.urls.base_url = base_url.rstrip("/")
+        self._courier.instance = self.urls.instance
+
+    def close(self) -> None:
+        """Stop the sender's threads."""
+        self.sender.stop()
