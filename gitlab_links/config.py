@@ -41,7 +41,7 @@ class Settings:
     gitlab_allowed_hosts: AllowedHosts = field(default_factory=lambda: AllowedHosts.parse(()))
     trusted_proxies: int = 0
     log_level: str = "INFO"
-    worker_processes: int = 2
+    worker_processes: int = 3
     gitlab_timeout: float = 10.0
     api_rate_limit: int = 600
 
@@ -62,7 +62,7 @@ class Settings:
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
             "redis_url": reader.read("REDIS_URL", _redis_url, cls.redis_url),
-            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _list, ()),
+            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _list, cls.encryption_keys),
             "metadata_ttl": reader.read(
                 "GITLAB_METADATA_TTL_SECONDS", _integer(1, 604_800), cls.metadata_ttl
             ),
@@ -74,7 +74,7 @@ class Settings:
             ),
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
-            "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 2),
+            "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 60), 10),
             "api_rate_limit": reader.read(
                 "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit

@@ -74,9 +74,13 @@ def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:
     from rq import Queue
     from rq.serializers import JSONSerializer
 
-    options = {"job_timeout": JOB_TIMEOUT_SECONDS, "result_ttl": 0, **options}
+    defaults = {
+        "job_timeout": JOB_TIMEOUT_SECONDS,
+        "result_ttl": 0,
+        "failure_ttl": FAILED_JOB_SECONDS,
+    }
     Queue(queue, connection=redis(), serializer=JSONSerializer).enqueue(
-        job, *arguments, failure_ttl=FAILED_JOB_SECONDS, **options
+        job, *arguments, **defaults | options
     )
 
 

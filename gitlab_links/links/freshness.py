@@ -60,7 +60,7 @@ def next_sync_after(synced_at: datetime, ttl_seconds: int) -> datetime:
 
 def retry_after(failures: int, now: datetime) -> datetime:
     """When to try again after so many failures in a row: doubling, capped, spread."""
-    delay = min(RETRY_FIRST * 2 ** min(failures - 1, 20), RETRY_LAST)
+    delay = min(RETRY_FIRST * (1 << min(failures - 1, 20)), RETRY_LAST)
     return now + delay * random.uniform(0.8, 1.0)  # noqa: S311
 
 

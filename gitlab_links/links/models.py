@@ -47,11 +47,13 @@ class GitLabProject(Identified, Base):
 class GitLabItem(Identified, Base):
     """An issue or merge request, cached once however many tasks link it.
 
-    What is known: ``source_updated_at`` is GitLab's own time of the cached content (never
-    ahead of ours), ``observed_at`` the moment by our clock at which the content was
-    current. When to look again: ``next_sync_at`` is when the next fetch is due, for
+    What is known: ``source_updated_at`` is GitLab's own time of the cached content, by
+    GitLab's clock; ``fetched_at`` is when the newest applied fetch started and ``told_at``
+    when the newest applied webhook came in, both by ours; ``last_synced_at`` is the later
+    of the two. When to look again: ``next_sync_at`` is when the next fetch is due, for
     whatever reason; ``refresh_requested_at`` marks the newest request that no fetch has
-    answered yet, which goes before the scheduled ones.
+    answered yet, which goes before the scheduled ones. ``changed_at`` moves with anything
+    that is shown.
     """
 
     __tablename__ = "gitlab_items"
@@ -94,7 +96,8 @@ class GitLabItem(Identified, Base):
     merged_at: Mapped[datetime | None]
 
     source_updated_at: Mapped[datetime | None]
-    observed_at: Mapped[datetime | None]
+    fetched_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
     last_synced_at: Mapped[datetime | None]
     next_sync_at: Mapped[datetime] = mapped_column(default=utcnow)
     refresh_requested_at: Mapped[datetime | None] = mapped_column(default=utcnow)

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import contains_eager
@@ -105,7 +104,7 @@ def connection_of(org_id: uuid.UUID) -> Connection:
     )
 
 
-def _joined(org_id: uuid.UUID) -> Select[tuple[TaskGitLabLink]]:
+def _joined(org_id: uuid.UUID) -> Select[TaskGitLabLink]:
     return (
         select(TaskGitLabLink)
         .join(TaskGitLabLink.item)
@@ -115,7 +114,7 @@ def _joined(org_id: uuid.UUID) -> Select[tuple[TaskGitLabLink]]:
     )
 
 
-def _filtered(statement: Select[Any], wanted: LinkFilter) -> Select[Any]:
+def _filtered(statement: Select[TaskGitLabLink], wanted: LinkFilter) -> Select[TaskGitLabLink]:
     if wanted.task_id is not None:
         statement = statement.where(TaskGitLabLink.task_id == wanted.task_id)
     if wanted.state is not None:

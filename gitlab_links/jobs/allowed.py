@@ -1,0 +1,41 @@
+"""Running jobs by name from a short list: a job planted in Redis is refused, not run."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import structlog
+from flask import Flask
+from rq.job import Job
+
+from gitlab_links.jobs.functions import ALLOWED
+
+
+class JobNotAllowed(Exception):
+    """The job names something that is not one of ours."""
+
+
+class AllowedJob(Job):
+    """A job that runs only what ``functions.ALLOWED`` names, within an application context.
+
+    RQ by itself would import any dotted name that it finds in Redis, as a job or as a
+    callback.
+    """
+
+    app: ClassVar[Flask]
+    success_callback = failure_callback = stopped_callback = None
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The allowed function of this name; raises :class:`JobNotAllowed`."""
+        function = ALLOWED.get(self.func_name or "")
+        if function is None or self.instance is not None:
+            raise JobNotAllowed(f"refused: {self.func_name!r} is not a job of this service")
+
+        def run(*arguments: str) -> None:
+            with (
+                self.app.app_context(),
+                structlog.contextvars.bound_contextvars(job_id=self.id, job=function.__name__),
+            ):
+                function(*arguments)
+
+        return run

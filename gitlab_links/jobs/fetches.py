@@ -1,0 +1,152 @@
+"""One slice of fetching for one org: claim, commit, ask GitLab, apply, commit, again."""
+
+import time
+import uuid
+
+import structlog
+from sqlalchemy import select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, hold, release, ring
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.sync import lease as leases
+from gitlab_links.sync.answers import record
+from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
+from gitlab_links.sync.pausing import note_failure
+from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches
+
+SLICE_SECONDS = 10.0
+# What comes in behind the first event of a burst is gathered this long into fuller batches.
+GATHER_SECONDS = 0.15
+
+log = structlog.get_logger(__name__)
+
+
+def fetch_slice(org_id: uuid.UUID) -> None:
+    """Fetch what is due for an org, for some seconds at most; ring again if more is left.
+
+    Safe to run twice or never: the lease keeps a second run out, the sweeper makes up for
+    a missing one, and an answer applied twice changes nothing.
+    """
+    hold(Bell.SYNC, org_id)
+    lease = leases.acquire(org_id, utcnow())
+    db.session.commit()
+    if lease is None:
+        return
+    work = _Slice(org_id, lease)
+    try:
+        work.run()
+    finally:
+        work.end()
+
+
+class _Slice:
+    """The lease, the clients and the rounds of one run."""
+
+    def __init__(self, org_id: uuid.UUID, lease: leases.Lease) -> None:
+        self.org_id = org_id
+        self.lease = lease
+        self.base_url = ""
+        self.fetcher: Fetcher | None = None
+
+    def run(self) -> None:
+        """Rounds of calls until nothing is due, GitLab wants a pause, or time is up."""
+        self.fetcher = self._connect()
+        ends_at = time.monotonic() + SLICE_SECONDS
+        rounds = 0
+        while self.fetcher is not None and time.monotonic() < ends_at:
+            batches = self._plan(gather=rounds > 0)
+            if not batches or not self._round(self.fetcher, batches):
+                return
+            rounds += 1
+            if not self._renew():
+                return
+
+    def end(self) -> None:
+        """Give everything back and let the next ring through."""
+        if self.fetcher is not None:
+            self.fetcher.close()
+        db.session.rollback()
+        leases.release(self.lease)
+        db.session.commit()
+        release(Bell.SYNC, self.org_id)
+        if has_due(self.org_id, utcnow()) and self._integration_may_call():
+            ring(Bell.SYNC, self.org_id)
+        db.session.rollback()
+
+    def _connect(self) -> Fetcher | None:
+        from gitlab_links.gitlab.client import GitLabClient
+
+        integration = self._integration()
+        try:
+            base, token = credentials_of(integration)
+        except DomainError as error:
+            note_failure(integration, GitLabFailure(error.code, error.detail), utcnow())
+            db.session.commit()
+            log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
+            return None
+        db.session.rollback()
+        self.base_url = str(base)
+        conf = settings()
+        return Fetcher(
+            lambda: GitLabClient(
+                base, token, allowed=conf.gitlab_allowed_hosts, seconds=conf.gitlab_timeout
+            )
+        )
+
+    def _plan(self, *, gather: bool) -> list[Batch]:
+        batches = self._due_batches()
+        if gather and 0 < sum(len(batch.items) for batch in batches) < BATCH_SIZE:
+            time.sleep(GATHER_SECONDS)
+            batches = self._due_batches()
+        return batches
+
+    def _due_batches(self) -> list[Batch]:
+        # After a failure one call finds out whether GitLab is back.
+        limit = 1 if self._integration().failures else PARALLEL_CALLS
+        batches = next_batches(
+            self.org_id,
+            self.base_url,
+            now=utcnow(),
+            ttl=settings().metadata_ttl,
+            limit=limit,
+        )
+        db.session.commit()
+        return batches
+
+    def _round(self, fetcher: Fetcher, batches: list[Batch]) -> bool:
+        """Fetch and apply; False where the connection should now be left alone."""
+        hold(Bell.SYNC, self.org_id)
+        answers = fetcher.fetch(batches)
+        record(self.org_id, answers, now=utcnow(), ttl=settings().metadata_ttl)
+        db.session.commit()
+        log.info(
+            "sync.round",
+            org_id=str(self.org_id),
+            calls=len(answers),
+            items=sum(len(answer.batch.items) for answer in answers),
+            failures=[answer.failure.code for answer in answers if answer.failure],
+        )
+        return self._integration_may_call()
+
+    def _renew(self) -> bool:
+        renewed = leases.renew(self.lease, utcnow())
+        db.session.commit()
+        self.lease = renewed or self.lease
+        return renewed is not None
+
+    def _integration(self) -> OrgGitLabIntegration:
+        return db.session.scalars(
+            select(OrgGitLabIntegration)
+            .where(OrgGitLabIntegration.org_id == self.org_id)
+            .execution_options(populate_existing=True)
+        ).one()
+
+    def _integration_may_call(self) -> bool:
+        may = leases.may_call(self.org_id, utcnow())
+        db.session.rollback()
+        return may

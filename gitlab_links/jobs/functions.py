@@ -1,0 +1,35 @@
+"""The jobs that may run: each takes ids as text, each may run twice or never."""
+
+import uuid
+from collections.abc import Callable
+
+import structlog
+
+from gitlab_links.jobs import drains, fetches, sweeps
+
+log = structlog.get_logger(__name__)
+
+
+def drain(org_id: str) -> None:
+    """Process an org's due deliveries. Rung by each accepted webhook and by the sweeper."""
+    drains.drain_slice(uuid.UUID(org_id))
+
+
+def sync(org_id: str) -> None:
+    """Fetch an org's due items. Rung by whatever asks for a refresh and by the sweeper."""
+    fetches.fetch_slice(uuid.UUID(org_id))
+
+
+def sweep() -> None:
+    """Ring for every org with due work that nobody is at. Scheduled."""
+    sweeps.sweep()
+
+
+def clean() -> None:
+    """Drop what is past its retention. Scheduled."""
+    sweeps.clean()
+
+
+ALLOWED: dict[str, Callable[..., None]] = {
+    f"{__name__}.{function.__name__}": function for function in (drain, sync, sweep, clean)
+}

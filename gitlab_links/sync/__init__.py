@@ -1,0 +1,1 @@
+"""Keeping items current: what is due, fetched in batches, applied in the right order."""

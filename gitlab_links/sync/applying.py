@@ -1,0 +1,139 @@
+"""Writing what GitLab said into cached items. The rows must be locked by the caller."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
+from gitlab_links.links.freshness import next_sync_after, request_refresh, retry_after
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.ordering import (
+    Fetched,
+    Known,
+    Told,
+    believable,
+    weigh_fetched,
+    weigh_told,
+)
+
+REPEAT_AFTER = timedelta(seconds=3)
+PIPELINE_MOVING = frozenset(
+    {"created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"}
+)
+
+
+def apply_told(
+    item: GitLabItem,
+    told: Snapshot,
+    *,
+    says_all: bool,
+    received_at: datetime,
+    now: datetime,
+    ttl: int,
+) -> None:
+    """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough."""
+    updated_at = None if told.updated_at is UNKNOWN else told.updated_at
+    verdict = weigh_told(_known(item), updated_at, received_at)
+    if verdict is Told.DROP:
+        return
+    if verdict is Told.APPLY:
+        _fill(item, told, now)
+        item.told_at = received_at
+        _mark_synced(item, received_at, now, ttl)
+    if verdict is Told.FETCH or not says_all or _incomplete(item, told):
+        request_refresh(item, now, detail=_may_have_pipeline_news(item, says_all=says_all))
+
+
+def apply_fetched(
+    item: GitLabItem, fetched: Snapshot, *, started_at: datetime, now: datetime, ttl: int
+) -> None:
+    """Apply an answer of the API; a request made since it started stays open."""
+    updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
+    verdict = weigh_fetched(_known(item), updated_at, started_at)
+    if verdict is Fetched.DROP:
+        return
+    if verdict is Fetched.REPEAT:
+        request_refresh(item, now + REPEAT_AFTER)
+        return
+    _fill(item, fetched, now)
+    item.fetched_at = started_at
+    if fetched.pipeline_status is not UNKNOWN:
+        item.detail_wanted = fetched.pipeline_status in PIPELINE_MOVING
+    _mark_synced(item, started_at, now, ttl)
+    _answer_request(item, started_at)
+
+
+def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
+    """Note why a fetch brought nothing and when to try again; what is cached stays."""
+    item.failures += 1
+    if item.error_code != code:
+        item.error_code = code
+        item.changed_at = now
+    item.next_sync_at = retry_after(item.failures, now)
+    _answer_request(item, started_at)
+
+
+def _known(item: GitLabItem) -> Known:
+    return Known(item.source_updated_at, item.fetched_at, item.told_at)
+
+
+def _mark_synced(item: GitLabItem, moment: datetime, now: datetime, ttl: int) -> None:
+    item.last_synced_at = max(moment, item.last_synced_at or moment)
+    item.next_sync_at = next_sync_after(item.last_synced_at, ttl)
+    item.error_code = None
+    item.failures = 0
+    item.changed_at = now
+
+
+def _answer_request(item: GitLabItem, started_at: datetime) -> None:
+    asked = item.refresh_requested_at
+    if asked is not None and asked <= started_at:
+        item.refresh_requested_at = None
+    elif asked is not None:
+        item.next_sync_at = asked
+
+
+def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
+    for name, value in snapshot.known().items():
+        if name == "updated_at":
+            item.source_updated_at = believable(value, now)
+        elif name == "created_at":
+            item.gitlab_created_at = value
+        elif name == "milestone_id":
+            if value != item.milestone_id:
+                item.milestone_id, item.milestone = value, None
+        elif name == "milestone":
+            item.milestone_id = value.id if value else None
+            item.milestone = value.title if value else None
+        else:
+            setattr(item, name, _plain(value))
+    _forget_ends_of_reopened(item, snapshot)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [asdict(part) for part in value]
+    if isinstance(value, Label | Person):
+        return asdict(value)
+    return value.value if isinstance(value, ItemState) else value
+
+
+def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:
+    if snapshot.state is ItemState.OPENED:
+        item.closed_at = item.merged_at = None
+
+
+def _incomplete(item: GitLabItem, told: Snapshot) -> bool:
+    """Whether a body left out something that is shown."""
+    return (
+        item.fetched_at is None
+        or (item.milestone_id is not None and item.milestone is None)
+        or (item.state == ItemState.MERGED and item.merged_at is None)
+        or (item.state == ItemState.CLOSED and item.closed_at is None)
+        or told.title is UNKNOWN
+    )
+
+
+def _may_have_pipeline_news(item: GitLabItem, *, says_all: bool) -> bool:
+    return item.type == ItemType.MERGE_REQUEST and not says_all

@@ -1,0 +1,65 @@
+"""What a failed call means for the whole connection: pauses, stops, one probe at a time."""
+
+from datetime import datetime, timedelta
+
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import retry_after
+
+LONGEST_PAUSE = timedelta(hours=1)
+PAUSE_WITHOUT_A_WORD = timedelta(minutes=1)
+# What a person has to put right is looked at again this seldom.
+PAUSE_FOR_A_PERSON = timedelta(minutes=5)
+BREAKER_OPENS_AT = 3
+
+_ENDED_BY_A_PERSON = frozenset(
+    {
+        "auth_error",
+        "insufficient_scope",
+        "encryption_key_missing",
+        "encryption_key_invalid",
+        "invalid_token_ciphertext",
+        "blocked_address",
+    }
+)
+
+
+def is_of_the_connection(code: str) -> bool:
+    """Whether a failure says something about the host or token, not about one project."""
+    return code in _ENDED_BY_A_PERSON | {"rate_limited", "network_error"} or (
+        code.startswith("http_5")
+    )
+
+
+def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
+    """GitLab answered: whatever was wrong with the connection is over."""
+    integration.last_synced_at = started_at
+    integration.failures = 0
+    integration.error_code = None
+    integration.error_at = None
+    integration.paused_until = None
+
+
+def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
+    """Pause as long as the failure asks for, and say why where an admin can read it.
+
+    A refused token (``auth_error``) is not tried again at all: see ``plan.connected``.
+    """
+    if not is_of_the_connection(failure.code):
+        return
+    integration.failures += 1
+    if failure.code == "rate_limited":
+        named = failure.retry_after
+        pause = PAUSE_WITHOUT_A_WORD if named is None else timedelta(seconds=min(named, 1e6))
+        _pause(integration, failure.code, now, now + min(pause, LONGEST_PAUSE))
+    elif failure.code in _ENDED_BY_A_PERSON:
+        _pause(integration, failure.code, now, now + PAUSE_FOR_A_PERSON)
+    elif integration.failures >= BREAKER_OPENS_AT:
+        _pause(integration, failure.code, now, retry_after(integration.failures, now))
+
+
+def _pause(integration: OrgGitLabIntegration, code: str, now: datetime, until: datetime) -> None:
+    integration.paused_until = until
+    if integration.error_code != code:
+        integration.error_code = code
+        integration.error_at = now

@@ -1,0 +1,180 @@
+"""What is due: index ranges over items, cut into batches that are one API call each."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject
+
+BATCH_SIZE = 100
+LOOK_AHEAD = 500
+# A call costs the same for 1 item as for 100: a scheduled one takes along what is due
+# within this part of the TTL, so that items of a project stay due together.
+TAKE_ALONG = 0.5
+# Items of an instance the org has left are looked at again this seldom.
+PARKED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DueItem:
+    """One item of a batch; ``wants_detail`` asks for what only the single form has."""
+
+    id: uuid.UUID
+    iid: int
+    wants_detail: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Up to 100 items of one project and type: one call of the list form.
+
+    ``project`` is GitLab's id, or the path while the id is unknown.
+    """
+
+    project_row: uuid.UUID
+    project: int | str
+    type: ItemType
+    items: tuple[DueItem, ...]
+
+
+def connected(now: datetime) -> ColumnElement[bool]:
+    """Whether an integration may call its GitLab now, as an SQL condition.
+
+    After a 401 it may not until the token changes, which clears the error.
+    """
+    integration = OrgGitLabIntegration
+    return and_(
+        integration.base_url.is_not(None),
+        integration.token_ciphertext.is_not(None),
+        integration.error_code.is_distinct_from("auth_error"),
+        or_(integration.paused_until.is_(None), integration.paused_until <= now),
+    )
+
+
+def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+    """Orgs with due items that nobody is fetching: one index probe per connected org."""
+    integration = OrgGitLabIntegration
+    due = exists().where(GitLabItem.org_id == integration.org_id, GitLabItem.next_sync_at <= now)
+    free = or_(integration.sync_leased_until.is_(None), integration.sync_leased_until <= now)
+    return db.session.scalars(select(integration.org_id).where(connected(now), free, due)).all()
+
+
+def next_batches(
+    org_id: uuid.UUID, base_url: str, *, now: datetime, ttl: int, limit: int
+) -> list[Batch]:
+    """Up to ``limit`` batches: items that someone asked for first, then by how late they are."""
+    _park_foreign(org_id, base_url, now)
+    asked = GitLabItem.refresh_requested_at <= now
+    batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at))
+    if len(batches) < limit:
+        late = and_(GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
+        soon = now + timedelta(seconds=ttl * TAKE_ALONG)
+        for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at)):
+            if len(batches) == limit:
+                break
+            batches.append(_filled_up(batch, soon))
+    return batches[:limit]
+
+
+def has_due(org_id: uuid.UUID, now: datetime) -> bool:
+    """Whether anything is left to fetch for the org."""
+    due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
+    return bool(db.session.scalar(select(due)))
+
+
+DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str]
+
+_COLUMNS = (
+    GitLabItem.id,
+    GitLabItem.iid,
+    GitLabItem.detail_wanted,
+    GitLabItem.type,
+    GitLabItem.project_id,
+    GitLabProject.gitlab_id,
+    GitLabProject.path,
+)
+
+
+def _due(org_id: uuid.UUID, condition: ColumnElement[bool], order: object) -> Sequence[DueRow]:
+    statement = (
+        select(*_COLUMNS)
+        .join(GitLabItem.project)
+        .where(GitLabItem.org_id == org_id, condition)
+        .order_by(order)
+        .limit(LOOK_AHEAD)
+    )
+    return db.session.execute(statement).all()
+
+
+def _grouped(rows: Sequence[DueRow]) -> list[Batch]:
+    groups: dict[tuple[object, object], list[DueRow]] = {}
+    for row in rows:
+        groups.setdefault((row.project_id, row.type), []).append(row)
+    return [
+        _batch(group[start : start + BATCH_SIZE])
+        for group in groups.values()
+        for start in range(0, len(group), BATCH_SIZE)
+    ]
+
+
+def _batch(rows: Sequence[DueRow]) -> Batch:
+    first = rows[0]
+    return Batch(
+        project_row=first.project_id,
+        project=first.path if first.gitlab_id is None else first.gitlab_id,
+        type=ItemType(first.type),
+        items=tuple(DueItem(row.id, row.iid, row.detail_wanted) for row in rows),
+    )
+
+
+def _filled_up(batch: Batch, soon: datetime) -> Batch:
+    """The whole batch of a project and type, where the look-ahead saw only some of it."""
+    rows = db.session.execute(
+        select(*_COLUMNS)
+        .join(GitLabItem.project)
+        .where(
+            GitLabItem.project_id == batch.project_row,
+            GitLabItem.type == batch.type,
+            GitLabItem.next_sync_at <= soon,
+            GitLabItem.refresh_requested_at.is_(None),
+        )
+        .order_by(GitLabItem.next_sync_at)
+        .limit(BATCH_SIZE)
+    ).all()
+    return _batch(rows) if len(rows) > len(batch.items) else batch
+
+
+def _park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
+    """Put off due items of an instance that is not the org's any more."""
+    foreign = select(GitLabProject.id).where(
+        GitLabProject.org_id == org_id, GitLabProject.base_url != base_url
+    )
+    db.session.execute(
+        update(GitLabItem)
+        .where(
+            GitLabItem.org_id == org_id,
+            GitLabItem.next_sync_at <= now,
+            GitLabItem.project_id.in_(foreign),
+        )
+        .values(next_sync_at=now + PARKED, refresh_requested_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def make_all_due(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
+    """Have every item of the org's present instance fetched, as after a new token."""
+    present = select(GitLabProject.id).where(
+        GitLabProject.org_id == org_id, GitLabProject.base_url == base_url
+    )
+    db.session.execute(
+        update(GitLabItem)
+        .where(GitLabItem.org_id == org_id, GitLabItem.project_id.in_(present))
+        .values(next_sync_at=now, failures=0)
+        .execution_options(synchronize_session=False)
+    )

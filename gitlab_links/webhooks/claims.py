@@ -1,0 +1,112 @@
+"""Which deliveries a worker takes, and what becomes of those it cannot finish."""
+
+import random
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, exists, select, update
+from sqlalchemy.orm import undefer
+
+from gitlab_links.extensions import db
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+
+BATCH_SIZE = 100
+BATCH_BYTES = 8 * 1024 * 1024
+LEASE = timedelta(seconds=30)
+# Waiting times before the second and each later attempt.
+RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+
+
+def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+    """Orgs with deliveries to process or leases that ran out; reads only the undone rows."""
+    delivery = GitLabWebhookDelivery
+    return db.session.scalars(
+        select(delivery.org_id).where(delivery.due_at <= now).distinct()
+    ).all()
+
+
+def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
+    """Take due deliveries in the order they came, leased to the caller.
+
+    A delivery that was attempted before is taken by itself: whatever kills its worker
+    then harms no other. Two workers never get the same row. The claim counts as an
+    attempt, so that a lease that runs out does, too.
+    """
+    delivery = GitLabWebhookDelivery
+    found = db.session.execute(
+        select(delivery.id, delivery.attempts, delivery.size_bytes)
+        .where(delivery.org_id == org_id, delivery.due_at <= now)
+        .order_by(delivery.id)
+        .limit(BATCH_SIZE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    taken = _worth_one_transaction(found)
+    if not taken:
+        return []
+    db.session.execute(
+        update(delivery)
+        .where(delivery.id.in_(taken))
+        .values(
+            status=DeliveryStatus.PROCESSING, attempts=delivery.attempts + 1, due_at=now + LEASE
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return load(taken)
+
+
+def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
+    """Deliveries with their bodies, in the order they came."""
+    delivery = GitLabWebhookDelivery
+    return db.session.scalars(
+        select(delivery)
+        .where(delivery.id.in_(ids))
+        .order_by(delivery.id)
+        .options(undefer(delivery.payload))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uuid.UUID]:
+    fresh = [row for row in found if row.attempts == 0]
+    taken: list[uuid.UUID] = []
+    size = 0
+    for row in fresh or found[:1]:
+        size += row.size_bytes
+        if taken and size > BATCH_BYTES:
+            break
+        taken.append(row.id)
+    return taken
+
+
+def give_back(
+    delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime
+) -> DeliveryStatus:
+    """Note a failed attempt: try again later, or give up for a person to look at."""
+    failed_for_good = attempts >= MAX_ATTEMPTS
+    status = DeliveryStatus.FAILED if failed_for_good else DeliveryStatus.RECEIVED
+    db.session.execute(
+        update(GitLabWebhookDelivery)
+        .where(GitLabWebhookDelivery.id == delivery_id)
+        .values(
+            status=status,
+            error_code=error_code,
+            due_at=None if failed_for_good else now + retry_delay(attempts),
+            processed_at=now if failed_for_good else None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return status
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """How long to wait after so many attempts, spread by a fifth."""
+    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311
+
+
+def has_due(org_id: uuid.UUID, now: datetime) -> bool:
+    """Whether the org has deliveries that a worker may take now."""
+    delivery = GitLabWebhookDelivery
+    due = exists().where(delivery.org_id == org_id, delivery.due_at <= now)
+    return bool(db.session.scalar(select(due)))

@@ -1,0 +1,154 @@
+"""Taking a webhook in: verify, then parse, then store. One SELECT, one INSERT.
+
+What is authentic is kept before anything else is done with it: GitLab does not send again.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import insert_unless_exists, new_id
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import DomainError, Forbidden
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.events import Event
+from gitlab_links.gitlab.signatures import signature_valid
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
+from gitlab_links.security import cipher
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+
+MAX_BODY_BYTES = 25 * 1024 * 1024
+KEPT_HEADERS = (
+    "Content-Type",
+    "User-Agent",
+    "Idempotency-Key",
+    "X-Gitlab-Event",
+    "X-Gitlab-Event-UUID",
+    "X-Gitlab-Webhook-UUID",
+    "X-Gitlab-Instance",
+    "webhook-id",
+    "webhook-timestamp",
+)
+MAX_HEADER_LENGTH = 500
+
+
+class Intake(StrEnum):
+    """What became of a webhook request, in the words of the contract."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to GitLab; ``delivery_id`` names the stored row, also of a duplicate."""
+
+    status: Intake
+    delivery_id: uuid.UUID
+
+
+def accept(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes) -> Accepted:
+    """Verify and store one request; a worker is rung for once the caller has committed.
+
+    Raises :class:`Forbidden`, the same for every cause, unless the request is authentic;
+    then :class:`InvalidJson` or :class:`JsonTooDeep`. Everything else is taken.
+    """
+    received_at = utcnow()
+    verify(org_id, headers, body, received_at)
+    event = Event.from_request(headers, body)
+    status = DeliveryStatus.RECEIVED if event.relevant else DeliveryStatus.IGNORED
+    row = {
+        "id": new_id(),
+        "org_id": org_id,
+        "dedupe_key": event.dedupe_key,
+        "status": status,
+        "due_at": received_at if event.relevant else None,
+        "processed_at": None if event.relevant else received_at,
+        "event": event.name,
+        "object_kind": event.object_kind,
+        "action": event.action,
+        "project_path": event.project_path,
+        "gitlab_type": event.item_type,
+        "gitlab_iid": event.iid,
+        "received_at": received_at,
+        "size_bytes": len(body),
+        "payload_sha256": hashlib.sha256(body).hexdigest(),
+        "headers": kept_headers(headers),
+        "payload": body,
+    }
+    stored = insert_unless_exists(db.session, GitLabWebhookDelivery, row, "org_id", "dedupe_key")
+    if stored is None:
+        return Accepted(Intake.DUPLICATE, _first_copy(org_id, event.dedupe_key))
+    if not event.relevant:
+        return Accepted(Intake.IGNORED, stored)
+    ring_after_commit(db.session, Bell.DRAIN, org_id)
+    return Accepted(Intake.ACCEPTED, stored)
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers worth keeping; the secret and the signature are not among them."""
+    return {
+        name: headers[name][:MAX_HEADER_LENGTH].replace("\0", "")
+        for name in KEPT_HEADERS
+        if name in headers
+    }
+
+
+def verify(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+    """Raise :class:`Forbidden` unless the org's GitLab sent this.
+
+    Once a signing token is set only a valid signature will do; until then the secret
+    token counts, the present one or, during a rotation, the one before.
+    """
+    integration = db.session.execute(
+        select(
+            OrgGitLabIntegration.base_url,
+            OrgGitLabIntegration.webhook_secret_hash,
+            OrgGitLabIntegration.previous_webhook_secret_hash,
+            OrgGitLabIntegration.previous_webhook_secret_until,
+            OrgGitLabIntegration.signing_token_ciphertext,
+        ).where(OrgGitLabIntegration.org_id == org_id)
+    ).one_or_none()
+    signing = integration is not None and integration.signing_token_ciphertext is not None
+    authentic = webhook_secret_matches(org_id, integration, headers.get("X-Gitlab-Token", ""), now)
+    if signing and integration is not None:
+        authentic = _signed(org_id, integration, headers, body, now)
+    if not authentic:
+        raise Forbidden("This request does not prove that it comes from the org's GitLab.")
+
+
+def _signed(
+    org_id: uuid.UUID,
+    integration: Row[*tuple[Any, ...]],
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+) -> bool:
+    try:
+        token = cipher().decrypt(
+            integration.signing_token_ciphertext,
+            org_id=org_id,
+            origin="",
+            purpose="signing-token",
+        )
+    except DomainError:
+        return False
+    return signature_valid(headers, body, token, now)
+
+
+def _first_copy(org_id: uuid.UUID, dedupe_key: str | None) -> uuid.UUID:
+    return db.session.scalars(
+        select(GitLabWebhookDelivery.id).where(
+            GitLabWebhookDelivery.org_id == org_id,
+            GitLabWebhookDelivery.dedupe_key == dedupe_key,
+        )
+    ).one()
