@@ -1,0 +1,103 @@
+"""What asking GitLab can come to, as values that cost nothing to import."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from gitlab_links.gitlab.snapshot import Person, Snapshot
+
+AUTH_ERROR = "auth_error"
+INSUFFICIENT_SCOPE = "insufficient_scope"
+RATE_LIMITED = "rate_limited"
+NOT_FOUND = "not_found"
+NETWORK_ERROR = "network_error"
+BLOCKED_ADDRESS = "blocked_address"
+
+
+class GitLabFailure(Exception):
+    """A call that gave no usable answer.
+
+    ``code`` is ``auth_error`` (401), ``insufficient_scope``, ``rate_limited`` (429),
+    ``not_found`` (404), ``blocked_address``, ``network_error`` (no complete answer: DNS,
+    connection, certificate, deadline, truncation) or ``http_<n>`` for any other status.
+    ``http_200`` is an answer that is no JSON, not the JSON asked for, or too large;
+    ``http_3xx`` a redirect to another origin or one too many.
+
+    ``retry_after`` is in seconds where GitLab said how long to wait. ``detail`` is a
+    sentence for people, in our words: nothing GitLab sent, no token.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.http_status = http_status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The items of one batch by iid. One that was asked for and is missing is deleted, or
+    not visible to the token. ``started_at`` is when the fetch began, which orders answers.
+    """
+
+    items: Mapping[int, Snapshot]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCheck:
+    """A token that works. ``scopes`` and ``expires_at`` are None where GitLab does not tell
+    them (before 15.5, for example) or, for ``expires_at``, where the token never expires.
+    """
+
+    user: Person | None
+    scopes: tuple[str, ...] | None
+    expires_at: date | None
+    gitlab_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """GitLab's ``RateLimit-*`` headers as last seen; None where a header was missing."""
+
+    limit: int | None
+    remaining: int | None
+    reset_at: datetime | None
+
+
+_STATUS_DETAILS = {
+    401: "GitLab does not accept the token: it is wrong, expired or revoked.",
+    403: "GitLab forbids this to the token's owner.",
+    404: "There is no such thing in this GitLab, or the token's owner may not see it.",
+    429: "GitLab's rate limit is used up.",
+}
+_STATUS_CODES = {401: AUTH_ERROR, 404: NOT_FOUND, 429: RATE_LIMITED}
+
+
+def failure_of_status(status: int, body: bytes, retry_after: float | None) -> GitLabFailure:
+    """The failure that an answer with a status other than 2xx comes to."""
+    if status == 403 and b"insufficient_scope" in body:
+        return GitLabFailure(
+            INSUFFICIENT_SCOPE,
+            "The token lacks a scope: it needs api or read_api.",
+            http_status=status,
+        )
+    detail = _STATUS_DETAILS.get(status)
+    if detail is None and 300 <= status < 400:
+        detail = "GitLab redirects to another address; is the base URL the right one?"
+    elif detail is None and status >= 500:
+        detail = f"GitLab, or a proxy before it, has an error (status {status})."
+    return GitLabFailure(
+        _STATUS_CODES.get(status, f"http_{status}"),
+        detail or f"GitLab answered with status {status}.",
+        http_status=status,
+        retry_after=retry_after,
+    )

@@ -1,0 +1,271 @@
+"""Asking GitLab. The only module that imports python-gitlab, which is slow to import and
+not for the web process's way of a webhook: import this one where it is used.
+
+python-gitlab carries the requests; answers are read from its raw responses, because its
+objects are made by an unguarded JSON parser and fail in as many ways as there are shapes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import gitlab
+import requests
+import urllib3
+from gitlab.utils import EncodedId
+
+from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import DomainError
+from gitlab_links.gitlab.answer_headers import read_rate_limit, read_retry_after
+from gitlab_links.gitlab.answers import (
+    AUTH_ERROR,
+    BLOCKED_ADDRESS,
+    INSUFFICIENT_SCOPE,
+    NETWORK_ERROR,
+    Fetched,
+    GitLabFailure,
+    RateLimit,
+    TokenCheck,
+    failure_of_status,
+)
+from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
+from gitlab_links.gitlab.fields import read_id, read_object, read_person, read_word
+from gitlab_links.gitlab.guarded_session import (
+    MAX_RESPONSE_BYTES,
+    GuardedSession,
+    ResponseTooLargeError,
+)
+from gitlab_links.gitlab.guarded_socket import BlockedAddressError, Resolver, system_resolver
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.gitlab.times import parse_date
+from gitlab_links.gitlab.urls import BaseUrl
+
+MAX_BATCH = 100
+DEFAULT_SECONDS = 10.0
+READING_SCOPES = frozenset({"api", "read_api"})
+
+_RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
+_TOKEN = re.compile(r"[!-~]+")
+
+
+class GitLabClient:
+    """One GitLab, asked with one token, from one thread.
+
+    Every call takes at most ``seconds`` in all and raises GitLabFailure for whatever goes
+    wrong. ``token`` is a personal, project or group access token. Not to be pickled, nor
+    handed to a job: it holds the token.
+    """
+
+    def __init__(
+        self,
+        base: BaseUrl,
+        token: str,
+        *,
+        allowed: AllowedHosts,
+        seconds: float = DEFAULT_SECONDS,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+        ca_file: str | None = None,
+        resolver: Resolver = system_resolver,
+    ) -> None:
+        if _TOKEN.fullmatch(token) is None:
+            raise GitLabFailure(AUTH_ERROR, "The token holds characters that no token has.")
+        self._session = GuardedSession(
+            allowed, seconds=seconds, max_bytes=max_bytes, ca_file=ca_file, resolver=resolver
+        )
+        self._session.hooks["response"].append(self._note_headers)
+        self._headers: Mapping[str, str] = {}
+        self.rate_limit: RateLimit | None = None
+        # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
+        self._gitlab = gitlab.Gitlab(
+            str(base), oauth_token=token, session=self._session, keep_base_url=True
+        )
+
+    def __enter__(self) -> "GitLabClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<GitLabClient {self._gitlab.url}>"
+
+    def close(self) -> None:
+        """Close the connections; the client is of no use after."""
+        self._session.close()
+
+    def fetch_items(self, project: int | str, item_type: ItemType, iids: Sequence[int]) -> Fetched:
+        """Up to 100 items of a project by its id or path, in one request.
+
+        A batch whose answer is too large is asked for again in halves, within the same
+        deadline. Label colours are told; a merge request's pipeline status is not.
+        """
+        if len(iids) > MAX_BATCH:
+            raise ValueError(f"{len(iids)} iids are more than the {MAX_BATCH} of one page")
+        started_at = utcnow()
+        wanted = sorted(set(iids))
+        with self._translated():
+            found = self._fetch_batch(project, item_type, wanted) if wanted else []
+        by_iid = {snapshot.iid: snapshot for snapshot in found}
+        return Fetched({iid: by_iid[iid] for iid in wanted if iid in by_iid}, started_at)
+
+    def fetch_item(self, project: int | str, item_type: ItemType, iid: int) -> Snapshot:
+        """One item in its full form: with a merge request's pipeline status, but with
+        labels by name only, so that their colours are GitLab's default.
+        """
+        with self._translated():
+            answer = self._get(f"{_project_path(project)}/{_RESOURCES[item_type]}/{iid}")
+            return snapshot_from_api(item_type, self._expect_object(answer))
+
+    def project_id(self, path: str) -> int:
+        """The id behind a project's path, also behind a former path that redirects."""
+        with self._translated():
+            answer = self._expect_object(self._get(_project_path(path)))
+        found = read_id(answer.get("id"))
+        if found is None:
+            raise self._unusable("has no project id")
+        return found
+
+    def check_token(self) -> TokenCheck:
+        """Whether the token can read what the service needs, and what GitLab says of it.
+
+        Raises GitLabFailure: ``auth_error`` for a token that is wrong, expired or revoked,
+        ``insufficient_scope`` for one with neither ``api`` nor ``read_api``.
+        """
+        with self._translated():
+            scopes, expires_at = self._read_token()
+            user = read_person(self._get("/user"))
+            version = self._get_optional("/version")
+        return TokenCheck(
+            user=user,
+            scopes=scopes,
+            expires_at=parse_date(expires_at),
+            gitlab_version=read_word(read_object(version).get("version")),
+        )
+
+    def _read_token(self) -> tuple[tuple[str, ...] | None, object]:
+        told = self._get_optional("/personal_access_tokens/self")
+        if told is None:
+            # GitLab before 15.5 does not tell; what needs the scope does.
+            self._get("/projects", per_page=1, simple="true", membership="true")
+            return None, None
+        token = self._expect_object(told)
+        listed = token.get("scopes")
+        words = [read_word(scope) for scope in listed] if isinstance(listed, list) else []
+        scopes = tuple(word for word in words if word is not None)
+        if not READING_SCOPES & set(scopes):
+            raise GitLabFailure(
+                INSUFFICIENT_SCOPE,
+                "The token's scopes are " + (", ".join(scopes) or "empty") + "; it needs api or "
+                "read_api.",
+            )
+        return scopes, token.get("expires_at")
+
+    def _fetch_batch(
+        self, project: int | str, item_type: ItemType, iids: Sequence[int]
+    ) -> list[Snapshot]:
+        try:
+            answer = self._get(
+                f"{_project_path(project)}/{_RESOURCES[item_type]}",
+                **{"iids[]": list(iids)},
+                per_page=MAX_BATCH,
+                with_labels_details="true",
+            )
+        except ResponseTooLargeError:
+            if len(iids) == 1:
+                raise
+            middle = len(iids) // 2
+            halves = (iids[:middle], iids[middle:])
+            return [one for half in halves for one in self._fetch_batch(project, item_type, half)]
+        if not isinstance(answer, list):
+            raise self._unusable("is not a list")
+        return [snapshot_from_api(item_type, read_object(one)) for one in answer]
+
+    def _get_optional(self, path: str) -> Any:
+        """None where this GitLab has no such resource."""
+        try:
+            return self._get(path)
+        except gitlab.exceptions.GitlabHttpError as error:
+            if error.response_code == 404:
+                return None
+            raise
+
+    def _get(self, path: str, **query: Any) -> Any:
+        response = self._gitlab.http_get(path, query_data=query, raw=True, obey_rate_limit=False)
+        if not isinstance(response, requests.Response):
+            raise TypeError("python-gitlab gave no raw response")
+        try:
+            return parse_json(response.content)
+        except DomainError as error:
+            raise self._unusable("is not usable JSON", response.status_code) from error
+
+    def _expect_object(self, answer: object) -> Mapping[str, Any]:
+        if not isinstance(answer, dict):
+            raise self._unusable("is not an object")
+        return answer
+
+    @staticmethod
+    def _unusable(what: str, status: int = 200) -> GitLabFailure:
+        return GitLabFailure(
+            f"http_{status}",
+            f"The answer {what}; is the base URL that of a GitLab?",
+            http_status=status,
+        )
+
+    def _note_headers(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._headers = response.headers
+        self.rate_limit = read_rate_limit(response.headers) or self.rate_limit
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Begin the deadline, and turn whatever a call raises into a GitLabFailure."""
+        self._session.deadline.start()
+        try:
+            yield
+        except gitlab.exceptions.GitlabError as error:
+            raise failure_of_status(
+                error.response_code or 500,
+                error.response_body or b"",
+                read_retry_after(self._headers, utcnow()),
+            ) from error
+        except BlockedAddressError as error:
+            raise GitLabFailure(BLOCKED_ADDRESS, str(error)) from error
+        except ResponseTooLargeError as error:
+            raise GitLabFailure(
+                f"http_{error.status}", str(error), http_status=error.status
+            ) from error
+        except NotAnItemError as error:
+            raise GitLabFailure("http_200", str(error), http_status=200) from error
+        except requests.TooManyRedirects as error:
+            status = 302 if error.response is None else error.response.status_code
+            raise failure_of_status(status, b"", None) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise GitLabFailure(NETWORK_ERROR, _network_detail(error)) from error
+
+
+def _project_path(project: int | str) -> str:
+    return f"/projects/{EncodedId(project)}"
+
+
+def _network_detail(error: Exception) -> str:
+    causes = _causes(error)
+    if any(isinstance(cause, requests.exceptions.SSLError) for cause in causes):
+        return "GitLab's certificate is not trusted, or TLS failed."
+    if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
+        return "GitLab's host name does not resolve."
+    if any(isinstance(cause, TimeoutError | requests.Timeout) for cause in causes):
+        return "GitLab did not give a complete answer in time."
+    return "GitLab cannot be reached, or broke off its answer."
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    """The error and what it was raised from; urllib3 keeps some in ``reason``."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        reason = getattr(error, "reason", None) or next(iter(error.args), None)
+        error = reason if isinstance(reason, BaseException) else error.__cause__
+    return found
