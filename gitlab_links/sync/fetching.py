@@ -67,8 +67,8 @@ class Fetcher:
             client = self._client()
             return Answer(batch, started_at, _snapshots(client, batch), None, client.rate_limit)
         except GitLabFailure as failure:
-            client = getattr(self._thread, "client", None)
-            return Answer(batch, started_at, {}, failure, client and client.rate_limit)
+            last_seen = getattr(getattr(self._thread, "client", None), "rate_limit", None)
+            return Answer(batch, started_at, {}, failure, last_seen)
 
 
 def _snapshots(client: "GitLabClient", batch: Batch) -> dict[int, Snapshot]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
@@ -88,6 +89,7 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     return bool(db.session.scalar(select(due)))
 
 
+OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str]
 
 _COLUMNS = (
@@ -101,7 +103,7 @@ _COLUMNS = (
 )
 
 
-def _due(org_id: uuid.UUID, condition: ColumnElement[bool], order: object) -> Sequence[DueRow]:
+def _due(org_id: uuid.UUID, condition: ColumnElement[bool], order: OrderedBy) -> Sequence[DueRow]:
     statement = (
         select(*_COLUMNS)
         .join(GitLabItem.project)
