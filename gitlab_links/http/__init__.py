@@ -2,6 +2,31 @@
 
 from flask import Flask
 
+from gitlab_links.http import (
+    conditional,
+    guard,
+    headers,
+    health,
+    logins,
+    problems,
+    rate_limits,
+    request_ids,
+    transactions,
+)
+
 
 def register(app: Flask) -> None:
-    """Add it to the application."""
+    """Add it to the application.
+
+    Flask runs what comes after a response in reverse: the commit is registered last, so
+    that a failed one is rendered before headers and validators are put on the answer.
+    """
+    request_ids.register(app)
+    problems.register(app)
+    logins.register(app)
+    guard.register(app)
+    health.register(app)
+    headers.register(app)
+    rate_limits.register(app)
+    conditional.register(app)
+    transactions.register(app)

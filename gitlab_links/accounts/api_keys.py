@@ -1,0 +1,156 @@
+"""API keys: made, renewed and revoked. The secret is shown once. Nothing here commits."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from gitlab_links.accounts.key_logins import hash_key
+from gitlab_links.accounts.models import ApiKey
+from gitlab_links.accounts.principal import InsufficientScope, Principal
+from gitlab_links.accounts.roles import Scope
+from gitlab_links.audit.operations import Action, Actor, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, Forbidden, Invalid, NotFound
+from gitlab_links.extensions import db
+from gitlab_links.security import API_KEY_PREFIX, new_secret
+
+HINT_LENGTH = 12
+
+
+class KeyRevoked(Conflict):
+    """A revoked key stays revoked."""
+
+    code = "api_key_revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key with its secret, which cannot be read again."""
+
+    key: ApiKey
+    secret: str
+
+
+def keys_page(
+    org_id: uuid.UUID, *, after: uuid.UUID | None = None, limit: int | None = None
+) -> Sequence[ApiKey]:
+    """The org's keys with their owners, oldest first, revoked ones included."""
+    statement = (
+        select(ApiKey)
+        .options(joinedload(ApiKey.user))
+        .where(ApiKey.org_id == org_id)
+        .order_by(ApiKey.id)
+        .limit(limit)
+    )
+    if after is not None:
+        statement = statement.where(ApiKey.id > after)
+    return db.session.scalars(statement).all()
+
+
+def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
+    """One key with its owner; raises :class:`NotFound`, also for another org's."""
+    found = db.session.scalars(
+        select(ApiKey)
+        .options(joinedload(ApiKey.user))
+        .where(ApiKey.org_id == org_id, ApiKey.id == key_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def create_key(
+    principal: Principal, name: str, scopes: Iterable[Scope], expires_at: datetime | None
+) -> NewKey:
+    """A key of the caller's own.
+
+    Raises :class:`InsufficientScope` where a key would make one that may do more than
+    itself, and :class:`Invalid` for an expiry that has passed.
+    """
+    wanted = frozenset(scopes)
+    _check_scopes(principal, wanted)
+    _check_expiry(expires_at)
+    new = issue_key(principal.org_id, principal.user_id, name, wanted, expires_at)
+    _audit(principal, Action.API_KEY_CREATED, new.key)
+    return NewKey(find_key(principal.org_id, new.key.id), new.secret)
+
+
+def issue_key(
+    org_id: uuid.UUID,
+    user_id: uuid.UUID,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Make a key without asking whether the caller may: for the operator and for demo data."""
+    secret = new_secret(API_KEY_PREFIX)
+    key = ApiKey(
+        org_id=org_id,
+        user_id=user_id,
+        name=name,
+        hint=secret[:HINT_LENGTH],
+        secret_hash=hash_key(secret),
+        scopes=sorted(scope.value for scope in scopes),
+        expires_at=expires_at,
+    )
+    db.session.add(key)
+    db.session.flush()
+    return NewKey(key, secret)
+
+
+def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
+    """Replace the secret of a key; the former one is refused from the commit on.
+
+    Only the owner may: whoever has the secret acts as the owner. Raises
+    :class:`NotFound`, :class:`KeyRevoked`, :class:`Forbidden`, :class:`InsufficientScope`.
+    """
+    key = find_key(principal.org_id, key_id)
+    if key.user_id != principal.user_id:
+        raise Forbidden("Only the owner of an API key may renew it; you may revoke it.")
+    if key.revoked_at is not None:
+        raise KeyRevoked("This API key has been revoked; make a new one.")
+    _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
+    secret = new_secret(API_KEY_PREFIX)
+    key.hint, key.secret_hash = secret[:HINT_LENGTH], hash_key(secret)
+    _audit(principal, Action.API_KEY_ROTATED, key)
+    return NewKey(key, secret)
+
+
+def revoke_key(principal: Principal, key_id: uuid.UUID) -> ApiKey:
+    """End a key of the org for good; once more changes nothing. Raises :class:`NotFound`."""
+    key = find_key(principal.org_id, key_id)
+    if key.revoked_at is None:
+        key.revoked_at = utcnow()
+        _audit(principal, Action.API_KEY_REVOKED, key)
+    return key
+
+
+def _check_scopes(principal: Principal, wanted: frozenset[Scope]) -> None:
+    if principal.scopes is not None and not wanted <= principal.scopes:
+        missing = ", ".join(sorted(wanted - principal.scopes))
+        raise InsufficientScope(
+            f"An API key cannot hand out scopes that it lacks itself: {missing}."
+        )
+
+
+def _check_expiry(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= utcnow():
+        raise Invalid(
+            "The API key would be of no use.", errors={"expires_at": ["This has passed already."]}
+        )
+
+
+def _audit(principal: Principal, action: Action, key: ApiKey) -> None:
+    actor: Actor = principal.actor
+    write_audit_event(
+        principal.org_id,
+        actor,
+        action,
+        target_type="api_key",
+        target_id=key.id,
+        detail={"name": key.name, "scopes": key.scopes},
+    )

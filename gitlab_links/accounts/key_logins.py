@@ -1,0 +1,81 @@
+"""Recognising an API key: one indexed SELECT, and one answer for all that is wrong with it."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, or_, select, update
+
+from gitlab_links.accounts.models import ApiKey, Membership
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.security import API_KEY_PREFIX, digest
+
+USE_NOTED_EVERY = timedelta(minutes=5)
+_SHAPE = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLogin:
+    """A valid key's principal, and when its use was last noted."""
+
+    principal: Principal
+    key_id: uuid.UUID
+    last_used_at: datetime | None
+
+    @property
+    def use_is_news(self) -> bool:
+        """Whether the use is worth a write: not at every request of a busy program."""
+        return self.last_used_at is None or self.last_used_at < utcnow() - USE_NOTED_EVERY
+
+
+def hash_key(secret: str) -> str:
+    """The digest by which a key is found."""
+    return digest("api-key", secret)
+
+
+def key_login(secret: str) -> KeyLogin | None:
+    """Who a key stands for; None for malformed, unknown, revoked or expired, or a leaver's."""
+    if _SHAPE.fullmatch(secret) is None:
+        return None
+    row = db.session.execute(
+        select(
+            ApiKey.id,
+            ApiKey.org_id,
+            ApiKey.user_id,
+            ApiKey.scopes,
+            ApiKey.last_used_at,
+            Membership.role,
+        )
+        .join(
+            Membership,
+            and_(Membership.org_id == ApiKey.org_id, Membership.user_id == ApiKey.user_id),
+        )
+        .where(
+            ApiKey.secret_hash == hash_key(secret),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow()),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    scopes = frozenset(Scope(scope) for scope in row.scopes)
+    principal = Principal(row.org_id, row.user_id, Role(row.role), scopes, row.id)
+    return KeyLogin(principal, row.id, row.last_used_at)
+
+
+def mark_key_used(login: KeyLogin) -> None:
+    """Note when the key was last used, unless another request has just done so."""
+    now = utcnow()
+    db.session.execute(
+        update(ApiKey)
+        .where(
+            ApiKey.id == login.key_id,
+            or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - USE_NOTED_EVERY),
+        )
+        .values(last_used_at=now)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,106 @@
+"""Orgs: found, listed, renamed, and set up by the operator. Nothing here commits."""
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Membership, Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+
+
+@dataclass(frozen=True, slots=True)
+class OrgView:
+    """An org as one of its members sees it."""
+
+    id: uuid.UUID
+    name: str
+    task_key: str
+    role: Role
+    created_at: datetime
+
+
+def orgs_page(
+    user_id: uuid.UUID,
+    *,
+    only: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+    limit: int | None = None,
+) -> Sequence[OrgView]:
+    """The orgs the user is a member of, oldest first; ``only`` keeps one, for its API keys."""
+    statement = (
+        select(Org, Membership.role)
+        .join(Membership, Membership.org_id == Org.id)
+        .where(Membership.user_id == user_id)
+        .order_by(Org.id)
+        .limit(limit)
+    )
+    if only is not None:
+        statement = statement.where(Org.id == only)
+    if after is not None:
+        statement = statement.where(Org.id > after)
+    return [_view(org, Role(role)) for org, role in db.session.execute(statement).tuples()]
+
+
+def find_org(principal: Principal) -> OrgView:
+    """The caller's org."""
+    return _view(_find(principal.org_id), principal.role)
+
+
+def update_org(
+    principal: Principal, *, name: str | None = None, task_key: str | None = None
+) -> OrgView:
+    """Rename the org, or have its tasks referred to by another key; None leaves as is."""
+    org = _find(principal.org_id)
+    changes = {"name": name, "task_key": task_key}
+    told = {
+        field: value
+        for field, value in changes.items()
+        if value is not None and value != getattr(org, field)
+    }
+    for field, value in told.items():
+        setattr(org, field, value)
+    if told:
+        write_audit_event(
+            org.id,
+            principal.actor,
+            Action.ORG_UPDATED,
+            target_type="org",
+            target_id=org.id,
+            detail=told,
+        )
+    return _view(org, principal.role)
+
+
+def create_org(name: str) -> Org:
+    """A new org without members; its task key is made from the name."""
+    org = Org(name=name, task_key=task_key_for(name))
+    db.session.add(org)
+    db.session.flush()
+    return org
+
+
+def task_key_for(name: str) -> str:
+    """``ACME`` for "Acme Corp.", ``TASK`` where the name has no Latin letters."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    word = re.search(r"[A-Za-z][A-Za-z0-9]+", plain)
+    return word.group()[:10].upper() if word else "TASK"
+
+
+def _find(org_id: uuid.UUID) -> Org:
+    org = db.session.get(Org, org_id)
+    if org is None:
+        raise NotFound
+    return org
+
+
+def _view(org: Org, role: Role) -> OrgView:
+    return OrgView(org.id, org.name, org.task_key, role, org.created_at)

@@ -1,0 +1,139 @@
+"""Logging in with e-mail address and password, and the sessions that come of it."""
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+
+from gitlab_links.accounts.models import LoginSession, Membership, User
+from gitlab_links.accounts.throttle import count_use
+from gitlab_links.audit.operations import Action, Actor, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import DomainError, Invalid, RateLimited
+from gitlab_links.extensions import db
+from gitlab_links.security import digest, hash_password, new_secret, password_matches
+
+SESSION_LIFETIME = timedelta(days=14)
+THROTTLE_SECONDS = 15 * 60
+TRIES_PER_ACCOUNT = 10
+TRIES_PER_ADDRESS = 100
+MIN_PASSWORD = 12
+MAX_PASSWORD = 200
+MAX_EMAIL = 254
+
+
+class LoginFailed(DomainError):
+    """No such account, no password or the wrong one (422): one answer for all."""
+
+    status = 422
+    code = "login_failed"
+
+    def __init__(self) -> None:
+        super().__init__("E-mail address or password is wrong.")
+
+
+def log_in(email: str, password: str, address: str) -> str:
+    """Check the password and open a session; returns the token for the browser's cookie.
+
+    Raises :class:`LoginFailed`, or :class:`RateLimited` once the account or the address
+    has failed too often, whether or not there is such an account. Every try counts before
+    the password is looked at, so that a burst of tries at once gains nothing.
+    """
+    email = email.strip().lower()
+    tries = (
+        (f"login:{digest('login-throttle', email)}", TRIES_PER_ACCOUNT),
+        (f"login-from:{address}", TRIES_PER_ADDRESS),
+    )
+    quotas = [count_use(name, limit, THROTTLE_SECONDS) for name, limit in tries]
+    if any(quota.exceeded for quota in quotas):
+        raise RateLimited(
+            "Too many failed logins. Wait a few minutes and try again.",
+            retry_after=max(quota.reset_seconds for quota in quotas),
+        )
+    user = _account(email)
+    if not _is_right(user, password) or user is None:
+        raise LoginFailed
+    for name, limit in tries:
+        count_use(name, limit, THROTTLE_SECONDS, amount=-1)
+    return open_session(user.id)
+
+
+def open_session(user_id: uuid.UUID) -> str:
+    """A new session of a user whose password has been checked; expired ones are swept."""
+    now = utcnow()
+    db.session.execute(
+        delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.expires_at <= now)
+    )
+    token = new_secret()
+    db.session.add(
+        LoginSession(
+            user_id=user_id, token_hash=_token_hash(token), expires_at=now + SESSION_LIFETIME
+        )
+    )
+    db.session.flush()
+    return token
+
+
+def session_user(token: str) -> User | None:
+    """Whose session this is; None once it has ended. One indexed SELECT."""
+    return db.session.scalars(
+        select(User)
+        .join(LoginSession, LoginSession.user_id == User.id)
+        .where(LoginSession.token_hash == _token_hash(token), LoginSession.expires_at > utcnow())
+    ).one_or_none()
+
+
+def end_session(token: str) -> None:
+    """Log out this session."""
+    db.session.execute(delete(LoginSession).where(LoginSession.token_hash == _token_hash(token)))
+
+
+def end_all_sessions(user_id: uuid.UUID) -> None:
+    """Log the user out everywhere."""
+    db.session.execute(delete(LoginSession).where(LoginSession.user_id == user_id))
+
+
+def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
+    """Set a new password and end every session of the user, the present one included.
+
+    Raises :class:`Invalid` with the field at fault.
+    """
+    user = db.session.get_one(User, user_id)
+    if not _is_right(user, current):
+        raise Invalid(
+            "The password was not changed.", errors={"current": ["This is not your password."]}
+        )
+    set_password(user, new)
+    actor = Actor(user_id)
+    for org_id in db.session.scalars(
+        select(Membership.org_id).where(Membership.user_id == user_id)
+    ):
+        write_audit_event(
+            org_id, actor, Action.PASSWORD_CHANGED, target_type="user", target_id=user_id
+        )
+
+
+def set_password(user: User, password: str) -> None:
+    """Set a password and end the user's sessions; raises :class:`Invalid` unless fit."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise Invalid(
+            f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.",
+            errors={"password": [f"Use {MIN_PASSWORD} to {MAX_PASSWORD} characters."]},
+        )
+    user.password_hash = hash_password(password)
+    end_all_sessions(user.id)
+
+
+def _account(email: str) -> User | None:
+    if len(email) > MAX_EMAIL or not email.isprintable():
+        return None  # PostgreSQL would refuse a NUL with an error of its own
+    return db.session.scalars(select(User).where(User.email == email)).one_or_none()
+
+
+def _is_right(user: User | None, password: str) -> bool:
+    known = user.password_hash if user and len(password) <= MAX_PASSWORD else None
+    return password_matches(password[:MAX_PASSWORD], known)
+
+
+def _token_hash(token: str) -> str:
+    return digest("login-session", token)

@@ -1,0 +1,77 @@
+"""Counting uses in fixed windows, in Redis; in the process's own memory while that is away."""
+
+import math
+import time
+from dataclasses import dataclass, field
+
+import structlog
+from flask import current_app
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import redis, settings
+
+RETRY_REDIS_SECONDS = 10
+_EXTENSION = "throttle"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How far a limit is used up within the present window."""
+
+    limit: int
+    used: int
+    reset_seconds: int
+
+    @property
+    def remaining(self) -> int:
+        """Uses left, never negative."""
+        return max(self.limit - self.used, 0)
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether this use was one too many."""
+        return self.used > self.limit
+
+
+@dataclass
+class Counters:
+    """One counter per name and window. With Redis away the limits hold per process."""
+
+    shared: RedisStorage
+    own: MemoryStorage = field(default_factory=MemoryStorage)
+    shared_again_at: float = 0.0
+
+    def add(self, name: str, amount: int, window_seconds: int) -> int:
+        """Count and return the sum; costs one round trip."""
+        if time.monotonic() >= self.shared_again_at:
+            try:
+                return self.shared.incr(name, window_seconds, amount)
+            except StorageError as error:
+                self.shared_again_at = time.monotonic() + RETRY_REDIS_SECONDS
+                log.warning("throttle.redis_away", error=repr(error))
+        return self.own.incr(name, window_seconds, amount)
+
+
+def count_use(name: str, limit: int, window_seconds: int, *, amount: int = 1) -> Quota:
+    """Count a use; ``amount`` of -1 takes one back."""
+    now = utcnow().timestamp()
+    window = int(now // window_seconds)
+    used = _counters().add(f"{name}:{window}", amount, window_seconds)
+    return Quota(limit, used, math.ceil((window + 1) * window_seconds - now) or 1)
+
+
+def _counters() -> Counters:
+    found = current_app.extensions.get(_EXTENSION)
+    if not isinstance(found, Counters):
+        shared = RedisStorage(
+            settings().redis_url,
+            connection_pool=redis().connection_pool,
+            key_prefix="gitlab_links:limits",
+            wrap_exceptions=True,
+        )
+        found = current_app.extensions[_EXTENSION] = Counters(shared)
+    return found

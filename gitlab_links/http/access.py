@@ -1,0 +1,76 @@
+"""Who may call a view: declared on the view itself, and nobody where nothing is declared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Flask
+
+from gitlab_links.accounts.roles import Permission
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE = "__access__"
+
+
+class Kind(StrEnum):
+    """The ways of being let in."""
+
+    ORG = "org"
+    SIGNED_IN = "signed_in"
+    PUBLIC = "public"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a view says of its callers; ``why`` tells the reason of an open door."""
+
+    kind: Kind
+    permission: Permission | None = None
+    why: str = ""
+
+
+def access(permission: Permission) -> Callable[[F], F]:
+    """Only callers with this permission in the org of the ``org_id`` path argument."""
+    return _declare(Declaration(Kind.ORG, permission))
+
+
+def signed_in(view: F) -> F:
+    """Whoever is logged in or sends a valid API key; what they see is up to the view."""
+    return _declare(Declaration(Kind.SIGNED_IN))(view)
+
+
+def public(why: str) -> Callable[[F], F]:
+    """Everybody, for the reason given. A write still needs the CSRF token."""
+    return _declare(Declaration(Kind.PUBLIC, why=why))
+
+
+def webhook(view: F) -> F:
+    """GitLab, which the view itself recognises by secret token or signature."""
+    return _declare(Declaration(Kind.WEBHOOK))(view)
+
+
+def declare_endpoint(app: Flask, endpoint: str, declaration: Declaration) -> None:
+    """Declare for a view that cannot carry a decorator: static files, a library's pages."""
+    setattr(app.view_functions[endpoint], _ATTRIBUTE, declaration)
+
+
+def declaration_of(app: Flask, endpoint: str, method: str) -> Declaration | None:
+    """What a view declares; for a ``MethodView``, what the handler of the method declares."""
+    view: Any = app.view_functions[endpoint]
+    view_class = getattr(view, "view_class", None)
+    if view_class is not None and not hasattr(view, _ATTRIBUTE):
+        name = "get" if method in {"HEAD", "OPTIONS"} else method.lower()
+        view = getattr(view_class, name, view)
+    found = getattr(view, _ATTRIBUTE, None)
+    return found if isinstance(found, Declaration) else None
+
+
+def _declare(declaration: Declaration) -> Callable[[F], F]:
+    def decorator(view: F) -> F:
+        setattr(view, _ATTRIBUTE, declaration)
+        return view
+
+    return decorator

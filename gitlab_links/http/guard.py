@@ -1,0 +1,140 @@
+"""The gate before every view: who is calling, and does the view's declaration let them in?"""
+
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, current_app, g, request
+from flask_login import current_user
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest
+from werkzeug.sansio.utils import host_is_trusted
+
+from gitlab_links.accounts.key_logins import KeyLogin, key_login
+from gitlab_links.accounts.members import role_in_org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.errors import BodyTooLarge, Forbidden, NotFound, Unauthorized
+from gitlab_links.extensions import settings
+from gitlab_links.http import rate_limits, transactions
+from gitlab_links.http.access import Declaration, Kind, declaration_of
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+ANY_HOST_PATHS = frozenset({"/healthz", "/readyz"})
+
+csrf = CSRFProtect()
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone logged in; ``key`` is set for an API key, which belongs to one org."""
+
+    user_id: uuid.UUID
+    key: Principal | None
+
+
+def current_principal() -> Principal:
+    """The caller within the org of the path; only in views with ``@access``."""
+    found: Principal = g.principal
+    return found
+
+
+def current_caller() -> Caller:
+    """The caller; in views with ``@access`` or ``@signed_in``."""
+    found: Caller = g.caller
+    return found
+
+
+def register(app: Flask) -> None:
+    """Put the gate before every view."""
+    app.config.update(
+        WTF_CSRF_CHECK_DEFAULT=False,
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+    )
+    csrf.init_app(app)
+    app.before_request(_check_host)
+    app.before_request(_admit)
+
+
+def _check_host() -> None:
+    """Answer to the name the operator gave out, and to probes on the machine itself.
+
+    While that name is a loopback one, as in a trial on a laptop, any name will do.
+    """
+    public_host = urlsplit(settings().public_base_url).hostname or ""
+    if public_host in {"localhost", "127.0.0.1", "::1"} or request.path in ANY_HOST_PATHS:
+        return
+    if not host_is_trusted(request.host, [public_host, *LOOPBACK_NAMES]):
+        raise BadRequest("This service does not answer to that host name.")
+
+
+def _admit() -> None:
+    if request.endpoint is None:
+        return  # no route: the dispatcher answers 404 or 405
+    declaration = declaration_of(current_app, request.endpoint, request.method)
+    if declaration is None:
+        log.error("access.undeclared", endpoint=request.endpoint)
+        raise Forbidden("This page does not say who may open it, so nobody may.")
+    if declaration.kind is Kind.WEBHOOK:
+        _limit_body(MAX_WEBHOOK_BYTES)
+        return
+    if declaration.kind is Kind.PUBLIC:
+        csrf.protect()
+    else:
+        _admit_caller(declaration)
+    _limit_body(MAX_BODY_BYTES)
+
+
+def _admit_caller(declaration: Declaration) -> None:
+    transactions.begin()
+    g.caller = _caller()
+    if g.caller.key is None:
+        csrf.protect()
+    if declaration.permission is not None:
+        g.principal = _principal(g.caller)
+        structlog.contextvars.bind_contextvars(org_id=str(g.principal.org_id))
+        g.principal.require(declaration.permission)
+
+
+def _caller() -> Caller:
+    """From the API key if the request brings any credentials in a header, else the session."""
+    if "Authorization" in request.headers:
+        login = _key_login()
+        transactions.touch_key_after_commit(login)
+        rate_limits.count(login.principal)
+        return Caller(login.principal.user_id, login.principal)
+    if not current_user.is_authenticated:
+        raise Unauthorized
+    return Caller(current_user.user_id, None)
+
+
+def _key_login() -> KeyLogin:
+    """API keys open the API alone, never the pages."""
+    scheme, _, secret = request.headers["Authorization"].partition(" ")
+    login = key_login(secret.strip()) if scheme.lower() == "bearer" else None
+    if login is None or not request.path.startswith("/api/"):
+        raise Unauthorized
+    return login
+
+
+def _principal(caller: Caller) -> Principal:
+    org_id = (request.view_args or {})["org_id"]
+    if caller.key is not None:
+        if caller.key.org_id != org_id:
+            raise NotFound
+        return caller.key
+    role = role_in_org(org_id, caller.user_id)
+    if role is None:
+        raise NotFound
+    return Principal(org_id, caller.user_id, role)
+
+
+def _limit_body(limit: int) -> None:
+    """Refuse what says it is too large; what lies about it is cut off while being read."""
+    request.max_content_length = limit
+    if (request.content_length or 0) > limit:
+        raise BodyTooLarge(f"The body may have {limit:,} bytes at most.")

@@ -1,0 +1,166 @@
+"""The one place where a failure becomes an answer: problem+json, or a page for people."""
+
+import html
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from gitlab_links.errors import DomainError, NotFound
+from gitlab_links.extensions import db
+
+RETRY_SECONDS = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failure as RFC 9457 tells it, with this service's stable ``code``."""
+
+    status: int
+    code: str
+    detail: str
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The standard phrase of the status."""
+        return HTTPStatus(self.status).phrase
+
+    def as_json(self) -> dict[str, Any]:
+        """The members of the problem document."""
+        members = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        return {**members, "errors": self.errors} if self.errors else members
+
+
+PageRenderer = Callable[[Problem], Any]
+
+_PAGE_RENDERER = "problem_page"
+
+_HTTP_CODES = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "validation_error",
+    429: "rate_limited",
+}
+
+
+def register(app: Flask) -> None:
+    """Render every failure of the application here."""
+    app.register_error_handler(Exception, render)
+
+
+def use_page_renderer(app: Flask, renderer: PageRenderer) -> None:
+    """Have failures that people meet shown by ``renderer``: a view-like callable.
+
+    It may answer with anything a view may, say a redirect to the login for a 401. It must
+    not need the database: that may be what failed.
+    """
+    app.extensions[_PAGE_RENDERER] = renderer
+
+
+def render(error: Exception) -> Any:
+    """The answer to a failure. The transaction is rolled back first."""
+    if isinstance(error, HTTPException) and (error.code is None or error.response is not None):
+        return error
+    db.session.rollback()
+    problem = problem_of(error)
+    if wants_json():
+        return _json_response(problem)
+    answer = current_app.make_response(_page(problem))
+    answer.headers.update(problem.headers)
+    return answer
+
+
+def problem_of(error: Exception) -> Problem:
+    """Translate; whatever nobody foresaw is logged and told without details."""
+    if isinstance(error, DomainError):
+        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        return Problem(error.status, error.code, error.detail, error.errors, headers)
+    if isinstance(error, CSRFError):
+        return Problem(403, "csrf_failed", f"{error.description} Send it as X-CSRFToken.")
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    if _is_outage(error):
+        log.error("database.unavailable", error=repr(error))
+        detail = "The database does not answer at the moment. Nothing was changed; try again."
+        return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    log.error("request.failed", exc_info=error)
+    return Problem(500, "internal_error", "Something went wrong here. It has been logged.")
+
+
+def wants_json() -> bool:
+    """Whether the caller is a program: the API's paths, or JSON preferred to a page."""
+    if request.path.startswith("/api/"):
+        return True
+    best = request.accept_mimetypes.best_match(
+        ["text/html", "application/json", "application/problem+json"]
+    )
+    return best is not None and best != "text/html"
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    status = error.code or 500
+    detail = error.description or HTTPStatus(status).phrase
+    if status == HTTPStatus.NOT_FOUND:
+        detail = NotFound().detail  # an address that is no address looks like any other
+    headers = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return Problem(status, _HTTP_CODES.get(status, "http_error"), detail, headers=headers)
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _json_response(problem: Problem) -> Response:
+    return Response(
+        json.dumps(problem.as_json(), ensure_ascii=False),
+        status=problem.status,
+        headers=problem.headers,
+        content_type="application/problem+json",
+    )
+
+
+def _page(problem: Problem) -> Any:
+    renderer: PageRenderer | None = current_app.extensions.get(_PAGE_RENDERER)
+    if renderer is not None:
+        try:
+            return renderer(problem)
+        except Exception:
+            log.exception("problem_page.failed")
+    return WerkzeugResponse(
+        f"<!doctype html><title>{problem.title}</title><h1>{problem.title}</h1>"
+        f"<p>{html.escape(problem.detail)}</p>",
+        status=problem.status,
+        content_type="text/html; charset=utf-8",
+    )

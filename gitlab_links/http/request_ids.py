@@ -1,0 +1,28 @@
+"""A request id on every request, answer and log line."""
+
+import re
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._\-]{8,64}")
+
+
+def register(app: Flask) -> None:
+    """Take the caller's ``X-Request-ID`` if it is harmless, else make one; send it back."""
+    app.before_request(_begin)
+    app.after_request(_send_back)
+
+
+def _begin() -> None:
+    offered = request.headers.get("X-Request-ID", "")
+    g.request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _send_back(response: Response) -> Response:
+    if "request_id" in g:
+        response.headers["X-Request-ID"] = g.request_id
+    return response

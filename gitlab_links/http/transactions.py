@@ -1,0 +1,56 @@
+"""One transaction per request: committed when the answer is a success, else rolled back."""
+
+import structlog
+from flask import Flask, Response, g, make_response, request
+from sqlalchemy.exc import OperationalError
+
+from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
+from gitlab_links.extensions import db
+from gitlab_links.http.problems import render
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+log = structlog.get_logger(__name__)
+
+
+def register(app: Flask) -> None:
+    """Commit after every successful view; a failed commit is answered like any failure."""
+    app.after_request(_finish)
+
+
+def begin() -> None:
+    """Begin the request's transaction; on SQLite, a read does not queue behind writers."""
+    if db.session().in_transaction():
+        return
+    if request.method in SAFE_METHODS and db.engine.dialect.name == "sqlite":
+        db.session.connection(execution_options={"sqlite_deferred": True})
+
+
+def touch_key_after_commit(login: KeyLogin) -> None:
+    """Note the use of a key in a transaction of its own: a read stays one that only reads."""
+    g.used_key = login
+
+
+def _finish(response: Response) -> Response:
+    if response.status_code >= 400:
+        db.session.rollback()
+    else:
+        try:
+            db.session.commit()
+        except Exception as error:
+            db.session.rollback()
+            return make_response(render(error))
+    _touch_key()
+    return response
+
+
+def _touch_key() -> None:
+    login: KeyLogin | None = g.pop("used_key", None)
+    if login is None or not login.use_is_news:
+        return
+    try:
+        mark_key_used(login)
+        db.session.commit()
+    except OperationalError as error:
+        db.session.rollback()
+        log.warning("api_key.use_not_noted", error=repr(error.orig))
