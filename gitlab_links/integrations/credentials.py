@@ -1,0 +1,61 @@
+"""What it takes to call an org's GitLab: the address and the token, or why not."""
+
+from typing import NamedTuple
+
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.security import cipher
+
+TOKEN = "token"
+SIGNING_TOKEN = "signing-token"
+
+
+class MissingIntegration(Conflict):
+    """The org has not said where its GitLab is."""
+
+    code = "missing_integration"
+
+
+class MissingToken(Conflict):
+    """The org has set no token."""
+
+    code = "missing_token"
+
+
+class BlockedAddress(Conflict):
+    """The operator does not, or no longer, allow calls to this address."""
+
+    code = "blocked_address"
+
+
+class Credentials(NamedTuple):
+    """Where the org's GitLab is, and the token in clear: for one call, never to be kept."""
+
+    base: BaseUrl
+    token: str
+
+
+def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
+    """Decrypt the token; touches no database.
+
+    Raises a :class:`Conflict` whose code is one of the contract's: ``missing_integration``,
+    ``missing_token``, ``blocked_address``, ``encryption_key_missing``,
+    ``encryption_key_invalid``, ``invalid_token_ciphertext``.
+    """
+    if integration is None or integration.base_url is None:
+        raise MissingIntegration("This org is not connected to a GitLab yet.")
+    if integration.token_ciphertext is None:
+        raise MissingToken("This org has set no access token for its GitLab.")
+    try:
+        base = parse_base_url(integration.base_url, settings().gitlab_allowed_hosts)
+    except Invalid as refusal:
+        raise BlockedAddress(refusal.detail) from None
+    token = cipher().decrypt(
+        integration.token_ciphertext,
+        org_id=integration.org_id,
+        origin=base.origin,
+        purpose=TOKEN,
+    )
+    return Credentials(base, token)

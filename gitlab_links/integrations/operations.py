@@ -1,0 +1,213 @@
+"""Configuring an org's GitLab. Nothing here commits."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.db import insert_unless_exists
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.signatures import signing_token_problem
+from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
+from gitlab_links.integrations.credentials import SIGNING_TOKEN, TOKEN
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
+from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, new_secret
+
+_HEADER_SAFE = re.compile(r"[!-~]{1,255}")
+
+
+class BaseUrlMissing(Conflict):
+    """A token was given and no address to use it at."""
+
+    code = "integration_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationChange:
+    """What to change: None leaves as is, an empty string clears."""
+
+    base_url: str | None = None
+    token: str | None = None
+    webhook_secret: str | None = None
+    signing_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The integration after a change; ``reconnected`` when address or token are new."""
+
+    integration: OrgGitLabIntegration
+    reconnected: bool
+
+
+def find_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
+    """The org's integration, None before anything was set."""
+    return db.session.scalars(
+        select(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == org_id)
+    ).one_or_none()
+
+
+def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
+    """Change what is given and nothing else; doors call ``links.reconnection.configure``.
+
+    A base URL of another origin clears token and signing token, unless new ones come with
+    it: a token must never be sent to where it was not meant for. New address or token
+    clear error state and pause. Raises :class:`Invalid` with the field at fault,
+    :class:`BaseUrlMissing`, and the ``encryption_key_*`` conflicts.
+    """
+    integration = _locked(principal.org_id)
+    changed = _change_base_url(integration, change.base_url)
+    changed |= _change_token(integration, change.token)
+    reconnected = bool(changed)
+    changed |= _change_signing_token(integration, change.signing_token)
+    if change.webhook_secret is not None:
+        secret = _checked("webhook_secret", change.webhook_secret)
+        if replace_webhook_secret(integration, secret, utcnow()):
+            changed.add("webhook_secret")
+    if reconnected:
+        _forget_failures(integration)
+        ring_after_commit(db.session, Bell.SYNC, principal.org_id)
+    if changed:
+        _audit(principal, Action.INTEGRATION_UPDATED, integration, changed=sorted(changed))
+    return Configured(integration, reconnected)
+
+
+def generate_webhook_secret(principal: Principal) -> str:
+    """Make a new webhook secret; this is the only time it is told."""
+    integration = _locked(principal.org_id)
+    secret = new_secret(WEBHOOK_SECRET_PREFIX)
+    replace_webhook_secret(integration, secret, utcnow())
+    _audit(principal, Action.WEBHOOK_SECRET_GENERATED, integration)
+    return secret
+
+
+def delete_integration(principal: Principal) -> None:
+    """Forget address, token and secrets. Links stay, with what was last known."""
+    integration = find_integration(principal.org_id)
+    if integration is None:
+        return
+    _audit(principal, Action.INTEGRATION_DELETED, integration)
+    db.session.execute(
+        delete(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == principal.org_id)
+    )
+
+
+def _locked(org_id: uuid.UUID) -> OrgGitLabIntegration:
+    now = utcnow()
+    blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
+    insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
+    return db.session.scalars(
+        select(OrgGitLabIntegration)
+        .where(OrgGitLabIntegration.org_id == org_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _change_base_url(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
+    if text is None:
+        return set()
+    new = parse_base_url(text, settings().gitlab_allowed_hosts) if text else None
+    if (str(new) if new else None) == integration.base_url:
+        return set()
+    if new is None or new.origin != _origin_of(integration):
+        _clear_token(integration)
+        integration.signing_token_ciphertext = None
+    integration.base_url = None if new is None else str(new)
+    return {"base_url"}
+
+
+def _origin_of(integration: OrgGitLabIntegration) -> str | None:
+    """Read leniently: what was allowed when it was stored may not be any more."""
+    if integration.base_url is None:
+        return None
+    try:
+        return parse_base_url(integration.base_url, settings().gitlab_allowed_hosts).origin
+    except Invalid:
+        return None
+
+
+def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
+    if text is None or (text == "" and integration.token_ciphertext is None):
+        return set()
+    token = _checked("token", text)
+    _clear_token(integration)
+    if token is not None:
+        base = _base_of(integration)
+        integration.token_ciphertext = cipher().encrypt(
+            token, org_id=integration.org_id, origin=base.origin, purpose=TOKEN
+        )
+        integration.token_set_at = utcnow()
+    return {"token"}
+
+
+def _change_signing_token(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
+    if text is None or (text == "" and integration.signing_token_ciphertext is None):
+        return set()
+    token = _checked("signing_token", text)
+    integration.signing_token_ciphertext = None
+    if token is not None:
+        problem = signing_token_problem(token)
+        if problem is not None:
+            raise _invalid("signing_token", problem)
+        # Bound to no origin: intake opens it before it has read anything else.
+        integration.signing_token_ciphertext = cipher().encrypt(
+            token, org_id=integration.org_id, origin="", purpose=SIGNING_TOKEN
+        )
+    return {"signing_token"}
+
+
+def _base_of(integration: OrgGitLabIntegration) -> BaseUrl:
+    if integration.base_url is None:
+        raise BaseUrlMissing("Set the base URL first: a token belongs to one GitLab.")
+    return parse_base_url(integration.base_url, settings().gitlab_allowed_hosts)
+
+
+def _clear_token(integration: OrgGitLabIntegration) -> None:
+    integration.token_ciphertext = None
+    integration.token_set_at = None
+    integration.token_expires_at = None
+    integration.token_scopes = None
+
+
+def _forget_failures(integration: OrgGitLabIntegration) -> None:
+    integration.error_code = None
+    integration.error_at = None
+    integration.paused_until = None
+    integration.failures = 0
+
+
+def _checked(field: str, text: str) -> str | None:
+    """The secret, None where it is to be cleared."""
+    if text == "":
+        return None
+    if _HEADER_SAFE.fullmatch(text) is None:
+        raise _invalid(field, "Use 1 to 255 visible ASCII characters without spaces.")
+    return text
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid("The integration was not changed.", errors={field: [message]})
+
+
+def _audit(
+    principal: Principal,
+    action: Action,
+    integration: OrgGitLabIntegration,
+    changed: list[str] | None = None,
+) -> None:
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        action,
+        target_type="integration",
+        target_id=integration.id,
+        detail={"base_url": integration.base_url, **({"changed": changed} if changed else {})},
+    )

@@ -1,0 +1,129 @@
+"""Does the token work? Asked of GitLab in three steps, with no transaction open in between.
+
+Doors call ``http.validation.validate_now``, which puts the steps together.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from enum import StrEnum
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import (
+    AUTH_ERROR,
+    INSUFFICIENT_SCOPE,
+    RATE_LIMITED,
+    GitLabFailure,
+    TokenCheck,
+)
+from gitlab_links.gitlab.snapshot import Person
+from gitlab_links.integrations.credentials import Credentials, credentials_of
+from gitlab_links.integrations.operations import find_integration
+
+
+class ValidationStatus(StrEnum):
+    """``not_validated``: GitLab was not asked, or gave no answer about the token."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    NOT_VALIDATED = "not_validated"
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What came of it, in the words of the contract."""
+
+    status: ValidationStatus
+    error_code: str | None = None
+    user: Person | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    gitlab_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be asked: credentials, or the code that tells why there are none.
+
+    ``ciphertext`` tells later whether the answer is still about the present token.
+    """
+
+    credentials: Credentials | None
+    error_code: str | None
+    ciphertext: str | None
+
+
+_REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
+# Not failures of the connection: nothing is set, or GitLab asked for patience.
+_NOT_KEPT = frozenset({"missing_integration", "missing_token", RATE_LIMITED})
+
+
+def prepare(org_id: uuid.UUID) -> Question:
+    """Read what is needed for asking."""
+    integration = find_integration(org_id)
+    ciphertext = integration.token_ciphertext if integration is not None else None
+    try:
+        return Question(credentials_of(integration), None, ciphertext)
+    except DomainError as refusal:
+        return Question(None, refusal.code, ciphertext)
+
+
+def ask(question: Question) -> Validation:
+    """Ask GitLab; no database here, and no error that is not a result."""
+    if question.credentials is None:
+        return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
+    from gitlab_links.gitlab.client import GitLabClient
+
+    try:
+        with GitLabClient(
+            question.credentials.base,
+            question.credentials.token,
+            allowed=settings().gitlab_allowed_hosts,
+            seconds=settings().gitlab_timeout,
+        ) as client:
+            return _valid(client.check_token())
+    except GitLabFailure as failure:
+        refused = failure.code in _REFUSED
+        status = ValidationStatus.INVALID if refused else ValidationStatus.NOT_VALIDATED
+        return Validation(status, failure.code)
+
+
+def record(principal: Principal, question: Question, result: Validation) -> None:
+    """Keep what was learnt, unless the token has been changed meanwhile."""
+    integration = find_integration(principal.org_id)
+    if integration is None or integration.token_ciphertext != question.ciphertext:
+        return
+    if result.status is ValidationStatus.VALID:
+        integration.token_scopes = None if result.scopes is None else list(result.scopes)
+        integration.token_expires_at = result.expires_at
+        integration.error_code = integration.error_at = integration.paused_until = None
+        integration.failures = 0
+        ring_after_commit(db.session, Bell.SYNC, principal.org_id)
+    elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
+        integration.error_code, integration.error_at = result.error_code, utcnow()
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        Action.INTEGRATION_VALIDATED,
+        target_type="integration",
+        target_id=integration.id,
+        detail={"status": result.status.value, "error_code": result.error_code},
+    )
+
+
+def _valid(check: TokenCheck) -> Validation:
+    expires_at = None
+    if check.expires_at is not None:
+        expires_at = datetime.combine(check.expires_at, time(), UTC)
+    return Validation(
+        ValidationStatus.VALID,
+        user=check.user,
+        scopes=check.scopes,
+        expires_at=expires_at,
+        gitlab_version=check.gitlab_version,
+    )

@@ -1,0 +1,95 @@
+"""An org's connection as pages and API show it: never a secret in it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from gitlab_links.extensions import settings
+from gitlab_links.integrations.models import OrgGitLabIntegration
+
+EXPIRY_WARNING = timedelta(days=14)
+
+
+class HealthStatus(StrEnum):
+    """Whether a person has to do something about the connection."""
+
+    OK = "ok"
+    ATTENTION = "attention"
+    NOT_CONFIGURED = "not_configured"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the connection fares. ``attention`` without an ``error_code``: the token is
+    about to expire.
+    """
+
+    status: HealthStatus
+    error_code: str | None
+    paused_until: datetime | None
+    last_event_at: datetime | None
+    last_synced_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationView:
+    """The configuration in the words of the contract."""
+
+    base_url: str | None
+    has_token: bool
+    token_set_at: datetime | None
+    token_expires_at: datetime | None
+    token_scopes: list[str] | None
+    webhook_configured: bool
+    webhook_url: str
+    signing_configured: bool
+    health: Health
+
+
+def integration_view(
+    org_id: uuid.UUID,
+    integration: OrgGitLabIntegration | None,
+    last_event_at: datetime | None,
+    now: datetime,
+) -> IntegrationView:
+    """Build the view, also of an integration that is not there yet."""
+    found = integration or OrgGitLabIntegration(org_id=org_id)
+    return IntegrationView(
+        base_url=found.base_url,
+        has_token=found.token_ciphertext is not None,
+        token_set_at=found.token_set_at,
+        token_expires_at=found.token_expires_at,
+        token_scopes=found.token_scopes,
+        webhook_configured=found.webhook_secret_hash is not None
+        or found.signing_token_ciphertext is not None,
+        webhook_url=webhook_url(org_id),
+        signing_configured=found.signing_token_ciphertext is not None,
+        health=_health(found, last_event_at, now),
+    )
+
+
+def webhook_url(org_id: uuid.UUID) -> str:
+    """Where the org's GitLab sends its webhooks."""
+    return f"{settings().public_base_url}/api/orgs/{org_id}/integrations/gitlab/webhook"
+
+
+def _health(
+    integration: OrgGitLabIntegration, last_event_at: datetime | None, now: datetime
+) -> Health:
+    status, code = HealthStatus.OK, integration.error_code
+    expires_at = integration.token_expires_at
+    if integration.base_url is None:
+        status, code = HealthStatus.NOT_CONFIGURED, "missing_integration"
+    elif integration.token_ciphertext is None:
+        status, code = HealthStatus.NOT_CONFIGURED, "missing_token"
+    elif code is not None or (expires_at is not None and expires_at < now + EXPIRY_WARNING):
+        status = HealthStatus.ATTENTION
+    paused = integration.paused_until
+    return Health(
+        status=status,
+        error_code=code,
+        paused_until=paused if paused is not None and paused > now else None,
+        last_event_at=last_event_at,
+        last_synced_at=integration.last_synced_at,
+    )
