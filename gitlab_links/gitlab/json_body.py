@@ -15,6 +15,7 @@ MAX_VALUES = 1_000_000
 MAX_DIGITS = 100
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_OPENS_DEEP = re.compile(rb'\s*+(?:[\[{]\s*+(?:"[^"\\]{0,99}"\s*+:\s*+)?){%d}' % (MAX_DEPTH + 1))
 _UNSTORABLE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -49,6 +50,8 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     """
     containers = body.count(b"{") + body.count(b"[")
     if containers + body.count(b",") > MAX_VALUES:
+        if _OPENS_DEEP.match(body) is not None:
+            raise _too_deep(max_depth)
         raise BodyTooLarge(f"The body holds more than {MAX_VALUES:,} values.")
     value = _decode(body)
     if containers > max_depth and _is_deeper_than(value, max_depth):
