@@ -1,0 +1,52 @@
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check format migration lock clean
+
+help: ## Show what there is to make
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Install everything into .venv (the other targets do it by themselves)
+
+$(INSTALLED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
+	@# Debian packs ensurepip apart: where it is missing, the pip that is there does it.
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@echo "Installing the pinned requirements into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(INSTALLED) ## Run everything with sample data and a simulated GitLab (PORT=8000)
+	@exec $(BIN)/python -m gitlab_links.demo --port $(PORT)
+
+run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (PORT=8000)
+	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
+
+test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(INSTALLED) ## Check style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(INSTALLED) ## Put the code into the one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+migration: $(INSTALLED) ## Write the migration for changed models: make migration MESSAGE="add due dates"
+	$(BIN)/flask --app wsgi db upgrade
+	$(BIN)/flask --app wsgi db migrate -m "$(MESSAGE)"
+
+lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes
+	$(BIN)/uv pip compile --quiet --generate-hashes requirements/base.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --generate-hashes requirements/dev.in -c requirements.txt -o requirements/dev.txt
+
+clean: ## Remove .venv, caches and test results; instance/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

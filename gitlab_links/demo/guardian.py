@@ -1,0 +1,105 @@
+"""Ends processes whose supervisor was killed before it could end them itself.
+
+Runs as a script of its own, with the standard library alone. It reads lines from stdin,
+``session <leader pid> <signal>``, ``forget <leader pid>`` and ``folder <path>``; when stdin
+closes or its parent is gone, it ends the sessions and removes the folders.
+"""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+POLL_SECONDS = 0.5
+GRACE_SECONDS = 3.0
+
+
+def session_members(leader: int) -> list[int]:
+    """The processes of the session that ``leader`` leads, zombies left out.
+
+    By session and not by process group: RQ puts each job's process into a group of its own.
+    """
+    members = []
+    for pid, state in _processes():
+        try:
+            if state != "Z" and os.getsid(pid) == leader:
+                members.append(pid)
+        except OSError:
+            continue
+    return members
+
+
+def _processes() -> list[tuple[int, str]]:
+    proc = Path("/proc")
+    if (proc / "self" / "stat").exists():
+        return [(int(p.name), _state(p)) for p in proc.iterdir() if p.name.isdigit()]
+    listing = subprocess.run(["ps", "-axo", "pid=,stat="], capture_output=True, check=True)  # noqa: S607
+    rows = (line.split() for line in listing.stdout.decode().splitlines())
+    return [(int(pid), stat[:1]) for pid, stat in rows]
+
+
+def _state(process: Path) -> str:
+    try:
+        return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return "Z"
+
+
+def signal_all(pids: list[int], number: int) -> None:
+    """Send a signal; a process that is gone by now is no error."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except OSError:
+            continue
+
+
+def end_session(leader: int, number: int = signal.SIGTERM) -> None:
+    """Ask the leader to end, give it a moment, then kill whatever is left of its session."""
+    signal_all([leader], number)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while (left := session_members(leader)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    signal_all(left, signal.SIGKILL)
+
+
+def _watch() -> None:
+    parent = os.getppid()
+    sessions: dict[int, int] = {}
+    folders: list[str] = []
+    pending = b""
+    while os.getppid() == parent:
+        if not select.select([0], [], [], POLL_SECONDS)[0]:
+            continue
+        received = os.read(0, 65536)
+        if not received:
+            break
+        *lines, pending = (pending + received).split(b"\n")
+        for line in lines:
+            _obey(line.decode(), sessions, folders)
+    for leader, number in reversed(sessions.items()):
+        end_session(leader, number)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _obey(line: str, sessions: dict[int, int], folders: list[str]) -> None:
+    verb, _, rest = line.partition(" ")
+    if verb == "session":
+        leader, number = rest.split()
+        sessions[int(leader)] = int(number)
+    elif verb == "forget":
+        sessions.pop(int(rest), None)
+    elif verb == "folder":
+        folders.append(rest)
+
+
+if __name__ == "__main__":
+    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    _watch()
+    sys.exit(0)

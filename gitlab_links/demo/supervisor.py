@@ -1,0 +1,196 @@
+"""Starting named child processes, noticing when one dies, and ending all of them for sure.
+
+Used by the demo, by ``make run``, by the tests that need real processes and by benchmarks.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from gitlab_links.demo import guardian
+from gitlab_links.demo.guardian import session_members, signal_all
+
+PROJECT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0
+STOP_SECONDS = 8.0
+TAIL_LINES = 20
+
+
+class ChildFailed(Exception):
+    """A child died, or was not ready in time; the message ends with the tail of its log."""
+
+
+@dataclass(frozen=True, eq=False)
+class Child:
+    """A running process: the leader of a session that holds all of its own children."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    stop_signal: int
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def died(self) -> bool:
+        return self.process.poll() is not None
+
+    def tail(self) -> str:
+        """The last lines of the log, indented."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:]) or "    (its log is empty)"
+
+
+class Supervisor:
+    """A context manager that owns children and a temporary ``folder`` with their logs.
+
+    On leaving it ends the children, last started first, and removes the folder. Killed
+    with SIGKILL, it leaves that to a guardian process.
+    """
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+
+    def __enter__(self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="gitlab-links-"))
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-I", "-S", guardian.__file__],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._tell(f"folder {self.folder}")
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        try:
+            for child in reversed(self._children.copy()):
+                self.stop(child)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self._guardian.communicate()
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        settings: Mapping[str, str] | None = None,
+        folder: Path = PROJECT,
+        ready: Callable[[], bool] | None = None,
+        seconds: float = START_SECONDS,
+        stop_signal: int = signal.SIGTERM,
+    ) -> Child:
+        """Start ``command`` in ``folder`` and wait until ``ready()`` is true.
+
+        ``settings`` go before the inherited environment; a value ending up in the process
+        list must not be a secret, so secrets are given as ``NAME_FILE``. Raises
+        :class:`ChildFailed` if it dies, or is not ready within ``seconds``.
+        """
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [*_environment(settings or {}), *command],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child = Child(name, log, process, stop_signal)
+        self._children.append(child)
+        self._tell(f"session {child.pid} {int(stop_signal)}")
+        if ready is not None:
+            self._await(child, ready, seconds)
+        return child
+
+    def run(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        settings: Mapping[str, str] | None = None,
+        folder: Path = PROJECT,
+    ) -> None:
+        """Run ``command`` to its end; raises :class:`ChildFailed` if it fails."""
+        child = self.start(name, command, settings=settings, folder=folder)
+        if child.process.wait():
+            raise _failed(child, f"failed with {_ending(child)}")
+        self._forget(child)
+
+    def stop(self, child: Child, seconds: float = STOP_SECONDS) -> None:
+        """Ask a child to end; after ``seconds`` kill it and all that it started."""
+        if not child.died():
+            signal_all([child.pid], child.stop_signal)
+        with suppress(subprocess.TimeoutExpired):
+            child.process.wait(seconds)
+        self.kill(child)
+
+    def kill(self, child: Child) -> None:
+        """SIGKILL for the child and everything it started, job processes included."""
+        while members := session_members(child.pid):
+            signal_all(members, signal.SIGKILL)
+            if child.pid in members:
+                child.process.wait()
+            else:
+                time.sleep(0.01)
+        child.process.wait()
+        self._forget(child)
+
+    def check(self) -> None:
+        """Raise :class:`ChildFailed` if a child has died."""
+        for child in self._children:
+            if child.died():
+                raise _failed(child, f"ended by itself with {_ending(child)}")
+
+    def _await(self, child: Child, ready: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not child.died():
+            if ready():
+                return
+            if time.monotonic() > deadline:
+                raise _failed(child, f"was not ready after {seconds:.0f} s")
+            time.sleep(0.05)
+        raise _failed(child, f"could not start: it ended with {_ending(child)}")
+
+    def _forget(self, child: Child) -> None:
+        if child in self._children:
+            self._children.remove(child)
+            self._tell(f"forget {child.pid}")
+
+    def _tell(self, line: str) -> None:
+        stdin = self._guardian.stdin
+        with suppress(BrokenPipeError):
+            if stdin is not None:
+                stdin.write(f"{line}\n".encode())
+                stdin.flush()
+
+
+def _environment(settings: Mapping[str, str]) -> list[str]:
+    """``env`` with these settings, and without what the caller's shell says instead of them."""
+    names = {name.removesuffix("_FILE") for name in settings}
+    unset = [word for name in sorted(names) for word in ("-u", name, "-u", f"{name}_FILE")]
+    return ["env", *unset, *(f"{name}={value}" for name, value in settings.items())]
+
+
+def _ending(child: Child) -> str:
+    code = child.process.returncode
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _failed(child: Child, what: str) -> ChildFailed:
+    return ChildFailed(f"'{child.name}' {what}. The end of its log:\n{child.tail()}")

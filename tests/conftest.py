@@ -1,0 +1,256 @@
+"""Fixtures for all tests: real SQLite and PostgreSQL, real Redis, a simulated GitLab over HTTP.
+
+A test that asks for ``app``, or for anything that stands on it, runs once on each database.
+What it finds is empty. Nothing is started for tests that ask for nothing.
+"""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config import Settings
+from gitlab_links.demo.services import free_port, redis_answers, start_redis
+from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.extensions import db
+from tests import databases, postgresql
+from tests.databases import Database
+from tests.factories import Factory
+
+MakeApp = Callable[..., Flask]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database", choices=(*databases.DIALECTS, "both"), default="both", help="run on which"
+    )
+    parser.addoption(
+        "--redis",
+        default=os.environ.get("TEST_REDIS_URL"),
+        help="an empty Redis to use instead of a private one; it is flushed",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    found = postgresql.find_programs()
+    return f"postgresql: {found or postgresql.HOW_TO_GET_IT}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "dialect" not in metafunc.fixturenames:
+        return
+    wanted = metafunc.config.getoption("--database")
+    missing = postgresql.find_programs() is None
+    skip = pytest.mark.skipif(missing, reason=postgresql.HOW_TO_GET_IT)
+    marks = {"postgresql": [skip], "sqlite": []}
+    chosen = [name for name in databases.DIALECTS if wanted in (name, "both")]
+    params = [pytest.param(name, marks=marks[name]) for name in chosen]
+    metafunc.parametrize("dialect", params, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def dialect(request: pytest.FixtureRequest) -> str:
+    """``sqlite`` or ``postgresql``: asking for it runs the test on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Supervisor]:
+    """Owns the servers that last for the whole session."""
+    with Supervisor() as supervisor:
+        yield supervisor
+
+
+@pytest.fixture
+def processes() -> Iterator[Supervisor]:
+    """Starts processes for one test and ends them with it."""
+    with Supervisor() as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(services: Supervisor) -> str:
+    """A private PostgreSQL; ``{}`` in the URL stands for the name of a database."""
+    programs = postgresql.find_programs()
+    if programs is None:
+        pytest.skip(postgresql.HOW_TO_GET_IT)
+    return postgresql.start(services, programs)
+
+
+@pytest.fixture(scope="session")
+def create_database(
+    services: Supervisor, request: pytest.FixtureRequest
+) -> Callable[[str], Database]:
+    """Makes a new database of a dialect, without any table."""
+
+    def create(dialect: str) -> Database:
+        name = uuid.uuid4().hex
+        if dialect == "sqlite":
+            return Database(dialect, f"sqlite:///{services.folder / name}.db")
+        server: str = request.getfixturevalue("postgresql_url")
+        return Database(dialect, postgresql.create_database(server, name))
+
+    return create
+
+
+@pytest.fixture
+def empty_database(dialect: str, create_database: Callable[[str], Database]) -> Database:
+    """A database without any table, for this test alone."""
+    return create_database(dialect)
+
+
+@pytest.fixture(scope="session")
+def database(dialect: str, create_database: Callable[[str], Database]) -> Database:
+    """The migrated database that tests of one dialect share; see ``app`` for an empty one."""
+    database = create_database(dialect)
+    databases.migrate(database.url)
+    return database
+
+
+@pytest.fixture(scope="session")
+def redis_url(request: pytest.FixtureRequest, services: Supervisor) -> str:
+    """The Redis of this session: private, or the empty one that ``--redis`` names."""
+    given = request.config.getoption("--redis")
+    if given is None:
+        return start_redis(services)
+    url = f"{given.rstrip('/')}/{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:]}"
+    if not redis_answers(url) or Redis.from_url(url).dbsize():
+        pytest.exit(f"--redis: {url} does not answer or is not empty; it would be flushed", 4)
+    return url
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of a Redis that is empty when the test begins."""
+    with Redis.from_url(redis_url) as client:
+        client.flushdb()
+        yield client
+
+
+@pytest.fixture(scope="session")
+def gitlab_port() -> int:
+    """Where the simulated GitLab of a test listens."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def settings(database: Database, redis_url: str, gitlab_port: int) -> Settings:
+    """Settings as tests want them: a real key, the simulated GitLab allowed, no throttling."""
+    return Settings(
+        secret_key="not a secret but long enough to be one",
+        database_url=database.url,
+        redis_url=redis_url,
+        encryption_keys=(Fernet.generate_key().decode(),),
+        gitlab_allowed_hosts=AllowedHosts.parse((f"127.0.0.1:{gitlab_port}",)),
+        public_base_url="http://localhost",
+        api_rate_limit=1_000_000,
+        gitlab_timeout=5,
+        log_level="WARNING",
+    )
+
+
+@pytest.fixture(scope="session")
+def _app(settings: Settings) -> Iterator[Flask]:
+    app = databases.make_application(settings)
+    yield app
+    _close(app)
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(_app: Flask, redis: Redis) -> Flask:
+    """The application on an empty database and an empty Redis. No context is pushed."""
+    databases.empty(_app)
+    return _app
+
+
+@pytest.fixture
+def make_app(app: Flask, settings: Settings) -> Iterator[MakeApp]:
+    """Makes applications on the same database with other settings: ``make_app(metadata_ttl=5)``."""
+    made: list[Flask] = []
+
+    def make(**changes: Any) -> Flask:
+        made.append(databases.make_application(replace(settings, **changes)))
+        return made[-1]
+
+    yield make
+    for other in made:
+        _close(other)
+
+
+@pytest.fixture
+def app_context(app: Flask) -> Iterator[Flask]:
+    """Pushes an application context, for tests of the domain."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client without credentials; each request has contexts of its own, as in production."""
+    return app.test_client()
+
+
+@pytest.fixture
+def factory(app: Flask) -> Factory:
+    """Makes rows and commits them."""
+    return Factory(app)
+
+
+class FrozenClock:
+    """Stands in for ``datetime`` in ``gitlab_links.clock``: time passes when told to."""
+
+    def __init__(self, start: datetime) -> None:
+        self.current = start
+
+    def now(self, zone: Any = UTC) -> datetime:
+        return self.current.astimezone(zone)
+
+    def advance(self, seconds: float) -> datetime:
+        """Let time pass; gives the new now."""
+        self.current += timedelta(seconds=seconds)
+        return self.current
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FrozenClock:
+    """Freezes ``utcnow`` at the present microsecond, wherever it was imported to."""
+    frozen = FrozenClock(datetime.now(UTC))
+    monkeypatch.setattr("gitlab_links.clock.datetime", frozen)
+    return frozen
+
+
+@pytest.fixture(autouse=True)
+def _push_request_context() -> None:
+    """Replaces the fixture by which pytest-flask hides code that runs outside any context."""
+
+
+@pytest.fixture
+def live_server(app: Flask, _idle_pool: None, live_server: Any) -> Any:
+    """pytest-flask's server in a forked process, which must not share our connections."""
+    return live_server
+
+
+@pytest.fixture
+def _idle_pool(app: Flask) -> None:
+    _close(app)
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The folder that holds the project."""
+    return Path(__file__).resolve().parent.parent

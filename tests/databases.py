@@ -1,0 +1,45 @@
+"""The databases the suite runs on: made by the real migrations, emptied between tests."""
+
+from dataclasses import dataclass
+
+from flask import Flask
+from flask_migrate import upgrade
+
+from gitlab_links.config import Settings
+from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.extensions import db
+
+MIGRATIONS = str(PROJECT / "migrations")
+DIALECTS = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database to test on; ``dialect`` is ``sqlite`` or ``postgresql``."""
+
+    dialect: str
+    url: str
+
+
+def make_application(settings: Settings) -> Flask:
+    """``create_app``, imported as late as this: tests of plain values do without all of it."""
+    from gitlab_links.app import create_app
+
+    return create_app(settings)
+
+
+def migrate(url: str) -> None:
+    """Bring a database to the newest revision, as an operator does."""
+    app = make_application(Settings(secret_key="migrating", database_url=url))
+    with app.app_context():
+        upgrade(directory=MIGRATIONS)
+        db.engine.dispose()
+
+
+def empty(app: Flask) -> None:
+    """Delete every row. A transaction that an earlier test left open fails this, not hangs it."""
+    with app.app_context(), db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())

@@ -1,0 +1,104 @@
+"""Rows for tests, with honest defaults; everything is committed and may be read detached."""
+
+import uuid
+from itertools import count
+from typing import Any, TypeVar
+
+from flask import Flask
+
+from gitlab_links.accounts.models import Membership, Org, User
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.db import Base
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.tasks.models import Task
+
+Row = TypeVar("Row", bound=Base)
+
+
+class Factory:
+    """Makes rows in the database of ``app``; keyword arguments replace the defaults."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._numbers = count(1)
+
+    def add(self, row: Row) -> Row:
+        """Commit a row in a session of its own."""
+        with self._app.app_context():
+            db.session.add(row)
+            db.session.commit()
+            db.session.refresh(row)
+            db.session.expunge(row)
+        return row
+
+    def org(self, **values: Any) -> Org:
+        number = next(self._numbers)
+        return self.add(Org(**{"name": f"Org {number}", "task_key": f"ORG{number}", **values}))
+
+    def user(self, **values: Any) -> User:
+        """A user who cannot log in; see :meth:`user_with_password`."""
+        number = next(self._numbers)
+        email = f"user{number}@example.com"
+        return self.add(User(**{"email": email, "name": f"User {number}", **values}))
+
+    def user_with_password(self, password: str, **values: Any) -> User:
+        from gitlab_links.security import hash_password
+
+        return self.user(password_hash=hash_password(password), **values)
+
+    def membership(
+        self, org: Org, role: Role = Role.MEMBER, user: User | None = None
+    ) -> Membership:
+        user = user or self.user()
+        return self.add(Membership(org_id=org.id, user_id=user.id, role=role.value))
+
+    def principal(
+        self, org: Org, role: Role = Role.MEMBER, scopes: frozenset[Scope] | None = None
+    ) -> Principal:
+        """A caller with this role, as a session (or, with scopes, a key) would resolve to."""
+        membership = self.membership(org, role)
+        return Principal(org_id=org.id, user_id=membership.user_id, role=role, scopes=scopes)
+
+    def integration(self, org: Org, **values: Any) -> OrgGitLabIntegration:
+        """A configuration with an address; token and secrets are set through the domain."""
+        defaults = {"base_url": "https://gitlab.example.com"}
+        return self.add(OrgGitLabIntegration(org_id=org.id, **{**defaults, **values}))
+
+    def task(self, org: Org, **values: Any) -> Task:
+        number = next(self._numbers)
+        defaults = {"number": number, "title": f"Task {number}"}
+        return self.add(Task(org_id=org.id, **{**defaults, **values}))
+
+    def gitlab_project(self, org: Org, **values: Any) -> GitLabProject:
+        number = next(self._numbers)
+        path = values.pop("path", f"acme/project-{number}")
+        defaults = {
+            "base_url": "https://gitlab.example.com",
+            "gitlab_id": 1000 + number,
+            "path": path,
+            "path_key": path.lower(),
+        }
+        return self.add(GitLabProject(org_id=org.id, **{**defaults, **values}))
+
+    def gitlab_item(self, project: GitLabProject, **values: Any) -> GitLabItem:
+        defaults = {"type": ItemType.ISSUE.value, "iid": next(self._numbers)}
+        owner = {"org_id": project.org_id, "project_id": project.id}
+        return self.add(GitLabItem(**owner, **{**defaults, **values}))
+
+    def link(self, task: Task, item: GitLabItem | None = None, **values: Any) -> TaskGitLabLink:
+        if item is None:
+            with self._app.app_context():
+                org = db.session.get_one(Org, task.org_id)
+            item = self.gitlab_item(self.gitlab_project(org))
+        return self.add(
+            TaskGitLabLink(org_id=task.org_id, task_id=task.id, item_id=item.id, **values)
+        )
+
+
+def unknown_id() -> uuid.UUID:
+    """An id that nothing has."""
+    return uuid.uuid4()
