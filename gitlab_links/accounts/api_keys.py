@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from gitlab_links.accounts.key_logins import hash_key
@@ -14,17 +14,12 @@ from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Scope
 from gitlab_links.audit.operations import Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, Forbidden, Invalid, NotFound
+from gitlab_links.errors import Forbidden, Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.paging import Position, paged
 from gitlab_links.security import API_KEY_PREFIX, new_secret
 
 HINT_LENGTH = 12
-
-
-class KeyRevoked(Conflict):
-    """A revoked key stays revoked."""
-
-    code = "api_key_revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +31,22 @@ class NewKey:
 
 
 def keys_page(
-    org_id: uuid.UUID, *, after: uuid.UUID | None = None, limit: int | None = None
+    org_id: uuid.UUID,
+    *,
+    revoked: bool = False,
+    after: Position | None = None,
+    limit: int | None = None,
 ) -> Sequence[ApiKey]:
-    """The org's keys with their owners, oldest first, revoked ones included."""
-    statement = (
-        select(ApiKey)
-        .options(joinedload(ApiKey.user))
-        .where(ApiKey.org_id == org_id)
-        .order_by(ApiKey.id)
-        .limit(limit)
-    )
-    if after is not None:
-        statement = statement.where(ApiKey.id > after)
-    return db.session.scalars(statement).all()
+    """The org's keys with their owners, oldest first: those in force, or those revoked."""
+    statement = _joined(org_id, revoked=revoked)
+    return db.session.scalars(paged(statement, ApiKey.id, after=after, limit=limit)).all()
 
 
 def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
-    """One key with its owner; raises :class:`NotFound`, also for another org's."""
-    found = db.session.scalars(
-        select(ApiKey)
-        .options(joinedload(ApiKey.user))
-        .where(ApiKey.org_id == org_id, ApiKey.id == key_id)
-    ).one_or_none()
+    """One key with its owner; raises :class:`NotFound`, also for another org's or a revoked
+    one.
+    """
+    found = db.session.scalars(_joined(org_id).where(ApiKey.id == key_id)).one_or_none()
     if found is None:
         raise NotFound
     return found
@@ -106,13 +95,11 @@ def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
     """Replace the secret of a key; the former one is refused from the commit on.
 
     Only the owner may: whoever has the secret acts as the owner. Raises
-    :class:`NotFound`, :class:`KeyRevoked`, :class:`Forbidden`, :class:`InsufficientScope`.
+    :class:`NotFound`, :class:`Forbidden`, :class:`InsufficientScope`.
     """
     key = find_key(principal.org_id, key_id)
     if key.user_id != principal.user_id:
         raise Forbidden("Only the owner of an API key may renew it; you may revoke it.")
-    if key.revoked_at is not None:
-        raise KeyRevoked("This API key has been revoked; make a new one.")
     _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
     secret = new_secret(API_KEY_PREFIX)
     key.hint, key.secret_hash = secret[:HINT_LENGTH], hash_key(secret)
@@ -120,13 +107,18 @@ def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
     return NewKey(key, secret)
 
 
-def revoke_key(principal: Principal, key_id: uuid.UUID) -> ApiKey:
-    """End a key of the org for good; once more changes nothing. Raises :class:`NotFound`."""
+def revoke_key(principal: Principal, key_id: uuid.UUID) -> None:
+    """End a key of the org for good. Raises :class:`NotFound`."""
     key = find_key(principal.org_id, key_id)
-    if key.revoked_at is None:
-        key.revoked_at = utcnow()
-        _audit(principal, Action.API_KEY_REVOKED, key)
-    return key
+    key.revoked_at = utcnow()
+    _audit(principal, Action.API_KEY_REVOKED, key)
+
+
+def _joined(org_id: uuid.UUID, *, revoked: bool = False) -> Select[ApiKey]:
+    is_revoked = ApiKey.revoked_at.is_not(None) if revoked else ApiKey.revoked_at.is_(None)
+    return (
+        select(ApiKey).options(joinedload(ApiKey.user)).where(ApiKey.org_id == org_id, is_revoked)
+    )
 
 
 def _check_scopes(principal: Principal, wanted: frozenset[Scope]) -> None:

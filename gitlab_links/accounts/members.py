@@ -16,6 +16,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists
 from gitlab_links.errors import Conflict, Forbidden, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
 
 
@@ -63,12 +64,10 @@ def role_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Role | None:
 
 
 def members_page(
-    org_id: uuid.UUID, *, after: uuid.UUID | None = None, limit: int | None = None
+    org_id: uuid.UUID, *, after: Position | None = None, limit: int | None = None
 ) -> Sequence[MemberView]:
-    """Members in the order they joined, from behind the membership ``after``."""
-    statement = _joined(org_id).order_by(Membership.id).limit(limit)
-    if after is not None:
-        statement = statement.where(Membership.id > after)
+    """Members in the order they joined, from behind ``after``."""
+    statement = paged(_joined(org_id), Membership.id, after=after, limit=limit)
     return [_view(membership) for membership in db.session.scalars(statement)]
 
 

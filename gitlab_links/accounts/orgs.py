@@ -15,6 +15,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
+from gitlab_links.paging import Position, paged
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def orgs_page(
     user_id: uuid.UUID,
     *,
     only: uuid.UUID | None = None,
-    after: uuid.UUID | None = None,
+    after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[OrgView]:
     """The orgs the user is a member of, oldest first; ``only`` keeps one, for its API keys."""
@@ -40,13 +41,10 @@ def orgs_page(
         select(Org, Membership.role)
         .join(Membership, Membership.org_id == Org.id)
         .where(Membership.user_id == user_id)
-        .order_by(Org.id)
-        .limit(limit)
     )
     if only is not None:
         statement = statement.where(Org.id == only)
-    if after is not None:
-        statement = statement.where(Org.id > after)
+    statement = paged(statement, Org.id, after=after, limit=limit)
     return [_view(org, Role(role)) for org, role in db.session.execute(statement).tuples()]
 
 

@@ -1,0 +1,49 @@
+"""Reading the audit trail, newest first."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.audit.operations import Action
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.paging import Position, paged
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """What to keep of the trail; None keeps all."""
+
+    action: Action | None = None
+    actor_user_id: uuid.UUID | None = None
+    target_id: str | None = None
+
+
+def audit_page(
+    org_id: uuid.UUID,
+    wanted: AuditFilter,
+    *,
+    after: Position | None = None,
+    limit: int | None = None,
+) -> Sequence[AuditEvent]:
+    """The org's audit events from behind ``after``."""
+    statement = select(AuditEvent).where(AuditEvent.org_id == org_id)
+    for field in AuditFilter.__slots__:
+        value = getattr(wanted, field)
+        if value is not None:
+            statement = statement.where(getattr(AuditEvent, field) == value)
+    statement = paged(statement, AuditEvent.id, descending=True, after=after, limit=limit)
+    return db.session.scalars(statement).all()
+
+
+def find_audit_event(org_id: uuid.UUID, event_id: uuid.UUID) -> AuditEvent:
+    """One audit event; raises :class:`NotFound`, also for another org's."""
+    found = db.session.scalars(
+        select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found

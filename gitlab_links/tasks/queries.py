@@ -1,0 +1,91 @@
+"""Reading tasks: one query whatever their number."""
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, or_, select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.paging import Position, paged
+from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.views import TaskView, task_view
+
+_REFERENCE = re.compile(r"[A-Za-z0-9]+-([1-9][0-9]{0,8})")
+
+
+class TaskSort(StrEnum):
+    """Orders of a list of tasks; a minus turns them round."""
+
+    CREATED = "created_at"
+    CREATED_DESC = "-created_at"
+    UPDATED = "updated_at"
+    UPDATED_DESC = "-updated_at"
+    TITLE = "title"
+    TITLE_DESC = "-title"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """What to keep of a list of tasks; None keeps all. ``q`` is looked for in title,
+    description and reference, in any case.
+    """
+
+    status: TaskStatus | None = None
+    q: str | None = None
+
+
+def tasks_page(
+    org_id: uuid.UUID,
+    wanted: TaskFilter | None = None,
+    *,
+    sort: TaskSort = TaskSort.CREATED_DESC,
+    after: Position | None = None,
+    limit: int | None = None,
+) -> Sequence[TaskView]:
+    """The org's tasks from behind ``after``."""
+    statement = paged(
+        _filtered(_joined(org_id), wanted or TaskFilter()),
+        Task.id,
+        by=None if sort.endswith("created_at") else getattr(Task, sort.lstrip("-")),
+        descending=sort.startswith("-"),
+        after=after,
+        limit=limit,
+    )
+    return [task_view(task, key) for task, key in db.session.execute(statement).tuples()]
+
+
+def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
+    """One task; raises :class:`NotFound`, also for another org's."""
+    row = db.session.execute(_joined(org_id).where(Task.id == task_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return task_view(row[0], row[1])
+
+
+def position_of(task: TaskView, sort: TaskSort) -> Position:
+    """Where a task stands in the order, for going on behind it."""
+    by = sort.lstrip("-")
+    return Position(task.id, None if by == "created_at" else getattr(task, by))
+
+
+def _joined(org_id: uuid.UUID) -> Select[Task, str]:
+    return select(Task, Org.task_key).join(Org, Org.id == Task.org_id).where(Task.org_id == org_id)
+
+
+def _filtered(statement: Select[Task, str], wanted: TaskFilter) -> Select[Any, Any]:
+    if wanted.status is not None:
+        statement = statement.where(Task.status == wanted.status.value)
+    if wanted.q is not None:
+        columns = (Task.title, Task.description)
+        found = [column.icontains(wanted.q, autoescape=True) for column in columns]
+        reference = _REFERENCE.fullmatch(wanted.q)
+        if reference is not None:
+            found.append(Task.number == int(reference.group(1)))
+        statement = statement.where(or_(*found))
+    return statement

@@ -1,0 +1,37 @@
+"""A task as pages and API show it."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitlab_links.tasks.models import Task, TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One task; ``reference`` is what people call it, as ``ACME-12``."""
+
+    id: uuid.UUID
+    reference: str
+    title: str
+    description: str
+    status: TaskStatus
+    external_url: str | None
+    created_by: uuid.UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def task_view(task: Task, task_key: str) -> TaskView:
+    """Build the view; ``task_key`` is the org's."""
+    return TaskView(
+        id=task.id,
+        reference=f"{task_key}-{task.number}",
+        title=task.title,
+        description=task.description,
+        status=TaskStatus(task.status),
+        external_url=task.external_url,
+        created_by=task.created_by,
+        created_at=task.created_at,
+        updated_at=task.updated_at,
+    )
