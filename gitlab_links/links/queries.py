@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, case, func, select
@@ -12,41 +11,47 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.freshness import Connection, SyncStatus
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.views import LinkView, link_view
+from gitlab_links.paging import Position, paged
 
-
-@dataclass(frozen=True, slots=True)
-class LinkFilter:
-    """What to keep of a list of links; None keeps all."""
-
-    task_id: uuid.UUID | None = None
-    state: str | None = None
-    gitlab_type: ItemType | None = None
-    project_path: str | None = None
-    has_error: bool | None = None
+__all__ = [
+    "LinkFilter",
+    "LinkSort",
+    "connection_of",
+    "find_link",
+    "links_of_tasks",
+    "links_page",
+    "version_of_task_links",
+]
 
 
 def links_page(
     org_id: uuid.UUID,
     wanted: LinkFilter,
     *,
-    after: uuid.UUID | None = None,
+    sort: LinkSort = LinkSort.CREATED,
+    after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[LinkView]:
-    """Links in the order they were made, from behind ``after``.
+    """Links from behind ``after``, in the order they were made unless told otherwise.
 
     Links beyond their TTL ring for a refresh; the caller gets what is known now.
     """
-    statement = _filtered(_joined(org_id), wanted).order_by(TaskGitLabLink.id)
-    if after is not None:
-        statement = statement.where(TaskGitLabLink.id > after)
-    if limit is not None:
-        statement = statement.limit(limit)
-    return _views(org_id, db.session.scalars(statement))
+    now, connection = utcnow(), connection_of(org_id)
+    conditions = wanted.conditions(connection, settings().metadata_ttl, now)
+    statement = paged(
+        _joined(org_id).where(*conditions),
+        TaskGitLabLink.id,
+        by=sort.by,
+        descending=sort.descending,
+        after=after,
+        limit=limit,
+    )
+    return _views(org_id, db.session.scalars(statement), connection)
 
 
 def find_link(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> LinkView:
@@ -114,24 +119,11 @@ def _joined(org_id: uuid.UUID) -> Select[TaskGitLabLink]:
     )
 
 
-def _filtered(statement: Select[TaskGitLabLink], wanted: LinkFilter) -> Select[TaskGitLabLink]:
-    if wanted.task_id is not None:
-        statement = statement.where(TaskGitLabLink.task_id == wanted.task_id)
-    if wanted.state is not None:
-        statement = statement.where(GitLabItem.state == wanted.state)
-    if wanted.gitlab_type is not None:
-        statement = statement.where(GitLabItem.type == wanted.gitlab_type)
-    if wanted.project_path is not None:
-        statement = statement.where(func.lower(GitLabProject.path) == wanted.project_path.lower())
-    if wanted.has_error is not None:
-        is_error = GitLabItem.error_code.is_not(None)
-        statement = statement.where(is_error if wanted.has_error else ~is_error)
-    return statement
-
-
-def _views(org_id: uuid.UUID, links: Iterable[TaskGitLabLink]) -> list[LinkView]:
+def _views(
+    org_id: uuid.UUID, links: Iterable[TaskGitLabLink], connection: Connection | None = None
+) -> list[LinkView]:
     now, ttl = utcnow(), settings().metadata_ttl
-    connection = connection_of(org_id)
+    connection = connection or connection_of(org_id)
     views = [link_view(link, connection, ttl, now) for link in links]
     if _worth_a_ring(views, now):
         ring(Bell.SYNC, org_id)

@@ -1,0 +1,125 @@
+"""What to keep of a list of links and in which order, as SQL conditions."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, column, exists, false, func, literal, or_, select, true
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.links.freshness import Connection, SyncStatus
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.views import LinkView
+from gitlab_links.paging import Position
+
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class LinkSort(StrEnum):
+    """Orders of a list of links; a minus turns them round. What GitLab has not told yet
+    counts as oldest and as an empty title.
+    """
+
+    CREATED = "created_at"
+    CREATED_DESC = "-created_at"
+    UPDATED = "gitlab_updated_at"
+    UPDATED_DESC = "-gitlab_updated_at"
+    TITLE = "title"
+    TITLE_DESC = "-title"
+
+    @property
+    def descending(self) -> bool:
+        """Whether the order is turned round."""
+        return self.startswith("-")
+
+    @property
+    def by(self) -> ColumnElement[Any] | None:
+        """The SQL value to order by, None where it is the id."""
+        if self.lstrip("-") == "title":
+            return func.coalesce(GitLabItem.title, "")
+        if self.lstrip("-") == "gitlab_updated_at":
+            return func.coalesce(GitLabItem.source_updated_at, _LONG_AGO)
+        return None
+
+    def position_of(self, view: LinkView) -> Position:
+        """Where a link stands in this order, for going on behind it."""
+        if self.lstrip("-") == "title":
+            return Position(view.id, view.title or "")
+        if self.lstrip("-") == "gitlab_updated_at":
+            return Position(view.id, view.gitlab_updated_at or _LONG_AGO)
+        return Position(view.id)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFilter:
+    """What to keep; None keeps all. ``labels`` must all be there; names are exact, a
+    project path may be in any case.
+    """
+
+    task_id: uuid.UUID | None = None
+    state: ItemState | None = None
+    gitlab_type: ItemType | None = None
+    project_path: str | None = None
+    has_error: bool | None = None
+    sync_status: SyncStatus | None = None
+    labels: tuple[str, ...] = ()
+    assignee: str | None = None
+
+    def conditions(
+        self, connection: Connection, ttl_seconds: int, now: datetime
+    ) -> Iterator[ColumnElement[bool]]:
+        """The SQL conditions, over links joined with items and projects."""
+        equal = {
+            TaskGitLabLink.task_id: self.task_id,
+            GitLabItem.state: self.state,
+            GitLabItem.type: self.gitlab_type,
+        }
+        yield from (field == value for field, value in equal.items() if value is not None)
+        if self.project_path is not None:
+            yield func.lower(GitLabProject.path) == self.project_path.lower()
+        if self.has_error is not None:
+            yield GitLabItem.error_code.is_not(None) == self.has_error
+        if self.sync_status is not None:
+            yield _has_sync_status(self.sync_status, connection, now - timedelta(seconds=ttl_seconds))
+        for label in self.labels:
+            yield _json_list_has(GitLabItem.labels, "name", label)
+        if self.assignee is not None:
+            yield _json_list_has(GitLabItem.assignees, "username", self.assignee)
+
+
+def _has_sync_status(
+    status: SyncStatus, connection: Connection, fresh_since: datetime
+) -> ColumnElement[bool]:
+    """The rules of ``freshness.sync_state`` in SQL; a test holds the two together."""
+    never = GitLabItem.last_synced_at.is_(None)
+    fresh = and_(~never, GitLabItem.last_synced_at > fresh_since)
+    own = GitLabItem.error_code
+    broken = connection.error_code not in {None, "rate_limited"}
+    error = or_(
+        and_(own.is_not(None), own != "rate_limited"),
+        and_(own.is_(None), ~fresh, true() if broken else false()),
+    )
+    if connection.base_url is not None:
+        error = or_(error, GitLabProject.base_url != connection.base_url)
+    no_error = ~func.coalesce(error, literal(False))
+    return {
+        SyncStatus.ERROR: error,
+        SyncStatus.OK: and_(no_error, fresh),
+        SyncStatus.NEVER: and_(no_error, never),
+        SyncStatus.STALE: and_(no_error, ~never, ~fresh),
+    }[status]
+
+
+def _json_list_has(field: Any, member: str, value: str) -> ColumnElement[bool]:
+    """Whether a JSON list of objects holds one whose ``member`` is ``value``."""
+    if db.engine.dialect.name == "postgresql":
+        entries = func.json_array_elements(field).table_valued(column("value", field.type))
+        found = entries.c.value[member].as_string() == value
+    else:
+        entries = func.json_each(field).table_valued("value")
+        found = func.json_extract(entries.c.value, f"$.{member}") == value
+    return exists(select(literal(1)).select_from(entries).where(found))
