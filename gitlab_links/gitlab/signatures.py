@@ -39,7 +39,7 @@ def signature_valid(
     if expected is None:
         return False
     candidates = signatures.split(" ")[:_MAX_SIGNATURES]
-    matches = [hmac.compare_digest(expected, one.encode("utf-8")) for one in candidates]
+    matches = [hmac.compare_digest(expected, one.encode("utf-8", "replace")) for one in candidates]
     return any(matches)
 
 

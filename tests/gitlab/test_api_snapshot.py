@@ -1,0 +1,175 @@
+"""Answers of the REST API, of old GitLabs and new ones, into snapshots."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Snapshot
+
+ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
+RAE = {"id": 9, "name": "Rae Actor", "username": "rae", "state": "active"}
+LISTED_ISSUE = {
+    "id": 7001,
+    "iid": 17,
+    "project_id": 42,
+    "title": "Pump leaks",
+    "state": "closed",
+    "created_at": "2026-05-01T08:00:00.000Z",
+    "updated_at": "2026-05-28T05:58:40.456Z",
+    "closed_at": "2026-05-28T05:58:40.400Z",
+    "labels": [{"id": 5, "name": "urgent", "color": "#D9534F", "text_color": "#FFFFFF"}],
+    "milestone": {"id": 11, "iid": 3, "title": "v3.0"},
+    "assignees": [RAE],
+    "author": RAE,
+    "assignee": RAE,
+    "due_date": "2026-07-22",
+    "confidential": True,
+    "moved_to_id": 99,
+    "issue_type": "incident",
+    "references": {"short": "#17", "relative": "#17", "full": "ships/engine#17"},
+}
+LISTED_MERGE_REQUEST = {
+    "id": 8001,
+    "iid": 4,
+    "project_id": 42,
+    "title": "Replace the pump",
+    "state": "merged",
+    "created_at": "2026-05-01T08:00:00.000Z",
+    "updated_at": "2026-05-28T05:58:40.456Z",
+    "merged_at": "2026-05-28T05:58:40.000Z",
+    "closed_at": None,
+    "labels": [],
+    "milestone": None,
+    "assignees": [],
+    "reviewers": [RAE],
+    "author": RAE,
+    "draft": False,
+    "work_in_progress": False,
+    "merge_status": "can_be_merged",
+    "detailed_merge_status": "not_open",
+    "references": {"full": "ships/engine!4"},
+}
+
+
+def test_an_issue_of_a_list_is_told_whole():
+    assert snapshot_from_api(ISSUE, LISTED_ISSUE) == Snapshot(
+        type=ISSUE,
+        iid=17,
+        project_id=42,
+        project_path="ships/engine",
+        title="Pump leaks",
+        state=ItemState.CLOSED,
+        draft=False,
+        confidential=True,
+        labels=(Label("urgent", "#d9534f", "#ffffff"),),
+        assignees=(Person("rae", "Rae Actor"),),
+        reviewers=(),
+        author=Person("rae", "Rae Actor"),
+        milestone_id=11,
+        milestone=Milestone(11, "v3.0"),
+        due_date=date(2026, 7, 22),
+        merge_status=None,
+        pipeline_status=None,
+        moved_to_id=99,
+        created_at=datetime(2026, 5, 1, 8, tzinfo=UTC),
+        updated_at=datetime(2026, 5, 28, 5, 58, 40, 456000, tzinfo=UTC),
+        closed_at=datetime(2026, 5, 28, 5, 58, 40, 400000, tzinfo=UTC),
+        merged_at=None,
+    )
+
+
+def test_a_merge_request_of_a_list_leaves_its_pipeline_open():
+    snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST)
+    assert snapshot.untold() == {"pipeline_status"}
+    assert snapshot.project_path == "ships/engine"
+    assert (snapshot.state, snapshot.merge_status) == (ItemState.MERGED, "not_open")
+    assert snapshot.reviewers == (Person("rae", "Rae Actor"),)
+    assert snapshot.merged_at == datetime(2026, 5, 28, 5, 58, 40, tzinfo=UTC)
+    assert (snapshot.closed_at, snapshot.milestone_id, snapshot.due_date) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"head_pipeline": {"status": "running"}}, "running"),
+        ({"head_pipeline": None}, None),
+        ({"head_pipeline": None, "pipeline": {"status": "failed"}}, None),
+        ({"pipeline": {"status": "failed"}}, "failed"),
+        ({"head_pipeline": "odd"}, None),
+        ({}, UNKNOWN),
+    ],
+)
+def test_the_full_form_of_a_merge_request_tells_its_pipeline(fields, status):
+    snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST | fields)
+    assert snapshot.pipeline_status == status
+
+
+def test_labels_without_details_are_names_in_the_default_colour():
+    snapshot = snapshot_from_api(ISSUE, LISTED_ISSUE | {"labels": ["bug", "a & b", 7]})
+    assert snapshot.labels == (
+        Label("bug", "#6699cc", "#ffffff"),
+        Label("a & b", "#6699cc", "#ffffff"),
+    )
+
+
+def test_an_old_gitlab_tells_one_assignee_and_work_in_progress():
+    old = {
+        "iid": 1,
+        "title": "WIP: x",
+        "assignee": RAE,
+        "work_in_progress": True,
+        "merge_status": "can_be_merged",
+    }
+    snapshot = snapshot_from_api(MERGE_REQUEST, old)
+    assert snapshot.assignees == (Person("rae", "Rae Actor"),)
+    assert (snapshot.draft, snapshot.merge_status) == (True, "can_be_merged")
+    assert (snapshot.project_id, snapshot.project_path) == (None, None)
+    assert snapshot_from_api(MERGE_REQUEST, old | {"assignee": None}).assignees == ()
+
+
+def test_the_least_there_can_be_is_an_iid():
+    snapshot = snapshot_from_api(ISSUE, {"iid": 1})
+    assert set(snapshot.known()) == {
+        "draft",
+        "reviewers",
+        "merge_status",
+        "pipeline_status",
+        "merged_at",
+    }
+
+
+@pytest.mark.parametrize("iid", [None, 0, -3, True, "x", 2**63, {}])
+def test_without_an_iid_it_is_no_item(iid):
+    with pytest.raises(NotAnItemError):
+        snapshot_from_api(ISSUE, LISTED_ISSUE | {"iid": iid})
+
+
+WRONG = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.lists(st.integers())
+    | (
+        st.dictionaries(
+            st.sampled_from(["id", "username", "full", "status", "title"]), st.integers()
+        )
+    )
+)
+
+
+@given(st.sampled_from(sorted({*LISTED_ISSUE, *LISTED_MERGE_REQUEST} - {"iid"})), WRONG)
+def test_a_field_of_the_wrong_type_spoils_nothing_else(field, value):
+    for item_type, item in ((ISSUE, LISTED_ISSUE), (MERGE_REQUEST, LISTED_MERGE_REQUEST)):
+        right = snapshot_from_api(item_type, item)
+        read = snapshot_from_api(item_type, item | {field: value})
+        touched = {field, "milestone_id"} if field == "milestone" else {field}
+        touched |= {"merge_status"} if field == "detailed_merge_status" else set()
+        touched |= {"draft"} if field in ("work_in_progress", "title") else set()
+        touched |= {"assignees"} if field == "assignee" else set()
+        for name in set(right.known()) - touched:
+            assert getattr(read, name) == getattr(right, name)

@@ -1,0 +1,242 @@
+"""What a webhook body tells of its item, and what it leaves open."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from gitlab_links.gitlab.events import Event
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
+from tests.gitlab import bodies
+
+CREATED = datetime(2026, 5, 1, 8, tzinfo=UTC)
+UPDATED = datetime(2026, 5, 28, 5, 58, 40, 456000, tzinfo=UTC)
+RAE, KIM = Person("rae", "Rae Actor"), Person("kim", "Kim")
+
+
+def event(body) -> Event:
+    return Event.from_request({}, bodies.sent(body))
+
+
+def snapshot(body) -> Snapshot:
+    read = event(body).snapshot
+    assert read is not None
+    return read
+
+
+def test_an_issue_is_told_whole_but_for_its_author():
+    assert snapshot(bodies.issue(assignees=[bodies.ACTOR])) == Snapshot(
+        type=ItemType.ISSUE,
+        iid=17,
+        project_id=42,
+        project_path="ships/engine",
+        title="Pump leaks",
+        state=ItemState.OPENED,
+        draft=False,
+        confidential=False,
+        labels=(Label("urgent", "#d9534f", "#ffffff"),),
+        assignees=(RAE,),
+        reviewers=(),
+        author=UNKNOWN,
+        milestone_id=None,
+        milestone=None,
+        due_date=date(2026, 12, 1),
+        merge_status=None,
+        pipeline_status=None,
+        moved_to_id=None,
+        created_at=CREATED,
+        updated_at=UPDATED,
+        closed_at=None,
+        merged_at=None,
+    )
+    assert event(bodies.issue()).says_all
+
+
+def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
+    body = bodies.merge_request(reviewers=[{"username": "kim", "name": "Kim"}])
+    assert snapshot(body) == Snapshot(
+        type=ItemType.MERGE_REQUEST,
+        iid=4,
+        project_id=42,
+        project_path="ships/engine",
+        title="Replace the pump",
+        state=ItemState.OPENED,
+        draft=False,
+        confidential=False,
+        labels=(),
+        assignees=(),
+        reviewers=(KIM,),
+        author=UNKNOWN,
+        milestone_id=None,
+        milestone=None,
+        due_date=None,
+        merge_status="mergeable",
+        pipeline_status=UNKNOWN,
+        moved_to_id=None,
+        created_at=CREATED,
+        updated_at=UPDATED,
+        closed_at=None,
+        merged_at=None,
+    )
+    assert event(body).says_all
+
+
+@pytest.mark.parametrize(
+    ("attributes", "top", "expected"),
+    [
+        ({}, {}, ()),
+        ({}, {"assignees": []}, ()),
+        ({}, {"assignees": [bodies.ACTOR, {"name": "no user name"}, None]}, (RAE,)),
+        ({"assignee_id": 9}, {"assignee": bodies.ACTOR}, (RAE,)),
+        ({"assignee": bodies.ACTOR}, {}, (RAE,)),
+        ({"assignee_id": 9}, {}, UNKNOWN),
+        ({"assignee_ids": [9]}, {}, UNKNOWN),
+        ({"assignee_ids": [9]}, {"assignees": [bodies.ACTOR]}, (RAE,)),
+    ],
+)
+@pytest.mark.parametrize("make", [bodies.issue, bodies.merge_request])
+def test_assignees_are_absent_when_there_are_none(make, attributes, top, expected):
+    body = make(attributes=attributes, **top)
+    assert snapshot(body).assignees == expected
+    assert event(body).says_all == (expected is not UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "top", "expected"),
+    [
+        ({}, {}, ()),
+        ({"reviewer_ids": [1]}, {}, UNKNOWN),
+        ({"reviewer_ids": [1]}, {"reviewers": [bodies.ACTOR]}, (RAE,)),
+    ],
+)
+def test_reviewers_are_absent_when_there_are_none(attributes, top, expected):
+    assert snapshot(bodies.merge_request(attributes=attributes, **top)).reviewers == expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "draft"),
+    [
+        ({"draft": True, "work_in_progress": False}, True),
+        ({"draft": False, "title": "Draft: x"}, False),
+        ({"draft": None, "work_in_progress": True}, True),
+        ({"draft": None, "work_in_progress": None, "title": "Draft: x"}, True),
+        ({"draft": None, "work_in_progress": None, "title": "[WIP] x"}, True),
+        ({"draft": None, "work_in_progress": None, "title": "(draft) x"}, True),
+        ({"draft": None, "work_in_progress": None, "title": "Drafty: x"}, False),
+        ({"draft": None, "work_in_progress": None, "title": None}, UNKNOWN),
+    ],
+)
+def test_a_draft_is_known_by_flag_and_by_title_only_without_one(attributes, draft):
+    assert snapshot(bodies.merge_request(attributes=attributes)).draft is draft
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ({"state": "closed"}, ItemState.CLOSED),
+        ({"state": "reopened"}, ItemState.OPENED),
+        ({"state": "Merged "}, ItemState.MERGED),
+        ({"state": None, "state_id": 3}, ItemState.MERGED),
+        ({"state": "odd", "state_id": 4}, ItemState.LOCKED),
+        ({"state": "odd", "state_id": 9}, UNKNOWN),
+        ({"state": {}, "state_id": []}, UNKNOWN),
+    ],
+)
+def test_a_state_is_read_by_name_or_number(told, state):
+    assert snapshot(bodies.merge_request(attributes=told)).state is state
+
+
+def test_times_that_a_body_leaves_out_call_for_a_fetch():
+    merged = event(bodies.merge_request(attributes={"state": "merged", "action": "merge"}))
+    assert (merged.snapshot.merged_at, merged.snapshot.closed_at) == (UNKNOWN, None)
+    assert not merged.says_all
+    closed = event(bodies.merge_request(attributes={"state": "closed", "action": "close"}))
+    assert (closed.snapshot.merged_at, closed.snapshot.closed_at) == (None, UNKNOWN)
+    assert not closed.says_all
+
+
+def test_a_reopened_issue_has_no_closing_time_whatever_the_body_kept():
+    body = bodies.issue(attributes={"closed_at": "2026-05-02 08:00:00 UTC", "action": "reopen"})
+    assert snapshot(body).closed_at is None
+
+
+def test_a_closed_issue_tells_when():
+    attributes = {"state": "closed", "closed_at": "2026-05-02 08:00:00 UTC", "action": "close"}
+    read = event(bodies.issue(attributes=attributes))
+    assert read.snapshot.closed_at == datetime(2026, 5, 2, 8, tzinfo=UTC)
+    assert read.says_all
+
+
+@pytest.mark.parametrize(
+    ("attributes", "changes", "says_all"),
+    [
+        ({"milestone_id": None}, {"milestone_id": {"previous": 5, "current": None}}, True),
+        ({"milestone_id": 5}, {"title": {}}, True),
+        ({"milestone_id": 5}, {"milestone_id": {"previous": None, "current": 5}}, False),
+        ({"milestone_id": 5, "action": "open"}, {}, False),
+        ({"milestone_id": 5, "action": None}, None, False),
+    ],
+)
+def test_a_milestone_that_is_news_calls_for_its_title(attributes, changes, says_all):
+    read = event(bodies.issue(attributes=attributes, changes=changes))
+    assert read.says_all is says_all
+    assert read.snapshot.milestone is (None if attributes["milestone_id"] is None else UNKNOWN)
+
+
+@pytest.mark.parametrize("field", ["title", "state", "confidential", "updated_at", "due_date"])
+def test_a_field_left_out_is_unknown_and_calls_for_a_fetch(field):
+    body = bodies.issue()
+    del body["object_attributes"][field]
+    read = event(body)
+    assert getattr(read.snapshot, field) is UNKNOWN
+    assert field not in read.snapshot.known()
+    assert not read.says_all
+
+
+def test_labels_told_as_null_are_not_told():
+    body = bodies.merge_request(labels=None)
+    assert snapshot(body).labels is UNKNOWN
+    body = bodies.merge_request(labels=None, attributes={"labels": [bodies.URGENT]})
+    assert [label.name for label in snapshot(body).labels] == ["urgent"]
+
+
+@pytest.mark.parametrize(
+    ("color", "shown", "text_color"),
+    [
+        ("#ffffff", "#ffffff", "#1f1e24"),
+        ("#FFFF00", "#ffff00", "#1f1e24"),
+        ("#fff", "#ffffff", "#1f1e24"),
+        ("#a7a6a7", "#a7a6a7", "#ffffff"),  # 500 in all is still dark
+        ("#a7a7a7", "#a7a7a7", "#1f1e24"),
+        ("#000000", "#000000", "#ffffff"),
+        ("red; background: url(x)", "#6699cc", "#ffffff"),
+        (None, "#6699cc", "#ffffff"),
+    ],
+)
+def test_the_text_colour_of_a_label_is_what_gitlab_would_take(color, shown, text_color):
+    body = bodies.issue(labels=[{"title": "a", "color": color}])
+    assert snapshot(body).labels == (Label("a", shown, text_color),)
+
+
+def test_a_note_tells_its_item_in_part():
+    body = bodies.note("Issue", issue=bodies.issue()["object_attributes"] | {"labels": []})
+    read = event(body)
+    assert (read.snapshot.title, read.snapshot.labels) == ("Pump leaks", ())
+    assert (read.snapshot.assignees, read.snapshot.updated_at) == (UNKNOWN, UPDATED)
+    assert not read.says_all
+
+
+def test_a_pipeline_names_its_merge_request_only():
+    read = event(bodies.pipeline({"iid": 4, "target_project_id": 42, "title": "x"}))
+    assert read.snapshot is None
+    assert not read.says_all
+
+
+def test_an_over_long_title_is_cut_and_a_dirty_one_cleaned():
+    assert snapshot(bodies.issue(attributes={"title": "é" * 5_000})).title == "é" * 254 + "…"
+    dirty = "\x00 a\r\nb\x1b[31m\u202egnp.exe\u2066 \ud800 "
+    title = snapshot(bodies.issue(attributes={"title": dirty})).title
+    assert title.isprintable()
+    assert "\u202e" not in title
+    assert title.startswith("\N{REPLACEMENT CHARACTER} a b [31mgnp.exe")
+    assert snapshot(bodies.issue(attributes={"title": " \n\t "})).title is UNKNOWN

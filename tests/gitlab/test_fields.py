@@ -1,0 +1,72 @@
+"""Single values as GitLab, or somebody's template, may send them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_links.gitlab.fields import (
+    MAX_LABELS,
+    MAX_PATH_LENGTH,
+    read_id,
+    read_labels,
+    read_milestone,
+    read_person,
+    read_project_path,
+    read_text,
+)
+from gitlab_links.gitlab.items import MAX_IID
+from gitlab_links.gitlab.snapshot import Milestone, Person
+
+
+@pytest.mark.parametrize("value", [1, MAX_IID, "1", str(MAX_IID)])
+def test_an_id_is_a_positive_bigint(value):
+    assert read_id(value) == int(value)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, MAX_IID + 1, 10**30, 1.5, True, None, "", "01", "+1", "1 ", "١", [], {}]
+)
+def test_anything_else_is_no_id(value):
+    assert read_id(value) is None
+
+
+@pytest.mark.parametrize("path", ["a/b", "a/b/c", ".x/_y", "A-b.c/d_e", "a.git/b"])
+def test_a_project_path_is_kept_as_written(path):
+    assert read_project_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("a", "", "/a/b", "a/b/", "a//b", "../b", "a/..", "a/./b", "a/-b", "a b/c", "a/b\n"),
+        *("a/b\x00", "é/b", "a/%2e", "a/" + "b" * MAX_PATH_LENGTH, None, 7, ["a/b"]),
+    ],
+)
+def test_what_is_no_project_path_is_none(path):
+    assert read_project_path(path) is None
+
+
+@given(st.text(), st.integers(1, 300))
+def test_text_is_one_printable_line_within_its_limit(value, limit):
+    line = read_text(value, limit)
+    if line is not None:
+        assert 0 < len(line) <= limit
+        assert not set(line) & set("\0\n\r\t\x7f\x85\u2028\u202e\u2066")
+        line.encode("utf-8")
+
+
+def test_a_person_needs_a_user_name():
+    assert read_person({"username": "rae"}) == Person("rae", "rae")
+    for value in (None, "rae", 7, [], {"name": "Rae"}, {"username": 7}, {"username": "\n"}):
+        assert read_person(value) is None
+
+
+def test_a_milestone_without_a_title_shows_its_number():
+    assert read_milestone({"id": 3, "title": "v1"}) == Milestone(3, "v1")
+    assert read_milestone({"id": 3, "iid": 2}) == Milestone(3, "%2")
+    assert read_milestone({"title": "v1"}) is None
+
+
+def test_labels_are_bounded_in_number():
+    assert len(read_labels([{"title": str(n)} for n in range(5_000)])) == MAX_LABELS
+    assert read_labels([None, 7, {}, {"title": None}]) == ()
