@@ -14,7 +14,7 @@ from gitlab_links.demo.gitlab.wsgi import EncodedSlashes, RelativeRoot
 
 def create_gitlab(state: GitLabState, *, relative_root: str = "") -> Flask:
     """Serve ``state``: API, pages and control, all below ``relative_root`` where one is given."""
-    app = Flask("gitlab_links.demo.gitlab")
+    app = Flask("gitlab_links.demo.gitlab", static_folder=None)
     app.extensions[KEY] = state
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only the default provider has it
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(hours=1)

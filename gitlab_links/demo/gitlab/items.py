@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gitlab_links.demo.gitlab.bodies import Json
@@ -27,6 +27,7 @@ TOLD_WHEN_NEW = (
     "author_id", "created_at", "description", "id", "iid", "project_id", "source_branch",
     "source_project_id", "target_branch", "target_project_id", "title", "updated_at",
 )  # fmt: skip
+TICK = timedelta(milliseconds=1)
 TEXT = {"title", "description", "draft"}
 
 
@@ -168,7 +169,7 @@ class Items:
     def comment(self, item: Item, text: str, *, by: Actor = None) -> Note:
         with self._lock:
             user = self._actor(item, by)
-            note = Note(self._next_id(), text, user, self._clock.now())
+            note = Note(self._next_id(), text, user, self._next_moment(item))
             item.notes.append(note)
             item.updated_at = note.created_at
             self._publisher.note(note, item)
@@ -222,8 +223,15 @@ class Items:
 
     def _touch(self, item: Item, by: Actor, at: datetime | None) -> User:
         user = self._actor(item, by)
-        item.updated_at, item.updated_by = at or self._clock.now(), user
+        item.updated_at, item.updated_by = at or self._next_moment(item), user
         return user
+
+    def _next_moment(self, item: Item) -> datetime:
+        # Calls in this process can be faster than the clock's millisecond; in a real GitLab
+        # each change is a request of its own and never as old as the one before it.
+        now = self._clock.now()
+        ahead = item.updated_at - now
+        return item.updated_at + TICK if timedelta() <= ahead < 1_000 * TICK else now
 
     def _announce(self, item: Item, *, notify: bool) -> None:
         if notify:

@@ -44,6 +44,7 @@ class Sender:
         threads: int = 1,
     ) -> None:
         self.courier = courier
+        self.enqueued = 0
         self._faults = faults
         self._next_id = next_id
         self._clock = clock
@@ -57,6 +58,7 @@ class Sender:
 
     def enqueue(self, outgoing: Outgoing) -> None:
         if not self._faults.lose_webhook():
+            self.enqueued += 1
             self._queue.put(outgoing)
 
     def send_now(self, outgoing: Outgoing) -> HookEvent:

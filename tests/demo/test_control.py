@@ -1,0 +1,175 @@
+"""The control API: everything a test wants of an instance that runs in another process."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+
+from gitlab_links.demo.gitlab import SimulatedGitLab, create_gitlab
+from gitlab_links.demo.gitlab.control import OPERATIONS
+from gitlab_links.demo.gitlab.records import Project, User
+from tests.demo.conftest import TOKEN, Receiver, client_of
+
+ITEM = {"project": "acme/tools/press", "type": "issue", "iid": 1}
+
+
+def operate(sim: SimulatedGitLab, operation: str, **arguments: Any) -> Any:
+    answer = requests.post(f"{sim.url}/-/sim/{operation}", json=arguments, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_it_lists_its_operations(sim: SimulatedGitLab) -> None:
+    told = requests.get(f"{sim.url}/-/sim/", timeout=5).json()["operations"]
+    assert told.keys() == OPERATIONS.keys()
+    assert all(told.values())
+
+
+def test_items_are_made_changed_and_deleted(
+    sim: SimulatedGitLab,
+    project: Project,
+    dana: User,
+    hooked: Callable[..., Any],
+    receiver: Receiver,
+) -> None:
+    hooked()
+    made = operate(sim, "add_issue", project="acme/tools/press", title="One", author="dana.moss")
+    assert made["url"] == f"{sim.url}/acme/tools/press/-/issues/1"
+    operate(sim, "edit", **ITEM, title="Two", at="2026-01-02T03:04:05+00:00")
+    operate(sim, "change_state", **ITEM, action="close")
+    operate(sim, "comment", **ITEM, text="Done")
+    assert operate(sim, "wait") == {"idle": True}
+    actions = [request.json["object_attributes"]["action"] for request in receiver.requests]
+    assert actions == ["open", "update", "close", "create"]
+    assert receiver.requests[1].json["object_attributes"]["updated_at"].startswith("2026-01-02T03")
+    operate(sim, "delete", **ITEM)
+    assert project.issues == {}
+
+
+def test_merge_requests_and_pipelines_run_from_outside(
+    sim: SimulatedGitLab, project: Project, dana: User
+) -> None:
+    common = {"project": project.id, "iid": 1}
+    operate(
+        sim, "add_merge_request", project=project.id, title="Feed", author="dana.moss",
+        source_branch="feed",
+    )  # fmt: skip
+    operate(sim, "pipeline", **common, status="running")
+    operate(sim, "pipeline", **common, status="success")
+    operate(sim, "push", **common)
+    operate(sim, "approve", **common)
+    told = operate(sim, "change_state", **common, type="merge_request", action="merge")
+    assert told["state"] == "merged"
+    mr = project.merge_requests[1]
+    assert mr.head_pipeline is not None
+    assert (mr.head_pipeline.status, len(project.pipelines)) == ("success", 1)
+
+
+def test_access_tokens_paths_and_hooks_change_from_outside(
+    sim: SimulatedGitLab, project: Project
+) -> None:
+    operate(sim, "add_user", username="reader")
+    operate(sim, "set_member", project=project.id, user="reader", level=20)
+    value = operate(sim, "add_token", user="reader")["value"]
+    client = client_of(sim, value)
+    assert client.projects.get(project.id).path == "press"
+    operate(sim, "rename_project", project=project.id, path="acme/tools/printer")
+    operate(sim, "transfer_project", project=project.id, namespace="globex")
+    assert client.projects.get("acme/tools/press").path_with_namespace == "globex/printer"
+    operate(sim, "set_member", project=project.id, user="reader", level=0)
+    operate(sim, "change_token", value=value, revoked=True)
+    headers = {"Authorization": f"Bearer {value}"}
+    refused = requests.get(f"{sim.url}/api/v4/user", headers=headers, timeout=5)
+    assert refused.json()["error"] == "invalid_token"
+    hook = operate(sim, "add_hook", project=project.id, url="http://x.example", note_events=True)
+    assert "note_events" in sim.state.hooks.by_id[hook["id"]].enabled
+
+
+def test_trouble_begins_and_ends_from_outside(sim: SimulatedGitLab, project: Project) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    path = f"{sim.url}/api/v4/projects/{project.id}/issues"
+    operate(sim, "fault", kind="status", status=503, times=None, retry_after="9")
+    operate(sim, "webhooks", drop_every=3)
+    operate(sim, "latency", seconds=0.05)
+    assert sim.state.faults.webhooks.drop_every == 3
+    started = time.monotonic()
+    answer = requests.get(path, headers=headers, timeout=5)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "9")
+    assert time.monotonic() - started >= 0.05
+    operate(sim, "clear_faults")
+    assert requests.get(path, headers=headers, timeout=5).status_code == 200
+    assert (sim.state.faults.webhooks.drop_every, sim.state.faults.latency) == (0, 0.0)
+
+
+def test_calls_are_counted_by_route_and_project_and_forgotten_on_request(
+    sim: SimulatedGitLab, project: Project
+) -> None:
+    issues = client_of(sim, TOKEN).projects.get(project.id, lazy=True).issues
+    issues.list(get_all=False)
+    issues.list(get_all=False)
+    told = requests.get(f"{sim.url}/-/sim/calls", timeout=5).json()
+    route = {"method": "GET", "route": "/projects/:id/issues", "project_id": project.id}
+    assert told == {"total": 2, "calls": [route | {"count": 2}]}
+    operate(sim, "reset_calls")
+    assert requests.get(f"{sim.url}/-/sim/calls", timeout=5).json()["total"] == 0
+
+
+def test_bulk_makes_twenty_projects_of_a_hundred_issues_in_no_time(sim: SimulatedGitLab) -> None:
+    started = time.monotonic()
+    made = operate(sim, "bulk", projects=20, issues=100, merge_requests=10)["projects"]
+    assert time.monotonic() - started < 5
+    assert len(made) == 20
+    issues = client_of(sim, TOKEN).projects.get(made[19]["id"], lazy=True).issues
+    assert len(issues.list(per_page=100, get_all=False)) == 100
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("edit", {"project": "acme/none", "iid": 1}),
+        ("edit", ITEM | {"colour": "red"}),
+        ("add_issue", {"title": "No project"}),
+        ("fault", {"kind": "earthquake"}),
+        ("change_state", ITEM | {"action": "explode"}),
+    ],
+)
+def test_what_does_not_fit_is_a_400_with_a_reason(
+    sim: SimulatedGitLab, project: Project, dana: User, operation: str, arguments: dict[str, Any]
+) -> None:
+    sim.state.items.add_issue(project, "One", author=dana)
+    answer = requests.post(f"{sim.url}/-/sim/{operation}", json=arguments, timeout=5)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_only_this_machine_may_control_it(sim: SimulatedGitLab) -> None:
+    client = create_gitlab(sim.state).test_client()
+    for address, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403)):
+        answer = client.get("/-/sim/", environ_base={"REMOTE_ADDR": address})
+        assert answer.status_code == status
+    strange = client.post("/-/sim/clear_faults", json={}, headers={"Origin": "http://evil.example"})
+    assert strange.status_code == 403
+
+
+@pytest.mark.processes
+def test_as_a_process_it_says_where_it_is_and_stops_when_asked() -> None:
+    command = [sys.executable, "-m", "gitlab_links.demo.gitlab", "--token", TOKEN]
+    options = ["--relative-root", "/gitlab"]
+    with subprocess.Popen(command + options, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().removeprefix("Simulated GitLab: ").strip()
+            assert url.endswith("/gitlab")
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            project = requests.get(
+                f"{url}/api/v4/projects/acme%2Fweb-shop", headers=headers, timeout=5
+            )
+            assert project.json()["web_url"] == f"{url}/acme/web-shop"
+        finally:
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
