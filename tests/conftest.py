@@ -9,8 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -27,7 +26,12 @@ from tests import databases, postgresql
 from tests.databases import Database
 from tests.factories import Factory
 
+if TYPE_CHECKING:
+    from gitlab_links.demo.gitlab import SimulatedGitLab
+
 MakeApp = Callable[..., Flask]
+
+GITLAB_TOKEN = "glpat-token-of-the-tests"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -143,6 +147,15 @@ def gitlab_port() -> int:
     return free_port()
 
 
+@pytest.fixture
+def gitlab(gitlab_port: int) -> Iterator["SimulatedGitLab"]:
+    """A simulated GitLab of this test's own, empty, that takes ``GITLAB_TOKEN``."""
+    from gitlab_links.demo.gitlab import SimulatedGitLab
+
+    with SimulatedGitLab.start(token=GITLAB_TOKEN, port=gitlab_port) as gitlab:
+        yield gitlab
+
+
 @pytest.fixture(scope="session")
 def settings(database: Database, redis_url: str, gitlab_port: int) -> Settings:
     """Settings as tests want them: a real key, the simulated GitLab allowed, no throttling."""
@@ -248,9 +261,3 @@ def live_server(app: Flask, _idle_pool: None, live_server: Any) -> Any:
 @pytest.fixture
 def _idle_pool(app: Flask) -> None:
     _close(app)
-
-
-@pytest.fixture(scope="session")
-def project() -> Path:
-    """The folder that holds the project."""
-    return Path(__file__).resolve().parent.parent

@@ -1,11 +1,13 @@
 """Rows for tests, with honest defaults; everything is committed and may be read detached."""
 
 import uuid
+from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
 
 from flask import Flask
 
+from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
@@ -13,7 +15,9 @@ from gitlab_links.db import Base
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.reconnection import configure
 from gitlab_links.tasks.models import Task
 
 Row = TypeVar("Row", bound=Base)
@@ -63,10 +67,34 @@ class Factory:
         membership = self.membership(org, role)
         return Principal(org_id=org.id, user_id=membership.user_id, role=role, scopes=scopes)
 
+    def api_key(
+        self,
+        org: Org,
+        *scopes: Scope,
+        role: Role = Role.ADMIN,
+        user: User | None = None,
+        expires_at: datetime | None = None,
+    ) -> str:
+        """The secret of a new key, of all scopes unless told, owned by ``user`` or a new member."""
+        owner = user.id if user else self.membership(org, role).user_id
+        with self._app.app_context():
+            new = issue_key(org.id, owner, "tests", scopes or Scope, expires_at)
+            db.session.commit()
+        return new.secret
+
     def integration(self, org: Org, **values: Any) -> OrgGitLabIntegration:
-        """A configuration with an address; token and secrets are set through the domain."""
+        """A configuration with an address and nothing else; see :meth:`connect`."""
         defaults = {"base_url": "https://gitlab.example.com"}
         return self.add(OrgGitLabIntegration(org_id=org.id, **{**defaults, **values}))
+
+    def connect(self, org: Org, **change: str) -> OrgGitLabIntegration:
+        """Configure as an admin does: ``base_url``, ``token``, ``webhook_secret``, ..."""
+        principal = self.principal(org, Role.ADMIN)
+        with self._app.app_context():
+            integration = configure(principal, IntegrationChange(**change))
+            db.session.commit()
+            db.session.expunge(integration)
+        return integration
 
     def task(self, org: Org, **values: Any) -> Task:
         number = next(self._numbers)

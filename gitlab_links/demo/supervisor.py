@@ -78,8 +78,7 @@ class Supervisor:
         _traceback: TracebackType | None,
     ) -> None:
         try:
-            for child in reversed(self._children.copy()):
-                self.stop(child)
+            self.stop_all()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
             self._guardian.communicate()
@@ -139,6 +138,11 @@ class Supervisor:
         with suppress(subprocess.TimeoutExpired):
             child.process.wait(seconds)
         self.kill(child)
+
+    def stop_all(self) -> None:
+        """Stop every child, the last started first: what others stand on goes last."""
+        for child in reversed(self._children.copy()):
+            self.stop(child)
 
     def kill(self, child: Child) -> None:
         """SIGKILL for the child and everything it started, job processes included."""
