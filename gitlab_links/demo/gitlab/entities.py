@@ -107,7 +107,6 @@ def project(urls: Urls, record: Project, user: User) -> Json:
     """``GET /projects/:id``, the settings that nobody here reads left out."""
     level = record.members.get(user.id)
     access = None if level is None else {"access_level": level, "notification_level": 3}
-    api = urls.api(f"projects/{record.id}")
     return {
         "id": record.id,
         "description": record.description,
@@ -129,21 +128,8 @@ def project(urls: Urls, record: Project, user: User) -> Json:
         "star_count": 0,
         "last_activity_at": iso(record.created_at),
         "visibility": record.visibility,
-        "namespace": {
-            "name": record.namespace.rpartition("/")[2],
-            "path": record.namespace.rpartition("/")[2],
-            "kind": "group",
-            "full_path": record.namespace,
-            "web_url": f"{urls.base_url}/groups/{record.namespace}",
-        },
-        "_links": {
-            "self": api,
-            "issues": f"{api}/issues",
-            "merge_requests": f"{api}/merge_requests",
-            "labels": f"{api}/labels",
-            "events": f"{api}/events",
-            "members": f"{api}/members",
-        },
+        "namespace": _namespace(urls, record),
+        "_links": _links(urls, record),
         "empty_repo": False,
         "archived": False,
         "issues_enabled": True,
@@ -153,6 +139,23 @@ def project(urls: Urls, record: Project, user: User) -> Json:
         "open_issues_count": sum(i.state == "opened" for i in record.issues.values()),
         "permissions": {"project_access": access, "group_access": None},
     }
+
+
+def _namespace(urls: Urls, record: Project) -> Json:
+    name = record.namespace.rpartition("/")[2]
+    return {
+        "name": name,
+        "path": name,
+        "kind": "group",
+        "full_path": record.namespace,
+        "web_url": f"{urls.base_url}/groups/{record.namespace}",
+    }
+
+
+def _links(urls: Urls, record: Project) -> Json:
+    api = urls.api(f"projects/{record.id}")
+    below = ("issues", "merge_requests", "labels", "events", "members")
+    return {"self": api} | {name: f"{api}/{name}" for name in below}
 
 
 def hook(record: Hook, clock: Clock) -> Json:

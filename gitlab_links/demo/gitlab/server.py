@@ -51,7 +51,7 @@ class SimulatedGitLab:
         self.url = f"http://{host}:{self._server.port}{relative_root.rstrip('/')}"
         state.settle_at(self.url)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
 
     @classmethod

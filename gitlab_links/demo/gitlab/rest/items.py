@@ -153,13 +153,22 @@ def _readable(project: Project, kind: str) -> list[Item]:
     if kind == "issues":
         issues = project.issues.values()
         return [issue for issue in issues if project.issue_readable_by(issue, caller())]
-    if not project.merge_requests_readable_by(caller()):
-        raise errors.forbidden()
+    _require_merge_requests(project)
     return list(project.merge_requests.values())
 
 
 def _item(project: Project, kind: str, iid: int) -> Item:
-    for item in _readable(project, kind):
-        if item.iid == iid:
-            return item
-    raise errors.not_found()
+    if kind == "issues":
+        issue = project.issues.get(iid)
+        if issue is None or not project.issue_readable_by(issue, caller()):
+            raise errors.not_found()
+        return issue
+    _require_merge_requests(project)
+    if iid not in project.merge_requests:
+        raise errors.not_found()
+    return project.merge_requests[iid]
+
+
+def _require_merge_requests(project: Project) -> None:
+    if not project.merge_requests_readable_by(caller()):
+        raise errors.forbidden()
