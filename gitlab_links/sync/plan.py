@@ -167,16 +167,3 @@ def _park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
         .values(next_sync_at=now + PARKED, refresh_requested_at=None)
         .execution_options(synchronize_session=False)
     )
-
-
-def make_all_due(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
-    """Have every item of the org's present instance fetched, as after a new token."""
-    present = select(GitLabProject.id).where(
-        GitLabProject.org_id == org_id, GitLabProject.base_url == base_url
-    )
-    db.session.execute(
-        update(GitLabItem)
-        .where(GitLabItem.org_id == org_id, GitLabItem.project_id.in_(present))
-        .values(next_sync_at=now, failures=0)
-        .execution_options(synchronize_session=False)
-    )
