@@ -1,0 +1,64 @@
+"""The service's own processes, started as an operator would start them."""
+
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+
+from gitlab_links.demo.services import LOOPBACK, free_port, python
+from gitlab_links.demo.supervisor import Child, Supervisor
+
+WEB_STOP_SECONDS = 3
+
+Environment = Mapping[str, str]
+
+
+def migrate(supervisor: Supervisor, environment: Environment) -> None:
+    """Bring the database to the newest revision."""
+    command = python("-m", "flask", "--app", "wsgi", "db", "upgrade")
+    supervisor.run("migrations", command, settings=environment)
+
+
+def start_web(
+    supervisor: Supervisor,
+    environment: Environment,
+    port: int,
+    *,
+    name: str = "web",
+    workers: int = 1,
+    threads: int = 8,
+) -> Child:
+    """Start gunicorn on the loopback address and wait until it answers."""
+    command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{LOOPBACK}:{port}")
+    command += ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)]
+    # Open tabs keep connections alive, and one control socket would serve all instances.
+    command += ["--graceful-timeout", str(WEB_STOP_SECONDS), "--no-control-socket"]
+    return supervisor.start(name, command, settings=environment, ready=lambda: answers(port))
+
+
+def start_worker(
+    supervisor: Supervisor, environment: Environment, *, name: str = "worker"
+) -> Child:
+    """Start ``worker.py``: RQ workers and the schedule. What it is told meanwhile waits."""
+    return supervisor.start(name, python("worker.py"), settings=environment)
+
+
+def start_gitlab(supervisor: Supervisor, *options: str) -> str:
+    """Start the simulated GitLab as a process of its own; gives its base URL."""
+    port = free_port()
+    supervisor.start(
+        "gitlab",
+        python("-m", "gitlab_links.demo.gitlab", "--port", str(port), *options),
+        ready=lambda: answers(port, "/"),
+    )
+    return f"http://{LOOPBACK}:{port}"
+
+
+def answers(port: int, path: str = "/healthz") -> bool:
+    """Whether a server on the loopback address answers without an error of its own."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,78 @@
+"""The tasks of the sample org, as plain data; their items are those of the sample GitLab."""
+
+from typing import NamedTuple
+
+from gitlab_links.tasks.models import TaskStatus
+
+SHOP, API, MOBILE = PROJECTS = ("acme/web-shop", "acme/platform/api", "acme/mobile")
+
+
+class SampleTask(NamedTuple):
+    """A task; ``items`` are paths below the base URL, in the forms that GitLab itself uses."""
+
+    title: str
+    description: str
+    status: TaskStatus
+    items: tuple[str, ...]
+
+
+TASKS = (
+    SampleTask(
+        "Customers on Safari can pay again",
+        "Support forwards two complaints a day. Tell them when the fix is out.",
+        TaskStatus.IN_PROGRESS,
+        (f"{SHOP}/-/issues/1", f"{SHOP}/-/merge_requests/1"),
+    ),
+    SampleTask(
+        "Say when the parcel will come",
+        "In the shop first, then as a message in the app.",
+        TaskStatus.IN_PROGRESS,
+        (
+            f"{SHOP}/-/issues/2",
+            f"{SHOP}/-/merge_requests/2/diffs",
+            f"{MOBILE}/-/issues/3",
+            f"{MOBILE}/-/merge_requests/4",
+        ),
+    ),
+    SampleTask(
+        "Big orders open quickly",
+        "The wholesale customers have a thousand lines in an order.",
+        TaskStatus.OPEN,
+        (f"{API}/-/issues/1", f"{API}/-/merge_requests/1", f"{API}/-/merge_requests/2"),
+    ),
+    SampleTask(
+        "No certificate expires unnoticed",
+        "After last night: find out why nobody was warned.",
+        TaskStatus.OPEN,
+        (f"{API}/-/issues/3#note_1", f"{API}/-/merge_requests/3"),
+    ),
+    SampleTask(
+        "The basket is still full after logging in",
+        "",
+        TaskStatus.DONE,
+        (f"{SHOP}/-/issues/5", f"{SHOP}/-/merge_requests/3"),
+    ),
+    SampleTask(
+        "The app speaks the customer's language",
+        "Reported from Belgium and Switzerland.",
+        TaskStatus.IN_PROGRESS,
+        (f"{MOBILE}/-/work_items/1", f"{MOBILE}/-/merge_requests/1"),
+    ),
+    SampleTask(
+        "The shop can be used without a mouse and without eyes",
+        "Needed by June: the law.",
+        TaskStatus.OPEN,
+        (f"{SHOP}/-/issues/3", f"{SHOP}/-/merge_requests/4"),
+    ),
+    SampleTask(
+        "Partners can build on our API",
+        "Limits, errors and pages of results, decided and written down.",
+        TaskStatus.OPEN,
+        (
+            f"{API}/-/issues/2",
+            f"{API}/-/issues/4",
+            f"{API}/-/work_items/5",
+            f"{API}/-/merge_requests/4",
+        ),
+    ),
+)

@@ -1,0 +1,63 @@
+"""``python -m gitlab_links.demo.service``: the service alone, for one person's machine.
+
+Web process and workers, and a Redis where none answers at ``REDIS_URL``. The environment
+decides as in production; what it leaves open is kept under ``instance/``.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from gitlab_links.config import INSTANCE, Settings
+from gitlab_links.demo import processes
+from gitlab_links.demo.foreground import run_until_stopped, say
+from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
+from gitlab_links.demo.supervisor import Supervisor
+
+
+def main() -> int:
+    """Run the service in the foreground."""
+    parser = argparse.ArgumentParser(prog="python -m gitlab_links.demo.service")
+    parser.add_argument("--port", type=int, default=8000)
+    port: int = parser.parse_args().port
+    return run_until_stopped(port, lambda supervisor: _start(supervisor, port))
+
+
+def _start(supervisor: Supervisor, port: int) -> None:
+    INSTANCE.mkdir(mode=0o700, exist_ok=True)
+    environment = _environment(supervisor, Settings.from_environ(), port)
+    processes.migrate(supervisor, environment)
+    processes.start_web(supervisor, environment, port)
+    processes.start_worker(supervisor, environment)
+    say(f"Ready: http://{LOOPBACK}:{port}")
+    say(f"  Logs of this run: {supervisor.folder}. Ctrl-C ends it.")
+
+
+def _environment(supervisor: Supervisor, settings: Settings, port: int) -> dict[str, str]:
+    """What is to be set beyond what the environment says already."""
+    environment = {}
+    if not redis_answers(settings.redis_url):
+        environment["REDIS_URL"] = start_redis(supervisor)
+    if not settings.encryption_keys:
+        environment["VIA_RAH_ENCRYPTION_KEY_FILE"] = str(_kept_key(INSTANCE / "encryption_key"))
+    if settings.public_base_url == Settings.public_base_url:
+        environment["PUBLIC_BASE_URL"] = f"http://{LOOPBACK}:{port}"
+    return environment
+
+
+def _kept_key(path: Path) -> Path:
+    """A key made once: with another one, the stored tokens could not be read."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(Fernet.generate_key())
+    return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())
