@@ -2,6 +2,25 @@
 
 from flask import Flask
 
+from gitlab_links.admin import (
+    assets,
+    filters,
+    login,
+    problem_pages,
+    task_forms,
+    task_links,
+    tasks,
+)
+from gitlab_links.admin.blueprint import pages
+from gitlab_links.http.problems import use_page_renderer
+
+# Their views are on the blueprint by being imported.
+VIEWS = (login, tasks, task_forms, task_links)
+
 
 def register(app: Flask) -> None:
-    """Add it to the application."""
+    """Add the pages, their assets and the page that tells of failures."""
+    assets.register(app)
+    filters.register(app)
+    app.register_blueprint(pages)
+    use_page_renderer(app, problem_pages.render)

@@ -1,0 +1,81 @@
+"""The page that tells people of a failure and of a way on. It never asks the database."""
+
+from dataclasses import dataclass
+
+from flask import g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from gitlab_links.http.problems import Problem
+
+FRAGMENT_HEADER = "X-Fragment"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemPage:
+    """What the page says; ``actions`` are pairs of words and address."""
+
+    status: int
+    title: str
+    explanation: str
+    detail: str
+    actions: list[dict[str, str]]
+    request_id: str | None
+
+
+_WORDS = {
+    400: ("That request could not be read", "Go back and try it once more."),
+    403: ("You may not do this here", "Your role in this org does not include it."),
+    404: (
+        "There is nothing here",
+        "The address is wrong, the thing was deleted, or it belongs to an org you are not in.",
+    ),
+    405: ("That cannot be done at this address", "Open the page itself and start again there."),
+    413: ("That was too much", "What was sent is larger than this page takes."),
+    429: ("Too many tries", "Wait a few minutes, then try again."),
+    500: ("Something went wrong", "It is not your fault, and it has been logged."),
+    503: (
+        "Not available just now",
+        "The database does not answer. Nothing was lost or half done: try again in a moment.",
+    ),
+}
+_CSRF = (
+    "This page was open for too long",
+    "The form no longer belongs to your session. Load the page again and send it once more.",
+)
+
+
+def render(problem: Problem) -> ResponseReturnValue:
+    """A page for ``problem``, or the way to the login for those who are not logged in."""
+    if problem.status == 401:
+        return _to_login(problem)
+    title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
+    detail = problem.detail if problem.status in {403, 409, 422, 429} else ""
+    if problem.code == "csrf_failed":
+        (title, explanation), detail = _CSRF, ""
+    page = ProblemPage(
+        problem.status, title, explanation, detail, _actions(problem), g.get("request_id")
+    )
+    g.pop("caller", None)  # the frame of the page must not ask for the orgs
+    return make_response(render_template("errors/page.html", page=page), problem.status)
+
+
+def _to_login(problem: Problem) -> ResponseReturnValue:
+    if FRAGMENT_HEADER in request.headers:
+        return problem.detail, problem.status
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    target: Response = redirect(url_for("pages.log_in", next=wanted if wanted != "/" else None))
+    return target
+
+
+def _actions(problem: Problem) -> list[dict[str, str]]:
+    actions = []
+    if problem.status >= 500 and request.method == "GET":
+        actions.append({"text": "Try again", "url": request.full_path.rstrip("?")})
+    principal = g.get("principal")
+    if principal is not None:
+        url = url_for("pages.task_list", org_id=principal.org_id)
+        actions.append({"text": "To the tasks", "url": url})
+    else:
+        actions.append({"text": "To the start page", "url": url_for("pages.root")})
+    return actions

@@ -1,0 +1,76 @@
+// Brings a list of rows to the state of another, touching only what differs:
+// focus, selection and scroll position stay where they are.
+
+const fingerprints = new WeakMap();
+
+// What a row says, as the server wrote it. The words of relative times change by
+// themselves; with withMoments unset, being synced again counts for nothing either.
+function fingerprint(row, withMoments) {
+  const copy = row.cloneNode(true);
+  for (const time of copy.querySelectorAll("time[data-relative]")) {
+    time.textContent = "";
+    time.removeAttribute("title");
+    time.removeAttribute("data-localised");
+    if (!withMoments) time.removeAttribute("datetime");
+  }
+  copy.classList.remove("changed");
+  return copy.outerHTML;
+}
+
+export function remember(list) {
+  for (const row of list.querySelectorAll("[id]")) {
+    fingerprints.set(row, { all: fingerprint(row, true), facts: fingerprint(row, false) });
+  }
+}
+
+function morph(from, to) {
+  if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
+    from.replaceWith(document.importNode(to, true));
+    return;
+  }
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.data !== to.data) from.data = to.data;
+    return;
+  }
+  for (const { name } of [...from.attributes]) {
+    if (!to.hasAttribute(name)) from.removeAttribute(name);
+  }
+  for (const { name, value } of to.attributes) {
+    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  }
+  const [before, after] = [[...from.childNodes], [...to.childNodes]];
+  after.forEach((child, at) => {
+    if (before[at]) morph(before[at], child);
+    else from.append(document.importNode(child, true));
+  });
+  before.slice(after.length).forEach((child) => child.remove());
+}
+
+// Rows are told apart by id. Returns the rows that are new and those that say something
+// else than before.
+export function updateRows(list, next) {
+  const added = [];
+  const changed = [];
+  const wanted = new Map([...next.children].map((row) => [row.id, row]));
+  for (const row of [...list.children]) {
+    if (!wanted.has(row.id)) row.remove();
+  }
+  let place = list.firstElementChild;
+  for (const [id, source] of wanted) {
+    const prints = { all: fingerprint(source, true), facts: fingerprint(source, false) };
+    let row = document.getElementById(id);
+    if (!row) {
+      row = document.importNode(source, true);
+      list.insertBefore(row, place);
+      added.push(row);
+    } else {
+      if (row !== place) list.insertBefore(row, place);
+      const known = fingerprints.get(row);
+      if (known?.all !== prints.all) morph(row, source);
+      if (known?.facts !== prints.facts) changed.push(row);
+    }
+    fingerprints.set(row, prints);
+    place = row.nextElementSibling;
+  }
+  return { added, changed };
+}

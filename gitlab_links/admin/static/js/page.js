@@ -1,0 +1,52 @@
+// What every page has: times that go on, menus that close, buttons that copy or ask first.
+
+import { keepTimesCurrent } from "./times.js";
+
+keepTimesCurrent();
+
+const menus = () => document.querySelectorAll("details[data-menu][open]");
+
+document.addEventListener("click", (event) => {
+  for (const menu of menus()) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("focusin", (event) => {
+  for (const menu of menus()) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of menus()) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(field.value ?? field.textContent.trim());
+    announce("Copied");
+    const words = button.querySelector("[data-words]");
+    const before = words.textContent;
+    words.textContent = "Copied";
+    setTimeout(() => { words.textContent = before; }, 2000);
+  });
+}
+
+export function announce(text) {
+  const region = document.querySelector("[data-announcer]");
+  // The same words twice in a row are news only if the region was empty in between.
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 50);
+}

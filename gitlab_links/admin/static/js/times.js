@@ -1,0 +1,50 @@
+// Keeps "12 s ago" true while a page stays open, in the words of admin/times.py.
+// The server's clock counts: a laptop that is minutes off would tell nonsense.
+
+let serverAhead = 0;
+
+export function setServerTime(milliseconds) {
+  if (Number.isFinite(milliseconds)) serverAhead = milliseconds - Date.now();
+}
+
+const AGO = [[60, 1, "s"], [3600, 60, "min"], [2 * 86400, 3600, "h"], [30 * 86400, 86400, "days"]];
+const onDay = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" });
+const inFull = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "long" });
+
+function ago(seconds, moment) {
+  if (seconds < 5) return "just now";
+  for (const [limit, size, unit] of AGO) {
+    if (seconds < limit) return `${Math.floor(seconds / size)} ${unit} ago`;
+  }
+  return `on ${onDay.format(moment)}`;
+}
+
+function until(seconds) {
+  if (seconds <= 0) return "now";
+  for (const [limit, size, unit] of AGO.slice(0, 3)) {
+    if (seconds < limit) return `in ${Math.ceil(seconds / size)} ${unit}`;
+  }
+  return `in ${Math.floor(seconds / 86400)} days`;
+}
+
+export function updateTimes(root = document) {
+  const now = Date.now() + serverAhead;
+  for (const element of root.querySelectorAll("time[data-relative]")) {
+    const moment = Date.parse(element.dateTime);
+    const seconds = Math.floor((now - moment) / 1000);
+    const words = "until" in element.dataset ? until(-seconds) : ago(seconds, moment);
+    const text = element.dataset.prefix ? `${element.dataset.prefix} ${words}` : words;
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.dataset.localised) {
+      element.title = inFull.format(moment);
+      element.dataset.localised = "1";
+    }
+  }
+}
+
+export function keepTimesCurrent() {
+  setServerTime(Date.parse(document.documentElement.dataset.now));
+  updateTimes();
+  setInterval(() => document.hidden || updateTimes(), 1000);
+  document.addEventListener("visibilitychange", () => document.hidden || updateTimes());
+}

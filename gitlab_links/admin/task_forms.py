@@ -1,0 +1,132 @@
+"""Making, changing and deleting tasks."""
+
+import re
+import uuid
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import StringField, TextAreaField, URLField
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.task_lookup import task_at
+from gitlab_links.errors import NotFound
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.links.task_removal import remove_task
+from gitlab_links.tasks.models import TaskStatus
+from gitlab_links.tasks.operations import create_task, update_task
+from gitlab_links.tasks.views import TaskView
+
+_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _cleaned(text: str | None) -> str:
+    return _CONTROL.sub("", (text or "").replace("\r\n", "\n")).strip()
+
+
+def _web_address(_form: object, field: Any) -> None:
+    """Only what opens a web page: a ``javascript:`` address would run in the reader's name."""
+    if _WEB_ADDRESS.fullmatch(field.data) is None:
+        raise ValidationError("Give a web address that starts with https:// or http://.")
+
+
+class TaskForm(FlaskForm):  # type: ignore[misc]
+    """What people write about a task; the CSRF token was checked at the gate."""
+
+    class Meta:
+        csrf = False
+
+    title = StringField(
+        "Title",
+        filters=[_cleaned],
+        validators=[
+            InputRequired("Give the task a title."),
+            Length(min=1, max=255, message="Give the task a title of at most 255 characters."),
+        ],
+        render_kw={"maxlength": 255, "autocomplete": "off"},
+    )
+    description = TextAreaField(
+        "Description",
+        filters=[_cleaned],
+        validators=[Optional(), Length(max=20_000, message="Use at most 20,000 characters.")],
+        render_kw={"rows": 6},
+    )
+    external_url = URLField(
+        "External URL",
+        filters=[_cleaned],
+        validators=[
+            Optional(),
+            Length(max=500, message="Use at most 500 characters."),
+            _web_address,
+        ],
+        render_kw={"autocomplete": "off"},
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The fields as the task keeps them."""
+        return {
+            "title": self.title.data,
+            "description": self.description.data,
+            "external_url": self.external_url.data or None,
+        }
+
+
+@pages.route("/orgs/<uuid:org_id>/tasks/new", methods=["GET", "POST"])
+@access(Permission.TASK_WRITE)
+def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
+    """A form for a new task; a saved one opens, ready for links."""
+    form = TaskForm()
+    if request.method == "GET":
+        return _form_page(org_id, form, None)
+    if not form.validate():
+        return _form_page(org_id, form, None), 422
+    task = create_task(current_principal(), **form.values())
+    flash(f"Created {task.reference}.", "success")
+    return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
+
+
+@pages.route("/orgs/<uuid:org_id>/tasks/<reference>/edit", methods=["GET", "POST"])
+@access(Permission.TASK_WRITE)
+def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Change title, description and external URL."""
+    task = task_at(org_id, reference)
+    form = TaskForm(obj=task)
+    if request.method == "GET":
+        return _form_page(org_id, form, task)
+    if not form.validate():
+        return _form_page(org_id, form, task), 422
+    update_task(current_principal(), task.id, form.values())
+    flash("Saved.", "success")
+    return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/status")
+@access(Permission.TASK_WRITE)
+def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Say how far the task has come."""
+    task = task_at(org_id, reference)
+    try:
+        status = TaskStatus(request.form.get("status", ""))
+    except ValueError:
+        raise NotFound from None
+    update_task(current_principal(), task.id, {"status": status.value})
+    return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/delete")
+@access(Permission.TASK_WRITE)
+def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Delete the task and its links."""
+    task = task_at(org_id, reference)
+    remove_task(org_id, task.id)
+    flash(f"Deleted {task.reference}.", "success")
+    return redirect(url_for("pages.task_list", org_id=org_id))
+
+
+def _form_page(org_id: uuid.UUID, form: TaskForm, task: TaskView | None) -> str:
+    return render_template("tasks/form.html", org_id=org_id, form=form, task=task)

@@ -1,0 +1,79 @@
+"""Who looks at a page: their orgs, their role here, and the pages they may open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import current_app, g, request, url_for
+from flask_login import current_user
+
+from gitlab_links.accounts.orgs import OrgView, orgs_page
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission, Role
+
+ROLE_NAMES = {
+    Role.ADMIN: "Admin",
+    Role.PM: "Project manager",
+    Role.MEMBER: "Member",
+    Role.CLIENT: "Client",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NavEntry:
+    """A page in the navigation. ``exact`` where it is the very page, not one below it."""
+
+    text: str
+    icon: str
+    url: str
+    current: bool
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody logged in; ``org`` is the one the page belongs to, if any."""
+
+    name: str
+    email: str
+    orgs: Sequence[OrgView]
+    org: OrgView | None
+    nav: Sequence[NavEntry]
+
+    @property
+    def role_name(self) -> str:
+        """The role in the org of the page, in words."""
+        return ROLE_NAMES[self.org.role] if self.org else ""
+
+
+_NAV = (
+    ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
+    ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
+    ("Deliveries", "inbox", "pages.delivery_list", Permission.DELIVERIES),
+    ("Members", "person", "pages.member_list", Permission.MEMBERS_READ),
+    ("API keys", "key", "pages.key_list", Permission.API_KEYS),
+    ("Audit log", "history", "pages.audit_log", Permission.AUDIT),
+)
+
+
+def viewer() -> Viewer | None:
+    """Whoever is logged in; one query. None for strangers and on pages of failures."""
+    if "caller" not in g:
+        return None
+    principal: Principal | None = g.get("principal")
+    orgs = orgs_page(current_user.user_id)
+    org = next((org for org in orgs if principal and org.id == principal.org_id), None)
+    nav = _nav(principal) if principal and org else ()
+    return Viewer(current_user.name, current_user.email, orgs, org, nav)
+
+
+def _nav(principal: Principal) -> Sequence[NavEntry]:
+    return [
+        _entry(text, icon, url_for(endpoint, org_id=principal.org_id))
+        for text, icon, endpoint, permission in _NAV
+        if principal.may(permission) and endpoint in current_app.view_functions
+    ]
+
+
+def _entry(text: str, icon: str, url: str) -> NavEntry:
+    here = request.path
+    return NavEntry(text, icon, url, current=(here + "/").startswith(url + "/"), exact=here == url)
