@@ -24,6 +24,7 @@ from gitlab_links.gitlab.answers import (
     BLOCKED_ADDRESS,
     INSUFFICIENT_SCOPE,
     NETWORK_ERROR,
+    NOT_FOUND,
     Fetched,
     GitLabFailure,
     RateLimit,
@@ -76,8 +77,7 @@ class GitLabClient:
         self._session = GuardedSession(
             allowed, seconds=seconds, max_bytes=max_bytes, ca_file=ca_file, resolver=resolver
         )
-        self._session.hooks["response"].append(self._note_headers)
-        self._headers: Mapping[str, str] = {}
+        self._session.hooks["response"].append(self._inspect)
         self.rate_limit: RateLimit | None = None
         # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
         self._gitlab = gitlab.Gitlab(
@@ -188,8 +188,8 @@ class GitLabClient:
         """None where this GitLab has no such resource."""
         try:
             return self._get(path)
-        except gitlab.exceptions.GitlabHttpError as error:
-            if error.response_code == 404:
+        except GitLabFailure as failure:
+            if failure.code == NOT_FOUND:
                 return None
             raise
 
@@ -215,9 +215,18 @@ class GitLabClient:
             http_status=status,
         )
 
-    def _note_headers(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        self._headers = response.headers
+    def _inspect(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        """Note the rate limit, and stop at an answer that is a failure.
+
+        Here, because python-gitlab would parse the body of an error unguarded, and its
+        exceptions carry no headers.
+        """
         self.rate_limit = read_rate_limit(response.headers) or self.rate_limit
+        status = response.status_code
+        if 200 <= status < 300 or self._session.get_redirect_target(response) is not None:
+            return
+        retry_after = read_retry_after(response.headers, utcnow())
+        raise failure_of_status(status, response.content, retry_after)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -225,12 +234,6 @@ class GitLabClient:
         self._session.deadline.start()
         try:
             yield
-        except gitlab.exceptions.GitlabError as error:
-            raise failure_of_status(
-                error.response_code or 500,
-                error.response_body or b"",
-                read_retry_after(self._headers, utcnow()),
-            ) from error
         except BlockedAddressError as error:
             raise GitLabFailure(BLOCKED_ADDRESS, str(error)) from error
         except ResponseTooLargeError as error:

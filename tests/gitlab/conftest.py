@@ -1,0 +1,36 @@
+"""A scripted GitLab on loopback, and clients for it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.gitlab.client import GitLabClient
+from gitlab_links.gitlab.urls import parse_base_url
+from tests.gitlab.asking import TOKEN
+from tests.gitlab.servers import Server, reply_json, serving
+
+MakeClient = Callable[..., GitLabClient]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving(lambda _: reply_json([])) as running:
+        yield running
+
+
+@pytest.fixture
+def make_client(server: Server) -> Iterator[MakeClient]:
+    """Clients of ``server``, or of the base URL given; closed at the end."""
+    made: list[GitLabClient] = []
+
+    def make(base_url: str | None = None, *, listed: tuple[str, ...] = (), **options):
+        allowed = AllowedHosts.parse([f"127.0.0.1:{server.port}", *listed])
+        base = parse_base_url(base_url or f"http://127.0.0.1:{server.port}", allowed)
+        client = GitLabClient(base, TOKEN, allowed=allowed, **options)
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        client.close()

@@ -1,0 +1,141 @@
+"""Base URLs as admins type them, and as attackers do."""
+
+import pytest
+
+from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.errors import Invalid
+from gitlab_links.gitlab.urls import parse_base_url
+from tests.gitlab.addresses import ROOTED
+
+LISTED = AllowedHosts.parse(["gitlab.lan", "gitlab.lan:8443", "localhost:8080", "10.0.0.0/8"])
+
+
+@pytest.mark.parametrize(
+    ("text", "normalised"),
+    [
+        ("https://gitlab.com", "https://gitlab.com"),
+        ("https://gitlab.com/", "https://gitlab.com"),
+        ("HTTPS://GitLab.COM", "https://gitlab.com"),
+        ("https://gitlab.com:443", "https://gitlab.com"),
+        ("https://gitlab.com:8443/", "https://gitlab.com:8443"),
+        ("https://gitlab.com.", "https://gitlab.com"),
+        ("https://example.com/gitlab/", "https://example.com/gitlab"),
+        ("https://example.com/Tools/GitLab", "https://example.com/Tools/GitLab"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://gitlab", "https://gitlab"),
+        ("https://8.8.8.8", "https://8.8.8.8"),
+        ("https://[2606:4700::1111]", "https://[2606:4700::1111]"),
+        ("https://[2606:4700:0:0::1111]:8443/x", "https://[2606:4700::1111]:8443/x"),
+        ("http://gitlab.lan", "http://gitlab.lan"),
+        ("http://gitlab.lan:80", "http://gitlab.lan"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://10.1.2.3", "http://10.1.2.3"),
+    ],
+)
+def test_a_base_url_is_normalised(text, normalised):
+    base = parse_base_url(text, LISTED)
+    assert str(base) == normalised
+    assert parse_base_url(normalised, LISTED) == base
+
+
+BAD_BASES = [
+    (None, "invalid"),
+    (7, "invalid"),
+    (["https://gitlab.com"], "invalid"),
+    ("", "invalid"),
+    (" https://gitlab.com", "invalid"),
+    ("https://gitlab.com\n", "invalid"),
+    ("https://git\x00lab.com", "invalid"),
+    ("https://git\tlab.com", "invalid"),
+    ("https://gitlab.com\\@evil.example", "invalid"),
+    ("https:\\\\gitlab.com", "invalid"),
+    ("https://gitlab.com?x=1", "invalid"),
+    ("https://gitlab.com/#top", "invalid"),
+    ("https://gitlab.com#", "invalid"),
+    ("https://gitlab.com/" + "a" * 482, "too_long"),
+    ("https://gitläb.com", "not_ascii"),
+    ("https://gitlab.com/\u202e", "not_ascii"),
+    ("https://gitlab。com", "not_ascii"),
+    ("gitlab.com", "scheme"),
+    ("//gitlab.com", "scheme"),
+    ("https:gitlab.com", "scheme"),
+    ("https:/gitlab.com", "scheme"),
+    ("ftp://gitlab.com", "scheme"),
+    ("javascript:alert(1)", "scheme"),
+    ("file:///etc/passwd", "scheme"),
+    ("http://gitlab.com", "scheme"),
+    ("http://localhost:8081", "scheme"),
+    ("https://user@gitlab.com", "credentials"),
+    ("https://user:secret@gitlab.com", "credentials"),
+    ("https://@gitlab.com", "credentials"),
+    ("https://gitlab.com@evil.example", "credentials"),
+    ("https://", "host"),
+    ("https:///path", "host"),
+    ("https://.", "host"),
+    ("https://gitlab..com", "host"),
+    ("https://gitlab.com..", "host"),
+    ("https://-gitlab.com", "host"),
+    ("https://git_lab.com", "host"),
+    ("https://git%6cab.com", "host"),
+    ("https://" + "a" * 64 + ".com", "host"),
+    ("https://" + "a." * 127 + "com", "host"),
+    ("https://127.1", "host"),
+    ("https://2130706433", "host"),
+    ("https://0x7f000001", "host"),
+    ("https://0x7f.1", "host"),
+    ("https://0177.0.0.1", "host"),
+    ("https://017700000001", "host"),
+    ("https://127.0.0.1.", "blocked_address"),
+    ("https://256.1.1.1", "host"),
+    ("https://1.2.3.4.5", "host"),
+    ("https://[::1", "host"),
+    ("https://[127.0.0.1]", "host"),
+    ("https://[fe80::1%25eth0]", "host"),
+    ("https://[::1]x", "host"),
+    ("https://gitlab.com:", "port"),
+    ("https://gitlab.com:0", "port"),
+    ("https://gitlab.com:65536", "port"),
+    ("https://gitlab.com:-1", "port"),
+    ("https://gitlab.com:+443", "port"),
+    ("https://gitlab.com:4_4", "port"),
+    ("https://gitlab.com:0443", "port"),
+    ("https://gitlab.com:443:443", "port"),
+    ("https://gitlab.com//", "path"),
+    ("https://gitlab.com/a//b", "path"),
+    ("https://gitlab.com/..", "path"),
+    ("https://gitlab.com/a/../b", "path"),
+    ("https://gitlab.com/.", "path"),
+    ("https://gitlab.com/%2e%2e/", "path"),
+    ("https://gitlab.com/a;b", "path"),
+    ("https://gitlab.com/group/project/-/issues/1", "path"),
+    ("https://gitlab.com/api/v4", "path"),
+    ("https://localhost", "blocked_address"),
+    ("https://LocalHost:8443", "blocked_address"),
+    ("https://gitlab.localhost", "blocked_address"),
+    ("https://127.0.0.1", "blocked_address"),
+    ("https://0.0.0.0", "blocked_address"),
+    ("https://192.168.1.1", "blocked_address"),
+    ("https://100.64.0.1", "blocked_address"),
+    ("https://169.254.169.254", "blocked_address"),
+    ("https://metadata.google.internal", "blocked_address"),
+    ("https://[::1]", "blocked_address"),
+    ("https://[::ffff:127.0.0.1]", "blocked_address"),
+    ("https://[::ffff:a9fe:a9fe]", "blocked_address"),
+    ("https://[64:ff9b::7f00:1]", "blocked_address"),
+    ("https://[fd00::1]", "blocked_address"),
+    ("https://224.0.0.1", "blocked_address"),
+]
+
+
+@pytest.mark.parametrize(("text", "code"), BAD_BASES)
+def test_a_bad_base_url_is_refused_by_its_own_code(text, code):
+    with pytest.raises(Invalid) as caught:
+        parse_base_url(text, LISTED)
+    assert caught.value.code == f"base_url_{code}"
+    assert caught.value.errors == {"base_url": [caught.value.detail]}
+
+
+def test_the_origin_leaves_the_relative_root_out():
+    assert ROOTED.origin == "https://example.com"
+    assert str(ROOTED) == "https://example.com/tools/gitlab"
+    assert (ROOTED.effective_port, ROOTED.port) == (443, None)
