@@ -1,7 +1,68 @@
 """The REST API under /api/."""
 
-from flask import Flask
+from flask import Flask, current_app, request
+from flask_smorest import Api
+
+from gitlab_links.api import (
+    api_keys,
+    audit_events,
+    blueprints,
+    deliveries,
+    gitlab_links,
+    integrations,
+    me,
+    members,
+    orgs,
+    tasks,
+    webhook,
+)
+from gitlab_links.api.blueprints import TAKES_QUERY
+from gitlab_links.http.access import Kind, declaration_of
+from gitlab_links.http.json_bodies import refuse_query
+
+# Their views are on the blueprints by being imported.
+VIEWS = (
+    me,
+    orgs,
+    members,
+    api_keys,
+    tasks,
+    gitlab_links,
+    integrations,
+    webhook,
+    deliveries,
+    audit_events,
+)
+
+
+class _Api(Api):  # type: ignore[misc]
+    """flask-smorest without its error renderer: there is one for the whole application."""
+
+    def _register_error_handlers(self) -> None:
+        pass
 
 
 def register(app: Flask) -> None:
     """Add it to the application."""
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config.update(API_TITLE="gitlab_links", API_VERSION="1", OPENAPI_VERSION="3.1.0")
+    api = _Api(app)
+    for blueprint in blueprints.ALL:
+        api.register_blueprint(blueprint)
+
+
+def _refuse_unknown_query() -> None:
+    """A parameter that a route does not know is a mistake, also where it knows none.
+
+    Only GitLab's webhook may be called with anything: its URL is typed by people.
+    """
+    endpoint = request.endpoint or ""
+    declaration = declaration_of(current_app, endpoint, request.method)
+    if declaration is not None and declaration.kind is Kind.WEBHOOK:
+        return
+    if not hasattr(current_app.view_functions[endpoint], TAKES_QUERY):
+        refuse_query(request)
+
+
+for _blueprint in blueprints.ALL:
+    _blueprint.before_request(_refuse_unknown_query)

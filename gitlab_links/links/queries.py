@@ -8,7 +8,7 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import contains_eager
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring
+from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -126,7 +126,8 @@ def _views(
     connection = connection or connection_of(org_id)
     views = [link_view(link, connection, ttl, now) for link in links]
     if _worth_a_ring(views, now):
-        ring(Bell.SYNC, org_id)
+        # Not before: a worker would look while the caller's own changes are out of sight.
+        ring_after_commit(db.session, Bell.SYNC, org_id)
     return views
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, exists, or_, select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.errors import NotFound
@@ -89,3 +89,9 @@ def _filtered(statement: Select[Task, str], wanted: TaskFilter) -> Select[Any, A
             found.append(Task.number == int(reference.group(1)))
         statement = statement.where(or_(*found))
     return statement
+
+
+def require_task(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    """Raise :class:`NotFound` unless the org has this task."""
+    if not db.session.scalar(select(exists().where(Task.id == task_id, Task.org_id == org_id))):
+        raise NotFound

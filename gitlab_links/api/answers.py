@@ -1,0 +1,17 @@
+"""Answers that several views give alike."""
+
+import json
+from typing import Any
+
+from flask import Response, url_for
+
+
+def json_answer(content: Any, status: int = 200) -> Response:
+    """JSON written as it stands, past any schema."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status=status, content_type="application/json")
+
+
+def location(endpoint: str, **ids: Any) -> dict[str, str]:
+    """The ``Location`` header of something just made."""
+    return {"Location": url_for(endpoint, **ids)}

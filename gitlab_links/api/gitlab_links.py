@@ -1,0 +1,125 @@
+"""/api/orgs/<org_id>/tasks/<task_id>/gitlab-links and /api/orgs/<org_id>/gitlab-links"""
+
+import uuid
+from typing import Any
+
+from flask import Response
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.answers import json_answer, location
+from gitlab_links.api.blueprints import links, refuses
+from gitlab_links.api.cursors import cut
+from gitlab_links.api.link_json import link_json, links_json
+from gitlab_links.api.paging import order_and_place
+from gitlab_links.api.schemas.links import (
+    BY_ORDER,
+    LinkEnvelope,
+    LinksEnvelope,
+    NewLink,
+    OrgLinksQuery,
+    RefreshEnvelope,
+    TaskLinksQuery,
+)
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.operations import (
+    IntegrationMissing,
+    LinkExists,
+    attach,
+    detach,
+    refresh_links_of_task,
+)
+from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.tasks.queries import require_task
+
+
+@links.get("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
+@access(Permission.LINK_READ)
+@links.query(TaskLinksQuery)
+@links.returns(200, LinksEnvelope)
+def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
+    """List a task's links
+
+    What is known is answered at once; links beyond their TTL are refreshed meanwhile.
+    """
+    require_task(org_id, task_id)
+    return _page(org_id, {**query, "task_id": task_id})
+
+
+@links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
+@access(Permission.LINK_WRITE)
+@links.body(NewLink)
+@links.returns(201, LinkEnvelope)
+@refuses(LinkExists, IntegrationMissing)
+def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
+    """Link an issue or merge request to a task
+
+    The answer comes at once, as a rule with `sync.status` `never`; title, state and people
+    are there a moment later. A URL that is refused is told why by code: `url_invalid`,
+    `url_credentials`, `url_host_mismatch`, `url_project_path`, `url_iid`, `url_not_ascii`,
+    `url_not_issue_or_mr`, `url_epic_unsupported`, `url_too_long`.
+    """
+    link_id = attach(current_principal(), task_id, new["url"])
+    answer = json_answer({"link": link_json(find_link(org_id, task_id, link_id))}, 201)
+    answer.headers.update(
+        location("links.task_gitlab_link_get", org_id=org_id, task_id=task_id, link_id=link_id)
+    )
+    return answer
+
+
+@links.get("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_READ)
+@links.returns(200, LinkEnvelope)
+def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Response:
+    """Show a link"""
+    return json_answer({"link": link_json(find_link(org_id, task_id, link_id))})
+
+
+@links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_WRITE)
+@links.returns(204)
+def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
+    """Remove a link
+
+    Nothing changes in GitLab.
+    """
+    detach(org_id, task_id, link_id)
+
+
+@links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/refresh")
+@access(Permission.LINK_WRITE)
+@links.returns(202, RefreshEnvelope)
+def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any:
+    """Have a task's links fetched anew now
+
+    Workers do it within seconds; `sync.last_synced_at` tells when it has been done.
+    """
+    require_task(org_id, task_id)
+    return {"refreshing": refresh_links_of_task(org_id, task_id)}
+
+
+@links.get("/api/orgs/<uuid:org_id>/gitlab-links")
+@access(Permission.LINK_READ)
+@links.query(OrgLinksQuery)
+@links.returns(200, LinksEnvelope)
+def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
+    """List the links of all of an org's tasks"""
+    return _page(org_id, query)
+
+
+def _page(org_id: uuid.UUID, query: dict[str, Any]) -> Response:
+    order, after = order_and_place(query)
+    sort, limit = LinkSort(order), query["limit"]
+    wanted = LinkFilter(
+        task_id=query["task_id"],
+        state=query["state"],
+        gitlab_type=query["gitlab_type"],
+        project_path=query["project_path"],
+        sync_status=query["sync_status"],
+        labels=tuple(query["label"]),
+        assignee=query["assignee"],
+    )
+    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1)
+    page, cursor = cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
+    return json_answer({"links": links_json(page), "next_cursor": cursor})

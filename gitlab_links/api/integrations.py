@@ -1,0 +1,88 @@
+"""/api/orgs/<org_id>/integrations/gitlab"""
+
+import uuid
+from typing import Any
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.blueprints import integrations, refuses
+from gitlab_links.api.schemas.integrations import (
+    IntegrationChangeSchema,
+    IntegrationEnvelope,
+    ValidationSchema,
+    WebhookSecretEnvelope,
+)
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.validation import validate_now
+from gitlab_links.integrations.operations import (
+    BaseUrlMissing,
+    IntegrationChange,
+    delete_integration,
+    generate_webhook_secret,
+)
+from gitlab_links.integrations.validation import Validation
+from gitlab_links.links.reconnection import configure
+from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
+from gitlab_links.webhooks.connection import connection_view
+
+
+@integrations.get("/api/orgs/<uuid:org_id>/integrations/gitlab")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, IntegrationEnvelope)
+def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
+    """Show the org's GitLab integration
+
+    Also where nothing has been set yet. Secrets are never in it.
+    """
+    return {"gitlab": connection_view(org_id)}
+
+
+@integrations.patch("/api/orgs/<uuid:org_id>/integrations/gitlab")
+@access(Permission.INTEGRATION)
+@integrations.body(IntegrationChangeSchema)
+@integrations.returns(200, IntegrationEnvelope)
+@refuses(BaseUrlMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
+def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """Configure the org's GitLab
+
+    A base URL that is refused is told why by code: `base_url_scheme`,
+    `base_url_credentials`, `base_url_host`, `base_url_port`, `base_url_path`,
+    `base_url_not_ascii`, `base_url_invalid`, `base_url_too_long`,
+    `base_url_blocked_address`. New address or token end any pause, and all links are
+    fetched anew.
+    """
+    configure(current_principal(), IntegrationChange(**change))
+    return {"gitlab": connection_view(org_id)}
+
+
+@integrations.delete("/api/orgs/<uuid:org_id>/integrations/gitlab")
+@access(Permission.INTEGRATION)
+@integrations.returns(204)
+def gitlab_integration_delete(org_id: uuid.UUID) -> None:
+    """Disconnect the org from its GitLab
+
+    Address, token and secrets are deleted; links stay with what was last known.
+    """
+    delete_integration(current_principal())
+
+
+@integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/validate")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, ValidationSchema)
+def gitlab_integration_validate_post(org_id: uuid.UUID) -> Validation:
+    """Ask GitLab whether the token works
+
+    Always 200 once the caller is let in; what is wrong is in `error_code`.
+    """
+    return validate_now(current_principal())
+
+
+@integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/webhook-secret")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, WebhookSecretEnvelope)
+def gitlab_webhook_secret_post(org_id: uuid.UUID) -> dict[str, Any]:
+    """Make a new webhook secret
+
+    Shown this once. The one before stays good for 24 hours.
+    """
+    return {"webhook_secret": generate_webhook_secret(current_principal())}

@@ -1,0 +1,33 @@
+"""/api/me"""
+
+from typing import Any
+
+from gitlab_links.accounts.people import find_user
+from gitlab_links.api.blueprints import accounts
+from gitlab_links.api.schemas.accounts import MeEnvelope
+from gitlab_links.http.access import signed_in
+from gitlab_links.http.guard import current_caller
+
+
+@accounts.get("/api/me")
+@signed_in
+@accounts.returns(200, MeEnvelope)
+def me_get() -> dict[str, Any]:
+    """Tell who is calling
+
+    The person and, where the call came with an API key, what the key may do.
+    """
+    caller = current_caller()
+    key = caller.key
+    return {
+        "me": {
+            "user": find_user(caller.user_id),
+            "api_key": key
+            and {
+                "id": key.api_key_id,
+                "org_id": key.org_id,
+                "role": key.role,
+                "scopes": sorted(key.scopes or ()),
+            },
+        }
+    }

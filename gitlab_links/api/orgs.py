@@ -1,0 +1,44 @@
+"""/api/orgs"""
+
+import uuid
+from typing import Any
+
+from gitlab_links.accounts.orgs import find_org, orgs_page, update_org
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.blueprints import accounts
+from gitlab_links.api.paging import listed
+from gitlab_links.api.schemas.accounts import OrgChange, OrgEnvelope, OrgsEnvelope
+from gitlab_links.api.schemas.common import Page
+from gitlab_links.http.access import access, signed_in
+from gitlab_links.http.guard import current_caller, current_principal
+
+
+@accounts.get("/api/orgs")
+@signed_in
+@accounts.query(Page)
+@accounts.returns(200, OrgsEnvelope)
+def orgs_get(query: dict[str, Any]) -> dict[str, Any]:
+    """List the caller's orgs
+
+    Those the person is a member of; with an API key, the one org of the key.
+    """
+    caller = current_caller()
+    only = None if caller.key is None else caller.key.org_id
+    return listed("orgs", query, lambda **page: orgs_page(caller.user_id, only=only, **page))
+
+
+@accounts.get("/api/orgs/<uuid:org_id>")
+@access(Permission.ORG_READ)
+@accounts.returns(200, OrgEnvelope)
+def org_get(org_id: uuid.UUID) -> dict[str, Any]:
+    """Show an org"""
+    return {"org": find_org(current_principal())}
+
+
+@accounts.patch("/api/orgs/<uuid:org_id>")
+@access(Permission.ORG_WRITE)
+@accounts.body(OrgChange)
+@accounts.returns(200, OrgEnvelope)
+def org_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """Rename an org, or change the prefix of its task references"""
+    return {"org": update_org(current_principal(), **change)}

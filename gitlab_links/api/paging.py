@@ -1,0 +1,27 @@
+"""Lists page by page, in the envelope."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gitlab_links.api.cursors import cut
+from gitlab_links.api.schemas.common import BY_ID
+from gitlab_links.paging import Position
+
+
+def listed(name: str, query: dict[str, Any], page: Callable[..., Sequence[Any]]) -> dict[str, Any]:
+    """The envelope of a list in the order of its ids.
+
+    ``query`` is that of :class:`schemas.common.Page`; ``page`` takes ``after`` and ``limit``.
+    """
+    after = None if query["cursor"] is None else query["cursor"][1]
+    rows = page(after=after, limit=query["limit"] + 1)
+    rows, cursor = cut(rows, query["limit"], lambda row: BY_ID.encode(Position(row.id)))
+    return {name: rows, "next_cursor": cursor}
+
+
+def order_and_place(query: dict[str, Any]) -> tuple[str, Position | None]:
+    """Order and place of a list that has several orders: a cursor brings its own."""
+    if query["cursor"] is None:
+        return str(query["sort"]), None
+    order, position = query["cursor"]
+    return order, position

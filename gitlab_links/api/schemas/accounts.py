@@ -1,0 +1,223 @@
+"""Who is calling; orgs, members and API keys."""
+
+from marshmallow import fields, validate
+
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
+from gitlab_links.api.schemas.fields import LINE, TITLE, Time, WholeNumber, choice, text
+
+# What is certainly an address and nothing else; the rest is for the mail server to know.
+EMAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,3}$"
+TASK_KEY = "^[A-Z][A-Z0-9]{0,9}$"
+
+
+class OrgSchema(Strict):
+    """An org as its member sees it."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True, metadata={"example": "Acme Corp"})
+    task_key = fields.String(required=True, metadata=described("Prefixes task references.", "ACME"))
+    role = choice(Role, required=True, metadata=described("What the caller is in this org."))
+    created_at = Time(required=True)
+
+
+class OrgEnvelope(Strict):
+    """One org."""
+
+    org = fields.Nested(OrgSchema, required=True)
+
+
+class OrgsEnvelope(Strict):
+    """A page of orgs."""
+
+    orgs = fields.List(fields.Nested(OrgSchema), required=True)
+    next_cursor = next_cursor()
+
+
+class OrgChange(Strict):
+    """What to change of an org."""
+
+    name = text(1, 100, TITLE, metadata={"example": "Acme Corporation"})
+    task_key = text(
+        1,
+        10,
+        TASK_KEY,
+        "Use capital letters and digits, a letter first.",
+        metadata=described("New prefix of all task references, old ones included.", "ACME"),
+    )
+
+
+class MemberSchema(Strict):
+    """A person's membership."""
+
+    id = fields.UUID(required=True, metadata=described("Of the membership, not the person."))
+    user_id = fields.UUID(required=True)
+    email = fields.String(required=True, metadata={"example": "sam@example.com"})
+    name = fields.String(required=True, metadata={"example": "Sam Jones"})
+    role = choice(Role, required=True)
+    created_at = Time(required=True)
+
+
+class MemberEnvelope(Strict):
+    """One member."""
+
+    member = fields.Nested(MemberSchema, required=True)
+
+
+class MembersEnvelope(Strict):
+    """A page of members."""
+
+    members = fields.List(fields.Nested(MemberSchema), required=True)
+    next_cursor = next_cursor()
+
+
+class NewMember(Strict):
+    """Whom to add as what."""
+
+    email = text(
+        3,
+        254,
+        EMAIL,
+        "Not an e-mail address.",
+        required=True,
+        metadata=described("Case does not matter.", "sam@example.com"),
+    )
+    name = text(
+        0,
+        100,
+        LINE,
+        load_default="",
+        metadata=described("Taken for a person who is new here.", "Sam Jones"),
+    )
+    role = choice(Role, required=True)
+
+
+class AddedMemberEnvelope(Strict):
+    """The new member."""
+
+    member = fields.Nested(MemberSchema, required=True)
+    initial_password = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "For a person who is new here, to be handed over by the caller: shown this once. "
+            "Null for somebody who can log in already."
+        ),
+    )
+
+
+class MemberChange(Strict):
+    """A member's new role."""
+
+    role = choice(Role, required=True)
+
+
+class ApiKeySchema(Strict):
+    """An API key without its secret."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True, metadata={"example": "CI"})
+    hint = fields.String(required=True, metadata=described("How the key begins.", "glk_9fZ3aQ1x"))
+    scopes = fields.List(choice(Scope), required=True)
+    owner_id = fields.UUID(
+        required=True,
+        attribute="user_id",
+        metadata=described("The user as whom the key acts; it ends with their membership."),
+    )
+    owner_email = fields.String(required=True, attribute="user.email")
+    created_at = Time(required=True)
+    expires_at = Time(required=True, allow_none=True)
+    revoked_at = Time(required=True, allow_none=True)
+    last_used_at = Time(
+        required=True, allow_none=True, metadata=described("To within five minutes.")
+    )
+
+
+class ApiKeyEnvelope(Strict):
+    """One API key."""
+
+    api_key = fields.Nested(ApiKeySchema, required=True)
+
+
+class ApiKeysEnvelope(Strict):
+    """A page of API keys."""
+
+    api_keys = fields.List(fields.Nested(ApiKeySchema), required=True)
+    next_cursor = next_cursor()
+
+
+class ApiKeysQuery(Page):
+    """Which API keys to list."""
+
+    revoked = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata=described("Those that have been revoked instead of those in force."),
+    )
+
+
+class NewApiKey(Strict):
+    """The API key to make."""
+
+    name = text(1, 100, TITLE, required=True, metadata={"example": "CI"})
+    scopes = fields.List(
+        choice(Scope),
+        required=True,
+        validate=validate.Length(1, 3),
+        metadata=described("None implies another; a key can grant only what it has itself."),
+    )
+    expires_in_days = WholeNumber(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, 3650),
+        metadata=described("Never expires when left out or null.", 90),
+    )
+
+
+class ApiKeySecretEnvelope(Strict):
+    """An API key with its secret, this once."""
+
+    api_key = fields.Nested(ApiKeySchema, required=True)
+    secret = fields.String(
+        required=True,
+        metadata=described(
+            "Send it as `Authorization: Bearer ...`. It cannot be read again.",
+            "glk_9fZ3aQ1xW0c5Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw",
+        ),
+    )
+
+
+class UserSchema(Strict):
+    """A person."""
+
+    id = fields.UUID(required=True)
+    email = fields.String(required=True, metadata={"example": "sam@example.com"})
+    name = fields.String(required=True, metadata={"example": "Sam Jones"})
+
+
+class OwnKeySchema(Strict):
+    """The API key in use."""
+
+    id = fields.UUID(required=True)
+    org_id = fields.UUID(required=True)
+    role = choice(Role, required=True, metadata=described("Of the key's owner in the org."))
+    scopes = fields.List(choice(Scope), required=True)
+
+
+class MeSchema(Strict):
+    """Who is calling."""
+
+    user = fields.Nested(UserSchema, required=True)
+    api_key = fields.Nested(
+        OwnKeySchema,
+        required=True,
+        allow_none=True,
+        metadata=described("Null for a browser session."),
+    )
+
+
+class MeEnvelope(Strict):
+    """The caller."""
+
+    me = fields.Nested(MeSchema, required=True)

@@ -1,0 +1,102 @@
+"""Fields that say in the contract exactly what they take."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from gitlab_links.api.cursors import Cursors, InvalidCursor
+from gitlab_links.paging import Position
+
+# Neither control characters nor the sign that stands where one was replaced.
+LINE = "^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
+TITLE = "^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
+TEXT = "^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+def _whole(pattern: str, complaint: str) -> validate.Regexp:
+    """``^...$`` for the contract; Python's ``$`` would let a line break at the end pass."""
+    check = validate.Regexp(pattern, error=complaint)
+    check.regex = re.compile(pattern.removesuffix("$") + r"\Z")
+    return check
+
+
+def text(
+    least: int, most: int, pattern: str = LINE, message: str = "", **options: Any
+) -> fields.String:
+    """A string of bounded length without control characters."""
+    complaint = message or "Control characters do not belong here."
+    checks = [validate.Length(least, most), _whole(pattern, complaint)]
+    return fields.String(validate=checks, **options)
+
+
+class Choice(fields.Enum[Any]):
+    """One of the values of an enum; rows hold plain strings, which go out as they are."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+
+def choice(values: type[StrEnum], **options: Any) -> Choice:
+    """One of the values of an enum."""
+    return Choice(values, by_value=fields.String, **options)
+
+
+class WholeNumber(fields.Integer):
+    """An integer in plain digits: no ``1e3``, ``1_0``, ``+1`` or foreign digits; no booleans."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        plain = isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)
+        whole = isinstance(value, int | float) and not isinstance(value, bool)
+        if not plain and not (whole and float(value).is_integer()):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Time(fields.Field[datetime]):
+    """An instant going out: ISO 8601 in UTC with ``Z``."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return time_text(value)
+
+
+def time_text(value: datetime | None) -> str | None:
+    """How the API writes an instant."""
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+class Cursor(fields.Field[tuple[str, Position]]):
+    """A ``next_cursor`` of an earlier answer; parsed into order and place."""
+
+    def __init__(self, cursors: Cursors) -> None:
+        super().__init__(
+            load_default=None,
+            metadata={
+                "description": "`next_cursor` of the page before; leave out for the first page. "
+                "Opaque: do not make one up.",
+                "pattern": cursors.pattern,
+                "maxLength": 3000,
+            },
+        )
+        self.cursors = cursors
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> tuple[str, Position]:
+        try:
+            return self.cursors.decode(value if isinstance(value, str) else "")
+        except InvalidCursor:
+            raise ValidationError("This is no cursor of this list.") from None
+
+
+def limit() -> WholeNumber:
+    """How many rows a page has."""
+    return WholeNumber(
+        load_default=50,
+        validate=validate.Range(1, 100),
+        metadata={"description": "How many to return at most."},
+    )

@@ -1,0 +1,123 @@
+"""An org's GitLab."""
+
+from marshmallow import fields
+
+from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.fields import Time, choice
+from gitlab_links.api.schemas.links import PersonSchema
+from gitlab_links.integrations.validation import ValidationStatus
+from gitlab_links.integrations.views import HealthStatus
+
+_NEVER_READ = "Never comes back. An empty string clears it."
+
+
+class HealthSchema(Strict):
+    """How the connection fares."""
+
+    status = choice(
+        HealthStatus,
+        required=True,
+        metadata=described("`attention` without an error code: the token expires within 14 days."),
+    )
+    error_code = fields.String(required=True, allow_none=True, metadata={"example": "auth_error"})
+    paused_until = Time(required=True, allow_none=True)
+    last_event_at = Time(
+        required=True, allow_none=True, metadata=described("When GitLab last sent a webhook.")
+    )
+    last_synced_at = Time(
+        required=True, allow_none=True, metadata=described("When GitLab last answered.")
+    )
+
+
+class IntegrationSchema(Strict):
+    """The org's GitLab as configured."""
+
+    base_url = fields.String(
+        required=True, allow_none=True, metadata={"example": "https://gitlab.example.com"}
+    )
+    has_token = fields.Boolean(required=True)
+    token_set_at = Time(required=True, allow_none=True)
+    token_expires_at = Time(required=True, allow_none=True)
+    token_scopes = fields.List(
+        fields.String(metadata={"example": "read_api"}), required=True, allow_none=True
+    )
+    webhook_configured = fields.Boolean(required=True)
+    webhook_url = fields.String(
+        required=True, metadata=described("To be entered in GitLab's webhook form.")
+    )
+    signing_configured = fields.Boolean(required=True)
+    health = fields.Nested(HealthSchema, required=True)
+
+
+class IntegrationEnvelope(Strict):
+    """The integration."""
+
+    gitlab = fields.Nested(IntegrationSchema, required=True)
+
+
+class IntegrationChangeSchema(Strict):
+    """What to change; what is left out stays, an empty string clears."""
+
+    base_url = fields.String(
+        metadata=described(
+            "Where GitLab is. Another origin clears token and signing token, unless new ones "
+            "come with it.",
+            "https://gitlab.example.com",
+        )
+    )
+    token = fields.String(
+        metadata=described(
+            "A personal, project or group access token with the scope `read_api`. " + _NEVER_READ
+        )
+    )
+    webhook_secret = fields.String(
+        metadata=described(
+            "What GitLab sends as `X-Gitlab-Token`. The one before stays good for 24 hours. "
+            + _NEVER_READ
+        )
+    )
+    signing_token = fields.String(
+        metadata=described(
+            "GitLab's signing token (`whsec_...`, GitLab 19). Once set, unsigned webhooks are "
+            "refused. " + _NEVER_READ
+        )
+    )
+
+
+class ValidationSchema(Strict):
+    """What came of asking GitLab about the token."""
+
+    status = choice(
+        ValidationStatus,
+        required=True,
+        metadata=described("`not_validated`: GitLab was not asked or did not tell."),
+    )
+    error_code = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "missing_integration, missing_token, encryption_key_missing, "
+            "encryption_key_invalid, invalid_token_ciphertext, auth_error, insufficient_scope, "
+            "rate_limited, network_error, blocked_address, or http_ and GitLab's status."
+        ),
+    )
+    user = fields.Nested(
+        PersonSchema, required=True, allow_none=True, metadata=described("Whose token it is.")
+    )
+    scopes = fields.List(fields.String(), required=True, allow_none=True)
+    expires_at = Time(required=True, allow_none=True)
+    gitlab_version = fields.String(
+        required=True, allow_none=True, metadata={"example": "19.2.0-ee"}
+    )
+
+
+class WebhookSecretEnvelope(Strict):
+    """A webhook secret, this once."""
+
+    webhook_secret = fields.String(
+        required=True,
+        metadata=described(
+            "Enter it in GitLab's webhook form as the secret token. It cannot be read again.",
+            "glw_Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw9fZ3aQ1xW0c5",
+        ),
+    )

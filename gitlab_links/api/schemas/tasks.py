@@ -1,0 +1,95 @@
+"""Tasks."""
+
+from datetime import datetime
+
+from marshmallow import fields
+
+from gitlab_links.api.cursors import Cursors
+from gitlab_links.api.schemas.common import Strict, described, next_cursor
+from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
+from gitlab_links.tasks.models import TaskStatus
+from gitlab_links.tasks.queries import TaskSort
+
+BY_ORDER = Cursors({"created_at": None, "updated_at": datetime, "title": str})
+WEB_URL = "^https?://[!-~]{1,480}$"
+
+
+class TaskSchema(Strict):
+    """A task."""
+
+    id = fields.UUID(required=True)
+    reference = fields.String(required=True, metadata={"example": "ACME-12"})
+    title = fields.String(required=True, metadata={"example": "Ship the release"})
+    description = fields.String(required=True)
+    status = choice(TaskStatus, required=True)
+    external_url = fields.String(required=True, allow_none=True)
+    created_by = fields.UUID(
+        required=True, allow_none=True, metadata=described("Null once the user is gone.")
+    )
+    created_at = Time(required=True)
+    updated_at = Time(required=True)
+
+
+class TaskEnvelope(Strict):
+    """One task."""
+
+    task = fields.Nested(TaskSchema, required=True)
+
+
+class TasksEnvelope(Strict):
+    """A page of tasks."""
+
+    tasks = fields.List(fields.Nested(TaskSchema), required=True)
+    next_cursor = next_cursor()
+
+
+class TasksQuery(Strict):
+    """Which tasks to list."""
+
+    status = choice(TaskStatus, load_default=None)
+    q = text(
+        1,
+        100,
+        load_default=None,
+        metadata=described("Looked for in title, description and reference.", "release"),
+    )
+    sort = choice(
+        TaskSort,
+        load_default=TaskSort.CREATED_DESC,
+        metadata=described("A minus turns the order round. A cursor keeps its own."),
+    )
+    limit = limit()
+    cursor = Cursor(BY_ORDER)
+
+
+def _description() -> fields.String:
+    return text(0, 20_000, TEXT, metadata={"example": "Everything in the milestone, tagged."})
+
+
+def _external_url() -> fields.String:
+    return text(
+        0,
+        500,
+        WEB_URL,
+        "Not an http or https URL.",
+        allow_none=True,
+        metadata=described("Null for none.", "https://tracker.example.com/4711"),
+    )
+
+
+class NewTask(Strict):
+    """The task to make."""
+
+    title = text(1, 255, TITLE, required=True, metadata={"example": "Ship the release"})
+    description = _description()
+    status = choice(TaskStatus, metadata=described("`open` when left out."))
+    external_url = _external_url()
+
+
+class TaskChange(Strict):
+    """What to change of a task; what is left out stays."""
+
+    title = text(1, 255, TITLE, metadata={"example": "Ship the release"})
+    description = _description()
+    status = choice(TaskStatus)
+    external_url = _external_url()

@@ -1,0 +1,31 @@
+"""/api/orgs/<org_id>/integrations/gitlab/webhook: where GitLab knocks."""
+
+import uuid
+from collections.abc import Mapping
+from typing import cast
+
+from flask import Response, request
+
+from gitlab_links.api.answers import json_answer
+from gitlab_links.api.blueprints import webhooks
+from gitlab_links.api.schemas.webhooks import AcceptedSchema
+from gitlab_links.http.access import webhook
+from gitlab_links.http.json_bodies import require_json
+from gitlab_links.webhooks.intake import accept
+
+
+@webhooks.post("/api/orgs/<uuid:org_id>/integrations/gitlab/webhook")
+@webhook
+@webhooks.returns(202, AcceptedSchema)
+def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
+    """Take in a webhook of GitLab
+
+    Stored first and processed by workers afterwards. Whatever GitLab can send is answered
+    202, once it is authentic and JSON: GitLab switches off hooks that fail.
+    """
+    require_json(request)
+    headers = cast(Mapping[str, str], request.headers)  # in any case, as HTTP has it
+    accepted = accept(org_id, headers, request.get_data(cache=False))
+    return json_answer(
+        {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
+    )

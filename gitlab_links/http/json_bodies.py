@@ -1,0 +1,88 @@
+"""Reading request bodies and query strings: one guard for every route, strict about all."""
+
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import marshmallow as ma
+from flask import Request
+from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+
+from gitlab_links.errors import FieldErrors, Invalid, UnsupportedMediaType
+from gitlab_links.gitlab.json_body import parse_json
+
+WHOLE = "body"
+
+
+def require_json(request: Request) -> None:
+    """Raise :class:`UnsupportedMediaType` unless the body says it is JSON."""
+    if not request.is_json:
+        raise UnsupportedMediaType("Send the body as 'Content-Type: application/json'.")
+
+
+class StrictParser(FlaskParser):
+    """Parses by schema; whatever does not fit becomes :class:`Invalid` with field names."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": ma.RAISE, "query": ma.RAISE}
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        """The JSON object of the body."""
+        require_json(req)
+        value = parse_json(req.get_data(cache=False))
+        if not isinstance(value, dict):
+            raise Invalid(
+                "The body must be a JSON object.", errors={WHOLE: ["Must be a JSON object."]}
+            )
+        return value
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
+        """The query string; a parameter that is no list may be given once."""
+        proxy = MultiDictProxy(req.args, schema)
+        repeated = [
+            name
+            for name, values in req.args.lists()
+            if len(values) > 1 and name not in proxy.multiple_keys
+        ]
+        if repeated:
+            raise _invalid({name: ["Give it once."] for name in repeated})
+        return proxy
+
+    def handle_error(
+        self,
+        error: ma.ValidationError,
+        req: Request,
+        schema: ma.Schema,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        """Tell which fields are at fault."""
+        by_location = error.messages if isinstance(error.messages, dict) else {}
+        found: dict[str, list[str]] = {}
+        for messages in by_location.values():
+            found.update(_flattened("", messages))
+        raise _invalid(found)
+
+
+def refuse_query(request: Request) -> None:
+    """Raise :class:`Invalid` for any query parameter, where a route takes none."""
+    if request.args:
+        raise _invalid({name: ["Unknown parameter."] for name in request.args})
+
+
+def _invalid(errors: FieldErrors) -> Invalid:
+    return Invalid(f"Not as it should be: {', '.join(sorted(errors))}.", errors=errors)
+
+
+def _flattened(prefix: str, messages: Any) -> Iterable[tuple[str, list[str]]]:
+    if isinstance(messages, dict):
+        for key, inner in messages.items():
+            name = prefix if key == "_schema" else f"{prefix}.{key}" if prefix else str(key)
+            yield from _flattened(name, inner)
+    else:
+        yield (_printable(prefix) or WHOLE), [str(message) for message in messages]
+
+
+def _printable(name: str) -> str:
+    """Field names come from strangers: short and without anything a log might trip over."""
+    return name.encode("ascii", "backslashreplace").decode()[:100]
