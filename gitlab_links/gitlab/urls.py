@@ -60,8 +60,11 @@ class BaseUrl:
         return self.origin + self.path
 
 
-def item_url(base: BaseUrl, ref: ItemRef) -> str:
-    """The page of an item, in the form every GitLab since 12 understands."""
+def item_url(base: BaseUrl | str, ref: ItemRef) -> str:
+    """The page of an item, in the form every GitLab since 12 understands.
+
+    ``base`` may be the text of a BaseUrl, as it is stored.
+    """
     return f"{base}/{ref.project_path}/-/{_WEB_KINDS[ref.type]}/{ref.iid}"
 
 

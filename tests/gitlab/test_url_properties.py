@@ -23,6 +23,7 @@ REFS = st.builds(
 @given(REFS, st.sampled_from([BASE, ROOTED]))
 def test_the_url_of_an_item_names_that_item(ref, base):
     assert parse_item_url(item_url(base, ref), base) == ref
+    assert item_url(str(base), ref) == item_url(base, ref)
 
 
 @given(REFS)
