@@ -7,6 +7,7 @@ from gitlab_links.api import (
     api_keys,
     audit_events,
     blueprints,
+    contract_pages,
     deliveries,
     gitlab_links,
     integrations,
@@ -17,7 +18,9 @@ from gitlab_links.api import (
     webhook,
 )
 from gitlab_links.api.blueprints import TAKES_QUERY
-from gitlab_links.http.access import Kind, declaration_of
+from gitlab_links.api.schemas.common import Problem
+from gitlab_links.api.schemas.fields import Cursor, Time
+from gitlab_links.http.access import Declaration, Kind, declaration_of, declare_endpoint
 from gitlab_links.http.json_bodies import refuse_query
 
 # Their views are on the blueprints by being imported.
@@ -38,6 +41,8 @@ VIEWS = (
 class _Api(Api):  # type: ignore[misc]
     """flask-smorest without its error renderer: there is one for the whole application."""
 
+    ERROR_SCHEMA = Problem
+
     def _register_error_handlers(self) -> None:
         pass
 
@@ -47,8 +52,12 @@ def register(app: Flask) -> None:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config.update(API_TITLE="gitlab_links", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = _Api(app)
+    api.register_field(Time, "string", "date-time")
+    api.register_field(Cursor, "string", None)
     for blueprint in blueprints.ALL:
         api.register_blueprint(blueprint)
+    app.register_blueprint(contract_pages.blueprint)
+    declare_endpoint(app, "contract.static", Declaration(Kind.PUBLIC, why="style sheet"))
 
 
 def _refuse_unknown_query() -> None:

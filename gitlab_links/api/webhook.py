@@ -13,10 +13,26 @@ from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import require_json
 from gitlab_links.webhooks.intake import accept
 
+WEBHOOK_BODY = {
+    "required": True,
+    "description": "The body of a GitLab webhook, 25 MiB at most.",
+    "content": {
+        "application/json": {
+            "schema": {"description": "Any JSON: what is no event of ours is `ignored`."},
+            "example": {
+                "object_kind": "issue",
+                "project": {"id": 15, "path_with_namespace": "acme/app"},
+                "object_attributes": {"iid": 7, "title": "Fix it", "state": "opened"},
+            },
+        }
+    },
+}
+
 
 @webhooks.post("/api/orgs/<uuid:org_id>/integrations/gitlab/webhook")
 @webhook
 @webhooks.returns(202, AcceptedSchema)
+@webhooks.doc(requestBody=WEBHOOK_BODY)
 def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     """Take in a webhook of GitLab
 

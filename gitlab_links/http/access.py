@@ -12,6 +12,7 @@ from gitlab_links.accounts.roles import Permission
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ATTRIBUTE = "__access__"
+_EXTENSION = "access"
 
 
 class Kind(StrEnum):
@@ -54,11 +55,16 @@ def webhook(view: F) -> F:
 
 def declare_endpoint(app: Flask, endpoint: str, declaration: Declaration) -> None:
     """Declare for a view that cannot carry a decorator: static files, a library's pages."""
-    setattr(app.view_functions[endpoint], _ATTRIBUTE, declaration)
+    if endpoint not in app.view_functions:
+        raise LookupError(f"there is no endpoint {endpoint}")
+    app.extensions.setdefault(_EXTENSION, {})[endpoint] = declaration
 
 
 def declaration_of(app: Flask, endpoint: str, method: str) -> Declaration | None:
     """What a view declares; for a ``MethodView``, what the handler of the method declares."""
+    declared: dict[str, Declaration] = app.extensions.get(_EXTENSION, {})
+    if endpoint in declared:
+        return declared[endpoint]
     view: Any = app.view_functions[endpoint]
     view_class = getattr(view, "view_class", None)
     if view_class is not None and not hasattr(view, _ATTRIBUTE):

@@ -9,6 +9,8 @@ from gitlab_links.extensions import db
 from gitlab_links.http.problems import render
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SQLITE_READ = {"sqlite_deferred": True}
+_STATEMENT_BY_STATEMENT = {"isolation_level": "AUTOCOMMIT"}
 
 log = structlog.get_logger(__name__)
 
@@ -19,11 +21,21 @@ def register(app: Flask) -> None:
 
 
 def begin() -> None:
-    """Begin the request's transaction; on SQLite, a read does not queue behind writers."""
-    if db.session().in_transaction():
+    """Begin the request's transaction; one that only reads takes the light form of it.
+
+    On SQLite that does not queue behind writers; on PostgreSQL each SELECT sees what is
+    committed by then in any case, and the BEGIN and the COMMIT are saved.
+    """
+    if db.session().in_transaction() or request.method not in SAFE_METHODS:
         return
-    if request.method in SAFE_METHODS and db.engine.dialect.name == "sqlite":
-        db.session.connection(execution_options={"sqlite_deferred": True})
+    sqlite = db.engine.dialect.name == "sqlite"
+    db.session.connection(execution_options=_SQLITE_READ if sqlite else _STATEMENT_BY_STATEMENT)
+
+
+def begin_single_write() -> None:
+    """Begin a request that writes one row by one statement, which is a transaction already."""
+    if db.engine.dialect.name != "sqlite":
+        db.session.connection(execution_options=_STATEMENT_BY_STATEMENT)
 
 
 def touch_key_after_commit(login: KeyLogin) -> None:

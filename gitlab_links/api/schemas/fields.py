@@ -12,17 +12,24 @@ from gitlab_links.api.cursors import Cursors, InvalidCursor
 from gitlab_links.paging import Position
 
 # Neither control characters nor the sign that stands where one was replaced.
-LINE = "^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
-TITLE = "^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
-TEXT = "^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
+LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
+TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
+TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
-def _whole(pattern: str, complaint: str) -> validate.Regexp:
-    """``^...$`` for the contract; Python's ``$`` would let a line break at the end pass."""
-    check = validate.Regexp(pattern, error=complaint)
-    check.regex = re.compile(pattern.removesuffix("$") + r"\Z")
-    return check
+class Matches(validate.Regexp):
+    """The whole of ``^...$``: to Python's ``match`` a line break at the end would be nothing."""
+
+    def __call__(self, value: Any) -> Any:
+        """The value, or ValidationError."""
+        if self.regex.fullmatch(value) is None or value.endswith("\n") > self._takes_lines:
+            raise ValidationError(self.error or "Does not have the right form.")
+        return value
+
+    @property
+    def _takes_lines(self) -> bool:
+        return self.regex.pattern == TEXT
 
 
 def text(
@@ -30,7 +37,7 @@ def text(
 ) -> fields.String:
     """A string of bounded length without control characters."""
     complaint = message or "Control characters do not belong here."
-    checks = [validate.Length(least, most), _whole(pattern, complaint)]
+    checks = [validate.Length(least, most), Matches(pattern, error=complaint)]
     return fields.String(validate=checks, **options)
 
 

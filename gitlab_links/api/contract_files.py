@@ -1,0 +1,85 @@
+"""The contract as files in the repository, and whether they still tell what the code does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flask import Flask
+
+from gitlab_links.api.contract import contract, path_of
+from gitlab_links.api.scope_map import scope_map
+
+CONTRACT, SCOPES = "openapi.yaml", "scope-map.yaml"
+_HEAD = "# Generated from the code by: flask --app wsgi openapi\n"
+_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+
+
+def write(app: Flask, folder: Path) -> list[Path]:
+    """Write both files and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in _generated(app).items():
+        (folder / name).write_text(_HEAD + _as_yaml(content), encoding="utf-8")
+        written.append(folder / name)
+    return written
+
+
+def differences(app: Flask, folder: Path) -> list[str]:
+    """What does not fit, a sentence each: routes, operations, scope entries, contents."""
+    kept = {name: _read(folder / name) for name in (CONTRACT, SCOPES)}
+    routes = set(_routes(app))
+    described = dict(_described(kept[CONTRACT]))
+    scoped = kept[SCOPES].get("operations", {})
+    found = [f"{route}: no operation in {CONTRACT}" for route in routes - set(described)]
+    found += [f"{route}: in {CONTRACT} and no route" for route in set(described) - routes]
+    ids = set(described.values())
+    found += [f"{one}: no entry in {SCOPES}" for one in ids - set(scoped)]
+    found += [f"{one}: in {SCOPES} and no operation" for one in set(scoped) - ids]
+    found += [
+        f"{one}: in {SCOPES} and no route"
+        for one, entry in scoped.items()
+        if f"{entry.get('method')} {entry.get('path')}" not in routes
+    ]
+    for name, content in _generated(app).items():
+        if not found and kept[name] != yaml.safe_load(_as_yaml(content)):
+            found.append(f"{name}: differs from what the code says")
+    return sorted(found)
+
+
+def _generated(app: Flask) -> dict[str, Any]:
+    return {CONTRACT: contract(app), SCOPES: scope_map(app)}
+
+
+def _routes(app: Flask) -> Iterator[str]:
+    """Every method of every path under /api/orgs and /api/me: whatever blueprint it is on."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/") and rule.endpoint not in UNDESCRIBED:
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                yield f"{method} {path_of(rule)}"
+
+
+# The contract itself and its pages.
+UNDESCRIBED = frozenset({"contract.openapi_json", "contract.docs", "contract.static"})
+
+
+def _described(document: Any) -> Iterator[tuple[str, str]]:
+    for path, item in document.get("paths", {}).items():
+        for method, operation in item.items():
+            if method in _METHODS:
+                yield f"{method.upper()} {path}", operation.get("operationId", "")
+
+
+def _read(path: Path) -> Any:
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.exists() else {}
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        """Anchors help nobody who reads."""
+        return True
+
+
+def _as_yaml(content: Any) -> str:
+    text: str = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text

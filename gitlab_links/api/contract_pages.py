@@ -1,0 +1,84 @@
+"""The contract for programs, and the same for people: made here, with no asset from elsewhere."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, render_template
+
+from gitlab_links.api.answers import json_answer
+from gitlab_links.api.contract import contract
+from gitlab_links.http.access import public
+
+blueprint = Blueprint(
+    "contract",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/api/docs/static",
+)
+
+_WHY = "the contract holds no data of any org, and clients are generated before anyone logs in"
+
+
+@blueprint.get("/api/openapi.json")
+@public(_WHY)
+def openapi_json() -> Response:
+    """The OpenAPI document."""
+    return json_answer(contract(_app()))
+
+
+@blueprint.get("/api/docs")
+@public(_WHY)
+def docs() -> str:
+    """The OpenAPI document as a page."""
+    document = contract(_app())
+    return render_template(
+        "contract/docs.html",
+        document=document,
+        by_tag=_by_tag(document),
+        resolve=lambda part: _resolve(document, part),
+        rows=lambda schema: _rows(document, schema),
+        as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+    )
+
+
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
+def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, item in document["paths"].items():
+        shared = item.get("parameters", [])
+        for method, operation in item.items():
+            if method == "parameters":
+                continue
+            own = operation.get("parameters", [])
+            found[operation["tags"][0]].append(
+                {**operation, "method": method.upper(), "path": path, "parameters": shared + own}
+            )
+    return found
+
+
+def _resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in part:
+        target: Any = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        part = target
+    return part
+
+
+def _rows(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fields of an object, for a table; nested objects by dotted name, lists with ``[]``."""
+    schema = _resolve(document, schema)
+    required = schema.get("required", [])
+    rows = []
+    for name, given in schema.get("properties", {}).items():
+        inner, suffix = _resolve(document, given), ""
+        rows.append({**inner, "name": name, "required": name in required})
+        if inner.get("type") == "array":
+            inner, suffix = _resolve(document, inner["items"]), "[]"
+        rows += [{**row, "name": f"{name}{suffix}.{row['name']}"} for row in _rows(document, inner)]
+    return rows

@@ -1,0 +1,80 @@
+"""What each operation can answer, derived from how it is declared."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gitlab_links.api.blueprints import REFUSALS
+from gitlab_links.api.contract_components import RATE_HEADERS, REQUEST_ID, problem_response
+from gitlab_links.errors import DomainError
+from gitlab_links.http.access import Declaration, Kind
+
+Json = dict[str, Any]
+
+_BODY = {
+    400: "BadRequest",
+    413: "BodyTooLarge",
+    415: "UnsupportedMediaType",
+}
+
+
+def responses_of(
+    method: str, declaration: Declaration, view: Callable[..., Any], gathered: Json
+) -> Json:
+    """All responses by status: the good ones first, then every error it can give."""
+    succeeding = {
+        status: _success(method, declaration, status, response)
+        for status, response in gathered["responses"].items()
+        if status.startswith("2")
+    }
+    named = {422: "Invalid", 503: "Unavailable", **_refusals_of_access(declaration)}
+    if "requestBody" in gathered or declaration.kind is Kind.WEBHOOK:
+        named.update(_BODY)
+    if declaration.kind is Kind.WEBHOOK:
+        del named[422]
+    if method == "GET":
+        named[304] = "NotModified"
+    failing = {
+        str(status): {"$ref": f"#/components/responses/{name}"} for status, name in named.items()
+    }
+    failing.update(_own_refusals(getattr(view, REFUSALS, ())))
+    return {**succeeding, **dict(sorted(failing.items()))}
+
+
+def _refusals_of_access(declaration: Declaration) -> dict[int, str]:
+    if declaration.kind is Kind.WEBHOOK:
+        return {403: "NotAuthentic", 404: "NotFound"}
+    if declaration.kind is Kind.PUBLIC:
+        return {}
+    found = {401: "Unauthorized", 429: "RateLimited"}
+    if declaration.kind is Kind.ORG:
+        found.update({403: "Forbidden", 404: "NotFound"})
+    return found
+
+
+def _success(method: str, declaration: Declaration, status: str, response: Json) -> Json:
+    headers = dict(REQUEST_ID)
+    if method == "GET":
+        headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+    if status == "201":
+        headers["Location"] = {"$ref": "#/components/headers/Location"}
+    if declaration.kind in {Kind.ORG, Kind.SIGNED_IN}:
+        headers.update(RATE_HEADERS)
+    return {**response, "headers": headers}
+
+
+def _own_refusals(errors: tuple[type[DomainError], ...]) -> Json:
+    by_status: dict[int, list[type[DomainError]]] = {}
+    for error in errors:
+        by_status.setdefault(int(error.status), []).append(error)
+    return {
+        str(status): problem_response(
+            status,
+            " ".join(f"`{one.code}`: {_first_line(one)}" for one in group),
+            *(one.code for one in group),
+        )
+        for status, group in by_status.items()
+    }
+
+
+def _first_line(error: type[DomainError]) -> str:
+    return (error.__doc__ or "").strip().splitlines()[0]
