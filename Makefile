@@ -29,11 +29,12 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-check: $(INSTALLED) ## Check style, types and import rules
+check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	SECRET_KEY=unused $(BIN)/flask --app wsgi openapi --check
 
 format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff check --fix .

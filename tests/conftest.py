@@ -173,6 +173,30 @@ def settings(database: Database, redis_url: str, gitlab_port: int) -> Settings:
 
 
 @pytest.fixture(scope="session")
+def environment(
+    settings: Settings, gitlab_port: int, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """``settings`` as the variables that processes of the service are started with."""
+    secrets = {
+        "SECRET_KEY_FILE": settings.secret_key,
+        "VIA_RAH_ENCRYPTION_KEY_FILE": ",".join(settings.encryption_keys),
+    }
+    folder = tmp_path_factory.mktemp("secrets")
+    for name, value in secrets.items():
+        (folder / name).write_text(value)
+    return {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "GITLAB_ALLOWED_HOSTS": f"127.0.0.1:{gitlab_port}",
+        "API_RATE_LIMIT_PER_MINUTE": str(settings.api_rate_limit),
+        "GITLAB_TIMEOUT_SECONDS": str(settings.gitlab_timeout),
+        "WORKER_PROCESSES": "2",
+        "LOG_LEVEL": "WARNING",
+        **{name: str(folder / name) for name in secrets},
+    }
+
+
+@pytest.fixture(scope="session")
 def _app(settings: Settings) -> Iterator[Flask]:
     app = databases.make_application(settings)
     yield app

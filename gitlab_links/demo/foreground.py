@@ -29,7 +29,7 @@ def run_until_stopped(port: int, start: Callable[[Supervisor], None]) -> int:
     However it ends, the processes are gone and their folder with them.
     """
     if not port_is_free(LOOPBACK, port):
-        say(f"Port {port} is taken. Choose another one, for example: make PORT={port + 1} ...")
+        say(f"Port {port} is taken. Add another one to the command, for example PORT={port + 1}.")
         return 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)

@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 
 from cryptography.fernet import Fernet
+from sqlalchemy import exists, select
 
+from gitlab_links.accounts.models import User
+from gitlab_links.app import create_app
 from gitlab_links.config import INSTANCE, Settings
 from gitlab_links.demo import processes
 from gitlab_links.demo.foreground import run_until_stopped, say
 from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
 from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.extensions import db
 
 
 def main() -> int:
@@ -33,7 +37,15 @@ def _start(supervisor: Supervisor, port: int) -> None:
     processes.start_web(supervisor, environment, port)
     processes.start_worker(supervisor, environment)
     say(f"Ready: http://{LOOPBACK}:{port}")
+    if not _has_users(Settings.from_environ()):
+        say("  Nobody can log in yet. Make the first admin in another terminal:")
+        say('  .venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"')
     say(f"  Logs of this run: {supervisor.folder}. Ctrl-C ends it.")
+
+
+def _has_users(settings: Settings) -> bool:
+    with create_app(settings).app_context():
+        return bool(db.session.scalar(select(exists().where(User.id.is_not(None)))))
 
 
 def _environment(supervisor: Supervisor, settings: Settings, port: int) -> dict[str, str]:
