@@ -1,0 +1,25 @@
+"""How ``gunicorn wsgi:app`` serves. It lies beside ``wsgi.py`` so that gunicorn finds it there.
+
+What differs from machine to machine is left to gunicorn's own variables: ``WEB_CONCURRENCY``
+(processes, one by default) and ``GUNICORN_CMD_ARGS``, which goes before this file, as does
+the command line. Why these figures: docs/deploy.md.
+"""
+
+from pathlib import Path
+
+worker_class = "gthread"
+threads = 8
+
+# A proxy gives up idle connections after 60 s (nginx): who closes first must be the proxy,
+# or it will now and then send a request into a connection that is just being closed.
+keepalive = 75
+
+# Longer than the slowest request: validating a token waits for GitLab.
+graceful_timeout = 30
+
+# A worker proves that it lives by touching a file; on a disk that can take too long.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+# Its socket would be one per user, whatever the number of instances, and want a home to
+# write to. Signals do what is needed.
+control_socket_disable = True
