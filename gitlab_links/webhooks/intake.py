@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists, new_id
@@ -38,6 +38,15 @@ KEPT_HEADERS = (
     "webhook-timestamp",
 )
 MAX_HEADER_LENGTH = 500
+
+# Written once, and over the table: at every webhook the ORM would cost more than the answer.
+_integrations = OrgGitLabIntegration.__table__.c
+_SECRETS = select(
+    _integrations.webhook_secret_hash,
+    _integrations.previous_webhook_secret_hash,
+    _integrations.previous_webhook_secret_until,
+    _integrations.signing_token_ciphertext,
+).where(_integrations.org_id == bindparam("org_id"))
 
 
 class Intake(StrEnum):
@@ -109,15 +118,7 @@ def verify(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes, now: date
     Once a signing token is set only a valid signature will do; until then the secret
     token counts, the present one or, during a rotation, the one before.
     """
-    integration = db.session.execute(
-        select(
-            OrgGitLabIntegration.base_url,
-            OrgGitLabIntegration.webhook_secret_hash,
-            OrgGitLabIntegration.previous_webhook_secret_hash,
-            OrgGitLabIntegration.previous_webhook_secret_until,
-            OrgGitLabIntegration.signing_token_ciphertext,
-        ).where(OrgGitLabIntegration.org_id == org_id)
-    ).one_or_none()
+    integration = db.session.execute(_SECRETS, {"org_id": org_id}).one_or_none()
     signing = integration is not None and integration.signing_token_ciphertext is not None
     authentic = webhook_secret_matches(org_id, integration, headers.get("X-Gitlab-Token", ""), now)
     if signing and integration is not None:
