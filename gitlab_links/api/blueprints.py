@@ -62,6 +62,11 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         decorator: Callable[[F], F] = self.response(status, schema, description=description)
         return decorator
 
+    def documented(self, **members: Any) -> Callable[[F], F]:
+        """Add members to the operation in the contract as they stand."""
+        decorator: Callable[[F], F] = self.doc(**members)
+        return decorator
+
     def _on(self, method: str, rule: str) -> Callable[[F], F]:
         decorator: Callable[[F], F] = self.route(rule, methods=[method])
         return decorator

@@ -60,7 +60,7 @@ PARAMETERS: Json = {
         "in": "header",
         "name": "If-None-Match",
         "description": "The `ETag` of an answer one has: 304 if it is still the answer.",
-        "schema": {"type": "string", "maxLength": 200},
+        "schema": {"type": "string"},
     }
 }
 

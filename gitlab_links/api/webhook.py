@@ -32,7 +32,7 @@ WEBHOOK_BODY = {
 @webhooks.post("/api/orgs/<uuid:org_id>/integrations/gitlab/webhook")
 @webhook
 @webhooks.returns(202, AcceptedSchema)
-@webhooks.doc(requestBody=WEBHOOK_BODY)
+@webhooks.documented(requestBody=WEBHOOK_BODY)
 def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     """Take in a webhook of GitLab
 

@@ -9,6 +9,9 @@ from gitlab_links.integrations.validation import ValidationStatus
 from gitlab_links.integrations.views import HealthStatus
 
 _NEVER_READ = "Never comes back. An empty string clears it."
+# What is refused is told by the domain; these say it in advance.
+_HEADER_SAFE = "^[!-~]{0,255}$"
+_SIGNING_TOKEN = "^(?:whsec_(?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/]{3}=)?)?$"
 
 
 class HealthSchema(Strict):
@@ -67,19 +70,25 @@ class IntegrationChangeSchema(Strict):
     )
     token = fields.String(
         metadata=described(
-            "A personal, project or group access token with the scope `read_api`. " + _NEVER_READ
+            "A personal, project or group access token with the scope `read_api`. " + _NEVER_READ,
+            "glpat-Vd7rT2mYkLp8sNbEuHgJ",
+            pattern=_HEADER_SAFE,
         )
     )
     webhook_secret = fields.String(
         metadata=described(
             "What GitLab sends as `X-Gitlab-Token`. The one before stays good for 24 hours. "
-            + _NEVER_READ
+            + _NEVER_READ,
+            "glw_Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw9fZ3aQ1xW0c5",
+            pattern=_HEADER_SAFE,
         )
     )
     signing_token = fields.String(
         metadata=described(
             "GitLab's signing token (`whsec_...`, GitLab 19). Once set, unsigned webhooks are "
-            "refused. " + _NEVER_READ
+            "refused. " + _NEVER_READ,
+            "whsec_VGhpcyBpcyBub3QgYSByZWFsIHNpZ25pbmcga2V5ISE=",
+            pattern=_SIGNING_TOKEN,
         )
     )
 
