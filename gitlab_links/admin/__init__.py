@@ -4,8 +4,13 @@ from flask import Flask
 
 from gitlab_links.admin import (
     assets,
+    audit_log,
+    deliveries,
     filters,
+    integration,
+    keys,
     login,
+    members,
     problem_pages,
     task_forms,
     task_links,
@@ -15,7 +20,7 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.http.problems import use_page_renderer
 
 # Their views are on the blueprint by being imported.
-VIEWS = (login, tasks, task_forms, task_links)
+VIEWS = (login, tasks, task_forms, task_links, integration, deliveries, members, keys, audit_log)
 
 
 def register(app: Flask) -> None:

@@ -11,7 +11,7 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.http.access import public
 
 FOLDER = Path(__file__).parent / "static"
-SHEETS = ("theme", "layout", "forms", "parts", "tables", "rows", "links")
+SHEETS = ("theme", "layout", "forms", "parts", "tables", "rows", "links", "integration")
 YEAR_SECONDS = 365 * 24 * 3600
 _EXTENSION = "asset_version"
 

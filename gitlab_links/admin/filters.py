@@ -31,7 +31,10 @@ def register(app: Flask) -> None:
         until=times.until,
     )
     app.jinja_env.globals.update(
-        get_viewer=viewer, item_mark=wording.item_mark, server_now=lambda: times.iso(utcnow())
+        get_viewer=viewer,
+        item_mark=wording.item_mark,
+        server_now=lambda: times.iso(utcnow()),
+        utcnow=utcnow,
     )
 
 

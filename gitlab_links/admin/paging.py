@@ -1,7 +1,10 @@
-"""Lists in numbered parts."""
+"""Lists in parts: numbered ones, and those that go on behind a row."""
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from gitlab_links.paging import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,11 @@ class Paging:
             previous_url=url(page - 1) if page > 1 else None,
             next_url=url(page + 1) if last < total else None,
         )
+
+
+def position_in(args: Mapping[str, str]) -> Position | None:
+    """The row named by ``after``; what is no id counts as none."""
+    try:
+        return Position(uuid.UUID(args["after"]))
+    except (KeyError, ValueError):
+        return None

@@ -4,6 +4,11 @@ import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
 
+// On a narrow screen the row of pages scrolls; the present one should be in sight.
+const tabs = document.querySelector(".tabs");
+const tab = tabs?.querySelector("[aria-current]");
+if (tab) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;
+
 const menus = () => document.querySelectorAll("details[data-menu][open]");
 
 document.addEventListener("click", (event) => {
@@ -29,6 +34,16 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
+});
+
+export function offerDismissal(root) {
+  for (const button of root.querySelectorAll("[data-dismiss]")) button.hidden = false;
+}
+
+offerDismissal(document);
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-dismiss]")) event.target.closest(".notice").remove();
 });
 
 for (const button of document.querySelectorAll("button[data-copy]")) {

@@ -1,6 +1,6 @@
 // The links of an open task: linked, unlinked and refreshed in place, and kept current.
 
-import { announce } from "./page.js";
+import { announce, offerDismissal } from "./page.js";
 import { LiveList } from "./live.js";
 
 const section = document.querySelector("[data-live]");
@@ -22,6 +22,7 @@ function showNotices(page) {
   if (notices.length === 0) return [];
   const toasts = document.querySelector("[data-toasts]");
   toasts.replaceChildren(...[...notices].map((notice) => document.importNode(notice, true)));
+  offerDismissal(toasts);
   announce([...toasts.querySelectorAll("p")].map((p) => p.textContent).join(" "));
   return [...toasts.children];
 }
@@ -36,7 +37,9 @@ function showLinkForm(page) {
 
 function failed() {
   const template = document.querySelector("template[data-failure]");
-  document.querySelector("[data-toasts]").replaceChildren(template.content.cloneNode(true));
+  const toasts = document.querySelector("[data-toasts]");
+  toasts.replaceChildren(template.content.cloneNode(true));
+  offerDismissal(toasts);
 }
 
 async function handle(event, then) {
@@ -85,10 +88,6 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   const role = event.target.dataset.form;
   if (role in handlers) handlers[role](event);
-});
-
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-dismiss]")) event.target.closest(".notice").remove();
 });
 
 // Pasting an address into the empty field says all there is to say.

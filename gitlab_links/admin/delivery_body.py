@@ -1,0 +1,85 @@
+"""The body of a delivery for people to read: indented, and what it says has changed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gitlab_links.errors import BadRequest, BodyTooLarge
+from gitlab_links.gitlab.json_body import parse_json
+
+MAX_PARSED_BYTES = 1024 * 1024
+MAX_SHOWN = 100_000
+MAX_VALUE = 200
+MAX_CHANGES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field that GitLab says has changed."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyView:
+    """``text`` is None once the body has been deleted; ``cut`` when there is more of it."""
+
+    text: str | None
+    cut: bool
+    changes: Sequence[Change]
+
+
+def body_view(payload: bytes | None) -> BodyView:
+    """Read a stored body; one that is no JSON, or too long to be read, is shown as it came."""
+    if payload is None:
+        return BodyView(None, cut=False, changes=())
+    value = _parsed(payload)
+    if value is None:
+        text = payload[: MAX_SHOWN * 4].decode("utf-8", "replace")
+    else:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+    return BodyView(text[:MAX_SHOWN], cut=len(text) > MAX_SHOWN, changes=_changes(value))
+
+
+def _parsed(payload: bytes) -> Any:
+    if len(payload) > MAX_PARSED_BYTES:
+        return None
+    try:
+        return parse_json(payload)
+    except (BadRequest, BodyTooLarge):
+        return None
+
+
+def _changes(value: Any) -> list[Change]:
+    """GitLab's ``changes``: field to ``{"previous": ..., "current": ...}``."""
+    told = value.get("changes") if isinstance(value, Mapping) else None
+    if not isinstance(told, Mapping):
+        return []
+    return [
+        Change(str(field), _said(change.get("previous")), _said(change.get("current")))
+        for field, change in list(told.items())[:MAX_CHANGES]
+        if isinstance(change, Mapping)
+    ]
+
+
+def _said(value: Any) -> str:
+    if value in (None, "", []):
+        return "nothing"
+    if isinstance(value, list):
+        return _cut(", ".join(_named(entry) for entry in value))
+    return _cut(_named(value))
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Mapping):
+        for name in ("title", "name", "username", "id"):
+            if value.get(name):
+                return str(value[name])
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_VALUE else text[: MAX_VALUE - 1] + "…"

@@ -1,0 +1,124 @@
+"""The state of a connection as a list of findings: what is so, and what to do about it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gitlab_links.admin.delivery_stats import DeliveryStats
+from gitlab_links.admin.times import ago, day, until
+from gitlab_links.admin.wording import problem
+from gitlab_links.clock import utcnow
+from gitlab_links.integrations.views import EXPIRY_WARNING, IntegrationView
+
+QUIET_AFTER = timedelta(days=7)
+ENOUGH_SCOPES = frozenset({"read_api", "api"})
+_WORST_FIRST = ("red", "amber", "green", "gray")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``remedy`` is empty where nothing is to be done."""
+
+    tone: str
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """All findings, the worst first, and the verdict that follows from them."""
+
+    tone: str
+    headline: str
+    findings: Sequence[Finding]
+
+
+_HEADLINES = {
+    "red": "Not working",
+    "amber": "Needs your attention",
+    "green": "Everything works",
+    "gray": "Not connected yet",
+}
+
+
+def health_report(view: IntegrationView, stats: DeliveryStats) -> HealthReport:
+    """Green only if GitLab can be read and its events arrive."""
+    if view.base_url is None or not view.has_token:
+        step = "the address of your GitLab" if view.base_url is None else "an access token"
+        finding = Finding("gray", f"Start with step 1: set {step}.")
+        return HealthReport("gray", _HEADLINES["gray"], [finding])
+    findings = [*_connection(view), *_token(view), *_webhook(view, stats)]
+    findings.sort(key=lambda finding: _WORST_FIRST.index(finding.tone))
+    tone = findings[0].tone
+    return HealthReport(tone, _HEADLINES[tone], findings)
+
+
+def _connection(view: IntegrationView) -> Iterator[Finding]:
+    health = view.health
+    if health.paused_until is not None:
+        yield Finding(
+            "amber",
+            f"GitLab asked for a pause; reading goes on {until(health.paused_until)}.",
+            problem("rate_limited").admin_remedy,
+        )
+    elif health.error_code is not None:
+        reason = problem(health.error_code)
+        yield Finding("red", reason.summary, reason.admin_remedy)
+    elif health.last_synced_at is None:
+        yield Finding("green", f"{view.base_url} is set; nothing has been read from it yet.")
+    else:
+        yield Finding("green", f"{view.base_url} was last read {ago(health.last_synced_at)}.")
+
+
+def _token(view: IntegrationView) -> Iterator[Finding]:
+    if view.token_expires_at is not None:
+        yield _expiry(view.token_expires_at, utcnow())
+    if view.token_scopes is None:
+        yield Finding(
+            "amber", "The scopes and expiry of the token are not known.", "Validate the connection."
+        )
+    elif not ENOUGH_SCOPES & set(view.token_scopes):
+        held = ", ".join(view.token_scopes) or "none"
+        yield Finding(
+            "amber",
+            f"The token has other scopes than it needs: {held}.",
+            "Make one with read_api, and set it below.",
+        )
+
+
+def _expiry(expires_at: datetime, now: datetime) -> Finding:
+    when = day(expires_at.date())
+    renew = "Make a new token in GitLab, and set it below."
+    if expires_at <= now:
+        return Finding("red", f"The token expired on {when}.", renew)
+    if expires_at < now + EXPIRY_WARNING:
+        return Finding("amber", f"The token expires {until(expires_at, now)}, on {when}.", renew)
+    return Finding("green", f"The token is good until {when}.")
+
+
+def _webhook(view: IntegrationView, stats: DeliveryStats) -> Iterator[Finding]:
+    last = view.health.last_event_at
+    if not view.webhook_configured:
+        yield Finding(
+            "amber",
+            "No webhook secret is set, so changes are noticed only by looking now and then.",
+            "Follow steps 2 and 3: changes then arrive within seconds.",
+        )
+    elif last is None:
+        yield Finding(
+            "amber", "No event has come from GitLab yet.", "Add the webhook there, as in step 3."
+        )
+    elif last < utcnow() - QUIET_AFTER:
+        yield Finding(
+            "amber",
+            f"The last event came {ago(last)}.",
+            "Look in GitLab under Settings > Webhooks whether the webhook is disabled.",
+        )
+    else:
+        yield Finding("green", f"The last event came {ago(last)}.")
+    if stats.failed:
+        yield Finding(
+            "amber",
+            f"{stats.failed} of the last day's deliveries failed.",
+            "See under Deliveries why, and replay them.",
+        )

@@ -1,0 +1,143 @@
+"""The page of an org's connection: its health, its settings and how to set GitLab up."""
+
+import uuid
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.delivery_stats import delivery_stats
+from gitlab_links.admin.health import health_report
+from gitlab_links.admin.times import day
+from gitlab_links.admin.wording import problem
+from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.validation import validate_now
+from gitlab_links.integrations.operations import (
+    IntegrationChange,
+    delete_integration,
+    find_integration,
+    generate_webhook_secret,
+)
+from gitlab_links.integrations.validation import Validation, ValidationStatus
+from gitlab_links.links.reconnection import configure
+from gitlab_links.webhooks.connection import connection_view
+
+PATH = "/orgs/<uuid:org_id>/gitlab"
+
+
+@pages.get(PATH)
+@access(Permission.INTEGRATION)
+def integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Health, settings, webhook and instructions."""
+    return _page(org_id)
+
+
+@pages.post(PATH)
+@access(Permission.INTEGRATION)
+def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set the address, and the token if one was typed: an empty field keeps the present one."""
+    typed = request.form.get("token", "").strip()
+    change = IntegrationChange(
+        base_url=request.form.get("base_url", "").strip(), token=typed or None
+    )
+    return _change(org_id, change, typed={"base_url": change.base_url})
+
+
+@pages.post(f"{PATH}/signing-token")
+@access(Permission.INTEGRATION)
+def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set the signing token of the webhook, or clear it."""
+    clear = "clear" in request.form
+    token = "" if clear else request.form.get("signing_token", "").strip()
+    if not clear and not token:
+        return _refused(org_id, {"signing_token": ["Paste the signing token of the webhook."]})
+    return _change(org_id, IntegrationChange(signing_token=token))
+
+
+@pages.post(f"{PATH}/webhook-secret")
+@access(Permission.INTEGRATION)
+def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Make a secret and show it, this once: the page is never stored."""
+    secret = generate_webhook_secret(current_principal())
+    response = make_response(_page(org_id, new_secret=secret))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.post(f"{PATH}/validate")
+@access(Permission.INTEGRATION)
+def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Ask GitLab about the token and say the answer in words."""
+    result = validate_now(current_principal())
+    if result.status is ValidationStatus.VALID:
+        flash(_accepted(result), "success")
+    else:
+        reason = problem(result.error_code or "network_error")
+        flash(f"{reason.summary} {reason.admin_remedy}", "error")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+@pages.post(f"{PATH}/disconnect")
+@access(Permission.INTEGRATION)
+def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Forget address, token and secrets."""
+    delete_integration(current_principal())
+    flash("Disconnected: the address, the token and the secrets are forgotten.", "success")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _accepted(result: Validation) -> str:
+    who = f"of {result.user.name} (@{result.user.username})" if result.user else ""
+    version = f" {result.gitlab_version}" if result.gitlab_version else ""
+    parts = [f"GitLab{version} accepts the token {who}".rstrip() + "."]
+    if result.scopes is not None:
+        parts.append(f"Its scopes: {', '.join(result.scopes) or 'none'}.")
+    if result.expires_at is not None:
+        parts.append(f"It expires on {day(result.expires_at.date())}.")
+    return " ".join(parts)
+
+
+def _change(
+    org_id: uuid.UUID, change: IntegrationChange, typed: dict[str, Any] | None = None
+) -> ResponseReturnValue:
+    principal: Principal = current_principal()
+    try:
+        configure(principal, change)
+    except (Invalid, Conflict) as refusal:
+        return _refused(org_id, _field_errors(refusal), typed)
+    flash("Saved.", "success")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
+    """What is at fault beside its field; without a field it goes to the token, which
+    cannot be kept then.
+    """
+    return refusal.errors or {"token": [refusal.detail]}
+
+
+def _refused(
+    org_id: uuid.UUID, errors: dict[str, list[str]], typed: dict[str, Any] | None = None
+) -> ResponseReturnValue:
+    return _page(org_id, errors=errors, typed=typed or {}), 422
+
+
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
+    view = connection_view(org_id)
+    stats = delivery_stats(org_id)
+    row = find_integration(org_id)
+    defaults: dict[str, Any] = {"new_secret": None, "errors": {}, "typed": {}}
+    return render_template(
+        "integration/show.html",
+        org_id=org_id,
+        view=view,
+        row=row,
+        stats=stats,
+        report=health_report(view, stats),
+        **{**defaults, **shown},
+    )

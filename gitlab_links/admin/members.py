@@ -1,0 +1,126 @@
+"""The members of an org: who there is, adding, changing roles, removing."""
+
+import re
+import uuid
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.members import (
+    AddedMember,
+    add_member,
+    change_role,
+    find_member,
+    members_page,
+    remove_member,
+)
+from gitlab_links.accounts.roles import Permission, Role
+from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.viewer import ROLE_NAMES
+from gitlab_links.errors import Conflict, Forbidden, NotFound
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+
+PATH = "/orgs/<uuid:org_id>/members"
+MAX_EMAIL, MAX_NAME = 254, 100
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+
+ROLE_HINTS = {
+    Role.ADMIN: "everything, members included",
+    Role.PM: "everything but changing members",
+    Role.MEMBER: "tasks and their links",
+    Role.CLIENT: "reads tasks, without links",
+}
+
+
+@pages.get(PATH)
+@access(Permission.MEMBERS_READ)
+def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Everybody in the org."""
+    return _page(org_id)
+
+
+@pages.post(PATH)
+@access(Permission.MEMBERS_WRITE)
+def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Add a person; one who is new here gets a password, shown this once."""
+    typed = {name: request.form.get(name, "").strip() for name in ("email", "name")}
+    errors = _faults(**typed)
+    if errors:
+        return _page(org_id, typed=typed, errors=errors), 422
+    try:
+        added = add_member(current_principal(), typed["email"], typed["name"], _role())
+    except (Conflict, Forbidden) as refusal:
+        return _page(org_id, typed=typed, errors={"email": [refusal.detail]}), refusal.status
+    if added.initial_password is None:
+        flash(f"Added {added.member.name}, who has a password already.", "success")
+        return redirect(url_for("pages.member_list", org_id=org_id))
+    response = make_response(_page(org_id, added=added))
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.post(f"{PATH}/<uuid:member_id>/role")
+@access(Permission.MEMBERS_WRITE)
+def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
+    """Give a member another role."""
+    try:
+        member = change_role(current_principal(), member_id, _role())
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        flash(f"{member.name} is now: {ROLE_NAMES[member.role]}.", "success")
+    return redirect(url_for("pages.member_list", org_id=org_id))
+
+
+@pages.post(f"{PATH}/<uuid:member_id>/remove")
+@access(Permission.MEMBERS_WRITE)
+def end_membership(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
+    """Remove a member; their API keys of this org end at once."""
+    member = find_member(org_id, member_id)
+    try:
+        remove_member(current_principal(), member_id)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        flash(f"Removed {member.name}; their API keys of this org have ended.", "success")
+    return redirect(url_for("pages.member_list", org_id=org_id))
+
+
+def _faults(email: str, name: str) -> dict[str, list[str]]:
+    errors = {}
+    if len(email) > MAX_EMAIL or _EMAIL.fullmatch(email) is None:
+        errors["email"] = ["Give an e-mail address, such as ana@example.com."]
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        errors["name"] = [f"Give a name of at most {MAX_NAME} characters."]
+    return errors
+
+
+def _role() -> Role:
+    try:
+        return Role(request.form.get("role", ""))
+    except ValueError:
+        raise NotFound from None
+
+
+def _page(
+    org_id: uuid.UUID,
+    *,
+    added: AddedMember | None = None,
+    typed: dict[str, Any] | None = None,
+    errors: dict[str, list[str]] | None = None,
+) -> str:
+    principal = current_principal()
+    return render_template(
+        "members/list.html",
+        org_id=org_id,
+        members=members_page(org_id),
+        roles=[(role.value, f"{ROLE_NAMES[role]}: {ROLE_HINTS[role]}") for role in Role],
+        role_names=ROLE_NAMES,
+        may_write=principal.may(Permission.MEMBERS_WRITE),
+        own_id=principal.user_id,
+        added=added,
+        typed=typed or {},
+        errors=errors or {},
+    )
