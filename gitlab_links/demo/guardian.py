@@ -24,7 +24,7 @@ def session_members(leader: int) -> list[int]:
     By session and not by process group: RQ puts each job's process into a group of its own.
     """
     members = []
-    for pid, state in _processes():
+    for pid, _, state in processes():
         try:
             if state != "Z" and os.getsid(pid) == leader:
                 members.append(pid)
@@ -33,20 +33,25 @@ def session_members(leader: int) -> list[int]:
     return members
 
 
-def _processes() -> list[tuple[int, str]]:
+def processes() -> list[tuple[int, int, str]]:
+    """Every process: its id, its parent's, and the letter of its state."""
     proc = Path("/proc")
     if (proc / "self" / "stat").exists():
-        return [(int(p.name), _state(p)) for p in proc.iterdir() if p.name.isdigit()]
-    listing = subprocess.run(["ps", "-axo", "pid=,stat="], capture_output=True, check=True)  # noqa: S607
+        found = (_status(entry) for entry in proc.iterdir() if entry.name.isdigit())
+        return [status for status in found if status is not None]
+    command = ["ps", "-axo", "pid=,ppid=,stat="]
+    listing = subprocess.run(command, capture_output=True, check=True)  # noqa: S603
     rows = (line.split() for line in listing.stdout.decode().splitlines())
-    return [(int(pid), stat[:1]) for pid, stat in rows]
+    return [(int(pid), int(parent), state[:1]) for pid, parent, state in rows]
 
 
-def _state(process: Path) -> str:
+def _status(entry: Path) -> tuple[int, int, str] | None:
     try:
-        return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return "Z"
+        # The name before the bracket may hold anything, spaces and brackets as well.
+        state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+    except (OSError, ValueError):
+        return None
+    return int(entry.name), int(parent), state
 
 
 def signal_all(pids: list[int], number: int) -> None:
