@@ -12,6 +12,7 @@ from gitlab_links.admin import (
     login,
     members,
     problem_pages,
+    queues,
     task_forms,
     task_links,
     tasks,
@@ -20,7 +21,18 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.http.problems import use_page_renderer
 
 # Their views are on the blueprint by being imported.
-VIEWS = (login, tasks, task_forms, task_links, integration, deliveries, members, keys, audit_log)
+VIEWS = (
+    login,
+    tasks,
+    task_forms,
+    task_links,
+    integration,
+    deliveries,
+    members,
+    keys,
+    audit_log,
+    queues,
+)
 
 
 def register(app: Flask) -> None:

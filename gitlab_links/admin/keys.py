@@ -100,10 +100,11 @@ def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     defaults: dict[str, Any] = {"new": None, "name": "", "chosen": {Scope.READ}, "errors": {}}
+    keys = (*keys_page(org_id), *keys_page(org_id, revoked=True))
     return render_template(
         "keys/list.html",
         org_id=org_id,
-        keys=[(key, key_mark(key)) for key in reversed(keys_page(org_id))],
+        keys=[(key, key_mark(key)) for key in keys],
         own_id=current_principal().user_id,
         scopes=SCOPE_HINTS,
         expiries=EXPIRIES,

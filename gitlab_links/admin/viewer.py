@@ -44,6 +44,11 @@ class Viewer:
         """The role in the org of the page, in words."""
         return ROLE_NAMES[self.org.role] if self.org else ""
 
+    @property
+    def operates(self) -> bool:
+        """Whether to offer the queues, which are for an admin of every org."""
+        return all(org.role is Role.ADMIN for org in self.orgs)
+
 
 _NAV = (
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
