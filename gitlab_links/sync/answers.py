@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
@@ -12,66 +12,112 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
 from gitlab_links.sync.fetching import Answer
-from gitlab_links.sync.pausing import note_failure, note_success
-from gitlab_links.sync.projects import learn
+from gitlab_links.sync.pausing import (
+    BREAKER_OPENS_AT,
+    gravity,
+    note_failure,
+    note_success,
+    stops_all_calls,
+)
+from gitlab_links.sync.projects import is_known, learn
+
+Items = dict[uuid.UUID, GitLabItem]
 
 
-def record(org_id: uuid.UUID, answers: Sequence[Answer], *, now: datetime, ttl: int) -> None:
-    """Apply a round of answers in one transaction, which the caller commits."""
-    wanted = [item.id for answer in answers for item in answer.batch.items]
-    items = {
-        item.id: item
-        for item in db.session.scalars(
-            select(GitLabItem)
-            .where(GitLabItem.id.in_(wanted))
-            .order_by(GitLabItem.id)
-            .with_for_update()
-        )
-    }
+def record(
+    org_id: uuid.UUID,
+    answers: Sequence[Answer],
+    *,
+    token_ciphertext: str | None,
+    now: datetime,
+    ttl: int,
+) -> None:
+    """Apply a round of answers in one transaction, which the caller commits.
+
+    ``token_ciphertext`` is that of the token the calls were made with: what they say of
+    the connection is of no interest once an admin has set another.
+    """
+    asked = {item.id for answer in answers for item in answer.batch.items}
+    items = _locked_items(org_id, asked, with_failed=_is_back(org_id, answers))
+    for item_id in items.keys() - asked:
+        items[item_id].next_sync_at, items[item_id].failures = now, 0
     for answer in answers:
         _record_items(answer, items, now, ttl)
     for answer in answers:
         _record_project(answer)
-    _record_connection(org_id, answers, now)
+    _record_connection(org_id, answers, token_ciphertext, now)
 
 
-def _record_items(
-    answer: Answer, items: dict[uuid.UUID, GitLabItem], now: datetime, ttl: int
-) -> None:
+def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool) -> Items:
+    """The items asked for and, on demand, those whose last fetch met a GitLab in trouble."""
+    wanted = GitLabItem.id.in_(asked)
+    code = GitLabItem.error_code
+    failed = and_(
+        GitLabItem.org_id == org_id, or_(code == "network_error", code.startswith("http_5"))
+    )
+    rows = db.session.scalars(
+        select(GitLabItem)
+        .where(or_(wanted, failed) if with_failed else wanted)
+        .order_by(GitLabItem.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {item.id: item for item in rows}
+
+
+def _is_back(org_id: uuid.UUID, answers: Sequence[Answer]) -> bool:
+    """Whether GitLab answers again after the breaker was open."""
+    if all(answer.failure is not None for answer in answers):
+        return False
+    failures = db.session.scalar(
+        select(OrgGitLabIntegration.failures).where(OrgGitLabIntegration.org_id == org_id)
+    )
+    return (failures or 0) >= BREAKER_OPENS_AT
+
+
+def _record_items(answer: Answer, items: Items, now: datetime, ttl: int) -> None:
     for due in answer.batch.items:
         item = items.get(due.id)
+        snapshot = answer.snapshots.get(due.iid)
         if item is None:
             continue
-        snapshot = answer.snapshots.get(due.iid)
         if snapshot is not None:
             apply_fetched(item, snapshot, started_at=answer.started_at, now=now, ttl=ttl)
-        else:
+        elif answer.failure is None:
             # Absent from a list that was given: deleted, or hidden from the token.
-            code = answer.failure.code if answer.failure else "not_found"
-            mark_failed(item, code, started_at=answer.started_at, now=now)
+            mark_failed(item, "not_found", started_at=answer.started_at, now=now)
+        elif not stops_all_calls(answer.failure.code):
+            # Otherwise the item stays due as it was: the pause is the connection's.
+            mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
 
 
 def _record_project(answer: Answer) -> None:
     told: Snapshot | None = next(iter(answer.snapshots.values()), None)
     if told is None:
         return
+    found = select(GitLabProject).where(GitLabProject.id == answer.batch.project_row)
+    project = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
+    if project is None or is_known(project, told.project_id, told.project_path):
+        return
     project = db.session.scalars(
-        select(GitLabProject).where(GitLabProject.id == answer.batch.project_row).with_for_update()
+        found.with_for_update().execution_options(populate_existing=True)
     ).one_or_none()
     if project is not None:
         learn(project, told.project_id, told.project_path)
 
 
-def _record_connection(org_id: uuid.UUID, answers: Sequence[Answer], now: datetime) -> None:
+def _record_connection(
+    org_id: uuid.UUID, answers: Sequence[Answer], token_ciphertext: str | None, now: datetime
+) -> None:
     integration = db.session.scalars(
         select(OrgGitLabIntegration)
         .where(OrgGitLabIntegration.org_id == org_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
-    if integration is None:
+    if integration is None or integration.token_ciphertext != token_ciphertext:
         return
-    for answer in sorted(answers, key=lambda answer: answer.failure is not None):
+    for answer in sorted(answers, key=lambda answer: gravity(answer.failure)):
         if answer.failure is None:
             note_success(integration, answer.started_at)
         else:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
 from gitlab_links.links.freshness import next_sync_after, request_refresh, retry_after
 from gitlab_links.links.models import GitLabItem
@@ -18,6 +18,8 @@ from gitlab_links.sync.ordering import (
 )
 
 REPEAT_AFTER = timedelta(seconds=3)
+# What webhook bodies leave out and the cached item may know; see ``_has_gaps``.
+KEPT_FROM_FETCHES = frozenset({"author", "milestone", "closed_at", "merged_at", "pipeline_status"})
 PIPELINE_MOVING = frozenset(
     {"created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"}
 )
@@ -27,12 +29,15 @@ def apply_told(
     item: GitLabItem,
     told: Snapshot,
     *,
-    says_all: bool,
     received_at: datetime,
     now: datetime,
     ttl: int,
 ) -> None:
-    """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough."""
+    """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough.
+
+    It is enough when nothing that is shown is missing afterwards: the body told all that
+    bodies can tell, and the rest was told by a fetch before.
+    """
     updated_at = None if told.updated_at is UNKNOWN else told.updated_at
     verdict = weigh_told(_known(item), updated_at, received_at)
     if verdict is Told.DROP:
@@ -41,8 +46,8 @@ def apply_told(
         _fill(item, told, now)
         item.told_at = received_at
         _mark_synced(item, received_at, now, ttl)
-    if verdict is Told.FETCH or not says_all or _incomplete(item, told):
-        request_refresh(item, now, detail=_may_have_pipeline_news(item, says_all=says_all))
+    if verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
+        request_refresh(item, now)
 
 
 def apply_fetched(
@@ -66,6 +71,8 @@ def apply_fetched(
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
     """Note why a fetch brought nothing and when to try again; what is cached stays."""
+    if item.fetched_at is not None and item.fetched_at > started_at:
+        return
     item.failures += 1
     if item.error_code != code:
         item.error_code = code
@@ -124,16 +131,11 @@ def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:
         item.closed_at = item.merged_at = None
 
 
-def _incomplete(item: GitLabItem, told: Snapshot) -> bool:
-    """Whether a body left out something that is shown."""
+def _has_gaps(item: GitLabItem) -> bool:
+    """Whether something is shown that no body has told and no fetch yet."""
     return (
         item.fetched_at is None
         or (item.milestone_id is not None and item.milestone is None)
         or (item.state == ItemState.MERGED and item.merged_at is None)
         or (item.state == ItemState.CLOSED and item.closed_at is None)
-        or told.title is UNKNOWN
     )
-
-
-def _may_have_pipeline_news(item: GitLabItem, *, says_all: bool) -> bool:
-    return item.type == ItemType.MERGE_REQUEST and not says_all

@@ -1,29 +1,37 @@
 """Asking GitLab about a batch. No database here: nothing is locked while GitLab thinks."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import local
+from time import monotonic
 from typing import TYPE_CHECKING
 
+import structlog
+
 from gitlab_links.clock import utcnow
-from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
+from gitlab_links.gitlab.answers import NETWORK_ERROR, GitLabFailure, RateLimit
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.sync.plan import Batch
+from gitlab_links.sync.pausing import stops_all_calls
+from gitlab_links.sync.plan import Batch, DueItem
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.client import GitLabClient
 
 PARALLEL_CALLS = 4
-# The single form costs a call an item: this many a batch, the rest next time.
-DETAILS_PER_BATCH = 20
+# The single form costs a call an item: none begins after this part of the deadline.
+DETAILS_SHARE = 0.5
+# By then every call has met its own deadline, unless the resolver hangs.
+LAST_ANSWER_AT = 1.1 + DETAILS_SHARE
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one batch: snapshots by iid, or a failure and none.
+    """What came of one batch: snapshots by iid, a failure, or both if details failed.
 
     ``started_at`` is taken before the call: the answer is at least as new as that.
     """
@@ -36,21 +44,30 @@ class Answer:
 
 
 class Fetcher:
-    """Fetches batches side by side, each thread with a connection of its own."""
+    """Fetches batches side by side, each thread with a connection of its own.
 
-    def __init__(self, connect: Callable[[], "GitLabClient"]) -> None:
+    ``seconds`` is the deadline of one call; see ``LAST_ANSWER_AT`` for that of a round.
+    """
+
+    def __init__(self, connect: Callable[[], "GitLabClient"], seconds: float) -> None:
         self._connect = connect
+        self._seconds = seconds
         self._thread = local()
         self._clients: list[GitLabClient] = []
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
 
     def fetch(self, batches: Sequence[Batch]) -> list[Answer]:
         """One answer a batch, in the same order; a failed call is an answer, too."""
-        return list(self._pool.map(self._fetch, batches))
+        started_at = utcnow()
+        calls = [self._pool.submit(self._fetch, batch) for batch in batches]
+        wait(calls, timeout=self._seconds * LAST_ANSWER_AT)
+        return [
+            _answer_of(call, batch, started_at) for call, batch in zip(calls, batches, strict=True)
+        ]
 
     def close(self) -> None:
-        """End the threads and their connections."""
-        self._pool.shutdown()
+        """Close the connections; a thread that hangs is left to the end of the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         for client in self._clients:
             client.close()
 
@@ -63,21 +80,47 @@ class Fetcher:
 
     def _fetch(self, batch: Batch) -> Answer:
         started_at = utcnow()
+        ends_at = monotonic() + self._seconds * DETAILS_SHARE
+        found: dict[int, Snapshot] = {}
+        failure: GitLabFailure | None = None
         try:
             client = self._client()
-            return Answer(batch, started_at, _snapshots(client, batch), None, client.rate_limit)
-        except GitLabFailure as failure:
-            last_seen = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-            return Answer(batch, started_at, {}, failure, last_seen)
+            iids = [item.iid for item in batch.items]
+            found |= client.fetch_items(batch.project, batch.type, iids).items
+            for item in _wanting_detail(batch, found):
+                if monotonic() < ends_at:
+                    found[item.iid] = _detailed(client, batch, found[item.iid])
+        except GitLabFailure as error:
+            failure = error
+        rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
+        return Answer(batch, started_at, found, failure, rate_limit)
 
 
-def _snapshots(client: "GitLabClient", batch: Batch) -> dict[int, Snapshot]:
-    iids = [item.iid for item in batch.items]
-    found = dict(client.fetch_items(batch.project, batch.type, iids).items)
-    if batch.type is ItemType.MERGE_REQUEST:
-        wanted = [item.iid for item in batch.items if item.wants_detail and item.iid in found]
-        for iid in wanted[:DETAILS_PER_BATCH]:
-            # Only the single form tells of the pipeline, only the list form of label colours.
-            detail = client.fetch_item(batch.project, batch.type, iid)
-            found[iid] = replace(found[iid], pipeline_status=detail.pipeline_status)
-    return found
+def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:
+    if not call.done():
+        late = GitLabFailure(NETWORK_ERROR, "GitLab's address could not be looked up in time.")
+        return Answer(batch, started_at, {}, late, None)
+    try:
+        return call.result()
+    except Exception:
+        # A fault of ours with one answer must not keep the org's other items from theirs.
+        log.exception("sync.call_failed", project_row=str(batch.project_row), type=batch.type)
+        fault = GitLabFailure("internal_error", "The answer could not be read.")
+        return Answer(batch, started_at, {}, fault, None)
+
+
+def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem]:
+    """Only the single form tells of a pipeline, only the list form of label colours."""
+    if batch.type is not ItemType.MERGE_REQUEST:
+        return []
+    return [item for item in batch.items if item.wants_detail and item.iid in found]
+
+
+def _detailed(client: "GitLabClient", batch: Batch, listed: Snapshot) -> Snapshot:
+    try:
+        single = client.fetch_item(batch.project, batch.type, listed.iid)
+    except GitLabFailure as failure:
+        if stops_all_calls(failure.code):
+            raise
+        return listed
+    return replace(listed, pipeline_status=single.pipeline_status)

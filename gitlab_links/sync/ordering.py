@@ -35,17 +35,21 @@ class Told(Enum):
 def weigh_told(known: Known, updated_at: datetime | None, received_at: datetime) -> Told:
     """Judge a body by the time its object bears and when it came in.
 
-    Strictly newer content is applied. A fetch that began after the body came in has seen
-    at least as much, so the body is dropped. Anything else (a tie, no time, a time from
-    the future, a time before the cached one) is settled by a fetch.
+    Strictly newer content is applied; anything else (a tie, no time, a time from the
+    future, a time before the cached one) is settled by a fetch. Where a fetch began after
+    the body came in, it has settled that, and the body is dropped; unless the body is
+    newer even so, as when the fetch met a replica that lags behind: then by another fetch.
     """
-    if known.fetched_at is not None and known.fetched_at >= received_at:
-        return Told.DROP
-    if updated_at is None or updated_at > received_at + CLOCK_TOLERANCE:
+    believed = updated_at is not None and updated_at <= received_at + CLOCK_TOLERANCE
+    newer = believed and _is_newer(updated_at, known.source_updated_at)
+    fetched_since = known.fetched_at is not None and known.fetched_at >= received_at
+    if newer == fetched_since:
         return Told.FETCH
-    if known.source_updated_at is None or updated_at > known.source_updated_at:
-        return Told.APPLY
-    return Told.FETCH
+    return Told.APPLY if newer else Told.DROP
+
+
+def _is_newer(updated_at: datetime | None, known: datetime | None) -> bool:
+    return known is None or (updated_at is not None and updated_at > known)
 
 
 class Fetched(Enum):

@@ -6,6 +6,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import retry_after
 
+SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(hours=1)
 PAUSE_WITHOUT_A_WORD = timedelta(minutes=1)
 # What a person has to put right is looked at again this seldom.
@@ -16,6 +17,8 @@ _ENDED_BY_A_PERSON = frozenset(
     {
         "auth_error",
         "insufficient_scope",
+        "missing_integration",
+        "missing_token",
         "encryption_key_missing",
         "encryption_key_invalid",
         "invalid_token_ciphertext",
@@ -24,11 +27,23 @@ _ENDED_BY_A_PERSON = frozenset(
 )
 
 
-def is_of_the_connection(code: str) -> bool:
-    """Whether a failure says something about the host or token, not about one project."""
-    return code in _ENDED_BY_A_PERSON | {"rate_limited", "network_error"} or (
-        code.startswith("http_5")
-    )
+def stops_all_calls(code: str) -> bool:
+    """Whether no other call could have fared better: no item is to blame."""
+    return code == "rate_limited" or code in _ENDED_BY_A_PERSON
+
+
+def is_trouble(code: str) -> bool:
+    """Whether GitLab may be in trouble as a whole; it may be this one answer, too."""
+    return code == "network_error" or code.startswith("http_5")
+
+
+def gravity(failure: GitLabFailure | None) -> int:
+    """For noting a round's outcomes in order: what weighs most is noted last and stays."""
+    if failure is None:
+        return 0
+    if failure.code in _ENDED_BY_A_PERSON:
+        return 3
+    return 2 if failure.code == "rate_limited" else 1
 
 
 def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
@@ -45,13 +60,14 @@ def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now:
 
     A refused token (``auth_error``) is not tried again at all: see ``plan.connected``.
     """
-    if not is_of_the_connection(failure.code):
+    if not (stops_all_calls(failure.code) or is_trouble(failure.code)):
         return
     integration.failures += 1
     if failure.code == "rate_limited":
         named = failure.retry_after
         pause = PAUSE_WITHOUT_A_WORD if named is None else timedelta(seconds=min(named, 1e6))
-        _pause(integration, failure.code, now, now + min(pause, LONGEST_PAUSE))
+        until = now + max(SHORTEST_PAUSE, min(pause, LONGEST_PAUSE))
+        _pause(integration, failure.code, now, until)
     elif failure.code in _ENDED_BY_A_PERSON:
         _pause(integration, failure.code, now, now + PAUSE_FOR_A_PERSON)
     elif integration.failures >= BREAKER_OPENS_AT:
@@ -59,7 +75,7 @@ def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now:
 
 
 def _pause(integration: OrgGitLabIntegration, code: str, now: datetime, until: datetime) -> None:
-    integration.paused_until = until
+    integration.paused_until = max(until, integration.paused_until or until)
     if integration.error_code != code:
         integration.error_code = code
         integration.error_at = now

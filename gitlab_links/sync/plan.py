@@ -79,7 +79,7 @@ def next_batches(
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at)):
             if len(batches) == limit:
                 break
-            batches.append(_filled_up(batch, soon))
+            batches.append(_filled_up(batch, soon, batches))
     return batches[:limit]
 
 
@@ -135,8 +135,11 @@ def _batch(rows: Sequence[DueRow]) -> Batch:
     )
 
 
-def _filled_up(batch: Batch, soon: datetime) -> Batch:
-    """The whole batch of a project and type, where the look-ahead saw only some of it."""
+def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch]) -> Batch:
+    """The batch with what else of its project and type is due soon, as far as there is room."""
+    if len(batch.items) == BATCH_SIZE:
+        return batch
+    taken = [item.id for other in before for item in other.items if _are_alike(other, batch)]
     rows = db.session.execute(
         select(*_COLUMNS)
         .join(GitLabItem.project)
@@ -145,11 +148,16 @@ def _filled_up(batch: Batch, soon: datetime) -> Batch:
             GitLabItem.type == batch.type,
             GitLabItem.next_sync_at <= soon,
             GitLabItem.refresh_requested_at.is_(None),
+            GitLabItem.id.not_in(taken),
         )
         .order_by(GitLabItem.next_sync_at)
         .limit(BATCH_SIZE)
     ).all()
     return _batch(rows) if len(rows) > len(batch.items) else batch
+
+
+def _are_alike(first: Batch, second: Batch) -> bool:
+    return (first.project_row, first.type) == (second.project_row, second.type)
 
 
 def _park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:

@@ -8,6 +8,15 @@ from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
 
+def is_known(project: GitLabProject, gitlab_id: int | None, path: str | None) -> bool:
+    """Whether there is nothing to learn from what GitLab told of a project."""
+    return gitlab_id in (None, project.gitlab_id) and _is_called(project, path)
+
+
+def _is_called(project: GitLabProject, path: str | None) -> bool:
+    return path is None or (project.path == path and project.path_key == path.lower())
+
+
 def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> GitLabProject:
     """Note the id and the present path of a project; returns the row that stands for it.
 
@@ -23,7 +32,7 @@ def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> Gi
             db.session.flush()
             project = known
         project.gitlab_id = gitlab_id
-    if path is not None and path != project.path and project.gitlab_id == gitlab_id:
+    if path is not None and gitlab_id == project.gitlab_id and not _is_called(project, path):
         _rename(project, path)
     return project
 
@@ -61,6 +70,7 @@ def _project(beside: GitLabProject, condition: object) -> GitLabProject | None:
             condition,  # type: ignore[arg-type]
         )
         .with_for_update()
+        .execution_options(populate_existing=True)
     ).one_or_none()
 
 
@@ -71,6 +81,7 @@ def _items(project: GitLabProject) -> list[GitLabItem]:
             .where(GitLabItem.project_id == project.id)
             .order_by(GitLabItem.id)
             .with_for_update()
+            .execution_options(populate_existing=True)
         )
     )
 
@@ -90,6 +101,7 @@ def _move_items(source: GitLabProject, target: GitLabProject) -> None:
         else:
             _move_links(item, twin)
             db.session.delete(item)
+            request_refresh(twin, utcnow())
     db.session.flush()
 
 

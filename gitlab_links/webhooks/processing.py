@@ -15,7 +15,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.sync.applying import apply_told
-from gitlab_links.sync.projects import learn
+from gitlab_links.sync.projects import is_known, learn
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 ItemKey = tuple[uuid.UUID, str, int]
@@ -39,20 +39,19 @@ def process(
     name it, and the fetching job is rung after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    projects = _Projects(org_id, [work.event for work in works])
-    items = _items(projects, works)
-    matched = _count_links(items.values())
+    targets = _Targets(org_id, works)
     for work in works:
-        project = projects.of(work.event)
-        item = items.get(_key(project, work.event)) if project else None
-        if project is not None and item is not None:
-            _apply(item, project, work, now, ttl)
-        work.delivery.links_matched = matched.get(item.id, 0) if item else 0
+        target = targets.of(work.event)
+        if target is not None and _apply(*target, work, now, ttl):
+            # What was learned of the project may have moved items from one row to another.
+            targets = _Targets(org_id, works)
+            target = targets.of(work.event)
+        work.delivery.links_matched = targets.links_of(target[1]) if target else 0
         work.delivery.status = DeliveryStatus.PROCESSED
         work.delivery.processed_at = now
         work.delivery.due_at = None
         work.delivery.error_code = None
-    if any(item.refresh_requested_at is not None for item in items.values()):
+    if targets.any_requested():
         ring_after_commit(db.session, Bell.SYNC, org_id)
 
 
@@ -60,65 +59,85 @@ def _read(delivery: GitLabWebhookDelivery) -> Work:
     return Work(delivery, Event.from_request(delivery.headers, delivery.payload or b"{}"))
 
 
-def _apply(item: GitLabItem, project: GitLabProject, work: Work, now: datetime, ttl: int) -> None:
+def _apply(project: GitLabProject, item: GitLabItem, work: Work, now: datetime, ttl: int) -> bool:
+    """Apply one body; True where something was learned of the project."""
     told: Snapshot | None = work.event.snapshot
     if told is None:
+        # A pipeline's body names its merge request and no more.
         request_refresh(item, now, detail=True)
-        return
+        return False
     before = item.told_at
     apply_told(
         item,
         told,
-        says_all=work.event.says_all,
         received_at=work.delivery.received_at,
         now=now,
         ttl=ttl,
     )
-    if item.told_at != before:
-        learn(project, told.project_id, told.project_path)
+    if item.told_at == before or is_known(project, told.project_id, told.project_path):
+        return False
+    db.session.refresh(project, with_for_update=True)
+    learn(project, told.project_id, told.project_path)
+    return True
 
 
-def _key(project: GitLabProject, event: Event) -> ItemKey:
-    return (project.id, str(event.item_type), event.iid or 0)
+class _Targets:
+    """The items that a batch of events names, as far as links of the org have them."""
+
+    def __init__(self, org_id: uuid.UUID, works: Sequence[Work]) -> None:
+        events = [work.event for work in works if work.event.relevant]
+        self._projects = _projects(org_id, events)
+        self._items = _items({key for event in events for _, key in self._candidates(event)})
+        self._links = _count_links(self._items.values())
+
+    def of(self, event: Event) -> tuple[GitLabProject, GitLabItem] | None:
+        """The item an event is about, with its project; None if no link has it."""
+        if not event.relevant:
+            return None
+        found = ((project, self._items.get(key)) for project, key in self._candidates(event))
+        return next(((project, item) for project, item in found if item is not None), None)
+
+    def links_of(self, item: GitLabItem) -> int:
+        """How many links have the item."""
+        return self._links.get(item.id, 0)
+
+    def any_requested(self) -> bool:
+        """Whether some item waits to be fetched."""
+        return any(item.refresh_requested_at is not None for item in self._items.values())
+
+    def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:
+        """The project by GitLab's id first; then one of that path whose id is not known yet.
+
+        After a rename both may stand for the same project until the first fetch: a link
+        made by the new path has a row of its own until then.
+        """
+        path_key = (event.project_path or "").lower()
+        by_id = [p for p in self._projects if p.gitlab_id == event.project_id is not None]
+        by_path = [
+            p
+            for p in self._projects
+            if p.path_key == path_key and None in (p.gitlab_id, event.project_id)
+        ]
+        return [(p, (p.id, str(event.item_type), event.iid or 0)) for p in by_id + by_path]
 
 
-class _Projects:
-    """The projects that a batch names, by GitLab's id or, while that is unknown, by path."""
-
-    def __init__(self, org_id: uuid.UUID, events: Iterable[Event]) -> None:
-        named = [event for event in events if event.relevant]
-        ids = {event.project_id for event in named if event.project_id is not None}
-        keys = {event.project_path.lower() for event in named if event.project_path}
-        rows = db.session.scalars(
-            select(GitLabProject)
-            .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
-            .where(
-                GitLabProject.org_id == org_id,
-                GitLabProject.base_url == OrgGitLabIntegration.base_url,
-                or_(GitLabProject.gitlab_id.in_(ids), GitLabProject.path_key.in_(keys)),
-            )
-            .order_by(GitLabProject.id)
-        ).all()
-        self.rows = rows
-        self._by_id = {row.gitlab_id: row for row in rows if row.gitlab_id is not None}
-        self._by_path = {row.path_key: row for row in rows if row.gitlab_id is None}
-
-    def of(self, event: Event) -> GitLabProject | None:
-        """The project an event is about, if any link of the org points into it."""
-        if event.project_id is not None and event.project_id in self._by_id:
-            return self._by_id[event.project_id]
-        key = (event.project_path or "").lower()
-        if event.project_id is None:
-            return next((row for row in self.rows if row.path_key == key), None)
-        return self._by_path.get(key)
+def _projects(org_id: uuid.UUID, events: Iterable[Event]) -> Sequence[GitLabProject]:
+    ids = {event.project_id for event in events if event.project_id is not None}
+    keys = {event.project_path.lower() for event in events if event.project_path}
+    return db.session.scalars(
+        select(GitLabProject)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
+        .where(
+            GitLabProject.org_id == org_id,
+            GitLabProject.base_url == OrgGitLabIntegration.base_url,
+            or_(GitLabProject.gitlab_id.in_(ids), GitLabProject.path_key.in_(keys)),
+        )
+        .order_by(GitLabProject.id)
+        .execution_options(populate_existing=True)
+    ).all()
 
 
-def _items(projects: _Projects, works: Sequence[Work]) -> dict[ItemKey, GitLabItem]:
-    keys = {
-        _key(project, work.event)
-        for work in works
-        if work.event.relevant and (project := projects.of(work.event)) is not None
-    }
+def _items(keys: set[ItemKey]) -> dict[ItemKey, GitLabItem]:
     if not keys:
         return {}
     rows = db.session.scalars(
@@ -137,4 +156,4 @@ def _count_links(items: Iterable[GitLabItem]) -> dict[uuid.UUID, int]:
         .where(TaskGitLabLink.item_id.in_([item.id for item in items]))
         .group_by(TaskGitLabLink.item_id)
     )
-    return dict(counts)
+    return dict(counts.tuples().all())

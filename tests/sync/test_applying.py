@@ -1,0 +1,235 @@
+"""What is written into an item, and when a body is not enough."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Snapshot
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.applying import REPEAT_AFTER, apply_fetched, apply_told, mark_failed
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TTL = 300
+SECOND = timedelta(seconds=1)
+
+BUG = Label("bug", "#ff0000", "#ffffff")
+ANN = Person("ann", "Ann")
+NEXT = Milestone(5, "Next")
+
+
+def item(**values):
+    return GitLabItem(type="issue", iid=1, failures=0, refresh_requested_at=None, **values)
+
+
+def body(updated_at=NOON, **values):
+    """An issue as its webhook bodies tell it: no author, no title of the milestone."""
+    told = {
+        "title": "Title",
+        "state": ItemState.OPENED,
+        "draft": False,
+        "confidential": False,
+        "labels": (BUG,),
+        "assignees": (ANN,),
+        "reviewers": (),
+        "milestone_id": None,
+        "milestone": None,
+        "due_date": date(2026, 6, 1),
+        "merge_status": None,
+        "pipeline_status": None,
+        "moved_to_id": None,
+        "created_at": NOON - timedelta(days=9),
+        "closed_at": None,
+        "merged_at": None,
+    }
+    return Snapshot(ItemType.ISSUE, 1, 7, "acme/press", updated_at=updated_at, **told | values)
+
+
+def answer(updated_at=NOON, **values):
+    return body(updated_at, **{"author": ANN, **values})
+
+
+def fetched_item(**values):
+    """An item that was fetched a minute ago."""
+    found = item()
+    moment = NOON - timedelta(minutes=1)
+    apply_fetched(found, answer(moment, **values), started_at=moment, now=moment, ttl=TTL)
+    return found
+
+
+def tell(found, told, received_at=NOON, now=NOON):
+    apply_told(found, told, received_at=received_at, now=now, ttl=TTL)
+
+
+def test_a_fetch_writes_everything_that_is_shown():
+    found = item()
+    told = answer(
+        state=ItemState.CLOSED, closed_at=NOON, milestone=NEXT, milestone_id=5, confidential=True
+    )
+    apply_fetched(found, told, started_at=NOON, now=NOON + SECOND, ttl=TTL)
+    assert (found.title, found.state, found.confidential) == ("Title", "closed", True)
+    assert found.labels == [{"name": "bug", "color": "#ff0000", "text_color": "#ffffff"}]
+    assert found.assignees == [{"username": "ann", "name": "Ann"}]
+    assert found.author == {"username": "ann", "name": "Ann"}
+    assert (found.milestone_id, found.milestone) == (5, "Next")
+    assert (found.due_date, found.closed_at) == (date(2026, 6, 1), NOON)
+    assert found.gitlab_created_at == NOON - timedelta(days=9)
+    assert (found.source_updated_at, found.fetched_at, found.last_synced_at) == (NOON,) * 3
+    assert (found.error_code, found.refresh_requested_at) == (None, None)
+    assert NOON + timedelta(seconds=TTL * 0.7) < found.next_sync_at < NOON + timedelta(seconds=TTL)
+    assert found.changed_at == NOON + SECOND
+
+
+def test_a_newer_body_that_says_all_is_applied_and_asks_for_nothing():
+    found = fetched_item()
+    tell(found, body(title="New"))
+    assert (found.title, found.told_at, found.last_synced_at) == ("New", NOON, NOON)
+    assert found.refresh_requested_at is None
+    assert found.next_sync_at > NOON + SECOND
+
+
+@pytest.mark.parametrize(
+    "left_out", ["title", "state", "labels", "assignees", "confidential", "due_date", "reviewers"]
+)
+def test_a_body_that_leaves_out_what_only_it_could_tell_is_applied_and_asks_for_a_fetch(left_out):
+    found = fetched_item()
+    tell(found, body(**{"draft": True, left_out: UNKNOWN}))
+    assert found.draft is True
+    assert found.refresh_requested_at == found.next_sync_at == NOON
+
+
+def test_an_item_that_was_never_fetched_asks_for_its_author():
+    found = item()
+    tell(found, body())
+    assert found.title == "Title"
+    assert found.refresh_requested_at == NOON
+
+
+def test_a_new_milestone_asks_for_its_title_and_shows_no_wrong_one_until_then():
+    found = fetched_item(milestone=NEXT, milestone_id=5)
+    tell(found, body(milestone_id=6, milestone=UNKNOWN))
+    assert (found.milestone_id, found.milestone) == (6, None)
+    assert found.refresh_requested_at == NOON
+
+
+def test_a_milestone_that_is_known_already_asks_for_nothing():
+    found = fetched_item(milestone=NEXT, milestone_id=5)
+    tell(found, body(milestone_id=5, milestone=UNKNOWN))
+    assert (found.milestone_id, found.milestone) == (5, "Next")
+    assert found.refresh_requested_at is None
+
+
+def test_a_milestone_that_was_taken_away_asks_for_nothing():
+    found = fetched_item(milestone=NEXT, milestone_id=5)
+    tell(found, body())
+    assert (found.milestone_id, found.milestone) == (None, None)
+    assert found.refresh_requested_at is None
+
+
+@pytest.mark.parametrize(
+    ("state", "moment"), [(ItemState.MERGED, "merged_at"), (ItemState.CLOSED, "closed_at")]
+)
+def test_a_body_that_closes_without_saying_when_asks_once_and_not_for_later_bodies(state, moment):
+    found = fetched_item()
+    tell(found, body(state=state, **{moment: UNKNOWN}))
+    assert found.state == state.value
+    assert found.refresh_requested_at == NOON
+    apply_fetched(
+        found,
+        answer(state=state, **{moment: NOON}),
+        started_at=NOON + SECOND,
+        now=NOON + SECOND,
+        ttl=TTL,
+    )
+    later = NOON + timedelta(seconds=20)
+    tell(found, body(later, state=state, title="After", **{moment: UNKNOWN}), later, later)
+    assert (found.title, getattr(found, moment)) == ("After", NOON)
+    assert found.refresh_requested_at is None
+
+
+def test_a_reopened_item_forgets_when_it_was_closed():
+    found = fetched_item(state=ItemState.CLOSED, closed_at=NOON - timedelta(days=1))
+    tell(found, body(closed_at=UNKNOWN))
+    assert (found.state, found.closed_at) == ("opened", None)
+    assert found.refresh_requested_at is None
+
+
+def test_a_body_that_is_not_newer_changes_nothing_and_asks_for_a_fetch():
+    found = fetched_item()
+    tell(found, body(NOON - timedelta(minutes=1), title="Tie"))
+    assert found.title == "Title"
+    assert found.told_at is None
+    assert found.refresh_requested_at == NOON
+
+
+def test_a_request_made_while_a_fetch_was_under_way_stays_open():
+    found = fetched_item()
+    found.refresh_requested_at = found.next_sync_at = NOON + SECOND
+    apply_fetched(found, answer(), started_at=NOON, now=NOON + 2 * SECOND, ttl=TTL)
+    assert found.refresh_requested_at == found.next_sync_at == NOON + SECOND
+
+
+def test_a_fetch_answers_the_requests_made_before_it_began():
+    found = fetched_item()
+    found.refresh_requested_at = found.next_sync_at = NOON - SECOND
+    apply_fetched(found, answer(), started_at=NOON, now=NOON, ttl=TTL)
+    assert found.refresh_requested_at is None
+    assert found.next_sync_at > NOON + SECOND
+
+
+def test_an_answer_older_than_a_body_just_told_is_asked_for_again():
+    found = fetched_item()
+    tell(found, body(title="New"))
+    before = answer(NOON - timedelta(minutes=1))
+    apply_fetched(found, before, started_at=NOON + SECOND, now=NOON + SECOND, ttl=TTL)
+    assert found.title == "New"
+    assert found.refresh_requested_at == NOON + SECOND + REPEAT_AFTER
+
+
+def test_a_late_answer_does_not_undo_that_of_a_later_fetch():
+    found = fetched_item()
+    apply_fetched(found, answer(title="Later"), started_at=NOON, now=NOON, ttl=TTL)
+    apply_fetched(found, answer(title="Earlier"), started_at=NOON - SECOND, now=NOON, ttl=TTL)
+    assert found.title == "Later"
+
+
+def test_a_late_failure_does_not_undo_the_answer_of_a_later_fetch():
+    found = fetched_item()
+    apply_fetched(found, answer(), started_at=NOON, now=NOON, ttl=TTL)
+    mark_failed(found, "not_found", started_at=NOON - SECOND, now=NOON)
+    assert (found.error_code, found.failures) == (None, 0)
+
+
+def test_a_failure_keeps_what_was_known_and_is_tried_again_ever_more_seldom():
+    found = fetched_item()
+    waits = []
+    for _ in range(14):
+        mark_failed(found, "http_403", started_at=NOON, now=NOON)
+        waits.append((found.next_sync_at - NOON).total_seconds())
+    assert (found.title, found.error_code, found.failures) == ("Title", "http_403", 14)
+    assert 4 <= waits[0] <= 5
+    assert all(later > sooner for sooner, later in pairwise(waits[:10]))
+    assert 2880 <= waits[-1] <= 3600
+
+
+def test_success_after_failures_forgets_them():
+    found = fetched_item()
+    mark_failed(found, "not_found", started_at=NOON, now=NOON)
+    apply_fetched(found, answer(), started_at=NOON + SECOND, now=NOON + SECOND, ttl=TTL)
+    assert (found.error_code, found.failures) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"), [("running", True), ("success", False), (None, False)]
+)
+def test_a_pipeline_is_followed_until_it_ends(status, wanted):
+    found = item(detail_wanted=True)
+    apply_fetched(found, answer(pipeline_status=status), started_at=NOON, now=NOON, ttl=TTL)
+    assert (found.pipeline_status, found.detail_wanted) == (status, wanted)
+
+
+def test_the_list_form_leaves_the_pipeline_as_it_was_known():
+    found = item(detail_wanted=True, pipeline_status="running")
+    apply_fetched(found, answer(pipeline_status=UNKNOWN), started_at=NOON, now=NOON, ttl=TTL)
+    assert (found.pipeline_status, found.detail_wanted) == ("running", True)

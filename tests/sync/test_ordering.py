@@ -1,0 +1,278 @@
+"""The rule of which word on an item counts, as a table and as a simulation of time."""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import Milestone, Person, Snapshot
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.applying import apply_fetched, apply_told
+from gitlab_links.sync.ordering import (
+    Fetched,
+    Known,
+    Told,
+    believable,
+    weigh_fetched,
+    weigh_told,
+)
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TTL = 300
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("known", "updated", "verdict"),
+    [
+        (Known(None, None, None), at(-1), Told.APPLY),
+        (Known(at(-2), at(-60), None), at(-1), Told.APPLY),
+        (Known(at(-1), at(-60), None), at(-1), Told.FETCH),  # a tie
+        (Known(at(-1), at(-60), None), at(-2), Told.FETCH),  # older
+        (Known(at(-1), at(-60), None), None, Told.FETCH),
+        (Known(at(-1), at(-60), None), at(59), Told.APPLY),
+        (Known(at(-1), at(-60), None), at(61), Told.FETCH),  # from the future
+        (Known(at(-1), at(0), None), at(-1), Told.DROP),  # fetched since
+        (Known(at(-1), at(5), None), at(-2), Told.DROP),
+        (Known(at(-1), at(5), None), None, Told.DROP),
+        (Known(at(-1), at(5), None), at(3600), Told.DROP),
+        (Known(at(-2), at(5), None), at(-1), Told.FETCH),  # fetched from a lagging replica
+    ],
+)
+def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated, verdict):
+    assert weigh_told(known, updated, received_at=NOON) is verdict
+
+
+@pytest.mark.parametrize(
+    ("known", "updated", "verdict"),
+    [
+        (Known(None, None, None), at(-1), Fetched.APPLY),
+        (Known(at(-1), at(-60), at(-30)), at(-1), Fetched.APPLY),
+        (Known(at(-1), at(-60), at(-30)), at(-9), Fetched.APPLY),  # a fetch wins
+        (Known(at(-1), at(1), None), at(5), Fetched.DROP),  # over all but a later fetch
+        (Known(at(-1), None, at(-9)), at(-2), Fetched.REPEAT),  # replica lag
+        (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # told while it was under way
+        (Known(at(-1), None, at(-11)), at(-2), Fetched.APPLY),
+        (Known(at(-1), None, at(-9)), None, Fetched.APPLY),
+    ],
+)
+def test_an_answer_is_judged_by_when_its_fetch_began(known, updated, verdict):
+    assert weigh_fetched(known, updated, started_at=NOON) is verdict
+
+
+def test_a_time_from_the_future_is_kept_no_further_ahead_than_the_tolerance():
+    assert believable(at(3600), NOON) == at(60)
+    assert believable(at(-3600), NOON) == at(-3600)
+    assert believable(None, NOON) is None
+
+
+def new_item() -> GitLabItem:
+    return GitLabItem(type="issue", iid=1, failures=0, refresh_requested_at=None)
+
+
+@dataclass
+class World:
+    """GitLab with one item, the way of its webhooks, and the row they end up in.
+
+    A body is received some time after the edit, and a fetch sees all edits up to its start.
+
+    ``skew`` is how far GitLab's clock is from ours. Ties come from GitLab's clock having
+    the grain of a second while edits come many in a second.
+    """
+
+    skew: timedelta
+    now: datetime = NOON
+    edits: list[tuple[datetime, Snapshot]] = field(default_factory=list)
+    item: GitLabItem = field(default_factory=new_item)
+    agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
+    fetches: int = 0
+    _order = count()
+
+    def later(self, moment: datetime, action: Callable[[], None]) -> None:
+        heapq.heappush(self.agenda, (moment, next(World._order), action))
+
+    def edit(self, number: int, delay: float, queued: float) -> None:
+        told_at = (self.now + self.skew).replace(microsecond=0)
+        self.edits.append((self.now, snapshot(number, told_at)))
+        body = self.body(number, told_at)
+        received_at = self.now + timedelta(seconds=delay, microseconds=1)
+        self.later(received_at + timedelta(seconds=queued), lambda: self.process(body, received_at))
+
+    @staticmethod
+    def body(number: int, told_at: datetime) -> Snapshot:
+        return snapshot(number, told_at, of_a_body=True)
+
+    def process(self, body: Snapshot, received_at: datetime) -> None:
+        apply_told(self.item, body, received_at=received_at, now=self.now, ttl=TTL)
+
+    def fetch(self, latency: float) -> None:
+        """Answers what was true when it began."""
+        self.fetches += 1
+        started_at, (_, truth) = self.now, self.edits[-1]
+        self.later(
+            started_at + timedelta(seconds=latency),
+            lambda: apply_fetched(self.item, truth, started_at=started_at, now=self.now, ttl=TTL),
+        )
+
+    def run(self) -> None:
+        while self.agenda:
+            moment, _, action = heapq.heappop(self.agenda)
+            self.now = max(self.now, moment)
+            action()
+
+    def settle(self) -> None:
+        """Whatever was requested is fetched, as the worker would."""
+        for _ in range(5):
+            if self.item.refresh_requested_at is None:
+                return
+            self.now = max(self.now, self.item.refresh_requested_at) + timedelta(seconds=1)
+            self.fetch(0.03)
+            self.run()
+        raise AssertionError("requests do not come to an end")
+
+
+def snapshot(number: int, updated_at: datetime, *, of_a_body: bool = False) -> Snapshot:
+    """The ``number``-th content of the item; a body lacks what bodies lack."""
+    milestone = Milestone(number, f"Milestone {number}") if number % 4 == 3 else None
+    known = {
+        "title": f"Title {number}",
+        "state": ItemState.OPENED,
+        "draft": False,
+        "confidential": number % 5 == 0,
+        "labels": (),
+        "assignees": (Person(f"user{number}", f"User {number}"),),
+        "reviewers": (),
+        "milestone_id": milestone.id if milestone else None,
+        "due_date": None,
+        "merge_status": None,
+        "pipeline_status": None,
+        "moved_to_id": None,
+        "created_at": NOON,
+        "updated_at": updated_at,
+        "closed_at": None,
+        "merged_at": None,
+    }
+    if not of_a_body:
+        known |= {"author": Person("author", "Author"), "milestone": milestone}
+    elif milestone is None:
+        known |= {"milestone": None}
+    return Snapshot(ItemType.ISSUE, 1, 7, "acme/press", **known)
+
+
+def shown(item: GitLabItem) -> tuple:
+    return (
+        item.title, item.confidential, item.assignees, item.milestone, item.author,
+        item.error_code,
+    )  # fmt: skip
+
+
+def shown_of(truth: Snapshot) -> tuple:
+    item = new_item()
+    apply_fetched(item, truth, started_at=NOON, now=NOON, ttl=TTL)
+    return shown(item)
+
+
+HOUR = 3600.0
+steps = st.integers(0, 9)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    skew=st.sampled_from([0, 0, 0, -HOUR, -1, 1, 59, 60, 61, HOUR]),
+    pace=st.sampled_from([0.01, 0.1, 1, 10, 600]),
+    edits=st.lists(st.tuples(steps, steps, steps), min_size=1, max_size=9),
+    fetches=st.lists(st.tuples(steps, steps), max_size=5),
+)
+def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answered(
+    skew, pace, edits, fetches
+):
+    world = World(timedelta(seconds=skew))
+    world.edits.append((at(-60), snapshot(0, at(-60 + skew))))
+    world.now = at(-30)
+    world.fetch(0)
+    for number, (step, delay, queued) in enumerate(sorted(edits), start=1):
+        world.later(
+            at(step * pace),
+            lambda n=number, d=delay * pace, q=queued * pace: world.edit(n, d, q),
+        )
+    for step, latency in fetches:
+        world.later(at(step * pace), lambda seconds=latency * pace: world.fetch(seconds))
+    world.run()
+    world.settle()
+    assert shown(world.item) == shown_of(world.edits[-1][1])
+
+
+def test_bodies_in_order_that_say_all_cost_no_fetch():
+    world = World(timedelta())
+    world.edits.append((NOON, snapshot(0, at(-60))))
+    world.fetch(0)
+    world.run()
+    for number in (4, 5, 6):  # numbers without a milestone
+        world.later(at(number), lambda n=number: world.edit(n, 0.2, 0.1))
+    world.run()
+    assert world.item.refresh_requested_at is None
+    assert world.fetches == 1
+    assert world.item.title == "Title 6"
+
+
+def test_a_shuffled_burst_costs_one_fetch_not_one_per_body():
+    world = World(timedelta())
+    world.edits.append((NOON, snapshot(0, at(-60))))
+    world.fetch(0)
+    world.run()
+    order = random.Random(7)
+    for number in range(2, 300, 4):
+        delay = order.uniform(0, 5)
+        world.later(at(number / 100), lambda n=number, d=delay: world.edit(n, d, 0))
+    world.run()
+    world.settle()
+    assert world.fetches == 2
+    assert world.item.title == "Title 298"
+
+
+def test_a_replica_that_lags_behind_is_asked_again_and_does_not_turn_back_time():
+    world = World(timedelta())
+    old, new = snapshot(2, at(-60)), snapshot(6, at(-1))
+    world.edits.append((NOON, new))
+    apply_fetched(world.item, old, started_at=at(-30), now=at(-30), ttl=TTL)
+    world.process(World.body(6, at(-1)), received_at=NOON)
+    apply_fetched(world.item, old, started_at=at(2), now=at(2), ttl=TTL)
+    assert world.item.title == "Title 6"
+    assert world.item.refresh_requested_at == at(5)
+    world.settle()
+    assert world.item.title == "Title 6"
+    assert world.item.refresh_requested_at is None
+
+
+def test_a_body_processed_after_a_fetch_that_met_a_lagging_replica_leads_to_another():
+    world = World(timedelta())
+    world.edits.append((NOON, snapshot(6, at(-1))))
+    apply_fetched(world.item, snapshot(2, at(-60)), started_at=at(1), now=at(1), ttl=TTL)
+    world.now = at(2)
+    world.process(World.body(6, at(-1)), received_at=NOON)
+    world.settle()
+    assert world.item.title == "Title 6"
+
+
+def test_a_clock_that_stepped_back_leaves_an_item_stale_no_longer_than_until_the_next_refresh():
+    world = World(timedelta())
+    apply_fetched(world.item, snapshot(0, at(-60)), started_at=at(-30), now=at(-30), ttl=TTL)
+    world.edits.append((NOON, snapshot(6, at(-20))))
+    world.process(World.body(6, at(-20)), received_at=NOON)
+    world.process(World.body(2, at(-10)), received_at=at(1))  # older, and says it is newer
+    assert world.item.next_sync_at <= at(1 + TTL)
+    world.now = world.item.next_sync_at
+    world.fetch(0)
+    world.run()
+    world.settle()
+    assert world.item.title == "Title 6"

@@ -1,0 +1,170 @@
+"""Renames, transfers and reuse of paths: links follow the project, and none is lost or doubled."""
+
+from sqlalchemy import select
+
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.sync.projects import is_known, learn
+
+
+def learned(project, gitlab_id, path):
+    """Learn, commit, and give the row that now stands for the project."""
+    row = learn(db.session.get(GitLabProject, project.id), gitlab_id, path)
+    db.session.commit()
+    db.session.expire_all()
+    return row
+
+
+def projects():
+    rows = db.session.scalars(select(GitLabProject).order_by(GitLabProject.id))
+    return [(row.gitlab_id, row.path, row.path_key) for row in rows]
+
+
+def linked(factory, task, project, iid=1):
+    item = factory.gitlab_item(project, iid=iid, refresh_requested_at=None)
+    factory.link(task, item)
+    return item
+
+
+def links():
+    rows = db.session.execute(
+        select(TaskGitLabLink.task_id, GitLabProject.gitlab_id, GitLabItem.iid)
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+        .order_by(TaskGitLabLink.id)
+    )
+    return [tuple(row) for row in rows]
+
+
+def test_the_id_is_learned_with_the_first_answer(factory, app_context):
+    project = factory.gitlab_project(factory.org(), gitlab_id=None, path="acme/press")
+    learned(project, 7, "acme/press")
+    assert projects() == [(7, "acme/press", "acme/press")]
+
+
+def test_a_rename_is_one_row_and_marks_what_is_shown_as_changed(factory, app_context):
+    org = factory.org()
+    project = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    item = linked(factory, factory.task(org), project)
+    learned(project, 7, "Beta/Press")
+    assert projects() == [(7, "Beta/Press", "beta/press")]
+    assert db.session.get(GitLabItem, item.id).changed_at > item.changed_at
+
+
+def test_a_change_of_case_keeps_the_key(factory, app_context):
+    project = factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/press")
+    learned(project, 7, "Acme/Press")
+    assert projects() == [(7, "Acme/Press", "acme/press")]
+
+
+def test_nothing_is_learned_where_nothing_is_told_or_new(factory, app_context):
+    project = factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/press")
+    for told in [(None, None), (7, None), (7, "acme/press"), (None, "acme/press")]:
+        assert is_known(project, *told)
+        learned(project, *told)
+    assert projects() == [(7, "acme/press", "acme/press")]
+
+
+def test_the_path_of_another_project_is_not_taken_for_ours(factory, app_context):
+    project = factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/press")
+    learned(project, 8, "acme/other")
+    assert projects() == [(7, "acme/press", "acme/press")]
+
+
+def test_a_row_made_for_a_former_path_is_merged_into_the_one_that_is_known(factory, app_context):
+    org = factory.org()
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    one, two = factory.task(org), factory.task(org)
+    linked(factory, one, known, iid=1)
+    linked(factory, two, former, iid=2)
+    assert learned(former, 7, "acme/new").id == known.id
+    assert projects() == [(7, "acme/new", "acme/new")]
+    assert links() == [(one.id, 7, 1), (two.id, 7, 2)]
+
+
+def test_the_same_item_under_two_paths_becomes_one_with_the_links_of_both(factory, app_context):
+    org = factory.org()
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    one, two = factory.task(org), factory.task(org)
+    kept = linked(factory, one, known)
+    twin = linked(factory, two, former)
+    learned(former, 7, "acme/new")
+    assert links() == [(one.id, 7, 1), (two.id, 7, 1)]
+    assert db.session.scalars(select(GitLabItem.id)).all() == [kept.id]
+    assert twin.id != kept.id
+
+
+def test_a_task_that_linked_the_same_item_under_two_paths_keeps_one_link(factory, app_context):
+    org, task = (org := factory.org()), factory.task(org)
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    linked(factory, task, known)
+    linked(factory, task, former)
+    learned(former, 7, "acme/new")
+    assert links() == [(task.id, 7, 1)]
+
+
+def test_an_issue_and_a_merge_request_of_one_iid_stay_two(factory, app_context):
+    org, task = (org := factory.org()), factory.task(org)
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    linked(factory, task, known)
+    factory.link(task, factory.gitlab_item(former, iid=1, type="merge_request"))
+    learned(former, 7, "acme/new")
+    assert links() == [(task.id, 7, 1), (task.id, 7, 1)]
+
+
+def test_a_rename_to_a_path_that_was_linked_before_gitlab_spoke_of_it_merges_both(
+    factory, app_context
+):
+    org, task = (org := factory.org()), factory.task(org)
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/old")
+    by_path = factory.gitlab_project(org, gitlab_id=None, path="acme/new")
+    linked(factory, task, by_path, iid=3)
+    learned(known, 7, "acme/new")
+    assert projects() == [(7, "acme/new", "acme/new")]
+    assert links() == [(task.id, 7, 3)]
+
+
+def test_a_project_whose_path_was_taken_over_loses_the_path_and_is_asked_for_by_id(
+    factory, app_context
+):
+    org, task = (org := factory.org()), factory.task(org)
+    before = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    now = factory.gitlab_project(org, gitlab_id=8, path="acme/tools")
+    item = linked(factory, task, before)
+    learned(now, 8, "acme/press")
+    assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
+    assert links() == [(task.id, 7, 1)]
+    assert db.session.get(GitLabItem, item.id).refresh_requested_at is not None
+
+
+def test_two_projects_that_swapped_paths_end_with_their_own(factory, app_context):
+    org = factory.org()
+    one = factory.gitlab_project(org, gitlab_id=1, path="acme/a")
+    two = factory.gitlab_project(org, gitlab_id=2, path="acme/b")
+    learned(one, 1, "acme/b")
+    learned(two, 2, "acme/a")
+    assert projects() == [(1, "acme/b", "acme/b"), (2, "acme/a", "acme/a")]
+
+
+def test_a_path_that_was_lost_and_regained_is_current_again(factory, app_context):
+    project = factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/press", path_key=None)
+    assert not is_known(project, 7, "acme/press")
+    learned(project, 7, "acme/press")
+    assert projects() == [(7, "acme/press", "acme/press")]
+
+
+def test_what_one_org_learns_leaves_others_and_other_instances_alone(factory, app_context):
+    org = factory.org()
+    project = factory.gitlab_project(org, gitlab_id=None, path="acme/press")
+    factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/new")
+    factory.gitlab_project(org, gitlab_id=7, path="acme/new", base_url="https://old.example.com")
+    learned(project, 7, "acme/new")
+    assert projects() == [
+        (7, "acme/new", "acme/new"),
+        (7, "acme/new", "acme/new"),
+        (7, "acme/new", "acme/new"),
+    ]
