@@ -2,6 +2,8 @@
 
 from gitlab_links.accounts.models import ApiKey, LoginSession, Membership, Org, User
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.hooks.models import GitLabChangeCount, GitLabHookSecret, GitLabProjectWatch
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.models import Task
@@ -10,9 +12,13 @@ from gitlab_links.webhooks.models import GitLabWebhookDelivery
 __all__ = [
     "ApiKey",
     "AuditEvent",
+    "GitLabChangeCount",
+    "GitLabHookSecret",
     "GitLabItem",
     "GitLabProject",
+    "GitLabProjectWatch",
     "GitLabWebhookDelivery",
+    "HealthProblem",
     "LoginSession",
     "Membership",
     "Org",

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -29,6 +29,11 @@ class OrgGitLabIntegration(Identified, Base):
     token_expires_at: Mapped[datetime | None]
     token_scopes: Mapped[list[str] | None] = mapped_column(JSON)
 
+    token_username: Mapped[str | None] = mapped_column(String(255))
+    token_checked_at: Mapped[datetime | None]
+    token_check_due_at: Mapped[datetime | None] = mapped_column(index=True)
+    token_auto_rotate: Mapped[bool] = mapped_column(default=False, server_default=false())
+
     webhook_secret_hash: Mapped[str | None] = mapped_column(String(64))
     webhook_secret_set_at: Mapped[datetime | None]
     previous_webhook_secret_hash: Mapped[str | None] = mapped_column(String(64))
@@ -44,6 +49,11 @@ class OrgGitLabIntegration(Identified, Base):
     rate_limit: Mapped[int | None]
     rate_limit_remaining: Mapped[int | None]
     rate_limit_reset_at: Mapped[datetime | None]
+
+    confidential_roles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    notify_url_ciphertext: Mapped[str | None] = mapped_column(Text)
+    notify_url_host: Mapped[str | None] = mapped_column(String(255))
+    notify_email: Mapped[str | None] = mapped_column(String(254))
 
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

@@ -53,7 +53,8 @@ class GitLabItem(Identified, Base):
     of the two. When to look again: ``next_sync_at`` is when the next fetch is due, for
     whatever reason; ``refresh_requested_at`` marks the newest request that no fetch has
     answered yet, which goes before the scheduled ones. ``changed_at`` moves with anything
-    that is shown.
+    that is shown. How changes come: ``heard_at`` is when the newest event about the item
+    came in; ``unheard_since`` is set while a fetch has found a change that no event told.
     """
 
     __tablename__ = "gitlab_items"
@@ -67,6 +68,12 @@ class GitLabItem(Identified, Base):
             "refresh_requested_at",
             postgresql_where=text("refresh_requested_at IS NOT NULL"),
             sqlite_where=text("refresh_requested_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_gitlab_items_unheard",
+            "unheard_since",
+            postgresql_where=text("unheard_since IS NOT NULL"),
+            sqlite_where=text("unheard_since IS NOT NULL"),
         ),
     )
 
@@ -105,6 +112,8 @@ class GitLabItem(Identified, Base):
     error_code: Mapped[str | None] = mapped_column(String(40))
     failures: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)
+    heard_at: Mapped[datetime | None]
+    unheard_since: Mapped[datetime | None]
 
     project: Mapped[GitLabProject] = relationship(lazy="raise")
 

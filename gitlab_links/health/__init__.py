@@ -1,0 +1,1 @@
+"""What is wrong with an org's connection, noticed ahead of its users, and told once."""

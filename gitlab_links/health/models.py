@@ -1,0 +1,49 @@
+"""What is wrong with connections, and since when."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class HealthProblem(Identified, Base):
+    """One thing that is, or was, wrong: open until ``closed_at``.
+
+    ``subject`` names what it is about (a project path) or is empty. ``notice_due_at`` is
+    when to tell the org of the newest change, null once that is done or given up.
+    """
+
+    __tablename__ = "health_problems"
+    __table_args__ = (
+        Index(
+            "uq_health_problems_open",
+            "org_id",
+            "code",
+            "subject",
+            unique=True,
+            postgresql_where=text("closed_at IS NULL"),
+            sqlite_where=text("closed_at IS NULL"),
+        ),
+        Index(
+            "ix_health_problems_notice_due",
+            "notice_due_at",
+            postgresql_where=text("notice_due_at IS NOT NULL"),
+            sqlite_where=text("notice_due_at IS NOT NULL"),
+        ),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(1000), default="")
+    severity: Mapped[str] = mapped_column(String(10))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    opened_at: Mapped[datetime] = mapped_column(default=utcnow)
+    closed_at: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    notice_due_at: Mapped[datetime | None]
+    notice_attempts: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,80 @@
+"""What is known of the hooks of projects, and of what came by them."""
+
+import uuid
+from datetime import date, datetime
+
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class GitLabProjectWatch(Identified, Base):
+    """The way that events of a project take to us: seen from here, and from GitLab.
+
+    From here: ``last_event_at`` and ``last_event_via`` (``project`` or ``system``);
+    ``last_missed_at`` is when a change was found that no event had told. From GitLab, as
+    of ``checked_at``: ``state`` is a :class:`~gitlab_links.hooks.views.HookState`, the rest
+    what the list of hooks said. ``check_due_at`` is when to look again.
+    """
+
+    __tablename__ = "gitlab_project_watches"
+    __table_args__ = (Index(None, "org_id", "check_due_at"),)
+
+    project_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("gitlab_projects.id", ondelete="CASCADE"), unique=True
+    )
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+
+    last_event_at: Mapped[datetime | None]
+    last_event_via: Mapped[str | None] = mapped_column(String(10))
+    last_missed_at: Mapped[datetime | None]
+
+    state: Mapped[str] = mapped_column(String(30), default="unknown")
+    hook_id: Mapped[int | None] = mapped_column(BigInteger)
+    disabled_until: Mapped[datetime | None]
+    events_missing: Mapped[list[str]] = mapped_column(JSON, default=list)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    checked_at: Mapped[datetime | None]
+    check_due_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class GitLabHookSecret(Identified, Base):
+    """The secret of one hook that this service made: a keyed hash, as of the org's own.
+
+    ``ends_at`` is set once another has taken its place, for a while after that.
+    """
+
+    __tablename__ = "gitlab_hook_secrets"
+    __table_args__ = (UniqueConstraint("org_id", "secret_hash"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    # Whoever disconnects the org from its GitLab ends them all.
+    integration_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("org_gitlab_integrations.id", ondelete="CASCADE"), index=True
+    )
+    project_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("gitlab_projects.id", ondelete="CASCADE"), index=True
+    )
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    ends_at: Mapped[datetime | None]
+
+
+class GitLabChangeCount(Identified, Base):
+    """How many changes of a project's linked items came in on a day (UTC), by which way."""
+
+    __tablename__ = "gitlab_change_counts"
+    __table_args__ = (
+        UniqueConstraint("project_id", "day"),
+        Index(None, "org_id", "day"),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    project_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("gitlab_projects.id", ondelete="CASCADE")
+    )
+    day: Mapped[date] = mapped_column(Date)
+    by_webhook: Mapped[int] = mapped_column(default=0)
+    by_sweep: Mapped[int] = mapped_column(default=0)
