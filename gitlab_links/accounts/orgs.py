@@ -45,7 +45,7 @@ def orgs_page(
     if only is not None:
         statement = statement.where(Org.id == only)
     statement = paged(statement, Org.id, after=after, limit=limit)
-    return [_view(org, Role(role)) for org, role in db.session.execute(statement).tuples()]
+    return [_view(org, Role(role)) for org, role in db.session.execute(statement)]
 
 
 def find_org(principal: Principal) -> OrgView:

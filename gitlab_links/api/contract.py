@@ -2,6 +2,7 @@
 declare of access and refusals. Served as openapi.json, written to docs/api/openapi.yaml.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -87,7 +88,16 @@ def _build(app: Flask) -> Json:
             app, operation, from_views[operation.method.lower()]
         )
     add_examples(document)
+    _drop_unused_schemas(document)
     return document
+
+
+def _drop_unused_schemas(document: Json) -> None:
+    """What flask-smorest brings for features that are not used here."""
+    text = json.dumps(document)
+    schemas = document["components"]["schemas"]
+    for name in [one for one in schemas if f'"#/components/schemas/{one}"' not in text]:
+        del schemas[name]
 
 
 def _completed(app: Flask, operation: Operation, gathered: Json) -> Json:

@@ -147,6 +147,13 @@ RESPONSES: Json = {
     ),
     "NotFound": problem_response(404, "Unknown, or not for the caller to know of.", "not_found"),
     "BodyTooLarge": problem_response(413, "The body is too large.", "body_too_large"),
+    "UriTooLong": {
+        "description": "URI Too Long. Said by the HTTP server before the service sees anything: "
+        "parameters within their bounds never come to that.",
+        "content": {
+            "text/html": {"schema": {"type": "string"}, "example": "<h1>URI Too Long</h1>"}
+        },
+    },
     "UnsupportedMediaType": problem_response(
         415, "The body does not say that it is JSON.", "unsupported_media_type"
     ),

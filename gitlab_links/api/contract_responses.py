@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from gitlab_links.api.blueprints import REFUSALS
+from gitlab_links.api.blueprints import REFUSALS, TAKES_QUERY
 from gitlab_links.api.contract_components import RATE_HEADERS, REQUEST_ID, problem_response
 from gitlab_links.errors import DomainError
 from gitlab_links.http.access import Declaration, Kind
@@ -33,6 +33,8 @@ def responses_of(
         del named[422]
     if method == "GET":
         named[304] = "NotModified"
+    if hasattr(view, TAKES_QUERY):
+        named[414] = "UriTooLong"
     failing = {
         str(status): {"$ref": f"#/components/responses/{name}"} for status, name in named.items()
     }

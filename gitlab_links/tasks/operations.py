@@ -27,17 +27,13 @@ def create_task(
     external_url: str | None = None,
 ) -> TaskView:
     """A new task with the org's next number: no two get the same, none is left out."""
-    number, task_key = (
-        db.session.execute(
-            update(Org)
-            .where(Org.id == principal.org_id)
-            .values(last_task_number=Org.last_task_number + 1)
-            .returning(Org.last_task_number, Org.task_key)
-            .execution_options(synchronize_session=False)
-        )
-        .tuples()
-        .one()
-    )
+    number, task_key = db.session.execute(
+        update(Org)
+        .where(Org.id == principal.org_id)
+        .values(last_task_number=Org.last_task_number + 1)
+        .returning(Org.last_task_number, Org.task_key)
+        .execution_options(synchronize_session=False)
+    ).one()
     task = Task(
         org_id=principal.org_id,
         number=number,

@@ -57,7 +57,7 @@ def tasks_page(
         after=after,
         limit=limit,
     )
-    return [task_view(task, key) for task, key in db.session.execute(statement).tuples()]
+    return [task_view(task, key) for task, key in db.session.execute(statement)]
 
 
 def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:

@@ -1,0 +1,238 @@
+"""Every route of the API meets everybody: the scope map is what happens, with no exception."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.api_keys import revoke_key
+from gitlab_links.accounts.key_logins import key_login
+from gitlab_links.accounts.members import remove_member
+from gitlab_links.accounts.models import ApiKey, Org
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.api.contract import operations
+from gitlab_links.api.contract_files import UNDESCRIBED
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from tests.api.callers import Caller, browser, nobody, program
+from tests.factories import Factory
+
+SCOPE_MAP = Path(__file__).parents[2] / "docs" / "api" / "scope-map.yaml"
+ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load(SCOPE_MAP.read_text())["operations"]
+IN_AN_ORG = {name: entry for name, entry in ENTRIES.items() if entry["access"] == "org"}
+SIGNED_IN = {name: entry for name, entry in ENTRIES.items() if entry["access"] == "signed_in"}
+REFUSED = frozenset({401, 403, 404, 405, 500})
+
+
+class World:
+    """Two orgs and what the routes name by id."""
+
+    def __init__(self, app: Flask, factory: Factory) -> None:
+        self.app, self.factory = app, factory
+        self.org, self.other = factory.org(), factory.org()
+        self.admins = [factory.membership(self.org, Role.ADMIN).user_id for _ in range(2)]
+
+    def path(self, template: str, org: Org | None = None) -> str:
+        """The route with ids of things that are there."""
+        path = template.replace("{org_id}", str((org or self.org).id))
+        makers = {
+            "{task_id}": lambda: self.factory.task(self.org).id,
+            "{member_id}": lambda: self.factory.membership(self.org).id,
+            "{key_id}": self._key,
+            "{delivery_id}": self._delivery,
+            "{event_id}": lambda: (
+                self.factory.add(AuditEvent(org_id=self.org.id, action="org.updated", detail={})).id
+            ),
+        }
+        if "{link_id}" in path:
+            link = self._link()
+            path = path.replace("{link_id}", str(link.id)).replace("{task_id}", str(link.task_id))
+        for name, make in makers.items():
+            if name in path:
+                path = path.replace(name, str(make()))
+        return path
+
+    def _link(self) -> Any:
+        return self.factory.link(self.factory.task(self.org))
+
+    def _key(self) -> Any:
+        self.factory.api_key(self.org, role=Role.MEMBER)
+        with self.app.app_context():
+            newest = select(ApiKey.id).where(ApiKey.org_id == self.org.id)
+            return db.session.scalars(newest.order_by(ApiKey.id.desc())).first()
+
+    def _delivery(self) -> Any:
+        delivery = GitLabWebhookDelivery(
+            org_id=self.org.id,
+            status=DeliveryStatus.FAILED,
+            size_bytes=2,
+            payload_sha256="0" * 64,
+            headers={},
+            payload=b"{}",
+        )
+        return self.factory.add(delivery).id
+
+    def strangers(self) -> Iterator[tuple[str, Caller, int]]:
+        """Callers that no route of the org lets in, and what they are told."""
+        revoked = self.factory.api_key(self.org)
+        leaver = self.factory.membership(self.org, Role.ADMIN)
+        leavers_user = self.factory.user()
+        leavers_user.id = leaver.user_id
+        leavers_key = self.factory.api_key(self.org, user=leavers_user)
+        leavers_browser = browser(self.app, leaver.user_id)
+        expired = self.factory.api_key(self.org, expires_at=utcnow() - timedelta(seconds=1))
+        self._revoke(revoked)
+        self._remove(leaver.id)
+        elsewhere = self.factory.membership(self.other, Role.ADMIN)
+        yield "nobody", nobody(self.app), 401
+        yield "another org's key", program(self.app, self.factory.api_key(self.other)), 404
+        yield "another org's admin", browser(self.app, elsewhere.user_id), 404
+        yield "a revoked key", program(self.app, revoked), 401
+        yield "an expired key", program(self.app, expired), 401
+        yield "a leaver's key", program(self.app, leavers_key), 401
+        yield "a leaver", leavers_browser, 404
+        yield "an unknown key", program(self.app, "glk_" + "x" * 43), 401
+        yield "a malformed key", program(self.app, "x"), 401
+        basic = Caller(self.app.test_client(), {"Authorization": "Basic YTpi"})
+        yield "a password in a header", basic, 401
+        both = browser(self.app, self.admins[0])
+        both.headers["Authorization"] = "Bearer nonsense"
+        yield "a session with a bad key", both, 401
+
+    def _revoke(self, secret: str) -> None:
+        with self.app.app_context():
+            login = key_login(secret)
+            assert login is not None
+            revoke_key(login.principal, login.key_id)
+            db.session.commit()
+
+    def _remove(self, member_id: Any) -> None:
+        principal = self.factory.principal(self.org, Role.ADMIN)
+        with self.app.app_context():
+            remove_member(principal, member_id)
+            db.session.commit()
+
+
+@pytest.fixture
+def world(app: Flask, factory: Factory) -> World:
+    return World(app, factory)
+
+
+def send(caller: Caller, entry: dict[str, Any], path: str) -> tuple[int, str | None]:
+    """Status and code of the answer to a request that is right but for its empty body."""
+    options = {} if entry["method"] in {"GET", "DELETE"} else {"json": {}}
+    answer = caller.call(entry["method"], path, **options)
+    code = answer.json.get("code") if answer.status_code >= 400 else None
+    return answer.status_code, code
+
+
+@pytest.mark.parametrize("name", sorted(IN_AN_ORG))
+def test_strangers_are_turned_away(world: World, name: str) -> None:
+    entry = IN_AN_ORG[name]
+    path = world.path(entry["path"])
+    answers = {who: send(caller, entry, path)[0] for who, caller, _ in world.strangers()}
+    assert answers == {who: status for who, _, status in world.strangers()}
+
+
+@pytest.mark.parametrize("name", sorted(IN_AN_ORG))
+def test_roles_may_what_the_scope_map_says(app: Flask, world: World, name: str) -> None:
+    entry = IN_AN_ORG[name]
+    for role in Role:
+        user_id = world.factory.membership(world.org, role).user_id
+        member = world.factory.user()
+        member.id = user_id
+        callers = {
+            "session": browser(app, user_id),
+            "key": program(app, world.factory.api_key(world.org, user=member)),
+        }
+        for kind, caller in callers.items():
+            answer = send(caller, entry, world.path(entry["path"]))
+            if role.value in entry["session_roles"]:
+                # The key that is made for the path is somebody else's, which is told.
+                rotates = name == "accounts__api_key_rotate_post"
+                assert answer[0] not in (REFUSED - {403} if rotates else REFUSED), (role, kind)
+            else:
+                assert answer == (403, "forbidden"), (role, kind)
+
+
+@pytest.mark.parametrize("name", sorted(IN_AN_ORG))
+def test_scopes_may_what_the_scope_map_says(app: Flask, world: World, name: str) -> None:
+    entry = IN_AN_ORG[name]
+    for scope in Scope:
+        caller = program(app, world.factory.api_key(world.org, scope))
+        answer = send(caller, entry, world.path(entry["path"]))
+        if scope.value in entry["api_key_scopes"]:
+            rotates = name == "accounts__api_key_rotate_post"
+            assert answer[0] not in (REFUSED - {403} if rotates else REFUSED), scope
+        else:
+            assert answer == (403, "insufficient_scope"), scope
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, entry in IN_AN_ORG.items() if entry["method"] != "GET")
+)
+def test_a_session_without_its_token_writes_nothing(app: Flask, world: World, name: str) -> None:
+    entry = IN_AN_ORG[name]
+    caller = browser(app, world.admins[0], csrf=False)
+    assert send(caller, entry, world.path(entry["path"])) == (403, "csrf_failed")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, entry in IN_AN_ORG.items() if entry["path"].count("{") > 1)
+)
+def test_ids_of_another_org_are_unknown(world: World, name: str) -> None:
+    """One's own org in the path, somebody else's ids behind it."""
+    entry = IN_AN_ORG[name]
+    caller = program(world.app, world.factory.api_key(world.other))
+    path = world.path(entry["path"].replace("{org_id}", str(world.other.id)))
+    body = {
+        "accounts__member_patch": {"role": "member"},
+        "tasks__task_patch": {"title": "Mine"},
+        "links__task_gitlab_links_post": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
+    }.get(name, {})
+    options = {} if entry["method"] in {"GET", "DELETE"} else {"json": body}
+    answer = caller.call(entry["method"], path, **options)
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("name", sorted(SIGNED_IN))
+def test_whoever_is_logged_in_sees_what_is_theirs(app: Flask, world: World, name: str) -> None:
+    entry = SIGNED_IN[name]
+    allowed = {"a session": browser(app, world.admins[0])}
+    allowed |= {
+        f"a key with {scope}": program(app, world.factory.api_key(world.org, scope))
+        for scope in Scope
+    }
+    for who, caller in allowed.items():
+        assert send(caller, entry, entry["path"])[0] == 200, who
+    refused = {"nobody", "a revoked key", "an expired key", "a leaver's key", "an unknown key",
+               "a malformed key", "a password in a header", "a session with a bad key"}  # fmt: skip
+    answers = {who: send(caller, entry, entry["path"])[0] for who, caller, _ in world.strangers()}
+    assert {who for who, status in answers.items() if status == 401} == refused
+
+
+def test_an_orgs_key_sees_no_other_org(app: Flask, world: World) -> None:
+    user = world.factory.user()
+    for org in (world.org, world.other):
+        world.factory.membership(org, Role.ADMIN, user)
+    key = program(app, world.factory.api_key(world.org, user=user))
+    assert [org["id"] for org in key.get("/api/orgs").json["orgs"]] == [str(world.org.id)]
+    assert len(browser(app, user.id).get("/api/orgs").json["orgs"]) == 2
+
+
+def test_the_scope_map_has_every_route_and_no_other(app: Flask) -> None:
+    routed = {one.id: (one.method, one.path) for one in operations(app)}
+    assert {name: (e["method"], e["path"]) for name, e in ENTRIES.items()} == routed
+    under_api = {
+        rule.endpoint.replace(".", "__")
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith("/api/") and rule.endpoint not in UNDESCRIBED
+    }
+    assert under_api == set(ENTRIES)

@@ -1,0 +1,83 @@
+"""The whole contract against a live server, with every check that schemathesis has."""
+
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import ApiKey, Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.demo import processes as service
+from gitlab_links.demo.services import LOOPBACK, free_port
+from gitlab_links.demo.supervisor import PROJECT, Supervisor
+from gitlab_links.extensions import db
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from tests.factories import Factory
+
+pytestmark = pytest.mark.processes
+
+EXAMPLES = 6
+
+
+def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
+    app: Flask,
+    factory: Factory,
+    processes: Supervisor,
+    environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    org = factory.org(last_task_number=1000)  # tasks of the factory count for themselves
+    key = factory.api_key(org)
+    config = tmp_path / "schemathesis.toml"
+    config.write_text((PROJECT / "schemathesis.toml").read_text() + _things(app, factory, org))
+    port = free_port()
+    service.start_web(processes, environment, port, workers=1)
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
+    command += [f"http://{LOOPBACK}:{port}/api/openapi.json", "--checks", "all"]
+    command += ["-H", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)]
+    done = subprocess.run(
+        [*command, "--continue-on-failure", "--workers", "2"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
+    processes.check()
+
+
+def _things(app: Flask, factory: Factory, org: Org) -> str:
+    """What is there to be found; without it, most answers would be 404."""
+    link = factory.link(factory.task(org))
+    delivery = GitLabWebhookDelivery(
+        org_id=org.id,
+        status=DeliveryStatus.FAILED,
+        size_bytes=2,
+        payload_sha256="0" * 64,
+        headers={},
+        payload=b"{}",
+    )
+    ids = {
+        "org_id": org.id,
+        "delivery_id": factory.add(delivery).id,
+        # Not its own key, nor its owner: the run would go on as nobody.
+        "key_id": _spare_key(app, factory, org),
+        "member_id": factory.membership(org).id,
+    }
+    lines = ["[parameters]", *(f'{name} = "{value}"' for name, value in ids.items())]
+    for name in ("tasks__task_get", "links__task_gitlab_links_get"):
+        lines += ["[[operations]]", f'include-operation-id = "{name}"']
+        lines += [f'parameters.task_id = "{link.task_id}"']
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _spare_key(app: Flask, factory: Factory, org: Org) -> uuid.UUID | None:
+    factory.api_key(org, role=Role.MEMBER)
+    with app.app_context():
+        newest = select(ApiKey.id).where(ApiKey.org_id == org.id).order_by(ApiKey.id.desc())
+        return db.session.scalars(newest).first()
