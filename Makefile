@@ -3,6 +3,7 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check format migration lock clean
@@ -27,7 +28,7 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
 	$(BIN)/ruff check .
@@ -44,9 +45,9 @@ migration: $(INSTALLED) ## Write the migration for changed models: make migratio
 	$(BIN)/flask --app wsgi db upgrade
 	$(BIN)/flask --app wsgi db migrate -m "$(MESSAGE)"
 
-lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes
-	$(BIN)/uv pip compile --quiet --generate-hashes requirements/base.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --generate-hashes requirements/dev.in -c requirements.txt -o requirements/dev.txt
+lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes, for every platform and Python
+	$(BIN)/$(LOCK) requirements/base.in -o requirements.txt
+	$(BIN)/$(LOCK) requirements/dev.in -c requirements.txt -o requirements/dev.txt
 
 clean: ## Remove .venv, caches and test results; instance/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results
