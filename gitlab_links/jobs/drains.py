@@ -5,16 +5,21 @@ import uuid
 from collections.abc import Sequence
 
 import structlog
+from rq.timeouts import JobTimeoutException
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.extensions import db, settings
-from gitlab_links.webhooks.claims import claim, give_back, has_due, load
+from gitlab_links.webhooks.claims import claim, give_back, has_due, load, still_ours
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from gitlab_links.webhooks.processing import process
 
-SLICE_SECONDS = 5.0
+# Short, so that a flood in one org makes the others wait no longer than this.
+SLICE_SECONDS = 1.0
+
+# The database is away, or time is up: the leases run out, and nothing is half-written.
+LEFT_TO_THE_LEASE = (OperationalError, JobTimeoutException)
 
 log = structlog.get_logger(__name__)
 
@@ -40,38 +45,41 @@ def drain_slice(org_id: uuid.UUID) -> None:
 def _drain_batch(org_id: uuid.UUID) -> int:
     claimed = claim(org_id, utcnow())
     db.session.commit()
-    if not claimed:
-        return 0
-    ids = [delivery.id for delivery in claimed]
+    # Kept apart from the rows, which a rollback would read anew.
+    attempts = {delivery.id: delivery.attempts for delivery in claimed}
     try:
-        _process(org_id, claimed)
-    except OperationalError:
-        # The database is away: the leases run out, and nothing was half-written.
+        _process(org_id, claimed, attempts)
+    except LEFT_TO_THE_LEASE:
         raise
     except Exception:
         db.session.rollback()
-        log.exception("delivery.batch_failed", org_id=str(org_id), deliveries=len(ids))
-        for delivery_id in ids:
-            _process_alone(org_id, delivery_id)
-    return len(ids)
+        log.exception("delivery.batch_failed", org_id=str(org_id), deliveries=len(attempts))
+        for delivery_id, attempt in attempts.items():
+            _process_alone(org_id, delivery_id, attempt)
+    return len(attempts)
 
 
-def _process(org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery]) -> None:
-    process(org_id, deliveries, now=utcnow(), ttl=settings().metadata_ttl)
+def _process(
+    org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], attempts: dict[uuid.UUID, int]
+) -> None:
+    ours = still_ours(attempts)
+    if not ours:
+        return
+    claimed = [delivery for delivery in deliveries if delivery.id in ours]
+    process(org_id, claimed, now=utcnow(), ttl=settings().metadata_ttl)
     db.session.commit()
-    log.info("delivery.batch_processed", org_id=str(org_id), deliveries=len(deliveries))
+    log.info("delivery.batch_processed", org_id=str(org_id), deliveries=len(claimed))
 
 
-def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID) -> None:
+def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID, attempt: int) -> None:
     """One delivery in a transaction of its own, so that a bad one fails by itself."""
-    deliveries = load([delivery_id])
-    attempts = max((delivery.attempts for delivery in deliveries), default=0)
     try:
-        _process(org_id, deliveries)
-    except OperationalError:
+        _process(org_id, load([delivery_id]), {delivery_id: attempt})
+    except LEFT_TO_THE_LEASE:
         raise
     except Exception:
         db.session.rollback()
         log.exception("delivery.failed", org_id=str(org_id), delivery_id=str(delivery_id))
-        give_back(delivery_id, attempts, "processing_error", utcnow())
-        db.session.commit()
+        give_back(delivery_id, attempt, "processing_error", utcnow())
+    # Also ends the transaction of one that was not ours any more.
+    db.session.commit()

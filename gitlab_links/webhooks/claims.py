@@ -2,7 +2,7 @@
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Row, exists, select, update
@@ -17,6 +17,8 @@ LEASE = timedelta(seconds=30)
 # Waiting times before the second and each later attempt.
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+# Said of a delivery whose every attempt ended without a word, as when it kills its worker.
+INTERRUPTED = "processing_interrupted"
 
 
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
@@ -32,9 +34,10 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
 
     A delivery that was attempted before is taken by itself: whatever kills its worker
     then harms no other. Two workers never get the same row. The claim counts as an
-    attempt, so that a lease that runs out does, too.
+    attempt, so that a lease that runs out does, too: after the last one it is failed.
     """
     delivery = GitLabWebhookDelivery
+    _give_up_exhausted(org_id, now)
     found = db.session.execute(
         select(delivery.id, delivery.attempts, delivery.size_bytes)
         .where(delivery.org_id == org_id, delivery.due_at <= now)
@@ -54,6 +57,34 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
         .execution_options(synchronize_session=False)
     )
     return load(taken)
+
+
+def _give_up_exhausted(org_id: uuid.UUID, now: datetime) -> None:
+    delivery = GitLabWebhookDelivery
+    db.session.execute(
+        update(delivery)
+        .where(delivery.org_id == org_id, delivery.due_at <= now, delivery.attempts >= MAX_ATTEMPTS)
+        .values(status=DeliveryStatus.FAILED, error_code=INTERRUPTED, due_at=None, processed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
+    """Which deliveries nobody took over since they were claimed; locked until the commit.
+
+    ``attempts`` is what each row had when it was claimed. A worker that was stopped for
+    longer than its lease must not do the work twice.
+    """
+    if not attempts:
+        return set()
+    delivery = GitLabWebhookDelivery
+    rows = db.session.execute(
+        select(delivery.id, delivery.attempts)
+        .where(delivery.id.in_(attempts), delivery.status == DeliveryStatus.PROCESSING)
+        .order_by(delivery.id)
+        .with_for_update()
+    )
+    return {row.id for row in rows if row.attempts == attempts[row.id]}
 
 
 def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
@@ -80,24 +111,27 @@ def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uu
     return taken
 
 
-def give_back(
-    delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime
-) -> DeliveryStatus:
-    """Note a failed attempt: try again later, or give up for a person to look at."""
+def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime) -> None:
+    """Note that attempt number ``attempts`` failed: try again later, or leave it to a person.
+
+    Changes nothing if another worker has claimed the delivery meanwhile.
+    """
     failed_for_good = attempts >= MAX_ATTEMPTS
-    status = DeliveryStatus.FAILED if failed_for_good else DeliveryStatus.RECEIVED
     db.session.execute(
         update(GitLabWebhookDelivery)
-        .where(GitLabWebhookDelivery.id == delivery_id)
+        .where(
+            GitLabWebhookDelivery.id == delivery_id,
+            GitLabWebhookDelivery.status == DeliveryStatus.PROCESSING,
+            GitLabWebhookDelivery.attempts == attempts,
+        )
         .values(
-            status=status,
+            status=DeliveryStatus.FAILED if failed_for_good else DeliveryStatus.RECEIVED,
             error_code=error_code,
             due_at=None if failed_for_good else now + retry_delay(attempts),
             processed_at=now if failed_for_good else None,
         )
         .execution_options(synchronize_session=False)
     )
-    return status
 
 
 def retry_delay(attempts: int) -> timedelta:

@@ -152,8 +152,8 @@ def _items(keys: set[ItemKey]) -> dict[ItemKey, GitLabItem]:
 
 def _count_links(items: Iterable[GitLabItem]) -> dict[uuid.UUID, int]:
     counts = db.session.execute(
-        select(TaskGitLabLink.item_id, func.count())
+        select(TaskGitLabLink.item_id, func.count().label("links"))
         .where(TaskGitLabLink.item_id.in_([item.id for item in items]))
         .group_by(TaskGitLabLink.item_id)
     )
-    return dict(counts.tuples().all())
+    return {row.item_id: row.links for row in counts}

@@ -1,6 +1,6 @@
 """Renames, transfers and reuse of paths: links follow the project, and none is lost or doubled."""
 
-from sqlalchemy import select
+from sqlalchemy import null, select
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
@@ -16,12 +16,12 @@ def learned(project, gitlab_id, path):
 
 
 def projects():
-    rows = db.session.scalars(select(GitLabProject).order_by(GitLabProject.id))
+    rows = db.session.scalars(select(GitLabProject).order_by(GitLabProject.created_at))
     return [(row.gitlab_id, row.path, row.path_key) for row in rows]
 
 
 def linked(factory, task, project, iid=1):
-    item = factory.gitlab_item(project, iid=iid, refresh_requested_at=None)
+    item = factory.gitlab_item(project, iid=iid, refresh_requested_at=null())
     factory.link(task, item)
     return item
 
@@ -31,7 +31,7 @@ def links():
         select(TaskGitLabLink.task_id, GitLabProject.gitlab_id, GitLabItem.iid)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-        .order_by(TaskGitLabLink.id)
+        .order_by(TaskGitLabLink.created_at)
     )
     return [tuple(row) for row in rows]
 

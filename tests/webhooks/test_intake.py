@@ -1,0 +1,318 @@
+"""Taking webhooks in: what proves itself is stored, once; nothing GitLab can send is refused."""
+
+import hashlib
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
+from standardwebhooks import Webhook
+
+from gitlab_links.db import insert_unless_exists, new_id
+from gitlab_links.errors import Forbidden, InvalidJson, JsonTooDeep
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from gitlab_links.security import cipher
+from gitlab_links.webhooks.intake import KEPT_HEADERS, accept, kept_headers, verify
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.factories import unknown_id
+from tests.gitlab import bodies
+from tests.webhooks.conftest import SECRET, deliveries
+
+SIGNING_TOKEN = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def change(org, **values):
+    db.session.rollback()
+    with db.engine.begin() as connection:
+        table = OrgGitLabIntegration.__table__
+        connection.execute(table.update().where(table.c.org_id == org.id).values(**values))
+
+
+def authentic(org, headers, body=b"{}"):
+    db.session.rollback()
+    try:
+        verify(org.id, headers, body, datetime.now(UTC))
+    except Forbidden:
+        return False
+    return True
+
+
+def test_an_event_of_interest_is_stored_whole_and_due_at_once(receive, app_context):
+    body = bodies.sent(bodies.issue())
+    answer = receive(body, key="key-1", **{"User-Agent": "GitLab/19.1"})
+    (stored,) = deliveries()
+    assert (answer.status, answer.delivery_id) == ("accepted", stored.id)
+    assert (stored.status, stored.due_at, stored.attempts) == ("received", stored.received_at, 0)
+    assert (stored.event, stored.object_kind, stored.action) == ("Issue Hook", "issue", "update")
+    assert (stored.project_path, stored.gitlab_type) == ("ships/engine", "issue")
+    assert (stored.gitlab_iid, stored.dedupe_key) == (17, "key-1")
+    assert (stored.payload, stored.size_bytes) == (body, len(body))
+    assert stored.payload_sha256 == hashlib.sha256(body).hexdigest()
+    assert stored.headers["User-Agent"] == "GitLab/19.1"
+
+
+@pytest.mark.parametrize("body", [{"object_kind": "build"}, {}, [], 7, "text", None, [[]]])
+def test_json_that_is_no_event_of_ours_is_kept_and_not_due(receive, app_context, body):
+    assert receive(body).status == "ignored"
+    (stored,) = deliveries()
+    assert (stored.status, stored.due_at) == ("ignored", None)
+    assert stored.processed_at == stored.received_at
+
+
+def test_the_same_key_twice_is_a_duplicate_of_the_first(receive, app_context):
+    first = receive(bodies.issue(), key="key-1")
+    again = receive(bodies.issue(attributes={"title": "Other"}), key="key-1")
+    assert (again.status, again.delivery_id) == ("duplicate", first.delivery_id)
+    assert len(deliveries()) == 1
+
+
+def test_an_ignored_delivery_sent_again_is_a_duplicate(receive, app_context):
+    receive({"object_kind": "build"}, key="key-1")
+    assert receive({"object_kind": "build"}, key="key-1").status == "duplicate"
+
+
+def test_another_key_is_another_delivery_even_of_the_same_body(receive, app_context):
+    assert receive(bodies.issue(), key="key-1").status == "accepted"
+    assert receive(bodies.issue(), key="key-2").status == "accepted"
+
+
+def test_the_webhook_id_goes_before_the_idempotency_key(receive, app_context):
+    receive(bodies.issue(), key="key-1", **{"webhook-id": "id-1"})
+    assert receive(bodies.issue(), key="key-1", **{"webhook-id": "id-2"}).status == "accepted"
+    assert receive(bodies.issue(), key="key-2", **{"webhook-id": "id-2"}).status == "duplicate"
+
+
+def test_a_gitlab_that_sends_no_key_is_taken_at_its_word_each_time(receive, app_context):
+    assert receive(bodies.issue()).status == "accepted"
+    assert receive(bodies.issue()).status == "accepted"
+
+
+def test_without_a_key_the_events_uuid_and_body_tell_a_repeat(receive, app_context):
+    uuid = {"X-Gitlab-Event-UUID": "13792a34-cac6-4fda-95a8-c58e00a3954e"}
+    assert receive(bodies.issue(), **uuid).status == "accepted"
+    assert receive(bodies.issue(), **uuid).status == "duplicate"
+    # Recursive hooks share the UUID of the event that began it all.
+    assert receive(bodies.issue(attributes={"iid": 18}), **uuid).status == "accepted"
+
+
+def test_the_same_key_in_two_orgs_is_two_deliveries(app, factory, receive, app_context):
+    receive(bodies.issue(), key="key-1")
+    other = factory.org()
+    factory.integration(other, webhook_secret_hash=hash_webhook_secret(other.id, SECRET))
+    headers = {"X-Gitlab-Token": SECRET, "Idempotency-Key": "key-1"}
+    assert accept(other.id, headers, bodies.sent(bodies.issue())).status == "accepted"
+
+
+def test_of_100_copies_at_once_one_is_stored(receive, app_context):
+    start, answers = threading.Barrier(20), []
+
+    def send():
+        start.wait()
+        for _ in range(5):
+            answers.append(receive(bodies.issue(), key="key-1"))
+
+    threads = [threading.Thread(target=send) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (stored,) = deliveries()
+    assert sorted(a.status for a in answers) == ["accepted"] + ["duplicate"] * 99
+    assert {a.delivery_id for a in answers} == {stored.id}
+
+
+def test_no_other_violated_constraint_is_taken_for_a_duplicate(receive, app_context, org):
+    stored = receive(bodies.issue(), key="key-1")
+    (row,) = deliveries()
+    columns = [column.key for column in GitLabWebhookDelivery.__table__.columns]
+    values = {name: getattr(row, name) for name in columns if name != "id"}
+    wrong = [
+        {"id": stored.delivery_id, "dedupe_key": "key-2"},  # the primary key
+        {"id": new_id(), "dedupe_key": "key-3", "org_id": unknown_id()},  # a foreign key
+        {"id": new_id(), "dedupe_key": "key-4", "status": None},  # not null
+    ]
+    for changes in wrong:
+        with pytest.raises(IntegrityError):
+            insert_unless_exists(
+                db.session, GitLabWebhookDelivery, values | changes, "org_id", "dedupe_key"
+            )
+        db.session.rollback()
+    assert len(deliveries()) == 1
+
+
+def test_the_secret_must_be_the_orgs(org, factory, app_context):
+    other = factory.org()
+    factory.integration(other, webhook_secret_hash=hash_webhook_secret(other.id, "others"))
+    assert authentic(org, {"X-Gitlab-Token": SECRET})
+    for wrong in ("", "wrong", SECRET + "x", SECRET.upper(), "others", "\0", "é"):
+        assert not authentic(org, {"X-Gitlab-Token": wrong})
+    assert not authentic(org, {})
+    assert not authentic(other, {"X-Gitlab-Token": SECRET})
+
+
+def test_an_unknown_org_and_one_without_a_secret_are_refused_alike(org, factory, app_context):
+    bare = factory.org()
+    factory.integration(bare)
+    for org_id in (bare.id, factory.org().id, unknown_id()):
+        with pytest.raises(Forbidden) as refused:
+            verify(org_id, {"X-Gitlab-Token": SECRET}, b"{}", datetime.now(UTC))
+        assert refused.value.detail == (
+            "This request does not prove that it comes from the org's GitLab."
+        )
+
+
+def test_during_a_rotation_the_secret_before_counts_until_its_end(org, app_context):
+    now = datetime.now(UTC)
+    change(
+        org,
+        webhook_secret_hash=hash_webhook_secret(org.id, "the new one"),
+        previous_webhook_secret_hash=hash_webhook_secret(org.id, SECRET),
+        previous_webhook_secret_until=now + timedelta(minutes=1),
+    )
+    assert authentic(org, {"X-Gitlab-Token": SECRET})
+    assert authentic(org, {"X-Gitlab-Token": "the new one"})
+    change(org, previous_webhook_secret_until=now)
+    assert not authentic(org, {"X-Gitlab-Token": SECRET})
+    assert authentic(org, {"X-Gitlab-Token": "the new one"})
+
+
+@pytest.fixture
+def signed(org, app_context):
+    """Makes the org expect signatures; gives headers signed for a body."""
+    ciphertext = cipher().encrypt(SIGNING_TOKEN, org_id=org.id, origin="", purpose="signing-token")
+    change(org, signing_token_ciphertext=ciphertext)
+
+    def sign(body, when=None, token=SIGNING_TOKEN):
+        when = when or datetime.now(UTC)
+        signature = Webhook(token).sign("msg-1", when, body.decode())
+        return {
+            "webhook-id": "msg-1",
+            "webhook-timestamp": str(int(when.timestamp())),
+            "webhook-signature": signature,
+        }
+
+    return sign
+
+
+def test_a_valid_signature_is_enough_and_needed_once_a_signing_token_is_set(org, signed):
+    body = bodies.sent(bodies.issue())
+    assert authentic(org, signed(body), body)
+    assert authentic(org, signed(body) | {"X-Gitlab-Token": "whatever"}, body)
+    assert not authentic(org, {"X-Gitlab-Token": SECRET}, body)
+
+
+def test_a_signature_of_another_body_time_or_key_is_refused(org, signed):
+    body = bodies.sent(bodies.issue())
+    headers = signed(body)
+    now = datetime.now(UTC)
+    assert not authentic(org, headers, body + b" ")
+    assert not authentic(org, headers | {"webhook-id": "msg-2"}, body)
+    assert not authentic(org, signed(body, now - timedelta(minutes=6)), body)
+    assert not authentic(org, signed(body, now + timedelta(minutes=6)), body)
+    assert not authentic(org, signed(body, token="whsec_" + "A" * 32), body)
+    for broken in ("", "v1,", "v1,!!!", "v2,abcd", "\xff"):
+        assert not authentic(org, headers | {"webhook-signature": broken}, body)
+
+
+def test_a_signing_token_that_no_longer_opens_refuses_instead_of_falling_back(org, signed):
+    body = bodies.sent(bodies.issue())
+    change(org, signing_token_ciphertext="gAAAA-not-a-ciphertext")
+    assert not authentic(org, signed(body) | {"X-Gitlab-Token": SECRET}, body)
+
+
+def test_what_does_not_prove_itself_is_not_even_parsed(org, app_context):
+    with pytest.raises(Forbidden):
+        accept(org.id, {"X-Gitlab-Token": "wrong"}, b"not json")
+    assert deliveries() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", InvalidJson),
+        (b"{", InvalidJson),
+        (b"\xff", InvalidJson),
+        (b"[" * 65 + b"]" * 65, JsonTooDeep),
+        (b"[" * 100_000, JsonTooDeep),
+    ],
+)
+def test_what_is_not_json_is_refused_and_not_stored(receive, app_context, body, error):
+    with pytest.raises(error):
+        receive(body)
+    assert deliveries() == []
+
+
+HOSTILE = [
+    bodies.issue(attributes={"title": "nul \0 and lone \ud800 surrogates \udfff"}),
+    bodies.issue(attributes={"iid": 2**63 - 1}),
+    bodies.issue(attributes={"iid": 2**63}),
+    bodies.issue(attributes={"iid": -1}),
+    bodies.issue(attributes={"iid": 10**400}),
+    bodies.issue(attributes={"title": "x" * 1_000_000, "action": "y" * 5000}),
+    bodies.issue(project={"id": 10**30, "path_with_namespace": "a/" + "b" * 5000}),
+    bodies.issue(project={"id": 42, "path_with_namespace": "a\0/b\ud800"}),
+    bodies.issue(object_kind="issue\0" * 100),
+    bodies.issue(labels=[{"title": "\0" * 999, "color": "\ud800"}] * 999),
+    bodies.issue(assignees=[{"username": "\ud800", "name": None}] * 9999),
+    bodies.issue(attributes={"updated_at": "9999-12-31T23:59:59+00:00", "due_date": "0000-00-00"}),
+    bodies.issue(attributes={"updated_at": "0001-01-01T00:00:00+23:59"}),
+    bodies.issue(attributes={name: [{}] for name in bodies.issue()["object_attributes"]}),
+    bodies.merge_request(attributes={"merge_status": "\ud800" * 999, "detailed_merge_status": {}}),
+]
+
+
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_values_are_stored_without_a_fuss(receive, app_context, body):
+    receive(body, **{"X-Gitlab-Event": "\x00Issue" * 200, "webhook-id": "\xff" * 999})
+    (stored,) = deliveries()
+    assert stored.payload == bodies.sent(body)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec=None), max_size=20)
+    | st.sampled_from(["opened", "issue", "42", "2026-01-01T00:00:00Z", "9999-99-99", "\0"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "iid", "title", "path_with_namespace"]), inner)
+    ),
+    max_leaves=5,
+)
+spoilt = st.one_of(
+    st.builds(
+        lambda changes, top: bodies.issue(attributes=changes, **top),
+        st.dictionaries(st.sampled_from(sorted(bodies.issue()["object_attributes"])), json_values),
+        st.dictionaries(st.sampled_from(sorted(bodies.issue())), json_values),
+    ),
+    st.builds(
+        lambda changes, top: bodies.merge_request(attributes=changes, **top),
+        st.dictionaries(
+            st.sampled_from(sorted(bodies.merge_request()["object_attributes"])), json_values
+        ),
+        st.dictionaries(st.sampled_from(sorted(bodies.issue())), json_values),
+    ),
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=spoilt, header=st.text(st.characters(codec="latin-1"), max_size=300))
+def test_whatever_is_json_is_accepted_or_ignored(receive, app_context, body, header):
+    headers = {"X-Gitlab-Event": header, "webhook-id": header + str(new_id())}
+    assert receive(body, **headers).status in ("accepted", "ignored")
+
+
+def test_the_secret_and_the_signature_are_not_kept():
+    headers = {name: name for name in (*KEPT_HEADERS, "X-Gitlab-Token", "webhook-signature")}
+    assert set(kept_headers(headers)) == set(KEPT_HEADERS)
+    assert kept_headers({"User-Agent": "a\0" * 999})["User-Agent"] == "a" * 250
+    assert json.dumps(kept_headers(headers))
