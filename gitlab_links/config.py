@@ -6,7 +6,9 @@ that names a file holding the value, as container platforms hand over secrets.
 
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -75,7 +77,7 @@ class Settings:
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
-            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 60), 10),
+            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "api_rate_limit": reader.read(
                 "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
             ),
@@ -87,6 +89,13 @@ class Settings:
 class _Reader:
     """Reads single variables and gathers what is wrong with them."""
 
+            "webhook_bodies_kept": reader.read(
+                "WEBHOOK_BODY_RETENTION_DAYS", _days, cls.webhook_bodies_kept
+            ),
+            "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, cls.deliveries_kept),
+            "failed_deliveries_kept": reader.read(
+                "FAILED_DELIVERY_RETENTION_DAYS", _days, cls.failed_deliveries_kept
+            ),
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
@@ -125,16 +134,20 @@ def _secret_key(reader: _Reader, database_url: str) -> str:
 
 
 def _kept_secret(path: Path) -> str:
-    """A random key made once for an installation that is one machine and one SQLite file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
-    secret = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secret)
-    return secret
+    """A random key made once for an installation that is one machine and one SQLite file.
+
+    Web and worker may be the first to start at the same time: the file appears whole, and
+    whoever comes second reads what the first one wrote.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret_key-")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _default_database() -> str:
@@ -181,7 +194,8 @@ def _list(text: str) -> tuple[str, ...]:
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not low <= int(text[:12]) <= high:
+        plain = len(text) <= 12 and text.isascii() and text.isdigit()
+        if not plain or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}, not {text[:40]!r}")
         return int(text)
 
@@ -192,3 +206,7 @@ def _log_level(text: str) -> str:
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
     return text.upper()
+def _days(text: str) -> int:
+    return _integer(1, 3650)(text) * DAY
+
+

@@ -11,12 +11,14 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import event
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from gitlab_links.extensions import redis
 
 FLAG_SECONDS = 5
-JOB_TIMEOUT_SECONDS = 30
+# Longer than any slice of work takes, shorter than the leases: a job that overruns is ended
+# before another may take over what it holds.
+JOB_TIMEOUT_SECONDS = 25
 FAILED_JOB_SECONDS = 3600
 
 log = structlog.get_logger(__name__)
@@ -97,9 +99,12 @@ _PENDING = "rings_after_commit"
 @event.listens_for(Session, "after_commit")
 def _ring_pending(session: Session) -> None:
     for bell, org_id in session.info.pop(_PENDING, {}):
+    if session.in_nested_transaction():
+        return  # a savepoint: nobody else sees the work yet
         ring(bell, org_id)
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _forget_pending(session: Session, _transaction: Any) -> None:
-    session.info.pop(_PENDING, None)
+def _forget_pending(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info.pop(_PENDING, None)

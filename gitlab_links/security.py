@@ -86,6 +86,27 @@ class SecretCipher:
             )
         return str(bound["secret"])
 
+    def is_current(self, ciphertext: str) -> bool:
+        """Whether the first key made it; raises :class:`CiphertextInvalid` if none did."""
+        if self._opens(ciphertext, self._keys[:1]):
+            return True
+        if self._opens(ciphertext, self._keys):
+            return False
+        raise CiphertextInvalid("A stored secret opens with none of the keys.")
+
+    def renew(self, ciphertext: str) -> str:
+        """The same secret under the first key; raises as :meth:`is_current` does."""
+        if self.is_current(ciphertext):
+            return ciphertext
+        return self._fernet().rotate(ciphertext.encode()).decode("ascii")
+
+    def _opens(self, ciphertext: str, keys: Sequence[str]) -> bool:
+        try:
+            SecretCipher(keys)._fernet().decrypt(ciphertext.encode())
+        except (InvalidToken, UnicodeError):
+            return False
+        return True
+
 
 @lru_cache(maxsize=4)
 def _cipher_for(keys: tuple[str, ...]) -> SecretCipher:
@@ -123,12 +144,18 @@ _SOME_HASH = _passwords.hash(secrets.token_urlsafe(16))
 
 def hash_password(password: str) -> str:
     """An argon2id hash with its parameters."""
-    return _passwords.hash(password)
+    return _passwords.hash(_as_bytes(password))
+
+
+def _as_bytes(password: str) -> bytes:
+    """UTF-8; JSON can carry halves of surrogate pairs, which strict UTF-8 cannot."""
+    return password.encode("utf-8", "surrogatepass")
 
 
 def password_matches(password: str, password_hash: str | None) -> bool:
     """Whether the password is right; an unknown account takes as long as a wrong password."""
     try:
-        return _passwords.verify(password_hash or _SOME_HASH, password) and bool(password_hash)
+        _passwords.verify(password_hash or _SOME_HASH, _as_bytes(password))
     except (VerificationError, InvalidHashError):
         return False
+    return password_hash is not None

@@ -1,11 +1,9 @@
 """The processes behind one ``worker.py``: RQ workers, a ticker, and a parent that minds them."""
 
-import ctypes
 import logging
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,20 +12,17 @@ from types import FrameType
 
 import structlog
 from flask import Flask
-from redis import Redis
 from redis.exceptions import RedisError
-from rq import Worker
-from rq.serializers import JSONSerializer
 
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
-from gitlab_links.jobs.schedule import tick
+from gitlab_links.jobs.schedule import QUEUE, tick
+from gitlab_links.jobs.workers import CrewWorker, die_with_parent, reap_strangers
 
-STOP_SECONDS = 8.0
+STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
-WORKER_TTL_SECONDS = 25
-PR_SET_PDEATHSIG = 1
+POLL_SECONDS = 0.2
 
 log = structlog.get_logger(__name__)
 _fork = multiprocessing.get_context("fork")
@@ -59,17 +54,23 @@ class Crew:
         while not self._stopping:
             for post in self._posts:
                 self._fill(post)
-            time.sleep(RESTART_SECONDS)
+            reap_strangers({process.pid for process in self._processes.values()})
+            self._rest()
         self._end()
+
+    def _rest(self) -> None:
+        ends_at = time.monotonic() + RESTART_SECONDS
+        while not self._stopping and time.monotonic() < ends_at:
+            time.sleep(POLL_SECONDS)
 
     def _worker_posts(self) -> list[Post]:
         with self._app.app_context():
             count = settings().worker_processes
         deliveries, fetches = Bell.DRAIN.queue, Bell.SYNC.queue
         # One worker never fetches: a slow GitLab must not hold up anybody's deliveries.
-        queues = [[deliveries]] + [[fetches, deliveries]] * (count - 1)
+        queues = [[QUEUE, deliveries]] + [[QUEUE, fetches, deliveries]] * (count - 1)
         if count == 1:
-            queues = [[deliveries, fetches]]
+            queues = [[QUEUE, deliveries, fetches]]
         return [
             Post(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
             for number, names in enumerate(queues, start=1)
@@ -101,15 +102,7 @@ class Crew:
 
     def _work(self, queue_names: list[str]) -> None:
         with self._app.app_context():
-            connection = Redis.from_url(settings().redis_url)
-        worker = Worker(
-            queue_names,
-            connection=connection,
-            serializer=JSONSerializer,
-            job_class=AllowedJob,
-            worker_ttl=WORKER_TTL_SECONDS,
-            maintenance_interval=10,
-        )
+            worker = CrewWorker.of(settings().redis_url, queue_names)
         worker.work(logging_level="WARNING")
 
     def _tick(self) -> None:
@@ -142,8 +135,5 @@ def _in_child(work: Callable[[], None], parent: int) -> None:
     """Run one post; it ends with its parent, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            return
-    work()
+    if die_with_parent(parent, signal.SIGTERM):
+        work()

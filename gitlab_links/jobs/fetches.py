@@ -19,7 +19,9 @@ from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches
 
-SLICE_SECONDS = 10.0
+# A round that begins just before the end of the slice must be over, answers written,
+# before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
+SLICE_SECONDS = 5.0
 # What comes in behind the first event of a burst is gathered this long into fuller batches.
 GATHER_SECONDS = 0.15
 
@@ -50,7 +52,8 @@ class _Slice:
     def __init__(self, org_id: uuid.UUID, lease: leases.Lease) -> None:
         self.org_id = org_id
         self.lease = lease
-        self.base_url = ""
+        self.base_url: str | None = None
+        self.token_ciphertext: str | None = None
         self.fetcher: Fetcher | None = None
 
     def run(self) -> None:
@@ -82,6 +85,8 @@ class _Slice:
         from gitlab_links.gitlab.client import GitLabClient
 
         integration = self._integration()
+        self.base_url = integration.base_url
+        self.token_ciphertext = integration.token_ciphertext
         try:
             base, token = credentials_of(integration)
         except DomainError as error:
@@ -90,13 +95,8 @@ class _Slice:
             log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
             return None
         db.session.rollback()
-        self.base_url = str(base)
-        conf = settings()
-        return Fetcher(
-            lambda: GitLabClient(
-                base, token, allowed=conf.gitlab_allowed_hosts, seconds=conf.gitlab_timeout
-            )
-        )
+        allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
+        return Fetcher(lambda: GitLabClient(base, token, allowed=allowed, seconds=seconds), seconds)
 
     def _plan(self, *, gather: bool) -> list[Batch]:
         batches = self._due_batches()
@@ -106,8 +106,12 @@ class _Slice:
         return batches
 
     def _due_batches(self) -> list[Batch]:
+        integration = self._integration()
+        found = (integration.base_url, integration.token_ciphertext)
+        if self.base_url is None or found != (self.base_url, self.token_ciphertext):
+            return []  # an admin has changed them: the next run begins with the new ones
         # After a failure one call finds out whether GitLab is back.
-        limit = 1 if self._integration().failures else PARALLEL_CALLS
+        limit = 1 if integration.failures else PARALLEL_CALLS
         batches = next_batches(
             self.org_id,
             self.base_url,
@@ -122,7 +126,13 @@ class _Slice:
         """Fetch and apply; False where the connection should now be left alone."""
         hold(Bell.SYNC, self.org_id)
         answers = fetcher.fetch(batches)
-        record(self.org_id, answers, now=utcnow(), ttl=settings().metadata_ttl)
+        record(
+            self.org_id,
+            answers,
+            token_ciphertext=self.token_ciphertext,
+            now=utcnow(),
+            ttl=settings().metadata_ttl,
+        )
         db.session.commit()
         log.info(
             "sync.round",

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 from rq.exceptions import DuplicateJobError
 
-from gitlab_links.doorbell import Bell, enqueue
+from gitlab_links.doorbell import enqueue
 from gitlab_links.jobs import functions
+
+# Its own queue, which goes before all others: a sweep must not wait behind what it finds.
+QUEUE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,11 @@ def tick(now: float) -> None:
     took until its slot was long over is dropped: the next one does the same.
     """
     for entry in SCHEDULE:
-        slot = int(now // entry.every)
         try:
             enqueue(
-                Bell.DRAIN.queue,
+                QUEUE,
                 f"{functions.__name__}.{entry.job.__name__}",
-                job_id=f"tick-{entry.name}-{slot}",
+                job_id=job_id(entry, now),
                 unique=True,
                 ttl=entry.every * 3,
                 result_ttl=entry.every * 3,
@@ -44,3 +46,8 @@ def tick(now: float) -> None:
             )
         except DuplicateJobError:
             continue
+
+
+def job_id(entry: Scheduled, moment: float) -> str:
+    """The id of the job that an entry's slot around ``moment`` asks for."""
+    return f"tick-{entry.name}-{int(moment // entry.every)}"

@@ -1,23 +1,22 @@
 """What makes up for lost rings and clears away what is past its time."""
 
 import uuid
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.sync import plan
 from gitlab_links.webhooks import claims
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
-PAYLOADS_KEPT = timedelta(days=7)
-DELIVERIES_KEPT = timedelta(days=30)
-FAILED_KEPT = timedelta(days=90)
 CLEAN_BATCH = 500
+DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)
 
 log = structlog.get_logger(__name__)
 
@@ -34,42 +33,48 @@ def sweep() -> None:
 
 
 def clean() -> None:
-    """Drop old bodies, then old deliveries, then ended login sessions, batch by batch."""
-    while _drop_bodies():
-        pass
-    while _drop_deliveries(DELIVERIES_KEPT, (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)):
-        pass
-    while _drop_deliveries(FAILED_KEPT, (DeliveryStatus.FAILED,)):
-        pass
-    db.session.execute(delete(LoginSession).where(LoginSession.expires_at < utcnow()))
-    db.session.commit()
+    """Drop old bodies, then old deliveries, then ended login sessions, batch by batch.
+
+    What is not done yet stays whole however old it is, and so does a failed delivery for
+    as long as it is kept: both need their bodies.
+    """
+    delivery, kept = GitLabWebhookDelivery, settings()
+    has_body = delivery.payload.is_not(None)
+    for old in _batches(delivery, _done_before(kept.webhook_bodies_kept, *DONE), has_body):
+        db.session.execute(update(delivery).where(delivery.id.in_(old)).values(payload=None))
+    for seconds, statuses in (
+        (kept.deliveries_kept, DONE),
+        (kept.failed_deliveries_kept, (DeliveryStatus.FAILED,)),
+    ):
+        for old in _batches(delivery, _done_before(seconds, *statuses)):
+            db.session.execute(delete(delivery).where(delivery.id.in_(old)))
+    for old in _batches(LoginSession, LoginSession.expires_at < utcnow()):
+        db.session.execute(delete(LoginSession).where(LoginSession.id.in_(old)))
 
 
-def _drop_bodies() -> bool:
+def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:
     delivery = GitLabWebhookDelivery
-    old = _batch(
-        select(delivery.id).where(
-            delivery.received_at < utcnow() - PAYLOADS_KEPT,
-            delivery.payload.is_not(None),
-            delivery.status.in_((DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)),
-        )
+    return and_(
+        delivery.received_at < utcnow() - timedelta(seconds=seconds), delivery.status.in_(statuses)
     )
-    db.session.execute(update(delivery).where(delivery.id.in_(old)).values(payload=None))
-    db.session.commit()
-    return len(old) == CLEAN_BATCH
 
 
-def _drop_deliveries(kept: timedelta, statuses: tuple[DeliveryStatus, ...]) -> bool:
-    delivery = GitLabWebhookDelivery
-    old = _batch(
-        select(delivery.id).where(
-            delivery.received_at < utcnow() - kept, delivery.status.in_(statuses)
-        )
-    )
-    db.session.execute(delete(delivery).where(delivery.id.in_(old)))
-    db.session.commit()
-    return len(old) == CLEAN_BATCH
+def _batches(
+    model: type[GitLabWebhookDelivery | LoginSession], *conditions: ColumnElement[bool]
+) -> Iterator[Sequence[uuid.UUID]]:
+    """The ids that meet the conditions; what is done with a batch is committed.
 
-
-def _batch(statement: object) -> list[uuid.UUID]:
-    return list(db.session.scalars(statement.limit(CLEAN_BATCH)))  # type: ignore[attr-defined]
+    One walk along the primary key, however many batches it takes.
+    """
+    last: uuid.UUID | None = None
+    while True:
+        beyond = () if last is None else (model.id > last,)
+        found = db.session.scalars(
+            select(model.id).where(*conditions, *beyond).order_by(model.id).limit(CLEAN_BATCH)
+        ).all()
+        if found:
+            yield found
+        db.session.commit()
+        if len(found) < CLEAN_BATCH:
+            return
+        last = found[-1]
