@@ -18,6 +18,9 @@ from gitlab_links.allowed_hosts import AllowedHosts
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 PLACEHOLDER = "change-me"
+SHORTEST_METRICS_TOKEN = 16
+
+DAY = 86_400
 
 T = TypeVar("T")
 
@@ -43,9 +46,13 @@ class Settings:
     gitlab_allowed_hosts: AllowedHosts = field(default_factory=lambda: AllowedHosts.parse(()))
     trusted_proxies: int = 0
     log_level: str = "INFO"
+    metrics_token: str = ""
     worker_processes: int = 3
     gitlab_timeout: float = 10.0
-    api_rate_limit: int = 600
+    api_rate_limit: int = 6_000
+    webhook_bodies_kept: int = 7 * DAY
+    deliveries_kept: int = 30 * DAY
+    failed_deliveries_kept: int = 90 * DAY
 
     @property
     def served_over_https(self) -> bool:
@@ -76,10 +83,18 @@ class Settings:
             ),
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
+            "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "api_rate_limit": reader.read(
                 "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
+            ),
+            "webhook_bodies_kept": reader.read(
+                "WEBHOOK_BODY_RETENTION_DAYS", _days, cls.webhook_bodies_kept
+            ),
+            "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, cls.deliveries_kept),
+            "failed_deliveries_kept": reader.read(
+                "FAILED_DELIVERY_RETENTION_DAYS", _days, cls.failed_deliveries_kept
             ),
         }
         reader.finish()
@@ -89,13 +104,6 @@ class Settings:
 class _Reader:
     """Reads single variables and gathers what is wrong with them."""
 
-            "webhook_bodies_kept": reader.read(
-                "WEBHOOK_BODY_RETENTION_DAYS", _days, cls.webhook_bodies_kept
-            ),
-            "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, cls.deliveries_kept),
-            "failed_deliveries_kept": reader.read(
-                "FAILED_DELIVERY_RETENTION_DAYS", _days, cls.failed_deliveries_kept
-            ),
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
@@ -188,6 +196,12 @@ def _secret(text: str) -> str:
     return text
 
 
+def _metrics_token(text: str) -> str:
+    if len(text) < SHORTEST_METRICS_TOKEN:
+        raise ValueError(f"must have {SHORTEST_METRICS_TOKEN} characters or more")
+    return text
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -202,11 +216,11 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-def _log_level(text: str) -> str:
-    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
 def _days(text: str) -> int:
     return _integer(1, 3650)(text) * DAY
 
 
+def _log_level(text: str) -> str:
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()

@@ -29,6 +29,7 @@ class Bell(Enum):
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
+    WATCH = ("fetches", "gitlab_links.jobs.functions.watch")
 
     def __init__(self, queue: str, job: str) -> None:
         self.queue = queue
@@ -98,9 +99,9 @@ _PENDING = "rings_after_commit"
 
 @event.listens_for(Session, "after_commit")
 def _ring_pending(session: Session) -> None:
-    for bell, org_id in session.info.pop(_PENDING, {}):
     if session.in_nested_transaction():
         return  # a savepoint: nobody else sees the work yet
+    for bell, org_id in session.info.pop(_PENDING, {}):
         ring(bell, org_id)
 
 
