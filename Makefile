@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format migration lock clean
+.PHONY: help setup demo run test check format migration lock audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ migration: $(INSTALLED) ## Write the migration for changed models: make migratio
 lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes, for every platform and Python
 	$(BIN)/$(LOCK) requirements/base.in -o requirements.txt
 	$(BIN)/$(LOCK) requirements/dev.in -c requirements.txt -o requirements/dev.txt
+
+audit: $(INSTALLED) ## Ask the public advisory database about every pinned version (needs the internet)
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements.txt -r requirements/dev.txt
 
 clean: ## Remove .venv, caches and test results; instance/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results

@@ -5,7 +5,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gitlab_links import admin, api, cli, http, logs
+from gitlab_links import admin, api, cli, http, logs, ops
 from gitlab_links.config import Settings
 from gitlab_links.db import engine_options, prepare_engine
 from gitlab_links.extensions import db, migrate
@@ -29,6 +29,7 @@ def create_app(settings: Settings) -> Flask:
     api.register(app)
     admin.register(app)
     cli.register(app)
+    ops.register(app)
     return app
 
 

@@ -1,0 +1,14 @@
+"""For the operator: ``/metrics``, ``flask doctor`` and ``flask rotate-keys``."""
+
+from flask import Flask
+
+from gitlab_links.ops import metrics
+from gitlab_links.ops.command import doctor_command
+from gitlab_links.ops.key_rotation import rotate_keys_command
+
+
+def register(app: Flask) -> None:
+    """Add them to the application."""
+    metrics.register(app)
+    app.cli.add_command(doctor_command)
+    app.cli.add_command(rotate_keys_command)

@@ -1,0 +1,55 @@
+"""``flask doctor``: examine the installation and say in words what to do."""
+
+import sys
+from collections.abc import Iterator
+
+import click
+from flask.cli import with_appcontext
+
+from gitlab_links.ops import gitlab_checks, machine_checks, worker_checks
+from gitlab_links.ops.findings import Finding, Level
+
+_MARKS = {Level.OK: "ok  ", Level.WARNING: "WARN", Level.FAILURE: "FAIL"}
+_COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}
+
+
+@click.command("doctor")
+@click.option("--gitlab", "ask_gitlab", is_flag=True, help="Ask every org's GitLab, too.")
+@with_appcontext
+def doctor_command(*, ask_gitlab: bool) -> None:
+    """Check settings, database, migrations, Redis, workers, schedule, keys and connections.
+
+    Changes nothing. Exits 1 if something does not work, 0 otherwise.
+    """
+    worst = False
+    for finding in examine(ask_gitlab=ask_gitlab):
+        worst = worst or finding.level is Level.FAILURE
+        mark = click.style(_MARKS[finding.level], fg=_COLORS[finding.level])
+        click.echo(f"{mark}  {finding.about}: {finding.told}")
+        if finding.advice:
+            click.echo(f"      {finding.advice}")
+    sys.exit(1 if worst else 0)
+
+
+def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
+    """All findings, in the order of what stands on what."""
+    yield from machine_checks.check_settings()
+    database = list(machine_checks.check_database())
+    yield from database
+    yield from worker_checks.check_redis()
+    yield from worker_checks.check_workers()
+    if _failed(database):
+        return
+    migrations = list(machine_checks.check_migrations())
+    yield from migrations
+    if _failed(migrations):
+        return
+    yield from gitlab_checks.check_keys()
+    yield from worker_checks.check_backlog()
+    yield from gitlab_checks.check_connections()
+    if ask_gitlab:
+        yield from gitlab_checks.ask_gitlabs()
+
+
+def _failed(findings: list[Finding]) -> bool:
+    return any(finding.level is Level.FAILURE for finding in findings)

@@ -1,0 +1,143 @@
+"""How the service fares as a whole, over all orgs, read from index ranges.
+
+Figures come from the database and Redis, where all processes meet: it does not matter
+which of them is asked. Nothing here commits, and nothing names an org.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+
+from gitlab_links.doorbell import Bell
+from gitlab_links.extensions import db, redis
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.views import EXPIRY_WARNING
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.plan import connected
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+
+RECENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Work that is not done: how much, and by how many seconds the first of it is late."""
+
+    count: int
+    late_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """The orgs' integrations.
+
+    ``states`` counts them by ``ok``, ``paused``, ``not_configured`` or the error code;
+    ``expiring`` are tokens that end soon or have ended; ``headroom`` is the least part of
+    a rate limit that any of them has left, 1.0 where none is being used up.
+    """
+
+    states: Mapping[str, int]
+    expiring: int
+    headroom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rings:
+    """What Redis holds: jobs by queue, workers that listen, jobs that raised an error."""
+
+    queued: Mapping[str, int]
+    workers: int
+    failed: int
+
+
+def deliveries_of_late(now: datetime) -> Mapping[str, int]:
+    """Deliveries that came in within ``RECENT``, by their present status.
+
+    Ids begin with their time, so that this is a range of the primary key.
+    """
+    delivery = GitLabWebhookDelivery
+    first = uuid.UUID(int=int((now - RECENT).timestamp() * 1000) << 80)
+    counted = db.session.execute(
+        select(delivery.status, func.count()).where(delivery.id >= first).group_by(delivery.status)
+    )
+    return {status.value: 0 for status in DeliveryStatus} | {row[0]: row[1] for row in counted}
+
+
+def delivery_backlog(now: datetime) -> Backlog:
+    """Deliveries that no worker is done with; those that wait for a further try included."""
+    due_at = GitLabWebhookDelivery.due_at
+    count, first = db.session.execute(
+        select(func.count(), func.min(due_at)).where(due_at.is_not(None))
+    ).one()
+    return Backlog(count, _lateness(first, now))
+
+
+def item_backlog(now: datetime) -> Backlog:
+    """Items that are due for a fetch, of orgs whose GitLab may be called at present."""
+    integration = OrgGitLabIntegration
+    count, first = db.session.execute(
+        select(func.count(), func.min(GitLabItem.next_sync_at))
+        .join(integration, integration.org_id == GitLabItem.org_id)
+        .where(connected(now), GitLabItem.next_sync_at <= now)
+    ).one()
+    return Backlog(count, _lateness(first, now))
+
+
+def connections(now: datetime) -> Connections:
+    """The state of all integrations: one row each."""
+    rows = db.session.scalars(select(OrgGitLabIntegration)).all()
+    return Connections(
+        states={"ok": 0} | Counter(state_of(row, now) for row in rows),
+        expiring=sum(
+            row.token_expires_at is not None and row.token_expires_at < now + EXPIRY_WARNING
+            for row in rows
+        ),
+        headroom=min((_headroom(row, now) for row in rows), default=1.0),
+    )
+
+
+def rings() -> Rings | None:
+    """What Redis holds; None while it is away."""
+    from rq import Queue, Worker
+    from rq.registry import FailedJobRegistry
+
+    from gitlab_links.jobs.schedule import QUEUE
+
+    connection = redis()
+    names = (QUEUE, *(bell.queue for bell in Bell))
+    registries = [FailedJobRegistry(name, connection=connection) for name in names]
+    try:
+        return Rings(
+            queued={name: Queue(name, connection=connection).count for name in names},
+            workers=Worker.count(connection=connection),
+            failed=sum(registry.get_job_count(cleanup=False) for registry in registries),
+        )
+    except RedisError:
+        return None
+
+
+def state_of(integration: OrgGitLabIntegration, now: datetime) -> str:
+    """One word for an integration: ``ok``, ``paused``, ``not_configured`` or its error code."""
+    if integration.base_url is None or integration.token_ciphertext is None:
+        return "not_configured"
+    if integration.error_code is not None:
+        return integration.error_code
+    paused = integration.paused_until
+    return "paused" if paused is not None and paused > now else "ok"
+
+
+def _headroom(integration: OrgGitLabIntegration, now: datetime) -> float:
+    left, limit = integration.rate_limit_remaining, integration.rate_limit
+    ends_at = integration.rate_limit_reset_at
+    if left is None or not limit or ends_at is None or ends_at <= now:
+        return 1.0
+    return left / limit
+
+
+def _lateness(due_at: datetime | None, now: datetime) -> float:
+    return 0.0 if due_at is None else max(0.0, (now - due_at).total_seconds())

@@ -1,0 +1,101 @@
+"""The encryption key, and the orgs' connections to their GitLabs."""
+
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db
+from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.validation import ValidationStatus, ask, prepare
+from gitlab_links.ops.figures import state_of
+from gitlab_links.ops.findings import Finding, failure, ok, warning
+from gitlab_links.security import cipher
+
+_KEY = "VIA_RAH_ENCRYPTION_KEY"
+_UNREADABLE = "invalid_token_ciphertext"
+
+
+def check_keys() -> Iterator[Finding]:
+    """Is there a key, and does it open what is stored?"""
+    try:
+        cipher().check()
+    except DomainError as refusal:
+        yield failure(
+            "encryption key",
+            refusal.detail,
+            f"Set {_KEY}; if tokens are stored already, to the key they were stored with.",
+        )
+        return
+    shut = [integration for integration in _with_token() if _does_not_open(integration)]
+    if shut:
+        yield failure(
+            "encryption key",
+            f"{len(shut)} stored tokens do not open with it.",
+            f"Add the former key behind the present one in {_KEY}, separated by a comma.",
+        )
+    else:
+        yield ok("encryption key", "opens every stored token")
+
+
+def check_connections() -> Iterator[Finding]:
+    """What was last learnt of each org's GitLab; nobody is asked."""
+    now = utcnow()
+    for name, integration in _named():
+        state = state_of(integration, now)
+        if state in {"ok", "not_configured"}:
+            continue
+        until = integration.paused_until
+        paused = f", paused until {until:%H:%M:%S} UTC" if until and until > now else ""
+        yield warning(
+            f"GitLab of {name}",
+            f"{state}{paused}.",
+            "The org's admin finds reason and cure on the page Integration.",
+        )
+
+
+def ask_gitlabs() -> Iterator[Finding]:
+    """Ask every connected GitLab about the token, with no transaction open meanwhile."""
+    named = [(name, integration.org_id) for name, integration in _named()]
+    for name, org_id in named:
+        question = prepare(org_id)
+        db.session.rollback()
+        if question.credentials is None:
+            continue
+        result = ask(question)
+        about = f"GitLab of {name}"
+        if result.status is ValidationStatus.VALID:
+            yield ok(about, f"answers, version {result.gitlab_version or 'unknown'}")
+        else:
+            yield failure(
+                about,
+                f"{result.error_code} at {question.credentials.base}",
+                "Have the org's admin press Validate on the page Integration.",
+            )
+
+
+def _with_token() -> list[OrgGitLabIntegration]:
+    integration = OrgGitLabIntegration
+    return list(
+        db.session.scalars(select(integration).where(integration.token_ciphertext.is_not(None)))
+    )
+
+
+def _does_not_open(integration: OrgGitLabIntegration) -> bool:
+    try:
+        credentials_of(integration)
+    except DomainError as refusal:
+        return refusal.code == _UNREADABLE
+    return False
+
+
+def _named() -> list[tuple[str, OrgGitLabIntegration]]:
+    rows = db.session.execute(
+        select(Org.name, OrgGitLabIntegration)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
+        .order_by(Org.name, Org.id)
+    )
+    return [(row[0], row[1]) for row in rows]

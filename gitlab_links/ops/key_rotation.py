@@ -1,0 +1,118 @@
+"""``flask rotate-keys``: bring every stored secret under the first encryption key.
+
+Works while the service runs: each secret is replaced only if it is still the one that was
+read. Runs again where it was interrupted: what is under the first key is passed over.
+"""
+
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import Column, Row, Table, select, update
+
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db
+from gitlab_links.security import CiphertextInvalid, cipher
+
+BATCH_SIZE = 100
+SUFFIX = "_ciphertext"
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many secrets were found, by what stands with them."""
+
+    current: int = 0
+    outdated: int = 0
+    unreadable: int = 0
+
+
+@click.command("rotate-keys")
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 while an old key is in use.")
+@with_appcontext
+def rotate_keys_command(*, check: bool) -> None:
+    """Re-encrypt every stored secret with the first key of VIA_RAH_ENCRYPTION_KEY.
+
+    Set that to NEW,OLD everywhere and restart before running this. Once --check is content,
+    OLD may go.
+    """
+    try:
+        cipher().check()
+        tally = rotate(write=not check)
+    except DomainError as refusal:
+        raise click.ClickException(refusal.detail) from None
+    verb = "under an old key" if check else "re-encrypted"
+    click.echo(f"{tally.current} under the first key, {tally.outdated} {verb}")
+    if tally.unreadable:
+        click.echo(
+            f"{tally.unreadable} open with none of the keys: add the key they were stored with, "
+            "or have the tokens set again.",
+            err=True,
+        )
+    sys.exit(1 if tally.unreadable or (check and tally.outdated) else 0)
+
+
+def rotate(*, write: bool) -> Tally:
+    """Look at every secret and, with ``write``, renew it; commits batch by batch."""
+    tally = Tally()
+    for column in _columns():
+        for rows in _batches(column):
+            for row_id, ciphertext in rows:
+                _rotate_one(tally, column, row_id, ciphertext, write=write)
+            db.session.commit()
+    return tally
+
+
+def _rotate_one(
+    tally: Tally, column: Column[str], row_id: uuid.UUID, ciphertext: str, *, write: bool
+) -> None:
+    try:
+        renewed = cipher().renew(ciphertext)
+    except CiphertextInvalid:
+        tally.unreadable += 1
+        return
+    if renewed == ciphertext:
+        tally.current += 1
+        return
+    tally.outdated += 1
+    if write:
+        table = _table(column)
+        db.session.execute(
+            update(table)
+            .where(table.c.id == row_id, column == ciphertext)
+            .values({column.name: renewed})
+        )
+
+
+def _columns() -> list[Column[str]]:
+    """Every column that holds secrets, by its name, so that a new one is not forgotten."""
+    return [
+        column
+        for table in db.metadata.sorted_tables
+        for column in table.columns
+        if column.name.endswith(SUFFIX)
+    ]
+
+
+def _batches(column: Column[str]) -> Iterator[Sequence[Row[uuid.UUID, str]]]:
+    table = _table(column)
+    last: uuid.UUID | None = None
+    while True:
+        beyond = () if last is None else (table.c.id > last,)
+        rows = db.session.execute(
+            select(table.c.id, column)
+            .where(column.is_not(None), *beyond)
+            .order_by(table.c.id)
+            .limit(BATCH_SIZE)
+        ).all()
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][0]
+
+
+def _table(column: Column[str]) -> Table:
+    return column.table

@@ -1,0 +1,98 @@
+"""``/metrics``: the figures in the text form that Prometheus reads.
+
+There for those who know ``METRICS_TOKEN``, and for nobody while none is set; everybody else
+gets the 404 of an address that is none. The caller's address would be no guard: behind a
+proxy every request comes from the proxy.
+"""
+
+import hmac
+from collections.abc import Iterator, Mapping
+
+from flask import Flask, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import settings
+from gitlab_links.http.access import public
+from gitlab_links.ops import figures
+from gitlab_links.ops.figures import Backlog
+
+PREFIX = "gitlab_links_"
+
+
+def register(app: Flask) -> None:
+    """Add the route."""
+    app.add_url_rule("/metrics", view_func=metrics)
+
+
+@public("asks for a token of its own: Prometheus has neither a login nor an org")
+def metrics() -> Response:
+    """All figures, read at this moment; a handful of queries."""
+    _require_token()
+    registry = CollectorRegistry()
+    registry.register(_Figures())
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _require_token() -> None:
+    token = settings().metrics_token
+    offered = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+    if not token or not hmac.compare_digest(offered, f"Bearer {token}".encode()):
+        raise NotFound
+
+
+class _Figures(Collector):
+    def collect(self) -> Iterator[Metric]:
+        now = utcnow()
+        yield _by_label(
+            "deliveries_recent",
+            "Webhook deliveries that came in within the last 5 minutes, by present status",
+            "status",
+            figures.deliveries_of_late(now),
+        )
+        yield from _backlog("deliveries", figures.delivery_backlog(now))
+        yield from _backlog("items", figures.item_backlog(now))
+        connections = figures.connections(now)
+        yield _by_label(
+            "integrations", "Orgs' GitLab connections, by state", "state", connections.states
+        )
+        yield _single(
+            "tokens_expiring", "GitLab tokens that end within 14 days", connections.expiring
+        )
+        yield _single(
+            "rate_limit_headroom_ratio",
+            "The least part of a GitLab's rate limit that any org has left",
+            connections.headroom,
+        )
+        yield from _redis()
+
+
+def _redis() -> Iterator[Metric]:
+    rings = figures.rings()
+    yield _single("redis_up", "Whether Redis answers", rings is not None)
+    if rings is None:
+        return
+    yield _by_label("jobs_queued", "Jobs that wait in Redis", "queue", rings.queued)
+    yield _single("jobs_failed", "Jobs that raised an error and are still kept", rings.failed)
+    yield _single("workers", "RQ workers that listen", rings.workers)
+
+
+def _backlog(what: str, backlog: Backlog) -> Iterator[Metric]:
+    yield _single(f"{what}_waiting", f"{what.capitalize()} that are not done", backlog.count)
+    yield _single(
+        f"{what}_late_seconds", f"How late the first of the {what} is", backlog.late_seconds
+    )
+
+
+def _single(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, told, value=value)
+
+
+def _by_label(name: str, told: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, told, labels=[label])
+    for key, value in sorted(values.items()):
+        family.add_metric([key], value)
+    return family

@@ -1,0 +1,98 @@
+"""Redis, the workers behind it, and whether what is due gets done."""
+
+import time
+from collections.abc import Iterator
+
+from redis.exceptions import RedisError, ResponseError
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell
+from gitlab_links.extensions import db, redis
+from gitlab_links.ops import figures
+from gitlab_links.ops.findings import Finding, failure, ok, warning
+
+LATE_SECONDS = 60.0
+_START_A_WORKER = "Start worker.py, and look at its log if it runs."
+
+
+def check_redis() -> Iterator[Finding]:
+    """Does it answer, and does it keep what it is given?"""
+    try:
+        redis().ping()
+    except RedisError as error:
+        yield failure(
+            "redis",
+            f"no answer ({error}). Webhooks are stored and wait until it is back.",
+            "Check REDIS_URL, and that the server runs and lets this machine in.",
+        )
+        return
+    try:
+        policy = str(_text(redis().config_get("maxmemory-policy").get("maxmemory-policy")))
+    except ResponseError:
+        yield ok("redis", "answers; it does not tell its configuration")
+        return
+    if policy != "noeviction":
+        yield warning(
+            "redis",
+            f"maxmemory-policy is {policy}: when memory is short, jobs and limits vanish.",
+            "Set maxmemory-policy noeviction.",
+        )
+    else:
+        yield ok("redis", "answers, evicts nothing")
+
+
+def check_workers() -> Iterator[Finding]:
+    """Does somebody listen to every queue, and does the schedule tick?"""
+    from rq import Worker
+    from rq.serializers import JSONSerializer
+
+    from gitlab_links.jobs.schedule import QUEUE
+
+    try:
+        workers = Worker.all(connection=redis(), serializer=JSONSerializer)
+        ticking = _ticks()
+    except RedisError:
+        return
+    heard = {name for worker in workers for name in worker.queue_names()}
+    missing = sorted({QUEUE, *(bell.queue for bell in Bell)} - heard)
+    if missing:
+        told = f"nobody listens to: {', '.join(missing)}."
+        yield failure("workers", told, _START_A_WORKER)
+    else:
+        yield ok("workers", f"{len(workers)} listen to every queue")
+    if ticking:
+        yield ok("schedule", "ticks")
+    else:
+        yield failure("schedule", "has not ticked for some seconds.", _START_A_WORKER)
+
+
+def check_backlog() -> Iterator[Finding]:
+    """Does what is due get done in time?"""
+    now = utcnow()
+    for what, backlog in (
+        ("deliveries", figures.delivery_backlog(now)),
+        ("items", figures.item_backlog(now)),
+    ):
+        if backlog.late_seconds > LATE_SECONDS:
+            yield warning(
+                what,
+                f"{backlog.count:,} wait, the first of them for {backlog.late_seconds:.0f} s.",
+                "See that workers run; if they do and are busy, start more: docs/scale.md.",
+            )
+        else:
+            yield ok(what, f"{backlog.count:,} wait, none for long")
+    db.session.rollback()
+
+
+def _ticks() -> bool:
+    from rq.job import Job
+
+    from gitlab_links.jobs.schedule import SCHEDULE, job_id
+
+    sweep = SCHEDULE[0]
+    moments = [time.time() - sweep.every * back for back in range(3)]
+    return any(Job.exists(job_id(sweep, moment), connection=redis()) for moment in moments)
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

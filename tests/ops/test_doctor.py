@@ -1,0 +1,181 @@
+"""flask doctor: each thing that can be wrong is named, with what to do about it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from redis import Redis
+
+from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.ops.command import examine
+from gitlab_links.ops.findings import Finding, Level
+from tests.conftest import GITLAB_TOKEN, MakeApp
+from tests.databases import Database
+from tests.factories import Factory
+from tests.ops.test_metrics import delivery
+
+Findings = dict[str, Finding]
+
+
+def examined(app: Flask, **options: Any) -> Findings:
+    with app.app_context():
+        return {finding.about: finding for finding in examine(**options)}
+
+
+def run(app: Flask, *options: str) -> tuple[int, str]:
+    result = app.test_cli_runner().invoke(args=["doctor", *options])
+    return result.exit_code, result.output
+
+
+def test_what_is_well_is_said_to_be_well(make_app: MakeApp) -> None:
+    app = make_app(public_base_url="https://links.example.com", trusted_proxies=1)
+    found = examined(app)
+    well = {"settings", "database", "redis", "migrations", "encryption key", "deliveries", "items"}
+    assert {about for about in well if found[about].level is not Level.OK} == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"public_base_url": "http://127.0.0.1:8000"}, "no GitLab elsewhere"),
+        ({"public_base_url": "http://links.example.com"}, "plain http"),
+        ({"public_base_url": "https://links.example.com"}, "TRUSTED_PROXIES is 0"),
+    ],
+)
+def test_settings_that_are_seldom_meant_are_pointed_out(
+    make_app: MakeApp, changes: dict[str, Any], word: str
+) -> None:
+    finding = examined(make_app(**changes))["settings"]
+    assert finding.level is Level.WARNING
+    assert word in finding.told
+
+
+def test_a_database_that_is_away_is_a_failure_and_ends_what_needs_one(make_app: MakeApp) -> None:
+    app = make_app(database_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    found = examined(app)
+    assert found["database"].level is Level.FAILURE
+    assert "DATABASE_URL" in found["database"].advice
+    assert "migrations" not in found
+    assert run(app)[0] == 1
+
+
+def test_a_database_without_tables_asks_for_the_migrations(
+    make_app: MakeApp, empty_database: Database
+) -> None:
+    found = examined(make_app(database_url=empty_database.url))
+    assert found["migrations"].level is Level.FAILURE
+    assert "db upgrade" in found["migrations"].advice
+    assert "deliveries" not in found
+
+
+def test_redis_that_is_away_is_a_failure(make_app: MakeApp) -> None:
+    found = examined(make_app(redis_url="redis://127.0.0.1:1/0"))
+    assert found["redis"].level is Level.FAILURE
+    assert found["migrations"].level is Level.OK
+
+
+def test_a_redis_that_evicts_is_pointed_out(app: Flask, redis: Redis) -> None:
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        finding = examined(app)["redis"]
+    finally:
+        redis.config_set("maxmemory-policy", "noeviction")
+    assert finding.level is Level.WARNING
+    assert "noeviction" in finding.advice
+
+
+def test_without_workers_both_workers_and_schedule_fail(app: Flask) -> None:
+    found = examined(app)
+    assert found["workers"].level is Level.FAILURE
+    assert "deliveries" in found["workers"].told
+    assert found["schedule"].level is Level.FAILURE
+
+
+def test_a_schedule_that_ticked_just_now_is_well(app: Flask) -> None:
+    from gitlab_links.jobs.schedule import tick
+
+    with app.app_context():
+        tick(time.time())
+    assert examined(app)["schedule"].level is Level.OK
+
+
+def test_without_a_key_it_says_that_secrets_cannot_be_kept(make_app: MakeApp) -> None:
+    finding = examined(make_app(encryption_keys=()))["encryption key"]
+    assert finding.level is Level.FAILURE
+    assert "VIA_RAH_ENCRYPTION_KEY" in finding.advice
+
+
+def test_another_key_is_found_out_by_the_tokens_that_do_not_open(
+    make_app: MakeApp, factory: Factory, gitlab_port: int
+) -> None:
+    factory.connect(factory.org(), base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
+    finding = examined(make_app(encryption_keys=(Fernet.generate_key().decode(),)))
+    assert finding["encryption key"].level is Level.FAILURE
+    assert finding["encryption key"].told.startswith("1 stored tokens")
+
+
+def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
+    late = datetime.now(UTC) - timedelta(minutes=5)
+    delivery(factory, factory.org(), status="received", due_at=late)
+    finding = examined(app)["deliveries"]
+    assert finding.level is Level.WARNING
+    assert finding.told.startswith("1 wait")
+
+
+def test_a_refused_token_is_told_with_the_orgs_name(app: Flask, factory: Factory) -> None:
+    org = factory.org(name="Acme")
+    factory.integration(org, token_ciphertext="x", error_code="auth_error")
+    finding = examined(app)["GitLab of Acme"]
+    assert finding.level is Level.WARNING
+    assert "auth_error" in finding.told
+
+
+@pytest.mark.parametrize(
+    ("token", "level"), [(GITLAB_TOKEN, Level.OK), ("glpat-of-nobody", Level.FAILURE)]
+)
+def test_on_demand_every_gitlab_is_asked(
+    app: Flask, factory: Factory, gitlab: SimulatedGitLab, token: str, level: Level
+) -> None:
+    factory.connect(factory.org(name="Acme"), base_url=gitlab.url, token=token)
+    assert "GitLab of Acme" not in examined(app)
+    assert examined(app, ask_gitlab=True)["GitLab of Acme"].level is level
+
+
+def test_it_tells_no_secret(make_app: MakeApp, factory: Factory, gitlab: SimulatedGitLab) -> None:
+    app = make_app(secret_key="canary-secret-key", metrics_token="canary-metrics-token")
+    factory.connect(factory.org(), base_url=gitlab.url, token="glpat-canary")
+    output = run(app, "--gitlab")[1]
+    assert "canary" not in output
+
+
+def test_the_exit_code_is_0_when_nothing_fails(
+    make_app: MakeApp, with_worker: Callable[[], None]
+) -> None:
+    with_worker()
+    code, output = run(make_app())
+    assert "FAIL" not in output
+    assert code == 0
+
+
+@pytest.fixture
+def with_worker(app: Flask, redis_url: str) -> Any:
+    """Registers a worker as ``worker.py`` does, without running any job."""
+    from gitlab_links.jobs.schedule import QUEUE, tick
+    from gitlab_links.jobs.workers import CrewWorker
+
+    registered = []
+
+    def register() -> None:
+        with app.app_context():
+            worker = CrewWorker.of(redis_url, [QUEUE, "fetches", "deliveries"])
+            worker.register_birth()
+            registered.append(worker)
+            tick(time.time())
+
+    yield register
+    for worker in registered:
+        worker.register_death()

@@ -1,0 +1,182 @@
+"""/metrics: who may read it, and that its figures are those of the database and of Redis."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.config import ConfigError, Settings
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.conftest import MakeApp
+from tests.factories import Factory
+
+TOKEN = "a-token-of-the-monitoring"
+
+
+@pytest.fixture
+def monitored(make_app: MakeApp) -> Flask:
+    return make_app(metrics_token=TOKEN)
+
+
+def read(app: Flask) -> dict[tuple[str, ...], float]:
+    answer = app.test_client().get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 200, answer.text
+    assert answer.content_type.startswith("text/plain")
+    return {
+        (sample.name.removeprefix("gitlab_links_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def delivery(factory: Factory, org: Org, **values: Any) -> GitLabWebhookDelivery:
+    defaults = {
+        "status": "processed",
+        "size_bytes": 2,
+        "payload_sha256": "0" * 64,
+        "headers": {},
+        "dedupe_key": str(uuid.uuid4()),
+    }
+    return factory.add(GitLabWebhookDelivery(org_id=org.id, **{**defaults, **values}))
+
+
+def id_of(moment: datetime) -> uuid.UUID:
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80 | uuid.uuid4().int >> 48)
+
+
+def test_without_a_token_in_the_settings_there_is_no_such_page(app: Flask) -> None:
+    answer = app.test_client().get("/metrics", headers={"Authorization": "Bearer "})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"bearer{TOKEN}", f"Basic {TOKEN}"],
+)
+def test_with_a_wrong_token_there_is_no_such_page_either(
+    monitored: Flask, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = monitored.test_client().get("/metrics", headers=headers)
+    assert answer.status_code == 404
+    assert "gitlab_links_" not in answer.text
+
+
+def test_an_api_key_does_not_open_it(monitored: Flask, factory: Factory) -> None:
+    key = factory.api_key(factory.org())
+    answer = monitored.test_client().get("/metrics", headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 404
+
+
+def test_deliveries_are_counted_by_status_while_they_are_recent(
+    monitored: Flask, factory: Factory
+) -> None:
+    org, now = factory.org(), datetime.now(UTC)
+    for status in ("processed", "processed", "failed"):
+        delivery(factory, org, status=status)
+    delivery(factory, org, id=id_of(now - timedelta(minutes=4)), status="ignored")
+    delivery(factory, org, id=id_of(now - timedelta(minutes=6)), status="ignored")
+    told = read(monitored)
+    counted = {key[1]: value for key, value in told.items() if key[0] == "deliveries_recent"}
+    assert counted == {
+        "received": 0,
+        "processing": 0,
+        "processed": 2,
+        "ignored": 1,
+        "failed": 1,
+    }
+
+
+def test_the_backlog_tells_how_much_waits_and_how_late_the_first_is(
+    monitored: Flask, factory: Factory
+) -> None:
+    org, now = factory.org(), datetime.now(UTC)
+    assert read(monitored)["deliveries_late_seconds",] == 0
+    delivery(factory, org, status="received", due_at=now - timedelta(seconds=90))
+    delivery(factory, org, status="received", due_at=now - timedelta(seconds=5))
+    delivery(factory, org, status="received", due_at=now + timedelta(hours=1))
+    delivery(factory, org)
+    told = read(monitored)
+    assert told["deliveries_waiting",] == 3
+    assert 90 <= told["deliveries_late_seconds",] < 120
+
+
+def test_due_items_count_only_where_gitlab_may_be_called(
+    monitored: Flask, factory: Factory, gitlab_port: int
+) -> None:
+    late = datetime.now(UTC) - timedelta(seconds=300)
+    connected, lonely = factory.org(), factory.org()
+    factory.connect(connected, base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
+    for org in (connected, lonely):
+        factory.gitlab_item(factory.gitlab_project(org), next_sync_at=late)
+    told = read(monitored)
+    assert told["items_waiting",] == 1
+    assert 300 <= told["items_late_seconds",] < 330
+
+
+def test_integrations_are_counted_by_state(monitored: Flask, factory: Factory) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    some = {"token_ciphertext": "x"}
+    factory.integration(factory.org(), base_url=None)
+    factory.integration(factory.org(), **some, token_expires_at=soon)
+    factory.integration(factory.org(), **some, error_code="auth_error")
+    factory.integration(
+        factory.org(),
+        **some,
+        paused_until=soon,
+        rate_limit=2000,
+        rate_limit_remaining=500,
+        rate_limit_reset_at=soon,
+    )
+    told = read(monitored)
+    states = {key[1]: value for key, value in told.items() if key[0] == "integrations"}
+    assert states == {"ok": 1, "not_configured": 1, "auth_error": 1, "paused": 1}
+    assert told["tokens_expiring",] == 1
+    assert told["rate_limit_headroom_ratio",] == 0.25
+
+
+def test_a_rate_limit_whose_window_is_over_is_no_limit(monitored: Flask, factory: Factory) -> None:
+    factory.integration(
+        factory.org(),
+        rate_limit=2000,
+        rate_limit_remaining=0,
+        rate_limit_reset_at=datetime.now(UTC) - timedelta(seconds=1),
+    )
+    assert read(monitored)["rate_limit_headroom_ratio",] == 1
+
+
+def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> None:
+    from gitlab_links.doorbell import Bell, ring
+
+    with monitored.app_context():
+        ring(Bell.SYNC, uuid.uuid4())
+    told = read(monitored)
+    assert told["redis_up",] == 1
+    assert told["jobs_queued", "fetches"] == 1
+    assert told["jobs_queued", "deliveries"] == 0
+    assert told["workers",] == 0
+
+
+def test_with_redis_away_the_rest_is_told(make_app: MakeApp) -> None:
+    told = read(make_app(metrics_token=TOKEN, redis_url="redis://127.0.0.1:1/0"))
+    assert told["redis_up",] == 0
+    assert ("workers",) not in told
+    assert ("deliveries_waiting",) in told
+
+
+def test_no_org_is_named(monitored: Flask, factory: Factory) -> None:
+    factory.integration(factory.org(name="Very Secret Inc"))
+    client = monitored.test_client()
+    answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert "Secret" not in answer.text
+    assert "gitlab.example.com" not in answer.text
+
+
+def test_a_short_token_stops_the_start() -> None:
+    with pytest.raises(ConfigError, match="METRICS_TOKEN: must have 16 characters"):
+        Settings.from_environ({"METRICS_TOKEN": "short", "SECRET_KEY": "x"})
