@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import g, make_response, redirect, render_template, request, url_for
+from flask import current_app, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -57,7 +57,9 @@ def render(problem: Problem) -> ResponseReturnValue:
         problem.status, title, explanation, detail, _actions(problem), g.get("request_id")
     )
     g.pop("caller", None)  # the frame of the page must not ask for the orgs
-    return make_response(render_template("errors/page.html", page=page), problem.status)
+    # Not by render_template: Flask-Login's context processor would ask for the user.
+    template = current_app.jinja_env.get_template("errors/page.html")
+    return make_response(template.render(page=page), problem.status)
 
 
 def _to_login(problem: Problem) -> ResponseReturnValue:

@@ -1,0 +1,156 @@
+"""Every page meets everybody: roles, strangers, another org's people and ids."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.http.access import Kind, declaration_of
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from tests.api.callers import browser, nobody, program
+from tests.factories import Factory
+
+LET_IN = frozenset({200, 201, 302, 304, 404, 409, 422})
+
+
+def delivery(factory: Factory, org: Org, **values: Any) -> GitLabWebhookDelivery:
+    defaults = {
+        "status": DeliveryStatus.FAILED.value,
+        "size_bytes": 2,
+        "payload_sha256": "0" * 64,
+        "headers": {},
+        "payload": b"{}",
+    }
+    return factory.add(GitLabWebhookDelivery(org_id=org.id, **{**defaults, **values}))
+
+
+class World:
+    """Two orgs, and addresses of things in the first."""
+
+    def __init__(self, app: Flask, factory: Factory) -> None:
+        self.app, self.factory = app, factory
+        self.org, self.other = factory.org(task_key="ACME"), factory.org(task_key="OTHER")
+        for org in (self.org, self.other):
+            factory.integration(org)
+            factory.membership(org, Role.ADMIN)
+
+    def routes(self) -> list[tuple[str, Rule]]:
+        """Every method of every page that belongs to an org."""
+        return [
+            (method, rule)
+            for rule in self.app.url_map.iter_rules()
+            if rule.endpoint.startswith("pages.") and "org_id" in rule.arguments
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        ]
+
+    def path(self, rule: Rule, *, within: Org | None = None) -> str:
+        """The address of something that is there, seen from within another org if given."""
+        makers: dict[str, Callable[[], Any]] = {
+            "member_id": lambda: self.factory.membership(self.org).id,
+            "key_id": self._key,
+            "delivery_id": lambda: delivery(self.factory, self.org).id,
+        }
+        values: dict[str, Any] = {"org_id": (within or self.org).id}
+        if "link_id" in rule.arguments:
+            link = self.factory.link(self.factory.task(self.org))
+            values |= {"link_id": link.id, "reference": link.task_id}
+        elif "reference" in rule.arguments:
+            values["reference"] = self.factory.task(self.org).id
+        values |= {name: makers[name]() for name in rule.arguments if name in makers}
+        with self.app.test_request_context():
+            return self.app.url_map.bind("").build(rule.endpoint, values)
+
+    def _key(self) -> Any:
+        from sqlalchemy import select
+
+        from gitlab_links.accounts.models import ApiKey
+        from gitlab_links.extensions import db
+
+        self.factory.api_key(self.org)
+        with self.app.app_context():
+            newest = select(ApiKey.id).where(ApiKey.org_id == self.org.id)
+            return db.session.scalars(newest.order_by(ApiKey.id.desc())).first()
+
+
+@pytest.fixture
+def world(app: Flask, factory: Factory) -> World:
+    factory.add(AuditEvent(org_id=factory.org().id, action="org.updated", detail={}))
+    return World(app, factory)
+
+
+def test_there_are_pages(world: World) -> None:
+    assert len(world.routes()) >= 25
+
+
+def test_every_page_declares_who_may_open_it(app: Flask) -> None:
+    undeclared = [
+        (rule.endpoint, method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if declaration_of(app, rule.endpoint, method) is None
+    ]
+    assert undeclared == []
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_roles_may_what_the_view_declares(world: World, role: Role) -> None:
+    user_id = world.factory.membership(world.org, role).user_id
+    for method, rule in world.routes():
+        declaration = declaration_of(world.app, rule.endpoint, method)
+        assert declaration is not None
+        assert declaration.kind is Kind.ORG
+        assert declaration.permission is not None
+        answer = browser(world.app, user_id).call(method, world.path(rule))
+        where = (method, rule.rule, answer.status_code)
+        if rule.endpoint == "pages.renew_key":
+            assert answer.status_code == 403, where  # the key is somebody else's
+        elif role in declaration.permission.roles:
+            assert answer.status_code in LET_IN, where
+        else:
+            assert answer.status_code == 403, where
+
+
+def test_nobody_is_sent_to_the_login(world: World) -> None:
+    for method, rule in world.routes():
+        answer = nobody(world.app).call(method, world.path(rule))
+        assert answer.status_code == 302, rule.rule
+        assert answer.headers["Location"].startswith("/login")
+
+
+def test_another_org_is_not_found(world: World) -> None:
+    stranger = browser(world.app, world.factory.membership(world.other, Role.ADMIN).user_id)
+    for method, rule in world.routes():
+        assert stranger.call(method, world.path(rule)).status_code == 404, rule.rule
+
+
+def test_ids_of_another_org_are_not_found(world: World) -> None:
+    stranger = browser(world.app, world.factory.membership(world.other, Role.ADMIN).user_id)
+    for method, rule in world.routes():
+        if rule.arguments == {"org_id"}:
+            continue
+        path = world.path(rule, within=world.other)
+        data = {"role": "member", "status": "done", "title": "Mine"}
+        answer = stranger.call(method, path, data=data if method == "POST" else None)
+        followed = answer.status_code == 302 and rule.endpoint == "pages.task_links"
+        assert answer.status_code == 404 or followed, (method, rule.rule, answer.status_code)
+
+
+def test_a_post_without_the_token_of_the_session_does_nothing(world: World) -> None:
+    user_id = world.factory.membership(world.org, Role.ADMIN).user_id
+    visitor = browser(world.app, user_id, csrf=False)
+    for method, rule in world.routes():
+        if method == "POST":
+            answer = visitor.post(world.path(rule))
+            assert answer.status_code == 403, rule.rule
+            assert "open for too long" in answer.text
+
+
+def test_api_keys_open_no_page(world: World) -> None:
+    key = program(world.app, world.factory.api_key(world.org))
+    for method, rule in world.routes():
+        assert key.call(method, world.path(rule)).status_code == 302, rule.rule

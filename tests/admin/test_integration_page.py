@@ -1,0 +1,244 @@
+"""The page of the connection: its health in words, and its settings."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
+from tests.admin.conftest import As
+from tests.admin.markup import Markup, text_of, words
+from tests.admin.test_access import delivery
+from tests.conftest import GITLAB_TOKEN
+from tests.factories import Factory
+
+if TYPE_CHECKING:
+    from gitlab_links.demo.gitlab import SimulatedGitLab
+
+BASE_URL = "https://gitlab.example.com"
+TOKEN = "glpat-canary-of-the-tests"
+
+
+@pytest.fixture
+def path(base: str) -> str:
+    return f"{base}/gitlab"
+
+
+def stored(app: Flask, org: Org) -> OrgGitLabIntegration | None:
+    with app.app_context():
+        return find_integration(org.id)
+
+
+def change(app: Flask, org: Org, **values: Any) -> None:
+    with app.app_context():
+        row = db.session.scalars(select(OrgGitLabIntegration)).one()
+        for name, value in values.items():
+            setattr(row, name, value)
+        db.session.commit()
+
+
+def headline(page: Markup) -> str:
+    return page.one("h2", id="health-heading").text.strip()
+
+
+def test_an_org_without_a_connection_is_led_to_it(acting: As, org: Org, path: str) -> None:
+    answer = acting(Role.PM).get(path)
+    page = Markup.of(answer)
+    assert headline(page) == "Not connected yet"
+    assert "Start with step 1: set the address of your GitLab." in text_of(answer)
+    webhook = page.one("input", id="webhook-url")["value"]
+    assert webhook == f"http://localhost/api/orgs/{org.id}/integrations/gitlab/webhook"
+    assert [words(box.text) for box in page.all("li") if box.parents[-1] == "ul"][-6:] == [
+        "Comments", "Confidential comments", "Issues events", "Confidential issues events",
+        "Merge request events", "Pipeline events",
+    ]  # fmt: skip
+
+
+def test_address_and_token_are_saved_and_the_token_never_shown(
+    app: Flask, acting: As, org: Org, path: str
+) -> None:
+    admin = acting(Role.ADMIN)
+    answer = admin.post(path, data={"base_url": f" {BASE_URL}/ ", "token": TOKEN})
+    page = admin.get(answer.headers["Location"])
+    assert TOKEN not in page.text
+    assert "Token set" in text_of(page)
+    assert Markup.of(page).one("input", name="base_url")["value"] == BASE_URL
+    row = stored(app, org)
+    assert row is not None
+    assert row.token_ciphertext is not None
+    assert TOKEN not in row.token_ciphertext
+
+
+def test_an_empty_token_keeps_the_present_one(
+    app: Flask, acting: As, org: Org, factory: Factory, path: str
+) -> None:
+    before = factory.connect(org, base_url=BASE_URL, token=TOKEN).token_ciphertext
+    acting(Role.PM).post(path, data={"base_url": f"{BASE_URL}/gitlab", "token": ""})
+    row = stored(app, org)
+    assert row is not None
+    assert (row.base_url, row.token_ciphertext) == (f"{BASE_URL}/gitlab", before)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"base_url": "nonsense", "token": TOKEN}, "base_url"),
+        ({"base_url": "https://127.0.0.1", "token": TOKEN}, "base_url"),
+        ({"base_url": BASE_URL, "token": "with space"}, "token"),
+        ({"base_url": "", "token": TOKEN}, "token"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field(
+    app: Flask, acting: As, org: Org, path: str, values: dict[str, str], field: str
+) -> None:
+    answer = acting(Role.ADMIN).post(path, data=values)
+    assert answer.status_code == 422
+    page = Markup.of(answer)
+    assert page.one("div", id=f"{field}-error").text.strip()
+    assert page.one("input", name="base_url")["value"] == values["base_url"]
+    assert TOKEN not in answer.text
+    row = stored(app, org)
+    assert row is None or row.base_url is None
+
+
+def test_a_webhook_secret_is_shown_once(app: Flask, acting: As, org: Org, path: str) -> None:
+    admin = acting(Role.ADMIN)
+    answer = admin.post(f"{path}/webhook-secret")
+    secret = Markup.of(answer).one("input", id="webhook-secret")["value"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    with app.app_context():
+        assert webhook_secret_matches(org.id, find_integration(org.id), secret, utcnow())
+    assert secret not in admin.get(path).text
+    admin.post(f"{path}/webhook-secret")
+    assert "The former secret is still good" in text_of(admin.get(path))
+    with app.app_context():
+        details = [event.detail for event in db.session.scalars(select(AuditEvent))]
+    assert secret not in str(details)
+
+
+@pytest.mark.parametrize("token", ["", "no prefix", "whsec_!!"])
+def test_a_bad_signing_token_is_refused(acting: As, path: str, token: str) -> None:
+    answer = acting(Role.PM).post(f"{path}/signing-token", data={"signing_token": token})
+    assert answer.status_code == 422
+    assert Markup.of(answer).one("div", id="signing_token-error").text.strip()
+
+
+def test_a_signing_token_is_kept_and_removed(app: Flask, acting: As, org: Org, path: str) -> None:
+    manager = acting(Role.PM)
+    signing = "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY="
+    manager.post(f"{path}/signing-token", data={"signing_token": signing})
+    page = manager.get(path)
+    assert "(in use)" in text_of(page)
+    assert signing not in page.text
+    manager.post(f"{path}/signing-token", data={"clear": "1"})
+    row = stored(app, org)
+    assert row is not None
+    assert row.signing_token_ciphertext is None
+
+
+def test_disconnecting_forgets_everything(
+    app: Flask, acting: As, factory: Factory, org: Org, path: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN)
+    acting(Role.ADMIN).post(f"{path}/disconnect")
+    assert stored(app, org) is None
+
+
+GREEN: dict[str, Any] = {
+    "token_scopes": ["read_api"],
+    "token_expires_at": utcnow() + timedelta(days=90),
+    "last_synced_at": utcnow(),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "said"),
+    [
+        ({}, "Everything works", "The last event came just now."),
+        ({"error_code": "auth_error"}, "Not working", "has expired or was revoked"),
+        ({"error_code": "network_error"}, "Not working", "cannot be reached"),
+        ({"token_expires_at": utcnow() - timedelta(days=1)}, "Not working", "expired on"),
+        ({"token_expires_at": utcnow() + timedelta(days=6)}, "Needs your attention",
+         "expires in 5 days"),
+        ({"token_scopes": ["read_user"]}, "Needs your attention", "read_user"),
+        ({"token_scopes": None}, "Needs your attention", "Validate the connection."),
+        ({"paused_until": utcnow() + timedelta(hours=1)}, "Needs your attention", "pause"),
+        ({"webhook_secret_hash": None}, "Needs your attention", "No webhook secret"),
+    ],
+    ids=["green", "refused", "away", "expired", "expiring", "scopes", "unknown", "paused",
+         "no secret"],
+)  # fmt: skip
+def test_the_health_is_told_at_a_glance(
+    app: Flask, acting: As, factory: Factory, org: Org, path: str,
+    values: dict[str, Any], verdict: str, said: str,
+) -> None:  # fmt: skip
+    factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
+    delivery(factory, org, status="processed")
+    change(app, org, **{**GREEN, **values})
+    answer = acting(Role.ADMIN).get(path)
+    assert headline(Markup.of(answer)) == verdict
+    assert said in text_of(answer)
+
+
+def test_failed_deliveries_and_silence_are_pointed_out(
+    app: Flask, acting: As, factory: Factory, org: Org, path: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
+    change(app, org, **GREEN)
+    assert "No event has come" in text_of(acting(Role.ADMIN).get(path))
+    delivery(factory, org, received_at=utcnow() - timedelta(days=8))
+    assert "Settings > Webhooks" in text_of(acting(Role.ADMIN).get(path))
+    delivery(factory, org, status="failed")
+    text = text_of(acting(Role.ADMIN).get(path))
+    assert "1 of the last day's deliveries failed." in text
+    assert "1 event, 1 failed" in text
+
+
+def test_the_chart_counts_by_the_hour(acting: As, factory: Factory, org: Org, path: str) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN)
+    delivery(factory, org, status="processed")
+    delivery(factory, org, status="received")
+    delivery(factory, factory.org(), status="processed")
+    page = Markup.of(acting(Role.ADMIN).get(path))
+    chart = page.one("svg", role="img")
+    assert "2 in all, 2 in the busiest hour, 0 failed" in chart["aria-label"]
+    assert len(page.all("rect", class_="bar-back")) == 24
+    assert "2 events, 1 waiting" in words(page.one("main").text)
+
+
+def test_the_headroom_is_shown(
+    app: Flask, acting: As, factory: Factory, org: Org, path: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN)
+    change(app, org, rate_limit=2000, rate_limit_remaining=1874)
+    assert "1,874 of 2,000 calls were left" in text_of(acting(Role.ADMIN).get(path))
+
+
+def test_validate_says_the_answer_in_words(
+    acting: As, factory: Factory, org: Org, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
+    admin = acting(Role.ADMIN)
+    admin.post(f"{path}/validate")
+    text = text_of(admin.get(path))
+    assert "accepts the token of Administrator (@root). Its scopes: api." in text
+
+
+def test_validate_says_what_is_wrong(
+    acting: As, factory: Factory, org: Org, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    factory.connect(org, base_url=gitlab.url, token="glpat-wrong")
+    admin = acting(Role.ADMIN)
+    admin.post(f"{path}/validate")
+    page = admin.get(path)
+    assert "GitLab refused the access token" in text_of(page)
+    assert headline(Markup.of(page)) == "Not working"
