@@ -37,10 +37,13 @@ def _start(supervisor: Supervisor, port: int) -> None:
     app = create_app(Settings.from_environ(environment))
     processes.migrate(supervisor, environment)
     processes.start_web(supervisor, environment, port)
-    processes.start_worker(supervisor, environment)
+    worker = processes.start_worker(supervisor, environment)
     say("Making an org with tasks, and linking them to issues and merge requests ...")
     sample = seed.seed(app, gitlab_url, token)
-    count = seed.wait_until_synced(app, supervisor.check)
+    try:
+        count = seed.wait_until_synced(app, supervisor.check)
+    except seed.NotSynced as late:
+        raise worker.failed(f"is late: {late}") from None
     _tell(f"http://{LOOPBACK}:{port}", gitlab_url, sample, count)
 
 

@@ -50,6 +50,15 @@ class Child:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:]) or "    (its log is empty)"
 
+    def ending(self) -> str:
+        """How the dead child ended: its exit code, or the signal that killed it."""
+        code = self.process.returncode
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+    def failed(self, what: str) -> ChildFailed:
+        """The error to raise about this child."""
+        return ChildFailed(f"'{self.name}' {what}. The end of its log:\n{self.tail()}")
+
 
 class Supervisor:
     """A context manager that owns children and a temporary ``folder`` with their logs.
@@ -128,7 +137,7 @@ class Supervisor:
         """Run ``command`` to its end; raises :class:`ChildFailed` if it fails."""
         child = self.start(name, command, settings=settings, folder=folder)
         if child.process.wait():
-            raise _failed(child, f"failed with {_ending(child)}")
+            raise child.failed(f"failed with {child.ending()}")
         self._forget(child)
 
     def stop(self, child: Child, seconds: float = STOP_SECONDS) -> None:
@@ -159,7 +168,7 @@ class Supervisor:
         """Raise :class:`ChildFailed` if a child has died."""
         for child in self._children:
             if child.died():
-                raise _failed(child, f"ended by itself with {_ending(child)}")
+                raise child.failed(f"ended by itself with {child.ending()}")
 
     def _await(self, child: Child, ready: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -167,9 +176,9 @@ class Supervisor:
             if ready():
                 return
             if time.monotonic() > deadline:
-                raise _failed(child, f"was not ready after {seconds:.0f} s")
+                raise child.failed(f"was not ready after {seconds:.0f} s")
             time.sleep(0.05)
-        raise _failed(child, f"could not start: it ended with {_ending(child)}")
+        raise child.failed(f"could not start: it ended with {child.ending()}")
 
     def _forget(self, child: Child) -> None:
         if child in self._children:
@@ -189,12 +198,3 @@ def _environment(settings: Mapping[str, str]) -> list[str]:
     names = {name.removesuffix("_FILE") for name in settings}
     unset = [word for name in sorted(names) for word in ("-u", name, "-u", f"{name}_FILE")]
     return ["env", *unset, *(f"{name}={value}" for name, value in settings.items())]
-
-
-def _ending(child: Child) -> str:
-    code = child.process.returncode
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _failed(child: Child, what: str) -> ChildFailed:
-    return ChildFailed(f"'{child.name}' {what}. The end of its log:\n{child.tail()}")
