@@ -3,9 +3,10 @@ FROM python:3.11-slim-bookworm AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
-COPY requirements.txt /tmp/requirements.txt
+WORKDIR /build
+COPY requirements.txt ./
 # Wheels only: nothing is compiled here, so no compiler and no headers are needed.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/requirements.txt \
+RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r requirements.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
 
 

@@ -1,0 +1,88 @@
+"""What stands in the files for deployment agrees with the code."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from gunicorn.config import KNOWN_SETTINGS
+
+from gitlab_links.config import Settings
+from gitlab_links.demo.supervisor import PROJECT
+
+VARIABLE = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PORT", "IMAGE_TAG", "WEB_CONCURRENCY"}
+
+
+def example() -> dict[str, str]:
+    return dict(VARIABLE.findall((PROJECT / ".env.example").read_text()))
+
+
+def read_by_config() -> set[str]:
+    text = (PROJECT / "gitlab_links" / "config.py").read_text()
+    return set(re.findall(r'reader\.read\(\s*"([A-Z_]+)"', text))
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text())
+    return loaded
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    assert set(example()) == read_by_config()
+
+
+def test_the_example_says_what_the_defaults_are() -> None:
+    secret = {"SECRET_KEY": "x" * 40}
+    told = Settings.from_environ(example() | secret)
+    assert told == replace(Settings.from_environ(secret), secret_key=told.secret_key)
+
+
+def test_compose_sets_nothing_that_nobody_reads(compose: dict[str, Any]) -> None:
+    own = {name for name, service in compose["services"].items() if "env_file" in service}
+    assert own == {"migrations", "web", "worker"}
+    for name in own:
+        assert set(compose["services"][name]["environment"]) <= read_by_config() | COMPOSE_ONLY
+
+
+def test_compose_asks_only_for_what_the_docs_tell_to_set(compose: dict[str, Any]) -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (PROJECT / "compose.yaml").read_text()))
+    assert asked <= set(example()) | COMPOSE_ONLY
+    assert "POSTGRES_PASSWORD" in (PROJECT / "docs" / "deploy.md").read_text()
+
+
+def test_our_containers_have_no_more_rights_than_they_need(compose: dict[str, Any]) -> None:
+    for name in ("migrations", "web", "worker"):
+        service = compose["services"][name]
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_every_image_is_named_by_version(compose: dict[str, Any]) -> None:
+    others = [s["image"] for s in compose["services"].values() if "build" not in s]
+    bases = re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.MULTILINE)
+    assert others
+    assert bases
+    for image in [*others, *bases]:
+        assert re.fullmatch(r"[a-z/]+:\d+(\.\d+)*(-[a-z-]+)*", image), image
+
+
+def test_the_image_holds_everything_that_the_service_is() -> None:
+    ignored = (PROJECT / ".dockerignore").read_text().split()
+    kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    dockerfile = (PROJECT / "Dockerfile").read_text()
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)
+    assert kept == {word for words in copied for word in words.split()}
+    assert {path for path in kept if not (PROJECT / path).exists()} == set()
+
+
+def test_gunicorn_knows_every_setting_it_is_given() -> None:
+    given: dict[str, Any] = {}
+    path = PROJECT / "gunicorn.conf.py"
+    exec(compile(path.read_text(), path, "exec"), given)
+    names = {name for name in given if name[0].islower()}
+    assert names - {setting.name for setting in KNOWN_SETTINGS} == set()
+    assert given["worker_class"] == "gthread"
