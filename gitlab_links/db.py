@@ -161,3 +161,9 @@ def _insert_unless_exists(dialect: str, model: type[Base], key: tuple[str, ...])
     table = cast(Table, model.__table__)
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(table).on_conflict_do_nothing(index_elements=key).returning(table.c.id)
+
+
+def upsert(dialect: str, model: type[Base]) -> Any:
+    """An INSERT of the dialect that can be told what to do ``on_conflict_do_update``."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(cast(Table, model.__table__))

@@ -26,6 +26,12 @@ class Action(StrEnum):
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_VALIDATED = "integration.validated"
     WEBHOOK_SECRET_GENERATED = "integration.webhook_secret_generated"
+    TOKEN_ROTATED = "integration.token_rotated"
+    HOOK_CREATED = "hook.created"
+    HOOK_REPAIRED = "hook.repaired"
+    HOOK_EVENTS_RESENT = "hook.events_resent"
+    HEALTH_PROBLEM = "health.problem"
+    HEALTH_RECOVERED = "health.recovered"
     DELIVERY_REPLAYED = "delivery.replayed"
 
 

@@ -1,7 +1,8 @@
 """What asking GitLab can come to, as values that cost nothing to import."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from gitlab_links.gitlab.snapshot import Person, Snapshot
@@ -24,7 +25,8 @@ class GitLabFailure(Exception):
     ``http_3xx`` a redirect to another origin or one too many.
 
     ``retry_after`` is in seconds where GitLab said how long to wait. ``detail`` is a
-    sentence for people, in our words: nothing GitLab sent, no token.
+    sentence for people, in our words: nothing GitLab sent, no token. Of a missing scope,
+    ``needed`` names those of which one would do, ``held`` those the token has, if known.
     """
 
     def __init__(
@@ -34,12 +36,16 @@ class GitLabFailure(Exception):
         *,
         http_status: int | None = None,
         retry_after: float | None = None,
+        needed: tuple[str, ...] = (),
+        held: tuple[str, ...] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.http_status = http_status
         self.retry_after = retry_after
+        self.needed = needed
+        self.held = held
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +71,32 @@ class TokenCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class NewToken:
+    """What a rotation gave: the token that is good from now on, in clear."""
+
+    token: str = field(repr=False)
+    expires_at: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimit:
     """GitLab's ``RateLimit-*`` headers as last seen; None where a header was missing."""
 
     limit: int | None
     remaining: int | None
     reset_at: datetime | None
+
+
+READING_SCOPES = ("read_api", "api")
+_SCOPE = re.compile(rb'"scope"\s*:\s*"([a-z_ ]{1,200})"')
+_KNOWN_SCOPES = ("read_api", "api", "self_rotate", "read_user")
+
+
+def _needed_scopes(body: bytes) -> tuple[str, ...]:
+    """Those that GitLab names, as far as we know them; nothing else of it is repeated."""
+    found = _SCOPE.search(body)
+    named = set(found.group(1).decode().split()) if found else set()
+    return tuple(scope for scope in _KNOWN_SCOPES if scope in named) or READING_SCOPES
 
 
 _STATUS_DETAILS = {
@@ -85,10 +111,12 @@ _STATUS_CODES = {401: AUTH_ERROR, 404: NOT_FOUND, 429: RATE_LIMITED}
 def failure_of_status(status: int, body: bytes, retry_after: float | None) -> GitLabFailure:
     """The failure that an answer with a status other than 2xx comes to."""
     if status == 403 and b"insufficient_scope" in body:
+        needed = _needed_scopes(body)
         return GitLabFailure(
             INSUFFICIENT_SCOPE,
-            "The token lacks a scope: it needs api or read_api.",
+            f"The token lacks a scope: it needs {' or '.join(needed)}.",
             http_status=status,
+            needed=needed,
         )
     detail = _STATUS_DETAILS.get(status)
     if detail is None and 300 <= status < 400:

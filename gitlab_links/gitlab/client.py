@@ -8,7 +8,7 @@ objects are made by an unguarded JSON parser and fail in as many ways as there a
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import gitlab
 import requests
@@ -25,6 +25,7 @@ from gitlab_links.gitlab.answers import (
     INSUFFICIENT_SCOPE,
     NETWORK_ERROR,
     NOT_FOUND,
+    READING_SCOPES,
     Fetched,
     GitLabFailure,
     RateLimit,
@@ -47,7 +48,6 @@ from gitlab_links.gitlab.urls import BaseUrl
 
 MAX_BATCH = 100
 DEFAULT_SECONDS = 10.0
-READING_SCOPES = frozenset({"api", "read_api"})
 
 _RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
 _TOKEN = re.compile(r"[!-~]+")
@@ -84,7 +84,7 @@ class GitLabClient:
             str(base), oauth_token=token, session=self._session, keep_base_url=True
         )
 
-    def __enter__(self) -> "GitLabClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -156,11 +156,13 @@ class GitLabClient:
         listed = token.get("scopes")
         words = [read_word(scope) for scope in listed] if isinstance(listed, list) else []
         scopes = tuple(word for word in words if word is not None)
-        if not READING_SCOPES & set(scopes):
+        if not set(READING_SCOPES) & set(scopes):
             raise GitLabFailure(
                 INSUFFICIENT_SCOPE,
                 "The token's scopes are " + (", ".join(scopes) or "empty") + "; it needs api or "
                 "read_api.",
+                needed=READING_SCOPES,
+                held=scopes,
             )
         return scopes, token.get("expires_at")
 

@@ -144,7 +144,7 @@ def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[st
         integration.token_ciphertext = cipher().encrypt(
             token, org_id=integration.org_id, origin=base.origin, purpose=TOKEN
         )
-        integration.token_set_at = utcnow()
+        integration.token_set_at = integration.token_check_due_at = utcnow()
     return {"token"}
 
 
@@ -175,6 +175,9 @@ def _clear_token(integration: OrgGitLabIntegration) -> None:
     integration.token_set_at = None
     integration.token_expires_at = None
     integration.token_scopes = None
+    integration.token_username = None
+    integration.token_checked_at = None
+    integration.token_check_due_at = None
 
 
 def _forget_failures(integration: OrgGitLabIntegration) -> None:

@@ -3,9 +3,10 @@
 Doors call ``http.validation.validate_now``, which puts the steps together.
 """
 
+import random
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
 from gitlab_links.accounts.principal import Principal
@@ -23,7 +24,12 @@ from gitlab_links.gitlab.answers import (
 )
 from gitlab_links.gitlab.snapshot import Person
 from gitlab_links.integrations.credentials import Credentials, credentials_of
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
+
+DAILY = timedelta(days=1)
+# Where GitLab gave no answer about the token.
+SOON = timedelta(hours=1)
 
 
 class ValidationStatus(StrEnum):
@@ -44,6 +50,7 @@ class Validation:
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     gitlab_version: str | None = None
+    missing_scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +97,14 @@ def ask(question: Question) -> Validation:
     except GitLabFailure as failure:
         refused = failure.code in _REFUSED
         status = ValidationStatus.INVALID if refused else ValidationStatus.NOT_VALIDATED
-        return Validation(status, failure.code)
+        return Validation(status, failure.code, scopes=failure.held, missing_scopes=failure.needed)
 
 
 def record(principal: Principal, question: Question, result: Validation) -> None:
-    """Keep what was learnt, unless the token has been changed meanwhile."""
-    integration = find_integration(principal.org_id)
-    if integration is None or integration.token_ciphertext != question.ciphertext:
+    """Keep what was learnt and that the caller asked, unless the token has changed meanwhile."""
+    integration = keep(principal.org_id, question, result)
+    if integration is None:
         return
-    if result.status is ValidationStatus.VALID:
-        integration.token_scopes = None if result.scopes is None else list(result.scopes)
-        integration.token_expires_at = result.expires_at
-        integration.error_code = integration.error_at = integration.paused_until = None
-        integration.failures = 0
-        ring_after_commit(db.session, Bell.SYNC, principal.org_id)
-    elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
-        integration.error_code, integration.error_at = result.error_code, utcnow()
     write_audit_event(
         principal.org_id,
         principal.actor,
@@ -114,6 +113,34 @@ def record(principal: Principal, question: Question, result: Validation) -> None
         target_id=integration.id,
         detail={"status": result.status.value, "error_code": result.error_code},
     )
+
+
+def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLabIntegration | None:
+    """Keep what was learnt of the present token; None, and nothing kept, of another one."""
+    integration = find_integration(org_id)
+    if integration is None or integration.token_ciphertext != question.ciphertext:
+        return None
+    now = utcnow()
+    unheard = result.status is ValidationStatus.NOT_VALIDATED
+    integration.token_check_due_at = next_check(now, soon=unheard)
+    if not unheard:
+        integration.token_checked_at = now
+    if result.scopes is not None or result.status is ValidationStatus.VALID:
+        integration.token_scopes = None if result.scopes is None else list(result.scopes)
+    if result.status is ValidationStatus.VALID:
+        integration.token_expires_at = result.expires_at
+        integration.token_username = None if result.user is None else result.user.username
+        integration.error_code = integration.error_at = integration.paused_until = None
+        integration.failures = 0
+        ring_after_commit(db.session, Bell.SYNC, org_id)
+    elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
+        integration.error_code, integration.error_at = result.error_code, now
+    return integration
+
+
+def next_check(now: datetime, *, soon: bool = False) -> datetime:
+    """When to ask about a token again: daily, spread so that orgs part ways."""
+    return now + (SOON if soon else DAILY) * random.uniform(0.75, 1.0)  # noqa: S311
 
 
 def _valid(check: TokenCheck) -> Validation:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gitlab_links.jobs import drains, fetches, sweeps
+from gitlab_links.jobs import drains, fetches, sweeps, watches
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +28,20 @@ def sweep() -> None:
 def clean() -> None:
     """Drop what is past its retention. Scheduled."""
     sweeps.clean()
+    watches.clean_watches()
+
+
+def look() -> None:
+    """Find what has become of connections, and which are to be looked at. Scheduled."""
+    watches.look()
+
+
+def watch(org_id: str) -> None:
+    """Look at an org's token and hooks where that is due. Rung by the schedule and by pages."""
+    watches.watch_slice(uuid.UUID(org_id))
 
 
 ALLOWED: dict[str, Callable[..., None]] = {
-    f"{__name__}.{function.__name__}": function for function in (drain, sync, sweep, clean)
+    f"{__name__}.{function.__name__}": function
+    for function in (drain, sync, sweep, clean, look, watch)
 }

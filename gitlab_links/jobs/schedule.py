@@ -23,6 +23,7 @@ class Scheduled:
 
 SCHEDULE = (
     Scheduled("sweep", 2, functions.sweep),
+    Scheduled("look", 10, functions.look),
     Scheduled("clean", 3600, functions.clean),
 )
 

@@ -1,13 +1,15 @@
 """Writing the answers of a round of calls: items, their projects, and the connection."""
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
@@ -20,6 +22,7 @@ from gitlab_links.sync.pausing import (
     stops_all_calls,
 )
 from gitlab_links.sync.projects import is_known, learn
+from gitlab_links.sync.reconciling import face, note_found
 
 Items = dict[uuid.UUID, GitLabItem]
 
@@ -41,10 +44,12 @@ def record(
     items = _locked_items(org_id, asked, with_failed=_is_back(org_id, answers))
     for item_id in items.keys() - asked:
         items[item_id].next_sync_at, items[item_id].failures = now, 0
+    told: Counter[uuid.UUID] = Counter()
     for answer in answers:
-        _record_items(answer, items, now, ttl)
+        told.update(item.id for item in _record_items(answer, items, now, ttl))
     for answer in answers:
         _record_project(answer)
+    _count_told(org_id, items, told, now)
     _record_connection(org_id, answers, token_ciphertext, now)
 
 
@@ -75,20 +80,31 @@ def _is_back(org_id: uuid.UUID, answers: Sequence[Answer]) -> bool:
     return (failures or 0) >= BREAKER_OPENS_AT
 
 
-def _record_items(answer: Answer, items: Items, now: datetime, ttl: int) -> None:
+def _record_items(answer: Answer, items: Items, now: datetime, ttl: int) -> Iterator[GitLabItem]:
+    """Apply one answer; gives the items of whose change an event had told."""
     for due in answer.batch.items:
         item = items.get(due.id)
         snapshot = answer.snapshots.get(due.iid)
         if item is None:
             continue
         if snapshot is not None:
+            before, synced_before = face(item), item.last_synced_at
             apply_fetched(item, snapshot, started_at=answer.started_at, now=now, ttl=ttl)
+            if note_found(item, before, synced_before, answer.started_at):
+                yield item
         elif answer.failure is None:
             # Absent from a list that was given: deleted, or hidden from the token.
             mark_failed(item, "not_found", started_at=answer.started_at, now=now)
         elif not stops_all_calls(answer.failure.code):
             # Otherwise the item stays due as it was: the pause is the connection's.
             mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
+
+
+def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: datetime) -> None:
+    """After the projects: what was learned of one may have moved its items to another."""
+    by_project = Counter(items[item_id].project_id for item_id in told.elements())
+    counts = {project: Changes(by_webhook=count) for project, count in by_project.items()}
+    count_changes(org_id, counts, now.date())
 
 
 def _record_project(answer: Answer) -> None:

@@ -16,7 +16,9 @@ from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.sync.applying import apply_told
 from gitlab_links.sync.projects import is_known, learn
+from gitlab_links.sync.reconciling import face
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.webhooks.news import News
 
 ItemKey = tuple[uuid.UUID, str, int]
 
@@ -39,18 +41,24 @@ def process(
     name it, and the fetching job is rung after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    targets = _Targets(org_id, works)
+    targets, news, learned = _Targets(org_id, works), News(), False
     for work in works:
-        target = targets.of(work.event)
+        project, target = targets.project_of(work.event), targets.of(work.event)
+        if project is not None:
+            news.of_project(project, work.delivery)
+        before = face(target[1]) if target is not None else ()
         if target is not None and _apply(*target, work, now, ttl):
             # What was learned of the project may have moved items from one row to another.
-            targets = _Targets(org_id, works)
+            targets, learned = _Targets(org_id, works), True
             target = targets.of(work.event)
+        if target is not None:
+            news.of_item(target[1], before, work.delivery)
         work.delivery.links_matched = targets.links_of(target[1]) if target else 0
         work.delivery.status = DeliveryStatus.PROCESSED
         work.delivery.processed_at = now
         work.delivery.due_at = None
         work.delivery.error_code = None
+    news.write(org_id, now, learned=learned)
     if targets.any_requested():
         ring_after_commit(db.session, Bell.SYNC, org_id)
 
@@ -96,6 +104,12 @@ class _Targets:
             return None
         found = ((project, self._items.get(key)) for project, key in self._candidates(event))
         return next(((project, item) for project, item in found if item is not None), None)
+
+    def project_of(self, event: Event) -> GitLabProject | None:
+        """The project an event is of, if links of the org point into it."""
+        if not event.relevant:
+            return None
+        return next((project for project, _ in self._candidates(event)), None)
 
     def links_of(self, item: GitLabItem) -> int:
         """How many links have the item."""

@@ -1,0 +1,132 @@
+"""Changing things in GitLab: hooks of a project, and the token itself.
+
+For a maintainer's token with the scope ``api``; reading hooks takes ``read_api``. Import
+it where it is used, as ``gitlab.client``.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from gitlab_links.errors import DomainError
+from gitlab_links.gitlab.answers import NewToken
+from gitlab_links.gitlab.client import GitLabClient
+from gitlab_links.gitlab.fields import read_id, read_object, read_word
+from gitlab_links.gitlab.hooks import Hook, HookSettings
+from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.gitlab.times import parse_date, parse_time
+
+HOOKS_A_PAGE = 100
+MAX_HOOK_PAGES = 5
+EVENTS_A_PAGE = 20
+FAILED_STATUSES = ("client_failure", "server_failure")
+
+
+class MaintainingClient(GitLabClient):
+    """A client that may also write. Each call raises GitLabFailure, as reading does;
+    ``http_403`` is a token whose owner is no maintainer of the project.
+    """
+
+    def rotate_token(self, expires_at: date | None) -> NewToken:
+        """Have GitLab replace the token; the one this client has is void afterwards.
+
+        Without a date GitLab gives it a week. Needs the scope ``api`` or ``self_rotate``.
+        """
+        body = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
+        told = self._expect_object(self._send("post", "/personal_access_tokens/self/rotate", body))
+        token = told.get("token")
+        if not isinstance(token, str) or not 0 < len(token) <= 255:
+            raise self._unusable("has no new token")
+        return NewToken(token, parse_date(told.get("expires_at")))
+
+    def hooks(self, project: int | str) -> list[Hook]:
+        """The project's own hooks; those of its groups and of the instance are not among them."""
+        found: list[Hook] = []
+        with self._translated():
+            for page in range(1, MAX_HOOK_PAGES + 1):
+                listed = self._get(_hooks_path(project), per_page=HOOKS_A_PAGE, page=page)
+                rows = listed if isinstance(listed, list) else []
+                found += [hook for row in rows if (hook := _read_hook(row)) is not None]
+                if len(rows) < HOOKS_A_PAGE:
+                    break
+        return found
+
+    def create_hook(self, project: int | str, settings: HookSettings) -> int:
+        """Make a hook and give its id. GitLab switches pushes on unless told otherwise."""
+        body = settings.body(frozenset({"push_events"}))
+        told = self._expect_object(self._send("post", _hooks_path(project), body))
+        hook_id = read_id(told.get("id"))
+        if hook_id is None:
+            raise self._unusable("has no hook id")
+        return hook_id
+
+    def change_hook(self, project: int | str, hook_id: int, settings: HookSettings) -> None:
+        """Set a hook's address, proof and events; other events that are on stay on."""
+        self._send("put", f"{_hooks_path(project)}/{hook_id}", settings.body(frozenset()))
+
+    def test_hook(self, project: int | str, hook_id: int, event: str) -> None:
+        """Have GitLab send its newest object of a kind now; one that is taken enables the hook.
+
+        ``http_422`` where there is no such object or the receiver refused it.
+        """
+        self._send("post", f"{_hooks_path(project)}/{hook_id}/test/{quote(event)}", {})
+
+    def failed_events(self, project: int | str, hook_id: int) -> list[int]:
+        """Ids of the newest events that were not taken, the oldest first, 40 at most."""
+        found: list[int] = []
+        with self._translated():
+            for status in FAILED_STATUSES:
+                path = f"{_hooks_path(project)}/{hook_id}/events"
+                listed = self._get(path, status=status, per_page=EVENTS_A_PAGE)
+                found += list(_ids(listed))
+        return sorted(found)
+
+    def resend_event(self, project: int | str, hook_id: int, event_id: int) -> None:
+        """Have GitLab send an event once more, under the same key."""
+        self._send("post", f"{_hooks_path(project)}/{hook_id}/events/{event_id}/resend", {})
+
+    def _send(self, verb: str, path: str, body: Mapping[str, Any]) -> Any:
+        with self._translated():
+            response = self._gitlab.http_request(
+                verb, path, post_data=dict(body), obey_rate_limit=False, max_retries=0
+            )
+            return self._parsed(response)
+
+    def _parsed(self, response: requests.Response) -> Any:
+        try:
+            return parse_json(response.content) if response.content else {}
+        except DomainError as error:
+            raise self._unusable("is not usable JSON", response.status_code) from error
+
+
+def _hooks_path(project: int | str) -> str:
+    return f"/projects/{quote(str(project), safe='')}/hooks"
+
+
+def _read_hook(row: object) -> Hook | None:
+    told = read_object(row)
+    hook_id, url = read_id(told.get("id")), told.get("url")
+    if hook_id is None or not isinstance(url, str):
+        return None
+    return Hook(
+        id=hook_id,
+        url=url[:2000],
+        events=frozenset(
+            name for name, on in told.items() if name.endswith("_events") and on is True
+        ),
+        # Told by GitLab from 16 on; before, a hook that is there counts as working.
+        alert_status=read_word(told.get("alert_status")) or "executable",
+        disabled_until=parse_time(told.get("disabled_until")),
+        has_proof=told.get("token_present") is not False
+        or told.get("signing_token_present") is True,
+    )
+
+
+def _ids(listed: object) -> Iterator[int]:
+    for row in listed if isinstance(listed, list) else []:
+        event_id = read_id(read_object(row).get("id"))
+        if event_id is not None:
+            yield event_id

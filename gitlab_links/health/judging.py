@@ -1,0 +1,163 @@
+"""Comparing what is wrong with what was wrong before: each change is audited and told once."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.extensions import db
+from gitlab_links.health.findings import Finding, Severity, findings
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.health.words import summary
+from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+
+# What comes back within this time was not over; a recovery is told only after it.
+FLAPPING = timedelta(minutes=2)
+KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of a connection now: what is wrong, since when, and each project."""
+
+    findings: Sequence[Finding]
+    since: dict[tuple[str, str], datetime]
+    projects: Sequence[WatchedProject]
+
+
+def health_of(org_id: uuid.UUID, now: datetime) -> Health:
+    """Judge now, without writing anything; ``since`` knows what was noticed before."""
+    projects = watched_projects(org_id, now)
+    found = findings(find_integration(org_id), projects, now)
+    since = {(row.code, row.subject): row.opened_at for row in _open(org_id)}
+    return Health(found, since, projects)
+
+
+def judge(org_id: uuid.UUID, now: datetime) -> int:
+    """Write down what has changed; says how much. The caller commits."""
+    if not _changes(org_id, now):
+        return 0
+    # Two that judge at once would tell everything twice.
+    integration = db.session.scalars(
+        select(OrgGitLabIntegration)
+        .where(OrgGitLabIntegration.org_id == org_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    telling = integration is not None and bool(
+        integration.notify_url_ciphertext or integration.notify_email
+    )
+    opened, closed = _changes(org_id, now) or ([], [])
+    for finding in opened:
+        _open_problem(org_id, finding, now, telling=telling)
+    for problem in closed:
+        _close_problem(problem, now)
+    if telling and opened:
+        ring_after_commit(db.session, Bell.WATCH, org_id)
+    return len(opened) + len(closed)
+
+
+def orgs_to_judge() -> Sequence[uuid.UUID]:
+    """Every org that is connected, or has something open."""
+    integration = OrgGitLabIntegration
+    connected = select(integration.org_id).where(integration.token_ciphertext.is_not(None))
+    troubled = select(HealthProblem.org_id).where(HealthProblem.closed_at.is_(None))
+    return db.session.scalars(connected.union(troubled)).all()
+
+
+def forget_old_problems(now: datetime) -> None:
+    """Delete what is long over; the audit trail keeps that it was."""
+    over = HealthProblem.closed_at < now - KEPT
+    db.session.execute(delete(HealthProblem).where(over))
+
+
+def finding_of(problem: HealthProblem) -> Finding:
+    """What was found, as it was when it was."""
+    return Finding(problem.code, Severity(problem.severity), problem.subject, dict(problem.detail))
+
+
+def _changes(org_id: uuid.UUID, now: datetime) -> tuple[list[Finding], list[HealthProblem]] | None:
+    projects = watched_projects(org_id, now)
+    found = {(one.code, one.subject): one for one in _found(org_id, projects, now)}
+    known = {(row.code, row.subject): row for row in _open(org_id)}
+    opened = [found[key] for key in found.keys() - known.keys()]
+    closed = [known[key] for key in known.keys() - found.keys()]
+    if not opened and not closed:
+        return None
+    order = sorted(opened, key=lambda one: (one.code, one.subject))
+    return order, sorted(closed, key=lambda row: row.id)
+
+
+def _found(
+    org_id: uuid.UUID, projects: Sequence[WatchedProject], now: datetime
+) -> Sequence[Finding]:
+    return findings(find_integration(org_id), projects, now)
+
+
+def _open(org_id: uuid.UUID) -> Sequence[HealthProblem]:
+    return db.session.scalars(
+        select(HealthProblem)
+        .where(HealthProblem.org_id == org_id, HealthProblem.closed_at.is_(None))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling: bool) -> None:
+    back = db.session.scalars(
+        select(HealthProblem)
+        .where(
+            HealthProblem.org_id == org_id,
+            HealthProblem.code == finding.code,
+            HealthProblem.subject == finding.subject,
+            HealthProblem.closed_at > now - FLAPPING,
+        )
+        .order_by(HealthProblem.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if back is not None and back.notice_due_at is not None:
+        # It was not over: nobody has been told that it was.
+        back.closed_at = None
+        back.notice_due_at = now if telling and back.told_at is None else None
+        return
+    problem = HealthProblem(
+        org_id=org_id,
+        code=finding.code,
+        subject=finding.subject,
+        severity=finding.severity.value,
+        detail=finding.detail,
+        opened_at=now,
+        notice_due_at=now if telling else None,
+    )
+    db.session.add(problem)
+    db.session.flush()
+    audit_problem(problem, Action.HEALTH_PROBLEM)
+
+
+def _close_problem(problem: HealthProblem, now: datetime) -> None:
+    """Audited and told when it has stayed so for a while: see ``notices``."""
+    problem.closed_at = now
+    problem.notice_due_at = now + FLAPPING
+    problem.notice_attempts = 0
+
+
+def audit_problem(problem: HealthProblem, action: Action) -> None:
+    """Put a change into the org's audit trail."""
+    write_audit_event(
+        problem.org_id,
+        OPERATOR,
+        action,
+        target_type="health",
+        target_id=problem.id,
+        detail={
+            "code": problem.code,
+            "severity": problem.severity,
+            "summary": summary(finding_of(problem)),
+            **({"subject": problem.subject} if problem.subject else {}),
+        },
+    )

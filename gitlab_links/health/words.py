@@ -1,0 +1,105 @@
+"""Findings in plain words: what is the matter, and what to do about it. For pages, the API
+and notices alike.
+"""
+
+from typing import Any
+
+from gitlab_links.health.findings import Finding
+
+_EVENT_NAMES = {
+    "issues_events": "Issues events",
+    "confidential_issues_events": "Confidential issues events",
+    "merge_requests_events": "Merge request events",
+    "note_events": "Comments",
+    "pipeline_events": "Pipeline events",
+}
+_RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
+_REPAIR = "Press Repair beside the project on the GitLab page."
+
+_SUMMARIES: dict[str, str] = {
+    "auth_error": "GitLab refuses the access token: it has expired or was revoked.",
+    "insufficient_scope": "The access token has the scopes {scopes} and lacks {missing}.",
+    "rate_limited": "GitLab asked for a pause: its limit of requests is used up.",
+    "network_error": "GitLab cannot be reached.",
+    "blocked_address": "GitLab's address is internal, and this service may not connect to it.",
+    "encryption_key_missing": "The token cannot be read: the service has no encryption key.",
+    "encryption_key_invalid": "The token cannot be read: the encryption key is malformed.",
+    "invalid_token_ciphertext": "The stored token does not open with the present encryption key.",
+    "token_expired": "The access token expired on {expires_at}.",
+    "token_expires_1d": "The access token expires within a day, on {expires_at}.",
+    "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",
+    "token_expires_30d": "The access token expires within 30 days, on {expires_at}.",
+    "no_webhooks": "None of the {projects} linked projects sends events, so changes are noticed "
+    "only by looking now and then.",
+    "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
+    "hook_temporarily_disabled": "{subject}: GitLab has disabled the webhook for a while, after "
+    "failures; events meanwhile are lost.",
+    "hook_missing": "{subject}: there is no webhook that points here.",
+    "hook_events_missing": "{subject}: the webhook does not send {events}.",
+    "hook_unproven": "{subject}: the webhook sends neither secret nor signature, so that its "
+    "events are refused.",
+    "hook_unreadable": "{subject}: no event has come yet, and the token may not see its webhooks.",
+    "changes_only_by_sweep": "{subject}: its changes are found only by looking; no event tells "
+    "them any more ({by_sweep} in 7 days).",
+    "events_missed": "{subject}: some events do not arrive: {by_sweep} of {all} changes in 7 days "
+    "were found only by looking.",
+}
+_REMEDIES: dict[str, str] = {
+    "auth_error": "Make a new token in GitLab and set it on the GitLab page.",
+    "insufficient_scope": "Make a token with {missing} in GitLab and set it on the GitLab page.",
+    "rate_limited": "Nothing to do: reading goes on by itself.",
+    "network_error": "It is tried again by itself. If GitLab opens in your browser, check the "
+    "base URL, the certificate and the firewall between.",
+    "blocked_address": "Ask the operator to list the host in GITLAB_ALLOWED_HOSTS.",
+    "encryption_key_missing": "Ask the operator to set VIA_RAH_ENCRYPTION_KEY.",
+    "encryption_key_invalid": "Ask the operator to correct VIA_RAH_ENCRYPTION_KEY.",
+    "invalid_token_ciphertext": "Set the token again, or have the operator restore the former "
+    "key beside the new one.",
+    "token_expired": "Make a new token in GitLab and set it on the GitLab page.",
+    "token_expires_1d": _RENEW,
+    "token_expires_7d": _RENEW,
+    "token_expires_30d": _RENEW,
+    "no_webhooks": "Press Create beside each project on the GitLab page, or add one webhook to "
+    "their group by hand.",
+    "hook_disabled": _REPAIR,
+    "hook_temporarily_disabled": _REPAIR,
+    "hook_missing": "Press Create beside the project on the GitLab page.",
+    "hook_events_missing": _REPAIR,
+    "hook_unproven": _REPAIR,
+    "hook_unreadable": "Have a maintainer add the webhook by hand, as the GitLab page says.",
+    "changes_only_by_sweep": _REPAIR,
+    "events_missed": "Look in GitLab at the webhook's recent events for failures, then press "
+    "Repair on the GitLab page.",
+}
+
+
+def summary(finding: Finding) -> str:
+    """What is the matter, in one sentence."""
+    known = _SUMMARIES.get(finding.code)
+    if known is not None:
+        return known.format_map(_words(finding))
+    status = finding.code.removeprefix("http_")
+    return f"GitLab gave an answer that was not expected ({status})."
+
+
+def remedy(finding: Finding) -> str:
+    """What a manager of the org can do about it."""
+    known = _REMEDIES.get(finding.code, "It is tried again by itself. Validate the connection.")
+    return known.format_map(_words(finding))
+
+
+def _words(finding: Finding) -> dict[str, Any]:
+    detail = finding.detail
+
+    def listed(name: str, link: str) -> str:
+        return link.join(detail.get(name) or ())
+
+    events = (_EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
+    return {
+        **detail,
+        "subject": finding.subject,
+        "scopes": listed("scopes", ", ") or "none that are known",
+        "missing": listed("missing_scopes", " or "),
+        "events": " and ".join(", ".join(events).rsplit(", ", 1)),
+        "all": detail.get("by_sweep", 0) + detail.get("by_webhook", 0),
+    }

@@ -1,0 +1,163 @@
+"""Looking at the hooks of projects in GitLab, in steps: claim, ask, keep. Nothing commits."""
+
+import random
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sqlalchemy import select, update
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.hooks import Hook
+from gitlab_links.hooks.models import GitLabProjectWatch
+from gitlab_links.hooks.views import EXPECTED_EVENTS, HookState
+from gitlab_links.links.models import GitLabProject
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+DAILY = timedelta(days=1)
+WHILE_BROKEN = timedelta(hours=1)
+WITHOUT_ANSWER = timedelta(minutes=15)
+CLAIM = timedelta(minutes=2)
+# GitLab says 404 to those who may not see the project's settings at all.
+_FORBIDDEN = frozenset({"http_403", "not_found", "insufficient_scope"})
+
+
+@dataclass(frozen=True, slots=True)
+class DueProject:
+    """A project to look at: ``project`` is GitLab's id, or the path while that is unknown."""
+
+    watch_id: uuid.UUID
+    project: int | str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found: our hook, None where there is none, or why it could not be seen."""
+
+    hook: Hook | None
+    failure: GitLabFailure | None = None
+
+
+def claim_due_projects(
+    org_id: uuid.UUID, base_url: str, now: datetime, limit: int
+) -> list[DueProject]:
+    """Take projects whose hooks are to be looked at, the most overdue first."""
+    watch = GitLabProjectWatch
+    rows = db.session.execute(
+        select(watch.id, GitLabProject.gitlab_id, GitLabProject.path)
+        .join(GitLabProject, GitLabProject.id == watch.project_id)
+        .where(
+            watch.org_id == org_id, watch.check_due_at <= now, GitLabProject.base_url == base_url
+        )
+        .order_by(watch.check_due_at)
+        .limit(limit)
+        .with_for_update(of=watch, skip_locked=True)
+    ).all()
+    db.session.execute(
+        update(watch)
+        .where(watch.id.in_([row.id for row in rows]))
+        .values(check_due_at=now + CLAIM)
+        .execution_options(synchronize_session=False)
+    )
+    return [
+        DueProject(row.id, row.path if row.gitlab_id is None else row.gitlab_id, row.path)
+        for row in rows
+    ]
+
+
+def look_at(client: "MaintainingClient", project: int | str, webhook_url: str) -> Look:
+    """Ask GitLab about our hook in one project; no database here, and no error raised."""
+    try:
+        return Look(our_hook(client.hooks(project), webhook_url))
+    except GitLabFailure as failure:
+        return Look(None, failure)
+
+
+def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
+    """The hook that points here; one with our path at another host only if none does.
+
+    The path holds the org's id, which makes it ours: the service was moved, or is reached
+    by another name.
+    """
+    wanted = urlsplit(webhook_url)
+    exact = [hook for hook in hooks if _same(hook.url, webhook_url)]
+    moved = [hook for hook in hooks if _path_of(hook.url) == wanted.path]
+    return next(iter(exact or moved), None)
+
+
+def keep_look(watch_id: uuid.UUID, look: Look, now: datetime) -> None:
+    """Write down what was found, and when to look again."""
+    watch = db.session.get(GitLabProjectWatch, watch_id, with_for_update=True)
+    if watch is None:
+        return
+    before = HookState(watch.state)
+    if look.failure is not None and look.failure.code not in _FORBIDDEN:
+        watch.error_code = look.failure.code
+        watch.check_due_at = now + WITHOUT_ANSWER
+        return
+    hook = look.hook
+    watch.state = _state(watch, before, look)
+    watch.error_code = None if look.failure is None else look.failure.code
+    watch.hook_id = None if hook is None else hook.id
+    watch.disabled_until = None if hook is None else hook.disabled_until
+    watch.events_missing = [] if hook is None else _missing_events(hook)
+    watch.checked_at = now
+    watch.check_due_at = _next_look(watch, now)
+
+
+def _state(watch: GitLabProjectWatch, before: HookState, look: Look) -> HookState:
+    if look.failure is not None:
+        return HookState.UNREADABLE
+    if look.hook is not None:
+        return _state_of(look.hook)
+    if before is HookState.ELSEWHERE:
+        return before
+    # Without a hook of the project's own, an event that came since the look before this
+    # one, or before the first, has come by another way.
+    fresh = watch.last_event_at is not None and (
+        before in {HookState.UNKNOWN, HookState.UNREADABLE}
+        or (
+            before is HookState.MISSING
+            and watch.checked_at is not None
+            and watch.last_event_at > watch.checked_at
+        )
+    )
+    return HookState.ELSEWHERE if fresh else HookState.MISSING
+
+
+def _state_of(hook: Hook) -> HookState:
+    if hook.alert_status in {HookState.DISABLED, HookState.TEMPORARILY_DISABLED}:
+        return HookState(hook.alert_status)
+    if not hook.has_proof:
+        return HookState.UNPROVEN
+    return HookState.EVENTS_MISSING if _missing_events(hook) else HookState.OK
+
+
+def _missing_events(hook: Hook) -> list[str]:
+    return [event for event in EXPECTED_EVENTS if event not in hook.events]
+
+
+def _next_look(watch: GitLabProjectWatch, now: datetime) -> datetime:
+    calm = {HookState.OK, HookState.ELSEWHERE, HookState.UNREADABLE}
+    pause = DAILY if watch.state in calm else WHILE_BROKEN
+    if watch.state == HookState.TEMPORARILY_DISABLED and watch.disabled_until is not None:
+        pause = min(pause, max(timedelta(minutes=1), watch.disabled_until - now))
+    return now + pause * random.uniform(0.75, 1.0)  # noqa: S311
+
+
+def _same(first: str, second: str) -> bool:
+    return first.strip().rstrip("/").lower() == second.rstrip("/").lower()
+
+
+def _path_of(url: str) -> str | None:
+    try:
+        return urlsplit(url.strip()).path.rstrip("/")
+    except ValueError:
+        return None

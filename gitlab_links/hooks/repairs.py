@@ -1,0 +1,197 @@
+"""One click: make the hook of a project or set it right, test it, have lost events resent.
+
+In steps as validation: prepare (committed by the caller), ask GitLab, keep.
+"""
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.hooks import HookSettings
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.hooks.checks import Look, keep_look, look_at, our_hook
+from gitlab_links.hooks.secrets import forget_hook_secret, make_hook_secret, settle_hook_secret
+from gitlab_links.hooks.views import OUR_EVENTS
+from gitlab_links.hooks.watching import require_watch
+from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.views import webhook_url
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.security import cipher
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+MAX_RESENT = 20
+RESEND_SECONDS = 10.0
+NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope", "auth_error"})
+
+
+class HookNotAllowed(Conflict):
+    """The token may not manage hooks: a maintainer does it by hand."""
+
+    code = "hook_not_allowed"
+
+
+class HookNotRepaired(Conflict):
+    """GitLab did not do it."""
+
+    code = "hook_not_repaired"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What is to be done, secrets in clear: for one call, never to be kept."""
+
+    credentials: Credentials
+    watch_id: uuid.UUID
+    project_row: uuid.UUID
+    project: int | str
+    path: str
+    settings: HookSettings
+    secret_id: uuid.UUID
+    test_events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """What came of it. ``tested``: GitLab sent an event of its own, which was taken here.
+
+    ``resent`` is how many events GitLab sent once more.
+    """
+
+    created: bool
+    hook_id: int
+    tested: bool
+    resent: int
+    look: Look
+
+
+def prepare_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
+    """Read what is needed and make the hook a secret; raises :class:`NotFound` for a project
+    that is not the org's, and what ``credentials_of`` raises.
+    """
+    watch, project = require_watch(org_id, project_row)
+    integration = find_integration(org_id)
+    credentials = credentials_of(integration)
+    if integration is None or project.base_url != integration.base_url:
+        raise NotFound
+    signing_token = ""
+    if integration.signing_token_ciphertext is not None:
+        signing_token = cipher().decrypt(
+            integration.signing_token_ciphertext, org_id=org_id, origin="", purpose=SIGNING_TOKEN
+        )
+    secret_id, secret = make_hook_secret(integration, project.id)
+    return Repair(
+        credentials=credentials,
+        watch_id=watch.id,
+        project_row=project.id,
+        project=project.path if project.gitlab_id is None else project.gitlab_id,
+        path=project.path,
+        settings=HookSettings(webhook_url(org_id), secret, signing_token, OUR_EVENTS),
+        secret_id=secret_id,
+        test_events=_test_events(project),
+    )
+
+
+def repair(wanted: Repair) -> Repaired:
+    """Make or change the hook, test it, have failed events resent; no database here.
+
+    Raises GitLabFailure where the hook itself could not be made.
+    """
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+    with MaintainingClient(
+        wanted.credentials.base,
+        wanted.credentials.token,
+        allowed=settings().gitlab_allowed_hosts,
+        seconds=settings().gitlab_timeout,
+    ) as client:
+        project, url = wanted.project, wanted.settings.url
+        found = our_hook(client.hooks(project), url)
+        if found is None:
+            hook_id = client.create_hook(project, wanted.settings)
+        else:
+            hook_id = found.id
+            client.change_hook(project, hook_id, wanted.settings)
+        tested = _tested(client, wanted, hook_id)
+        resent = _resent(client, project, hook_id) if found is not None and tested else 0
+        return Repaired(found is None, hook_id, tested, resent, look_at(client, project, url))
+
+
+def keep_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
+    """Write down what is so now; the caller commits."""
+    settle_hook_secret(wanted.secret_id, wanted.project_row, now)
+    keep_look(wanted.watch_id, done.look, now)
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        Action.HOOK_CREATED if done.created else Action.HOOK_REPAIRED,
+        target_type="project",
+        target_id=wanted.project_row,
+        detail={"project": wanted.path, "tested": done.tested, "resent": done.resent},
+    )
+
+
+def keep_refusal(wanted: Repair, failure: GitLabFailure, now: datetime) -> Conflict:
+    """Write down why not, and give the refusal for the caller; who commits first.
+
+    After a network error nobody knows whether GitLab has the new secret: it stays good.
+    """
+    if failure.http_status is not None:
+        forget_hook_secret(wanted.secret_id)
+    keep_look(wanted.watch_id, Look(None, failure), now)
+    if failure.code not in NOT_ALLOWED:
+        return HookNotRepaired(f"GitLab did not change the hook: {failure.detail}")
+    return HookNotAllowed(
+        f"The access token may not manage the webhooks of {wanted.path}: that takes the scope "
+        "api and a maintainer of the project. Have a maintainer add the webhook by hand, or "
+        f"use such a token. The URL is {wanted.settings.url}"
+    )
+
+
+def _test_events(project: GitLabProject) -> tuple[str, ...]:
+    """What there is to test with, by the kinds of items that are linked."""
+    kinds = {ItemType.ISSUE: "issues_events", ItemType.MERGE_REQUEST: "merge_requests_events"}
+    linked = [
+        event
+        for kind, event in kinds.items()
+        if db.session.scalar(
+            select(exists().where(GitLabItem.project_id == project.id, GitLabItem.type == kind))
+        )
+    ]
+    return tuple(dict.fromkeys([*linked, *kinds.values()]))
+
+
+def _tested(client: "MaintainingClient", wanted: Repair, hook_id: int) -> bool:
+    for event in wanted.test_events:
+        try:
+            client.test_hook(wanted.project, hook_id, event)
+        except GitLabFailure:
+            continue
+        return True
+    return False
+
+
+def _resent(client: "MaintainingClient", project: int | str, hook_id: int) -> int:
+    """What was lost while the hook failed; GitLab keeps it for some days."""
+    ends_at, count = time.monotonic() + RESEND_SECONDS, 0
+    try:
+        for event_id in client.failed_events(project, hook_id)[-MAX_RESENT:]:
+            if time.monotonic() > ends_at:
+                break
+            client.resend_event(project, hook_id, event_id)
+            count += 1
+    except GitLabFailure:
+        # Before GitLab 17 there is no such call; the sweep finds what was lost.
+        return count
+    return count

@@ -1,0 +1,262 @@
+"""Which projects are watched, what was noticed of them, and what is shown."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+
+from gitlab_links.db import insert_unless_exists, new_id, upsert
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.hooks.models import GitLabChangeCount, GitLabProjectWatch
+from gitlab_links.hooks.views import HookState
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+
+NEW_WATCHES_A_TIME = 200
+# A way that has worked within this time, and missed nothing, is trusted.
+PROVEN_FOR = timedelta(days=7)
+COUNTED_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProject:
+    """A project with links and how its changes arrive. Counts are of the last 7 days."""
+
+    id: uuid.UUID
+    path: str
+    base_url: str
+    links: int
+    hook_state: HookState
+    hook_id: int | None
+    disabled_until: datetime | None
+    events_missing: Sequence[str]
+    error_code: str | None
+    checked_at: datetime | None
+    last_event_at: datetime | None
+    last_event_via: str | None
+    last_missed_at: datetime | None
+    changes_by_webhook: int
+    changes_by_sweep: int
+
+    @property
+    def only_by_sweep(self) -> bool:
+        """Whether events would have told of changes and none did."""
+        return self.changes_by_sweep > 0 and self.changes_by_webhook == 0
+
+
+_watch = GitLabProjectWatch
+_DEAF = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.DISABLED})
+
+
+def watched_projects(
+    org_id: uuid.UUID, now: datetime, only: uuid.UUID | None = None
+) -> list[WatchedProject]:
+    """The org's projects on its present GitLab that links point into, by path."""
+    since = (now - timedelta(days=COUNTED_DAYS - 1)).date()
+    links = (
+        select(GitLabItem.project_id, func.count().label("links"))
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(GitLabItem.org_id == org_id)
+        .group_by(GitLabItem.project_id)
+        .subquery()
+    )
+    counts = (
+        select(
+            GitLabChangeCount.project_id,
+            func.sum(GitLabChangeCount.by_webhook).label("by_webhook"),
+            func.sum(GitLabChangeCount.by_sweep).label("by_sweep"),
+        )
+        .where(GitLabChangeCount.org_id == org_id, GitLabChangeCount.day >= since)
+        .group_by(GitLabChangeCount.project_id)
+        .subquery()
+    )
+    statement = (
+        select(GitLabProject, _watch, links.c.links, counts.c.by_webhook, counts.c.by_sweep)
+        .join(links, links.c.project_id == GitLabProject.id)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
+        .outerjoin(_watch, _watch.project_id == GitLabProject.id)
+        .outerjoin(counts, counts.c.project_id == GitLabProject.id)
+        .where(
+            GitLabProject.org_id == org_id, GitLabProject.base_url == OrgGitLabIntegration.base_url
+        )
+        .order_by(func.lower(GitLabProject.path))
+        .execution_options(populate_existing=True)
+    )
+    if only is not None:
+        statement = statement.where(GitLabProject.id == only)
+    return [_view(*row) for row in db.session.execute(statement)]
+
+
+def _view(
+    project: GitLabProject,
+    watch: GitLabProjectWatch | None,
+    links: int,
+    by_webhook: int | None,
+    by_sweep: int | None,
+) -> WatchedProject:
+    seen = watch or GitLabProjectWatch(state=HookState.UNKNOWN, events_missing=[])
+    return WatchedProject(
+        id=project.id,
+        path=project.path,
+        base_url=project.base_url,
+        links=links,
+        hook_state=HookState(seen.state),
+        hook_id=seen.hook_id,
+        disabled_until=seen.disabled_until,
+        events_missing=tuple(seen.events_missing),
+        error_code=seen.error_code,
+        checked_at=seen.checked_at,
+        last_event_at=seen.last_event_at,
+        last_event_via=seen.last_event_via,
+        last_missed_at=seen.last_missed_at,
+        changes_by_webhook=int(by_webhook or 0),
+        changes_by_sweep=int(by_sweep or 0),
+    )
+
+
+def require_watch(
+    org_id: uuid.UUID, project_row: uuid.UUID
+) -> tuple[GitLabProjectWatch, GitLabProject]:
+    """The watch of an org's project, made if need be; raises :class:`NotFound`."""
+    project = db.session.get(GitLabProject, project_row)
+    if project is None or project.org_id != org_id:
+        raise NotFound
+    _make(org_id, project_row)
+    return db.session.scalars(select(_watch).where(_watch.project_id == project_row)).one(), project
+
+
+def watch_new_projects() -> int:
+    """Begin to watch projects that links have come to point into; says how many."""
+    watched = exists().where(_watch.project_id == GitLabProject.id)
+    used = exists().where(GitLabItem.project_id == GitLabProject.id)
+    rows = db.session.execute(
+        select(GitLabProject.id, GitLabProject.org_id)
+        .where(~watched, used)
+        .limit(NEW_WATCHES_A_TIME)
+    ).all()
+    for row in rows:
+        _make(row.org_id, row.id)
+    return len(rows)
+
+
+def orgs_with_due_projects(
+    now: datetime, limit: int, connected: ColumnElement[bool]
+) -> Sequence[uuid.UUID]:
+    """Orgs with projects whose hooks are to be looked at; ``connected`` is a condition on
+    their integrations.
+    """
+    return db.session.scalars(
+        select(_watch.org_id)
+        .join(GitLabProject, GitLabProject.id == _watch.project_id)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == _watch.org_id)
+        .where(
+            _watch.check_due_at <= now,
+            GitLabProject.base_url == OrgGitLabIntegration.base_url,
+            connected,
+        )
+        .distinct()
+        .limit(limit)
+    ).all()
+
+
+def look_soon(
+    org_id: uuid.UUID, now: datetime, *, unless_since: datetime, only: uuid.UUID | None = None
+) -> int:
+    """Have hooks looked at now that were not since; says how many."""
+    conditions = [
+        _watch.org_id == org_id,
+        _watch.check_due_at > now,
+        func.coalesce(_watch.checked_at, datetime.min.replace(tzinfo=now.tzinfo)) < unless_since,
+    ]
+    if only is not None:
+        conditions.append(_watch.project_id == only)
+    result = db.session.execute(
+        update(_watch)
+        .where(*conditions)
+        .values(check_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def note_events(
+    org_id: uuid.UUID, newest: Mapping[uuid.UUID, tuple[datetime, str]], now: datetime
+) -> None:
+    """Note when and by which kind of hook the newest event of each project came.
+
+    Where the project was thought to have no working hook, it is looked at again at once.
+    """
+    if not newest:
+        return
+    told = upsert(db.engine.dialect.name, GitLabProjectWatch).values(
+        [
+            {
+                "id": new_id(),
+                "org_id": org_id,
+                "project_id": project_id,
+                "state": HookState.UNKNOWN.value,
+                "events_missing": [],
+                "last_event_at": received_at,
+                "last_event_via": via,
+                "check_due_at": now,
+            }
+            for project_id, (received_at, via) in sorted(newest.items())
+        ]
+    )
+    rows = db.session.execute(
+        told.on_conflict_do_update(
+            index_elements=["project_id"],
+            set_={
+                "last_event_at": told.excluded.last_event_at,
+                "last_event_via": told.excluded.last_event_via,
+            },
+        ).returning(_watch.project_id, _watch.state)
+    ).all()
+    broken = [row.project_id for row in rows if row.state in _DEAF]
+    if broken:
+        _look_now(broken, now)
+
+
+def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
+    """Note that changes came without an event: the hooks are looked at, at once."""
+    ids = sorted(set(project_ids))
+    for project_id in ids:
+        _make(org_id, project_id)
+    db.session.execute(
+        update(_watch)
+        .where(_watch.project_id.in_(ids))
+        .values(last_missed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    _look_now(ids, now)
+
+
+def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
+    """Projects whose events arrive: some did lately, and nothing was missed since then."""
+    since = now - PROVEN_FOR
+    return frozenset(
+        db.session.scalars(
+            select(_watch.project_id).where(
+                _watch.org_id == org_id,
+                _watch.last_event_at > since,
+                func.coalesce(_watch.last_missed_at, since) <= since,
+            )
+        )
+    )
+
+
+def _look_now(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    db.session.execute(
+        update(_watch)
+        .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)
+        .values(check_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _make(org_id: uuid.UUID, project_id: uuid.UUID) -> None:
+    values = {"project_id": project_id, "org_id": org_id}
+    insert_unless_exists(db.session, GitLabProjectWatch, values, "project_id")

@@ -1,0 +1,61 @@
+"""What doors do with hooks: GitLab is asked with no transaction open."""
+
+import uuid
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.hooks.checks import Look, keep_look, look_at
+from gitlab_links.hooks.repairs import (
+    Repaired,
+    keep_refusal,
+    keep_repair,
+    prepare_repair,
+    repair,
+)
+from gitlab_links.hooks.watching import require_watch
+from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.views import webhook_url
+
+
+def repair_now(principal: Principal, project_row: uuid.UUID) -> Repaired:
+    """Make or repair the hook of a project; takes as long as GitLab.
+
+    Raises :class:`NotFound`, ``HookNotAllowed``, ``HookNotRepaired`` and what
+    ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
+    secret that must not be forgotten.
+    """
+    wanted = prepare_repair(principal.org_id, project_row)
+    db.session.commit()
+    try:
+        done = repair(wanted)
+    except GitLabFailure as failure:
+        refusal = keep_refusal(wanted, failure, utcnow())
+        db.session.commit()
+        raise refusal from None
+    keep_repair(principal, wanted, done, utcnow())
+    db.session.commit()
+    return done
+
+
+def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
+    """Look at the hook of a project in GitLab, and keep what was seen.
+
+    Raises :class:`NotFound` and what ``credentials_of`` raises; a failure of GitLab's is
+    in the answer.
+    """
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+    org_id = principal.org_id
+    watch, project = require_watch(org_id, project_row)
+    base, token = credentials_of(find_integration(org_id))
+    known = project.path if project.gitlab_id is None else project.gitlab_id
+    db.session.commit()
+    allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
+    with MaintainingClient(base, token, allowed=allowed, seconds=seconds) as client:
+        look = look_at(client, known, webhook_url(org_id))
+    keep_look(watch.id, look, utcnow())
+    db.session.commit()
+    return look

@@ -1,0 +1,61 @@
+"""Whose token is to be asked about: once a day each, and never all of them at once."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+
+# Longer than a job may take; whoever dies with it leaves the check to the next.
+CLAIM = timedelta(minutes=2)
+
+_integration = OrgGitLabIntegration
+_has_token = (_integration.base_url.is_not(None), _integration.token_ciphertext.is_not(None))
+
+
+def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
+    """Those whose check is due, the most overdue first."""
+    due = or_(_integration.token_check_due_at.is_(None), _integration.token_check_due_at <= now)
+    return db.session.scalars(
+        select(_integration.org_id)
+        .where(*_has_token, due)
+        .order_by(_integration.token_check_due_at)
+        .limit(limit)
+    ).all()
+
+
+def claim_due_token(org_id: uuid.UUID, now: datetime) -> bool:
+    """Take the org's check if it is due and nobody else has it; the caller commits."""
+    due = or_(_integration.token_check_due_at.is_(None), _integration.token_check_due_at <= now)
+    taken = db.session.scalar(
+        update(_integration)
+        .where(_integration.org_id == org_id, *_has_token, due)
+        .values(token_check_due_at=now + CLAIM, updated_at=_integration.updated_at)
+        .returning(_integration.id)
+        .execution_options(synchronize_session=False)
+    )
+    return taken is not None
+
+
+def ask_soon(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
+    """Make the check due now, unless GitLab was asked since; says whether it did."""
+    checked = _integration.token_checked_at
+    taken = db.session.scalar(
+        update(_integration)
+        .where(
+            _integration.org_id == org_id,
+            *_has_token,
+            or_(checked.is_(None), checked < unless_since),
+            or_(
+                _integration.token_check_due_at.is_(None),
+                _integration.token_check_due_at > now + CLAIM,
+            ),
+        )
+        .values(token_check_due_at=now, updated_at=_integration.updated_at)
+        .returning(_integration.id)
+        .execution_options(synchronize_session=False)
+    )
+    return taken is not None

@@ -1,0 +1,173 @@
+"""Replacing the token through GitLab's own API, in three steps as validation does.
+
+GitLab voids the former token as it gives the new one, which is told once: whatever could
+keep the new one from being stored is tried beforehand.
+"""
+
+import re
+import uuid
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import OPERATOR, Action, Actor, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import GitLabFailure, NewToken
+from gitlab_links.integrations.credentials import TOKEN, Credentials, credentials_of
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.validation import Question
+from gitlab_links.security import cipher
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+ROTATING_SCOPES = frozenset({"api", "self_rotate"})
+LIFETIME = timedelta(days=90)
+AUTO_BEFORE = timedelta(days=7)
+
+_BOT = re.compile(r"(project|group)_[0-9]+_bot")
+
+
+class RotationNotAllowed(Conflict):
+    """The token has neither ``api`` nor ``self_rotate``: a person makes a new one."""
+
+    code = "rotation_not_allowed"
+
+
+class RotationFailed(Conflict):
+    """GitLab did not rotate the token; the present one is still in use."""
+
+    code = "rotation_failed"
+
+
+class TokenKind(StrEnum):
+    """Whose token it is, by the name of its user."""
+
+    PERSONAL = "personal"
+    PROJECT = "project"
+    GROUP = "group"
+
+
+def token_kind(username: str | None) -> TokenKind | None:
+    """Read off the user name: GitLab calls the users of such tokens bots."""
+    if username is None:
+        return None
+    found = _BOT.match(username)
+    return TokenKind(found.group(1)) if found else TokenKind.PERSONAL
+
+
+def may_rotate(integration: OrgGitLabIntegration) -> bool:
+    """Whether the token says that it may replace itself."""
+    return bool(ROTATING_SCOPES & set(integration.token_scopes or ()))
+
+
+def prepare_rotation(org_id: uuid.UUID) -> Question:
+    """Read what is needed, and make sure that a new token could be kept.
+
+    Raises :class:`RotationNotAllowed` and what ``credentials_of`` raises.
+    """
+    integration = find_integration(org_id)
+    credentials = credentials_of(integration)
+    assert integration is not None  # noqa: S101 - credentials_of has seen it
+    if not may_rotate(integration):
+        held = ", ".join(integration.token_scopes or ()) or "not known"
+        raise RotationNotAllowed(
+            f"The token cannot replace itself: its scopes are {held}, and that takes api or "
+            "self_rotate. Make a new token in GitLab and set it here."
+        )
+    _encrypted(org_id, credentials, credentials.token)
+    return Question(credentials, None, integration.token_ciphertext)
+
+
+def rotate(question: Question) -> NewToken:
+    """Ask GitLab for the new token; no database here. Raises :class:`RotationFailed`."""
+    credentials = question.credentials
+    if credentials is None:
+        raise RotationFailed("There is no token to rotate.")
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+    try:
+        with MaintainingClient(
+            credentials.base,
+            credentials.token,
+            allowed=settings().gitlab_allowed_hosts,
+            seconds=settings().gitlab_timeout,
+        ) as client:
+            return _rotated(client, utcnow().date() + LIFETIME)
+    except GitLabFailure as failure:
+        raise RotationFailed(f"GitLab did not rotate the token: {failure.detail}") from None
+
+
+def _rotated(client: "MaintainingClient", until: date) -> NewToken:
+    try:
+        return client.rotate_token(until)
+    except GitLabFailure as failure:
+        if failure.http_status != 400:
+            raise
+        # An instance may allow shorter lives only; it then decides by itself.
+        return client.rotate_token(None)
+
+
+def keep_rotated(
+    org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor = OPERATOR
+) -> None:
+    """Store the new token, unless an admin has set another meanwhile; the caller commits."""
+    integration = db.session.scalars(
+        select(OrgGitLabIntegration)
+        .where(OrgGitLabIntegration.org_id == org_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if integration is None or integration.token_ciphertext != question.ciphertext:
+        return
+    assert question.credentials is not None  # noqa: S101 - rotate() has used them
+    integration.token_ciphertext = _encrypted(org_id, question.credentials, new.token)
+    integration.token_set_at = integration.token_check_due_at = utcnow()
+    integration.token_expires_at = (
+        None if new.expires_at is None else datetime.combine(new.expires_at, time(), UTC)
+    )
+    write_audit_event(
+        org_id,
+        actor,
+        Action.TOKEN_ROTATED,
+        target_type="integration",
+        target_id=integration.id,
+        detail={"expires_at": None if new.expires_at is None else new.expires_at.isoformat()},
+    )
+
+
+def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
+    """Whether the org wants it done by itself, and it is time."""
+    expires_at = integration.token_expires_at
+    return (
+        integration.token_auto_rotate
+        and may_rotate(integration)
+        and expires_at is not None
+        and now < expires_at < now + AUTO_BEFORE
+    )
+
+
+def set_auto_rotation(principal: Principal, *, on: bool) -> None:
+    """Have the token replaced by itself a week before it expires, or not."""
+    integration = find_integration(principal.org_id)
+    if integration is None or integration.token_auto_rotate == on:
+        return
+    integration.token_auto_rotate = on
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        Action.INTEGRATION_UPDATED,
+        target_type="integration",
+        target_id=integration.id,
+        detail={"changed": ["token_auto_rotate"], "token_auto_rotate": on},
+    )
+
+
+def _encrypted(org_id: uuid.UUID, credentials: Credentials, token: str) -> str:
+    return cipher().encrypt(token, org_id=org_id, origin=credentials.base.origin, purpose=TOKEN)

@@ -1,0 +1,178 @@
+"""Looking at connections ahead of their users: tokens, hooks, and what is to be told."""
+
+import random
+import time
+import uuid
+
+import structlog
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, hold, release, ring
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db, settings
+from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge
+from gitlab_links.health.notices import (
+    keep_notice,
+    orgs_with_due_notices,
+    prepare_notices,
+    send_notice,
+)
+from gitlab_links.hooks.checks import DueProject, claim_due_projects, keep_look, look_at
+from gitlab_links.hooks.counting import forget_old_counts
+from gitlab_links.hooks.secrets import forget_ended_secrets
+from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
+from gitlab_links.integrations.credentials import Credentials, credentials_of
+from gitlab_links.integrations.due_tokens import claim_due_token, orgs_with_due_token
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.rotation import (
+    due_for_rotation,
+    keep_rotated,
+    prepare_rotation,
+    rotate,
+)
+from gitlab_links.integrations.validation import ask, keep, prepare
+from gitlab_links.integrations.views import webhook_url
+from gitlab_links.sync.lease import may_call
+from gitlab_links.sync.plan import connected
+from gitlab_links.webhooks.reconciliation import settle
+
+# So many a look: checks that are all due at once, as after a downtime, are spread.
+ORGS_A_LOOK = 20
+PROJECTS_A_TIME = 20
+# No call begins later in a job: the last one has its own deadline, and the job's comes after.
+CALLING_SECONDS = 8.0
+JUDGING_SECONDS = 8.0
+
+log = structlog.get_logger(__name__)
+
+
+def look() -> None:
+    """Ring for the orgs with something due; costs a few queries however many orgs there are."""
+    missed, watched = settle(utcnow()), watch_new_projects()
+    db.session.commit()
+    changes = _judge_all()
+    if missed or watched or changes:
+        log.info("watch.looked", missed=missed, new_projects=watched, changes=changes)
+    now = utcnow()
+    due = {
+        *orgs_with_due_token(now, ORGS_A_LOOK),
+        *orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)),
+        *orgs_with_due_notices(now, ORGS_A_LOOK),
+    }
+    db.session.rollback()
+    for org_id in due:
+        ring(Bell.WATCH, org_id)
+
+
+def _judge_all() -> int:
+    """Judge every org, within a time; each begins somewhere else, so that none waits always."""
+    ends_at, changes = time.monotonic() + JUDGING_SECONDS, 0
+    org_ids = list(orgs_to_judge())
+    random.shuffle(org_ids)
+    for org_id in org_ids:
+        if time.monotonic() > ends_at:
+            break
+        changes += judge(org_id, utcnow())
+        db.session.commit()
+    return changes
+
+
+def watch_slice(org_id: uuid.UUID) -> None:
+    """Do what is due for one org. Safe to run twice or never: each check is claimed."""
+    hold(Bell.WATCH, org_id)
+    ends_at = time.monotonic() + CALLING_SECONDS
+    try:
+        _watch_token(org_id, ends_at)
+        _watch_hooks(org_id, ends_at)
+        judge(org_id, utcnow())
+        db.session.commit()
+        _tell(org_id, ends_at)
+    finally:
+        db.session.rollback()
+        release(Bell.WATCH, org_id)
+
+
+def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
+    claimed = claim_due_token(org_id, utcnow())
+    db.session.commit()
+    if not claimed:
+        return
+    question = prepare(org_id)
+    db.session.rollback()
+    result = ask(question)
+    integration = keep(org_id, question, result)
+    rotating = integration is not None and due_for_rotation(integration, utcnow())
+    db.session.commit()
+    log.info("token.checked", org_id=str(org_id), status=result.status, error=result.error_code)
+    if rotating and time.monotonic() < ends_at:
+        _rotate(org_id)
+
+
+def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> None:
+    """Look at the hooks that are due, within the time of a job; the rest waits for the next."""
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+    found = _claim_hooks(org_id)
+    if found is None:
+        return
+    (base, token), projects = found
+    allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
+    with MaintainingClient(base, token, allowed=allowed, seconds=seconds) as client:
+        for project in projects:
+            if time.monotonic() > ends_at:
+                break
+            look = look_at(client, project.project, webhook_url(org_id))
+            keep_look(project.watch_id, look, utcnow())
+            db.session.commit()
+    log.info("hooks.looked", org_id=str(org_id), projects=len(projects))
+
+
+def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | None:
+    """What to look at and how; None where nothing is due or GitLab may not be called now."""
+    integration = find_integration(org_id)
+    if integration is None or not may_call(org_id, utcnow()):
+        db.session.rollback()
+        return None
+    try:
+        credentials = credentials_of(integration)
+    except DomainError:
+        db.session.rollback()
+        return None
+    base_url = integration.base_url or ""
+    projects = claim_due_projects(org_id, base_url, utcnow(), PROJECTS_A_TIME)
+    db.session.commit()
+    return (credentials, projects) if projects else None
+
+
+def _tell(org_id: uuid.UUID, ends_at: float) -> None:
+    notices = prepare_notices(org_id, utcnow())
+    db.session.commit()
+    for notice in notices:
+        if time.monotonic() > ends_at:
+            break
+        sent = send_notice(notice)
+        keep_notice(notice, utcnow(), sent=sent)
+        db.session.commit()
+        log.info("health.told", org_id=str(org_id), code=notice.body["code"], sent=sent)
+
+
+def _rotate(org_id: uuid.UUID) -> None:
+    try:
+        question = prepare_rotation(org_id)
+        db.session.rollback()
+        new = rotate(question)
+    except DomainError as refusal:
+        log.warning("token.not_rotated", org_id=str(org_id), error=refusal.detail)
+        return
+    keep_rotated(org_id, question, new)
+    db.session.commit()
+    log.info("token.rotated", org_id=str(org_id))
+
+
+def clean_watches() -> None:
+    """Forget ended secrets of hooks, counts that are no longer shown, and old problems."""
+    now = utcnow()
+    forget_ended_secrets(now)
+    forget_old_counts(now)
+    forget_old_problems(now)
+    db.session.commit()

@@ -1,0 +1,147 @@
+"""The service over real HTTP, connected to a simulated GitLab that reaches it."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.demo.gitlab.records import Project
+from gitlab_links.demo.services import LOOPBACK, free_port
+from gitlab_links.extensions import db
+from gitlab_links.health.judging import Health, health_of
+from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.jobs.watches import look, watch_slice
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.operations import attach
+from tests.conftest import GITLAB_TOKEN, MakeApp
+from tests.factories import Factory
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, *_what: object) -> None:
+        return None
+
+
+@pytest.fixture
+def service(make_app: MakeApp) -> Iterator[Flask]:
+    """The application, served where its own public base URL says."""
+    port = free_port()
+    app = make_app(public_base_url=f"http://{LOOPBACK}:{port}")
+    server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield app
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass
+class Connected:
+    """An org that follows issues of one project, ``ships/engine``; jobs run when told to."""
+
+    app: Flask
+    org: Org
+    admin: Principal
+    gitlab: SimulatedGitLab
+    project: Project
+    issues: list[Any]
+    factory: Factory
+
+    @property
+    def webhook_url(self) -> str:
+        settings = self.app.extensions["settings"]
+        return f"{settings.public_base_url}/api/orgs/{self.org.id}/integrations/gitlab/webhook"
+
+    def watch(self) -> None:
+        """What the schedule does within seconds."""
+        with self.app.app_context():
+            look()
+            watch_slice(self.org.id)
+
+    def work(self) -> None:
+        """Drain and fetch until there is nothing left to do."""
+        self.gitlab.state.sender.wait_idle()
+        with self.app.app_context():
+            drain_slice(self.org.id)
+            fetch_slice(self.org.id)
+
+    def sweep(self) -> None:
+        """The scheduled refresh: everything is due."""
+        with self.app.app_context():
+            db.session.execute(db.update(GitLabItem).values(next_sync_at=GitLabItem.last_synced_at))
+            db.session.commit()
+            fetch_slice(self.org.id)
+
+    def integration(self) -> OrgGitLabIntegration:
+        with self.app.app_context():
+            found = find_integration(self.org.id)
+            assert found is not None
+            db.session.expunge(found)
+            return found
+
+    def health(self) -> Health:
+        from gitlab_links.clock import utcnow
+
+        with self.app.app_context():
+            return health_of(self.org.id, utcnow())
+
+    def codes(self) -> list[str]:
+        return [finding.code for finding in self.health().findings]
+
+    def watched(self) -> WatchedProject:
+        from gitlab_links.clock import utcnow
+
+        with self.app.app_context():
+            (found,) = watched_projects(self.org.id, utcnow())
+            return found
+
+    def audited(self, action: str) -> list[dict[str, Any]]:
+        with self.app.app_context():
+            events = select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)
+            return [event.detail for event in db.session.scalars(events)]
+
+    def change(self, **columns: Any) -> None:
+        with self.app.app_context():
+            db.session.execute(db.update(OrgGitLabIntegration).values(**columns))
+            db.session.commit()
+
+    @property
+    def project_id(self) -> uuid.UUID:
+        return self.watched().id
+
+
+@pytest.fixture
+def connected(service: Flask, factory: Factory, gitlab: SimulatedGitLab) -> Connected:
+    """Connected with an administrator's token; everything has been fetched and looked at once."""
+    org = factory.org()
+    admin = factory.principal(org, Role.ADMIN)
+    state = gitlab.state
+    state.people.add_user("dana", "Dana Moss")
+    project = state.projects.add("ships/engine")
+    state.projects.add_member(project, state.people.user("dana"), 40)
+    issues = [state.items.add_issue(project, title=f"Leak {n}", author="dana") for n in (1, 2, 3)]
+    factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
+    task = factory.task(org)
+    with service.app_context():
+        for issue in issues:
+            attach(admin, task.id, state.urls.item(issue))
+        db.session.commit()
+    found = Connected(service, org, admin, gitlab, project, issues, factory)
+    found.work()
+    return found

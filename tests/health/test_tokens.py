@@ -1,0 +1,212 @@
+"""Tokens are looked at daily, their end is told ahead of time, and they replace themselves."""
+
+from datetime import timedelta
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.demo.gitlab.records import MAINTAINER
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import db
+from gitlab_links.health.words import summary
+from gitlab_links.http.rotation import rotate_now
+from gitlab_links.integrations.due_tokens import orgs_with_due_token
+from gitlab_links.integrations.rotation import RotationNotAllowed, token_kind
+from gitlab_links.jobs.watches import look, watch_slice
+from tests.conftest import GITLAB_TOKEN
+
+
+def token_of(connected):
+    return connected.gitlab.state.people.tokens[GITLAB_TOKEN]
+
+
+def expire_in(connected, days):
+    token_of(connected).expires_at = (utcnow() + timedelta(days=days)).date()
+
+
+def check(connected):
+    connected.change(token_check_due_at=utcnow())
+    connected.watch()
+
+
+def test_a_new_token_is_looked_at_without_being_asked(connected):
+    assert connected.integration().token_scopes is None
+
+    connected.watch()
+
+    found = connected.integration()
+    assert found.token_scopes == ["api"]
+    assert found.token_username == "root"
+    assert found.token_checked_at is not None
+
+
+def test_a_token_is_looked_at_once_a_day(connected, clock):
+    connected.watch()
+    connected.gitlab.state.calls.reset()
+
+    for _ in range(17):
+        clock.advance(3600)
+        connected.watch()
+    assert connected.gitlab.state.calls.total("personal_access_tokens") == 0
+
+    for _ in range(8):
+        clock.advance(3600)
+        connected.watch()
+    assert connected.gitlab.state.calls.total("personal_access_tokens") == 1
+
+
+def test_checks_that_are_all_due_at_once_are_spread(app, factory, app_context, redis):
+    for _ in range(50):
+        org = factory.org()
+        factory.integration(org, token_ciphertext="of some token")
+
+    assert len(orgs_with_due_token(utcnow(), 20)) == 20
+    db.session.rollback()
+    look()
+    assert len(redis.keys("gitlab_links:bell:watch:*")) == 20
+
+
+@pytest.mark.parametrize(
+    ("days", "code", "severity"),
+    [
+        (200, None, None),
+        (29, "token_expires_30d", "warning"),
+        (6, "token_expires_7d", "warning"),
+        (1, "token_expires_1d", "critical"),
+    ],
+)
+def test_the_end_of_a_token_is_told_30_7_and_1_days_ahead(connected, days, code, severity):
+    expire_in(connected, days)
+    check(connected)
+
+    told = [one for one in connected.health().findings if one.code.startswith("token_")]
+    assert [(one.code, one.severity) for one in told] == ([(code, severity)] if code else [])
+    assert [one["code"] for one in connected.audited("health.problem")].count(code) == bool(code)
+
+
+def test_a_token_that_expired_is_told_though_nobody_calls_gitlab(connected, clock):
+    expire_in(connected, 2)
+    check(connected)
+    clock.advance(3 * 86_400)
+    connected.change(token_check_due_at=utcnow() + timedelta(days=1))
+    connected.watch()
+
+    assert "token_expired" in connected.codes()
+
+
+def test_a_token_that_was_revoked_is_told_by_the_next_sweep(connected):
+    connected.watch()
+    token_of(connected).revoked = True
+    connected.sweep()
+    connected.watch()
+
+    (finding,) = [one for one in connected.health().findings if one.code == "auth_error"]
+    assert summary(finding) == "GitLab refuses the access token: it has expired or was revoked."
+
+
+def test_which_scope_is_missing_is_said(connected):
+    token_of(connected).scopes = ["read_user", "read_repository"]
+    check(connected)
+
+    (finding,) = [one for one in connected.health().findings if one.code == "insufficient_scope"]
+    assert summary(finding) == (
+        "The access token has the scopes read_user, read_repository and lacks read_api or api."
+    )
+
+
+def test_project_group_and_personal_tokens_work_and_are_told_apart(connected):
+    state = connected.gitlab.state
+    for username, kind in {
+        "project_1003_bot_7f2a": "project",
+        "group_12_bot_ab": "group",
+        "dana": "personal",
+    }.items():
+        if username not in state.people.users:
+            bot = state.people.add_user(username, bot=True)
+            state.projects.add_member(connected.project, bot, MAINTAINER)
+        token = state.people.add_token(username)
+        connected.factory.connect(connected.org, token=token.value)
+        connected.watch()
+
+        found = connected.integration()
+        assert (found.token_username, found.token_scopes) == (username, ["read_api"])
+        assert token_kind(found.token_username) == kind
+
+
+def test_a_token_is_rotated_through_gitlab_and_the_new_one_works(connected):
+    expire_in(connected, 5)
+    check(connected)
+    with connected.app.app_context():
+        expires_at = rotate_now(connected.admin)
+
+    assert token_of(connected).revoked
+    assert (expires_at - utcnow()).days in {89, 90}
+    connected.gitlab.state.items.edit(connected.issues[0], title="Leak stopped", notify=False)
+    connected.sweep()
+    connected.watch()
+    assert connected.integration().error_code is None
+    assert "token_expires_7d" not in connected.codes()
+    (event,) = connected.audited("integration.token_rotated")
+    assert event == {"expires_at": expires_at.date().isoformat()}
+
+
+def test_a_token_of_an_instance_with_shorter_lives_is_rotated_all_the_same(connected):
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=400, route="rotate")
+    with connected.app.app_context():
+        expires_at = rotate_now(connected.admin)
+
+    assert (expires_at - utcnow()).days in {6, 7}
+
+
+def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):
+    token_of(connected).scopes = ["read_api"]
+    check(connected)
+    with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
+        rotate_now(connected.admin)
+
+    assert "its scopes are read_api" in refused.value.detail
+    assert not token_of(connected).revoked
+
+
+def test_a_rotation_that_gitlab_refuses_leaves_the_token_in_use(connected):
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=500, route="rotate")
+    with connected.app.app_context(), pytest.raises(Conflict) as refused:
+        rotate_now(connected.admin)
+
+    assert refused.value.code == "rotation_failed"
+    connected.sweep()
+    assert connected.integration().error_code is None
+
+
+def test_a_token_rotates_itself_a_week_ahead_where_the_org_wants_that(connected):
+    expire_in(connected, 6)
+    check(connected)
+    assert not token_of(connected).revoked, "nobody wanted that"
+
+    connected.change(token_auto_rotate=True)
+    check(connected)
+
+    assert token_of(connected).revoked
+    found = connected.integration()
+    assert (found.token_expires_at - utcnow()).days in {89, 90}
+    assert len(connected.audited("integration.token_rotated")) == 1
+
+
+def test_an_admins_new_token_wins_over_a_check_under_way(connected):
+    with connected.app.app_context():
+        from gitlab_links.integrations.validation import ask, keep, prepare
+
+        question = prepare(connected.org.id)
+        db.session.rollback()
+        result = ask(question)
+        other = connected.gitlab.state.people.add_token("dana").value
+        connected.factory.connect(connected.org, token=other)
+        assert keep(connected.org.id, question, result) is None
+        db.session.rollback()
+    assert connected.integration().token_scopes is None
+
+
+def test_a_slice_for_an_org_that_has_nothing_ends_quietly(app, factory, app_context):
+    watch_slice(factory.org().id)
