@@ -1,0 +1,105 @@
+"""An org connected to the simulated GitLab, its links, and the jobs run in this process."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+from sqlalchemy import select, update
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.demo.gitlab.records import Item, Project
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.operations import attach
+from gitlab_links.links.queries import find_link
+from gitlab_links.links.views import LinkView
+from tests.conftest import GITLAB_TOKEN
+from tests.factories import Factory
+
+
+@dataclass
+class Connected:
+    """One org, its tasks' links, and the GitLab behind it; to be used within a context."""
+
+    org: Org
+    principal: Principal
+    factory: Factory
+    gitlab: SimulatedGitLab
+    tasks: dict[uuid.UUID, uuid.UUID] = field(default_factory=dict)
+
+    def project(self, path: str = "acme/press") -> Project:
+        return self.gitlab.state.projects.add(path)
+
+    def issue(self, project: Project, title: str = "Paper jams", **fields: Any) -> Item:
+        return self.gitlab.state.items.add_issue(project, title, author="root", **fields)
+
+    def merge_request(self, project: Project, title: str = "Rollers", **fields: Any) -> Item:
+        return self.gitlab.state.items.add_merge_request(
+            project, title, author="root", source_branch="rollers", **fields
+        )
+
+    def link(self, item: Item) -> uuid.UUID:
+        """Link the item to a task of its own; gives the link's id."""
+        task = self.factory.task(self.org)
+        link_id = attach(self.principal, task.id, self.gitlab.state.urls.item(item))
+        db.session.commit()
+        self.tasks[link_id] = task.id
+        return link_id
+
+    def fetch(self) -> None:
+        fetch_slice(self.org.id)
+
+    def drain(self) -> None:
+        drain_slice(self.org.id)
+
+    def view(self, link_id: uuid.UUID) -> LinkView:
+        """The link as a page shows it now."""
+        db.session.expire_all()
+        view = find_link(self.org.id, self.tasks[link_id], link_id)
+        db.session.rollback()
+        return view
+
+    def item(self, link_id: uuid.UUID) -> GitLabItem:
+        statement = select(GitLabItem).join(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
+        item = db.session.scalars(statement.execution_options(populate_existing=True)).one()
+        db.session.expunge(item)
+        db.session.rollback()
+        return item
+
+    def integration(self) -> OrgGitLabIntegration:
+        statement = select(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == self.org.id)
+        found = db.session.scalars(statement.execution_options(populate_existing=True)).one()
+        db.session.expunge(found)
+        db.session.rollback()
+        return found
+
+    def make_due(self) -> None:
+        """Have every item fetched at the next run, as when its TTL is over."""
+        db.session.execute(update(GitLabItem).values(next_sync_at=utcnow()))
+        db.session.commit()
+
+    def calls(self) -> int:
+        return sum(self.gitlab.state.calls.counts().values())
+
+
+@pytest.fixture
+def connected(
+    app_context: Flask, factory: Factory, gitlab: SimulatedGitLab, redis: Redis
+) -> Connected:
+    org = factory.org()
+    factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
+    return Connected(org, factory.principal(org), factory, gitlab)
+
+
+def queued(redis: Redis, queue: str) -> int:
+    """How many jobs wait in one of RQ's queues."""
+    return redis.llen(f"rq:queue:{queue}")
