@@ -1,10 +1,10 @@
 """/api/orgs/<org_id>/integrations/gitlab/webhook: where GitLab knocks."""
 
 import uuid
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Iterator, Mapping
 
 from flask import Response, request
+from werkzeug.datastructures import Headers
 
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.blueprints import webhooks
@@ -40,8 +40,24 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     202, once it is authentic and JSON: GitLab switches off hooks that fail.
     """
     require_json(request)
-    headers = cast(Mapping[str, str], request.headers)  # in any case, as HTTP has it
+    headers = HeaderMapping(request.headers)
     accepted = accept(org_id, headers, request.get_data(cache=False))
     return json_answer(
         {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
     )
+
+
+class HeaderMapping(Mapping[str, str]):
+    """Headers by name in any case; werkzeug's own iterate over pairs, as no mapping does."""
+
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
+        return self._headers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers.keys())
+
+    def __len__(self) -> int:
+        return len(self._headers)

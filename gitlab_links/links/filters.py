@@ -16,7 +16,8 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
 
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+# The oldest moment a cursor can name; GitLab is younger.
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LinkSort(StrEnum):
@@ -84,7 +85,9 @@ class LinkFilter:
         if self.has_error is not None:
             yield GitLabItem.error_code.is_not(None) == self.has_error
         if self.sync_status is not None:
-            yield _has_sync_status(self.sync_status, connection, now - timedelta(seconds=ttl_seconds))
+            yield _has_sync_status(
+                self.sync_status, connection, now - timedelta(seconds=ttl_seconds)
+            )
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:

@@ -1,0 +1,202 @@
+"""Orgs, members, API keys, deliveries and the audit trail over the API."""
+
+import pytest
+from flask import Flask
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from tests.api.callers import Caller, program
+from tests.factories import Factory
+
+
+def test_who_is_calling(app: Flask, factory: Factory, org: Org) -> None:
+    me = program(app, factory.api_key(org, Scope.READ, role=Role.PM)).get("/api/me").json["me"]
+    assert me["api_key"]["role"] == "pm"
+    assert (me["api_key"]["scopes"], me["api_key"]["org_id"]) == (["read"], str(org.id))
+
+
+def test_a_member_comes_rises_and_goes(app: Flask, admin: Caller, base: str) -> None:
+    new = {"email": "Sam@Example.com", "name": "Sam", "role": "client"}
+    made = admin.post(f"{base}/members", json=new)
+    assert made.status_code == 201
+    member, where = made.json["member"], made.headers["Location"]
+    assert (member["email"], member["role"]) == ("sam@example.com", "client")
+    assert len(made.json["initial_password"]) > 20
+    again = admin.post(f"{base}/members", json=new)
+    assert (again.status_code, again.json["code"]) == (409, "member_exists")
+    assert admin.patch(where, json={"role": "pm"}).json["member"]["role"] == "pm"
+    assert len(admin.get(f"{base}/members").json["members"]) == 2
+    assert (admin.delete(where).status_code, admin.get(where).status_code) == (204, 404)
+    back = admin.post(f"{base}/members", json=new).json
+    assert back["initial_password"] is None
+
+
+def test_the_last_admin_stays(admin: Caller, base: str) -> None:
+    (only,) = admin.get(f"{base}/members").json["members"]
+    path = f"{base}/members/{only['id']}"
+    for answer in (admin.delete(path), admin.patch(path, json={"role": "pm"})):
+        assert (answer.status_code, answer.json["code"]) == (409, "last_admin")
+
+
+def test_a_key_is_made_used_rotated_and_revoked(app: Flask, admin: Caller, base: str) -> None:
+    new = {"name": "CI", "scopes": ["read"], "expires_in_days": 1}
+    made = admin.post(f"{base}/api-keys", json=new)
+    assert made.status_code == 201
+    where, first = made.headers["Location"], program(app, made.json["secret"])
+    assert made.json["secret"].startswith(made.json["api_key"]["hint"])
+    assert made.json["api_key"]["expires_at"] is not None
+    assert first.get(f"{base}/tasks").status_code == 200
+    assert admin.get(where).json["api_key"]["last_used_at"] is not None
+
+    second = program(app, admin.post(f"{where}/rotate").json["secret"])
+    statuses = [one.get(f"{base}/tasks").status_code for one in (first, second)]
+    assert statuses == [401, 200]
+
+    assert admin.delete(where).status_code == 204
+    assert second.get(f"{base}/tasks").status_code == 401
+    assert [admin.delete(where).status_code, admin.get(where).status_code] == [404, 404]
+    listed = {
+        revoked: [
+            one["name"] for one in admin.get(f"{base}/api-keys?revoked={revoked}").json["api_keys"]
+        ]
+        for revoked in ("false", "true")
+    }
+    assert listed == {"false": ["tests"], "true": ["CI"]}
+
+
+def test_a_key_grants_no_more_than_it_has(app: Flask, factory: Factory, org: Org) -> None:
+    path = f"/api/orgs/{org.id}/api-keys"
+    narrow = program(app, factory.api_key(org, Scope.ADMIN))
+    refused = narrow.post(path, json={"name": "x", "scopes": ["admin", "write"]})
+    assert (refused.status_code, refused.json["code"]) == (403, "insufficient_scope")
+    assert narrow.post(path, json={"name": "x", "scopes": ["admin"]}).status_code == 201
+
+
+def test_nobody_renews_the_key_of_another(app: Flask, factory: Factory, org: Org) -> None:
+    path = f"/api/orgs/{org.id}/api-keys"
+    owner = program(app, factory.api_key(org))
+    other = program(app, factory.api_key(org, role=Role.PM))
+    (key, _) = owner.get(path).json["api_keys"]
+    assert other.post(f"{path}/{key['id']}/rotate").json["code"] == "forbidden"
+
+
+@pytest.fixture
+def failed(factory: Factory, org: Org) -> GitLabWebhookDelivery:
+    return factory.add(
+        GitLabWebhookDelivery(
+            org_id=org.id,
+            status=DeliveryStatus.FAILED,
+            event="Issue Hook",
+            object_kind="issue",
+            project_path="acme/app",
+            gitlab_type="issue",
+            gitlab_iid=7,
+            attempts=8,
+            error_code="network_error",
+            size_bytes=17,
+            payload_sha256="0" * 64,
+            headers={},
+            payload=b'{"object_kind":1}',
+        )
+    )
+
+
+def test_a_failed_delivery_is_seen_and_replayed(
+    admin: Caller, base: str, failed: GitLabWebhookDelivery
+) -> None:
+    (listed,) = admin.get(f"{base}/deliveries?status=failed").json["deliveries"]
+    assert listed["id"] == str(failed.id)
+    assert "payload" not in listed
+    where = f"{base}/deliveries/{failed.id}"
+    shown = admin.get(where).json["delivery"]
+    assert shown == {**listed, "payload": {"object_kind": 1}}
+    replayed = admin.post(f"{where}/replay")
+    assert (replayed.status_code, replayed.json["delivery"]["status"]) == (202, "received")
+    assert (replayed.json["delivery"]["attempts"], replayed.json["delivery"]["error_code"]) == (
+        0,
+        None,
+    )
+    again = admin.post(f"{where}/replay")
+    assert (again.status_code, again.json["code"]) == (409, "delivery_pending")
+    actions = [one["action"] for one in admin.get(f"{base}/audit-events").json["events"]]
+    assert actions == ["delivery.replayed"]
+
+
+def test_a_delivery_without_its_body_cannot_be_replayed(
+    admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    gone = factory.add(
+        GitLabWebhookDelivery(
+            org_id=org.id,
+            status=DeliveryStatus.PROCESSED,
+            size_bytes=2,
+            payload_sha256="0" * 64,
+            headers={},
+        )
+    )
+    where = f"{base}/deliveries/{gone.id}"
+    assert "payload" not in admin.get(where).json["delivery"]
+    assert admin.post(f"{where}/replay").json["code"] == "payload_gone"
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("event=Issue+Hook", 1),
+        ("object_kind=issue", 1),
+        ("object_kind=note", 0),
+        ("project_path=acme/app", 1),
+        ("gitlab_type=issue&gitlab_iid=7", 1),
+        ("gitlab_iid=8", 0),
+        ("status=received", 0),
+    ],
+)
+@pytest.mark.usefixtures("failed")
+def test_deliveries_are_found(admin: Caller, base: str, query: str, count: int) -> None:
+    assert len(admin.get(f"{base}/deliveries?{query}").json["deliveries"]) == count
+
+
+def test_the_audit_trail_tells_who_did_what(admin: Caller, base: str) -> None:
+    admin.patch(base, json={"name": "Acme"})
+    admin.post(f"{base}/api-keys", json={"name": "CI", "scopes": ["read"]})
+    me = admin.get("/api/me").json["me"]
+    events = admin.get(f"{base}/audit-events").json["events"]
+    assert [one["action"] for one in events] == ["api_key.created", "org.updated"]
+    for one in events:
+        assert one["actor_user_id"] == me["user"]["id"]
+        assert one["actor_api_key_id"] == me["api_key"]["id"]
+    assert events[1]["detail"] == {"name": "Acme"}
+    only = admin.get(f"{base}/audit-events?action=org.updated").json["events"]
+    assert only == events[1:]
+    assert admin.get(f"{base}/audit-events/{only[0]['id']}").json == {"event": only[0]}
+
+
+@pytest.mark.parametrize("name", ["members", "api-keys", "deliveries", "audit-events"])
+def test_lists_go_on_where_they_stopped(
+    app: Flask, factory: Factory, org: Org, admin: Caller, base: str, name: str
+) -> None:
+    for number in range(5):
+        admin.post(f"{base}/members", json={"email": f"u{number}@example.com", "role": "member"})
+        admin.post(f"{base}/api-keys", json={"name": str(number), "scopes": ["read"]})
+        factory.add(
+            GitLabWebhookDelivery(
+                org_id=org.id, status="ignored", size_bytes=0, payload_sha256="", headers={}
+            )
+        )
+
+    def walk(limit: int) -> list[str]:
+        seen, cursor = [], ""
+        while True:
+            page = admin.get(f"{base}/{name}?limit={limit}{cursor}").json
+            rows = page[next(key for key in page if key != "next_cursor")]
+            assert len(rows) <= limit
+            seen += [row["id"] for row in rows]
+            if page["next_cursor"] is None:
+                return seen
+            cursor = f"&cursor={page['next_cursor']}"
+
+    everything = walk(100)
+    assert len(everything) >= 5
+    assert len(set(everything)) == len(everything)
+    assert walk(2) == everything

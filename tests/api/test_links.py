@@ -1,0 +1,258 @@
+"""Links over the API."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.api.link_json import link_json
+from gitlab_links.api.schemas.links import LinkSchema
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.queries import LinkFilter, links_page
+from tests.api.callers import Caller, browser
+from tests.factories import Factory
+
+URL = "https://gitlab.example.com/acme/app/-/issues/7"
+PEOPLE = [{"username": "sam", "name": "Sam Jones"}, {"username": "eve", "name": "Eve Roth"}]
+LABEL = {"name": "bug", "color": "#dc143c", "text_color": "#ffffff"}
+
+
+@pytest.fixture
+def task_path(factory: Factory, org: Org, base: str) -> str:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    return f"{base}/tasks/{factory.task(org).id}/gitlab-links"
+
+
+def full_item(factory: Factory, project: GitLabProject, **values: Any) -> GitLabItem:
+    """An item of which everything is known, in sync just now."""
+    told = {
+        "type": "merge_request",
+        "title": "Fix it",
+        "state": "merged",
+        "draft": True,
+        "confidential": True,
+        "labels": [LABEL],
+        "assignees": PEOPLE[:1],
+        "reviewers": PEOPLE,
+        "author": PEOPLE[1],
+        "milestone": "1.0",
+        "due_date": date(2026, 12, 24),
+        "merge_status": "mergeable",
+        "pipeline_status": "success",
+        "gitlab_created_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "closed_at": datetime(2026, 1, 2, tzinfo=UTC),
+        "merged_at": datetime(2026, 1, 3, 4, 5, 6, 789, tzinfo=UTC),
+        "source_updated_at": datetime(2026, 1, 3, 4, 5, 6, tzinfo=UTC),
+        "last_synced_at": utcnow(),
+        "next_sync_at": utcnow() + timedelta(minutes=4),
+    }
+    return factory.gitlab_item(project, **{**told, **values})
+
+
+def test_a_link_is_made_shown_listed_and_removed(admin: Caller, task_path: str) -> None:
+    made = admin.post(task_path, json={"url": URL + "?foo#note_1"})
+    assert made.status_code == 201
+    link = made.json["link"]
+    assert (link["url"], link["reference"], link["title"]) == (URL, "acme/app#7", None)
+    assert link["sync"]["status"] == "never"
+    where = made.headers["Location"]
+    assert where == f"{task_path}/{link['id']}"
+    assert admin.get(where).json == {"link": link}
+    assert admin.get(task_path).json == {"links": [link], "next_cursor": None}
+    spelled = admin.post(task_path, json={"url": URL.replace("acme/app", "Acme/APP")})
+    assert (spelled.status_code, spelled.json["code"]) == (409, "link_exists")
+    twice = admin.post(task_path, json={"url": URL})
+    assert (twice.status_code, twice.json["code"]) == (409, "link_exists")
+    assert (admin.delete(where).status_code, admin.delete(where).status_code) == (204, 404)
+    assert admin.get(task_path).json["links"] == []
+
+
+def test_an_org_without_a_gitlab_is_told_so(
+    admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    path = f"{base}/tasks/{factory.task(org).id}/gitlab-links"
+    answer = admin.post(path, json={"url": URL})
+    assert (answer.status_code, answer.json["code"]) == (409, "integration_missing")
+
+
+def test_links_go_with_their_task(app: Flask, admin: Caller, task_path: str, base: str) -> None:
+    admin.post(task_path, json={"url": URL})
+    assert admin.delete(task_path.removesuffix("/gitlab-links")).status_code == 204
+    assert admin.get(f"{base}/gitlab-links").json["links"] == []
+    with app.app_context():
+        assert db.session.query(GitLabItem).count() == 0
+
+
+def test_a_refresh_is_asked_for(app: Flask, admin: Caller, task_path: str) -> None:
+    for iid in (1, 2):
+        admin.post(task_path, json={"url": URL[:-1] + str(iid)})
+    with app.app_context():
+        db.session.query(GitLabItem).update(
+            {"refresh_requested_at": None, "next_sync_at": utcnow() + timedelta(hours=1)}
+        )
+        db.session.commit()
+    answer = admin.post(f"{task_path}/refresh")
+    assert (answer.status_code, answer.json) == (202, {"refreshing": 2})
+    with app.app_context():
+        due = db.session.query(GitLabItem).filter(GitLabItem.next_sync_at <= utcnow())
+        assert due.count() == 2
+
+
+def test_what_is_written_by_hand_is_what_the_contract_says(
+    app: Flask, factory: Factory, org: Org, admin: Caller, base: str
+) -> None:
+    project = factory.gitlab_project(org)
+    factory.link(factory.task(org), full_item(factory, project))
+    factory.link(factory.task(org))
+    with app.app_context():
+        views = links_page(org.id, LinkFilter())
+        for view in views:
+            by_schema = LinkSchema().dump(view)
+            by_hand = link_json(view)
+            assert by_hand == by_schema
+            assert list(by_hand) == list(by_schema)
+    shown = admin.get(f"{base}/gitlab-links").json["links"][0]
+    assert shown["merged_at"] == "2026-01-03T04:05:06.000789Z"
+    assert (shown["due_date"], shown["labels"]) == ("2026-12-24", [LABEL])
+
+
+FILTERS = {
+    "": {"fix", "new", "old"},
+    "state=merged": {"fix"},
+    "state=opened": {"old"},
+    "gitlab_type=issue": {"new", "old"},
+    "project_path=ACME/App": {"fix", "new"},
+    "label=bug": {"fix"},
+    "label=bug&label=ui": set(),
+    "label=%25": set(),
+    "assignee=sam": {"fix"},
+    "assignee=Sam+Jones": set(),
+    "sync_status=ok": {"fix"},
+    "sync_status=never": {"new"},
+    "sync_status=stale": {"old"},
+    "sync_status=error": set(),
+    "sync_status=ok&state=opened": set(),
+}
+
+
+@pytest.mark.parametrize("query", FILTERS)
+def test_links_are_found(factory: Factory, org: Org, admin: Caller, base: str, query: str) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    app_project = factory.gitlab_project(org, path="acme/app")
+    old = {"title": "old", "state": "opened", "last_synced_at": utcnow() - timedelta(days=1)}
+    items = [
+        full_item(factory, app_project, title="fix"),
+        factory.gitlab_item(app_project, title="new"),
+        factory.gitlab_item(factory.gitlab_project(org), **old),
+    ]
+    for item in items:
+        factory.link(factory.task(org), item)
+    found = admin.get(f"{base}/gitlab-links?{query}").json["links"]
+    assert {link["title"] for link in found} == FILTERS[query]
+
+
+@pytest.mark.parametrize("connection", ["good", "refused", "paused", "elsewhere", "none"])
+def test_the_filter_by_freshness_agrees_with_what_is_shown(
+    app: Flask, factory: Factory, org: Org, connection: str
+) -> None:
+    values = {
+        "good": {"token_ciphertext": "x"},
+        "refused": {"token_ciphertext": "x", "error_code": "auth_error"},
+        "paused": {
+            "token_ciphertext": "x",
+            "error_code": "rate_limited",
+            "paused_until": utcnow() + timedelta(minutes=1),
+        },
+        "elsewhere": {"token_ciphertext": "x", "base_url": "https://other.example.com"},
+    }
+    if connection in values:
+        factory.integration(org, **values[connection])
+    project = factory.gitlab_project(org)
+    for last in (None, utcnow(), utcnow() - timedelta(days=1)):
+        for code in (None, "not_found", "rate_limited"):
+            item = factory.gitlab_item(project, last_synced_at=last, error_code=code)
+            factory.link(factory.task(org), item)
+    with app.app_context():
+        everything = {view.id: view.sync.status for view in links_page(org.id, LinkFilter())}
+        assert len(everything) == 9
+        for status in SyncStatus:
+            found = links_page(org.id, LinkFilter(sync_status=status))
+            assert {view.id for view in found} == {
+                one for one, shown in everything.items() if shown is status
+            }, status
+
+
+@pytest.mark.parametrize("sort", ["title", "gitlab_updated_at", "created_at"])
+@pytest.mark.parametrize("minus", ["", "-"])
+def test_pages_hold_every_link_once_in_every_order(
+    factory: Factory, org: Org, admin: Caller, base: str, sort: str, minus: str
+) -> None:
+    project, task = factory.gitlab_project(org), factory.task(org)
+    for number, title in enumerate(["b", None, "a", "b", None, "c"]):
+        at = None if number % 2 else datetime(2026, 1, 1 + number, tzinfo=UTC)
+        factory.link(task, factory.gitlab_item(project, title=title, source_updated_at=at))
+
+    def walk(limit: int) -> list[dict[str, Any]]:
+        page = admin.get(f"{base}/gitlab-links?limit={limit}&sort={minus}{sort}").json
+        seen = page["links"]
+        while page["next_cursor"]:
+            assert len(seen) <= 6, "the pages go round"
+            page = admin.get(f"{base}/gitlab-links?limit={limit}&cursor={page['next_cursor']}").json
+            seen += page["links"]
+        return list(seen)
+
+    at_once = [link["id"] for link in walk(100)]
+    keys = [link[sort] or "" for link in walk(100)]
+    assert keys == sorted(keys, reverse=bool(minus))
+    for limit in (1, 2, 5):
+        assert [link["id"] for link in walk(limit)] == at_once
+
+
+@pytest.mark.parametrize("by", ["key", "session"])
+def test_the_number_of_queries_does_not_grow_with_the_list(
+    app: Flask, factory: Factory, org: Org, admin: Caller, base: str, by: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    caller = admin if by == "key" else browser(app, factory.membership(org).user_id)
+    project, task = factory.gitlab_project(org), factory.task(org)
+    path = f"{base}/tasks/{task.id}/gitlab-links?limit=100"
+    caller.get(path)  # notes the use of the key
+    factory.link(task, full_item(factory, project))
+    few = _queries(app, caller, path, links=1)
+    for _ in range(59):
+        factory.link(task, full_item(factory, project))
+    assert _queries(app, caller, path, links=60) == few
+    assert len(few) <= (4 if by == "key" else 5)
+
+
+def _queries(app: Flask, caller: Caller, path: str, links: int) -> list[str]:
+    statements: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert len(caller.get(path).json["links"]) == links
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return statements
+
+
+def test_reading_writes_nothing(app: Flask, factory: Factory, org: Org, admin: Caller) -> None:
+    link = factory.link(factory.task(org))
+    path = f"/api/orgs/{org.id}/tasks/{link.task_id}/gitlab-links"
+    admin.get(path)
+    written = [one for one in _queries(app, admin, path, 1) if not one.startswith("SELECT")]
+    assert written == []
+    with app.app_context():
+        assert db.session.get(TaskGitLabLink, link.id) is not None

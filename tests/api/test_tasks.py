@@ -1,0 +1,116 @@
+"""Tasks over the API."""
+
+import pytest
+from flask import Flask
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from tests.api.callers import Caller, program
+from tests.factories import Factory
+
+
+def test_a_task_is_made_shown_changed_and_deleted(admin: Caller, base: str) -> None:
+    made = admin.post(
+        f"{base}/tasks", json={"title": "Ship", "external_url": "https://a.example/1"}
+    )
+    assert made.status_code == 201
+    task, where = made.json["task"], made.headers["Location"]
+    assert where == f"{base}/tasks/{task['id']}"
+    assert (task["reference"], task["status"], task["description"]) == ("ACME-1", "open", "")
+    assert task["created_at"].endswith("Z")
+    assert admin.get(where).json == {"task": task}
+
+    changed = admin.patch(where, json={"status": "done", "external_url": None}).json["task"]
+    assert (changed["status"], changed["external_url"], changed["title"]) == ("done", None, "Ship")
+    assert changed["updated_at"] > task["updated_at"]
+
+    assert (admin.delete(where).status_code, admin.delete(where).status_code) == (204, 404)
+    assert admin.get(where).status_code == 404
+
+
+def test_references_are_never_used_twice(admin: Caller, base: str) -> None:
+    def make() -> str:
+        return str(admin.post(f"{base}/tasks", json={"title": "x"}).json["task"]["reference"])
+
+    first = admin.post(f"{base}/tasks", json={"title": "x"})
+    admin.delete(first.headers["Location"])
+    assert [make(), make()] == ["ACME-2", "ACME-3"]
+
+
+def test_a_new_key_renames_all_references(admin: Caller, base: str) -> None:
+    task = admin.post(f"{base}/tasks", json={"title": "x"}).headers["Location"]
+    admin.patch(base, json={"task_key": "NEW"})
+    assert admin.get(task).json["task"]["reference"] == "NEW-1"
+
+
+@pytest.mark.parametrize(
+    ("sort", "wanted"),
+    [
+        ("created_at", ["b", "c", "a", "c"]),
+        ("-created_at", ["c", "a", "c", "b"]),
+        ("title", ["a", "b", "c", "c"]),
+        ("-title", ["c", "c", "b", "a"]),
+        ("updated_at", ["c", "a", "c", "b"]),
+        ("-updated_at", ["b", "c", "a", "c"]),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 100])
+def test_pages_hold_every_task_once_in_every_order(
+    admin: Caller, base: str, sort: str, wanted: list[str], limit: int
+) -> None:
+    paths = [
+        admin.post(f"{base}/tasks", json={"title": title}).headers["Location"] for title in "bcac"
+    ]
+    admin.patch(paths[0], json={"status": "done"})
+
+    seen, query = [], f"sort={sort}"
+    while True:
+        page = admin.get(f"{base}/tasks?limit={limit}&{query}").json
+        assert len(page["tasks"]) <= limit
+        seen += page["tasks"]
+        if page["next_cursor"] is None:
+            break
+        query = f"cursor={page['next_cursor']}"
+    assert [task["title"] for task in seen] == wanted
+    assert len({task["id"] for task in seen}) == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("q=release", ["Release notes", "Ship"]),
+        ("q=RELEASE", ["Release notes", "Ship"]),
+        ("q=100%25", ["100% done"]),
+        ("q=_", []),
+        ("q=acme-2", ["Ship"]),
+        ("status=done", ["100% done"]),
+        ("status=done&q=release", []),
+    ],
+)
+def test_tasks_are_found(admin: Caller, base: str, query: str, wanted: list[str]) -> None:
+    for new in (
+        {"title": "Release notes"},
+        {"title": "Ship", "description": "the release"},
+        {"title": "100% done", "status": "done"},
+    ):
+        admin.post(f"{base}/tasks", json=new)
+    found = admin.get(f"{base}/tasks?sort=title&{query}").json["tasks"]
+    assert sorted(task["title"] for task in found) == sorted(wanted)
+
+
+def test_a_client_reads_tasks_and_not_their_links(app: Flask, factory: Factory, org: Org) -> None:
+    guest = program(app, factory.api_key(org, role=Role.CLIENT))
+    task = factory.task(org)
+    path = f"/api/orgs/{org.id}/tasks/{task.id}"
+    assert guest.get(path).status_code == 200
+    assert guest.get(f"{path}/gitlab-links").status_code == 403
+
+
+def test_an_unchanged_answer_costs_no_body(admin: Caller, base: str) -> None:
+    path = admin.post(f"{base}/tasks", json={"title": "x"}).headers["Location"]
+    first = admin.get(path)
+    validator = {"If-None-Match": first.headers["ETag"]}
+    unchanged = admin.get(path, headers=validator)
+    assert (unchanged.status_code, unchanged.data) == (304, b"")
+    admin.patch(path, json={"title": "y"})
+    assert admin.get(path, headers=validator).json["task"]["title"] == "y"
