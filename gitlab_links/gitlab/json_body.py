@@ -29,20 +29,29 @@ def _bounded_int(text: str) -> int | None:
     return int(text) if len(text) <= MAX_DIGITS else None
 
 
+def _int_or_infinity(text: str) -> float:
+    return int(text) if len(text) <= MAX_DIGITS else math.inf
+
+
 def _refuse_constant(name: str) -> Any:
     raise InvalidJson(f"The body is not JSON: {name} is not a JSON number.")
 
 
-_DECODER = json.JSONDecoder(
+_STORABLE = json.JSONDecoder(
     parse_float=_finite_float, parse_int=_bounded_int, parse_constant=_refuse_constant
+)
+_STRICT = json.JSONDecoder(
+    parse_float=float, parse_int=_int_or_infinity, parse_constant=_refuse_constant
 )
 
 
-def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
+def parse_json(body: bytes, max_depth: int = MAX_DEPTH, *, infinite: bool = False) -> Any:
     """The value of a UTF-8 JSON body, with or without a byte order mark.
 
     What comes back can be stored anywhere: NUL and lone surrogates are replaced with
-    U+FFFD, and numbers past all use (``1e400``, 5,000 digits) are read as ``None``.
+    U+FFFD, and numbers past all use (``1e400``, 5,000 digits) are read as ``None``. With
+    ``infinite`` they are read as infinity, for a schema to refuse: there, ``null`` may
+    mean something.
 
     Raises InvalidJson for what is not JSON in UTF-8 (NaN and Infinity are not),
     JsonTooDeep beyond ``max_depth`` nested arrays and objects, and BodyTooLarge for more
@@ -53,7 +62,7 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
         if _OPENS_DEEP.match(body) is not None:
             raise _too_deep(max_depth)
         raise BodyTooLarge(f"The body holds more than {MAX_VALUES:,} values.")
-    value = _decode(body)
+    value = _decode(body, _STRICT if infinite else _STORABLE)
     if containers > max_depth and _is_deeper_than(value, max_depth):
         raise _too_deep(max_depth)
     if _UNSTORABLE_ESCAPE.search(body) is not None:
@@ -61,13 +70,13 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH) -> Any:
     return value
 
 
-def _decode(body: bytes) -> Any:
+def _decode(body: bytes, decoder: json.JSONDecoder) -> Any:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidJson(f"The body is not UTF-8: byte {error.start} is wrong.") from None
     try:
-        return _DECODER.decode(text)
+        return decoder.decode(text)
     except RecursionError:
         raise _too_deep(MAX_DEPTH) from None
     except json.JSONDecodeError as error:

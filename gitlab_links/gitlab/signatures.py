@@ -17,7 +17,7 @@ _MAX_SIGNATURES = 10
 
 def is_signed(headers: Mapping[str, str]) -> bool:
     """Whether the request claims a signature; header names in any case."""
-    return any(name.lower() == "webhook-signature" for name in headers)
+    return any(name.lower() == "webhook-signature" for name, _ in headers.items())
 
 
 def signature_valid(

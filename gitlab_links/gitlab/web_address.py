@@ -9,7 +9,8 @@ from gitlab_links.allowed_hosts import literal_address
 MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-_CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
+# U+FFFD stands where a NUL or half a surrogate pair was.
+_CONTROL_OR_SPACE = re.compile("[\x00-\x20\x7f\N{REPLACEMENT CHARACTER}]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")

@@ -8,7 +8,7 @@ from flask import Request
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from gitlab_links.errors import FieldErrors, Invalid, UnsupportedMediaType
+from gitlab_links.errors import BodyTooLarge, FieldErrors, Invalid, UnsupportedMediaType
 from gitlab_links.gitlab.json_body import parse_json
 
 WHOLE = "body"
@@ -20,6 +20,20 @@ def require_json(request: Request) -> None:
         raise UnsupportedMediaType("Send the body as 'Content-Type: application/json'.")
 
 
+def read_body(request: Request) -> bytes:
+    """The raw body; raises :class:`BodyTooLarge`, also where no length was announced."""
+    body = request.get_data(cache=False)
+    limit = (request.max_content_length or 1) - 1
+    if len(body) > limit:
+        raise body_too_large(limit)
+    return body
+
+
+def body_too_large(limit: int) -> BodyTooLarge:
+    """The refusal of a body over the limit in bytes."""
+    return BodyTooLarge(f"The body may have {limit:,} bytes at most.")
+
+
 class StrictParser(FlaskParser):
     """Parses by schema; whatever does not fit becomes :class:`Invalid` with field names."""
 
@@ -28,7 +42,7 @@ class StrictParser(FlaskParser):
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         """The JSON object of the body."""
         require_json(req)
-        value = parse_json(req.get_data(cache=False))
+        value = parse_json(read_body(req), infinite=True)
         if not isinstance(value, dict):
             raise Invalid(
                 "The body must be a JSON object.", errors={WHOLE: ["Must be a JSON object."]}

@@ -114,7 +114,7 @@ def problem_of(error: Exception) -> Problem:
 
 def wants_json() -> bool:
     """Whether the caller is a program: the API's paths, or JSON preferred to a page."""
-    if request.path.startswith("/api/"):
+    if f"{request.path}/".startswith("/api/"):
         return True
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"]

@@ -1,0 +1,267 @@
+"""JSON bodies that are refused: the same answers from every route that takes one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.security.conftest import World, refusal
+
+TAKERS = {
+    "an org's change": ("PATCH", ""),
+    "a new member": ("POST", "/members"),
+    "a member's change": ("PATCH", "/members/{member}"),
+    "a new key": ("POST", "/api-keys"),
+    "a new task": ("POST", "/tasks"),
+    "a task's change": ("PATCH", "/tasks/{task}"),
+    "a new link": ("POST", "/tasks/{task}/gitlab-links"),
+    "the integration's change": ("PATCH", "/integrations/gitlab"),
+}
+
+NOT_JSON = [
+    b"",
+    b" ",
+    b"{",
+    b"}",
+    b"{]",
+    b"nope",
+    b"{'title': 'x'}",
+    b'{"title": "x",}',
+    b'{"title": "x"} trailing',
+    b'{"title": "x"}{"title": "y"}',
+    b'{"title" "x"}',
+    b'{title: "x"}',
+    b'{"title": NaN}',
+    b'{"title": Infinity}',
+    b'{"title": -Infinity}',
+    b'{"title": 01}',
+    b'{"title": +1}',
+    b'{"title": .5}',
+    b'{"title": "x\ny"}',
+    b'{"title": "\\x41"}',
+    b'{"title": "\\u12"}',
+    b'{"title": "\xff"}',
+    b'{"title": "\xc3\x28"}',
+    b'{"title": "\xed\xa0\x80"}',
+    b"\xff\xfe{\x00}\x00",
+    b"\xfe\xff\x00{\x00}",
+    b"\x00",
+    b"\x1f\x8b\x08\x00",
+    b"title=x&status=open",
+    b"<title>x</title>",
+    b"/* no */ {}",
+    b"True",
+    b"undefined",
+]
+NOT_OBJECTS = [
+    b"null",
+    b"true",
+    b"0",
+    b"1.5",
+    b'"title"',
+    b"[]",
+    b'[{"title": "x"}]',
+    b"[[]]",
+    b"1e400",
+]
+DEEP = [
+    b"[" * 65 + b"]" * 65,
+    b'{"a":' * 65 + b"1" + b"}" * 65,
+    b'{"title":' + b"[" * 64 + b"]" * 64 + b"}",
+    b"[" * 30_000,
+    b'{"a":' * 10_000,
+    b"[" * 30_000 + b"]" * 30_000,
+]
+NOT_JSON_TYPES = [
+    "",
+    "text/plain",
+    "text/json",
+    "text/html",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/xml",
+    "application/octet-stream",
+    "application/jsonp",
+    "json",
+    "application",
+    "*/*",
+    "application/json, text/plain",
+    "; charset=utf-8",
+]
+
+
+@pytest.fixture(scope="module")
+def paths(standing: World) -> dict[str, tuple[str, str]]:
+    """Method and path of each route that takes a body."""
+    ids = {
+        "task": standing.factory.task(standing.org).id,
+        "member": standing.factory.membership(standing.org).id,
+    }
+    return {
+        name: (method, standing.api + path.format(**ids)) for name, (method, path) in TAKERS.items()
+    }
+
+
+def test_no_route_that_takes_a_body_is_left_out(standing: World, paths: Any) -> None:
+    described = standing.client().get("/api/openapi.json").get_json()["paths"]
+    taking = {
+        (method.upper(), path)
+        for path, item in described.items()
+        for method, operation in item.items()
+        if method != "parameters" and "requestBody" in operation
+    }
+    webhook = {("POST", "/api/orgs/{org_id}/integrations/gitlab/webhook")}
+    known = {
+        (method, "/api/orgs/{org_id}" + path.format(task="{task_id}", member="{member_id}"))
+        for method, path in TAKERS.values()
+    }
+    assert taking - webhook == known
+
+
+@pytest.mark.parametrize("name", TAKERS)
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        (NOT_JSON, (400, "invalid_json")),
+        (DEEP, (400, "json_too_deep")),
+        (NOT_OBJECTS, (422, "validation_error")),
+    ],
+    ids=["not JSON", "too deep", "no object"],
+)
+def test_each_bad_body_has_its_answer(
+    standing: World, paths: Any, name: str, bodies: list[bytes], expected: tuple[int, str]
+) -> None:
+    method, path = paths[name]
+    answers = {
+        body: refusal(standing.send(method, path, data=body, content_type="application/json"))
+        for body in bodies
+    }
+    assert answers == dict.fromkeys(bodies, expected)
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_a_body_that_does_not_say_it_is_json_is_not_read(
+    standing: World, paths: Any, name: str
+) -> None:
+    method, path = paths[name]
+    answers = {
+        kind: refusal(standing.send(method, path, data=b"{}", headers={"Content-Type": kind}))
+        for kind in NOT_JSON_TYPES
+    }
+    assert answers == dict.fromkeys(NOT_JSON_TYPES, (415, "unsupported_media_type"))
+    assert refusal(standing.send(method, path)) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_64_kib_are_taken_and_no_byte_more(standing: World, paths: Any, name: str) -> None:
+    method, path = paths[name]
+    body = json.dumps({"nonsense": ""}).encode()
+    full = body[:-2] + b"x" * (64 * 1024 - len(body)) + body[-2:]
+
+    def answer(sent: bytes) -> tuple[int, str]:
+        return refusal(standing.send(method, path, data=sent, content_type="application/json"))
+
+    assert answer(full) == (422, "validation_error")
+    assert answer(full + b" ") == (413, "body_too_large")
+    assert answer(b" " * 1_000_000) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_an_unknown_field_is_named(standing: World, paths: Any, name: str) -> None:
+    method, path = paths[name]
+    for field in ("nonsense", "id", "org_id", "__proto__", "x" * 500, "a.b", "", "\x00", "\ud800"):
+        response = standing.send(method, path, json={field: 1})
+        assert refusal(response) == (422, "validation_error")
+        named = response.get_json()["errors"]
+        assert (
+            any(name and field.startswith(name) for name in named)
+            or not field.isprintable()
+            or not field
+        )
+
+
+TASKS, MEMBERS, KEYS, ORG = "a new task", "a new member", "a new key", "an org's change"
+GOOD = {
+    TASKS: {"title": "One"},
+    MEMBERS: {"email": "sam@example.com", "role": "member"},
+    KEYS: {"name": "CI", "scopes": ["read"]},
+    ORG: {},
+}
+BAD_VALUES = [*((TASKS, "title", value) for value in (None, 1, True, [], {}, "", " ", "x" * 256)),
+    *((TASKS, "title", f"a{char}b") for char in "\x00\x01\x08\n\r\t\x1b\x7f\x85\ud800"), (TASKS,
+    "title", "ends with a line\n"), *((TASKS, "description", value) for value in (None, 1,
+    "x" * 20_001, "a\x00b", "a\x1bb")), *((TASKS, "status", value) for value in (None, 1, "",
+    "OPEN", "opened", "open ", ["open"])), *((TASKS, "external_url", value) for value in (1, "",
+    "x", "javascript:alert(1)", "data:text/html,x", "ftp://x", "//evil", "https://",
+    "https://a b", "https://x\n", "https://" + "x" * 500, "HTTP://ä")), *((MEMBERS, "email",
+    value) for value in (None, 1, "", "x", "@", "a@", "@b", "a@b", "a b@example.com",
+    "a@example.com\n", "a@@example.com", "a@exa mple.com", "a\x00@example.com", "ä@example.com",
+    "x" * 250 + "@example.com", "a@example.com,b@example.com")), *((MEMBERS, "role",
+    value) for value in (None, "", "owner", "ADMIN", 1, ["admin"], {})), *((MEMBERS, "name",
+    value) for value in (None, 1, "x" * 101, "a\x00b", "a\nb")), *((KEYS, "name",
+    value) for value in (None, 1, "", " ", "x" * 101, "a\x00b", "a\nb")), *((KEYS, "scopes",
+    value) for value in (None, "read", [], ["root"], [1], [None], ["read"] * 4, {}, [["read"]])),
+    *((KEYS, "expires_in_days", value) for value in (0, -1, 3651, 1.5, "1.5", "1_0", "+1", " 1",
+    "١", "", True, [], {}, "1e3", 10**30)), *((ORG, "name", value) for value in (None, 1, "", " ",
+    "x" * 101, "a\x00b", "a\nb")), *((ORG, "task_key", value) for value in (None, 1, "", "acme",
+    "1A", "A" * 11, "A-B", "A\n", "Ä")), ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"), BAD_VALUES, ids=[f"{f}-{v!a:.40}" for _, f, v in BAD_VALUES]
+)
+def test_a_bad_value_is_refused_with_its_field_named(
+    standing: World, paths: Any, name: str, field: str, value: object
+) -> None:
+    method, path = paths[name]
+    response = standing.send(method, path, json={**GOOD[name], field: value})
+
+    assert refusal(response) == (422, "validation_error")
+    (named,) = response.get_json()["errors"]
+    assert named.partition(".")[0] == field
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"1" * 101, b"9" * 5000, b"1e-400000x"])
+def test_a_number_past_all_use_is_not_read_as_nothing(
+    standing: World, paths: Any, number: bytes
+) -> None:
+    method, path = paths[KEYS]
+    body = b'{"name": "CI", "scopes": ["read"], "expires_in_days": %s}' % number
+    response = standing.send(method, path, data=body, content_type="application/json")
+
+    assert response.status_code in (400, 422)
+    assert standing.send("GET", "api-keys").get_json()["api_keys"][1:] == []
+
+
+SECRETS = ("token", "webhook_secret", "signing_token")
+
+
+@pytest.mark.parametrize("field", SECRETS)
+@pytest.mark.parametrize(
+    "value",
+    [None, 1, [], "with space", "tab\t", "line\n", "\x00", "ä", "x" * 256, "\u2028", "\ud800"],
+)
+def test_a_bad_secret_is_refused_and_not_repeated(
+    standing: World, field: str, value: object
+) -> None:
+    response = standing.send("PATCH", "integrations/gitlab", json={field: value})
+
+    assert refusal(response) == (422, "validation_error")
+    assert list(response.get_json()["errors"]) == [field]
+    if isinstance(value, str) and len(value) > 6:
+        assert value not in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "value", ["x", "whsec_", "whsec_!!!", "whsec_YQ==", "whsec_" + "A" * 200, "WHSEC_" + "A" * 44]
+)
+def test_a_signing_token_has_the_form_of_one(standing: World, value: str) -> None:
+    response = standing.send("PATCH", "integrations/gitlab", json={"signing_token": value})
+    assert refusal(response) == (422, "validation_error")
+    assert list(response.get_json()["errors"]) == ["signing_token"]
+
+
+def test_a_token_without_an_address_is_a_conflict(world: World) -> None:
+    world.send("DELETE", "integrations/gitlab")
+    response = world.send("PATCH", "integrations/gitlab", json={"token": "glpat-x"})
+    assert refusal(response) == (409, "integration_missing")
