@@ -99,7 +99,7 @@ NO_EVENTS = ["null", "true", "0", '"issue"', "[]", "[1, 2]", "{}", "1e400", "-0"
     '{"object_kind": "issue", "object_attributes": {"iid": 1}}',
     '{"object_kind": "issue", "project": "acme/app", "object_attributes": {"iid": 1}}',
     '{"object_kind": "note", "object_attributes": {"noteable_type": "Commit"}}',
-    '{"object_kind": "pipeline", "merge_request": null}', '{"event_name": "project_rename"}',,
+    '{"object_kind": "pipeline", "merge_request": null}', '{"event_name": "project_rename"}',
 ]  # fmt: skip
 
 
