@@ -10,7 +10,7 @@ from gitlab_links.api.answers import json_answer
 from gitlab_links.api.blueprints import webhooks
 from gitlab_links.api.schemas.webhooks import AcceptedSchema
 from gitlab_links.http.access import webhook
-from gitlab_links.http.json_bodies import require_json
+from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.webhooks.intake import accept
 
 WEBHOOK_BODY = {
@@ -41,7 +41,7 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     """
     require_json(request)
     headers = HeaderMapping(request.headers)
-    accepted = accept(org_id, headers, request.get_data(cache=False))
+    accepted = accept(org_id, headers, read_body(request))
     return json_answer(
         {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
     )

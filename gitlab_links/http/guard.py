@@ -14,10 +14,11 @@ from werkzeug.sansio.utils import host_is_trusted
 from gitlab_links.accounts.key_logins import KeyLogin, key_login
 from gitlab_links.accounts.members import role_in_org
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.errors import BodyTooLarge, Forbidden, NotFound, Unauthorized
+from gitlab_links.errors import Forbidden, NotFound, Unauthorized
 from gitlab_links.extensions import settings
 from gitlab_links.http import rate_limits, transactions
 from gitlab_links.http.access import Declaration, Kind, declaration_of
+from gitlab_links.http.json_bodies import body_too_large
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
@@ -135,7 +136,10 @@ def _principal(caller: Caller) -> Principal:
 
 
 def _limit_body(limit: int) -> None:
-    """Refuse what says it is too large; what lies about it is cut off while being read."""
-    request.max_content_length = limit
+    """Refuse what says it is too large; ``read_body`` sees to what does not say.
+
+    One byte more than allowed may be read, as werkzeug cuts off without a word.
+    """
+    request.max_content_length = limit + 1
     if (request.content_length or 0) > limit:
-        raise BodyTooLarge(f"The body may have {limit:,} bytes at most.")
+        raise body_too_large(limit)
