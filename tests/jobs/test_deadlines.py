@@ -1,0 +1,47 @@
+"""The times that must stand in one order for work to be neither lost nor done twice."""
+
+from gitlab_links import doorbell
+from gitlab_links.app import REDIS_WAIT_SECONDS
+from gitlab_links.config import Settings
+from gitlab_links.jobs import crew, drains, fetches, workers
+from gitlab_links.jobs.schedule import SCHEDULE
+from gitlab_links.sync import lease
+from gitlab_links.sync.fetching import LAST_ANSWER_AT
+from gitlab_links.webhooks import claims
+
+LONGEST_TIMEOUT = Settings(secret_key="k", database_url="sqlite:///x").gitlab_timeout
+APPLYING = 2.0
+SWEEP = next(entry.every for entry in SCHEDULE if entry.name == "sweep")
+
+
+def test_no_longer_timeout_than_this_can_be_set():
+    environ = {"SECRET_KEY": "k" * 40, "GITLAB_TIMEOUT_SECONDS": str(int(LONGEST_TIMEOUT))}
+    assert Settings.from_environ(environ).gitlab_timeout == LONGEST_TIMEOUT
+
+
+def test_the_longest_slice_of_fetching_ends_before_the_jobs_timeout():
+    last_round = fetches.GATHER_SECONDS + LONGEST_TIMEOUT * LAST_ANSWER_AT + APPLYING
+    assert fetches.SLICE_SECONDS + last_round < doorbell.JOB_TIMEOUT_SECONDS
+
+
+def test_a_job_ends_before_what_it_holds_is_given_to_another():
+    assert lease.LEASE.total_seconds() > doorbell.JOB_TIMEOUT_SECONDS
+    assert claims.LEASE.total_seconds() > doorbell.JOB_TIMEOUT_SECONDS
+
+
+def test_what_a_killed_worker_held_is_taken_up_within_40_seconds():
+    for held in (lease.LEASE, claims.LEASE):
+        assert held.total_seconds() + SWEEP + crew.RESTART_SECONDS + drains.SLICE_SECONDS < 40
+
+
+def test_what_redis_forgot_is_rung_for_within_10_seconds():
+    assert doorbell.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
+    assert workers.CrewWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
+
+
+def test_a_stop_is_over_within_10_seconds():
+    assert crew.STOP_SECONDS + crew.POLL_SECONDS < 8
+
+
+def test_the_doorbell_never_takes_a_request_long():
+    assert REDIS_WAIT_SECONDS <= 0.5

@@ -1,0 +1,265 @@
+"""Draining: every delivery once, a poisonous one by itself, few jobs for a flood."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell
+from gitlab_links.extensions import db
+from gitlab_links.jobs import drains
+from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.gitlab import bodies
+from tests.jobs.conftest import drain_all, queued
+from tests.webhooks.conftest import deliveries
+
+
+def statuses():
+    found = [one.status for one in deliveries()]
+    db.session.rollback()
+    return found
+
+
+def test_a_slice_takes_everything_that_is_due_in_batches(org, receive, app_context, redis):
+    for _ in range(250):
+        receive(bodies.issue())
+    drain_all(org.id)
+    assert statuses() == ["processed"] * 250
+    assert not redis.exists(Bell.DRAIN.flag(org.id))
+
+
+def test_what_is_left_when_time_is_up_rings_again(
+    org,
+    receive,
+    app_context,
+    redis,
+    monkeypatch,
+):
+    receive(bodies.issue())
+    redis.flushdb()
+    monkeypatch.setattr(drains, "SLICE_SECONDS", -1)
+    drain_slice(org.id)
+    assert statuses() == ["received"]
+    assert queued(redis, "deliveries") == 1
+
+
+def test_what_comes_in_while_a_slice_ends_is_seen_or_rung_for(
+    org,
+    receive,
+    app_context,
+    redis,
+    monkeypatch,
+):
+    """The bell is released before the last look: between the two nothing can be missed."""
+    real = drains.release
+
+    def at_the_worst_moment(bell, org_id):
+        receive(bodies.issue())  # finds the bell held
+        real(bell, org_id)
+
+    monkeypatch.setattr(drains, "release", at_the_worst_moment)
+    receive(bodies.issue())
+    redis.flushdb()
+    drain_slice(org.id)
+    assert statuses() == ["processed", "received"]
+    assert queued(redis, "deliveries") == 1
+
+
+@pytest.fixture
+def poison(monkeypatch):
+    """Makes the processing of bodies with this title fail, for whatever reason it is given."""
+    real = drains.process
+
+    def choose(error):
+        def process(org_id, batch, **rest):
+            if any(b"poison" in one.payload for one in batch):
+                raise error
+            real(org_id, batch, **rest)
+
+        monkeypatch.setattr(drains, "process", process)
+
+    return choose
+
+
+def test_a_poisonous_delivery_harms_no_other_and_is_tried_again_later(
+    org,
+    receive,
+    app_context,
+    poison,
+):
+    poison(RuntimeError("out of order"))
+    for title in ("one", "poison", "two"):
+        receive(bodies.issue(attributes={"title": title}))
+    drain_slice(org.id)
+    assert statuses() == ["processed", "received", "processed"]
+    bad = deliveries()[1]
+    assert (bad.error_code, bad.attempts) == ("processing_error", 1)
+    assert timedelta(seconds=3) < bad.due_at - utcnow() <= timedelta(seconds=6)
+
+
+def test_a_poisonous_delivery_ends_as_failed_and_a_replay_works_after_a_fix(
+    org,
+    receive,
+    app_context,
+    poison,
+    monkeypatch,
+):
+    poison(RuntimeError("out of order"))
+    receive(bodies.issue(attributes={"title": "poison"}))
+    for _ in range(8):
+        make_due()
+        drain_slice(org.id)
+    (failed,) = deliveries()
+    assert (failed.status, failed.attempts, failed.due_at) == ("failed", 8, None)
+    monkeypatch.undo()
+    replay(failed)
+    drain_slice(org.id)
+    assert statuses() == ["processed"]
+
+
+def make_due():
+    db.session.rollback()
+    table = GitLabWebhookDelivery.__table__
+    db.session.execute(update(table).where(table.c.due_at.is_not(None)).values(due_at=utcnow()))
+    db.session.commit()
+
+
+def replay(delivery):
+    """As an admin's replay leaves the row; the operation itself is tested with its door."""
+    table = GitLabWebhookDelivery.__table__
+    db.session.execute(update(table).values(status="received", due_at=utcnow(), attempts=0))
+    db.session.commit()
+
+
+@pytest.mark.parametrize(
+    "error", [OperationalError("SELECT 1", {}, Exception("gone")), JobTimeoutException("late")]
+)
+def test_what_is_no_fault_of_the_delivery_is_left_to_the_lease(
+    org,
+    receive,
+    app_context,
+    poison,
+    error,
+):
+    poison(error)
+    receive(bodies.issue(attributes={"title": "poison"}))
+    with pytest.raises(type(error)):
+        drain_slice(org.id)
+    db.session.rollback()
+    (left,) = deliveries()
+    assert (left.status, left.error_code, left.attempts) == ("processing", None, 1)
+    assert timedelta(seconds=20) < left.due_at - utcnow() <= timedelta(seconds=30)
+
+
+def test_effect_and_state_change_commit_together(
+    org,
+    factory,
+    receive,
+    app_context,
+    monkeypatch,
+):
+    """A worker that dies just before its commit leaves neither."""
+    from gitlab_links.links.models import GitLabItem
+
+    project = factory.gitlab_project(
+        org, base_url="https://gitlab.example.com", gitlab_id=42, path="ships/engine"
+    )
+    item = factory.gitlab_item(project, iid=17)
+    receive(bodies.issue())
+    real = drains.process
+
+    def die(*arguments, **rest):
+        real(*arguments, **rest)
+        db.session.flush()
+        raise SystemExit
+
+    monkeypatch.setattr(drains, "process", die)
+    with pytest.raises(SystemExit):
+        drain_slice(org.id)
+    db.session.rollback()
+    assert db.session.get_one(GitLabItem, item.id, populate_existing=True).title is None
+    assert statuses() == ["processing"]
+
+
+def test_drains_of_one_org_at_once_process_each_delivery_once(
+    app,
+    org,
+    receive,
+    app_context,
+    monkeypatch,
+):
+    for _ in range(300):
+        receive(bodies.issue())
+    real, seen = drains.process, []
+
+    def note(org_id, batch, **rest):
+        seen.extend(one.id for one in batch)
+        real(org_id, batch, **rest)
+
+    monkeypatch.setattr(drains, "process", note)
+    start = threading.Barrier(6)
+
+    def work():
+        with app.app_context():
+            start.wait()
+            drain_all(org.id)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == sorted(one.id for one in deliveries())
+    db.session.rollback()
+    assert statuses() == ["processed"] * 300
+
+
+def test_a_flood_costs_few_jobs(org, receive, app_context, redis):
+    """Each webhook rings; a job is queued or busy nearly all the time."""
+    jobs = 0
+    for number in range(300):
+        receive(bodies.issue())
+        if number % 50 == 49:
+            jobs += queued(redis, "deliveries")
+            redis.delete("rq:queue:deliveries")
+            drain_all(org.id)
+    assert jobs <= 6
+    waiting = select(func.count()).where(GitLabWebhookDelivery.status != "processed")
+    assert db.session.scalar(waiting) == 0
+
+
+def test_bodies_that_say_all_cost_no_call_to_gitlab(connected):
+    """Only the first fetch of new links is needed, whatever comes in afterwards."""
+    from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+    from gitlab_links.webhooks.intake import accept
+
+    projects = [connected.project(f"acme/p{number}") for number in range(5)]
+    issues = [
+        connected.issue(project, f"Issue {number}") for project in projects for number in range(5)
+    ]
+    links = [connected.link(issue) for issue in issues]
+    connected.fetch()
+    before = connected.calls()
+    digest = hash_webhook_secret(connected.org.id, "secret")
+    db.session.execute(
+        db.text("UPDATE org_gitlab_integrations SET webhook_secret_hash = :digest"),
+        {"digest": digest},
+    )
+    db.session.commit()
+    publisher = connected.gitlab.state.publisher
+    for number in range(200):
+        issue = issues[number % len(issues)]
+        connected.gitlab.state.items.edit(issue, title=f"Title {number}", notify=False)
+        body = publisher.bodies.item(issue, action="update", by=issue.author, changes={})
+        accept(connected.org.id, {"X-Gitlab-Token": "secret"}, bodies.sent(body))
+        db.session.commit()
+    connected.drain()
+    connected.fetch()
+    assert connected.calls() == before
+    shown = {connected.view(link).title for link in links}
+    assert shown == {issue.title for issue in issues}

@@ -1,0 +1,73 @@
+"""Ticking: each slot once, however many processes tick, and never blocked by what was lost."""
+
+import threading
+
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from gitlab_links.jobs.schedule import QUEUE, SCHEDULE, tick
+from tests.jobs.conftest import queued
+
+START = 1_800_000_000.0  # a moment at which every slot begins
+EVERY = {entry.name: entry.every for entry in SCHEDULE}
+
+
+def ids(redis):
+    return [job_id.decode() for job_id in redis.lrange(f"rq:queue:{QUEUE}", 0, -1)]
+
+
+def named(redis, name):
+    return [job_id for job_id in ids(redis) if job_id.startswith(f"tick-{name}-")]
+
+
+def test_a_slot_queues_its_job_once_however_often_it_is_ticked(app_context, redis):
+    for step in range(8):
+        tick(START + step / 4)
+    assert len(named(redis, "sweep")) == 1
+    tick(START + 2)
+    assert len(named(redis, "sweep")) == 2
+    assert queued(redis, QUEUE) == len(SCHEDULE) + 1
+
+
+def test_of_several_tickers_at_once_one_queues_the_job(app, redis):
+    start = threading.Barrier(8)
+
+    def work():
+        with app.app_context():
+            start.wait()
+            for slot in range(10):
+                tick(START + slot * EVERY["sweep"])
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(named(redis, "sweep")) == 10
+
+
+def test_a_job_that_ran_is_not_queued_again_within_its_slot(app_context, redis):
+    tick(START)
+    redis.delete(f"rq:queue:{QUEUE}")  # a worker took it
+    tick(START + 1)
+    assert ids(redis) == []
+
+
+def test_a_job_that_was_lost_does_not_block_the_next_slot(app_context, redis):
+    tick(START)
+    redis.delete(f"rq:queue:{QUEUE}")  # popped by a worker that died
+    tick(START + EVERY["sweep"])
+    assert len(named(redis, "sweep")) == 1
+
+
+def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
+    tick(START)
+    (name,) = named(redis, "sweep")
+    job = Job.fetch(name, connection=redis, serializer=JSONSerializer)
+    assert job.ttl == 3 * EVERY["sweep"]
+    assert 0 < redis.ttl(job.key) <= 3 * EVERY["sweep"]
+
+
+def test_the_schedule_is_a_list_of_named_jobs():
+    assert len({entry.name for entry in SCHEDULE}) == len(SCHEDULE)
+    assert EVERY["sweep"] <= 5  # rung again within 10 s of a flush

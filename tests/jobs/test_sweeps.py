@@ -1,0 +1,146 @@
+"""What makes up for lost rings, and how long what was received is kept."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert, update
+
+from gitlab_links.accounts.models import LoginSession
+from gitlab_links.clock import utcnow
+from gitlab_links.db import new_id
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.jobs import sweeps
+from gitlab_links.jobs.sweeps import clean, sweep
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.gitlab import bodies
+from tests.jobs.conftest import queued
+from tests.webhooks.conftest import deliveries
+
+DAY = timedelta(days=1)
+
+
+def test_a_due_delivery_whose_ring_was_lost_is_rung_for(org, receive, redis, app_context):
+    receive(bodies.issue())
+    redis.flushdb()
+    sweep()
+    assert queued(redis, "deliveries") == 1
+
+
+def test_a_leased_delivery_is_rung_for_when_its_lease_is_over(org, receive, redis, app_context):
+    receive(bodies.issue())
+    for wait, jobs in [(30, 0), (-1, 1)]:
+        due_at = utcnow() + timedelta(seconds=wait)
+        db.session.execute(update(GitLabWebhookDelivery).values(due_at=due_at))
+        db.session.commit()
+        redis.flushdb()
+        sweep()
+        assert queued(redis, "deliveries") == jobs
+
+
+def test_a_due_item_is_rung_for_unless_its_connection_may_not_be_used(connected, redis):
+    connected.link(connected.issue(connected.project()))
+    redis.flushdb()
+    sweep()
+    assert queued(redis, "fetches") == 1
+    redis.flushdb()
+    later = utcnow() + timedelta(minutes=1)
+    db.session.execute(update(OrgGitLabIntegration).values(paused_until=later))
+    db.session.commit()
+    sweep()
+    assert queued(redis, "fetches") == 0
+
+
+def test_without_anything_due_nothing_is_rung(connected, redis):
+    connected.link(connected.issue(connected.project()))
+    connected.fetch()
+    redis.flushdb()
+    sweep()
+    assert redis.keys() == []
+
+
+@pytest.fixture
+def stored(org, app_context):
+    """Writes deliveries of some age and state, with bodies; gives their ids."""
+
+    def write(status, days, count=1):
+        received_at = utcnow() - days * DAY
+        rows = [
+            {
+                "id": new_id(),
+                "org_id": org.id,
+                "status": status,
+                "received_at": received_at,
+                "due_at": received_at if status in ("received", "processing") else None,
+                "size_bytes": 2,
+                "payload_sha256": "",
+                "headers": {},
+                "payload": b"{}",
+            }
+            for _ in range(count)
+        ]
+        db.session.execute(insert(GitLabWebhookDelivery), rows)
+        db.session.commit()
+        return [row["id"] for row in rows]
+
+    return write
+
+
+def kept():
+    found = {one.id: one.payload is not None for one in deliveries()}
+    db.session.rollback()
+    return found
+
+
+@pytest.mark.parametrize("status", ["processed", "ignored"])
+def test_bodies_go_after_7_days_and_deliveries_after_30(stored, status):
+    (young,), (week,), (month,) = stored(status, 6.9), stored(status, 7.1), stored(status, 30.1)
+    (almost,) = stored(status, 29.9)
+    clean()
+    assert kept() == {young: True, week: False, almost: False}
+    assert month not in kept()
+
+
+def test_failed_ones_keep_their_body_for_a_replay_and_go_after_90_days(stored):
+    (failed,), (old,) = stored("failed", 89.9), stored("failed", 90.1)
+    clean()
+    assert kept() == {failed: True}
+    assert old not in kept()
+
+
+@pytest.mark.parametrize("status", ["received", "processing"])
+def test_what_is_not_done_is_never_dropped(stored, status):
+    (waiting,) = stored(status, 1000)
+    clean()
+    assert kept() == {waiting: True}
+
+
+def test_how_long_is_the_operators_to_say(stored, make_app):
+    (one,), (two,) = stored("processed", 1.5), stored("failed", 1.5)
+    (three,) = stored("processed", 3.5)
+    day = 86_400
+    settings = {"webhook_bodies_kept": day, "deliveries_kept": 3 * day}
+    with make_app(**settings, failed_deliveries_kept=day).app_context():
+        clean()
+    assert kept() == {one: False}
+    assert two not in kept()
+    assert three not in kept()
+
+
+def test_many_go_in_batches(stored, monkeypatch):
+    monkeypatch.setattr(sweeps, "CLEAN_BATCH", 10)
+    stored("processed", 40, count=35)
+    stored("processed", 8, count=25)
+    stored("processed", 1, count=5)
+    clean()
+    assert sorted(kept().values()) == [False] * 25 + [True] * 5
+
+
+def test_ended_login_sessions_go_with_them(factory, app_context):
+    user = factory.user()
+    for days, token in [(-1, "ended"), (1, "present")]:
+        factory.add(
+            LoginSession(user_id=user.id, token_hash=token, expires_at=utcnow() + days * DAY)
+        )
+    clean()
+    assert [row.token_hash for row in db.session.query(LoginSession)] == ["present"]

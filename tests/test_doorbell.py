@@ -1,0 +1,179 @@
+"""The doorbell: one job for many rings, never a failure of the one who rings."""
+
+import time
+import uuid
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+from sqlalchemy import text
+
+from gitlab_links.app import REDIS_WAIT_SECONDS, create_app
+from gitlab_links.demo.services import free_port, start_redis
+from gitlab_links.doorbell import (
+    FLAG_SECONDS,
+    Bell,
+    hold,
+    release,
+    ring,
+    ring_after_commit,
+)
+from gitlab_links.extensions import db
+
+ORG = uuid.UUID(int=7)
+
+
+def queued(redis, bell):
+    return redis.llen(f"rq:queue:{bell.queue}")
+
+
+def test_2000_rings_are_one_job(app_context, redis):
+    for _ in range(2000):
+        assert ring(Bell.DRAIN, ORG)
+    assert queued(redis, Bell.DRAIN) == 1
+
+
+def test_each_org_and_each_bell_rings_for_itself(app_context, redis):
+    for org in (ORG, uuid.UUID(int=8)):
+        ring(Bell.DRAIN, org)
+        ring(Bell.SYNC, org)
+    assert queued(redis, Bell.DRAIN) == queued(redis, Bell.SYNC) == 2
+
+
+def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context, redis):
+    hold(Bell.DRAIN, ORG)
+    ring(Bell.DRAIN, ORG)
+    assert queued(redis, Bell.DRAIN) == 0
+    release(Bell.DRAIN, ORG)
+    ring(Bell.DRAIN, ORG)
+    assert queued(redis, Bell.DRAIN) == 1
+
+
+def test_the_flag_of_a_job_that_was_lost_goes_by_itself(app_context, redis):
+    ring(Bell.DRAIN, ORG)
+    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 5
+
+
+def test_a_ring_is_one_round_trip_while_a_job_is_queued(app_context, redis):
+    ring(Bell.DRAIN, ORG)
+    before = redis.info("commandstats")["cmdstat_set"]["calls"]
+    total = redis.info("stats")["total_commands_processed"]
+    for _ in range(10):
+        ring(Bell.DRAIN, ORG)
+    assert redis.info("commandstats")["cmdstat_set"]["calls"] == before + 10
+    assert redis.info("stats")["total_commands_processed"] - total <= 10 + 4  # and ours
+
+
+def test_a_job_carries_the_orgs_id_and_nothing_else(app_context, redis):
+    ring(Bell.SYNC, ORG)
+    (job_id,) = redis.lrange("rq:queue:fetches", 0, -1)
+    job = redis.hgetall(b"rq:job:" + job_id)
+    assert str(ORG).encode() in job[b"description"]
+    assert int(job[b"result_ttl"]) == 0
+
+
+@pytest.fixture
+def without_redis(settings, database):
+    """Applications whose Redis is nowhere, or accepts connections and says nothing."""
+    made = []
+
+    def make(url):
+        made.append(create_app(replace(settings, redis_url=url)))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+def test_a_ring_that_redis_does_not_take_is_swallowed(without_redis):
+    with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
+        started = time.monotonic()
+        assert ring(Bell.DRAIN, ORG) is False
+        hold(Bell.DRAIN, ORG)
+        release(Bell.DRAIN, ORG)
+        assert time.monotonic() - started < REDIS_WAIT_SECONDS
+
+
+def test_a_redis_that_hangs_holds_nobody_up_for_long(without_redis, processes):
+    import os
+    import signal
+
+    url = start_redis(processes)
+    with without_redis(url).app_context(), Redis.from_url(url) as redis:
+        ring(Bell.SYNC, ORG)
+        pid = redis.info("server")["process_id"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            assert ring(Bell.DRAIN, ORG) is False
+            assert time.monotonic() - started < REDIS_WAIT_SECONDS + 0.5
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def begin():
+    db.session.execute(text("SELECT 1"))
+
+
+def test_what_rings_after_the_commit_is_silent_before(app_context, redis):
+    begin()
+    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    assert queued(redis, Bell.DRAIN) == 0
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == 1
+
+
+def test_a_rollback_forgets_the_ring(app_context, redis):
+    begin()
+    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    db.session.rollback()
+    begin()
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == 0
+
+
+def test_a_session_that_is_given_up_forgets_the_ring(app_context, redis):
+    begin()
+    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    db.session.remove()
+    begin()
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == 0
+
+
+def test_the_same_ring_asked_for_twice_rings_once(app_context, redis):
+    begin()
+    for _ in range(3):
+        ring_after_commit(db.session, Bell.DRAIN, ORG)
+    ring_after_commit(db.session, Bell.SYNC, ORG)
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == queued(redis, Bell.SYNC) == 1
+
+
+def test_a_savepoint_is_no_commit_and_its_rollback_is_no_rollback(app_context, redis):
+    begin()
+    with db.session.begin_nested():
+        ring_after_commit(db.session, Bell.DRAIN, ORG)
+    assert queued(redis, Bell.DRAIN) == 0
+    db.session.begin_nested().rollback()
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == 1
+
+
+def test_rings_are_not_repeated_by_the_next_commit(app_context, redis):
+    begin()
+    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    db.session.commit()
+    redis.flushdb()
+    begin()
+    db.session.commit()
+    assert queued(redis, Bell.DRAIN) == 0
+
+
+def test_a_commit_succeeds_while_redis_is_away(without_redis):
+    with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
+        begin()
+        ring_after_commit(db.session, Bell.DRAIN, ORG)
+        db.session.commit()
