@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 
 from gitlab_links.accounts.models import ApiKey, Membership
 from gitlab_links.accounts.principal import Principal
@@ -16,6 +16,28 @@ from gitlab_links.security import API_KEY_PREFIX, digest
 
 USE_NOTED_EVERY = timedelta(minutes=5)
 _SHAPE = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
+
+
+# Written once: at every request it would cost as much to write as to run.
+_LOGIN = (
+    select(
+        ApiKey.id,
+        ApiKey.org_id,
+        ApiKey.user_id,
+        ApiKey.scopes,
+        ApiKey.last_used_at,
+        Membership.role,
+    )
+    .join(
+        Membership,
+        and_(Membership.org_id == ApiKey.org_id, Membership.user_id == ApiKey.user_id),
+    )
+    .where(
+        ApiKey.secret_hash == bindparam("hash"),
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > bindparam("now")),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +63,7 @@ def key_login(secret: str) -> KeyLogin | None:
     """Who a key stands for; None for malformed, unknown, revoked or expired, or a leaver's."""
     if _SHAPE.fullmatch(secret) is None:
         return None
-    row = db.session.execute(
-        select(
-            ApiKey.id,
-            ApiKey.org_id,
-            ApiKey.user_id,
-            ApiKey.scopes,
-            ApiKey.last_used_at,
-            Membership.role,
-        )
-        .join(
-            Membership,
-            and_(Membership.org_id == ApiKey.org_id, Membership.user_id == ApiKey.user_id),
-        )
-        .where(
-            ApiKey.secret_hash == hash_key(secret),
-            ApiKey.revoked_at.is_(None),
-            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow()),
-        )
-    ).one_or_none()
+    row = db.session.execute(_LOGIN, {"hash": hash_key(secret), "now": utcnow()}).one_or_none()
     if row is None:
         return None
     scopes = frozenset(Scope(scope) for scope in row.scopes)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.models import ApiKey, Membership, Org, User
@@ -55,11 +55,14 @@ class AddedMember:
 _RANK = {Role.ADMIN: 3, Role.PM: 2, Role.MEMBER: 1, Role.CLIENT: 0}
 
 
+_ROLE = select(Membership.role).where(
+    Membership.org_id == bindparam("org_id"), Membership.user_id == bindparam("user_id")
+)
+
+
 def role_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Role | None:
     """The user's role, None for strangers and leavers. One indexed SELECT."""
-    role = db.session.scalar(
-        select(Membership.role).where(Membership.org_id == org_id, Membership.user_id == user_id)
-    )
+    role = db.session.scalar(_ROLE, {"org_id": org_id, "user_id": user_id})
     return None if role is None else Role(role)
 
 

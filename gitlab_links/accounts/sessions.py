@@ -3,7 +3,7 @@
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from gitlab_links.accounts.models import LoginSession, Membership, User
 from gitlab_links.accounts.throttle import count_use
@@ -20,6 +20,13 @@ TRIES_PER_ADDRESS = 100
 MIN_PASSWORD = 12
 MAX_PASSWORD = 200
 MAX_EMAIL = 254
+
+# Written once: at every request it would cost as much to write as to run.
+_SESSION_USER = (
+    select(User)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(LoginSession.token_hash == bindparam("hash"), LoginSession.expires_at > bindparam("now"))
+)
 
 
 class LoginFailed(DomainError):
@@ -77,9 +84,7 @@ def open_session(user_id: uuid.UUID) -> str:
 def session_user(token: str) -> User | None:
     """Whose session this is; None once it has ended. One indexed SELECT."""
     return db.session.scalars(
-        select(User)
-        .join(LoginSession, LoginSession.user_id == User.id)
-        .where(LoginSession.token_hash == _token_hash(token), LoginSession.expires_at > utcnow())
+        _SESSION_USER, {"hash": _token_hash(token), "now": utcnow()}
     ).one_or_none()
 
 

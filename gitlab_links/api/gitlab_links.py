@@ -1,6 +1,7 @@
 """/api/orgs/<org_id>/tasks/<task_id>/gitlab-links and /api/orgs/<org_id>/gitlab-links"""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
@@ -31,6 +32,7 @@ from gitlab_links.links.operations import (
     refresh_links_of_task,
 )
 from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.links.views import LinkView
 from gitlab_links.tasks.queries import require_task
 
 
@@ -43,8 +45,10 @@ def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uui
 
     What is known is answered at once; links beyond their TTL are refreshed meanwhile.
     """
-    require_task(org_id, task_id)
-    return _page(org_id, {**query, "task_id": task_id})
+    found, cursor = _found(org_id, {**query, "task_id": task_id})
+    if not found:  # what has links is there
+        require_task(org_id, task_id)
+    return _answer(found, cursor)
 
 
 @links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
@@ -105,10 +109,10 @@ def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any
 @links.returns(200, LinksEnvelope)
 def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
     """List the links of all of an org's tasks"""
-    return _page(org_id, query)
+    return _answer(*_found(org_id, query))
 
 
-def _page(org_id: uuid.UUID, query: dict[str, Any]) -> Response:
+def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
     order, after = order_and_place(query)
     sort, limit = LinkSort(order), query["limit"]
     wanted = LinkFilter(
@@ -121,5 +125,8 @@ def _page(org_id: uuid.UUID, query: dict[str, Any]) -> Response:
         assignee=query["assignee"],
     )
     found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1)
-    page, cursor = cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
+    return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
+
+
+def _answer(page: Sequence[LinkView], cursor: str | None) -> Response:
     return json_answer({"links": links_json(page), "next_cursor": cursor})

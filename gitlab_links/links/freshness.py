@@ -4,6 +4,9 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import Row
 
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
@@ -43,7 +46,7 @@ class Connection:
     paused_until: datetime | None
 
     @classmethod
-    def of(cls, integration: OrgGitLabIntegration | None) -> "Connection":
+    def of(cls, integration: OrgGitLabIntegration | Row[*tuple[Any, ...]] | None) -> "Connection":
         """The state of an integration, also of one that is missing or without a token."""
         if integration is None or integration.base_url is None:
             return cls(None, "missing_integration", None)
@@ -69,9 +72,20 @@ def is_fresh(last_synced_at: datetime | None, ttl_seconds: int, now: datetime) -
     return last_synced_at is not None and now < last_synced_at + timedelta(seconds=ttl_seconds)
 
 
-def sync_state(
-    item: GitLabItem, item_base_url: str, connection: Connection, ttl_seconds: int, now: datetime
-) -> SyncState:
+class Cached(Protocol):
+    """What of a cached item and its project tells how current it is."""
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def error_code(self) -> str | None: ...
+    @property
+    def last_synced_at(self) -> datetime | None: ...
+    @property
+    def next_sync_at(self) -> datetime: ...
+
+
+def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: datetime) -> SyncState:
     """The state of one link at ``now``.
 
     What is wrong with the item is told at once; what is wrong with the connection only
@@ -80,7 +94,7 @@ def sync_state(
     """
     code = item.error_code
     fresh = is_fresh(item.last_synced_at, ttl_seconds, now)
-    if connection.base_url is not None and connection.base_url != item_base_url:
+    if connection.base_url is not None and connection.base_url != item.base_url:
         code = "instance_mismatch"
     elif code is None and not fresh:
         code = connection.error_code
@@ -96,7 +110,7 @@ def sync_state(
     )
 
 
-def _status(item: GitLabItem, code: str | None, fresh: bool) -> SyncStatus:
+def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:
     if code is not None and code != "rate_limited":
         return SyncStatus.ERROR
     if fresh:

@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, case, func, select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy import Select, bindparam, case, func, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring_after_commit
@@ -15,7 +15,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.views import LinkView, link_view
+from gitlab_links.links.views import LINK_COLUMNS, LinkRow, LinkView, link_view
 from gitlab_links.paging import Position, paged
 
 __all__ = [
@@ -51,7 +51,7 @@ def links_page(
         after=after,
         limit=limit,
     )
-    return _views(org_id, db.session.scalars(statement), connection)
+    return _views(org_id, db.session.execute(statement), connection)
 
 
 def find_link(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> LinkView:
@@ -59,7 +59,7 @@ def find_link(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Link
     statement = _joined(org_id).where(
         TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id
     )
-    for view in _views(org_id, db.session.scalars(statement)):
+    for view in _views(org_id, db.session.execute(statement)):
         return view
     raise NotFound
 
@@ -70,7 +70,7 @@ def links_of_tasks(
     """The links of several tasks by task id, for lists of tasks."""
     statement = _joined(org_id).where(TaskGitLabLink.task_id.in_(task_ids))
     found: dict[uuid.UUID, list[LinkView]] = {task_id: [] for task_id in task_ids}
-    for view in _views(org_id, db.session.scalars(statement.order_by(TaskGitLabLink.id))):
+    for view in _views(org_id, db.session.execute(statement.order_by(TaskGitLabLink.id))):
         found[view.task_id].append(view)
     return found
 
@@ -102,25 +102,32 @@ def version_of_task_links(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
 
 def connection_of(org_id: uuid.UUID) -> Connection:
     """The state of the org's integration as far as links show it."""
-    return Connection.of(
-        db.session.scalars(
-            select(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == org_id)
-        ).one_or_none()
-    )
+    return Connection.of(db.session.execute(_CONNECTION, {"org_id": org_id}).one_or_none())
 
 
-def _joined(org_id: uuid.UUID) -> Select[TaskGitLabLink]:
-    return (
-        select(TaskGitLabLink)
-        .join(TaskGitLabLink.item)
-        .join(GitLabItem.project)
-        .options(contains_eager(TaskGitLabLink.item).contains_eager(GitLabItem.project))
-        .where(TaskGitLabLink.org_id == org_id)
-    )
+_integrations = OrgGitLabIntegration.__table__.c
+_CONNECTION = select(
+    _integrations.base_url,
+    _integrations.token_ciphertext,
+    _integrations.error_code,
+    _integrations.paused_until,
+).where(_integrations.org_id == bindparam("org_id"))
+
+# Rows of columns, not entities: for a list the ORM's objects cost more than the query.
+_LINKS = (
+    select(*LINK_COLUMNS)
+    .select_from(TaskGitLabLink)
+    .join(TaskGitLabLink.item)
+    .join(GitLabItem.project)
+)
+
+
+def _joined(org_id: uuid.UUID) -> Select[*tuple[Any, ...]]:
+    return _LINKS.where(TaskGitLabLink.org_id == org_id)
 
 
 def _views(
-    org_id: uuid.UUID, links: Iterable[TaskGitLabLink], connection: Connection | None = None
+    org_id: uuid.UUID, links: Iterable[LinkRow], connection: Connection | None = None
 ) -> list[LinkView]:
     now, ttl = utcnow(), settings().metadata_ttl
     connection = connection or connection_of(org_id)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Row
+
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.freshness import Connection, SyncState, sync_state
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,45 +48,57 @@ class LinkView:
     sync: SyncState
 
 
-def link_view(
-    link: TaskGitLabLink, connection: Connection, ttl_seconds: int, now: datetime
-) -> LinkView:
-    """Build the view; ``link.item`` and ``item.project`` must have been loaded."""
-    item, project = link.item, link.item.project
-    ref = ItemRef(project.path, ItemType(item.type), item.iid)
-    return LinkView(
-        id=link.id,
-        task_id=link.task_id,
-        url=item_url(project.base_url, ref),
-        project_path=project.path,
-        gitlab_type=item.type,
-        gitlab_iid=item.iid,
-        reference=str(ref),
-        sync=sync_state(item, project.base_url, connection, ttl_seconds, now),
-        gitlab_updated_at=item.source_updated_at,
-        created_at=link.created_at,
-        **_told(item),
-    )
-
-
-def _told(item: GitLabItem) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in _TOLD}
-
+LinkRow = Row[*tuple[Any, ...]]
 
 _TOLD = (
-    "title",
-    "state",
-    "draft",
-    "confidential",
-    "labels",
-    "assignees",
-    "reviewers",
-    "author",
-    "milestone",
-    "due_date",
-    "merge_status",
-    "pipeline_status",
-    "gitlab_created_at",
-    "closed_at",
-    "merged_at",
+    GitLabItem.title,
+    GitLabItem.state,
+    GitLabItem.draft,
+    GitLabItem.confidential,
+    GitLabItem.labels,
+    GitLabItem.assignees,
+    GitLabItem.reviewers,
+    GitLabItem.author,
+    GitLabItem.milestone,
+    GitLabItem.due_date,
+    GitLabItem.merge_status,
+    GitLabItem.pipeline_status,
+    GitLabItem.gitlab_created_at,
+    GitLabItem.closed_at,
+    GitLabItem.merged_at,
 )
+_TOLD_NAMES = tuple(column.key for column in _TOLD)
+
+# What ``link_view`` reads; told fields first, so that they can be cut off in one piece.
+LINK_COLUMNS = (
+    *_TOLD,
+    TaskGitLabLink.id,
+    TaskGitLabLink.task_id,
+    TaskGitLabLink.created_at,
+    GitLabItem.type,
+    GitLabItem.iid,
+    GitLabItem.source_updated_at,
+    GitLabItem.last_synced_at,
+    GitLabItem.next_sync_at,
+    GitLabItem.error_code,
+    GitLabProject.path,
+    GitLabProject.base_url,
+)
+
+
+def link_view(row: LinkRow, connection: Connection, ttl_seconds: int, now: datetime) -> LinkView:
+    """Build the view from a row of ``LINK_COLUMNS``."""
+    ref = ItemRef(row.path, ItemType(row.type), row.iid)
+    return LinkView(
+        id=row.id,
+        task_id=row.task_id,
+        url=item_url(row.base_url, ref),
+        project_path=row.path,
+        gitlab_type=row.type,
+        gitlab_iid=row.iid,
+        reference=str(ref),
+        sync=sync_state(row, connection, ttl_seconds, now),
+        gitlab_updated_at=row.source_updated_at,
+        created_at=row.created_at,
+        **dict(zip(_TOLD_NAMES, row, strict=False)),
+    )
