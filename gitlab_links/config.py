@@ -6,12 +6,13 @@ that names a file holding the value, as container platforms hand over secrets.
 
 import os
 import secrets
+import ssl
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from gitlab_links.allowed_hosts import AllowedHosts
@@ -27,6 +28,14 @@ T = TypeVar("T")
 
 class ConfigError(Exception):
     """Raised with one message that names every bad setting."""
+
+
+class ClientOptions(TypedDict):
+    """How every connection to a GitLab is made."""
+
+    allowed: AllowedHosts
+    seconds: float
+    ca_file: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +58,7 @@ class Settings:
     metrics_token: str = ""
     worker_processes: int = 3
     gitlab_timeout: float = 10.0
+    gitlab_ca_file: str | None = None
     api_rate_limit: int = 6_000
     webhook_bodies_kept: int = 7 * DAY
     deliveries_kept: int = 30 * DAY
@@ -58,6 +68,15 @@ class Settings:
     def served_over_https(self) -> bool:
         """Whether browsers reach the service by https, which decides the cookie flags."""
         return urlsplit(self.public_base_url).scheme == "https"
+
+    @property
+    def gitlab_client(self) -> ClientOptions:
+        """The keyword arguments of every client of a GitLab."""
+        return {
+            "allowed": self.gitlab_allowed_hosts,
+            "seconds": self.gitlab_timeout,
+            "ca_file": self.gitlab_ca_file,
+        }
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -86,6 +105,7 @@ class Settings:
             "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
+            "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
             "api_rate_limit": reader.read(
                 "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
             ),
@@ -199,6 +219,14 @@ def _secret(text: str) -> str:
 def _metrics_token(text: str) -> str:
     if len(text) < SHORTEST_METRICS_TOKEN:
         raise ValueError(f"must have {SHORTEST_METRICS_TOKEN} characters or more")
+    return text
+
+
+def _ca_file(text: str) -> str:
+    try:
+        ssl.create_default_context(cafile=text)
+    except ssl.SSLError:
+        raise ValueError(f"{text} holds no certificates in PEM form") from None
     return text
 
 

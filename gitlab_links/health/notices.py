@@ -24,9 +24,9 @@ from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.policy import NOTIFY_URL
 from gitlab_links.security import cipher
 
-NOTIFY_URL = "notify-url"
 NOTICES_A_TIME = 10
 SECONDS_EACH = 3.0
 ANSWER_BYTES = 64 * 1024
@@ -89,7 +89,10 @@ def send_notice(notice: Notice) -> bool:
     The address was given by an admin: the connection is guarded as those to GitLab are.
     """
     with GuardedSession(
-        settings().gitlab_allowed_hosts, seconds=SECONDS_EACH, max_bytes=ANSWER_BYTES
+        settings().gitlab_allowed_hosts,
+        seconds=SECONDS_EACH,
+        max_bytes=ANSWER_BYTES,
+        ca_file=settings().gitlab_ca_file,
     ) as session:
         session.deadline.start()
         try:

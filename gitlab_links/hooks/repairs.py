@@ -113,8 +113,7 @@ def repair(wanted: Repair) -> Repaired:
     with MaintainingClient(
         wanted.credentials.base,
         wanted.credentials.token,
-        allowed=settings().gitlab_allowed_hosts,
-        seconds=settings().gitlab_timeout,
+        **settings().gitlab_client,
     ) as client:
         project, url = wanted.project, wanted.settings.url
         found = our_hook(client.hooks(project), url)

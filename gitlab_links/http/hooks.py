@@ -53,8 +53,7 @@ def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
     base, token = credentials_of(find_integration(org_id))
     known = project.path if project.gitlab_id is None else project.gitlab_id
     db.session.commit()
-    allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
-    with MaintainingClient(base, token, allowed=allowed, seconds=seconds) as client:
+    with MaintainingClient(base, token, **settings().gitlab_client) as client:
         look = look_at(client, known, webhook_url(org_id))
     keep_look(watch.id, look, utcnow())
     db.session.commit()

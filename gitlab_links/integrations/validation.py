@@ -90,8 +90,7 @@ def ask(question: Question) -> Validation:
         with GitLabClient(
             question.credentials.base,
             question.credentials.token,
-            allowed=settings().gitlab_allowed_hosts,
-            seconds=settings().gitlab_timeout,
+            **settings().gitlab_client,
         ) as client:
             return _valid(client.check_token())
     except GitLabFailure as failure:

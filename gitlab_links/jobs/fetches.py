@@ -95,8 +95,8 @@ class _Slice:
             log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
             return None
         db.session.rollback()
-        allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
-        return Fetcher(lambda: GitLabClient(base, token, allowed=allowed, seconds=seconds), seconds)
+        options = settings().gitlab_client
+        return Fetcher(lambda: GitLabClient(base, token, **options), options["seconds"])
 
     def _plan(self, *, gather: bool) -> list[Batch]:
         batches = self._due_batches()

@@ -116,8 +116,7 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> None:
     if found is None:
         return
     (base, token), projects = found
-    allowed, seconds = settings().gitlab_allowed_hosts, settings().gitlab_timeout
-    with MaintainingClient(base, token, allowed=allowed, seconds=seconds) as client:
+    with MaintainingClient(base, token, **settings().gitlab_client) as client:
         for project in projects:
             if time.monotonic() > ends_at:
                 break
