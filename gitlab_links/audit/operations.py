@@ -26,6 +26,7 @@ class Action(StrEnum):
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_VALIDATED = "integration.validated"
     WEBHOOK_SECRET_GENERATED = "integration.webhook_secret_generated"
+    POLICY_UPDATED = "integration.policy_updated"
     TOKEN_ROTATED = "integration.token_rotated"
     HOOK_CREATED = "hook.created"
     HOOK_REPAIRED = "hook.repaired"

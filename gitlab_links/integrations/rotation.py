@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import OPERATOR, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict
+from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.integrations.credentials import TOKEN, Credentials, credentials_of
@@ -96,8 +95,7 @@ def rotate(question: Question) -> NewToken:
         with MaintainingClient(
             credentials.base,
             credentials.token,
-            allowed=settings().gitlab_allowed_hosts,
-            seconds=settings().gitlab_timeout,
+            **settings().gitlab_client,
         ) as client:
             return _rotated(client, utcnow().date() + LIFETIME)
     except GitLabFailure as failure:
@@ -124,9 +122,9 @@ def keep_rotated(
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
-    if integration is None or integration.token_ciphertext != question.ciphertext:
-        return
     assert question.credentials is not None  # noqa: S101 - rotate() has used them
+    if integration is None or not _still_has(integration, question.credentials.token):
+        return
     integration.token_ciphertext = _encrypted(org_id, question.credentials, new.token)
     integration.token_set_at = integration.token_check_due_at = utcnow()
     integration.token_expires_at = (
@@ -142,6 +140,14 @@ def keep_rotated(
     )
 
 
+def _still_has(integration: OrgGitLabIntegration, token: str) -> bool:
+    """Compared in clear: `flask rotate-keys` may have encrypted it anew meanwhile."""
+    try:
+        return credentials_of(integration).token == token
+    except DomainError:
+        return False
+
+
 def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
     """Whether the org wants it done by itself, and it is time."""
     expires_at = integration.token_expires_at
@@ -150,22 +156,6 @@ def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
         and may_rotate(integration)
         and expires_at is not None
         and now < expires_at < now + AUTO_BEFORE
-    )
-
-
-def set_auto_rotation(principal: Principal, *, on: bool) -> None:
-    """Have the token replaced by itself a week before it expires, or not."""
-    integration = find_integration(principal.org_id)
-    if integration is None or integration.token_auto_rotate == on:
-        return
-    integration.token_auto_rotate = on
-    write_audit_event(
-        principal.org_id,
-        principal.actor,
-        Action.INTEGRATION_UPDATED,
-        target_type="integration",
-        target_id=integration.id,
-        detail={"changed": ["token_auto_rotate"], "token_auto_rotate": on},
     )
 
 

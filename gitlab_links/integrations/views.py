@@ -8,7 +8,7 @@ from enum import StrEnum
 from gitlab_links.extensions import settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
-EXPIRY_WARNING = timedelta(days=14)
+EXPIRY_WARNING = timedelta(days=30)
 
 
 class HealthStatus(StrEnum):

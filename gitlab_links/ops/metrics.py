@@ -60,7 +60,7 @@ class _Figures(Collector):
             "integrations", "Orgs' GitLab connections, by state", "state", connections.states
         )
         yield _single(
-            "tokens_expiring", "GitLab tokens that end within 14 days", connections.expiring
+            "tokens_expiring", "GitLab tokens that end within 30 days", connections.expiring
         )
         yield _single(
             "rate_limit_headroom_ratio",

@@ -47,6 +47,7 @@ class World:
             "{member_id}": lambda: self.factory.membership(self.org).id,
             "{key_id}": self._key,
             "{delivery_id}": self._delivery,
+            "{project_id}": lambda: self.factory.gitlab_project(self.org).id,
             "{event_id}": lambda: (
                 self.factory.add(AuditEvent(org_id=self.org.id, action="org.updated", detail={})).id
             ),

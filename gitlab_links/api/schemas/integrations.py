@@ -20,7 +20,7 @@ class HealthSchema(Strict):
     status = choice(
         HealthStatus,
         required=True,
-        metadata=described("`attention` without an error code: the token expires within 14 days."),
+        metadata=described("`attention` without an error code: the token expires within 30 days."),
     )
     error_code = fields.String(required=True, allow_none=True, metadata={"example": "auth_error"})
     paused_until = Time(required=True, allow_none=True)
@@ -114,6 +114,11 @@ class ValidationSchema(Strict):
         PersonSchema, required=True, allow_none=True, metadata=described("Whose token it is.")
     )
     scopes = fields.List(fields.String(), required=True, allow_none=True)
+    missing_scopes = fields.List(
+        fields.String(metadata={"example": "read_api"}),
+        required=True,
+        metadata=described("With `insufficient_scope`: one of these would do."),
+    )
     expires_at = Time(required=True, allow_none=True)
     gitlab_version = fields.String(
         required=True, allow_none=True, metadata={"example": "19.2.0-ee"}

@@ -1,0 +1,132 @@
+"""/api/orgs/<org_id>/integrations/gitlab/health, and what repairs it"""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.blueprints import integrations, refuses
+from gitlab_links.api.schemas.health import (
+    CheckingEnvelope,
+    ConnectionHealthEnvelope,
+    PolicyChangeSchema,
+    PolicyEnvelope,
+    RepairedEnvelope,
+    WatchedProjectEnvelope,
+)
+from gitlab_links.api.schemas.integrations import IntegrationEnvelope
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import NotFound
+from gitlab_links.health.report import check_soon, report_of
+from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
+from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.http.rotation import rotate_now
+from gitlab_links.integrations.credentials import BlockedAddress, MissingIntegration, MissingToken
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.policy import (
+    IntegrationMissing,
+    Policy,
+    PolicyChange,
+    policy_of,
+    update_policy,
+)
+from gitlab_links.integrations.rotation import RotationFailed, RotationNotAllowed
+from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
+from gitlab_links.webhooks.connection import connection_view
+
+BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
+NO_CREDENTIALS = (
+    MissingIntegration,
+    MissingToken,
+    BlockedAddress,
+    EncryptionKeyMissing,
+    EncryptionKeyInvalid,
+    CiphertextInvalid,
+)
+
+
+@integrations.get(f"{BASE}/health")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, ConnectionHealthEnvelope)
+def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
+    """Show how the connection fares, in words
+
+    What is known is answered at once; `health/check` has GitLab asked anew.
+    """
+    return {"health": report_of(org_id, utcnow())}
+
+
+@integrations.post(f"{BASE}/health/check")
+@access(Permission.INTEGRATION)
+@integrations.returns(202, CheckingEnvelope)
+def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
+    """Have GitLab asked about the token and all hooks
+
+    Workers do it within seconds; what was asked a few seconds ago is not asked again.
+    """
+    return {"checking": check_soon(org_id, utcnow(), fresh=timedelta(seconds=5))}
+
+
+@integrations.post(f"{BASE}/token/rotate")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, IntegrationEnvelope)
+@refuses(RotationNotAllowed, RotationFailed, *NO_CREDENTIALS)
+def gitlab_token_rotate_post(org_id: uuid.UUID) -> dict[str, Any]:
+    """Replace the token through GitLab's own API
+
+    Takes a token with the scope `api` or `self_rotate`. The new one lasts 90 days, or as
+    long as GitLab allows; it is stored and never shown. The former one is void.
+    """
+    rotate_now(current_principal())
+    return {"gitlab": connection_view(org_id)}
+
+
+@integrations.post(f"{BASE}/projects/<uuid:project_id>/hook")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, RepairedEnvelope)
+@refuses(HookNotAllowed, HookNotRepaired, *NO_CREDENTIALS)
+def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
+    """Make the webhook of a project, or repair it
+
+    Sets its address, a secret of its own and the events; tests it, which enables a disabled
+    one; has failed events sent once more. Takes a maintainer's token with the scope `api`.
+    """
+    done = repair_now(current_principal(), project_id)
+    return {"repair": done, "project": _project(org_id, project_id)}
+
+
+@integrations.post(f"{BASE}/projects/<uuid:project_id>/hook/check")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, WatchedProjectEnvelope)
+@refuses(*NO_CREDENTIALS)
+def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
+    """Look at the webhook of a project in GitLab now"""
+    look_now(current_principal(), project_id)
+    return {"project": _project(org_id, project_id)}
+
+
+@integrations.get(f"{BASE}/policy")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, PolicyEnvelope)
+def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
+    """Show what the org has decided about its connection"""
+    return {"policy": policy_of(find_integration(org_id))}
+
+
+@integrations.patch(f"{BASE}/policy")
+@access(Permission.INTEGRATION)
+@integrations.body(PolicyChangeSchema)
+@integrations.returns(200, PolicyEnvelope)
+@refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
+def gitlab_policy_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Policy]:
+    """Decide who sees confidential items, whether the token renews itself, who is told"""
+    return {"policy": update_policy(current_principal(), PolicyChange(**change))}
+
+
+def _project(org_id: uuid.UUID, project_id: uuid.UUID) -> WatchedProject:
+    for project in watched_projects(org_id, utcnow(), project_id):
+        return project
+    raise NotFound

@@ -1,0 +1,196 @@
+"""How an org's connection fares, and what can be done about it."""
+
+from marshmallow import fields
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.fields import Time, choice
+from gitlab_links.health.findings import Severity
+from gitlab_links.health.report import HealthColour
+from gitlab_links.hooks.views import HookState
+from gitlab_links.integrations.rotation import TokenKind
+
+
+class FindingSchema(Strict):
+    """One thing that is wrong."""
+
+    code = fields.String(required=True, metadata={"example": "hook_disabled"})
+    severity = choice(
+        Severity,
+        required=True,
+        metadata=described("`critical`: links are, or will soon be, out of date."),
+    )
+    subject = fields.String(
+        required=True, metadata=described("A project path, or empty.", "acme/app")
+    )
+    summary = fields.String(
+        required=True,
+        metadata=described(
+            "What is the matter, for people.",
+            "acme/app: GitLab has disabled the webhook for good after repeated failures.",
+        ),
+    )
+    remedy = fields.String(
+        required=True,
+        metadata=described(
+            "What to do about it.", "Press Repair beside the project on the GitLab page."
+        ),
+    )
+    since = Time(
+        required=True, allow_none=True, metadata=described("When it was noticed; null: just now.")
+    )
+
+
+class TokenHealthSchema(Strict):
+    """The access token as GitLab last told it."""
+
+    scopes = fields.List(
+        fields.String(metadata={"example": "read_api"}), required=True, allow_none=True
+    )
+    expires_at = Time(required=True, allow_none=True)
+    username = fields.String(
+        required=True, allow_none=True, metadata=described("Whose token it is.", "sam")
+    )
+    kind = choice(TokenKind, required=True, allow_none=True)
+    checked_at = Time(required=True, allow_none=True)
+    may_rotate = fields.Boolean(
+        required=True, metadata=described("Whether it can replace itself: see `token/rotate`.")
+    )
+
+
+class WatchedProjectSchema(Strict):
+    """A project with links, and how its changes arrive."""
+
+    id = fields.UUID(required=True)
+    path = fields.String(required=True, metadata={"example": "acme/app"})
+    links = fields.Integer(required=True, metadata={"example": 12, "minimum": 0})
+    hook_state = choice(
+        HookState,
+        required=True,
+        metadata=described(
+            "As of `checked_at`. `elsewhere`: events come by a hook of a group or of the "
+            "instance. `unreadable`: the token may not see hooks. `unproven`: the hook sends "
+            "neither secret nor signature. `unknown`: GitLab has not been asked, or gave no "
+            "answer."
+        ),
+    )
+    disabled_until = Time(required=True, allow_none=True)
+    events_missing = fields.List(
+        fields.String(metadata={"example": "issues_events"}),
+        required=True,
+        metadata=described("What the hook should send and does not."),
+    )
+    error_code = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described("Why GitLab could not be asked about its hooks.", "http_403"),
+    )
+    checked_at = Time(required=True, allow_none=True)
+    last_event_at = Time(required=True, allow_none=True)
+    last_missed_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=described("When a change was last found that no event had told."),
+    )
+    changes_by_webhook = fields.Integer(
+        required=True, metadata=described("Within 7 days.", 40, minimum=0)
+    )
+    changes_by_sweep = fields.Integer(
+        required=True,
+        metadata=described("Found only by looking, within 7 days.", 0, minimum=0),
+    )
+
+
+class ConnectionHealthSchema(Strict):
+    """The connection as a whole."""
+
+    status = choice(
+        HealthColour,
+        required=True,
+        metadata=described("`red`: something is critical; `amber`: something is to be looked at."),
+    )
+    findings = fields.List(fields.Nested(FindingSchema), required=True)
+    token = fields.Nested(TokenHealthSchema, required=True)
+    projects = fields.List(fields.Nested(WatchedProjectSchema), required=True)
+
+
+class ConnectionHealthEnvelope(Strict):
+    """The health of a connection."""
+
+    health = fields.Nested(ConnectionHealthSchema, required=True)
+
+
+class CheckingEnvelope(Strict):
+    """How much will be looked at."""
+
+    checking = fields.Integer(
+        required=True,
+        metadata=described("So many projects, and the token if it is one more.", 3, minimum=0),
+    )
+
+
+class WatchedProjectEnvelope(Strict):
+    """A project."""
+
+    project = fields.Nested(WatchedProjectSchema, required=True)
+
+
+class RepairedSchema(Strict):
+    """What was done to a hook."""
+
+    created = fields.Boolean(required=True, metadata=described("Else there was one to repair."))
+    tested = fields.Boolean(
+        required=True,
+        metadata=described("GitLab sent an event of its own at once, and it was taken here."),
+    )
+    resent = fields.Integer(
+        required=True, metadata=described("Failed events that were sent once more.", 2, minimum=0)
+    )
+
+
+class RepairedEnvelope(Strict):
+    """What was done, and the project as it is now."""
+
+    repair = fields.Nested(RepairedSchema, required=True)
+    project = fields.Nested(WatchedProjectSchema, required=True)
+
+
+class PolicySchema(Strict):
+    """What the org has decided."""
+
+    confidential_roles = fields.List(
+        choice(Role, metadata={"example": "admin"}),
+        required=True,
+        metadata=described("Who sees what confidential items say; others see that one is linked."),
+    )
+    token_auto_rotate = fields.Boolean(
+        required=True, metadata=described("Whether the token replaces itself in its last week.")
+    )
+    notify_url_host = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described("Where changes of health are told.", "chat.example.com"),
+    )
+
+
+class PolicyEnvelope(Strict):
+    """The policy."""
+
+    policy = fields.Nested(PolicySchema, required=True)
+
+
+class PolicyChangeSchema(Strict):
+    """What to change; what is left out stays."""
+
+    confidential_roles = fields.List(
+        choice(Role, metadata={"example": "admin"}),
+        metadata=described("`admin` and `pm` are always among them; `member` may be added."),
+    )
+    token_auto_rotate = fields.Boolean(truthy={True}, falsy={False})
+    notify_url = fields.String(
+        metadata=described(
+            "Where each change of health is posted to, once, as JSON whose `text` chat services "
+            "show. Never comes back. An empty string clears it.",
+            "https://chat.example.com/hooks/5kq7",
+        )
+    )

@@ -1,0 +1,140 @@
+"""What an org decides about its connection: who sees what is confidential, who is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import MANAGERS, STAFF, Role
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.urls import parse_base_url
+from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.security import cipher
+
+NOTIFY_URL = "notify-url"
+
+
+class IntegrationMissing(Conflict):
+    """There is no connection to decide about yet."""
+
+    code = "integration_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The decisions in force. Of the notice address only the host is told: the rest of it
+    often is a secret.
+    """
+
+    confidential_roles: Sequence[Role]
+    token_auto_rotate: bool
+    notify_url_host: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """What to change: None leaves as is, an empty ``notify_url`` clears."""
+
+    confidential_roles: Sequence[Role] | None = None
+    token_auto_rotate: bool | None = None
+    notify_url: str | None = None
+
+
+def confidential_roles(integration: OrgGitLabIntegration | None) -> frozenset[Role]:
+    """Who sees what confidential items say: admin and pm, unless the org added others."""
+    chosen = integration.confidential_roles if integration is not None else None
+    return MANAGERS | {Role(role) for role in chosen or ()}
+
+
+def policy_of(integration: OrgGitLabIntegration | None) -> Policy:
+    """The decisions in force, also where nothing was decided."""
+    roles = confidential_roles(integration)
+    return Policy(
+        confidential_roles=[role for role in Role if role in roles],
+        token_auto_rotate=integration is not None and integration.token_auto_rotate,
+        notify_url_host=None if integration is None else integration.notify_url_host,
+    )
+
+
+def update_policy(principal: Principal, change: PolicyChange) -> Policy:
+    """Change what is given; audited. Raises :class:`Invalid`, :class:`IntegrationMissing` and
+    the ``encryption_key_*`` conflicts. The caller commits.
+    """
+    integration = find_integration(principal.org_id)
+    if integration is None:
+        raise IntegrationMissing("Connect the org to its GitLab first.")
+    changed = []
+    if change.confidential_roles is not None:
+        roles = _checked_roles(change.confidential_roles)
+        if frozenset(roles) != confidential_roles(integration):
+            integration.confidential_roles = [role.value for role in roles]
+            changed.append("confidential_roles")
+    auto = change.token_auto_rotate
+    if auto is not None and auto != integration.token_auto_rotate:
+        integration.token_auto_rotate = auto
+        changed.append("token_auto_rotate")
+    if change.notify_url is not None and _set_notify_url(integration, change.notify_url):
+        changed.append("notify_url")
+    policy = policy_of(integration)
+    if changed:
+        write_audit_event(
+            principal.org_id,
+            principal.actor,
+            Action.POLICY_UPDATED,
+            target_type="integration",
+            target_id=integration.id,
+            detail={
+                "changed": changed,
+                "confidential_roles": [role.value for role in policy.confidential_roles],
+                "token_auto_rotate": policy.token_auto_rotate,
+                "notify_url_host": policy.notify_url_host,
+            },
+        )
+    return policy
+
+
+def _checked_roles(roles: Sequence[Role]) -> list[Role]:
+    """Managers read every delivery's body, so that hiding items from them would be a pretence;
+    clients see no links at all.
+    """
+    chosen = set(roles)
+    if not chosen >= MANAGERS or not chosen <= STAFF:
+        raise Invalid(
+            "The policy was not changed.",
+            errors={
+                "confidential_roles": [
+                    "Admin and pm always see them, as they see what GitLab sends; member may "
+                    "be added, client sees no links."
+                ]
+            },
+        )
+    return [role for role in Role if role in chosen]
+
+
+def _set_notify_url(integration: OrgGitLabIntegration, text: str) -> bool:
+    if not text:
+        was_set = integration.notify_url_ciphertext is not None
+        integration.notify_url_ciphertext = integration.notify_url_host = None
+        return was_set
+    try:
+        address = parse_web_address(text)
+        # The rules for internal hosts are those for GitLab's own address.
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        port = f":{address.port}" if address.port else ""
+        parse_base_url(f"{address.scheme}://{host}{port}", settings().gitlab_allowed_hosts)
+    except AddressError as error:
+        raise _refused(error.message) from None
+    except Invalid as refusal:
+        raise _refused(" ".join(refusal.errors.get("base_url", [refusal.detail]))) from None
+    integration.notify_url_ciphertext = cipher().encrypt(
+        text, org_id=integration.org_id, origin="", purpose=NOTIFY_URL
+    )
+    integration.notify_url_host = host + port
+    return True
+
+
+def _refused(message: str) -> Invalid:
+    return Invalid("The policy was not changed.", errors={"notify_url": [message]})
