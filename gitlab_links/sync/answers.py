@@ -21,7 +21,7 @@ from gitlab_links.sync.pausing import (
     note_success,
     stops_all_calls,
 )
-from gitlab_links.sync.projects import is_known, learn
+from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import face, note_found
 
 Items = dict[uuid.UUID, GitLabItem]
@@ -108,18 +108,25 @@ def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: 
 
 
 def _record_project(answer: Answer) -> None:
+    found = (
+        select(GitLabProject)
+        .where(GitLabProject.id == answer.batch.project_row)
+        .execution_options(populate_existing=True)
+    )
     told: Snapshot | None = next(iter(answer.snapshots.values()), None)
-    if told is None:
+    if told is not None:
+        project = db.session.scalars(found).one_or_none()
+        if project is None or is_known(project, told.project_id, told.project_path):
+            return
+    elif answer.path_owner is None:
         return
-    found = select(GitLabProject).where(GitLabProject.id == answer.batch.project_row)
-    project = db.session.scalars(found.execution_options(populate_existing=True)).one_or_none()
-    if project is None or is_known(project, told.project_id, told.project_path):
+    project = db.session.scalars(found.with_for_update()).one_or_none()
+    if project is None:
         return
-    project = db.session.scalars(
-        found.with_for_update().execution_options(populate_existing=True)
-    ).one_or_none()
-    if project is not None:
+    if told is not None:
         learn(project, told.project_id, told.project_path)
+    elif answer.path_owner is not None:
+        hand_over_path(project, answer.path_owner)
 
 
 def _record_connection(

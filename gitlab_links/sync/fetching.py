@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gitlab_links.clock import utcnow
-from gitlab_links.gitlab.answers import NETWORK_ERROR, GitLabFailure, RateLimit
+from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure, RateLimit
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.sync.pausing import stops_all_calls
@@ -34,6 +34,7 @@ class Answer:
     """What came of one batch: snapshots by iid, a failure, or both if details failed.
 
     ``started_at`` is taken before the call: the answer is at least as new as that.
+    ``path_owner`` is the id of another project that is found at the batch's path by now.
     """
 
     batch: Batch
@@ -41,6 +42,7 @@ class Answer:
     snapshots: Mapping[int, Snapshot]
     failure: GitLabFailure | None
     rate_limit: RateLimit | None
+    path_owner: int | None = None
 
 
 class Fetcher:
@@ -83,6 +85,7 @@ class Fetcher:
         ends_at = monotonic() + self._seconds * DETAILS_SHARE
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
+        path_owner: int | None = None
         try:
             client = self._client()
             iids = [item.iid for item in batch.items]
@@ -92,8 +95,20 @@ class Fetcher:
                     found[item.iid] = _detailed(client, batch, found[item.iid])
         except GitLabFailure as error:
             failure = error
+            if failure.code == NOT_FOUND:
+                path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-        return Answer(batch, started_at, found, failure, rate_limit)
+        return Answer(batch, started_at, found, failure, rate_limit, path_owner)
+
+    def _path_owner(self, batch: Batch) -> int | None:
+        """Which project has the path of one that is not found by its id any more."""
+        if batch.path is None or batch.project == batch.path:
+            return None
+        try:
+            found = self._client().project_id(batch.path)
+        except GitLabFailure:
+            return None
+        return None if found == batch.project else found
 
 
 def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:

@@ -35,11 +35,13 @@ class DueItem:
 class Batch:
     """Up to 100 items of one project and type: one call of the list form.
 
-    ``project`` is GitLab's id, or the path while the id is unknown.
+    ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the path
+    that links are made by, None while another project has it.
     """
 
     project_row: uuid.UUID
     project: int | str
+    path: str | None
     type: ItemType
     items: tuple[DueItem, ...]
 
@@ -90,7 +92,7 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
 
 
 OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
-DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str]
+DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str, str | None]
 
 _COLUMNS = (
     GitLabItem.id,
@@ -100,6 +102,7 @@ _COLUMNS = (
     GitLabItem.project_id,
     GitLabProject.gitlab_id,
     GitLabProject.path,
+    GitLabProject.path_key,
 )
 
 
@@ -130,6 +133,7 @@ def _batch(rows: Sequence[DueRow]) -> Batch:
     return Batch(
         project_row=first.project_id,
         project=first.path if first.gitlab_id is None else first.gitlab_id,
+        path=first.path if first.path_key is not None else None,
         type=ItemType(first.type),
         items=tuple(DueItem(row.id, row.iid, row.detail_wanted) for row in rows),
     )

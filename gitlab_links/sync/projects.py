@@ -1,5 +1,8 @@
 """What a project is called and which it is: GitLab's id is the identity, the path a name."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import delete, select
 
 from gitlab_links.clock import utcnow
@@ -35,6 +38,48 @@ def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> Gi
     if path is not None and gitlab_id == project.gitlab_id and not _is_called(project, path):
         _rename(project, path)
     return project
+
+
+def hand_over_path(project: GitLabProject, owner_id: int) -> None:
+    """Note that a project that is gone has left its path to another one.
+
+    Links made since the project was last seen were made by the path, and mean the other.
+    """
+    path = project.path
+    seen = max((item.fetched_at for item in _items(project) if item.fetched_at), default=None)
+    project.path_key = None
+    db.session.flush()
+    owner = _project(project, GitLabProject.gitlab_id == owner_id)
+    if owner is None:
+        owner = GitLabProject(
+            org_id=project.org_id, base_url=project.base_url, gitlab_id=owner_id, path=path
+        )
+        db.session.add(owner)
+    owner.path, owner.path_key = path, path.lower()
+    db.session.flush()
+    for item in _items(project):
+        _move_links_made_since(seen, item, owner)
+    db.session.flush()
+
+
+def _move_links_made_since(
+    moment: datetime | None, source: GitLabItem, owner: GitLabProject
+) -> None:
+    links = _links(source)
+    younger = [link for link in links if moment is None or link.created_at > moment]
+    if not younger:
+        return
+    key = (source.type, source.iid)
+    target = next((item for item in _items(owner) if (item.type, item.iid) == key), None)
+    if target is None:
+        target = GitLabItem(
+            org_id=owner.org_id, project_id=owner.id, type=source.type, iid=source.iid
+        )
+        db.session.add(target)
+        db.session.flush()
+    _move_links(younger, target)
+    if len(younger) == len(links):
+        db.session.delete(source)
 
 
 def _rename(project: GitLabProject, path: str) -> None:
@@ -99,20 +144,24 @@ def _move_items(source: GitLabProject, target: GitLabProject) -> None:
         if twin is None:
             item.project_id = target.id
         else:
-            _move_links(item, twin)
+            _move_links(_links(item), twin)
             db.session.delete(item)
             request_refresh(twin, utcnow())
     db.session.flush()
 
 
-def _move_links(source: GitLabItem, target: GitLabItem) -> None:
+def _links(item: GitLabItem) -> Sequence[TaskGitLabLink]:
+    return db.session.scalars(select(TaskGitLabLink).where(TaskGitLabLink.item_id == item.id)).all()
+
+
+def _move_links(links: Sequence[TaskGitLabLink], target: GitLabItem) -> None:
+    """A link of a task that has one to the target goes; the others point there."""
     linked = set(
         db.session.scalars(
             select(TaskGitLabLink.task_id).where(TaskGitLabLink.item_id == target.id)
         )
     )
-    links = db.session.scalars(select(TaskGitLabLink).where(TaskGitLabLink.item_id == source.id))
-    for link in links.all():
+    for link in links:
         if link.task_id in linked:
             db.session.execute(delete(TaskGitLabLink).where(TaskGitLabLink.id == link.id))
         else:

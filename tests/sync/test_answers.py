@@ -27,7 +27,7 @@ def project(factory, org):
 def answer(project, ids, snapshots=(), failure=None, started_at=NOON, rate_limit=None):
     """What came of asking for items 1, 2, ... of the project, whose rows are ``ids``."""
     due = tuple(DueItem(row, iid, wants_detail=False) for iid, row in enumerate(ids, start=1))
-    batch = Batch(project.id, project.gitlab_id, ItemType.ISSUE, due)
+    batch = Batch(project.id, project.gitlab_id, project.path, ItemType.ISSUE, due)
     by_iid = {snapshot.iid: snapshot for snapshot in snapshots}
     return Answer(batch, started_at, by_iid, failure and GitLabFailure(failure, ""), rate_limit)
 
