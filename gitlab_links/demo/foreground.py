@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from gitlab_links.config import ConfigError
+from gitlab_links.demo.rest_api import ApiRefused
 from gitlab_links.demo.services import LOOPBACK, NoRedis, port_is_free
 from gitlab_links.demo.supervisor import ChildFailed, Supervisor
 
@@ -41,7 +42,7 @@ def run_until_stopped(port: int, start: Callable[[Supervisor], None]) -> int:
     except Stopped:
         say("Stopped.")
         return 0
-    except (ChildFailed, NoRedis, ConfigError) as problem:
+    except (ChildFailed, ApiRefused, NoRedis, ConfigError) as problem:
         print(problem, file=sys.stderr, flush=True)
         return 1
 

@@ -10,16 +10,14 @@ import sys
 from pathlib import Path
 
 from cryptography.fernet import Fernet
-from sqlalchemy import exists, select
+from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
-from gitlab_links.app import create_app
 from gitlab_links.config import INSTANCE, Settings
 from gitlab_links.demo import processes
 from gitlab_links.demo.foreground import run_until_stopped, say
 from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
 from gitlab_links.demo.supervisor import Supervisor
-from gitlab_links.extensions import db
 
 
 def main() -> int:
@@ -44,8 +42,8 @@ def _start(supervisor: Supervisor, port: int) -> None:
 
 
 def _has_users(settings: Settings) -> bool:
-    with create_app(settings).app_context():
-        return bool(db.session.scalar(select(exists().where(User.id.is_not(None)))))
+    with create_engine(settings.database_url).connect() as connection:
+        return connection.scalar(select(User.id).limit(1)) is not None
 
 
 def _environment(supervisor: Supervisor, settings: Settings, port: int) -> dict[str, str]:

@@ -133,12 +133,16 @@ class Supervisor:
         *,
         settings: Mapping[str, str] | None = None,
         folder: Path = PROJECT,
-    ) -> None:
-        """Run ``command`` to its end; raises :class:`ChildFailed` if it fails."""
+    ) -> str:
+        """Run ``command`` to its end and give what it printed.
+
+        Raises :class:`ChildFailed` if it fails.
+        """
         child = self.start(name, command, settings=settings, folder=folder)
         if child.process.wait():
             raise child.failed(f"failed with {child.ending()}")
         self._forget(child)
+        return child.log.read_text(encoding="utf-8", errors="replace")
 
     def stop(self, child: Child, seconds: float = STOP_SECONDS) -> None:
         """Ask a child to end; after ``seconds`` kill it and all that it started."""

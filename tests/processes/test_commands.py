@@ -15,10 +15,11 @@ import requests
 from cryptography.fernet import Fernet
 
 from gitlab_links.demo.guardian import processes, session_members
+from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import TASKS
 from gitlab_links.demo.services import free_port, listens, python
 from gitlab_links.demo.supervisor import PROJECT
-from tests.processes.api import Api, within
+from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
 
@@ -111,7 +112,7 @@ def follow(command: Command) -> None:
     item_page = re.search(r"Edit its issue in (\S+)", command.read_until("Edit its issue"))
     assert item_page is not None
     gitlab_url, _, item = item_page.group(1).partition("/acme/")
-    api = Api(url, key)
+    api = RestApi(url, key)
     (org,) = api.get("/orgs")["orgs"]
     tasks = api.get(f"/orgs/{org['id']}/tasks")["tasks"]
     assert {task["title"] for task in tasks} == {task.title for task in TASKS}

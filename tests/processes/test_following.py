@@ -10,12 +10,13 @@ from redis import Redis
 from gitlab_links.demo import processes as service
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item
+from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.demo.supervisor import Supervisor
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory
-from tests.processes.api import Api, within
+from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
 
@@ -27,7 +28,7 @@ SECRET = "webhook-secret-of-the-tests"
 class Following:
     """A link to an issue, seen from both ends."""
 
-    api: Api
+    api: RestApi
     gitlab: SimulatedGitLab
     issue: Item
     link_path: str
@@ -44,7 +45,7 @@ class Following:
 
 
 @pytest.fixture(scope="module")
-def service_url(environment: dict[str, str], database: Database) -> Iterator[str]:
+def service_url(environment: dict[str, str], database: Database, redis_url: str) -> Iterator[str]:
     """Two web processes and two ``worker.py`` on a database and a Redis of their own."""
     port = free_port()
     url = f"http://{LOOPBACK}:{port}"
@@ -53,6 +54,8 @@ def service_url(environment: dict[str, str], database: Database) -> Iterator[str
         service.start_web(supervisor, environment | changed, port, workers=2)
         for name in ("worker-a", "worker-b"):
             service.start_worker(supervisor, environment | changed, name=name)
+        with Redis.from_url(redis_url) as redis:
+            within(30, lambda: redis.scard("rq:workers"), 2 * int(environment["WORKER_PROCESSES"]))
         yield url
         supervisor.check()
 
@@ -61,7 +64,11 @@ def service_url(environment: dict[str, str], database: Database) -> Iterator[str
 def following(service_url: str, factory: Factory, gitlab: SimulatedGitLab) -> Following:
     """An org set up through the API, and a link that has been brought up to date once."""
     org = factory.org()
-    api, org_path, state = Api(service_url, factory.api_key(org)), f"/orgs/{org.id}", gitlab.state
+    api, org_path, state = (
+        RestApi(service_url, factory.api_key(org)),
+        f"/orgs/{org.id}",
+        gitlab.state,
+    )
     for username, name in {"dana": "Dana Moss", "eli": "Eli Roth"}.items():
         state.people.add_user(username, name)
     project = state.projects.add("acme/tools/press")
