@@ -1,0 +1,55 @@
+"""flask bootstrap and flask openapi."""
+
+import json
+from pathlib import Path
+
+from flask import Flask
+
+from tests.api.callers import program
+
+ARGUMENTS = ["bootstrap", "--email", "ada@example.com", "--org", "Acme Corp"]
+PASSWORD = ["--password", "correct horse battery"]
+
+
+def test_bootstrap_prints_json_that_opens_the_api(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=[*ARGUMENTS, *PASSWORD, "--json"])
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert made.keys() == {"org_id", "user_id", "email", "api_key", "url"}
+    caller = program(app, made["api_key"])
+    assert caller.get(f"/api/orgs/{made['org_id']}").json["org"]["name"] == "Acme Corp"
+
+
+def test_bootstrap_asks_for_the_password_and_does_not_show_it(app: Flask) -> None:
+    typed = "correct horse battery\n" * 2
+    result = app.test_cli_runner().invoke(args=ARGUMENTS, input=typed)
+    assert result.exit_code == 0, result.output
+    assert "glk_" in result.output
+    assert "horse" not in result.output
+
+
+def test_bootstrap_says_what_is_wrong_with_a_password(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=[*ARGUMENTS, "--password", "short"])
+    assert result.exit_code == 1
+    assert "12 to 200 characters" in result.output
+
+
+def test_openapi_writes_what_it_then_finds_right(app: Flask, tmp_path: Path) -> None:
+    runner = app.test_cli_runner()
+    folder = ["--folder", str(tmp_path)]
+    assert runner.invoke(args=["openapi", "--check", *folder]).exit_code == 1
+    assert runner.invoke(args=["openapi", *folder]).exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"openapi.yaml", "scope-map.yaml"}
+    assert runner.invoke(args=["openapi", "--check", *folder]).exit_code == 0
+
+
+def test_openapi_names_each_difference(app: Flask, tmp_path: Path) -> None:
+    runner = app.test_cli_runner()
+    folder = ["--folder", str(tmp_path)]
+    runner.invoke(args=["openapi", *folder])
+    scopes = tmp_path / "scope-map.yaml"
+    scopes.write_text(scopes.read_text().replace("  accounts__me_get:", "  accounts__you_get:"))
+    result = runner.invoke(args=["openapi", "--check", *folder])
+    assert result.exit_code == 1
+    assert "accounts__me_get: no entry in scope-map.yaml" in result.output
+    assert "accounts__you_get: in scope-map.yaml and no operation" in result.output
