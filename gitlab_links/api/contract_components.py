@@ -109,12 +109,7 @@ def problem_response(
         }
         for code in codes
     }
-    schema = {
-        "allOf": [
-            {"$ref": "#/components/schemas/Problem"},
-            {"type": "object", "properties": {"status": {"const": status}}},
-        ]
-    }
+    schema = {"$ref": "#/components/schemas/Problem"}
     return {
         "description": f"{phrase}. {description}",
         "headers": {**REQUEST_ID, **(headers or {})},
