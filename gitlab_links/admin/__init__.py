@@ -5,6 +5,7 @@ from flask import Flask
 from gitlab_links.admin import (
     assets,
     audit_log,
+    connection_health,
     deliveries,
     filters,
     integration,
@@ -27,6 +28,7 @@ VIEWS = (
     task_forms,
     task_links,
     integration,
+    connection_health,
     deliveries,
     members,
     keys,

@@ -38,6 +38,12 @@ WORDS = {
     Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",
     Action.WEBHOOK_SECRET_GENERATED: "Made a webhook secret",
     Action.DELIVERY_REPLAYED: "Replayed a delivery",
+    Action.POLICY_UPDATED: "Changed who sees and who is told",
+    Action.TOKEN_ROTATED: "Rotated the access token",
+    Action.HOOK_CREATED: "Created a webhook in GitLab",
+    Action.HOOK_REPAIRED: "Repaired a webhook in GitLab",
+    Action.HEALTH_PROBLEM: "A problem was noticed",
+    Action.HEALTH_RECOVERED: "A problem is over",
 }
 
 

@@ -19,6 +19,7 @@ def register(app: Flask) -> None:
         ago=times.ago,
         avatar_colour=labels.avatar_colour,
         day=times.day,
+        hook_mark=wording.hook_mark,
         in_full=times.in_full,
         initials=labels.initials,
         is_past=times.is_past,

@@ -8,6 +8,8 @@ from gitlab_links.admin.delivery_stats import DeliveryStats
 from gitlab_links.admin.times import ago, day, until
 from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
+from gitlab_links.health.findings import Severity
+from gitlab_links.health.report import Report
 from gitlab_links.integrations.views import EXPIRY_WARNING, IntegrationView
 
 QUIET_AFTER = timedelta(days=7)
@@ -41,26 +43,30 @@ _HEADLINES = {
 }
 
 
-def health_report(view: IntegrationView, stats: DeliveryStats) -> HealthReport:
+def health_report(view: IntegrationView, stats: DeliveryStats, report: Report) -> HealthReport:
     """Green only if GitLab can be read and its events arrive."""
     if view.base_url is None or not view.has_token:
         step = "the address of your GitLab" if view.base_url is None else "an access token"
         finding = Finding("gray", f"Start with step 1: set {step}.")
         return HealthReport("gray", _HEADLINES["gray"], [finding])
-    findings = [*_connection(view), *_token(view), *_webhook(view, stats)]
+    findings = [*_connection(view, report), *_token(view), *_webhook(view, stats, report)]
+    findings += [*_hooks(report)]
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.tone))
     tone = findings[0].tone
     return HealthReport(tone, _HEADLINES[tone], findings)
 
 
-def _connection(view: IntegrationView) -> Iterator[Finding]:
+def _connection(view: IntegrationView, report: Report) -> Iterator[Finding]:
     health = view.health
+    named = next((one for one in report.findings if one.code == health.error_code), None)
     if health.paused_until is not None:
         yield Finding(
             "amber",
             f"GitLab asked for a pause; reading goes on {until(health.paused_until)}.",
             problem("rate_limited").admin_remedy,
         )
+    elif named is not None and named.code == "insufficient_scope":
+        yield Finding("red", named.summary, named.remedy)
     elif health.error_code is not None:
         reason = problem(health.error_code)
         yield Finding("red", reason.summary, reason.admin_remedy)
@@ -96,9 +102,11 @@ def _expiry(expires_at: datetime, now: datetime) -> Finding:
     return Finding("green", f"The token is good until {when}.")
 
 
-def _webhook(view: IntegrationView, stats: DeliveryStats) -> Iterator[Finding]:
+def _webhook(view: IntegrationView, stats: DeliveryStats, report: Report) -> Iterator[Finding]:
     last = view.health.last_event_at
-    if not view.webhook_configured:
+    if any(one.code == "no_webhooks" for one in report.findings):
+        pass  # told with the projects
+    elif not view.webhook_configured and not any(one.hook_id for one in report.projects):
         yield Finding(
             "amber",
             "No webhook secret is set, so changes are noticed only by looking now and then.",
@@ -122,3 +130,11 @@ def _webhook(view: IntegrationView, stats: DeliveryStats) -> Iterator[Finding]:
             f"{stats.failed} of the last day's deliveries failed.",
             "See under Deliveries why, and replay them.",
         )
+
+
+def _hooks(report: Report) -> Iterator[Finding]:
+    """What is wrong with the ways of single projects."""
+    for told in report.findings:
+        if told.subject or told.code == "no_webhooks":
+            tone = "red" if told.severity is Severity.CRITICAL else "amber"
+            yield Finding(tone, told.summary, told.remedy)

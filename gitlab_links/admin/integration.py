@@ -11,9 +11,12 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_stats import delivery_stats
 from gitlab_links.admin.health import health_report
+from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.times import day
 from gitlab_links.admin.wording import problem
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.health.report import report_of
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
@@ -23,6 +26,7 @@ from gitlab_links.integrations.operations import (
     find_integration,
     generate_webhook_secret,
 )
+from gitlab_links.integrations.policy import policy_of
 from gitlab_links.integrations.validation import Validation, ValidationStatus
 from gitlab_links.links.reconnection import configure
 from gitlab_links.webhooks.connection import connection_view
@@ -55,7 +59,9 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
     clear = "clear" in request.form
     token = "" if clear else request.form.get("signing_token", "").strip()
     if not clear and not token:
-        return _refused(org_id, {"signing_token": ["Paste the signing token of the webhook."]})
+        return page_with_errors(
+            org_id, {"signing_token": ["Paste the signing token of the webhook."]}
+        )
     return _change(org_id, IntegrationChange(signing_token=token))
 
 
@@ -109,7 +115,7 @@ def _change(
     try:
         configure(principal, change)
     except (Invalid, Conflict) as refusal:
-        return _refused(org_id, _field_errors(refusal), typed)
+        return page_with_errors(org_id, _field_errors(refusal), typed)
     flash("Saved.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 
@@ -121,9 +127,10 @@ def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
     return refusal.errors or {"token": [refusal.detail]}
 
 
-def _refused(
+def page_with_errors(
     org_id: uuid.UUID, errors: dict[str, list[str]], typed: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
+    """The page again, with what is wrong beside its field."""
     return _page(org_id, errors=errors, typed=typed or {}), 422
 
 
@@ -131,13 +138,17 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
     view = connection_view(org_id)
     stats = delivery_stats(org_id)
     row = find_integration(org_id)
+    health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {"new_secret": None, "errors": {}, "typed": {}}
+    fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
-        "integration/show.html",
+        "integration/health.html" if fragment else "integration/show.html",
         org_id=org_id,
         view=view,
         row=row,
         stats=stats,
-        report=health_report(view, stats),
+        report=health_report(view, stats, health),
+        health=health,
+        policy=policy_of(row),
         **{**defaults, **shown},
     )

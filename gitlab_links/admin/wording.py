@@ -194,5 +194,22 @@ def merge_mark(status: str | None) -> Mark | None:
     return _MERGEABILITY.get(status, Mark(_spaced(status).capitalize(), "gray", "info"))
 
 
+_HOOKS = {
+    "ok": Mark("Works", "green", "check"),
+    "elsewhere": Mark("Group or system hook", "green", "check"),
+    "missing": Mark("No webhook", "amber", "warning"),
+    "temporarily_disabled": Mark("Disabled for a while", "red", "warning"),
+    "disabled": Mark("Disabled", "red", "warning"),
+    "events_missing": Mark("Events are missing", "amber", "warning"),
+    "unproven": Mark("No secret", "red", "warning"),
+    "unreadable": Mark("Hidden from the token", "gray", "lock"),
+}
+
+
+def hook_mark(state: str) -> Mark:
+    """The state of a project's webhook."""
+    return _HOOKS.get(state, Mark("Not looked at yet", "gray", "clock"))
+
+
 def _spaced(code: str) -> str:
     return code.replace("_", " ")

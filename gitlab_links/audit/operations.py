@@ -30,7 +30,6 @@ class Action(StrEnum):
     TOKEN_ROTATED = "integration.token_rotated"
     HOOK_CREATED = "hook.created"
     HOOK_REPAIRED = "hook.repaired"
-    HOOK_EVENTS_RESENT = "hook.events_resent"
     HEALTH_PROBLEM = "health.problem"
     HEALTH_RECOVERED = "health.recovered"
     DELIVERY_REPLAYED = "delivery.replayed"

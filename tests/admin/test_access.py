@@ -54,6 +54,7 @@ class World:
             "member_id": lambda: self.factory.membership(self.org).id,
             "key_id": self._key,
             "delivery_id": lambda: delivery(self.factory, self.org).id,
+            "project_id": lambda: self.factory.gitlab_project(self.org).id,
         }
         values: dict[str, Any] = {"org_id": (within or self.org).id}
         if "link_id" in rule.arguments:

@@ -1,0 +1,122 @@
+"""Repairing a connection from its page: hooks made and set right, the token rotated, the policy."""
+
+import uuid
+from datetime import timedelta
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.roles import MANAGERS, Permission, Role
+from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.integration import PATH, page_with_errors
+from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
+from gitlab_links.admin.times import day
+from gitlab_links.admin.wording import problem
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.health.report import check_soon
+from gitlab_links.hooks.repairs import Repaired
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.http.rotation import rotate_now
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+
+
+@pages.post(f"{PATH}/check")
+@access(Permission.INTEGRATION)
+def check_health(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Have workers look at the token and all hooks; the open page asks for it each minute."""
+    in_place = FRAGMENT_HEADER in request.headers
+    fresh = timedelta(seconds=45 if in_place else 5)
+    count = check_soon(org_id, utcnow(), fresh=fresh)
+    if in_place:
+        return "", 204
+    flash("Asking GitLab." if count else "GitLab was asked just now.", "info")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/projects/<uuid:project_id>/hook")
+@access(Permission.INTEGRATION)
+def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
+    """Make the webhook of a project, or repair it."""
+    try:
+        done = repair_now(current_principal(), project_id)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        flash(_done(done), "success" if done.tested else "warning")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/projects/<uuid:project_id>/hook/check")
+@access(Permission.INTEGRATION)
+def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
+    """Look at the webhook of a project in GitLab now."""
+    try:
+        look = look_now(current_principal(), project_id)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+        return _back(org_id)
+    if look.failure is not None and look.failure.code in {"http_403", "not_found"}:
+        words = "The token may not see the webhooks of this project: the first event proves them."
+        flash(words, "warning")
+    elif look.failure is not None:
+        flash(problem(look.failure.code).summary, "error")
+    else:
+        flash("Looked in GitLab just now.", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/token/rotate")
+@access(Permission.INTEGRATION)
+def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Replace the token through GitLab's own API."""
+    try:
+        expires_at = rotate_now(current_principal())
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        until = "" if expires_at is None else f" It is good until {day(expires_at.date())}."
+        flash(f"GitLab gave a new token, and the former one is void.{until}", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/policy")
+@access(Permission.INTEGRATION)
+def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Decide who sees confidential items, whether the token renews itself, who is told."""
+    typed = request.form.get("notify_url", "").strip()
+    members = {Role.MEMBER} if "confidential_members" in request.form else set()
+    change = PolicyChange(
+        confidential_roles=sorted(MANAGERS | members),
+        token_auto_rotate="token_auto_rotate" in request.form,
+        notify_url="" if "clear_notify_url" in request.form else typed or None,
+    )
+    try:
+        update_policy(current_principal(), change)
+    except Invalid as refusal:
+        return page_with_errors(org_id, refusal.errors)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        flash("Saved.", "success")
+    return _back(org_id)
+
+
+def _back(org_id: uuid.UUID) -> ResponseReturnValue:
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _done(done: Repaired) -> str:
+    parts = ["The webhook was made." if done.created else "The webhook was set right."]
+    if done.tested:
+        parts.append("GitLab sent a test event, and it arrived.")
+    else:
+        parts.append(
+            "A test event did not arrive: GitLab cannot reach this service at its address, or "
+            "the project has nothing to send yet."
+        )
+    if done.resent:
+        parts.append(f"{done.resent} failed events were sent once more.")
+    return " ".join(parts)

@@ -1,0 +1,152 @@
+"""The page of the connection tells health in words, and repairs it with one press."""
+
+import pytest
+
+from gitlab_links.accounts.roles import Role
+from tests.admin.markup import Markup
+from tests.api.callers import browser
+
+
+@pytest.fixture
+def admin(connected):
+    user = connected.factory.membership(connected.org, Role.ADMIN).user_id
+    return browser(connected.app, user)
+
+
+@pytest.fixture
+def path(connected):
+    return f"/orgs/{connected.org.id}/gitlab"
+
+
+def text(answer):
+    return " ".join(answer.text.split())
+
+
+def press(admin, path, **form):
+    answer = admin.post(path, data=form)
+    assert answer.status_code == 302, answer.text
+    return text(admin.get(answer.location))
+
+
+def headline(answer):
+    return Markup.of(answer).one("h2", id="health-heading").text
+
+
+def test_from_amber_to_green_with_one_press(connected, admin, path):
+    connected.watch()
+    page = admin.get(path)
+    assert headline(page) == "Needs your attention"
+    assert "None of the 1 linked projects sends events" in text(page)
+
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+
+    assert "The webhook was made. GitLab sent a test event, and it arrived." in said
+    connected.work()
+    connected.watch()
+    assert headline(admin.get(path)) == "Everything works"
+
+
+def test_a_disabled_hook_is_red_and_repaired_from_the_page(connected, admin, path):
+    connected.watch()
+    press(admin, f"{path}/projects/{connected.project_id}/hook")
+    connected.work()
+    (hook,) = connected.gitlab.state.hooks.of(connected.project)
+    hook.recent_failures = 40
+    assert "Looked in GitLab just now." in press(
+        admin, f"{path}/projects/{connected.project_id}/hook/check"
+    )
+    page = admin.get(path)
+    assert headline(page) == "Not working"
+    assert "ships/engine: GitLab has disabled the webhook for good" in text(page)
+
+    assert "The webhook was set right." in press(
+        admin, f"{path}/projects/{connected.project_id}/hook"
+    )
+    connected.work()
+    assert headline(admin.get(path)) == "Everything works"
+
+
+def test_the_open_page_has_gitlab_asked_each_minute_and_not_more_often(
+    connected, admin, path, clock
+):
+    connected.watch()
+    connected.gitlab.state.calls.reset()
+    for _ in range(3):
+        assert admin.post(f"{path}/check", headers={"X-Fragment": "health"}).status_code == 204
+        connected.watch()
+    assert connected.gitlab.state.calls.total("/hooks") == 0, "asked just now"
+
+    clock.advance(60)
+    admin.post(f"{path}/check", headers={"X-Fragment": "health"})
+    clock.advance(1)
+    connected.watch()
+    assert connected.gitlab.state.calls.total("/hooks") == 1
+    assert connected.gitlab.state.calls.total("/personal_access_tokens/self") == 1
+
+
+def test_the_fragment_is_the_part_that_changes(connected, admin, path):
+    connected.watch()
+    fragment = admin.get(path, headers={"X-Fragment": "health"})
+
+    assert headline(fragment) == "Needs your attention"
+    assert "<html" not in fragment.text
+
+
+def test_the_token_is_rotated_from_the_page(connected, admin, path):
+    connected.watch()
+    assert "Rotate the token" in text(admin.get(path))
+
+    assert "GitLab gave a new token" in press(admin, f"{path}/token/rotate")
+
+
+def test_a_token_that_cannot_rotate_comes_with_a_guide(connected, admin, path):
+    from datetime import timedelta
+
+    from gitlab_links.clock import utcnow
+
+    state = connected.gitlab.state
+    bot = state.people.add_user("project_1003_bot_7f2a", bot=True)
+    state.projects.add_member(connected.project, bot, 20)
+    expires_at = (utcnow() + timedelta(days=40)).date()
+    token = state.people.add_token(bot, expires_at=expires_at).value
+    connected.factory.connect(connected.org, token=token)
+    connected.watch()
+
+    page = text(admin.get(path))
+    assert "Rotate the token" not in page
+    assert "To renew it: open the project in GitLab" in page
+
+
+def test_the_policy_is_set_from_the_page_and_the_address_is_not_shown(connected, admin, path):
+    said = press(
+        admin,
+        f"{path}/policy",
+        confidential_members="1",
+        token_auto_rotate="1",
+        notify_url="https://chat.example.com/hooks/s3cret",
+    )
+    assert "Saved." in said
+    assert "s3cret" not in said
+    assert "chat.example.com" in said
+    found = connected.integration()
+    assert found.token_auto_rotate
+    assert found.confidential_roles == ["admin", "pm", "member"]
+
+    press(admin, f"{path}/policy", clear_notify_url="1")
+    found = connected.integration()
+    assert (found.notify_url_host, found.confidential_roles) == (None, ["admin", "pm"])
+
+
+def test_an_address_that_cannot_be_told_to_is_refused_beside_its_field(admin, path):
+    answer = admin.post(f"{path}/policy", data={"notify_url": "https://10.0.0.1/hook"})
+
+    assert answer.status_code == 422
+    assert "notify_url-error" in answer.text
+
+
+def test_what_gitlab_refuses_is_said(connected, admin, path):
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=403, route="/hooks")
+
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+    assert "Have a maintainer add the webhook by hand" in said
