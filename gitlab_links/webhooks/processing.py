@@ -1,11 +1,12 @@
 """Bringing links up to date with a batch of claimed deliveries, in one transaction."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
@@ -156,12 +157,25 @@ def _items(keys: set[ItemKey]) -> dict[ItemKey, GitLabItem]:
         return {}
     rows = db.session.scalars(
         select(GitLabItem)
-        .where(tuple_(GitLabItem.project_id, GitLabItem.type, GitLabItem.iid).in_(list(keys)))
+        .where(or_(*_named(keys)))
         .order_by(GitLabItem.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     return {(row.project_id, row.type, row.iid): row for row in rows}
+
+
+def _named(keys: set[ItemKey]) -> Iterator[ColumnElement[bool]]:
+    """One index range for each project and type: SQLite reads a whole table for row values."""
+    iids: defaultdict[tuple[uuid.UUID, str], list[int]] = defaultdict(list)
+    for project_id, item_type, iid in keys:
+        iids[project_id, item_type].append(iid)
+    for (project_id, item_type), some in iids.items():
+        yield and_(
+            GitLabItem.project_id == project_id,
+            GitLabItem.type == item_type,
+            GitLabItem.iid.in_(some),
+        )
 
 
 def _count_links(items: Iterable[GitLabItem]) -> dict[uuid.UUID, int]:
