@@ -95,7 +95,7 @@ def test_a_merge_request_reads_like_gitlabs_own(
         assert said in text, said
     title = page.one("a", class_="item-title")
     assert title["href"] == "https://gitlab.example.com/acme/web/-/merge_requests/7"
-    assert {"#d9534f", "#eee600"} <= {rect.get("fill") for rect in page.all("rect")}
+    assert {"#d9534f", "#eee600"} <= {svg.get("color") for svg in page.all("svg", class_="paint")}
 
 
 @pytest.mark.parametrize(
