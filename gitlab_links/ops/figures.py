@@ -5,13 +5,12 @@ which of them is asked. Nothing here commits, and nothing names an org.
 """
 
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db, redis
@@ -89,15 +88,17 @@ def item_backlog(now: datetime) -> Backlog:
 
 
 def connections(now: datetime) -> Connections:
-    """The state of all integrations: one row each."""
-    rows = db.session.scalars(select(OrgGitLabIntegration)).all()
+    """The state of all integrations, counted by the database."""
+    integration = OrgGitLabIntegration
+    state = state_at(now)
+    counted = db.session.execute(select(state, func.count()).group_by(state))
+    left = integration.rate_limit_remaining * 1.0 / func.nullif(integration.rate_limit, 0)
+    expires_at, reset_at = integration.token_expires_at, integration.rate_limit_reset_at
     return Connections(
-        states={"ok": 0} | Counter(state_of(row, now) for row in rows),
-        expiring=sum(
-            row.token_expires_at is not None and row.token_expires_at < now + EXPIRY_WARNING
-            for row in rows
-        ),
-        headroom=min((_headroom(row, now) for row in rows), default=1.0),
+        states={"ok": 0} | {row[0]: row[1] for row in counted},
+        expiring=db.session.scalar(select(func.count()).where(expires_at < now + EXPIRY_WARNING))
+        or 0,
+        headroom=_or_all(db.session.scalar(select(func.min(left)).where(reset_at > now))),
     )
 
 
@@ -121,22 +122,20 @@ def rings() -> Rings | None:
         return None
 
 
-def state_of(integration: OrgGitLabIntegration, now: datetime) -> str:
-    """One word for an integration: ``ok``, ``paused``, ``not_configured`` or its error code."""
-    if integration.base_url is None or integration.token_ciphertext is None:
-        return "not_configured"
-    if integration.error_code is not None:
-        return integration.error_code
-    paused = integration.paused_until
-    return "paused" if paused is not None and paused > now else "ok"
+def state_at(now: datetime) -> ColumnElement[str]:
+    """One word for an integration, as SQL: see ``Connections.states``."""
+    integration = OrgGitLabIntegration
+    missing = or_(integration.base_url.is_(None), integration.token_ciphertext.is_(None))
+    return case(
+        (missing, "not_configured"),
+        (integration.error_code.is_not(None), integration.error_code),
+        (integration.paused_until > now, "paused"),
+        else_="ok",
+    )
 
 
-def _headroom(integration: OrgGitLabIntegration, now: datetime) -> float:
-    left, limit = integration.rate_limit_remaining, integration.rate_limit
-    ends_at = integration.rate_limit_reset_at
-    if left is None or not limit or ends_at is None or ends_at <= now:
-        return 1.0
-    return left / limit
+def _or_all(part: float | None) -> float:
+    return 1.0 if part is None else float(part)
 
 
 def _lateness(due_at: datetime | None, now: datetime) -> float:

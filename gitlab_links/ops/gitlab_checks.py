@@ -1,5 +1,6 @@
 """The encryption key, and the orgs' connections to their GitLabs."""
 
+import uuid
 from collections.abc import Iterator
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from gitlab_links.extensions import db
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.validation import ValidationStatus, ask, prepare
-from gitlab_links.ops.figures import state_of
+from gitlab_links.ops.figures import state_at
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
@@ -44,23 +45,25 @@ def check_keys() -> Iterator[Finding]:
 def check_connections() -> Iterator[Finding]:
     """What was last learnt of each org's GitLab; nobody is asked."""
     now = utcnow()
-    for name, integration in _named():
-        state = state_of(integration, now)
-        if state in {"ok", "not_configured"}:
-            continue
-        until = integration.paused_until
+    state = state_at(now)
+    troubled = db.session.execute(
+        select(Org.name, state, OrgGitLabIntegration.paused_until)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
+        .where(state.not_in(("ok", "not_configured")))
+        .order_by(Org.name, Org.id)
+    )
+    for name, code, until in troubled:
         paused = f", paused until {until:%H:%M:%S} UTC" if until and until > now else ""
         yield warning(
             f"GitLab of {name}",
-            f"{state}{paused}.",
+            f"{code}{paused}.",
             "The org's admin finds reason and cure on the page Integration.",
         )
 
 
 def ask_gitlabs() -> Iterator[Finding]:
     """Ask every connected GitLab about the token, with no transaction open meanwhile."""
-    named = [(name, integration.org_id) for name, integration in _named()]
-    for name, org_id in named:
+    for name, org_id in _connected():
         question = prepare(org_id)
         db.session.rollback()
         if question.credentials is None:
@@ -92,10 +95,11 @@ def _does_not_open(integration: OrgGitLabIntegration) -> bool:
     return False
 
 
-def _named() -> list[tuple[str, OrgGitLabIntegration]]:
+def _connected() -> list[tuple[str, uuid.UUID]]:
     rows = db.session.execute(
-        select(Org.name, OrgGitLabIntegration)
+        select(Org.name, Org.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
+        .where(OrgGitLabIntegration.token_ciphertext.is_not(None))
         .order_by(Org.name, Org.id)
     )
     return [(row[0], row[1]) for row in rows]
