@@ -57,7 +57,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     missing = postgresql.find_programs() is None
     skip = pytest.mark.skipif(missing, reason=postgresql.HOW_TO_GET_IT)
     marks = {"postgresql": [skip], "sqlite": []}
-    chosen = [name for name in databases.DIALECTS if wanted in (name, "both")]
+    only = metafunc.definition.get_closest_marker("only_on")
+    allowed = only.args if only else databases.DIALECTS
+    chosen = [name for name in allowed if wanted in (name, "both")]
     params = [pytest.param(name, marks=marks[name]) for name in chosen]
     metafunc.parametrize("dialect", params, indirect=True, scope="session")
 

@@ -1,16 +1,22 @@
 """The migrations make the schema that the models describe, on both databases."""
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import check, downgrade, upgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
+from gitlab_links.accounts.models import Org
 from gitlab_links.config import Settings
 from gitlab_links.demo.services import python
 from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 
 
@@ -61,6 +67,80 @@ def test_foreign_keys_hold_again_after_migrating(bare_app: Flask) -> None:
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "next", "{newest}", None, None
+
+
+def upgrade():
+    {change}
+
+
+def downgrade():
+    pass
+"""
+ALTER_THE_PARENT = """with op.batch_alter_table("orgs") as batch:
+        batch.alter_column("name", type_=sa.String(200), existing_type=sa.String(100))"""
+FAIL_HALFWAY = """op.create_table("half_made", sa.Column("id", sa.Integer, primary_key=True))
+    op.execute("SELECT * FROM no_such_table")"""
+ORPHAN = 'op.execute("DELETE FROM orgs")'
+
+
+@pytest.fixture
+def next_revision(bare_app: Flask, tmp_path: Path) -> Callable[[str], str]:
+    """Writes a further revision into a copy of the migrations; gives the copy's folder."""
+    upgrade(directory=MIGRATIONS)
+
+    def write(change: str) -> str:
+        folder = tmp_path / "migrations"
+        shutil.copytree(MIGRATIONS, folder)
+        (newest,) = ScriptDirectory(MIGRATIONS).get_heads()
+        text = REVISION.format(newest=newest, change=change)
+        (folder / "versions" / "next.py").write_text(text)
+        return str(folder)
+
+    return write
+
+
+def org_with_a_task() -> None:
+    org = Org(name="Acme", task_key="ACME")
+    db.session.add(org)
+    db.session.flush()
+    db.session.add(Task(org_id=org.id, number=1, title="Stay"))
+    db.session.commit()
+
+
+def test_altering_a_table_keeps_what_refers_to_it(next_revision: Callable[[str], str]) -> None:
+    org_with_a_task()
+
+    upgrade(directory=next_revision(ALTER_THE_PARENT))
+
+    assert db.session.scalars(select(Task.title)).all() == ["Stay"]
+
+
+def test_a_migration_that_fails_leaves_no_half_of_it(next_revision: Callable[[str], str]) -> None:
+    with pytest.raises(DBAPIError, match="no_such_table"):
+        upgrade(directory=next_revision(FAIL_HALFWAY))
+
+    assert "half_made" not in table_names()
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_migration_that_leaves_orphans_is_undone(
+    next_revision: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    org_with_a_task()
+
+    with pytest.raises(SystemExit):
+        upgrade(directory=next_revision(ORPHAN))
+
+    assert "rows that refer to nothing after migrating: tasks" in caplog.text
+
+    assert db.session.scalars(select(Org.name)).all() == ["Acme"]
 
 
 def test_two_upgrades_at_once_wait_for_each_other(

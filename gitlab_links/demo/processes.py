@@ -29,9 +29,9 @@ def start_web(
 ) -> Child:
     """Start gunicorn on the loopback address and wait until it answers."""
     command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{LOOPBACK}:{port}")
-    command += ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)]
-    # Open tabs keep connections alive, and one control socket would serve all instances.
-    command += ["--graceful-timeout", str(WEB_STOP_SECONDS), "--no-control-socket"]
+    command += ["--workers", str(workers), "--threads", str(threads)]
+    # An open tab keeps its connection, and Ctrl-C shall not wait for it.
+    command += ["--graceful-timeout", str(WEB_STOP_SECONDS)]
     return supervisor.start(name, command, settings=environment, ready=lambda: answers(port))
 
 
