@@ -110,7 +110,7 @@ def rings() -> Rings | None:
     from gitlab_links.jobs.schedule import QUEUE
 
     connection = redis()
-    names = (QUEUE, *(bell.queue for bell in Bell))
+    names = dict.fromkeys([QUEUE, *(bell.queue for bell in Bell)])  # two bells share one
     registries = [FailedJobRegistry(name, connection=connection) for name in names]
     try:
         return Rings(

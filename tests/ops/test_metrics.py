@@ -162,6 +162,11 @@ def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> Non
     assert told["workers",] == 0
 
 
+def test_a_failed_job_counts_once(monitored: Flask, redis: Redis) -> None:
+    redis.zadd("rq:failed:fetches", {"some-job": 2_000_000_000})
+    assert read(monitored)["jobs_failed",] == 1
+
+
 def test_with_redis_away_the_rest_is_told(make_app: MakeApp) -> None:
     told = read(make_app(metrics_token=TOKEN, redis_url="redis://127.0.0.1:1/0"))
     assert told["redis_up",] == 0
