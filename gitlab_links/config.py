@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from gitlab_links.allowed_hosts import AllowedHosts
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
-PLACEHOLDER = "change-me"
+PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
 SHORTEST_METRICS_TOKEN = 16
 
 DAY = 86_400
@@ -90,7 +90,7 @@ class Settings:
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
             "redis_url": reader.read("REDIS_URL", _redis_url, cls.redis_url),
-            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _list, cls.encryption_keys),
+            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _keys, cls.encryption_keys),
             "metadata_ttl": reader.read(
                 "GITLAB_METADATA_TTL_SECONDS", _integer(1, 604_800), cls.metadata_ttl
             ),
@@ -211,8 +211,8 @@ def _public_url(text: str) -> str:
 
 
 def _secret(text: str) -> str:
-    if text == PLACEHOLDER:
-        raise ValueError("still holds the placeholder of .env.example")
+    if text.lower() in PLACEHOLDERS:
+        raise ValueError("still holds a placeholder")
     return text
 
 
@@ -228,6 +228,10 @@ def _ca_file(text: str) -> str:
     except ssl.SSLError:
         raise ValueError(f"{text} holds no certificates in PEM form") from None
     return text
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    return tuple(_secret(key) for key in _list(text))
 
 
 def _list(text: str) -> tuple[str, ...]:

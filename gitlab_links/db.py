@@ -77,11 +77,18 @@ class Identified:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options for ``create_engine``; on PostgreSQL a lost connection is noticed and replaced."""
+    """Options for ``create_engine``; on PostgreSQL a lost connection is noticed and replaced.
+
+    Errors do not tell the values of a statement: they end up in logs.
+    """
     if url.startswith("sqlite"):
         # SQLAlchemy must not open transactions by itself: see prepare_sqlite.
-        return {"connect_args": {"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None}}
+        return {
+            "hide_parameters": True,
+            "connect_args": {"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None},
+        }
     return {
+        "hide_parameters": True,
         "pool_size": 8,
         "max_overflow": 4,
         "pool_timeout": 5,

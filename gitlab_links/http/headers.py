@@ -1,6 +1,7 @@
 """Cookies, proxies and the headers that keep browsers from being used against their owners."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -11,6 +12,7 @@ from gitlab_links.config import Settings
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
+        "object-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
@@ -49,8 +51,10 @@ def register(app: Flask) -> None:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
+        # A proxy that serves at the root sends no prefix of its own and passes on a stranger's.
+        prefixed = hops if urlsplit(settings.public_base_url).path else 0
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=prefixed
         )
 
     @app.after_request

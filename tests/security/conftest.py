@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from gitlab_links import security
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.config import Settings
@@ -127,3 +129,20 @@ def refusal(response: TestResponse) -> tuple[int, str]:
     assert problem["status"] == response.status_code
     assert "Traceback" not in response.get_data(as_text=True)
     return response.status_code, problem["code"]
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same argon2id with less work in it: some tests log in dozens of times."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    monkeypatch.setattr(security, "_passwords", cheap)
+    decoy = cheap.hash("nobody's")
+    monkeypatch.setattr(security, "_some_hash", lambda: decoy)
+
+
+@pytest.fixture
+def person(world: World, cheap_hashes: None) -> User:
+    """An admin with a password."""
+    user = world.factory.user_with_password(PASSWORD, email="ana@example.com")
+    world.factory.membership(world.org, Role.ADMIN, user)
+    return user
