@@ -34,6 +34,13 @@ def start(supervisor: Supervisor, programs: Path) -> str:
     data = home / "data"
     making = ["-D", str(data), "-U", "postgres", "-E", "UTF8", "--no-locale", "--auth=trust"]
     supervisor.run("initdb", [*user, str(programs / "initdb"), *making, "--no-sync"], folder=home)
+    return serve(supervisor, programs)
+
+
+def serve(supervisor: Supervisor, programs: Path) -> str:
+    """Start the server of ``start`` once more, after it was stopped; gives the same URL."""
+    home = supervisor.folder / "postgresql"
+    user, data = _unprivileged_user(supervisor.folder, home), home / "data"
     options = [word for setting in ("listen_addresses=", *SPEED) for word in ("-c", setting)]
     supervisor.start(
         "postgresql",

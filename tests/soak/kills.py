@@ -1,0 +1,93 @@
+"""Killing workers in the middle of their work, forgetting Redis, losing rings."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from gitlab_links.demo.supervisor import Child
+from tests.soak.figures import Figure, at_least, at_most, exactly
+from tests.soak.stage import Stage, within
+from tests.soak.world import Background, Claim, Recoveries, World, editing
+
+SEED = 20260501
+
+
+def kills(
+    stage: Stage, *, count: int, flushes: int, projects: int = 4, issues: int = 12
+) -> Sequence[Figure]:
+    """``count`` workers killed at work, Redis flushed now and then, rings lost all the time."""
+    choose = random.Random(SEED)
+    stage.start_web()
+    worker = stage.start_worker()
+    world = World.make(stage, projects=projects, issues=issues)
+    world.settle(30)
+    recoveries = Recoveries(world)
+    stage.gitlab.state.faults.latency = 0.03
+    forget = [(number + 1) * count // (flushes + 1) for number in range(flushes)]
+    killed = lost_rings = 0
+    with editing(world, SEED, per_second=40), Background(recoveries.look, 0.5):
+        while killed < count:
+            recoveries.note_kill(_kill_one_at_work(stage, worker, recoveries))
+            killed += 1
+            if killed in forget:
+                stage.redis.flushall()
+            elif choose.random() < 0.2:
+                lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
+            time.sleep(choose.uniform(0.05, 0.3))
+    stage.gitlab.state.sender.wait_idle(30)
+    sent = world.count()
+    settled = world.settle(90)
+    recoveries.look()
+    return [
+        at_least("workers killed while they held deliveries or the lease", killed, count),
+        at_least("deliveries received meanwhile", sent, count),
+        at_least("rings lost", lost_rings, 0),
+        exactly("deliveries lost, failed or left over", sent - world.count("processed"), 0),
+        exactly("links that differ from GitLab", len(world.differing()), 0),
+        at_most("a killed worker's work is taken up", recoveries.worst, 40),
+        at_most("everything done after the last kill", settled, 45),
+    ]
+
+
+def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> set[Claim]:
+    """SIGKILL for a worker that holds something; gives what that is."""
+    while True:
+        for pid in stage.busy(worker):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                held = recoveries.under_way()
+                if held:
+                    time.sleep(0.03)
+                    # What others hold is not held for as long as that.
+                    held &= recoveries.under_way()
+                os.kill(pid, signal.SIGKILL if held else signal.SIGCONT)
+                if held:
+                    return held
+        time.sleep(0.002)
+
+
+def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
+    """What was rung for and forgotten by Redis is rung for again."""
+    stage.start_web()
+    stage.start_worker()
+    world = World.make(stage, projects=2, issues=5)
+    world.settle(30)
+    choose, waits = random.Random(SEED), []
+    for _ in range(times):
+        workers = [pid for child in stage.workers for pid in stage.children(child)]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        for _ in range(20):
+            world.edit(choose)
+        stage.gitlab.state.sender.wait_idle(30)
+        stage.redis.flushall()
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        waits.append(within(30, lambda: world.undone() == 0, every=0.1))
+    return [
+        exactly("links that differ from GitLab", len(world.differing()), 0),
+        at_most("all is done after Redis forgot everything", max(waits), 10),
+    ]

@@ -1,0 +1,181 @@
+"""The whole service on one database: real processes, and a GitLab to break it with."""
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cryptography.fernet import Fernet
+from flask import Flask
+from redis import Redis
+
+from gitlab_links.app import create_app
+from gitlab_links.config import Settings
+from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.demo.processes import start_web, start_worker
+from gitlab_links.demo.services import LOOPBACK, free_port, redis_answers, redis_server
+from gitlab_links.demo.supervisor import Child, Supervisor
+from gitlab_links.extensions import db
+from tests import databases, postgresql
+
+GITLAB_TOKEN = "glpat-of-the-soak"
+WORKER_PROCESSES = 3
+TTL = 3600  # so long that a scheduled refresh cannot hide a loss
+
+
+class Stage:
+    """Redis, a database, a simulated GitLab in this process; web and workers when asked for."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = dialect
+        self.supervisor = Supervisor()
+        self.workers: list[Child] = []
+
+    def __enter__(self) -> Self:
+        self.supervisor.__enter__()
+        try:
+            self._start()
+        except BaseException:
+            self.supervisor.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self.app.app_context():
+            db.engine.dispose()
+        self.gitlab.stop()
+        self.supervisor.__exit__(kind, error, trace)
+
+    def _start(self) -> None:
+        self.redis_port, self.web_port = free_port(), free_port()
+        self.redis_url = f"redis://{LOOPBACK}:{self.redis_port}/0"
+        self.start_redis()
+        self.redis = Redis.from_url(self.redis_url)
+        self.database_url = self._make_database()
+        self.gitlab = SimulatedGitLab.start(token=GITLAB_TOKEN, sender_threads=4)
+        self.gitlab.state.calls.limit = 10**9
+        self._secrets = {}
+        for name, value in {
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "VIA_RAH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        }.items():
+            path = self.supervisor.folder / name
+            path.write_text(value)
+            self._secrets[f"{name}_FILE"] = str(path)
+        self.app = self.make_app()
+
+    def _make_database(self) -> str:
+        name = f"soak_{secrets.token_hex(4)}"
+        if self.dialect == "sqlite":
+            url = f"sqlite:///{self.supervisor.folder / name}.db"
+        else:
+            programs = postgresql.find_programs()
+            if programs is None:
+                raise RuntimeError(postgresql.HOW_TO_GET_IT)
+            url = postgresql.create_database(postgresql.start(self.supervisor, programs), name)
+        databases.migrate(url)
+        return url
+
+    def environment(self, **changes: str) -> Mapping[str, str]:
+        """The settings of the processes; secrets by file, as they must not be listed."""
+        return {
+            **self._secrets,
+            "DATABASE_URL": self.database_url,
+            "REDIS_URL": self.redis_url,
+            "GITLAB_ALLOWED_HOSTS": self.gitlab.url.removeprefix("http://"),
+            "GITLAB_METADATA_TTL_SECONDS": str(TTL),
+            "GITLAB_TIMEOUT_SECONDS": "5",
+            "PUBLIC_BASE_URL": f"http://{LOOPBACK}:{self.web_port}",
+            "API_RATE_LIMIT_PER_MINUTE": "1000000",
+            "WORKER_PROCESSES": str(WORKER_PROCESSES),
+            "LOG_LEVEL": "WARNING",
+            **changes,
+        }
+
+    def make_app(self) -> Flask:
+        """The application in this process, to set up and to look."""
+        return create_app(Settings.from_environ({**self.environment(), "LOG_LEVEL": "ERROR"}))
+
+    def start_redis(self) -> None:
+        """Start a Redis that is empty, always on the same port."""
+        command = [redis_server(), "--port", str(self.redis_port), "--bind", LOOPBACK]
+        self._redis = self.supervisor.start(
+            "redis",
+            [*command, "--save", "", "--appendonly", "no"],
+            ready=lambda: redis_answers(self.redis_url),
+        )
+
+    def stop_redis(self) -> None:
+        """Take Redis away, with everything it held."""
+        self.supervisor.kill(self._redis)
+
+    def start_web(self, **changes: str) -> Child:
+        """A gunicorn with two processes."""
+        environment = self.environment(**changes)
+        return start_web(self.supervisor, environment, self.web_port, workers=2)
+
+    def start_worker(self, **changes: str) -> Child:
+        """One more ``worker.py``, ready when its RQ workers have registered."""
+        processes = int(self.environment(**changes)["WORKER_PROCESSES"])
+        wanted = self.redis.scard("rq:workers") + processes
+        child = start_worker(
+            self.supervisor, self.environment(**changes), name=f"worker-{len(self.workers)}"
+        )
+        within(20, lambda: self.redis.scard("rq:workers") >= wanted)
+        self.workers.append(child)
+        return child
+
+    def children(self, worker: Child) -> list[int]:
+        """The processes of a ``worker.py``'s crew."""
+        return [pid for pid in pids_below(worker.pid) if pid != worker.pid]
+
+    def busy(self, worker: Child) -> list[int]:
+        """Those of the crew that are at a job just now, as far as Redis knows."""
+        ours = set(self.children(worker))
+        found = []
+        for key in self.redis.smembers("rq:workers"):
+            state, pid = self.redis.hmget(key, "state", "pid")
+            if state == b"busy" and pid and int(pid) in ours:
+                found.append(int(pid))
+        return found
+
+    def restart_postgresql(self, seconds_away: float) -> None:
+        """Stop the server as an upgrade does, leave it away for a while, start it again."""
+        programs = postgresql.find_programs()
+        home = self.supervisor.folder / "postgresql"
+        postmaster = int((home / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGINT)
+        within(20, lambda: not (home / "data" / "postmaster.pid").exists())
+        time.sleep(seconds_away)
+        assert programs is not None
+        postgresql.serve(self.supervisor, programs)
+
+
+def pids_below(parent: int) -> list[int]:
+    """A process and all that it started, by Linux's own list."""
+    found = [parent]
+    for pid in found:
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+            found += [int(word) for word in children.split()]
+        except OSError:
+            continue
+    return found
+
+
+def within(seconds: float, look: Any, *, every: float = 0.05) -> float:
+    """Wait until ``look()`` is true; gives the seconds it took, or fails."""
+    started = time.monotonic()
+    while not look():
+        assert time.monotonic() - started < seconds, f"not within {seconds} s"
+        time.sleep(every)
+    return time.monotonic() - started
