@@ -18,6 +18,7 @@ from gitlab_links.sync.answers import record
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches
+from gitlab_links.sync.share import put_off_scheduled, used_up_until
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
@@ -110,6 +111,9 @@ class _Slice:
         found = (integration.base_url, integration.token_ciphertext)
         if self.base_url is None or found != (self.base_url, self.token_ciphertext):
             return []  # an admin has changed them: the next run begins with the new ones
+        until = used_up_until(integration, utcnow())
+        if until is not None:
+            put_off_scheduled(self.org_id, until, utcnow())
         # After a failure one call finds out whether GitLab is back.
         limit = 1 if integration.failures else PARALLEL_CALLS
         batches = next_batches(

@@ -7,11 +7,24 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, column, exists, false, func, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    column,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
+from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.links.freshness import Connection, SyncStatus
+from gitlab_links.links.freshness import ENDED, Connection, SyncStatus, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
@@ -85,17 +98,26 @@ class LinkFilter:
         if self.has_error is not None:
             yield GitLabItem.error_code.is_not(None) == self.has_error
         if self.sync_status is not None:
-            yield _has_sync_status(
-                self.sync_status, connection, now - timedelta(seconds=ttl_seconds)
-            )
+            fresh_since = synced_since(ttl_seconds, now)
+            yield _has_sync_status(self.sync_status, connection, fresh_since)
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:
             yield _json_list_has(GitLabItem.assignees, "username", self.assignee)
 
 
+def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
+    """What an item must have been synced since to be fresh: ``freshness.promise`` in SQL."""
+    ended = now - timedelta(seconds=promise(ItemState.CLOSED, ttl_seconds))
+    open_ = now - timedelta(seconds=ttl_seconds)
+    return case(
+        (GitLabItem.state.in_(ENDED), literal(ended, UtcDateTime())),
+        else_=literal(open_, UtcDateTime()),
+    )
+
+
 def _has_sync_status(
-    status: SyncStatus, connection: Connection, fresh_since: datetime
+    status: SyncStatus, connection: Connection, fresh_since: ColumnElement[datetime]
 ) -> ColumnElement[bool]:
     """The rules of ``freshness.sync_state`` in SQL; a test holds the two together."""
     never = GitLabItem.last_synced_at.is_(None)

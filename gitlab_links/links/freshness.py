@@ -8,11 +8,24 @@ from typing import Any, Protocol
 
 from sqlalchemy import Row
 
+from gitlab_links.gitlab.items import ItemState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 
 # A scheduled refresh starts this early in the TTL, so that it ends within it.
 REFRESH_AT = 0.8
+# What changes just now changes again soon: looked at more often, unless events tell of it.
+RECENTLY = timedelta(hours=1)
+RECENT_AT = 0.4
+# Where events prove to arrive, a look is only a precaution: as late as the TTL allows.
+PROVEN_AT = 0.95
+LAST_SECONDS = 10
+# What is closed or merged hardly changes: looked at again after a part of the time it has
+# been left alone, within bounds. The TTL is the promise for what is open.
+ENDED = frozenset({ItemState.CLOSED, ItemState.MERGED})
+ENDED_PART = 1 / 8
+ENDED_AT_LEAST = 12
+ENDED_SECONDS = 86_400
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_LAST = timedelta(hours=1)
 
@@ -55,10 +68,43 @@ class Connection:
         return cls(integration.base_url, integration.error_code, integration.paused_until)
 
 
-def next_sync_after(synced_at: datetime, ttl_seconds: int) -> datetime:
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What decides how soon an item is looked at again; ``proven``: its events arrive."""
+
+    state: str | None = None
+    changed_at: datetime | None = None
+    proven: bool = False
+
+    @classmethod
+    def of(cls, item: GitLabItem, *, proven: bool) -> "Pace":
+        """The pace of an item as it is now."""
+        return cls(item.state, item.source_updated_at, proven)
+
+
+def next_sync_after(synced_at: datetime, ttl_seconds: int, pace: Pace | None = None) -> datetime:
     """When an item synced at ``synced_at`` is due again; spread, so that items part ways."""
-    spread = random.uniform(0.9, 1.0)  # noqa: S311
-    return synced_at + timedelta(seconds=ttl_seconds * REFRESH_AT * spread)
+    spread = random.uniform(0.95, 1.0)  # noqa: S311
+    return synced_at + timedelta(seconds=_interval(synced_at, ttl_seconds, pace or Pace()) * spread)
+
+
+def _interval(synced_at: datetime, ttl: int, pace: Pace) -> float:
+    quiet = max(synced_at - (pace.changed_at or synced_at), timedelta())
+    if pace.state in ENDED:
+        longest = promise(pace.state, ttl) * REFRESH_AT
+        shortest = min(ttl * ENDED_AT_LEAST * (2 if pace.proven else 1), longest)
+        return min(max(quiet.total_seconds() * ENDED_PART, shortest), longest)
+    if pace.proven:
+        return max(ttl * REFRESH_AT, min(ttl * PROVEN_AT, ttl - LAST_SECONDS))
+    recently = pace.changed_at is not None and quiet < RECENTLY
+    return ttl * (RECENT_AT if recently else REFRESH_AT)
+
+
+def promise(state: str | None, ttl_seconds: int) -> int:
+    """For how many seconds a sync of an item counts as fresh: the TTL for what is open, a
+    day for what is closed or merged.
+    """
+    return max(ttl_seconds, ENDED_SECONDS) if state in ENDED else ttl_seconds
 
 
 def retry_after(failures: int, now: datetime) -> datetime:
@@ -78,6 +124,8 @@ class Cached(Protocol):
     @property
     def base_url(self) -> str: ...
     @property
+    def state(self) -> str | None: ...
+    @property
     def error_code(self) -> str | None: ...
     @property
     def last_synced_at(self) -> datetime | None: ...
@@ -89,11 +137,11 @@ def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: date
     """The state of one link at ``now``.
 
     What is wrong with the item is told at once; what is wrong with the connection only
-    from when the TTL has run out, as until then the item is as fresh as promised. A pause
-    that GitLab asked for is no error: the link is late and says until when.
+    from when the :func:`promise` has run out, as until then the item is as fresh as that.
+    A pause that GitLab asked for is no error: the link is late and says until when.
     """
     code = item.error_code
-    fresh = is_fresh(item.last_synced_at, ttl_seconds, now)
+    fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
     if connection.base_url is not None and connection.base_url != item.base_url:
         code = "instance_mismatch"
     elif code is None and not fresh:

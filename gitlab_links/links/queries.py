@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, bindparam, case, func, select
@@ -12,7 +12,7 @@ from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.views import LINK_COLUMNS, LinkRow, LinkView, link_view
@@ -81,7 +81,7 @@ def version_of_task_links(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
     One aggregate over the task's links and one look at the integration, for polling.
     """
     now = utcnow()
-    stale_before = now - timedelta(seconds=settings().metadata_ttl)
+    stale_before = synced_since(settings().metadata_ttl, now)
     link = db.session.execute(
         select(
             func.count(),

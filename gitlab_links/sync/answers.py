@@ -10,6 +10,7 @@ from sqlalchemy import and_, or_, select
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
+from gitlab_links.hooks.watching import proven_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
@@ -45,8 +46,10 @@ def record(
     for item_id in items.keys() - asked:
         items[item_id].next_sync_at, items[item_id].failures = now, 0
     told: Counter[uuid.UUID] = Counter()
+    proven = proven_projects(org_id, now)
     for answer in answers:
-        told.update(item.id for item in _record_items(answer, items, now, ttl))
+        found = _record_items(answer, items, now, ttl, proven=answer.batch.project_row in proven)
+        told.update(item.id for item in found)
     for answer in answers:
         _record_project(answer)
     _count_told(org_id, items, told, now)
@@ -80,7 +83,9 @@ def _is_back(org_id: uuid.UUID, answers: Sequence[Answer]) -> bool:
     return (failures or 0) >= BREAKER_OPENS_AT
 
 
-def _record_items(answer: Answer, items: Items, now: datetime, ttl: int) -> Iterator[GitLabItem]:
+def _record_items(
+    answer: Answer, items: Items, now: datetime, ttl: int, *, proven: bool
+) -> Iterator[GitLabItem]:
     """Apply one answer; gives the items of whose change an event had told."""
     for due in answer.batch.items:
         item = items.get(due.id)
@@ -89,7 +94,9 @@ def _record_items(answer: Answer, items: Items, now: datetime, ttl: int) -> Iter
             continue
         if snapshot is not None:
             before, synced_before = face(item), item.last_synced_at
-            apply_fetched(item, snapshot, started_at=answer.started_at, now=now, ttl=ttl)
+            apply_fetched(
+                item, snapshot, started_at=answer.started_at, now=now, ttl=ttl, proven=proven
+            )
             if note_found(item, before, synced_before, answer.started_at):
                 yield item
         elif answer.failure is None:

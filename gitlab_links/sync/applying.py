@@ -1,12 +1,11 @@
 """Writing what GitLab said into cached items. The rows must be locked by the caller."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
-from gitlab_links.links.freshness import next_sync_after, request_refresh, retry_after
+from gitlab_links.links.freshness import Pace, next_sync_after, request_refresh, retry_after
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.ordering import (
     Fetched,
@@ -45,15 +44,25 @@ def apply_told(
     if verdict is Told.APPLY:
         _fill(item, told, now)
         item.told_at = received_at
-        _mark_synced(item, received_at, now, ttl)
+        # The event has just shown that events of this item arrive.
+        _mark_synced(item, received_at, now, ttl, proven=True)
     if verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
         request_refresh(item, now)
 
 
 def apply_fetched(
-    item: GitLabItem, fetched: Snapshot, *, started_at: datetime, now: datetime, ttl: int
+    item: GitLabItem,
+    fetched: Snapshot,
+    *,
+    started_at: datetime,
+    now: datetime,
+    ttl: int,
+    proven: bool = False,
 ) -> None:
-    """Apply an answer of the API; a request made since it started stays open."""
+    """Apply an answer of the API; a request made since it started stays open.
+
+    ``proven``: events of the item's project arrive, so that it is looked at less.
+    """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
     verdict = weigh_fetched(_known(item), updated_at, started_at)
     if verdict is Fetched.DROP:
@@ -65,7 +74,7 @@ def apply_fetched(
     item.fetched_at = started_at
     if fetched.pipeline_status is not UNKNOWN:
         item.detail_wanted = fetched.pipeline_status in PIPELINE_MOVING
-    _mark_synced(item, started_at, now, ttl)
+    _mark_synced(item, started_at, now, ttl, proven=proven)
     _answer_request(item, started_at)
 
 
@@ -85,9 +94,11 @@ def _known(item: GitLabItem) -> Known:
     return Known(item.source_updated_at, item.fetched_at, item.told_at)
 
 
-def _mark_synced(item: GitLabItem, moment: datetime, now: datetime, ttl: int) -> None:
+def _mark_synced(
+    item: GitLabItem, moment: datetime, now: datetime, ttl: int, *, proven: bool
+) -> None:
     item.last_synced_at = max(moment, item.last_synced_at or moment)
-    item.next_sync_at = next_sync_after(item.last_synced_at, ttl)
+    item.next_sync_at = next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven))
     item.error_code = None
     item.failures = 0
     item.changed_at = now
@@ -114,16 +125,26 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
             item.milestone_id = value.id if value else None
             item.milestone = value.title if value else None
         else:
-            setattr(item, name, _plain(value))
+            _set(item, name, _plain(value))
     _forget_ends_of_reopened(item, snapshot)
+
+
+def _set(item: GitLabItem, name: str, value: Any) -> None:
+    """Of most items a scheduled refresh finds nothing changed: then nothing is to be written."""
+    if getattr(item, name) != value:
+        setattr(item, name, value)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return [asdict(part) for part in value]
+        return [_members(part) for part in value]
     if isinstance(value, Label | Person):
-        return asdict(value)
+        return _members(value)
     return value.value if isinstance(value, ItemState) else value
+
+
+def _members(part: Label | Person) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in part.__slots__}
 
 
 def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:

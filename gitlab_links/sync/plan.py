@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import ENDED, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
 
 BATCH_SIZE = 100
@@ -18,6 +19,8 @@ LOOK_AHEAD = 500
 # A call costs the same for 1 item as for 100: a scheduled one takes along what is due
 # within this part of the TTL, so that items of a project stay due together.
 TAKE_ALONG = 0.5
+# A call for closed items alone is a rare one: the others of the project come along.
+TAKE_ENDED_ALONG = 0.25
 # Items of an instance the org has left are looked at again this seldom.
 PARKED = timedelta(hours=1)
 
@@ -36,7 +39,8 @@ class Batch:
     """Up to 100 items of one project and type: one call of the list form.
 
     ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the path
-    that links are made by, None while another project has it.
+    that links are made by, None while another project has it. ``only_ended``: all of them
+    are closed or merged.
     """
 
     project_row: uuid.UUID
@@ -44,6 +48,7 @@ class Batch:
     path: str | None
     type: ItemType
     items: tuple[DueItem, ...]
+    only_ended: bool = False
 
 
 def connected(now: datetime) -> ColumnElement[bool]:
@@ -77,12 +82,18 @@ def next_batches(
     batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at))
     if len(batches) < limit:
         late = and_(GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
-        soon = now + timedelta(seconds=ttl * TAKE_ALONG)
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at)):
             if len(batches) == limit:
                 break
-            batches.append(_filled_up(batch, soon, batches))
+            batches.append(_filled_up(batch, _soon(batch, now, ttl), batches))
     return batches[:limit]
+
+
+def _soon(batch: Batch, now: datetime, ttl: int) -> datetime:
+    """What is due by then is taken along."""
+    if batch.only_ended:
+        return now + timedelta(seconds=promise(ItemState.CLOSED, ttl) * TAKE_ENDED_ALONG)
+    return now + timedelta(seconds=ttl * TAKE_ALONG)
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
@@ -92,7 +103,7 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
 
 
 OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
-DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str, str | None]
+DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str, str | None, str | None]
 
 _COLUMNS = (
     GitLabItem.id,
@@ -103,6 +114,7 @@ _COLUMNS = (
     GitLabProject.gitlab_id,
     GitLabProject.path,
     GitLabProject.path_key,
+    GitLabItem.state,
 )
 
 
@@ -136,6 +148,7 @@ def _batch(rows: Sequence[DueRow]) -> Batch:
         path=first.path if first.path_key is not None else None,
         type=ItemType(first.type),
         items=tuple(DueItem(row.id, row.iid, row.detail_wanted) for row in rows),
+        only_ended=all(row.state in ENDED for row in rows),
     )
 
 
