@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check format migration lock audit clean
+.PHONY: help setup demo run test bench check format migration lock audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
+	@$(BIN)/python -m benchmarks --keep $(ONLY)
 
 check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
 	$(BIN)/ruff check .

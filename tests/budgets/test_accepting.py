@@ -1,0 +1,98 @@
+"""A webhook costs one look-up, one INSERT and one word to Redis, and imports no GitLab client."""
+
+import json
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from gitlab_links.extensions import db
+from gitlab_links.http.transactions import begin_single_write
+from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+
+SECRET = "the secret of the hook"
+BODY = json.dumps(
+    {
+        "object_kind": "issue",
+        "project": {"id": 7, "path_with_namespace": "acme/app"},
+        "object_attributes": {"iid": 1, "title": "A title", "updated_at": "2026-01-01T00:00:00Z"},
+    }
+)
+
+
+@pytest.fixture
+def send(app, factory):
+    """Sends one webhook more."""
+    org = factory.org()
+    with app.app_context():
+        digest = hash_webhook_secret(org.id, SECRET)
+    factory.integration(org, webhook_secret_hash=digest)
+    client = app.test_client()
+
+    def post():
+        answer = client.post(
+            f"/api/orgs/{org.id}/integrations/gitlab/webhook",
+            data=BODY,
+            content_type="application/json",
+            headers={"X-Gitlab-Token": SECRET, "Idempotency-Key": str(uuid.uuid4())},
+        )
+        assert answer.status_code == 202
+
+    return post
+
+
+def test_a_webhook_costs_one_select_and_one_insert(send, counting):
+    send()
+    with counting() as sent:
+        send()
+    assert [statement.split()[0] for statement, _ in sent] == ["SELECT", "INSERT"]
+
+
+def test_while_a_job_is_rung_for_a_webhook_costs_one_redis_command(send, redis_commands):
+    send()
+    redis_commands()
+    send()
+    assert redis_commands() == 1
+
+
+def test_on_postgresql_no_transaction_is_begun_around_the_one_insert(app, dialect):
+    if dialect != "postgresql":
+        pytest.skip("SQLite has no other way of writing")
+    with app.test_request_context("/api/", method="POST"):
+        begin_single_write()
+        db.session.execute(db.text("SELECT 1"))
+        status = db.session.connection().connection.driver_connection.info.transaction_status
+        assert status.name == "IDLE"
+
+
+def test_connections_that_the_server_closed_are_replaced_unnoticed(send, app, dialect):
+    if dialect != "postgresql":
+        pytest.skip("SQLite has no server")
+    send()
+    with app.app_context():
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        db.session.execute(
+            db.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        )
+        own = db.session.connection().connection.driver_connection.info.backend_pid
+        db.session.rollback()
+    with app.app_context():  # that one is closed by another connection in turn
+        first = db.session.connection()
+        assert first.connection.driver_connection.info.backend_pid == own
+        with db.engine.connect() as second:
+            second.exec_driver_sql(f"SELECT pg_terminate_backend({own})")
+        db.session.rollback()
+    send()
+
+
+def test_the_web_process_imports_neither_python_gitlab_nor_requests(settings):
+    program = (
+        "import sys; from gitlab_links.app import create_app; "
+        "from gitlab_links.config import Settings; "
+        "create_app(Settings(secret_key='long enough to be one', database_url=sys.argv[1])); "
+        "print(sorted({'gitlab', 'requests', 'rq'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program, settings.database_url]
+    told = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert told.stdout.strip() == "[]"

@@ -1,0 +1,75 @@
+"""Listing links takes a fixed number of statements, and writes nothing."""
+
+import pytest
+
+from tests.api.callers import browser, program
+
+SIZES = (1, 20, 100)
+
+
+@pytest.fixture
+def org(factory):
+    org = factory.org()
+    factory.integration(org, token_ciphertext="of no use, but there")
+    return org
+
+
+@pytest.fixture
+def project(factory, org):
+    return factory.gitlab_project(org)
+
+
+@pytest.fixture
+def member(app, factory, org):
+    return browser(app, factory.membership(org).user_id)
+
+
+@pytest.fixture
+def key(app, factory, org):
+    return program(app, factory.api_key(org))
+
+
+def read(caller, org, task, expected):
+    answer = caller.get(f"/api/orgs/{org.id}/tasks/{task}/gitlab-links?limit=100")
+    assert len(answer.json["links"]) == expected
+
+
+@pytest.mark.parametrize(("who", "budget"), [("member", 4), ("key", 3)])
+def test_the_number_of_links_does_not_change_the_number_of_statements(
+    request, org, project, link_many, counting, who, budget
+):
+    caller = request.getfixturevalue(who)
+    tasks = {size: link_many(org, project, size) for size in SIZES}
+    read(caller, org, tasks[1], 1)  # the first use of a key is noted
+    counts = {}
+    for size, task in tasks.items():
+        with counting() as sent:
+            read(caller, org, task, size)
+        counts[size] = len(sent)
+    assert counts == dict.fromkeys(SIZES, budget)
+
+
+def test_reading_stale_links_writes_nothing_and_rings_once(
+    org, project, link_many, key, counting, redis
+):
+    task = link_many(org, project, 100, stale=True)
+    read(key, org, task, 100)
+    redis.flushdb()
+    with counting() as sent:
+        read(key, org, task, 100)
+        read(key, org, task, 100)
+    assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}
+    assert redis.llen("rq:queue:fetches") == 1
+
+
+def test_the_page_of_a_task_takes_as_many_statements_for_one_link_as_for_fifty(
+    org, project, link_many, member, counting
+):
+    counts = set()
+    for size in (1, 50):
+        task = link_many(org, project, size)
+        with counting() as sent:
+            assert member.get(f"/orgs/{org.id}/tasks/{task}").status_code == 200
+        counts.add(len(sent))
+    (count,) = counts
+    assert count <= 10
