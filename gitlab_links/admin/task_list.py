@@ -13,12 +13,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import UnaryExpression
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
 from gitlab_links.admin.wording import Mark, item_mark
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
+from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.queries import links_of_tasks
+from gitlab_links.links.queries import connection_of, links_of_tasks
 from gitlab_links.links.views import LinkView
 from gitlab_links.tasks.models import Task, TaskStatus
 
@@ -122,17 +124,18 @@ class TaskPart:
     task_key: str
 
 
-def find_tasks(org_id: uuid.UUID, wanted: Wanted, *, sees_links: bool) -> TaskPart:
-    """The tasks asked for, in a fixed number of queries."""
+def find_tasks(org_id: uuid.UUID, wanted: Wanted, *, sees_links: bool, viewer: Role) -> TaskPart:
+    """The tasks asked for, in a fixed number of queries; ``viewer`` is who will see them."""
     task_key = db.session.scalars(select(Org.task_key).where(Org.id == org_id)).one()
-    matching = _matching(org_id, task_key, wanted)
+    matching = _matching(org_id, task_key, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     tasks = db.session.scalars(
         matching.order_by(*_order(wanted.sort))
         .limit(PAGE_SIZE)
         .offset((wanted.page - 1) * PAGE_SIZE)
     ).all()
-    links = links_of_tasks(org_id, [task.id for task in tasks]) if sees_links and tasks else {}
+    ids = [task.id for task in tasks] if sees_links else []
+    links = links_of_tasks(org_id, ids, viewer=viewer) if ids else {}
     rows = [
         TaskRow(
             reference=f"{task_key}-{task.number}",
@@ -147,12 +150,16 @@ def find_tasks(org_id: uuid.UUID, wanted: Wanted, *, sees_links: bool) -> TaskPa
 
 
 _KINDS = {"issue": ("issue", "issues"), "merge_request": ("merge request", "merge requests")}
-_SUMMARY_ORDER = ("opened", "locked", "merged", "closed", "")
+_WITHHELD = "confidential"
+_SUMMARY_ORDER = ("opened", "locked", "merged", "closed", _WITHHELD, "")
 
 
 def summary(links: Sequence[LinkView]) -> list[SummaryEntry]:
     """Links counted by type and state, merge requests first, problems last."""
-    counts = Counter((link.gitlab_type, link.state or "", link.draft) for link in links)
+    counts = Counter(
+        (link.gitlab_type, _WITHHELD if link.withheld else link.state or "", link.draft)
+        for link in links
+    )
 
     def place(key: tuple[str, str, bool]) -> tuple[bool, int, bool]:
         return key[0] == "issue", _SUMMARY_ORDER.index(key[1]), key[2]
@@ -174,14 +181,14 @@ def _offered(value: str | None, options: Sequence[tuple[str, str]]) -> str:
     return value if value in {option for option, _ in options} and value is not None else ""
 
 
-def _matching(org_id: uuid.UUID, task_key: str, wanted: Wanted) -> Select[Task]:
+def _matching(org_id: uuid.UUID, task_key: str, wanted: Wanted, viewer: Role) -> Select[Task]:
     statement = select(Task).where(Task.org_id == org_id)
     if wanted.q:
         statement = statement.where(_search(wanted.q, task_key))
     if wanted.status:
         statement = statement.where(Task.status == wanted.status)
     if wanted.links or wanted.type:
-        statement = statement.where(_linked(wanted.links, wanted.type))
+        statement = statement.where(_linked(org_id, wanted.links, wanted.type, viewer))
     return statement
 
 
@@ -192,14 +199,20 @@ def _search(q: str, task_key: str) -> ColumnElement[bool]:
     return or_(in_words, Task.number == int(named.group(1))) if named else in_words
 
 
-def _linked(state: str, kind: str) -> ColumnElement[bool]:
-    """Tasks with a link of that state and kind; ``none`` is the lack of any such link."""
+def _linked(org_id: uuid.UUID, state: str, kind: str, viewer: Role) -> ColumnElement[bool]:
+    """Tasks with a link of that state and kind; ``none`` is the lack of any such link.
+
+    The state of an item withheld from the viewer cannot be found out by asking for it.
+    """
     conditions: list[Any] = [
         TaskGitLabLink.task_id == Task.id,
         GitLabItem.id == TaskGitLabLink.item_id,
     ]
     if kind:
         conditions.append(GitLabItem.type == ItemType(kind).value)
+    told = state not in {"", "none", "problem"}
+    if told and not sees_all(connection_of(org_id), viewer):
+        conditions.append(~withheld())
     if state == "problem":
         conditions.append(GitLabItem.error_code.is_not(None))
     elif state == "draft":

@@ -87,7 +87,12 @@ def _section(principal: Principal, task: TaskView) -> dict[str, Any]:
 
 
 def _list(principal: Principal, task: TaskView) -> dict[str, Any]:
-    links = links_page(principal.org_id, LinkFilter(task_id=task.id), sort=LinkSort.CREATED_DESC)
+    links = links_page(
+        principal.org_id,
+        LinkFilter(task_id=task.id),
+        sort=LinkSort.CREATED_DESC,
+        viewer=principal.role,
+    )
     return {
         "org_id": principal.org_id,
         "links": links,

@@ -23,7 +23,7 @@ def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
     principal = current_principal()
     sees_links = principal.may(Permission.LINK_READ)
     wanted = listing.Wanted.of(request.args, sees_links=sees_links)
-    part = listing.find_tasks(org_id, wanted, sees_links=sees_links)
+    part = listing.find_tasks(org_id, wanted, sees_links=sees_links, viewer=principal.role)
     if session.get(LAST_ORG) != str(org_id):
         session[LAST_ORG] = str(org_id)
     return render_template(

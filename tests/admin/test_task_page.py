@@ -140,6 +140,15 @@ def test_a_link_not_yet_read_says_so(
     assert element["data-sync"] == "never"
 
 
+def test_what_is_kept_from_a_role_says_so(
+    acting: As, factory: Factory, org: Org, task: Task, path: str
+) -> None:
+    link(factory, org, task, title=None, state=None, confidential=True)
+    text = words(row(Markup.of(acting().get(path))).text)
+    assert "Confidential in GitLab: what it says is not shown to your role." in text
+    assert "acme/web#7" in text
+
+
 def test_a_stale_link_says_when_it_was_last_good(
     acting: As, factory: Factory, org: Org, task: Task, path: str
 ) -> None:

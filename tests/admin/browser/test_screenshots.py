@@ -1,4 +1,4 @@
-"""Pictures of the pages, for people to look at: in ``test-results``, which git ignores.
+"""Pictures of the pages, for people to look at: in ``screenshots`` beside this file.
 
 ``SCREENSHOTS=docs/screenshots`` puts those of the README where they belong.
 """
@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.demo.sample_tasks import SHOP
 from tests.admin.browser.conftest import Open, Stack
 
 SHOWN = {
     "tasks": "/tasks",
-    "task": "TASK",
+    "task": "/tasks/ACME-2",
     "gitlab": "/gitlab",
     "deliveries": "/deliveries",
     "members": "/members",
@@ -29,13 +29,23 @@ LOOKS: dict[str, dict[str, Any]] = {
 PNG = b"\x89PNG"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _events(stack: Stack, delivery_path: str) -> None:
+    """Something to see among the deliveries."""
+    state = stack.gitlab.state
+    for issue in state.projects.get(SHOP).issues.values():
+        state.items.comment(issue, "Seen by support, too.")
+        state.items.edit(issue, add_labels=["customer"])
+    state.sender.wait_idle()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_has_its_picture(stack: Stack, open_page: Open, look: str) -> None:
-    folder = Path(os.environ.get("SCREENSHOTS", PROJECT / "test-results/screenshots"))
+    folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     page = open_page("/tasks", **LOOKS[look], device_scale_factor=1)
     for name, path in SHOWN.items():
-        page.goto(stack.task_url if path == "TASK" else stack.org_url + path)
-        page.wait_for_load_state("networkidle" if path != "TASK" else "load")
+        page.goto(stack.org_url + path)
+        page.wait_for_load_state("load")
         picture = page.screenshot(path=folder / f"{name}-{look}.png", animations="disabled")
         assert picture.startswith(PNG)
