@@ -15,6 +15,7 @@ from gitlab_links.paging import Position
 LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
+_COMPLAINTS = {TITLE: "Begin with something visible; control characters do not belong here."}
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -36,7 +37,7 @@ def text(
     least: int, most: int, pattern: str = LINE, message: str = "", **options: Any
 ) -> fields.String:
     """A string of bounded length without control characters."""
-    complaint = message or "Control characters do not belong here."
+    complaint = message or _COMPLAINTS.get(pattern, "Control characters do not belong here.")
     checks = [validate.Length(least, most), Matches(pattern, error=complaint)]
     return fields.String(validate=checks, **options)
 
