@@ -65,7 +65,8 @@ def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid
     `url_not_issue_or_mr`, `url_epic_unsupported`, `url_too_long`.
     """
     link_id = attach(current_principal(), task_id, new["url"])
-    answer = json_answer({"link": link_json(find_link(org_id, task_id, link_id))}, 201)
+    link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
+    answer = json_answer({"link": link_json(link)}, 201)
     answer.headers.update(
         location("links.task_gitlab_link_get", org_id=org_id, task_id=task_id, link_id=link_id)
     )
@@ -77,7 +78,8 @@ def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid
 @links.returns(200, LinkEnvelope)
 def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Response:
     """Show a link"""
-    return json_answer({"link": link_json(find_link(org_id, task_id, link_id))})
+    link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
+    return json_answer({"link": link_json(link)})
 
 
 @links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
@@ -124,7 +126,8 @@ def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView]
         labels=tuple(query["label"]),
         assignee=query["assignee"],
     )
-    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1)
+    viewer = current_principal().role
+    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
     return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
 
 

@@ -43,15 +43,14 @@ class PolicyChange:
     notify_url: str | None = None
 
 
-def confidential_roles(integration: OrgGitLabIntegration | None) -> frozenset[Role]:
-    """Who sees what confidential items say: admin and pm, unless the org added others."""
-    chosen = integration.confidential_roles if integration is not None else None
-    return MANAGERS | {Role(role) for role in chosen or ()}
+def confidential_roles(stored: Sequence[str] | None) -> frozenset[Role]:
+    """Who sees what confidential items say: admin and pm, and whom the org has added."""
+    return MANAGERS | {Role(role) for role in stored or ()}
 
 
 def policy_of(integration: OrgGitLabIntegration | None) -> Policy:
     """The decisions in force, also where nothing was decided."""
-    roles = confidential_roles(integration)
+    roles = confidential_roles(None if integration is None else integration.confidential_roles)
     return Policy(
         confidential_roles=[role for role in Role if role in roles],
         token_auto_rotate=integration is not None and integration.token_auto_rotate,
@@ -69,7 +68,7 @@ def update_policy(principal: Principal, change: PolicyChange) -> Policy:
     changed = []
     if change.confidential_roles is not None:
         roles = _checked_roles(change.confidential_roles)
-        if frozenset(roles) != confidential_roles(integration):
+        if frozenset(roles) != confidential_roles(integration.confidential_roles):
             integration.confidential_roles = [role.value for role in roles]
             changed.append("confidential_roles")
     auto = change.token_auto_rotate

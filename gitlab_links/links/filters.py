@@ -21,9 +21,11 @@ from sqlalchemy import (
     true,
 )
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import ENDED, Connection, SyncStatus, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
@@ -59,6 +61,15 @@ class LinkSort(StrEnum):
             return func.coalesce(GitLabItem.source_updated_at, _LONG_AGO)
         return None
 
+    def by_for(self, *, all_seen: bool) -> ColumnElement[Any] | None:
+        """The same for somebody from whom items are withheld: the order must not tell what
+        the list does not.
+        """
+        if all_seen or self.by is None:
+            return self.by
+        nothing: Any = "" if self.lstrip("-") == "title" else _LONG_AGO
+        return case((withheld(), literal(nothing, self.by.type)), else_=self.by)
+
     def position_of(self, view: LinkView) -> Position:
         """Where a link stands in this order, for going on behind it."""
         if self.lstrip("-") == "title":
@@ -83,10 +94,20 @@ class LinkFilter:
     labels: tuple[str, ...] = ()
     assignee: str | None = None
 
+    @property
+    def asks_what_is_told(self) -> bool:
+        """Whether it keeps links by what their items say."""
+        return self.state is not None or bool(self.labels) or self.assignee is not None
+
     def conditions(
-        self, connection: Connection, ttl_seconds: int, now: datetime
+        self, connection: Connection, ttl_seconds: int, now: datetime, viewer: Role | None
     ) -> Iterator[ColumnElement[bool]]:
-        """The SQL conditions, over links joined with items and projects."""
+        """The SQL conditions, over links joined with items and projects.
+
+        What an item withheld from the viewer says cannot be found out by asking for it.
+        """
+        if self.asks_what_is_told and not sees_all(connection, viewer):
+            yield ~withheld()
         equal = {
             TaskGitLabLink.task_id: self.task_id,
             GitLabItem.state: self.state,

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Row
 
+from gitlab_links.accounts.roles import MANAGERS, Role
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.policy import confidential_roles
 from gitlab_links.links.models import GitLabItem
 
 # A scheduled refresh starts this early in the TTL, so that it ends within it.
@@ -57,15 +59,20 @@ class Connection:
     base_url: str | None
     error_code: str | None
     paused_until: datetime | None
+    confidential_roles: frozenset[Role] = MANAGERS
 
     @classmethod
     def of(cls, integration: OrgGitLabIntegration | Row[*tuple[Any, ...]] | None) -> "Connection":
         """The state of an integration, also of one that is missing or without a token."""
-        if integration is None or integration.base_url is None:
+        if integration is None:
             return cls(None, "missing_integration", None)
-        if integration.token_ciphertext is None:
-            return cls(integration.base_url, "missing_token", None)
-        return cls(integration.base_url, integration.error_code, integration.paused_until)
+        code, paused_until = integration.error_code, integration.paused_until
+        if integration.base_url is None:
+            code, paused_until = "missing_integration", None
+        elif integration.token_ciphertext is None:
+            code, paused_until = "missing_token", None
+        roles = confidential_roles(integration.confidential_roles)
+        return cls(integration.base_url, code, paused_until, roles)
 
 
 @dataclass(frozen=True, slots=True)

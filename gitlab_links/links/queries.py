@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, func, select
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
@@ -36,41 +38,46 @@ def links_page(
     sort: LinkSort = LinkSort.CREATED,
     after: Position | None = None,
     limit: int | None = None,
+    viewer: Role | None = None,
 ) -> Sequence[LinkView]:
     """Links from behind ``after``, in the order they were made unless told otherwise.
 
-    Links beyond their TTL ring for a refresh; the caller gets what is known now.
+    ``viewer`` is the role of whoever will see them: without one, as for one who may see the
+    least. Links beyond their TTL ring for a refresh; the caller gets what is known now.
     """
     now, connection = utcnow(), connection_of(org_id)
-    conditions = wanted.conditions(connection, settings().metadata_ttl, now)
+    conditions = wanted.conditions(connection, settings().metadata_ttl, now, viewer)
     statement = paged(
         _joined(org_id).where(*conditions),
         TaskGitLabLink.id,
-        by=sort.by,
+        by=sort.by_for(all_seen=sees_all(connection, viewer)),
         descending=sort.descending,
         after=after,
         limit=limit,
     )
-    return _views(org_id, db.session.execute(statement), connection)
+    return _views(org_id, db.session.execute(statement), viewer, connection)
 
 
-def find_link(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> LinkView:
+def find_link(
+    org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID, *, viewer: Role | None = None
+) -> LinkView:
     """One link of a task; raises :class:`NotFound`, also for another org's or task's link."""
     statement = _joined(org_id).where(
         TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id
     )
-    for view in _views(org_id, db.session.execute(statement)):
+    for view in _views(org_id, db.session.execute(statement), viewer):
         return view
     raise NotFound
 
 
 def links_of_tasks(
-    org_id: uuid.UUID, task_ids: Sequence[uuid.UUID]
+    org_id: uuid.UUID, task_ids: Sequence[uuid.UUID], *, viewer: Role | None = None
 ) -> dict[uuid.UUID, list[LinkView]]:
     """The links of several tasks by task id, for lists of tasks."""
     statement = _joined(org_id).where(TaskGitLabLink.task_id.in_(task_ids))
     found: dict[uuid.UUID, list[LinkView]] = {task_id: [] for task_id in task_ids}
-    for view in _views(org_id, db.session.execute(statement.order_by(TaskGitLabLink.id))):
+    rows = db.session.execute(statement.order_by(TaskGitLabLink.id))
+    for view in _views(org_id, rows, viewer):
         found[view.task_id].append(view)
     return found
 
@@ -95,8 +102,9 @@ def version_of_task_links(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
     ).one()
     connection = connection_of(org_id)
     paused = connection.paused_until is not None and connection.paused_until > now
+    roles = sorted(connection.confidential_roles)
     return "|".join(
-        str(part) for part in (*link, connection.base_url, connection.error_code, paused)
+        str(part) for part in (*link, connection.base_url, connection.error_code, paused, roles)
     )
 
 
@@ -111,6 +119,7 @@ _CONNECTION = select(
     _integrations.token_ciphertext,
     _integrations.error_code,
     _integrations.paused_until,
+    _integrations.confidential_roles,
 ).where(_integrations.org_id == bindparam("org_id"))
 
 # Rows of columns, not entities: for a list the ORM's objects cost more than the query.
@@ -127,11 +136,14 @@ def _joined(org_id: uuid.UUID) -> Select[*tuple[Any, ...]]:
 
 
 def _views(
-    org_id: uuid.UUID, links: Iterable[LinkRow], connection: Connection | None = None
+    org_id: uuid.UUID,
+    links: Iterable[LinkRow],
+    viewer: Role | None,
+    connection: Connection | None = None,
 ) -> list[LinkView]:
     now, ttl = utcnow(), settings().metadata_ttl
     connection = connection or connection_of(org_id)
-    views = [link_view(link, connection, ttl, now) for link in links]
+    views = [link_view(link, connection, ttl, now, viewer) for link in links]
     if _worth_a_ring(views, now):
         # Not before: a worker would look while the caller's own changes are out of sight.
         ring_after_commit(db.session, Bell.SYNC, org_id)

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
+from gitlab_links.links.confidentiality import is_withheld, sees_all
 from gitlab_links.links.freshness import Connection, SyncState, sync_state
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
@@ -18,7 +20,8 @@ class LinkView:
     """One link with its item as last known; field names are those of the contract.
 
     ``title`` and ``state`` are None until GitLab has told them. ``labels`` hold ``name``,
-    ``color`` and ``text_color``; people hold ``username`` and ``name``.
+    ``color`` and ``text_color``; people hold ``username`` and ``name``. Of an item that is
+    ``withheld`` from the viewer nothing but its reference and state of sync is told.
     """
 
     id: uuid.UUID
@@ -46,6 +49,7 @@ class LinkView:
     merged_at: datetime | None
     created_at: datetime
     sync: SyncState
+    withheld: bool = False
 
 
 LinkRow = Row[*tuple[Any, ...]]
@@ -69,6 +73,11 @@ _TOLD = (
 )
 _TOLD_NAMES = tuple(column.key for column in _TOLD)
 
+_LISTS = frozenset({"labels", "assignees", "reviewers"})
+_NOTHING: dict[str, Any] = {
+    name: [] if name in _LISTS else False if name == "draft" else None for name in _TOLD_NAMES
+}
+
 # What ``link_view`` reads; told fields first, so that they can be cut off in one piece.
 LINK_COLUMNS = (
     *_TOLD,
@@ -86,9 +95,17 @@ LINK_COLUMNS = (
 )
 
 
-def link_view(row: LinkRow, connection: Connection, ttl_seconds: int, now: datetime) -> LinkView:
-    """Build the view from a row of ``LINK_COLUMNS``."""
+def link_view(
+    row: LinkRow, connection: Connection, ttl_seconds: int, now: datetime, viewer: Role | None
+) -> LinkView:
+    """Build the view for a role from a row of ``LINK_COLUMNS``."""
     ref = ItemRef(row.path, ItemType(row.type), row.iid)
+    hides = not sees_all(connection, viewer) and is_withheld(
+        confidential=row.confidential, gitlab_type=row.type, error_code=row.error_code
+    )
+    told = dict(zip(_TOLD_NAMES, row, strict=False))
+    if hides:
+        told = {**_NOTHING, "confidential": row.confidential}
     return LinkView(
         id=row.id,
         task_id=row.task_id,
@@ -98,7 +115,8 @@ def link_view(row: LinkRow, connection: Connection, ttl_seconds: int, now: datet
         gitlab_iid=row.iid,
         reference=str(ref),
         sync=sync_state(row, connection, ttl_seconds, now),
-        gitlab_updated_at=row.source_updated_at,
+        gitlab_updated_at=None if hides else row.source_updated_at,
         created_at=row.created_at,
-        **dict(zip(_TOLD_NAMES, row, strict=False)),
+        withheld=hides,
+        **told,
     )

@@ -86,7 +86,7 @@ def test_a_merge_request_reads_like_gitlabs_own(
         pipeline_status="failed",
         confidential=True,
     )
-    page = Markup.of(acting().get(path))
+    page = Markup.of(acting(Role.PM).get(path))
     text = words(row(page).text)
     for said in ("Merge request", "Faster <script>", "acme/web!7", "Open", "Confidential",
                  "Pipeline failed", "Merge conflicts", "Milestone: 4.2", "overdue", "bug",

@@ -12,7 +12,7 @@ from gitlab_links.links.filters import LinkSort
 from gitlab_links.links.freshness import SyncStatus
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
-_UNTOLD = "Null until GitLab has told it."
+_UNTOLD = "Null until GitLab has told it, and where it is confidential and not for the caller."
 
 
 class LabelSchema(Strict):

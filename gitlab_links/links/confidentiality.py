@@ -1,0 +1,36 @@
+"""Who sees what an item says: what is confidential is for the roles that the org chose.
+
+Others see that something is linked, and its reference, which they may have pasted. An issue
+that the token no longer sees may have been made confidential: GitLab gives one answer for that
+and for a deletion, so that it is withheld alike.
+"""
+
+from sqlalchemy import ColumnElement, and_, func, or_
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.links.freshness import Connection
+from gitlab_links.links.models import GitLabItem
+
+GONE = "not_found"
+
+
+def sees_all(connection: Connection, viewer: Role | None) -> bool:
+    """Whether nothing is withheld from the role; None is whoever has no role to show."""
+    return viewer is not None and viewer in connection.confidential_roles
+
+
+def is_withheld(*, confidential: bool, gitlab_type: str, error_code: str | None) -> bool:
+    """Whether an item is to be withheld from those who do not see all."""
+    return confidential or (gitlab_type == ItemType.ISSUE and error_code == GONE)
+
+
+def withheld() -> ColumnElement[bool]:
+    """:func:`is_withheld` in SQL."""
+    return or_(
+        GitLabItem.confidential,
+        and_(
+            GitLabItem.type == ItemType.ISSUE.value,
+            func.coalesce(GitLabItem.error_code, "") == GONE,
+        ),
+    )

@@ -1,0 +1,196 @@
+"""What is confidential is told to the roles that the org chose, by every door alike."""
+
+import pytest
+import requests
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.http.hooks import repair_now
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.queries import links_page
+from tests.api.callers import browser
+
+SECRET = "The engine explodes at full steam"
+TOLD = ("title", "state", "author", "milestone", "due_date", "gitlab_updated_at")
+
+
+@pytest.fixture
+def secret(connected):
+    """The first issue has just been made confidential in GitLab, and its event has come."""
+    with connected.app.app_context():
+        repair_now(connected.admin, connected.project_id)
+    edit(connected, title=SECRET, labels=["sabotage"], assignees=["dana"])
+    connected.work()
+    edit(connected, confidential=True)
+    connected.work()
+    return connected
+
+
+def edit(connected, **changes):
+    connected.gitlab.state.items.edit(connected.issues[0], **changes)
+
+
+def links(connected, role, query=""):
+    key = connected.factory.api_key(connected.org, role=role)
+    url = connected.webhook_url.partition("/integrations/")[0] + f"/gitlab-links{query}"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["links"], answer.text
+
+
+def secret_link(found):
+    return next(link for link in found if link["gitlab_iid"] == 1)
+
+
+def allow_members(connected):
+    with connected.app.app_context():
+        roles = [Role.ADMIN, Role.PM, Role.MEMBER]
+        update_policy(connected.admin, PolicyChange(confidential_roles=roles))
+        from gitlab_links.extensions import db
+
+        db.session.commit()
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, Role.PM])
+def test_managers_see_it_whole(secret, role):
+    link = secret_link(links(secret, role)[0])
+
+    assert (link["title"], link["confidential"]) == (SECRET, True)
+    assert [label["name"] for label in link["labels"]] == ["sabotage"]
+
+
+def test_members_see_that_it_is_linked_and_nothing_of_what_it_says(secret):
+    found, text = links(secret, Role.MEMBER)
+    link = secret_link(found)
+
+    assert (link["reference"], link["confidential"]) == ("ships/engine#1", True)
+    assert [link[name] for name in TOLD] == [None] * len(TOLD)
+    assert (link["labels"], link["assignees"], link["draft"]) == ([], [], False)
+    assert SECRET not in text
+    assert "sabotage" not in text
+    assert {one["title"] for one in found} == {None, "Leak 2", "Leak 3"}
+
+
+@pytest.mark.parametrize(
+    "query", ["?label=sabotage", "?assignee=dana", "?state=opened&label=sabotage"]
+)
+def test_members_cannot_find_out_by_asking(secret, query):
+    assert links(secret, Role.MEMBER, query)[0] == []
+    assert len(links(secret, Role.PM, query)[0]) == 1
+
+
+def test_the_state_is_not_to_be_found_out_either(secret):
+    assert len(links(secret, Role.MEMBER, "?state=opened")[0]) == 2
+    assert len(links(secret, Role.PM, "?state=opened")[0]) == 3
+
+
+def test_the_order_tells_nothing(secret):
+    for sort, name in ((LinkSort.TITLE, "title"), (LinkSort.UPDATED, "gitlab_updated_at")):
+        with secret.app.app_context():
+            seen = links_page(secret.org.id, LinkFilter(), sort=sort, viewer=Role.MEMBER)
+        assert getattr(seen[0], name) is None, "as if nothing had been told"
+
+
+def test_whoever_has_no_role_is_told_the_least(secret):
+    with secret.app.app_context():
+        seen = links_page(secret.org.id, LinkFilter())
+
+    assert SECRET not in {view.title for view in seen}
+
+
+def test_the_org_may_let_members_see_it_and_take_that_back(secret):
+    allow_members(secret)
+    assert secret_link(links(secret, Role.MEMBER)[0])["title"] == SECRET
+
+    with secret.app.app_context():
+        from gitlab_links.extensions import db
+
+        update_policy(secret.admin, PolicyChange(confidential_roles=[Role.ADMIN, Role.PM]))
+        db.session.commit()
+    assert secret_link(links(secret, Role.MEMBER)[0])["title"] is None
+
+
+def test_once_it_is_public_again_everybody_sees_it(secret):
+    edit(secret, confidential=False)
+    secret.work()
+
+    assert secret_link(links(secret, Role.MEMBER)[0])["title"] == SECRET
+
+
+def test_an_issue_that_the_token_no_longer_sees_may_be_confidential(connected):
+    """GitLab hides it from a guest's token, and the cached title must not stay."""
+    state = connected.gitlab.state
+    guest = state.people.add_user("guest")
+    state.projects.add_member(connected.project, guest, 10)
+    token = state.people.add_token(guest).value
+    connected.factory.connect(connected.org, token=token)
+    edit(connected, title=SECRET, confidential=True, notify=False)
+    connected.sweep()
+
+    link = secret_link(links(connected, Role.MEMBER)[0])
+    assert (link["title"], link["sync"]["error_code"]) == (None, "not_found")
+    assert secret_link(links(connected, Role.PM)[0])["title"] == "Leak 1"
+
+
+def page_of(connected, role):
+    from gitlab_links.extensions import db
+    from gitlab_links.tasks.models import Task
+
+    user = connected.factory.membership(connected.org, role).user_id
+    with connected.app.app_context():
+        task = db.session.scalars(db.select(Task)).one()
+    return browser(connected.app, user), f"/orgs/{connected.org.id}/tasks/{task.id}"
+
+
+@pytest.mark.parametrize(("role", "sees"), [(Role.PM, True), (Role.MEMBER, False)])
+def test_pages_tell_as_much_as_the_api(secret, role, sees):
+    caller, path = page_of(secret, role)
+    for url in (path, f"{path}/links", f"/orgs/{secret.org.id}/tasks"):
+        answer = caller.get(url, headers={"X-Fragment": "links"} if url.endswith("links") else {})
+        assert answer.status_code == 200
+        assert (SECRET in answer.text) is (sees and not url.endswith("/tasks"))
+        if not sees:
+            assert "sabotage" not in answer.text
+
+
+def test_an_open_page_is_told_at_once_that_it_has_become_confidential(connected):
+    with connected.app.app_context():
+        repair_now(connected.admin, connected.project_id)
+    edit(connected, title=SECRET)
+    connected.work()
+    caller, path = page_of(connected, Role.MEMBER)
+    first = caller.get(f"{path}/links", headers={"X-Fragment": "links"})
+    assert SECRET in first.text
+
+    edit(connected, confidential=True)
+    connected.work()
+
+    headers = {"X-Fragment": "links", "If-None-Match": first.headers["ETag"]}
+    then = caller.get(f"{path}/links", headers=headers)
+    assert then.status_code == 200, "not a 304"
+    assert SECRET not in then.text
+
+
+def test_a_change_of_the_policy_reaches_open_pages(secret):
+    caller, path = page_of(secret, Role.MEMBER)
+    first = caller.get(f"{path}/links", headers={"X-Fragment": "links"})
+    allow_members(secret)
+
+    headers = {"X-Fragment": "links", "If-None-Match": first.headers["ETag"]}
+    then = caller.get(f"{path}/links", headers=headers)
+    assert then.status_code == 200
+    assert SECRET in then.text
+
+
+def test_the_list_of_tasks_cannot_be_asked_for_its_state(secret):
+    secret.gitlab.state.items.close(secret.issues[0])
+    secret.work()
+    for role, listed in ((Role.PM, True), (Role.MEMBER, False)):
+        caller, _ = page_of(secret, role)
+        answer = caller.get(f"/orgs/{secret.org.id}/tasks?links=closed")
+        with secret.app.app_context():
+            from gitlab_links.extensions import db
+            from gitlab_links.tasks.models import Task
+
+            title = db.session.scalars(db.select(Task.title)).one()
+        assert (title in answer.text) is listed
