@@ -3,17 +3,20 @@
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from werkzeug import Request, Response
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
+from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project
@@ -37,18 +40,59 @@ class _Quiet(WSGIRequestHandler):
         return None
 
 
+@dataclass
+class Receiver:
+    """An address of the org's choice, and what came to it."""
+
+    port: int
+    status: int = 200
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}/hooks/s3cret"
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(body["type"], body["code"]) for body in self.bodies]
+
+
 @pytest.fixture
-def service(make_app: MakeApp) -> Iterator[Flask]:
-    """The application, served where its own public base URL says."""
-    port = free_port()
-    app = make_app(public_base_url=f"http://{LOOPBACK}:{port}")
+def receiver() -> Iterator[Receiver]:
+    """Listens on a port that the service may connect to."""
+    here = Receiver(free_port())
+
+    @Request.application
+    def take(request: Request) -> Response:
+        here.bodies.append(request.get_json())
+        return Response("thanks", status=here.status)
+
+    with serving(take, here.port):
+        yield here
+
+
+@contextmanager
+def serving(app: Any, port: int) -> Iterator[None]:
     server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield app
+    yield
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def service(make_app: MakeApp, gitlab_port: int, receiver: Receiver) -> Iterator[Flask]:
+    """The application, served where its own public base URL says."""
+    port = free_port()
+    allowed = (f"{LOOPBACK}:{gitlab_port}", f"{LOOPBACK}:{receiver.port}")
+    app = make_app(
+        public_base_url=f"http://{LOOPBACK}:{port}",
+        gitlab_allowed_hosts=AllowedHosts.parse(allowed),
+    )
+    with serving(app, port):
+        yield app
 
 
 @dataclass

@@ -1,0 +1,167 @@
+"""Changes of health are audited and told to an address of the org's choice, once each."""
+
+from datetime import timedelta
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+
+
+@pytest.fixture
+def told(connected, receiver):
+    """The org wants to be told; nothing is wrong so far."""
+    with connected.app.app_context():
+        from gitlab_links.http.hooks import repair_now
+
+        repair_now(connected.admin, connected.project_id)
+        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        db.session.commit()
+    connected.work()
+    connected.watch()
+    connected.watch()
+    assert connected.codes() == []
+    receiver.bodies.clear()
+    return connected
+
+
+def expire_in(connected, days):
+    connected.change(token_expires_at=utcnow() + timedelta(days=days))
+
+
+def settle(connected, clock, seconds=10, times=1):
+    for _ in range(times):
+        clock.advance(seconds)
+        connected.watch()
+
+
+def test_a_problem_is_told_once_and_not_every_minute(told, receiver, clock):
+    expire_in(told, 6)
+    settle(told, clock, times=30)
+
+    (body,) = receiver.bodies
+    assert (body["type"], body["code"], body["severity"]) == (
+        "health.problem",
+        "token_expires_7d",
+        "warning",
+    )
+    assert body["text"].startswith("The access token expires within 7 days, on ")
+    assert body["text"].endswith(f"/orgs/{told.org.id}/gitlab")
+    assert len(told.audited("health.problem")) == 1
+
+
+def test_a_recovery_is_told_when_it_has_lasted(told, receiver, clock):
+    expire_in(told, 6)
+    settle(told, clock)
+    expire_in(told, 300)
+    settle(told, clock, times=6)
+    assert len(receiver.bodies) == 1
+
+    settle(told, clock, times=8)
+    assert receiver.told == [
+        ("health.problem", "token_expires_7d"),
+        ("health.recovered", "token_expires_7d"),
+    ]
+    assert receiver.bodies[1]["closed_at"] is not None
+    settle(told, clock, times=20)
+    assert len(receiver.bodies) == 2
+
+
+def test_what_comes_and_goes_is_told_once(told, receiver, clock):
+    for days in (6, 300) * 10:
+        expire_in(told, days)
+        settle(told, clock)
+
+    assert receiver.told == [("health.problem", "token_expires_7d")]
+    assert [event["code"] for event in told.audited("health.problem")].count(
+        "token_expires_7d"
+    ) == 1
+    assert "token_expires_7d" not in [event["code"] for event in told.audited("health.recovered")]
+
+
+def test_each_threshold_is_told_once(told, receiver, clock):
+    for days in (25, 20, 6, 5, 0.5):
+        expire_in(told, days)
+        settle(told, clock, times=3)
+
+    problems = [code for kind, code in receiver.told if kind == "health.problem"]
+    assert problems == ["token_expires_30d", "token_expires_7d", "token_expires_1d"]
+
+
+def test_an_address_that_fails_is_tried_again_and_given_up(told, receiver, clock):
+    receiver.status = 500
+    expire_in(told, 6)
+    settle(told, clock)
+    assert len(receiver.bodies) == 1
+
+    receiver.status = 200
+    settle(told, clock, seconds=31)
+    assert len(receiver.bodies) == 2
+    settle(told, clock, seconds=31, times=20)
+    assert len(receiver.bodies) == 2
+
+    receiver.status = 500
+    expire_in(told, 0.5)
+    settle(told, clock, seconds=900, times=40)
+    again = [body for body in receiver.bodies if body["code"] == "token_expires_1d"]
+    assert len(again) == 5
+
+
+def test_an_internal_address_is_not_connected_to(told, receiver, clock):
+    """What was allowed when it was set may not be any more; the guard decides."""
+    from gitlab_links.allowed_hosts import AllowedHosts
+
+    object.__setattr__(
+        told.app.extensions["settings"], "gitlab_allowed_hosts", AllowedHosts.parse(())
+    )
+    expire_in(told, 6)
+    settle(told, clock)
+
+    assert receiver.bodies == []
+
+
+def test_without_an_address_it_is_audited_and_shown_all_the_same(connected, receiver, clock):
+    expire_in(connected, 6)
+    settle(connected, clock)
+    expire_in(connected, 300)
+    connected.change(token_check_due_at=utcnow() + timedelta(days=1))
+    settle(connected, clock, times=15)
+
+    assert "token_expires_7d" in [e["code"] for e in connected.audited("health.problem")]
+    assert "token_expires_7d" in [e["code"] for e in connected.audited("health.recovered")]
+    assert receiver.bodies == []
+
+
+def test_nothing_secret_is_told(told, receiver, clock):
+    from tests.conftest import GITLAB_TOKEN
+
+    expire_in(told, 6)
+    settle(told, clock)
+
+    assert GITLAB_TOKEN not in str(receiver.bodies)
+    assert "s3cret" not in str(receiver.bodies)
+    assert "s3cret" not in str(told.audited("integration.policy_updated"))
+
+
+def test_old_problems_are_forgotten(told, clock):
+    from gitlab_links.jobs.functions import clean
+
+    expire_in(told, 6)
+    settle(told, clock)
+    expire_in(told, 300)
+    settle(told, clock, times=15)
+    clock.advance(91 * 86_400)
+    with told.app.app_context():
+        clean()
+        left = db.session.scalars(db.select(HealthProblem.code)).all()
+    assert left == []
+
+
+def test_no_check_of_an_org_without_a_connection_fails(app, factory, app_context):
+    from gitlab_links.jobs.watches import look
+
+    factory.integration(factory.org())
+    factory.org()
+    look()
