@@ -43,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("TEST_REDIS_URL"),
         help="an empty Redis to use instead of a private one; it is flushed",
     )
+    parser.addoption(
+        "--fuzzed-webhooks", type=int, default=1500, help="how many; a full run sends 10000"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:

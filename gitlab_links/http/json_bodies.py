@@ -99,4 +99,4 @@ def _flattened(prefix: str, messages: Any) -> Iterable[tuple[str, list[str]]]:
 
 def _printable(name: str) -> str:
     """Field names come from strangers: short and without anything a log might trip over."""
-    return name.encode("ascii", "backslashreplace").decode()[:100]
+    return name.encode("unicode_escape").decode("ascii")[:100]

@@ -27,15 +27,6 @@ SECRET = "the-secret-token-of-the-tests"
 PASSWORD = "correct horse battery staple"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--fuzzed-webhooks",
-        type=int,
-        default=1500,
-        help="how many fuzzed webhook bodies to send; 10000 in a full run",
-    )
-
-
 @dataclass(frozen=True)
 class World:
     """``admin`` is a client whose every request carries an API key of an admin of ``org``."""

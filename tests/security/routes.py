@@ -1,0 +1,61 @@
+"""The API's routes that write, out of the contract: a new one is in every test by itself."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.security.conftest import World
+
+CONTRACT: dict[str, Any] = yaml.safe_load(
+    (Path(__file__).parents[2] / "docs" / "api" / "openapi.yaml").read_text()
+)
+WEBHOOK = "webhooks__gitlab_webhook_post"
+
+
+@dataclass(frozen=True)
+class Route:
+    """An operation; ``fields`` are the names of its body's members, None without a body."""
+
+    name: str
+    method: str
+    path: str
+    fields: tuple[str, ...] | None
+
+
+def _fields(operation: dict[str, Any]) -> tuple[str, ...] | None:
+    if "requestBody" not in operation:
+        return None
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    if "$ref" in schema:
+        schema = CONTRACT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return tuple(schema.get("properties", ()))
+
+
+WRITING = {
+    operation["operationId"]: Route(
+        operation["operationId"], method.upper(), path, _fields(operation)
+    )
+    for path, item in CONTRACT["paths"].items()
+    for method, operation in item.items()
+    if method in {"post", "patch", "put", "delete"} and operation["operationId"] != WEBHOOK
+}
+WITH_BODY = {name: route for name, route in WRITING.items() if route.fields is not None}
+
+
+def filled(world: World, path: str) -> str:
+    """The path with ids: of a task and a member that are there, of nothing for the rest."""
+    makers = {
+        "task_id": lambda: world.factory.task(world.org).id,
+        "member_id": lambda: world.factory.membership(world.org).id,
+    }
+    return re.sub(
+        r"\{(\w+)\}",
+        lambda found: str(
+            world.org.id if found.group(1) == "org_id" else makers.get(found.group(1), uuid.uuid4)()
+        ),
+        path,
+    )
