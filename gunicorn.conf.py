@@ -23,3 +23,6 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 # Its socket would be one per user, whatever the number of instances, and want a home to
 # write to. Signals do what is needed.
 control_socket_disable = True
+
+# A cursor and some filters make long lines; what is longer still is answered 414.
+limit_request_line = 8190
