@@ -1,9 +1,11 @@
 """The contract for programs, and the same for people: made here, with no asset from elsewhere."""
 
 import json
+import re
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template
+from markupsafe import Markup, escape
 
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.contract import contract
@@ -17,6 +19,7 @@ blueprint = Blueprint(
     static_url_path="/api/docs/static",
 )
 
+_CODE = re.compile(r"`([^`]+)`")
 _WHY = "the contract holds no data of any org, and clients are generated before anyone logs in"
 
 
@@ -39,7 +42,13 @@ def docs() -> str:
         resolve=lambda part: _resolve(document, part),
         rows=lambda schema: _rows(document, schema),
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+        prose=_prose,
     )
+
+
+def _prose(text: str | None) -> Markup:
+    """Descriptions are Markdown, of which only code in backticks is used."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text or ""))))  # noqa: S704
 
 
 def _app() -> Flask:
