@@ -45,7 +45,7 @@ def kills(
         at_least("workers killed while they held deliveries or the lease", killed, count),
         at_least("deliveries received meanwhile", sent, count),
         at_least("rings lost", lost_rings, 0),
-        exactly("deliveries lost, failed or left over", sent - world.count("processed"), 0),
+        exactly("deliveries lost, failed or left over", world.lost(), 0),
         exactly("links that differ from GitLab", len(world.differing()), 0),
         at_most("a killed worker's work is taken up", recoveries.worst, 40),
         at_most("everything done after the last kill", settled, 45),

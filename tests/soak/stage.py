@@ -21,6 +21,7 @@ from gitlab_links.demo.services import LOOPBACK, free_port, redis_answers, redis
 from gitlab_links.demo.supervisor import Child, Supervisor
 from gitlab_links.extensions import db
 from tests import databases, postgresql
+from tests.factories import Factory
 
 GITLAB_TOKEN = "glpat-of-the-soak"
 WORKER_PROCESSES = 3
@@ -72,6 +73,7 @@ class Stage:
             path.write_text(value)
             self._secrets[f"{name}_FILE"] = str(path)
         self.app = self.make_app()
+        self.factory = Factory(self.app)
 
     def _make_database(self) -> str:
         name = f"soak_{secrets.token_hex(4)}"
@@ -147,6 +149,12 @@ class Stage:
             if state == b"busy" and pid and int(pid) in ours:
                 found.append(int(pid))
         return found
+
+    def gitlab_calls(self) -> int:
+        """API calls about items so far; tokens and hooks are looked at now and then."""
+        counts = self.gitlab.state.calls.counts()
+        items = ("/issues", "/merge_requests")
+        return sum(n for call, n in counts.items() if any(kind in call.route for kind in items))
 
     def restart_postgresql(self, seconds_away: float) -> None:
         """Stop the server as an upgrade does, leave it away for a while, start it again."""

@@ -17,7 +17,6 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from tests.factories import Factory
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 
 SECRET = "webhook-secret-of-the-soak"
@@ -36,7 +35,7 @@ class World:
     @classmethod
     def make(cls, stage: Stage, *, projects: int, issues: int, base_url: str | None = None) -> Self:
         """Linked, but not fetched yet: that is for the workers."""
-        factory, state = Factory(stage.app), stage.gitlab.state
+        factory, state = stage.factory, stage.gitlab.state
         org = factory.org()
         factory.connect(
             org, base_url=base_url or stage.gitlab.url, token=GITLAB_TOKEN, webhook_secret=SECRET
@@ -125,6 +124,10 @@ class World:
             statement = statement.where(delivery.status.in_(statuses))
         with self.stage.app.app_context():
             return db.session.scalar(statement) or 0
+
+    def lost(self) -> int:
+        """Deliveries that did not come to a good end."""
+        return self.count() - self.count("processed", "ignored")
 
     def settle(self, seconds: float) -> float:
         """Wait until nothing is open; gives the seconds it took."""

@@ -1,0 +1,90 @@
+"""``python -m tests.soak``: every promise about faults at full size, and the table of figures."""
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gitlab_links.demo.supervisor import PROJECT
+from tests.databases import DIALECTS
+from tests.soak import crowds, kills, outages, shuffles
+from tests.soak.figures import Figure, as_table
+from tests.soak.stage import Stage
+
+DOCUMENT = PROJECT / "docs" / "reliability.md"
+BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
+
+Scenario = Callable[[Stage], Sequence[Figure]]
+SCENARIOS: dict[str, Scenario] = {
+    "1,000 kills, 20 flushes": lambda stage: kills.kills(stage, count=1000, flushes=20),
+    "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
+    "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),
+    "5 restarts of the database": lambda stage: outages.database_away(stage, times=5, seconds=5),
+    "10 stops under load": lambda stage: outages.graceful_stops(stage, times=10),
+    "100 copies, 100 times": lambda stage: crowds.copies(stage, deliveries=100, of_each=100),
+    "a flood of 5,000 beside another org": lambda stage: crowds.flood(
+        stage, events=5000, watched=100
+    ),
+    "3 worker.py": lambda stage: crowds.several_workers(stage, workers=3, ttl=10, rounds=6),
+    "5 minutes of disorder": lambda stage: crowds.steady(stage, seconds=300, per_second=30),
+    "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
+}
+ONLY_ON = {"5 restarts of the database": "postgresql"}
+
+Row = tuple[str, str, Figure]
+
+
+def main() -> int:
+    """Run what was asked for; 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak")
+    parser.add_argument("words", nargs="*", help="run scenarios whose name has one of these")
+    parser.add_argument("--database", choices=DIALECTS, action="append", help="run on which")
+    parser.add_argument("--keep", action="store_true", help=f"a run of all goes into {DOCUMENT.name}")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for name, scenario in SCENARIOS.items():
+        if options.words and not any(word in name for word in options.words):
+            continue
+        for dialect in options.database or DIALECTS:
+            if ONLY_ON.get(name, dialect) == dialect:
+                rows += _run(name, scenario, dialect)
+    print(as_table(rows))
+    if options.keep and not options.words and not options.database:
+        _keep(rows)
+    return 0 if all(figure.kept for _, _, figure in rows) else 1
+
+
+def _run(name: str, scenario: Scenario, dialect: str) -> list[Row]:
+    started = time.monotonic()
+    with Stage(dialect) as stage:
+        try:
+            figures = list(scenario(stage))
+        except Exception as error:
+            # What went wrong is a line of the table; the other scenarios are still run.
+            figures = [Figure("the scenario comes to its end", repr(error)[:200], kept=False)]
+            _show_logs(stage.supervisor.folder)
+    seconds = time.monotonic() - started
+    broken = sum(not figure.kept for figure in figures)
+    print(f"{name}, {dialect}: {seconds:.0f} s, {broken} broken", file=sys.stderr, flush=True)
+    return [(name, dialect, figure) for figure in figures]
+
+
+def _show_logs(folder: Path) -> None:
+    for log in sorted(folder.glob("w*.log")):
+        tail = log.read_text(errors="replace").splitlines()[-10:]
+        print(f"{log.name}:", *tail, sep="\n", file=sys.stderr)
+
+
+def _keep(rows: Sequence[Row]) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    day = datetime.now(UTC).date().isoformat()
+    table = f"{BEGIN}\nMade on {day} by `make soak`.\n\n{as_table(rows)}\n{END}"
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    DOCUMENT.write_text(pattern.sub(lambda _: table, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Much at once: copies of one delivery, a flooded org beside another, several workers."""
+
+import random
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import update
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
+from tests.soak.figures import Figure, at_least, at_most, exactly
+from tests.soak.outages import post
+from tests.soak.stage import Stage, within
+from tests.soak.world import World, editing, percentile
+
+SEED = 20260501
+
+
+def copies(stage: Stage, *, deliveries: int, of_each: int) -> Sequence[Figure]:
+    """``of_each`` concurrent copies of a delivery, again and again: one row, one effect each."""
+    stage.start_web()
+    stage.start_worker()
+    world = World.make(stage, projects=1, issues=3)
+    world.settle(30)
+    bodies = stage.gitlab.state.publisher.bodies
+    before, answers, ids = world.count(), Counter[object](), set()
+    items = list(world.links.values())
+    with ThreadPoolExecutor(of_each) as pool:
+        for number in range(deliveries):
+            item = items[number % len(items)]
+            stage.gitlab.state.items.edit(item, title=f"Title {number}", notify=False)
+            body = bodies.item(item, action="update", by=item.author, changes={})
+            key, start = str(uuid.uuid4()), threading.Barrier(of_each)
+
+            def send(body=body, key=key, start=start):
+                start.wait()
+                return post(world.url, body, key)
+
+            for status, _, answer in pool.map(lambda call: call(), [send] * of_each):
+                told = answer.json() if answer is not None else {}
+                answers[status, told.get("status")] += 1
+                ids.add(told.get("delivery_id"))
+    settled = world.settle(60)
+    wanted = {(202, "accepted"): deliveries}
+    if of_each > 1:
+        wanted[202, "duplicate"] = deliveries * (of_each - 1)
+    return [
+        exactly("answers", dict(answers), wanted),
+        exactly("rows", world.count() - before, deliveries),
+        exactly("delivery ids told", len(ids), deliveries),
+        exactly(
+            "deliveries lost, failed or left over", world.count() - world.count("processed"), 0
+        ),
+        exactly("links that differ from GitLab", len(world.differing()), 0),
+        at_most("all is done", settled, 30),
+    ]
+
+
+def flood(stage: Stage, *, events: int, watched: int) -> Sequence[Figure]:
+    """One org is flooded while its GitLab answers 429; another one's changes come through."""
+    stage.start_web()
+    stage.start_worker()
+    flooded, other = (World.make(stage, projects=2, issues=5) for _ in range(2))
+    for world in (flooded, other):
+        world.settle(30)
+    projects = {item.project.id for item in flooded.links.values()}
+    for project_id in projects:
+        stage.gitlab.state.faults.answer(
+            "status", status=429, retry_after="600", times=None, project_id=project_id
+        )
+    choose, waits = random.Random(SEED), []
+    watching = threading.Event()
+    watching.set()
+
+    def pour():
+        poured = 0
+        while poured < events or watching.is_set():
+            flooded.edit(choose)
+            poured += 1
+            if poured % 100 == 0:
+                stage.gitlab.state.sender.wait_idle(60)
+
+    pouring = threading.Thread(target=pour)
+    pouring.start()
+    item = next(iter(other.links.values()))
+    bodies = stage.gitlab.state.publisher.bodies
+    for number in range(watched):
+        # Sent past the queue of the simulated GitLab, which the flood fills as well.
+        stage.gitlab.state.items.edit(item, title=f"Watched {number}", notify=False)
+        body = bodies.item(item, action="update", by=item.author, changes={})
+        started = time.monotonic()
+        post(other.url, body, str(uuid.uuid4()))
+        within(30, lambda: not other.differing(), every=0.02)
+        waits.append(time.monotonic() - started)
+    watching.clear()
+    pouring.join()
+    stage.gitlab.state.sender.wait_idle(60)
+    settled = within(120, lambda: flooded.count("received", "processing") == 0, every=0.2)
+    before = stage.gitlab_calls()
+    time.sleep(3)
+    return [
+        at_least("events of the flooded org", flooded.count(), events),
+        at_most("another org's change is visible, 95 of 100", percentile(waits, 0.95), 2),
+        at_most("another org's change is visible, at worst", max(waits), 5),
+        at_most("the flood itself is drained after its last event", settled, 60),
+        exactly("calls to the GitLab that asks for a pause", stage.gitlab_calls() - before, 0),
+    ]
+
+
+def several_workers(stage: Stage, *, workers: int, ttl: int, rounds: int) -> Sequence[Figure]:
+    """Each due item is refreshed once per TTL, not once per ``worker.py``."""
+    changes = {"GITLAB_METADATA_TTL_SECONDS": str(ttl)}
+    for _ in range(workers):
+        stage.start_worker(**changes)
+    world = World.make(stage, projects=3, issues=20)
+    world.settle(30)
+    groups = 2 * 3  # issues and merge requests of each project
+    _in_step(stage)
+    time.sleep(2.5)
+    before = stage.gitlab_calls()
+    items = stage.gitlab.state.items
+    for item in world.links.values():
+        items.edit(item, title=f"{item.title} again", notify=False)
+    started = time.monotonic()
+    shown = within(ttl + 5, lambda: not world.differing(), every=0.1)
+    time.sleep(max(0.0, rounds * ttl - (time.monotonic() - started)))
+    passed = time.monotonic() - started
+    made = stage.gitlab_calls() - before
+    # A refresh begins at 72 to 80 hundredths of the TTL and takes along what is due soon.
+    most = (passed / (ttl * 0.72) + 1) * groups
+    return [
+        at_most("changes without any webhook are shown", shown, ttl),
+        at_most(f"calls for {groups} groups of items in {rounds} TTLs", made, most, "calls"),
+        at_least("calls", made, groups),
+    ]
+
+
+def _in_step(stage: Stage) -> None:
+    with stage.app.app_context():
+        db.session.execute(update(GitLabItem).values(next_sync_at=utcnow()))
+        db.session.commit()
+
+
+def steady(stage: Stage, *, seconds: float, per_second: float) -> Sequence[Figure]:
+    """Webhooks in disorder, by four senders at once: in the end every link is right."""
+    stage.start_web()
+    stage.start_worker()
+    world = World.make(stage, projects=3, issues=8)
+    world.settle(30)
+    stage.gitlab.state.faults.latency = 0.03
+    before = stage.gitlab_calls()
+    with editing(world, SEED, per_second):
+        time.sleep(seconds)
+    settled = world.settle(60)
+    events = world.count()
+    made = stage.gitlab_calls() - before
+    return [
+        at_least("webhooks received", events, seconds),
+        exactly("links that differ from GitLab", len(world.differing()), 0),
+        at_most("calls to GitLab per webhook", made / max(events, 1), 1, "calls"),
+        at_most("all is done after the last", settled, 10),
+    ]
