@@ -60,7 +60,7 @@ def test_from_login_to_logout(stack: Stack, browser: Browser) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_have_text("E-mail address or password is wrong.")
     log_in(page, stack)
-    page.get_by_text("Amara Okafor", exact=True).click()
+    page.locator("details[data-menu] summary").last.click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_text("You are logged out.")).to_be_visible()
     page.goto(stack.task_url)
