@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench check format migration lock audit clean
+.PHONY: help setup demo run test soak bench check format migration lock audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)
+
+soak: $(INSTALLED) ## Prove the promises about faults at full size, about an hour; ARGS="kills" runs some
+	@$(BIN)/python -m tests.soak --keep $(ARGS)
 
 check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
 	$(BIN)/ruff check .
