@@ -42,6 +42,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
     passwords = seed.add_people(org)
     seed.connect(org, gitlab_url, token)
     first_task = f"{org.path}/tasks/{seed.add_tasks(org, gitlab_url)}"
+    seed.let_gitlab_speak(gitlab_url)
     try:
         count = seed.wait_until_synced(org, supervisor.check)
     except seed.NotSynced as late:
