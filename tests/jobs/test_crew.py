@@ -1,0 +1,139 @@
+"""``worker.py`` as a real process: what dies is replaced, and nothing is left behind."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from gitlab_links.demo.processes import start_worker
+from gitlab_links.demo.services import free_port, python, redis_answers, redis_server
+from gitlab_links.demo.supervisor import PROJECT, signal_all
+from tests.soak.outages import is_alive
+from tests.soak.stage import pids_below, within
+
+pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
+
+WORKERS = 2
+
+
+@pytest.fixture
+def crew(dialect, app, environment, processes, redis: Redis):
+    """A ``worker.py`` with two RQ workers, which have registered."""
+    child = start_worker(processes, {**environment, "WORKER_PROCESSES": str(WORKERS)})
+    within(20, lambda: redis.scard("rq:workers") == WORKERS)
+    return child
+
+
+def members(crew):
+    return set(pids_below(crew.pid)) - {crew.pid}
+
+
+def test_the_crew_is_its_workers_and_one_ticker(crew, redis):
+    assert len(members(crew)) == WORKERS + 1
+    within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
+
+
+def test_whoever_of_the_crew_is_killed_is_replaced(crew):
+    before = members(crew)
+    signal_all(list(before), signal.SIGKILL)
+    within(5, lambda: len(members(crew) - before) == WORKERS + 1)
+    assert not any(is_alive(pid) for pid in before)
+
+
+def test_sigterm_ends_all_of_it_at_once_when_there_is_nothing_to_do(crew):
+    below = members(crew)
+    started = time.monotonic()
+    crew.process.terminate()
+    assert crew.process.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert not any(is_alive(pid) for pid in below)
+
+
+def test_the_crew_ends_with_its_parent_however_that_ended(crew):
+    below = members(crew)
+    os.kill(crew.pid, signal.SIGKILL)
+    crew.process.wait(5)
+    within(10, lambda: not any(is_alive(pid) for pid in below))
+
+
+def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, processes):
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    crew = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})
+    time.sleep(3)
+    assert not crew.died()
+    processes.start(
+        "late-redis",
+        [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+        ready=lambda: redis_answers(url),
+    )
+    with Redis.from_url(url) as redis:
+        within(8, lambda: redis.scard("rq:workers") == 1)
+        within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
+
+
+def can_be_first_process():
+    if shutil.which("unshare") is None:
+        return False
+    probe = ["unshare", "--pid", "--fork", "true"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_be_first_process(), reason="needs unshare --pid, which root may do")
+def test_as_the_first_process_of_a_container_it_works_and_ends_alike(
+    dialect, app, environment, processes, redis
+):
+    """PID 1 has no default handlers, and inherits every orphan."""
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *python("worker.py")]
+    outer = processes.start("first", command, settings={**environment, "WORKER_PROCESSES": "1"})
+    within(20, lambda: redis.scard("rq:workers") == 1)
+    below = set(pids_below(outer.pid)) - {outer.pid}
+    (first,) = (pid for pid in below if first_process(pid))
+    worker = max(below - {first})
+    os.kill(worker, signal.SIGKILL)
+    within(5, lambda: not is_alive(worker))
+    within(5, lambda: len(set(pids_below(first))) == 3)
+    os.kill(first, signal.SIGTERM)
+    outer.process.wait(10)
+    assert not any(is_alive(pid) for pid in below)
+
+
+def first_process(pid):
+    """Whether a process is number 1 where it lives."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    line = next(line for line in status if line.startswith("NSpid"))
+    return line.split()[-1] == "1"
+
+
+ORPHANAGE = """
+import os, sys, time
+from gitlab_links.jobs.workers import reap_strangers
+import ctypes
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans come to this process
+ours = os.fork()
+if ours == 0:
+    if os.fork() == 0:
+        time.sleep(0.2)
+        os._exit(0)
+    os._exit(0)
+time.sleep(0.6)
+reap_strangers({ours})
+listing = open(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read().split()
+print(len(listing), os.waitpid(ours, 0)[0] == ours)
+reap_strangers(set())
+print(len(open(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read().split()))
+"""
+
+
+def test_orphans_are_collected_and_ones_own_left_to_their_owner():
+    found = subprocess.run(
+        python("-c", ORPHANAGE), capture_output=True, check=True, cwd=PROJECT, text=True
+    )
+    first, second = found.stdout.splitlines()
+    assert first in ("1 True", "2 True")
+    assert second == "0"
