@@ -28,34 +28,35 @@ def register(app: Flask) -> None:
     prompt=True,
     hide_input=True,
     confirmation_prompt=True,
-    help="The admin's password, 12 characters at least; asked for when left out.",
+    help="The admin's password, 8 characters at least; asked for when left out.",
 )
 @click.option("--org", "org_name", required=True, help="The org's name.")
+@click.option("--name", default="", help="The admin's own name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
-def bootstrap_command(email: str, password: str, org_name: str, *, as_json: bool) -> None:
+def bootstrap_command(
+    email: str, password: str, org_name: str, name: str, *, as_json: bool
+) -> None:
     """Set up an org with an admin who can log in, and an API key with all scopes.
 
     May be run again with the same e-mail address and org: org and admin are left as they
     are, the password is set to the one given, and a fresh API key is made.
     """
     try:
-        made = bootstrap(email, password, org_name)
+        made = bootstrap(email, password, org_name, name)
     except Invalid as refusal:
         raise click.ClickException(refusal.detail) from None
     db.session.commit()
     told: dict[str, Any] = {
         "org_id": str(made.org_id),
         "user_id": str(made.user_id),
-        "email": made.email,
         "api_key": made.api_key,
-        "url": settings().public_base_url,
     }
     if as_json:
         click.echo(json.dumps(told))
         return
     click.echo(f"Org      {org_name} ({told['org_id']})")
-    click.echo(f"Log in   {told['url']} as {told['email']}")
+    click.echo(f"Log in   {settings().public_base_url} as {made.email}")
     click.echo(f"API key  {told['api_key']}  (shown this once; run again for another)")
 
 

@@ -17,7 +17,7 @@ SESSION_LIFETIME = timedelta(days=14)
 THROTTLE_SECONDS = 15 * 60
 TRIES_PER_ACCOUNT = 10
 TRIES_PER_ADDRESS = 100
-MIN_PASSWORD = 12
+MIN_PASSWORD = 8  # the least that ASVS 5 (6.2.1) allows; guessing is throttled
 MAX_PASSWORD = 200
 MAX_EMAIL = 254
 

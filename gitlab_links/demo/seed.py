@@ -50,7 +50,8 @@ class Org:
 
 def bootstrap(supervisor: Supervisor, environment: Mapping[str, str], url: str) -> Org:
     """Make the org and its admin as the operator does."""
-    options = ["--email", ADMIN, "--password", PASSWORD, "--org", "Acme", "--json"]
+    options = ["--email", ADMIN, "--name", "Amara Okafor", "--password", PASSWORD]
+    options += ["--org", "Acme", "--json"]
     command = python("-m", "flask", "--app", "wsgi", "bootstrap", *options)
     settings = {**environment, "FLASK_SKIP_DOTENV": "1"}
     *_, told = supervisor.run("bootstrap", command, settings=settings).splitlines()
