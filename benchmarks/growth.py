@@ -238,9 +238,9 @@ _ITEM_COLUMNS = (
 _ITEMS = {
     "postgresql": f"""INSERT INTO gitlab_items ({_ITEM_COLUMNS})
         SELECT (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
-                || '8' || substr(md5(n::text), 4, 15))::uuid, CAST(:org AS uuid), CAST(:project AS uuid), 'issue', n, 'Title',
-               'opened', false, false, '[]', '[]', '[]', now(), now() + interval '1 hour', false,
-               0, now()
+                || '8' || substr(md5(n::text), 4, 15))::uuid,
+               CAST(:org AS uuid), CAST(:project AS uuid), 'issue', n, 'Title', 'opened',
+               false, false, '[]', '[]', '[]', now(), now() + interval '1 hour', false, 0, now()
         FROM generate_series(1, CAST(:last AS bigint)) AS n""",
     "sqlite": f"""INSERT INTO gitlab_items ({_ITEM_COLUMNS})
         WITH RECURSIVE series(n) AS

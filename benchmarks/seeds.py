@@ -127,6 +127,9 @@ def _add_links(
         (TaskGitLabLink, links),
     ):
         db.session.execute(insert(model), rows)
+    # None in an INSERT is what the column's default is for.
+    fetched = update(GitLabItem).where(GitLabItem.org_id == org_id)
+    db.session.execute(fetched.values(refresh_requested_at=None))
     return [task["id"] for task in tasks]
 
 
@@ -151,7 +154,6 @@ def _item_row(org_id: uuid.UUID, project_id: uuid.UUID, iid: int, now: datetime)
         "fetched_at": now,
         "last_synced_at": now,
         "next_sync_at": next_sync_after(now, TTL),
-        "refresh_requested_at": None,
     }
 
 

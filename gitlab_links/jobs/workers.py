@@ -18,7 +18,7 @@ MAINTENANCE_SECONDS = 10
 PR_SET_PDEATHSIG = 1
 # Web processes of the same machine go first: what is not accepted in time is lost, as GitLab
 # does not send it again, and what waits is merely late.
-NICENESS = 5
+NICENESS = 3
 
 
 class CrewWorker(SimpleWorker):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
@@ -84,7 +84,6 @@ def link_many(app: Flask, factory: Factory) -> Callable[..., uuid.UUID]:
                 "last_synced_at": synced,
                 "source_updated_at": synced,
                 "next_sync_at": synced + timedelta(hours=1),
-                "refresh_requested_at": None,
             }
             for _ in range(count)
         ]
@@ -92,6 +91,8 @@ def link_many(app: Flask, factory: Factory) -> Callable[..., uuid.UUID]:
         with app.app_context():
             db.session.execute(insert(GitLabItem), items)
             db.session.execute(insert(TaskGitLabLink), links)
+            # None in an INSERT is what the column's default is for.
+            db.session.execute(update(GitLabItem).values(refresh_requested_at=None))
             db.session.commit()
         return task.id
 

@@ -7,7 +7,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.jobs.drains import GATHER_SECONDS, drain_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.webhooks.claims import BATCH_SIZE
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
@@ -93,3 +93,14 @@ def test_on_sqlite_no_statement_of_a_drain_reads_a_whole_table(
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
             scanned = [row[-1] for row in plan if row[-1].startswith("SCAN gitlab")]
             assert not scanned, statement
+
+
+def test_a_lone_event_is_processed_without_waiting_for_company(app, org, waiting, monkeypatch):
+    waited = []
+    monkeypatch.setattr("gitlab_links.jobs.drains.time.sleep", waited.append)
+    waiting(1)
+    drained(app, org)
+    assert waited == []
+    waiting(3)
+    drained(app, org)
+    assert waited == [GATHER_SECONDS]

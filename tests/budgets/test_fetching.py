@@ -35,10 +35,11 @@ def test_a_scheduled_refresh_makes_as_few_calls_as_there_can_be(
                     type="issue",
                     iid=iid,
                     next_sync_at=late + timedelta(seconds=iid),
-                    refresh_requested_at=None,
                 )
                 for iid in range(1, issues + 1)
             )
+        db.session.flush()
+        db.session.execute(db.update(GitLabItem).values(refresh_requested_at=None))
         db.session.commit()
         gitlab.state.calls.reset()
         fetch_slice(org.id)
