@@ -1,0 +1,133 @@
+"""Settings: read once, from variables or files, and every bad one named in one message."""
+
+import subprocess
+import threading
+
+import pytest
+
+from gitlab_links import config
+from gitlab_links.config import ConfigError, Settings
+from gitlab_links.demo.services import python
+from gitlab_links.demo.supervisor import PROJECT
+
+SECRET = "s" * 40
+
+
+def read(**environ):
+    return Settings.from_environ({"SECRET_KEY": SECRET, **environ})
+
+
+def problems(**environ):
+    with pytest.raises(ConfigError) as refused:
+        read(**environ)
+    return str(refused.value)
+
+
+def test_what_is_not_set_has_its_default():
+    settings = read()
+    assert (settings.metadata_ttl, settings.worker_processes) == (300, 3)
+    assert settings.gitlab_timeout == 10
+    assert settings.database_url.startswith("sqlite:///")
+    days = 86_400
+    kept = (
+        settings.webhook_bodies_kept,
+        settings.deliveries_kept,
+        settings.failed_deliveries_kept,
+    )
+    assert kept == (7 * days, 30 * days, 90 * days)
+
+
+def test_an_empty_variable_is_one_that_is_not_set():
+    assert read(GITLAB_METADATA_TTL_SECONDS="", REDIS_URL=" ").metadata_ttl == 300
+
+
+def test_what_is_set_is_read():
+    settings = read(
+        DATABASE_URL="postgres://user@host/name",
+        REDIS_URL="unix:///run/redis.sock",
+        VIA_RAH_ENCRYPTION_KEY=" one , two,",
+        GITLAB_METADATA_TTL_SECONDS="60",
+        PUBLIC_BASE_URL="https://links.example.com/",
+        LOG_LEVEL="debug",
+        WEBHOOK_BODY_RETENTION_DAYS="1",
+    )
+    assert settings.database_url == "postgresql+psycopg://user@host/name"
+    assert settings.encryption_keys == ("one", "two")
+    assert settings.public_base_url == "https://links.example.com"
+    assert (settings.metadata_ttl, settings.log_level) == (60, "DEBUG")
+    assert settings.served_over_https
+    assert settings.webhook_bodies_kept == 86_400
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    (tmp_path / "key").write_text(f"  {SECRET}\n")
+    assert Settings.from_environ({"SECRET_KEY_FILE": str(tmp_path / "key")}).secret_key == SECRET
+
+
+def test_both_a_variable_and_its_file_are_one_too_many(tmp_path):
+    (tmp_path / "key").write_text(SECRET)
+    assert "set it or SECRET_KEY_FILE, not both" in problems(SECRET_KEY_FILE=str(tmp_path / "key"))
+
+
+def test_a_file_that_is_missing_or_no_text_is_named(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for path in (tmp_path / "missing", tmp_path / "binary"):
+        assert "VIA_RAH_ENCRYPTION_KEY:" in problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(path))
+
+
+def test_every_bad_setting_is_named_in_one_message():
+    message = problems(
+        GITLAB_METADATA_TTL_SECONDS="soon",
+        WORKER_PROCESSES="0",
+        LOG_LEVEL="loud",
+        REDIS_URL="http://localhost",
+    )
+    for name in ("GITLAB_METADATA_TTL_SECONDS", "WORKER_PROCESSES", "LOG_LEVEL", "REDIS_URL"):
+        assert name in message
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "+5", "1_0", "1.5", "1e3", "٣", "0x10", "604801", "000000000001999999", "9" * 99]
+)
+def test_a_number_is_plain_digits_within_bounds(text):
+    assert "whole number from 1 to 604800" in problems(GITLAB_METADATA_TTL_SECONDS=text)
+
+
+def test_a_call_may_not_take_longer_than_a_lease_allows():
+    assert "GITLAB_TIMEOUT_SECONDS" in problems(GITLAB_TIMEOUT_SECONDS="11")
+
+
+def test_a_database_in_memory_is_refused_because_web_and_workers_share_it():
+    for url in ("sqlite://", "sqlite:///", "sqlite:///:memory:"):
+        assert "must name a file" in problems(DATABASE_URL=url)
+
+
+def test_processes_that_start_first_at_once_agree_on_one_secret(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
+    start, found = threading.Barrier(12), []
+
+    def begin():
+        start.wait()
+        found.append(Settings.from_environ({}).secret_key)
+
+    threads = [threading.Thread(target=begin) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 12
+    assert len(set(found)) == 1
+    assert len(found[0]) > 40
+    kept = tmp_path / "instance" / "secret_key"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
+
+
+def test_worker_and_web_end_at_once_with_the_message_when_settings_are_bad():
+    environ = {"DATABASE_URL": "mysql://x", "PATH": "/usr/bin:/bin", "SECRET_KEY": SECRET}
+    for command in (["worker.py"], ["-c", "import wsgi"]):
+        ended = subprocess.run(
+            python(*command), capture_output=True, text=True, env=environ, cwd=PROJECT, check=False
+        )
+        assert ended.returncode != 0
+        assert "DATABASE_URL: must start with sqlite:// or postgresql://" in ended.stderr
