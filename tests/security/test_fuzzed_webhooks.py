@@ -7,6 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def with_odd_values(random_: random.Random) -> bytes:
         if random_.random() < 0.2 and isinstance(target, dict):
             target.pop(last)
         else:
-            target[last] = random_.choice(VALUES)
+            target[last] = deepcopy(random_.choice(VALUES))
     return json.dumps(body).encode()
 
 
