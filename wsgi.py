@@ -2,5 +2,7 @@
 
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
+from gitlab_links.http.memory import return_large_blocks
 
+return_large_blocks()
 app = create_app(Settings.from_environ())

@@ -21,7 +21,7 @@ pytestmark = [
 
 MIB = 1024 * 1024
 # What stays, and what there is for a moment while the worst of shapes is read.
-KEPT_MIB, PEAK_MIB = 200, 300
+KEPT_MIB, PEAK_MIB = 80, 200
 
 
 def resident(leader: int, what: str = "VmRSS") -> float:
