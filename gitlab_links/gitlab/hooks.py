@@ -7,14 +7,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A project hook as GitLab shows it; ``events`` are the triggers that are on."""
+    """A project hook as GitLab shows it; ``events`` are the triggers that are on.
+
+    ``has_token`` and ``signs`` tell which proof of its origin an event will bear; before
+    GitLab told of tokens, one counts as set.
+    """
 
     id: int
     url: str
     events: frozenset[str]
     alert_status: str
     disabled_until: datetime | None
-    has_proof: bool
+    has_token: bool
+    signs: bool
 
 
 @dataclass(frozen=True, slots=True)

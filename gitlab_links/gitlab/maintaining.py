@@ -120,8 +120,8 @@ def _read_hook(row: object) -> Hook | None:
         # Told by GitLab from 16 on; before, a hook that is there counts as working.
         alert_status=read_word(told.get("alert_status")) or "executable",
         disabled_until=parse_time(told.get("disabled_until")),
-        has_proof=told.get("token_present") is not False
-        or told.get("signing_token_present") is True,
+        has_token=told.get("token_present") is not False,
+        signs=told.get("signing_token_present") is True,
     )
 
 

@@ -29,15 +29,15 @@ _SUMMARIES: dict[str, str] = {
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
     "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",
     "token_expires_30d": "The access token expires within 30 days, on {expires_at}.",
-    "no_webhooks": "None of the {projects} linked projects sends events, so changes are noticed "
-    "only by looking now and then.",
+    "no_webhooks": "No event has come from any of the linked projects ({projects}) yet, so changes "
+    "are noticed only by looking now and then.",
     "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
     "hook_temporarily_disabled": "{subject}: GitLab has disabled the webhook for a while, after "
     "failures; events meanwhile are lost.",
     "hook_missing": "{subject}: there is no webhook that points here.",
     "hook_events_missing": "{subject}: the webhook does not send {events}.",
-    "hook_unproven": "{subject}: the webhook sends neither secret nor signature, so that its "
-    "events are refused.",
+    "hook_unproven": "{subject}: the webhook does not send the secret or signature that is asked "
+    "for, so that its events are refused.",
     "hook_unreadable": "{subject}: no event has come yet, and the token may not see its webhooks.",
     "changes_only_by_sweep": "{subject}: its changes are found only by looking; no event tells "
     "them any more ({by_sweep} in 7 days).",

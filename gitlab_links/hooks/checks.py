@@ -15,6 +15,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.hooks.models import GitLabProjectWatch
 from gitlab_links.hooks.views import EXPECTED_EVENTS, HookState
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _state(watch: GitLabProjectWatch, before: HookState, look: Look) -> HookStat
     if look.failure is not None:
         return HookState.UNREADABLE
     if look.hook is not None:
-        return _state_of(look.hook)
+        return _state_of(look.hook, signing=_takes_signed_only(watch.org_id))
     if before is HookState.ELSEWHERE:
         return before
     # Without a hook of the project's own, an event that came since the look before this
@@ -132,10 +133,21 @@ def _state(watch: GitLabProjectWatch, before: HookState, look: Look) -> HookStat
     return HookState.ELSEWHERE if fresh else HookState.MISSING
 
 
-def _state_of(hook: Hook) -> HookState:
+def _takes_signed_only(org_id: uuid.UUID) -> bool:
+    integration = OrgGitLabIntegration
+    return bool(
+        db.session.scalar(
+            select(integration.signing_token_ciphertext.is_not(None)).where(
+                integration.org_id == org_id
+            )
+        )
+    )
+
+
+def _state_of(hook: Hook, *, signing: bool) -> HookState:
     if hook.alert_status in {HookState.DISABLED, HookState.TEMPORARILY_DISABLED}:
         return HookState(hook.alert_status)
-    if not hook.has_proof:
+    if not (hook.signs if signing else hook.has_token):
         return HookState.UNPROVEN
     return HookState.EVENTS_MISSING if _missing_events(hook) else HookState.OK
 

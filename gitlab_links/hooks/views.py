@@ -18,7 +18,8 @@ class HookState(StrEnum):
 
     ``unknown``: not looked at yet, or GitLab gave no answer. ``unreadable``: the token may
     not see hooks. ``elsewhere``: no hook of the project's own, and yet events arrive, by a
-    group's hook or the instance's. ``unproven``: it sends neither secret nor signature.
+    group's hook or the instance's. ``unproven``: it does not send the secret or signature that is
+    asked for.
     """
 
     UNKNOWN = "unknown"

@@ -50,11 +50,7 @@ def titles(connected):
 def disable(connected, failures):
     """Let the hook fail as often as that, as GitLab counts it."""
     (hook,) = hooks(connected)
-    hook.recent_failures = failures
-    if failures < 40:
-        from gitlab_links.demo.gitlab.hooks import FIRST_PAUSE
-
-        hook.disabled_until = connected.gitlab.state.clock.now() + FIRST_PAUSE
+    connected.gitlab.state.hooks.fail(hook, failures)
 
 
 def test_one_click_makes_a_hook_that_works(connected):
@@ -228,6 +224,17 @@ def test_a_hook_without_any_proof_is_told(connected):
     connected.watch()
     assert connected.watched().hook_state == "ok"
     assert len(hooks(connected)) == 1
+
+
+def test_a_hook_with_a_secret_alone_is_told_where_only_signed_events_are_taken(connected, factory):
+    repair(connected)
+    factory.connect(connected.org, signing_token=SIGNING_TOKEN)
+    watch_hooks(connected)
+    assert "are refused" in summary(told(connected, "hook_unproven"))
+
+    assert repair(connected).tested
+    connected.watch()
+    assert connected.watched().hook_state == "ok"
 
 
 def test_a_hook_that_points_to_where_the_service_was_is_set_right(connected):

@@ -36,7 +36,7 @@ def test_from_amber_to_green_with_one_press(connected, admin, path):
     connected.watch()
     page = admin.get(path)
     assert headline(page) == "Needs your attention"
-    assert "None of the 1 linked projects sends events" in text(page)
+    assert "No event has come from any of the linked projects (1) yet" in text(page)
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
 

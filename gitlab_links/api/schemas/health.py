@@ -69,8 +69,8 @@ class WatchedProjectSchema(Strict):
         required=True,
         metadata=described(
             "As of `checked_at`. `elsewhere`: events come by a hook of a group or of the "
-            "instance. `unreadable`: the token may not see hooks. `unproven`: the hook sends "
-            "neither secret nor signature. `unknown`: GitLab has not been asked, or gave no "
+            "instance. `unreadable`: the token may not see hooks. `unproven`: the hook does "
+            "not send the secret or signature that is asked for. `unknown`: GitLab has not been asked, or gave no "
             "answer."
         ),
     )

@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--relative-root", default="", help="a path such as /gitlab")
-    parser.add_argument("--token", help="value of the sample data's read_api token")
+    parser.add_argument("--token", help="value of the sample data's api token")
     parser.add_argument("--empty", action="store_true", help="start without sample data")
     parser.add_argument("--sender-threads", type=int, default=1)
     options = parser.parse_args()

@@ -96,6 +96,16 @@ def add_hook(state: GitLabState, given: Json) -> Json:
     return {"id": state.hooks.add(project, **given).id}
 
 
+def fail_hooks(state: GitLabState, given: Json) -> Json:
+    """project, failures: as if that many deliveries in a row had failed (4 pause, 40 end)."""
+    found = state.hooks.of(state.projects.get(given["project"]))
+    with state.lock:
+        for hook in found:
+            state.hooks.fail(hook, int(given["failures"]))
+    now = state.clock.now()
+    return {"hooks": [{"id": hook.id, "alert_status": hook.alert_status(now)} for hook in found]}
+
+
 def fault(state: GitLabState, given: Json) -> Json:
     """kind, times (null: until cleared); status, retry_after, route, project_id, ..."""
     return _fault_told(dataclasses.asdict(state.faults.answer(**given)))
@@ -153,8 +163,8 @@ WORLD_OPERATIONS: dict[str, Operation] = {
     f.__name__: f
     for f in (
         add_user, add_token, change_token, add_project, rename_project, transfer_project,
-        rename_group, delete_project, set_member, set_access, add_hook, fault, clear_faults,
-        latency, webhooks, rate_limit, reset_calls, advance, wait, bulk,
+        rename_group, delete_project, set_member, set_access, add_hook, fail_hooks, fault,
+        clear_faults, latency, webhooks, rate_limit, reset_calls, advance, wait, bulk,
     )
 }  # fmt: skip
 

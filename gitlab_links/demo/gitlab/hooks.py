@@ -124,6 +124,12 @@ class Hooks:
             elif name in TRIGGERS:
                 (hook.enabled.add if value else hook.enabled.discard)(name)
 
+    def fail(self, hook: Hook, failures: int) -> None:
+        """Have it failed so often in a row by now."""
+        hook.recent_failures = failures
+        if failures >= TEMPORARY_AFTER:
+            hook.disabled_until = self._clock.now() + FIRST_PAUSE
+
     def delete(self, hook: Hook) -> None:
         del self.by_id[hook.id]
 

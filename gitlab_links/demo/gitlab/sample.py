@@ -17,8 +17,8 @@ PEOPLE = {
     "jonas.lind": "Jonas Lind",
     "elif.demir": "Elif Demir",
 }
-MAINTAINERS = ("amara.okafor", "jonas.lind")
 BOT = "gitlab-links-bot"
+MAINTAINERS = ("amara.okafor", "jonas.lind", BOT)
 
 PROJECTS = {
     "acme/web-shop": "The shop that customers see",
@@ -46,8 +46,8 @@ MILESTONES = {"Autumn release": 14, "Winter sale": 40, "Hardening": 75}
 def fill(state: GitLabState, *, token: str | None = None) -> Token:
     """Put the sample data into an empty instance.
 
-    Gives a ``read_api`` token of a bot that is a member of every project; its value is
-    ``token``, or a random one.
+    Gives an ``api`` token of a bot that is a maintainer of every project, so that webhooks
+    can be made and repaired; its value is ``token``, or a random one.
     """
     for username, name in PEOPLE.items():
         state.people.add_user(username, name)
@@ -60,7 +60,7 @@ def fill(state: GitLabState, *, token: str | None = None) -> Token:
     for path, merge_requests in MERGE_REQUESTS.items():
         for fields in merge_requests:
             _add_merge_request(state, state.projects.get(path), dict(fields))
-    return state.people.add_token(bot, value=token, name="gitlab_links demo")
+    return state.people.add_token(bot, scopes=["api"], value=token, name="gitlab_links demo")
 
 
 def _add_project(state: GitLabState, path: str, description: str) -> None:
