@@ -70,8 +70,8 @@ class WatchedProjectSchema(Strict):
         metadata=described(
             "As of `checked_at`. `elsewhere`: events come by a hook of a group or of the "
             "instance. `unreadable`: the token may not see hooks. `unproven`: the hook does "
-            "not send the secret or signature that is asked for. `unknown`: GitLab has not been asked, or gave no "
-            "answer."
+            "not send the secret or signature that is asked for. `unknown`: GitLab has not been "
+            "asked, or gave no answer."
         ),
     )
     disabled_until = Time(required=True, allow_none=True)
