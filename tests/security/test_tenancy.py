@@ -160,7 +160,7 @@ def test_the_same_gitlab_project_in_two_orgs_is_two(app: Flask, factory: Factory
         "object_kind": "issue",
         "project": {"id": 15, "path_with_namespace": f"{MARK}/app"},
         "object_attributes": {
-            "iid": 1, "title": "Changed", "state": "closed", "updated_at": "2030-01-01T00:00:00Z",
+            "iid": 1, "title": "Changed", "state": "closed", "updated_at": "2026-01-01T00:00:00Z",
         },
     }  # fmt: skip
     hook = first.api("integrations/gitlab/webhook")
