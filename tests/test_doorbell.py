@@ -27,10 +27,12 @@ def queued(redis, bell):
     return redis.llen(f"rq:queue:{bell.queue}")
 
 
-def test_2000_rings_are_one_job(app_context, redis):
+def test_2000_rings_are_one_job_as_long_as_the_flag_lasts(app_context, redis):
+    started = time.monotonic()
     for _ in range(2000):
         assert ring(Bell.DRAIN, ORG)
-    assert queued(redis, Bell.DRAIN) == 1
+    flags = int((time.monotonic() - started) / FLAG_SECONDS) + 1
+    assert 1 <= queued(redis, Bell.DRAIN) <= flags
 
 
 def test_each_org_and_each_bell_rings_for_itself(app_context, redis):

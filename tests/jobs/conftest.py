@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
@@ -67,9 +68,9 @@ class Connected:
         drain_all(self.org.id)
 
     def view(self, link_id: uuid.UUID) -> LinkView:
-        """The link as a page shows it now."""
+        """The link as a page shows it now to those who see all."""
         db.session.expire_all()
-        view = find_link(self.org.id, self.tasks[link_id], link_id)
+        view = find_link(self.org.id, self.tasks[link_id], link_id, viewer=Role.ADMIN)
         db.session.rollback()
         return view
 
