@@ -42,7 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("words", nargs="*", help="run scenarios whose name has one of these")
     parser.add_argument("--database", choices=DIALECTS, action="append", help="run on which")
-    parser.add_argument("--keep", action="store_true", help=f"a run of all goes into {DOCUMENT.name}")
+    parser.add_argument(
+        "--keep", action="store_true", help=f"a run of all goes into {DOCUMENT.name}"
+    )
     options = parser.parse_args()
     rows: list[Row] = []
     for name, scenario in SCENARIOS.items():
