@@ -125,6 +125,7 @@ class TaskGitLabLink(Identified, Base):
     __table_args__ = (
         UniqueConstraint("task_id", "item_id"),
         Index(None, "org_id", "id"),
+        Index(None, "task_id", "id"),
         Index(None, "item_id"),
     )
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gitlab_links.extensions import db
 from tests.api.callers import browser, program
 
 SIZES = (1, 20, 100)
@@ -73,3 +74,18 @@ def test_the_page_of_a_task_takes_as_many_statements_for_one_link_as_for_fifty(
         counts.add(len(sent))
     (count,) = counts
     assert count <= 10
+
+
+def test_on_sqlite_the_links_of_a_task_are_found_without_reading_those_of_the_org(
+    app, org, project, link_many, key, counting, dialect
+):
+    if dialect != "sqlite":
+        pytest.skip("PostgreSQL plans by the size of a table, and reads small ones whole")
+    task = link_many(org, project, 3)
+    with counting() as sent:
+        read(key, org, task, 3)
+    (statement, parameters) = next(one for one in sent if "FROM task_gitlab_links" in one[0])
+    with app.app_context(), db.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "(task_id=?)" in str(plan)
+    assert "TEMP B-TREE" not in str(plan)
