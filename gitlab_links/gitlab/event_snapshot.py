@@ -76,16 +76,6 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
     )
 
 
-def tells_all(snapshot: Snapshot) -> bool:
-    """Whether nothing that may have changed was left out.
-
-    The author does not change, a pipeline has events of its own, and whether the
-    milestone is the one already known is for whoever holds the cached item to compare
-    (``milestone_id`` is told).
-    """
-    return snapshot.untold() <= {"author", "pipeline_status", "milestone"}
-
-
 def _labels(item: Object, body: Object | None) -> tuple[Label, ...] | Unknown:
     for source in (body or {}, item):
         labels = source.get("labels")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event, tells_all
+from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event
 from gitlab_links.gitlab.fields import (
     Object,
     read_id,
@@ -95,23 +95,6 @@ class Event:
         """What the body says of the item; None where it names it only. Built when asked for."""
         return None if self._subject is None else snapshot_from_event(self._subject)
 
-    @property
-    def says_all(self) -> bool:
-        """Whether ``snapshot`` makes a fetch needless.
-
-        False for notes and pipelines, for bodies that leave something out, and where a
-        milestone was set, whose title only the API tells. A milestone that may have been
-        set by a missed event is for the caller to see: compare ``snapshot.milestone_id``.
-        """
-        if self.object_kind not in _DESCRIBING_KINDS:
-            return False
-        snapshot = self.snapshot
-        if snapshot is None or not tells_all(snapshot):
-            return False
-        changes = read_object(self._body.get("changes"))
-        milestone_is_news = "milestone_id" in changes or self.action in (None, "open")
-        return snapshot.milestone_id is None or not milestone_is_news
-
 
 def _read_subject(kind: str | None, body: Object, attributes: Object) -> Subject | None:
     read = _SUBJECT_READERS.get(kind) if kind is not None else None
@@ -161,7 +144,6 @@ _SUBJECT_READERS: dict[str, _Reader] = {
     "note": _note,
     "pipeline": _pipeline,
 }
-_DESCRIBING_KINDS = frozenset({"issue", "work_item", "merge_request"})
 
 
 def _subject(
