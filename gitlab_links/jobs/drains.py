@@ -61,7 +61,7 @@ def _drain_batch(org_id: uuid.UUID) -> int:
     # Kept apart from the rows, which a rollback would read anew.
     attempts = {delivery.id: delivery.attempts for delivery in claimed}
     try:
-        _process(org_id, claimed, attempts)
+        _process_twice(org_id, claimed, attempts)
     except LEFT_TO_THE_LEASE:
         raise
     except Exception:
@@ -70,6 +70,18 @@ def _drain_batch(org_id: uuid.UUID) -> int:
         for delivery_id, attempt in attempts.items():
             _process_alone(org_id, delivery_id, attempt)
     return len(attempts)
+
+
+def _process_twice(
+    org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], attempts: dict[uuid.UUID, int]
+) -> None:
+    """Once more at once after a deadlock or a lost connection, rather than after the lease."""
+    try:
+        _process(org_id, deliveries, attempts)
+    except OperationalError as error:
+        db.session.rollback()
+        log.warning("delivery.batch_repeated", org_id=str(org_id), error=repr(error.orig))
+        _process(org_id, load(list(attempts)), attempts)
 
 
 def _process(

@@ -14,6 +14,7 @@ from gitlab_links.extensions import db
 from gitlab_links.jobs import drains
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from gitlab_links.webhooks.processing import process
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued
 from tests.webhooks.conftest import deliveries
@@ -154,6 +155,23 @@ def test_what_is_no_fault_of_the_delivery_is_left_to_the_lease(
     (left,) = deliveries()
     assert (left.status, left.error_code, left.attempts) == ("processing", None, 1)
     assert timedelta(seconds=20) < left.due_at - utcnow() <= timedelta(seconds=30)
+
+
+def test_the_loser_of_a_deadlock_is_processed_again_at_once(
+    org, receive, app_context, redis, monkeypatch
+):
+    receive(bodies.issue())
+    losses = [OperationalError("UPDATE", {}, Exception("deadlock detected"))]
+
+    def lose_once(*args, **options):
+        if losses:
+            raise losses.pop()
+        return process(*args, **options)
+
+    monkeypatch.setattr(drains, "process", lose_once)
+    drain_slice(org.id)
+    (done,) = deliveries()
+    assert (done.status, done.attempts) == ("processed", 1)
 
 
 def test_effect_and_state_change_commit_together(
