@@ -6,6 +6,7 @@ import time
 import pytest
 from flask import Flask
 
+from gitlab_links import security
 from gitlab_links.accounts import sessions
 from gitlab_links.accounts.models import User
 from gitlab_links.demo.services import free_port
@@ -109,3 +110,12 @@ def test_a_forwarded_prefix_moves_nobody(make_app: MakeApp) -> None:
     app = make_app(trusted_proxies=1)
     answer = app.test_client().get("/", headers={"X-Forwarded-Prefix": "//evil.example"})
     assert answer.location.startswith("/login")
+
+
+def test_a_password_is_kept_as_an_argon2id_hash_of_its_own(app: Flask, person: User) -> None:
+    with app.app_context():
+        first, second = security.hash_password(PASSWORD), security.hash_password(PASSWORD)
+        kept = db.session.get_one(User, person.id).password_hash
+    assert first != second
+    assert {found.split("$")[1] for found in (first, second, kept or "")} == {"argon2id"}
+    assert PASSWORD not in (kept or "")
