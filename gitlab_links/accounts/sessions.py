@@ -101,8 +101,14 @@ def end_all_sessions(user_id: uuid.UUID) -> None:
 def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
     """Set a new password and end every session of the user, the present one included.
 
-    Raises :class:`Invalid` with the field at fault.
+    Raises :class:`Invalid` with the field at fault, and :class:`RateLimited` for whoever
+    guesses at the present password in a session that is not theirs.
     """
+    quota = count_use(f"password:{user_id}", TRIES_PER_ACCOUNT, THROTTLE_SECONDS)
+    if quota.exceeded:
+        raise RateLimited(
+            "Too many tries. Wait a few minutes and try again.", retry_after=quota.reset_seconds
+        )
     user = db.session.get_one(User, user_id)
     if not _is_right(user, current):
         raise Invalid(

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from gitlab_links.admin import (
+    account,
     assets,
     audit_log,
     connection_health,
@@ -24,6 +25,7 @@ from gitlab_links.http.problems import use_page_renderer
 # Their views are on the blueprint by being imported.
 VIEWS = (
     login,
+    account,
     tasks,
     task_forms,
     task_links,
