@@ -1,5 +1,6 @@
 """What a developer's machine may lack, started without root and without Docker."""
 
+import secrets
 import shutil
 import socket
 import sys
@@ -11,6 +12,7 @@ from redis.exceptions import RedisError
 from gitlab_links.demo.supervisor import Supervisor
 
 LOOPBACK = "127.0.0.1"
+BELOW_EPHEMERAL = range(20_000, 32_000)
 
 
 class NoRedis(Exception):
@@ -18,11 +20,15 @@ class NoRedis(Exception):
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, and that no outgoing connection will be given.
+
+    The system would hand out one from the range of outgoing connections, which may have
+    taken it again by the time a server wants to listen there.
+    """
+    while True:
+        port = secrets.choice(BELOW_EPHEMERAL)
+        if port_is_free(LOOPBACK, port):
+            return port
 
 
 def port_is_free(host: str, port: int) -> bool:

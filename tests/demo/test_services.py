@@ -58,3 +58,7 @@ def test_a_port_in_use_is_not_free() -> None:
         assert not port_is_free("127.0.0.1", taken.getsockname()[1])
 
     assert port_is_free("127.0.0.1", free_port())
+
+
+def test_a_free_port_is_not_one_that_outgoing_connections_get() -> None:
+    assert all(free_port() < 32_768 for _ in range(100))
