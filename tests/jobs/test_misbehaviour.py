@@ -25,7 +25,7 @@ from gitlab_links.links.reconnection import configure
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN
 
-TIMEOUT = 0.4
+TIMEOUT = 1.2
 
 
 @pytest.fixture
