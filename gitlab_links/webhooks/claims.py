@@ -100,10 +100,11 @@ def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
 
 
 def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uuid.UUID]:
-    fresh = [row for row in found if row.attempts == 0]
+    """In the order they came: else a flood of fresh ones would hold up the others for ever."""
+    alone = found[:1] if found and found[0].attempts else []
     taken: list[uuid.UUID] = []
     size = 0
-    for row in fresh or found[:1]:
+    for row in alone or [row for row in found if row.attempts == 0]:
         size += row.size_bytes
         if taken and size > BATCH_BYTES:
             break

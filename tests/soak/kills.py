@@ -3,12 +3,13 @@
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 
-from gitlab_links.demo.supervisor import Child
+from gitlab_links.demo.supervisor import Child, signal_all
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
 from tests.soak.world import Background, Claim, Recoveries, World, editing
@@ -21,8 +22,8 @@ def kills(
 ) -> Sequence[Figure]:
     """``count`` workers killed at work, Redis flushed now and then, rings lost all the time."""
     choose = random.Random(SEED)
-    stage.start_web()
-    worker = stage.start_worker()
+    stage.serve()
+    (worker,) = stage.workers
     world = World.make(stage, projects=projects, issues=issues)
     world.settle(30)
     recoveries = Recoveries(world)
@@ -40,9 +41,10 @@ def kills(
             elif choose.random() < 0.2:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
             time.sleep(choose.uniform(0.1, 1.0))
-    stage.gitlab.state.sender.wait_idle(30)
-    sent = world.count()
-    settled = world.settle(90)
+    with Background(recoveries.look, 0.5):
+        stage.gitlab.state.sender.wait_idle(30)
+        sent = world.count()
+        settled = world.settle(90)
     recoveries.look()
     return [
         at_least("workers killed while they held deliveries or the lease", killed, count),
@@ -74,23 +76,49 @@ def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> se
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
     """What was rung for and forgotten by Redis is rung for again."""
-    stage.start_web()
-    stage.start_worker()
+    stage.serve()
     world = World.make(stage, projects=2, issues=5)
     world.settle(30)
-    choose, waits = random.Random(SEED), []
+    choose, waits, rung = random.Random(SEED), [], 0
     for _ in range(times):
-        workers = [pid for child in stage.workers for pid in stage.children(child)]
-        for pid in workers:
-            os.kill(pid, signal.SIGSTOP)
-        for _ in range(20):
-            world.edit(choose)
-        stage.gitlab.state.sender.wait_idle(30)
-        stage.redis.flushall()
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
+        with _frozen(stage):
+            for _ in range(20):
+                world.edit(choose)
+            stage.gitlab.state.sender.wait_idle(30)
+            rung += world.undone()
+            stage.redis.flushall()
         waits.append(within(30, lambda: world.undone() == 0, every=0.1))
     return [
+        at_least("deliveries whose ring was forgotten", rung, times),
         exactly("links that differ from GitLab", len(world.differing()), 0),
         at_most("all is done after Redis forgot everything", max(waits), 10),
     ]
+
+
+@contextmanager
+def _frozen(stage: Stage) -> Iterator[None]:
+    """Nobody takes up any work meanwhile."""
+    crew = [pid for worker in stage.workers for pid in stage.children(worker)]
+    while True:
+        signal_all(crew, signal.SIGSTOP)
+        if _can_be_written(stage):
+            break
+        # One was stopped within a transaction, which on SQLite keeps everybody waiting.
+        signal_all(crew, signal.SIGCONT)
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        signal_all(crew, signal.SIGCONT)
+
+
+def _can_be_written(stage: Stage) -> bool:
+    if stage.dialect != "sqlite":
+        return True
+    path = stage.database_url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True

@@ -81,8 +81,7 @@ def post(url: str, body: Any, key: str) -> tuple[int | None, float, requests.Res
 
 def redis_away(stage: Stage, *, seconds: float) -> Sequence[Figure]:
     """Webhooks are taken in all the time; what waited is done soon after Redis is back."""
-    stage.start_web()
-    stage.start_worker()
+    stage.serve()
     world = World.make(stage, projects=2, issues=5)
     world.settle(30)
     sender, choose = Sender(world), random.Random(SEED)
@@ -99,9 +98,7 @@ def redis_away(stage: Stage, *, seconds: float) -> Sequence[Figure]:
         exactly("answers while Redis was away", set(while_away), {202}),
         at_least("webhooks taken in meanwhile", while_away.get(202, 0), seconds),
         at_most("the slowest tenth of these", percentile(sender.seconds, 0.9), 2),
-        exactly(
-            "deliveries lost, failed or left over", world.count() - world.count("processed"), 0
-        ),
+        exactly("deliveries lost, failed or left over", world.lost(), 0),
         exactly("links that differ from GitLab", len(world.differing()), 0),
         at_most("all is done after Redis is back", settled, 10),
     ]
@@ -109,8 +106,7 @@ def redis_away(stage: Stage, *, seconds: float) -> Sequence[Figure]:
 
 def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figure]:
     """PostgreSQL restarted under load: told as such, none half-written, and over at once."""
-    stage.start_web()
-    stage.start_worker()
+    stage.serve()
     world = World.make(stage, projects=2, issues=5)
     world.settle(30)
     sender, recoveries = Sender(world), []
@@ -151,27 +147,20 @@ def _missing(world: World, accepted: Sequence[str]) -> int:
 
 def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
     """SIGTERM to web and workers under load: over in time, nothing accepted is lost."""
-    web = stage.start_web()
-    worker = stage.start_worker()
+    stage.serve()
     world = World.make(stage, projects=2, issues=5)
     world.settle(30)
-    stage.gitlab.state.faults.latency = 0.2
     sender, choose, waits, left = Sender(world), random.Random(SEED), [], 0
     for _ in range(times):
+        stage.serve()
+        stage.gitlab.state.faults.latency = 0.2
         with Background(sender.send, 0.01), Background(lambda: world.edit(choose), 0.05):
             time.sleep(0.7)
-            started = time.monotonic()
-            below = stage.children(web) + stage.children(worker)
-            for child in (worker, web):
-                child.process.terminate()
-            for child in (worker, web):
-                child.process.wait(20)
-            waits.append(time.monotonic() - started)
+            below, seconds = _stop_all(stage)
+            waits.append(seconds)
         left += sum(is_alive(pid) for pid in below)
         stage.gitlab.state.sender.wait_idle(20)
-        web, worker = stage.start_web(), stage.start_worker()
-    revive_hooks(stage)
-    stage.gitlab.state.faults.latency = 0.0
+    stage.serve()
     for _ in range(60):
         world.edit(choose)
     stage.gitlab.state.sender.wait_idle(20)
@@ -181,11 +170,21 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
         exactly("processes left behind", left, 0),
         exactly("accepted webhooks that are not stored", _missing(world, sender.accepted), 0),
         at_least("webhooks accepted", len(sender.accepted), times),
-        exactly(
-            "deliveries lost, failed or left over", world.count() - world.count("processed"), 0
-        ),
+        exactly("deliveries lost, failed or left over", world.lost(), 0),
         at_most("all is done afterwards", settled, 45),
     ]
+
+
+def _stop_all(stage: Stage) -> tuple[list[int], float]:
+    """SIGTERM for all; gives what was running below them, and the seconds until they ended."""
+    children = [child for child in (stage.web, *stage.workers) if child is not None]
+    below = [pid for child in children for pid in stage.children(child)]
+    started = time.monotonic()
+    for child in children:
+        child.process.terminate()
+    for child in children:
+        child.process.wait(20)
+    return below, time.monotonic() - started
 
 
 def is_alive(pid: int) -> bool:
@@ -194,11 +193,3 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def revive_hooks(stage: Stage) -> None:
-    """Have GitLab send again to hooks that it disabled while nobody answered."""
-    state = stage.gitlab.state
-    for project in state.projects.all():
-        for hook in state.hooks.of(project):
-            hook.recent_failures, hook.disabled_until = 0, None

@@ -4,7 +4,8 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,7 +35,9 @@ class Stage:
     def __init__(self, dialect: str) -> None:
         self.dialect = dialect
         self.supervisor = Supervisor()
+        self.web: Child | None = None
         self.workers: list[Child] = []
+        self._crew: tuple[int, Mapping[str, str]] = (0, {})
 
     def __enter__(self) -> Self:
         self.supervisor.__enter__()
@@ -120,20 +123,27 @@ class Stage:
         """Take Redis away, with everything it held."""
         self.supervisor.kill(self._redis)
 
-    def start_web(self, **changes: str) -> Child:
-        """A gunicorn with two processes."""
-        environment = self.environment(**changes)
-        return start_web(self.supervisor, environment, self.web_port, workers=2)
+    def serve(self, *, workers: int = 1, **changes: str) -> None:
+        """Have a gunicorn of two processes and so many ``worker.py`` run, and all be well."""
+        self.gitlab.state.faults.clear()
+        self.gitlab.state.clock.offset = timedelta()
+        for hook in self.gitlab.state.hooks.by_id.values():
+            hook.recent_failures, hook.disabled_until = 0, None
+        if self.web is None or self.web.died():
+            self.web = start_web(self.supervisor, self.environment(), self.web_port, workers=2)
+        present = [child for child in self.workers if not child.died()]
+        if (len(present), changes) != self._crew or (workers, changes) != self._crew:
+            for child in present:
+                self.supervisor.stop(child)
+            self.redis.flushall()
+            self.workers = [self._start_worker(number, changes) for number in range(workers)]
+            self._crew = (workers, changes)
 
-    def start_worker(self, **changes: str) -> Child:
-        """One more ``worker.py``, ready when its RQ workers have registered."""
-        processes = int(self.environment(**changes)["WORKER_PROCESSES"])
-        wanted = self.redis.scard("rq:workers") + processes
-        child = start_worker(
-            self.supervisor, self.environment(**changes), name=f"worker-{len(self.workers)}"
-        )
-        within(20, lambda: self.redis.scard("rq:workers") >= wanted)
-        self.workers.append(child)
+    def _start_worker(self, number: int, changes: Mapping[str, str]) -> Child:
+        wanted = (number + 1) * WORKER_PROCESSES
+        environment = self.environment(**changes)
+        child = start_worker(self.supervisor, environment, name=f"worker-{number}")
+        within(30, lambda: self.redis.scard("rq:workers") >= wanted)
         return child
 
     def children(self, worker: Child) -> list[int]:
@@ -150,11 +160,15 @@ class Stage:
                 found.append(int(pid))
         return found
 
-    def gitlab_calls(self) -> int:
-        """API calls about items so far; tokens and hooks are looked at now and then."""
+    def gitlab_calls(self, project_ids: Collection[int]) -> int:
+        """API calls about items of these projects so far."""
         counts = self.gitlab.state.calls.counts()
         items = ("/issues", "/merge_requests")
-        return sum(n for call, n in counts.items() if any(kind in call.route for kind in items))
+        return sum(
+            number
+            for call, number in counts.items()
+            if call.project_id in project_ids and any(kind in call.route for kind in items)
+        )
 
     def restart_postgresql(self, seconds_away: float) -> None:
         """Stop the server as an upgrade does, leave it away for a while, start it again."""

@@ -67,6 +67,11 @@ class World:
         return f"{root}/api/orgs/{org.id}/integrations/gitlab/webhook"
 
     @property
+    def project_ids(self) -> set[int]:
+        """GitLab's ids of the projects."""
+        return {item.project.id for item in self.links.values()}
+
+    @property
     def url(self) -> str:
         """Where the org's webhooks go."""
         return self.hook_url(self.stage, self.org)

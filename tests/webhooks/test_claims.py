@@ -101,13 +101,23 @@ def test_of_eight_at_once_no_two_take_the_same(app, org, received):
     assert sorted(taken) == sorted(ids)
 
 
-def test_what_was_attempted_before_is_taken_by_itself_after_the_fresh_ones(
+def test_what_was_attempted_before_is_taken_by_itself_when_its_turn_comes(
     org, received, app_context
 ):
-    poison, fresh, other = received(3)
+    first, poison, second, other = sorted(received(4))
     change(poison, attempts=2)
     change(other, attempts=1)
-    assert [[one.id for one in take(org)] for _ in range(3)] == [[fresh], [poison], [other]]
+    taken = [[one.id for one in take(org)] for _ in range(4)]
+    assert taken == [[first, second], [poison], [other], []]
+
+
+def test_what_was_attempted_before_does_not_wait_behind_a_flood(
+    org, received, receive, app_context
+):
+    poison = min(received(2))
+    change(poison, attempts=1)
+    receive(bodies.issue())
+    assert [one.id for one in take(org)] == [poison]
 
 
 def test_a_failed_attempt_waits_longer_each_time_and_ends_as_failed(org, received, app_context):

@@ -1,0 +1,30 @@
+"""The promises at a size for every run: one stage for all, in the order of this list."""
+
+from collections.abc import Callable, Sequence
+
+from tests.soak import crowds, kills, outages, shuffles
+from tests.soak.figures import Figure, as_table
+from tests.soak.stage import Stage
+
+SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
+    "workers killed, rings lost": lambda stage: kills.kills(
+        stage, count=5, flushes=1, projects=2, issues=5
+    ),
+    "Redis flushed": lambda stage: kills.flush(stage, times=1),
+    "Redis away": lambda stage: outages.redis_away(stage, seconds=2),
+    "stopped under load": lambda stage: outages.graceful_stops(stage, times=1),
+    "20 copies at once": lambda stage: crowds.copies(stage, deliveries=2, of_each=20),
+    "a flood beside another org": lambda stage: crowds.flood(stage, events=150, watched=6),
+    "several workers": lambda stage: crowds.several_workers(stage, workers=2, ttl=4, rounds=1),
+    "shuffled events": lambda stage: shuffles.shuffles(stage, count=15),
+}
+DATABASE = {
+    "the database restarted": lambda stage: outages.database_away(stage, times=1, seconds=1),
+}
+
+
+def keeps(stage: Stage, scenario: Callable[[Stage], Sequence[Figure]]) -> None:
+    """Fail with the figures if a promise was broken."""
+    rows = [("", stage.dialect, figure) for figure in scenario(stage)]
+    broken = [row for row in rows if not row[2].kept]
+    assert not broken, "\n" + as_table(rows)
