@@ -148,8 +148,11 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def gitlab_port() -> int:
-    """Where the simulated GitLab of a test listens."""
-    return free_port()
+    """Where the simulated GitLab of a test listens: a port of this worker alone, as nobody
+    listens there between two tests and a server of another worker might take it.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    return free_port(range(10_000 + worker * 1_000, 11_000 + worker * 1_000))
 
 
 @pytest.fixture

@@ -19,14 +19,14 @@ class NoRedis(Exception):
     """Neither a running Redis nor a server that could be started."""
 
 
-def free_port() -> int:
+def free_port(among: range = BELOW_EPHEMERAL) -> int:
     """A TCP port that nobody listens on, and that no outgoing connection will be given.
 
     The system would hand out one from the range of outgoing connections, which may have
     taken it again by the time a server wants to listen there.
     """
     while True:
-        port = secrets.choice(BELOW_EPHEMERAL)
+        port = secrets.choice(among)
         if port_is_free(LOOPBACK, port):
             return port
 
