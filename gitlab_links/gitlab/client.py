@@ -40,8 +40,9 @@ from gitlab_links.gitlab.guarded_session import (
     ResponseTooLargeError,
 )
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError, Resolver, system_resolver
-from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.gitlab.moves import read_moves
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.times import parse_date
 from gitlab_links.gitlab.urls import BaseUrl
@@ -128,6 +129,22 @@ class GitLabClient:
         if found is None:
             raise self._unusable("has no project id")
         return found
+
+    def find_moved(self, issue: Snapshot, project_path: str) -> ItemRef | None:
+        """Where a moved issue is now, None where the token may not see that.
+
+        The notes tell a reference, which is right if it leads to ``moved_to_id``.
+        """
+        project = issue.project_id or project_path
+        with self._translated():
+            notes = self._get(
+                f"{_project_path(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
+            )
+            for ref in read_moves(notes, project_path):
+                there = self._get_optional(f"{_project_path(ref.project_path)}/issues/{ref.iid}")
+                if read_id(read_object(there).get("id")) == issue.moved_to_id:
+                    return ref
+        return None
 
     def check_token(self) -> TokenCheck:
         """Whether the token can read what the service needs, and what GitLab says of it.

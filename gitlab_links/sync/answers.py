@@ -15,6 +15,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
 from gitlab_links.sync.fetching import Answer
+from gitlab_links.sync.moves import follow
 from gitlab_links.sync.pausing import (
     BREAKER_OPENS_AT,
     gravity,
@@ -52,6 +53,8 @@ def record(
         told.update(item.id for item in found)
     for answer in answers:
         _record_project(answer)
+    for answer in answers:
+        _follow_moved(answer, items)
     _count_told(org_id, items, told, now)
     _record_connection(org_id, answers, token_ciphertext, now)
 
@@ -105,6 +108,14 @@ def _record_items(
         elif not stops_all_calls(answer.failure.code):
             # Otherwise the item stays due as it was: the pause is the connection's.
             mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
+
+
+def _follow_moved(answer: Answer, items: Items) -> None:
+    for due in answer.batch.items:
+        item, there = items.get(due.id), answer.moved.get(due.iid)
+        # What was learned of the project may have merged the item into another.
+        if item is not None and there is not None and item in db.session:
+            follow(item, there)
 
 
 def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: datetime) -> None:

@@ -153,10 +153,11 @@ def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:
 
 
 def _has_gaps(item: GitLabItem) -> bool:
-    """Whether something is shown that no body has told and no fetch yet."""
+    """Whether something is shown that no body has told and no fetch yet, or has moved on."""
     return (
         item.fetched_at is None
         or (item.milestone_id is not None and item.milestone is None)
         or (item.state == ItemState.MERGED and item.merged_at is None)
         or (item.state == ItemState.CLOSED and item.closed_at is None)
+        or item.moved_to_id is not None
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import local
 from time import monotonic
@@ -12,7 +12,7 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure, RateLimit
-from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.sync.pausing import stops_all_calls
 from gitlab_links.sync.plan import Batch, DueItem
@@ -35,6 +35,7 @@ class Answer:
 
     ``started_at`` is taken before the call: the answer is at least as new as that.
     ``path_owner`` is the id of another project that is found at the batch's path by now.
+    ``moved`` tells by iid where issues are that were moved.
     """
 
     batch: Batch
@@ -43,6 +44,7 @@ class Answer:
     failure: GitLabFailure | None
     rate_limit: RateLimit | None
     path_owner: int | None = None
+    moved: Mapping[int, ItemRef] = field(default_factory=dict)
 
 
 class Fetcher:
@@ -86,6 +88,7 @@ class Fetcher:
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
         path_owner: int | None = None
+        moved: dict[int, ItemRef] = {}
         try:
             client = self._client()
             iids = [item.iid for item in batch.items]
@@ -93,12 +96,15 @@ class Fetcher:
             for item in _wanting_detail(batch, found):
                 if monotonic() < ends_at:
                     found[item.iid] = _detailed(client, batch, found[item.iid])
+            for issue in found.values():
+                if isinstance(issue.moved_to_id, int) and monotonic() < ends_at:
+                    moved |= _moved(client, batch, issue)
         except GitLabFailure as error:
             failure = error
             if failure.code == NOT_FOUND:
                 path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-        return Answer(batch, started_at, found, failure, rate_limit, path_owner)
+        return Answer(batch, started_at, found, failure, rate_limit, path_owner, moved)
 
     def _path_owner(self, batch: Batch) -> int | None:
         """Which project has the path of one that is not found by its id any more."""
@@ -129,6 +135,17 @@ def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem
     if batch.type is not ItemType.MERGE_REQUEST:
         return []
     return [item for item in batch.items if item.wants_detail and item.iid in found]
+
+
+def _moved(client: "GitLabClient", batch: Batch, issue: Snapshot) -> dict[int, ItemRef]:
+    path = issue.project_path or batch.path
+    try:
+        ref = None if path is None else client.find_moved(issue, path)
+    except GitLabFailure as failure:
+        if stops_all_calls(failure.code):
+            raise
+        ref = None
+    return {} if ref is None else {issue.iid: ref}
 
 
 def _detailed(client: "GitLabClient", batch: Batch, listed: Snapshot) -> Snapshot:

@@ -65,7 +65,7 @@ def hand_over_path(project: GitLabProject, owner_id: int) -> None:
 def _move_links_made_since(
     moment: datetime | None, source: GitLabItem, owner: GitLabProject
 ) -> None:
-    links = _links(source)
+    links = links_of(source)
     younger = [link for link in links if moment is None or link.created_at > moment]
     if not younger:
         return
@@ -77,7 +77,7 @@ def _move_links_made_since(
         )
         db.session.add(target)
         db.session.flush()
-    _move_links(younger, target)
+    move_links(younger, target)
     if len(younger) == len(links):
         db.session.delete(source)
 
@@ -144,17 +144,18 @@ def _move_items(source: GitLabProject, target: GitLabProject) -> None:
         if twin is None:
             item.project_id = target.id
         else:
-            _move_links(_links(item), twin)
+            move_links(links_of(item), twin)
             db.session.delete(item)
             request_refresh(twin, utcnow())
     db.session.flush()
 
 
-def _links(item: GitLabItem) -> Sequence[TaskGitLabLink]:
+def links_of(item: GitLabItem) -> Sequence[TaskGitLabLink]:
+    """The links that have the item."""
     return db.session.scalars(select(TaskGitLabLink).where(TaskGitLabLink.item_id == item.id)).all()
 
 
-def _move_links(links: Sequence[TaskGitLabLink], target: GitLabItem) -> None:
+def move_links(links: Sequence[TaskGitLabLink], target: GitLabItem) -> None:
     """A link of a task that has one to the target goes; the others point there."""
     linked = set(
         db.session.scalars(

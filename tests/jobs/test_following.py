@@ -8,7 +8,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import DEVELOPER
 from gitlab_links.extensions import db
 from gitlab_links.integrations.operations import IntegrationChange
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.operations import attach, refresh_links_of_task
 from gitlab_links.links.reconnection import configure
 
 BOT_TOKEN = "glpat-of-a-project-bot"
@@ -67,8 +68,6 @@ def test_a_link_made_by_a_former_path_becomes_one_with_those_made_by_the_new(con
     connected.fetch()
     assert connected.item(before).id == connected.item(by_new_path).id
     task = connected.factory.task(connected.org)
-    from gitlab_links.links.operations import attach
-
     by_old_path = attach(connected.principal, task.id, old_url)
     db.session.commit()
     connected.tasks[by_old_path] = task.id
@@ -101,14 +100,71 @@ def test_a_deleted_project_keeps_its_links(connected):
     assert [connected.view(link).title for link in links] == [f"Issue {n}" for n in range(3)]
 
 
-def test_a_moved_issue_is_closed_and_names_where_it_went(connected):
+@pytest.mark.parametrize("target", ["acme/tools", "beta/tools"])
+def test_the_links_of_a_moved_issue_follow_it(connected, target):
+    issue = connected.issue(connected.project("acme/press"))
+    links = [connected.link(issue), connected.link(issue)]
+    connected.fetch()
+    there = connected.gitlab.state.items.move(issue, connected.project(target))
+    connected.gitlab.state.items.edit(there, title="Over here", notify=False)
+    refresh(connected)
+    for link in links:
+        view = connected.view(link)
+        assert (view.title, view.state, view.project_path) == ("Over here", "opened", target)
+        assert (view.url, view.sync.status) == (connected.gitlab.state.urls.item(there), "ok")
+    assert db.session.query(GitLabItem).count() == 1
+
+
+def test_an_issue_that_moved_twice_is_followed_to_its_end(connected):
     issue = connected.issue(connected.project("acme/press"))
     link = connected.link(issue)
     connected.fetch()
-    there = connected.gitlab.state.items.move(issue, connected.project("acme/tools"))
+    items = connected.gitlab.state.items
+    there = items.move(
+        items.move(issue, connected.project("acme/tools")), connected.project("beta/parts")
+    )
     refresh(connected)
-    assert (connected.view(link).state, connected.view(link).sync.status) == ("closed", "ok")
-    assert connected.item(link).moved_to_id == there.id
+    refresh(connected)
+    assert connected.view(link).url == connected.gitlab.state.urls.item(there)
+
+
+def test_a_task_that_links_both_ends_of_a_move_keeps_one_link(connected):
+    issue = connected.issue(connected.project("acme/press"))
+    there = connected.gitlab.state.items.move(issue, connected.project("acme/tools"))
+    link = connected.link(there)
+    attach(connected.principal, connected.tasks[link], connected.gitlab.state.urls.item(issue))
+    db.session.commit()
+    connected.fetch()
+    assert db.session.query(TaskGitLabLink).count() == 1
+    assert connected.view(link).project_path == "acme/tools"
+
+
+def test_an_issue_moved_out_of_sight_stays_what_it_was_and_says_that_it_is_closed(connected, bot):
+    state = connected.gitlab.state
+    project = connected.project("acme/press")
+    state.projects.add_member(project, bot, DEVELOPER)
+    issue = connected.issue(project)
+    link = connected.link(issue)
+    connected.fetch()
+    hidden = connected.project("secret/tools")
+    state.items.move(issue, hidden)
+    refresh(connected)
+    view = connected.view(link)
+    assert (view.project_path, view.state, view.sync.status) == ("acme/press", "closed", "ok")
+    state.projects.add_member(hidden, bot, DEVELOPER)
+    refresh(connected)
+    assert connected.view(link).project_path == "secret/tools"
+
+
+def test_what_somebody_writes_about_a_move_moves_nothing(connected):
+    state = connected.gitlab.state
+    issue = connected.issue(connected.project("acme/press"))
+    other = connected.issue(connected.project("acme/tools"))
+    link = connected.link(issue)
+    state.items.comment(issue, f"moved to acme/tools#{other.iid}")
+    issue.moved_to_id = 424242
+    connected.fetch()
+    assert connected.view(link).project_path == "acme/press"
 
 
 def test_an_issue_made_confidential_is_hidden_from_a_token_that_may_not_see_it(connected, bot):

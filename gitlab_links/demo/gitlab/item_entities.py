@@ -55,7 +55,7 @@ def _shared(urls: Urls, item: Item, *, label_objects: bool) -> Json:
         "assignees": assignees,
         "assignee": assignees[0] if assignees else None,
         "author": user_basic(urls, item.author),
-        "user_notes_count": len(item.notes),
+        "user_notes_count": sum(not note.system for note in item.notes),
         "upvotes": 0,
         "downvotes": 0,
         "discussion_locked": item.discussion_locked,

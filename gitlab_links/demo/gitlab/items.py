@@ -190,8 +190,20 @@ class Items:
                 due_date=issue.due_date,
             )
             issue.moved_to_id = copy.id
+            self._note_move(issue, "to", copy, by)
+            self._note_move(copy, "from", issue, by)
             self.close(issue, by=by)
             return copy
+
+    def _note_move(self, item: Issue, direction: str, other: Issue, by: Actor) -> None:
+        """Within a namespace GitLab leaves it out of the reference."""
+        here, there = (one.project.path_with_namespace for one in (item, other))
+        namespace, _, name = there.rpartition("/")
+        path = name if here.rpartition("/")[0] == namespace else there
+        text = f"moved {direction} {path}#{other.iid}"
+        user, now = self._actor(item, by), self._clock.now()
+        note = Note(self._next_id(), text, user, now, system=True, about=other.project)
+        item.notes.append(note)
 
     def delete(self, item: Item) -> None:
         """Remove an item. GitLab sends nothing, and the iid is not used again."""

@@ -104,12 +104,17 @@ class Pipeline:
 
 @dataclass(eq=False)
 class Note:
-    """A comment on an item."""
+    """A comment on an item, or what GitLab itself notes (``system``).
+
+    ``about`` is a project that the note names: who may not read it does not see the note.
+    """
 
     id: int
     text: str
     author: User
     created_at: datetime
+    system: bool = False
+    about: "Project | None" = None
 
 
 @dataclass(eq=False, kw_only=True)

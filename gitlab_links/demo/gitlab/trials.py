@@ -52,7 +52,7 @@ def _merge_request(state: GitLabState, project: Project) -> tuple[str, Json]:
 
 def _note(state: GitLabState, project: Project) -> tuple[str, Json]:
     items: list[Item] = [*project.issues.values(), *project.merge_requests.values()]
-    noted = [(note, item) for item in items for note in item.notes]
+    noted = [(note, item) for item in items for note in item.notes if not note.system]
     if not noted:
         raise Untestable("Ensure the project has notes.")
     note, item = max(noted, key=lambda pair: pair[0].id)

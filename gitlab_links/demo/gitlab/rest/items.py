@@ -13,6 +13,7 @@ from gitlab_links.demo.gitlab.records import (
     Issue,
     Item,
     MergeRequest,
+    Note,
     Project,
 )
 from gitlab_links.demo.gitlab.rest import errors
@@ -20,6 +21,7 @@ from gitlab_links.demo.gitlab.rest.access import caller, project_named, require_
 from gitlab_links.demo.gitlab.rest.changes import requested_changes
 from gitlab_links.demo.gitlab.rest.filters import filtered, flag
 from gitlab_links.demo.gitlab.rest.paging import paged
+from gitlab_links.demo.gitlab.timing import iso
 
 Answer = tuple[dict[str, Any], int]
 
@@ -33,6 +35,7 @@ def register(rest: Blueprint) -> None:
         rest.get(f"{one}/<int:iid>", endpoint=f"get_{kind}")(get_item)
         rest.put(f"{one}/<int:iid>", endpoint=f"change_{kind}")(change_item)
         rest.delete(f"{one}/<int:iid>", endpoint=f"delete_{kind}")(delete_item)
+        rest.get(f"{one}/<int:iid>/notes", endpoint=f"notes_{kind}")(list_notes)
         rest.post(f"{one}/<int:iid>/notes", endpoint=f"comment_{kind}")(comment)
     rest.post("/projects/<key>/<any(issues):kind>/<int:iid>/move")(move)
     rest.put("/projects/<key>/<any(merge_requests):kind>/<int:iid>/merge")(merge)
@@ -99,6 +102,25 @@ def delete_item(key: str, kind: str, iid: int) -> tuple[str, int]:
         require_level(project, MAINTAINER)
         state().items.delete(item)
     return "", 204
+
+
+def list_notes(key: str, kind: str, iid: int) -> Response:
+    """Newest first, as GitLab has it, unless ``sort=asc``."""
+    with state().lock:
+        item = _item(project_named(key), kind, iid)
+        seen = [n for n in item.notes if n.about is None or n.about.readable_by(caller())]
+        return paged(seen if request.args.get("sort") == "asc" else seen[::-1], _note_entity)
+
+
+def _note_entity(note: Note) -> dict[str, Any]:
+    author = {"id": note.author.id, "username": note.author.username, "name": note.author.name}
+    return {
+        "id": note.id,
+        "body": note.text,
+        "system": note.system,
+        "author": author,
+        "created_at": iso(note.created_at),
+    }
 
 
 def comment(key: str, kind: str, iid: int) -> Answer:
