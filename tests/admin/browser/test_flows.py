@@ -163,7 +163,7 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("button", name="Validate").click()
     expect(page.locator(".notices")).to_contain_text("accepts the token of gitlab_links")
-    expect(page.locator(".notices")).to_contain_text("Its scopes: read_api.")
+    expect(page.locator(".notices")).to_contain_text("Its scopes: api.")
 
     page.get_by_role("button", name="Make a secret").click()
     secret = page.get_by_label("New secret token").input_value()
