@@ -27,7 +27,7 @@ def kills(
     world = World.make(stage, projects=projects, issues=issues)
     world.settle(30)
     recoveries = Recoveries(world)
-    stage.gitlab.state.faults.latency = 0.03
+    stage.gitlab.state.faults.latency = 0.1
     forget = [(number + 1) * count // (flushes + 1) for number in range(flushes)]
     killed = lost_rings = 0
     with editing(world, SEED, per_second=20), Background(recoveries.look, 0.5):
@@ -40,7 +40,7 @@ def kills(
                 stage.redis.flushall()
             elif choose.random() < 0.2:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
-            time.sleep(choose.uniform(0.1, 1.0))
+            time.sleep(choose.uniform(0.05, 0.6))
     with Background(recoveries.look, 0.5):
         stage.gitlab.state.sender.wait_idle(30)
         sent = world.count()
