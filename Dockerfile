@@ -6,7 +6,7 @@ RUN python -m venv /opt/venv
 WORKDIR /build
 COPY requirements.txt ./
 # Wheels only: nothing is compiled here, so no compiler and no headers are needed.
-RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r requirements.txt \
+RUN /opt/venv/bin/pip install --require-hashes --no-deps --only-binary=:all: -r requirements.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
 
 

@@ -20,7 +20,9 @@ $(INSTALLED): requirements/dev.txt
 	    { $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip $(VENV) && \
 	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }; }; }
 	@echo "Installing the pinned requirements into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# The lock names everything: without resolving, no release that comes later can be preferred to it.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@$(BIN)/python -m pip check
 	@touch $@
 
 demo: $(INSTALLED) ## Run everything with sample data and a simulated GitLab (PORT=8000)
