@@ -17,6 +17,7 @@ from benchmarks.stage import TTL, Stage
 from benchmarks.webhooks import issue_event
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.http.transactions import single_write
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.sync.plan import next_batches
@@ -65,8 +66,8 @@ def _accept(world: World) -> None:
     with world.app.app_context():
         for _ in range(20):
             headers = {"X-Gitlab-Token": WEBHOOK_SECRET, "Idempotency-Key": str(uuid.uuid4())}
-            accept(world.org_id, headers, _body(world))
-            db.session.commit()
+            with single_write() as connection:
+                accept(connection, world.org_id, headers, _body(world))
 
 
 def _body(world: World) -> bytes:
@@ -78,8 +79,8 @@ def _accept_batch_and_drain(world: World) -> float:
         for number in range(BATCH):
             headers = {"X-Gitlab-Token": WEBHOOK_SECRET, "Idempotency-Key": str(uuid.uuid4())}
             item = world.items[number % len(world.items)]
-            accept(world.org_id, headers, issue_event(item, "Title", utcnow()))
-            db.session.commit()
+            with single_write() as connection:
+                accept(connection, world.org_id, headers, issue_event(item, "Title", utcnow()))
         started = time.perf_counter()
         drain_slice(world.org_id)
         return time.perf_counter() - started

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, cast
 
 from psycopg import OperationalError
-from sqlalchemy import DateTime, Engine, Executable, MetaData, Table, event
+from sqlalchemy import Connection, DateTime, Engine, Executable, MetaData, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DisconnectionError
@@ -149,14 +149,18 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def insert_unless_exists(
-    session: Session | scoped_session[Any], model: type[Base], values: Mapping[str, Any], *key: str
+    to: Session | scoped_session[Any] | Connection,
+    model: type[Base],
+    values: Mapping[str, Any],
+    *key: str,
 ) -> uuid.UUID | None:
     """Insert one row; None where a row with the same ``key`` columns exists.
 
     Only that one conflict is passed over: every other violated constraint still raises.
     """
-    statement = _insert_unless_exists(session.get_bind().dialect.name, model, key)
-    inserted: uuid.UUID | None = session.execute(
+    bind = to if isinstance(to, Connection) else to.get_bind()
+    statement = _insert_unless_exists(bind.dialect.name, model, key)
+    inserted: uuid.UUID | None = to.execute(
         statement, {"id": new_id(), **values}
     ).scalar_one_or_none()
     return inserted

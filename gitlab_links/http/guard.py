@@ -82,7 +82,6 @@ def _admit() -> None:
         raise Forbidden("This page does not say who may open it, so nobody may.")
     if declaration.kind is Kind.WEBHOOK:
         _limit_body(MAX_WEBHOOK_BYTES)
-        transactions.begin_single_write()
         return
     if declaration.kind is Kind.PUBLIC:
         csrf.protect()

@@ -57,13 +57,15 @@ def register(app: Flask) -> None:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=prefixed
         )
 
+    always = _ALWAYS | ({"Strict-Transport-Security": _HSTS} if https else {})
+
     @app.after_request
     def _secure(response: Response) -> Response:
-        for name, value in _ALWAYS.items():
-            response.headers.setdefault(name, value)
-        if https:
-            response.headers.setdefault("Strict-Transport-Security", _HSTS)
-        if "Cache-Control" not in response.headers:
+        present = {name.lower() for name, _ in response.headers}
+        response.headers.extend(
+            [(name, value) for name, value in always.items() if name.lower() not in present]
+        )
+        if "cache-control" not in present:
             cacheable = request.method in {"GET", "HEAD"} and response.status_code < 400
             response.headers["Cache-Control"] = "private, no-cache" if cacheable else "no-store"
         return response

@@ -3,7 +3,8 @@
 import uuid
 from dataclasses import dataclass
 
-from flask import Flask, session
+from flask import Flask, Request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from gitlab_links.accounts.sessions import end_session, session_user
@@ -24,8 +25,18 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
         return self.token
 
 
+class _CookieSessions(SecureCookieSessionInterface):
+    """Flask's own, which makes ready to check a signature only where there is a cookie."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
+
+
 def register(app: Flask) -> None:
     """Have ``current_user`` loaded from the session's row."""
+    app.session_interface = _CookieSessions()
     manager = LoginManager()
     manager.session_protection = None
     manager.user_loader(_load)

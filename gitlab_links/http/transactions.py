@@ -1,7 +1,12 @@
 """One transaction per request: committed when the answer is a success, else rolled back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import structlog
 from flask import Flask, Response, g, make_response, request
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
@@ -10,7 +15,7 @@ from gitlab_links.http.problems import render
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SQLITE_READ = {"sqlite_deferred": True}
-_STATEMENT_BY_STATEMENT = {"isolation_level": "AUTOCOMMIT"}
+_STATEMENT_BY_STATEMENT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
 
 log = structlog.get_logger(__name__)
 
@@ -32,10 +37,20 @@ def begin() -> None:
     db.session.connection(execution_options=_SQLITE_READ if sqlite else _STATEMENT_BY_STATEMENT)
 
 
-def begin_single_write() -> None:
-    """Begin a request that writes one row by one statement, which is a transaction already."""
-    if db.engine.dialect.name != "sqlite":
-        db.session.connection(execution_options=_STATEMENT_BY_STATEMENT)
+@contextmanager
+def single_write() -> Iterator[Connection]:
+    """A connection for a request that writes one row, committed at the end.
+
+    Past the session, which would cost a webhook more than the row. On PostgreSQL one
+    statement is a transaction already: BEGIN and COMMIT are saved.
+    """
+    engine = db.engine
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            yield connection
+    else:
+        with engine.connect() as connection:
+            yield connection.execution_options(**_STATEMENT_BY_STATEMENT)
 
 
 def touch_key_after_commit(login: KeyLogin) -> None:
@@ -44,6 +59,8 @@ def touch_key_after_commit(login: KeyLogin) -> None:
 
 
 def _finish(response: Response) -> Response:
+    if not db.session.registry.has():
+        return response  # nobody has asked for a session
     if response.status_code >= 400:
         db.session.rollback()
     else:

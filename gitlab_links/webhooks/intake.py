@@ -1,4 +1,4 @@
-"""Taking a webhook in: verify, then parse, then store. One SELECT, one INSERT.
+"""Taking a webhook in: one INSERT, which stores only what proves to be authentic.
 
 What is authentic is kept before anything else is done with it: GitLab does not send again.
 """
@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, select
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import insert_unless_exists, new_id
-from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.db import insert_unless_exists, new_id, upsert
 from gitlab_links.errors import DomainError, Forbidden
-from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.signatures import TOKEN_PREFIX, is_signed, signature_valid
 from gitlab_links.hooks.models import GitLabHookSecret
@@ -31,6 +30,8 @@ from gitlab_links.security import SecretCipher, cipher
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 MAX_BODY_BYTES = 25 * 1024 * 1024
+# Reading a body that may be anybody's must not cost more than refusing it.
+MAX_UNPROVEN_BYTES = 64 * 1024
 KEPT_HEADERS = (
     "Content-Type",
     "User-Agent",
@@ -43,17 +44,19 @@ KEPT_HEADERS = (
     "webhook-timestamp",
 )
 MAX_HEADER_LENGTH = 500
+_KEPT = [(name.lower(), name) for name in KEPT_HEADERS]
 DECOY_TOKEN = TOKEN_PREFIX + "A" * 43 + "="
 
 # Written once, and over the table: at every webhook the ORM would cost more than the answer.
 _integrations = OrgGitLabIntegration.__table__.c
 _hook_secrets = GitLabHookSecret.__table__.c
-# One probe of a unique index, within the one SELECT: hooks that this service made have
+_deliveries = GitLabWebhookDelivery.__table__.c
+# One probe of a unique index, within the one statement: hooks that this service made have
 # secrets of their own.
 _OF_A_HOOK = exists().where(
     _hook_secrets.org_id == bindparam("org_id"),
     _hook_secrets.secret_hash == bindparam("given"),
-    or_(_hook_secrets.ends_at.is_(None), _hook_secrets.ends_at > bindparam("now")),
+    or_(_hook_secrets.ends_at.is_(None), _hook_secrets.ends_at > bindparam("received_at")),
 )
 _SECRETS = select(
     _integrations.webhook_secret_hash,
@@ -62,6 +65,26 @@ _SECRETS = select(
     _integrations.signing_token_ciphertext,
     _OF_A_HOOK.label("of_a_hook"),
 ).where(_integrations.org_id == bindparam("org_id"))
+# The same rule as in ``verify``. That a database compares digests byte by byte tells nobody
+# anything: what they are digests of is keyed.
+_PROVEN_BY_SECRET = and_(
+    _integrations.org_id == bindparam("org_id"),
+    _integrations.signing_token_ciphertext.is_(None),
+    or_(
+        _integrations.webhook_secret_hash == bindparam("given"),
+        and_(
+            _integrations.previous_webhook_secret_hash == bindparam("given"),
+            _integrations.previous_webhook_secret_until > bindparam("received_at"),
+        ),
+        _OF_A_HOOK,
+    ),
+)
+_FIRST_COPY = select(_deliveries.id).where(
+    _deliveries.org_id == bindparam("org_id"), _deliveries.dedupe_key == bindparam("dedupe_key")
+)
+DEDUPED_BY = ("org_id", "dedupe_key")
+
+Row = dict[str, Any]
 
 
 class Intake(StrEnum):
@@ -80,21 +103,52 @@ class Accepted:
     delivery_id: uuid.UUID
 
 
-def accept(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes) -> Accepted:
-    """Verify and store one request; a worker is rung for once the caller has committed.
+def accept(
+    connection: Connection, org_id: uuid.UUID, headers: Mapping[str, str], body: bytes
+) -> Accepted:
+    """Verify and store one request; the caller commits, and rings for what was accepted.
 
-    Raises :class:`Forbidden`, the same for every cause, unless the request is authentic;
-    then :class:`InvalidJson` or :class:`JsonTooDeep`. Everything else is taken.
+    Header names in any case. Raises :class:`Forbidden`, the same for every cause, unless
+    the request is authentic; then :class:`InvalidJson` or :class:`JsonTooDeep`. Everything
+    else is taken.
     """
     received_at = utcnow()
-    verify(org_id, headers, body, received_at)
-    event = Event.from_request(headers, body)
-    status = DeliveryStatus.RECEIVED if event.relevant else DeliveryStatus.IGNORED
-    row = {
+    headers = {name.lower(): value for name, value in headers.items()}
+    row = _unproven_row(org_id, headers, body, received_at)
+    stored = None
+    if row is not None:
+        stored = _store_if_proven(connection, row, headers.get("x-gitlab-token", ""))
+    if row is None or stored is None:
+        verify(connection, org_id, headers, body, received_at)
+        row = _row(org_id, Event.from_request(headers, body), headers, body, received_at)
+        stored = insert_unless_exists(connection, GitLabWebhookDelivery, row, *DEDUPED_BY)
+    if stored is None:
+        return Accepted(Intake.DUPLICATE, _first_copy(connection, row))
+    ignored = row["status"] is DeliveryStatus.IGNORED
+    return Accepted(Intake.IGNORED if ignored else Intake.ACCEPTED, stored)
+
+
+def _unproven_row(
+    org_id: uuid.UUID, headers: Mapping[str, str], body: bytes, received_at: datetime
+) -> Row | None:
+    """The row of a request that a secret may prove; None where more has to be looked at."""
+    if len(body) > MAX_UNPROVEN_BYTES or is_signed(headers):
+        return None
+    try:
+        event = Event.from_request(headers, body)
+    except DomainError:
+        return None  # whether it may be told so is not known yet
+    return _row(org_id, event, headers, body, received_at)
+
+
+def _row(
+    org_id: uuid.UUID, event: Event, headers: Mapping[str, str], body: bytes, received_at: datetime
+) -> Row:
+    return {
         "id": new_id(),
         "org_id": org_id,
         "dedupe_key": event.dedupe_key,
-        "status": status,
+        "status": DeliveryStatus.RECEIVED if event.relevant else DeliveryStatus.IGNORED,
         "due_at": received_at if event.relevant else None,
         "processed_at": None if event.relevant else received_at,
         "event": event.name,
@@ -109,35 +163,59 @@ def accept(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes) -> Accept
         "headers": kept_headers(headers),
         "payload": body,
     }
-    stored = insert_unless_exists(db.session, GitLabWebhookDelivery, row, "org_id", "dedupe_key")
-    if stored is None:
-        return Accepted(Intake.DUPLICATE, _first_copy(org_id, event.dedupe_key))
-    if not event.relevant:
-        return Accepted(Intake.IGNORED, stored)
-    ring_after_commit(db.session, Bell.DRAIN, org_id)
-    return Accepted(Intake.ACCEPTED, stored)
+
+
+def _store_if_proven(connection: Connection, row: Row, secret: str) -> uuid.UUID | None:
+    """Insert the row if the secret is one of the org's; None if not, or if it is there.
+
+    An empty secret is never right, and takes as long as a wrong one.
+    """
+    given = hash_webhook_secret(row["org_id"], secret) if secret else ""
+    statement = _insert_if_proven(connection.dialect.name, tuple(row))
+    stored: uuid.UUID | None = connection.execute(
+        statement, {**row, "given": given}
+    ).scalar_one_or_none()
+    return stored
+
+
+@cache
+def _insert_if_proven(dialect: str, names: tuple[str, ...]) -> Executable:
+    values = select(*(bindparam(name, type_=_deliveries[name].type) for name in names))
+    insert = upsert(dialect, GitLabWebhookDelivery).from_select(
+        names, values.where(_PROVEN_BY_SECRET)
+    )
+    statement: Executable = insert.on_conflict_do_nothing(index_elements=DEDUPED_BY).returning(
+        _deliveries.id
+    )
+    return statement
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers worth keeping; the secret and the signature are not among them."""
+    """Of headers in lower case those worth keeping, neither the secret nor the signature."""
     return {
-        name: headers[name][:MAX_HEADER_LENGTH].replace("\0", "")
-        for name in KEPT_HEADERS
-        if name in headers
+        name: headers[key][:MAX_HEADER_LENGTH].replace("\0", "")
+        for key, name in _KEPT
+        if key in headers
     }
 
 
-def verify(org_id: uuid.UUID, headers: Mapping[str, str], body: bytes, now: datetime) -> None:
+def verify(
+    connection: Connection,
+    org_id: uuid.UUID,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: datetime,
+) -> None:
     """Raise :class:`Forbidden` unless the org's GitLab sent this.
 
     Once a signing token is set only a valid signature will do; until then the secret
     token counts: the org's present one, during a rotation the one before, or one that was
-    made for a single hook.
+    made for a single hook. Header names in lower case.
     """
-    secret = headers.get("X-Gitlab-Token", "")
+    secret = headers.get("x-gitlab-token", "")
     given = hash_webhook_secret(org_id, secret)
-    asked = {"org_id": org_id, "given": given, "now": now}
-    integration = db.session.execute(_SECRETS, asked).one_or_none()
+    asked = {"org_id": org_id, "given": given, "received_at": now}
+    integration = connection.execute(_SECRETS, asked).one_or_none()
     ciphertext = None if integration is None else integration.signing_token_ciphertext
     authentic = webhook_secret_matches(org_id, integration, secret, now)
     if secret and integration is not None and integration.of_a_hook:
@@ -178,10 +256,6 @@ def _decoy(made_by: SecretCipher) -> str:
     return made_by.encrypt(DECOY_TOKEN, org_id=uuid.UUID(int=0), origin="", purpose="decoy")
 
 
-def _first_copy(org_id: uuid.UUID, dedupe_key: str | None) -> uuid.UUID:
-    return db.session.scalars(
-        select(GitLabWebhookDelivery.id).where(
-            GitLabWebhookDelivery.org_id == org_id,
-            GitLabWebhookDelivery.dedupe_key == dedupe_key,
-        )
-    ).one()
+def _first_copy(connection: Connection, row: Row) -> uuid.UUID:
+    found: uuid.UUID = connection.execute(_FIRST_COPY, row).scalar_one()
+    return found

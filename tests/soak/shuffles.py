@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
+from gitlab_links.http.transactions import single_write
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem
@@ -44,8 +45,8 @@ def shuffles(stage: Stage, *, count: int) -> Sequence[Figure]:
         with stage.app.app_context():
             for body in bodies:
                 key = {"X-Gitlab-Token": SECRET, "Idempotency-Key": str(uuid.uuid4())}
-                accept(world.org.id, key, body)
-                db.session.commit()
+                with single_write() as connection:
+                    accept(connection, world.org.id, key, body)
                 if choose.random() < 0.3:
                     drain_slice(world.org.id)
                 if choose.random() < 0.15:

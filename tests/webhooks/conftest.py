@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.extensions import db
+from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from gitlab_links.webhooks.intake import Accepted, accept
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
@@ -38,10 +39,8 @@ def receive(app: Flask, org: Org) -> Callable[..., Accepted]:
         sent = {"X-Gitlab-Token": SECRET, "X-Gitlab-Event": "Issue Hook", **headers}
         if key is not None:
             sent["Idempotency-Key"] = key
-        with app.app_context():
-            accepted = accept(org.id, sent, content)
-            db.session.commit()
-        return accepted
+        with app.app_context(), single_write() as connection:
+            return accept(connection, org.id, sent, content)
 
     return take
 
