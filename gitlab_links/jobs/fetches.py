@@ -4,7 +4,6 @@ import time
 import uuid
 
 import structlog
-from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring
@@ -12,12 +11,11 @@ from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.credentials import credentials_of
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
-from gitlab_links.sync.pausing import note_failure
-from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches
+from gitlab_links.sync.pausing import note_failure, was_away
+from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
 
 # A round that begins just before the end of the slice must be over, answers written,
@@ -53,8 +51,8 @@ class _Slice:
     def __init__(self, org_id: uuid.UUID, lease: leases.Lease) -> None:
         self.org_id = org_id
         self.lease = lease
-        self.base_url: str | None = None
-        self.token_ciphertext: str | None = None
+        self.base_url = lease.integration.base_url
+        self.token_ciphertext = lease.integration.token_ciphertext
         self.fetcher: Fetcher | None = None
 
     def run(self) -> None:
@@ -64,8 +62,9 @@ class _Slice:
         rounds = 0
         while self.fetcher is not None and time.monotonic() < ends_at:
             batches = self._plan(gather=rounds > 0)
-            if not batches or not self._round(self.fetcher, batches):
+            if not batches:
                 return
+            self._round(self.fetcher, batches)
             rounds += 1
             if not self._renew():
                 return
@@ -76,6 +75,8 @@ class _Slice:
             self.fetcher.close()
         db.session.rollback()
         leases.release(self.lease)
+        if self.base_url is not None:
+            park_foreign(self.org_id, self.base_url, utcnow())
         db.session.commit()
         release(Bell.SYNC, self.org_id)
         if has_due(self.org_id, utcnow()) and self._integration_may_call():
@@ -85,9 +86,7 @@ class _Slice:
     def _connect(self) -> Fetcher | None:
         from gitlab_links.gitlab.client import GitLabClient
 
-        integration = self._integration()
-        self.base_url = integration.base_url
-        self.token_ciphertext = integration.token_ciphertext
+        integration = self.lease.integration
         try:
             base, token = credentials_of(integration)
         except DomainError as error:
@@ -95,7 +94,6 @@ class _Slice:
             db.session.commit()
             log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
             return None
-        db.session.rollback()
         options = settings().gitlab_client
         return Fetcher(lambda: GitLabClient(base, token, **options), options["seconds"])
 
@@ -107,7 +105,7 @@ class _Slice:
         return batches
 
     def _due_batches(self) -> list[Batch]:
-        integration = self._integration()
+        integration = self.lease.integration
         found = (integration.base_url, integration.token_ciphertext)
         if self.base_url is None or found != (self.base_url, self.token_ciphertext):
             return []  # an admin has changed them: the next run begins with the new ones
@@ -126,14 +124,16 @@ class _Slice:
         db.session.commit()
         return batches
 
-    def _round(self, fetcher: Fetcher, batches: list[Batch]) -> bool:
-        """Fetch and apply; False where the connection should now be left alone."""
+    def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
+        """Fetch and apply."""
+        away = was_away(self.lease.integration)
         hold(Bell.SYNC, self.org_id)
         answers = fetcher.fetch(batches)
         record(
             self.org_id,
             answers,
             token_ciphertext=self.token_ciphertext,
+            was_away=away,
             now=utcnow(),
             ttl=settings().metadata_ttl,
         )
@@ -145,20 +145,13 @@ class _Slice:
             items=sum(len(answer.batch.items) for answer in answers),
             failures=[answer.failure.code for answer in answers if answer.failure],
         )
-        return self._integration_may_call()
 
     def _renew(self) -> bool:
+        """False where the connection should now be left alone."""
         renewed = leases.renew(self.lease, utcnow())
         db.session.commit()
         self.lease = renewed or self.lease
         return renewed is not None
-
-    def _integration(self) -> OrgGitLabIntegration:
-        return db.session.scalars(
-            select(OrgGitLabIntegration)
-            .where(OrgGitLabIntegration.org_id == self.org_id)
-            .execution_options(populate_existing=True)
-        ).one()
 
     def _integration_may_call(self) -> bool:
         may = leases.may_call(self.org_id, utcnow())

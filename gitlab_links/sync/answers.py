@@ -16,13 +16,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
 from gitlab_links.sync.fetching import Answer
 from gitlab_links.sync.moves import follow
-from gitlab_links.sync.pausing import (
-    BREAKER_OPENS_AT,
-    gravity,
-    note_failure,
-    note_success,
-    stops_all_calls,
-)
+from gitlab_links.sync.pausing import gravity, note_failure, note_success, stops_all_calls
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import face, note_found
 
@@ -34,16 +28,19 @@ def record(
     answers: Sequence[Answer],
     *,
     token_ciphertext: str | None,
+    was_away: bool,
     now: datetime,
     ttl: int,
 ) -> None:
     """Apply a round of answers in one transaction, which the caller commits.
 
     ``token_ciphertext`` is that of the token the calls were made with: what they say of
-    the connection is of no interest once an admin has set another.
+    the connection is of no interest once an admin has set another. ``was_away``: GitLab
+    was not to be reached before; once it is, what failed meanwhile is due at once.
     """
     asked = {item.id for answer in answers for item in answer.batch.items}
-    items = _locked_items(org_id, asked, with_failed=_is_back(org_id, answers))
+    is_back = was_away and any(answer.failure is None for answer in answers)
+    items = _locked_items(org_id, asked, with_failed=is_back)
     for item_id in items.keys() - asked:
         items[item_id].next_sync_at, items[item_id].failures = now, 0
     told: Counter[uuid.UUID] = Counter()
@@ -74,16 +71,6 @@ def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool
         .execution_options(populate_existing=True)
     )
     return {item.id: item for item in rows}
-
-
-def _is_back(org_id: uuid.UUID, answers: Sequence[Answer]) -> bool:
-    """Whether GitLab answers again after the breaker was open."""
-    if all(answer.failure is not None for answer in answers):
-        return False
-    failures = db.session.scalar(
-        select(OrgGitLabIntegration.failures).where(OrgGitLabIntegration.org_id == org_id)
-    )
-    return (failures or 0) >= BREAKER_OPENS_AT
 
 
 def _record_items(

@@ -37,6 +37,11 @@ def is_trouble(code: str) -> bool:
     return code == "network_error" or code.startswith("http_5")
 
 
+def was_away(integration: OrgGitLabIntegration) -> bool:
+    """Whether GitLab was not to be reached when it was asked last."""
+    return integration.failures >= BREAKER_OPENS_AT
+
+
 def gravity(failure: GitLabFailure | None) -> int:
     """For noting a round's outcomes in order: what weighs most is noted last and stays."""
     if failure is None:
@@ -70,7 +75,7 @@ def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now:
         _pause(integration, failure.code, now, until)
     elif failure.code in _ENDED_BY_A_PERSON:
         _pause(integration, failure.code, now, now + PAUSE_FOR_A_PERSON)
-    elif integration.failures >= BREAKER_OPENS_AT:
+    elif was_away(integration):
         _pause(integration, failure.code, now, retry_after(integration.failures, now))
 
 

@@ -77,11 +77,11 @@ def next_batches(
     org_id: uuid.UUID, base_url: str, *, now: datetime, ttl: int, limit: int
 ) -> list[Batch]:
     """Up to ``limit`` batches: items that someone asked for first, then by how late they are."""
-    _park_foreign(org_id, base_url, now)
-    asked = GitLabItem.refresh_requested_at <= now
+    ours = GitLabProject.base_url == base_url
+    asked = and_(ours, GitLabItem.refresh_requested_at <= now)
     batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at))
     if len(batches) < limit:
-        late = and_(GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
+        late = and_(ours, GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at)):
             if len(batches) == limit:
                 break
@@ -100,6 +100,23 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     """Whether anything is left to fetch for the org."""
     due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
     return bool(db.session.scalar(select(due)))
+
+
+def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
+    """Put off due items of an instance that is not the org's any more."""
+    foreign = select(GitLabProject.id).where(
+        GitLabProject.org_id == org_id, GitLabProject.base_url != base_url
+    )
+    db.session.execute(
+        update(GitLabItem)
+        .where(
+            GitLabItem.org_id == org_id,
+            GitLabItem.next_sync_at <= now,
+            GitLabItem.project_id.in_(foreign),
+        )
+        .values(next_sync_at=now + PARKED, refresh_requested_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
@@ -175,20 +192,3 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch]) -> Batch:
 
 def _are_alike(first: Batch, second: Batch) -> bool:
     return (first.project_row, first.type) == (second.project_row, second.type)
-
-
-def _park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
-    """Put off due items of an instance that is not the org's any more."""
-    foreign = select(GitLabProject.id).where(
-        GitLabProject.org_id == org_id, GitLabProject.base_url != base_url
-    )
-    db.session.execute(
-        update(GitLabItem)
-        .where(
-            GitLabItem.org_id == org_id,
-            GitLabItem.next_sync_at <= now,
-            GitLabItem.project_id.in_(foreign),
-        )
-        .values(next_sync_at=now + PARKED, refresh_requested_at=None)
-        .execution_options(synchronize_session=False)
-    )

@@ -37,8 +37,8 @@ def told(iid, path="acme/press", **values):
     return Snapshot(ItemType.ISSUE, iid, 7, path, **facts | values)
 
 
-def write(org, *answers, token=TOKEN):
-    record(org.id, answers, token_ciphertext=token, now=NOON, ttl=TTL)
+def write(org, *answers, token=TOKEN, was_away=False):
+    record(org.id, answers, token_ciphertext=token, was_away=was_away, now=NOON, ttl=TTL)
     db.session.commit()
     db.session.expire_all()
 
@@ -106,7 +106,7 @@ def test_when_gitlab_is_back_what_failed_meanwhile_is_due_at_once(
     down += items(project, [3], error_code="http_503", **later)
     refused = items(project, [4], error_code="http_403", **later)
     ids = items(project, [1])
-    write(org, answer(project, ids, [told(1)]))
+    write(org, answer(project, ids, [told(1)]), was_away=True)
     assert [(item.next_sync_at, item.failures) for item in found(down)] == [(NOON, 0)] * 2
     assert found(refused)[0].next_sync_at == at(3000)
     assert (connection(org).failures, connection(org).error_code) == (0, None)
@@ -180,7 +180,8 @@ def test_what_was_changed_by_another_process_meanwhile_is_seen(
                 title="Told", source_updated_at=at(-1), told_at=at(-1)
             )
         )
-    record(org.id, [answer(project, ids, [told(1)])], token_ciphertext=TOKEN, now=NOON, ttl=TTL)
+    answers = [answer(project, ids, [told(1)])]
+    record(org.id, answers, token_ciphertext=TOKEN, was_away=False, now=NOON, ttl=TTL)
     db.session.commit()
     assert [item.title for item in stale] == ["Told"]
     assert [item.title for item in found(ids)] == ["Told"]

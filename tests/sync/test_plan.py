@@ -97,6 +97,7 @@ def test_items_of_an_instance_the_org_has_left_are_parked(org, factory, items, a
     (item_id,) = items(old, [1], refresh_requested_at=NOON)
     items(factory.gitlab_project(org), [2])
     assert [iids(batch) for batch in batches(org)] == [[2]]
+    plan.park_foreign(org.id, BASE_URL, NOON)
     parked = db.session.get(GitLabItem, item_id)
     assert (parked.next_sync_at, parked.refresh_requested_at) == (NOON + timedelta(hours=1), None)
 
@@ -129,8 +130,8 @@ def test_planning_costs_a_fixed_number_of_statements(
     statements.clear()
     assert len(batches(org)) == 4
     queries = [text for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
-    # What is foreign, what was asked for, what is late, and what each batch can take along.
-    assert len(queries) <= 3 + 4
+    # What was asked for, what is late, and what each batch can take along.
+    assert len(queries) <= 2 + 4
 
 
 def test_orgs_with_due_items_are_found(org, factory, items, integration, app_context):
