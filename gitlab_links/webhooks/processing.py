@@ -2,11 +2,11 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
@@ -43,6 +43,7 @@ def process(
     """
     works = [_read(delivery) for delivery in deliveries]
     targets, news, learned = _Targets(org_id, works), News(), False
+    done: defaultdict[int, list[uuid.UUID]] = defaultdict(list)
     for work in works:
         project, target = targets.project_of(work.event), targets.of(work.event)
         if project is not None:
@@ -54,14 +55,27 @@ def process(
             target = targets.of(work.event)
         if target is not None:
             news.of_item(target[1], before, work.delivery)
-        work.delivery.links_matched = targets.links_of(target[1]) if target else 0
-        work.delivery.status = DeliveryStatus.PROCESSED
-        work.delivery.processed_at = now
-        work.delivery.due_at = None
-        work.delivery.error_code = None
+        done[targets.links_of(target[1]) if target else 0].append(work.delivery.id)
+    _mark_processed(done, now)
     news.write(org_id, now, learned=learned)
     if targets.any_requested():
         ring_after_commit(db.session, Bell.SYNC, org_id)
+
+
+def _mark_processed(by_links: Mapping[int, Sequence[uuid.UUID]], now: datetime) -> None:
+    """A statement for each number of links, of which there are few, not for each delivery."""
+    for links, ids in by_links.items():
+        db.session.execute(
+            update(GitLabWebhookDelivery)
+            .where(GitLabWebhookDelivery.id.in_(ids))
+            .values(
+                status=DeliveryStatus.PROCESSED,
+                processed_at=now,
+                due_at=None,
+                error_code=None,
+                links_matched=links,
+            )
+        )
 
 
 def _read(delivery: GitLabWebhookDelivery) -> Work:
