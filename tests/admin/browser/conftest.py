@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from sqlalchemy import select
 
 from gitlab_links.app import create_app
@@ -26,6 +26,9 @@ from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 GITLAB_TOKEN = "glpat-of-the-browser-tests"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+# What is waited for comes within a second; a busy machine must not make a failure of it.
+PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -166,7 +169,7 @@ def open_page(stack: Stack, browser: Browser, cookies: list[Any]) -> Iterator[Op
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         context.add_cookies(cookies)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))
