@@ -37,7 +37,10 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
     )
     again = PasswordField(
         "New password, again",
-        validators=[EqualTo("password", "The two differ.")],
+        validators=[
+            InputRequired("Give the new password once more."),
+            EqualTo("password", "The two differ."),
+        ],
         render_kw={"autocomplete": "new-password", "maxlength": MAX_PASSWORD},
     )
 

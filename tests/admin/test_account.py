@@ -52,6 +52,7 @@ def test_a_changed_password_ends_every_session_but_this_one(app: Flask, ana: Use
         ({"current": ""}, "Give your present password."),
         ({"password": "short", "again": "short"}, "Use 8 to 200 characters."),
         ({"again": "something else"}, "The two differ."),
+        ({"again": ""}, "Give the new password once more."),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(
@@ -62,6 +63,11 @@ def test_a_refusal_says_why_and_changes_nothing(
     answer = change(client, **wrong)
     assert (answer.status_code, message in text_of(answer)) == (422, True)
     assert log_in(app.test_client()).status_code == 302
+
+
+def test_every_field_is_asked_for(client: FlaskClient, ana: User) -> None:
+    log_in(client)
+    assert "(optional)" not in text_of(client.get("/account/password"))
 
 
 def test_guessing_at_the_present_password_is_throttled(client: FlaskClient, ana: User) -> None:
