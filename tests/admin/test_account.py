@@ -70,6 +70,7 @@ def test_every_field_is_asked_for(client: FlaskClient, ana: User) -> None:
     assert "(optional)" not in text_of(client.get("/account/password"))
 
 
+@pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_guessing_at_the_present_password_is_throttled(client: FlaskClient, ana: User) -> None:
     log_in(client)
     answers = [change(client, current=f"guess {number}") for number in range(11)]

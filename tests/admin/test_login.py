@@ -65,6 +65,7 @@ def test_every_failure_reads_the_same(
     )
 
 
+@pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_too_many_failures_are_told_to_wait(client: FlaskClient, ana: None) -> None:
     statuses = [log_in(client, password="wrong").status_code for _ in range(11)]
     assert statuses == [422] * 10 + [429]

@@ -18,6 +18,7 @@ from tests.security.logins import log_in
 
 
 @pytest.mark.parametrize("redis_is", ["there", "away"])
+@pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_logins_are_throttled_by_account_wherever_they_come_from(
     world: World, make_app: MakeApp, person: User, redis_is: str
 ) -> None:
@@ -54,6 +55,7 @@ def test_logins_are_throttled_by_address_whatever_the_account(
         assert sessions.log_in("ana@example.com", PASSWORD, "203.0.113.8")
 
 
+@pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_a_forged_address_does_not_get_round_the_throttle(app: Flask, person: User) -> None:
     statuses = [
         log_in(app.test_client(), "wrong", **{"X-Forwarded-For": f"203.0.113.{number}"}).status_code
