@@ -1,10 +1,12 @@
 """CPU time and memory of processes, read from /proc."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gitlab_links.demo.guardian import session_members
+from gitlab_links.jobs.workers import NICENESS
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -40,6 +42,16 @@ def memory(pid: int) -> Memory:
         values[name] = int(value) / 1024
     own = values["Private_Clean:"] + values["Private_Dirty:"]
     return Memory(values["Rss:"], values["Pss:"], own)
+
+
+def weigh_less(leader: int) -> None:
+    """Half the CPU weight of other sessions, as ``deploy/systemd`` gives it to workers.
+
+    The kernel may weigh sessions against one another rather than processes, as it does
+    services, and then the worker's niceness counts for nothing: sched(7), autogroup.
+    """
+    with suppress(OSError):
+        Path(f"/proc/{leader}/autogroup").write_text(str(NICENESS))
 
 
 def children(pid: int) -> list[int]:

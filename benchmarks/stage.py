@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
 
+from benchmarks.processes import weigh_less
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
 from gitlab_links.demo.processes import answers
@@ -141,12 +142,14 @@ class Stage:
     def start_worker(self) -> Child:
         """A ``worker.py`` with its usual crew, ready when its RQ workers have registered."""
         expected = 3
-        return self.supervisor.start(
+        worker = self.supervisor.start(
             "worker",
             python("worker.py"),
             settings=self.environment(self.database_url, WORKER_PROCESSES=str(expected)),
             ready=lambda: self.redis.scard("rq:workers") >= expected,
         )
+        weigh_less(worker.pid)
+        return worker
 
     def stop(self, child: Child) -> None:
         """End a process; the rings it has not answered go with it."""

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Container
+from contextlib import suppress
 from typing import Any, Self
 
 from redis import Redis
@@ -46,7 +47,9 @@ class CrewWorker(SimpleWorker):
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Run jobs until told to stop, behind whatever answers requests."""
-        os.nice(NICENESS)
+        # Some sandboxes forbid it, and then it is theirs to say who goes first.
+        with suppress(PermissionError):
+            os.nice(NICENESS)
         return super().work(*arguments, **options)
 
 
