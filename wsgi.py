@@ -1,8 +1,8 @@
 """The web process: ``gunicorn wsgi:app``."""
 
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config import settings_or_exit
 from gitlab_links.http.memory import return_large_blocks
 
 return_large_blocks()
-app = create_app(Settings.from_environ())
+app = create_app(settings_or_exit())

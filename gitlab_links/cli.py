@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 from gitlab_links.accounts.bootstrap import bootstrap
+from gitlab_links.db_failures import told_in_a_sentence
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db, settings
 
@@ -34,6 +35,7 @@ def register(app: Flask) -> None:
 @click.option("--name", default="", help="The admin's own name.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
+@told_in_a_sentence()
 def bootstrap_command(
     email: str, password: str, org_name: str, name: str, *, as_json: bool
 ) -> None:

@@ -7,6 +7,7 @@ that names a file holding the value, as container platforms hand over secrets.
 import os
 import secrets
 import ssl
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,11 +16,15 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
+from gitlab_links import setting_urls
 from gitlab_links.allowed_hosts import AllowedHosts
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
 SHORTEST_METRICS_TOKEN = 16
+# gunicorn ends when a process of its own leaves with this; after any other code it would
+# start another one, for ever.
+CANNOT_START = 3
 
 DAY = 86_400
 
@@ -85,16 +90,18 @@ class Settings:
         Raises :class:`ConfigError` with one line for each bad value.
         """
         reader = _Reader(os.environ if environ is None else environ)
-        database_url = reader.read("DATABASE_URL", _database_url, _default_database())
+        database_url = reader.read("DATABASE_URL", setting_urls.database_url, _default_database())
         settings = {
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
-            "redis_url": reader.read("REDIS_URL", _redis_url, cls.redis_url),
+            "redis_url": reader.read("REDIS_URL", setting_urls.redis_url, cls.redis_url),
             "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _keys, cls.encryption_keys),
             "metadata_ttl": reader.read(
                 "GITLAB_METADATA_TTL_SECONDS", _integer(1, 604_800), cls.metadata_ttl
             ),
-            "public_base_url": reader.read("PUBLIC_BASE_URL", _public_url, cls.public_base_url),
+            "public_base_url": reader.read(
+                "PUBLIC_BASE_URL", setting_urls.public_url, cls.public_base_url
+            ),
             "gitlab_allowed_hosts": reader.read(
                 "GITLAB_ALLOWED_HOSTS",
                 lambda text: AllowedHosts.parse(_list(text)),
@@ -121,6 +128,15 @@ class Settings:
         return cls(**settings)  # type: ignore[arg-type]
 
 
+def settings_or_exit() -> Settings:
+    """The settings of this process. Bad ones end it, with the message and no traceback."""
+    try:
+        return Settings.from_environ()
+    except ConfigError as refusal:
+        print(refusal, file=sys.stderr, flush=True)
+        sys.exit(CANNOT_START)
+
+
 class _Reader:
     """Reads single variables and gathers what is wrong with them."""
 
@@ -129,12 +145,15 @@ class _Reader:
         self.problems: list[str] = []
 
     def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        text = ""
         try:
             text = self._text(name)
             return default if text == "" else parse(text)
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            self.problems.append(f"{name}: {error.filename or text}: {error.strerror}")
+        except ValueError as error:
             self.problems.append(f"{name}: {error}")
-            return default
+        return default
 
     def _text(self, name: str) -> str:
         text, path = self._environ.get(name, ""), self._environ.get(f"{name}_FILE", "")
@@ -180,34 +199,6 @@ def _kept_secret(path: Path) -> str:
 
 def _default_database() -> str:
     return f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
-
-
-def _database_url(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        raise ValueError("must be a URL such as postgresql://user@host/name")
-    if scheme in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return f"postgresql+psycopg://{rest}"
-    if scheme != "sqlite":
-        raise ValueError(f"must start with sqlite:// or postgresql://, not {scheme}://")
-    if rest in {"", "/", "/:memory:"}:
-        raise ValueError("must name a file: web and workers share the database")
-    return text
-
-
-def _redis_url(text: str) -> str:
-    if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must start with redis://, rediss:// or unix://")
-    return text
-
-
-def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("must be a URL such as https://links.example.com")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise ValueError("must have no user, query or fragment")
-    return text.rstrip("/")
 
 
 def _secret(text: str) -> str:

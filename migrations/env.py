@@ -8,6 +8,7 @@ from flask import current_app
 from sqlalchemy import Connection, Engine
 
 from gitlab_links.db import UtcDateTime
+from gitlab_links.db_failures import told_in_a_sentence
 from gitlab_links.extensions import db
 
 UPGRADE_LOCK = 0x6765746C  # any number that nothing else in the database locks on
@@ -80,4 +81,5 @@ def _check_foreign_keys(connection: Connection) -> None:
 if context.is_offline_mode():
     _write_sql()
 else:
-    _migrate(db.engine)
+    with told_in_a_sentence():
+        _migrate(db.engine)

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from gitlab_links import config
-from gitlab_links.config import ConfigError, Settings
+from gitlab_links.config import CANNOT_START, ConfigError, Settings
 from gitlab_links.demo.services import python
 from gitlab_links.demo.supervisor import PROJECT
 
@@ -73,6 +73,8 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "missing", tmp_path / "binary"):
         assert "VIA_RAH_ENCRYPTION_KEY:" in problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(path))
+    told = problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(tmp_path / "missing"))
+    assert f"VIA_RAH_ENCRYPTION_KEY: {tmp_path / 'missing'}: No such file or directory" in told
 
 
 def test_every_bad_setting_is_named_in_one_message():
@@ -123,11 +125,26 @@ def test_processes_that_start_first_at_once_agree_on_one_secret(tmp_path, monkey
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
 
 
-def test_worker_and_web_end_at_once_with_the_message_when_settings_are_bad():
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("worker.py",),
+        ("-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"),
+        ("-m", "flask", "--app", "wsgi", "doctor"),
+        ("-m", "flask", "--app", "wsgi", "--help"),
+    ],
+)
+def test_bad_settings_end_every_process_with_the_message_and_no_traceback(command):
     environ = {"DATABASE_URL": "mysql://x", "PATH": "/usr/bin:/bin", "SECRET_KEY": SECRET}
-    for command in (["worker.py"], ["-c", "import wsgi"]):
-        ended = subprocess.run(
-            python(*command), capture_output=True, text=True, env=environ, cwd=PROJECT, check=False
-        )
-        assert ended.returncode != 0
-        assert "DATABASE_URL: must start with sqlite:// or postgresql://" in ended.stderr
+    ended = subprocess.run(
+        python(*command),
+        capture_output=True,
+        text=True,
+        env=environ,
+        cwd=PROJECT,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == CANNOT_START
+    assert "  DATABASE_URL: must start with sqlite:// or postgresql://" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -52,7 +52,7 @@ class Counters:
                 return self.shared.incr(name, window_seconds, amount)
             except StorageError as error:
                 self.shared_again_at = time.monotonic() + RETRY_REDIS_SECONDS
-                log.warning("throttle.redis_away", error=repr(error))
+                log.warning("throttle.redis_away", error=str(error))
         return self.own.incr(name, window_seconds, amount)
 
 

@@ -102,8 +102,16 @@ class Crew:
 
     def _work(self, queue_names: list[str]) -> None:
         with self._app.app_context():
-            worker = CrewWorker.of(settings().redis_url, queue_names)
+            worker = self._registered(queue_names)
         worker.work(logging_level="WARNING")
+
+    def _registered(self, queue_names: list[str]) -> CrewWorker:
+        """Waits for Redis, without a word: the ticker says that it is away."""
+        while True:
+            try:
+                return CrewWorker.of(settings().redis_url, queue_names)
+            except RedisError:
+                time.sleep(RESTART_SECONDS)
 
     def _tick(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -115,7 +123,7 @@ class Crew:
                 redis_was_there = True
             except RedisError as error:
                 if redis_was_there:
-                    log.warning("crew.redis_away", error=repr(error))
+                    log.warning("crew.redis_away", error=str(error))
                 redis_was_there = False
             time.sleep(0.5)
 

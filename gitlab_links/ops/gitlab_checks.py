@@ -2,17 +2,21 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
+from gitlab_links.health.findings import Finding as Trouble
+from gitlab_links.health.findings import Severity, findings
+from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.validation import ValidationStatus, ask, prepare
-from gitlab_links.ops.figures import state_at
+from gitlab_links.integrations.validation import Validation, ValidationStatus, ask, prepare
+from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
@@ -45,19 +49,34 @@ def check_keys() -> Iterator[Finding]:
 def check_connections() -> Iterator[Finding]:
     """What was last learnt of each org's GitLab; nobody is asked."""
     now = utcnow()
-    state = state_at(now)
-    troubled = db.session.execute(
-        select(Org.name, state, OrgGitLabIntegration.paused_until)
-        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
-        .where(state.not_in(("ok", "not_configured")))
+    integration = OrgGitLabIntegration
+    rows = db.session.execute(
+        select(Org.name, integration)
+        .join(integration, integration.org_id == Org.id)
+        .where(
+            integration.token_ciphertext.is_not(None),
+            or_(
+                integration.error_code.is_not(None),
+                integration.paused_until > now,
+                integration.token_expires_at < now + EXPIRY_WARNING,
+            ),
+        )
         .order_by(Org.name, Org.id)
     )
-    for name, code, until in troubled:
-        paused = f", paused until {until:%H:%M:%S} UTC" if until and until > now else ""
+    for name, troubled in rows:
+        yield from _troubles(name, troubled, now)
+
+
+def _troubles(name: str, integration: OrgGitLabIntegration, now: datetime) -> Iterator[Finding]:
+    about = f"GitLab of {name}"
+    for found in findings(integration, (), now):
+        yield warning(about, f"{summary(found)} ({found.code})", remedy(found))
+    until = integration.paused_until
+    if until is not None and until > now:
         yield warning(
-            f"GitLab of {name}",
-            f"{code}{paused}.",
-            "The org's admin finds reason and cure on the page Integration.",
+            about,
+            f"not asked until {until:%H:%M:%S} UTC, after what it answered last.",
+            "Nothing, if it is up: it is asked again by itself.",
         )
 
 
@@ -75,9 +94,14 @@ def ask_gitlabs() -> Iterator[Finding]:
         else:
             yield failure(
                 about,
-                f"{result.error_code} at {question.credentials.base}",
-                "Have the org's admin press Validate on the page Integration.",
+                f"{_refusal(result)} ({result.error_code} at {question.credentials.base})",
+                "Have the org's admin press Validate on the page GitLab.",
             )
+
+
+def _refusal(result: Validation) -> str:
+    detail = {"scopes": result.scopes, "missing_scopes": result.missing_scopes}
+    return summary(Trouble(result.error_code or "", Severity.CRITICAL, detail=detail))
 
 
 def _with_token() -> list[OrgGitLabIntegration]:

@@ -10,6 +10,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.clock import utcnow
+from gitlab_links.db_failures import reason
 from gitlab_links.extensions import db, settings
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 
@@ -52,7 +53,7 @@ def check_database() -> Iterator[Finding]:
     except OperationalError as error:
         yield failure(
             "database",
-            f"no connection: {str(error.orig).strip().splitlines()[0]}",
+            f"no connection: {reason(error)}",
             "Check DATABASE_URL, and that the server runs and lets this machine in.",
         )
         return

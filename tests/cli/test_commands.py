@@ -1,11 +1,14 @@
-"""flask bootstrap and flask openapi."""
+"""flask bootstrap and flask openapi, and what commands say of a database in trouble."""
 
 import json
 from pathlib import Path
 
+import pytest
 from flask import Flask
 
 from tests.api.callers import program
+from tests.conftest import MakeApp
+from tests.databases import Database
 
 ARGUMENTS = ["bootstrap", "--email", "ada@example.com", "--org", "Acme Corp"]
 PASSWORD = ["--password", "correct horse battery"]
@@ -53,3 +56,25 @@ def test_openapi_names_each_difference(app: Flask, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "accounts__me_get: no entry in scope-map.yaml" in result.output
     assert "accounts__you_get: in scope-map.yaml and no operation" in result.output
+
+
+@pytest.mark.parametrize("arguments", [[*ARGUMENTS, *PASSWORD], ["rotate-keys"]])
+def test_without_tables_a_command_sends_to_the_doctor(
+    make_app: MakeApp, empty_database: Database, arguments: list[str]
+) -> None:
+    result = make_app(database_url=empty_database.url).test_cli_runner().invoke(args=arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: The database says: ")
+    assert "doctor" in result.output
+    assert "SELECT" not in result.output
+
+
+@pytest.mark.parametrize("arguments", [[*ARGUMENTS, *PASSWORD], ["rotate-keys"], ["db", "upgrade"]])
+def test_without_a_database_a_command_says_so_in_a_sentence(
+    make_app: MakeApp, arguments: list[str]
+) -> None:
+    app = make_app(database_url="postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    result = app.test_cli_runner().invoke(args=arguments)
+    assert result.exit_code == 1
+    assert "Error: The database says: connection failed" in result.output
+    assert "Traceback" not in result.output

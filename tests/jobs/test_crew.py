@@ -75,6 +75,10 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
     with Redis.from_url(url) as redis:
         within(8, lambda: redis.scard("rq:workers") == 1)
         within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
+    told = crew.log.read_text()
+    assert told.count("crew.redis_away") == 1
+    assert "Connection refused" in told
+    assert "Traceback" not in told
 
 
 def can_be_first_process():

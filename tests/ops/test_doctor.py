@@ -126,12 +126,33 @@ def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
     assert finding.told.startswith("1 wait")
 
 
-def test_a_refused_token_is_told_with_the_orgs_name(app: Flask, factory: Factory) -> None:
-    org = factory.org(name="Acme")
-    factory.integration(org, token_ciphertext="x", error_code="auth_error")
+@pytest.mark.parametrize(
+    ("known", "told", "advice"),
+    [
+        ({"error_code": "auth_error"}, "refuses the access token", "Make a new token"),
+        ({"error_code": "network_error"}, "cannot be reached", "firewall"),
+        ({"error_code": "blocked_address"}, "is internal", "GITLAB_ALLOWED_HOSTS"),
+        ({"error_code": "http_502"}, "not expected (502)", "tried again"),
+        ({"token_expires_at": datetime.now(UTC) - timedelta(days=1)}, "expired on", "new token"),
+        ({"token_expires_at": datetime.now(UTC) + timedelta(days=6)}, "within 7 days", "Rotate"),
+        ({"paused_until": datetime.now(UTC) + timedelta(hours=1)}, "not asked until", "again"),
+    ],
+)
+def test_what_is_wrong_with_a_connection_is_told_in_words_with_the_orgs_name(
+    app: Flask, factory: Factory, known: dict[str, Any], told: str, advice: str
+) -> None:
+    factory.integration(factory.org(name="Acme"), token_ciphertext="x", **known)
     finding = examined(app)["GitLab of Acme"]
     assert finding.level is Level.WARNING
-    assert "auth_error" in finding.told
+    assert told in finding.told
+    assert advice in finding.advice
+
+
+def test_a_connection_that_works_is_not_mentioned(app: Flask, factory: Factory) -> None:
+    later = datetime.now(UTC) + timedelta(days=60)
+    factory.integration(factory.org(name="Acme"), token_ciphertext="x", token_expires_at=later)
+    factory.integration(factory.org(name="Bare"), base_url=None, error_code="auth_error")
+    assert not [about for about in examined(app) if about.startswith("GitLab")]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +163,9 @@ def test_on_demand_every_gitlab_is_asked(
 ) -> None:
     factory.connect(factory.org(name="Acme"), base_url=gitlab.url, token=token)
     assert "GitLab of Acme" not in examined(app)
-    assert examined(app, ask_gitlab=True)["GitLab of Acme"].level is level
+    finding = examined(app, ask_gitlab=True)["GitLab of Acme"]
+    assert finding.level is level
+    assert (level is Level.OK) != ("GitLab refuses the access token" in finding.told)
 
 
 def test_it_tells_no_secret(make_app: MakeApp, factory: Factory, gitlab: SimulatedGitLab) -> None:

@@ -1,0 +1,23 @@
+"""What a command says when the database does not do what it asks: a sentence, no traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+
+def reason(error: DBAPIError) -> str:
+    """The driver's own words, their first line."""
+    return str(error.orig).strip().partition("\n")[0]
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """Around a command, as a decorator or a block; raises :class:`click.ClickException`."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise click.ClickException(
+            f"The database says: {reason(error)}\nWhat to do about it: flask --app wsgi doctor"
+        ) from None
