@@ -42,7 +42,7 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.operations import attach
-from gitlab_links.links.reconnection import configure
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.tasks.operations import create_task
 
 TOKEN = "glpat-of-the-simulated-week"

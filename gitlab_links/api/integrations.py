@@ -21,7 +21,7 @@ from gitlab_links.integrations.operations import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.validation import Validation
-from gitlab_links.links.reconnection import configure
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
 from gitlab_links.webhooks.connection import connection_view
 

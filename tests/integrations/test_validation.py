@@ -9,7 +9,7 @@ from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations import validation
 from gitlab_links.integrations.operations import IntegrationChange, find_integration
 from gitlab_links.integrations.validation import Question, Validation, ValidationStatus
-from gitlab_links.links.reconnection import configure
+from gitlab_links.hooks.reconnection import configure
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 

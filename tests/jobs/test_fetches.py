@@ -13,7 +13,7 @@ from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.operations import refresh_links_of_task
-from gitlab_links.links.reconnection import configure
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.sync import lease as leases
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued
