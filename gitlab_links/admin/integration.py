@@ -17,6 +17,7 @@ from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.health.report import report_of
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
@@ -28,7 +29,6 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.integrations.validation import Validation, ValidationStatus
-from gitlab_links.hooks.reconnection import configure
 from gitlab_links.webhooks.connection import connection_view
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
