@@ -26,3 +26,9 @@ control_socket_disable = True
 
 # A cursor and some filters make long lines; what is longer still is answered 414.
 limit_request_line = 8190
+
+# By default gunicorn believes some headers of whoever connects from this machine, and behind a
+# proxy that is everybody: SCRIPT_NAME moved every link of a page or made the answer a 500, and
+# schemes that contradict one another made it a 400. Whom to believe TRUSTED_PROXIES says alone.
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}

@@ -5,6 +5,7 @@ that names a file holding the value, as container platforms hand over secrets.
 """
 
 import os
+import re
 import secrets
 import ssl
 import sys
@@ -61,6 +62,7 @@ class Settings:
     trusted_proxies: int = 0
     log_level: str = "INFO"
     metrics_token: str = ""
+    operator_emails: frozenset[str] = frozenset()
     worker_processes: int = 3
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
@@ -110,6 +112,7 @@ class Settings:
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
             "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
+            "operator_emails": reader.read("OPERATOR_EMAILS", _emails, cls.operator_emails),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
@@ -223,6 +226,15 @@ def _ca_file(text: str) -> str:
 
 def _keys(text: str) -> tuple[str, ...]:
     return tuple(_secret(key) for key in _list(text))
+
+
+def _emails(text: str) -> frozenset[str]:
+    """In lower case, as accounts have them."""
+    found = _list(text.lower())
+    bad = [one for one in found if re.fullmatch(r"[^@\s]+@[^@\s]+", one) is None]
+    if bad:
+        raise ValueError(f"{bad[0][:80]!r} is not an e-mail address")
+    return frozenset(found)
 
 
 def _list(text: str) -> tuple[str, ...]:

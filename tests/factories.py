@@ -14,10 +14,10 @@ from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.db import Base
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.links.reconnection import configure
 from gitlab_links.tasks.models import Task
 
 Row = TypeVar("Row", bound=Base)
@@ -91,7 +91,7 @@ class Factory:
         """Configure as an admin does: ``base_url``, ``token``, ``webhook_secret``, ..."""
         principal = self.principal(org, Role.ADMIN)
         with self._app.app_context():
-            integration = configure(principal, IntegrationChange(**change))
+            integration = configure(principal, IntegrationChange(**change)).integration
             db.session.commit()
             db.session.expunge(integration)
         return integration

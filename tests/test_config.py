@@ -50,7 +50,9 @@ def test_what_is_set_is_read():
         PUBLIC_BASE_URL="https://links.example.com/",
         LOG_LEVEL="debug",
         WEBHOOK_BODY_RETENTION_DAYS="1",
+        OPERATOR_EMAILS=" Ops@Example.com,second@example.com, ",
     )
+    assert settings.operator_emails == {"ops@example.com", "second@example.com"}
     assert settings.database_url == "postgresql+psycopg://user@host/name"
     assert settings.encryption_keys == ("one", "two")
     assert settings.public_base_url == "https://links.example.com"

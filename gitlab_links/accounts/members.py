@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.models import ApiKey, Membership, Org, User
+from gitlab_links.accounts.operators import keep_for_operators
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.operations import Action, write_audit_event
@@ -83,10 +84,12 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     """Make the person with this e-mail address a member.
 
     A person unknown so far gets an account and a password that is told once. Raises
-    :class:`MemberExists`, and :class:`Forbidden` for a role above the caller's own.
+    :class:`MemberExists`, and :class:`Forbidden` for a role above the caller's own and for
+    an operator without an account.
     """
     _check_rank(principal, role)
     email = email.lower()
+    keep_for_operators(email)
     password = new_secret()
     user_id = insert_unless_exists(
         db.session,

@@ -17,6 +17,7 @@ from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.health.report import report_of
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
@@ -28,10 +29,13 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.integrations.validation import Validation, ValidationStatus
-from gitlab_links.links.reconnection import configure
 from gitlab_links.webhooks.connection import connection_view
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
+LEFT_GITLAB = (
+    "What was agreed with the GitLab before is forgotten: its token, its webhook secret and the "
+    "secrets of its hooks."
+)
 
 
 @pages.get(PATH)
@@ -113,10 +117,10 @@ def _change(
 ) -> ResponseReturnValue:
     principal: Principal = current_principal()
     try:
-        configure(principal, change)
+        configured = configure(principal, change)
     except (Invalid, Conflict) as refusal:
         return page_with_errors(org_id, _field_errors(refusal), typed)
-    flash("Saved.", "success")
+    flash(f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 

@@ -11,6 +11,7 @@ from gitlab_links.api.schemas.integrations import (
     ValidationSchema,
     WebhookSecretEnvelope,
 )
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
@@ -21,7 +22,6 @@ from gitlab_links.integrations.operations import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.validation import Validation
-from gitlab_links.links.reconnection import configure
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
 from gitlab_links.webhooks.connection import connection_view
 

@@ -53,6 +53,13 @@ def forget_hook_secret(secret_id: uuid.UUID) -> None:
     db.session.execute(delete(GitLabHookSecret).where(GitLabHookSecret.id == secret_id))
 
 
+def forget_hook_secrets(integration: OrgGitLabIntegration) -> None:
+    """The org has left that GitLab: no hook there is believed any more."""
+    db.session.execute(
+        delete(GitLabHookSecret).where(GitLabHookSecret.integration_id == integration.id)
+    )
+
+
 def forget_ended_secrets(now: datetime) -> None:
     """Delete those whose time is over."""
     db.session.execute(delete(GitLabHookSecret).where(GitLabHookSecret.ends_at <= now))

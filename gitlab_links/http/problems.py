@@ -108,6 +108,8 @@ def problem_of(error: Exception) -> Problem:
         log.error("database.unavailable", error=repr(error))
         detail = "The database does not answer at the moment. Nothing was changed; try again."
         return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    if _is_garbled(error):
+        return Problem(400, "bad_request", "The body is not framed as HTTP has it.")
     log.error("request.failed", exc_info=error)
     return Problem(500, "internal_error", "Something went wrong here. It has been logged.")
 
@@ -140,6 +142,14 @@ def _is_outage(error: Exception) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _is_garbled(error: Exception) -> bool:
+    """Whether the server could not read on in a body: its chunks are none."""
+    # Loaded already where gunicorn serves; nobody else should pay for it at start.
+    from gunicorn.http.errors import ParseException
+
+    return isinstance(error, ParseException)
 
 
 def _json_response(problem: Problem) -> Response:

@@ -41,10 +41,15 @@ class IntegrationChange:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The integration after a change; ``reconnected`` when address or token are new."""
+    """The integration after a change.
+
+    ``reconnected``: address or token are new. ``left_gitlab``: it was connected to another
+    GitLab before, of which nothing is kept.
+    """
 
     integration: OrgGitLabIntegration
     reconnected: bool
+    left_gitlab: bool
 
 
 def find_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
@@ -55,17 +60,20 @@ def find_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
 
 
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
-    """Change what is given and nothing else; doors call ``links.reconnection.configure``.
+    """Change what is given and nothing else; doors call ``hooks.reconnection.configure``.
 
-    A base URL of another origin clears token and signing token, unless new ones come with
-    it: a token must never be sent to where it was not meant for. New address or token
-    clear error state and pause. Raises :class:`Invalid` with the field at fault,
+    A base URL of another origin is another GitLab: token, signing token and webhook
+    secrets of the former one are forgotten, unless they come with it. A token must never
+    be sent to where it was not meant for, and who was left has no more to say. New address
+    or token clear error state and pause. Raises :class:`Invalid` with the field at fault,
     :class:`BaseUrlMissing`, and the ``encryption_key_*`` conflicts.
     """
     integration = _locked(principal.org_id)
-    changed = _change_base_url(integration, change.base_url)
+    left_gitlab = _leaves(integration, change.base_url)
+    changed = _forget_gitlab(integration) if left_gitlab else set()
+    changed |= _change_base_url(integration, change.base_url)
     changed |= _change_token(integration, change.token)
-    reconnected = bool(changed)
+    reconnected = bool(changed & {"base_url", "token"})
     changed |= _change_signing_token(integration, change.signing_token)
     if change.webhook_secret is not None:
         secret = _checked("webhook_secret", change.webhook_secret)
@@ -76,7 +84,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
         ring_after_commit(db.session, Bell.SYNC, principal.org_id)
     if changed:
         _audit(principal, Action.INTEGRATION_UPDATED, integration, changed=sorted(changed))
-    return Configured(integration, reconnected)
+    return Configured(integration, reconnected, left_gitlab)
 
 
 def generate_webhook_secret(principal: Principal) -> str:
@@ -111,16 +119,34 @@ def _locked(org_id: uuid.UUID) -> OrgGitLabIntegration:
     ).one()
 
 
+def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:
+    """Whether a change of the base URL leads to another GitLab, or to none."""
+    if text is None or integration.base_url is None:
+        return False
+    new = parse_base_url(text, settings().gitlab_allowed_hosts) if text else None
+    return new is None or new.origin != _origin_of(integration)
+
+
+def _forget_gitlab(integration: OrgGitLabIntegration) -> set[str]:
+    """Drop what was agreed with the GitLab that is left; says what there was."""
+    kept = {
+        "token": integration.token_ciphertext,
+        "signing_token": integration.signing_token_ciphertext,
+        "webhook_secret": integration.webhook_secret_hash,
+    }
+    _clear_token(integration)
+    integration.signing_token_ciphertext = None
+    replace_webhook_secret(integration, None, utcnow())
+    return {name for name, value in kept.items() if value is not None}
+
+
 def _change_base_url(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
     if text is None:
         return set()
-    new = parse_base_url(text, settings().gitlab_allowed_hosts) if text else None
-    if (str(new) if new else None) == integration.base_url:
+    new = str(parse_base_url(text, settings().gitlab_allowed_hosts)) if text else None
+    if new == integration.base_url:
         return set()
-    if new is None or new.origin != _origin_of(integration):
-        _clear_token(integration)
-        integration.signing_token_ciphertext = None
-    integration.base_url = None if new is None else str(new)
+    integration.base_url = new
     return {"base_url"}
 
 

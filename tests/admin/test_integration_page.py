@@ -88,6 +88,18 @@ def test_an_empty_token_keeps_the_present_one(
     assert (row.base_url, row.token_ciphertext) == (f"{BASE_URL}/gitlab", before)
 
 
+def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
+    acting: As, org: Org, factory: Factory, path: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
+    admin = acting(Role.ADMIN)
+    told = "What was agreed with the GitLab before is forgotten"
+    for address, forgotten in ((f"{BASE_URL}/gitlab", False), ("https://gitlab.example.org", True)):
+        answer = admin.post(path, data={"base_url": address, "token": ""})
+        assert (told in text_of(admin.get(answer.headers["Location"]))) is forgotten
+    assert "Another host forgets the token and the webhook secrets." in text_of(admin.get(path))
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [

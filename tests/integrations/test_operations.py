@@ -15,11 +15,11 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange, find_integration
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.reconnection import configure
 from tests.conftest import MakeApp
 from tests.factories import Factory
 
@@ -38,7 +38,7 @@ def admin(factory: Factory, org: Org) -> Principal:
 
 
 def change(admin: Principal, **values: str) -> OrgGitLabIntegration:
-    integration = configure(admin, IntegrationChange(**values))
+    integration = configure(admin, IntegrationChange(**values)).integration
     db.session.commit()
     return integration
 
@@ -64,12 +64,14 @@ def test_a_token_is_read_back_as_it_was(admin: Principal) -> None:
     ],
 )
 @pytest.mark.usefixtures("app_context")
-def test_another_origin_clears_the_tokens(admin: Principal, base_url: str, kept: bool) -> None:
+def test_another_origin_clears_tokens_and_secrets(
+    admin: Principal, base_url: str, kept: bool
+) -> None:
     change(admin, base_url=BASE, token="glpat-x", signing_token=SIGNING, webhook_secret="s")
     integration = change(admin, base_url=base_url)
     assert (integration.token_ciphertext is not None) is kept
     assert (integration.signing_token_ciphertext is not None) is kept
-    assert integration.webhook_secret_hash is not None
+    assert (integration.webhook_secret_hash is not None) is kept
 
 
 @pytest.mark.usefixtures("app_context")

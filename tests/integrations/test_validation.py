@@ -5,11 +5,11 @@ from flask import Flask
 from gitlab_links.accounts.roles import Role
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations import validation
 from gitlab_links.integrations.operations import IntegrationChange, find_integration
 from gitlab_links.integrations.validation import Question, Validation, ValidationStatus
-from gitlab_links.links.reconnection import configure
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 

@@ -9,11 +9,11 @@ from sqlalchemy import event
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
+from gitlab_links.hooks.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.operations import refresh_links_of_task
-from gitlab_links.links.reconnection import configure
 from gitlab_links.sync import lease as leases
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued

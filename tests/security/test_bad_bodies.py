@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.conftest import World, refusal
+from tests.security.conftest import GITLAB, World, refusal
 from tests.security.routes import WITH_BODY, filled
 
 NOT_JSON = [
@@ -160,8 +160,8 @@ BAD_VALUES = [*((TASKS, "title", value) for value in (None, 1, True, [], {}, "",
     *((TASKS, "title", f"a{char}b") for char in "\x00\x01\x08\n\r\t\x1b\x7f\x85\ud800"), (TASKS,
     "title", "ends with a line\n"), *((TASKS, "description", value) for value in (None, 1,
     "x" * 20_001, "a\x00b", "a\x1bb")), *((TASKS, "status", value) for value in (None, 1, "",
-    "OPEN", "opened", "open ", ["open"])), *((TASKS, "external_url", value) for value in (1, "",
-    "x", "javascript:alert(1)", "data:text/html,x", "ftp://x", "//evil", "https://",
+    "OPEN", "opened", "open ", "new", ["open"])), *((TASKS, "external_url", value) for value in (1,
+    "", "x", "javascript:alert(1)", "data:text/html,x", "ftp://x", "//evil", "https://",
     "https://a b", "https://x\n", "https://" + "x" * 500, "HTTP://ä")), *((MEMBERS, "email",
     value) for value in (None, 1, "", "x", "@", "a@", "@b", "a@b", "a b@example.com",
     "a@example.com\n", "a@@example.com", "a@exa mple.com", "a\x00@example.com", "ä@example.com",
@@ -194,12 +194,34 @@ def test_a_bad_value_is_refused_with_its_field_named(
 def test_a_number_past_all_use_is_not_read_as_nothing(
     standing: World, paths: Any, number: bytes
 ) -> None:
-    method, path = paths[KEYS]
-    body = b'{"name": "CI", "scopes": ["read"], "expires_in_days": %s}' % number
-    response = standing.send(method, path, data=body, content_type="application/json")
-
-    assert response.status_code in (400, 422)
+    bodies = {
+        KEYS: b'{"name": "CI", "scopes": ["read"], "expires_in_days": %s}' % number,
+        TASKS: b'{"title": %s}' % number,
+    }
+    for name, body in bodies.items():
+        method, path = paths[name]
+        response = standing.send(method, path, data=body, content_type="application/json")
+        assert response.status_code in (400, 422), name
     assert standing.send("GET", "api-keys").get_json()["api_keys"][1:] == []
+
+
+def test_a_field_that_must_be_there_is_named(standing: World, paths: Any) -> None:
+    for name, body in GOOD.items():
+        method, path = paths[name]
+        for field in body:
+            rest = {other: value for other, value in body.items() if other != field}
+            response = standing.send(method, path, json=rest)
+            assert refusal(response) == (422, "validation_error"), (name, field)
+            assert list(response.get_json()["errors"]) == [field]
+
+
+def test_all_letters_of_the_world_are_welcome(world: World) -> None:
+    title = 'Grüße, 你好, 🎉 "quoted" <b>'
+    spelled = [json.dumps({"title": title}), json.dumps({"title": title}, ensure_ascii=False)]
+    spelled.append("\ufeff" + spelled[1])
+    for body in spelled:
+        answer = world.send("POST", "tasks", data=body.encode(), content_type="application/json")
+        assert (answer.status_code, answer.get_json()["task"]["title"]) == (201, title)
 
 
 SECRETS = ("token", "webhook_secret", "signing_token")
@@ -228,6 +250,28 @@ def test_a_signing_token_has_the_form_of_one(standing: World, value: str) -> Non
     response = standing.send("PATCH", "integrations/gitlab", json={"signing_token": value})
     assert refusal(response) == (422, "validation_error")
     assert list(response.get_json()["errors"]) == ["signing_token"]
+
+
+REFUSED_CHANGES = [
+    {"base_url": 1},
+    {"base_url": GITLAB, "token": "a b"},
+    {"base_url": GITLAB, "token": "a\n"},
+    {"base_url": GITLAB, "token": "tökén"},
+    {"base_url": GITLAB, "webhook_secret": "x" * 256},
+    {"base_url": GITLAB, "signing_token": "secret"},
+    {"base_url": GITLAB, "secret": "x"},
+    {"webhook_secret": "good", "base_url": "https://127.0.0.1"},
+]
+
+
+def test_a_change_that_is_refused_leaves_nothing_behind(world: World) -> None:
+    world.send("DELETE", "integrations/gitlab")
+    for change in REFUSED_CHANGES:
+        answer = world.send("PATCH", "integrations/gitlab", json=change)
+        assert answer.status_code == 422, change
+        shown = world.send("GET", "integrations/gitlab").get_json()["gitlab"]
+        assert (shown["base_url"], shown["has_token"]) == (None, False), change
+        assert (shown["webhook_configured"], shown["signing_configured"]) == (False, False), change
 
 
 def test_a_token_without_an_address_is_a_conflict(world: World) -> None:

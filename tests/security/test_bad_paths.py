@@ -188,15 +188,37 @@ def test_a_route_that_takes_no_parameter_refuses_one(standing: World, path: str)
     assert list(answer.get_json()["errors"]) == ["x"]
 
 
-FILTERS = {"tasks": {"status": ["", "OPEN", "x", "open "], "q": ["", "x" * 101, "%00", "%1b"],
-    "sort": ["", "id", "title;drop", "--title", "TITLE"]}, "gitlab-links": {"state": ["", "x",
-    "open"], "gitlab_type": ["", "epic"], "label": ["", "%00", "x" * 256], "assignee": ["",
-    "%00"], "project_path": ["", "%00"], "sync_status": ["", "x"], "sort": ["", "x"],
-    "task_id": ["", "x", "0"]}, "deliveries": {"status": ["", "x"], "event": ["", "%00",
-    "x" * 101], "object_kind": ["", "%00"], "project_path": ["", "%00"], "gitlab_type": ["x"],
-    "gitlab_iid": ["", "0", "-1", "x", "1e3", "1_0", "٣", "9" * 400]},
-    "audit-events": {"action": ["", "x"], "actor_user_id": ["", "x"], "target_id": ["", "%00",
-    "x" * 65]}, "api-keys": {"revoked": ["", "1", "yes", "TRUE", "x"]}, }  # fmt: skip
+FILTERS = {
+    "tasks": {
+        "status": ["", "OPEN", "x", "open ", "new"],
+        "q": ["", "x" * 101, "%00", "%1b"],
+        "sort": ["", "id", "title;drop", "--title", "TITLE", "number"],
+    },
+    "gitlab-links": {
+        "state": ["", "x", "open"],
+        "gitlab_type": ["", "epic"],
+        "label": ["", "%00", "x" * 256],
+        "assignee": ["", "%00"],
+        "project_path": ["", "%00"],
+        "sync_status": ["", "x", "late"],
+        "sort": ["", "x", "-iid"],
+        "task_id": ["", "x", "0", "1"],
+    },
+    "deliveries": {
+        "status": ["", "x"],
+        "event": ["", "%00", "x" * 101],
+        "object_kind": ["", "%00"],
+        "project_path": ["", "%00"],
+        "gitlab_type": ["x"],
+        "gitlab_iid": ["", "0", "-1", "x", "1e3", "1_0", "٣", "9" * 400],
+    },
+    "audit-events": {
+        "action": ["", "x"],
+        "actor_user_id": ["", "x"],
+        "target_id": ["", "%00", "x" * 65],
+    },
+    "api-keys": {"revoked": ["", "1", "yes", "TRUE", "x"]},
+}
 
 
 @pytest.mark.parametrize("path", FILTERS)
@@ -206,6 +228,22 @@ def test_a_bad_filter_is_named(standing: World, path: str) -> None:
             answer = standing.send("GET", f"{path}?{name}={_quoted(value)}")
             assert refusal(answer) == (422, "validation_error"), (name, value)
             assert next(iter(answer.get_json()["errors"])).partition(".")[0] == name, (name, value)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("tasks?q=a&q=b", "q"),
+        ("tasks?status=open&x=1", "x"),
+        ("tasks?status=open&status=done", "status"),
+        ("gitlab-links?state=opened&state=closed", "state"),
+        ("gitlab-links?" + "&".join(["label=a"] * 11), "label"),
+    ],
+)
+def test_a_filter_is_given_once_or_a_few_times(standing: World, query: str, name: str) -> None:
+    answer = standing.send("GET", query)
+    assert refusal(answer) == (422, "validation_error")
+    assert [field.partition(".")[0] for field in answer.get_json()["errors"]] == [name]
 
 
 PAGES = {

@@ -1,22 +1,29 @@
-"""What a change of the org's connection means for its links."""
+"""What a change of the org's connection means for its links and for the hooks made here."""
 
 from sqlalchemy import update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import IntegrationChange, update_integration
+from gitlab_links.hooks.secrets import forget_hook_secrets
+from gitlab_links.integrations.operations import (
+    Configured,
+    IntegrationChange,
+    update_integration,
+)
 from gitlab_links.links.models import GitLabItem
 
 
-def configure(principal: Principal, change: IntegrationChange) -> OrgGitLabIntegration:
+def configure(principal: Principal, change: IntegrationChange) -> Configured:
     """Change the org's integration; with a new address or token every item is due at once.
 
     What a token may not see another may, so that waiting out an old failure would be
-    wrong. Raises what ``update_integration`` raises; the caller commits.
+    wrong. Whoever leaves a GitLab leaves the hooks there: their secrets end. Raises what
+    ``update_integration`` raises; the caller commits.
     """
     configured = update_integration(principal, change)
+    if configured.left_gitlab:
+        forget_hook_secrets(configured.integration)
     if configured.reconnected:
         db.session.execute(
             update(GitLabItem)
@@ -24,4 +31,4 @@ def configure(principal: Principal, change: IntegrationChange) -> OrgGitLabInteg
             .values(next_sync_at=utcnow(), failures=0)
             .execution_options(synchronize_session=False)
         )
-    return configured.integration
+    return configured
