@@ -10,7 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge
+from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
 from gitlab_links.health.notices import (
     keep_notice,
     orgs_with_due_notices,
@@ -38,6 +38,7 @@ from gitlab_links.webhooks.reconciliation import settle
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_LOOK = 20
+ORGS_JUDGED_AT_ONCE = 200
 PROJECTS_A_TIME = 20
 # No call begins later in a job: the last one has its own deadline, and the job's comes after.
 CALLING_SECONDS = 8.0
@@ -69,11 +70,14 @@ def _judge_all() -> int:
     ends_at, changes = time.monotonic() + JUDGING_SECONDS, 0
     org_ids = list(orgs_to_judge())
     random.shuffle(org_ids)
-    for org_id in org_ids:
-        if time.monotonic() > ends_at:
-            break
-        changes += judge(org_id, utcnow())
-        db.session.commit()
+    for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
+        unsettled = unsettled_orgs(org_ids[start : start + ORGS_JUDGED_AT_ONCE], utcnow())
+        db.session.rollback()
+        for org_id in unsettled:
+            changes += judge(org_id, utcnow())
+            db.session.commit()
+            if time.monotonic() > ends_at:
+                return changes
     return changes
 
 
