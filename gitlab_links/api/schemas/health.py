@@ -109,6 +109,14 @@ class ConnectionHealthSchema(Strict):
         required=True,
         metadata=described("`red`: something is critical; `amber`: something is to be looked at."),
     )
+    checked_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "Since when GitLab has told of the token and of every webhook; null while one of "
+            "them is still to be looked at."
+        ),
+    )
     findings = fields.List(fields.Nested(FindingSchema), required=True)
     token = fields.Nested(TokenHealthSchema, required=True)
     projects = fields.List(fields.Nested(WatchedProjectSchema), required=True)
