@@ -16,6 +16,7 @@ from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.mail import MailServer, parse_mail_address
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
@@ -56,6 +57,7 @@ class Settings:
     trusted_proxies: int = 0
     log_level: str = "INFO"
     metrics_token: str = ""
+    mail_server: MailServer | None = None
     worker_processes: int = 3
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
@@ -103,6 +105,7 @@ class Settings:
             "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
             "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
+            "mail_server": _mail_server(reader),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
@@ -159,6 +162,14 @@ def _secret_key(reader: _Reader, database_url: str) -> str:
         )
         return ""
     return _kept_secret(INSTANCE / "secret_key")
+
+
+def _mail_server(reader: _Reader) -> MailServer | None:
+    sender = reader.read("MAIL_FROM", parse_mail_address, "")
+    server = reader.read("SMTP_URL", lambda url: MailServer.parse(url, sender), None)
+    if server and not sender and not any(one.startswith("MAIL_FROM") for one in reader.problems):
+        reader.problems.append("MAIL_FROM: required with SMTP_URL, as ops@example.com")
+    return server
 
 
 def _kept_secret(path: Path) -> str:

@@ -16,6 +16,7 @@ from gitlab_links.admin.times import day
 from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.extensions import settings
 from gitlab_links.health.report import report_of
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -150,5 +151,6 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         report=health_report(view, stats, health),
         health=health,
         policy=policy_of(row),
+        mails=settings().mail_server is not None,
         **{**defaults, **shown},
     )

@@ -62,9 +62,7 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
-    telling = integration is not None and bool(
-        integration.notify_url_ciphertext or integration.notify_email
-    )
+    telling = integration is not None and integration.notify_url_ciphertext is not None
     opened, closed = _changes([org_id], now).get(org_id, ([], []))
     for finding in opened:
         _open_problem(org_id, finding, now, telling=telling)
