@@ -5,7 +5,6 @@ that names a file holding the value, as container platforms hand over secrets.
 """
 
 import os
-import re
 import secrets
 import ssl
 import sys
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 from gitlab_links import setting_urls
 from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.mail import MailServer, parse_mail_address
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
@@ -63,6 +63,7 @@ class Settings:
     log_level: str = "INFO"
     metrics_token: str = ""
     operator_emails: frozenset[str] = frozenset()
+    mail_server: MailServer | None = None
     worker_processes: int = 3
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
@@ -113,6 +114,7 @@ class Settings:
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
             "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
             "operator_emails": reader.read("OPERATOR_EMAILS", _emails, cls.operator_emails),
+            "mail_server": _mail_server(reader),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
@@ -183,6 +185,14 @@ def _secret_key(reader: _Reader, database_url: str) -> str:
     return _kept_secret(INSTANCE / "secret_key")
 
 
+def _mail_server(reader: _Reader) -> MailServer | None:
+    sender = reader.read("MAIL_FROM", parse_mail_address, "")
+    server = reader.read("SMTP_URL", lambda url: MailServer.parse(url, sender), None)
+    if server and not sender and not any(one.startswith("MAIL_FROM") for one in reader.problems):
+        reader.problems.append("MAIL_FROM: required with SMTP_URL, as ops@example.com")
+    return server
+
+
 def _kept_secret(path: Path) -> str:
     """A random key made once for an installation that is one machine and one SQLite file.
 
@@ -230,11 +240,7 @@ def _keys(text: str) -> tuple[str, ...]:
 
 def _emails(text: str) -> frozenset[str]:
     """In lower case, as accounts have them."""
-    found = _list(text.lower())
-    bad = [one for one in found if re.fullmatch(r"[^@\s]+@[^@\s]+", one) is None]
-    if bad:
-        raise ValueError(f"{bad[0][:80]!r} is not an e-mail address")
-    return frozenset(found)
+    return frozenset(parse_mail_address(one) for one in _list(text.lower()))
 
 
 def _list(text: str) -> tuple[str, ...]:

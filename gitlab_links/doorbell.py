@@ -16,6 +16,8 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 from gitlab_links.extensions import redis
 
 FLAG_SECONDS = 5
+# Whoever looks at a page rings with each look; GitLab is asked anew this often at most.
+CHECK_SECONDS = 40
 # Longer than any slice of work takes, shorter than the leases: a job that overruns is ended
 # before another may take over what it holds.
 JOB_TIMEOUT_SECONDS = 25
@@ -25,15 +27,19 @@ log = structlog.get_logger(__name__)
 
 
 class Bell(Enum):
-    """A job that can be rung for one org: its queue and its dotted name."""
+    """A job that can be rung for one org: its queue, its dotted name, and for how many
+    seconds further rings are quiet unless the job lets them through.
+    """
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     WATCH = ("fetches", "gitlab_links.jobs.functions.watch")
+    CHECK = ("fetches", "gitlab_links.jobs.functions.check", CHECK_SECONDS)
 
-    def __init__(self, queue: str, job: str) -> None:
+    def __init__(self, queue: str, job: str, quiet_seconds: int = FLAG_SECONDS) -> None:
         self.queue = queue
         self.job = job
+        self.quiet_seconds = quiet_seconds
 
     def flag(self, org_id: uuid.UUID) -> str:
         """The Redis key that says a job is queued or busy for the org."""
@@ -47,7 +53,7 @@ def ring(bell: Bell, org_id: uuid.UUID) -> bool:
     made the work visible, or use :func:`ring_after_commit`.
     """
     try:
-        if redis().set(bell.flag(org_id), "1", nx=True, ex=FLAG_SECONDS):
+        if redis().set(bell.flag(org_id), "1", nx=True, ex=bell.quiet_seconds):
             enqueue(bell.queue, bell.job, str(org_id))
     except RedisError as error:
         log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=repr(error))

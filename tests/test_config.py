@@ -9,6 +9,7 @@ from gitlab_links import config
 from gitlab_links.config import CANNOT_START, ConfigError, Settings
 from gitlab_links.demo.services import python
 from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.mail import Transport
 
 SECRET = "s" * 40
 
@@ -150,3 +151,46 @@ def test_bad_settings_end_every_process_with_the_message_and_no_traceback(comman
     assert ended.returncode == CANNOT_START
     assert "  DATABASE_URL: must start with sqlite:// or postgresql://" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+MAIL = "smtp://links:s%2Fcret@mail.example.com"
+
+
+def test_a_mail_server_is_read_with_the_usual_port_of_its_way():
+    for url, port, transport in (
+        (MAIL, 587, Transport.STARTTLS),
+        (f"{MAIL}:2525", 2525, Transport.STARTTLS),
+        (MAIL.replace("smtp:", "smtps:"), 465, Transport.TLS),
+        ("smtp://relay?tls=none", 25, Transport.PLAIN),
+    ):
+        server = read(SMTP_URL=url, MAIL_FROM="links@example.com").mail_server
+        assert (server.port, server.transport) == (port, transport)
+        assert server.sender == "links@example.com"
+        assert server.password == ("s/cret" if "@" in url else "")
+        assert "s/cret" not in repr(server)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.com",
+        "https://mail.example.com",
+        "smtp://",
+        "smtp://host:99999",
+        "smtp://links:Tr0ub/4dor@mail.example.com",
+        "smtp://host/path",
+        "smtp://host?tls=no",
+        "smtps://host?tls=none",
+        f"{MAIL}?tls=none",
+    ],
+)
+def test_a_mail_server_that_cannot_be_is_named_without_its_password(url):
+    said = problems(SMTP_URL=url, MAIL_FROM="links@example.com")
+    assert "SMTP_URL: " in said
+    assert "Tr0ub" not in said
+    assert "cret" not in said
+
+
+def test_mail_needs_a_sender():
+    assert "MAIL_FROM: required with SMTP_URL" in problems(SMTP_URL=MAIL)
+    assert "MAIL_FROM: must be an e-mail" in problems(SMTP_URL=MAIL, MAIL_FROM="Links <l@x.org>")

@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.integration import PATH, page_with_errors
-from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.times import day
 from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
@@ -26,12 +25,8 @@ from gitlab_links.integrations.policy import PolicyChange, update_policy
 @pages.post(f"{PATH}/check")
 @access(Permission.INTEGRATION)
 def check_health(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Have workers look at the token and all hooks; the open page asks for it each minute."""
-    in_place = FRAGMENT_HEADER in request.headers
-    fresh = timedelta(seconds=45 if in_place else 5)
-    count = check_soon(org_id, utcnow(), fresh=fresh)
-    if in_place:
-        return "", 204
+    """Have workers look at the token and all hooks at once; the open page does it by itself."""
+    count = check_soon(org_id, utcnow(), fresh=timedelta(seconds=5))
     flash("Asking GitLab." if count else "GitLab was asked just now.", "info")
     return _back(org_id)
 

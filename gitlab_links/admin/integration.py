@@ -16,6 +16,7 @@ from gitlab_links.admin.times import day
 from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.extensions import settings
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
@@ -154,5 +155,6 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         report=health_report(view, stats, health),
         health=health,
         policy=policy_of(row),
+        mails=settings().mail_server is not None,
         **{**defaults, **shown},
     )

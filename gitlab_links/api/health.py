@@ -54,7 +54,9 @@ NO_CREDENTIALS = (
 def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
     """Show how the connection fares, in words
 
-    What is known is answered at once; `health/check` has GitLab asked anew.
+    What is known is answered at once. Where that is more than half a minute old a worker asks
+    GitLab anew, every 40 seconds at most: whoever asks on sees what is so within a minute.
+    `health/check` does not wait for that.
     """
     return {"health": report_of(org_id, utcnow())}
 

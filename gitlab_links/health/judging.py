@@ -1,7 +1,8 @@
 """Comparing what is wrong with what was wrong before: each change is audited and told once."""
 
 import uuid
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,13 +14,16 @@ from gitlab_links.extensions import db
 from gitlab_links.health.findings import Finding, Severity, findings
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import summary
-from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.hooks.watching import WatchedProject, watched_by_org, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 
 # What comes back within this time was not over; a recovery is told only after it.
 FLAPPING = timedelta(minutes=2)
 KEPT = timedelta(days=90)
+
+# What began, and what is over.
+Changes = tuple[Sequence[Finding], Sequence[HealthProblem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,21 @@ def health_of(org_id: uuid.UUID, now: datetime) -> Health:
     """Judge now, without writing anything; ``since`` knows what was noticed before."""
     projects = watched_projects(org_id, now)
     found = findings(find_integration(org_id), projects, now)
-    since = {(row.code, row.subject): row.opened_at for row in _open(org_id)}
+    since = {(row.code, row.subject): row.opened_at for row in _open([org_id])}
     return Health(found, since, projects)
+
+
+def unsettled_orgs(org_ids: Sequence[uuid.UUID], now: datetime) -> list[uuid.UUID]:
+    """Those of which something is to be written down: :func:`judge` them.
+
+    As many statements for some hundred orgs as for one.
+    """
+    return list(_changes(org_ids, now))
 
 
 def judge(org_id: uuid.UUID, now: datetime) -> int:
     """Write down what has changed; says how much. The caller commits."""
-    if not _changes(org_id, now):
+    if not _changes([org_id], now):
         return 0
     # Two that judge at once would tell everything twice.
     integration = db.session.scalars(
@@ -50,10 +62,8 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
-    telling = integration is not None and bool(
-        integration.notify_url_ciphertext or integration.notify_email
-    )
-    opened, closed = _changes(org_id, now) or ([], [])
+    telling = integration is not None and integration.notify_url_ciphertext is not None
+    opened, closed = _changes([org_id], now).get(org_id, ([], []))
     for finding in opened:
         _open_problem(org_id, finding, now, telling=telling)
     for problem in closed:
@@ -82,28 +92,44 @@ def finding_of(problem: HealthProblem) -> Finding:
     return Finding(problem.code, Severity(problem.severity), problem.subject, dict(problem.detail))
 
 
-def _changes(org_id: uuid.UUID, now: datetime) -> tuple[list[Finding], list[HealthProblem]] | None:
-    projects = watched_projects(org_id, now)
-    found = {(one.code, one.subject): one for one in _found(org_id, projects, now)}
-    known = {(row.code, row.subject): row for row in _open(org_id)}
+def _changes(org_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, Changes]:
+    """What is found and not known yet, and what is known and not found any more."""
+    integrations = {
+        row.org_id: row
+        for row in db.session.scalars(
+            select(OrgGitLabIntegration)
+            .where(OrgGitLabIntegration.org_id.in_(org_ids))
+            .execution_options(populate_existing=True)
+        )
+    }
+    projects = watched_by_org(org_ids, now)
+    known: defaultdict[uuid.UUID, dict[tuple[str, str], HealthProblem]] = defaultdict(dict)
+    for row in _open(org_ids):
+        known[row.org_id][row.code, row.subject] = row
+    changes = {}
+    for org_id in org_ids:
+        found = findings(integrations.get(org_id), projects[org_id], now)
+        change = _change({(one.code, one.subject): one for one in found}, known[org_id])
+        if any(change):
+            changes[org_id] = change
+    return changes
+
+
+def _change(
+    found: Mapping[tuple[str, str], Finding], known: Mapping[tuple[str, str], HealthProblem]
+) -> Changes:
     opened = [found[key] for key in found.keys() - known.keys()]
     closed = [known[key] for key in known.keys() - found.keys()]
-    if not opened and not closed:
-        return None
-    order = sorted(opened, key=lambda one: (one.code, one.subject))
-    return order, sorted(closed, key=lambda row: row.id)
+    return (
+        sorted(opened, key=lambda one: (one.code, one.subject)),
+        sorted(closed, key=lambda row: row.id),
+    )
 
 
-def _found(
-    org_id: uuid.UUID, projects: Sequence[WatchedProject], now: datetime
-) -> Sequence[Finding]:
-    return findings(find_integration(org_id), projects, now)
-
-
-def _open(org_id: uuid.UUID) -> Sequence[HealthProblem]:
+def _open(org_ids: Sequence[uuid.UUID]) -> Sequence[HealthProblem]:
     return db.session.scalars(
         select(HealthProblem)
-        .where(HealthProblem.org_id == org_id, HealthProblem.closed_at.is_(None))
+        .where(HealthProblem.org_id.in_(org_ids), HealthProblem.closed_at.is_(None))
         .execution_options(populate_existing=True)
     ).all()
 

@@ -4,6 +4,7 @@ In steps as all that leaves the machine: prepare, send, keep.
 """
 
 import json
+import smtplib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,11 +21,12 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.guarded_session import GuardedSession, ResponseTooLargeError
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError
 from gitlab_links.health.judging import audit_problem, finding_of
+from gitlab_links.health.letters import letter
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.policy import NOTIFY_URL
+from gitlab_links.integrations.policy import NOTIFY_URL, is_url
 from gitlab_links.security import cipher
 
 NOTICES_A_TIME = 10
@@ -41,10 +43,10 @@ CLAIM = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One change to be told; ``url`` is where to, in clear."""
+    """One change to be told; ``to`` is a URL or an e-mail address, in clear."""
 
     problem_id: uuid.UUID
-    url: str = field(repr=False)
+    to: str = field(repr=False)
     body: dict[str, Any]
 
 
@@ -68,26 +70,39 @@ def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     ).all()
-    url = notify_url(find_integration(org_id))
+    to = notify_url(find_integration(org_id))
     notices = []
     for problem in problems:
         if problem.closed_at is not None and problem.notice_attempts == 0:
             audit_problem(problem, Action.HEALTH_RECOVERED)
         # Nobody needs to hear that something is over who has not heard that it began.
-        if url is None or (problem.closed_at is not None and problem.told_at is None):
+        if to is None or (problem.closed_at is not None and problem.told_at is None):
             problem.notice_due_at = None
             continue
         problem.notice_attempts += 1
         problem.notice_due_at = now + CLAIM
-        notices.append(Notice(problem.id, url, _body(problem)))
+        notices.append(Notice(problem.id, to, _body(problem)))
     return notices
 
 
 def send_notice(notice: Notice) -> bool:
-    """Post it; True if it was taken. No database here.
+    """Post or mail it; True if it was taken. No database here."""
+    return _post(notice) if is_url(notice.to) else _mail(notice)
 
-    The address was given by an admin: the connection is guarded as those to GitLab are.
-    """
+
+def _mail(notice: Notice) -> bool:
+    server = settings().mail_server
+    if server is None:
+        return False
+    try:
+        server.send(letter(notice.body, notice.to), SECONDS_EACH)
+    except (smtplib.SMTPException, OSError):
+        return False
+    return True
+
+
+def _post(notice: Notice) -> bool:
+    """The address was given by an admin: the connection is guarded as those to GitLab are."""
     with GuardedSession(
         settings().gitlab_allowed_hosts,
         seconds=SECONDS_EACH,
@@ -97,7 +112,7 @@ def send_notice(notice: Notice) -> bool:
         session.deadline.start()
         try:
             answer = session.post(
-                notice.url,
+                notice.to,
                 data=json.dumps(notice.body).encode(),
                 headers={"Content-Type": "application/json", "User-Agent": "gitlab_links"},
                 allow_redirects=False,
@@ -148,9 +163,10 @@ def _body(problem: HealthProblem) -> dict[str, Any]:
     finding, over = finding_of(problem), problem.closed_at is not None
     words = summary(finding)
     page = f"{settings().public_base_url}/orgs/{problem.org_id}/gitlab"
-    advice = "" if over else f" {remedy(finding)}"
+    advice = "" if over else remedy(finding)
+    text = f"{'Over: ' if over else ''}{words} {advice}".rstrip()
     return {
-        "text": f"{'Over: ' if over else ''}{words}{advice} {page}",
+        "text": f"{text} {page}",
         "type": "health.recovered" if over else "health.problem",
         "id": str(problem.id),
         "org_id": str(problem.org_id),
@@ -158,6 +174,7 @@ def _body(problem: HealthProblem) -> dict[str, Any]:
         "severity": problem.severity,
         "subject": problem.subject,
         "summary": words,
+        "remedy": advice,
         "opened_at": problem.opened_at.isoformat(),
         "closed_at": None if problem.closed_at is None else problem.closed_at.isoformat(),
         "url": page,

@@ -13,11 +13,13 @@ from gitlab_links.health.judging import health_of
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.hooks.watching import WatchedProject, look_soon
 from gitlab_links.integrations.due_tokens import ask_soon
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.rotation import TokenKind, may_rotate, token_kind
 
-# Who looks at the page wants to know what is so now, not what was so this morning.
-FRESH_ENOUGH = timedelta(seconds=45)
+# Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
+# is quiet: else what was looked at a moment after one ring would be passed over at the next.
+FRESH_ENOUGH = timedelta(seconds=30)
 
 
 class HealthColour(StrEnum):
@@ -55,16 +57,25 @@ class TokenHealth:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything at once, in a fixed number of queries."""
+    """Everything at once, in a fixed number of queries.
+
+    ``checked_at`` is when GitLab had last told of the token and of every webhook; None
+    while one of them is still to be looked at.
+    """
 
     status: HealthColour
+    checked_at: datetime | None
     findings: Sequence[Told]
     token: TokenHealth
     projects: Sequence[WatchedProject]
 
 
 def report_of(org_id: uuid.UUID, now: datetime) -> Report:
-    """What is so now, as far as is known; asks GitLab nothing."""
+    """What is so now, as far as is known, for somebody who looks at it.
+
+    Asks GitLab nothing and writes nothing: where that is a while ago, a worker is rung for
+    to ask, and the next look shows what came of it.
+    """
     health = health_of(org_id, now)
     integration = find_integration(org_id)
     connected = integration is not None and integration.token_ciphertext is not None
@@ -79,8 +90,12 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
         )
         for one in health.findings
     ]
+    checked_at = _checked_at(integration, health.projects) if connected else None
+    if connected and (checked_at is None or checked_at < now - FRESH_ENOUGH):
+        ring_after_commit(db.session, Bell.CHECK, org_id)
     return Report(
         status=_colour(told) if connected else HealthColour.GRAY,
+        checked_at=checked_at,
         findings=told,
         token=TokenHealth(
             scopes=integration.token_scopes if integration else None,
@@ -104,6 +119,15 @@ def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENO
     if token or projects:
         ring_after_commit(db.session, Bell.WATCH, org_id)
     return projects + token
+
+
+def _checked_at(
+    integration: OrgGitLabIntegration | None, projects: Sequence[WatchedProject]
+) -> datetime | None:
+    parts = [None if integration is None else integration.token_checked_at]
+    parts += [project.checked_at for project in projects]
+    known = [part for part in parts if part is not None]
+    return min(known) if len(known) == len(parts) else None
 
 
 def _colour(told: Sequence[Told]) -> HealthColour:

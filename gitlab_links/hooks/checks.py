@@ -73,6 +73,19 @@ def claim_due_projects(
     ]
 
 
+def give_back(projects: Sequence[DueProject], now: datetime) -> None:
+    """These were taken and not looked at: they are due as before."""
+    if not projects:
+        return
+    watch = GitLabProjectWatch
+    db.session.execute(
+        update(watch)
+        .where(watch.id.in_([project.watch_id for project in projects]))
+        .values(check_due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def look_at(client: "MaintainingClient", project: int | str, webhook_url: str) -> Look:
     """Ask GitLab about our hook in one project; no database here, and no error raised."""
     try:

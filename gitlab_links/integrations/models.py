@@ -53,7 +53,6 @@ class OrgGitLabIntegration(Identified, Base):
     confidential_roles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notify_url_ciphertext: Mapped[str | None] = mapped_column(Text)
     notify_url_host: Mapped[str | None] = mapped_column(String(255))
-    notify_email: Mapped[str | None] = mapped_column(String(254))
 
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

@@ -12,6 +12,7 @@ from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
+from gitlab_links.mail import parse_mail_address
 from gitlab_links.security import cipher
 
 NOTIFY_URL = "notify-url"
@@ -25,8 +26,8 @@ class IntegrationMissing(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The decisions in force. Of the notice address only the host is told: the rest of it
-    often is a secret.
+    """The decisions in force. Of a URL that is told changes only the host is shown, as the
+    rest of it often is a secret; of an e-mail address all.
     """
 
     confidential_roles: Sequence[Role]
@@ -113,11 +114,34 @@ def _checked_roles(roles: Sequence[Role]) -> list[Role]:
     return [role for role in Role if role in chosen]
 
 
+def is_url(text: str) -> bool:
+    """Whether changes are told to a URL, or else to an e-mail address."""
+    return "://" in text
+
+
 def _set_notify_url(integration: OrgGitLabIntegration, text: str) -> bool:
     if not text:
         was_set = integration.notify_url_ciphertext is not None
         integration.notify_url_ciphertext = integration.notify_url_host = None
         return was_set
+    shown = _checked_host(text) if is_url(text) or "@" not in text else _checked_mail(text)
+    integration.notify_url_ciphertext = cipher().encrypt(
+        text, org_id=integration.org_id, origin="", purpose=NOTIFY_URL
+    )
+    integration.notify_url_host = shown
+    return True
+
+
+def _checked_mail(text: str) -> str:
+    if settings().mail_server is None:
+        raise _refused("This service sends no mail: ask the operator to set SMTP_URL.")
+    try:
+        return parse_mail_address(text)
+    except ValueError as error:
+        raise _refused(f"It {error}.") from None
+
+
+def _checked_host(text: str) -> str:
     try:
         address = parse_web_address(text)
         # The rules for internal hosts are those for GitLab's own address.
@@ -128,11 +152,7 @@ def _set_notify_url(integration: OrgGitLabIntegration, text: str) -> bool:
         raise _refused(error.message) from None
     except Invalid as refusal:
         raise _refused(" ".join(refusal.errors.get("base_url", [refusal.detail]))) from None
-    integration.notify_url_ciphertext = cipher().encrypt(
-        text, org_id=integration.org_id, origin="", purpose=NOTIFY_URL
-    )
-    integration.notify_url_host = host + port
-    return True
+    return host + port
 
 
 def _refused(message: str) -> Invalid:

@@ -41,7 +41,12 @@ def watch(org_id: str) -> None:
     watches.watch_slice(uuid.UUID(org_id))
 
 
+def check(org_id: str) -> None:
+    """Make an org's token and hooks due. Rung by whoever looks at its health."""
+    watches.check(uuid.UUID(org_id))
+
+
 ALLOWED: dict[str, Callable[..., None]] = {
     f"{__name__}.{function.__name__}": function
-    for function in (drain, sync, sweep, clean, look, watch)
+    for function in (drain, sync, sweep, clean, look, watch, check)
 }

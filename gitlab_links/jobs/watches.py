@@ -3,6 +3,7 @@
 import random
 import time
 import uuid
+from collections import deque
 
 import structlog
 
@@ -10,14 +11,21 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge
+from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
 from gitlab_links.health.notices import (
     keep_notice,
     orgs_with_due_notices,
     prepare_notices,
     send_notice,
 )
-from gitlab_links.hooks.checks import DueProject, claim_due_projects, keep_look, look_at
+from gitlab_links.health.report import check_soon
+from gitlab_links.hooks.checks import (
+    DueProject,
+    claim_due_projects,
+    give_back,
+    keep_look,
+    look_at,
+)
 from gitlab_links.hooks.counting import forget_old_counts
 from gitlab_links.hooks.secrets import forget_ended_secrets
 from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
@@ -34,10 +42,12 @@ from gitlab_links.integrations.validation import ask, keep, prepare
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
+from gitlab_links.sync.share import used_up_until
 from gitlab_links.webhooks.reconciliation import settle
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_LOOK = 20
+ORGS_JUDGED_AT_ONCE = 200
 PROJECTS_A_TIME = 20
 # No call begins later in a job: the last one has its own deadline, and the job's comes after.
 CALLING_SECONDS = 8.0
@@ -69,27 +79,46 @@ def _judge_all() -> int:
     ends_at, changes = time.monotonic() + JUDGING_SECONDS, 0
     org_ids = list(orgs_to_judge())
     random.shuffle(org_ids)
-    for org_id in org_ids:
-        if time.monotonic() > ends_at:
-            break
-        changes += judge(org_id, utcnow())
-        db.session.commit()
+    for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
+        unsettled = unsettled_orgs(org_ids[start : start + ORGS_JUDGED_AT_ONCE], utcnow())
+        db.session.rollback()
+        for org_id in unsettled:
+            changes += judge(org_id, utcnow())
+            db.session.commit()
+            if time.monotonic() > ends_at:
+                return changes
     return changes
 
 
+def check(org_id: uuid.UUID) -> None:
+    """Make due what was not looked at just now, unless that took what is left to others of
+    the rate limit. Safe to run twice or never: whoever looks rings again.
+    """
+    now = utcnow()
+    integration = find_integration(org_id)
+    if integration is not None and used_up_until(integration, now) is None:
+        check_soon(org_id, now)
+    db.session.commit()
+
+
 def watch_slice(org_id: uuid.UUID) -> None:
-    """Do what is due for one org. Safe to run twice or never: each check is claimed."""
+    """Do what is due for one org, for some seconds at most; ring again if more is left.
+
+    Safe to run twice or never: each check is claimed.
+    """
     hold(Bell.WATCH, org_id)
-    ends_at = time.monotonic() + CALLING_SECONDS
+    ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
         _watch_token(org_id, ends_at)
-        _watch_hooks(org_id, ends_at)
+        more = _watch_hooks(org_id, ends_at)
         judge(org_id, utcnow())
         db.session.commit()
         _tell(org_id, ends_at)
     finally:
         db.session.rollback()
         release(Bell.WATCH, org_id)
+    if more:
+        ring(Bell.WATCH, org_id)
 
 
 def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
@@ -108,22 +137,25 @@ def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
         _rotate(org_id)
 
 
-def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> None:
-    """Look at the hooks that are due, within the time of a job; the rest waits for the next."""
+def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
+    """Look at hooks that are due, within the time of a job; says whether there may be more."""
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
     found = _claim_hooks(org_id)
     if found is None:
-        return
+        return False
     (base, token), projects = found
+    waiting = deque(projects)
     with MaintainingClient(base, token, **settings().gitlab_client) as client:
-        for project in projects:
-            if time.monotonic() > ends_at:
-                break
+        while waiting and time.monotonic() < ends_at:
+            project = waiting.popleft()
             look = look_at(client, project.project, webhook_url(org_id))
             keep_look(project.watch_id, look, utcnow())
             db.session.commit()
-    log.info("hooks.looked", org_id=str(org_id), projects=len(projects))
+    give_back(waiting, utcnow())
+    db.session.commit()
+    log.info("hooks.looked", org_id=str(org_id), projects=len(projects) - len(waiting))
+    return bool(waiting) or len(projects) == PROJECTS_A_TIME
 
 
 def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | None:

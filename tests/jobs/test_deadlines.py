@@ -3,7 +3,8 @@
 from gitlab_links import doorbell
 from gitlab_links.app import REDIS_WAIT_SECONDS
 from gitlab_links.config import Settings
-from gitlab_links.jobs import crew, drains, fetches, workers
+from gitlab_links.health import report
+from gitlab_links.jobs import crew, drains, fetches, watches, workers
 from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.sync import lease
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
@@ -37,6 +38,13 @@ def test_what_a_killed_worker_held_is_taken_up_within_40_seconds():
 def test_what_redis_forgot_is_rung_for_within_10_seconds():
     assert doorbell.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
     assert workers.CrewWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
+
+
+def test_whoever_looks_at_health_sees_what_is_so_within_a_minute():
+    page_asks_every = 5
+    assert doorbell.CHECK_SECONDS + page_asks_every + watches.CALLING_SECONDS < 60
+    # Else what was looked at last in one round would be passed over in the next.
+    assert report.FRESH_ENOUGH.total_seconds() + watches.CALLING_SECONDS < doorbell.CHECK_SECONDS
 
 
 def test_a_stop_is_over_within_10_seconds():

@@ -109,6 +109,14 @@ class ConnectionHealthSchema(Strict):
         required=True,
         metadata=described("`red`: something is critical; `amber`: something is to be looked at."),
     )
+    checked_at = Time(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "Since when GitLab has told of the token and of every webhook; null while one of "
+            "them is still to be looked at."
+        ),
+    )
     findings = fields.List(fields.Nested(FindingSchema), required=True)
     token = fields.Nested(TokenHealthSchema, required=True)
     projects = fields.List(fields.Nested(WatchedProjectSchema), required=True)
@@ -169,7 +177,10 @@ class PolicySchema(Strict):
     notify_url_host = fields.String(
         required=True,
         allow_none=True,
-        metadata=described("Where changes of health are told.", "chat.example.com"),
+        metadata=described(
+            "Where changes of health are told: the host of a URL, or an e-mail address.",
+            "chat.example.com",
+        ),
     )
 
 
@@ -189,8 +200,9 @@ class PolicyChangeSchema(Strict):
     token_auto_rotate = fields.Boolean(truthy={True}, falsy={False})
     notify_url = fields.String(
         metadata=described(
-            "Where each change of health is posted to, once, as JSON whose `text` chat services "
-            "show. Never comes back. An empty string clears it.",
+            "Where each change of health is told, once: a URL that is posted JSON, whose `text` "
+            "chat services show, or an e-mail address, if the operator has set up a mail server. "
+            "A URL never comes back. An empty string clears it.",
             "https://chat.example.com/hooks/5kq7",
         )
     )

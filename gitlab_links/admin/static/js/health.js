@@ -1,22 +1,17 @@
-// The connection's page looks again by itself: it has GitLab asked, and shows what came of it.
+// The connection's page looks again by itself. To be looked at is what has GitLab asked anew.
 
 import { updateTimes } from "./times.js";
 
-const CHECK_EVERY = 60000;
 const LOOK_EVERY = 5000;
 
 const section = document.querySelector("[data-health]");
-const form = document.querySelector("[data-health-check]");
 let shown = section.innerHTML;
 
-async function check() {
-  if (document.hidden) return;
-  await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Fragment": "health" } });
-}
-
 async function look() {
-  // Not under somebody's finger.
+  // Not under somebody's finger, nor what is being copied.
+  const picked = document.getSelection();
   if (document.hidden || section.contains(document.activeElement)) return;
+  if (!picked.isCollapsed && section.contains(picked.anchorNode)) return;
   const answer = await fetch(section.dataset.health, { headers: { "X-Fragment": "health" } });
   if (answer.redirected || [401, 403, 404].includes(answer.status)) {
     window.location.reload();
@@ -31,8 +26,4 @@ async function look() {
   updateTimes(section);
 }
 
-const quietly = (work) => () => work().catch(() => {});
-
-quietly(check)();
-setInterval(quietly(check), CHECK_EVERY);
-setInterval(quietly(look), LOOK_EVERY);
+setInterval(() => look().catch(() => {}), LOOK_EVERY);

@@ -1,0 +1,67 @@
+"""Judging how connections fare costs as much for thirty orgs as for three."""
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.hooks.models import GitLabProjectWatch
+from gitlab_links.jobs.watches import look
+
+FEW, MANY = 3, 30
+
+
+@pytest.fixture
+def connected_orgs(app, factory, link_many):
+    """Makes so many orgs, each with a project whose hook GitLab has disabled."""
+
+    def make(count):
+        for _ in range(count):
+            org = factory.org()
+            factory.integration(
+                org,
+                token_ciphertext="of some token",
+                token_check_due_at=utcnow().replace(year=2100),
+            )
+            project = factory.gitlab_project(org)
+            link_many(org, project, 3)
+            factory.add(
+                GitLabProjectWatch(
+                    org_id=org.id,
+                    project_id=project.id,
+                    state="disabled",
+                    events_missing=[],
+                    checked_at=utcnow(),
+                    last_event_at=utcnow(),
+                    check_due_at=utcnow().replace(year=2100),
+                )
+            )
+
+    return make
+
+
+def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(
+    app, connected_orgs, counting
+):
+    counts = []
+    for more in (FEW, MANY - FEW):
+        connected_orgs(more)
+        with app.app_context():
+            look()  # what is wrong is written down
+            with counting() as sent:
+                look()
+            told = db.session.scalars(db.select(HealthProblem.code)).all()
+        counts.append((len(sent), len(told)))
+    (few, told_of_few), (many, told_of_many) = counts
+    assert (told_of_few, told_of_many) == (FEW, MANY)
+    assert few == many <= 12
+    assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}
+
+
+def test_orgs_beyond_one_batch_are_judged_as_well(app, connected_orgs, monkeypatch):
+    monkeypatch.setattr("gitlab_links.jobs.watches.ORGS_JUDGED_AT_ONCE", 2)
+    connected_orgs(FEW)
+    with app.app_context():
+        look()
+        told = db.session.scalars(db.select(HealthProblem.org_id)).all()
+    assert len(set(told)) == FEW

@@ -1,0 +1,290 @@
+"""Changes of health by e-mail: through a real SMTP server, once, and never in clear by mistake."""
+
+import smtplib
+import socket
+import ssl
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from gitlab_links.clock import utcnow
+from gitlab_links.demo.services import LOOPBACK, free_port
+from gitlab_links.errors import Invalid
+from gitlab_links.extensions import db
+from gitlab_links.health.letters import letter
+from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.mail import MailServer, parse_mail_address
+from tests.gitlab.servers import make_authority
+
+SENDER, TO = "links@example.com", "ops@example.com"
+PASSWORD = "a pass/word"
+URL_PASSWORD = "a%20pass%2Fword"
+
+
+@dataclass
+class Postbox:
+    """What a mail server has taken; it may refuse, or be slow."""
+
+    port: int
+    refuses: bool = False
+    good_bye: str = "221 Bye"
+    letters: list[EmailMessage] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
+    users: list[bytes] = field(default_factory=list)
+
+    async def handle_DATA(self, _server, session, envelope):
+        if self.refuses:
+            return "451 Later"
+        self.encrypted.append(session.ssl is not None)
+        self.letters.append(message_from_bytes(envelope.original_content, policy=default))
+        return "250 Taken"
+
+    async def handle_QUIT(self, _server, _session, _envelope):
+        return self.good_bye
+
+    def authenticate(self, _server, _session, _envelope, _mechanism, data):
+        self.users.append(data.login)
+        return AuthResult(success=data.password == PASSWORD.encode())
+
+    def server(self, query="", user="", scheme="smtp"):
+        account = f"{user}:{URL_PASSWORD}@" if user else ""
+        return MailServer.parse(f"{scheme}://{account}{LOOPBACK}:{self.port}{query}", SENDER)
+
+
+@pytest.fixture
+def start():
+    """Starts a mail server; it stops with the test."""
+    running = []
+
+    def begin(**options):
+        box = Postbox(free_port())
+        if "tls_context" in options:
+            options |= {"authenticator": box.authenticate, "auth_required": True}
+        controller = Controller(box, hostname=LOOPBACK, port=box.port, **options)
+        controller.start()
+        running.append(controller)
+        return box
+
+    yield begin
+    for controller in running:
+        controller.stop()
+
+
+@pytest.fixture
+def trusted(tmp_path, monkeypatch):
+    """A certificate for loopback by an authority that this machine trusts."""
+    authority = make_authority(tmp_path, LOOPBACK)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    return authority.server
+
+
+def note(**changes):
+    body = {
+        "summary": "ships/engine: GitLab has disabled the webhook for good.",
+        "remedy": "Press Repair.",
+        "url": "https://links.example.com/orgs/1/gitlab",
+        "id": "7",
+        "closed_at": None,
+    }
+    return letter({**body, **changes}, TO)
+
+
+def test_with_starttls_and_a_password(start, trusted):
+    box = start(tls_context=trusted, require_starttls=True)
+    box.server(user="links").send(note(), 3)
+
+    (got,) = box.letters
+    assert (box.encrypted, box.users) == ([True], [b"links"])
+    assert (got["From"], got["To"]) == (SENDER, TO)
+    assert (
+        got["Subject"] == "[GitLab links] ships/engine: GitLab has disabled the webhook for good."
+    )
+    assert got["Message-ID"] == "<7.opened@links.example.com>"
+    assert got["Auto-Submitted"] == "auto-generated"
+    assert [line for line in got.get_content().splitlines() if line] == [
+        "ships/engine: GitLab has disabled the webhook for good.",
+        "Press Repair.",
+        "https://links.example.com/orgs/1/gitlab",
+    ]
+
+
+def test_encrypted_from_the_first_byte(start, trusted):
+    box = start(ssl_context=trusted)
+    box.server(scheme="smtps").send(note(), 3)
+
+    assert len(box.letters) == 1, "the server speaks nothing but TLS"
+
+
+def test_a_server_without_starttls_gets_neither_password_nor_letter(start):
+    box = start()
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        box.server(user="links").send(note(), 3)
+
+    assert (box.letters, box.users) == ([], [])
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(start, trusted, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    box = start(tls_context=trusted, require_starttls=True)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        box.server(user="links").send(note(), 3)
+
+    assert box.users == []
+
+
+def test_a_relay_of_ones_own_needs_no_encryption(start):
+    box = start()
+    box.server("?tls=none").send(note(), 3)
+
+    assert box.encrypted == [False]
+
+
+def conversation(listening, answers, pause=0.0):
+    """Takes one connection and answers each word in turn, after a while."""
+    connection, _ = listening.accept()
+    with connection, connection.makefile("rb") as words:
+        for answer in answers:
+            time.sleep(pause)
+            with suppress(OSError):
+                connection.sendall(answer + b"\r\n")
+                words.readline()
+
+
+@contextmanager
+def talking(*what):
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        thread = threading.Thread(target=conversation, args=(listening, *what))
+        thread.start()
+        port = listening.getsockname()[1]
+        yield MailServer.parse(f"smtp://{LOOPBACK}:{port}?tls=none", SENDER)
+        thread.join()
+
+
+def test_a_slow_server_is_given_so_many_seconds_in_all_and_not_for_each_answer():
+    with talking([b"220 hi", *[b"250 well"] * 5], 0.4) as server:
+        started = time.monotonic()
+        with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected), match=r"time"):
+            server.send(note(), 1.0)
+        assert time.monotonic() - started < 2
+
+
+def test_a_letter_that_was_taken_is_taken_however_the_good_bye_goes(start):
+    box = start()
+    box.good_bye = "451 Not yet"
+    box.server("?tls=none").send(note(), 3)
+
+    assert len(box.letters) == 1
+
+
+@pytest.mark.parametrize(
+    "summary", ["a\r\nBcc: all@example.com", "a\nBcc: x", "a\x0bb\x85c\u2028d", "é" * 500, "\x00"]
+)
+def test_nothing_that_gitlab_names_begins_another_header(start, summary):
+    box = start()
+    box.server("?tls=none").send(note(summary=summary), 3)
+
+    (got,) = box.letters
+    assert got["Bcc"] is None
+    assert got["To"] == TO
+    assert len(got["Subject"].splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ops",
+        "@example.com",
+        "ops@",
+        "a b@example.com",
+        "ops@example.com\nBcc: x@y",
+        "ö@example.com",
+        "<ops@example.com>",
+        "a@b@c",
+        "ops@-example.com",
+        "o" * 65 + "@example.com",
+        "ops@exa..mple",
+    ],
+)
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(ValueError, match="must be an e-mail address"):
+        parse_mail_address(text)
+
+
+@pytest.fixture
+def told(connected, start, clock):
+    """The org wants to be told by mail, and all is well."""
+    box = start()
+    settings = connected.app.extensions["settings"]
+    connected.app.extensions["settings"] = replace(settings, mail_server=box.server("?tls=none"))
+    with connected.app.app_context():
+        from gitlab_links.http.hooks import repair_now
+
+        repair_now(connected.admin, connected.project_id)
+        update_policy(connected.admin, PolicyChange(notify_url=TO))
+        db.session.commit()
+    connected.work()
+    connected.watch()
+    assert connected.codes() == []
+    return box
+
+
+def settle(connected, clock, times):
+    for _ in range(times):
+        clock.advance(10)
+        connected.watch()
+
+
+def test_a_problem_and_its_end_are_mailed_once_each(connected, told, clock):
+    connected.change(token_expires_at=utcnow() + timedelta(days=6))
+    settle(connected, clock, 10)
+    connected.change(token_expires_at=utcnow() + timedelta(days=300))
+    settle(connected, clock, 20)
+
+    subjects = [got["Subject"] for got in told.letters]
+    assert len(subjects) == 2
+    assert subjects[0].startswith("[GitLab links] The access token expires within 7 days, on ")
+    assert subjects[1].startswith("[GitLab links] Over: The access token expires within 7 days")
+    assert f"/orgs/{connected.org.id}/gitlab" in told.letters[0].get_content()
+
+
+def test_a_letter_that_was_not_taken_is_handed_in_again_with_the_same_id(connected, told, clock):
+    told.refuses = True
+    connected.change(token_expires_at=utcnow() + timedelta(days=6))
+    settle(connected, clock, 2)
+    assert told.letters == []
+
+    told.refuses = False
+    settle(connected, clock, 10)
+
+    (got,) = told.letters
+    assert got["Message-ID"].endswith(".opened@127.0.0.1>")
+
+
+def test_an_address_is_shown_and_kept_encrypted(connected, told):
+    found = connected.integration()
+    assert policy_of(found).notify_url_host == TO
+    assert TO not in found.notify_url_ciphertext
+    assert connected.audited("integration.policy_updated")[-1]["notify_url_host"] == TO
+
+
+def test_without_a_mail_server_an_address_is_refused_in_words(connected):
+    with connected.app.app_context(), pytest.raises(Invalid) as refused:
+        update_policy(connected.admin, PolicyChange(notify_url=TO))
+
+    assert "SMTP_URL" in refused.value.errors["notify_url"][0]
+
+
+def test_what_only_looks_like_an_address_is_refused(connected, told):
+    with connected.app.app_context():
+        for text in ("ops@example.com\r\nBcc: all@example.com", "a@b@c", "ops"):
+            with pytest.raises(Invalid):
+                update_policy(connected.admin, PolicyChange(notify_url=text))
