@@ -1,6 +1,7 @@
 """What stands in the files for deployment agrees with the code."""
 
 import re
+from configparser import ConfigParser
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 from gunicorn.config import KNOWN_SETTINGS
 
-from gitlab_links.config import Settings
+from gitlab_links.config import CANNOT_START, Settings
 from gitlab_links.demo.supervisor import PROJECT
 
 VARIABLE = re.compile(r"^([A-Z_]+)=(.*)$", re.MULTILINE)
@@ -86,3 +87,27 @@ def test_gunicorn_knows_every_setting_it_is_given() -> None:
     names = {name for name in given if name[0].islower()}
     assert names - {setting.name for setting in KNOWN_SETTINGS} == set()
     assert given["worker_class"] == "gthread"
+
+
+def unit(name: str) -> ConfigParser:
+    parser = ConfigParser(strict=False, interpolation=None, delimiters=["="])
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string((PROJECT / "deploy" / "systemd" / name).read_text())
+    return parser
+
+
+def test_systemd_holds_the_socket_that_nginx_asks() -> None:
+    listening = unit("gitlab-links-web.socket")["Socket"]["ListenStream"]
+    nginx = (PROJECT / "deploy" / "nginx" / "gitlab-links.conf").read_text()
+    assert f"    server {listening};\n" in nginx
+    web = unit("gitlab-links-web.service")
+    assert web["Unit"]["Requires"] == "gitlab-links-web.socket"
+    assert "--bind" not in web["Service"]["ExecStart"]
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_systemd_tries_for_ever_except_where_trying_is_no_cure(name: str) -> None:
+    service = unit(f"gitlab-links-{name}.service")
+    assert service["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["Service"]["Restart"] == "always"
+    assert service["Service"]["RestartPreventExitStatus"] == str(CANNOT_START)

@@ -1,16 +1,19 @@
 """/metrics: who may read it, and that its figures are those of the database and of Redis."""
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.config import ConfigError, Settings
+from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.conftest import MakeApp
 from tests.factories import Factory
@@ -185,3 +188,19 @@ def test_no_org_is_named(monitored: Flask, factory: Factory) -> None:
 def test_a_short_token_stops_the_start() -> None:
     with pytest.raises(ConfigError, match="METRICS_TOKEN: must have 16 characters"):
         Settings.from_environ({"METRICS_TOKEN": "short", "SECRET_KEY": "x"})
+
+
+def test_every_alert_asks_for_what_is_told_and_says_what_to_do(monitored: Flask) -> None:
+    groups = yaml.safe_load((PROJECT / "deploy" / "prometheus-alerts.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    asked = {name for rule in rules for name in re.findall(r"gitlab_links_(\w+)", rule["expr"])}
+    assert asked <= {key[0] for key in read(monitored)}
+    for rule in rules:
+        assert rule["for"]
+        assert rule["annotations"].keys() == {"summary", "description"}
+
+
+def test_the_docs_have_every_figure_in_their_table(monitored: Flask) -> None:
+    text = (PROJECT / "docs" / "deploy.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)(?:\{\w+\})?` \|", text, re.MULTILINE))
+    assert {key[0] for key in read(monitored)} <= listed
