@@ -65,11 +65,8 @@ def _connection(view: IntegrationView, report: Report) -> Iterator[Finding]:
             f"GitLab asked for a pause; reading goes on {until(health.paused_until)}.",
             problem("rate_limited").admin_remedy,
         )
-    elif named is not None and named.code == "insufficient_scope":
+    elif named is not None:
         yield Finding("red", named.summary, named.remedy)
-    elif health.error_code is not None:
-        reason = problem(health.error_code)
-        yield Finding("red", reason.summary, reason.admin_remedy)
     elif health.last_synced_at is None:
         yield Finding("green", f"{view.base_url} is set; nothing has been read from it yet.")
     else:

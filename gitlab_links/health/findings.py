@@ -13,6 +13,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 
 # The last threshold that has been passed counts, so that each is told once.
 EXPIRY_THRESHOLDS = (1, 7, 30)
+NOT_FOUND = "not_found"
 MISSED_LATELY = timedelta(hours=1)
 SILENT_AFTER = timedelta(days=7)
 
@@ -71,6 +72,11 @@ def _expiry(integration: OrgGitLabIntegration, now: datetime) -> Iterator[Findin
 
 
 def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Finding]:
+    hidden = [project for project in projects if _is_hidden(project)]
+    projects = [project for project in projects if not _is_hidden(project)]
+    for project in hidden:
+        detail = {"project_id": str(project.id), "links": project.links}
+        yield Finding("project_hidden", Severity.CRITICAL, project.path, detail)
     looked = [project for project in projects if project.checked_at is not None]
     deaf = {HookState.MISSING, HookState.UNREADABLE}
     if looked and all(one.hook_state in deaf and one.last_event_at is None for one in looked):
@@ -80,6 +86,12 @@ def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Fin
     for project in projects:
         yield from _hook(project)
         yield from _missed(project, now)
+
+
+def _is_hidden(project: WatchedProject) -> bool:
+    """GitLab has shown it before. To who sees a project and not its hooks it answers 403."""
+    refused = project.hook_state is HookState.UNREADABLE and project.error_code == NOT_FOUND
+    return refused and project.seen
 
 
 def _hook(project: WatchedProject) -> Iterator[Finding]:

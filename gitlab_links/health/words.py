@@ -31,6 +31,8 @@ _SUMMARIES: dict[str, str] = {
     "token_expires_30d": "The access token expires within 30 days, on {expires_at}.",
     "no_webhooks": "No event has come from any of the linked projects ({projects}) yet, so changes "
     "are noticed only by looking now and then.",
+    "project_hidden": "{subject}: GitLab no longer shows this project to the access token, so its "
+    "{links} links stay as they were.",
     "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
     "hook_temporarily_disabled": "{subject}: GitLab has disabled the webhook for a while, after "
     "failures; events meanwhile are lost.",
@@ -61,6 +63,8 @@ _REMEDIES: dict[str, str] = {
     "token_expires_30d": _RENEW,
     "no_webhooks": "Press Create beside each project on the GitLab page, or add one webhook to "
     "their group by hand.",
+    "project_hidden": "Give the owner of the token a role in the project again, or set a token of "
+    "somebody who has one; then press Check. If the project was deleted, remove its links.",
     "hook_disabled": _REPAIR,
     "hook_temporarily_disabled": _REPAIR,
     "hook_missing": "Press Create beside the project on the GitLab page.",

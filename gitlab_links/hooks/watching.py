@@ -25,10 +25,15 @@ COUNTED_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
-    """A project with links and how its changes arrive. Counts are of the last 7 days."""
+    """A project with links and how its changes arrive. Counts are of the last 7 days,
+    and so is a former path. ``seen`` tells whether GitLab has ever shown it to us.
+    """
 
     id: uuid.UUID
     path: str
+    former_path: str | None
+    renamed_at: datetime | None
+    seen: bool
     base_url: str
     links: int
     hook_state: HookState
@@ -99,14 +104,17 @@ def watched_by_org(
     )
     found: defaultdict[uuid.UUID, list[WatchedProject]] = defaultdict(list)
     for row in rows:
-        found[row.org_id].append(_view(row))
+        found[row.org_id].append(_view(row, now))
     return found
 
 
 _SEEN = (
     GitLabProject.id,
     GitLabProject.org_id,
+    GitLabProject.gitlab_id,
     GitLabProject.path,
+    GitLabProject.former_path,
+    GitLabProject.renamed_at,
     GitLabProject.base_url,
     _watch.state,
     _watch.hook_id,
@@ -120,11 +128,15 @@ _SEEN = (
 )
 
 
-def _view(row: Row[*tuple[Any, ...]]) -> WatchedProject:
+def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
     """What is known; of a project that is not watched yet that is nothing."""
+    renamed = row.renamed_at is not None and row.renamed_at > now - timedelta(days=COUNTED_DAYS)
     return WatchedProject(
         id=row.id,
         path=row.path,
+        former_path=row.former_path if renamed else None,
+        renamed_at=row.renamed_at if renamed else None,
+        seen=row.gitlab_id is not None,
         base_url=row.base_url,
         links=row.links,
         hook_state=HookState(row.state or HookState.UNKNOWN),

@@ -8,7 +8,7 @@ from collections import deque
 import structlog
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, hold, release, ring
+from gitlab_links.doorbell import Bell, hold, release, ring, ring_after_commit
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
@@ -18,7 +18,7 @@ from gitlab_links.health.notices import (
     prepare_notices,
     send_notice,
 )
-from gitlab_links.health.report import check_soon
+from gitlab_links.health.report import FRESH_ENOUGH, check_soon
 from gitlab_links.hooks.checks import (
     DueProject,
     claim_due_projects,
@@ -42,6 +42,7 @@ from gitlab_links.integrations.validation import ask, keep, prepare
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
+from gitlab_links.sync.probing import probe_projects
 from gitlab_links.sync.share import used_up_until
 from gitlab_links.webhooks.reconciliation import settle
 
@@ -91,13 +92,17 @@ def _judge_all() -> int:
 
 
 def check(org_id: uuid.UUID) -> None:
-    """Make due what was not looked at just now, unless that took what is left to others of
-    the rate limit. Safe to run twice or never: whoever looks rings again.
+    """Make due what was not looked at just now: the token, hooks, an item of each project.
+
+    Not where that took what is left to others of the rate limit. Safe to run twice or
+    never: whoever looks rings again.
     """
     now = utcnow()
     integration = find_integration(org_id)
     if integration is not None and used_up_until(integration, now) is None:
         check_soon(org_id, now)
+        if probe_projects(org_id, now, now - FRESH_ENOUGH):
+            ring_after_commit(db.session, Bell.SYNC, org_id)
     db.session.commit()
 
 

@@ -27,6 +27,7 @@ class GitLabProject(Identified, Base):
     ``gitlab_id`` is unknown until GitLab first speaks of the project; from then on it is
     the identity and ``path`` merely the newest name. ``path_key`` is the path in lower
     case while it is known to be current, and null once another project has taken it.
+    ``former_path`` is what it was called until ``renamed_at``, as far as was noticed.
     ``base_url`` is the instance the project lives on.
     """
 
@@ -41,6 +42,8 @@ class GitLabProject(Identified, Base):
     gitlab_id: Mapped[int | None] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(1000))
     path_key: Mapped[str | None] = mapped_column(String(1000))
+    former_path: Mapped[str | None] = mapped_column(String(1000))
+    renamed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

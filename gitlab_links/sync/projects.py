@@ -89,6 +89,7 @@ def _rename(project: GitLabProject, path: str) -> None:
         if holder is not None:
             _take_path(holder, project)
         project.path_key = key
+    project.former_path, project.renamed_at = project.path, utcnow()
     project.path = path
     _mark_changed(project)
     db.session.flush()

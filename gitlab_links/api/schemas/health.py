@@ -63,6 +63,14 @@ class WatchedProjectSchema(Strict):
 
     id = fields.UUID(required=True)
     path = fields.String(required=True, metadata={"example": "acme/app"})
+    former_path = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "What it was called until `renamed_at`: links have followed.", "acme/api"
+        ),
+    )
+    renamed_at = Time(required=True, allow_none=True, metadata=described("When that was noticed."))
     links = fields.Integer(required=True, metadata={"example": 12, "minimum": 0})
     hook_state = choice(
         HookState,
