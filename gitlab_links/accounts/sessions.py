@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from sqlalchemy import bindparam, delete, select
 
@@ -49,7 +50,7 @@ def log_in(email: str, password: str, address: str) -> str:
     email = email.strip().lower()
     tries = (
         (f"login:{digest('login-throttle', email)}", TRIES_PER_ACCOUNT),
-        (f"login-from:{address}", TRIES_PER_ADDRESS),
+        (f"login-from:{_neighbourhood(address)}", TRIES_PER_ADDRESS),
     )
     quotas = [count_use(name, limit, THROTTLE_SECONDS) for name, limit in tries]
     if any(quota.exceeded for quota in quotas):
@@ -133,6 +134,17 @@ def set_password(user: User, password: str) -> None:
         )
     user.password_hash = hash_password(password)
     end_all_sessions(user.id)
+
+
+def _neighbourhood(address: str) -> str:
+    """Whoever has one address: with IPv6 a network of 2^64, and a fresh address for each try."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address  # a socket's path, or nothing
+    if isinstance(parsed, IPv4Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
 
 
 def _account(email: str) -> User | None:

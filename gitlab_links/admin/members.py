@@ -54,7 +54,11 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
     except (Conflict, Forbidden) as refusal:
         return _page(org_id, typed=typed, errors={"email": [refusal.detail]}), refusal.status
     if added.initial_password is None:
-        flash(f"Added {added.member.name}, who has a password already.", "success")
+        flash(
+            f"Added {added.member.name}, who has an account here already. "
+            "Make sure with them that it is theirs.",
+            "success",
+        )
         return redirect(url_for("pages.member_list", org_id=org_id))
     response = make_response(_page(org_id, added=added))
     response.headers["Cache-Control"] = "no-store"

@@ -54,7 +54,9 @@ def test_somebody_known_keeps_their_password(
     admin = acting(Role.ADMIN)
     data = {"email": user.email, "name": "x", "role": "client"}
     answer = admin.post(f"{base}/members", data=data)
-    assert "Added Kim Known" in text_of(admin.get(answer.headers["Location"]))
+    told = text_of(admin.get(answer.headers["Location"]))
+    assert "Added Kim Known" in told
+    assert "Make sure with them that it is theirs." in told
     assert members(app, org)[user.email] == "client"
     again = admin.post(f"{base}/members", data=data)
     assert again.status_code == 409

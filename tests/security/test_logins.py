@@ -55,6 +55,31 @@ def test_logins_are_throttled_by_address_whatever_the_account(
         assert sessions.log_in("ana@example.com", PASSWORD, "203.0.113.8")
 
 
+@pytest.mark.parametrize(
+    ("addresses", "one"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:DB8:1:2::1%eth0"], True),
+        (["203.0.113.7", "::ffff:203.0.113.7", "::ffff:cb00:7107"], True),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1"], False),
+        (["203.0.113.7", "203.0.113.8"], False),
+        (["::ffff:203.0.113.7", "::ffff:203.0.113.8"], False),
+        (["", "no address"], False),
+    ],
+)
+def test_who_has_a_network_of_addresses_is_one(
+    app: Flask, person: User, monkeypatch: pytest.MonkeyPatch, addresses: list[str], one: bool
+) -> None:
+    monkeypatch.setattr(sessions, "TRIES_PER_ADDRESS", len(addresses) - 1)
+    with app.app_context():
+        refusals = []
+        for number, address in enumerate(addresses):
+            with pytest.raises((sessions.LoginFailed, RateLimited)) as refusal:
+                sessions.log_in(f"x{number}@example.com", "", address)
+            refusals.append(refusal.type)
+    last = RateLimited if one else sessions.LoginFailed
+    assert refusals == [*[sessions.LoginFailed] * (len(addresses) - 1), last]
+
+
 @pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_a_forged_address_does_not_get_round_the_throttle(app: Flask, person: User) -> None:
     statuses = [
