@@ -6,6 +6,7 @@ from typing import Any
 from flask import flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_stats import delivery_stats
@@ -110,8 +111,9 @@ def _accepted(result: Validation) -> str:
 def _change(
     org_id: uuid.UUID, change: IntegrationChange, typed: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
+    principal: Principal = current_principal()
     try:
-        configure(current_principal(), change)
+        configure(principal, change)
     except (Invalid, Conflict) as refusal:
         return page_with_errors(org_id, _field_errors(refusal), typed)
     flash("Saved.", "success")

@@ -15,7 +15,7 @@ from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import summary
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration, lock_integration
+from gitlab_links.integrations.operations import find_integration
 
 # What comes back within this time was not over; a recovery is told only after it.
 FLAPPING = timedelta(minutes=2)
@@ -44,7 +44,12 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
     if not _changes(org_id, now):
         return 0
     # Two that judge at once would tell everything twice.
-    integration = lock_integration(org_id)
+    integration = db.session.scalars(
+        select(OrgGitLabIntegration)
+        .where(OrgGitLabIntegration.org_id == org_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
     telling = integration is not None and bool(
         integration.notify_url_ciphertext or integration.notify_email
     )

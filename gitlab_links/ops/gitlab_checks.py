@@ -57,7 +57,7 @@ def check_connections() -> Iterator[Finding]:
         yield warning(
             f"GitLab of {name}",
             f"{code}{paused}.",
-            "The org's admin finds reason and cure on the page GitLab.",
+            "The org's admin finds reason and cure on the page Integration.",
         )
 
 
@@ -76,7 +76,7 @@ def ask_gitlabs() -> Iterator[Finding]:
             yield failure(
                 about,
                 f"{result.error_code} at {question.credentials.base}",
-                "Have the org's admin press Validate on the page GitLab.",
+                "Have the org's admin press Validate on the page Integration.",
             )
 
 
