@@ -55,6 +55,11 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=time_and_version << 64 | 0x2 << 62 | secrets.randbits(62))
 
 
+def first_id_at(moment: datetime) -> uuid.UUID:
+    """The smallest id that :func:`new_id` could make then: what came later is an index range."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
 class Base(DeclarativeBase):
     """Base of all models; the naming convention lets migrations name every constraint."""
 
@@ -169,9 +174,8 @@ def insert_unless_exists(
 @cache
 def _insert_unless_exists(dialect: str, model: type[Base], key: tuple[str, ...]) -> Executable:
     """Built once, past the ORM: an INSERT of a webhook spent half its time on being written."""
-    table = cast(Table, model.__table__)
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing(index_elements=key).returning(table.c.id)
+    insert = upsert(dialect, model).on_conflict_do_nothing(index_elements=key)
+    return cast(Executable, insert.returning(model.__table__.c.id))
 
 
 def upsert(dialect: str, model: type[Base]) -> Any:

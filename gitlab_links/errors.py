@@ -121,10 +121,3 @@ class RateLimited(DomainError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "rate_limited"
-
-
-class Unavailable(DomainError):
-    """The database is away (503); ``retry_after`` is always set."""
-
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    code = "unavailable"

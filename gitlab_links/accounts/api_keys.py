@@ -12,7 +12,7 @@ from gitlab_links.accounts.key_logins import hash_key
 from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Scope
-from gitlab_links.audit.operations import Action, Actor, write_audit_event
+from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Forbidden, Invalid, NotFound
 from gitlab_links.extensions import db
@@ -137,10 +137,9 @@ def _check_expiry(expires_at: datetime | None) -> None:
 
 
 def _audit(principal: Principal, action: Action, key: ApiKey) -> None:
-    actor: Actor = principal.actor
     write_audit_event(
         principal.org_id,
-        actor,
+        principal.actor,
         action,
         target_type="api_key",
         target_id=key.id,

@@ -47,7 +47,7 @@ EVENTS = (
         )
     ),
 )
-IGNORED_BECAUSE = {
+MEANINGS = {
     "processed": "It was read, and the items it speaks of were brought up to date.",
     "ignored": "It speaks of nothing that a link here could follow.",
     "received": "A worker will take it in a moment.",
@@ -94,7 +94,7 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         mark=STATUS_MARKS[status],
         body=body_view(delivery.payload),
         reason=problem(delivery.error_code) if delivery.error_code else None,
-        meaning=IGNORED_BECAUSE.get(status.value, ""),
+        meaning=MEANINGS.get(status.value, ""),
         may_replay=status in DONE and delivery.payload is not None,
     )
 

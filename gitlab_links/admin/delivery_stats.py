@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.db import first_id_at
 from gitlab_links.extensions import db
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
@@ -67,7 +68,7 @@ def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
         .select_from(GitLabWebhookDelivery)
         .where(
             GitLabWebhookDelivery.org_id == org_id,
-            GitLabWebhookDelivery.id >= _first_id_at(starts[0]),
+            GitLabWebhookDelivery.id >= first_id_at(starts[0]),
         )
     ).one()
     counts = row[1:]
@@ -77,8 +78,3 @@ def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
         ],
         waiting=row[0],
     )
-
-
-def _first_id_at(moment: datetime) -> uuid.UUID:
-    """The smallest id that ``new_id`` could have made at that moment."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)

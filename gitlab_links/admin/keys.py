@@ -21,7 +21,6 @@ from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.wording import Mark
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 
@@ -66,11 +65,7 @@ def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.API_KEYS)
 def renew_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
     """Another secret for a key of one's own; the former one is refused from now on."""
-    try:
-        return _shown_once(org_id, rotate_key(current_principal(), key_id))
-    except Conflict as refusal:
-        flash(refusal.detail, "error")
-        return redirect(url_for("pages.key_list", org_id=org_id))
+    return _shown_once(org_id, rotate_key(current_principal(), key_id))
 
 
 @pages.post(f"{PATH}/<uuid:key_id>/revoke")

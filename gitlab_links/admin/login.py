@@ -30,12 +30,12 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
     email = EmailField(
         "E-mail address",
         validators=[InputRequired()],
-        render_kw={"autocomplete": "username", "maxlength": 254, "autofocus": True},
+        render_kw={"autocomplete": "username", "maxlength": sessions.MAX_EMAIL, "autofocus": True},
     )
     password = PasswordField(
         "Password",
         validators=[InputRequired()],
-        render_kw={"autocomplete": "current-password", "maxlength": 200},
+        render_kw={"autocomplete": "current-password", "maxlength": sessions.MAX_PASSWORD},
     )
     next = HiddenField()
 

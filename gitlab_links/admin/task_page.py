@@ -12,13 +12,8 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.assets import asset_version
 from gitlab_links.admin.task_list import STATUS_MARKS
 from gitlab_links.clock import utcnow
-from gitlab_links.links.queries import (
-    LinkFilter,
-    LinkSort,
-    connection_of,
-    links_page,
-    version_of_task_links,
-)
+from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.queries import connection_of, links_page, version_of_task_links
 from gitlab_links.tasks.views import TaskView
 
 EXAMPLE_PATH = "/group/project/-/issues/1"

@@ -32,7 +32,6 @@ VIEWS = (
     api_keys,
     tasks,
     gitlab_links,
-    health,
     integrations,
     health,
     webhook,

@@ -21,7 +21,7 @@ GRACE_SECONDS = 3.0
 def session_members(leader: int) -> list[int]:
     """The processes of the session that ``leader`` leads, zombies left out.
 
-    By session and not by process group: RQ puts each job's process into a group of its own.
+    By session and not by process group: a child may put its own into groups of theirs.
     """
     members = []
     for pid, _, state in processes():

@@ -158,7 +158,7 @@ class Supervisor:
             self.stop(child)
 
     def kill(self, child: Child) -> None:
-        """SIGKILL for the child and everything it started, job processes included."""
+        """SIGKILL for the child and everything it started."""
         while members := session_members(child.pid):
             signal_all(members, signal.SIGKILL)
             if child.pid in members:

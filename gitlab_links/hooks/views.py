@@ -31,14 +31,3 @@ class HookState(StrEnum):
     EVENTS_MISSING = "events_missing"
     UNPROVEN = "unproven"
     UNREADABLE = "unreadable"
-
-
-BROKEN = frozenset(
-    {
-        HookState.MISSING,
-        HookState.TEMPORARILY_DISABLED,
-        HookState.DISABLED,
-        HookState.EVENTS_MISSING,
-        HookState.UNPROVEN,
-    }
-)

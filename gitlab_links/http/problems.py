@@ -13,7 +13,6 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gitlab_links.errors import DomainError, NotFound
 from gitlab_links.extensions import db
@@ -168,7 +167,7 @@ def _page(problem: Problem) -> Any:
             return renderer(problem)
         except Exception:
             log.exception("problem_page.failed")
-    return WerkzeugResponse(
+    return Response(
         f"<!doctype html><title>{problem.title}</title><h1>{problem.title}</h1>"
         f"<p>{html.escape(problem.detail)}</p>",
         status=problem.status,

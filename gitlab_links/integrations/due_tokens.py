@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -16,12 +16,16 @@ _integration = OrgGitLabIntegration
 _has_token = (_integration.base_url.is_not(None), _integration.token_ciphertext.is_not(None))
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    due_at = _integration.token_check_due_at
+    return or_(due_at.is_(None), due_at <= now)
+
+
 def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
     """Those whose check is due, the most overdue first."""
-    due = or_(_integration.token_check_due_at.is_(None), _integration.token_check_due_at <= now)
     return db.session.scalars(
         select(_integration.org_id)
-        .where(*_has_token, due)
+        .where(*_has_token, _is_due(now))
         .order_by(_integration.token_check_due_at)
         .limit(limit)
     ).all()
@@ -29,10 +33,9 @@ def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
 
 def claim_due_token(org_id: uuid.UUID, now: datetime) -> bool:
     """Take the org's check if it is due and nobody else has it; the caller commits."""
-    due = or_(_integration.token_check_due_at.is_(None), _integration.token_check_due_at <= now)
     taken = db.session.scalar(
         update(_integration)
-        .where(_integration.org_id == org_id, *_has_token, due)
+        .where(_integration.org_id == org_id, *_has_token, _is_due(now))
         .values(token_check_due_at=now + CLAIM, updated_at=_integration.updated_at)
         .returning(_integration.id)
         .execution_options(synchronize_session=False)

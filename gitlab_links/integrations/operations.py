@@ -59,6 +59,16 @@ def find_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
     ).one_or_none()
 
 
+def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
+    """The org's integration as it is now, and nobody else's until the commit."""
+    return db.session.scalars(
+        select(OrgGitLabIntegration)
+        .where(OrgGitLabIntegration.org_id == org_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
     """Change what is given and nothing else; doors call ``hooks.reconnection.configure``.
 
@@ -110,13 +120,11 @@ def delete_integration(principal: Principal) -> None:
 def _locked(org_id: uuid.UUID) -> OrgGitLabIntegration:
     now = utcnow()
     blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
-    insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
-    return db.session.scalars(
-        select(OrgGitLabIntegration)
-        .where(OrgGitLabIntegration.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    integration = None
+    while integration is None:  # somebody may disconnect the org in between
+        insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
+        integration = lock_integration(org_id)
+    return integration
 
 
 def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:

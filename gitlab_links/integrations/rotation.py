@@ -10,16 +10,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from gitlab_links.audit.operations import OPERATOR, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import settings
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.integrations.credentials import TOKEN, Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.operations import find_integration, lock_integration
 from gitlab_links.integrations.validation import Question
 from gitlab_links.security import cipher
 
@@ -116,12 +114,7 @@ def keep_rotated(
     org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor = OPERATOR
 ) -> None:
     """Store the new token, unless an admin has set another meanwhile; the caller commits."""
-    integration = db.session.scalars(
-        select(OrgGitLabIntegration)
-        .where(OrgGitLabIntegration.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    integration = lock_integration(org_id)
     assert question.credentials is not None  # noqa: S101 - rotate() has used them
     if integration is None or not _still_has(integration, question.credentials.token):
         return

@@ -89,7 +89,6 @@ class LinkFilter:
     state: ItemState | None = None
     gitlab_type: ItemType | None = None
     project_path: str | None = None
-    has_error: bool | None = None
     sync_status: SyncStatus | None = None
     labels: tuple[str, ...] = ()
     assignee: str | None = None
@@ -116,8 +115,6 @@ class LinkFilter:
         yield from (field == value for field, value in equal.items() if value is not None)
         if self.project_path is not None:
             yield func.lower(GitLabProject.path) == self.project_path.lower()
-        if self.has_error is not None:
-            yield GitLabItem.error_code.is_not(None) == self.has_error
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
             yield _has_sync_status(self.sync_status, connection, fresh_since)

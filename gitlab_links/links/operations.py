@@ -15,7 +15,7 @@ from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.queries import require_task
 
 
 class LinkExists(Conflict):
@@ -39,8 +39,7 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     the caller has committed; the link can be shown before it has happened.
     """
     org_id = principal.org_id
-    if not db.session.scalar(select(exists().where(Task.id == task_id, Task.org_id == org_id))):
-        raise NotFound
+    require_task(org_id, task_id)
     base_url = _base_url(org_id)
     ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
     item = _item(org_id, base_url, ref)

@@ -20,16 +20,6 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.views import LINK_COLUMNS, LinkRow, LinkView, link_view
 from gitlab_links.paging import Position, paged
 
-__all__ = [
-    "LinkFilter",
-    "LinkSort",
-    "connection_of",
-    "find_link",
-    "links_of_tasks",
-    "links_page",
-    "version_of_task_links",
-]
-
 
 def links_page(
     org_id: uuid.UUID,

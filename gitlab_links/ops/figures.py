@@ -4,7 +4,6 @@ Figures come from the database and Redis, where all processes meet: it does not 
 which of them is asked. Nothing here commits, and nothing names an org.
 """
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, case, func, or_, select
 
+from gitlab_links.db import first_id_at
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db, redis
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -60,7 +60,7 @@ def deliveries_of_late(now: datetime) -> Mapping[str, int]:
     Ids begin with their time, so that this is a range of the primary key.
     """
     delivery = GitLabWebhookDelivery
-    first = uuid.UUID(int=int((now - RECENT).timestamp() * 1000) << 80)
+    first = first_id_at(now - RECENT)
     counted = db.session.execute(
         select(delivery.status, func.count()).where(delivery.id >= first).group_by(delivery.status)
     )

@@ -11,7 +11,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import proven_projects
-from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
 from gitlab_links.sync.fetching import Answer
@@ -137,12 +137,7 @@ def _record_project(answer: Answer) -> None:
 def _record_connection(
     org_id: uuid.UUID, answers: Sequence[Answer], token_ciphertext: str | None, now: datetime
 ) -> None:
-    integration = db.session.scalars(
-        select(OrgGitLabIntegration)
-        .where(OrgGitLabIntegration.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    integration = lock_integration(org_id)
     if integration is None or integration.token_ciphertext != token_ciphertext:
         return
     for answer in sorted(answers, key=lambda answer: gravity(answer.failure)):

@@ -29,7 +29,6 @@ from gitlab_links.integrations.webhook_secrets import (
 from gitlab_links.security import SecretCipher, cipher
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
-MAX_BODY_BYTES = 25 * 1024 * 1024
 # Reading a body that may be anybody's must not cost more than refusing it.
 MAX_UNPROVEN_BYTES = 64 * 1024
 KEPT_HEADERS = (

@@ -12,9 +12,10 @@ from gitlab_links.api.link_json import link_json
 from gitlab_links.api.schemas.links import LinkSchema
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.links.queries import LinkFilter, links_page
+from gitlab_links.links.queries import links_page
 from tests.api.callers import Caller, browser
 from tests.factories import Factory
 
