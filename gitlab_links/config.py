@@ -57,6 +57,7 @@ class Settings:
     log_level: str = "INFO"
     metrics_token: str = ""
     worker_processes: int = 3
+    database_timeout: float = 5.0
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
     api_rate_limit: int = 6_000
@@ -104,6 +105,7 @@ class Settings:
             "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
             "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
+            "database_timeout": reader.read("DATABASE_TIMEOUT_SECONDS", _integer(1, 20), 5),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
             "api_rate_limit": reader.read(
