@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -116,7 +116,9 @@ class Stage:
     def make_app(self, database_url: str) -> Flask:
         """The application within this process, as quiet as it gets."""
         environment = self.environment(database_url, LOG_LEVEL="ERROR")
-        return create_app(Settings.from_environ(environment))
+        # What is stored beforehand is stored in statements of any length.
+        settings = replace(Settings.from_environ(environment), database_timeout=3600)
+        return create_app(settings)
 
     def start_web(
         self,

@@ -1,16 +1,12 @@
 """create_app: wiring and nothing else."""
 
 from flask import Flask
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from gitlab_links import admin, api, cli, http, logs, ops
 from gitlab_links.config import Settings
 from gitlab_links.db import engine_options, prepare_engine
 from gitlab_links.extensions import db, migrate
-
-REDIS_WAIT_SECONDS = 0.5
+from gitlab_links.redis_pool import connect_redis
 
 
 def create_app(settings: Settings) -> Flask:
@@ -24,7 +20,7 @@ def create_app(settings: Settings) -> Flask:
     )
     app.extensions["settings"] = settings
     app.extensions["redis"] = connect_redis(settings.redis_url)
-    _connect_database(app)
+    _connect_database(app, settings.database_timeout)
     http.register(app)
     api.register(app)
     admin.register(app)
@@ -33,20 +29,10 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def connect_redis(url: str) -> Redis:
-    """A client that gives up quickly: no request waits for the doorbell."""
-    return Redis.from_url(
-        url,
-        socket_timeout=REDIS_WAIT_SECONDS,
-        socket_connect_timeout=REDIS_WAIT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-def _connect_database(app: Flask) -> None:
+def _connect_database(app: Flask, seconds: float) -> None:
     from gitlab_links import models  # noqa: F401
 
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
-        prepare_engine(db.engine)
+        app.extensions["database_reach"] = prepare_engine(db.engine, seconds)

@@ -65,6 +65,7 @@ class Settings:
     operator_emails: frozenset[str] = frozenset()
     mail_server: MailServer | None = None
     worker_processes: int = 3
+    database_timeout: float = 5.0
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
     api_rate_limit: int = 6_000
@@ -116,6 +117,7 @@ class Settings:
             "operator_emails": reader.read("OPERATOR_EMAILS", _emails, cls.operator_emails),
             "mail_server": _mail_server(reader),
             "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
+            "database_timeout": reader.read("DATABASE_TIMEOUT_SECONDS", _integer(1, 20), 5),
             "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
             "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
             "api_rate_limit": reader.read(

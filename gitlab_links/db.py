@@ -1,7 +1,6 @@
 """SQLAlchemy base, column types and engine set-up shared by all models."""
 
 import secrets
-import select
 import time
 import uuid
 from collections.abc import Mapping
@@ -9,13 +8,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
-from psycopg import OperationalError
 from sqlalchemy import Connection, DateTime, Engine, Executable, MetaData, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session
 from sqlalchemy.types import TypeDecorator
+
+from gitlab_links import postgresql as postgresql_connections
+from gitlab_links.reach import Reach
 
 SQLITE_WAIT_SECONDS = 15
 
@@ -97,38 +97,19 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 8,
         "max_overflow": 4,
         "pool_timeout": 5,
-        "connect_args": {
-            "connect_timeout": 3,
-            # A server that vanished without a word must not hold a thread for minutes.
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            "tcp_user_timeout": 10_000,
-        },
+        "connect_args": dict(postgresql_connections.CONNECT_ARGS),
     }
 
 
-def prepare_engine(engine: Engine) -> None:
-    """Make connections safe: see the functions for either database."""
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
-    else:
-        event.listen(engine, "checkout", _replace_closed)
+def prepare_engine(engine: Engine, seconds: float) -> Reach:
+    """Make connections safe, and PostgreSQL's give up on a statement after ``seconds``.
 
-
-def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Notice what the server closed while it was in the pool, without asking the server.
-
-    An idle connection has nothing to say but its end, which SQLAlchemy answers with a new
-    one. Its own ``pool_pre_ping`` costs each webhook another round trip.
+    Gives whether the database can be reached, which a file always can.
     """
-    poll = select.poll()
-    try:
-        poll.register(connection.fileno(), select.POLLIN)
-    except OperationalError:
-        raise DisconnectionError("closed on this side") from None
-    if poll.poll(0):
-        raise DisconnectionError("closed by the server")
+    if engine.dialect.name != "sqlite":
+        return postgresql_connections.prepare(engine, seconds)
+    _prepare_sqlite(engine)
+    return Reach()
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -7,6 +7,7 @@ from redis import Redis
 
 from gitlab_links.config import Settings
 from gitlab_links.db import Base
+from gitlab_links.reach import Reach
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True, compare_type=True)
@@ -21,4 +22,10 @@ def settings() -> Settings:
 def redis() -> Redis:
     """The Redis of the current application: a doorbell, so every wait is short."""
     found: Redis = current_app.extensions["redis"]
+    return found
+
+
+def database_reach() -> Reach:
+    """Whether the database of the current application can be reached."""
+    found: Reach = current_app.extensions["database_reach"]
     return found

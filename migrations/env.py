@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from gitlab_links.db import UtcDateTime
 from gitlab_links.db_failures import told_in_a_sentence
 from gitlab_links.extensions import db
+from gitlab_links.postgresql import take_time
 
 UPGRADE_LOCK = 0x6765746C  # any number that nothing else in the database locks on
 
@@ -55,11 +56,12 @@ def _migrate(engine: Engine) -> None:
         _configure(connection=connection)
         with context.begin_transaction():
             if engine.dialect.name == "postgresql":
+                take_time(connection)
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
             context.run_migrations()
             if engine.dialect.name == "sqlite":
                 _check_foreign_keys(connection)
-        connection.invalidate()  # the pool must not hand out one that ignores foreign keys
+        connection.invalidate()  # the pool must not hand out one without foreign keys or limits
 
 
 def _ignore_foreign_keys(connection: Connection) -> None:

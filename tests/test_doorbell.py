@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 from sqlalchemy import text
 
-from gitlab_links.app import REDIS_WAIT_SECONDS, create_app
+from gitlab_links.app import create_app
 from gitlab_links.demo.services import free_port, start_redis
 from gitlab_links.doorbell import (
     FLAG_SECONDS,
@@ -19,6 +19,7 @@ from gitlab_links.doorbell import (
     ring_after_commit,
 )
 from gitlab_links.extensions import db
+from gitlab_links.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
 
 ORG = uuid.UUID(int=7)
 

@@ -4,18 +4,29 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from collections.abc import Container
 from contextlib import suppress
 from typing import Any, Self
 
-from redis import Redis
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from gitlab_links.extensions import database_reach, db
 from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.reach import ASK_AGAIN_SECONDS
+from gitlab_links.redis_pool import connect_blocking_redis
 
 WORKER_TTL_SECONDS = 25
 MAINTENANCE_SECONDS = 10
+# Redis holds an idle worker's question for so long; what is not answered by then and some
+# seconds more is not going to be, and the worker asks anew.
+DEQUEUE_SECONDS = 5
+SILENCE_SECONDS = DEQUEUE_SECONDS + 3
 PR_SET_PDEATHSIG = 1
 # Web processes of the same machine go first: what is not accepted in time is lost, as GitLab
 # does not send it again, and what waits is merely late.
@@ -38,12 +49,35 @@ class CrewWorker(SimpleWorker):
         """A worker with a connection of its own, whose reads may block."""
         return cls(
             queue_names,
-            connection=Redis.from_url(redis_url),
+            connection=connect_blocking_redis(redis_url),
             serializer=JSONSerializer,
             job_class=AllowedJob,
             worker_ttl=WORKER_TTL_SECONDS,
             maintenance_interval=MAINTENANCE_SECONDS,
         )
+
+    @property
+    def dequeue_timeout(self) -> int:
+        """How long a read blocks while there is nothing to do."""
+        return DEQUEUE_SECONDS
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long any read may last."""
+        return SILENCE_SECONDS
+
+    def dequeue_job_and_maintain_ttl(
+        self, *arguments: Any, **options: Any
+    ) -> tuple[Job, Queue] | None:
+        """Take no job while the database is away: a worker that fails at once would take
+        everything from those on hosts that still reach it.
+        """
+        with AllowedJob.app.app_context():
+            while not database_answers():
+                self.set_state(WorkerStatus.IDLE)  # so that SIGTERM ends it at once
+                self.heartbeat()
+                time.sleep(ASK_AGAIN_SECONDS)
+        return super().dequeue_job_and_maintain_ttl(*arguments, **options)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Run jobs until told to stop, behind whatever answers requests."""
@@ -51,6 +85,18 @@ class CrewWorker(SimpleWorker):
         with suppress(PermissionError):
             os.nice(NICENESS)
         return super().work(*arguments, **options)
+
+
+def database_answers() -> bool:
+    """Whether it does; costs nothing unless it has just been found not to."""
+    if not database_reach().lost:
+        return True
+    try:
+        with db.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError:
+        return False
+    return True
 
 
 def die_with_parent(parent: int, number: signal.Signals) -> bool:

@@ -1,11 +1,11 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
-from gitlab_links import doorbell
-from gitlab_links.app import REDIS_WAIT_SECONDS
+from gitlab_links import doorbell, postgresql
 from gitlab_links.config import Settings
 from gitlab_links.health import report
 from gitlab_links.jobs import crew, drains, fetches, watches, workers
 from gitlab_links.jobs.schedule import SCHEDULE
+from gitlab_links.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
 from gitlab_links.sync import lease
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from gitlab_links.webhooks import claims
@@ -53,3 +53,24 @@ def test_a_stop_is_over_within_10_seconds():
 
 def test_the_doorbell_never_takes_a_request_long():
     assert REDIS_WAIT_SECONDS <= 0.5
+
+
+def test_a_worker_that_redis_does_not_answer_asks_anew_within_10_seconds():
+    assert workers.SILENCE_SECONDS + workers.CrewWorker.max_connection_wait_time <= 10
+    assert workers.SILENCE_SECONDS > workers.DEQUEUE_SECONDS + 1
+
+
+def test_the_database_is_given_up_on_before_the_job_is_and_before_gitlab_gives_up():
+    default = Settings(secret_key="k", database_url="sqlite:///x").database_timeout
+    longest = 20
+    environ = {"SECRET_KEY": "k" * 40, "DATABASE_TIMEOUT_SECONDS": str(longest)}
+    assert Settings.from_environ(environ).database_timeout == longest
+    assert longest + postgresql.GRACE_SECONDS < doorbell.JOB_TIMEOUT_SECONDS
+    gitlab_waits = 10
+    reconnecting = postgresql.CONNECT_ARGS["connect_timeout"]
+    assert default + postgresql.GRACE_SECONDS + reconnecting < gitlab_waits
+
+
+def test_what_a_lost_client_has_locked_is_free_before_its_lease_ends():
+    for held in (lease.LEASE, claims.LEASE):
+        assert held.total_seconds() > postgresql.IDLE_IN_TRANSACTION_SECONDS

@@ -1,0 +1,116 @@
+"""Connections to PostgreSQL that neither wait for ever nor keep others waiting.
+
+TCP notices a machine that has gone. It does not notice one that takes what it is sent and
+says nothing: a stalled disk, a proxy without its server, a network that is cut behind one.
+"""
+
+import select
+from typing import Any
+
+import psycopg
+from psycopg.abc import RV, PQGen
+from psycopg.errors import _WaitTimeout
+from sqlalchemy import Connection as EngineConnection
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
+
+from gitlab_links.reach import Reach
+
+# The server ends a statement that takes too long; who hears nothing of that by then hears
+# nothing at all.
+GRACE_SECONDS = 1.0
+# No transaction waits for anything but the database. One that does has lost its client, and
+# what it has locked keeps everybody else from that work.
+IDLE_IN_TRANSACTION_SECONDS = 10
+
+_LIMITS = (
+    "SELECT set_config('statement_timeout', %s, {local}),"
+    " set_config('idle_in_transaction_session_timeout', %s, {local})"
+)
+_OF_THE_SESSION, _OF_THE_TRANSACTION = (_LIMITS.format(local=local) for local in (False, True))
+
+CONNECT_ARGS = {
+    "connect_timeout": 3,
+    # A server that vanished without a word must not hold a thread for minutes.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+}
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """Waits ``patience`` seconds for an answer, then is closed: who knows what it would say."""
+
+    patience: float | None = None
+    reach: Reach | None = None
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """See psycopg; raises :class:`psycopg.OperationalError` when time is up."""
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except _WaitTimeout:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            if self.reach is not None:
+                self.reach.missed()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from None
+
+
+def prepare(engine: Engine, seconds: float) -> Reach:
+    """Have the engine's connections give up after ``seconds``, at either end.
+
+    Gives what the engine knows about the server.
+    """
+    reach = Reach()
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: Any, _record: Any, words: Any, named: Any) -> PatientConnection:
+        if not reach.may_ask():
+            raise psycopg.OperationalError("the database did not answer a moment ago")
+        try:
+            connection = _limited(PatientConnection.connect(*words, **named), seconds)
+        except psycopg.OperationalError:
+            reach.missed()
+            raise
+        connection.reach = reach
+        reach.found()
+        return connection
+
+    event.listen(engine, "checkout", _replace_closed)
+    return reach
+
+
+def _limited(connection: PatientConnection, seconds: float) -> PatientConnection:
+    connection.patience = seconds + GRACE_SECONDS
+    connection.autocommit = True
+    limits = (str(int(seconds * 1000)), str(IDLE_IN_TRANSACTION_SECONDS * 1000))
+    connection.execute(_OF_THE_SESSION, limits)
+    connection.autocommit = False
+    return connection
+
+
+def take_time(connection: EngineConnection) -> None:
+    """Lift the limits for the transaction that is open: a migration takes what it takes.
+
+    The connection should be closed afterwards, not go back to the pool.
+    """
+    raw: Any = connection.connection.driver_connection
+    raw.patience = None
+    connection.exec_driver_sql(_OF_THE_TRANSACTION, ("0", "0"))
+
+
+def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Notice what the server closed while it was in the pool, without asking the server.
+
+    An idle connection has nothing to say but its end, which SQLAlchemy answers with a new
+    one. Its own ``pool_pre_ping`` costs each webhook another round trip.
+    """
+    poll = select.poll()
+    try:
+        poll.register(connection.fileno(), select.POLLIN)
+    except psycopg.OperationalError:
+        raise DisconnectionError("closed on this side") from None
+    if poll.poll(0):
+        raise DisconnectionError("closed by the server")

@@ -1,0 +1,54 @@
+"""Connections to Redis on which no request waits for long, nor again and again."""
+
+from typing import Any
+
+from redis import ConnectionPool, Redis
+from redis.backoff import NoBackoff
+from redis.connection import Connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from gitlab_links.reach import Reach
+
+WAIT_SECONDS = 0.5
+
+
+class ReachingPool(ConnectionPool):
+    """Refuses at once what would wait for a Redis that did not answer a moment ago."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.reach = Reach()
+
+    def get_connection(self, *arguments: Any, **options: Any) -> Connection:
+        """A connection that is made; raises :class:`redis.exceptions.ConnectionError`."""
+        if not self.reach.may_ask():
+            raise RedisConnectionError("Redis did not answer a moment ago")
+        try:
+            connection: Connection = super().get_connection(*arguments, **options)
+        except RedisError:
+            self.reach.missed()
+            raise
+        self.reach.found()
+        return connection
+
+
+def connect_redis(url: str) -> Redis:
+    """A client that gives up quickly: no request waits for the doorbell."""
+    pool = ReachingPool.from_url(
+        url,
+        socket_timeout=WAIT_SECONDS,
+        socket_connect_timeout=WAIT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis(connection_pool=pool)
+
+
+def connect_blocking_redis(url: str) -> Redis:
+    """A client for a worker, which sets by itself how long a read may block.
+
+    It does not try again by itself either: the library's ten times would keep a worker
+    waiting for minutes after Redis is back.
+    """
+    return Redis.from_url(url, socket_connect_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 0))

@@ -1,0 +1,66 @@
+"""``worker.py`` cut off from the database: it takes no jobs that others could do."""
+
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from gitlab_links.demo.processes import start_worker
+from gitlab_links.demo.services import free_port
+from gitlab_links.doorbell import Bell, enqueue
+from tests.soak.relay import Relay
+from tests.soak.stage import within
+
+pytestmark = [pytest.mark.processes, pytest.mark.only_on("postgresql")]
+
+QUEUE = f"rq:queue:{Bell.DRAIN.queue}"
+
+
+@pytest.fixture
+def network(settings):
+    folder = make_url(settings.database_url).query["host"]
+    with Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432") as relay:
+        yield relay
+
+
+@pytest.fixture
+def crew(settings, environment, processes, redis, network):
+    """A ``worker.py`` with one RQ worker, at the other end of the network."""
+    url = make_url(settings.database_url)
+    url = url.set(host=network.host, port=network.port, query={}).render_as_string()
+    changes = {"DATABASE_URL": url, "DATABASE_TIMEOUT_SECONDS": "1", "WORKER_PROCESSES": "1"}
+    child = start_worker(processes, {**environment, **changes})
+    within(40, lambda: redis.scard("rq:workers") == 1)
+    return child
+
+
+def queue_drains(number):
+    for _ in range(number):
+        enqueue(Bell.DRAIN.queue, Bell.DRAIN.job, str(uuid.uuid4()))
+
+
+@pytest.mark.parametrize("how", ["reset", "silence"])
+def test_jobs_stay_in_the_queue_until_the_database_is_back(crew, app_context, redis, network, how):
+    queue_drains(3)
+    within(10, lambda: redis.llen(QUEUE) == 0)
+    getattr(network, how)()
+    queue_drains(2)  # the worker learns it by these, or by a sweep
+    time.sleep(6)
+    before = redis.llen(QUEUE)
+    queue_drains(5)
+    time.sleep(2)
+    assert redis.llen(QUEUE) == before + 5
+    network.heal()
+    within(10, lambda: redis.llen(QUEUE) == 0)
+    assert not crew.died()
+
+
+def test_it_still_ends_when_told_to_and_needs_not_be_killed(crew, app_context, redis, network):
+    network.reset()
+    queue_drains(3)
+    time.sleep(3)
+    crew.process.terminate()
+    assert crew.process.wait(10) == 0
+    assert "crew.process_killed" not in crew.log.read_text()

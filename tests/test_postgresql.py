@@ -1,0 +1,135 @@
+"""A server that takes what it is sent and says nothing is given up on; so is a lost client."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from gitlab_links import postgresql
+from gitlab_links.demo.services import free_port
+from gitlab_links.extensions import database_reach, db
+from tests.soak.relay import Relay
+
+pytestmark = pytest.mark.only_on("postgresql")
+
+SECONDS = 1
+GIVEN_UP = SECONDS + postgresql.GRACE_SECONDS
+
+
+@pytest.fixture
+def network(settings) -> Iterator[Relay]:
+    """The way to the server's Unix socket."""
+    folder = make_url(settings.database_url).query["host"]
+    with Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432") as relay:
+        yield relay
+
+
+@pytest.fixture
+def far(make_app, settings, network):
+    """An application at the other end of the network, which waits a second for a statement."""
+    url = make_url(settings.database_url)
+    url = url.set(host=network.host, port=network.port, query={})
+    return make_app(database_url=url.render_as_string(), database_timeout=SECONDS)
+
+
+def select_one() -> Any:
+    with db.engine.connect() as connection:
+        return connection.scalar(text("SELECT 1"))
+
+
+def seconds_to_fail(what: Callable[[], Any], error: type[Exception] = OperationalError) -> float:
+    started = time.monotonic()
+    with pytest.raises(error):
+        what()
+    return time.monotonic() - started
+
+
+def test_a_statement_that_hears_nothing_fails_and_the_next_ones_at_once(far, network):
+    with far.app_context():
+        assert select_one() == 1
+        network.silence()
+        assert SECONDS < seconds_to_fail(select_one) < GIVEN_UP + 1
+        assert all(seconds_to_fail(select_one) < 0.2 for _ in range(20))
+
+
+def test_once_a_second_one_finds_out_whether_it_is_back(far, network):
+    with far.app_context():
+        select_one()
+        network.silence()
+        seconds_to_fail(select_one)
+        time.sleep(1)
+        assert seconds_to_fail(select_one) > postgresql.CONNECT_ARGS["connect_timeout"] - 1
+        assert database_reach().lost
+        network.heal()
+        time.sleep(1)
+        assert select_one() == 1
+        assert not database_reach().lost
+
+
+def test_a_connection_that_is_broken_off_is_told_from_one_that_was_idle(far, network):
+    with far.app_context():
+        select_one()
+        network.reset()
+        assert seconds_to_fail(select_one) < 1
+        network.heal()
+        time.sleep(1)
+        assert select_one() == 1
+
+
+def test_a_commit_that_hears_nothing_fails_as_well(far, network):
+    def commit():
+        with db.engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+            network.silence()
+
+    with far.app_context():
+        assert seconds_to_fail(commit) < 2 * GIVEN_UP + 1
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(far):
+    def sleep():
+        connection.execute(text("SELECT pg_sleep(5)"))
+
+    with far.app_context(), db.engine.connect() as connection:
+        assert seconds_to_fail(sleep) < GIVEN_UP
+        connection.rollback()
+        # The connection is as good as before, and nobody else was told otherwise.
+        assert connection.scalar(text("SELECT 1")) == 1
+        assert not database_reach().lost
+
+
+def test_what_a_lost_client_has_locked_is_free_again_soon(app, far, factory, network, monkeypatch):
+    monkeypatch.setattr(postgresql, "IDLE_IN_TRANSACTION_SECONDS", 1)
+    org = factory.org()
+
+    def lock(connection: Connection) -> None:
+        connection.execute(text("SELECT 1 FROM orgs WHERE id = :id FOR UPDATE"), {"id": org.id})
+
+    with far.app_context(), db.engine.connect() as lost:
+        lock(lost)
+        network.silence()
+        with app.app_context(), db.engine.connect() as other:
+            lock(other)
+        network.heal()
+        seconds_to_fail(lambda: lock(lost), DBAPIError)
+
+
+def test_a_migration_takes_the_time_it_takes(far):
+    with far.app_context(), db.engine.connect() as connection:
+        postgresql.take_time(connection)
+        connection.execute(text("SELECT pg_sleep(:s)"), {"s": GIVEN_UP + 0.5})
+        connection.invalidate()
+
+
+def test_limits_hold_for_every_statement_after_the_first_rollback(far):
+    with far.app_context(), db.engine.connect() as connection:
+        connection.rollback()
+        shown = [
+            connection.scalar(text(f"SHOW {name}"))
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout")
+        ]
+    assert shown == ["1s", "10s"]
