@@ -65,7 +65,8 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     crew = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})
-    time.sleep(3)
+    within(60, lambda: "crew.redis_away" in crew.log.read_text())
+    time.sleep(2)
     assert not crew.died()
     processes.start(
         "late-redis",
