@@ -21,7 +21,7 @@ from gitlab_links.reach import Reach
 GRACE_SECONDS = 1.0
 # No transaction waits for anything but the database. One that does has lost its client, and
 # what it has locked keeps everybody else from that work.
-IDLE_IN_TRANSACTION_SECONDS = 10
+IDLE_IN_TRANSACTION_SECONDS = 20
 
 _LIMITS = (
     "SELECT set_config('statement_timeout', %s, {local}),"

@@ -132,4 +132,4 @@ def test_limits_hold_for_every_statement_after_the_first_rollback(far):
             connection.scalar(text(f"SHOW {name}"))
             for name in ("statement_timeout", "idle_in_transaction_session_timeout")
         ]
-    assert shown == ["1s", "10s"]
+    assert shown == ["1s", "20s"]

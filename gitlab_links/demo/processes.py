@@ -23,16 +23,19 @@ def start_web(
     environment: Environment,
     port: int,
     *,
+    host: str = LOOPBACK,
     name: str = "web",
     workers: int = 1,
     threads: int = 8,
 ) -> Child:
-    """Start gunicorn on the loopback address and wait until it answers."""
-    command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{LOOPBACK}:{port}")
+    """Start gunicorn on a loopback address and wait until it answers."""
+    command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{host}:{port}")
     command += ["--workers", str(workers), "--threads", str(threads)]
     # An open tab keeps its connection, and Ctrl-C shall not wait for it.
     command += ["--graceful-timeout", str(WEB_STOP_SECONDS)]
-    return supervisor.start(name, command, settings=environment, ready=lambda: answers(port))
+    return supervisor.start(
+        name, command, settings=environment, ready=lambda: answers(port, host=host)
+    )
 
 
 def start_worker(
@@ -53,9 +56,9 @@ def start_gitlab(supervisor: Supervisor, *options: str) -> str:
     return f"http://{LOOPBACK}:{port}"
 
 
-def answers(port: int, path: str = "/healthz") -> bool:
-    """Whether a server on the loopback address answers without an error of its own."""
-    connection = HTTPConnection(LOOPBACK, port, timeout=5)
+def answers(port: int, path: str = "/healthz", *, host: str = LOOPBACK) -> bool:
+    """Whether a server on a loopback address answers without an error of its own."""
+    connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)
         return connection.getresponse().status < 500

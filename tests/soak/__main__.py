@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitlab_links.demo.supervisor import PROJECT
 from tests.databases import DIALECTS
-from tests.soak import crowds, kills, outages, shuffles
+from tests.soak import crowds, hosts, kills, outages, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -32,10 +32,16 @@ SCENARIOS: dict[str, Scenario] = {
         stage, events=5000, watched=100
     ),
     "3 worker.py": lambda stage: crowds.several_workers(stage, workers=3, ttl=10, rounds=6),
+    "3 hosts, one lost, two cut off": lambda stage: hosts.lost_and_cut_off(
+        stage, hows=("reset", "silence"), seconds=35
+    ),
     "5 minutes of disorder": lambda stage: crowds.steady(stage, seconds=300, per_second=30),
     "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
 }
-ONLY_ON = {"5 restarts of the database": "postgresql"}
+ONLY_ON = {
+    "5 restarts of the database": "postgresql",
+    "3 hosts, one lost, two cut off": "postgresql",
+}
 
 Row = tuple[str, str, Figure]
 

@@ -57,8 +57,8 @@ def kills(
     ]
 
 
-def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> set[Claim]:
-    """SIGKILL for a worker that holds something; gives what that is."""
+def stop_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> tuple[int, set[Claim]]:
+    """SIGSTOP for a worker that holds something; gives which, and what that is."""
     while True:
         for pid in stage.busy(worker):
             with suppress(ProcessLookupError):
@@ -68,10 +68,16 @@ def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> se
                     time.sleep(0.03)
                     # What others hold is not held for as long as that.
                     held &= recoveries.under_way()
-                os.kill(pid, signal.SIGKILL if held else signal.SIGCONT)
                 if held:
-                    return held
+                    return pid, held
+                os.kill(pid, signal.SIGCONT)
         time.sleep(0.002)
+
+
+def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> set[Claim]:
+    pid, held = stop_one_at_work(stage, worker, recoveries)
+    os.kill(pid, signal.SIGKILL)
+    return held
 
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:

@@ -123,7 +123,7 @@ def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figur
         at_least("webhooks refused while it was away", sender.answers[503], times),
         exactly("answers other than 202 and 503", errors, set()),
         exactly("503 without Retry-After", sender.without_retry_after, 0),
-        exactly("accepted webhooks that are not stored", _missing(world, sender.accepted), 0),
+        exactly("accepted webhooks that are not stored", missing(world, sender.accepted), 0),
         at_most("requests that failed after it was back", max(recoveries), 5),
         at_most("the slowest answer", max(sender.seconds), 10),
         exactly("deliveries lost, failed or left over", world.lost(), 0),
@@ -139,7 +139,8 @@ def _answers_well(world: World, times: int) -> bool:
     return all(post(world.url, body, str(uuid.uuid4()))[0] == 202 for _ in range(times))
 
 
-def _missing(world: World, accepted: Sequence[str]) -> int:
+def missing(world: World, accepted: Sequence[str]) -> int:
+    """How many of the deliveries that were told to be accepted are not there."""
     with world.stage.app.app_context():
         stored = {str(row) for row in db.session.scalars(select(GitLabWebhookDelivery.id))}
     return len(set(accepted) - stored)
@@ -168,7 +169,7 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
     return [
         at_most("SIGTERM until web and worker have ended", max(waits), 10),
         exactly("processes left behind", left, 0),
-        exactly("accepted webhooks that are not stored", _missing(world, sender.accepted), 0),
+        exactly("accepted webhooks that are not stored", missing(world, sender.accepted), 0),
         at_least("webhooks accepted", len(sender.accepted), times),
         exactly("deliveries lost, failed or left over", world.lost(), 0),
         at_most("all is done afterwards", settled, 45),

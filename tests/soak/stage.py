@@ -125,10 +125,7 @@ class Stage:
 
     def serve(self, *, workers: int = 1, **changes: str) -> None:
         """Have a gunicorn of two processes and so many ``worker.py`` run, and all be well."""
-        self.gitlab.state.faults.clear()
-        self.gitlab.state.clock.offset = timedelta()
-        for hook in self.gitlab.state.hooks.by_id.values():
-            hook.recent_failures, hook.disabled_until = 0, None
+        self._heal_gitlab()
         if self.web is None or self.web.died():
             self.web = start_web(self.supervisor, self.environment(), self.web_port, workers=2)
         present = [child for child in self.workers if not child.died()]
@@ -138,6 +135,21 @@ class Stage:
             self.redis.flushall()
             self.workers = [self._start_worker(number, changes) for number in range(workers)]
             self._crew = (workers, changes)
+
+    def clear(self) -> None:
+        """Have no process of the service run, and all else be well."""
+        self._heal_gitlab()
+        for child in (self.web, *self.workers):
+            if child is not None:
+                self.supervisor.stop(child)
+        self.redis.flushall()
+        self.web, self.workers, self._crew = None, [], (0, {})
+
+    def _heal_gitlab(self) -> None:
+        self.gitlab.state.faults.clear()
+        self.gitlab.state.clock.offset = timedelta()
+        for hook in self.gitlab.state.hooks.by_id.values():
+            hook.recent_failures, hook.disabled_until = 0, None
 
     def _start_worker(self, number: int, changes: Mapping[str, str]) -> Child:
         wanted = (number + 1) * WORKER_PROCESSES
