@@ -39,9 +39,8 @@ class Host:
 class Cluster:
     """Starts the hosts, where nothing else of the service runs, and ends them."""
 
-    def __init__(self, stage: Stage, *, database_timeout: int) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._timeout = database_timeout
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -83,7 +82,6 @@ class Cluster:
             **self.stage.environment(
                 DATABASE_URL=url.render_as_string(),
                 REDIS_URL=f"redis://{redis.host}:{redis.port}/0",
-                DATABASE_TIMEOUT_SECONDS=str(self._timeout),
                 WORKER_PROCESSES=str(WORKERS),
             )
         }

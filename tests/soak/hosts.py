@@ -103,7 +103,6 @@ class Trial:
     traffic: Traffic
     watched: World
     recoveries: Recoveries
-    brief: bool
     without_redis: list[Answers] = field(default_factory=list)
     without_database: list[Answers] = field(default_factory=list)
     visible: list[float] = field(default_factory=list)
@@ -117,8 +116,6 @@ class Trial:
         with self._held_at_work(host):
             self.cluster.kill(host)
         self._watch([other for other in self.cluster.hosts if other is not host], seconds)
-        if self.brief:
-            return
         self.cluster.start(host)
         self.started.append(self._takes_part(host, {}))
 
@@ -154,10 +151,9 @@ class Trial:
     @contextmanager
     def _held_at_work(self, host: Host) -> Iterator[None]:
         """Something happens to the host while one of its workers holds deliveries or a lease."""
-        if self.brief:
-            yield
-            return
-        pid, held = stop_one_at_work(self.cluster.stage, host.worker, self.recoveries)
+        pid, held = stop_one_at_work(
+            self.cluster.stage, host.worker, self.recoveries, longer_than=0.5
+        )
         self.recoveries.note_kill(held)
         self.held += len(held)
         try:
@@ -193,21 +189,16 @@ def lost_and_cut_off(
     *,
     hows: Sequence[str],
     seconds: float,
-    database_timeout: int = 5,
-    brief: bool = False,
 ) -> Sequence[Figure]:
-    """Two hosts are cut off, by ``reset`` or ``silence``, then one is lost, for ``seconds``.
-
-    ``brief``: without waiting for one to be at work, or for the lost one to come back.
-    """
-    with Cluster(stage, database_timeout=database_timeout) as cluster, ExitStack() as going_on:
+    """Two hosts are cut off, by ``reset`` or ``silence``, then one is lost, for ``seconds``."""
+    with Cluster(stage) as cluster, ExitStack() as going_on:
         world = World.make(stage, projects=2, issues=8)
         watched = World.make(stage, projects=1, issues=1)
         world.settle(60)
         watched.settle(60)
         stage.gitlab.state.faults.latency = 0.2
         traffic, recoveries = Traffic(world, cluster), Recoveries(world)
-        trial = Trial(cluster, traffic, watched, recoveries, brief)
+        trial = Trial(cluster, traffic, watched, recoveries)
         going_on.enter_context(Background(recoveries.look, 0.5))
         with Background(traffic.edit, 0.1):
             hosts = cluster.hosts
@@ -217,7 +208,7 @@ def lost_and_cut_off(
             trial.lose(hosts[0], seconds)
         settled = world.settle(90)
         recoveries.look()
-        return [*_of_the_whole(trial, world, settled), *_of_the_cut_off(trial, database_timeout)]
+        return [*_of_the_whole(trial, world, settled), *_of_the_cut_off(trial)]
 
 
 def _of_the_whole(trial: Trial, world: World, settled: float) -> Iterator[Figure]:
@@ -230,17 +221,15 @@ def _of_the_whole(trial: Trial, world: World, settled: float) -> Iterator[Figure
     yield at_most("meanwhile a change is visible, 9 of 10", percentile(trial.visible, 0.9), 5)
     yield at_most("meanwhile a change is visible, at worst", max(trial.visible), 12)
     yield at_least("changes looked for", len(trial.visible), 3)
-    if not trial.brief:
-        yield at_least("deliveries and leases held when it happened", trial.held, 3)
+    yield at_least("deliveries and leases held when it happened", trial.held, 3)
     yield at_most("what the host was at is taken up", trial.recoveries.worst, 40)
-    if trial.started:
-        yield at_most("a lost host that is started takes its part", max(trial.started), 30)
+    yield at_most("a lost host that is started takes its part", max(trial.started), 30)
     yield at_most("a host cut off takes its part once healed", max(trial.healed), 30)
     yield exactly("processes that had to be restarted after a cut", trial.restarted, 0)
     yield at_most("all is done afterwards", settled, 45)
 
 
-def _of_the_cut_off(trial: Trial, database_timeout: int) -> Iterator[Figure]:
+def _of_the_cut_off(trial: Trial) -> Iterator[Figure]:
     no_redis, no_database = (
         _sum(trial.without_redis),
         _sum(trial.without_database),

@@ -57,16 +57,20 @@ def kills(
     ]
 
 
-def stop_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> tuple[int, set[Claim]]:
-    """SIGSTOP for a worker that holds something; gives which, and what that is."""
+def stop_one_at_work(
+    stage: Stage, worker: Child, recoveries: Recoveries, *, longer_than: float = 0.03
+) -> tuple[int, set[Claim]]:
+    """SIGSTOP for a worker that holds something; gives which, and what that is.
+
+    What others hold is not held for ``longer_than`` that.
+    """
     while True:
         for pid in stage.busy(worker):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
                 held = recoveries.under_way()
                 if held:
-                    time.sleep(0.03)
-                    # What others hold is not held for as long as that.
+                    time.sleep(longer_than)
                     held &= recoveries.under_way()
                 if held:
                     return pid, held

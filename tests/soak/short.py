@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.soak import crowds, hosts, kills, outages, shuffles
+from tests.soak import crowds, kills, outages, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -20,9 +20,6 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
 }
 DATABASE = {
     "the database restarted": lambda stage: outages.database_away(stage, times=1, seconds=1),
-    "of three hosts one lost, two cut off": lambda stage: hosts.lost_and_cut_off(
-        stage, hows=("silence",), seconds=4, database_timeout=1, brief=True
-    ),
 }
 
 
