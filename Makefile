@@ -37,7 +37,7 @@ test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)
 
-soak: $(INSTALLED) ## Prove the promises about faults at full size, about half an hour; ARGS="kills" runs some
+soak: $(INSTALLED) ## Prove the promises about faults at full size, under an hour; ARGS="kills" runs some
 	@$(BIN)/python -m tests.soak --keep $(ARGS)
 
 check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
