@@ -49,7 +49,7 @@ def health_report(view: IntegrationView, stats: DeliveryStats, report: Report) -
         step = "the address of your GitLab" if view.base_url is None else "an access token"
         finding = Finding("gray", f"Start with step 1: set {step}.")
         return HealthReport("gray", _HEADLINES["gray"], [finding])
-    findings = [*_connection(view, report), *_token(view), *_webhook(view, stats, report)]
+    findings = [*_connection(view, report), *_token(view, report), *_webhook(view, stats, report)]
     findings += [*_hooks(report)]
     findings.sort(key=lambda finding: _WORST_FIRST.index(finding.tone))
     tone = findings[0].tone
@@ -73,9 +73,9 @@ def _connection(view: IntegrationView, report: Report) -> Iterator[Finding]:
         yield Finding("green", f"{view.base_url} was last read {ago(health.last_synced_at)}.")
 
 
-def _token(view: IntegrationView) -> Iterator[Finding]:
+def _token(view: IntegrationView, report: Report) -> Iterator[Finding]:
     if view.token_expires_at is not None:
-        yield _expiry(view.token_expires_at, utcnow())
+        yield _expiry(view.token_expires_at, utcnow(), may_rotate=report.token.may_rotate)
     if view.token_scopes is None:
         yield Finding(
             "amber", "The scopes and expiry of the token are not known.", "Validate the connection."
@@ -89,11 +89,13 @@ def _token(view: IntegrationView) -> Iterator[Finding]:
         )
 
 
-def _expiry(expires_at: datetime, now: datetime) -> Finding:
+def _expiry(expires_at: datetime, now: datetime, *, may_rotate: bool) -> Finding:
     when = day(expires_at.date())
     renew = "Make a new token in GitLab, and set it below."
     if expires_at <= now:
         return Finding("red", f"The token expired on {when}.", renew)
+    if may_rotate:
+        renew = "Press Rotate the token, below."
     if expires_at < now + EXPIRY_WARNING:
         return Finding("amber", f"The token expires {until(expires_at, now)}, on {when}.", renew)
     return Finding("green", f"The token is good until {when}.")

@@ -14,7 +14,7 @@ _EVENT_NAMES = {
     "pipeline_events": "Pipeline events",
 }
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
-_REPAIR = "Press Repair beside the project on the GitLab page."
+_REPAIR = "Press Repair beside the project."
 
 _SUMMARIES: dict[str, str] = {
     "auth_error": "GitLab refuses the access token: it has expired or was revoked.",
@@ -61,19 +61,18 @@ _REMEDIES: dict[str, str] = {
     "token_expires_1d": _RENEW,
     "token_expires_7d": _RENEW,
     "token_expires_30d": _RENEW,
-    "no_webhooks": "Press Create beside each project on the GitLab page, or add one webhook to "
-    "their group by hand.",
+    "no_webhooks": "Press Create beside each project, or add one webhook to their group by hand.",
     "project_hidden": "Give the owner of the token a role in the project again, or set a token of "
     "somebody who has one; then press Check. If the project was deleted, remove its links.",
     "hook_disabled": _REPAIR,
     "hook_temporarily_disabled": _REPAIR,
-    "hook_missing": "Press Create beside the project on the GitLab page.",
+    "hook_missing": "Press Create beside the project.",
     "hook_events_missing": _REPAIR,
     "hook_unproven": _REPAIR,
     "hook_unreadable": "Have a maintainer add the webhook by hand, as the GitLab page says.",
     "changes_only_by_sweep": _REPAIR,
     "events_missed": "Look in GitLab at the webhook's recent events for failures, then press "
-    "Repair on the GitLab page.",
+    "Repair beside the project.",
 }
 
 

@@ -155,7 +155,7 @@ def test_a_project_that_was_renamed(watcher):
     watcher.minute()
 
     assert "ships/turbine</a>" in watcher.page()[1]
-    assert "called ships/engine until" in watcher.page()[1]
+    assert "Called ships/engine until" in watcher.page()[1]
     (project,) = watcher.api()["health"]["projects"]
     assert (project["path"], project["former_path"]) == ("ships/turbine", "ships/engine")
     assert project["renamed_at"] is not None

@@ -32,9 +32,7 @@ class FindingSchema(Strict):
     )
     remedy = fields.String(
         required=True,
-        metadata=described(
-            "What to do about it.", "Press Repair beside the project on the GitLab page."
-        ),
+        metadata=described("What to do about it.", "Press Repair beside the project."),
     )
     since = Time(
         required=True, allow_none=True, metadata=described("When it was noticed; null: just now.")
