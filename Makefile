@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test soak bench check format migration lock audit clean
+.PHONY: help setup demo run test coverage soak bench check format migration lock audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+coverage: $(INSTALLED) ## Run the tests and show which lines and branches they left out; ARGS as for test
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)

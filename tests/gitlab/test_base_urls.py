@@ -135,6 +135,14 @@ def test_a_bad_base_url_is_refused_by_its_own_code(text, code):
     assert caught.value.errors == {"base_url": [caught.value.detail]}
 
 
+def test_an_address_that_is_listed_with_its_port_is_taken_at_that_port_alone():
+    allowed = AllowedHosts.parse(["192.168.7.1:8443"])
+    assert str(parse_base_url("https://192.168.7.1:8443", allowed)) == "https://192.168.7.1:8443"
+    with pytest.raises(Invalid) as caught:
+        parse_base_url("https://192.168.7.1", allowed)
+    assert caught.value.code == "base_url_blocked_address"
+
+
 def test_the_origin_leaves_the_relative_root_out():
     assert ROOTED.origin == "https://example.com"
     assert str(ROOTED) == "https://example.com/tools/gitlab"

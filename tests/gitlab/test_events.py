@@ -142,6 +142,31 @@ def test_the_target_project_is_read_out_of_the_url_without_the_relative_root(url
     assert read.relevant
 
 
+@pytest.mark.parametrize(
+    ("project", "path"),
+    [
+        ({"web_url": "https://example.com/gitlab/ships/engine/"}, "fleet/engine"),
+        ({"web_url": None}, None),
+        ({"path_with_namespace": None}, None),
+    ],
+)
+def test_without_knowing_the_relative_root_no_path_is_read_out_of_a_url(project, path):
+    project = bodies.PROJECT | {"web_url": "https://example.com/gitlab/ships/engine"} | project
+    url = "https://example.com/gitlab/fleet/engine/-/merge_requests/4"
+    merge_request = {"iid": 4, "target_project_id": 77, "url": url}
+    assert event(bodies.pipeline(merge_request, project=project)).project_path == path
+
+
+@pytest.mark.parametrize("known", [{"id": 42}, {"path_with_namespace": "ships/engine"}])
+def test_either_name_of_its_own_project_places_a_pipelines_merge_request(known):
+    read = event(bodies.pipeline({"iid": 4}, project=known))
+    assert read.relevant
+    assert (read.project_id, read.project_path) == (
+        known.get("id"),
+        known.get("path_with_namespace"),
+    )
+
+
 def test_headers_are_found_in_any_case():
     for headers in ({"x-gitlab-event": "Issue Hook"}, {"X-GITLAB-EVENT": "Issue Hook"}):
         assert event(bodies.issue(), headers).name == "Issue Hook"

@@ -64,6 +64,7 @@ def test_the_header_may_be_missing_but_not_another(headers):
         PROJECT | {"event_name": ["project_rename"]},
         PROJECT | {"event_name": "user_rename"},
         GROUP | {"full_path": None},
+        GROUP | {"full_path": "fleet/../boats"},
         GROUP | {"full_path": "a" * 2_000},
         {"event_name": "group_rename"},
     ],
