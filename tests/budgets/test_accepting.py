@@ -71,7 +71,7 @@ def test_connections_that_the_server_closed_are_replaced_unnoticed(send, app, di
     with app.app_context(), db.engine.connect() as killer:
         send()
         killed = killer.exec_driver_sql(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"
+            f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {others}"
         )
         assert killed.rowcount >= db.engine.pool.checkedin() > 0
         send()

@@ -79,9 +79,12 @@ def stop_one_at_work(
 
 
 def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> set[Claim]:
-    pid, held = stop_one_at_work(stage, worker, recoveries)
-    os.kill(pid, signal.SIGKILL)
-    return held
+    while True:
+        pid, held = stop_one_at_work(stage, worker, recoveries)
+        # One that was killed just before is stopped as well, until it is reaped.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            return held
 
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:

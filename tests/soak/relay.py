@@ -100,6 +100,8 @@ class Relay:
             await self._passing.wait()
             far_reader, far_writer = await self._connect()
             opened.append(far_writer)
+            if self._refusing:
+                return
             self._writers.add(far_writer)
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pass_on(reader, far_writer))
