@@ -89,8 +89,11 @@ def _run(name: str, scenario: Scenario, dialect: str) -> list[Row]:
             figures = [Figure("the scenario comes to its end", repr(error)[:200], kept=False)]
             _show_logs(stage.supervisor.folder)
     seconds = time.monotonic() - started
-    broken = sum(not figure.kept for figure in figures)
-    print(f"{name}, {dialect}: {seconds:.0f} s, {broken} broken", file=sys.stderr, flush=True)
+    broken = [(name, dialect, figure) for figure in figures if not figure.kept]
+    print(f"{name}, {dialect}: {seconds:.0f} s, {len(broken)} broken", file=sys.stderr)
+    if broken:
+        print(as_table(broken), file=sys.stderr)
+    sys.stderr.flush()
     return [(name, dialect, figure) for figure in figures]
 
 
