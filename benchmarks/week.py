@@ -2,7 +2,7 @@
 
 The clock is moved, everything else is real: the jobs, SQLite, Redis, the service and the
 simulated GitLab over HTTP, which counts its calls. Time goes on to the next thing that is
-due; a week takes some minutes.
+due; a day takes some minutes.
 """
 
 import argparse
