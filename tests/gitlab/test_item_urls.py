@@ -32,6 +32,7 @@ ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
         ("/g/p/merge_requests/4/diffs", ItemRef("g/p", MERGE_REQUEST, 4)),
         ("/issues/issues/issues/7", ItemRef("issues/issues", ISSUE, 7)),
         ("/g/merge_requests/issues/7", ItemRef("g/merge_requests", ISSUE, 7)),
+        ("/g/issues/9/issues/incident/5", ItemRef("g/issues/9", ISSUE, 5)),
         ("/issues/merge_requests/-/issues/7", ItemRef("issues/merge_requests", ISSUE, 7)),
         (f"/g/p/-/issues/{MAX_IID}", ItemRef("g/p", ISSUE, MAX_IID)),
     ],
@@ -52,6 +53,7 @@ def test_an_item_url_names_its_item(base, path, ref):
         ("/group/project/-/pipelines/1", "url_not_issue_or_mr"),
         ("/group/project/-/", "url_not_issue_or_mr"),
         ("/dashboard/issues", "url_not_issue_or_mr"),
+        ("/issues/7", "url_not_issue_or_mr"),
         ("/groups/group/-/issues", "url_not_issue_or_mr"),
         ("/groups/group/-/epics/1", "url_epic_unsupported"),
         ("/groups/group/sub/-/epics/1", "url_epic_unsupported"),
@@ -106,6 +108,7 @@ def test_a_url_that_names_no_item_is_refused_by_its_own_code(base, path, code):
         parse_item_url(str(base) + path, base)
     assert caught.value.code == code
     assert caught.value.errors == {"url": [caught.value.detail]}
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +136,7 @@ def test_a_url_of_another_place_is_refused(text, code):
     with pytest.raises(Invalid) as caught:
         parse_item_url(text, BASE)
     assert caught.value.code == code
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_what_is_not_json_in_utf_8_is_refused(body):
     with pytest.raises(InvalidJson) as caught:
         parse_json(body)
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
+    assert caught.value.detail.startswith("The body is not ")
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
@@ -62,6 +63,7 @@ def test_a_deep_body_is_refused_however_deep(opening, levels):
     with pytest.raises(JsonTooDeep) as caught:
         parse_json(body.encode())
     assert (caught.value.status, caught.value.code) == (400, "json_too_deep")
+    assert caught.value.detail == "The body nests deeper than 64 levels."
 
 
 def test_an_unclosed_deep_body_is_refused():
