@@ -27,6 +27,7 @@ ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
         ("/a/b/c/d/project/-/issues/1", ItemRef("a/b/c/d/project", ISSUE, 1)),
         ("/Group/Pro.ject_x-y/-/issues/1", ItemRef("Group/Pro.ject_x-y", ISSUE, 1)),
         ("/.dot/_under/-/issues/1", ItemRef(".dot/_under", ISSUE, 1)),
+        (f"/g/{'p' * 255}/-/issues/1", ItemRef(f"g/{'p' * 255}", ISSUE, 1)),
         ("/g/p/issues/4", ItemRef("g/p", ISSUE, 4)),
         ("/g/p/issues/4/designs", ItemRef("g/p", ISSUE, 4)),
         ("/g/p/merge_requests/4/diffs", ItemRef("g/p", MERGE_REQUEST, 4)),
