@@ -145,7 +145,7 @@ def test_the_least_there_can_be_is_an_iid():
 
 @pytest.mark.parametrize("iid", [None, 0, -3, True, "x", 2**63, {}])
 def test_without_an_iid_it_is_no_item(iid):
-    with pytest.raises(NotAnItemError):
+    with pytest.raises(NotAnItemError, match="no issue: it has no iid"):
         snapshot_from_api(ISSUE, LISTED_ISSUE | {"iid": iid})
 
 

@@ -153,6 +153,7 @@ def test_a_url_beside_the_relative_root_is_not_of_this_gitlab(text):
     with pytest.raises(Invalid) as caught:
         parse_item_url(text, ROOTED)
     assert caught.value.code == "url_host_mismatch"
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(
