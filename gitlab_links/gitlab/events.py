@@ -57,7 +57,6 @@ class Event:
     dedupe_key: str | None
     occurred_at: datetime | None
     renames: tuple[Rename, ...]
-    _body: Object = field(repr=False, compare=False)
     _subject: Subject | None = field(repr=False, compare=False)
 
     @classmethod
@@ -86,7 +85,6 @@ class Event:
             dedupe_key=_dedupe_key(lower, body),
             occurred_at=_occurred_at(told, attributes),
             renames=read_renames(lower.get("x-gitlab-event"), told),
-            _body=told,
             _subject=subject,
         )
 

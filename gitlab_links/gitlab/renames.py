@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gitlab_links.gitlab.fields import MAX_PATH_LENGTH, Object, read_id, read_project_path
+from gitlab_links.gitlab.fields import Object, read_id, read_project_path
 
 SYSTEM_HOOK = "System Hook"
 _PROJECT_EVENTS = frozenset({"project_rename", "project_transfer"})
@@ -54,6 +54,6 @@ def read_renames(hook: str | None, body: Object) -> tuple[Rename, ...]:
 
 def _group_path(value: object) -> str | None:
     """A group may be at the top, where a project's path always has a namespace in front."""
-    if not isinstance(value, str) or len(value) > MAX_PATH_LENGTH:
+    if not isinstance(value, str) or read_project_path(f"{value}/p") is None:
         return None
-    return value if read_project_path(f"{value}/p") is not None else None
+    return value

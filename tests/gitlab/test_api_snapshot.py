@@ -84,6 +84,7 @@ def test_an_issue_of_a_list_is_told_whole():
 
 def test_a_merge_request_of_a_list_leaves_its_pipeline_open():
     snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST)
+    assert snapshot.confidential is False
     assert snapshot.untold() == {"pipeline_status"}
     assert snapshot.project_path == "ships/engine"
     assert (snapshot.state, snapshot.merge_status) == (ItemState.MERGED, "not_open")
@@ -144,7 +145,7 @@ def test_the_least_there_can_be_is_an_iid():
 
 @pytest.mark.parametrize("iid", [None, 0, -3, True, "x", 2**63, {}])
 def test_without_an_iid_it_is_no_item(iid):
-    with pytest.raises(NotAnItemError):
+    with pytest.raises(NotAnItemError, match="no issue: it has no iid"):
         snapshot_from_api(ISSUE, LISTED_ISSUE | {"iid": iid})
 
 

@@ -18,9 +18,11 @@ LISTED = AllowedHosts.parse(["gitlab.lan", "gitlab.lan:8443", "localhost:8080", 
         ("HTTPS://GitLab.COM", "https://gitlab.com"),
         ("https://gitlab.com:443", "https://gitlab.com"),
         ("https://gitlab.com:8443/", "https://gitlab.com:8443"),
+        ("https://gitlab.com:65535", "https://gitlab.com:65535"),
         ("https://gitlab.com.", "https://gitlab.com"),
         ("https://example.com/gitlab/", "https://example.com/gitlab"),
         ("https://example.com/Tools/GitLab", "https://example.com/Tools/GitLab"),
+        ("https://example.com/tools/v4", "https://example.com/tools/v4"),
         ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
         ("https://gitlab", "https://gitlab"),
         ("https://8.8.8.8", "https://8.8.8.8"),
@@ -109,6 +111,7 @@ BAD_BASES = [
     ("https://gitlab.com/a;b", "path"),
     ("https://gitlab.com/group/project/-/issues/1", "path"),
     ("https://gitlab.com/api/v4", "path"),
+    ("https://gitlab.com/tools/gitlab/api/v4", "path"),
     ("https://localhost", "blocked_address"),
     ("https://LocalHost:8443", "blocked_address"),
     ("https://gitlab.localhost", "blocked_address"),
@@ -133,6 +136,7 @@ def test_a_bad_base_url_is_refused_by_its_own_code(text, code):
         parse_base_url(text, LISTED)
     assert caught.value.code == f"base_url_{code}"
     assert caught.value.errors == {"base_url": [caught.value.detail]}
+    assert caught.value.detail.endswith(".")
 
 
 def test_an_address_that_is_listed_with_its_port_is_taken_at_that_port_alone():

@@ -152,6 +152,19 @@ def test_times_that_a_body_leaves_out_are_unknown():
     assert (closed.snapshot.merged_at, closed.snapshot.closed_at) == (None, UNKNOWN)
 
 
+def test_a_merge_request_that_tells_when_it_was_merged_is_believed():
+    attributes = {"state": "merged", "action": "merge", "merged_at": "2026-05-02 08:00:00 UTC"}
+    read = snapshot(bodies.merge_request(attributes=attributes))
+    assert read.merged_at == datetime(2026, 5, 2, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("told", "moved_to"), [(99, 99), (None, None), ("here", UNKNOWN)])
+def test_an_issue_tells_what_it_was_moved_to_and_a_merge_request_never_is(told, moved_to):
+    attributes = {"moved_to_id": told}
+    assert snapshot(bodies.issue(attributes=attributes)).moved_to_id == moved_to
+    assert snapshot(bodies.merge_request(attributes=attributes)).moved_to_id is None
+
+
 def test_a_reopened_issue_has_no_closing_time_whatever_the_body_kept():
     body = bodies.issue(attributes={"closed_at": "2026-05-02 08:00:00 UTC", "action": "reopen"})
     assert snapshot(body).closed_at is None

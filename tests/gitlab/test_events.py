@@ -92,6 +92,7 @@ def test_a_group_hook_of_gitlab_8_has_blanks_in_its_keys():
         bodies.pipeline(None),
         bodies.pipeline({"id": 1}),
         bodies.pipeline("text"),
+        bodies.pipeline({"iid": 4}, project=None),
         {"object_kind": "push", "project_id": 42, "project": bodies.PROJECT},
         {"object_kind": "build", "project_id": 42},
         {"event_name": "user_create"},
@@ -114,6 +115,16 @@ def test_an_irrelevant_event_still_says_what_it_was():
         {"X-Gitlab-Event": "Push Hook"},
     )
     assert (read.name, read.object_kind, read.project_path) == ("Push Hook", "push", "ships/engine")
+
+
+def test_an_event_without_a_project_object_names_its_project_beside_it():
+    body = {"event_name": "project_create", "project_id": 42, "path_with_namespace": "ships/engine"}
+    assert identity(event(body)) == (42, "ships/engine", None, None)
+
+
+@pytest.mark.parametrize("action", ["open", "update", "close", None])
+def test_the_action_is_that_of_the_item(action):
+    assert event(bodies.issue(attributes={"action": action})).action == action
 
 
 def test_a_pipeline_of_a_fork_is_about_the_target_project():
@@ -191,9 +202,8 @@ def test_the_time_is_that_of_the_last_change():
     assert event(bodies.issue()).occurred_at == moment
     finished = datetime(2026, 5, 28, 6, 10, tzinfo=UTC)
     assert event(bodies.pipeline(None)).occurred_at == finished
-    assert event({"event_name": "x", "updated_at": "2026-05-28T05:58:40.456Z"}).occurred_at == (
-        moment
-    )
+    for name in ("updated_at", "created_at"):
+        assert event({"event_name": "x", name: "2026-05-28T05:58:40.456Z"}).occurred_at == moment
     assert event({"object_attributes": {"updated_at": "yesterday"}}).occurred_at is None
 
 
@@ -218,8 +228,10 @@ def test_old_gitlabs_are_deduped_by_event_and_body_together():
         return event(body, {"X-Gitlab-Event-UUID": uuid}).dedupe_key
 
     first = key(bodies.issue(), "one")
+    assert first.startswith("sha256:")
     assert first == key(bodies.issue(), "one")
-    assert len({first, key(bodies.issue(), "two"), key(bodies.merge_request(), "one")}) == 3
+    others = key(bodies.issue(), "two"), key(bodies.merge_request(), "one")
+    assert len({first, *others, key(bodies.issue(), "\ud800")}) == 4
 
 
 def test_without_any_key_nothing_is_taken_for_a_duplicate():
@@ -227,9 +239,15 @@ def test_without_any_key_nothing_is_taken_for_a_duplicate():
     assert event(bodies.issue(), headers).dedupe_key is None
 
 
+@pytest.mark.parametrize("key", ["k", "!~", "k" * MAX_DEDUPE_KEY_LENGTH])
+def test_a_key_that_fits_is_kept_as_it_is(key):
+    assert event(bodies.issue(), {"webhook-id": key}).dedupe_key == key
+
+
 @pytest.mark.parametrize("key", ["k" * 101, "k" * 100_000, "ключ", "a b", "a\x00b", "\ud800"])
 def test_a_key_of_any_length_and_kind_fits(key):
     read = event(bodies.issue(), {"webhook-id": key})
+    assert read.dedupe_key.startswith("sha256:")
     assert len(read.dedupe_key) <= MAX_DEDUPE_KEY_LENGTH
     assert read.dedupe_key.isascii()
     assert read.dedupe_key == event(bodies.issue(), {"webhook-id": key}).dedupe_key

@@ -9,13 +9,14 @@ from gitlab_links.gitlab.fields import (
     MAX_PATH_LENGTH,
     read_id,
     read_labels,
+    read_merge_status,
     read_milestone,
     read_person,
     read_project_path,
     read_text,
 )
 from gitlab_links.gitlab.items import MAX_IID
-from gitlab_links.gitlab.snapshot import Milestone, Person
+from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person
 
 
 @pytest.mark.parametrize("value", [1, MAX_IID, "1", str(MAX_IID)])
@@ -65,6 +66,12 @@ def test_a_milestone_without_a_title_shows_its_number():
     assert read_milestone({"id": 3, "title": "v1"}) == Milestone(3, "v1")
     assert read_milestone({"id": 3, "iid": 2}) == Milestone(3, "%2")
     assert read_milestone({"title": "v1"}) is None
+
+
+def test_a_merge_status_is_the_detailed_one_where_that_is_told():
+    assert read_merge_status({"detailed_merge_status": "a", "merge_status": "b"}) == "a"
+    assert read_merge_status({"detailed_merge_status": None, "merge_status": "b"}) == "b"
+    assert read_merge_status({}) is UNKNOWN
 
 
 def test_labels_are_bounded_in_number():

@@ -27,11 +27,13 @@ ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
         ("/a/b/c/d/project/-/issues/1", ItemRef("a/b/c/d/project", ISSUE, 1)),
         ("/Group/Pro.ject_x-y/-/issues/1", ItemRef("Group/Pro.ject_x-y", ISSUE, 1)),
         ("/.dot/_under/-/issues/1", ItemRef(".dot/_under", ISSUE, 1)),
+        (f"/g/{'p' * 255}/-/issues/1", ItemRef(f"g/{'p' * 255}", ISSUE, 1)),
         ("/g/p/issues/4", ItemRef("g/p", ISSUE, 4)),
         ("/g/p/issues/4/designs", ItemRef("g/p", ISSUE, 4)),
         ("/g/p/merge_requests/4/diffs", ItemRef("g/p", MERGE_REQUEST, 4)),
         ("/issues/issues/issues/7", ItemRef("issues/issues", ISSUE, 7)),
         ("/g/merge_requests/issues/7", ItemRef("g/merge_requests", ISSUE, 7)),
+        ("/g/issues/9/issues/incident/5", ItemRef("g/issues/9", ISSUE, 5)),
         ("/issues/merge_requests/-/issues/7", ItemRef("issues/merge_requests", ISSUE, 7)),
         (f"/g/p/-/issues/{MAX_IID}", ItemRef("g/p", ISSUE, MAX_IID)),
     ],
@@ -52,6 +54,7 @@ def test_an_item_url_names_its_item(base, path, ref):
         ("/group/project/-/pipelines/1", "url_not_issue_or_mr"),
         ("/group/project/-/", "url_not_issue_or_mr"),
         ("/dashboard/issues", "url_not_issue_or_mr"),
+        ("/issues/7", "url_not_issue_or_mr"),
         ("/groups/group/-/issues", "url_not_issue_or_mr"),
         ("/groups/group/-/epics/1", "url_epic_unsupported"),
         ("/groups/group/sub/-/epics/1", "url_epic_unsupported"),
@@ -106,6 +109,7 @@ def test_a_url_that_names_no_item_is_refused_by_its_own_code(base, path, code):
         parse_item_url(str(base) + path, base)
     assert caught.value.code == code
     assert caught.value.errors == {"url": [caught.value.detail]}
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +137,7 @@ def test_a_url_of_another_place_is_refused(text, code):
     with pytest.raises(Invalid) as caught:
         parse_item_url(text, BASE)
     assert caught.value.code == code
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -148,6 +153,7 @@ def test_a_url_beside_the_relative_root_is_not_of_this_gitlab(text):
     with pytest.raises(Invalid) as caught:
         parse_item_url(text, ROOTED)
     assert caught.value.code == "url_host_mismatch"
+    assert caught.value.detail.endswith(".")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Bodies from outside: JSON of every kind, and what only looks like it."""
 
 import json
+import math
 import time
 
 import pytest
@@ -52,6 +53,7 @@ def test_what_is_not_json_in_utf_8_is_refused(body):
     with pytest.raises(InvalidJson) as caught:
         parse_json(body)
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
+    assert caught.value.detail.startswith("The body is not ")
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
@@ -62,6 +64,7 @@ def test_a_deep_body_is_refused_however_deep(opening, levels):
     with pytest.raises(JsonTooDeep) as caught:
         parse_json(body.encode())
     assert (caught.value.status, caught.value.code) == (400, "json_too_deep")
+    assert caught.value.detail == "The body nests deeper than 64 levels."
 
 
 def test_an_unclosed_deep_body_is_refused():
@@ -97,6 +100,14 @@ def test_what_no_database_can_hold_is_replaced():
 def test_numbers_past_all_use_are_read_as_null():
     body = b"[1e400, -1e400, 1e-400, " + b"7" * 5_000 + b", 9223372036854775808, 1.5]"
     assert parse_json(body) == [None, None, 0.0, None, 2**63, 1.5]
+
+
+def test_numbers_past_all_use_are_infinite_to_who_asks_for_it():
+    body = b"[1e400, -1e400, " + b"7" * 101 + b", " + b"7" * 100 + b", null]"
+    assert parse_json(body, infinite=True) == [
+        math.inf, -math.inf, math.inf, int("7" * 100), None,
+    ]  # fmt: skip
+    assert parse_json(body) == [None, None, None, int("7" * 100), None]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_body():

@@ -41,6 +41,7 @@ def at(seconds: float) -> datetime:
         (Known(at(-1), at(-60), None), at(-2), Told.FETCH),  # older
         (Known(at(-1), at(-60), None), None, Told.FETCH),
         (Known(at(-1), at(-60), None), at(59), Told.APPLY),
+        (Known(at(-1), at(-60), None), at(60), Told.APPLY),  # ahead by the whole tolerance
         (Known(at(-1), at(-60), None), at(61), Told.FETCH),  # from the future
         (Known(at(-1), at(0), None), at(-1), Told.DROP),  # fetched since
         (Known(at(-1), at(5), None), at(-2), Told.DROP),
@@ -60,9 +61,11 @@ def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated,
         (Known(at(-1), at(-60), at(-30)), at(-1), Fetched.APPLY),
         (Known(at(-1), at(-60), at(-30)), at(-9), Fetched.APPLY),  # a fetch wins
         (Known(at(-1), at(1), None), at(5), Fetched.DROP),  # over all but a later fetch
+        (Known(at(-1), at(0), None), at(5), Fetched.APPLY),  # begun at the same moment
         (Known(at(-1), None, at(-9)), at(-2), Fetched.REPEAT),  # replica lag
         (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # told while it was under way
-        (Known(at(-1), None, at(-11)), at(-2), Fetched.APPLY),
+        (Known(at(-1), None, at(-10)), at(-2), Fetched.APPLY),  # no lag lasts that long
+        (Known(at(-1), None, at(-9)), at(-1), Fetched.APPLY),  # as the webhook told it
         (Known(at(-1), None, at(-9)), None, Fetched.APPLY),
     ],
 )
