@@ -13,6 +13,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import IntegrationMissing
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.queries import require_task
@@ -22,12 +23,6 @@ class LinkExists(Conflict):
     """The task has a link to this item already."""
 
     code = "link_exists"
-
-
-class IntegrationMissing(Conflict):
-    """The org has not said where its GitLab is."""
-
-    code = "integration_missing"
 
 
 def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
