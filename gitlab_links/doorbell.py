@@ -56,7 +56,7 @@ def ring(bell: Bell, org_id: uuid.UUID) -> bool:
         if redis().set(bell.flag(org_id), "1", nx=True, ex=bell.quiet_seconds):
             enqueue(bell.queue, bell.job, str(org_id))
     except RedisError as error:
-        log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=repr(error))
+        log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=str(error))
         return False
     return True
 
@@ -75,7 +75,7 @@ def _quietly(command: Any) -> None:
     try:
         command()
     except RedisError as error:
-        log.warning("doorbell.unanswered", error=repr(error))
+        log.warning("doorbell.unanswered", error=str(error))
 
 
 def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any, Literal
 
+import click
 from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, Engine
@@ -29,6 +30,7 @@ def _drop_empty_revision(_context: Any, _revision: Any, directives: list[Any]) -
     wanted = getattr(context.config.cmd_opts, "autogenerate", False)
     if wanted and directives[0].upgrade_ops.is_empty():
         directives.clear()
+        click.echo("The models have not changed: there is no migration to write.")
 
 
 def _configure(**how: Any) -> None:

@@ -1,5 +1,6 @@
 """The doorbell: one job for many rings, never a failure of the one who rings."""
 
+import json
 import time
 import uuid
 from dataclasses import replace
@@ -97,6 +98,15 @@ def test_a_ring_that_redis_does_not_take_is_swallowed(without_redis):
         hold(Bell.DRAIN, ORG)
         release(Bell.DRAIN, ORG)
         assert time.monotonic() - started < REDIS_WAIT_SECONDS
+
+
+def test_the_log_says_why_redis_did_not_take_a_ring(without_redis, capsys):
+    with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
+        ring(Bell.DRAIN, ORG)
+    (line,) = capsys.readouterr().err.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["bell"]) == ("doorbell.unanswered", "DRAIN")
+    assert "Connection refused" in told["error"]
 
 
 def test_a_redis_that_hangs_holds_nobody_up_for_long(without_redis, processes):

@@ -8,7 +8,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from click import ClickException
 from flask import Flask
-from flask_migrate import check, downgrade, upgrade
+from flask_migrate import check, downgrade, migrate, upgrade
 from sqlalchemy import inspect, select, text
 
 from gitlab_links.accounts.models import Org
@@ -39,6 +39,18 @@ def test_upgrading_makes_exactly_what_the_models_describe(bare_app: Flask) -> No
 
     assert table_names() == set(db.metadata.tables)
     check(directory=MIGRATIONS)
+
+
+def test_asking_for_a_migration_of_unchanged_models_says_that_there_is_none(
+    bare_app: Flask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    before = sorted((folder / "versions").glob("*.py"))
+    upgrade(directory=str(folder))
+    migrate(directory=str(folder), message="nothing")
+
+    assert "The models have not changed" in capsys.readouterr().out
+    assert sorted((folder / "versions").glob("*.py")) == before
 
 
 def test_check_notices_a_column_that_no_migration_makes(bare_app: Flask) -> None:

@@ -24,10 +24,9 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
-from gitlab_links.integrations.credentials import BlockedAddress, MissingIntegration, MissingToken
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.credentials import BlockedAddress, MissingAddress, MissingToken
+from gitlab_links.integrations.operations import IntegrationMissing, find_integration
 from gitlab_links.integrations.policy import (
-    IntegrationMissing,
     Policy,
     PolicyChange,
     policy_of,
@@ -39,7 +38,7 @@ from gitlab_links.webhooks.connection import connection_view
 
 BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
 NO_CREDENTIALS = (
-    MissingIntegration,
+    MissingAddress,
     MissingToken,
     BlockedAddress,
     EncryptionKeyMissing,

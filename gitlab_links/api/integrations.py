@@ -16,8 +16,8 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
-    BaseUrlMissing,
     IntegrationChange,
+    IntegrationMissing,
     delete_integration,
     generate_webhook_secret,
 )
@@ -41,7 +41,7 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.INTEGRATION)
 @integrations.body(IntegrationChangeSchema)
 @integrations.returns(200, IntegrationEnvelope)
-@refuses(BaseUrlMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
+@refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
 def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Configure the org's GitLab
 

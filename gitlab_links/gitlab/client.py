@@ -118,13 +118,13 @@ class GitLabClient:
         labels by name only, so that their colours are GitLab's default.
         """
         with self._translated():
-            answer = self._get(f"{_project_path(project)}/{_RESOURCES[item_type]}/{iid}")
+            answer = self._get(f"{path_of_project(project)}/{_RESOURCES[item_type]}/{iid}")
             return snapshot_from_api(item_type, self._expect_object(answer))
 
     def project_id(self, path: str) -> int:
         """The id behind a project's path, also behind a former path that redirects."""
         with self._translated():
-            answer = self._expect_object(self._get(_project_path(path)))
+            answer = self._expect_object(self._get(path_of_project(path)))
         found = read_id(answer.get("id"))
         if found is None:
             raise self._unusable("has no project id")
@@ -138,10 +138,10 @@ class GitLabClient:
         project = issue.project_id or project_path
         with self._translated():
             notes = self._get(
-                f"{_project_path(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
+                f"{path_of_project(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
             )
             for ref in read_moves(notes, project_path):
-                there = self._get_optional(f"{_project_path(ref.project_path)}/issues/{ref.iid}")
+                there = self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
                 if read_id(read_object(there).get("id")) == issue.moved_to_id:
                     return ref
         return None
@@ -188,7 +188,7 @@ class GitLabClient:
     ) -> list[Snapshot]:
         try:
             answer = self._get(
-                f"{_project_path(project)}/{_RESOURCES[item_type]}",
+                f"{path_of_project(project)}/{_RESOURCES[item_type]}",
                 **{"iids[]": list(iids)},
                 per_page=MAX_BATCH,
                 with_labels_details="true",
@@ -268,7 +268,8 @@ class GitLabClient:
             raise GitLabFailure(NETWORK_ERROR, _network_detail(error)) from error
 
 
-def _project_path(project: int | str) -> str:
+def path_of_project(project: int | str) -> str:
+    """Where the API has a project, known by its id or by its path."""
     return f"/projects/{EncodedId(project)}"
 
 

@@ -13,7 +13,7 @@ import requests
 
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.answers import NewToken
-from gitlab_links.gitlab.client import GitLabClient
+from gitlab_links.gitlab.client import GitLabClient, path_of_project
 from gitlab_links.gitlab.fields import read_id, read_object, read_word
 from gitlab_links.gitlab.hooks import Hook, HookSettings
 from gitlab_links.gitlab.json_body import parse_json
@@ -103,7 +103,7 @@ class MaintainingClient(GitLabClient):
 
 
 def _hooks_path(project: int | str) -> str:
-    return f"/projects/{quote(str(project), safe='')}/hooks"
+    return f"{path_of_project(project)}/hooks"
 
 
 def _read_hook(row: object) -> Hook | None:

@@ -3,9 +3,9 @@
 from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
-from sqlalchemy import text
 
-from gitlab_links.extensions import db, redis
+from gitlab_links import revisions
+from gitlab_links.extensions import redis
 from gitlab_links.http.access import public
 
 
@@ -23,11 +23,17 @@ def healthz() -> ResponseReturnValue:
 
 @public("probes carry no credentials; the answer says nothing of any org")
 def readyz() -> ResponseReturnValue:
-    """200 when the database answers, else 503. Redis away is told and no reason to stop:
-    webhooks are stored and processed later.
+    """200 when the database answers and is migrated, else 503. Redis away is told and no
+    reason to stop: webhooks are stored and processed later.
     """
-    db.session.execute(text("SELECT 1"))
-    return jsonify(status="ok", database="ok", redis="ok" if _redis_answers() else "unavailable")
+    behind = revisions.is_behind(revisions.found())
+    answer = jsonify(
+        status="unavailable" if behind else "ok",
+        database="not migrated" if behind else "ok",
+        redis="ok" if _redis_answers() else "unavailable",
+    )
+    answer.status_code = 503 if behind else 200
+    return answer
 
 
 def _redis_answers() -> bool:

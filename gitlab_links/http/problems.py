@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
 
 from gitlab_links.errors import DomainError, NotFound
 from gitlab_links.extensions import db
@@ -160,9 +160,14 @@ def _json_response(problem: Problem) -> Response:
     )
 
 
+def _has_addresses() -> bool:
+    """Whether a page can have links: not where no address can be made from the Host header."""
+    return not isinstance(request.routing_exception, BadHost)
+
+
 def _page(problem: Problem) -> Any:
     renderer: PageRenderer | None = current_app.extensions.get(_PAGE_RENDERER)
-    if renderer is not None:
+    if renderer is not None and _has_addresses():
         try:
             return renderer(problem)
         except Exception:

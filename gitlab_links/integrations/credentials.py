@@ -12,7 +12,7 @@ TOKEN = "token"
 SIGNING_TOKEN = "signing-token"
 
 
-class MissingIntegration(Conflict):
+class MissingAddress(Conflict):
     """The org has not said where its GitLab is."""
 
     code = "missing_integration"
@@ -45,7 +45,7 @@ def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
     ``encryption_key_invalid``, ``invalid_token_ciphertext``.
     """
     if integration is None or integration.base_url is None:
-        raise MissingIntegration("This org is not connected to a GitLab yet.")
+        raise MissingAddress("This org is not connected to a GitLab yet.")
     if integration.token_ciphertext is None:
         raise MissingToken("This org has set no access token for its GitLab.")
     try:

@@ -23,8 +23,8 @@ from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, new_secret
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
 
-class BaseUrlMissing(Conflict):
-    """A token was given and no address to use it at."""
+class IntegrationMissing(Conflict):
+    """The org has not said where its GitLab is."""
 
     code = "integration_missing"
 
@@ -76,7 +76,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
     secrets of the former one are forgotten, unless they come with it. A token must never
     be sent to where it was not meant for, and who was left has no more to say. New address
     or token clear error state and pause. Raises :class:`Invalid` with the field at fault,
-    :class:`BaseUrlMissing`, and the ``encryption_key_*`` conflicts.
+    :class:`IntegrationMissing`, and the ``encryption_key_*`` conflicts.
     """
     integration = _locked(principal.org_id)
     left_gitlab = _leaves(integration, change.base_url)
@@ -200,7 +200,7 @@ def _change_signing_token(integration: OrgGitLabIntegration, text: str | None) -
 
 def _base_of(integration: OrgGitLabIntegration) -> BaseUrl:
     if integration.base_url is None:
-        raise BaseUrlMissing("Set the base URL first: a token belongs to one GitLab.")
+        raise IntegrationMissing("Set the base URL first: a token belongs to one GitLab.")
     return parse_base_url(integration.base_url, settings().gitlab_allowed_hosts)
 
 

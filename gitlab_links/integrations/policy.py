@@ -6,22 +6,16 @@ from dataclasses import dataclass
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import MANAGERS, STAFF, Role
 from gitlab_links.audit.operations import Action, write_audit_event
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.operations import IntegrationMissing, find_integration
 from gitlab_links.mail import parse_mail_address
 from gitlab_links.security import cipher
 
 NOTIFY_URL = "notify-url"
-
-
-class IntegrationMissing(Conflict):
-    """There is no connection to decide about yet."""
-
-    code = "integration_missing"
 
 
 @dataclass(frozen=True, slots=True)

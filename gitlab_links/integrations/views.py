@@ -20,7 +20,7 @@ class HealthStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class IntegrationHealth:
     """How the connection fares. ``attention`` without an ``error_code``: the token is
     about to expire.
     """
@@ -44,7 +44,7 @@ class IntegrationView:
     webhook_configured: bool
     webhook_url: str
     signing_configured: bool
-    health: Health
+    health: IntegrationHealth
 
 
 def integration_view(
@@ -76,7 +76,7 @@ def webhook_url(org_id: uuid.UUID) -> str:
 
 def _health(
     integration: OrgGitLabIntegration, last_event_at: datetime | None, now: datetime
-) -> Health:
+) -> IntegrationHealth:
     status, code = HealthStatus.OK, integration.error_code
     expires_at = integration.token_expires_at
     if integration.base_url is None:
@@ -86,7 +86,7 @@ def _health(
     elif code is not None or (expires_at is not None and expires_at < now + EXPIRY_WARNING):
         status = HealthStatus.ATTENTION
     paused = integration.paused_until
-    return Health(
+    return IntegrationHealth(
         status=status,
         error_code=code,
         paused_until=paused if paused is not None and paused > now else None,

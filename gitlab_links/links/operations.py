@@ -10,11 +10,12 @@ from gitlab_links.db import insert_unless_exists
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import IntegrationMissing
 from gitlab_links.links.freshness import is_fresh, request_refresh
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.items import cached_item
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.tasks.queries import require_task
 
 
@@ -22,12 +23,6 @@ class LinkExists(Conflict):
     """The task has a link to this item already."""
 
     code = "link_exists"
-
-
-class IntegrationMissing(Conflict):
-    """The org has not said where its GitLab is."""
-
-    code = "integration_missing"
 
 
 def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
@@ -42,7 +37,7 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     require_task(org_id, task_id)
     base_url = _base_url(org_id)
     ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
-    item = _item(org_id, base_url, ref)
+    item = cached_item(org_id, base_url, ref)
     link_id = insert_unless_exists(
         db.session,
         TaskGitLabLink,
@@ -125,29 +120,3 @@ def _base_url(org_id: uuid.UUID) -> str:
             "This org is not connected to a GitLab yet: an admin sets its base URL first."
         )
     return base_url
-
-
-def _item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
-    """The cached item, made if need be, and locked: it cannot be forgotten meanwhile.
-
-    What was there a moment ago may be gone: a project renamed or merged into another, an
-    item whose last link went. Then it is made anew.
-    """
-    item = None
-    while item is None:
-        project_id = _project_id(org_id, base_url, ref.project_path)
-        item_key = {"project_id": project_id, "type": ref.type.value, "iid": ref.iid}
-        insert_unless_exists(db.session, GitLabItem, {**item_key, "org_id": org_id}, *item_key)
-        item = db.session.scalars(
-            select(GitLabItem).filter_by(**item_key).with_for_update()
-        ).one_or_none()
-    return item
-
-
-def _project_id(org_id: uuid.UUID, base_url: str, path: str) -> uuid.UUID:
-    key = {"org_id": org_id, "base_url": base_url, "path_key": path.lower()}
-    found: uuid.UUID | None = None
-    while found is None:
-        insert_unless_exists(db.session, GitLabProject, {**key, "path": path}, *key)
-        found = db.session.scalars(select(GitLabProject.id).filter_by(**key)).one_or_none()
-    return found

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from alembic.script import ScriptDirectory
-from flask import current_app
-from sqlalchemy import inspect, text
+from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from gitlab_links import revisions
 from gitlab_links.clock import utcnow
 from gitlab_links.db_failures import reason
 from gitlab_links.extensions import db, settings
@@ -72,9 +71,7 @@ def check_database() -> Iterator[Finding]:
 
 def check_migrations() -> Iterator[Finding]:
     """Is the schema the one this code was written for?"""
-    config = current_app.extensions["migrate"].migrate.get_config()
-    wanted = set(ScriptDirectory.from_config(config).get_heads())
-    found = _revisions()
+    wanted, found = revisions.wanted(), revisions.found()
     if found == wanted:
         yield ok("migrations", f"at revision {', '.join(sorted(found))}")
     else:
@@ -84,13 +81,6 @@ def check_migrations() -> Iterator[Finding]:
             f"the code wants {', '.join(sorted(wanted))}.",
             "Run: flask --app wsgi db upgrade",
         )
-
-
-def _revisions() -> set[str]:
-    connection = db.session.connection()
-    if not inspect(connection).has_table("alembic_version"):
-        return set()
-    return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
 
 
 def _clock(theirs: datetime | None) -> Finding:

@@ -77,3 +77,14 @@ def test_probes_may_use_any_name(make_app: MakeApp) -> None:
 def test_on_a_laptop_any_name_will_do(make_app: MakeApp) -> None:
     client = make_app(public_base_url="http://127.0.0.1:8000").test_client()
     assert client.get("/api/nowhere", headers={"Host": "laptop.local"}).status_code == 404
+
+
+@pytest.mark.parametrize("public", ["http://127.0.0.1:8000", "https://links.example.com"])
+@pytest.mark.parametrize("host", ["a" * 64 + ".example.com", "a..b"])
+def test_a_host_header_that_no_address_can_be_made_from_is_no_failure_of_ours(
+    make_app: MakeApp, capsys: pytest.CaptureFixture[str], public: str, host: str
+) -> None:
+    client = make_app(public_base_url=public).test_client()
+    answer = client.get("/login", headers={"Host": host, "Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert capsys.readouterr().err == ""

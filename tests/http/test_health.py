@@ -2,12 +2,19 @@
 
 from dataclasses import replace
 
+import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import text
 
+from gitlab_links import revisions
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
 from gitlab_links.demo.services import free_port
+from gitlab_links.extensions import db
 from tests.conftest import MakeApp
+from tests.databases import MIGRATIONS, Database
 
 
 def test_all_is_well(client: FlaskClient) -> None:
@@ -19,6 +26,31 @@ def test_without_redis_the_service_is_ready_and_says_so(make_app: MakeApp) -> No
     client = make_app(redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["redis"]) == (200, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("revision", "status", "told"),
+    [(None, 503, "not migrated"), ("0001", 503, "not migrated"), ("head", 200, "ok")],
+)
+def test_the_service_is_ready_once_its_database_is_migrated(
+    settings: Settings, empty_database: Database, revision: str | None, status: int, told: str
+) -> None:
+    app = create_app(replace(settings, database_url=empty_database.url))
+    if revision is not None:
+        with app.app_context():
+            upgrade(directory=MIGRATIONS, revision=revision)
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["database"]) == (status, told)
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_the_release_before_is_ready_on_the_schema_of_the_next(
+    client: FlaskClient, app_context: Flask
+) -> None:
+    db.session.execute(text("UPDATE alembic_version SET version_num = 'of the next'"))
+    assert revisions.is_behind(revisions.found()) is False
+    db.session.rollback()
 
 
 def test_without_its_database_the_service_lives_and_is_not_ready(settings: Settings) -> None:

@@ -1,11 +1,13 @@
 """An org connected to the simulated GitLab, its links, and the jobs run in this process."""
 
 import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from flask import Flask
+from flask.ctx import AppContext
 from redis import Redis
 from sqlalchemy import select, update
 
@@ -26,6 +28,7 @@ from gitlab_links.links.views import LinkView
 from gitlab_links.webhooks.claims import has_due
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
+from tests.jobs.misbehaving import TIMEOUT
 from tests.webhooks.conftest import org, receive
 
 __all__ = ["org", "receive"]
@@ -104,6 +107,19 @@ def connected(
     org = factory.org()
     factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
     return Connected(org, factory.principal(org), factory, gitlab)
+
+
+@pytest.fixture
+def impatient(connected: Connected, make_app: Callable[..., Flask]) -> Iterator[AppContext]:
+    """The jobs' application, with a deadline that tests can wait for; its context is pushed."""
+    with make_app(gitlab_timeout=TIMEOUT).app_context() as context:
+        yield context
+
+
+@pytest.fixture
+def link(connected: Connected) -> uuid.UUID:
+    """A link to an issue that has not been fetched yet."""
+    return connected.link(connected.issue(connected.project()))
 
 
 def drain_all(org_id: uuid.UUID) -> None:

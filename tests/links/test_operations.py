@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.integrations.operations import IntegrationMissing
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.operations import (
-    IntegrationMissing,
     LinkExists,
     attach,
     detach,

@@ -1,0 +1,143 @@
+"""What concerns the whole connection pauses it: for how long, and how that ends."""
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.hooks.reconnection import configure
+from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.sync.fetching import LAST_ANSWER_AT
+from tests.conftest import GITLAB_TOKEN
+from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"status": 500}, "http_500"),
+        ({"status": 502}, "http_502"),
+        ({"kind": "close"}, "network_error"),
+        ({"kind": "drip", "seconds": 0.05}, "network_error"),
+    ],
+)
+def test_trouble_opens_the_breaker_at_the_third_time_and_is_over_with_one_answer(
+    connected, impatient, link, fault, code
+):
+    misbehave(connected, **fault)
+    for attempt in range(1, 4):
+        connected.make_due()
+        run = fetch(connected)
+        assert run.seconds < TIMEOUT * LAST_ANSWER_AT + 3
+        assert connected.view(link).sync.error_code == code
+        assert connected.integration().failures == attempt
+    integration = connected.integration()
+    assert integration.error_code == code
+    assert run.comes_before(integration.paused_until, 16, 20)
+    assert run.comes_before(connected.view(link).sync.next_sync_at, 16, 20)
+    before = connected.calls()
+    connected.make_due()
+    fetch(connected)
+    assert connected.calls() == before  # the breaker is open
+
+    connected.gitlab.state.faults.clear()
+    end_pause()
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+    assert (connected.integration().error_code, connected.integration().failures) == (None, 0)
+
+
+def test_while_the_breaker_is_half_open_one_call_finds_out(connected, impatient):
+    for number in range(4):
+        connected.link(connected.issue(connected.project(f"acme/p{number}")))
+    misbehave(connected, status=503)
+    fetch(connected)
+    assert connected.calls() == 4
+    assert connected.integration().failures == 4
+    end_pause()
+    connected.make_due()
+    fetch(connected)
+    assert connected.calls() == 5
+
+
+def test_what_failed_while_gitlab_was_away_is_fetched_at_once_when_it_is_back(connected, impatient):
+    links = [connected.link(connected.issue(connected.project(f"acme/p{n}"))) for n in range(6)]
+    misbehave(connected, status=503)
+    for _ in range(3):
+        connected.make_due()
+        end_pause()
+        fetch(connected)
+    assert {connected.view(link).sync.error_code for link in links} >= {"http_503"}
+    connected.gitlab.state.faults.clear()
+    end_pause()
+    connected.make_due()
+    fetch(connected)
+    assert {connected.view(link).sync.status for link in links} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [(None, 60), ("7", 7), ("0", 1), ("99999", 3600), ("soon", 60), ("date", 90), ("past", 1)],
+)
+def test_a_rate_limit_pauses_the_whole_connection_for_as_long_as_it_says(
+    connected, impatient, link, retry_after, seconds
+):
+    if retry_after in ("date", "past"):
+        ahead = 90 if retry_after == "date" else -90
+        retry_after = format_datetime(utcnow() + timedelta(seconds=ahead), usegmt=True)
+    misbehave(connected, status=429, retry_after=retry_after)
+    run = fetch(connected)
+    integration = connected.integration()
+    assert integration.error_code == "rate_limited"
+    told_as_date = retry_after is not None and "GMT" in retry_after
+    # A date knows no fractions, and time has passed since it was written.
+    least = seconds - 2 - run.seconds if told_as_date else seconds
+    assert run.comes_before(integration.paused_until, least, seconds)
+    view = connected.view(link)
+    assert view.sync.status == "never"  # late, and no error
+    assert view.sync.error_code == "rate_limited"
+    if seconds > 1:
+        assert view.sync.paused_until == integration.paused_until
+        before = connected.calls()
+        fetch(connected)
+        assert connected.calls() == before
+
+
+def test_after_a_rate_limit_what_was_asked_for_is_still_asked_for(connected, impatient, link):
+    misbehave(connected, status=429, retry_after="30", times=1)
+    fetch(connected)
+    assert connected.item(link).refresh_requested_at is not None
+    end_pause()
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+
+
+def test_a_refused_token_is_not_tried_again_until_it_is_changed(connected, impatient, link):
+    token = connected.gitlab.state.people.tokens[GITLAB_TOKEN]
+    token.revoked = True
+    fetch(connected)
+    assert connected.integration().error_code == "auth_error"
+    assert connected.view(link).sync.error_code == "auth_error"
+    before = connected.calls()
+    end_pause()
+    fetch(connected)
+    assert connected.calls() == before
+    token.revoked = False
+    configure(connected.principal, IntegrationChange(token=GITLAB_TOKEN))
+    db.session.commit()
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+    assert connected.integration().error_code is None
+
+
+def test_a_token_of_too_small_a_scope_is_told_and_looked_at_again_seldom(
+    connected, impatient, link
+):
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].scopes = ["read_user"]
+    run = fetch(connected)
+    integration = connected.integration()
+    assert integration.error_code == "insufficient_scope"
+    assert run.comes_before(integration.paused_until, 300, 300)
+    assert connected.view(link).sync.error_code == "insufficient_scope"

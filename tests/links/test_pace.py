@@ -1,0 +1,52 @@
+"""How often an item is looked at: never beyond the TTL while open, rarely once it has ended."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_links.links.freshness import Pace, next_sync_after
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+TTL = 300
+
+
+def pause(state="opened", quiet=timedelta(days=3), proven=False, ttl=TTL):
+    due = next_sync_after(NOON, ttl, Pace(state, NOON - quiet, proven))
+    return (due - NOON).total_seconds()
+
+
+@given(
+    state=st.sampled_from(["opened", "locked", None]),
+    quiet=st.timedeltas(timedelta(seconds=-60), timedelta(days=4000)),
+    proven=st.booleans(),
+    ttl=st.integers(1, 604_800),
+)
+def test_what_is_open_is_always_due_within_the_ttl(state, quiet, proven, ttl):
+    assert 0 < pause(state, quiet, proven, ttl) < ttl
+
+
+@given(
+    state=st.sampled_from(["closed", "merged"]),
+    quiet=st.timedeltas(timedelta(seconds=-60), timedelta(days=4000)),
+    proven=st.booleans(),
+    ttl=st.integers(1, 604_800),
+)
+def test_what_has_ended_is_due_within_a_day_or_the_ttl(state, quiet, proven, ttl):
+    assert 0 < pause(state, quiet, proven, ttl) < max(ttl, 86_400)
+
+
+def test_what_changed_just_now_is_looked_at_more_often():
+    assert pause(quiet=timedelta(minutes=5)) <= 0.4 * TTL < 0.7 * TTL < pause()
+
+
+def test_where_events_arrive_it_is_looked_at_less():
+    assert pause(quiet=timedelta(minutes=5), proven=True) > 0.85 * TTL
+    assert pause(proven=True) > pause(proven=False)
+
+
+def test_what_ended_long_ago_is_looked_at_least():
+    just, week = pause("closed", timedelta(minutes=5)), pause("merged", timedelta(days=7))
+    assert 0.9 * 3600 < just <= 3600
+    assert 60_000 < week < 86_400
+    assert pause("closed", timedelta(minutes=5), proven=True) > just
