@@ -165,6 +165,12 @@ def test_an_issue_tells_what_it_was_moved_to_and_a_merge_request_never_is(told, 
     assert snapshot(bodies.merge_request(attributes=attributes)).moved_to_id is None
 
 
+def test_an_issue_is_no_draft_and_has_no_reviewers_and_is_not_merged_whatever_a_body_says():
+    attributes = {"title": "Draft: x", "state": "weird", "merged_at": "2026-05-02 08:00:00 UTC"}
+    read = snapshot(bodies.issue(attributes=attributes, reviewers=[bodies.ACTOR]))
+    assert (read.draft, read.reviewers, read.merged_at) == (False, (), None)
+
+
 def test_a_reopened_issue_has_no_closing_time_whatever_the_body_kept():
     body = bodies.issue(attributes={"closed_at": "2026-05-02 08:00:00 UTC", "action": "reopen"})
     assert snapshot(body).closed_at is None
