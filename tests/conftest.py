@@ -67,6 +67,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("dialect", params, indirect=True, scope="session")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keep_our_priority() -> Iterator[None]:
+    """A worker that runs within a test would step back for good, and the tests after it too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gitlab_links.jobs.workers.NICENESS", 0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def dialect(request: pytest.FixtureRequest) -> str:
     """``sqlite`` or ``postgresql``: asking for it runs the test on both."""

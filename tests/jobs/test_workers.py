@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from gitlab_links.jobs.workers import NICENESS, CrewWorker
+from gitlab_links.jobs import workers
+from gitlab_links.jobs.workers import CrewWorker
 
 
 def test_a_worker_steps_back_behind_web_processes(
@@ -10,8 +11,9 @@ def test_a_worker_steps_back_behind_web_processes(
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(os, "nice", asked.append)
+    monkeypatch.setattr(workers, "NICENESS", 7)
     CrewWorker.of(redis_url, ["nothing"]).work(burst=True)
-    assert asked == [NICENESS]
+    assert asked == [7]
 
 
 def test_a_worker_runs_where_stepping_back_is_forbidden(
