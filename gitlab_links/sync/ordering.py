@@ -64,19 +64,17 @@ def weigh_fetched(known: Known, updated_at: datetime | None, started_at: datetim
     """Judge an answer by when its fetch began.
 
     A fetch wins over whatever was there, except over a fetch that began later, and except
-    for a short while over a webhook with newer content.
+    for a short while over a webhook with newer content. GitLab's time has the grain of a
+    second: of two that bear the same, a webhook that came in after the fetch began may be
+    the newer one, which another fetch settles.
     """
     if known.fetched_at is not None and known.fetched_at > started_at:
         return Fetched.DROP
-    if (
-        known.told_at is not None
-        and known.source_updated_at is not None
-        and updated_at is not None
-        and updated_at < known.source_updated_at
-        and started_at < known.told_at + REPLICA_LAG
-    ):
-        return Fetched.REPEAT
-    return Fetched.APPLY
+    if known.told_at is None or known.source_updated_at is None or updated_at is None:
+        return Fetched.APPLY
+    older = updated_at < known.source_updated_at and started_at < known.told_at + REPLICA_LAG
+    tie = updated_at == known.source_updated_at and started_at < known.told_at
+    return Fetched.REPEAT if older or tie else Fetched.APPLY
 
 
 def believable(updated_at: datetime | None, now: datetime) -> datetime | None:

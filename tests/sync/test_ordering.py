@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitlab_links.gitlab.items import ItemState, ItemType
@@ -66,6 +66,9 @@ def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated,
         (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # told while it was under way
         (Known(at(-1), None, at(-10)), at(-2), Fetched.APPLY),  # no lag lasts that long
         (Known(at(-1), None, at(-9)), at(-1), Fetched.APPLY),  # as the webhook told it
+        (Known(at(-1), None, at(0)), at(-1), Fetched.APPLY),
+        (Known(at(-1), None, at(1)), at(-1), Fetched.REPEAT),  # which of the two is newer?
+        (Known(at(-1), None, at(1)), at(0), Fetched.APPLY),
         (Known(at(-1), None, at(-9)), None, Fetched.APPLY),
     ],
 )
@@ -196,6 +199,7 @@ steps = st.integers(0, 9)
     edits=st.lists(st.tuples(steps, steps, steps), min_size=1, max_size=9),
     fetches=st.lists(st.tuples(steps, steps), max_size=5),
 )
+@example(skew=0, pace=0.01, edits=[(0, 0, 3), (2, 0, 0)], fetches=[(1, 2)])
 def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answered(
     skew, pace, edits, fetches
 ):
