@@ -16,7 +16,7 @@ from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import summary
 from gitlab_links.hooks.watching import WatchedProject, watched_by_org, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.operations import find_integration, lock_integration
 
 # What comes back within this time was not over; a recovery is told only after it.
 FLAPPING = timedelta(minutes=2)
@@ -56,12 +56,7 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
     if not _changes([org_id], now):
         return 0
     # Two that judge at once would tell everything twice.
-    integration = db.session.scalars(
-        select(OrgGitLabIntegration)
-        .where(OrgGitLabIntegration.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    integration = lock_integration(org_id)
     telling = integration is not None and integration.notify_url_ciphertext is not None
     opened, closed = _changes([org_id], now).get(org_id, ([], []))
     for finding in opened:
