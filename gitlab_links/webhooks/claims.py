@@ -13,6 +13,9 @@ from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 BATCH_SIZE = 100
 BATCH_BYTES = 8 * 1024 * 1024
+# How many are taken together by the attempts they had: what a kill interrupted is made good soon,
+# and what kills its worker each time is by itself from the third attempt.
+RETAKEN_TOGETHER = 10
 LEASE = timedelta(seconds=30)
 # Waiting times before the second and each later attempt.
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
@@ -32,9 +35,10 @@ def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
 def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
     """Take due deliveries in the order they came, leased to the caller.
 
-    A delivery that was attempted before is taken by itself: whatever kills its worker
-    then harms no other. Two workers never get the same row. The claim counts as an
-    attempt, so that a lease that runs out does, too: after the last one it is failed.
+    One that was attempted once is taken with few others, one attempted more often by itself:
+    whatever kills its worker then harms no other. Two workers never get the same row. The
+    claim counts as an attempt, so that a lease that runs out does, too: after the last one
+    it is failed.
     """
     delivery = GitLabWebhookDelivery
     _give_up_exhausted(org_id, now)
@@ -101,15 +105,24 @@ def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
 
 def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uuid.UUID]:
     """In the order they came: else a flood of fresh ones would hold up the others for ever."""
-    alone = found[:1] if found and found[0].attempts else []
+    if not found:
+        return []
+    attempts = found[0].attempts
+    alike = [row for row in found if row.attempts == attempts]
     taken: list[uuid.UUID] = []
     size = 0
-    for row in alone or [row for row in found if row.attempts == 0]:
+    for row in alike[: _taken_together(attempts)]:
         size += row.size_bytes
         if taken and size > BATCH_BYTES:
             break
         taken.append(row.id)
     return taken
+
+
+def _taken_together(attempts: int) -> int:
+    if attempts == 0:
+        return BATCH_SIZE
+    return RETAKEN_TOGETHER if attempts == 1 else 1
 
 
 def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime) -> None:

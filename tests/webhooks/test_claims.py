@@ -14,6 +14,7 @@ from gitlab_links.webhooks.claims import (
     BATCH_SIZE,
     LEASE,
     MAX_ATTEMPTS,
+    RETAKEN_TOGETHER,
     RETRY_DELAYS,
     claim,
     give_back,
@@ -101,14 +102,39 @@ def test_of_eight_at_once_no_two_take_the_same(app, org, received):
     assert sorted(taken) == sorted(ids)
 
 
-def test_what_was_attempted_before_is_taken_by_itself_when_its_turn_comes(
+def test_what_was_attempted_twice_is_taken_by_itself_when_its_turn_comes(
     org, received, app_context
 ):
-    first, poison, second, other = sorted(received(4))
+    first, poison, second, worse, once = sorted(received(5))
     change(poison, attempts=2)
-    change(other, attempts=1)
+    change(worse, attempts=2)
+    change(once, attempts=1)
+    taken = [[one.id for one in take(org)] for _ in range(5)]
+    assert taken == [[first, second], [poison], [worse], [once], []]
+
+
+def test_what_was_attempted_once_is_taken_with_few_others(org, received, app_context):
+    ids = sorted(received(RETAKEN_TOGETHER + 3))
+    for one in ids[:-1]:
+        change(one, attempts=1)
     taken = [[one.id for one in take(org)] for _ in range(4)]
-    assert taken == [[first, second], [poison], [other], []]
+    assert taken == [ids[:RETAKEN_TOGETHER], ids[RETAKEN_TOGETHER:-1], ids[-1:], []]
+
+
+def test_what_kills_its_worker_takes_nobody_down_from_the_third_attempt(org, received, app_context):
+    ids = sorted(received(2 * RETAKEN_TOGETHER))
+    poison, now, done = ids[3], utcnow(), set()
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        while taken := [one.id for one in take(org, now)]:
+            assert attempt < 3 or taken == [poison] or poison not in taken
+            if poison not in taken:
+                done.update(taken)
+                for one in taken:
+                    change(one, status="processed", due_at=None)
+        now += LEASE
+    assert done == set(ids) - {poison}
+    assert take(org, now) == []
+    assert delivery(poison).status == "failed"
 
 
 def test_what_was_attempted_before_does_not_wait_behind_a_flood(
