@@ -1,8 +1,9 @@
 """The migrations make the schema that the models describe, on both databases."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -51,6 +52,66 @@ def test_asking_for_a_migration_of_unchanged_models_says_that_there_is_none(
 
     assert "The models have not changed" in capsys.readouterr().out
     assert sorted((folder / "versions").glob("*.py")) == before
+
+
+# Revisions after which the version before does not run any more, and why that may be.
+BREAKS_THE_VERSION_BEFORE = {"0004": "drops a column, before the first release"}
+
+
+def columns() -> dict[tuple[str, str], tuple[str, bool]]:
+    """Type of each column by table and name, and whether a row can be written without it."""
+    inspector = inspect(db.engine)
+    return {
+        (table, column["name"]): (
+            str(column["type"]),
+            bool(column["nullable"]) or column["default"] is not None,
+        )
+        for table in table_names()
+        for column in inspector.get_columns(table)
+    }
+
+
+def broken_by(before: Mapping[tuple[str, str], object], now: Mapping[Any, Any]) -> set[Any]:
+    """Columns that code written for ``before`` misses, finds changed or does not know to fill."""
+    tables = {table for table, _ in before}
+    changed = {name for name, kind in before.items() if now.get(name) != kind}
+    unfilled = {
+        name
+        for name, (_, may_be_left_out) in now.items()
+        if name not in before and name[0] in tables and not may_be_left_out
+    }
+    return changed | unfilled
+
+
+def test_the_version_before_runs_on_each_new_schema(bare_app: Flask) -> None:
+    script = ScriptDirectory(MIGRATIONS)
+    revisions = [found.revision for found in reversed(list(script.walk_revisions()))]
+    upgrade(directory=MIGRATIONS, revision=revisions[0])
+    before, breaking = columns(), set()
+    for revision in revisions[1:]:
+        upgrade(directory=MIGRATIONS, revision=revision)
+        now = columns()
+        if broken_by(before, now):
+            breaking.add(revision)
+        before = now
+
+    assert breaking == set(BREAKS_THE_VERSION_BEFORE)
+
+
+@pytest.mark.parametrize(
+    ("now", "broken"),
+    [
+        ({("a", "old"): ("TEXT", True), ("a", "new"): ("TEXT", True)}, set()),
+        ({("a", "old"): ("TEXT", True), ("b", "new"): ("TEXT", False)}, set()),
+        ({("a", "old"): ("TEXT", True), ("a", "new"): ("TEXT", False)}, {("a", "new")}),
+        ({("a", "old"): ("INTEGER", True)}, {("a", "old")}),
+        ({("a", "old"): ("TEXT", False)}, {("a", "old")}),
+        ({}, {("a", "old")}),
+    ],
+    ids=["one more", "a table more", "one to fill", "another type", "to fill now", "gone"],
+)
+def test_what_would_break_the_version_before_is_noticed(now: Any, broken: set[Any]) -> None:
+    assert broken_by({("a", "old"): ("TEXT", True)}, now) == broken
 
 
 def test_check_notices_a_column_that_no_migration_makes(bare_app: Flask) -> None:
