@@ -32,9 +32,9 @@ TTL = 3600  # so long that a scheduled refresh cannot hide a loss
 class Stage:
     """Redis, a database, a simulated GitLab in this process; web and workers when asked for."""
 
-    def __init__(self, dialect: str) -> None:
+    def __init__(self, dialect: str, supervisor: Supervisor | None = None) -> None:
         self.dialect = dialect
-        self.supervisor = Supervisor()
+        self.supervisor = supervisor or Supervisor()
         self.web: Child | None = None
         self.workers: list[Child] = []
         self._crew: tuple[int, Mapping[str, str]] = (0, {})
@@ -130,11 +130,23 @@ class Stage:
             self.web = start_web(self.supervisor, self.environment(), self.web_port, workers=2)
         present = [child for child in self.workers if not child.died()]
         if (len(present), changes) != self._crew or (workers, changes) != self._crew:
-            for child in present:
-                self.supervisor.stop(child)
-            self.redis.flushall()
-            self.workers = [self._start_worker(number, changes) for number in range(workers)]
             self._crew = (workers, changes)
+            self._stop_workers()
+            self.redis.flushall()
+            self._start_workers()
+
+    def restart_workers(self) -> None:
+        """Have new workers do what is queued."""
+        self._stop_workers()
+        self._start_workers()
+
+    def _stop_workers(self) -> None:
+        for child in self.workers:
+            self.supervisor.stop(child)
+
+    def _start_workers(self) -> None:
+        number, changes = self._crew
+        self.workers = [self._start_worker(n, changes) for n in range(number)]
 
     def clear(self) -> None:
         """Have no process of the service run, and all else be well."""
