@@ -60,19 +60,29 @@ def _git(folder: Path, *words: str) -> str:
 
 
 class Reader:
-    """Somebody who looks at pages all the time, each time on a connection of its own."""
+    """Somebody who reads all the time, each time on a connection of its own."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, world: World) -> None:
+        org, stage = world.org, world.stage
         self._root = f"http://127.0.0.1:{stage.web_port}"
+        self._headers = {"Authorization": f"Bearer {stage.factory.api_key(org)}"}
+        self._paths = (
+            "/login",
+            "/readyz",
+            f"/api/orgs/{org.id}/integrations/gitlab/health",
+            f"/api/orgs/{org.id}/tasks",
+        )
         self.answers: Counter[int | None] = Counter()
         self.seconds: list[float] = []
 
     def look(self) -> None:
-        """Ask for a page and for the state of the process."""
-        for path in ("/login", "/readyz"):
+        """Ask for a page, for the state of the process, and for what stands on most tables."""
+        for path in self._paths:
             started = time.monotonic()
             try:
-                status: int | None = requests.get(self._root + path, timeout=15).status_code
+                url = self._root + path
+                answer = requests.get(url, headers=self._headers, timeout=15)
+                status: int | None = answer.status_code
             except requests.RequestException:
                 status = None
             self.answers[status] += 1
@@ -82,13 +92,13 @@ class Reader:
 def upgrade(stage: Stage, installation: Installation, version: str) -> Sequence[Figure]:
     """From ``version`` to the newest under load, with some seconds between the steps."""
     world = World.make(stage, projects=3, issues=8)
+    sender, reader = Sender(world), Reader(world)
     installation.check_out(version)
     with stage.app.app_context():
         downgrade(directory=MIGRATIONS, revision=installation.revision())
         db.engine.dispose()
     stage.serve()
     world.settle(60)
-    sender, reader = Sender(world), Reader(stage)
     with (
         editing(world, SEED, per_second=10),
         Background(sender.send, 0.02),
