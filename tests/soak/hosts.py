@@ -18,7 +18,7 @@ from tests.soak.kills import stop_one_at_work
 from tests.soak.outages import missing, post
 from tests.soak.relay import Relay
 from tests.soak.stage import Stage, within
-from tests.soak.world import Background, Recoveries, World, percentile
+from tests.soak.world import TOO_LONG, Background, Recoveries, World, percentile
 
 SEED = 20260501
 
@@ -222,7 +222,7 @@ def _of_the_whole(trial: Trial, world: World, settled: float) -> Iterator[Figure
     yield at_most("meanwhile a change is visible, at worst", max(trial.visible), 12)
     yield at_least("changes looked for", len(trial.visible), 3)
     yield at_least("deliveries and leases held when it happened", trial.held, 3)
-    yield at_most("what the host was at is taken up", trial.recoveries.worst, 40)
+    yield at_most("what the host was at is taken up", trial.recoveries.worst, TOO_LONG)
     yield at_most("a lost host that is started takes its part", max(trial.started), 30)
     yield at_most("a host cut off takes its part once healed", max(trial.healed), 30)
     yield exactly("processes that had to be restarted after a cut", trial.restarted, 0)

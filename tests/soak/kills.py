@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from gitlab_links.demo.supervisor import Child, signal_all
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
-from tests.soak.world import Background, Claim, Recoveries, World, editing
+from tests.soak.world import TOO_LONG, Background, Claim, Recoveries, World, editing
 
 SEED = 20260501
 
@@ -52,7 +52,7 @@ def kills(
         at_least("rings lost", lost_rings, 0),
         exactly("deliveries lost, failed or left over", world.lost(), 0),
         exactly("links that differ from GitLab", len(world.differing()), 0),
-        at_most("a killed worker's work is taken up", recoveries.worst, 40),
+        at_most("a killed worker's work is taken up", recoveries.worst, TOO_LONG),
         at_most("everything done after the last kill", settled, 45),
     ]
 

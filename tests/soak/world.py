@@ -1,11 +1,13 @@
 """An org with links into the simulated GitLab, edits to come through, and a look at the end."""
 
 import random
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import func, select
@@ -186,8 +188,11 @@ def editing(world: World, seed: int, per_second: float) -> Background:
 Claim = tuple[uuid.UUID, int]
 
 
+TOO_LONG = 40
+
+
 class Recoveries:
-    """How long what a killed worker was at took to be taken up again."""
+    """How long what a killed worker was at took to be taken up again; tells what took too long."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -228,6 +233,15 @@ class Recoveries:
         for claim in waiting:
             if claim not in present:
                 self.seconds.append(now - self._open.pop(claim))
+                if self.seconds[-1] > TOO_LONG:
+                    self._tell(*claim, self.seconds[-1])
+
+    def _tell(self, claimed: uuid.UUID, state: int, seconds: float) -> None:
+        with self._world.stage.app.app_context():
+            row = db.session.get(GitLabWebhookDelivery, claimed)
+            what = f"attempt {state} of {claimed}, now {row.status}" if row else "the lease"
+        stamp = datetime.now(UTC).time().isoformat("milliseconds")
+        print(f"{stamp}: {what} was taken up after {seconds:.0f} s", file=sys.stderr, flush=True)
 
     @property
     def worst(self) -> float:
