@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -186,8 +187,6 @@ def editing(world: World, seed: int, per_second: float) -> Background:
 
 
 Claim = tuple[uuid.UUID, int]
-
-
 TOO_LONG = 40
 
 
@@ -200,9 +199,13 @@ class Recoveries:
         self.seconds: list[float] = []
 
     def under_way(self) -> set[Claim]:
-        """What is claimed just now: deliveries by id and attempt, the lease by its end."""
+        """What is claimed just now: deliveries by id and attempt, the lease by its end.
+
+        A lease that has run out is nobody's loss while there is nothing to fetch.
+        """
         delivery, integration = GitLabWebhookDelivery, OrgGitLabIntegration
-        org_id = self._world.org.id
+        org_id, now = self._world.org.id, utcnow()
+        due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
         with self._world.stage.app.app_context():
             # A worker that was stopped in a transaction must not make us wait for its end.
             db.session.connection(execution_options={"sqlite_deferred": True})
@@ -213,7 +216,11 @@ class Recoveries:
             ).all()
             leases = db.session.execute(
                 select(integration.id, integration.sync_leased_until).where(
-                    integration.org_id == org_id, integration.sync_leased_until.is_not(None)
+                    integration.org_id == org_id,
+                    or_(
+                        integration.sync_leased_until > now,
+                        and_(integration.sync_leased_until.is_not(None), due),
+                    ),
                 )
             ).all()
         found = {(row.id, row.attempts) for row in claims}
