@@ -68,10 +68,10 @@ def stop_one_at_work(
         for pid in stage.busy(worker):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
-                held = recoveries.under_way()
+                held = recoveries.held()
                 if held:
                     time.sleep(longer_than)
-                    held &= recoveries.under_way()
+                    held &= recoveries.held()
                 if held:
                     return pid, held
                 os.kill(pid, signal.SIGCONT)

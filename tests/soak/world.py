@@ -226,6 +226,10 @@ class Recoveries:
         found = {(row.id, row.attempts) for row in claims}
         return found | {(row.id, int(row.sync_leased_until.timestamp() * 1000)) for row in leases}
 
+    def held(self) -> set[Claim]:
+        """What is claimed by somebody alive, as far as we know."""
+        return self.under_way() - self._open.keys()
+
     def note_kill(self, claims: set[Claim]) -> None:
         """Begin to wait for these."""
         now = time.monotonic()
