@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 from gitlab_links.extensions import redis
 
 FLAG_SECONDS = 5
+# Shorter, as one that dies at work keeps its org waiting for so long. One that takes longer
+# over a batch has another queued behind it, which finds everything claimed.
+HELD_SECONDS = 2
 # Whoever looks at a page rings with each look; GitLab is asked anew this often at most.
 CHECK_SECONDS = 40
 # Longer than any slice of work takes, shorter than the leases: a job that overruns is ended
@@ -62,8 +65,8 @@ def ring(bell: Bell, org_id: uuid.UUID) -> bool:
 
 
 def hold(bell: Bell, org_id: uuid.UUID) -> None:
-    """Keep further rings quiet while this job is at work for the org."""
-    _quietly(lambda: redis().set(bell.flag(org_id), "1", ex=FLAG_SECONDS))
+    """Keep further rings quiet for the next batch of a job that is at work for the org."""
+    _quietly(lambda: redis().set(bell.flag(org_id), "1", ex=HELD_SECONDS))
 
 
 def release(bell: Bell, org_id: uuid.UUID) -> None:

@@ -13,6 +13,7 @@ from gitlab_links.app import create_app
 from gitlab_links.demo.services import free_port, start_redis
 from gitlab_links.doorbell import (
     FLAG_SECONDS,
+    HELD_SECONDS,
     Bell,
     hold,
     release,
@@ -56,6 +57,8 @@ def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context
 def test_the_flag_of_a_job_that_was_lost_goes_by_itself(app_context, redis):
     ring(Bell.DRAIN, ORG)
     assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 5
+    hold(Bell.DRAIN, ORG)
+    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= HELD_SECONDS <= 2
 
 
 def test_a_ring_is_one_round_trip_while_a_job_is_queued(app_context, redis):

@@ -15,6 +15,8 @@ from tests.soak.stage import Stage, within
 from tests.soak.world import TOO_LONG, Background, Claim, Recoveries, World, editing
 
 SEED = 20260501
+# Of those that were found at work. To kill each would be to let nobody come to an end.
+SPARED = 0.5
 
 
 def kills(
@@ -32,6 +34,9 @@ def kills(
     killed = lost_rings = 0
     with editing(world, SEED, per_second=20), Background(recoveries.look, 0.5):
         while killed < count:
+            while choose.random() < SPARED:
+                _spare_one_at_work(stage, worker, recoveries)
+                time.sleep(choose.uniform(0.05, 0.6))
             recoveries.note_kill(_kill_one_at_work(stage, worker, recoveries))
             killed += 1
             if killed % 100 == 0:
@@ -76,6 +81,13 @@ def stop_one_at_work(
                     return pid, held
                 os.kill(pid, signal.SIGCONT)
         time.sleep(0.002)
+
+
+def _spare_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> None:
+    """Let the next one that is found at work go on."""
+    pid, _ = stop_one_at_work(stage, worker, recoveries)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries) -> set[Claim]:
