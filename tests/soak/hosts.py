@@ -8,17 +8,16 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from gitlab_links.demo.gitlab.records import Item
 from tests.soak.cluster import Cluster, Host
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.kills import stop_one_at_work
 from tests.soak.outages import missing, post
 from tests.soak.relay import Relay
 from tests.soak.stage import Stage, within
-from tests.soak.world import TOO_LONG, Background, Recoveries, World, percentile
+from tests.soak.world import TOO_LONG, Background, Claim, Recoveries, World, percentile
 
 SEED = 20260501
 
@@ -151,9 +150,7 @@ class Trial:
     @contextmanager
     def _held_at_work(self, host: Host) -> Iterator[None]:
         """Something happens to the host while one of its workers holds deliveries or a lease."""
-        pid, held = stop_one_at_work(
-            self.cluster.stage, host.worker, self.recoveries, longer_than=0.5
-        )
+        pid, held = self._stop_one_at_work(host)
         self.recoveries.note_kill(held)
         self.held += len(held)
         try:
@@ -161,6 +158,24 @@ class Trial:
         finally:
             if pid in self.cluster.stage.children(host.worker):
                 os.kill(pid, signal.SIGCONT)
+
+    def _stop_one_at_work(self, host: Host) -> tuple[int, set[Claim]]:
+        """SIGSTOP for a worker that holds something; gives which, and what that is.
+
+        What others hold is not held for half a second.
+        """
+        while True:
+            for pid in self.cluster.stage.busy(host.worker):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    held = self.recoveries.held()
+                    if held:
+                        time.sleep(0.5)
+                        held &= self.recoveries.held()
+                    if held:
+                        return pid, held
+                    os.kill(pid, signal.SIGCONT)
+            time.sleep(0.002)
 
     def _watch(self, healthy: Sequence[Host], seconds: float) -> None:
         """Change an item of another org again and again until it is shown."""
