@@ -33,7 +33,7 @@ def kills(
     forget = [(number + 1) * count // (flushes + 1) for number in range(flushes)]
     killed = holding = lost_rings = 0
     dead: set[int] = set()
-    with editing(world, SEED, per_second=20), Background(recoveries.look, 0.5):
+    with editing(world, SEED, per_second=30), Background(recoveries.look, 0.5):
         while killed < count:
             held = _kill_one_at_work(stage, worker, recoveries, dead)
             recoveries.note_kill(held)
@@ -45,7 +45,7 @@ def kills(
                 stage.redis.flushall()
             elif choose.random() < 0.2:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
-            time.sleep(choose.uniform(0.1, 0.9))
+            time.sleep(choose.uniform(0, 0.3))
     with Background(recoveries.look, 0.5):
         stage.gitlab.state.sender.wait_idle(30)
         sent = world.count()
