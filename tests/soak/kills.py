@@ -45,7 +45,6 @@ def kills(
                 stage.redis.flushall()
             elif choose.random() < 0.2:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
-            time.sleep(choose.uniform(0, 0.3))
     with Background(recoveries.look, 0.5):
         stage.gitlab.state.sender.wait_idle(30)
         sent = world.count()
@@ -66,8 +65,13 @@ def kills(
 def _kill_one_at_work(
     stage: Stage, worker: Child, recoveries: Recoveries, dead: set[int]
 ) -> set[Claim]:
-    """SIGKILL for a worker in the middle of a job, whatever it is at; gives what it held."""
+    """SIGKILL for a worker in the middle of a job, whatever it is at; gives what it held.
+
+    Whoever is busy at some moment: to wait for the next one to begin would be to kill it as it
+    begins, time and again.
+    """
     while True:
+        time.sleep(random.uniform(0, 0.1))
         for pid in stage.busy(worker):
             # Those that were killed just before are still listed until they are replaced.
             if pid not in dead:
@@ -79,7 +83,6 @@ def _kill_one_at_work(
                     held &= recoveries.held()
                 os.kill(pid, signal.SIGKILL)
                 return held
-        time.sleep(0.002)
 
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
