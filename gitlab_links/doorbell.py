@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from gitlab_links.extensions import redis
 
-FLAG_SECONDS = 5
-# Shorter, as one that dies at work keeps its org waiting for so long. One that takes longer
+FLAG_SECONDS = 3
+# Shorter still, as one that dies at work keeps its org waiting for so long. One that takes longer
 # over a batch has another queued behind it, which finds everything claimed.
 HELD_SECONDS = 2
 # Whoever looks at a page rings with each look; GitLab is asked anew this often at most.

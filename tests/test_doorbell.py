@@ -56,7 +56,7 @@ def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context
 
 def test_the_flag_of_a_job_that_was_lost_goes_by_itself(app_context, redis):
     ring(Bell.DRAIN, ORG)
-    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 5
+    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 3
     hold(Bell.DRAIN, ORG)
     assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= HELD_SECONDS <= 2
 

@@ -174,14 +174,17 @@ class Stage:
         """The processes of a ``worker.py``'s crew."""
         return [pid for pid in pids_below(worker.pid) if pid != worker.pid]
 
-    def busy(self, worker: Child) -> list[int]:
-        """Those of the crew that are at a job just now, as far as Redis knows."""
+    def busy(self, worker: Child) -> dict[int, str]:
+        """Those of the crew that are at a job just now, as far as Redis knows: by process, the
+        dotted name of the job.
+        """
         ours = set(self.children(worker))
-        found = []
+        found = {}
         for key in self.redis.smembers("rq:workers"):
-            state, pid = self.redis.hmget(key, "state", "pid")
+            state, pid, job = self.redis.hmget(key, "state", "pid", "current_job")
             if state == b"busy" and pid and int(pid) in ours:
-                found.append(int(pid))
+                told = self.redis.hget(f"rq:job:{(job or b'').decode()}", "description") or b""
+                found[int(pid)] = told.decode().partition("(")[0]
         return found
 
     def gitlab_calls(self, project_ids: Collection[int]) -> int:

@@ -1,22 +1,17 @@
 """An org with links into the simulated GitLab, edits to come through, and a look at the end."""
 
 import random
-import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import func, select
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
@@ -186,83 +181,7 @@ def editing(world: World, seed: int, per_second: float) -> Background:
     return Background(lambda: world.edit(choose), 1 / per_second)
 
 
-Claim = tuple[uuid.UUID, int]
-TOO_LONG = 40
-
-
-class Recoveries:
-    """How long what a killed worker was at took to be taken up again; tells what took too long."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._open: dict[Claim, float] = {}
-        self.seconds: list[float] = []
-
-    def under_way(self) -> set[Claim]:
-        """What is claimed just now: deliveries by id and attempt, the lease by its end.
-
-        A lease that has run out is nobody's loss while there is nothing to fetch.
-        """
-        delivery, integration = GitLabWebhookDelivery, OrgGitLabIntegration
-        org_id, now = self._world.org.id, utcnow()
-        due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
-        with self._world.stage.app.app_context():
-            # A worker that was stopped in a transaction must not make us wait for its end.
-            db.session.connection(execution_options={"sqlite_deferred": True})
-            claims = db.session.execute(
-                select(delivery.id, delivery.attempts).where(
-                    delivery.org_id == org_id, delivery.status == "processing"
-                )
-            ).all()
-            leases = db.session.execute(
-                select(integration.id, integration.sync_leased_until).where(
-                    integration.org_id == org_id,
-                    or_(
-                        integration.sync_leased_until > now,
-                        and_(integration.sync_leased_until.is_not(None), due),
-                    ),
-                )
-            ).all()
-        found = {(row.id, row.attempts) for row in claims}
-        return found | {(row.id, int(row.sync_leased_until.timestamp() * 1000)) for row in leases}
-
-    def held(self) -> set[Claim]:
-        """What is claimed by somebody alive, as far as we know."""
-        return self.under_way() - self._open.keys()
-
-    def note_kill(self, claims: set[Claim]) -> None:
-        """Begin to wait for these."""
-        now = time.monotonic()
-        self._open |= {claim: now for claim in claims if claim not in self._open}
-
-    def look(self) -> None:
-        """Note which were done, given back or claimed anew since."""
-        if not self._open:
-            return
-        waiting = list(self._open)
-        present, now = self.under_way(), time.monotonic()
-        for claim in waiting:
-            if claim not in present:
-                self.seconds.append(now - self._open.pop(claim))
-                if self.seconds[-1] > TOO_LONG:
-                    self._tell(*claim, self.seconds[-1])
-
-    def _tell(self, claimed: uuid.UUID, state: int, seconds: float) -> None:
-        with self._world.stage.app.app_context():
-            row = db.session.get(GitLabWebhookDelivery, claimed)
-            what = f"attempt {state} of {claimed}, now {row.status}" if row else "the lease"
-        stamp = datetime.now(UTC).time().isoformat("milliseconds")
-        print(f"{stamp}: {what} was taken up after {seconds:.0f} s", file=sys.stderr, flush=True)
-
-    @property
-    def worst(self) -> float:
-        return max(self.seconds, default=0.0)
-
-
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` (0 to 1) of the values do not exceed."""
     ordered = sorted(values) or [0.0]
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
-
-
-__all__ = ["SECRET", "Background", "Recoveries", "World", "editing", "percentile"]
