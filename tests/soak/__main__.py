@@ -22,7 +22,9 @@ BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 
 Scenario = Callable[[Stage], Sequence[Figure]]
 SCENARIOS: dict[str, Scenario] = {
-    "1,000 kills, 20 flushes": lambda stage: kills.kills(stage, count=1000, flushes=20),
+    "1,000 kills, 20 flushes": lambda stage: kills.kills(
+        stage, count=1000, flushes=20, orgs=6, workers=2
+    ),
     "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
     "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),
     "5 restarts of the database": lambda stage: outages.database_away(stage, times=5, seconds=5),

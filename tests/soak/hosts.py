@@ -213,7 +213,7 @@ def lost_and_cut_off(
         world.settle(60)
         watched.settle(60)
         stage.gitlab.state.faults.latency = 0.2
-        traffic, recoveries = Traffic(world, cluster), Recoveries(world)
+        traffic, recoveries = Traffic(world, cluster), Recoveries([world])
         trial = Trial(cluster, traffic, watched, recoveries)
         going_on.enter_context(Background(recoveries.look, 0.5))
         with Background(traffic.edit, 0.1):

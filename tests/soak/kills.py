@@ -7,9 +7,9 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
-from gitlab_links.demo.supervisor import Child, signal_all
+from gitlab_links.demo.supervisor import signal_all
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
 from tests.soak.stage import Stage, within
@@ -21,69 +21,84 @@ OTHERS_ARE_DONE = 0.03
 
 
 def kills(
-    stage: Stage, *, count: int, flushes: int, projects: int = 4, issues: int = 12
+    stage: Stage, *, count: int, flushes: int, orgs: int = 1, workers: int = 1
 ) -> Sequence[Figure]:
     """``count`` workers killed at work, Redis flushed now and then, rings lost all the time."""
     choose = random.Random(SEED)
-    stage.serve()
-    (worker,) = stage.workers
-    world = World.make(stage, projects=projects, issues=issues)
-    world.settle(30)
-    recoveries = Recoveries(world)
+    stage.serve(workers=workers)
+    worlds = [World.make(stage, projects=2, issues=6) for _ in range(orgs)]
+    for world in worlds:
+        world.settle(30)
+    recoveries, killer = Recoveries(worlds), Killer(stage)
     stage.gitlab.state.faults.latency = 0.1
     forget = [(number + 1) * count // (flushes + 1) for number in range(flushes)]
-    killed = holding = lost_rings = 0
-    dead: set[int] = set()
-    with editing(world, SEED, per_second=30), Background(recoveries.look, 0.5):
-        while killed < count:
-            holding += _kill_one_at_work(stage, worker, recoveries, dead)
-            killed += 1
-            if killed % 100 == 0:
-                print(f"{killed} killed", file=sys.stderr, flush=True)
-            if killed in forget:
+    lost_rings = 0
+    with Background(recoveries.look, 0.5), ExitStack() as edits:
+        for number, world in enumerate(worlds):
+            edits.enter_context(editing(world, SEED + number, per_second=20 / orgs))
+        while len(killer.dead) < count:
+            killer.kill_one_at_work(recoveries)
+            if len(killer.dead) % 100 == 0:
+                print(f"{len(killer.dead)} killed", file=sys.stderr, flush=True)
+            if len(killer.dead) in forget:
                 stage.redis.flushall()
             elif choose.random() < 0.2:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
     with Background(recoveries.look, 0.5):
         stage.gitlab.state.sender.wait_idle(30)
-        sent = world.count()
-        settled = world.settle(90)
+        sent = sum(world.count() for world in worlds)
+        settled = sum(world.settle(90) for world in worlds)
     recoveries.look()
     return [
-        at_least("workers killed in the middle of a job", killed, count),
-        at_least("of these while they held deliveries or the lease", holding, count // 10),
+        at_least("workers killed in the middle of a job", len(killer.dead), count),
+        at_least("of these while they held deliveries or a lease", killer.holding, count // 10),
         at_least("deliveries received meanwhile", sent, 2 * count),
         at_least("rings lost", lost_rings, 0),
-        exactly("deliveries lost, failed or left over", world.lost(), 0),
-        exactly("links that differ from GitLab", len(world.differing()), 0),
+        exactly("deliveries lost, failed or left over", sum(w.lost() for w in worlds), 0),
+        exactly("links that differ from GitLab", sum(len(w.differing()) for w in worlds), 0),
         at_most("a killed worker's work is taken up", recoveries.worst, TOO_LONG),
         at_most("also if more are killed about it", recoveries.worst_in_all, 3 * TOO_LONG),
         at_most("everything done after the last kill", settled, 45),
     ]
 
 
-def _kill_one_at_work(stage: Stage, worker: Child, recoveries: Recoveries, dead: set[int]) -> bool:
-    """SIGKILL for a worker in the middle of a job, whatever it is at; gives whether it held
-    anything.
-
-    Not the next one as it begins: that would be before it holds anything, time and again.
+class Killer:
+    """Kills workers in the middle of a job, whatever they are at; ``holding`` counts those that
+    held deliveries or a lease.
     """
-    while True:
-        if stage.busy(worker).keys() - dead:
-            time.sleep(random.uniform(0, 0.3))
-        for pid, job in stage.busy(worker).items():
-            # Those that were killed just before are still listed until they are replaced.
-            if pid not in dead:
-                dead.add(pid)
-                os.kill(pid, signal.SIGSTOP)
-                held = recoveries.held()
-                if held:
-                    time.sleep(OTHERS_ARE_DONE)
-                    held &= recoveries.held()
-                os.kill(pid, signal.SIGKILL)
-                recoveries.note_kill(held, job)
-                return bool(held)
-        time.sleep(0.01)
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.dead: set[int] = set()
+        self.holding = 0
+
+    def kill_one_at_work(self, recoveries: Recoveries) -> None:
+        """Not the next one as it begins: that would be before it holds anything, every time."""
+        while True:
+            if self._busy():
+                time.sleep(random.uniform(0, 0.3))
+            found = self._busy()
+            if found:
+                return self._kill(*random.choice(found), recoveries)
+            time.sleep(0.01)
+
+    def _kill(self, pid: int, job: str, recoveries: Recoveries) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        held = recoveries.held()
+        if held:
+            time.sleep(OTHERS_ARE_DONE)
+            held &= recoveries.held()
+        os.kill(pid, signal.SIGKILL)
+        self.dead.add(pid)
+        recoveries.note_kill(held, job)
+        self.holding += bool(held)
+
+    def _busy(self) -> list[tuple[int, str]]:
+        """But for those that are dead, and listed until they are replaced."""
+        found = [
+            item for worker in self._stage.workers for item in self._stage.busy(worker).items()
+        ]
+        return [(pid, job) for pid, job in found if pid not in self.dead]
 
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:

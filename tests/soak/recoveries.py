@@ -3,7 +3,7 @@
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -26,8 +26,14 @@ class Claim(NamedTuple):
     """A delivery by its attempt, or the lease by its end: whoever takes it up changes that."""
 
     bell: Bell
+    org_id: uuid.UUID
     id: uuid.UUID
     state: int
+
+    @property
+    def taken_up_by(self) -> str:
+        """The job that does, as RQ describes it."""
+        return f"{self.bell.job}('{self.org_id}')"
 
 
 @dataclass
@@ -45,8 +51,9 @@ class Recoveries:
     to take it up; ``in_all`` since the first.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, worlds: Collection[World]) -> None:
+        (self._stage,) = {id(world.stage): world.stage for world in worlds}.values()
+        self._org_ids = [world.org.id for world in worlds]
         self._open: dict[Claim, _Wait] = {}
         self.seconds: list[float] = []
         self.in_all: list[float] = []
@@ -56,7 +63,7 @@ class Recoveries:
 
         A lease that has run out is nobody's loss while there is nothing to fetch.
         """
-        with self._world.stage.app.app_context():
+        with self._stage.app.app_context():
             # A worker that was stopped in a transaction must not make us wait for its end.
             db.session.connection(execution_options={"sqlite_deferred": True})
             return {*self._deliveries(), *self._leases()}
@@ -64,34 +71,36 @@ class Recoveries:
     def _deliveries(self) -> Iterator[Claim]:
         delivery = GitLabWebhookDelivery
         rows = db.session.execute(
-            select(delivery.id, delivery.attempts).where(
-                delivery.org_id == self._world.org.id, delivery.status == "processing"
+            select(delivery.org_id, delivery.id, delivery.attempts).where(
+                delivery.org_id.in_(self._org_ids), delivery.status == "processing"
             )
         )
         for row in rows:
-            yield Claim(Bell.DRAIN, row.id, row.attempts)
+            yield Claim(Bell.DRAIN, row.org_id, row.id, row.attempts)
 
     def _leases(self) -> Iterator[Claim]:
-        integration, org_id, now = OrgGitLabIntegration, self._world.org.id, utcnow()
+        integration, item, now = OrgGitLabIntegration, GitLabItem, utcnow()
         until = integration.sync_leased_until
-        due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
+        due = exists().where(item.org_id == integration.org_id, item.next_sync_at <= now)
         rows = db.session.execute(
-            select(integration.id, until).where(
-                integration.org_id == org_id, or_(until > now, and_(until.is_not(None), due))
+            select(integration.org_id, integration.id, until).where(
+                integration.org_id.in_(self._org_ids),
+                or_(until > now, and_(until.is_not(None), due)),
             )
         )
         for row in rows:
-            yield Claim(Bell.SYNC, row.id, int(row.sync_leased_until.timestamp() * 1000))
+            ends_at = int(row.sync_leased_until.timestamp() * 1000)
+            yield Claim(Bell.SYNC, row.org_id, row.id, ends_at)
 
     def held(self) -> set[Claim]:
         """What is claimed by somebody alive, as far as we know."""
         return self.under_way() - self._open.keys()
 
     def note_kill(self, held: set[Claim], job: str = "") -> None:
-        """Begin to wait for these; ``job`` is the dotted name of what was killed."""
+        """Begin to wait for these; ``job`` is what was killed, as RQ describes it."""
         now = time.monotonic()
         for claim, wait in list(self._open.items()):
-            if claim.bell.job == job and now - wait.last > LEASE.total_seconds() - 1:
+            if claim.taken_up_by == job and now - wait.last > LEASE.total_seconds() - 1:
                 wait.last = now
         for claim in held:
             self._open.setdefault(claim, _Wait(now, now))

@@ -7,9 +7,7 @@ from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
 SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
-    "workers killed, rings lost": lambda stage: kills.kills(
-        stage, count=5, flushes=1, projects=2, issues=5
-    ),
+    "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
     "Redis flushed": lambda stage: kills.flush(stage, times=1),
     "Redis away": lambda stage: outages.redis_away(stage, seconds=2),
     "stopped under load": lambda stage: outages.graceful_stops(stage, times=1),

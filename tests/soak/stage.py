@@ -176,7 +176,7 @@ class Stage:
 
     def busy(self, worker: Child) -> dict[int, str]:
         """Those of the crew that are at a job just now, as far as Redis knows: by process, the
-        dotted name of the job.
+        job as RQ describes it.
         """
         ours = set(self.children(worker))
         found = {}
@@ -184,7 +184,7 @@ class Stage:
             state, pid, job = self.redis.hmget(key, "state", "pid", "current_job")
             if state == b"busy" and pid and int(pid) in ours:
                 told = self.redis.hget(f"rq:job:{(job or b'').decode()}", "description") or b""
-                found[int(pid)] = told.decode().partition("(")[0]
+                found[int(pid)] = told.decode()
         return found
 
     def gitlab_calls(self, project_ids: Collection[int]) -> int:
