@@ -79,6 +79,15 @@ class CrewWorker(SimpleWorker):
                 time.sleep(ASK_AGAIN_SECONDS)
         return super().dequeue_job_and_maintain_ttl(*arguments, **options)
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that it lives; enter the register of workers again if Redis has forgotten it, or
+        dashboards, metrics and ``flask doctor`` would see nobody at work.
+        """
+        if pipeline is None and not self.connection.sismember(self.redis_workers_keys, self.key):
+            self.connection.delete(self.key)
+            self.register_birth()
+        super().heartbeat(timeout, pipeline)
+
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Run jobs until told to stop, behind whatever answers requests."""
         # Some sandboxes forbid it, and then it is theirs to say who goes first.

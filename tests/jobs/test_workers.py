@@ -1,6 +1,8 @@
 import os
 
 import pytest
+from redis import Redis
+from rq import Worker
 
 from gitlab_links.jobs import workers
 from gitlab_links.jobs.workers import CrewWorker
@@ -24,3 +26,22 @@ def test_a_worker_runs_where_stepping_back_is_forbidden(
 
     monkeypatch.setattr(os, "nice", refuse)
     assert CrewWorker.of(redis_url, ["nothing"]).work(burst=True) is False
+
+
+def test_a_worker_that_redis_forgot_is_seen_at_work_again(redis: Redis, redis_url: str) -> None:
+    worker = CrewWorker.of(redis_url, ["nothing"])
+    worker.register_birth()
+    redis.flushdb()
+    assert Worker.count(connection=redis) == 0
+    worker.heartbeat()
+    (seen,) = Worker.all(connection=redis)
+    assert (seen.name, seen.pid, seen.queue_names()) == (worker.name, os.getpid(), ["nothing"])
+
+
+def test_a_worker_that_is_registered_keeps_what_is_told_of_it(redis: Redis, redis_url: str) -> None:
+    worker = CrewWorker.of(redis_url, ["nothing"])
+    worker.register_birth()
+    redis.hset(worker.key, "successful_job_count", 3)
+    worker.heartbeat()
+    (seen,) = Worker.all(connection=redis)
+    assert seen.successful_job_count == 3

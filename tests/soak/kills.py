@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from gitlab_links.demo.supervisor import signal_all
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
-from tests.soak.stage import Stage, within
+from tests.soak.stage import WORKER_PROCESSES, Stage, within
 from tests.soak.world import Background, World, editing
 
 SEED = 20260501
@@ -115,6 +115,7 @@ def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
             rung += world.undone()
             stage.redis.flushall()
         waits.append(within(30, lambda: world.undone() == 0, every=0.1))
+    within(10, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES)
     return [
         at_least("deliveries whose ring was forgotten", rung, times),
         exactly("links that differ from GitLab", len(world.differing()), 0),
