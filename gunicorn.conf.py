@@ -14,7 +14,8 @@ threads = 8
 # or it will now and then send a request into a connection that is just being closed.
 keepalive = 75
 
-# Longer than the slowest request: validating a token waits for GitLab.
+# Longer than validating a token, which waits for GitLab. Should the repair of a hook take longer,
+# the secret it gave is known here already, and one more press does the rest.
 graceful_timeout = 30
 
 # A worker proves that it lives by touching a file; on a disk that can take too long.

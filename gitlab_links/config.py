@@ -123,13 +123,7 @@ class Settings:
             "api_rate_limit": reader.read(
                 "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
             ),
-            "webhook_bodies_kept": reader.read(
-                "WEBHOOK_BODY_RETENTION_DAYS", _days, cls.webhook_bodies_kept
-            ),
-            "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, cls.deliveries_kept),
-            "failed_deliveries_kept": reader.read(
-                "FAILED_DELIVERY_RETENTION_DAYS", _days, cls.failed_deliveries_kept
-            ),
+            **_retention(reader),
         }
         reader.finish()
         return cls(**settings)  # type: ignore[arg-type]
@@ -193,6 +187,18 @@ def _mail_server(reader: _Reader) -> MailServer | None:
     if server and not sender and not any(one.startswith("MAIL_FROM") for one in reader.problems):
         reader.problems.append("MAIL_FROM: required with SMTP_URL, as ops@example.com")
     return server
+
+
+def _retention(reader: _Reader) -> dict[str, int]:
+    return {
+        "webhook_bodies_kept": reader.read(
+            "WEBHOOK_BODY_RETENTION_DAYS", _days, Settings.webhook_bodies_kept
+        ),
+        "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, Settings.deliveries_kept),
+        "failed_deliveries_kept": reader.read(
+            "FAILED_DELIVERY_RETENTION_DAYS", _days, Settings.failed_deliveries_kept
+        ),
+    }
 
 
 def _kept_secret(path: Path) -> str:

@@ -87,7 +87,7 @@ def engine_options(url: str) -> dict[str, Any]:
     Errors do not tell the values of a statement: they end up in logs.
     """
     if url.startswith("sqlite"):
-        # SQLAlchemy must not open transactions by itself: see prepare_sqlite.
+        # SQLAlchemy must not open transactions by itself: see _prepare_sqlite.
         return {
             "hide_parameters": True,
             "connect_args": {"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None},

@@ -26,18 +26,21 @@ def _render_item(type_: str, item: Any, _autogen: Any) -> str | Literal[False]:
     return False
 
 
-def _drop_empty_revision(_context: Any, _revision: Any, directives: list[Any]) -> None:
+def _name_revision(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    """By the next number, as the others are; none for models that have not changed."""
     wanted = getattr(context.config.cmd_opts, "autogenerate", False)
     if wanted and directives[0].upgrade_ops.is_empty():
         directives.clear()
         click.echo("The models have not changed: there is no migration to write.")
+        return
+    directives[0].rev_id = f"{len(list(context.script.walk_revisions())) + 1:04}"
 
 
 def _configure(**how: Any) -> None:
     context.configure(
         target_metadata=db.metadata,
         render_item=_render_item,
-        process_revision_directives=_drop_empty_revision,
+        process_revision_directives=_name_revision,
         # Alembic presumes that SQLite commits at each DDL statement; ours does not.
         transactional_ddl=True,
         **current_app.extensions["migrate"].configure_args,

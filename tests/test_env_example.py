@@ -1,5 +1,6 @@
-""".env.example names every setting, with the default it has."""
+""".env.example and the README name every setting, with the default it has."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -49,3 +50,13 @@ def test_its_values_are_the_defaults(example: dict[str, str]) -> None:
 def test_its_placeholder_does_not_pass_for_a_secret(example: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="SECRET_KEY: still holds"):
         Settings.from_environ(example)
+
+
+def test_the_readme_tells_of_the_same_with_the_same_defaults(example: dict[str, str]) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", readme, re.MULTILINE))
+    defaults = {name: text.strip("`") for name, text in told.items() if text.startswith("`")}
+
+    assert told.keys() == example.keys()
+    assert defaults == {name: example[name] for name in defaults}
+    assert all(not example[name] for name in told.keys() - defaults.keys() - {"SECRET_KEY"})

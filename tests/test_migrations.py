@@ -54,6 +54,18 @@ def test_asking_for_a_migration_of_unchanged_models_says_that_there_is_none(
     assert sorted((folder / "versions").glob("*.py")) == before
 
 
+def test_a_migration_has_the_next_number_for_a_name(bare_app: Flask, tmp_path: Path) -> None:
+    folder = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    upgrade(directory=str(folder))
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE orgs DROP COLUMN task_key")
+    before = set((folder / "versions").glob("*.py"))
+    migrate(directory=str(folder), message="Say how tasks are called")
+
+    (made,) = set((folder / "versions").glob("*.py")) - before
+    assert made.name == f"{len(before) + 1:04}_say_how_tasks_are_called.py"
+
+
 # Revisions after which the version before does not run any more, and why that may be.
 BREAKS_THE_VERSION_BEFORE = {"0004": "drops a column, before the first release"}
 

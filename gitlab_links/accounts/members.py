@@ -88,21 +88,8 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     an operator without an account.
     """
     _check_rank(principal, role)
-    email = email.lower()
-    keep_for_operators(email)
-    password = new_secret()
-    user_id = insert_unless_exists(
-        db.session,
-        User,
-        {
-            "email": email,
-            "name": name,
-            "password_hash": hash_password(password),
-            "created_at": utcnow(),
-        },
-        "email",
-    )
-    user = db.session.scalars(select(User).where(User.email == email)).one()
+    keep_for_operators(email.lower())
+    user, initial_password = _person(email.lower(), name)
     member_id = insert_unless_exists(
         db.session,
         Membership,
@@ -119,7 +106,25 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
         raise MemberExists("This person is a member of the org already.")
     member = find_member(principal.org_id, member_id)
     _audit(principal, Action.MEMBER_ADDED, member, role=role.value)
-    return AddedMember(member, password if user_id is not None else None)
+    return AddedMember(member, initial_password)
+
+
+def _person(email: str, name: str) -> tuple[User, str | None]:
+    """Whoever has the address, and the password of one who is new here."""
+    password = new_secret()
+    user_id = insert_unless_exists(
+        db.session,
+        User,
+        {
+            "email": email,
+            "name": name,
+            "password_hash": hash_password(password),
+            "created_at": utcnow(),
+        },
+        "email",
+    )
+    user = db.session.scalars(select(User).where(User.email == email)).one()
+    return user, None if user_id is None else password
 
 
 def change_role(principal: Principal, member_id: uuid.UUID, role: Role) -> MemberView:

@@ -47,7 +47,6 @@ class Membership(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     user: Mapped[User] = relationship(lazy="raise")
-    org: Mapped[Org] = relationship(lazy="raise")
 
     @property
     def as_role(self) -> Role:
@@ -91,5 +90,3 @@ class LoginSession(Identified, Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(index=True)
-
-    user: Mapped[User] = relationship(lazy="raise")

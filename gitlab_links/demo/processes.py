@@ -26,11 +26,10 @@ def start_web(
     host: str = LOOPBACK,
     name: str = "web",
     workers: int = 1,
-    threads: int = 8,
 ) -> Child:
     """Start gunicorn on a loopback address and wait until it answers."""
     command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{host}:{port}")
-    command += ["--workers", str(workers), "--threads", str(threads)]
+    command += ["--workers", str(workers)]
     # An open tab keeps its connection, and Ctrl-C shall not wait for it.
     command += ["--graceful-timeout", str(WEB_STOP_SECONDS)]
     return supervisor.start(

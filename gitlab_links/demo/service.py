@@ -37,7 +37,11 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say(f"Ready: http://{LOOPBACK}:{port}")
     if not _has_users(Settings.from_environ()):
         say("  Nobody can log in yet. Make the first admin in another terminal:")
-        say('  .venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"')
+        # By itself it would say to log in at the usual port.
+        given = environment.get("PUBLIC_BASE_URL", Settings.public_base_url)
+        moved = "" if given == Settings.public_base_url else f"PUBLIC_BASE_URL={given} "
+        command = '.venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"'
+        say(f"  {moved}{command}")
     say(f"  Logs of this run: {supervisor.folder}. Ctrl-C ends it.")
 
 

@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event
 from gitlab_links.gitlab.fields import (
@@ -23,7 +22,6 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.gitlab.renames import Rename, read_renames
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.gitlab.times import parse_time
 
 MAX_EVENT_NAME_LENGTH = 100
 MAX_DEDUPE_KEY_LENGTH = 100
@@ -42,8 +40,7 @@ class Event:
     target project for a pipeline of a fork. ``renames`` come with system hooks, which are
     not about items and hence not ``relevant``. ``dedupe_key`` is at most
     MAX_DEDUPE_KEY_LENGTH visible ASCII characters, stable over GitLab's retries and
-    resends; None where nothing tells two requests apart. ``occurred_at`` is by GitLab's
-    clock.
+    resends; None where nothing tells two requests apart.
     """
 
     name: str | None
@@ -55,7 +52,6 @@ class Event:
     iid: int | None
     relevant: bool
     dedupe_key: str | None
-    occurred_at: datetime | None
     renames: tuple[Rename, ...]
     _subject: Subject | None = field(repr=False, compare=False)
 
@@ -83,7 +79,6 @@ class Event:
             iid=subject.iid if subject else None,
             relevant=subject is not None,
             dedupe_key=_dedupe_key(lower, body),
-            occurred_at=_occurred_at(told, attributes),
             renames=read_renames(lower.get("x-gitlab-event"), told),
             _subject=subject,
         )
@@ -198,12 +193,3 @@ def _dedupe_key(headers: Mapping[str, str], body: bytes) -> str | None:
     digest = hashlib.sha256(body)
     digest.update(uuid.encode("utf-8", "surrogatepass"))
     return "sha256:" + digest.hexdigest()
-
-
-def _occurred_at(body: Object, attributes: Object) -> datetime | None:
-    for source in (attributes, body):
-        for name in ("updated_at", "finished_at", "created_at"):
-            moment = parse_time(source.get(name))
-            if moment is not None:
-                return moment
-    return None

@@ -13,8 +13,8 @@ from gitlab_links.db import Base, Identified
 class OrgGitLabIntegration(Identified, Base):
     """One per org. Whatever belongs to a token or a host lives here: pauses, failures, limits.
 
-    The token and the signing token are encrypted and bound to org and origin; webhook
-    secrets are kept as keyed hashes only.
+    What ends in ``_ciphertext`` is encrypted and bound to the org, the token to its origin
+    as well; webhook secrets are kept as keyed hashes only.
     """
 
     __tablename__ = "org_gitlab_integrations"

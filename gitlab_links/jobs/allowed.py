@@ -34,7 +34,7 @@ class AllowedJob(Job):
         def run(*arguments: str) -> None:
             with (
                 self.app.app_context(),
-                structlog.contextvars.bound_contextvars(job_id=self.id, job=function.__name__),
+                structlog.contextvars.bound_contextvars(job=function.__name__),
             ):
                 function(*arguments)
 

@@ -9,7 +9,9 @@ from collections.abc import Container
 from contextlib import suppress
 from typing import Any, Self
 
+import structlog
 from rq import Queue, SimpleWorker
+from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
@@ -85,8 +87,13 @@ class CrewWorker(SimpleWorker):
         """
         if pipeline is None and not self.connection.sismember(self.redis_workers_keys, self.key):
             self.connection.delete(self.key)
-            self.register_birth()
+            self.register_birth()  # type: ignore[no-untyped-call]
         super().heartbeat(timeout, pipeline)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Whatever is logged meanwhile, by RQ of a failure too, tells the job and its org."""
+        with structlog.contextvars.bound_contextvars(**_named(job)):
+            super().execute_job(job, queue)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Run jobs until told to stop, behind whatever answers requests."""
@@ -94,6 +101,14 @@ class CrewWorker(SimpleWorker):
         with suppress(PermissionError):
             os.nice(NICENESS)
         return super().work(*arguments, **options)
+
+
+def _named(job: Job) -> dict[str, str]:
+    """By its id and, where it is about an org, by the org's: its only argument."""
+    names = {"job_id": job.id}
+    with suppress(DeserializationError):  # of a planted one, which is about to be refused
+        names |= {"org_id": str(job.args[0])} if job.args else {}
+    return names
 
 
 def database_answers() -> bool:

@@ -67,7 +67,9 @@ def test_a_refusal_says_why_and_changes_nothing(
 
 def test_every_field_is_asked_for(client: FlaskClient, ana: User) -> None:
     log_in(client)
-    assert "(optional)" not in text_of(client.get("/account/password"))
+    page = text_of(client.get("/account/password"))
+    assert "New password, again" in page
+    assert "(optional)" not in page
 
 
 @pytest.mark.usefixtures("clock")  # the window must not end meanwhile

@@ -125,7 +125,7 @@ def test_every_form_that_writes_has_the_token(pages: dict[str, Markup]) -> None:
         assert len(page.all("input", name="csrf_token")) == len(writing), path
 
 
-def test_scopes_and_captions_of_tables(pages: dict[str, Markup]) -> None:
+def test_headers_of_tables_say_that_they_head_columns(pages: dict[str, Markup]) -> None:
     for path, page in pages.items():
         assert all(th["scope"] == "col" for th in page.all("th")), path
 

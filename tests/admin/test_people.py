@@ -95,6 +95,7 @@ def test_roles_change_and_an_admin_remains(
 
 def test_a_manager_reads_members_and_changes_none(acting: As, base: str) -> None:
     page = Markup.of(acting(Role.PM).get(f"{base}/members"))
+    assert page.one("h1").text == "Members"
     assert [form for form in page.all("form") if "/members" in (form.get("action") or "")] == []
 
 

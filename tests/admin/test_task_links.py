@@ -16,8 +16,8 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.tasks.models import Task
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of, words
-from tests.admin.queries import counted
 from tests.factories import Factory
+from tests.statements import statements
 
 URL = "https://gitlab.example.com/acme/web/-/merge_requests/7"
 IN_PLACE = {"X-Fragment": "links"}
@@ -165,12 +165,12 @@ def test_an_unchanged_list_is_a_304_of_five_queries(app: Flask, acting: As, link
     tag = first.headers["ETag"]
     page = Markup.of(visitor.get(links.removesuffix("/links")))
     assert [e["data-etag"] for e in page.all("section") if e.get("data-etag")] == [tag]
-    with counted(app) as statements:
+    with statements(app) as sent:
         again = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["ETag"] == tag
     assert "Set-Cookie" not in again.headers
-    assert len(statements) <= 5, statements
+    assert len(sent) <= 5, sent
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_two_hundred_links_cost_as_many_queries_as_one(
     path = links.removesuffix("/links")
     project = factory.gitlab_project(org)
     factory.link(task, factory.gitlab_item(project, last_synced_at=utcnow()))
-    with counted(app) as few:
+    with statements(app) as few:
         visitor.get(path)
     now = utcnow()
     with app.app_context():
@@ -241,7 +241,7 @@ def test_two_hundred_links_cost_as_many_queries_as_one(
             db.session.flush()
             db.session.add(TaskGitLabLink(org_id=org.id, task_id=task.id, item_id=item.id))
         db.session.commit()
-    with counted(app) as many:
+    with statements(app) as many:
         page = visitor.get(path)
     assert page.text.count('class="item"') == 200
     assert len(many) == len(few) <= 9, many

@@ -11,9 +11,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.tasks.models import TaskStatus
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
-from tests.admin.queries import counted
 from tests.api.callers import Caller
 from tests.factories import Factory
+from tests.statements import statements
 
 
 def titles(visitor: Caller, path: str, **query: Any) -> list[str]:
@@ -123,9 +123,9 @@ def test_the_number_of_queries_does_not_grow(
     project = factory.gitlab_project(org)
 
     def cost() -> int:
-        with counted(app) as statements:
+        with statements(app) as sent:
             assert visitor.get(f"{base}/tasks").status_code == 200
-        return len(statements)
+        return len(sent)
 
     factory.link(factory.task(org, number=1), factory.gitlab_item(project))
     few = cost()

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.api.link_json import link_json
@@ -18,6 +17,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.queries import links_page
 from tests.api.callers import Caller, browser
 from tests.factories import Factory
+from tests.statements import statements
 
 URL = "https://gitlab.example.com/acme/app/-/issues/7"
 PEOPLE = [{"username": "sam", "name": "Sam Jones"}, {"username": "eve", "name": "Eve Roth"}]
@@ -233,20 +233,9 @@ def test_the_number_of_queries_does_not_grow_with_the_list(
 
 
 def _queries(app: Flask, caller: Caller, path: str, links: int) -> list[str]:
-    statements: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            statements.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with statements(app) as sent:
         assert len(caller.get(path).json["links"]) == links
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    return statements
+    return [text for text, _ in sent]
 
 
 def test_reading_writes_nothing(app: Flask, factory: Factory, org: Org, admin: Caller) -> None:

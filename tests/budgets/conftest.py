@@ -1,15 +1,13 @@
-"""What a piece of work asks of the database, of Redis and of GitLab, counted."""
+"""What a piece of work asks of Redis, and enough rows to count for."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import event, insert, update
+from sqlalchemy import insert, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
@@ -17,33 +15,6 @@ from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from tests.factories import Factory
-
-Statements = list[tuple[str, Any]]
-Counting = Callable[[], AbstractContextManager[Statements]]
-
-
-@pytest.fixture
-def counting(app: Flask) -> Counting:
-    """``with counting() as sent``: every statement with its parameters, as it is sent."""
-    with app.app_context():
-        engine = db.engine
-
-    @contextmanager
-    def count() -> Iterator[Statements]:
-        sent: Statements = []
-
-        def note(_connection, _cursor, statement, parameters, *_rest):
-            # SQLite's BEGIN is a statement, PostgreSQL's is the driver's.
-            if not statement.startswith("BEGIN"):
-                sent.append((statement, parameters))
-
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            yield sent
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-
-    return count
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from tests.statements import statements
 
 SECRET = "the secret of the hook"
 BODY = json.dumps(
@@ -42,9 +43,9 @@ def send(app, factory):
     return post
 
 
-def test_a_webhook_costs_one_insert(send, counting):
+def test_a_webhook_costs_one_insert(app, send):
     send()
-    with counting() as sent:
+    with statements(app) as sent:
         send()
     assert [statement.split()[0] for statement, _ in sent] == ["INSERT"]
 
@@ -56,17 +57,15 @@ def test_while_a_job_is_rung_for_a_webhook_costs_one_redis_command(send, redis_c
     assert redis_commands() == 1
 
 
-def test_on_postgresql_no_transaction_is_begun_around_the_one_insert(app, dialect):
-    if dialect != "postgresql":
-        pytest.skip("SQLite has no other way of writing")
+@pytest.mark.only_on("postgresql")
+def test_on_postgresql_no_transaction_is_begun_around_the_one_insert(app):
     with app.app_context(), single_write() as connection:
         connection.execute(db.text("SELECT 1"))
         assert connection.connection.driver_connection.info.transaction_status.name == "IDLE"
 
 
-def test_connections_that_the_server_closed_are_replaced_unnoticed(send, app, dialect):
-    if dialect != "postgresql":
-        pytest.skip("SQLite has no server")
+@pytest.mark.only_on("postgresql")
+def test_connections_that_the_server_closed_are_replaced_unnoticed(send, app):
     others = "datname = current_database() AND pid <> pg_backend_pid()"
     with app.app_context(), db.engine.connect() as killer:
         send()

@@ -11,6 +11,7 @@ from gitlab_links.jobs.drains import GATHER_SECONDS, drain_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.webhooks.claims import BATCH_SIZE
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.statements import statements
 
 
 @pytest.fixture
@@ -68,27 +69,23 @@ def drained(app, org):
         assert left == 0
 
 
-def test_a_full_batch_takes_no_more_statements_than_a_small_one(
-    app, org, waiting, counting, monkeypatch
-):
+def test_a_full_batch_takes_no_more_statements_than_a_small_one(app, org, waiting, monkeypatch):
     # However slow the machine, the slice is not over before the look that finds no more.
     monkeypatch.setattr("gitlab_links.jobs.drains.SLICE_SECONDS", 60)
     counts = []
     for size in (2, BATCH_SIZE):
         waiting(size)
-        with counting() as sent:
+        with statements(app) as sent:
             drained(app, org)
         counts.append(len(sent))
     assert counts[0] == counts[1] <= 25
 
 
-def test_on_sqlite_no_statement_of_a_drain_reads_a_whole_table(
-    app, org, waiting, counting, dialect
-):
-    if dialect != "sqlite":
-        pytest.skip("PostgreSQL plans by the size of a table, and reads small ones whole")
+# PostgreSQL plans by the size of a table, and reads small ones whole.
+@pytest.mark.only_on("sqlite")
+def test_on_sqlite_no_statement_of_a_drain_reads_a_whole_table(app, org, waiting):
     waiting(20)
-    with counting() as sent:
+    with statements(app) as sent:
         drained(app, org)
     with app.app_context(), db.engine.connect() as connection:
         for statement, parameters in sent:

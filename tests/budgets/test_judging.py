@@ -7,6 +7,7 @@ from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.hooks.models import GitLabProjectWatch
 from gitlab_links.jobs.watches import look
+from tests.statements import statements
 
 FEW, MANY = 3, 30
 
@@ -41,7 +42,7 @@ def connected_orgs(app, factory, link_many):
 
 
 def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(
-    app, connected_orgs, counting, monkeypatch
+    app, connected_orgs, monkeypatch
 ):
     # However slow the machine: what one look leaves over is written down by the next.
     monkeypatch.setattr("gitlab_links.jobs.watches.JUDGING_SECONDS", 600)
@@ -50,7 +51,7 @@ def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(
         connected_orgs(more)
         with app.app_context():
             look()  # what is wrong is written down
-            with counting() as sent:
+            with statements(app) as sent:
                 look()
             told = db.session.scalars(db.select(HealthProblem.code)).all()
         counts.append((len(sent), len(told)))

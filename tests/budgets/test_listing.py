@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.extensions import db
 from tests.api.callers import browser, program
+from tests.statements import statements
 
 SIZES = (1, 20, 100)
 
@@ -37,26 +38,26 @@ def read(caller, org, task, expected):
 
 @pytest.mark.parametrize(("who", "budget"), [("member", 4), ("key", 3)])
 def test_the_number_of_links_does_not_change_the_number_of_statements(
-    request, org, project, link_many, counting, who, budget
+    request, app, org, project, link_many, who, budget
 ):
     caller = request.getfixturevalue(who)
     tasks = {size: link_many(org, project, size) for size in SIZES}
     read(caller, org, tasks[1], 1)  # the first use of a key is noted
     counts = {}
     for size, task in tasks.items():
-        with counting() as sent:
+        with statements(app) as sent:
             read(caller, org, task, size)
         counts[size] = len(sent)
     assert counts == dict.fromkeys(SIZES, budget)
 
 
 def test_reading_stale_links_writes_nothing_and_rings_once(
-    org, project, link_many, key, counting, redis
+    app, org, project, link_many, key, redis
 ):
     task = link_many(org, project, 100, stale=True)
     read(key, org, task, 100)
     redis.flushdb()
-    with counting() as sent:
+    with statements(app) as sent:
         read(key, org, task, 100)
         read(key, org, task, 100)
     assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}
@@ -64,25 +65,25 @@ def test_reading_stale_links_writes_nothing_and_rings_once(
 
 
 def test_the_page_of_a_task_takes_as_many_statements_for_one_link_as_for_fifty(
-    org, project, link_many, member, counting
+    app, org, project, link_many, member
 ):
     counts = set()
     for size in (1, 50):
         task = link_many(org, project, size)
-        with counting() as sent:
+        with statements(app) as sent:
             assert member.get(f"/orgs/{org.id}/tasks/{task}").status_code == 200
         counts.add(len(sent))
     (count,) = counts
     assert count <= 10
 
 
+# PostgreSQL plans by the size of a table, and reads small ones whole.
+@pytest.mark.only_on("sqlite")
 def test_on_sqlite_the_links_of_a_task_are_found_without_reading_those_of_the_org(
-    app, org, project, link_many, key, counting, dialect
+    app, org, project, link_many, key
 ):
-    if dialect != "sqlite":
-        pytest.skip("PostgreSQL plans by the size of a table, and reads small ones whole")
     task = link_many(org, project, 3)
-    with counting() as sent:
+    with statements(app) as sent:
         read(key, org, task, 3)
     (statement, parameters) = next(one for one in sent if "FROM task_gitlab_links" in one[0])
     with app.app_context(), db.engine.connect() as connection:

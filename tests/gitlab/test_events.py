@@ -1,7 +1,6 @@
 """Webhook requests into events: whom they are about, and whether they matter."""
 
 import json
-from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
@@ -195,16 +194,6 @@ def test_long_and_dirty_words_are_cut_and_cleaned(field):
     assert read.object_kind.isprintable()
     assert len(read.object_kind) <= 60
     assert len(read.name) == 100
-
-
-def test_the_time_is_that_of_the_last_change():
-    moment = datetime(2026, 5, 28, 5, 58, 40, 456000, tzinfo=UTC)
-    assert event(bodies.issue()).occurred_at == moment
-    finished = datetime(2026, 5, 28, 6, 10, tzinfo=UTC)
-    assert event(bodies.pipeline(None)).occurred_at == finished
-    for name in ("updated_at", "created_at"):
-        assert event({"event_name": "x", name: "2026-05-28T05:58:40.456Z"}).occurred_at == moment
-    assert event({"object_attributes": {"updated_at": "yesterday"}}).occurred_at is None
 
 
 UUID = "f5e5f430-f57b-4e6e-9fac-d9128cd7232f"

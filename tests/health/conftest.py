@@ -172,7 +172,7 @@ class Connected:
 
 @pytest.fixture
 def connected(service: Flask, factory: Factory, gitlab: SimulatedGitLab) -> Connected:
-    """Connected with an administrator's token; everything has been fetched and looked at once."""
+    """Connected with an administrator's token; everything has been fetched once."""
     org = factory.org()
     admin = factory.principal(org, Role.ADMIN)
     state = gitlab.state

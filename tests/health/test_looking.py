@@ -15,9 +15,7 @@ from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.links.operations import attach
 from tests.admin.markup import Markup
 from tests.api.callers import browser
-from tests.budgets.conftest import counting
-
-__all__ = ["counting"]
+from tests.statements import statements
 
 DISABLED = "ships/engine: GitLab has disabled the webhook for good"
 
@@ -119,11 +117,11 @@ def test_through_the_api_a_disabled_hook_is_seen_within_a_minute(well, api, work
     assert well.audited("health.problem")[-1]["code"] == "hook_disabled"
 
 
-def test_to_look_writes_nothing(app, factory, redis, counting):
+def test_to_look_writes_nothing(app, factory, redis):
     org = factory.org()
     factory.integration(org, token_ciphertext="of some token", token_set_at=utcnow())
     caller = browser(app, factory.membership(org, Role.ADMIN).user_id)
-    with counting() as sent:
+    with statements(app) as sent:
         assert caller.get(f"/orgs/{org.id}/gitlab").status_code == 200
 
     assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}

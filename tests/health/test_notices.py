@@ -119,6 +119,7 @@ def test_an_internal_address_is_not_connected_to(told, receiver, clock):
     expire_in(told, 6)
     settle(told, clock)
 
+    assert "token_expires_7d" in [event["code"] for event in told.audited("health.problem")]
     assert receiver.bodies == []
 
 
@@ -140,9 +141,11 @@ def test_nothing_secret_is_told(told, receiver, clock):
     expire_in(told, 6)
     settle(told, clock)
 
+    assert receiver.told == [("health.problem", "token_expires_7d")]
     assert GITLAB_TOKEN not in str(receiver.bodies)
     assert "s3cret" not in str(receiver.bodies)
-    assert "s3cret" not in str(told.audited("integration.policy_updated"))
+    (set_up,) = told.audited("integration.policy_updated")
+    assert "s3cret" not in str(set_up)
 
 
 def test_old_problems_are_forgotten(told, clock):
@@ -152,11 +155,11 @@ def test_old_problems_are_forgotten(told, clock):
     settle(told, clock)
     expire_in(told, 300)
     settle(told, clock, times=15)
-    clock.advance(91 * 86_400)
-    with told.app.app_context():
-        clean()
-        left = db.session.scalars(db.select(HealthProblem.code)).all()
-    assert left == []
+    for days, kept in ((89, ["token_expires_7d"]), (2, [])):
+        clock.advance(days * 86_400)
+        with told.app.app_context():
+            clean()
+            assert db.session.scalars(db.select(HealthProblem.code)).all() == kept
 
 
 def test_no_check_of_an_org_without_a_connection_fails(app, factory, app_context):

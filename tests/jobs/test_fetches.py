@@ -4,7 +4,6 @@ import threading
 import uuid
 
 import pytest
-from sqlalchemy import event
 
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell
@@ -17,6 +16,7 @@ from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync import lease as leases
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued
+from tests.statements import statements
 
 
 def test_a_new_link_shows_what_gitlab_has(connected):
@@ -226,21 +226,13 @@ def test_a_token_that_no_longer_opens_pauses_with_the_reason(connected, make_app
     assert connected.calls() == before
 
 
-def test_the_queries_of_a_round_do_not_grow_with_its_items(connected):
+def test_the_queries_of_a_round_do_not_grow_with_its_items(app, connected):
     project = connected.project()
-    sent = []
-
-    def note(_connection, _cursor, statement, *_rest):
-        if not statement.startswith("BEGIN"):
-            sent.append(statement)
-
     counts = []
-    event.listen(db.engine, "before_cursor_execute", note)
     for size in (1, 40):
         for number in range(size):
             connected.link(connected.issue(project, f"Issue {number}"))
-        sent.clear()
-        connected.fetch()
+        with statements(app) as sent:
+            connected.fetch()
         counts.append(len(sent))
-    event.remove(db.engine, "before_cursor_execute", note)
     assert counts[1] <= counts[0] + 1

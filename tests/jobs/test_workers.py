@@ -1,10 +1,21 @@
+import io
+import json
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from flask import Flask
 from redis import Redis
 from rq import Worker
+from structlog.stdlib import ProcessorFormatter
 
+from gitlab_links.doorbell import Bell, enqueue
 from gitlab_links.jobs import workers
+from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.workers import CrewWorker
 
 
@@ -45,3 +56,40 @@ def test_a_worker_that_is_registered_keeps_what_is_told_of_it(redis: Redis, redi
     worker.heartbeat()
     (seen,) = Worker.all(connection=redis)
     assert seen.successful_job_count == 3
+
+
+def test_what_is_logged_of_a_job_names_the_job_and_its_org(
+    app: Flask, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_org_id: str) -> None:
+        logging.getLogger("of a library").warning("about to fail")
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(ALLOWED, Bell.DRAIN.job, fail)
+    monkeypatch.setattr(AllowedJob, "app", app, raising=False)
+    with app.app_context():
+        enqueue(Bell.DRAIN.queue, Bell.DRAIN.job, "of-the-org", job_id="of-the-job")
+    worker = CrewWorker.of(redis_url, [Bell.DRAIN.queue])
+    monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
+    with logged() as lines:
+        worker.work(burst=True, logging_level="WARNING")
+    assert [("ZeroDivisionError" in line["event"], line["level"]) for line in lines] == [
+        (False, "warning"),
+        (True, "error"),
+    ]
+    assert {(line["job_id"], line["org_id"]) for line in lines} == {("of-the-job", "of-the-org")}
+
+
+@contextmanager
+def logged() -> Iterator[list[dict[str, Any]]]:
+    """What is written meanwhile, line by line, as the service writes it."""
+    root, written, lines = logging.getLogger(), io.StringIO(), []
+    ours = [one for one in root.handlers if isinstance(one.formatter, ProcessorFormatter)]
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(ours[0].formatter)
+    root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        lines += [json.loads(line) for line in written.getvalue().splitlines()]

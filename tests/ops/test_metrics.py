@@ -181,6 +181,7 @@ def test_no_org_is_named(monitored: Flask, factory: Factory) -> None:
     factory.integration(factory.org(name="Very Secret Inc"))
     client = monitored.test_client()
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert 'gitlab_links_integrations{state="not_configured"} 1.0' in answer.text
     assert "Secret" not in answer.text
     assert "gitlab.example.com" not in answer.text
 

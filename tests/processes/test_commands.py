@@ -175,7 +175,8 @@ def test_the_service_alone_runs_on_what_the_environment_names(
     monkeypatch.setenv("SECRET_KEY", "of this test")
     monkeypatch.setenv("VIA_RAH_ENCRYPTION_KEY", Fernet.generate_key().decode())
     run = start("gitlab_links.demo.service")
-    run.read_until("bootstrap --email")
+    advice = run.read_until("bootstrap --email")
+    assert advice.startswith(f"  PUBLIC_BASE_URL=http://127.0.0.1:{run.port} .venv/bin/flask ")
 
     with nothing_left(run, tmp_path / "temporary"):
         ready = requests.get(f"http://127.0.0.1:{run.port}/readyz", timeout=10)

@@ -54,6 +54,13 @@ class World:
         full = path if path.startswith("/") else f"{self.api}/{path}"
         return self.client().open(full, method=method, headers=headers, **options)
 
+    def configure(self, **fields: str) -> dict[str, Any]:
+        """Change the org's GitLab, as an admin does; gives what is so now."""
+        answer = self.send("PATCH", "integrations/gitlab", json=fields)
+        assert answer.status_code == 200, answer.get_json()
+        found: dict[str, Any] = answer.get_json()["gitlab"]
+        return found
+
     def deliver(self, body: bytes, token: str | None = SECRET, **headers: str) -> TestResponse:
         """One webhook request."""
         sent = {"Content-Type": "application/json", "X-Gitlab-Event": "Issue Hook", **headers}

@@ -2,7 +2,6 @@
 
 import base64
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -18,13 +17,6 @@ from tests.security.conftest import GITLAB, SECRET, World
 BODY = b'{"object_kind": "push"}'
 SIGNING = "whsec_" + base64.b64encode(b"k" * 32).decode()
 NEW = "https://gitlab.example.org"
-
-
-def change(world: World, **fields: str) -> dict[str, Any]:
-    answer = world.send("PATCH", "integrations/gitlab", json=fields)
-    assert answer.status_code == 200, answer.get_json()
-    found: dict[str, Any] = answer.get_json()["gitlab"]
-    return found
 
 
 def delivered(world: World, *secrets: str) -> list[int]:
@@ -45,21 +37,21 @@ def secret_of_a_hook(world: World) -> str:
 def test_every_secret_of_the_gitlab_that_is_left_ends_at_once(world: World, new: str) -> None:
     """The one of a rotation and those of single hooks, too."""
     of_a_hook = secret_of_a_hook(world)
-    change(world, webhook_secret="the-second")
+    world.configure(webhook_secret="the-second")
     assert delivered(world, SECRET, "the-second", of_a_hook) == [202] * 3
 
-    after = change(world, base_url=new)
+    after = world.configure(base_url=new)
 
     assert delivered(world, SECRET, "the-second", of_a_hook) == [403] * 3
     assert (after["webhook_configured"], after["signing_configured"]) == (False, False)
-    assert change(world, base_url=GITLAB)["webhook_configured"] is False
+    assert world.configure(base_url=GITLAB)["webhook_configured"] is False
     assert delivered(world, SECRET, "the-second", of_a_hook) == [403] * 3
 
 
 def test_to_drop_the_signing_token_does_not_open_the_door_to_the_secret(world: World) -> None:
-    change(world, signing_token=SIGNING)
+    world.configure(signing_token=SIGNING)
     assert delivered(world, SECRET) == [403]
-    change(world, base_url=NEW)
+    world.configure(base_url=NEW)
 
     assert delivered(world, SECRET) == [403]
     at = datetime.now(UTC)
@@ -75,19 +67,19 @@ def test_to_drop_the_signing_token_does_not_open_the_door_to_the_secret(world: W
 @pytest.mark.parametrize("new", [f"{GITLAB}/gitlab", "HTTPS://GITLAB.example.com:443/"])
 def test_the_same_origin_is_the_same_gitlab(world: World, new: str) -> None:
     of_a_hook = secret_of_a_hook(world)
-    change(world, base_url=new)
+    world.configure(base_url=new)
     assert delivered(world, SECRET, of_a_hook) == [202, 202]
 
 
 def test_whoever_only_renames_a_gitlab_sends_its_secret_along(world: World) -> None:
-    change(world, base_url=NEW, webhook_secret=SECRET)
+    world.configure(base_url=NEW, webhook_secret=SECRET)
     assert delivered(world, SECRET) == [202]
 
 
 def test_secrets_may_be_set_before_the_first_address(world: World) -> None:
     world.send("DELETE", "integrations/gitlab")
-    change(world, webhook_secret=SECRET, signing_token="")
-    change(world, base_url=NEW, token="glpat-x")
+    world.configure(webhook_secret=SECRET, signing_token="")
+    world.configure(base_url=NEW, token="glpat-x")
     assert delivered(world, SECRET) == [202]
 
 
@@ -98,7 +90,7 @@ def test_another_org_keeps_what_it_has(world: World) -> None:
     with world.app.app_context():
         make_hook_secret(find_integration(other.id), project.id)  # type: ignore[arg-type]
         db.session.commit()
-    change(world, base_url=NEW)
+    world.configure(base_url=NEW)
     path = f"/api/orgs/{other.id}/integrations/gitlab/webhook"
     answer = world.client().post(path, json={}, headers={"X-Gitlab-Token": SECRET})
     assert answer.status_code == 202
@@ -115,8 +107,8 @@ def test_a_refused_change_forgets_nothing(world: World) -> None:
 
 
 def test_the_audit_names_what_was_forgotten(world: World) -> None:
-    change(world, signing_token=SIGNING)
-    change(world, base_url=NEW)
+    world.configure(signing_token=SIGNING)
+    world.configure(base_url=NEW)
     with world.app.app_context():
         newest = select(AuditEvent.detail).order_by(AuditEvent.id.desc()).limit(1)
         detail = db.session.scalars(newest).one()

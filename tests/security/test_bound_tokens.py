@@ -28,43 +28,36 @@ def shown(world: World) -> dict[str, Any]:
     return found
 
 
-def change(world: World, **fields: str) -> dict[str, Any]:
-    answer = world.send("PATCH", "integrations/gitlab", json=fields)
-    assert answer.status_code == 200, answer.get_json()
-    found: dict[str, Any] = answer.get_json()["gitlab"]
-    return found
-
-
 @pytest.mark.parametrize(
     "new",
     ["https://evil.example", f"{GITLAB}:8443", "https://gitlab.example.com.evil.example",
      "https://8.8.8.8", "https://xn--gitlb-hra.example.com"],
 )  # fmt: skip
 def test_another_origin_clears_token_and_signing_token(world: World, new: str) -> None:
-    change(world, signing_token=SIGNING)
-    after = change(world, base_url=new)
+    world.configure(signing_token=SIGNING)
+    after = world.configure(base_url=new)
 
     assert (after["has_token"], after["signing_configured"]) == (False, False)
     assert (after["token_set_at"], after["token_scopes"], after["token_expires_at"]) == (None,) * 3
-    assert change(world, base_url=GITLAB)["has_token"] is False
+    assert world.configure(base_url=GITLAB)["has_token"] is False
 
 
 @pytest.mark.parametrize(
     "new", [f"{GITLAB}/gitlab", "HTTPS://GITLAB.example.com:443/", f"{GITLAB}."]
 )
 def test_the_same_origin_in_another_spelling_keeps_them(world: World, new: str) -> None:
-    change(world, signing_token=SIGNING)
-    after = change(world, base_url=new)
+    world.configure(signing_token=SIGNING)
+    after = world.configure(base_url=new)
     assert (after["has_token"], after["signing_configured"]) == (True, True)
 
 
 def test_a_cleared_address_clears_the_token_too(world: World) -> None:
-    assert change(world, base_url="")["has_token"] is False
-    assert change(world, base_url=GITLAB)["has_token"] is False
+    assert world.configure(base_url="")["has_token"] is False
+    assert world.configure(base_url=GITLAB)["has_token"] is False
 
 
 def test_a_new_token_that_comes_with_the_new_origin_is_kept(world: World) -> None:
-    after = change(world, base_url="https://gitlab.example.org", token="glpat-new")
+    after = world.configure(base_url="https://gitlab.example.org", token="glpat-new")
     assert after["has_token"] is True
     with world.app.app_context():
         found = db.session.scalars(select(OrgGitLabIntegration)).one()
@@ -110,7 +103,7 @@ def test_an_address_changed_in_the_database_does_not_get_the_token(world: World)
 
 
 def test_a_signing_token_does_not_open_as_a_token_nor_the_other_way_round(world: World) -> None:
-    change(world, signing_token=SIGNING)
+    world.configure(signing_token=SIGNING)
     with world.app.app_context():
         row = db.session.scalars(select(OrgGitLabIntegration)).one()
         token, signing = row.token_ciphertext, row.signing_token_ciphertext
@@ -192,7 +185,7 @@ def test_a_redirect_takes_no_byte_of_the_token_elsewhere(
     with serving(redirecting) as server:
         hosts = (f"127.0.0.1:{server.port}", f"localhost:{thief.port}")
         world = make_world(make_app(gitlab_allowed_hosts=AllowedHosts.parse(hosts)))
-        change(world, base_url=f"http://127.0.0.1:{server.port}", token=TOKEN)
+        world.configure(base_url=f"http://127.0.0.1:{server.port}", token=TOKEN)
 
         assert validation(world) == ("not_validated", f"http_{status}")
         assert TOKEN in server.last.head

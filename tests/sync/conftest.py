@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.extensions import db
@@ -52,18 +52,3 @@ def items(app: Flask, factory: Factory) -> Callable[..., list[uuid.UUID]]:
         return list(ids)
 
     return write
-
-
-@pytest.fixture
-def statements(app: Flask) -> Any:
-    """Every SQL statement, as it is sent."""
-    sent: list[str] = []
-    with app.app_context():
-        engine = db.engine
-
-    def note(_connection, _cursor, statement, *_rest):
-        sent.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)

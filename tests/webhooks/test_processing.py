@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis
-from sqlalchemy import event, null, select
+from sqlalchemy import null, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
@@ -12,6 +12,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.webhooks.claims import claim
 from gitlab_links.webhooks.processing import process
 from tests.gitlab import bodies
+from tests.statements import statements
 from tests.webhooks.conftest import deliveries
 
 BASE_URL = "https://gitlab.example.com"
@@ -231,15 +232,8 @@ def test_a_batch_costs_a_fixed_number_of_queries(
         receive(bodies.issue(project=where))
     batch = claim(org.id, utcnow())
     db.session.commit()
-    sent = []
-
-    def note(_connection, _cursor, statement, _parameters, _context, _many):
-        sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    process(org.id, batch, now=utcnow(), ttl=TTL)
-    db.session.commit()
-    event.remove(db.engine, "before_cursor_execute", note)
-    sent = [text for text in sent if not text.startswith("BEGIN")]
+    with statements(app) as sent:
+        process(org.id, batch, now=utcnow(), ttl=TTL)
+        db.session.commit()
     # Projects, items, links counted; items, deliveries, projects and counts written.
     assert len(sent) <= 7, sent

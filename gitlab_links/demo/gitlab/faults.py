@@ -36,7 +36,6 @@ class Fault:
     route: str | None = None
     project_id: int | None = None
     token: str | None = None
-    met: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -97,7 +96,6 @@ class Faults:
         with self._lock:
             for fault in self.api:
                 if fault.applies(route, project_id, token):
-                    fault.met += 1
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

@@ -1,0 +1,29 @@
+"""What is asked of a database, statement by statement."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+
+from gitlab_links.extensions import db
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[tuple[str, Any]]]:
+    """Every statement that is sent meanwhile, with its parameters, as it is sent."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, text: str, parameters: Any, *_rest: Any) -> None:
+        # SQLite's BEGIN is a statement, PostgreSQL's is the driver's.
+        if not text.startswith("BEGIN"):
+            sent.append((text, parameters))
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
