@@ -42,7 +42,7 @@ def kills(
                 print(f"{len(killer.dead)} killed", file=sys.stderr, flush=True)
             if len(killer.dead) in forget:
                 stage.redis.flushall()
-            elif choose.random() < 0.2:
+            elif choose.random() < 0.05:
                 lost_rings += stage.redis.delete("rq:queue:deliveries", "rq:queue:fetches")
     with Background(recoveries.look, 0.5):
         stage.gitlab.state.sender.wait_idle(30)
