@@ -8,7 +8,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +25,8 @@ from gitlab_links.extensions import db
 from tests import databases, postgresql
 from tests.databases import Database
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
+from tests.kept import Kept
 
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -127,11 +129,24 @@ def empty_database(dialect: str, create_database: Callable[[str], Database]) -> 
 
 
 @pytest.fixture(scope="session")
-def database(dialect: str, create_database: Callable[[str], Database]) -> Database:
+def kept() -> Iterator[Kept]:
+    """Lasts for the whole session, whatever the parameters of its tests."""
+    kept = Kept()
+    yield kept
+    for app in kept.apps():
+        _close(app)
+
+
+@pytest.fixture(scope="session")
+def database(dialect: str, kept: Kept, create_database: Callable[[str], Database]) -> Database:
     """The migrated database that tests of one dialect share; see ``app`` for an empty one."""
-    database = create_database(dialect)
-    databases.migrate(database.url)
-    return database
+
+    def make() -> Database:
+        database = create_database(dialect)
+        databases.migrate(database.url)
+        return database
+
+    return kept.once((Database, dialect), make)
 
 
 @pytest.fixture(scope="session")
@@ -155,12 +170,19 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def gitlab_port() -> int:
-    """Where the simulated GitLab of a test listens: a port of this worker alone, as nobody
-    listens there between two tests and a server of another worker might take it.
+def own_ports() -> Iterator[int]:
+    """Ports of this worker alone, for servers that one test starts and the next one again: while
+    nobody listens there, a server of another worker might take it.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    return free_port(range(10_000 + worker * 1_000, 11_000 + worker * 1_000))
+    first = 10_000 + worker * 1_000
+    return (free_port(range(start, start + 100)) for start in range(first, first + 1_000, 100))
+
+
+@pytest.fixture(scope="session")
+def gitlab_port(own_ports: Iterator[int]) -> int:
+    """Where the simulated GitLab of a test listens."""
+    return next(own_ports)
 
 
 @pytest.fixture
@@ -173,13 +195,19 @@ def gitlab(gitlab_port: int) -> Iterator["SimulatedGitLab"]:
 
 
 @pytest.fixture(scope="session")
-def settings(database: Database, redis_url: str, gitlab_port: int) -> Settings:
+def encryption_key() -> str:
+    """A real one."""
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture(scope="session")
+def settings(database: Database, redis_url: str, gitlab_port: int, encryption_key: str) -> Settings:
     """Settings as tests want them: a real key, the simulated GitLab allowed, no throttling."""
     return Settings(
         secret_key="not a secret but long enough to be one",
         database_url=database.url,
         redis_url=redis_url,
-        encryption_keys=(Fernet.generate_key().decode(),),
+        encryption_keys=(encryption_key,),
         gitlab_allowed_hosts=AllowedHosts.parse((f"127.0.0.1:{gitlab_port}",)),
         public_base_url="http://localhost",
         api_rate_limit=1_000_000,
@@ -213,10 +241,8 @@ def environment(
 
 
 @pytest.fixture(scope="session")
-def _app(settings: Settings) -> Iterator[Flask]:
-    app = databases.make_application(settings)
-    yield app
-    _close(app)
+def _app(settings: Settings, kept: Kept) -> Flask:
+    return kept.once(settings, lambda: databases.make_application(settings))
 
 
 def _close(app: Flask) -> None:
@@ -262,21 +288,6 @@ def client(app: Flask) -> FlaskClient:
 def factory(app: Flask) -> Factory:
     """Makes rows and commits them."""
     return Factory(app)
-
-
-class FrozenClock:
-    """Stands in for ``datetime`` in ``gitlab_links.clock``: time passes when told to."""
-
-    def __init__(self, start: datetime) -> None:
-        self.current = start
-
-    def now(self, zone: Any = UTC) -> datetime:
-        return self.current.astimezone(zone)
-
-    def advance(self, seconds: float) -> datetime:
-        """Let time pass; gives the new now."""
-        self.current += timedelta(seconds=seconds)
-        return self.current
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,9 +18,10 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project
-from gitlab_links.demo.services import LOOPBACK, free_port
+from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
 from gitlab_links.health.judging import Health, health_of
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
@@ -31,8 +32,10 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
-from tests.conftest import GITLAB_TOKEN, MakeApp
+from tests.conftest import GITLAB_TOKEN
+from tests.databases import make_application
 from tests.factories import Factory
+from tests.kept import Kept
 
 
 class _Quiet(WSGIRequestHandler):
@@ -57,10 +60,15 @@ class Receiver:
         return [(body["type"], body["code"]) for body in self.bodies]
 
 
+@pytest.fixture(scope="session")
+def receiver_port(own_ports: Iterator[int]) -> int:
+    return next(own_ports)
+
+
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver(receiver_port: int) -> Iterator[Receiver]:
     """Listens on a port that the service may connect to."""
-    here = Receiver(free_port())
+    here = Receiver(receiver_port)
 
     @Request.application
     def take(request: Request) -> Response:
@@ -82,17 +90,33 @@ def serving(app: Any, port: int) -> Iterator[None]:
     server.server_close()
 
 
-@pytest.fixture
-def service(make_app: MakeApp, gitlab_port: int, receiver: Receiver) -> Iterator[Flask]:
-    """The application, served where its own public base URL says."""
-    port = free_port()
-    allowed = (f"{LOOPBACK}:{gitlab_port}", f"{LOOPBACK}:{receiver.port}")
-    app = make_app(
-        public_base_url=f"http://{LOOPBACK}:{port}",
+@pytest.fixture(scope="session")
+def service_port(own_ports: Iterator[int]) -> int:
+    return next(own_ports)
+
+
+@pytest.fixture(scope="session")
+def _service(
+    settings: Settings, kept: Kept, gitlab_port: int, receiver_port: int, service_port: int
+) -> Flask:
+    allowed = (f"{LOOPBACK}:{gitlab_port}", f"{LOOPBACK}:{receiver_port}")
+    ours = replace(
+        settings,
+        public_base_url=f"http://{LOOPBACK}:{service_port}",
         gitlab_allowed_hosts=AllowedHosts.parse(allowed),
     )
-    with serving(app, port):
-        yield app
+    return kept.once(ours, lambda: make_application(ours))
+
+
+@pytest.fixture
+def service(app: Flask, _service: Flask, receiver: Receiver, service_port: int) -> Iterator[Flask]:
+    """The application, served where its own public base URL says; with other settings only
+    until the test is over.
+    """
+    settings = _service.extensions["settings"]
+    with serving(_service, service_port):
+        yield _service
+    _service.extensions["settings"] = settings
 
 
 @dataclass

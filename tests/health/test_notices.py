@@ -1,9 +1,11 @@
 """Changes of health are audited and told to an address of the org's choice, once each."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
@@ -111,11 +113,9 @@ def test_an_address_that_fails_is_tried_again_and_given_up(told, receiver, clock
 
 def test_an_internal_address_is_not_connected_to(told, receiver, clock):
     """What was allowed when it was set may not be any more; the guard decides."""
-    from gitlab_links.allowed_hosts import AllowedHosts
-
-    object.__setattr__(
-        told.app.extensions["settings"], "gitlab_allowed_hosts", AllowedHosts.parse(())
-    )
+    settings = told.app.extensions["settings"]
+    none = replace(settings, gitlab_allowed_hosts=AllowedHosts.parse(()))
+    told.app.extensions["settings"] = none
     expire_in(told, 6)
     settle(told, clock)
 

@@ -3,9 +3,16 @@
 from gitlab_links.extensions import db
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.links.models import GitLabItem
-from tests.health.conftest import connected, receiver, service
+from tests.health.conftest import (
+    _service,
+    connected,
+    receiver,
+    receiver_port,
+    service,
+    service_port,
+)
 
-__all__ = ["connected", "receiver", "service"]
+__all__ = ["_service", "connected", "receiver", "receiver_port", "service", "service_port"]
 
 SIGNING_TOKEN = "whsec_VGhpcyBpcyBub3QgYSByZWFsIHNpZ25pbmcga2V5ISE="
 
