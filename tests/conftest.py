@@ -24,6 +24,7 @@ from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
 from tests import databases, postgresql
 from tests.databases import Database
+from tests.environment import as_environment
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 from tests.kept import Kept
@@ -221,23 +222,8 @@ def environment(
     settings: Settings, gitlab_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """``settings`` as the variables that processes of the service are started with."""
-    secrets = {
-        "SECRET_KEY_FILE": settings.secret_key,
-        "VIA_RAH_ENCRYPTION_KEY_FILE": ",".join(settings.encryption_keys),
-    }
-    folder = tmp_path_factory.mktemp("secrets")
-    for name, value in secrets.items():
-        (folder / name).write_text(value)
-    return {
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "GITLAB_ALLOWED_HOSTS": f"127.0.0.1:{gitlab_port}",
-        "API_RATE_LIMIT_PER_MINUTE": str(settings.api_rate_limit),
-        "GITLAB_TIMEOUT_SECONDS": str(settings.gitlab_timeout),
-        "WORKER_PROCESSES": "2",
-        "LOG_LEVEL": "WARNING",
-        **{name: str(folder / name) for name in secrets},
-    }
+    allowed = f"127.0.0.1:{gitlab_port}"
+    return as_environment(settings, allowed, tmp_path_factory.mktemp("secrets"))
 
 
 @pytest.fixture(scope="session")

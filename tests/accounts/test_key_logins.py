@@ -11,8 +11,8 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from tests.api.callers import program
-from tests.conftest import FrozenClock
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 
 def the_key(app: Flask) -> ApiKey:

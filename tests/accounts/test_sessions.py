@@ -18,8 +18,9 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.demo.services import free_port
 from gitlab_links.errors import Invalid, RateLimited
 from gitlab_links.extensions import db
-from tests.conftest import FrozenClock, MakeApp
+from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 PASSWORD = "correct horse battery"
 ADDRESS = "203.0.113.9"

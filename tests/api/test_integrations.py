@@ -12,8 +12,9 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from tests.api.callers import Caller
-from tests.conftest import GITLAB_TOKEN, FrozenClock
+from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 BODY = {"object_kind": "push"}
 

@@ -7,8 +7,9 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.demo.services import free_port
 from tests.api.callers import browser, program
-from tests.conftest import FrozenClock, MakeApp
+from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 
 @pytest.fixture(params=["redis", "no redis"])

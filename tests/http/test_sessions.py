@@ -13,8 +13,8 @@ from gitlab_links.accounts.sessions import SESSION_LIFETIME, change_password, op
 from gitlab_links.extensions import db
 from gitlab_links.http.access import public
 from gitlab_links.http.logins import end_browser_session, start_browser_session
-from tests.conftest import FrozenClock
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 PASSWORD = "correct horse battery"
 

@@ -19,7 +19,7 @@ from gitlab_links.hooks.models import GitLabHookSecret
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from tests.conftest import FrozenClock
+from tests.frozen_clock import FrozenClock
 from tests.security.conftest import SECRET, World, refusal
 
 Request = Callable[[], tuple[uuid.UUID, dict[str, str]]]
