@@ -32,10 +32,10 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(INSTALLED) ## Run the tests and show which lines and branches they left out; ARGS as for test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)

@@ -32,6 +32,8 @@ from tests.kept import Kept
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
 
+LONG = ("processes", "browser")
+
 MakeApp = Callable[..., Flask]
 
 GITLAB_TOKEN = "glpat-token-of-the-tests"
@@ -57,17 +59,15 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "dialect" not in metafunc.fixturenames:
-        return
-    wanted = metafunc.config.getoption("--database")
-    missing = postgresql.find_programs() is None
-    skip = pytest.mark.skipif(missing, reason=postgresql.HOW_TO_GET_IT)
-    marks = {"postgresql": [skip], "sqlite": []}
-    only = metafunc.definition.get_closest_marker("only_on")
-    allowed = only.args if only else databases.DIALECTS
-    chosen = [name for name in allowed if wanted in (name, "both")]
-    params = [pytest.param(name, marks=marks[name]) for name in chosen]
-    metafunc.parametrize("dialect", params, indirect=True, scope="session")
+    if "dialect" in metafunc.fixturenames:
+        databases.run_on_each(metafunc, metafunc.config.getoption("--database"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: the many short ones then fill what time is left."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
 from gitlab_links.config import Settings
 from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
+from tests import postgresql
 
 MIGRATIONS = str(PROJECT / "migrations")
 DIALECTS = ("sqlite", "postgresql")
@@ -19,6 +21,18 @@ class Database:
 
     dialect: str
     url: str
+
+
+def run_on_each(metafunc: pytest.Metafunc, wanted: str) -> None:
+    """Have a test run on ``wanted``, or on ``both``, as far as it is not ``only_on`` one."""
+    missing = postgresql.find_programs() is None
+    skip = pytest.mark.skipif(missing, reason=postgresql.HOW_TO_GET_IT)
+    marks = {"postgresql": [skip], "sqlite": []}
+    only = metafunc.definition.get_closest_marker("only_on")
+    allowed = only.args if only else DIALECTS
+    chosen = [name for name in allowed if wanted in (name, "both")]
+    params = [pytest.param(name, marks=marks[name]) for name in chosen]
+    metafunc.parametrize("dialect", params, indirect=True, scope="session")
 
 
 def make_application(settings: Settings) -> Flask:
