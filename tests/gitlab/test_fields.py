@@ -16,7 +16,7 @@ from gitlab_links.gitlab.fields import (
     read_text,
 )
 from gitlab_links.gitlab.items import MAX_IID
-from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person
 
 
 @pytest.mark.parametrize("value", [1, MAX_IID, "1", str(MAX_IID)])
@@ -31,7 +31,10 @@ def test_anything_else_is_no_id(value):
     assert read_id(value) is None
 
 
-@pytest.mark.parametrize("path", ["a/b", "a/b/c", ".x/_y", "A-b.c/d_e", "a.git/b"])
+@pytest.mark.parametrize(
+    "path",
+    ["a/b", "a/b/c", ".x/_y", "A-b.c/d_e", "a.git/b", "a/" + "b" * (MAX_PATH_LENGTH - 2)],
+)
 def test_a_project_path_is_kept_as_written(path):
     assert read_project_path(path) == path
 
@@ -40,7 +43,7 @@ def test_a_project_path_is_kept_as_written(path):
     "path",
     [
         *("a", "", "/a/b", "a/b/", "a//b", "../b", "a/..", "a/./b", "a/-b", "a b/c", "a/b\n"),
-        *("a/b\x00", "é/b", "a/%2e", "a/" + "b" * MAX_PATH_LENGTH, None, 7, ["a/b"]),
+        *("a/b\x00", "é/b", "a/%2e", "a/" + "b" * (MAX_PATH_LENGTH - 1), None, 7, ["a/b"]),
     ],
 )
 def test_what_is_no_project_path_is_none(path):
@@ -54,6 +57,24 @@ def test_text_is_one_printable_line_within_its_limit(value, limit):
         assert 0 < len(line) <= limit
         assert not set(line) & set("\0\n\r\t\x7f\x85\u2028\u202e\u2066")
         line.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("abcde", "abcde"),
+        ("abcdef", "abcd…"),
+        ("abcde\u202ef", "abcd…"),
+        ("\u202eabcdef", "abcd…"),
+        ("ab\n\n\nc", "ab…"),
+        ("a\n\n\nb", "a b"),
+        ("a\ud800b", "a\N{REPLACEMENT CHARACTER}b"),
+        (" \n ", None),
+        ("\n" * 300, None),
+    ],
+)
+def test_text_that_is_cut_says_so(value, line):
+    assert read_text(value, 5) == line
 
 
 def test_a_person_needs_a_user_name():
@@ -77,3 +98,8 @@ def test_a_merge_status_is_the_detailed_one_where_that_is_told():
 def test_labels_are_bounded_in_number():
     assert len(read_labels([{"title": str(n)} for n in range(5_000)])) == MAX_LABELS
     assert read_labels([None, 7, {}, {"title": None}]) == ()
+
+
+def test_a_label_that_tells_its_text_colour_keeps_it():
+    told = {"name": "a", "color": "#ffffff", "text_color": "#C00"}
+    assert read_labels([told]) == (Label("a", "#ffffff", "#cc0000"),)
