@@ -74,10 +74,10 @@ def test_an_unclosed_deep_body_is_refused():
 
 
 def test_the_bound_on_depth_is_exact():
-    assert parse_json(b"[" * 64 + b"]" * 64)
-    assert parse_json(b'{"a":' * 3 + b"1" + b"}" * 3, max_depth=3)
-    with pytest.raises(JsonTooDeep):
-        parse_json(b'{"a":' * 4 + b"1" + b"}" * 4, max_depth=3)
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        assert parse_json(opening * 64 + b"1" + closing * 64)
+        with pytest.raises(JsonTooDeep):
+            parse_json(opening * 65 + b"1" + closing * 65)
 
 
 def test_depth_counts_nesting_and_not_brackets():
@@ -117,9 +117,17 @@ def test_a_byte_order_mark_is_no_part_of_the_body():
 def test_a_body_of_too_many_values_is_refused_before_it_fills_the_memory():
     for filler in (b"0", b"[]", b"{}", b'{"a":0}'):
         started = time.process_time()
-        with pytest.raises(BodyTooLarge):
+        with pytest.raises(BodyTooLarge) as caught:
             parse_json(b"[" + b",".join([filler] * (MAX_VALUES + 1)) + b"]")
         assert time.process_time() - started < 1
+        assert caught.value.detail == "The body holds more than 1,000,000 values."
+
+
+def test_the_bound_on_values_is_exact():
+    most = b"[" + b"0," * (MAX_VALUES - 1) + b"0"
+    assert len(parse_json(most + b"]")) == MAX_VALUES
+    with pytest.raises(BodyTooLarge):
+        parse_json(most + b",0]")
 
 
 def test_white_space_between_brackets_costs_no_time():
@@ -133,6 +141,13 @@ def test_white_space_between_brackets_costs_no_time():
 def test_one_long_string_is_no_matter():
     body = b'{"title":"' + b"a" * 25_000_000 + b'"}'
     assert len(parse_json(body)["title"]) == 25_000_000
+
+
+def test_brackets_in_one_long_string_are_not_looked_at_one_by_one():
+    text = "[" * MAX_VALUES + "a" * 24_000_000
+    started = time.process_time()
+    assert parse_json(f'"{text}"'.encode()) == text
+    assert time.process_time() - started < 1
 
 
 @given(JSON, st.booleans())
