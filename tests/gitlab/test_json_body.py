@@ -49,9 +49,10 @@ JSON = st.recursive(
         b"\x00",
     ],
 )
-def test_what_is_not_json_in_utf_8_is_refused(body):
+@pytest.mark.parametrize("infinite", [False, True])
+def test_what_is_not_json_in_utf_8_is_refused(body, infinite):
     with pytest.raises(InvalidJson) as caught:
-        parse_json(body)
+        parse_json(body, infinite=infinite)
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
     assert caught.value.detail.startswith("The body is not ")
 
@@ -80,6 +81,14 @@ def test_the_bound_on_depth_is_exact():
             parse_json(opening * 65 + b"1" + closing * 65)
 
 
+@pytest.mark.parametrize("opening", [b"[", b" [ ", b'{"a":', b' { "' + b"a" * 99 + b'" : '])
+def test_a_body_of_too_many_values_is_deep_where_it_begins_so(opening):
+    with pytest.raises(JsonTooDeep):
+        parse_json(opening * 65 + b"0," * MAX_VALUES)
+    with pytest.raises(BodyTooLarge):
+        parse_json(opening * 64 + b"0," * MAX_VALUES)
+
+
 def test_depth_counts_nesting_and_not_brackets():
     wide = [{"a": [{}]}] * 200
     assert parse_json(json.dumps(wide).encode()) == wide
@@ -95,6 +104,13 @@ def test_what_no_database_can_hold_is_replaced():
         ]
     }
     assert parse_json(rb'"\\u0000"') == r"\u0000"
+
+
+def test_each_half_of_a_surrogate_pair_is_replaced_however_it_is_written():
+    assert parse_json(rb'"\u0000"') == "\N{REPLACEMENT CHARACTER}"
+    for code in range(0xD800, 0xE000):
+        for written in (f'"\\u{code:x}"', f'"\\u{code:X}"'):
+            assert parse_json(written.encode()) == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_numbers_past_all_use_are_read_as_null():
