@@ -60,17 +60,20 @@ def read_told(
 
 
 def read_text(value: object, limit: int) -> str | None:
-    """One line of visible text of at most ``limit`` characters; None if nothing is left."""
+    """One line of visible text of at most ``limit`` characters, with … at its end where it
+    was cut; None if nothing is left.
+    """
     if not isinstance(value, str):
         return None
-    line = value[: limit + 1]
+    line = value[:limit]
     if not line.isprintable():
         line = _CONTROLS.sub(" ", line)
         line = _DIRECTION_OVERRIDES.sub("", line)
         line = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", line)
-    if len(line) > limit:
+    line = line.strip()
+    if line and len(value) > limit:
         line = line[: limit - 1] + "…"
-    return line.strip() or None
+    return line or None
 
 
 def read_word(value: object) -> str | None:

@@ -45,7 +45,7 @@ _STRICT = json.JSONDecoder(
 )
 
 
-def parse_json(body: bytes, max_depth: int = MAX_DEPTH, *, infinite: bool = False) -> Any:
+def parse_json(body: bytes, *, infinite: bool = False) -> Any:
     """The value of a UTF-8 JSON body, with or without a byte order mark.
 
     What comes back can be stored anywhere: NUL and lone surrogates are replaced with
@@ -54,17 +54,17 @@ def parse_json(body: bytes, max_depth: int = MAX_DEPTH, *, infinite: bool = Fals
     mean something.
 
     Raises InvalidJson for what is not JSON in UTF-8 (NaN and Infinity are not),
-    JsonTooDeep beyond ``max_depth`` nested arrays and objects, and BodyTooLarge for more
-    than MAX_VALUES values; nothing else.
+    JsonTooDeep beyond MAX_DEPTH nested arrays and objects, and BodyTooLarge for more than
+    MAX_VALUES values; nothing else.
     """
     containers = body.count(b"{") + body.count(b"[")
     if containers + body.count(b",") > MAX_VALUES:
         if _OPENS_DEEP.match(body) is not None:
-            raise _too_deep(max_depth)
+            raise _too_deep()
         raise BodyTooLarge(f"The body holds more than {MAX_VALUES:,} values.")
     value = _decode(body, _STRICT if infinite else _STORABLE)
-    if containers > max_depth and _is_deeper_than(value, max_depth):
-        raise _too_deep(max_depth)
+    if containers > MAX_DEPTH and _is_too_deep(value):
+        raise _too_deep()
     if _UNSTORABLE_ESCAPE.search(body) is not None:
         return _storable(value)
     return value
@@ -78,18 +78,18 @@ def _decode(body: bytes, decoder: json.JSONDecoder) -> Any:
     try:
         return decoder.decode(text)
     except RecursionError:
-        raise _too_deep(MAX_DEPTH) from None
+        raise _too_deep() from None
     except json.JSONDecodeError as error:
         raise InvalidJson(f"The body is not JSON: {error}.") from None
 
 
-def _too_deep(max_depth: int) -> JsonTooDeep:
-    return JsonTooDeep(f"The body nests deeper than {max_depth} levels.")
+def _too_deep() -> JsonTooDeep:
+    return JsonTooDeep(f"The body nests deeper than {MAX_DEPTH} levels.")
 
 
-def _is_deeper_than(value: Any, max_depth: int) -> bool:
+def _is_too_deep(value: Any) -> bool:
     level = [value] if isinstance(value, dict | list) else []
-    for _ in range(max_depth):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for container in level

@@ -118,14 +118,25 @@ def test_reviewers_are_absent_when_there_are_none(attributes, top, expected):
         ({"draft": True, "work_in_progress": False}, True),
         ({"draft": False, "title": "Draft: x"}, False),
         ({"draft": None, "work_in_progress": True}, True),
-        ({"draft": None, "work_in_progress": None, "title": "Draft: x"}, True),
-        ({"draft": None, "work_in_progress": None, "title": "[WIP] x"}, True),
-        ({"draft": None, "work_in_progress": None, "title": "(draft) x"}, True),
-        ({"draft": None, "work_in_progress": None, "title": "Drafty: x"}, False),
         ({"draft": None, "work_in_progress": None, "title": None}, UNKNOWN),
     ],
 )
 def test_a_draft_is_known_by_flag_and_by_title_only_without_one(attributes, draft):
+    assert snapshot(bodies.merge_request(attributes=attributes)).draft is draft
+
+
+@pytest.mark.parametrize(
+    ("title", "draft"),
+    [
+        *(
+            (f"{mark} x", True)
+            for mark in ("Draft:", "[Draft]", "(draft)", "WIP:", "[WIP]", " draft:")
+        ),
+        *((title, False) for title in ("Drafty: x", "Draft x", "Wipe: x", "WIP x", "x draft: y")),
+    ],
+)
+def test_a_title_marks_a_draft(title, draft):
+    attributes = {"draft": None, "work_in_progress": None, "title": title}
     assert snapshot(bodies.merge_request(attributes=attributes)).draft is draft
 
 
@@ -135,6 +146,8 @@ def test_a_draft_is_known_by_flag_and_by_title_only_without_one(attributes, draf
         ({"state": "closed"}, ItemState.CLOSED),
         ({"state": "reopened"}, ItemState.OPENED),
         ({"state": "Merged "}, ItemState.MERGED),
+        ({"state": None, "state_id": 1}, ItemState.OPENED),
+        ({"state": None, "state_id": 2}, ItemState.CLOSED),
         ({"state": None, "state_id": 3}, ItemState.MERGED),
         ({"state": "odd", "state_id": 4}, ItemState.LOCKED),
         ({"state": "odd", "state_id": 9}, UNKNOWN),
@@ -214,6 +227,8 @@ def test_labels_told_as_null_are_not_told():
         ("#a7a7a7", "#a7a7a7", "#1f1e24"),
         ("#000000", "#000000", "#ffffff"),
         ("red; background: url(x)", "#6699cc", "#ffffff"),
+        ("#abcde", "#6699cc", "#ffffff"),
+        ("#abcdeg", "#6699cc", "#ffffff"),
         (None, "#6699cc", "#ffffff"),
     ],
 )

@@ -16,7 +16,7 @@ from gitlab_links.gitlab.fields import (
     read_text,
 )
 from gitlab_links.gitlab.items import MAX_IID
-from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person
 
 
 @pytest.mark.parametrize("value", [1, MAX_IID, "1", str(MAX_IID)])
@@ -25,13 +25,34 @@ def test_an_id_is_a_positive_bigint(value):
 
 
 @pytest.mark.parametrize(
-    "value", [0, -1, MAX_IID + 1, 10**30, 1.5, True, None, "", "01", "+1", "1 ", "١", [], {}]
+    "value",
+    [
+        0,
+        -1,
+        MAX_IID + 1,
+        10**30,
+        1.5,
+        True,
+        None,
+        "",
+        "01",
+        "+1",
+        "1 ",
+        "١",
+        "1١",
+        "9" * 5_000,
+        [],
+        {},
+    ],
 )
 def test_anything_else_is_no_id(value):
     assert read_id(value) is None
 
 
-@pytest.mark.parametrize("path", ["a/b", "a/b/c", ".x/_y", "A-b.c/d_e", "a.git/b"])
+@pytest.mark.parametrize(
+    "path",
+    ["a/b", "a/b/c", "1/2", ".x/_y", "A-b.c/d_e", "a.git/b", "a/" + "b" * (MAX_PATH_LENGTH - 2)],
+)
 def test_a_project_path_is_kept_as_written(path):
     assert read_project_path(path) == path
 
@@ -40,7 +61,7 @@ def test_a_project_path_is_kept_as_written(path):
     "path",
     [
         *("a", "", "/a/b", "a/b/", "a//b", "../b", "a/..", "a/./b", "a/-b", "a b/c", "a/b\n"),
-        *("a/b\x00", "é/b", "a/%2e", "a/" + "b" * MAX_PATH_LENGTH, None, 7, ["a/b"]),
+        *("a/b\x00", "é/b", "a/%2e", "a/" + "b" * (MAX_PATH_LENGTH - 1), None, 7, ["a/b"]),
     ],
 )
 def test_what_is_no_project_path_is_none(path):
@@ -56,8 +77,41 @@ def test_text_is_one_printable_line_within_its_limit(value, limit):
         line.encode("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("abcde", "abcde"),
+        ("abcdef", "abcd…"),
+        ("abcde\u202ef", "abcd…"),
+        ("\u202eabcdef", "abcd…"),
+        ("ab\n\n\nc", "ab…"),
+        ("a\n\n\nb", "a b"),
+        (" \n ", None),
+        ("\n" * 300, None),
+    ],
+)
+def test_text_that_is_cut_says_so(value, line):
+    assert read_text(value, 5) == line
+
+
+def test_what_would_break_a_line_or_turn_it_round_is_not_kept():
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029):
+        assert read_text(f"a{chr(code)}b", 9) == "a b"
+    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)):
+        assert read_text(f"a{chr(code)}b", 9) == "ab"
+    for code in (0xD800, 0xDBFF, 0xDC00, 0xDFFF):
+        assert read_text(f"a{chr(code)}b", 9) == "a\N{REPLACEMENT CHARACTER}b"
+
+
+@pytest.mark.parametrize("text", ["a\xa0b", "👩\u200d💻", "می\u200cخواهم", "\u200fא", "\ue000"])
+def test_what_writing_needs_is_kept(text):
+    assert read_text(text, 9) == text
+
+
 def test_a_person_needs_a_user_name():
     assert read_person({"username": "rae"}) == Person("rae", "rae")
+    assert read_person({"username": "a" * 255}) == Person("a" * 255, "a" * 255)
+    assert read_person({"username": "rae", "name": "a" * 256}).name == "a" * 254 + "…"
     for value in (None, "rae", 7, [], {"name": "Rae"}, {"username": 7}, {"username": "\n"}):
         assert read_person(value) is None
 
@@ -77,3 +131,8 @@ def test_a_merge_status_is_the_detailed_one_where_that_is_told():
 def test_labels_are_bounded_in_number():
     assert len(read_labels([{"title": str(n)} for n in range(5_000)])) == MAX_LABELS
     assert read_labels([None, 7, {}, {"title": None}]) == ()
+
+
+def test_a_label_that_tells_its_text_colour_keeps_it():
+    told = {"name": "a", "color": "#ffffff", "text_color": "#C00"}
+    assert read_labels([told]) == (Label("a", "#ffffff", "#cc0000"),)

@@ -49,9 +49,10 @@ JSON = st.recursive(
         b"\x00",
     ],
 )
-def test_what_is_not_json_in_utf_8_is_refused(body):
+@pytest.mark.parametrize("infinite", [False, True])
+def test_what_is_not_json_in_utf_8_is_refused(body, infinite):
     with pytest.raises(InvalidJson) as caught:
-        parse_json(body)
+        parse_json(body, infinite=infinite)
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
     assert caught.value.detail.startswith("The body is not ")
 
@@ -74,10 +75,18 @@ def test_an_unclosed_deep_body_is_refused():
 
 
 def test_the_bound_on_depth_is_exact():
-    assert parse_json(b"[" * 64 + b"]" * 64)
-    assert parse_json(b'{"a":' * 3 + b"1" + b"}" * 3, max_depth=3)
+    for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
+        assert parse_json(opening * 64 + b"1" + closing * 64)
+        with pytest.raises(JsonTooDeep):
+            parse_json(opening * 65 + b"1" + closing * 65)
+
+
+@pytest.mark.parametrize("opening", [b"[", b" [ ", b'{"a":', b' { "' + b"a" * 99 + b'" : '])
+def test_a_body_of_too_many_values_is_deep_where_it_begins_so(opening):
     with pytest.raises(JsonTooDeep):
-        parse_json(b'{"a":' * 4 + b"1" + b"}" * 4, max_depth=3)
+        parse_json(opening * 65 + b"0," * MAX_VALUES)
+    with pytest.raises(BodyTooLarge):
+        parse_json(opening * 64 + b"0," * MAX_VALUES)
 
 
 def test_depth_counts_nesting_and_not_brackets():
@@ -95,6 +104,13 @@ def test_what_no_database_can_hold_is_replaced():
         ]
     }
     assert parse_json(rb'"\\u0000"') == r"\u0000"
+
+
+def test_each_half_of_a_surrogate_pair_is_replaced_however_it_is_written():
+    assert parse_json(rb'"\u0000"') == "\N{REPLACEMENT CHARACTER}"
+    for code in range(0xD800, 0xE000):
+        for written in (f'"\\u{code:x}"', f'"\\u{code:X}"'):
+            assert parse_json(written.encode()) == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_numbers_past_all_use_are_read_as_null():
@@ -117,9 +133,17 @@ def test_a_byte_order_mark_is_no_part_of_the_body():
 def test_a_body_of_too_many_values_is_refused_before_it_fills_the_memory():
     for filler in (b"0", b"[]", b"{}", b'{"a":0}'):
         started = time.process_time()
-        with pytest.raises(BodyTooLarge):
+        with pytest.raises(BodyTooLarge) as caught:
             parse_json(b"[" + b",".join([filler] * (MAX_VALUES + 1)) + b"]")
         assert time.process_time() - started < 1
+        assert caught.value.detail == "The body holds more than 1,000,000 values."
+
+
+def test_the_bound_on_values_is_exact():
+    most = b"[" + b"0," * (MAX_VALUES - 1) + b"0"
+    assert len(parse_json(most + b"]")) == MAX_VALUES
+    with pytest.raises(BodyTooLarge):
+        parse_json(most + b",0]")
 
 
 def test_white_space_between_brackets_costs_no_time():
@@ -133,6 +157,13 @@ def test_white_space_between_brackets_costs_no_time():
 def test_one_long_string_is_no_matter():
     body = b'{"title":"' + b"a" * 25_000_000 + b'"}'
     assert len(parse_json(body)["title"]) == 25_000_000
+
+
+def test_brackets_in_one_long_string_are_not_looked_at_one_by_one():
+    text = "[" * MAX_VALUES + "a" * 24_000_000
+    started = time.process_time()
+    assert parse_json(f'"{text}"'.encode()) == text
+    assert time.process_time() - started < 1
 
 
 @given(JSON, st.booleans())
