@@ -27,7 +27,7 @@ from tests.databases import Database
 from tests.environment import as_environment
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
-from tests.kept import Kept
+from tests.per_dialect import PerDialect
 
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 LONG = ("processes", "browser")
 
 MakeApp = Callable[..., Flask]
+CreateDatabase = Callable[[str], Database]
 
 GITLAB_TOKEN = "glpat-token-of-the-tests"
 
@@ -108,9 +109,7 @@ def postgresql_url(services: Supervisor) -> str:
 
 
 @pytest.fixture(scope="session")
-def create_database(
-    services: Supervisor, request: pytest.FixtureRequest
-) -> Callable[[str], Database]:
+def create_database(services: Supervisor, request: pytest.FixtureRequest) -> CreateDatabase:
     """Makes a new database of a dialect, without any table."""
 
     def create(dialect: str) -> Database:
@@ -124,22 +123,22 @@ def create_database(
 
 
 @pytest.fixture
-def empty_database(dialect: str, create_database: Callable[[str], Database]) -> Database:
+def empty_database(dialect: str, create_database: CreateDatabase) -> Database:
     """A database without any table, for this test alone."""
     return create_database(dialect)
 
 
 @pytest.fixture(scope="session")
-def kept() -> Iterator[Kept]:
+def per_dialect() -> Iterator[PerDialect]:
     """Lasts for the whole session, whatever the parameters of its tests."""
-    kept = Kept()
-    yield kept
-    for app in kept.apps():
+    per_dialect = PerDialect()
+    yield per_dialect
+    for app in per_dialect.apps():
         _close(app)
 
 
 @pytest.fixture(scope="session")
-def database(dialect: str, kept: Kept, create_database: Callable[[str], Database]) -> Database:
+def database(dialect: str, per_dialect: PerDialect, create_database: CreateDatabase) -> Database:
     """The migrated database that tests of one dialect share; see ``app`` for an empty one."""
 
     def make() -> Database:
@@ -147,7 +146,7 @@ def database(dialect: str, kept: Kept, create_database: Callable[[str], Database
         databases.migrate(database.url)
         return database
 
-    return kept.once((Database, dialect), make)
+    return per_dialect.once((Database, dialect), make)
 
 
 @pytest.fixture(scope="session")
@@ -227,8 +226,8 @@ def environment(
 
 
 @pytest.fixture(scope="session")
-def _app(settings: Settings, kept: Kept) -> Flask:
-    return kept.once(settings, lambda: databases.make_application(settings))
+def _app(settings: Settings, per_dialect: PerDialect) -> Flask:
+    return per_dialect.once(settings, lambda: databases.make_application(settings))
 
 
 def _close(app: Flask) -> None:

@@ -35,7 +35,7 @@ from gitlab_links.links.operations import attach
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory
-from tests.kept import Kept
+from tests.per_dialect import PerDialect
 
 
 class _Quiet(WSGIRequestHandler):
@@ -97,7 +97,11 @@ def service_port(own_ports: Iterator[int]) -> int:
 
 @pytest.fixture(scope="session")
 def _service(
-    settings: Settings, kept: Kept, gitlab_port: int, receiver_port: int, service_port: int
+    settings: Settings,
+    per_dialect: PerDialect,
+    gitlab_port: int,
+    receiver_port: int,
+    service_port: int,
 ) -> Flask:
     allowed = (f"{LOOPBACK}:{gitlab_port}", f"{LOOPBACK}:{receiver_port}")
     ours = replace(
@@ -105,7 +109,7 @@ def _service(
         public_base_url=f"http://{LOOPBACK}:{service_port}",
         gitlab_allowed_hosts=AllowedHosts.parse(allowed),
     )
-    return kept.once(ours, lambda: make_application(ours))
+    return per_dialect.once(ours, lambda: make_application(ours))
 
 
 @pytest.fixture

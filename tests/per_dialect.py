@@ -8,7 +8,7 @@ from flask import Flask
 Made = TypeVar("Made")
 
 
-class Kept:
+class PerDialect:
     """What is made once per dialect, and kept while tests turn to the other one and back.
 
     pytest takes down fixtures of a parameter when it changes, which is twice in each file.
