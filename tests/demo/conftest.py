@@ -13,6 +13,9 @@ import pytest
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
+from tests.admin.browser.conftest import browser_type_launch_args, chromium
+
+__all__ = ["browser_type_launch_args", "chromium"]
 
 TOKEN = "glpat-of-the-tests"
 

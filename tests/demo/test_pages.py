@@ -1,18 +1,16 @@
 """The pages of the simulated GitLab: an edit in the browser is an edit, webhooks included."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
 from tests.demo.conftest import Receiver
 
-CHROMIUM = shutil.which("chromium")
 HOSTILE = "<script>alert(1)</script> \"'>&amp;"
 
 
@@ -180,22 +178,11 @@ def test_links_keep_the_relative_root() -> None:
         assert page(rooted, "/-/assets/gitlab.css").status_code == 200
 
 
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: apt-get install chromium")
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield launched
-        launched.close()
-
-
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_pages_fit_the_screen_and_work_in_a_browser(chromium: Browser, width: int) -> None:
+def test_the_pages_fit_the_screen_and_work_in_a_browser(browser: Browser, width: int) -> None:
     with SimulatedGitLab.start(sample=True) as sim:
-        tab = chromium.new_page(viewport={"width": width, "height": 900})
+        tab = browser.new_page(viewport={"width": width, "height": 900})
         complaints: list[str] = []
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -210,3 +197,4 @@ def test_the_pages_fit_the_screen_and_work_in_a_browser(chromium: Browser, width
         issue = sim.state.projects.get("acme/platform/api").issues[3]
         assert (issue.state, "security" in {x.name for x in issue.labels}) == ("closed", True)
         assert complaints == []
+        tab.close()
