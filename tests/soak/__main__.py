@@ -89,6 +89,7 @@ def _run(name: str, scenario: Scenario, dialect: str) -> list[Row]:
         except Exception as error:
             # What went wrong is a line of the table; the other scenarios are still run.
             figures = [Figure("the scenario comes to its end", repr(error)[:200], kept=False)]
+            print(error, file=sys.stderr)
             _show_logs(stage.supervisor.folder)
     seconds = time.monotonic() - started
     broken = [(name, dialect, figure) for figure in figures if not figure.kept]

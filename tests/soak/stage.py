@@ -4,7 +4,7 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +13,10 @@ from typing import Any, Self
 from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
+from rq import SimpleWorker
+from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
@@ -179,13 +183,11 @@ class Stage:
         job as RQ describes it.
         """
         ours = set(self.children(worker))
-        found = {}
-        for key in self.redis.smembers("rq:workers"):
-            state, pid, job = self.redis.hmget(key, "state", "pid", "current_job")
-            if state == b"busy" and pid and int(pid) in ours:
-                told = self.redis.hget(f"rq:job:{(job or b'').decode()}", "description") or b""
-                found[int(pid)] = told.decode()
-        return found
+        return {
+            member.pid: _described(member)
+            for member in SimpleWorker.all(connection=self.redis, serializer=JSONSerializer)
+            if member.pid in ours and member.get_state() == WorkerStatus.BUSY
+        }
 
     def gitlab_calls(self, project_ids: Collection[int]) -> int:
         """API calls about items of these projects so far."""
@@ -209,6 +211,15 @@ class Stage:
         postgresql.serve(self.supervisor, programs)
 
 
+def _described(worker: SimpleWorker) -> str:
+    """Its job; nothing if that is over, or forgotten, at this moment."""
+    try:
+        job = worker.get_current_job()
+    except NoSuchJobError:
+        return ""
+    return (job and job.description) or ""
+
+
 def pids_below(parent: int) -> list[int]:
     """A process and all that it started, by Linux's own list."""
     found = [parent]
@@ -221,10 +232,12 @@ def pids_below(parent: int) -> list[int]:
     return found
 
 
-def within(seconds: float, look: Any, *, every: float = 0.05) -> float:
-    """Wait until ``look()`` is true; gives the seconds it took, or fails."""
+def within(
+    seconds: float, look: Any, *, every: float = 0.05, what: Callable[[], str] = str
+) -> float:
+    """Wait until ``look()`` is true; gives the seconds it took, or fails and says ``what()``."""
     started = time.monotonic()
     while not look():
-        assert time.monotonic() - started < seconds, f"not within {seconds} s"
+        assert time.monotonic() - started < seconds, f"not within {seconds} s {what()}"
         time.sleep(every)
     return time.monotonic() - started

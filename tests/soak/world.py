@@ -10,8 +10,10 @@ from typing import Any, Self
 from sqlalchemy import func, select
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
@@ -20,6 +22,12 @@ from tests.soak.stage import GITLAB_TOKEN, Stage, within
 SECRET = "webhook-secret-of-the-soak"
 EVENTS = ("issues_events", "merge_requests_events", "note_events", "pipeline_events")
 UNDONE = ("received", "processing")
+QUEUES = ("schedule", "deliveries", "fetches")
+LEFT_OVER = {
+    GitLabWebhookDelivery: ("status", "attempts", "received_at", "due_at", "error_code"),
+    GitLabItem: ("refresh_requested_at", "next_sync_at", "error_code", "failures"),
+    OrgGitLabIntegration: ("sync_leased_until", "paused_until", "failures", "error_code"),
+}
 
 
 @dataclass
@@ -135,7 +143,25 @@ class World:
     def settle(self, seconds: float) -> float:
         """Wait until nothing is open; gives the seconds it took."""
         self.stage.gitlab.state.sender.wait_idle(seconds)
-        return within(seconds, lambda: self.undone() == 0, every=0.2)
+        return within(seconds, lambda: self.undone() == 0, every=0.2, what=self.left_over)
+
+    def left_over(self) -> str:
+        """What is open, and all that decides when it is taken up; for a person to read."""
+        delivery, item, integration = GitLabWebhookDelivery, GitLabItem, OrgGitLabIntegration
+        mine = {
+            delivery: (delivery.org_id == self.org.id, delivery.status.in_(UNDONE)),
+            item: (item.org_id == self.org.id, item.refresh_requested_at.is_not(None)),
+            integration: (integration.org_id == self.org.id,),
+        }
+        with self.stage.app.app_context():
+            rows = [
+                f"{table.__name__} " + ", ".join(f"{n} {getattr(row, n)}" for n in LEFT_OVER[table])
+                for table, conditions in mine.items()
+                for row in db.session.scalars(select(table).where(*conditions).limit(20))
+            ]
+        queues = {name: self.stage.redis.llen(f"rq:queue:{name}") for name in QUEUES}
+        crew = [self.stage.busy(worker) for worker in self.stage.workers]
+        return "\n".join([f"at {utcnow()}, queued {queues}, at work {crew}", *rows])
 
 
 def _truth(item: Item) -> tuple[Any, ...]:
