@@ -45,10 +45,11 @@ class _Wait:
 
 
 class Recoveries:
-    """Told of each kill, and looking again and again; says on stderr what took too long.
+    """Told of each kill and lost ring, and looking again and again; says on stderr what took
+    too long.
 
-    ``seconds`` since the last kill of somebody who held a thing or may just have been about
-    to take it up; ``in_all`` since the first.
+    ``seconds`` since the last kill or loss of what held a thing or may just have been about to
+    take it up; ``in_all`` since the first.
     """
 
     def __init__(self, worlds: Collection[World]) -> None:
@@ -98,12 +99,17 @@ class Recoveries:
 
     def note_kill(self, held: set[Claim], job: str = "") -> None:
         """Begin to wait for these; ``job`` is what was killed, as RQ describes it."""
+        self.note_lost(job)
+        now = time.monotonic()
+        for claim in held:
+            self._open.setdefault(claim, _Wait(now, now))
+
+    def note_lost(self, job: str) -> None:
+        """What is overdue and this job might have taken up is waited for from now."""
         now = time.monotonic()
         for claim, wait in list(self._open.items()):
             if claim.taken_up_by == job and now - wait.last > LEASE.total_seconds() - 1:
                 wait.last = now
-        for claim in held:
-            self._open.setdefault(claim, _Wait(now, now))
 
     def look(self) -> None:
         """Note which were done, given back or claimed anew since."""
