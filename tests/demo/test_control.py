@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from werkzeug.test import Client
 
 from gitlab_links.demo.gitlab import SimulatedGitLab, create_gitlab
 from gitlab_links.demo.gitlab.control import OPERATIONS
@@ -148,7 +149,7 @@ def test_what_does_not_fit_is_a_400_with_a_reason(
 
 
 def test_only_this_machine_may_control_it(sim: SimulatedGitLab) -> None:
-    client = create_gitlab(sim.state).test_client()
+    client = Client(create_gitlab(sim.state))
     for address, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403)):
         answer = client.get("/-/sim/", environ_base={"REMOTE_ADDR": address})
         assert answer.status_code == status

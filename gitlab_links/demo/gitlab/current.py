@@ -1,13 +1,12 @@
-"""The instance that the running Flask application serves."""
+"""The instance that the request at hand was sent to."""
 
 from typing import cast
 
-from flask import current_app
+from flask import request
 
 from gitlab_links.demo.gitlab.state import GitLabState
-
-KEY = "simulated_gitlab"
+from gitlab_links.demo.gitlab.wsgi import Instance
 
 
 def state() -> GitLabState:
-    return cast(GitLabState, current_app.extensions[KEY])
+    return cast(GitLabState, request.environ[Instance.KEY])

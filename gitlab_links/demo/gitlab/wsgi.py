@@ -4,11 +4,29 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from gitlab_links.demo.gitlab.state import GitLabState
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # Stands in for an encoded slash within a path segment; no URL can hold it otherwise.
 ENCODED_SLASH = "\x1f"
+
+
+class Instance:
+    """Says to the application which of the instances that it serves is meant."""
+
+    KEY = "gitlab_links.simulated_gitlab"
+
+    def __init__(self, app: "WSGIApplication", state: GitLabState) -> None:
+        self._app = app
+        self._state = state
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        environ[self.KEY] = self._state
+        return self._app(environ, start_response)
 
 
 class EncodedSlashes:
