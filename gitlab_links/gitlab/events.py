@@ -20,9 +20,10 @@ from gitlab_links.gitlab.fields import (
 )
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
-from gitlab_links.gitlab.renames import Rename, read_renames
 from gitlab_links.gitlab.snapshot import Snapshot
 
+# What GitLab calls the sender in X-Gitlab-Event where an administrator set the hook.
+SYSTEM_HOOK = "System Hook"
 MAX_EVENT_NAME_LENGTH = 100
 MAX_DEDUPE_KEY_LENGTH = 100
 
@@ -37,8 +38,7 @@ class Event:
 
     ``relevant`` is True exactly when ``item_type`` and ``iid`` are set and the project is
     named by id or path. ``project_id`` and ``project_path`` are those of the item: of the
-    target project for a pipeline of a fork. ``renames`` come with system hooks, which are
-    not about items and hence not ``relevant``. ``dedupe_key`` is at most
+    target project for a pipeline of a fork. ``dedupe_key`` is at most
     MAX_DEDUPE_KEY_LENGTH visible ASCII characters, stable over GitLab's retries and
     resends; None where nothing tells two requests apart.
     """
@@ -52,7 +52,6 @@ class Event:
     iid: int | None
     relevant: bool
     dedupe_key: str | None
-    renames: tuple[Rename, ...]
     _subject: Subject | None = field(repr=False, compare=False)
 
     @classmethod
@@ -79,7 +78,6 @@ class Event:
             iid=subject.iid if subject else None,
             relevant=subject is not None,
             dedupe_key=_dedupe_key(lower, body),
-            renames=read_renames(lower.get("x-gitlab-event"), told),
             _subject=subject,
         )
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.renames import SYSTEM_HOOK
+from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import note_events
 from gitlab_links.links.models import GitLabItem, GitLabProject
