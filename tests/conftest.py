@@ -27,6 +27,7 @@ from tests.databases import Database
 from tests.environment import as_environment
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
+from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
 from tests.per_dialect import PerDialect
 
 if TYPE_CHECKING:

@@ -97,6 +97,11 @@ def test_a_password_matches_its_own_hash_only(password):
     assert not password_matches(password + "x", kept)
 
 
+def test_a_password_is_hashed_with_64_mib_three_times(costly_hashes):
+    """As RFC 9106 has it for where memory is scarce: guessing costs that much, too."""
+    assert hash_password("correct horse").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
 def test_an_unknown_account_and_a_broken_hash_never_match():
     for kept in (None, "", "not a hash", "$argon2id$broken"):
         assert not password_matches("anything", kept)

@@ -61,7 +61,7 @@ def test_every_failure_is_told_alike(factory: Factory, email: str, password: str
     assert str(refusal.value) == "E-mail address or password is wrong."
 
 
-@pytest.mark.usefixtures("sam", "app_context")
+@pytest.mark.usefixtures("costly_hashes", "sam", "app_context")
 def test_an_unknown_account_takes_as_long_as_a_wrong_password() -> None:
     def seconds(email: str) -> float:
         started = time.perf_counter()

@@ -1,8 +1,8 @@
 """An org connected to the simulated GitLab, its links, and the jobs run in this process."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
+from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
 from gitlab_links.extensions import db
@@ -26,9 +27,11 @@ from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.views import LinkView
 from gitlab_links.webhooks.claims import has_due
+from tests import databases
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 from tests.jobs.misbehaving import TIMEOUT
+from tests.per_dialect import PerDialect
 from tests.webhooks.conftest import org, receive
 
 __all__ = ["org", "receive"]
@@ -110,9 +113,13 @@ def connected(
 
 
 @pytest.fixture
-def impatient(connected: Connected, make_app: Callable[..., Flask]) -> Iterator[AppContext]:
+def impatient(
+    connected: Connected, settings: Settings, per_dialect: PerDialect
+) -> Iterator[AppContext]:
     """The jobs' application, with a deadline that tests can wait for; its context is pushed."""
-    with make_app(gitlab_timeout=TIMEOUT).app_context() as context:
+    changed = replace(settings, gitlab_timeout=TIMEOUT)
+    app = per_dialect.once(changed, lambda: databases.make_application(changed))
+    with app.app_context() as context:
         yield context
 
 

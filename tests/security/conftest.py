@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from gitlab_links import security
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.config import Settings
@@ -130,16 +128,7 @@ def refusal(response: TestResponse) -> tuple[int, str]:
 
 
 @pytest.fixture
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same argon2id with less work in it: some tests log in dozens of times."""
-    cheap = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    monkeypatch.setattr(security, "_passwords", cheap)
-    decoy = cheap.hash("nobody's")
-    monkeypatch.setattr(security, "_some_hash", lambda: decoy)
-
-
-@pytest.fixture
-def person(world: World, cheap_hashes: None) -> User:
+def person(world: World) -> User:
     """An admin with a password."""
     user = world.factory.user_with_password(PASSWORD, email="ana@example.com")
     world.factory.membership(world.org, Role.ADMIN, user)
