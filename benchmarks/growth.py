@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from flask import Flask
 from sqlalchemy import text
 
-from benchmarks.inprocess import statements
 from benchmarks.lists import KEY, read_links
 from benchmarks.report import Result, Row
 from benchmarks.seeds import WEBHOOK_SECRET, World, make_org, make_stored_world
@@ -22,6 +21,7 @@ from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.sync.plan import next_batches
 from gitlab_links.webhooks.intake import accept
+from tests.statements import statements
 
 SIZES = {"postgresql": (1_000, 10_000, 100_000, 1_000_000), "sqlite": (1_000, 100_000, 1_000_000)}
 ITEMS = 200_000

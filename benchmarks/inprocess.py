@@ -3,14 +3,10 @@
 import io
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event
-
-from gitlab_links.extensions import db
 
 Environ = dict[str, Any]
 
@@ -60,20 +56,3 @@ def cpu_of(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str
             if number >= 0:
                 spent[name] += time.process_time() - before
     return {name: seconds / rounds * 1000 for name, seconds in spent.items()}
-
-
-@contextmanager
-def statements(app: Flask) -> Iterator[Sequence[tuple[str, Any]]]:
-    """Every SQL statement that the application sends meanwhile, with its parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        seen.append((statement, parameters))
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

@@ -9,12 +9,13 @@ from typing import Any
 from flask import Flask, Response
 from sqlalchemy import select
 
-from benchmarks.inprocess import cpu_of, get, statements
+from benchmarks.inprocess import cpu_of, get
 from benchmarks.report import Result, Row, at_most
 from benchmarks.seeds import World, make_stale, make_world
 from benchmarks.stage import Stage
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from tests.statements import statements
 
 ROUNDS = 150
 SIZES = (1, 20, 200)
