@@ -104,13 +104,14 @@ def test_a_busy_worker_is_shown(
 ) -> None:
     slow = Queue("slow", connection=redis, serializer=JSONSerializer)
     slow.enqueue("time.sleep", 30, job_id="long")
-    processes.start("busy", python("-c", BUSY, redis_url))
+    busy = processes.start("busy", python("-c", BUSY, redis_url))
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         workers = json.loads(admin.get("/ops/rq/0/data/workers.json").data)["workers"]
         if workers and workers[0]["current_job"] != "idle":
             break
         time.sleep(0.1)
+    processes.kill(busy)  # which would first bring its job to its end
     assert [worker["current_job"]["job_id"] for worker in workers] == ["long"]
 
 

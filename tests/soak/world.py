@@ -138,6 +138,15 @@ class World:
         with self.stage.app.app_context():
             return db.session.scalar(statement) or 0
 
+    def is_paused(self) -> bool:
+        """Whether GitLab asked for no calls for a while, and the service knows."""
+        integration = OrgGitLabIntegration
+        paused = select(func.count()).where(
+            integration.org_id == self.org.id, integration.paused_until > utcnow()
+        )
+        with self.stage.app.app_context():
+            return bool(db.session.scalar(paused))
+
     def lost(self) -> int:
         """Deliveries that did not come to a good end."""
         return self.count() - self.count("processed", "ignored")
