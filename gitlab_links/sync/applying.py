@@ -74,8 +74,8 @@ def apply_fetched(
     item.fetched_at = started_at
     if fetched.pipeline_status is not UNKNOWN:
         item.detail_wanted = fetched.pipeline_status in PIPELINE_MOVING
-    _mark_synced(item, started_at, now, ttl, proven=proven)
     _answer_request(item, started_at)
+    _mark_synced(item, started_at, now, ttl, proven=proven)
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
@@ -86,8 +86,8 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
     if item.error_code != code:
         item.error_code = code
         item.changed_at = now
-    item.next_sync_at = retry_after(item.failures, now)
     _answer_request(item, started_at)
+    _look_again(item, retry_after(item.failures, now))
 
 
 def _known(item: GitLabItem) -> Known:
@@ -98,7 +98,7 @@ def _mark_synced(
     item: GitLabItem, moment: datetime, now: datetime, ttl: int, *, proven: bool
 ) -> None:
     item.last_synced_at = max(moment, item.last_synced_at or moment)
-    item.next_sync_at = next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven))
+    _look_again(item, next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven)))
     item.error_code = None
     item.failures = 0
     item.changed_at = now
@@ -108,8 +108,13 @@ def _answer_request(item: GitLabItem, started_at: datetime) -> None:
     asked = item.refresh_requested_at
     if asked is not None and asked <= started_at:
         item.refresh_requested_at = None
-    elif asked is not None:
-        item.next_sync_at = asked
+
+
+def _look_again(item: GitLabItem, moment: datetime) -> None:
+    """At the moment, or for a request that is still open: rings get lost, and the sweep that
+    makes up for them looks at ``next_sync_at`` alone.
+    """
+    item.next_sync_at = item.refresh_requested_at or moment
 
 
 def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:

@@ -99,6 +99,15 @@ def test_a_body_that_leaves_out_what_only_it_could_tell_is_applied_and_asks_for_
     assert found.refresh_requested_at == found.next_sync_at == NOON
 
 
+def test_a_body_that_says_all_leaves_an_open_request_due():
+    """Else the request would wait for the TTL once its ring is lost: the sweep goes by the time."""
+    found = fetched_item()
+    tell(found, body(NOON, title=UNKNOWN))
+    tell(found, body(NOON + SECOND, title="New"), received_at=NOON + SECOND, now=NOON + SECOND)
+    assert found.title == "New"
+    assert found.refresh_requested_at == found.next_sync_at == NOON
+
+
 def test_an_item_that_was_never_fetched_asks_for_its_author():
     found = item()
     tell(found, body())

@@ -135,6 +135,9 @@ class World:
             moment, _, action = heapq.heappop(self.agenda)
             self.now = max(self.now, moment)
             action()
+            asked = self.item.refresh_requested_at
+            # A ring may be lost, and then the sweep goes by this alone.
+            assert asked is None or self.item.next_sync_at <= asked
 
     def settle(self) -> None:
         """Whatever was requested is fetched, as the worker would."""
