@@ -129,12 +129,19 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
     if result.status is ValidationStatus.VALID:
         integration.token_expires_at = result.expires_at
         integration.token_username = None if result.user is None else result.user.username
-        integration.error_code = integration.error_at = integration.paused_until = None
-        integration.failures = 0
-        ring_after_commit(db.session, Bell.SYNC, org_id)
+        if not _is_told_to_wait(integration, now):
+            integration.error_code = integration.error_at = integration.paused_until = None
+            integration.failures = 0
+            ring_after_commit(db.session, Bell.SYNC, org_id)
     elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
         integration.error_code, integration.error_at = result.error_code, now
     return integration
+
+
+def _is_told_to_wait(integration: OrgGitLabIntegration, now: datetime) -> bool:
+    """By GitLab itself, which limits some calls and lets others through, as that for a token."""
+    until = integration.paused_until
+    return integration.error_code == RATE_LIMITED and until is not None and until > now
 
 
 def next_check(now: datetime, *, soon: bool = False) -> datetime:

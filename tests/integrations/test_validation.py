@@ -1,8 +1,12 @@
 """Validating a token: no transaction while GitLab thinks, and no verdict on another token."""
 
+from datetime import timedelta
+
+import pytest
 from flask import Flask
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
@@ -48,3 +52,26 @@ def test_a_token_changed_meanwhile_is_not_judged_by_the_answer_about_the_former(
         integration = find_integration(org.id)
         assert integration is not None
         assert integration.error_code is None
+
+
+@pytest.mark.parametrize(
+    ("code", "minutes", "goes_on"),
+    [("rate_limited", 10, False), ("rate_limited", -1, True), ("network_error", 10, True)],
+)
+def test_a_valid_token_ends_a_pause_but_not_one_that_gitlab_asked_for(
+    app: Flask, factory: Factory, gitlab: SimulatedGitLab, code: str, minutes: int, goes_on: bool
+) -> None:
+    """GitLab limits some calls and lets others through, as that for the token."""
+    org = factory.org()
+    until = utcnow() + timedelta(minutes=minutes)
+    factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
+    with app.app_context():
+        integration = find_integration(org.id)
+        assert integration is not None
+        integration.error_code, integration.paused_until, integration.failures = code, until, 3
+        db.session.commit()
+        assert validate_now(factory.principal(org, Role.ADMIN)).status is ValidationStatus.VALID
+        db.session.commit()
+        db.session.refresh(integration)
+        kept = (integration.error_code, integration.paused_until, integration.failures)
+    assert kept == ((None, None, 0) if goes_on else (code, until, 3))

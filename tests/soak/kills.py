@@ -37,7 +37,7 @@ def kills(
     with Background(recoveries.look, 0.5), Background(thief.take_one, 0.3), ExitStack() as edits:
         for number, world in enumerate(worlds):
             edits.enter_context(editing(world, SEED + number, per_second=20 / orgs))
-        while len(killer.dead) < count:
+        while len(killer.dead) < count or thief.taken < count // 5:
             killer.kill_one_at_work(recoveries)
             if len(killer.dead) % 100 == 0:
                 print(f"{len(killer.dead)} killed", file=sys.stderr, flush=True)
