@@ -3,6 +3,8 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A third of the tests wait for processes more than they compute.
+TEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 7 ? n + 1 : 8)))
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
@@ -32,10 +34,10 @@ run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (P
 	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(INSTALLED) ## Run the tests and show which lines and branches they left out; ARGS as for test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)
