@@ -198,20 +198,16 @@ def orgs_with_due_projects(
     ).all()
 
 
-def look_soon(
-    org_id: uuid.UUID, now: datetime, *, unless_since: datetime, only: uuid.UUID | None = None
-) -> int:
+def look_soon(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
     """Have hooks looked at now that were not since; says how many."""
-    conditions = [
-        _watch.org_id == org_id,
-        _watch.check_due_at > now,
-        func.coalesce(_watch.checked_at, datetime.min.replace(tzinfo=now.tzinfo)) < unless_since,
-    ]
-    if only is not None:
-        conditions.append(_watch.project_id == only)
+    never = datetime.min.replace(tzinfo=now.tzinfo)
     result = db.session.execute(
         update(_watch)
-        .where(*conditions)
+        .where(
+            _watch.org_id == org_id,
+            _watch.check_due_at > now,
+            func.coalesce(_watch.checked_at, never) < unless_since,
+        )
         .values(check_due_at=now)
         .execution_options(synchronize_session=False)
     )

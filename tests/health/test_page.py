@@ -145,3 +145,47 @@ def test_what_gitlab_refuses_is_said(connected, admin, path):
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
     assert "Have a maintainer add the webhook by hand" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "The token may not see the webhooks of this project: the first event proves them."),
+        (502, "GitLab answered with an error of its own (502)."),
+    ],
+)
+def test_a_look_that_gitlab_does_not_answer_says_why(connected, admin, path, status, words):
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=status, route="/hooks")
+
+    assert words in press(admin, f"{path}/projects/{connected.project_id}/hook/check")
+
+
+def test_what_was_lost_meanwhile_is_counted_by_the_repair(connected, admin, path):
+    press(admin, f"{path}/projects/{connected.project_id}/hook")
+    (hook,) = connected.gitlab.state.hooks.of(connected.project)
+    hook.token = "no-longer-right"
+    for issue in connected.issues:
+        connected.gitlab.state.items.edit(issue, title="Told in vain")
+    connected.work()
+
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+    assert "The webhook was set right. GitLab sent a test event, and it arrived." in said
+    assert "3 failed events were sent once more." in said
+
+
+def test_a_test_event_that_does_not_arrive_is_a_warning(connected, admin, path):
+    connected.gitlab.state.faults.answer("status", status=422, times=None, route="/test")
+
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+    assert "The webhook was made. A test event did not arrive" in said
+
+
+@pytest.mark.parametrize("action", ["hook", "hook/check"])
+def test_without_a_token_nothing_is_asked_and_it_is_said(connected, admin, path, action):
+    project_id = connected.project_id
+    connected.change(token_ciphertext=None)
+    connected.gitlab.state.calls.reset()
+
+    assert "token" in press(admin, f"{path}/projects/{project_id}/{action}").partition("<main")[2]
+    assert connected.gitlab.state.calls.total("") == 0

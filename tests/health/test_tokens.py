@@ -11,7 +11,13 @@ from gitlab_links.extensions import db
 from gitlab_links.health.words import summary
 from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.due_tokens import orgs_with_due_token
-from gitlab_links.integrations.rotation import RotationNotAllowed, token_kind
+from gitlab_links.integrations.rotation import (
+    RotationNotAllowed,
+    keep_rotated,
+    prepare_rotation,
+    rotate,
+    token_kind,
+)
 from gitlab_links.jobs.watches import look, watch_slice
 from tests.conftest import GITLAB_TOKEN
 
@@ -192,6 +198,46 @@ def test_a_token_rotates_itself_a_week_ahead_where_the_org_wants_that(connected)
     found = connected.integration()
     assert (found.token_expires_at - utcnow()).days in {89, 90}
     assert len(connected.audited("integration.token_rotated")) == 1
+
+
+def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(connected):
+    expire_in(connected, 6)
+    check(connected)
+    connected.change(token_auto_rotate=True)
+    connected.gitlab.state.faults.answer("status", status=403, route="rotate")
+    check(connected)
+
+    assert not token_of(connected).revoked
+    assert connected.audited("integration.token_rotated") == []
+    assert "token_expires_7d" in connected.codes()
+
+
+@pytest.mark.parametrize("leaves", ["another", "none", "unreadable"])
+def test_an_admins_decision_wins_over_a_rotation_under_way(connected, leaves):
+    connected.watch()
+    with connected.app.app_context():
+        question = prepare_rotation(connected.org.id)
+        db.session.rollback()
+        new = rotate(question)
+    if leaves == "another":
+        connected.factory.connect(connected.org, token="glpat-of-the-admin")
+    else:
+        connected.change(token_ciphertext=None if leaves == "none" else "garbled")
+    before = connected.integration().token_ciphertext
+    with connected.app.app_context():
+        keep_rotated(connected.org.id, question, new)
+        db.session.commit()
+
+    assert connected.integration().token_ciphertext == before
+    assert connected.audited("integration.token_rotated") == []
+
+
+def test_without_a_token_there_is_nothing_to_rotate(connected):
+    connected.change(token_ciphertext=None)
+    with connected.app.app_context(), pytest.raises(Conflict) as refused:
+        rotate_now(connected.admin)
+
+    assert refused.value.code in {"missing_token", "rotation_failed"}
 
 
 def test_an_admins_new_token_wins_over_a_check_under_way(connected):

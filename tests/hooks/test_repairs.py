@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.errors import NotFound
+from gitlab_links.hooks import repairs
 from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
 from gitlab_links.hooks.views import OUR_EVENTS
 from gitlab_links.http.hooks import repair_now
@@ -130,3 +131,47 @@ def test_a_project_of_another_org_is_not_found(connected, factory):
     for wanted, who in ((project_id, stranger), (unknown_id(), connected.admin)):
         with connected.app.app_context(), pytest.raises(NotFound):
             repair_now(who, wanted)
+
+
+def test_a_project_of_the_gitlab_before_is_not_found(connected, factory):
+    project_id = connected.project_id
+    factory.connect(connected.org, base_url="https://gitlab.example.com", token="glpat-there")
+    with connected.app.app_context(), pytest.raises(NotFound):
+        repair_now(connected.admin, project_id)
+
+
+def test_where_one_kind_of_event_cannot_be_tested_another_is(connected):
+    state = connected.gitlab.state
+    state.items.add_merge_request(connected.project, "Seal", author="dana", source_branch="seal")
+    state.faults.answer("status", status=422, route="/test")
+
+    assert repair(connected).tested
+    assert connected.gitlab.state.calls.total("/test") == 2
+
+
+def test_a_gitlab_that_cannot_resend_is_repaired_all_the_same(connected):
+    repair(connected)
+    connected.gitlab.state.faults.answer("status", status=404, route="/events")
+
+    done = repair(connected)
+
+    assert (done.created, done.tested, done.resent) == (False, True, 0)
+
+
+def test_resending_ends_when_its_time_is_up(connected, monkeypatch):
+    repair(connected)
+    (hook,) = hooks(connected)
+    hook.token = "no-longer-right"
+    for number in range(3):
+        retitle(connected, f"Told in vain {number}")
+    connected.work()
+    monkeypatch.setattr(repairs, "RESEND_SECONDS", -1.0)
+
+    assert repair(connected).resent == 0
+
+
+def test_hooks_whose_address_is_none_are_left_alone(connected):
+    strange = connected.gitlab.state.hooks.add(connected.project, "http://[", token="theirs")
+
+    assert repair(connected).created
+    assert strange.token == "theirs"

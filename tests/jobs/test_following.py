@@ -156,6 +156,29 @@ def test_an_issue_moved_out_of_sight_stays_what_it_was_and_says_that_it_is_close
     assert connected.view(link).project_path == "secret/tools"
 
 
+def test_where_the_notes_of_a_moved_issue_are_refused_it_stays_what_it_was(connected):
+    issue = connected.issue(connected.project("acme/press"))
+    link = connected.link(issue)
+    there = connected.gitlab.state.items.move(issue, connected.project("acme/tools"))
+    connected.gitlab.state.faults.answer("status", status=403, route="/notes")
+    connected.fetch()
+    view = connected.view(link)
+    assert (view.project_path, view.state, view.sync.status) == ("acme/press", "closed", "ok")
+    refresh(connected)
+    assert connected.view(link).url == connected.gitlab.state.urls.item(there)
+
+
+def test_a_pause_gitlab_asks_for_while_a_move_is_followed_is_kept(connected):
+    issue = connected.issue(connected.project("acme/press"))
+    link = connected.link(issue)
+    connected.gitlab.state.items.move(issue, connected.project("acme/tools"))
+    connected.gitlab.state.faults.answer("status", status=429, retry_after="60", route="/notes")
+    connected.fetch()
+    view = connected.view(link)
+    assert (view.title, view.state) == ("Paper jams", "closed"), "what was told is shown"
+    assert connected.integration().error_code == "rate_limited"
+
+
 def test_what_somebody_writes_about_a_move_moves_nothing(connected):
     state = connected.gitlab.state
     issue = connected.issue(connected.project("acme/press"))

@@ -1,0 +1,82 @@
+"""Whatever befalls one call of a round, the others get their answers."""
+
+import threading
+import uuid
+
+import pytest
+
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.sync.fetching import Fetcher
+from gitlab_links.sync.plan import Batch, DueItem
+
+
+class Scripted:
+    """A client that does what a test says for a project; the rest of GitLab is well."""
+
+    rate_limit = None
+
+    def __init__(self, behaviour):
+        self.behaviour = behaviour
+
+    def fetch_items(self, project, item_type, iids):
+        self.behaviour.get(project, lambda: None)()
+        return Found({iid: Snapshot(item_type, iid, project, None) for iid in iids})
+
+    def close(self):
+        pass
+
+
+class Found:
+    def __init__(self, items):
+        self.items = items
+
+
+def batch(project):
+    due = (DueItem(uuid.uuid4(), 1, wants_detail=False),)
+    return Batch(uuid.uuid4(), project, f"acme/{project}", ItemType.ISSUE, due)
+
+
+@pytest.fixture
+def fetched():
+    """Fetches one batch of each of three projects, the second of which does something else."""
+    made = []
+
+    def fetch(behaviour, seconds=5.0):
+        fetcher = Fetcher(lambda: Scripted({2: behaviour}), seconds)
+        made.append(fetcher)
+        return fetcher.fetch([batch(project) for project in (1, 2, 3)])
+
+    yield fetch
+    for fetcher in made:
+        fetcher.close()
+
+
+def codes(answers):
+    return [answer.failure and answer.failure.code for answer in answers]
+
+
+def test_a_fault_of_ours_costs_the_others_nothing(fetched):
+    def stumble():
+        raise ZeroDivisionError
+
+    answers = fetched(stumble)
+    assert codes(answers) == [None, "internal_error", None]
+    assert [set(answer.snapshots) for answer in answers] == [{1}, set(), {1}]
+
+
+def test_a_failure_of_gitlab_costs_the_others_nothing(fetched):
+    def refuse():
+        raise GitLabFailure("http_403", "No.")
+
+    assert codes(fetched(refuse)) == [None, "http_403", None]
+
+
+def test_a_call_that_hangs_is_not_waited_for(fetched):
+    awake = threading.Event()
+    answers = fetched(lambda: awake.wait(10), seconds=0.3)
+    awake.set()
+
+    assert codes(answers) == [None, "network_error", None]
+    assert "could not be looked up in time" in answers[1].failure.detail
