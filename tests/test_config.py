@@ -91,6 +91,10 @@ def test_every_bad_setting_is_named_in_one_message():
         assert name in message
 
 
+def test_a_token_of_metrics_that_can_be_guessed_is_refused():
+    assert "must have 16 characters or more" in problems(METRICS_TOKEN="short")
+
+
 @pytest.mark.parametrize(
     "text", ["-1", "+5", "1_0", "1.5", "1e3", "٣", "0x10", "604801", "000000000001999999", "9" * 99]
 )

@@ -140,6 +140,23 @@ def test_a_delivery_without_its_body_cannot_be_replayed(
     assert admin.post(f"{where}/replay").json["code"] == "payload_gone"
 
 
+def test_a_body_that_is_no_json_by_todays_rules_is_left_out(
+    admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    odd = factory.add(
+        GitLabWebhookDelivery(
+            org_id=org.id,
+            status=DeliveryStatus.FAILED,
+            size_bytes=3,
+            payload_sha256="0" * 64,
+            headers={},
+            payload=b"NaN",
+        )
+    )
+    answer = admin.get(f"{base}/deliveries/{odd.id}")
+    assert (answer.status_code, "payload" in answer.json["delivery"]) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [

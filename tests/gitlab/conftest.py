@@ -24,10 +24,16 @@ def make_client(server: Server) -> Iterator[MakeClient]:
     """Clients of ``server``, or of the base URL given; closed at the end."""
     made: list[GitLabClient] = []
 
-    def make(base_url: str | None = None, *, listed: tuple[str, ...] = (), **options):
+    def make(
+        base_url: str | None = None,
+        *,
+        listed: tuple[str, ...] = (),
+        kind: type[GitLabClient] = GitLabClient,
+        **options,
+    ):
         allowed = AllowedHosts.parse([f"127.0.0.1:{server.port}", *listed])
         base = parse_base_url(base_url or f"http://127.0.0.1:{server.port}", allowed)
-        client = GitLabClient(base, TOKEN, allowed=allowed, **options)
+        client = kind(base, TOKEN, allowed=allowed, **options)
         made.append(client)
         return client
 

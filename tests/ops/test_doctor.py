@@ -11,6 +11,7 @@ from flask import Flask
 from redis import Redis
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.ops import machine_checks
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Finding, Level
 from tests.conftest import GITLAB_TOKEN, MakeApp
@@ -86,6 +87,48 @@ def test_a_redis_that_evicts_is_pointed_out(app: Flask, redis: Redis) -> None:
         redis.config_set("maxmemory-policy", "noeviction")
     assert finding.level is Level.WARNING
     assert "noeviction" in finding.advice
+
+
+def test_a_redis_that_hides_its_configuration_is_taken_as_it_is(
+    app: Flask, redis: Redis, make_app: MakeApp
+) -> None:
+    redis.acl_setuser(
+        "plain",
+        enabled=True,
+        nopass=True,
+        keys="*",
+        channels="*",
+        categories=["+@all"],
+        commands=["-config"],
+    )
+    try:
+        url = app.extensions["settings"].redis_url.replace("://", "://plain:any@")
+        found = examined(make_app(redis_url=url))["redis"]
+    finally:
+        redis.acl_deluser("plain")
+    assert (found.level, found.told) == (
+        Level.OK,
+        "answers; it does not tell its configuration",
+    )
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_clock_that_is_apart_from_the_databases_is_pointed_out(app: Flask, clock: Any) -> None:
+    assert examined(app)["clock"].level is Level.OK
+    clock.advance(90)
+    found = examined(app)["clock"]
+    assert found.level is Level.WARNING
+    assert "s apart from the database's" in found.told
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_postgresql_nobody_tests_with_is_pointed_out(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_checks, "OLDEST_POSTGRESQL", 990_000)
+    found = examined(app)["database"]
+    assert found.level is Level.WARNING
+    assert "is not tested with" in found.told
 
 
 def test_without_workers_both_workers_and_schedule_fail(app: Flask) -> None:
