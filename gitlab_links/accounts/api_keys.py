@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
@@ -14,7 +14,7 @@ from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Forbidden, Invalid, NotFound
+from gitlab_links.errors import Forbidden, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import API_KEY_PREFIX, new_secret
@@ -53,16 +53,16 @@ def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
 
 
 def create_key(
-    principal: Principal, name: str, scopes: Iterable[Scope], expires_at: datetime | None
+    principal: Principal, name: str, scopes: Iterable[Scope], expires_in_days: int | None
 ) -> NewKey:
-    """A key of the caller's own.
+    """A key of the caller's own; without a number of days it never ends.
 
     Raises :class:`InsufficientScope` where a key would make one that may do more than
-    itself, and :class:`Invalid` for an expiry that has passed.
+    itself.
     """
     wanted = frozenset(scopes)
     _check_scopes(principal, wanted)
-    _check_expiry(expires_at)
+    expires_at = None if expires_in_days is None else utcnow() + timedelta(days=expires_in_days)
     new = issue_key(principal.org_id, principal.user_id, name, wanted, expires_at)
     _audit(principal, Action.API_KEY_CREATED, new.key)
     return NewKey(find_key(principal.org_id, new.key.id), new.secret)
@@ -126,13 +126,6 @@ def _check_scopes(principal: Principal, wanted: frozenset[Scope]) -> None:
         missing = ", ".join(sorted(wanted - principal.scopes))
         raise InsufficientScope(
             f"An API key cannot hand out scopes that it lacks itself: {missing}."
-        )
-
-
-def _check_expiry(expires_at: datetime | None) -> None:
-    if expires_at is not None and expires_at <= utcnow():
-        raise Invalid(
-            "The API key would be of no use.", errors={"expires_at": ["This has passed already."]}
         )
 
 

@@ -1,8 +1,6 @@
 """The API keys of an org: made and renewed with the secret shown once, and revoked."""
 
-import re
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request, url_for
@@ -26,9 +24,7 @@ from gitlab_links.http.guard import current_principal
 
 PATH = "/orgs/<uuid:org_id>/api-keys"
 MAX_NAME = 100
-_DAYS = re.compile(r"30|90|365")
-
-EXPIRIES = (("90", "in 90 days"), ("30", "in 30 days"), ("365", "in a year"), ("", "never"))
+EXPIRIES = {"90": "in 90 days", "30": "in 30 days", "365": "in a year", "": "never"}
 SCOPE_HINTS = {
     Scope.READ: "read tasks and links",
     Scope.WRITE: "create and change tasks and links",
@@ -54,11 +50,14 @@ def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
         errors["name"] = [f"Give the key a name of at most {MAX_NAME} characters."]
     if not scopes:
         errors["scopes"] = ["Tick what the key may be used for."]
+    expiry = request.form.get("expires")
+    if expiry not in EXPIRIES:
+        errors["expires"] = ["Choose when the key ends."]
     if errors:
-        return _page(org_id, name=name, chosen=scopes, errors=errors), 422
-    days = _DAYS.fullmatch(request.form.get("expires", ""))
-    expires_at = utcnow() + timedelta(days=int(days.group())) if days else None
-    return _shown_once(org_id, create_key(current_principal(), name, scopes, expires_at))
+        shown = {"name": name, "chosen": scopes, "expiry": expiry, "errors": errors}
+        return _page(org_id, **shown), 422
+    days = int(expiry) if expiry else None
+    return _shown_once(org_id, create_key(current_principal(), name, scopes, days))
 
 
 @pages.post(f"{PATH}/<uuid:key_id>/rotate")
@@ -94,7 +93,13 @@ def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
-    defaults: dict[str, Any] = {"new": None, "name": "", "chosen": {Scope.READ}, "errors": {}}
+    defaults: dict[str, Any] = {
+        "new": None,
+        "name": "",
+        "chosen": {Scope.READ},
+        "expiry": next(iter(EXPIRIES)),
+        "errors": {},
+    }
     keys = (*keys_page(org_id), *keys_page(org_id, revoked=True))
     return render_template(
         "keys/list.html",

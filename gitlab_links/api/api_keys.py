@@ -1,7 +1,6 @@
 """/api/orgs/<org_id>/api-keys"""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from gitlab_links.accounts.api_keys import (
@@ -22,7 +21,6 @@ from gitlab_links.api.schemas.accounts import (
     ApiKeysQuery,
     NewApiKey,
 )
-from gitlab_links.clock import utcnow
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 
@@ -50,9 +48,7 @@ def api_keys_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     The secret is in the answer and nowhere else. A key made with a key has no scope that
     the making one lacks.
     """
-    days = new["expires_in_days"]
-    expires_at = None if days is None else utcnow() + timedelta(days=days)
-    made = create_key(current_principal(), new["name"], new["scopes"], expires_at)
+    made = create_key(current_principal(), **new)
     where = location("accounts.api_key_get", org_id=org_id, key_id=made.key.id)
     return {"api_key": made.key, "secret": made.secret}, 201, where
 

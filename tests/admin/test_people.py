@@ -120,9 +120,12 @@ def test_a_key_is_shown_once_and_works(app: Flask, acting: As, org: Org, base: s
     ("data", "field"),
     [({"name": "", "scopes": ["read"]}, "name"), ({"name": "x"}, "scopes"),
      ({"name": "x", "scopes": ["root"]}, "scopes"),
-     ({"name": "x" * 101, "scopes": ["read"]}, "name")],
+     ({"name": "x" * 101, "scopes": ["read"]}, "name"),
+     ({"name": "x", "scopes": ["read"], "expires": "31"}, "expires"),
+     ({"name": "x", "scopes": ["read"], "expires": "-1"}, "expires"),
+     ({"name": "x", "scopes": ["read"]}, "expires")],
 )  # fmt: skip
-def test_a_key_needs_a_name_and_a_scope(
+def test_a_key_needs_a_name_a_scope_and_an_end(
     app: Flask, acting: As, base: str, data: dict[str, Any], field: str
 ) -> None:
     answer = acting(Role.ADMIN).post(f"{base}/api-keys", data=data)
@@ -148,6 +151,21 @@ def test_renewing_and_revoking_end_the_secret(
     assert "it is refused from now on" in text_of(owner.get(answer.headers["Location"]))
     assert program(app, second).get(tasks).status_code == 401
     assert "Revoked" in text_of(owner.get(f"{base}/api-keys"))
+
+
+def test_what_was_chosen_is_chosen_still_after_a_refusal(acting: As, base: str) -> None:
+    data = {"name": "", "scopes": ["write"], "expires": "365"}
+    page = Markup.of(acting(Role.ADMIN).post(f"{base}/api-keys", data=data))
+    chosen = [one["value"] for one in page.all("option") if "selected" in one.attributes]
+    assert chosen == ["365"]
+
+
+def test_a_key_that_has_ended_says_so(app: Flask, acting: As, base: str, clock: Any) -> None:
+    admin = acting(Role.ADMIN)
+    data = {"name": "report", "scopes": ["read"], "expires": "30"}
+    admin.post(f"{base}/api-keys", data=data)
+    clock.advance(31 * 86_400)
+    assert "Expired" in text_of(acting(Role.ADMIN).get(f"{base}/api-keys"))
 
 
 @pytest.fixture
