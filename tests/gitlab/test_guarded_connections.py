@@ -1,5 +1,6 @@
 """Where connections go and what they carry, tried on real sockets."""
 
+import contextlib
 import socket
 import time
 
@@ -104,6 +105,29 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
         assert fetch(make_client())
         assert proxy.connections == 0
     assert server.last.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("name", ["localhost", "metadata.google.internal"])
+def test_a_name_inside_is_not_even_looked_up(name):
+    # As if it had been allowed when the base URL was set.
+    base = BaseUrl("https", name, 443, "")
+    with GitLabClient(base, TOKEN, allowed=AllowedHosts.parse([]), resolver=never) as client:
+        assert "is an internal name" in failure(client).detail
+
+
+def test_an_address_that_takes_no_connection_is_given_up_in_time(make_client):
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            filler = waiting.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        name = f"127.0.0.1:{full.getsockname()[1]}"
+        started = time.monotonic()
+        told = failure(make_client(f"http://{name}", listed=(name,), seconds=0.4))
+        assert time.monotonic() - started < 2
+    assert (told.code, "in time" in told.detail) == ("network_error", True)
 
 
 # TLS

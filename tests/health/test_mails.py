@@ -269,6 +269,16 @@ def test_a_letter_that_was_not_taken_is_handed_in_again_with_the_same_id(connect
     assert got["Message-ID"].endswith(".opened@127.0.0.1>")
 
 
+def test_a_mail_server_that_is_taken_away_leaves_the_letter_unsent(connected, told, clock):
+    settings = connected.app.extensions["settings"]
+    connected.app.extensions["settings"] = replace(settings, mail_server=None)
+    connected.change(token_expires_at=utcnow() + timedelta(days=6))
+    settle(connected, clock, 2)
+
+    assert told.letters == []
+    assert "token_expires_7d" in connected.codes()
+
+
 def test_an_address_is_shown_and_kept_encrypted(connected, told):
     found = connected.integration()
     assert policy_of(found).notify_url_host == TO

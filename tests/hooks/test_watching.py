@@ -131,6 +131,9 @@ def test_a_group_hook_is_recognised_by_its_events(connected, factory):
     assert (found.hook_state, found.last_event_via) == ("elsewhere", "project")
     assert connected.codes() == []
 
+    look(connected)
+    assert connected.watched().hook_state == "elsewhere", "a look cannot see such a hook"
+
 
 def test_a_system_hook_is_recognised_by_its_events(connected, factory):
     factory.connect(connected.org, webhook_secret="of-the-instance")

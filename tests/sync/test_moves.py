@@ -91,3 +91,11 @@ def test_a_row_that_another_makes_meanwhile_is_taken(app, app_context, factory, 
     db.session.commit()
     thread.join()
     assert (raised, linked()) == ([], [made_id])
+
+
+def test_an_issue_that_is_said_to_have_moved_to_itself_stays(app_context, factory, org):
+    item = factory.gitlab_item(factory.gitlab_project(org, path=PATH), iid=7)
+    factory.link(factory.task(org), item)
+    follow(db.session.get_one(GitLabItem, item.id), ItemRef(PATH, ItemType.ISSUE, 7))
+    db.session.commit()
+    assert linked() == [item.id]

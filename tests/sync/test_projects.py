@@ -1,10 +1,13 @@
 """Renames, transfers and reuse of paths: links follow the project, and none is lost or doubled."""
 
+from datetime import timedelta
+
 from sqlalchemy import null, select
 
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.sync.projects import is_known, learn
+from gitlab_links.sync.projects import hand_over_path, is_known, learn
 
 
 def learned(project, gitlab_id, path):
@@ -168,3 +171,66 @@ def test_what_one_org_learns_leaves_others_and_other_instances_alone(factory, ap
         (7, "acme/new", "acme/new"),
         (7, "acme/new", "acme/new"),
     ]
+
+
+def handed_over(project, owner_id):
+    hand_over_path(db.session.get(GitLabProject, project.id), owner_id)
+    db.session.commit()
+    db.session.expire_all()
+
+
+def test_links_made_since_a_project_was_last_seen_mean_the_one_that_has_its_path(
+    factory, app_context
+):
+    org = factory.org()
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    before, after = factory.task(org), factory.task(org)
+    item = factory.gitlab_item(gone, iid=1, fetched_at=utcnow(), refresh_requested_at=null())
+    factory.link(before, item, created_at=utcnow() - timedelta(days=1))
+    factory.link(after, item, created_at=utcnow() + timedelta(seconds=1))
+
+    handed_over(gone, 8)
+
+    assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
+    assert links() == [(before.id, 7, 1), (after.id, 8, 1)]
+
+
+def test_of_a_project_never_seen_all_links_go_along_and_nothing_is_left_cached(
+    factory, app_context
+):
+    org = factory.org()
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    one, two = factory.task(org), factory.task(org)
+    linked(factory, one, gone, iid=1)
+    linked(factory, two, gone, iid=2)
+
+    handed_over(gone, 8)
+
+    assert links() == [(one.id, 8, 1), (two.id, 8, 2)]
+    assert db.session.query(GitLabItem).count() == 2
+
+
+def test_an_owner_that_is_known_takes_the_path_and_keeps_its_items(factory, app_context):
+    org = factory.org()
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    owner = factory.gitlab_project(org, gitlab_id=8, path="acme/print")
+    one, two = factory.task(org), factory.task(org)
+    linked(factory, one, gone)
+    kept = linked(factory, two, owner)
+
+    handed_over(gone, 8)
+
+    assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
+    assert links() == [(one.id, 8, 1), (two.id, 8, 1)]
+    assert db.session.scalars(select(GitLabItem.id)).all() == [kept.id]
+
+
+def test_links_older_than_the_last_look_stay(factory, app_context):
+    org, task = (org := factory.org()), factory.task(org)
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    item = factory.gitlab_item(gone, fetched_at=utcnow(), refresh_requested_at=null())
+    factory.link(task, item, created_at=utcnow() - timedelta(days=1))
+
+    handed_over(gone, 8)
+
+    assert links() == [(task.id, 7, item.iid)]
