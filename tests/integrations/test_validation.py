@@ -75,3 +75,22 @@ def test_a_valid_token_ends_a_pause_but_not_one_that_gitlab_asked_for(
         db.session.refresh(integration)
         kept = (integration.error_code, integration.paused_until, integration.failures)
     assert kept == ((None, None, 0) if goes_on else (code, until, 3))
+
+
+@pytest.mark.parametrize(("status", "kept"), [(502, "rate_limited"), (401, "auth_error")])
+def test_a_check_that_gets_no_answer_does_not_end_the_pause_for_the_next_one(
+    app: Flask, factory: Factory, gitlab: SimulatedGitLab, status: int, kept: str
+) -> None:
+    org = factory.org()
+    until = utcnow() + timedelta(minutes=10)
+    factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
+    gitlab.state.faults.answer("status", status=status, times=None)
+    with app.app_context():
+        integration = find_integration(org.id)
+        assert integration is not None
+        integration.error_code, integration.paused_until = "rate_limited", until
+        db.session.commit()
+        validate_now(factory.principal(org, Role.ADMIN))
+        db.session.commit()
+        db.session.refresh(integration)
+        assert (integration.error_code, integration.paused_until) == (kept, until)
