@@ -118,6 +118,15 @@ def test_a_deleted_item_is_gone_and_nobody_is_told(
     assert receiver.requests == []
 
 
+@pytest.mark.parametrize("kind", ["issues", "merge_requests", "work_items"])
+def test_the_address_of_a_list_leads_to_the_items_of_the_projects_page(
+    sim: SimulatedGitLab, issue: Issue, kind: str
+) -> None:
+    answer = requests.get(f"{sim.url}/acme/tools/press/-/{kind}", timeout=5)
+    assert answer.url == f"{sim.url}/acme/tools/press#items"
+    assert 'id="items"' in answer.text
+
+
 def test_new_items_are_opened_from_the_project_page(
     sim: SimulatedGitLab, project: Project, dana: User
 ) -> None:

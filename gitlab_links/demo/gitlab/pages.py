@@ -81,10 +81,10 @@ def change_project(path: str) -> WerkzeugResponse | tuple[str, int]:
         return redirect(target, 303)
 
 
-def show_kind(path: str, kind: str) -> WerkzeugResponse:
+def show_kind(path: str, **_kind: str) -> WerkzeugResponse:
     """GitLab has a list of its own here; the project's page serves for it."""
-    project = _project(path)
-    return redirect(url_for("pages.show_project", path=project.path_with_namespace, _anchor=kind))
+    here = _project(path).path_with_namespace
+    return redirect(url_for("pages.show_project", path=here, _anchor="items"))
 
 
 def add_item(path: str, kind: str) -> WerkzeugResponse | tuple[str, int]:
