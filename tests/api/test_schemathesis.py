@@ -21,11 +21,17 @@ from tests.factories import Factory
 pytestmark = pytest.mark.processes
 
 EXAMPLES = 6
+# What the phase "coverage" sends is refused by schemas, before any database: once is enough.
+PHASES = {
+    "sqlite": "examples,coverage,fuzzing,stateful",
+    "postgresql": "examples,fuzzing,stateful",
+}
 
 
 def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
     app: Flask,
     factory: Factory,
+    dialect: str,
     processes: Supervisor,
     environment: dict[str, str],
     tmp_path: Path,
@@ -40,7 +46,7 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
     command += [f"http://{LOOPBACK}:{port}/api/openapi.json", "--checks", "all"]
     command += ["-H", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)]
     done = subprocess.run(
-        [*command, "--continue-on-failure", "--workers", "2"],
+        [*command, "--phases", PHASES[dialect], "--continue-on-failure", "--workers", "2"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
