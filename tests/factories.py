@@ -19,6 +19,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.models import Task
+from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 Row = TypeVar("Row", bound=Base)
 
@@ -125,6 +126,12 @@ class Factory:
         return self.add(
             TaskGitLabLink(org_id=task.org_id, task_id=task.id, item_id=item.id, **values)
         )
+
+    def delivery(self, org: Org, **values: Any) -> GitLabWebhookDelivery:
+        """A failed one whose body says nothing."""
+        defaults = {"status": DeliveryStatus.FAILED.value, "payload": b"{}", "size_bytes": 2}
+        facts = {"org_id": org.id, "payload_sha256": "0" * 64, "headers": {}}
+        return self.add(GitLabWebhookDelivery(**{**defaults, **facts, **values}))
 
 
 def unknown_id() -> uuid.UUID:

@@ -54,8 +54,7 @@ def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
     if expiry not in EXPIRIES:
         errors["expires"] = ["Choose when the key ends."]
     if errors:
-        shown = {"name": name, "chosen": scopes, "expiry": expiry, "errors": errors}
-        return _page(org_id, **shown), 422
+        return _page(org_id, name=name, chosen=scopes, expiry=expiry, errors=errors), 422
     days = int(expiry) if expiry else None
     return _shown_once(org_id, create_key(current_principal(), name, scopes, days))
 

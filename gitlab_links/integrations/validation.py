@@ -126,16 +126,15 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
         integration.token_checked_at = now
     if result.scopes is not None or result.status is ValidationStatus.VALID:
         integration.token_scopes = None if result.scopes is None else list(result.scopes)
-    told_to_wait = _is_told_to_wait(integration, now)
     if result.status is ValidationStatus.VALID:
         integration.token_expires_at = result.expires_at
         integration.token_username = None if result.user is None else result.user.username
-        if not told_to_wait:
-            integration.error_code = integration.error_at = integration.paused_until = None
-            integration.failures = 0
-            ring_after_commit(db.session, Bell.SYNC, org_id)
-    elif told_to_wait and unheard:
-        return integration  # else the next valid answer would end the pause
+    if result.status is not ValidationStatus.INVALID and _is_told_to_wait(integration, now):
+        return integration  # only a refusal weighs more than a pause that GitLab asked for
+    if result.status is ValidationStatus.VALID:
+        integration.error_code = integration.error_at = integration.paused_until = None
+        integration.failures = 0
+        ring_after_commit(db.session, Bell.SYNC, org_id)
     elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
         integration.error_code, integration.error_at = result.error_code, now
     return integration

@@ -11,22 +11,10 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.http.access import Kind, declaration_of
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from tests.api.callers import browser, nobody, program
 from tests.factories import Factory
 
 LET_IN = frozenset({200, 201, 302, 304, 404, 409, 422})
-
-
-def delivery(factory: Factory, org: Org, **values: Any) -> GitLabWebhookDelivery:
-    defaults = {
-        "status": DeliveryStatus.FAILED.value,
-        "size_bytes": 2,
-        "payload_sha256": "0" * 64,
-        "headers": {},
-        "payload": b"{}",
-    }
-    return factory.add(GitLabWebhookDelivery(org_id=org.id, **{**defaults, **values}))
 
 
 class World:
@@ -53,7 +41,7 @@ class World:
         makers: dict[str, Callable[[], Any]] = {
             "member_id": lambda: self.factory.membership(self.org).id,
             "key_id": self._key,
-            "delivery_id": lambda: delivery(self.factory, self.org).id,
+            "delivery_id": lambda: self.factory.delivery(self.org).id,
             "project_id": lambda: self.factory.gitlab_project(self.org).id,
         }
         values: dict[str, Any] = {"org_id": (within or self.org).id}

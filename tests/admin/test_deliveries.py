@@ -14,7 +14,6 @@ from gitlab_links.extensions import db
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
-from tests.admin.test_access import delivery
 from tests.factories import Factory
 
 BODY = {
@@ -36,8 +35,7 @@ def path(base: str) -> str:
 @pytest.fixture
 def three(factory: Factory, org: Org) -> None:
     for number, status in enumerate(("processed", "failed", "ignored"), start=1):
-        delivery(
-            factory,
+        factory.delivery(
             org,
             status=status,
             event="Issue Hook" if number < 3 else "Push Hook",
@@ -67,7 +65,7 @@ def test_filters(
 
 def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, path: str) -> None:
     for number in range(1, 53):
-        delivery(factory, org, project_path="acme/p", gitlab_type="issue", gitlab_iid=number)
+        factory.delivery(org, project_path="acme/p", gitlab_type="issue", gitlab_iid=number)
     admin = acting(Role.ADMIN)
     page = Markup.of(admin.get(f"{path}?project=acme/p"))
     assert len(page.all("tr")) == 51
@@ -83,8 +81,8 @@ def test_an_empty_list_leads_to_the_set_up(acting: As, path: str) -> None:
 def test_a_delivery_shows_what_came_and_what_became_of_it(
     acting: As, factory: Factory, org: Org, path: str
 ) -> None:
-    found = delivery(
-        factory, org, event="Issue Hook", error_code="http_502", attempts=8,
+    found = factory.delivery(
+        org, event="Issue Hook", error_code="http_502", attempts=8,
         headers={"X-Gitlab-Event": "Issue Hook"}, payload=json.dumps(BODY).encode(),
     )  # fmt: skip
     answer = acting(Role.ADMIN).get(f"{path}/{found.id}")
@@ -98,7 +96,7 @@ def test_a_delivery_shows_what_came_and_what_became_of_it(
 def test_a_body_that_is_gone_is_said_to_be(
     acting: As, factory: Factory, org: Org, path: str
 ) -> None:
-    found = delivery(factory, org, payload=None)
+    found = factory.delivery(org, payload=None)
     page = acting(Role.ADMIN).get(f"{path}/{found.id}")
     assert "The body has been deleted" in text_of(page)
     assert "Replay" not in text_of(page)
@@ -107,7 +105,7 @@ def test_a_body_that_is_gone_is_said_to_be(
 def test_replay_puts_it_in_line_again(
     app: Flask, acting: As, factory: Factory, org: Org, path: str
 ) -> None:
-    found = delivery(factory, org, attempts=8)
+    found = factory.delivery(org, attempts=8)
     admin = acting(Role.ADMIN)
     answer = admin.post(f"{path}/{found.id}/replay")
     text = text_of(admin.get(answer.headers["Location"]))

@@ -17,7 +17,6 @@ from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of, words
-from tests.admin.test_access import delivery
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 
@@ -194,7 +193,7 @@ def test_the_health_is_told_at_a_glance(
     values: dict[str, Any], verdict: str, said: str,
 ) -> None:  # fmt: skip
     factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
-    delivery(factory, org, status="processed")
+    factory.delivery(org, status="processed")
     change(app, org, **{**GREEN, **values})
     answer = acting(Role.ADMIN).get(path)
     assert headline(Markup.of(answer)) == verdict
@@ -207,9 +206,9 @@ def test_failed_deliveries_and_silence_are_pointed_out(
     factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
     change(app, org, **GREEN)
     assert "No event has come" in text_of(acting(Role.ADMIN).get(path))
-    delivery(factory, org, received_at=utcnow() - timedelta(days=8))
+    factory.delivery(org, received_at=utcnow() - timedelta(days=8))
     assert "Settings > Webhooks" in text_of(acting(Role.ADMIN).get(path))
-    delivery(factory, org, status="failed")
+    factory.delivery(org, status="failed")
     text = text_of(acting(Role.ADMIN).get(path))
     assert "1 of the last day's deliveries failed." in text
     assert "1 event, 1 failed" in text
@@ -217,9 +216,9 @@ def test_failed_deliveries_and_silence_are_pointed_out(
 
 def test_the_chart_counts_by_the_hour(acting: As, factory: Factory, org: Org, path: str) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN)
-    delivery(factory, org, status="processed")
-    delivery(factory, org, status="received")
-    delivery(factory, factory.org(), status="processed")
+    factory.delivery(org, status="processed")
+    factory.delivery(org, status="received")
+    factory.delivery(factory.org(), status="processed")
     page = Markup.of(acting(Role.ADMIN).get(path))
     chart = page.one("svg", role="img")
     assert "2 in all, 2 in the busiest hour, 0 failed" in chart["aria-label"]

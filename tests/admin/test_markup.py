@@ -11,7 +11,6 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from tests.admin.markup import Element, Markup
-from tests.admin.test_access import delivery
 from tests.api.callers import browser, nobody
 from tests.factories import Factory
 
@@ -30,7 +29,7 @@ def pages(app: Flask, factory: Factory) -> dict[str, Markup]:
     filled = factory.task(org, number=1)
     factory.task(org, number=2)
     _links(factory, org, filled)
-    found = delivery(factory, org, payload=b'{"changes": {"title": {"current": "<b>"}}}')
+    found = factory.delivery(org, payload=b'{"changes": {"title": {"current": "<b>"}}}')
     factory.api_key(org)
     visitor = browser(app, factory.membership(org, Role.ADMIN).user_id)
     made = {}

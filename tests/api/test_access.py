@@ -20,7 +20,6 @@ from gitlab_links.api.contract_files import UNDESCRIBED
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from tests.api.callers import Caller, browser, nobody, program
 from tests.factories import Factory
 
@@ -70,15 +69,7 @@ class World:
             return db.session.scalars(newest.order_by(ApiKey.id.desc())).first()
 
     def _delivery(self) -> Any:
-        delivery = GitLabWebhookDelivery(
-            org_id=self.org.id,
-            status=DeliveryStatus.FAILED,
-            size_bytes=2,
-            payload_sha256="0" * 64,
-            headers={},
-            payload=b"{}",
-        )
-        return self.factory.add(delivery).id
+        return self.factory.delivery(self.org).id
 
     def strangers(self) -> Iterator[tuple[str, Caller, int]]:
         """Callers that no route of the org lets in, and what they are told."""

@@ -83,22 +83,17 @@ def test_nobody_renews_the_key_of_another(app: Flask, factory: Factory, org: Org
 
 @pytest.fixture
 def failed(factory: Factory, org: Org) -> GitLabWebhookDelivery:
-    return factory.add(
-        GitLabWebhookDelivery(
-            org_id=org.id,
-            status=DeliveryStatus.FAILED,
-            event="Issue Hook",
-            object_kind="issue",
-            project_path="acme/app",
-            gitlab_type="issue",
-            gitlab_iid=7,
-            attempts=8,
-            error_code="network_error",
-            size_bytes=17,
-            payload_sha256="0" * 64,
-            headers={},
-            payload=b'{"object_kind":1}',
-        )
+    return factory.delivery(
+        org,
+        event="Issue Hook",
+        object_kind="issue",
+        project_path="acme/app",
+        gitlab_type="issue",
+        gitlab_iid=7,
+        attempts=8,
+        error_code="network_error",
+        payload=b'{"object_kind":1}',
+        size_bytes=17,
     )
 
 
@@ -126,15 +121,7 @@ def test_a_failed_delivery_is_seen_and_replayed(
 def test_a_delivery_without_its_body_cannot_be_replayed(
     admin: Caller, factory: Factory, org: Org, base: str
 ) -> None:
-    gone = factory.add(
-        GitLabWebhookDelivery(
-            org_id=org.id,
-            status=DeliveryStatus.PROCESSED,
-            size_bytes=2,
-            payload_sha256="0" * 64,
-            headers={},
-        )
-    )
+    gone = factory.delivery(org, status=DeliveryStatus.PROCESSED, payload=None)
     where = f"{base}/deliveries/{gone.id}"
     assert "payload" not in admin.get(where).json["delivery"]
     assert admin.post(f"{where}/replay").json["code"] == "payload_gone"
@@ -143,16 +130,7 @@ def test_a_delivery_without_its_body_cannot_be_replayed(
 def test_a_body_that_is_no_json_by_todays_rules_is_left_out(
     admin: Caller, factory: Factory, org: Org, base: str
 ) -> None:
-    odd = factory.add(
-        GitLabWebhookDelivery(
-            org_id=org.id,
-            status=DeliveryStatus.FAILED,
-            size_bytes=3,
-            payload_sha256="0" * 64,
-            headers={},
-            payload=b"NaN",
-        )
-    )
+    odd = factory.delivery(org, payload=b"NaN")
     answer = admin.get(f"{base}/deliveries/{odd.id}")
     assert (answer.status_code, "payload" in answer.json["delivery"]) == (200, False)
 
@@ -196,11 +174,7 @@ def test_lists_go_on_where_they_stopped(
     for number in range(5):
         admin.post(f"{base}/members", json={"email": f"u{number}@example.com", "role": "member"})
         admin.post(f"{base}/api-keys", json={"name": str(number), "scopes": ["read"]})
-        factory.add(
-            GitLabWebhookDelivery(
-                org_id=org.id, status="ignored", size_bytes=0, payload_sha256="", headers={}
-            )
-        )
+        factory.delivery(org, status="ignored")
 
     def walk(limit: int) -> list[str]:
         seen, cursor = [], ""

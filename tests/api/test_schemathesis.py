@@ -15,7 +15,6 @@ from gitlab_links.demo import processes as service
 from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.demo.supervisor import PROJECT, Supervisor
 from gitlab_links.extensions import db
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from tests.factories import Factory
 
 pytestmark = pytest.mark.processes
@@ -60,17 +59,9 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
 def _things(app: Flask, factory: Factory, org: Org) -> str:
     """What is there to be found; without it, most answers would be 404."""
     link = factory.link(factory.task(org))
-    delivery = GitLabWebhookDelivery(
-        org_id=org.id,
-        status=DeliveryStatus.FAILED,
-        size_bytes=2,
-        payload_sha256="0" * 64,
-        headers={},
-        payload=b"{}",
-    )
     ids = {
         "org_id": org.id,
-        "delivery_id": factory.add(delivery).id,
+        "delivery_id": factory.delivery(org).id,
         # Not its own key, nor its owner: the run would go on as nobody.
         "key_id": _spare_key(app, factory, org),
         "member_id": factory.membership(org).id,

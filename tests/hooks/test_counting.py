@@ -7,7 +7,6 @@ from gitlab_links.extensions import db
 from gitlab_links.health.words import summary
 from gitlab_links.hooks.models import GitLabChangeCount
 from gitlab_links.jobs.functions import clean
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.hooks.conftest import repair
 
 
@@ -73,17 +72,7 @@ def test_what_waits_for_a_worker_is_not_missed(hooked, clock):
     drop(hooked, drop_next=1)
     edit(hooked, title="Not told yet")
     hooked.sweep()
-    hooked.factory.add(
-        GitLabWebhookDelivery(
-            org_id=hooked.org.id,
-            status="received",
-            due_at=utcnow(),
-            size_bytes=2,
-            payload=b"{}",
-            payload_sha256="0" * 64,
-            headers={},
-        )
-    )
+    hooked.factory.delivery(hooked.org, status="received", due_at=utcnow())
     clock.advance(31)
     hooked.watch()
     assert counts(hooked) == (0, 0)

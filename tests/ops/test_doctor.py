@@ -17,7 +17,6 @@ from gitlab_links.ops.findings import Finding, Level
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory
-from tests.ops.test_metrics import delivery
 
 Findings = dict[str, Finding]
 
@@ -163,7 +162,7 @@ def test_another_key_is_found_out_by_the_tokens_that_do_not_open(
 
 def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
     late = datetime.now(UTC) - timedelta(minutes=5)
-    delivery(factory, factory.org(), status="received", due_at=late)
+    factory.delivery(factory.org(), status="received", due_at=late)
     finding = examined(app)["deliveries"]
     assert finding.level is Level.WARNING
     assert finding.told.startswith("1 wait")

@@ -3,7 +3,6 @@
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import yaml
@@ -11,10 +10,8 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from gitlab_links.accounts.models import Org
 from gitlab_links.config import ConfigError, Settings
 from gitlab_links.demo.supervisor import PROJECT
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.conftest import MakeApp
 from tests.factories import Factory
 
@@ -35,17 +32,6 @@ def read(app: Flask) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(answer.text)
         for sample in family.samples
     }
-
-
-def delivery(factory: Factory, org: Org, **values: Any) -> GitLabWebhookDelivery:
-    defaults = {
-        "status": "processed",
-        "size_bytes": 2,
-        "payload_sha256": "0" * 64,
-        "headers": {},
-        "dedupe_key": str(uuid.uuid4()),
-    }
-    return factory.add(GitLabWebhookDelivery(org_id=org.id, **{**defaults, **values}))
 
 
 def id_of(moment: datetime) -> uuid.UUID:
@@ -81,9 +67,9 @@ def test_deliveries_are_counted_by_status_while_they_are_recent(
 ) -> None:
     org, now = factory.org(), datetime.now(UTC)
     for status in ("processed", "processed", "failed"):
-        delivery(factory, org, status=status)
-    delivery(factory, org, id=id_of(now - timedelta(minutes=4)), status="ignored")
-    delivery(factory, org, id=id_of(now - timedelta(minutes=6)), status="ignored")
+        factory.delivery(org, status=status)
+    factory.delivery(org, id=id_of(now - timedelta(minutes=4)), status="ignored")
+    factory.delivery(org, id=id_of(now - timedelta(minutes=6)), status="ignored")
     told = read(monitored)
     counted = {key[1]: value for key, value in told.items() if key[0] == "deliveries_recent"}
     assert counted == {
@@ -100,10 +86,10 @@ def test_the_backlog_tells_how_much_waits_and_how_late_the_first_is(
 ) -> None:
     org, now = factory.org(), datetime.now(UTC)
     assert read(monitored)["deliveries_late_seconds",] == 0
-    delivery(factory, org, status="received", due_at=now - timedelta(seconds=90))
-    delivery(factory, org, status="received", due_at=now - timedelta(seconds=5))
-    delivery(factory, org, status="received", due_at=now + timedelta(hours=1))
-    delivery(factory, org)
+    factory.delivery(org, status="received", due_at=now - timedelta(seconds=90))
+    factory.delivery(org, status="received", due_at=now - timedelta(seconds=5))
+    factory.delivery(org, status="received", due_at=now + timedelta(hours=1))
+    factory.delivery(org, status="processed")
     told = read(monitored)
     assert told["deliveries_waiting",] == 3
     assert 90 <= told["deliveries_late_seconds",] < 120

@@ -5,7 +5,8 @@ import uuid
 
 import pytest
 
-from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.answers import Fetched, GitLabFailure
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.sync.fetching import Fetcher
@@ -22,15 +23,11 @@ class Scripted:
 
     def fetch_items(self, project, item_type, iids):
         self.behaviour.get(project, lambda: None)()
-        return Found({iid: Snapshot(item_type, iid, project, None) for iid in iids})
+        found = {iid: Snapshot(item_type, iid, project, None) for iid in iids}
+        return Fetched(found, utcnow())
 
     def close(self):
         pass
-
-
-class Found:
-    def __init__(self, items):
-        self.items = items
 
 
 def batch(project):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.sample_tasks import MOBILE, SHOP
@@ -32,8 +32,9 @@ PICTURED = {
     "api-keys": "/api-keys",
     "audit": "/audit",
 }
-OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "TASK", "TASK/edit", "DELIVERY", "/nothing")
-NARROW = {"width": 390, "height": 844}
+OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -60,8 +61,11 @@ def violations(page: Page) -> list[str]:
         for rule in found
         for node in rule["nodes"]
     ]
-    wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
-    return [*told, "it scrolls sideways"] if wide else told
+    return [*told, "it scrolls sideways"] if is_too_wide(page) else told
+
+
+def is_too_wide(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
 def take(page: Page, name: str) -> None:
@@ -80,10 +84,9 @@ def test_no_page_has_a_violation_and_each_has_its_picture(
         page.goto(stack.org_url + path)
         take(page, f"{name}-{look}")
         told[path] = violations(page)
-    named = {"TASK": stack.task_path, "DELIVERY": delivery_path}
-    for path in OTHERS:
-        name, slash, rest = path.partition("/")
-        page.goto((stack.url + named[name] if name else stack.org_url) + slash + rest)
+    others = [stack.org_path + path for path in OTHERS]
+    for path in [*others, stack.task_path, f"{stack.task_path}/edit", delivery_path]:
+        page.goto(stack.url + path)
         told[path] = violations(page)
     assert {path: found for path, found in told.items() if found} == {}
 
@@ -146,9 +149,7 @@ def take_when_it_says(page: Page, colour: str, headline: str) -> None:
     """Wait for the open page to say so, and take it as wide and as narrow."""
     expect(page.locator("#health-heading")).to_have_text(headline, timeout=20_000)
     page.reload()  # without the word that GitLab is asked
-    for suffix, size in {"": (1280, 900), "-narrow": (390, 844)}.items():
-        page.set_viewport_size({"width": size[0], "height": size[1]})
+    for suffix, size in (("-narrow", NARROW), ("", WIDE)):
+        page.set_viewport_size(size)
         take(page, f"health-{colour}{suffix}")
-        sideways = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        assert not sideways
-    page.set_viewport_size({"width": 1280, "height": 900})
+        assert not is_too_wide(page)
