@@ -8,6 +8,7 @@ from gitlab_links.admin.delivery_stats import DeliveryStats
 from gitlab_links.admin.times import ago, day, until
 from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.answers import RATE_LIMITED
 from gitlab_links.health.findings import Severity
 from gitlab_links.health.report import Report
 from gitlab_links.integrations.views import EXPIRY_WARNING, IntegrationView
@@ -59,14 +60,17 @@ def health_report(view: IntegrationView, stats: DeliveryStats, report: Report) -
 def _connection(view: IntegrationView, report: Report) -> Iterator[Finding]:
     health = view.health
     named = next((one for one in report.findings if one.code == health.error_code), None)
-    if health.paused_until is not None:
+    if named is not None and named.code != RATE_LIMITED:
+        tone = "red" if named.severity is Severity.CRITICAL else "amber"
+        yield Finding(tone, named.summary, named.remedy)
+    elif health.paused_until is not None:
         yield Finding(
             "amber",
             f"GitLab asked for a pause; reading goes on {until(health.paused_until)}.",
-            problem("rate_limited").admin_remedy,
+            problem(RATE_LIMITED).admin_remedy,
         )
     elif named is not None:
-        yield Finding("red", named.summary, named.remedy)
+        yield Finding("amber", named.summary, named.remedy)
     elif health.last_synced_at is None:
         yield Finding("green", f"{view.base_url} is set; nothing has been read from it yet.")
     else:
