@@ -1,6 +1,7 @@
 """Logging in with e-mail address and password, and the sessions that come of it."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
@@ -50,20 +51,23 @@ def log_in(email: str, password: str, address: str) -> str:
     email = email.strip().lower()
     tries = (
         (f"login:{digest('login-throttle', email)}", TRIES_PER_ACCOUNT),
-        (f"login-from:{_neighbourhood(address)}", TRIES_PER_ADDRESS),
+        (_of_address(address), TRIES_PER_ADDRESS),
     )
-    quotas = [count_use(name, limit, THROTTLE_SECONDS) for name, limit in tries]
-    if any(quota.exceeded for quota in quotas):
-        raise RateLimited(
-            "Too many failed logins. Wait a few minutes and try again.",
-            retry_after=max(quota.reset_seconds for quota in quotas),
-        )
+    _count_tries(tries)
     user = _account(email)
     if not _is_right(user, password) or user is None:
         raise LoginFailed
     for name, limit in tries:
         count_use(name, limit, THROTTLE_SECONDS, amount=-1)
     return open_session(user.id)
+
+
+def count_refused_form(address: str) -> None:
+    """Count a body that is no form as a failed login of the address it came from.
+
+    Raises :class:`RateLimited` once the address has failed too often.
+    """
+    _count_tries(((_of_address(address), TRIES_PER_ADDRESS),))
 
 
 def open_session(user_id: uuid.UUID) -> str:
@@ -134,6 +138,20 @@ def set_password(user: User, password: str) -> None:
         )
     user.password_hash = hash_password(password)
     end_all_sessions(user.id)
+
+
+def _count_tries(tries: Iterable[tuple[str, int]]) -> None:
+    quotas = [count_use(name, limit, THROTTLE_SECONDS) for name, limit in tries]
+    if any(quota.exceeded for quota in quotas):
+        raise RateLimited(
+            "Too many failed logins. Wait a few minutes and try again.",
+            retry_after=max(quota.reset_seconds for quota in quotas),
+        )
+
+
+def _of_address(address: str) -> str:
+    """The name of the counter of all failed logins from an address."""
+    return f"login-from:{_neighbourhood(address)}"
 
 
 def _neighbourhood(address: str) -> str:

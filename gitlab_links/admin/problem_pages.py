@@ -32,6 +32,7 @@ _WORDS = {
     ),
     405: ("That cannot be done at this address", "Open the page itself and start again there."),
     413: ("That was too much", "What was sent is larger than this page takes."),
+    415: ("That form could not be read", "Open the page itself and send its form once more."),
     429: ("Too many tries", "Wait a few minutes, then try again."),
     500: ("Something went wrong", "It is not your fault, and it has been logged."),
     503: (

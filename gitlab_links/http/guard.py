@@ -18,7 +18,9 @@ from gitlab_links.errors import Forbidden, NotFound, Unauthorized
 from gitlab_links.extensions import settings
 from gitlab_links.http import rate_limits, transactions
 from gitlab_links.http.access import Declaration, Kind, declaration_of
+from gitlab_links.http.form_bodies import FormRequest, require_form
 from gitlab_links.http.json_bodies import body_too_large
+from gitlab_links.http.problems import is_api_path
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
@@ -51,6 +53,7 @@ def current_caller() -> Caller:
 
 def register(app: Flask) -> None:
     """Put the gate before every view."""
+    app.request_class = FormRequest
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False,
         WTF_CSRF_TIME_LIMIT=None,
@@ -83,11 +86,17 @@ def _admit() -> None:
     if declaration.kind is Kind.WEBHOOK:
         _limit_body(MAX_WEBHOOK_BYTES)
         return
+    if _is_form_page():
+        require_form()
     if declaration.kind is Kind.PUBLIC:
         csrf.protect()
     else:
         _admit_caller(declaration)
     _limit_body(MAX_BODY_BYTES)
+
+
+def _is_form_page() -> bool:
+    return request.method not in transactions.SAFE_METHODS and not is_api_path(request.path)
 
 
 def _admit_caller(declaration: Declaration) -> None:

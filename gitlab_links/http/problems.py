@@ -115,12 +115,17 @@ def problem_of(error: Exception) -> Problem:
 
 def wants_json() -> bool:
     """Whether the caller is a program: the API's paths, or JSON preferred to a page."""
-    if f"{request.path}/".startswith("/api/"):
+    if is_api_path(request.path):
         return True
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"]
     )
     return best is not None and best != "text/html"
+
+
+def is_api_path(path: str) -> bool:
+    """Whether the address is for programs; all others are pages."""
+    return f"{path}/".startswith("/api/")
 
 
 def _http_problem(error: HTTPException) -> Problem:
