@@ -8,9 +8,10 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from gitlab_links.accounts.bootstrap import bootstrap
-from gitlab_links.db_failures import told_in_a_sentence
-from gitlab_links.errors import Invalid
+from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
+from gitlab_links.accounts.sessions import reset_password
+from gitlab_links.audit.operations import OPERATOR
+from gitlab_links.db_failures import refusals_in_a_sentence, told_in_a_sentence
 from gitlab_links.extensions import db, settings
 
 API_DOCS = Path("docs") / "api"
@@ -19,47 +20,84 @@ API_DOCS = Path("docs") / "api"
 def register(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(bootstrap_command)
+    app.cli.add_command(set_password_command)
     app.cli.add_command(openapi_command)
 
 
 @click.command("bootstrap")
 @click.option("--email", required=True, help="The admin's e-mail address.")
-@click.option(
-    "--password",
-    prompt=True,
-    hide_input=True,
-    confirmation_prompt=True,
-    help="The admin's password, 8 characters at least; asked for when left out.",
-)
-@click.option("--org", "org_name", required=True, help="The org's name.")
+@click.option("--password", help="The admin's password; asked for when left out.")
+@click.option("--org", "org_name", help="The name of the new org.")
+@click.option("--org-id", type=click.UUID, help="The id of an org that exists, instead of --org.")
 @click.option("--name", default="", help="The admin's own name.")
+@click.option("--keep-password", is_flag=True, help="The person has an account: leave it as is.")
+@click.option("--reset-password", is_flag=True, help="The person has an account: set the password.")
+@click.option("--promote", is_flag=True, help="Make a member of the org with a lower role admin.")
+@click.option("--with-key", is_flag=True, help="Make an API key for an org that exists, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
 @told_in_a_sentence()
+@refusals_in_a_sentence()
 def bootstrap_command(
-    email: str, password: str, org_name: str, name: str, *, as_json: bool
+    email: str,
+    password: str | None,
+    org_name: str | None,
+    name: str,
+    *,
+    as_json: bool,
+    **consent: Any,
 ) -> None:
     """Set up an org with an admin who can log in, and an API key with all scopes.
 
-    May be run again with the same e-mail address and org: org and admin are left as they
-    are, the password is set to the one given, and a fresh API key is made.
+    A person or an org that exists is left alone, unless an option says otherwise. A
+    forgotten password: flask set-password.
     """
-    try:
-        made = bootstrap(email, password, org_name, name)
-    except Invalid as refusal:
-        raise click.ClickException(refusal.detail) from None
+    if (org_name is None) == (consent["org_id"] is None):
+        raise click.UsageError("Give either --org, for a new org, or --org-id.")
+    if consent["keep_password"] and (password is not None or consent["reset_password"]):
+        raise click.UsageError("--keep-password goes without a password.")
+    if password is None and not consent["keep_password"]:
+        password = _ask_password()
+    made = bootstrap(email, password, org_name, name, Consent(**consent))
     db.session.commit()
-    told: dict[str, Any] = {
-        "org_id": str(made.org_id),
-        "user_id": str(made.user_id),
-        "api_key": made.api_key,
-    }
-    if as_json:
-        click.echo(json.dumps(told))
-        return
-    click.echo(f"Org      {org_name} ({told['org_id']})")
-    click.echo(f"Log in   {settings().public_base_url} as {made.email}")
-    click.echo(f"API key  {told['api_key']}  (shown this once; run again for another)")
+    click.echo(_as_json(made) if as_json else _as_text(made))
+
+
+@click.command("set-password")
+@click.option("--email", required=True, help="The person's e-mail address.")
+@click.option("--password", help="The new password; asked for when left out.")
+@with_appcontext
+@told_in_a_sentence()
+@refusals_in_a_sentence()
+def set_password_command(email: str, password: str | None) -> None:
+    """Set a person's password and end all their sessions.
+
+    Roles and API keys stay as they are. Each org of the person has it in its audit log.
+    """
+    user = find_person(email)
+    reset_password(user, password or _ask_password(), OPERATOR)
+    db.session.commit()
+    click.echo(f"{user.email} has a new password; all sessions have been ended.")
+
+
+def _ask_password() -> str:
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return asked
+
+
+def _as_json(made: Bootstrapped) -> str:
+    return json.dumps(
+        {"org_id": str(made.org_id), "user_id": str(made.user_id), "api_key": made.api_key}
+    )
+
+
+def _as_text(made: Bootstrapped) -> str:
+    key = made.api_key or "none made; add --with-key for one"
+    return (
+        f"Org      {made.org_name} ({made.org_id})\n"
+        f"Log in   {settings().public_base_url} as {made.email}\n"
+        f"API key  {key}" + ("  (shown this once)" if made.api_key else "")
+    )
 
 
 @click.command("openapi")

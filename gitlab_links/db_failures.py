@@ -1,10 +1,12 @@
-"""What a command says when the database does not do what it asks: a sentence, no traceback."""
+"""What a command says when it is refused or the database fails: a sentence, no traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 from sqlalchemy.exc import DBAPIError
+
+from gitlab_links.errors import DomainError
 
 
 def reason(error: DBAPIError) -> str:
@@ -21,3 +23,12 @@ def told_in_a_sentence() -> Iterator[None]:
         raise click.ClickException(
             f"The database says: {reason(error)}\nWhat to do about it: flask --app wsgi doctor"
         ) from None
+
+
+@contextmanager
+def refusals_in_a_sentence() -> Iterator[None]:
+    """Around a command, as ``told_in_a_sentence``: typed errors become one line."""
+    try:
+        yield
+    except DomainError as refusal:
+        raise click.ClickException(refusal.detail) from None

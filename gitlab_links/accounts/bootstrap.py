@@ -1,6 +1,11 @@
-"""The first admin of an org, set up by the operator. Nothing here commits."""
+"""The operator sets up orgs and their admins. Nothing here commits.
+
+Nobody who exists already is changed unless the operator says so: a mistyped name or
+address must not give somebody else's org an admin, or somebody else a new password.
+"""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -9,40 +14,191 @@ from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.orgs import create_org
 from gitlab_links.accounts.roles import Role, Scope
-from gitlab_links.accounts.sessions import set_password
+from gitlab_links.accounts.sessions import reset_password, set_password
 from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
+from gitlab_links.errors import Conflict, Invalid, NotFound
 from gitlab_links.extensions import db
-from gitlab_links.security import password_matches
+from gitlab_links.mail import parse_mail_address
 
 KEY_NAME = "bootstrap"
+LONGEST_NAME = 100
+
+
+class AlreadyThere(Conflict):
+    """The command would change a person or an org that exists; the message names the option."""
+
+    code = "already_there"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Which existing people and orgs the operator allows a run to change."""
+
+    org_id: uuid.UUID | None = None
+    keep_password: bool = False
+    reset_password: bool = False
+    promote: bool = False
+    with_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrapped:
-    """What stands now, and a key that is shown this once."""
+    """What stands now; ``api_key`` is shown this once, None where none was made."""
 
     org_id: uuid.UUID
+    org_name: str
     user_id: uuid.UUID
     email: str
-    api_key: str
+    api_key: str | None
 
 
-def bootstrap(email: str, password: str, org_name: str, person_name: str = "") -> Bootstrapped:
-    """See to it that the org exists and the person is its admin and can log in.
+def bootstrap(
+    email: str,
+    password: str | None,
+    org_name: str | None,
+    person_name: str = "",
+    consent: Consent | None = None,
+) -> Bootstrapped:
+    """Make an org with an admin who can log in, and an API key with all scopes.
 
-    May be run again: nothing is made twice. The password is set as given, and each run
-    hands out a fresh API key with all scopes. Raises :class:`Invalid` for a bad password.
+    A new org needs ``org_name``, an existing one ``consent.org_id``; a new person needs a
+    ``password``. An org that exists gets a key only with ``consent.with_key``. Raises
+    :class:`AlreadyThere` where a person or an org exists that ``consent`` does not name,
+    :class:`NotFound` for an unknown org, :class:`Invalid` for a bad address, name or password.
     """
-    email = email.strip().lower()
-    org = _org_of(email, org_name) or create_org(org_name)
+    consent = consent or Consent()
+    email = _read_email(email)
+    user = _person(email, password, person_name, consent)
+    org = _existing_org(consent.org_id) if consent.org_id else _own_org(user, org_name)
+    is_new = org is None
+    org = org or _new_org(org_name or "")
+    _make_admin(org, user, promote=consent.promote)
+    secret = _new_key(org, user) if is_new or consent.with_key else None
+    return Bootstrapped(org.id, org.name, user.id, email, secret)
+
+
+def find_person(email: str) -> User:
+    """The account of this address; raises :class:`NotFound` and :class:`Invalid`."""
+    user = db.session.scalars(select(User).where(User.email == _read_email(email))).one_or_none()
+    if user is None:
+        raise NotFound(f"Nobody here has the address {email}.")
+    return user
+
+
+def _read_email(text: str) -> str:
+    try:
+        return parse_mail_address(text.strip().lower())
+    except ValueError as error:
+        raise Invalid(f"The e-mail address {error}.") from None
+
+
+def _existing_org(org_id: uuid.UUID) -> Org:
+    org = db.session.get(Org, org_id)
+    if org is None:
+        raise NotFound(f"There is no org with the id {org_id}.")
+    return org
+
+
+def _own_org(user: User, name: str | None) -> Org | None:
+    """The org of this name that the person administers already: naming it changes nothing."""
+    found = db.session.scalars(
+        select(Org)
+        .join(Membership, Membership.org_id == Org.id)
+        .where(
+            Org.name == name,
+            Membership.user_id == user.id,
+            Membership.role == Role.ADMIN.value,
+        )
+    ).all()
+    return found[0] if len(found) == 1 else None
+
+
+def _new_org(name: str) -> Org:
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        raise Invalid(f"The name of an org has 1 to {LONGEST_NAME} characters.")
+    named = db.session.scalars(select(Org.id).where(Org.name == name).order_by(Org.id)).all()
+    if named:
+        ids = " or ".join(f"--org-id {org_id}" for org_id in named)
+        raise AlreadyThere(
+            f"An org named {name!r} exists. To make the person its admin, use {ids} instead of "
+            "--org. Make sure first that it is the org you mean: its admins can rename it."
+        )
+    org = create_org(name)
+    write_audit_event(
+        org.id,
+        OPERATOR,
+        Action.ORG_CREATED,
+        target_type="org",
+        target_id=org.id,
+        detail={"name": name},
+    )
+    return org
+
+
+def _person(email: str, password: str | None, name: str, consent: Consent) -> User:
     user = db.session.scalars(select(User).where(User.email == email)).one_or_none()
     if user is None:
-        user = User(email=email, name=person_name or email.partition("@")[0])
-        db.session.add(user)
-        db.session.flush()
-    if not password_matches(password, user.password_hash):
-        set_password(user, password)
-    _make_admin(org, user)
+        return _new_person(email, password, name)
+    if consent.reset_password and password is not None:
+        reset_password(user, password, OPERATOR)
+    elif not consent.keep_password:
+        raise AlreadyThere(
+            f"{email} has an account here, in {_orgs_of(user)}. Add --keep-password to leave its "
+            "password as it is, or --reset-password to set the one given."
+        )
+    return user
+
+
+def _new_person(email: str, password: str | None, name: str) -> User:
+    if password is None:
+        raise NotFound(f"{email} has no account here: give a password instead of --keep-password.")
+    user = User(email=email, name=name.strip() or email.partition("@")[0])
+    db.session.add(user)
+    db.session.flush()
+    set_password(user, password)
+    return user
+
+
+def _orgs_of(user: User) -> str:
+    names: Sequence[str] = db.session.scalars(
+        select(Org.name)
+        .join(Membership, Membership.org_id == Org.id)
+        .where(Membership.user_id == user.id)
+        .order_by(Org.name)
+    ).all()
+    return ", ".join(repr(name) for name in names) or "no org"
+
+
+def _make_admin(org: Org, user: User, *, promote: bool) -> None:
+    membership = db.session.scalars(
+        select(Membership).where(Membership.org_id == org.id, Membership.user_id == user.id)
+    ).one_or_none()
+    if membership is not None and membership.as_role is Role.ADMIN:
+        return
+    before = None if membership is None else membership.as_role
+    if before is not None and not promote:
+        raise AlreadyThere(
+            f"{user.email} is a {before} of {org.name!r}. To make the person an admin, "
+            "add --promote."
+        )
+    if membership is None:
+        membership = Membership(org_id=org.id, user_id=user.id)
+        db.session.add(membership)
+    membership.role = Role.ADMIN.value
+    db.session.flush()
+    detail = {"email": user.email, "role": Role.ADMIN.value}
+    write_audit_event(
+        org.id,
+        OPERATOR,
+        Action.MEMBER_ADDED if before is None else Action.MEMBER_CHANGED,
+        target_type="member",
+        target_id=membership.id,
+        detail=detail if before is None else {**detail, "before": before.value},
+    )
+
+
+def _new_key(org: Org, user: User) -> str:
     new = issue_key(org.id, user.id, KEY_NAME, Scope)
     write_audit_event(
         org.id,
@@ -52,36 +208,4 @@ def bootstrap(email: str, password: str, org_name: str, person_name: str = "") -
         target_id=new.key.id,
         detail={"name": new.key.name, "scopes": new.key.scopes},
     )
-    return Bootstrapped(org.id, user.id, email, new.secret)
-
-
-def _org_of(email: str, org_name: str) -> Org | None:
-    """The person's org of that name, else an org of that name, else None."""
-    named = select(Org).where(Org.name == org_name).order_by(Org.id).limit(1)
-    own = (
-        named.join(Membership, Membership.org_id == Org.id)
-        .join(User, User.id == Membership.user_id)
-        .where(User.email == email)
-    )
-    return db.session.scalars(own).one_or_none() or db.session.scalars(named).one_or_none()
-
-
-def _make_admin(org: Org, user: User) -> None:
-    membership = db.session.scalars(
-        select(Membership).where(Membership.org_id == org.id, Membership.user_id == user.id)
-    ).one_or_none()
-    if membership is not None and membership.as_role is Role.ADMIN:
-        return
-    if membership is None:
-        membership = Membership(org_id=org.id, user_id=user.id)
-        db.session.add(membership)
-    membership.role = Role.ADMIN.value
-    db.session.flush()
-    write_audit_event(
-        org.id,
-        OPERATOR,
-        Action.MEMBER_ADDED,
-        target_type="member",
-        target_id=membership.id,
-        detail={"email": user.email, "role": Role.ADMIN.value},
-    )
+    return new.secret

@@ -120,12 +120,28 @@ def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
             "The password was not changed.", errors={"current": ["This is not your password."]}
         )
     set_password(user, new)
-    actor = Actor(user_id)
-    for org_id in db.session.scalars(
-        select(Membership.org_id).where(Membership.user_id == user_id)
-    ):
+    _audit_in_every_org(user, Action.PASSWORD_CHANGED, Actor(user_id))
+
+
+def reset_password(user: User, password: str, actor: Actor) -> None:
+    """Set a password for somebody else and end all their sessions.
+
+    Every org of the person has it in its audit log. Raises :class:`Invalid`.
+    """
+    set_password(user, password)
+    _audit_in_every_org(user, Action.PASSWORD_RESET, actor)
+
+
+def _audit_in_every_org(user: User, action: Action, actor: Actor) -> None:
+    orgs = select(Membership.org_id).where(Membership.user_id == user.id)
+    for org_id in db.session.scalars(orgs):
         write_audit_event(
-            org_id, actor, Action.PASSWORD_CHANGED, target_type="user", target_id=user_id
+            org_id,
+            actor,
+            action,
+            target_type="user",
+            target_id=user.id,
+            detail={"email": user.email},
         )
 
 

@@ -30,6 +30,7 @@ WORDS = {
     Action.MEMBER_CHANGED: "Changed a member's role",
     Action.MEMBER_REMOVED: "Removed a member",
     Action.PASSWORD_CHANGED: "Changed their password",
+    Action.PASSWORD_RESET: "Set a new password for a member",
     Action.API_KEY_CREATED: "Made an API key",
     Action.API_KEY_ROTATED: "Renewed an API key",
     Action.API_KEY_REVOKED: "Revoked an API key",

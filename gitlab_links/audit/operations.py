@@ -19,6 +19,7 @@ class Action(StrEnum):
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"
     PASSWORD_CHANGED = "password.changed"
+    PASSWORD_RESET = "password.reset"
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"

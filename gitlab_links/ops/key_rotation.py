@@ -13,8 +13,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Column, Row, Table, select, update
 
-from gitlab_links.db_failures import told_in_a_sentence
-from gitlab_links.errors import DomainError
+from gitlab_links.db_failures import refusals_in_a_sentence, told_in_a_sentence
 from gitlab_links.extensions import db
 from gitlab_links.security import CiphertextInvalid, cipher
 
@@ -35,17 +34,15 @@ class Tally:
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 while an old key is in use.")
 @with_appcontext
 @told_in_a_sentence()
+@refusals_in_a_sentence()
 def rotate_keys_command(*, check: bool) -> None:
     """Re-encrypt every stored secret with the first key of VIA_RAH_ENCRYPTION_KEY.
 
     Set that to NEW,OLD everywhere and restart before running this. Once --check is content,
     OLD may go.
     """
-    try:
-        cipher().check()
-        tally = rotate(write=not check)
-    except DomainError as refusal:
-        raise click.ClickException(refusal.detail) from None
+    cipher().check()
+    tally = rotate(write=not check)
     verb = "under an old key" if check else "re-encrypted"
     click.echo(f"{tally.current} under the first key, {tally.outdated} {verb}")
     if tally.unreadable:

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask import Flask
 
+from gitlab_links.accounts.sessions import log_in
 from tests.api.callers import program
 from tests.conftest import MakeApp
 from tests.databases import Database
@@ -35,6 +37,40 @@ def test_bootstrap_says_what_is_wrong_with_a_password(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=[*ARGUMENTS, "--password", "short"])
     assert result.exit_code == 1
     assert "8 to 200 characters" in result.output
+
+
+def test_bootstrap_run_again_is_refused_in_a_sentence(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=[*ARGUMENTS, *PASSWORD]).exit_code == 0
+    again = runner.invoke(args=[*ARGUMENTS, *PASSWORD, "--json"])
+    assert again.exit_code == 1
+    assert "ada@example.com has an account here, in 'Acme Corp'" in again.output
+    kept = runner.invoke(args=[*ARGUMENTS, "--keep-password", "--with-key", "--json"])
+    assert kept.exit_code == 0, kept.output
+    assert json.loads(kept.stdout)["api_key"].startswith("glk_")
+
+
+@pytest.mark.parametrize("arguments", [ARGUMENTS[:3], [*ARGUMENTS, "--org-id", str(UUID(int=1))]])
+def test_bootstrap_wants_either_a_new_org_or_the_id_of_one(
+    app: Flask, arguments: list[str]
+) -> None:
+    result = app.test_cli_runner().invoke(args=[*arguments, *PASSWORD])
+    assert result.exit_code == 2
+    assert "either --org, for a new org, or --org-id" in result.output
+
+
+def test_a_forgotten_password_is_set_without_touching_roles_or_keys(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    made = json.loads(runner.invoke(args=[*ARGUMENTS, *PASSWORD, "--json"]).stdout)
+    typed = "another good password\n" * 2
+    result = runner.invoke(args=["set-password", "--email", "Ada@example.com"], input=typed)
+    assert result.exit_code == 0, result.output
+    with app.app_context():
+        assert log_in("ada@example.com", "another good password", "203.0.113.1")
+    events = program(app, made["api_key"]).get(f"/api/orgs/{made['org_id']}/audit-events").json
+    assert events["events"][0]["action"] == "password.reset"
+    unknown = runner.invoke(args=["set-password", "--email", "bob@example.com", *PASSWORD])
+    assert (unknown.exit_code, "Nobody here" in unknown.output) == (1, True)
 
 
 def test_openapi_writes_what_it_then_finds_right(app: Flask, tmp_path: Path) -> None:
