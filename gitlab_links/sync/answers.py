@@ -18,7 +18,7 @@ from gitlab_links.sync.fetching import Answer
 from gitlab_links.sync.moves import follow
 from gitlab_links.sync.pausing import gravity, note_failure, note_success, stops_all_calls
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
-from gitlab_links.sync.reconciling import face, note_found
+from gitlab_links.sync.reconciling import Before, note_found
 
 Items = dict[uuid.UUID, GitLabItem]
 
@@ -83,11 +83,11 @@ def _record_items(
         if item is None:
             continue
         if snapshot is not None:
-            before, synced_before = face(item), item.last_synced_at
+            before = Before.of(item)
             apply_fetched(
                 item, snapshot, started_at=answer.started_at, now=now, ttl=ttl, proven=proven
             )
-            if note_found(item, before, synced_before, answer.started_at):
+            if note_found(item, before, answer.started_at):
                 yield item
         elif answer.failure is None:
             # Absent from a list that was given: deleted, or hidden from the token.

@@ -5,6 +5,7 @@ item as well, and are no news. What a fetch finds is not called missed at once: 
 may be under way (``webhooks.reconciliation`` settles it).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,17 +45,33 @@ def note_heard(item: GitLabItem, before: Face, received_at: datetime) -> bool:
     return late or face(item) != before
 
 
-def note_found(
-    item: GitLabItem, before: Face, synced_before: datetime | None, started_at: datetime
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known of an item before the answer of a fetch was applied to it."""
+
+    face: Face
+    synced_at: datetime | None
+    fetched_at: datetime | None
+    requested_at: datetime | None
+
+    @classmethod
+    def of(cls, item: GitLabItem) -> "Before":
+        """The item as it is now."""
+        return cls(face(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at)
+
+
+def note_found(item: GitLabItem, before: Before, started_at: datetime) -> bool:
     """Note what a fetch has found; True if it was a change that an event had told of.
 
-    ``synced_before`` is the item's ``last_synced_at`` from before the answer was applied:
-    an event that came in since, and was not enough by itself, asked for this fetch.
+    A first fetch finds no change: until then there was nothing, or what the body of an event
+    says. An event that came in since the last sync was not enough by itself, and asked for
+    this fetch; one whose body was applied, and which asked all the same, left something open:
+    what the fetch finds then may be that, and is not called missed.
     """
-    if synced_before is None or face(item) == before:
+    if before.fetched_at is None or before.synced_at is None or face(item) == before.face:
         return False
-    if item.heard_at is not None and item.heard_at > synced_before:
+    if item.heard_at is not None and item.heard_at > before.synced_at:
         return True
-    item.unheard_since = item.unheard_since or started_at
+    if before.requested_at is None or item.heard_at != before.synced_at:
+        item.unheard_since = item.unheard_since or started_at
     return False

@@ -7,6 +7,7 @@ from gitlab_links.extensions import db
 from gitlab_links.health.words import summary
 from gitlab_links.hooks.models import GitLabChangeCount
 from gitlab_links.jobs.functions import clean
+from gitlab_links.links.operations import attach
 from tests.hooks.conftest import repair
 
 
@@ -97,6 +98,55 @@ def test_a_first_fetch_is_no_change(connected, clock):
     connected.watch()
 
     assert counts(connected) == (0, 0)
+
+
+def link(org, issue):
+    with org.app.app_context():
+        task = org.factory.task(org.org)
+        attach(org.admin, task.id, org.gitlab.state.urls.item(issue))
+        db.session.commit()
+
+
+def test_an_event_that_comes_before_the_first_fetch_leaves_nothing_missed(hooked, clock):
+    """The body of a comment names no assignee: the fetch that it asks for brings them."""
+    items = hooked.gitlab.state.items
+    busy = items.add_issue(hooked.project, title="Busy", author="dana", assignees=["dana"])
+    hooked.work()
+    link(hooked, busy)
+    items.comment(busy, "Linked to our task board.", by="dana")
+    hooked.work()
+    clock.advance(31)
+    hooked.watch()
+
+    assert counts(hooked)[1] == 0
+    assert hooked.codes() == []
+
+
+def test_what_a_fetch_finds_that_an_event_asked_for_is_not_called_missed(hooked, clock):
+    """The body of the comment names no assignee: whether another event did cannot be known."""
+    items = hooked.gitlab.state.items
+    drop(hooked, drop_next=1)
+    edit(hooked, assignees=["dana"])
+    clock.advance(2)
+    items.comment(hooked.issues[0], "Mine now", by="dana")
+    hooked.work()
+    clock.advance(31)
+    hooked.watch()
+
+    assert counts(hooked)[1] == 0
+    assert hooked.codes() == []
+
+
+def test_a_change_that_is_lost_after_an_event_was_applied_is_missed(hooked, clock):
+    edit(hooked, title="Told")
+    hooked.work()
+    drop(hooked, drop_next=1)
+    edit(hooked, title="Not told")
+    hooked.sweep()
+    clock.advance(31)
+    hooked.watch()
+
+    assert counts(hooked) == (1, 1)
 
 
 def test_a_project_whose_changes_come_only_by_sweep_is_flagged(hooked, clock):
