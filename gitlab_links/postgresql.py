@@ -14,7 +14,7 @@ from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from gitlab_links.reach import Reach
+from gitlab_links.reach import Reach, Unreachable
 
 # The server ends a statement that takes too long; who hears nothing of that by then hears
 # nothing at all.
@@ -67,15 +67,14 @@ def prepare(engine: Engine, seconds: float) -> Reach:
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, words: Any, named: Any) -> PatientConnection:
-        if not reach.may_ask():
-            raise psycopg.OperationalError("the database did not answer a moment ago")
+        def connect() -> PatientConnection:
+            return _limited(PatientConnection.connect(*words, **named), seconds)
+
         try:
-            connection = _limited(PatientConnection.connect(*words, **named), seconds)
-        except psycopg.OperationalError:
-            reach.missed()
-            raise
+            connection = reach.attempt(connect, (psycopg.OperationalError,))
+        except Unreachable:
+            raise psycopg.OperationalError("the database does not answer") from None
         connection.reach = reach
-        reach.found()
         return connection
 
     event.listen(engine, "checkout", _replace_closed)

@@ -1,41 +1,109 @@
-"""Not waiting again and again for a server that did not answer a moment ago."""
+"""A circuit breaker: callers of a server that is away share one attempt to reach it."""
 
 import threading
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
+# How often a worker tries while the database is away.
 ASK_AGAIN_SECONDS = 1.0
+# A new connection takes milliseconds. An attempt that has taken longer may have been begun while
+# the server was still away: the next caller begins another.
+STUCK_SECONDS = 1.0
+# How long a caller waits for the attempts of others.
+PATIENCE_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class Unreachable(Exception):
+    """Another caller has just found that the server does not answer."""
 
 
 class Reach:
     """Whether a server can be reached, as far as this process knows.
 
-    While it cannot, one caller a second may find out whether it can again, and the others
-    are told at once: else every thread would wait for the same silence, and who needs
-    nothing of that server would wait for a thread.
+    While it cannot, one caller tries and the others wait for what comes of it, for
+    ``patience`` seconds at most. After a failure callers are refused for ``quiet`` seconds. By
+    default that is none: the server may be back at any moment, and only those are refused who
+    have waited for an attempt that failed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE_SECONDS, quiet: float = 0.0) -> None:
         self.lost = False
-        self._ask_at = 0.0
-        self._lock = threading.Lock()
+        self._patience, self._quiet = patience, quiet
+        self._quiet_until = 0.0
+        self._changed = threading.Condition()
+        self._under_way = 0  # the number of the newest attempt, 0 when it has ended
+        self._newest = 0
+        self._began = 0.0
+        self._failed = 0  # the number of the newest attempt that failed
 
-    def may_ask(self) -> bool:
-        """Whether the caller should try, and tell what came of it."""
-        if not self.lost:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._ask_at:
-                return False
-            self._ask_at = now + ASK_AGAIN_SECONDS
-            return True
+    def attempt(self, connect: Callable[[], T], failures: tuple[type[Exception], ...]) -> T:
+        """What ``connect`` gives; its ``failures`` mean that the server is away.
+
+        Raises :class:`Unreachable` instead of trying where another caller's attempt has failed.
+        """
+        number = self._turn() if self.lost else 0
+        try:
+            made = connect()
+        except failures:
+            self._end(number, reached=False)
+            raise
+        except BaseException:
+            self._give_up(number)
+            raise
+        if self.lost:
+            self._end(number, reached=True)
+        return made
 
     def found(self) -> None:
         """The server has answered."""
-        self.lost = False
+        if self.lost:
+            self._end(0, reached=True)
 
     def missed(self) -> None:
         """The server has not answered in time, or refused."""
-        with self._lock:
-            self._ask_at = time.monotonic() + ASK_AGAIN_SECONDS
-            self.lost = True
+        self._end(0, reached=False)
+
+    def _turn(self) -> int:
+        """Wait until the server is back, 0, or until the caller is to try: the attempt's number."""
+        ends_at = time.monotonic() + self._patience
+        with self._changed:
+            while self.lost:
+                now = time.monotonic()
+                stuck_at = self._began + STUCK_SECONDS
+                if not self._under_way and now < self._quiet_until:
+                    raise Unreachable
+                if not self._under_way or now >= stuck_at:
+                    return self._begin(now)
+                awaited = self._under_way
+                if now >= ends_at:
+                    raise Unreachable
+                self._changed.wait(min(stuck_at, ends_at) - now)
+                if self._failed >= awaited:
+                    raise Unreachable
+            return 0
+
+    def _begin(self, now: float) -> int:
+        self._newest += 1
+        self._under_way, self._began = self._newest, now
+        return self._newest
+
+    def _give_up(self, number: int) -> None:
+        """The attempt was broken off and says nothing of the server: somebody else is to try."""
+        if not number:
+            return
+        with self._changed:
+            if self._under_way == number:
+                self._under_way = 0
+            self._changed.notify_all()
+
+    def _end(self, number: int, *, reached: bool) -> None:
+        with self._changed:
+            self.lost = not reached
+            self._quiet_until = 0.0 if reached else time.monotonic() + self._quiet
+            if number and self._under_way == number:
+                self._under_way = 0
+                self._failed = self._failed if reached else number
+            self._changed.notify_all()

@@ -1,5 +1,6 @@
 """Connections to Redis on which no request waits for long, nor again and again."""
 
+from functools import partial
 from typing import Any
 
 from redis import ConnectionPool, Redis
@@ -9,28 +10,27 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from gitlab_links.reach import Reach
+from gitlab_links.reach import Reach, Unreachable
 
 WAIT_SECONDS = 0.5
+# No request fails for want of Redis: it is better done without than waited for again.
+QUIET_SECONDS = 1.0
 
 
 class ReachingPool(ConnectionPool):
-    """Refuses at once what would wait for a Redis that did not answer a moment ago."""
+    """While Redis is away, one caller at a time tries to connect and the others wait for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.reach = Reach()
+        self.reach = Reach(patience=WAIT_SECONDS, quiet=QUIET_SECONDS)
 
     def get_connection(self, *arguments: Any, **options: Any) -> Connection:
         """A connection that is made; raises :class:`redis.exceptions.ConnectionError`."""
-        if not self.reach.may_ask():
-            raise RedisConnectionError("Redis did not answer a moment ago")
+        connect = partial(super().get_connection, *arguments, **options)
         try:
-            connection: Connection = super().get_connection(*arguments, **options)
-        except RedisError:
-            self.reach.missed()
-            raise
-        self.reach.found()
+            connection: Connection = self.reach.attempt(connect, (RedisError,))
+        except Unreachable:
+            raise RedisConnectionError("Redis does not answer") from None
         return connection
 
 

@@ -1,31 +1,146 @@
-"""Of all who want a server that is away, one at a time finds out whether it is back."""
+"""While a server is away one caller tries to reach it, and the others wait for what comes of it."""
 
+import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
 
 from gitlab_links import reach
-from gitlab_links.reach import Reach
+from gitlab_links.reach import Reach, Unreachable
+
+FAILURES = (ConnectionError,)
+SOON = 0.05
 
 
-def test_everybody_may_ask_a_server_that_answers():
+class Server:
+    """Can be away; an attempt may have to wait until ``answers`` is set."""
+
+    def __init__(self) -> None:
+        self.away, self.tried = False, 0
+        self.answers = threading.Event()
+        self.answers.set()
+
+    def connect(self) -> str:
+        self.tried += 1
+        away = self.away
+        self.answers.wait(10)
+        if away:
+            raise ConnectionError
+        return "connected"
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def lost(server: Server) -> Reach:
+    """Has found the server away, some time ago."""
+    found, server.away = Reach(), True
+    with pytest.raises(ConnectionError):
+        found.attempt(server.connect, FAILURES)
+    server.tried = 0
+    return found
+
+
+def at_once(lost: Reach, server: Server, callers: int, between: Callable[[], None]) -> list[str]:
+    """What so many callers get that come while one attempt is under way."""
+    server.answers.clear()
+    with ThreadPoolExecutor(callers) as pool:
+        waiting: list[Future[str]] = [
+            pool.submit(lost.attempt, server.connect, FAILURES) for _ in range(callers)
+        ]
+        time.sleep(SOON)
+        between()
+        server.answers.set()
+        return [_told(one) for one in waiting]
+
+
+def _told(one: Future[str]) -> str:
+    error = one.exception(10)
+    return one.result() if error is None else type(error).__name__
+
+
+def test_a_server_that_answers_is_asked_by_everybody(server: Server) -> None:
     found = Reach()
-    assert all(found.may_ask() for _ in range(3))
+    assert [found.attempt(server.connect, FAILURES) for _ in range(3)] == ["connected"] * 3
     assert not found.lost
 
 
-def test_after_a_miss_one_asker_in_a_while_is_let_through(monkeypatch):
-    monkeypatch.setattr(reach, "ASK_AGAIN_SECONDS", 0.1)
-    lost = Reach()
-    lost.missed()
-    assert not lost.may_ask()
-    time.sleep(0.11)
-    assert [lost.may_ask() for _ in range(3)] == [True, False, False]
-    time.sleep(0.11)
-    assert lost.may_ask()
-    assert lost.lost
+def test_nobody_of_a_first_burst_is_refused_once_the_server_is_back(
+    lost: Reach, server: Server
+) -> None:
+    server.away = False
+    assert at_once(lost, server, 8, lambda: None) == ["connected"] * 8
+    assert not lost.lost
 
 
-def test_an_answer_lets_everybody_through_again():
-    back = Reach()
-    back.missed()
-    back.found()
-    assert all(back.may_ask() for _ in range(3))
+def test_while_it_is_away_a_burst_costs_one_attempt(lost: Reach, server: Server) -> None:
+    told = at_once(lost, server, 8, lambda: None)
+    assert sorted(told) == ["ConnectionError"] + ["Unreachable"] * 7
+    assert server.tried == 1
+
+
+def test_a_failure_of_the_past_refuses_nobody(lost: Reach, server: Server) -> None:
+    server.away = False
+    assert lost.attempt(server.connect, FAILURES) == "connected"
+
+
+def test_an_attempt_from_before_the_server_was_back_keeps_nobody_waiting(
+    lost: Reach, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "STUCK_SECONDS", 4 * SOON)
+
+    def come_back() -> None:
+        server.away = False
+        while server.tried < 2:
+            time.sleep(SOON)
+
+    # The first attempt fails in the end, and takes none of the others with it.
+    told = at_once(lost, server, 4, come_back)
+    assert sorted(told) == ["ConnectionError"] + ["connected"] * 3
+
+
+def test_nobody_waits_for_longer_than_patience_allows(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = Reach(patience=SOON)
+    impatient.missed()
+    told: list[str] = []
+
+    def give_up() -> None:
+        with pytest.raises(Unreachable):
+            impatient.attempt(server.connect, FAILURES)
+        told.append("refused")
+
+    at_once(impatient, server, 1, give_up)
+    assert told == ["refused"]
+
+
+def test_an_attempt_that_is_broken_off_lets_the_next_caller_try(
+    lost: Reach, server: Server
+) -> None:
+    def broken_off() -> str:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        lost.attempt(broken_off, FAILURES)
+    server.away = False
+    assert lost.attempt(server.connect, FAILURES) == "connected"
+
+
+def test_where_doing_without_is_better_a_failure_refuses_for_a_while(server: Server) -> None:
+    quiet = Reach(quiet=SOON)
+    quiet.missed()
+    with pytest.raises(Unreachable):
+        quiet.attempt(server.connect, FAILURES)
+    time.sleep(SOON)
+    assert quiet.attempt(server.connect, FAILURES) == "connected"
+
+
+def test_an_answer_by_another_way_ends_it(lost: Reach) -> None:
+    lost.found()
+    assert not lost.lost

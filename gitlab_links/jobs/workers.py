@@ -120,6 +120,7 @@ def database_answers() -> bool:
             connection.execute(text("SELECT 1"))
     except DBAPIError:
         return False
+    database_reach().found()
     return True
 
 

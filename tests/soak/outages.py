@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,10 @@ def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figur
         for _ in range(times):
             stage.restart_postgresql(seconds)
             recoveries.append(within(30, lambda: _answers_well(world, 20)))
+    stage.stop_postgresql()
+    meanwhile = _burst(world, 16)
+    stage.start_postgresql()
+    first = _burst(world, 16)
     stage.gitlab.state.sender.wait_idle(30)
     settled = within(60, lambda: world.undone() == 0, every=0.2)
     errors = {status for status in sender.answers if status not in (202, 503)}
@@ -124,6 +129,8 @@ def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figur
         exactly("answers other than 202 and 503", errors, set()),
         exactly("503 without Retry-After", sender.without_retry_after, 0),
         exactly("accepted webhooks that are not stored", missing(world, sender.accepted), 0),
+        exactly("answers to a burst while it was away", set(meanwhile), {503}),
+        exactly("answers to the first burst after it was back", set(first), {202}),
         at_most("requests that failed after it was back", max(recoveries), 5),
         at_most("the slowest answer", max(sender.seconds), 10),
         exactly("deliveries lost, failed or left over", world.lost(), 0),
@@ -137,6 +144,14 @@ def _answers_well(world: World, times: int) -> bool:
     """So many good answers in a row: every pooled connection has had its turn."""
     body = {"object_kind": "build"}
     return all(post(world.url, body, str(uuid.uuid4()))[0] == 202 for _ in range(times))
+
+
+def _burst(world: World, callers: int) -> list[int | None]:
+    """The statuses of so many webhooks at once."""
+    body = {"object_kind": "build"}
+    with ThreadPoolExecutor(callers) as pool:
+        sent = [pool.submit(post, world.url, body, str(uuid.uuid4())) for _ in range(callers)]
+        return [one.result()[0] for one in sent]
 
 
 def missing(world: World, accepted: Sequence[str]) -> int:

@@ -201,12 +201,19 @@ class Stage:
 
     def restart_postgresql(self, seconds_away: float) -> None:
         """Stop the server as an upgrade does, leave it away for a while, start it again."""
-        programs = postgresql.find_programs()
-        home = self.supervisor.folder / "postgresql"
-        postmaster = int((home / "data" / "postmaster.pid").read_text().split()[0])
-        os.kill(postmaster, signal.SIGINT)
-        within(20, lambda: not (home / "data" / "postmaster.pid").exists())
+        self.stop_postgresql()
         time.sleep(seconds_away)
+        self.start_postgresql()
+
+    def stop_postgresql(self) -> None:
+        """Stop the server; whoever is connected is cut off."""
+        pid_file = self.supervisor.folder / "postgresql" / "data" / "postmaster.pid"
+        os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
+        within(20, lambda: not pid_file.exists())
+
+    def start_postgresql(self) -> None:
+        """Start the server that was stopped."""
+        programs = postgresql.find_programs()
         assert programs is not None
         postgresql.serve(self.supervisor, programs)
 
