@@ -5,33 +5,37 @@ from dataclasses import dataclass
 
 from gitlab_links.allowed_hosts import AllowedHosts, literal_address
 from gitlab_links.errors import Invalid
-from gitlab_links.gitlab.items import MAX_IID, ItemRef, ItemType
+from gitlab_links.gitlab.drawers import UnreadableDrawer, item_in_drawer
+from gitlab_links.gitlab.item_paths import (
+    EXAMPLE,
+    Page,
+    bad_address,
+    bad_epic,
+    bad_url,
+    item_of_page,
+    item_of_reference,
+    item_ref,
+    page_at,
+)
+from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.pasted_text import (
+    MAX_PASTED_LENGTH,
+    begins_with_host,
+    read_reference,
+    unwrapped,
+)
 from gitlab_links.gitlab.web_address import (
+    CONTROL_OR_SPACE,
     DEFAULT_PORTS,
     AddressError,
-    Fault,
     WebAddress,
     parse_web_address,
 )
 
 _BASE_SEGMENT = re.compile(r"[A-Za-z0-9_~.-]+")
-_PATH_SEGMENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 _ENCODED_TRICK = re.compile(r"%(?:2e|2f|5c|00)", re.IGNORECASE)
-_IID = re.compile(r"[1-9][0-9]{0,18}")
-_MAX_SEGMENT_LENGTH = 255
 
-_KINDS = {
-    "issues": ItemType.ISSUE,
-    "work_items": ItemType.ISSUE,
-    "merge_requests": ItemType.MERGE_REQUEST,
-}
 _WEB_KINDS = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
-_EXAMPLE = "https://gitlab.example.com/group/project/-/issues/1"
-_FAULT_CODES = {
-    Fault.SCHEME: "url_invalid",
-    Fault.HOST: "url_invalid",
-    Fault.PORT: "url_invalid",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,108 +131,100 @@ def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
 
 
 def parse_item_url(text: object, base: BaseUrl) -> ItemRef:
-    """The issue or merge request that a pasted URL names on the GitLab at ``base``.
+    """The issue or merge request on the GitLab at ``base`` that a pasted text names.
 
-    Takes ``/-/issues/N``, ``/-/work_items/N``, ``/-/issues/incident/N``,
-    ``/-/merge_requests/N`` and the forms without ``/-/``, with any page, query or fragment
-    behind. Raises Invalid with a ``url_*`` code and the message under ``errors["url"]``.
+    Takes the addresses of an item's page, in all their forms and with any page, query or
+    fragment behind; those of a page with the item in a drawer; ``group/project#1`` and
+    ``group/project!1``; each also in brackets, as a Markdown link, and without
+    ``https://``. Raises Invalid with a ``url_*`` code and the message under
+    ``errors["url"]``.
     """
+    pasted = _pasted_text(text)
+    first, _, _ = pasted.partition("/")
+    reference = read_reference(pasted) if first.lower() not in _authorities(base) else None
+    if reference is not None:
+        return item_of_reference(reference.path, reference.sigil, reference.number)
+    if "://" not in re.split(r"[?#]", pasted, maxsplit=1)[0] and any(
+        begins_with_host(pasted, authority) for authority in _authorities(base)
+    ):
+        pasted = f"{base.scheme}://{pasted}"
+    location, _, _ = pasted.partition("#")
+    location, _, query = location.partition("?")
     try:
-        address = parse_web_address(text)
+        segments = _segments_under(base, parse_web_address(location))
     except AddressError as error:
-        code = _FAULT_CODES.get(error.fault, f"url_{error.fault.value}")
-        raise _bad_url(code, error.message) from None
-    segments = _segments_under(base, address)
-    if "-" in segments:
-        dash = segments.index("-")
-        return _item(segments[:dash], segments[dash + 1 :])
-    return _legacy_item(segments)
+        raise bad_address(error) from None
+    return _shown_item(page_at(segments), query)
+
+
+def _pasted_text(text: object) -> str:
+    """Bounded; what is dropped behind an address may hold anything but blanks and controls,
+    which stand between two addresses.
+    """
+    if not isinstance(text, str):
+        raise bad_url("url_invalid", "It is not text.")
+    if len(text) > MAX_PASTED_LENGTH:
+        raise bad_url(
+            "url_too_long", f"It has {len(text)} characters; {MAX_PASTED_LENGTH} is the most."
+        )
+    pasted = unwrapped(text)
+    if CONTROL_OR_SPACE.search(pasted) is not None:
+        raise bad_url(
+            "url_invalid", "It contains a space or a control character: paste one address only."
+        )
+    return pasted
+
+
+def _authorities(base: BaseUrl) -> tuple[str, ...]:
+    """How an address without its scheme may begin."""
+    host = base.origin.partition("://")[2]
+    return (host,) if base.port else (host, f"{host}:{base.effective_port}")
+
+
+def _shown_item(page: Page, query: str) -> ItemRef:
+    """What the person was looking at: the item in the drawer, else that of the page."""
+    try:
+        drawer = item_in_drawer(query)
+    except UnreadableDrawer:
+        raise bad_url(
+            "url_not_issue_or_mr",
+            "It opens an item in a panel beside the page, and does not say readably which: "
+            "open the item on a page of its own and paste that address.",
+        ) from None
+    if drawer is None:
+        return item_of_page(page)
+    if drawer.full_path is None:
+        if page.is_of_group:
+            raise bad_epic()
+        return item_ref(page.place, ItemType.ISSUE, str(drawer.iid))
+    if "/" not in drawer.full_path or page.may_be_epic_at(drawer.full_path):
+        raise bad_epic()
+    return item_of_reference(drawer.full_path, ItemType.ISSUE.sigil, str(drawer.iid))
 
 
 def _segments_under(base: BaseUrl, address: WebAddress) -> list[str]:
+    wrong_scheme = bad_url(
+        "url_invalid", f"It starts with {address.scheme}://; this GitLab is at {base}."
+    )
+    elsewhere = bad_url("url_host_mismatch", f"It is not on the GitLab of this org, {base}.")
     if (address.host, address.port or DEFAULT_PORTS[address.scheme]) != (
         base.host,
         base.effective_port,
     ):
-        if address.host == base.host and address.scheme != base.scheme and address.port is None:
-            raise _bad_url(
-                "url_invalid", f"It starts with {address.scheme}://; this GitLab is at {base}."
-            )
-        raise _bad_url("url_host_mismatch", f"It is not on the GitLab of this org, {base}.")
+        same_host = address.host == base.host and address.port is None
+        raise wrong_scheme if same_host and address.scheme != base.scheme else elsewhere
     if address.scheme != base.scheme:
-        raise _bad_url(
-            "url_invalid", f"It starts with {address.scheme}://; this GitLab is at {base}."
-        )
+        raise wrong_scheme
     if not f"{address.path}/".startswith(f"{base.path}/"):
-        raise _bad_url("url_host_mismatch", f"It is not on the GitLab of this org, {base}.")
+        raise elsewhere
     segments = address.path[len(base.path) + 1 :].removesuffix("/").split("/")
     if segments == [""]:
-        raise _bad_url("url_not_issue_or_mr", f"It names no issue or merge request, as {_EXAMPLE}.")
+        raise bad_url("url_not_issue_or_mr", f"It names no issue or merge request, as {EXAMPLE}.")
     for segment in segments:
         if segment in {"", ".", ".."} or _ENCODED_TRICK.search(segment) is not None:
-            raise _bad_url("url_project_path", "Its path has an empty, '.', '..' or encoded part.")
+            raise bad_url("url_project_path", "Its path has an empty, '.', '..' or encoded part.")
     return segments
-
-
-def _item(project: list[str], page: list[str]) -> ItemRef:
-    """``project`` and ``page`` are what stands before and behind ``/-/``."""
-    kind = page[0] if page else ""
-    if kind == "epics" or (project[:1] == ["groups"] and kind == "work_items"):
-        raise _bad_url(
-            "url_epic_unsupported",
-            "It names a group's epic; only a project's issues and merge requests can be linked.",
-        )
-    if kind not in _KINDS or project[:1] == ["groups"]:
-        raise _bad_url(
-            "url_not_issue_or_mr", f"It names neither an issue nor a merge request, as {_EXAMPLE}."
-        )
-    rest = page[1:]
-    if kind == "issues" and rest[:1] == ["incident"]:
-        rest = rest[1:]
-    number = rest[0] if rest else ""
-    if _IID.fullmatch(number) is None or int(number) > MAX_IID:
-        raise _bad_url(
-            "url_iid",
-            f"{number[:40]!r} behind /{kind}/ is no number that GitLab gives, as in {_EXAMPLE}.",
-        )
-    return ItemRef(_project_path(project), _KINDS[kind], int(number))
-
-
-def _legacy_item(segments: list[str]) -> ItemRef:
-    """A URL without ``/-/``, read from the right because a group may be called ``issues``."""
-    places = [place for place in range(1, len(segments)) if segments[place] in {*_KINDS, "epics"}]
-    for place in reversed(places):
-        behind = [part for part in segments[place + 1 : place + 3] if part != "incident"]
-        if behind and _IID.fullmatch(behind[0]) is not None:
-            return _item(segments[:place], segments[place:])
-    if places and places[-1] >= 2:
-        return _item(segments[: places[-1]], segments[places[-1] :])
-    raise _bad_url(
-        "url_not_issue_or_mr", f"It names neither an issue nor a merge request, as {_EXAMPLE}."
-    )
-
-
-def _project_path(segments: list[str]) -> str:
-    if len(segments) < 2:
-        raise _bad_url(
-            "url_project_path", f"It names no project within a group or user, as {_EXAMPLE}."
-        )
-    for segment in segments:
-        well_formed = _PATH_SEGMENT.fullmatch(segment) is not None
-        if (
-            not well_formed
-            or segment.lower().endswith((".git", ".atom"))
-            or len(segment) > _MAX_SEGMENT_LENGTH
-        ):
-            raise _bad_url(
-                "url_project_path", f"{segment[:80]!r} in its path is no GitLab group or project."
-            )
-    return "/".join(segments)
 
 
 def _bad_base(code: str, message: str) -> Invalid:
     return Invalid(message, code=code, errors={"base_url": [message]})
-
-
-def _bad_url(code: str, message: str) -> Invalid:
-    return Invalid(message, code=code, errors={"url": [message]})

@@ -1,6 +1,7 @@
 """The parts of a pasted web address, taken apart strictly: nothing is guessed or repaired."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,7 +11,8 @@ MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 # U+FFFD stands where a NUL or half a surrogate pair was.
-_CONTROL_OR_SPACE = re.compile("[\x00-\x20\x7f\N{REPLACEMENT CHARACTER}]")
+CONTROL_OR_SPACE = re.compile("[\x00-\x20\x7f\N{REPLACEMENT CHARACTER}]")
+_HOST_AND_REST = re.compile(r"((?:[^/?#]*://)?[^/?#]*)(.*)", re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
@@ -88,17 +90,27 @@ def _plain_text(text: object) -> str:
         raise AddressError(
             Fault.TOO_LONG, f"It has {len(text)} characters; {MAX_URL_LENGTH} is the most."
         )
-    if _CONTROL_OR_SPACE.search(text) is not None:
+    if CONTROL_OR_SPACE.search(text) is not None:
         raise AddressError(Fault.INVALID, "It contains a space or a control character.")
     if "\\" in text:
         raise AddressError(Fault.INVALID, "It contains a backslash.")
-    if not text.isascii():
-        raise AddressError(
-            Fault.NOT_ASCII,
-            "It contains characters outside ASCII; write an international host name in "
-            "punycode (xn--...).",
-        )
+    host, path = _HOST_AND_REST.match(text).groups()  # type: ignore[union-attr]
+    check_ascii(host, "Its host", "An international host name is written in punycode (xn--...).")
+    check_ascii(path, "Its path")
     return text
+
+
+def check_ascii(text: str, what: str, remedy: str = "") -> None:
+    """Raise AddressError for a character outside ASCII, which may be invisible or look like
+    another: the message names it, as to show it may not help.
+    """
+    found = next((sign for sign in text if not sign.isascii()), None)
+    if found is None:
+        return
+    name = unicodedata.name(found, "a character without a name")
+    shown = f"{found!r}, " if found.isprintable() and not found.isspace() else ""
+    message = f"{what} contains {shown}{name} (U+{ord(found):04X}), which is not ASCII."
+    raise AddressError(Fault.NOT_ASCII, f"{message} {remedy}".strip())
 
 
 def _split_port(authority: str) -> tuple[str, str | None]:

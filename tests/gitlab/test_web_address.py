@@ -32,9 +32,7 @@ def test_the_longest_address_is_taken():
     assert len(parse_web_address(text).path) == MAX_URL_LENGTH - len("https://gitlab.com")
 
 
-NOT_ASCII = (
-    "It contains characters outside ASCII; write an international host name in punycode (xn--...)."
-)
+PUNYCODE = "An international host name is written in punycode (xn--...)."
 NEITHER = "is neither a host name nor an address of four decimal numbers."
 CREDENTIALS = "It contains a user name or password before the '@'; leave them out."
 UNSEEN = "It contains a space or a control character."
@@ -52,7 +50,22 @@ UNCLOSED = "Its IPv6 address is not closed by a bracket."
             for one in " \0\x1f\x7f\N{REPLACEMENT CHARACTER}"
         ),
         ("https://a\\b", Fault.INVALID, "It contains a backslash."),
-        ("https://bücher.example", Fault.NOT_ASCII, NOT_ASCII),
+        (
+            "https://bücher.example",
+            Fault.NOT_ASCII,
+            "Its host contains 'ü', LATIN SMALL LETTER U WITH DIAERESIS (U+00FC), which is not "
+            f"ASCII. {PUNYCODE}",
+        ),
+        (
+            "https://gitlab.com/prójekt",
+            Fault.NOT_ASCII,
+            "Its path contains 'ó', LATIN SMALL LETTER O WITH ACUTE (U+00F3), which is not ASCII.",
+        ),
+        (
+            "https://gitlab\u200b.com",
+            Fault.NOT_ASCII,
+            f"Its host contains ZERO WIDTH SPACE (U+200B), which is not ASCII. {PUNYCODE}",
+        ),
         ("gitlab.com", Fault.SCHEME, "It does not start with https://."),
         ("://gitlab.com", Fault.SCHEME, "It does not start with https://."),
         ("ftp://gitlab.com", Fault.SCHEME, "It starts with ftp:// instead of https://."),

@@ -104,7 +104,9 @@ class NewLink(Strict):
         required=True,
         metadata=described(
             "The address of an issue, work item or merge request in the org's GitLab, as "
-            "copied from the browser: whatever follows the number is ignored.",
+            "copied from the browser, also with the item in a drawer (`?show=`), or a reference "
+            "such as `acme/app!42`. Blanks, brackets and a Markdown link around it, and "
+            "whatever follows the number, are ignored.",
             "https://gitlab.example.com/acme/app/-/merge_requests/42/diffs",
         ),
     )

@@ -1,0 +1,67 @@
+"""Items that GitLab shows in a drawer: the address is that of the page beneath it.
+
+Since GitLab 18 an issue opens in a drawer above a list, a board or another issue, and
+``?show=`` says which: base64 of ``{"iid", "full_path", "id"}``. GitLab 15 to 17 write
+``?work_item_iid=`` for an item of the page's own project.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from gitlab_links.errors import DomainError
+from gitlab_links.gitlab.fields import read_id, read_object
+from gitlab_links.gitlab.json_body import parse_json
+
+_MAX_SHOW_LENGTH = 4_000
+_PARAMETERS = frozenset({"show", "work_item_iid", "work_item_id"})
+
+
+class UnreadableDrawer(Exception):
+    """A drawer is open, and the address does not say of which item."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawerItem:
+    """The item in the drawer; ``full_path`` is None where it is of the page's own project."""
+
+    full_path: str | None
+    iid: int
+
+
+def item_in_drawer(query: str) -> DrawerItem | None:
+    """The item whose drawer a query opens, None where it opens none.
+
+    Raises UnreadableDrawer: the page beneath is not what the person was looking at.
+    """
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query):
+        if name in _PARAMETERS and values.setdefault(name, value) != value:
+            raise UnreadableDrawer
+    if "show" in values:
+        return _shown(values["show"])
+    if "work_item_iid" in values:
+        iid = read_id(values["work_item_iid"])
+        if iid is None:
+            raise UnreadableDrawer
+        return DrawerItem(None, iid)
+    if "work_item_id" in values:
+        raise UnreadableDrawer  # a number of the whole GitLab, which names no project
+    return None
+
+
+def _shown(text: str) -> DrawerItem:
+    # A plus sign in a query is read as a blank.
+    written = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
+    if len(written) > _MAX_SHOW_LENGTH:
+        raise UnreadableDrawer
+    try:
+        decoded = base64.b64decode(written + "=" * (-len(written) % 4), validate=True)
+        item = read_object(parse_json(decoded))
+    except (binascii.Error, ValueError, DomainError):
+        raise UnreadableDrawer from None
+    iid, full_path = read_id(item.get("iid")), item.get("full_path")
+    if iid is None or not isinstance(full_path, str) or not full_path:
+        raise UnreadableDrawer
+    return DrawerItem(full_path, iid)

@@ -1,0 +1,75 @@
+"""What people paste to name an item, freed of what stands around the address.
+
+Chats, mails and documents wrap an address in brackets, end the sentence behind it, or leave
+its ``https://`` out; GitLab's own *Copy reference* gives ``group/project#1``.
+"""
+
+import re
+from dataclasses import dataclass
+
+MAX_PASTED_LENGTH = 10_000
+_MOST_WRAPPERS = 10
+_SENTENCE_ENDS = ".,;:!?"
+_WRAPPERS = (("<", ">"), ("(", ")"), ('"', '"'), ("'", "'"), ("`", "`"))
+_LINK_TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*'|\([^()]*\))\s*""")
+_REFERENCE = re.compile(r"(?P<path>[^\s#!&?:]+)(?P<sigil>[#!&])(?P<number>[0-9]+)(?:\+s?)?")
+_NAMED_REFERENCE = re.compile(
+    r"\[(?P<name>issue|work_item|merge_request|epic):(?P<path>[^\s\]]+)/(?P<number>[0-9]+)\]"
+)
+_SIGILS = {"issue": "#", "work_item": "#", "merge_request": "!", "epic": "&"}
+_HOST_FIRST = re.compile(r"(?P<authority>(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?)(?=[/?#]|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``group/project#1`` in its parts, unchecked; ``&`` is the sigil of an epic."""
+
+    path: str
+    sigil: str
+    number: str
+
+
+def unwrapped(text: str) -> str:
+    """The address or reference within ``<url>``, ``[text](url)``, quotes, blanks and the
+    marks that end a sentence.
+    """
+    for _ in range(_MOST_WRAPPERS):
+        within = _within_one_wrapper(text.strip())
+        if within == text:
+            break
+        text = within
+    return text
+
+
+def _within_one_wrapper(text: str) -> str:
+    shorter = text.rstrip(_SENTENCE_ENDS)
+    if shorter != text:
+        return shorter
+    for opening, closing in _WRAPPERS:
+        if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
+            # Some chats write <url|what is shown>.
+            return text[1:-1].partition("|")[0] if opening == "<" else text[1:-1]
+    if text.startswith(("[", "![")) and text.endswith(")") and text.count("](") == 1:
+        target = text[:-1].partition("](")[2]
+        title = _LINK_TITLE.search(target)
+        return target[: title.start()] if title and title.end() == len(target) else target
+    return text
+
+
+def read_reference(text: str) -> Reference | None:
+    """The parts of ``group/project#1``, ``group/project!2`` or ``[issue:group/project/1]``."""
+    named = _NAMED_REFERENCE.fullmatch(text)
+    if named is not None:
+        return Reference(named["path"], _SIGILS[named["name"]], named["number"])
+    match = _REFERENCE.fullmatch(text)
+    return None if match is None else Reference(match["path"], match["sigil"], match["number"])
+
+
+def begins_with_host(text: str, authority: str) -> bool:
+    """Whether the text is an address without its scheme: it begins with the given
+    ``host[:port]``, or else with what only a host looks like.
+    """
+    match = _HOST_FIRST.match(text)
+    if match is None:
+        return False
+    return match["authority"].lower() == authority or any(sign in match[0] for sign in ".:[")
