@@ -72,6 +72,8 @@ def _expiry(integration: OrgGitLabIntegration, now: datetime) -> Iterator[Findin
 
 
 def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Finding]:
+    # A path that GitLab has never shown may be a typing error: that is told on its links.
+    projects = [project for project in projects if project.seen]
     hidden = [project for project in projects if _is_hidden(project)]
     projects = [project for project in projects if not _is_hidden(project)]
     for project in hidden:
@@ -90,8 +92,7 @@ def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Fin
 
 def _is_hidden(project: WatchedProject) -> bool:
     """GitLab has shown it before. To who sees a project and not its hooks it answers 403."""
-    refused = project.hook_state is HookState.UNREADABLE and project.error_code == NOT_FOUND
-    return refused and project.seen
+    return project.hook_state is HookState.UNREADABLE and project.error_code == NOT_FOUND
 
 
 def _hook(project: WatchedProject) -> Iterator[Finding]:

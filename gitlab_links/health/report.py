@@ -125,7 +125,7 @@ def _checked_at(
     integration: OrgGitLabIntegration | None, projects: Sequence[WatchedProject]
 ) -> datetime | None:
     parts = [None if integration is None else integration.token_checked_at]
-    parts += [project.checked_at for project in projects]
+    parts += [project.checked_at for project in projects if project.seen]
     known = [part for part in parts if part is not None]
     return min(known) if len(known) == len(parts) else None
 

@@ -165,12 +165,15 @@ def require_watch(
 
 
 def watch_new_projects() -> int:
-    """Begin to watch projects that links have come to point into; says how many."""
+    """Begin to watch projects that links have come to point into; says how many.
+
+    Not before GitLab has shown them: a link may name a project that does not exist.
+    """
     watched = exists().where(_watch.project_id == GitLabProject.id)
     used = exists().where(GitLabItem.project_id == GitLabProject.id)
     rows = db.session.execute(
         select(GitLabProject.id, GitLabProject.org_id)
-        .where(~watched, used)
+        .where(~watched, used, GitLabProject.gitlab_id.is_not(None))
         .limit(NEW_WATCHES_A_TIME)
     ).all()
     for row in rows:

@@ -1,0 +1,69 @@
+"""A link to a project that GitLab has never shown is the link's problem, not the connection's."""
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.extensions import db
+from gitlab_links.http.hooks import repair_now
+from gitlab_links.links.operations import attach
+from gitlab_links.links.queries import find_link
+from tests.admin.markup import Markup
+from tests.api.callers import browser
+
+
+def mistype(connected, path="acme/nope"):
+    """A member links an issue of a project that does not exist; gives task and link."""
+    task = connected.factory.task(connected.org)
+    member = connected.factory.principal(connected.org)
+    with connected.app.app_context():
+        url = f"{connected.gitlab.url}/{path}/-/issues/1"
+        link = attach(member, task.id, url)
+        db.session.commit()
+    return task.id, link
+
+
+def all_is_well(connected):
+    with connected.app.app_context():
+        repair_now(connected.admin, connected.project_id)
+    connected.work()
+    connected.watch()
+    assert connected.codes() == []
+
+
+def test_a_mistyped_project_is_told_on_the_link_and_leaves_the_connection_green(connected, clock):
+    all_is_well(connected)
+    task, link = mistype(connected)
+    for _ in range(5):
+        clock.advance(120)
+        connected.work()
+        connected.watch()
+
+    with connected.app.app_context():
+        shown = find_link(connected.org.id, task, link, viewer=Role.ADMIN)
+    assert (shown.sync.status, shown.sync.error_code) == ("error", "not_found")
+    assert connected.codes() == []
+    user = connected.factory.membership(connected.org, Role.ADMIN).user_id
+    page = browser(connected.app, user).get(f"/orgs/{connected.org.id}/gitlab")
+    assert Markup.of(page).one("h2", id="health-heading").text == "Everything works"
+    assert "Not seen in GitLab" in page.text
+
+
+def test_nobody_asks_gitlab_for_the_webhooks_of_a_project_it_has_never_shown(connected):
+    all_is_well(connected)
+    connected.gitlab.state.calls.reset()
+    mistype(connected)
+    connected.work()
+    connected.watch()
+    assert connected.gitlab.state.calls.total("/hooks") == 0
+
+
+def test_once_gitlab_shows_the_project_it_is_watched_like_any_other(connected, clock):
+    all_is_well(connected)
+    mistype(connected, "ships/later")
+    connected.work()
+    connected.watch()
+    assert connected.codes() == []
+    later = connected.gitlab.state.projects.add("ships/later")
+    connected.gitlab.state.items.add_issue(later, title="Now it is there", author="dana")
+    clock.advance(120)
+    connected.work()
+    connected.watch()
+    assert connected.codes() == ["hook_missing"]
