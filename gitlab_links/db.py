@@ -112,6 +112,12 @@ def prepare_engine(engine: Engine, seconds: float) -> Reach:
     return Reach()
 
 
+def require_writable(connection: Connection) -> None:
+    """Raise :class:`sqlalchemy.exc.OperationalError` if PostgreSQL takes no writes at present."""
+    if connection.dialect.name == "postgresql":
+        postgresql_connections.require_writable(connection)
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite safe for several processes: WAL, foreign keys, writers that queue.
 

@@ -12,7 +12,8 @@ from psycopg.abc import RV, PQGen
 from psycopg.errors import _WaitTimeout
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from gitlab_links.reach import Reach, Unreachable
 
@@ -23,13 +24,28 @@ GRACE_SECONDS = 1.0
 # what it has locked keeps everybody else from that work.
 IDLE_IN_TRANSACTION_SECONDS = 20
 
+# A primary that was demoted answers every read and refuses every write with this SQLSTATE.
+READ_ONLY = "25006"
+
 _LIMITS = (
     "SELECT set_config('statement_timeout', %s, {local}),"
     " set_config('idle_in_transaction_session_timeout', %s, {local})"
 )
-_OF_THE_SESSION, _OF_THE_TRANSACTION = (_LIMITS.format(local=local) for local in (False, True))
+# In another time zone the server gives the first and last days of the calendar in years that
+# Python does not have, and their rows cannot be read.
+_OF_THE_SESSION = _LIMITS.format(local=False) + ", set_config('TimeZone', 'UTC', False)"
+_OF_THE_TRANSACTION = _LIMITS.format(local=True)
+_REQUIRE_WRITABLE = """
+    DO $$ BEGIN
+        IF current_setting('transaction_read_only')::boolean THEN
+            RAISE read_only_sql_transaction USING MESSAGE = 'the database is read-only';
+        END IF;
+    END $$
+"""
 
 CONNECT_ARGS = {
+    # Of several hosts in the URL the primary; a server that takes no writes is as good as none.
+    "target_session_attrs": "read-write",
     "connect_timeout": 3,
     # A server that vanished without a word must not hold a thread for minutes.
     "keepalives_idle": 10,
@@ -77,8 +93,27 @@ def prepare(engine: Engine, seconds: float) -> Reach:
         connection.reach = reach
         return connection
 
+    @event.listens_for(engine, "handle_error")
+    def _take_read_only_for_an_outage(failed: ExceptionContext) -> None:
+        if getattr(failed.original_exception, "sqlstate", None) != READ_ONLY:
+            return
+        reach.missed()
+        failed.is_disconnect = True  # the pool's other connections are dropped as well
+        raise OperationalError(
+            failed.statement,
+            None,
+            failed.original_exception,
+            hide_parameters=True,
+            connection_invalidated=True,
+        )
+
     event.listen(engine, "checkout", _replace_closed)
     return reach
+
+
+def require_writable(connection: EngineConnection) -> None:
+    """Raise :class:`sqlalchemy.exc.OperationalError` if the server takes no writes."""
+    connection.exec_driver_sql(_REQUIRE_WRITABLE)
 
 
 def _limited(connection: PatientConnection, seconds: float) -> PatientConnection:

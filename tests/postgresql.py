@@ -4,6 +4,9 @@ import os
 import pwd
 import shutil
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -57,6 +60,29 @@ def create_database(url: str, name: str) -> str:
     with psycopg.connect(_plain(url.format("postgres")), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy')
     return url.format(name)
+
+
+@contextmanager
+def demoted(url: str) -> Iterator[None]:
+    """The server of the database takes no writes, also from those who are connected already."""
+    _set_read_only(url, "on")
+    try:
+        yield
+    finally:
+        _set_read_only(url, "off")
+
+
+def _set_read_only(url: str, value: str) -> None:
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        connection.execute("SELECT pg_reload_conf()")
+    for _ in range(100):
+        with psycopg.connect(_plain(url), autocommit=True) as connection:
+            row = connection.execute("SHOW default_transaction_read_only").fetchone()
+        if row == (value,):
+            break
+        time.sleep(0.02)
+    time.sleep(0.1)  # the other sessions read the same signal
 
 
 def _plain(url: str) -> str:

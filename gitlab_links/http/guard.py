@@ -20,12 +20,13 @@ from gitlab_links.http import rate_limits, transactions
 from gitlab_links.http.access import Declaration, Kind, declaration_of
 from gitlab_links.http.form_bodies import FormRequest, require_form
 from gitlab_links.http.json_bodies import body_too_large
-from gitlab_links.http.problems import is_api_path
+from gitlab_links.http.problems import PROBES, is_api_path
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-ANY_HOST_PATHS = frozenset({"/healthz", "/readyz"})
+# Monitoring asks each machine by its own name. The figures are protected by their token.
+ANY_HOST_PATHS = PROBES | {"/metrics"}
 
 csrf = CSRFProtect()
 log = structlog.get_logger(__name__)

@@ -5,7 +5,9 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
 from gitlab_links import revisions
-from gitlab_links.extensions import redis
+from gitlab_links.db import require_writable
+from gitlab_links.extensions import db, redis
+from gitlab_links.http import transactions
 from gitlab_links.http.access import public
 
 
@@ -23,9 +25,11 @@ def healthz() -> ResponseReturnValue:
 
 @public("probes carry no credentials; the answer says nothing of any org")
 def readyz() -> ResponseReturnValue:
-    """200 when the database answers and is migrated, else 503. Redis away is told and no
-    reason to stop: webhooks are stored and processed later.
+    """200 when the database answers, takes writes and is migrated, else 503. Redis away is told
+    and no reason to stop: webhooks are stored and processed later.
     """
+    transactions.begin()
+    require_writable(db.session.connection())
     behind = revisions.is_behind(revisions.found())
     answer = jsonify(
         status="unavailable" if behind else "ok",

@@ -18,6 +18,7 @@ from gitlab_links.errors import DomainError, NotFound
 from gitlab_links.extensions import db
 
 RETRY_SECONDS = 5
+PROBES = frozenset({"/healthz", "/readyz"})
 
 log = structlog.get_logger(__name__)
 
@@ -114,8 +115,8 @@ def problem_of(error: Exception) -> Problem:
 
 
 def wants_json() -> bool:
-    """Whether the caller is a program: the API's paths, or JSON preferred to a page."""
-    if is_api_path(request.path):
+    """Whether the caller is a program: the API's paths, the probes, or JSON preferred to a page."""
+    if is_api_path(request.path) or request.path in PROBES:
         return True
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"]

@@ -64,3 +64,12 @@ def test_without_its_database_the_service_lives_and_is_not_ready(settings: Setti
         client.get("/api/me", headers={"Authorization": "Bearer glk_" + "x" * 43}).json["code"]
         == "unavailable"
     )
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*/*", "application/json", ""])
+def test_probes_speak_json_whatever_is_asked_for(settings: Settings, accept: str) -> None:
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
+    client = create_app(replace(settings, database_url=url)).test_client()
+    for path, status in (("/healthz", 200), ("/readyz", 503)):
+        answer = client.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.is_json) == (status, True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitlab_links.demo.supervisor import PROJECT
 from tests.databases import DIALECTS
-from tests.soak import crowds, hosts, kills, outages, shuffles
+from tests.soak import crowds, demotions, hosts, kills, outages, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -28,6 +28,7 @@ SCENARIOS: dict[str, Scenario] = {
     "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
     "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),
     "5 restarts of the database": lambda stage: outages.database_away(stage, times=5, seconds=5),
+    "a demoted primary": lambda stage: demotions.demoted_primary(stage, seconds=60),
     "10 stops under load": lambda stage: outages.graceful_stops(stage, times=10),
     "100 copies, 100 times": lambda stage: crowds.copies(stage, deliveries=100, of_each=100),
     "a flood of 5,000 beside another org": lambda stage: crowds.flood(
@@ -42,6 +43,7 @@ SCENARIOS: dict[str, Scenario] = {
 }
 ONLY_ON = {
     "5 restarts of the database": "postgresql",
+    "a demoted primary": "postgresql",
     "3 hosts, one lost, two cut off": "postgresql",
 }
 

@@ -118,9 +118,9 @@ def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figur
             stage.restart_postgresql(seconds)
             recoveries.append(within(30, lambda: _answers_well(world, 20)))
     stage.stop_postgresql()
-    meanwhile = _burst(world, 16)
+    meanwhile = burst(world, 16)
     stage.start_postgresql()
-    first = _burst(world, 16)
+    first = burst(world, 16)
     stage.gitlab.state.sender.wait_idle(30)
     settled = within(60, lambda: world.undone() == 0, every=0.2)
     errors = {status for status in sender.answers if status not in (202, 503)}
@@ -146,7 +146,7 @@ def _answers_well(world: World, times: int) -> bool:
     return all(post(world.url, body, str(uuid.uuid4()))[0] == 202 for _ in range(times))
 
 
-def _burst(world: World, callers: int) -> list[int | None]:
+def burst(world: World, callers: int) -> list[int | None]:
     """The statuses of so many webhooks at once."""
     body = {"object_kind": "build"}
     with ThreadPoolExecutor(callers) as pool:

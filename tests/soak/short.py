@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.soak import crowds, kills, outages, shuffles
+from tests.soak import crowds, demotions, kills, outages, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -18,6 +18,7 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
 }
 DATABASE = {
     "the database restarted": lambda stage: outages.database_away(stage, times=1, seconds=1),
+    "a demoted primary": lambda stage: demotions.demoted_primary(stage, seconds=2),
 }
 
 
