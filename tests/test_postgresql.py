@@ -151,3 +151,24 @@ def test_limits_hold_for_every_statement_after_the_first_rollback(far):
             for name in ("statement_timeout", "idle_in_transaction_session_timeout")
         ]
     assert shown == ["1s", "20s"]
+
+
+def test_of_several_hosts_the_one_that_answers_is_taken(make_app, settings):
+    url = make_url(settings.database_url)
+    both = url.set(query={"host": f"/nowhere,{url.query['host']}"})
+    with make_app(database_url=both.render_as_string()).app_context():
+        assert select_one() == 1
+
+
+def test_sessions_are_in_utc_whatever_the_server_is_in(make_app, settings):
+    name = make_url(settings.database_url).database
+    with make_app().app_context(), db.engine.connect() as connection:
+        connection.execute(text(f"ALTER DATABASE \"{name}\" SET timezone = 'Europe/Berlin'"))
+        connection.commit()
+        connection.invalidate()
+    try:
+        with make_app().app_context(), db.engine.connect() as connection:
+            assert connection.scalar(text("SHOW timezone")) == "UTC"
+    finally:
+        with make_app().app_context(), db.engine.begin() as connection:
+            connection.execute(text(f'ALTER DATABASE "{name}" RESET timezone'))
