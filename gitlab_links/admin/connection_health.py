@@ -10,9 +10,9 @@ from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.integration import PATH, page_with_errors
 from gitlab_links.admin.times import day
-from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import check_soon
 from gitlab_links.hooks.repairs import Repaired
 from gitlab_links.http.access import access
@@ -57,7 +57,7 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
         words = "The token may not see the webhooks of this project: the first event proves them."
         flash(words, "warning")
     elif look.failure is not None:
-        flash(problem(look.failure.code).summary, "error")
+        flash(facts_of(look.failure.code).summary, "error")
     else:
         flash("Looked in GitLab just now.", "success")
     return _back(org_id)

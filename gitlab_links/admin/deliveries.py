@@ -11,8 +11,9 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_body import body_view
 from gitlab_links.admin.paging import position_in
-from gitlab_links.admin.wording import Mark, problem
+from gitlab_links.admin.wording import Mark
 from gitlab_links.errors import Conflict
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.webhooks.connection import connection_view
@@ -93,7 +94,7 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         delivery=delivery,
         mark=STATUS_MARKS[status],
         body=body_view(delivery.payload),
-        reason=problem(delivery.error_code) if delivery.error_code else None,
+        reason=facts_of(delivery.error_code) if delivery.error_code else None,
         meaning=MEANINGS.get(status.value, ""),
         may_replay=status in DONE and delivery.payload is not None,
     )

@@ -7,6 +7,7 @@ from flask import Flask
 from gitlab_links.admin import labels, times, wording
 from gitlab_links.admin.viewer import viewer
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.error_codes import facts_of
 
 MAX_SHOWN_URL = 60
 
@@ -27,7 +28,7 @@ def register(app: Flask) -> None:
         label_view=labels.label_view,
         merge_mark=wording.merge_mark,
         pipeline_mark=wording.pipeline_mark,
-        problem=wording.problem,
+        facts_of=facts_of,
         shown_url=shown_url,
         until=times.until,
     )

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from gitlab_links.admin.delivery_stats import DeliveryStats
 from gitlab_links.admin.times import ago, day, until
-from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import RATE_LIMITED
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Severity
 from gitlab_links.health.report import Report
 from gitlab_links.integrations.views import EXPIRY_WARNING, IntegrationView
@@ -67,7 +67,7 @@ def _connection(view: IntegrationView, report: Report) -> Iterator[Finding]:
         yield Finding(
             "amber",
             f"GitLab asked for a pause; reading goes on {until(health.paused_until)}.",
-            problem(RATE_LIMITED).admin_remedy,
+            facts_of(RATE_LIMITED).remedy,
         )
     elif named is not None:
         yield Finding("amber", named.summary, named.remedy)

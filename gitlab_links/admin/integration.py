@@ -13,10 +13,10 @@ from gitlab_links.admin.delivery_stats import delivery_stats
 from gitlab_links.admin.health import health_report
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.times import day
-from gitlab_links.admin.wording import problem
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
+from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
@@ -88,8 +88,8 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     if result.status is ValidationStatus.VALID:
         flash(_accepted(result), "success")
     else:
-        reason = problem(result.error_code or "network_error")
-        flash(f"{reason.summary} {reason.admin_remedy}", "error")
+        reason = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
+        flash(f"{reason.summary} {reason.remedy}", "error")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Person, Snapshot
 
-AUTH_ERROR = "auth_error"
-INSUFFICIENT_SCOPE = "insufficient_scope"
-RATE_LIMITED = "rate_limited"
-NOT_FOUND = "not_found"
-NETWORK_ERROR = "network_error"
-BLOCKED_ADDRESS = "blocked_address"
+AUTH_ERROR = ErrorCode.AUTH_ERROR
+INSUFFICIENT_SCOPE = ErrorCode.INSUFFICIENT_SCOPE
+RATE_LIMITED = ErrorCode.RATE_LIMITED
+NOT_FOUND = ErrorCode.NOT_FOUND
+NETWORK_ERROR = ErrorCode.NETWORK_ERROR
+BLOCKED_ADDRESS = ErrorCode.BLOCKED_ADDRESS
 
 
 class GitLabFailure(Exception):

@@ -1,9 +1,10 @@
 """Findings in plain words: what is the matter, and what to do about it. For pages, the API
-and notices alike.
+and notices alike. Those of an error code are in ``gitlab.error_codes``.
 """
 
 from typing import Any
 
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Finding
 
 _EVENT_NAMES = {
@@ -17,14 +18,7 @@ _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it t
 _REPAIR = "Press Repair beside the project."
 
 _SUMMARIES: dict[str, str] = {
-    "auth_error": "GitLab refuses the access token: it has expired or was revoked.",
     "insufficient_scope": "The access token has the scopes {scopes} and lacks {missing}.",
-    "rate_limited": "GitLab asked for a pause: its limit of requests is used up.",
-    "network_error": "GitLab cannot be reached.",
-    "blocked_address": "GitLab's address is internal, and this service may not connect to it.",
-    "encryption_key_missing": "The token cannot be read: the service has no encryption key.",
-    "encryption_key_invalid": "The token cannot be read: the encryption key is malformed.",
-    "invalid_token_ciphertext": "The stored token does not open with the present encryption key.",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
     "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",
@@ -47,16 +41,7 @@ _SUMMARIES: dict[str, str] = {
     "were found only by looking.",
 }
 _REMEDIES: dict[str, str] = {
-    "auth_error": "Make a new token in GitLab and set it on the GitLab page.",
     "insufficient_scope": "Make a token with {missing} in GitLab and set it on the GitLab page.",
-    "rate_limited": "Nothing to do: reading goes on by itself.",
-    "network_error": "It is tried again by itself. If GitLab opens in your browser, check the "
-    "base URL, the certificate and the firewall between.",
-    "blocked_address": "Ask the operator to list the host in GITLAB_ALLOWED_HOSTS.",
-    "encryption_key_missing": "Ask the operator to set VIA_RAH_ENCRYPTION_KEY.",
-    "encryption_key_invalid": "Ask the operator to correct VIA_RAH_ENCRYPTION_KEY.",
-    "invalid_token_ciphertext": "Set the token again, or have the operator restore the former "
-    "key beside the new one.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",
     "token_expires_1d": _RENEW,
     "token_expires_7d": _RENEW,
@@ -81,14 +66,15 @@ def summary(finding: Finding) -> str:
     known = _SUMMARIES.get(finding.code)
     if known is not None:
         return known.format_map(_words(finding))
-    status = finding.code.removeprefix("http_")
-    return f"GitLab gave an answer that was not expected ({status})."
+    return facts_of(finding.code).summary
 
 
 def remedy(finding: Finding) -> str:
     """What a manager of the org can do about it."""
-    known = _REMEDIES.get(finding.code, "It is tried again by itself. Validate the connection.")
-    return known.format_map(_words(finding))
+    known = _REMEDIES.get(finding.code)
+    if known is not None:
+        return known.format_map(_words(finding))
+    return facts_of(finding.code).remedy
 
 
 def _words(finding: Finding) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import settings
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.security import cipher
@@ -15,19 +16,19 @@ SIGNING_TOKEN = "signing-token"
 class MissingAddress(Conflict):
     """The org has not said where its GitLab is."""
 
-    code = "missing_integration"
+    code = ErrorCode.MISSING_INTEGRATION.value
 
 
 class MissingToken(Conflict):
     """The org has set no token."""
 
-    code = "missing_token"
+    code = ErrorCode.MISSING_TOKEN.value
 
 
 class BlockedAddress(Conflict):
     """The operator does not, or no longer, allow calls to this address."""
 
-    code = "blocked_address"
+    code = ErrorCode.BLOCKED_ADDRESS.value
 
 
 class Credentials(NamedTuple):

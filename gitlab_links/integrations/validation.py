@@ -22,6 +22,7 @@ from gitlab_links.gitlab.answers import (
     GitLabFailure,
     TokenCheck,
 )
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Person
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -67,7 +68,7 @@ class Question:
 
 _REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
 # Not failures of the connection: nothing is set, or GitLab asked for patience.
-_NOT_KEPT = frozenset({"missing_integration", "missing_token", RATE_LIMITED})
+_NOT_KEPT = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, RATE_LIMITED})
 
 
 def prepare(org_id: uuid.UUID) -> Question:

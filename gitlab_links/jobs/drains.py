@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.webhooks.claims import (
     BATCH_SIZE,
     claim,
@@ -105,6 +106,6 @@ def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID, attempt: int) -> N
     except Exception:
         db.session.rollback()
         log.exception("delivery.failed", org_id=str(org_id), delivery_id=str(delivery_id))
-        give_back(delivery_id, attempt, "processing_error", utcnow())
+        give_back(delivery_id, attempt, ErrorCode.PROCESSING_ERROR, utcnow())
     # Also ends the transaction of one that was not ours any more.
     db.session.commit()

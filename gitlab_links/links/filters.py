@@ -24,6 +24,7 @@ from sqlalchemy import (
 from gitlab_links.accounts.roles import Role
 from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import ENDED, Connection, SyncStatus, promise
@@ -141,9 +142,9 @@ def _has_sync_status(
     never = GitLabItem.last_synced_at.is_(None)
     fresh = and_(~never, GitLabItem.last_synced_at > fresh_since)
     own = GitLabItem.error_code
-    broken = connection.error_code not in {None, "rate_limited"}
+    broken = connection.error_code not in {None, ErrorCode.RATE_LIMITED}
     error = or_(
-        and_(own.is_not(None), own != "rate_limited"),
+        and_(own.is_not(None), own != ErrorCode.RATE_LIMITED),
         and_(own.is_(None), ~fresh, true() if broken else false()),
     )
     if connection.base_url is not None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Row
 
 from gitlab_links.accounts.roles import MANAGERS, Role
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.policy import confidential_roles
@@ -65,12 +66,12 @@ class Connection:
     def of(cls, integration: OrgGitLabIntegration | Row[*tuple[Any, ...]] | None) -> "Connection":
         """The state of an integration, also of one that is missing or without a token."""
         if integration is None:
-            return cls(None, "missing_integration", None)
+            return cls(None, ErrorCode.MISSING_INTEGRATION, None)
         code, paused_until = integration.error_code, integration.paused_until
         if integration.base_url is None:
-            code, paused_until = "missing_integration", None
+            code, paused_until = ErrorCode.MISSING_INTEGRATION, None
         elif integration.token_ciphertext is None:
-            code, paused_until = "missing_token", None
+            code, paused_until = ErrorCode.MISSING_TOKEN, None
         roles = confidential_roles(integration.confidential_roles)
         return cls(integration.base_url, code, paused_until, roles)
 
@@ -150,7 +151,7 @@ def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: date
     code = item.error_code
     fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
     if connection.base_url is not None and connection.base_url != item.base_url:
-        code = "instance_mismatch"
+        code = ErrorCode.INSTANCE_MISMATCH
     elif code is None and not fresh:
         code = connection.error_code
     paused = connection.paused_until
@@ -166,7 +167,7 @@ def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: date
 
 
 def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:
-    if code is not None and code != "rate_limited":
+    if code is not None and code != ErrorCode.RATE_LIMITED:
         return SyncStatus.ERROR
     if fresh:
         return SyncStatus.OK

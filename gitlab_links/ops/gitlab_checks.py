@@ -10,6 +10,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.health.findings import Finding as Trouble
 from gitlab_links.health.findings import Severity, findings
 from gitlab_links.health.words import remedy, summary
@@ -21,7 +22,7 @@ from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
 _KEY = "VIA_RAH_ENCRYPTION_KEY"
-_UNREADABLE = "invalid_token_ciphertext"
+_UNREADABLE = ErrorCode.INVALID_TOKEN_CIPHERTEXT
 
 
 def check_keys() -> Iterator[Finding]:

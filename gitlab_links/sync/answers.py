@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import proven_projects
@@ -16,7 +17,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed
 from gitlab_links.sync.fetching import Answer
 from gitlab_links.sync.moves import follow
-from gitlab_links.sync.pausing import gravity, note_failure, note_success, stops_all_calls
+from gitlab_links.sync.pausing import gravity, note_failure, note_success
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
 
@@ -61,7 +62,7 @@ def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool
     wanted = GitLabItem.id.in_(asked)
     code = GitLabItem.error_code
     failed = and_(
-        GitLabItem.org_id == org_id, or_(code == "network_error", code.startswith("http_5"))
+        GitLabItem.org_id == org_id, or_(code == ErrorCode.NETWORK_ERROR, code.startswith("http_5"))
     )
     rows = db.session.scalars(
         select(GitLabItem)
@@ -91,7 +92,7 @@ def _record_items(
                 yield item
         elif answer.failure is None:
             # Absent from a list that was given: deleted, or hidden from the token.
-            mark_failed(item, "not_found", started_at=answer.started_at, now=now)
+            mark_failed(item, ErrorCode.NOT_FOUND, started_at=answer.started_at, now=now)
         elif not stops_all_calls(answer.failure.code):
             # Otherwise the item stays due as it was: the pause is the connection's.
             mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)

@@ -12,9 +12,9 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure, RateLimit
+from gitlab_links.gitlab.error_codes import stops_all_calls
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.sync.pausing import stops_all_calls
 from gitlab_links.sync.plan import Batch, DueItem
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode, needs_a_person, stops_all_calls
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import retry_after
 
@@ -13,28 +14,10 @@ PAUSE_WITHOUT_A_WORD = timedelta(minutes=1)
 PAUSE_FOR_A_PERSON = timedelta(minutes=5)
 BREAKER_OPENS_AT = 3
 
-_ENDED_BY_A_PERSON = frozenset(
-    {
-        "auth_error",
-        "insufficient_scope",
-        "missing_integration",
-        "missing_token",
-        "encryption_key_missing",
-        "encryption_key_invalid",
-        "invalid_token_ciphertext",
-        "blocked_address",
-    }
-)
-
-
-def stops_all_calls(code: str) -> bool:
-    """Whether no other call could have fared better: no item is to blame."""
-    return code == "rate_limited" or code in _ENDED_BY_A_PERSON
-
 
 def is_trouble(code: str) -> bool:
     """Whether GitLab may be in trouble as a whole; it may be this one answer, too."""
-    return code == "network_error" or code.startswith("http_5")
+    return code == ErrorCode.NETWORK_ERROR or code.startswith("http_5")
 
 
 def was_away(integration: OrgGitLabIntegration) -> bool:
@@ -46,9 +29,9 @@ def gravity(failure: GitLabFailure | None) -> int:
     """For noting a round's outcomes in order: what weighs most is noted last and stays."""
     if failure is None:
         return 0
-    if failure.code in _ENDED_BY_A_PERSON:
+    if needs_a_person(failure.code):
         return 3
-    return 2 if failure.code == "rate_limited" else 1
+    return 2 if failure.code == ErrorCode.RATE_LIMITED else 1
 
 
 def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
@@ -68,12 +51,12 @@ def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now:
     if not (stops_all_calls(failure.code) or is_trouble(failure.code)):
         return
     integration.failures += 1
-    if failure.code == "rate_limited":
+    if failure.code == ErrorCode.RATE_LIMITED:
         named = failure.retry_after
         pause = PAUSE_WITHOUT_A_WORD if named is None else timedelta(seconds=min(named, 1e6))
         until = now + max(SHORTEST_PAUSE, min(pause, LONGEST_PAUSE))
         _pause(integration, failure.code, now, until)
-    elif failure.code in _ENDED_BY_A_PERSON:
+    elif needs_a_person(failure.code):
         _pause(integration, failure.code, now, now + PAUSE_FOR_A_PERSON)
     elif was_away(integration):
         _pause(integration, failure.code, now, retry_after(integration.failures, now))

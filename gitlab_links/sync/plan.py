@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import ENDED, promise
@@ -60,7 +61,7 @@ def connected(now: datetime) -> ColumnElement[bool]:
     return and_(
         integration.base_url.is_not(None),
         integration.token_ciphertext.is_not(None),
-        integration.error_code.is_distinct_from("auth_error"),
+        integration.error_code.is_distinct_from(ErrorCode.AUTH_ERROR),
         or_(integration.paused_until.is_(None), integration.paused_until <= now),
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row, exists, select, update
 from sqlalchemy.orm import undefer
 
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 BATCH_SIZE = 100
@@ -21,7 +22,7 @@ LEASE = timedelta(seconds=30)
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 # Said of a delivery whose every attempt ended without a word, as when it kills its worker.
-INTERRUPTED = "processing_interrupted"
+INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
 
 
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:

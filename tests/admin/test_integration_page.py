@@ -251,5 +251,5 @@ def test_validate_says_what_is_wrong(
     admin = acting(Role.ADMIN)
     admin.post(f"{path}/validate")
     page = admin.get(path)
-    assert "GitLab refused the access token" in text_of(page)
+    assert "GitLab refuses the access token" in text_of(page)
     assert headline(Markup.of(page)) == "Not working"

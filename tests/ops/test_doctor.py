@@ -174,7 +174,7 @@ def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
         ({"error_code": "auth_error"}, "refuses the access token", "Make a new token"),
         ({"error_code": "network_error"}, "cannot be reached", "firewall"),
         ({"error_code": "blocked_address"}, "is internal", "GITLAB_ALLOWED_HOSTS"),
-        ({"error_code": "http_502"}, "not expected (502)", "tried again"),
+        ({"error_code": "http_502"}, "error of its own (502)", "tried again"),
         ({"token_expires_at": datetime.now(UTC) - timedelta(days=1)}, "expired on", "new token"),
         ({"token_expires_at": datetime.now(UTC) + timedelta(days=6)}, "within 7 days", "Rotate"),
         ({"paused_until": datetime.now(UTC) + timedelta(hours=1)}, "not asked until", "again"),

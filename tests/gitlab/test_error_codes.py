@@ -1,0 +1,41 @@
+"""What follows from an error code stands in one table, and every code has its line there."""
+
+import pytest
+
+from gitlab_links.gitlab.error_codes import (
+    EndedBy,
+    ErrorCode,
+    facts_of,
+    needs_a_person,
+    stops_all_calls,
+)
+
+
+@pytest.mark.parametrize(
+    "code", [*ErrorCode, "http_500", "http_418", "http_302", "a_code_of_tomorrow"]
+)
+def test_every_code_says_what_is_the_matter_and_two_ways_out(code):
+    facts = facts_of(code)
+    for text in (facts.summary, facts.remedy, facts.advice):
+        assert text[0].isupper()
+        assert text.endswith(".")
+    assert "Ask an admin" not in facts.remedy
+
+
+def test_what_a_person_ends_and_what_ends_by_itself_are_told_apart():
+    assert needs_a_person("auth_error")
+    assert needs_a_person("blocked_address")
+    assert not needs_a_person("rate_limited")
+    assert not needs_a_person("http_502")
+    assert facts_of("blocked_address").ended_by is EndedBy.OPERATOR
+
+
+def test_what_is_wrong_with_one_item_does_not_stop_the_others():
+    assert [
+        code for code in ("not_found", "network_error", "http_403") if stops_all_calls(code)
+    ] == []
+
+
+@pytest.mark.parametrize("code", ["processing_error", "processing_interrupted"])
+def test_a_delivery_that_failed_here_does_not_blame_gitlab(code):
+    assert "GitLab" not in facts_of(code).summary
