@@ -3,6 +3,8 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# What running takes, without the tools for developing.
+RUNNABLE := $(VENV)/.runnable
 # A third of the tests wait for processes more than they compute.
 TEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 7 ? n + 1 : 8)))
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
@@ -16,21 +18,30 @@ help: ## Show what there is to make
 setup: $(INSTALLED) ## Install everything into .venv (the other targets do it by themselves)
 
 $(INSTALLED): requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'
-	@# Debian packs ensurepip apart: where it is missing, the pip that is there does it.
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { test ! -L $(VENV) && rm -rf $(VENV) && \
-	    { $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip $(VENV) && \
-	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }; }; }
-	@echo "Installing the pinned requirements into $(VENV) ..."
-	@# The lock names everything: without resolving, no release that comes later can be preferred to it.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@$(BIN)/python -m pip check
+	@$(call install,requirements/dev.txt)
+	@touch $(RUNNABLE) $@
+
+$(RUNNABLE): requirements/local.txt
+	@$(call install,requirements/local.txt)
 	@touch $@
+
+# Debian packs ensurepip apart: where it is missing, the pip that is there does it.
+# The lock names everything: without resolving, no release that comes later can be preferred to it.
+define install
+set -e; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ...")'; \
+$(BIN)/python -m pip --version >/dev/null 2>&1 || { test ! -L $(VENV) && rm -rf $(VENV) && \
+    { $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip $(VENV) && \
+    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }; }; }; \
+echo "Installing the pinned requirements into $(VENV) ..."; \
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(1); \
+$(BIN)/python -m pip check
+endef
 
 demo: $(INSTALLED) ## Run everything with sample data and a simulated GitLab (PORT=8000)
 	@exec $(BIN)/python -m gitlab_links.demo --port $(PORT)
 
-run: $(INSTALLED) ## Run the service alone on this machine, kept in instance/ (PORT=8000)
+run: $(RUNNABLE) ## Run the service alone on this machine, kept in instance/ (PORT=8000)
 	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
@@ -50,22 +61,26 @@ check: $(INSTALLED) ## Check style, types, import rules, and the contract agains
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	SECRET_KEY=unused $(BIN)/flask --app wsgi openapi --check
+	SECRET_KEY=only-for-this-check $(BIN)/flask --app wsgi openapi --check
 
 format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 migration: $(INSTALLED) ## Write the migration for changed models: make migration MESSAGE="add due dates"
-	$(BIN)/flask --app wsgi db upgrade
-	$(BIN)/flask --app wsgi db migrate -m "$(MESSAGE)"
+	@# Against a database made for it: the data in instance/ is nobody's draft.
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	    export SECRET_KEY=only-for-this-migration DATABASE_URL="sqlite:///$$folder/schema.db" && \
+	    $(BIN)/flask --app wsgi db upgrade && \
+	    $(BIN)/flask --app wsgi db migrate -m "$(MESSAGE)"
 
 lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes, for every platform and Python
 	$(BIN)/$(LOCK) requirements/base.in -o requirements.txt
-	$(BIN)/$(LOCK) requirements/dev.in -c requirements.txt -o requirements/dev.txt
+	$(BIN)/$(LOCK) requirements/local.in -c requirements.txt -o requirements/local.txt
+	$(BIN)/$(LOCK) requirements/dev.in -c requirements/local.txt -o requirements/dev.txt
 
 audit: $(INSTALLED) ## Ask the public advisory database about every pinned version (needs the internet)
-	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements.txt -r requirements/dev.txt
+	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements/dev.txt
 
 clean: ## Remove .venv, caches and test results; instance/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results

@@ -1,7 +1,8 @@
 """Settings, read from the environment once at start; a bad value stops the start.
 
 The only module that looks at ``os.environ``. Every variable has a ``NAME_FILE`` variant
-that names a file holding the value, as container platforms hand over secrets.
+that names a file holding the value, as container platforms hand over secrets. Every process
+reads ``.env`` beside ``wsgi.py`` as well; the environment goes before it.
 """
 
 import os
@@ -16,11 +17,17 @@ from pathlib import Path
 from typing import TypedDict, TypeVar
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
+
 from gitlab_links import setting_urls
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.mail import MailServer, parse_mail_address
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
+ENV_FILE = INSTANCE.parent / ".env"
+# Flask's own switch: its command line reads the same file.
+SKIP_ENV_FILE = "FLASK_SKIP_DOTENV"
+SHORTEST_SECRET_KEY = 16
 PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
 SHORTEST_METRICS_TOKEN = 16
 # gunicorn ends when a process of its own leaves with this; after any other code it would
@@ -93,7 +100,7 @@ class Settings:
 
         Raises :class:`ConfigError` with one line for each bad value.
         """
-        reader = _Reader(os.environ if environ is None else environ)
+        reader = _Reader(_environment() if environ is None else environ)
         database_url = reader.read("DATABASE_URL", setting_urls.database_url, _default_database())
         settings = {
             "database_url": database_url,
@@ -138,6 +145,23 @@ def settings_or_exit() -> Settings:
         sys.exit(CANNOT_START)
 
 
+def env_file() -> Path | None:
+    """The ``.env`` that this process reads; None where there is none or it is not wanted."""
+    return ENV_FILE if ENV_FILE.is_file() and not os.environ.get(SKIP_ENV_FILE) else None
+
+
+def _environment() -> Mapping[str, str]:
+    file = env_file()
+    if file is None:
+        return os.environ
+    try:
+        named = dotenv_values(file, interpolate=False)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
+        raise ConfigError(f"The settings do not allow a start:\n  {file}: {reason}") from None
+    return {name: value for name, value in named.items() if value is not None} | os.environ
+
+
 class _Reader:
     """Reads single variables and gathers what is wrong with them."""
 
@@ -169,7 +193,7 @@ class _Reader:
 
 
 def _secret_key(reader: _Reader, database_url: str) -> str:
-    secret = reader.read("SECRET_KEY", _secret, "")
+    secret = reader.read("SECRET_KEY", _long_secret, "")
     if secret or any(problem.startswith("SECRET_KEY") for problem in reader.problems):
         return secret
     if not database_url.startswith("sqlite"):
@@ -225,6 +249,15 @@ def _default_database() -> str:
 def _secret(text: str) -> str:
     if text.lower() in PLACEHOLDERS:
         raise ValueError("still holds a placeholder")
+    return text
+
+
+def _long_secret(text: str) -> str:
+    if len(_secret(text)) < SHORTEST_SECRET_KEY:
+        raise ValueError(
+            f"must have {SHORTEST_SECRET_KEY} characters or more; make one with: "
+            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
     return text
 
 

@@ -23,5 +23,6 @@ def as_environment(settings: Settings, allowed_hosts: str, folder: Path) -> dict
         "GITLAB_TIMEOUT_SECONDS": str(settings.gitlab_timeout),
         "WORKER_PROCESSES": "2",
         "LOG_LEVEL": "WARNING",
+        "FLASK_SKIP_DOTENV": "1",
         **{name: str(folder / name) for name in secrets},
     }

@@ -1,5 +1,6 @@
 """Settings: read once, from variables or files, and every bad one named in one message."""
 
+import os
 import subprocess
 import threading
 
@@ -78,6 +79,41 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path):
         assert "VIA_RAH_ENCRYPTION_KEY:" in problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(path))
     told = problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(tmp_path / "missing"))
     assert f"VIA_RAH_ENCRYPTION_KEY: {tmp_path / 'missing'}: No such file or directory" in told
+
+
+@pytest.fixture
+def env_file(tmp_path, monkeypatch):
+    """A .env that processes read, and an environment without settings."""
+    monkeypatch.setattr(config, "ENV_FILE", tmp_path / ".env")
+    monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin:/bin"})
+    return tmp_path / ".env"
+
+
+def test_every_process_reads_the_env_file_and_the_environment_goes_before_it(env_file, monkeypatch):
+    env_file.write_text(f"SECRET_KEY='{SECRET}'\nLOG_LEVEL=debug\nWORKER_PROCESSES=$LOG_LEVEL\n")
+    monkeypatch.setitem(os.environ, "WORKER_PROCESSES", "5")
+    settings = Settings.from_environ()
+    assert (settings.secret_key, settings.log_level) == (SECRET, "DEBUG")
+    assert settings.worker_processes == 5
+    assert config.env_file() == env_file
+
+
+def test_the_env_file_is_left_alone_where_flask_is_told_to_skip_it(env_file, monkeypatch):
+    env_file.write_text("LOG_LEVEL=loud\n")
+    monkeypatch.setitem(os.environ, "SECRET_KEY", SECRET)
+    monkeypatch.setitem(os.environ, "FLASK_SKIP_DOTENV", "1")
+    assert Settings.from_environ().log_level == "INFO"
+    assert config.env_file() is None
+
+
+def test_an_env_file_that_is_no_text_is_named(env_file):
+    env_file.write_bytes(b"SECRET_KEY=\xff\xfe")
+    with pytest.raises(ConfigError, match=r"\.env: is not text in UTF-8"):
+        Settings.from_environ()
+
+
+def test_a_secret_key_that_can_be_guessed_is_refused():
+    assert "SECRET_KEY: must have 16 characters or more" in problems(SECRET_KEY="fifteen letters")
 
 
 def test_every_bad_setting_is_named_in_one_message():

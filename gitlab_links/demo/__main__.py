@@ -73,6 +73,8 @@ def _environment(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str,
         "PUBLIC_BASE_URL": url,
         "LOG_LEVEL": "WARNING",
         "WORKER_PROCESSES": "2",
+        # The demo is the same everywhere, whatever settings lie beside it.
+        "FLASK_SKIP_DOTENV": "1",
     }
 
 

@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from gitlab_links.config import ConfigError
@@ -23,10 +24,12 @@ def say(line: str = "") -> None:
     print(line, flush=True)
 
 
-def run_until_stopped(port: int, start: Callable[[Supervisor], None]) -> int:
+def run_until_stopped(
+    port: int, start: Callable[[Supervisor], None], *, logs: Path | None = None
+) -> int:
     """Call ``start``, then mind what it started; gives the exit code.
 
-    However it ends, the processes are gone and their folder with them.
+    However it ends, the processes are gone and their folder with them; ``logs`` stay.
     """
     if not port_is_free(LOOPBACK, port):
         say(f"Port {port} is taken. Add another one to the command, for example PORT={port + 1}.")
@@ -34,7 +37,7 @@ def run_until_stopped(port: int, start: Callable[[Supervisor], None]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        with Supervisor() as supervisor:
+        with Supervisor(logs) as supervisor:
             start(supervisor)
             while True:
                 supervisor.check()

@@ -14,8 +14,7 @@ Environment = Mapping[str, str]
 def migrate(supervisor: Supervisor, environment: Environment) -> None:
     """Bring the database to the newest revision."""
     command = python("-m", "flask", "--app", "wsgi", "db", "upgrade")
-    # A .env that lies about is read by flask alone, and would be at odds with the rest.
-    supervisor.run("migrations", command, settings={**environment, "FLASK_SKIP_DOTENV": "1"})
+    supervisor.run("migrations", command, settings=environment)
 
 
 def start_web(

@@ -53,8 +53,7 @@ def bootstrap(supervisor: Supervisor, environment: Mapping[str, str], url: str) 
     options = ["--email", ADMIN, "--name", "Amara Okafor", "--password", PASSWORD]
     options += ["--org", "Acme", "--json"]
     command = python("-m", "flask", "--app", "wsgi", "bootstrap", *options)
-    settings = {**environment, "FLASK_SKIP_DOTENV": "1"}
-    *_, told = supervisor.run("bootstrap", command, settings=settings).splitlines()
+    *_, told = supervisor.run("bootstrap", command, settings=environment).splitlines()
     made = json.loads(told)
     return Org(RestApi(url, made["api_key"]), made["api_key"], f"/orgs/{made['org_id']}")
 

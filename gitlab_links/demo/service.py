@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
-from gitlab_links.config import INSTANCE, Settings
+from gitlab_links.config import INSTANCE, Settings, env_file
 from gitlab_links.demo import processes
 from gitlab_links.demo.foreground import run_until_stopped, say
 from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
@@ -25,7 +25,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m gitlab_links.demo.service")
     parser.add_argument("--port", type=int, default=8000)
     port: int = parser.parse_args().port
-    return run_until_stopped(port, lambda supervisor: _start(supervisor, port))
+    return run_until_stopped(
+        port, lambda supervisor: _start(supervisor, port), logs=INSTANCE / "logs"
+    )
 
 
 def _start(supervisor: Supervisor, port: int) -> None:
@@ -35,6 +37,8 @@ def _start(supervisor: Supervisor, port: int) -> None:
     processes.start_web(supervisor, environment, port)
     processes.start_worker(supervisor, environment)
     say(f"Ready: http://{LOOPBACK}:{port}")
+    say(f"  Settings: {_sources()}.")
+    say(f"  Logs: {supervisor.logs}. Ctrl-C ends it.")
     if not _has_users(Settings.from_environ()):
         say("  Nobody can log in yet. Make the first admin in another terminal:")
         # By itself it would say to log in at the usual port.
@@ -42,7 +46,12 @@ def _start(supervisor: Supervisor, port: int) -> None:
         moved = "" if given == Settings.public_base_url else f"PUBLIC_BASE_URL={given} "
         command = '.venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"'
         say(f"  {moved}{command}")
-    say(f"  Logs of this run: {supervisor.folder}. Ctrl-C ends it.")
+
+
+def _sources() -> str:
+    file = env_file()
+    named = f"the environment, then {file}" if file else "the environment (there is no .env)"
+    return f"{named}; what they leave open is in {INSTANCE}"
 
 
 def _has_users(settings: Settings) -> bool:

@@ -23,6 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 8.0
 TAIL_LINES = 20
+LARGE_LOG = 10 * 1024 * 1024
 
 
 class ChildFailed(Exception):
@@ -35,6 +36,7 @@ class Child:
 
     name: str
     log: Path
+    begins_at: int
     process: subprocess.Popen[bytes]
     stop_signal: int
 
@@ -45,9 +47,15 @@ class Child:
     def died(self) -> bool:
         return self.process.poll() is not None
 
+    def printed(self) -> str:
+        """What it has printed; its log may hold earlier runs as well."""
+        with self.log.open("rb") as log:
+            log.seek(self.begins_at)
+            return log.read().decode("utf-8", errors="replace")
+
     def tail(self) -> str:
-        """The last lines of the log, indented."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        """The last lines that it printed, indented."""
+        lines = self.printed().splitlines()
         return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:]) or "    (its log is empty)"
 
     def ending(self) -> str:
@@ -61,14 +69,16 @@ class Child:
 
 
 class Supervisor:
-    """A context manager that owns children and a temporary ``folder`` with their logs.
+    """A context manager that owns children and a temporary ``folder``.
 
-    On leaving it ends the children, last started first, and removes the folder. Killed
-    with SIGKILL, it leaves that to a guardian process.
+    Their logs are in ``logs`` and stay, or in the folder. On leaving it ends the children,
+    last started first, and removes the folder. Killed with SIGKILL, it leaves that to a
+    guardian process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path | None = None) -> None:
         self._children: list[Child] = []
+        self._logs = logs
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="gitlab-links-"))
@@ -78,6 +88,8 @@ class Supervisor:
             start_new_session=True,
         )
         self._tell(f"folder {self.folder}")
+        self.logs = self._logs or self.folder
+        self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
 
     def __exit__(
@@ -109,8 +121,9 @@ class Supervisor:
         list must not be a secret, so secrets are given as ``NAME_FILE``. Raises
         :class:`ChildFailed` if it dies, or is not ready within ``seconds``.
         """
-        log = self.folder / f"{name}.log"
+        log = self._log(name)
         with log.open("ab") as output:
+            begins_at = output.tell()
             process = subprocess.Popen(
                 [*_environment(settings or {}), *command],
                 cwd=folder,
@@ -119,7 +132,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        child = Child(name, log, process, stop_signal)
+        child = Child(name, log, begins_at, process, stop_signal)
         self._children.append(child)
         self._tell(f"session {child.pid} {int(stop_signal)}")
         if ready is not None:
@@ -142,7 +155,7 @@ class Supervisor:
         if child.process.wait():
             raise child.failed(f"failed with {child.ending()}")
         self._forget(child)
-        return child.log.read_text(encoding="utf-8", errors="replace")
+        return child.printed()
 
     def stop(self, child: Child, seconds: float = STOP_SECONDS) -> None:
         """Ask a child to end; after ``seconds`` kill it and all that it started."""
@@ -173,6 +186,13 @@ class Supervisor:
         for child in self._children:
             if child.died():
                 raise child.failed(f"ended by itself with {child.ending()}")
+
+    def _log(self, name: str) -> Path:
+        """The child's log; what is kept of earlier runs is moved aside once it is large."""
+        log = self.logs / f"{name}.log"
+        if log.exists() and log.stat().st_size > LARGE_LOG:
+            log.replace(log.with_suffix(".log.1"))
+        return log
 
     def _await(self, child: Child, ready: Callable[[], bool], seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -14,6 +14,7 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 
+from gitlab_links.config import INSTANCE
 from gitlab_links.demo.guardian import processes, session_members
 from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import TASKS
@@ -172,7 +173,7 @@ def test_the_service_alone_runs_on_what_the_environment_names(
     kept.mkdir()
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{kept / 'service.db'}")
     monkeypatch.setenv("REDIS_URL", redis_url)
-    monkeypatch.setenv("SECRET_KEY", "of this test")
+    monkeypatch.setenv("SECRET_KEY", "of this test alone")
     monkeypatch.setenv("VIA_RAH_ENCRYPTION_KEY", Fernet.generate_key().decode())
     run = start("gitlab_links.demo.service")
     advice = run.read_until("bootstrap --email")
@@ -184,7 +185,9 @@ def test_the_service_alone_runs_on_what_the_environment_names(
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0
 
+    assert "  Settings: the environment" in run.said
     assert (kept / "service.db").exists()
+    assert "Listening at" in (INSTANCE / "logs" / "web.log").read_text()
 
 
 @pytest.mark.parametrize("module", ["gitlab_links.demo", "gitlab_links.demo.service"])
