@@ -2,16 +2,17 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring
+from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
-from gitlab_links.sync import plan
+from gitlab_links.sync import clock_changes, plan
 from gitlab_links.webhooks import claims
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
@@ -24,12 +25,37 @@ log = structlog.get_logger(__name__)
 def sweep() -> None:
     """Ring for due deliveries and due items; costs next to nothing when there are none."""
     now = utcnow()
+    _make_future_due(now)
     drains, syncs = claims.orgs_due(now), plan.orgs_due(now)
     db.session.rollback()
     for org_id in drains:
         ring(Bell.DRAIN, org_id)
     for org_id in syncs:
         ring(Bell.SYNC, org_id)
+
+
+def _make_future_due(now: datetime) -> None:
+    """After the clock was set back: what bears a date to come is due now, org by org.
+
+    Redis counts by the same clock: a flag that was to keep rings quiet for seconds would do so
+    for as long as the clock was set back.
+    """
+    orgs = claims.make_future_due(now)
+    db.session.commit()
+    for org_id in clock_changes.orgs_with_future_dates(now):
+        try:
+            while clock_changes.make_items_due(org_id, now):
+                db.session.commit()
+            clock_changes.make_connection_due(org_id, now)
+            db.session.commit()
+        except SQLAlchemyError:
+            db.session.rollback()
+            log.exception("clock.not_settled", org_id=str(org_id))
+        orgs.add(org_id)
+    for org_id in orgs:
+        log.warning("clock.set_back", org_id=str(org_id))
+        for bell in Bell:
+            release(bell, org_id)
 
 
 def clean() -> None:

@@ -5,9 +5,16 @@ from typing import Any
 
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
-from gitlab_links.links.freshness import Pace, next_sync_after, request_refresh, retry_after
+from gitlab_links.links.freshness import (
+    RETRY_FIRST,
+    Pace,
+    next_sync_after,
+    request_refresh,
+    retry_after,
+)
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.ordering import (
+    CLOCK_TOLERANCE,
     Fetched,
     Known,
     Told,
@@ -38,7 +45,8 @@ def apply_told(
     bodies can tell, and the rest was told by a fetch before.
     """
     updated_at = None if told.updated_at is UNKNOWN else told.updated_at
-    verdict = weigh_told(_known(item), updated_at, received_at)
+    received_at = min(received_at, now)  # it came before now, whatever the clock said then
+    verdict = weigh_told(_known(item, now), updated_at, received_at)
     if verdict is Told.DROP:
         return
     if verdict is Told.APPLY:
@@ -64,8 +72,11 @@ def apply_fetched(
     ``proven``: events of the item's project arrive, so that it is looked at less.
     """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
-    verdict = weigh_fetched(_known(item), updated_at, started_at)
+    verdict = weigh_fetched(_known(item, now), updated_at, started_at)
     if verdict is Fetched.DROP:
+        # A fetch that began later was applied already, which settles this one's request too.
+        _answer_request(item, started_at, now)
+        _look_again(item, next_sync_after(now, ttl, Pace.of(item, proven=proven)))
         return
     if verdict is Fetched.REPEAT:
         request_refresh(item, now + REPEAT_AFTER)
@@ -74,39 +85,47 @@ def apply_fetched(
     item.fetched_at = started_at
     if fetched.pipeline_status is not UNKNOWN:
         item.detail_wanted = fetched.pipeline_status in PIPELINE_MOVING
-    _answer_request(item, started_at)
+    _answer_request(item, started_at, now)
     _mark_synced(item, started_at, now, ttl, proven=proven)
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
     """Note why a fetch brought nothing and when to try again; what is cached stays."""
-    if item.fetched_at is not None and item.fetched_at > started_at:
+    fetched_at = _past(item.fetched_at, now)
+    if fetched_at is not None and fetched_at > started_at:
+        _answer_request(item, started_at, now)
+        _look_again(item, max(item.next_sync_at, now + RETRY_FIRST))
         return
     item.failures += 1
     if item.error_code != code:
         item.error_code = code
         item.changed_at = now
-    _answer_request(item, started_at)
+    _answer_request(item, started_at, now)
     _look_again(item, retry_after(item.failures, now))
 
 
-def _known(item: GitLabItem) -> Known:
-    return Known(item.source_updated_at, item.fetched_at, item.told_at)
+def _known(item: GitLabItem, now: datetime) -> Known:
+    return Known(item.source_updated_at, _past(item.fetched_at, now), _past(item.told_at, now))
+
+
+def _past(moment: datetime | None, now: datetime) -> datetime | None:
+    """None for a moment that is still to come: the clock was set back since."""
+    return None if moment is None or moment > now + CLOCK_TOLERANCE else moment
 
 
 def _mark_synced(
     item: GitLabItem, moment: datetime, now: datetime, ttl: int, *, proven: bool
 ) -> None:
-    item.last_synced_at = max(moment, item.last_synced_at or moment)
+    item.last_synced_at = max(moment, _past(item.last_synced_at, now) or moment)
     _look_again(item, next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven)))
     item.error_code = None
     item.failures = 0
     item.changed_at = now
 
 
-def _answer_request(item: GitLabItem, started_at: datetime) -> None:
-    asked = item.refresh_requested_at
-    if asked is not None and asked <= started_at:
+def _answer_request(item: GitLabItem, started_at: datetime, now: datetime) -> None:
+    asked = _past(item.refresh_requested_at, now)
+    if asked is None or asked <= started_at:
         item.refresh_requested_at = None
 
 

@@ -2,15 +2,14 @@
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.sync.clock_changes import LEASE, not_leased
 from gitlab_links.sync.plan import connected
-
-LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,7 @@ class Lease:
 def acquire(org_id: uuid.UUID, now: datetime) -> Lease | None:
     """Take the org's integration for fetching; None while another has it or it is paused."""
     integration = OrgGitLabIntegration
-    free = or_(integration.sync_leased_until.is_(None), integration.sync_leased_until <= now)
-    return _take(now, integration.org_id == org_id, free)
+    return _take(now, integration.org_id == org_id, not_leased(now))
 
 
 def renew(lease: Lease, now: datetime) -> Lease | None:

@@ -14,6 +14,7 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import ENDED, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.sync.clock_changes import not_leased
 
 BATCH_SIZE = 100
 LOOK_AHEAD = 500
@@ -70,8 +71,9 @@ def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
     """Orgs with due items that nobody is fetching: one index probe per connected org."""
     integration = OrgGitLabIntegration
     due = exists().where(GitLabItem.org_id == integration.org_id, GitLabItem.next_sync_at <= now)
-    free = or_(integration.sync_leased_until.is_(None), integration.sync_leased_until <= now)
-    return db.session.scalars(select(integration.org_id).where(connected(now), free, due)).all()
+    return db.session.scalars(
+        select(integration.org_id).where(connected(now), not_leased(now), due)
+    ).all()
 
 
 def next_batches(

@@ -5,11 +5,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import undefer
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 BATCH_SIZE = 100
@@ -20,6 +21,7 @@ RETAKEN_TOGETHER = 10
 LEASE = timedelta(seconds=30)
 # Waiting times before the second and each later attempt.
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
+LONGEST_SPREAD = 1.2
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 # Said of a delivery whose every attempt ended without a word, as when it kills its worker.
 INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
@@ -151,7 +153,7 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
 
 def retry_delay(attempts: int) -> timedelta:
     """How long to wait after so many attempts, spread by a fifth."""
-    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311
+    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, LONGEST_SPREAD)  # noqa: S311
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
@@ -159,3 +161,39 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     delivery = GitLabWebhookDelivery
     due = exists().where(delivery.org_id == org_id, delivery.due_at <= now)
     return bool(db.session.scalar(select(due)))
+
+
+def make_future_due(now: datetime) -> set[uuid.UUID]:
+    """Make due what waits for longer than any rule has it wait: the clock was set back since.
+
+    Gives the orgs; reads only the undone rows. The caller commits.
+    """
+    delivery = GitLabWebhookDelivery
+    rows = db.session.execute(
+        select(delivery.id, delivery.org_id).where(
+            delivery.due_at > now + CLOCK_TOLERANCE, _waits_too_long(now)
+        )
+    ).all()
+    if rows:
+        db.session.execute(
+            update(delivery)
+            .where(delivery.id.in_([row.id for row in rows]), _waits_too_long(now))
+            .values(due_at=now)
+            .execution_options(synchronize_session=False)
+        )
+    return {row.org_id for row in rows}
+
+
+def _waits_too_long(now: datetime) -> ColumnElement[bool]:
+    """Nothing waits for its first attempt, a lease and each later wait have a known length."""
+    delivery = GitLabWebhookDelivery
+    later = now + CLOCK_TOLERANCE
+    retried = (
+        and_(delivery.attempts == attempts, delivery.due_at > later + delay * LONGEST_SPREAD)
+        for attempts, delay in enumerate(RETRY_DELAYS, start=1)
+    )
+    received = delivery.status == DeliveryStatus.RECEIVED
+    return or_(
+        and_(delivery.status == DeliveryStatus.PROCESSING, delivery.due_at > later + LEASE),
+        and_(received, or_(delivery.attempts == 0, delivery.received_at > later, *retried)),
+    )

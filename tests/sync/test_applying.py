@@ -203,6 +203,33 @@ def test_a_late_answer_does_not_undo_that_of_a_later_fetch():
     assert found.title == "Later"
 
 
+def test_an_answer_that_is_dropped_settles_its_request_all_the_same():
+    """Else the item would stay due, and be asked about again and again."""
+    for settle in (
+        lambda found, at: apply_fetched(found, answer(), started_at=at, now=NOON, ttl=TTL),
+        lambda found, at: mark_failed(found, "http_500", started_at=at, now=NOON),
+    ):
+        found = fetched_item()
+        found.fetched_at = NOON
+        found.refresh_requested_at = found.next_sync_at = NOON - 5 * SECOND
+        settle(found, NOON - 2 * SECOND)
+        assert found.refresh_requested_at is None
+        assert found.next_sync_at > NOON
+        assert found.error_code is None
+
+
+def test_times_that_are_still_to_come_are_not_believed():
+    """The clock was set back by an hour since."""
+    found = fetched_item()
+    hour = timedelta(hours=1)
+    found.fetched_at = found.told_at = found.last_synced_at = NOON + hour
+    found.refresh_requested_at = NOON + hour
+    apply_fetched(found, answer(title="New"), started_at=NOON, now=NOON, ttl=TTL)
+    assert (found.title, found.refresh_requested_at) == ("New", None)
+    assert found.fetched_at == found.last_synced_at == NOON
+    assert NOON < found.next_sync_at <= NOON + timedelta(seconds=TTL)
+
+
 def test_a_late_failure_does_not_undo_the_answer_of_a_later_fetch():
     found = fetched_item()
     apply_fetched(found, answer(), started_at=NOON, now=NOON, ttl=TTL)

@@ -1,0 +1,114 @@
+"""Dates that are still to come: the clock was set back after they were written.
+
+Nobody can tell what such a date means now, so it is not believed: what bears one is due at
+once, as if the service had been away. The sweep does this every two seconds, so that a
+clock set back by an hour costs seconds and not the hour.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
+
+from gitlab_links.extensions import db
+from gitlab_links.hooks.models import GitLabProjectWatch
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.ordering import CLOCK_TOLERANCE
+from gitlab_links.sync.pausing import LONGEST_PAUSE
+
+# Hosts whose clocks differ by less than this are believed.
+TOLERANCE = CLOCK_TOLERANCE
+LEASE = timedelta(seconds=30)
+# A piece is one statement and one commit: nobody waits long for its locks.
+ITEMS_A_PIECE = 2_000
+
+_integration = OrgGitLabIntegration
+_item = GitLabItem
+_watch = GitLabProjectWatch
+
+
+def not_leased(now: datetime) -> ColumnElement[bool]:
+    """Whether nobody holds an integration's lease; none lasts longer than ``LEASE``."""
+    until = _integration.sync_leased_until
+    return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
+
+
+def orgs_with_future_dates(now: datetime) -> Sequence[uuid.UUID]:
+    """Connected orgs with a date that is still to come: one index probe for each."""
+    later = now + TOLERANCE
+    requested = exists().where(_item.org_id == _integration.org_id, _requested_later(later))
+    return db.session.scalars(
+        select(_integration.org_id).where(
+            _integration.token_ciphertext.is_not(None),
+            or_(
+                _integration.last_synced_at > later,
+                _integration.updated_at > later,
+                _integration.paused_until > later + LONGEST_PAUSE,
+                requested,
+            ),
+        )
+    ).all()
+
+
+def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
+    """Make a piece of the org's items due that bear a date to come; says how many.
+
+    The caller commits, and calls again until there are none.
+    """
+    later = now + TOLERANCE
+    dated = (_item.last_synced_at, _item.fetched_at, _item.told_at)
+    wrong = or_(_requested_later(later), *(column > later for column in dated))
+    piece = select(_item.id).where(_item.org_id == org_id, wrong).limit(ITEMS_A_PIECE)
+    columns = (*dated, _item.refresh_requested_at, _item.heard_at, _item.unheard_since)
+    return _changed(
+        update(_item)
+        .where(_item.id.in_(piece))
+        .values(next_sync_at=now, **{column.key: _at_most(column, now) for column in columns})
+    )
+
+
+def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
+    """The same of the connection and of the projects' webhooks; what failed is due as well.
+
+    A pause is over: if GitLab still wants it, it says so again. The caller commits.
+    """
+    later = now + TOLERANCE
+    failed = and_(
+        _item.org_id == org_id,
+        or_(_item.error_code.is_not(None), _item.last_synced_at.is_(None)),
+    )
+    _changed(update(_item).where(failed, _item.next_sync_at > now).values(next_sync_at=now))
+    columns = (_watch.checked_at, _watch.last_event_at, _watch.last_missed_at)
+    _changed(
+        update(_watch)
+        .where(_watch.org_id == org_id, or_(*(column > later for column in columns)))
+        .values(check_due_at=now, **{column.key: _at_most(column, now) for column in columns})
+    )
+    _changed(
+        update(_integration)
+        .where(_integration.org_id == org_id)
+        .values(
+            paused_until=None,
+            last_synced_at=_at_most(_integration.last_synced_at, now),
+            token_checked_at=_at_most(_integration.token_checked_at, now),
+            token_check_due_at=now,
+            error_at=_at_most(_integration.error_at, now),
+            updated_at=now,
+        )
+    )
+
+
+def _requested_later(later: datetime) -> ColumnElement[bool]:
+    return _item.refresh_requested_at > later
+
+
+def _at_most(column: Any, now: datetime) -> ColumnElement[Any]:
+    return case((column > now, now), else_=column)
+
+
+def _changed(statement: Any) -> int:
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]

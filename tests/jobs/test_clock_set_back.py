@@ -1,0 +1,153 @@
+"""The clock is set back by an hour: nothing waits for the hour, and nothing is asked in a loop."""
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, hold
+from gitlab_links.extensions import db
+from gitlab_links.jobs.sweeps import sweep
+from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.sync import lease as leases
+from gitlab_links.webhooks import claims
+from tests.gitlab import bodies
+from tests.jobs.conftest import drain_all, queued
+from tests.jobs.misbehaving import end_pause, fetch, misbehave
+from tests.webhooks.conftest import deliveries
+
+HOUR = 3600
+
+
+def rename(connected, issue, title):
+    connected.gitlab.state.items.edit(issue, title=title, notify=False)
+
+
+@pytest.fixture
+def issue(connected):
+    return connected.issue(connected.project())
+
+
+@pytest.fixture
+def shown(connected, issue, clock):
+    """A link that was fetched just now."""
+    link = connected.link(issue)
+    connected.fetch()
+    assert connected.view(link).sync.status == "ok"
+    return link
+
+
+def test_one_refresh_costs_one_call_and_shows_what_is_so(connected, issue, shown, clock):
+    rename(connected, issue, "Paper tears")
+    clock.advance(-HOUR)
+    refresh_links_of_task(connected.org.id, connected.tasks[shown])
+    db.session.commit()
+    before = connected.calls()
+    for _ in range(5):
+        connected.fetch()
+        clock.advance(2)
+    assert connected.calls() == before + 1
+    assert connected.view(shown).title == "Paper tears"
+    assert connected.item(shown).refresh_requested_at is None
+
+
+def test_a_scheduled_refresh_does_not_wait_for_the_hour(connected, issue, shown, clock):
+    rename(connected, issue, "Paper tears")
+    clock.advance(-HOUR)
+    sweep()
+    before = connected.calls()
+    connected.fetch()
+    connected.fetch()
+    assert connected.calls() == before + 1
+    assert connected.view(shown).title == "Paper tears"
+    item = connected.item(shown)
+    assert item.last_synced_at <= utcnow()
+    assert (item.next_sync_at - utcnow()).total_seconds() <= 300
+
+
+def test_a_request_made_before_is_not_forgotten(connected, issue, shown, clock):
+    rename(connected, issue, "Paper tears")
+    refresh_links_of_task(connected.org.id, connected.tasks[shown])
+    db.session.commit()
+    clock.advance(-HOUR)
+    sweep()
+    connected.fetch()
+    assert connected.view(shown).title == "Paper tears"
+    assert connected.item(shown).refresh_requested_at is None
+
+
+def test_a_link_made_just_before_is_fetched(connected, issue, clock):
+    link = connected.link(issue)
+    clock.advance(-HOUR)
+    sweep()
+    connected.fetch()
+    assert connected.view(link).sync.status == "ok"
+
+
+def test_a_lease_held_just_before_ends_as_soon_as_any(connected, issue, clock):
+    link = connected.link(issue)
+    leases.acquire(connected.org.id, utcnow())
+    db.session.commit()
+    clock.advance(-HOUR)
+    sweep()
+    connected.fetch()
+    assert connected.view(link).sync.status == "ok"
+
+
+@pytest.mark.parametrize("fault", [{"status": 429, "retry_after": "20"}, {"status": 503}])
+def test_a_pause_from_before_is_over(connected, impatient, issue, clock, fault):
+    link = connected.link(issue)
+    misbehave(connected, **fault)
+    for _ in range(3):
+        end_pause()
+        connected.make_due()
+        fetch(connected)
+    assert connected.integration().paused_until > utcnow()
+    connected.gitlab.state.faults.clear()
+    clock.advance(-HOUR)
+    sweep()
+    connected.fetch()
+    assert connected.view(link).sync.status == "ok"
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_delivery_received_or_claimed_just_before_is_processed(
+    org, receive, app_context, clock, redis, taken
+):
+    receive(bodies.issue())
+    if taken:
+        claims.claim(org.id, utcnow())
+        db.session.commit()
+    clock.advance(-HOUR)
+    sweep()
+    drain_all(org.id)
+    assert [one.status for one in deliveries()] == ["processed"]
+
+
+def test_a_delivery_that_waits_for_its_next_attempt_waits_no_longer(
+    org, receive, app_context, clock, redis
+):
+    delivery_id = receive(bodies.issue()).delivery_id
+    claims.claim(org.id, utcnow())
+    claims.give_back(delivery_id, 1, "processing_interrupted", utcnow())
+    db.session.commit()
+    assert claims.make_future_due(utcnow()) == set()
+    clock.advance(-HOUR)
+    assert claims.make_future_due(utcnow()) == {org.id}
+    assert claims.has_due(org.id, utcnow())
+
+
+def test_a_flag_in_redis_from_before_keeps_no_ring_quiet(connected, shown, redis, clock):
+    """Redis counts by the clock of its host: the flag lasts as much longer as that was set back."""
+    clock.advance(-HOUR)
+    hold(Bell.SYNC, connected.org.id)
+    redis.expire(Bell.SYNC.flag(connected.org.id), HOUR)
+    redis.delete("rq:queue:fetches")
+    sweep()
+    assert queued(redis, "fetches") == 1
+
+
+def test_a_clock_that_goes_on_costs_nothing(connected, shown, clock):
+    clock.advance(30)
+    before = connected.item(shown).next_sync_at
+    sweep()
+    assert connected.item(shown).next_sync_at == before
+    assert claims.make_future_due(utcnow()) == set()
