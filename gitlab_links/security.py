@@ -64,22 +64,34 @@ class SecretCipher:
         """Raise unless the keys can encrypt."""
         self._fernet()
 
-    def encrypt(self, secret: str, *, org_id: uuid.UUID, origin: str, purpose: str) -> str:
-        """The ciphertext of ``secret``, ASCII."""
+    def encrypt(
+        self, secret: str, *, org_id: uuid.UUID, origin: str, purpose: str, path: str | None = None
+    ) -> str:
+        """The ciphertext of ``secret``, ASCII; with ``path`` it opens for no other path."""
         bound = {"org": str(org_id), "origin": origin, "for": purpose, "secret": secret}
+        if path is not None:
+            bound["path"] = path
         return self._fernet().encrypt(json.dumps(bound).encode()).decode("ascii")
 
-    def decrypt(self, ciphertext: str, *, org_id: uuid.UUID, origin: str, purpose: str) -> str:
-        """The secret; raises :class:`CiphertextInvalid` where it was not made for this use."""
+    def decrypt(
+        self,
+        ciphertext: str,
+        *,
+        org_id: uuid.UUID,
+        origin: str,
+        purpose: str,
+        path: str | None = None,
+    ) -> str:
+        """The secret; raises :class:`CiphertextInvalid` where it was not made for this use.
+
+        One that is bound to no path, as all were once, opens for any path of its origin.
+        """
         try:
             bound = json.loads(self._fernet().decrypt(ciphertext.encode()))
         except (InvalidToken, UnicodeError):
             bound = {}
-        if (bound.get("org"), bound.get("origin"), bound.get("for")) != (
-            str(org_id),
-            origin,
-            purpose,
-        ):
+        made_for = (bound.get("org"), bound.get("origin"), bound.get("for"))
+        if made_for != (str(org_id), origin, purpose) or bound.get("path", path) != path:
             raise CiphertextInvalid(
                 "The stored secret does not open with the present VIA_RAH_ENCRYPTION_KEY. "
                 "Restore the former key beside the new one, or set the secret again."

@@ -13,6 +13,7 @@ from gitlab_links.accounts.sessions import (
     open_session,
 )
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import sent
 from gitlab_links.errors import Invalid, RateLimited
 from gitlab_links.http.access import signed_in
 from gitlab_links.http.guard import current_caller
@@ -52,6 +53,7 @@ def account_password() -> ResponseReturnValue:
     form = PasswordForm()
     if request.method == "GET":
         return _page(form)
+    sent("current", "password", "again")
     if not form.validate():
         return _page(form), 422
     user_id = current_caller().user_id

@@ -3,11 +3,12 @@
 import uuid
 from datetime import timedelta
 
-from flask import flash, redirect, request, url_for
+from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.integration import PATH, page_with_errors
 from gitlab_links.admin.times import day
 from gitlab_links.clock import utcnow
@@ -81,12 +82,13 @@ def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
     """Decide who sees confidential items, whether the token renews itself, who is told."""
-    typed = request.form.get("notify_url", "").strip()
-    members = {Role.MEMBER} if "confidential_members" in request.form else set()
+    clear = pressed("clear_notify_url")
+    [typed] = [""] if clear else sent("notify_url")
+    members = {Role.MEMBER} if pressed("confidential_members") else set()
     change = PolicyChange(
         confidential_roles=sorted(MANAGERS | members),
-        token_auto_rotate="token_auto_rotate" in request.form,
-        notify_url="" if "clear_notify_url" in request.form else typed or None,
+        token_auto_rotate=pressed("token_auto_rotate"),
+        notify_url="" if clear else typed or None,
     )
     try:
         update_policy(current_principal(), change)

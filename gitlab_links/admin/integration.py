@@ -10,6 +10,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_stats import delivery_stats
+from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.health import health_report
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.times import day
@@ -24,6 +25,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
     IntegrationChange,
+    LeavesGitLab,
     delete_integration,
     find_integration,
     generate_webhook_secret,
@@ -33,6 +35,10 @@ from gitlab_links.integrations.validation import Validation, ValidationStatus
 from gitlab_links.webhooks.connection import connection_view
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
+EMPTY_ADDRESS = (
+    "Give the address of your GitLab. To disconnect the org, press Disconnect at the end of the "
+    "page."
+)
 LEFT_GITLAB = (
     "What was agreed with the GitLab before is forgotten: its token, its webhook secret and the "
     "secrets of its hooks."
@@ -49,20 +55,28 @@ def integration(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.INTEGRATION)
 def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Set the address, and the token if one was typed: an empty field keeps the present one."""
-    typed = request.form.get("token", "").strip()
+    """Set the address, and the token if one was typed: an empty field keeps the present one.
+
+    Another address is asked about first, unless a token for it came along; the answer is
+    the address itself, so that it holds for no other.
+    """
+    base_url, token = sent("base_url", "token")
+    typed = {"base_url": base_url}
+    if not base_url:
+        return page_with_errors(org_id, {"base_url": [EMPTY_ADDRESS]}, typed)
+    answered = request.form.get("forget", "").strip() == base_url
     change = IntegrationChange(
-        base_url=request.form.get("base_url", "").strip(), token=typed or None
+        base_url=base_url, token=token or None, may_forget=answered or bool(token)
     )
-    return _change(org_id, change, typed={"base_url": change.base_url})
+    return _change(org_id, change, typed=typed)
 
 
 @pages.post(f"{PATH}/signing-token")
 @access(Permission.INTEGRATION)
 def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
     """Set the signing token of the webhook, or clear it."""
-    clear = "clear" in request.form
-    token = "" if clear else request.form.get("signing_token", "").strip()
+    clear = pressed("clear")
+    [token] = [""] if clear else sent("signing_token")
     if not clear and not token:
         return page_with_errors(
             org_id, {"signing_token": ["Paste the signing token of the webhook."]}
@@ -119,6 +133,8 @@ def _change(
     principal: Principal = current_principal()
     try:
         configured = configure(principal, change)
+    except LeavesGitLab as question:
+        return _page(org_id, typed=typed or {}, leaving=question.detail), question.status
     except (Invalid, Conflict) as refusal:
         return page_with_errors(org_id, _field_errors(refusal), typed)
     flash(f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved.", "success")
@@ -144,7 +160,12 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
     stats = delivery_stats(org_id)
     row = find_integration(org_id)
     health = report_of(org_id, utcnow())
-    defaults: dict[str, Any] = {"new_secret": None, "errors": {}, "typed": {}}
+    defaults: dict[str, Any] = {
+        "new_secret": None,
+        "errors": {},
+        "typed": {},
+        "leaving": None,
+    }
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",

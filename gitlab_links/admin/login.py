@@ -11,6 +11,7 @@ from gitlab_links.accounts import sessions
 from gitlab_links.accounts.orgs import orgs_page
 from gitlab_links.accounts.sessions import LoginFailed
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import sent
 from gitlab_links.errors import RateLimited
 from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.guard import current_caller
@@ -48,6 +49,7 @@ def log_in() -> ResponseReturnValue:
             return redirect(url_for("pages.root"))
         form.next.data = local_path(request.args.get("next"))
         return render_template("auth/login.html", form=form, failure=None)
+    sent("email", "password")
     try:
         token = sessions.log_in(
             form.email.data or "", form.password.data or "", request.remote_addr or ""

@@ -4,7 +4,7 @@ import re
 import uuid
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, request, url_for
+from flask import flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import (
@@ -17,6 +17,7 @@ from gitlab_links.accounts.members import (
 )
 from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.viewer import ROLE_NAMES
 from gitlab_links.errors import Conflict, Forbidden, NotFound
 from gitlab_links.http.access import access
@@ -45,12 +46,13 @@ def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.MEMBERS_WRITE)
 def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
     """Add a person; one who is new here gets a password, shown this once."""
-    typed = {name: request.form.get(name, "").strip() for name in ("email", "name")}
+    email, name, role = sent("email", "name", "role")
+    typed = {"email": email, "name": name}
     errors = _faults(**typed)
     if errors:
         return _page(org_id, typed=typed, errors=errors), 422
     try:
-        added = add_member(current_principal(), typed["email"], typed["name"], _role())
+        added = add_member(current_principal(), email, name, _role(role))
     except (Conflict, Forbidden) as refusal:
         return _page(org_id, typed=typed, errors={"email": [refusal.detail]}), refusal.status
     if added.initial_password is None:
@@ -70,7 +72,7 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
 def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
     """Give a member another role."""
     try:
-        member = change_role(current_principal(), member_id, _role())
+        member = change_role(current_principal(), member_id, _role(*sent("role")))
     except Conflict as refusal:
         flash(refusal.detail, "error")
     else:
@@ -101,9 +103,9 @@ def _faults(email: str, name: str) -> dict[str, list[str]]:
     return errors
 
 
-def _role() -> Role:
+def _role(text: str) -> Role:
     try:
-        return Role(request.form.get("role", ""))
+        return Role(text)
     except ValueError:
         raise NotFound from None
 

@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.errors import NotFound
 from gitlab_links.http.access import access
@@ -21,6 +22,7 @@ from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.operations import create_task, update_task
 from gitlab_links.tasks.views import TaskView
 
+FIELDS = ("title", "description", "external_url")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -83,6 +85,7 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     form = TaskForm()
     if request.method == "GET":
         return _form_page(org_id, form, None)
+    sent(*FIELDS)
     if not form.validate():
         return _form_page(org_id, form, None), 422
     task = create_task(current_principal(), **form.values())
@@ -98,6 +101,7 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     form = TaskForm(obj=task)
     if request.method == "GET":
         return _form_page(org_id, form, task)
+    sent(*FIELDS)
     if not form.validate():
         return _form_page(org_id, form, task), 422
     update_task(current_principal(), task.id, form.values())
@@ -111,7 +115,7 @@ def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Say how far the task has come."""
     task = task_at(org_id, reference)
     try:
-        status = TaskStatus(request.form.get("status", ""))
+        status = TaskStatus(*sent("status"))
     except ValueError:
         raise NotFound from None
     update_task(current_principal(), task.id, {"status": status.value})

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.task_page import (
@@ -46,7 +47,7 @@ def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Link the item at the pasted address; what is wrong with it is said beside the field."""
     principal = current_principal()
     task = task_at(org_id, reference)
-    url = request.form.get("url", "").strip()
+    [url] = sent("url")
     try:
         link_id = attach(principal, task.id, url)
     except (Invalid, Conflict) as refusal:

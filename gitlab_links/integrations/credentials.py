@@ -1,5 +1,6 @@
 """What it takes to call an org's GitLab: the address and the token, or why not."""
 
+import uuid
 from typing import NamedTuple
 
 from gitlab_links.errors import Conflict, Invalid
@@ -31,6 +32,11 @@ class BlockedAddress(Conflict):
     code = ErrorCode.BLOCKED_ADDRESS.value
 
 
+def encrypt_token(token: str, *, org_id: uuid.UUID, base: BaseUrl) -> str:
+    """The token to be stored: it opens for this org and this address alone, path included."""
+    return cipher().encrypt(token, org_id=org_id, origin=base.origin, path=base.path, purpose=TOKEN)
+
+
 class Credentials(NamedTuple):
     """Where the org's GitLab is, and the token in clear: for one call, never to be kept."""
 
@@ -57,6 +63,7 @@ def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
         integration.token_ciphertext,
         org_id=integration.org_id,
         origin=base.origin,
+        path=base.path,
         purpose=TOKEN,
     )
     return Credentials(base, token)

@@ -15,7 +15,7 @@ from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.signatures import signing_token_problem
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
-from gitlab_links.integrations.credentials import SIGNING_TOKEN, TOKEN
+from gitlab_links.integrations.credentials import SIGNING_TOKEN, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, new_secret
@@ -29,14 +29,24 @@ class IntegrationMissing(Conflict):
     code = "integration_missing"
 
 
+class LeavesGitLab(Conflict):
+    """The new address would cost what was agreed with the GitLab at the present one."""
+
+    code = "leaves_gitlab"
+
+
 @dataclass(frozen=True, slots=True)
 class IntegrationChange:
-    """What to change: None leaves as is, an empty string clears."""
+    """What to change: None leaves as is, an empty string clears.
+
+    ``may_forget``: whether a new address may cost the token and secrets of the former one.
+    """
 
     base_url: str | None = None
     token: str | None = None
     webhook_secret: str | None = None
     signing_token: str | None = None
+    may_forget: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +82,17 @@ def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
     """Change what is given and nothing else; doors call ``hooks.reconnection.configure``.
 
-    A base URL of another origin is another GitLab: token, signing token and webhook
+    A base URL of another origin or path is another GitLab: token, signing token and webhook
     secrets of the former one are forgotten, unless they come with it. A token must never
     be sent to where it was not meant for, and who was left has no more to say. New address
     or token clear error state and pause. Raises :class:`Invalid` with the field at fault,
-    :class:`IntegrationMissing`, and the ``encryption_key_*`` conflicts.
+    :class:`LeavesGitLab`, :class:`IntegrationMissing`, and the ``encryption_key_*``
+    conflicts.
     """
     integration = _locked(principal.org_id)
     left_gitlab = _leaves(integration, change.base_url)
+    if left_gitlab and not change.may_forget:
+        _ask_before_forgetting(integration)
     changed = _forget_gitlab(integration) if left_gitlab else set()
     changed |= _change_base_url(integration, change.base_url)
     changed |= _change_token(integration, change.token)
@@ -132,20 +145,37 @@ def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:
     if text is None or integration.base_url is None:
         return False
     new = parse_base_url(text, settings().gitlab_allowed_hosts) if text else None
-    return new is None or new.origin != _origin_of(integration)
+    return new is None or str(new) != integration.base_url
 
 
-def _forget_gitlab(integration: OrgGitLabIntegration) -> set[str]:
-    """Drop what was agreed with the GitLab that is left; says what there was."""
+def _agreed(integration: OrgGitLabIntegration) -> set[str]:
+    """Which of the things that an org and its GitLab agree on are set."""
     kept = {
         "token": integration.token_ciphertext,
         "signing_token": integration.signing_token_ciphertext,
         "webhook_secret": integration.webhook_secret_hash,
     }
+    return {name for name, value in kept.items() if value is not None}
+
+
+def _ask_before_forgetting(integration: OrgGitLabIntegration) -> None:
+    names = {"token": "the access token", "signing_token": "the signing token"}
+    names["webhook_secret"] = "the webhook secret"
+    lost = [names[name] for name in sorted(_agreed(integration))]
+    if lost:
+        raise LeavesGitLab(
+            f"This is another address than {integration.base_url}. Saving it forgets "
+            f"{' and '.join(lost)} of the GitLab there, and the secrets of webhooks made here."
+        )
+
+
+def _forget_gitlab(integration: OrgGitLabIntegration) -> set[str]:
+    """Drop what was agreed with the GitLab that is left; says what there was."""
+    agreed = _agreed(integration)
     _clear_token(integration)
     integration.signing_token_ciphertext = None
     replace_webhook_secret(integration, None, utcnow())
-    return {name for name, value in kept.items() if value is not None}
+    return agreed
 
 
 def _change_base_url(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
@@ -158,16 +188,6 @@ def _change_base_url(integration: OrgGitLabIntegration, text: str | None) -> set
     return {"base_url"}
 
 
-def _origin_of(integration: OrgGitLabIntegration) -> str | None:
-    """Read leniently: what was allowed when it was stored may not be any more."""
-    if integration.base_url is None:
-        return None
-    try:
-        return parse_base_url(integration.base_url, settings().gitlab_allowed_hosts).origin
-    except Invalid:
-        return None
-
-
 def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
     if text is None or (text == "" and integration.token_ciphertext is None):
         return set()
@@ -175,9 +195,7 @@ def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[st
     _clear_token(integration)
     if token is not None:
         base = _base_of(integration)
-        integration.token_ciphertext = cipher().encrypt(
-            token, org_id=integration.org_id, origin=base.origin, purpose=TOKEN
-        )
+        integration.token_ciphertext = encrypt_token(token, org_id=integration.org_id, base=base)
         integration.token_set_at = integration.token_check_due_at = utcnow()
     return {"token"}
 

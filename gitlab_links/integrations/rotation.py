@@ -15,11 +15,10 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
-from gitlab_links.integrations.credentials import TOKEN, Credentials, credentials_of
+from gitlab_links.integrations.credentials import Credentials, credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration, lock_integration
 from gitlab_links.integrations.validation import Question
-from gitlab_links.security import cipher
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.maintaining import MaintainingClient
@@ -153,4 +152,4 @@ def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
 
 
 def _encrypted(org_id: uuid.UUID, credentials: Credentials, token: str) -> str:
-    return cipher().encrypt(token, org_id=org_id, origin=credentials.base.origin, purpose=TOKEN)
+    return encrypt_token(token, org_id=org_id, base=credentials.base)

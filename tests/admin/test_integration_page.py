@@ -81,10 +81,63 @@ def test_an_empty_token_keeps_the_present_one(
     app: Flask, acting: As, org: Org, factory: Factory, path: str
 ) -> None:
     before = factory.connect(org, base_url=BASE_URL, token=TOKEN).token_ciphertext
-    acting(Role.PM).post(path, data={"base_url": f"{BASE_URL}/gitlab", "token": ""})
+    acting(Role.PM).post(path, data={"base_url": f"{BASE_URL}/", "token": ""})
     row = stored(app, org)
     assert row is not None
-    assert (row.base_url, row.token_ciphertext) == (f"{BASE_URL}/gitlab", before)
+    assert (row.base_url, row.token_ciphertext) == (BASE_URL, before)
+
+
+def test_an_empty_address_disconnects_nothing(
+    app: Flask, acting: As, org: Org, factory: Factory, path: str
+) -> None:
+    before = factory.connect(org, base_url=BASE_URL, token=TOKEN).token_ciphertext
+    answer = acting(Role.ADMIN).post(path, data={"base_url": " ", "token": ""})
+    assert answer.status_code == 422
+    assert "press Disconnect" in Markup.of(answer).one("div", id="base_url-error").text
+    row = stored(app, org)
+    assert row is not None
+    assert (row.base_url, row.token_ciphertext) == (BASE_URL, before)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://gitlab.example.org", f"{BASE_URL}/gitlab", "https://gitlab.example.com:8443"],
+)
+def test_another_address_asks_before_it_forgets_the_token(
+    app: Flask, acting: As, org: Org, factory: Factory, path: str, address: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
+    admin = acting(Role.ADMIN)
+    typed = {"base_url": address, "token": ""}
+
+    answer = admin.post(path, data=typed)
+
+    assert answer.status_code == 409
+    page = Markup.of(answer)
+    assert page.one("input", name="base_url")["value"] == address
+    assert "forgets the access token and the webhook secret" in text_of(answer)
+    kept = stored(app, org)
+    assert kept is not None
+    assert kept.base_url == BASE_URL
+    assert kept.token_ciphertext is not None
+
+    other = admin.post(path, data={**typed, "forget": BASE_URL})
+    assert other.status_code == 409, "the answer was given for another address"
+    answer = admin.post(path, data={**typed, "forget": page.one("button", name="forget")["value"]})
+    assert answer.status_code == 302
+    gone = stored(app, org)
+    assert gone is not None
+    assert (gone.base_url, gone.token_ciphertext, gone.webhook_secret_hash) == (address, None, None)
+
+
+def test_another_address_with_nothing_to_forget_is_saved_at_once(
+    app: Flask, acting: As, org: Org, factory: Factory, path: str
+) -> None:
+    factory.connect(org, base_url=BASE_URL)
+    acting(Role.ADMIN).post(path, data={"base_url": "https://gitlab.example.org", "token": ""})
+    row = stored(app, org)
+    assert row is not None
+    assert row.base_url == "https://gitlab.example.org"
 
 
 def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
@@ -93,10 +146,10 @@ def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
     factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
     admin = acting(Role.ADMIN)
     told = "What was agreed with the GitLab before is forgotten"
-    for address, forgotten in ((f"{BASE_URL}/gitlab", False), ("https://gitlab.example.org", True)):
-        answer = admin.post(path, data={"base_url": address, "token": ""})
+    for address, forgotten in ((f"{BASE_URL}/", False), ("https://gitlab.example.org", True)):
+        answer = admin.post(path, data={"base_url": address, "token": TOKEN})
         assert (told in text_of(admin.get(answer.headers["Location"]))) is forgotten
-    assert "Another host forgets the token and the webhook secrets." in text_of(admin.get(path))
+    assert "Another address forgets the token and the webhook secrets." in text_of(admin.get(path))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +158,7 @@ def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
         ({"base_url": "nonsense", "token": TOKEN}, "base_url"),
         ({"base_url": "https://127.0.0.1", "token": TOKEN}, "base_url"),
         ({"base_url": BASE_URL, "token": "with space"}, "token"),
-        ({"base_url": "", "token": TOKEN}, "token"),
+        ({"base_url": "", "token": TOKEN}, "base_url"),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field(

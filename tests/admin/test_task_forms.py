@@ -72,7 +72,9 @@ def test_changing_a_task_shows_what_it_was(
     page = Markup.of(visitor.get(f"{base}/tasks/ACME-5/edit"))
     assert page.one("input", name="title")["value"] == "Before"
     assert page.one("textarea", name="description").text.strip() == "As it was"
-    visitor.post(f"{base}/tasks/ACME-5/edit", data={"title": "After", "description": ""})
+    visitor.post(
+        f"{base}/tasks/ACME-5/edit", data={"title": "After", "description": "", "external_url": ""}
+    )
     (task,) = tasks(app)
     assert (task.title, task.description, task.external_url) == ("After", "", None)
 

@@ -16,10 +16,11 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
-from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.credentials import TOKEN, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange, find_integration
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.security import cipher
 from tests.conftest import MakeApp
 from tests.factories import Factory
 
@@ -56,7 +57,7 @@ def test_a_token_is_read_back_as_it_was(admin: Principal) -> None:
     [
         ("https://gitlab.example.com/", True),
         ("https://GITLAB.example.com:443", True),
-        ("https://gitlab.example.com/gitlab", True),
+        ("https://gitlab.example.com/gitlab", False),
         ("https://gitlab.example.com:8443", False),
         ("https://gitlab.example.org", False),
         ("https://sub.gitlab.example.com", False),
@@ -64,7 +65,7 @@ def test_a_token_is_read_back_as_it_was(admin: Principal) -> None:
     ],
 )
 @pytest.mark.usefixtures("app_context")
-def test_another_origin_clears_tokens_and_secrets(
+def test_another_origin_or_path_clears_tokens_and_secrets(
     admin: Principal, base_url: str, kept: bool
 ) -> None:
     change(admin, base_url=BASE, token="glpat-x", signing_token=SIGNING, webhook_secret="s")
@@ -94,11 +95,28 @@ def test_a_ciphertext_moved_to_another_org_or_origin_does_not_open(
     assert refusal.value.code == "invalid_token_ciphertext"
     own = find_integration(admin.org_id)
     assert own is not None
-    own.base_url = "https://evil.example.com"
-    with pytest.raises(Conflict) as refusal:
-        credentials_of(own)
-    assert refusal.value.code == "invalid_token_ciphertext"
+    for elsewhere in ("https://evil.example.com", f"{BASE}/evil"):
+        own.base_url = elsewhere
+        with pytest.raises(Conflict) as refusal:
+            credentials_of(own)
+        assert refusal.value.code == "invalid_token_ciphertext"
     db.session.rollback()
+
+
+@pytest.mark.parametrize("base_url", [BASE, f"{BASE}/gitlab"])
+@pytest.mark.usefixtures("app_context")
+def test_a_ciphertext_made_before_paths_were_bound_opens_for_its_address_and_never_moves(
+    admin: Principal, base_url: str
+) -> None:
+    integration = change(admin, base_url=base_url, token="glpat-x")
+    integration.token_ciphertext = cipher().encrypt(
+        "glpat-old", org_id=admin.org_id, origin=BASE, purpose=TOKEN
+    )
+    db.session.commit()
+    assert credentials_of(integration).token == "glpat-old"
+
+    moved = change(admin, base_url=f"{BASE}/elsewhere")
+    assert moved.token_ciphertext is None
 
 
 @pytest.mark.usefixtures("app_context")

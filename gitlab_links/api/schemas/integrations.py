@@ -63,9 +63,9 @@ class IntegrationChangeSchema(Strict):
 
     base_url = fields.String(
         metadata=described(
-            "Where GitLab is. Another origin is another GitLab: token, signing token, webhook "
-            "secret and the secrets of hooks made here are forgotten at once, unless they come "
-            "with it.",
+            "Where GitLab is. Another origin or path is another GitLab: token, signing token, "
+            "webhook secret and the secrets of hooks made here are forgotten at once, unless "
+            "they come with it.",
             "https://gitlab.example.com",
         )
     )
