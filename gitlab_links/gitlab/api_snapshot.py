@@ -1,13 +1,14 @@
 """What GitLab's REST API says of an issue or merge request, as a Snapshot."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from gitlab_links.gitlab.fields import (
     MAX_TITLE_LENGTH,
     Object,
     read_bool,
+    read_branch,
     read_draft,
     read_id,
     read_labels,
@@ -17,6 +18,7 @@ from gitlab_links.gitlab.fields import (
     read_people,
     read_person,
     read_project_path,
+    read_sha,
     read_state,
     read_text,
     read_told,
@@ -25,6 +27,8 @@ from gitlab_links.gitlab.fields import (
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person, Snapshot, Unknown
 from gitlab_links.gitlab.times import parse_date, parse_time
+
+T = TypeVar("T")
 
 
 class NotAnItemError(ValueError):
@@ -35,8 +39,8 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
     """The snapshot of one object of a list or of a single GET, of any GitLab since 9.
 
     A field that is missing or of the wrong type is UNKNOWN. The list form of a merge
-    request leaves ``pipeline_status`` UNKNOWN. Labels told as bare names get GitLab's
-    default colour: only lists asked with ``with_labels_details`` tell colours.
+    request leaves ``pipeline_status`` UNKNOWN. Labels told as bare names have no colour:
+    only lists asked with ``with_labels_details`` tell colours.
 
     Raises NotAnItemError if the iid is missing.
     """
@@ -70,7 +74,18 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         updated_at=read_told(item, "updated_at", parse_time),
         closed_at=read_told(item, "closed_at", parse_time),
         merged_at=read_told(item, "merged_at", parse_time) if is_merge_request else None,
+        source_project_id=_of_merge_request(item, item_type, "source_project_id", read_id),
+        source_branch=_of_merge_request(item, item_type, "source_branch", read_branch),
+        head_sha=_of_merge_request(item, item_type, "sha", read_sha),
+        gitlab_id=read_id(item.get("id")),
     )
+
+
+def _of_merge_request(
+    item: Object, item_type: ItemType, field: str, reader: Callable[[object], T | None]
+) -> T | Unknown | None:
+    """What only merge requests have; an issue has none."""
+    return read_told(item, field, reader) if item_type is ItemType.MERGE_REQUEST else None
 
 
 def _project_path(item: Object) -> str | None:

@@ -51,6 +51,8 @@ MAX_BATCH = 100
 DEFAULT_SECONDS = 10.0
 
 _RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
+# Has GitLab work out the merge status where it has not yet; the next answer has it.
+_EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -115,7 +117,7 @@ class GitLabClient:
 
     def fetch_item(self, project: int | str, item_type: ItemType, iid: int) -> Snapshot:
         """One item in its full form: with a merge request's pipeline status, but with
-        labels by name only, so that their colours are GitLab's default.
+        labels by name only, without their colours.
         """
         with self._translated():
             answer = self._get(f"{path_of_project(project)}/{_RESOURCES[item_type]}/{iid}")
@@ -192,6 +194,7 @@ class GitLabClient:
                 **{"iids[]": list(iids)},
                 per_page=MAX_BATCH,
                 with_labels_details="true",
+                **_EXTRAS[item_type],
             )
         except ResponseTooLargeError:
             if len(iids) == 1:

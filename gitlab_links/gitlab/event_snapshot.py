@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from gitlab_links.gitlab.fields import (
     MAX_TITLE_LENGTH,
     Object,
     read_bool,
+    read_branch,
     read_draft,
     read_id,
     read_labels,
     read_merge_status,
     read_object,
     read_people,
+    read_sha,
     read_state,
     read_text,
     read_told,
@@ -73,7 +76,22 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         updated_at=read_told(item, "updated_at", parse_time),
         closed_at=_closed_at(item, state),
         merged_at=_merged_at(item, state) if is_merge_request else None,
+        gitlab_id=read_id(item.get("id")),
+        **(_source(item) if is_merge_request else _NO_SOURCE),
     )
+
+
+_NO_SOURCE: dict[str, Any] = {"source_project_id": None, "source_branch": None, "head_sha": None}
+
+
+def _source(item: Object) -> dict[str, Any]:
+    """Where a merge request comes from. ``oldrev`` is there only after a push."""
+    return {
+        "source_project_id": read_told(item, "source_project_id", read_id),
+        "source_branch": read_told(item, "source_branch", read_branch),
+        "head_sha": read_told(read_object(item.get("last_commit")), "id", read_sha),
+        "pushed": read_sha(item.get("oldrev")) is not None,
+    }
 
 
 def _labels(item: Object, body: Object | None) -> tuple[Label, ...] | Unknown:

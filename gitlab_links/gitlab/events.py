@@ -20,6 +20,7 @@ from gitlab_links.gitlab.fields import (
 )
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.gitlab.pipelines import BranchPipeline, read_branch_pipeline
 from gitlab_links.gitlab.snapshot import Snapshot
 
 # What GitLab calls the sender in X-Gitlab-Event where an administrator set the hook.
@@ -36,9 +37,10 @@ _MR_PAGE = re.compile(r"/(.+?)(?:/-)?/merge_requests/[1-9][0-9]*/?")
 class Event:
     """What one webhook request says.
 
-    ``relevant`` is True exactly when ``item_type`` and ``iid`` are set and the project is
-    named by id or path. ``project_id`` and ``project_path`` are those of the item: of the
-    target project for a pipeline of a fork. ``dedupe_key`` is at most
+    ``relevant`` is True when ``item_type`` and ``iid`` are set and the project is named by
+    id or path, and for a pipeline of a branch, which is in ``branch_pipeline``: GitLab
+    names no item for it. ``project_id`` and ``project_path`` are those of the item: of the
+    target project for a merge request pipeline of a fork. ``dedupe_key`` is at most
     MAX_DEDUPE_KEY_LENGTH visible ASCII characters, stable over GitLab's retries and
     resends; None where nothing tells two requests apart.
     """
@@ -52,6 +54,7 @@ class Event:
     iid: int | None
     relevant: bool
     dedupe_key: str | None
+    branch_pipeline: BranchPipeline | None
     _subject: Subject | None = field(repr=False, compare=False)
 
     @classmethod
@@ -66,6 +69,8 @@ class Event:
         kind = read_word(told.get("object_kind")) or read_word(told.get("event_name"))
         attributes = read_object(told.get("object_attributes"))
         subject = _read_subject(kind, told, attributes)
+        is_of_branch = subject is None and kind == "pipeline"
+        branch_pipeline = read_branch_pipeline(told) if is_of_branch else None
         return cls(
             name=read_text(
                 lower.get("x-gitlab-event") or told.get("event_name"), MAX_EVENT_NAME_LENGTH
@@ -76,8 +81,9 @@ class Event:
             project_path=subject.project_path if subject else _project_path(told),
             item_type=subject.type if subject else None,
             iid=subject.iid if subject else None,
-            relevant=subject is not None,
+            relevant=subject is not None or branch_pipeline is not None,
             dedupe_key=_dedupe_key(lower, body),
+            branch_pipeline=branch_pipeline,
             _subject=subject,
         )
 

@@ -14,6 +14,7 @@ MAX_TITLE_LENGTH = 255  # GitLab's own limit for titles of items, labels and mil
 MAX_NAME_LENGTH = 255
 MAX_WORD_LENGTH = 60  # a status, a kind, an action
 MAX_PATH_LENGTH = 1000
+MAX_BRANCH_LENGTH = 255
 MAX_LABELS = 200
 MAX_PEOPLE = 200
 
@@ -25,6 +26,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
@@ -97,6 +99,18 @@ def read_project_path(value: object) -> str | None:
     return value if _PROJECT_PATH.fullmatch(value) is not None else None
 
 
+def read_branch(value: object) -> str | None:
+    """A branch as it is, or None for one too long to keep: half a name is another branch."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_BRANCH_LENGTH:
+        return None
+    return value if value.isprintable() else None
+
+
+def read_sha(value: object) -> str | None:
+    """The hash of a commit, of SHA-1 or SHA-256."""
+    return value if isinstance(value, str) and _SHA.fullmatch(value) is not None else None
+
+
 def read_bool(value: object) -> bool | Unknown:
     """True or False as told, else UNKNOWN."""
     return value if isinstance(value, bool) else UNKNOWN
@@ -142,7 +156,7 @@ def read_people(values: list[Any]) -> tuple[Person, ...]:
 
 
 def read_labels(values: list[Any]) -> tuple[Label, ...]:
-    """Labels from objects, or from bare names, which come without their colour."""
+    """Labels from objects, or from bare names, which come without their colours."""
     labels = (_read_label(value) for value in values[:MAX_LABELS])
     return tuple(label for label in labels if label is not None)
 
@@ -152,7 +166,9 @@ def _read_label(value: object) -> Label | None:
     name = read_text(told.get("name") or told.get("title"), MAX_TITLE_LENGTH)
     if name is None:
         return None
-    color = _read_color(told.get("color")) or DEFAULT_LABEL_COLOR
+    color = _read_color(told.get("color"))
+    if color is None:
+        return Label(name, None, None)
     return Label(name, color, _read_color(told.get("text_color")) or contrasting(color))
 
 

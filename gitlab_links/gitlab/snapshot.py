@@ -30,11 +30,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label with its colours as ``#rrggbb``."""
+    """A label with its colours as ``#rrggbb``, None where the source gives its name only."""
 
     name: str
-    color: str
-    text_color: str
+    color: str | None
+    text_color: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,12 @@ class Snapshot:
     """Frozen facts about one item. A field that is ``UNKNOWN`` was not told.
 
     Times are aware and in UTC. ``milestone_id`` is told by both sources, ``milestone``
-    only by the API. ``updated_at`` is GitLab's own clock, unclamped.
+    only by the API. ``updated_at`` is GitLab's own clock, unclamped. ``source_branch`` is
+    that of a merge request, in the project ``source_project_id``; ``head_sha`` is its
+    newest commit. ``gitlab_id`` is GitLab's id of the item across all projects.
+
+    ``detailed``: the single form of a merge request was asked as well. ``pushed``: a body
+    says that new commits came.
     """
 
     type: ItemType
@@ -75,9 +80,15 @@ class Snapshot:
     updated_at: datetime | Unknown | None = UNKNOWN
     closed_at: datetime | Unknown | None = UNKNOWN
     merged_at: datetime | Unknown | None = UNKNOWN
+    source_project_id: int | Unknown | None = UNKNOWN
+    source_branch: str | Unknown | None = UNKNOWN
+    head_sha: str | Unknown | None = UNKNOWN
+    gitlab_id: int | None = None
+    detailed: bool = False
+    pushed: bool = False
 
     def known(self) -> dict[str, Any]:
-        """The told fields by name, without the identity (type, iid, project)."""
+        """The told fields by name, without the identity (type, iid, project, GitLab's id)."""
         told = {name: getattr(self, name) for name in _FACTS}
         return {name: value for name, value in told.items() if value is not UNKNOWN}
 
@@ -86,8 +97,5 @@ class Snapshot:
         return {name for name in _FACTS if getattr(self, name) is UNKNOWN}
 
 
-_FACTS = tuple(
-    field.name
-    for field in fields(Snapshot)
-    if field.name not in {"type", "iid", "project_id", "project_path"}
-)
+_NO_FACTS = {"type", "iid", "project_id", "project_path", "gitlab_id", "detailed", "pushed"}
+_FACTS = tuple(field.name for field in fields(Snapshot) if field.name not in _NO_FACTS)

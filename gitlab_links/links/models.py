@@ -58,6 +58,14 @@ class GitLabItem(Identified, Base):
     answered yet, which goes before the scheduled ones. ``changed_at`` moves with anything
     that is shown. How changes come: ``heard_at`` is when the newest event about the item
     came in; ``unheard_since`` is set while a fetch has found a change that no event told.
+
+    Of a merge request: ``source_project_id``, ``source_branch`` and ``head_sha`` say which
+    pipelines are its own. ``detail_wanted`` asks for its single form, which alone gives the
+    pipeline's status; ``detail_fetched_at`` is when that was asked last, and
+    ``pipeline_hidden`` that it left the pipeline out, which the token may not see.
+    ``merge_rechecks`` counts the calls for a merge status that GitLab still works out.
+    ``gitlab_id`` is GitLab's id across projects: another item under the same number has
+    another.
     """
 
     __tablename__ = "gitlab_items"
@@ -77,6 +85,14 @@ class GitLabItem(Identified, Base):
             "unheard_since",
             postgresql_where=text("unheard_since IS NOT NULL"),
             sqlite_where=text("unheard_since IS NOT NULL"),
+        ),
+        Index(
+            "ix_gitlab_items_source",
+            "org_id",
+            "source_project_id",
+            "source_branch",
+            postgresql_where=text("source_branch IS NOT NULL"),
+            sqlite_where=text("source_branch IS NOT NULL"),
         ),
     )
 
@@ -104,6 +120,10 @@ class GitLabItem(Identified, Base):
     gitlab_created_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     merged_at: Mapped[datetime | None]
+    gitlab_id: Mapped[int | None] = mapped_column(BigInteger)
+    source_project_id: Mapped[int | None] = mapped_column(BigInteger)
+    source_branch: Mapped[str | None] = mapped_column(String(255))
+    head_sha: Mapped[str | None] = mapped_column(String(64))
 
     source_updated_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]
@@ -112,6 +132,9 @@ class GitLabItem(Identified, Base):
     next_sync_at: Mapped[datetime] = mapped_column(default=utcnow)
     refresh_requested_at: Mapped[datetime | None] = mapped_column(default=utcnow)
     detail_wanted: Mapped[bool] = mapped_column(default=False)
+    detail_fetched_at: Mapped[datetime | None]
+    pipeline_hidden: Mapped[bool | None] = mapped_column(default=False)
+    merge_rechecks: Mapped[int | None] = mapped_column(default=0)
     error_code: Mapped[str | None] = mapped_column(String(40))
     failures: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)

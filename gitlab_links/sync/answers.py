@@ -20,6 +20,7 @@ from gitlab_links.sync.moves import follow
 from gitlab_links.sync.pausing import gravity, note_failure, note_success
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
+from gitlab_links.sync.siblings import ask_siblings
 
 Items = dict[uuid.UUID, GitLabItem]
 
@@ -45,10 +46,16 @@ def record(
     for item_id in items.keys() - asked:
         items[item_id].next_sync_at, items[item_id].failures = now, 0
     told: Counter[uuid.UUID] = Counter()
+    pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
     for answer in answers:
         found = _record_items(answer, items, now, ttl, proven=answer.batch.project_row in proven)
         told.update(item.id for item in found)
+    ask_siblings(
+        org_id,
+        [one for one in items.values() if one.pipeline_status != pipelines[one.id]],
+        now,
+    )
     for answer in answers:
         _record_project(answer)
     for answer in answers:

@@ -1,8 +1,10 @@
 """Writing what GitLab said into cached items. The rows must be locked by the caller."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
 from gitlab_links.links.freshness import (
@@ -13,6 +15,7 @@ from gitlab_links.links.freshness import (
     retry_after,
 )
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.details import ask_after_body, known_of, note_detail
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
     Fetched,
@@ -25,9 +28,17 @@ from gitlab_links.sync.ordering import (
 
 REPEAT_AFTER = timedelta(seconds=3)
 # What webhook bodies leave out and the cached item may know; see ``_has_gaps``.
-KEPT_FROM_FETCHES = frozenset({"author", "milestone", "closed_at", "merged_at", "pipeline_status"})
-PIPELINE_MOVING = frozenset(
-    {"created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"}
+KEPT_FROM_FETCHES = frozenset(
+    {
+        "author",
+        "milestone",
+        "closed_at",
+        "merged_at",
+        "pipeline_status",
+        "source_project_id",
+        "source_branch",
+        "head_sha",
+    }
 )
 
 
@@ -49,13 +60,15 @@ def apply_told(
     verdict = weigh_told(_known(item, now), updated_at, received_at)
     if verdict is Told.DROP:
         return
+    before = known_of(item)
     if verdict is Told.APPLY:
         _fill(item, told, now)
         item.told_at = received_at
         # The event has just shown that events of this item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
-    if verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
-        request_refresh(item, now)
+    detail = ask_after_body(item, told, before)
+    if detail or verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
+        request_refresh(item, now, detail=detail)
 
 
 def apply_fetched(
@@ -81,12 +94,12 @@ def apply_fetched(
     if verdict is Fetched.REPEAT:
         request_refresh(item, now + REPEAT_AFTER)
         return
+    before = known_of(item)
     _fill(item, fetched, now)
     item.fetched_at = started_at
-    if fetched.pipeline_status is not UNKNOWN:
-        item.detail_wanted = fetched.pipeline_status in PIPELINE_MOVING
     _answer_request(item, started_at, now)
     _mark_synced(item, started_at, now, ttl, proven=proven)
+    note_detail(item, fetched, before, started_at, now)
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
@@ -148,9 +161,26 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
         elif name == "milestone":
             item.milestone_id = value.id if value else None
             item.milestone = value.title if value else None
+        elif name == "labels":
+            _set(item, name, _coloured(value, item.labels or []))
         else:
             _set(item, name, _plain(value))
+    if snapshot.gitlab_id is not None:
+        _set(item, "gitlab_id", snapshot.gitlab_id)
     _forget_ends_of_reopened(item, snapshot)
+
+
+def _coloured(labels: Sequence[Label], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The labels with their colours; where only names were given, with those known before.
+
+    One whose colour nobody has given has GitLab's default.
+    """
+    before = {label.get("name"): label for label in known}
+    default = {"color": DEFAULT_LABEL_COLOR, "text_color": contrasting(DEFAULT_LABEL_COLOR)}
+    return [
+        _members(label) if label.color else default | before.get(label.name, {"name": label.name})
+        for label in labels
+    ]
 
 
 def _set(item: GitLabItem, name: str, value: Any) -> None:

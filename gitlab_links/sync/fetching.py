@@ -14,7 +14,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure, RateLimit
 from gitlab_links.gitlab.error_codes import stops_all_calls
 from gitlab_links.gitlab.items import ItemRef, ItemType
-from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
+from gitlab_links.sync.details import detail_shows
 from gitlab_links.sync.plan import Batch, DueItem
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ PARALLEL_CALLS = 4
 DETAILS_SHARE = 0.5
 # By then every call has met its own deadline, unless the resolver hangs.
 LAST_ANSWER_AT = 1.1 + DETAILS_SHARE
+REFUSALS = frozenset({"http_403", NOT_FOUND})
 
 log = structlog.get_logger(__name__)
 
@@ -131,10 +133,15 @@ def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answ
 
 
 def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem]:
-    """Only the single form tells of a pipeline, only the list form of label colours."""
+    """Those whose single form is asked: it has the pipeline, the list has label colours."""
     if batch.type is not ItemType.MERGE_REQUEST:
         return []
-    return [item for item in batch.items if item.wants_detail and item.iid in found]
+    return [
+        item
+        for item in batch.items
+        if item.iid in found
+        and (item.wants_detail or detail_shows(found[item.iid], item.head_sha, item.merge_status))
+    ]
 
 
 def _moved(client: "GitLabClient", batch: Batch, issue: Snapshot) -> dict[int, ItemRef]:
@@ -154,5 +161,12 @@ def _detailed(client: "GitLabClient", batch: Batch, listed: Snapshot) -> Snapsho
     except GitLabFailure as failure:
         if stops_all_calls(failure.code):
             raise
-        return listed
-    return replace(listed, pipeline_status=single.pipeline_status)
+        # A refusal is an answer; what GitLab could not give now is asked for again.
+        return replace(listed, detailed=failure.code in REFUSALS)
+    merge_status = single.merge_status
+    return replace(
+        listed,
+        pipeline_status=single.pipeline_status,
+        merge_status=listed.merge_status if merge_status is UNKNOWN else merge_status,
+        detailed=True,
+    )

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
@@ -15,6 +16,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import ENDED, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.clock_changes import not_leased
+from gitlab_links.sync.details import detail_due
 
 BATCH_SIZE = 100
 LOOK_AHEAD = 500
@@ -29,11 +31,16 @@ PARKED = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """One item of a batch; ``wants_detail`` asks for what only the single form has."""
+    """One item of a batch, with what is known of it.
+
+    ``wants_detail`` asks for what only the single form has.
+    """
 
     id: uuid.UUID
     iid: int
     wants_detail: bool
+    head_sha: str | None = None
+    merge_status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +89,13 @@ def next_batches(
     """Up to ``limit`` batches: items that someone asked for first, then by how late they are."""
     ours = GitLabProject.base_url == base_url
     asked = and_(ours, GitLabItem.refresh_requested_at <= now)
-    batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at))
+    batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at), now)
     if len(batches) < limit:
         late = and_(ours, GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
-        for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at)):
+        for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at), now):
             if len(batches) == limit:
                 break
-            batches.append(_filled_up(batch, _soon(batch, now, ttl), batches))
+            batches.append(_filled_up(batch, _soon(batch, now, ttl), batches, now))
     return batches[:limit]
 
 
@@ -123,12 +130,17 @@ def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
 
 
 OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
-DueRow = Row[uuid.UUID, int, bool, str, uuid.UUID, int | None, str, str | None, str | None]
+DueRow = Row[*tuple[Any, ...]]
 
 _COLUMNS = (
     GitLabItem.id,
     GitLabItem.iid,
     GitLabItem.detail_wanted,
+    GitLabItem.detail_fetched_at,
+    GitLabItem.pipeline_hidden,
+    GitLabItem.source_updated_at,
+    GitLabItem.head_sha,
+    GitLabItem.merge_status,
     GitLabItem.type,
     GitLabItem.project_id,
     GitLabProject.gitlab_id,
@@ -149,30 +161,33 @@ def _due(org_id: uuid.UUID, condition: ColumnElement[bool], order: OrderedBy) ->
     return db.session.execute(statement).all()
 
 
-def _grouped(rows: Sequence[DueRow]) -> list[Batch]:
+def _grouped(rows: Sequence[DueRow], now: datetime) -> list[Batch]:
     groups: dict[tuple[object, object], list[DueRow]] = {}
     for row in rows:
         groups.setdefault((row.project_id, row.type), []).append(row)
     return [
-        _batch(group[start : start + BATCH_SIZE])
+        _batch(group[start : start + BATCH_SIZE], now)
         for group in groups.values()
         for start in range(0, len(group), BATCH_SIZE)
     ]
 
 
-def _batch(rows: Sequence[DueRow]) -> Batch:
+def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
     first = rows[0]
     return Batch(
         project_row=first.project_id,
         project=first.path if first.gitlab_id is None else first.gitlab_id,
         path=first.path if first.path_key is not None else None,
         type=ItemType(first.type),
-        items=tuple(DueItem(row.id, row.iid, row.detail_wanted) for row in rows),
+        items=tuple(
+            DueItem(row.id, row.iid, detail_due(row, now), row.head_sha, row.merge_status)
+            for row in rows
+        ),
         only_ended=all(row.state in ENDED for row in rows),
     )
 
 
-def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch]) -> Batch:
+def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datetime) -> Batch:
     """The batch with what else of its project and type is due soon, as far as there is room."""
     if len(batch.items) == BATCH_SIZE:
         return batch
@@ -190,7 +205,7 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch]) -> Batch:
         .order_by(GitLabItem.next_sync_at)
         .limit(BATCH_SIZE)
     ).all()
-    return _batch(rows) if len(rows) > len(batch.items) else batch
+    return _batch(rows, now) if len(rows) > len(batch.items) else batch
 
 
 def _are_alike(first: Batch, second: Batch) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
+from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import request_refresh
@@ -20,8 +21,7 @@ from gitlab_links.sync.projects import is_known, learn
 from gitlab_links.sync.reconciling import face
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.webhooks.news import News
-
-ItemKey = tuple[uuid.UUID, str, int]
+from gitlab_links.webhooks.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,10 @@ def _apply(project: GitLabProject, item: GitLabItem, work: Work, now: datetime, 
     """Apply one body; True where something was learned of the project."""
     told: Snapshot | None = work.event.snapshot
     if told is None:
-        # A pipeline's body names its merge request and no more.
-        request_refresh(item, now, detail=True)
+        # A pipeline's body names its merge request, or its branch, and no more. Of a commit
+        # that is not known here the list says whether it is the newest.
+        pipeline = work.event.branch_pipeline
+        request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
         return False
     before = item.told_at
     apply_told(
@@ -110,15 +112,23 @@ class _Targets:
     def __init__(self, org_id: uuid.UUID, works: Sequence[Work]) -> None:
         events = [work.event for work in works if work.event.relevant]
         self._projects = _projects(org_id, events)
-        self._items = _items({key for event in events for _, key in self._candidates(event)})
+        pipelines = {event.branch_pipeline for event in events if event.branch_pipeline}
+        named = {key for event in events if event.iid for _, key in self._candidates(event)}
+        self._items = _items(named | keys_from_branches(org_id, pipelines))
         self._links = _count_links(self._items.values())
 
     def of(self, event: Event) -> tuple[GitLabProject, GitLabItem] | None:
         """The item an event is about, with its project; None if no link has it."""
         if not event.relevant:
             return None
+        if event.branch_pipeline is not None:
+            return self._of_branch(event.branch_pipeline)
         found = ((project, self._items.get(key)) for project, key in self._candidates(event))
         return next(((project, item) for project, item in found if item is not None), None)
+
+    def _of_branch(self, pipeline: BranchPipeline) -> tuple[GitLabProject, GitLabItem] | None:
+        item = merge_request_of(pipeline, self._items.values())
+        return None if item is None else (db.session.get_one(GitLabProject, item.project_id), item)
 
     def project_of(self, event: Event) -> GitLabProject | None:
         """The project an event is of, if links of the org point into it."""

@@ -227,12 +227,26 @@ def test_a_comment_carries_its_item_and_no_action_of_it(
     assert on_mr["merge_request"]["target_project_id"] == project.id
 
 
-def test_a_pipeline_names_its_merge_request(
+def test_a_pipeline_of_a_branch_names_no_merge_request(
+    sim: SimulatedGitLab, project: Project, dana: User, hooked: Hooked, receiver: Receiver
+) -> None:
+    mr = sim.state.items.add_merge_request(project, "Build", author=dana, source_branch="b")
+    before = mr.updated_at
+    hooked()
+    sim.state.pipelines.run(mr, "running")
+    body = receiver.next().json
+    assert body["merge_request"] is None
+    attributes = body["object_attributes"]
+    assert (attributes["ref"], attributes["sha"], attributes["source"]) == ("b", mr.sha, "push")
+    assert mr.updated_at == before
+
+
+def test_a_merge_request_pipeline_names_its_merge_request(
     sim: SimulatedGitLab, project: Project, dana: User, hooked: Hooked, receiver: Receiver
 ) -> None:
     mr = sim.state.items.add_merge_request(project, "Build", author=dana, source_branch="b")
     hooked()
-    sim.state.pipelines.run(mr, "running")
+    sim.state.pipelines.run(mr, "running", source="merge_request_event")
     started = receiver.next()
     assert started.headers["X-Gitlab-Event"] == "Pipeline Hook"
     assert started.json["object_attributes"]["status"] == "running"

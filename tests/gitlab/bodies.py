@@ -56,6 +56,8 @@ def merge_request(*, attributes: dict[str, Any] | None = None, **top: Any) -> di
             "id": 8001,
             "iid": 4,
             "source_project_id": 42,
+            "source_branch": "pump",
+            "last_commit": {"id": "0a" * 20},
             "target_project_id": 42,
             "author_id": 3,
             "title": "Replace the pump",
@@ -113,6 +115,13 @@ def pipeline(merge_request: Any, **top: Any) -> dict[str, Any]:
         "merge_request": merge_request,
     }
     return body | top
+
+
+def branch_pipeline(project_id: int = 42, **attributes: Any) -> dict[str, Any]:
+    """A pipeline of a branch, of which GitLab names no merge request."""
+    body = pipeline(None, project=PROJECT | {"id": project_id})
+    body["object_attributes"] |= {"ref": "pump", "sha": "0a" * 20, "tag": False, **attributes}
+    return body
 
 
 def sent(body: Any) -> bytes:

@@ -52,6 +52,9 @@ LISTED_MERGE_REQUEST = {
     "merge_status": "can_be_merged",
     "detailed_merge_status": "not_open",
     "references": {"full": "ships/engine!4"},
+    "source_project_id": 43,
+    "source_branch": "pump",
+    "sha": "0a" * 20,
 }
 
 
@@ -79,6 +82,10 @@ def test_an_issue_of_a_list_is_told_whole():
         updated_at=datetime(2026, 5, 28, 5, 58, 40, 456000, tzinfo=UTC),
         closed_at=datetime(2026, 5, 28, 5, 58, 40, 400000, tzinfo=UTC),
         merged_at=None,
+        source_project_id=None,
+        source_branch=None,
+        head_sha=None,
+        gitlab_id=7001,
     )
 
 
@@ -91,6 +98,29 @@ def test_a_merge_request_of_a_list_leaves_its_pipeline_open():
     assert snapshot.reviewers == (Person("rae", "Rae Actor"),)
     assert snapshot.merged_at == datetime(2026, 5, 28, 5, 58, 40, tzinfo=UTC)
     assert (snapshot.closed_at, snapshot.milestone_id, snapshot.due_date) == (None, None, None)
+    source = (snapshot.source_project_id, snapshot.source_branch, snapshot.head_sha)
+    assert source == (43, "pump", "0a" * 20)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("source_branch", "b" * 256),
+        ("source_branch", "a\nb"),
+        ("source_branch", 7),
+        ("sha", "0a" * 19),
+        ("sha", "HEAD"),
+        ("source_project_id", -1),
+    ],
+)
+def test_a_source_that_cannot_be_one_is_unknown(field, value):
+    snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST | {field: value})
+    assert getattr(snapshot, "head_sha" if field == "sha" else field) is UNKNOWN
+
+
+def test_a_merge_request_whose_fork_is_gone_has_no_source_project():
+    snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST | {"source_project_id": None})
+    assert snapshot.source_project_id is None
 
 
 @pytest.mark.parametrize(
@@ -109,11 +139,11 @@ def test_the_full_form_of_a_merge_request_tells_its_pipeline(fields, status):
     assert snapshot.pipeline_status == status
 
 
-def test_labels_without_details_are_names_in_the_default_colour():
+def test_labels_without_details_are_names_without_colours():
     snapshot = snapshot_from_api(ISSUE, LISTED_ISSUE | {"labels": ["bug", "a & b", 7]})
     assert snapshot.labels == (
-        Label("bug", "#6699cc", "#ffffff"),
-        Label("a & b", "#6699cc", "#ffffff"),
+        Label("bug", None, None),
+        Label("a & b", None, None),
     )
 
 
@@ -140,6 +170,9 @@ def test_the_least_there_can_be_is_an_iid():
         "merge_status",
         "pipeline_status",
         "merged_at",
+        "source_project_id",
+        "source_branch",
+        "head_sha",
     }
 
 
@@ -172,5 +205,6 @@ def test_a_field_of_the_wrong_type_spoils_nothing_else(field, value):
         touched |= {"merge_status"} if field == "detailed_merge_status" else set()
         touched |= {"draft"} if field in ("work_in_progress", "title") else set()
         touched |= {"assignees"} if field == "assignee" else set()
+        touched |= {"head_sha"} if field == "sha" else set()
         for name in set(right.known()) - touched:
             assert getattr(read, name) == getattr(right, name)

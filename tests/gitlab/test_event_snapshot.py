@@ -48,6 +48,10 @@ def test_an_issue_is_told_whole_but_for_its_author():
         updated_at=UPDATED,
         closed_at=None,
         merged_at=None,
+        source_project_id=None,
+        source_branch=None,
+        head_sha=None,
+        gitlab_id=7001,
     )
     assert snapshot(bodies.issue()).untold() == {"author"}
 
@@ -77,8 +81,17 @@ def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
         updated_at=UPDATED,
         closed_at=None,
         merged_at=None,
+        source_project_id=42,
+        source_branch="pump",
+        head_sha="0a" * 20,
+        gitlab_id=8001,
     )
     assert snapshot(body).untold() == {"author", "pipeline_status"}
+
+
+@pytest.mark.parametrize(("oldrev", "pushed"), [("0b" * 20, True), (None, False), (7, False)])
+def test_a_body_with_the_revision_before_tells_of_a_push(oldrev, pushed):
+    assert snapshot(bodies.merge_request(attributes={"oldrev": oldrev})).pushed is pushed
 
 
 @pytest.mark.parametrize(
@@ -226,10 +239,10 @@ def test_labels_told_as_null_are_not_told():
         ("#a7a6a7", "#a7a6a7", "#ffffff"),  # 500 in all is still dark
         ("#a7a7a7", "#a7a7a7", "#1f1e24"),
         ("#000000", "#000000", "#ffffff"),
-        ("red; background: url(x)", "#6699cc", "#ffffff"),
-        ("#abcde", "#6699cc", "#ffffff"),
-        ("#abcdeg", "#6699cc", "#ffffff"),
-        (None, "#6699cc", "#ffffff"),
+        ("red; background: url(x)", None, None),
+        ("#abcde", None, None),
+        ("#abcdeg", None, None),
+        (None, None, None),
     ],
 )
 def test_the_text_colour_of_a_label_is_what_gitlab_would_take(color, shown, text_color):

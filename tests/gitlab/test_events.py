@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gitlab_links.errors import InvalidJson
 from gitlab_links.gitlab.events import MAX_DEDUPE_KEY_LENGTH, Event
 from gitlab_links.gitlab.items import MAX_IID, ItemType
+from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
 from tests.gitlab import bodies
 
@@ -88,7 +89,7 @@ def test_a_group_hook_of_gitlab_8_has_blanks_in_its_keys():
         bodies.note("Snippet", snippet={"iid": 17}),
         bodies.note("Issue"),
         bodies.note("Issue", merge_request={"iid": 4}),
-        bodies.pipeline(None),
+        bodies.pipeline(None),  # of no branch either
         bodies.pipeline({"id": 1}),
         bodies.pipeline("text"),
         bodies.pipeline({"iid": 4}, project=None),
@@ -124,6 +125,25 @@ def test_an_event_without_a_project_object_names_its_project_beside_it():
 @pytest.mark.parametrize("action", ["open", "update", "close", None])
 def test_the_action_is_that_of_the_item(action):
     assert event(bodies.issue(attributes={"action": action})).action == action
+
+
+def test_a_pipeline_of_a_branch_names_where_its_merge_requests_come_from():
+    read = event(bodies.branch_pipeline())
+    assert read.branch_pipeline == BranchPipeline(42, "pump", "0a" * 20)
+    assert (read.relevant, read.item_type, read.iid, read.snapshot) == (True, None, None, None)
+    assert (read.project_id, read.project_path) == (42, "ships/engine")
+
+
+@pytest.mark.parametrize(
+    "attributes", [{"tag": True}, {"ref": None}, {"ref": 7}, {"ref": "b" * 256}]
+)
+def test_a_pipeline_of_no_branch_is_of_no_interest(attributes):
+    assert not event(bodies.branch_pipeline(**attributes)).relevant
+
+
+def test_a_merge_request_pipeline_is_of_no_branch():
+    body = bodies.branch_pipeline() | {"merge_request": {"iid": 4, "target_project_id": 42}}
+    assert event(body).branch_pipeline is None
 
 
 def test_a_pipeline_of_a_fork_is_about_the_target_project():

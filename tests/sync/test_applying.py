@@ -261,11 +261,13 @@ def test_success_after_failures_forgets_them():
 )
 def test_a_pipeline_is_followed_until_it_ends(status, wanted):
     found = item(detail_wanted=True)
+    found.type = "merge_request"
     apply_fetched(found, answer(pipeline_status=status), started_at=NOON, now=NOON, ttl=TTL)
     assert (found.pipeline_status, found.detail_wanted) == (status, wanted)
 
 
 def test_the_list_form_leaves_the_pipeline_as_it_was_known():
     found = item(detail_wanted=True, pipeline_status="running")
+    found.type = "merge_request"
     apply_fetched(found, answer(pipeline_status=UNKNOWN), started_at=NOON, now=NOON, ttl=TTL)
     assert (found.pipeline_status, found.detail_wanted) == ("running", True)

@@ -111,7 +111,7 @@ def _merge_request(urls: Urls, mr: MergeRequest, *, label_objects: bool) -> Json
         "target_branch": mr.target_branch,
         "source_branch": mr.source_branch,
         "reviewers": _people(urls, mr.reviewers),
-        "source_project_id": mr.project.id,
+        "source_project_id": mr.source_project.id,
         "target_project_id": mr.project.id,
         "draft": mr.draft,
         "work_in_progress": mr.draft,
@@ -135,7 +135,7 @@ def _merge_request(urls: Urls, mr: MergeRequest, *, label_objects: bool) -> Json
 
 
 def _merge_request_alone(urls: Urls, mr: MergeRequest) -> Json:
-    pipeline = mr.head_pipeline
+    pipeline = mr.pipeline
     basic = pipeline and _pipeline_basic(urls, mr, pipeline)
     return {
         "subscribed": False,

@@ -95,10 +95,13 @@ class Items:
         *,
         author: User | str,
         source_branch: str,
+        fork: Project | str | int | None = None,
         notify: bool = True,
         **fields: Any,
     ) -> MergeRequest:
-        """A new merge request with the next iid; ``fields`` as in ``edit``."""
+        """A new merge request with the next iid; ``fields`` as in ``edit``. Its branch is in
+        ``fork``, by default in the project itself.
+        """
         with self._lock:
             home = self._projects.get(project)
             home.last_merge_request_iid += 1
@@ -112,6 +115,7 @@ class Items:
                 created_at=now,
                 updated_at=now,
                 source_branch=source_branch,
+                fork=None if fork is None else self._projects.get(fork),
             )
             self._edits.apply(mr, fields)
             home.merge_requests[mr.iid] = mr
@@ -164,6 +168,7 @@ class Items:
         with self._lock:
             before, oldrev = self._told(mr), mr.sha
             mr.pushes += 1
+            mr.unchecked = True
             self._tell(mr, "update", self._touch(mr, by, None), before, oldrev=oldrev)
 
     def comment(self, item: Item, text: str, *, by: Actor = None) -> Note:

@@ -4,13 +4,18 @@ from gitlab_links.demo.gitlab.bodies import Bodies, Json
 from gitlab_links.demo.gitlab.records import MergeRequest, Pipeline, Project
 
 STAGES = ("build", "test")
+MERGE_REQUEST_EVENT = "merge_request_event"
 DETAILED = {"success": "passed"}
 
 
 def pipeline_body(
     bodies: Bodies, pipeline: Pipeline, project: Project, mr: MergeRequest | None
 ) -> Json:
-    """Project, pipeline and, where there is one, the merge request it runs for."""
+    """Project and pipeline. GitLab names the merge request of a merge request pipeline
+    only: of a branch pipeline ``merge_request`` is null, whatever comes from the branch.
+    """
+    if pipeline.source != MERGE_REQUEST_EVENT:
+        mr = None
     told_project = bodies.project(project)
     for name in ("homepage", "url", "ssh_url", "http_url"):
         del told_project[name]
@@ -59,7 +64,7 @@ def _merge_request(bodies: Bodies, mr: MergeRequest) -> Json:
         "iid": mr.iid,
         "title": mr.title,
         "source_branch": mr.source_branch,
-        "source_project_id": mr.project.id,
+        "source_project_id": mr.source_project.id,
         "target_branch": mr.target_branch,
         "target_project_id": mr.project.id,
         "state": mr.state,

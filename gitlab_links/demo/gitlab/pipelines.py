@@ -40,23 +40,32 @@ class Pipelines:
         *,
         by: User | str | None = None,
         notify: bool = True,
+        source: str = "push",
     ) -> Pipeline:
-        """A new pipeline, from now on the merge request's head pipeline."""
+        """A new pipeline, from now on the head pipeline of the merge request; one of a branch
+        also of the project's others at the same commit.
+
+        ``source`` is ``push``, of a branch, or ``merge_request_event``. The time of a merge
+        request does not move with it.
+        """
         with self._lock:
             now = self._clock.now()
             pipeline = Pipeline(
                 id=self._next_id(),
-                iid=len(mr.project.pipelines) + 1,
-                project_id=mr.project.id,
+                iid=len(mr.source_project.pipelines) + 1,
+                project_id=mr.source_project.id,
                 status="created",
                 ref=mr.source_branch,
                 sha=mr.sha,
                 user=mr.author if by is None else self._people.user(by),
                 created_at=now,
                 updated_at=now,
+                source=source,
             )
-            mr.project.pipelines.append(pipeline)
-            mr.head_pipeline, mr.updated_at = pipeline, now
+            mr.source_project.pipelines.append(pipeline)
+            for one in mr.project.merge_requests.values():
+                if one is mr or (source == "push" and one.sha == mr.sha):
+                    one.head_pipeline = pipeline
             self.set_status(mr, status, notify=notify)
             return pipeline
 
@@ -74,4 +83,4 @@ class Pipelines:
                 pipeline.started_at = now
             pipeline.finished_at = now if status in FINISHED else None
             if notify:
-                self._publisher.pipeline(pipeline, mr.project, mr)
+                self._publisher.pipeline(pipeline, mr.source_project, mr)

@@ -99,7 +99,7 @@ class Pipeline:
     updated_at: datetime
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    source: str = "merge_request_event"
+    source: str = "push"
 
 
 @dataclass(eq=False)
@@ -160,7 +160,10 @@ class Issue(Item):
 
 @dataclass(eq=False, kw_only=True)
 class MergeRequest(Item):
-    """A merge request within one project."""
+    """A merge request. ``fork`` is where its branch is, if that is another project.
+
+    ``unchecked`` until somebody has asked whether it can be merged.
+    """
 
     source_branch: str
     target_branch: str = "main"
@@ -171,6 +174,13 @@ class MergeRequest(Item):
     merge_commit_sha: str | None = None
     head_pipeline: Pipeline | None = None
     pushes: int = 1
+    fork: "Project | None" = None
+    unchecked: bool = False
+
+    @property
+    def source_project(self) -> "Project":
+        """Where the source branch is."""
+        return self.fork or self.project
 
     @property
     def draft(self) -> bool:
@@ -179,16 +189,26 @@ class MergeRequest(Item):
 
     @property
     def sha(self) -> str:
-        return fake_sha(f"{self.project.id}:{self.source_branch}:{self.pushes}")
+        return fake_sha(f"{self.source_project.id}:{self.source_branch}:{self.pushes}")
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """The one of the newest commit: none from a push until its pipeline begins."""
+        found = self.head_pipeline
+        return found if found is not None and found.sha == self.sha else None
 
     @property
     def detailed_merge_status(self) -> str:
         if self.state != "opened":
             return "not_open"
+        if self.unchecked:
+            return "unchecked"
         return "draft_status" if self.draft else self.mergeability
 
     @property
     def merge_status(self) -> str:
+        if self.unchecked:
+            return "unchecked"
         return "cannot_be_merged" if self.mergeability == "conflict" else "can_be_merged"
 
 
@@ -204,6 +224,7 @@ class Project:
     description: str = ""
     default_branch: str = "main"
     merge_requests_access: str = "enabled"
+    pipelines_access: str = "enabled"
     old_paths: set[str] = field(default_factory=set)
     members: dict[int, int] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
@@ -234,6 +255,11 @@ class Project:
         if not issue.confidential or self.access_level(user) >= REPORTER:
             return True
         return user is issue.author or user in issue.assignees
+
+    def pipelines_readable_by(self, user: User) -> bool:
+        if self.pipelines_access == "disabled":
+            return False
+        return self.pipelines_access == "enabled" or self.access_level(user) >= DEVELOPER
 
     def merge_requests_readable_by(self, user: User) -> bool:
         if self.merge_requests_access == "disabled":
