@@ -109,6 +109,17 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class PreconditionFailed(DomainError):
+    """Changed meanwhile: If-Match names a former state (412). ``etag`` is the present one's."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "precondition_failed"
+
+    def __init__(self, detail: str, *, etag: str | None = None) -> None:
+        super().__init__(detail)
+        self.etag = etag
+
+
 class Invalid(DomainError):
     """Well-formed and refused (422); ``errors`` names the fields."""
 

@@ -1,6 +1,13 @@
 """Every model in one place, so that mappers and migrations see all of them."""
 
-from gitlab_links.accounts.models import ApiKey, LoginSession, Membership, Org, User
+from gitlab_links.accounts.models import (
+    AnsweredRequest,
+    ApiKey,
+    LoginSession,
+    Membership,
+    Org,
+    User,
+)
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.hooks.models import GitLabChangeCount, GitLabHookSecret, GitLabProjectWatch
@@ -10,6 +17,7 @@ from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 __all__ = [
+    "AnsweredRequest",
     "ApiKey",
     "AuditEvent",
     "GitLabChangeCount",

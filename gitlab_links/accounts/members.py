@@ -80,6 +80,11 @@ def find_member(org_id: uuid.UUID, member_id: uuid.UUID) -> MemberView:
     return _view(_find(org_id, member_id))
 
 
+def lock_member(member_id: uuid.UUID) -> None:
+    """Nobody else changes the membership until the commit."""
+    db.session.execute(select(Membership.id).where(Membership.id == member_id).with_for_update())
+
+
 def add_member(principal: Principal, email: str, name: str, role: Role) -> AddedMember:
     """Make the person with this e-mail address a member.
 

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.accounts.roles import Role
@@ -88,5 +88,24 @@ class LoginSession(Identified, Base):
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AnsweredRequest(Identified, Base):
+    """A POST whose sender gave it a key, so that it may be sent again and is done once.
+
+    ``caller`` is an API key or a user. The answer, null while there is none, opens with the
+    key alone, of which the digest is kept.
+    """
+
+    __tablename__ = "answered_requests"
+    __table_args__ = (UniqueConstraint("org_id", "caller", "key_hash"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    caller: Mapped[str] = mapped_column(String(50))
+    key_hash: Mapped[str] = mapped_column(String(64))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    answer: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -53,6 +53,11 @@ def find_org(principal: Principal) -> OrgView:
     return _view(_find(principal.org_id), principal.role)
 
 
+def lock_org(org_id: uuid.UUID) -> None:
+    """Nobody else changes the org until the commit."""
+    db.session.execute(select(Org.id).where(Org.id == org_id).with_for_update())
+
+
 def update_org(
     principal: Principal, *, name: str | None = None, task_key: str | None = None
 ) -> OrgView:

@@ -21,7 +21,9 @@ from gitlab_links.api import (
 from gitlab_links.api.blueprints import TAKES_QUERY
 from gitlab_links.api.schemas.common import Problem
 from gitlab_links.api.schemas.fields import Cursor, Time
+from gitlab_links.http import idempotency
 from gitlab_links.http.access import Declaration, Kind, declaration_of, declare_endpoint
+from gitlab_links.http.conditional import require_match
 from gitlab_links.http.json_bodies import refuse_query
 
 # Their views are on the blueprints by being imported.
@@ -77,3 +79,6 @@ def _refuse_unknown_query() -> None:
 
 for _blueprint in blueprints.ALL:
     _blueprint.before_request(_refuse_unknown_query)
+    _blueprint.before_request(require_match)
+    _blueprint.before_request(idempotency.begin_call)
+    _blueprint.after_request(idempotency.finish)

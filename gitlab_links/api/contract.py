@@ -17,6 +17,7 @@ from gitlab_links.api.contract_components import COMPONENTS, INFO
 from gitlab_links.api.contract_examples import add_examples
 from gitlab_links.api.contract_responses import responses_of
 from gitlab_links.http.access import Declaration, Kind, declaration_of
+from gitlab_links.http.conditional import CHANGING
 
 Json = dict[str, Any]
 
@@ -105,6 +106,10 @@ def _completed(app: Flask, operation: Operation, gathered: Json) -> Json:
     parameters = [_plain(one) for one in gathered.get("parameters", [])]
     if operation.method == "GET":
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    if operation.method == "POST" and operation.declaration.kind is Kind.ORG:
+        parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if operation.method in CHANGING:
+        parameters.append({"$ref": "#/components/parameters/IfMatch"})
     return {
         "operationId": operation.id,
         "summary": gathered["summary"],

@@ -14,7 +14,8 @@ INFO: Json = {
             "Ids are UUIDs, times are ISO 8601 in UTC with `Z`, unknown fields and parameters "
             "are refused. Errors are `application/problem+json` with a stable `code`. Lists "
             "take `limit` and `cursor`. Reads carry an `ETag` and answer `If-None-Match` with "
-            "304. What is not yours looks like what is not there: 404."
+            "304; changes take it as `If-Match` and answer 412 if somebody else came first. "
+            "What is not yours looks like what is not there: 404."
         ),
         "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
     },
@@ -61,7 +62,21 @@ PARAMETERS: Json = {
         "name": "If-None-Match",
         "description": "The `ETag` of an answer one has: 304 if it is still the answer.",
         "schema": {"type": "string"},
-    }
+    },
+    "IdempotencyKey": {
+        "in": "header",
+        "name": "Idempotency-Key",
+        "description": "A name for this request, new for each, such as a UUID. Sent again with "
+        "it within 24 hours, the request is not done again: the answer is that of the first "
+        "time, with `Idempotency-Replayed`. With another body it is a 422.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "IfMatch": {
+        "in": "header",
+        "name": "If-Match",
+        "description": "The `ETag` of the state that was read: 412 if it was changed meanwhile.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -141,6 +156,12 @@ RESPONSES: Json = {
         403, "Neither secret nor signature proves that the org's GitLab sent this.", "forbidden"
     ),
     "NotFound": problem_response(404, "Unknown, or not for the caller to know of.", "not_found"),
+    "PreconditionFailed": problem_response(
+        412,
+        "It was changed since the state that `If-Match` names; `ETag` is the present one's.",
+        "precondition_failed",
+        headers={"ETag": {"$ref": "#/components/headers/ETag"}},
+    ),
     "BodyTooLarge": problem_response(413, "The body is too large.", "body_too_large"),
     "UriTooLong": {
         "description": "URI Too Long. Said by the HTTP server before the service sees anything: "

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from gitlab_links.accounts.answered_requests import RequestInProgress
 from gitlab_links.api.blueprints import REFUSALS, TAKES_QUERY
 from gitlab_links.api.contract_components import RATE_HEADERS, REQUEST_ID, problem_response
 from gitlab_links.errors import DomainError
 from gitlab_links.http.access import Declaration, Kind
+from gitlab_links.http.conditional import CHANGING, TAGGED
 
 Json = dict[str, Any]
 
@@ -22,7 +24,7 @@ def responses_of(
 ) -> Json:
     """All responses by status: the good ones first, then every error it can give."""
     succeeding = {
-        status: _success(method, declaration, status, response)
+        status: _success(method, declaration, status, response, tagged=hasattr(view, TAGGED))
         for status, response in gathered["responses"].items()
         if status.startswith("2")
     }
@@ -33,12 +35,16 @@ def responses_of(
         del named[422]
     if method == "GET":
         named[304] = "NotModified"
+    if method in CHANGING:
+        named[412] = "PreconditionFailed"
     if hasattr(view, TAKES_QUERY):
         named[414] = "UriTooLong"
     failing = {
         str(status): {"$ref": f"#/components/responses/{name}"} for status, name in named.items()
     }
-    failing.update(_own_refusals(getattr(view, REFUSALS, ())))
+    may_repeat = method == "POST" and declaration.kind is Kind.ORG
+    common = (RequestInProgress,) if may_repeat else ()
+    failing.update(_own_refusals((*getattr(view, REFUSALS, ()), *common)))
     return {**succeeding, **dict(sorted(failing.items()))}
 
 
@@ -53,9 +59,11 @@ def _refusals_of_access(declaration: Declaration) -> dict[int, str]:
     return found
 
 
-def _success(method: str, declaration: Declaration, status: str, response: Json) -> Json:
+def _success(
+    method: str, declaration: Declaration, status: str, response: Json, *, tagged: bool
+) -> Json:
     headers = dict(REQUEST_ID)
-    if method == "GET":
+    if method in {"GET", "PATCH"} or tagged:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     if status == "201":
         headers["Location"] = {"$ref": "#/components/headers/Location"}

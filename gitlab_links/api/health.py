@@ -21,11 +21,16 @@ from gitlab_links.health.report import check_soon, report_of
 from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.credentials import BlockedAddress, MissingAddress, MissingToken
-from gitlab_links.integrations.operations import IntegrationMissing, find_integration
+from gitlab_links.integrations.operations import (
+    IntegrationMissing,
+    find_integration,
+    lock_integration,
+)
 from gitlab_links.integrations.policy import (
     Policy,
     PolicyChange,
@@ -119,6 +124,7 @@ def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
 
 @integrations.patch(f"{BASE}/policy")
 @access(Permission.INTEGRATION)
+@locks(lock_integration)
 @integrations.body(PolicyChangeSchema)
 @integrations.returns(200, PolicyEnvelope)
 @refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)

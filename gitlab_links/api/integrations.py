@@ -13,6 +13,7 @@ from gitlab_links.api.schemas.integrations import (
 )
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
@@ -20,6 +21,8 @@ from gitlab_links.integrations.operations import (
     IntegrationMissing,
     delete_integration,
     generate_webhook_secret,
+    lock_integration,
+    settings_version,
 )
 from gitlab_links.integrations.validation import Validation
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
@@ -34,11 +37,12 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 
     Also where nothing has been set yet. Secrets are never in it.
     """
-    return {"gitlab": connection_view(org_id)}
+    return _answer(org_id)
 
 
 @integrations.patch("/api/orgs/<uuid:org_id>/integrations/gitlab")
 @access(Permission.INTEGRATION)
+@locks(lock_integration)
 @integrations.body(IntegrationChangeSchema)
 @integrations.returns(200, IntegrationEnvelope)
 @refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
@@ -52,11 +56,12 @@ def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[
     fetched anew.
     """
     configure(current_principal(), IntegrationChange(**change))
-    return {"gitlab": connection_view(org_id)}
+    return _answer(org_id)
 
 
 @integrations.delete("/api/orgs/<uuid:org_id>/integrations/gitlab")
 @access(Permission.INTEGRATION)
+@locks(lock_integration)
 @integrations.returns(204)
 def gitlab_integration_delete(org_id: uuid.UUID) -> None:
     """Disconnect the org from its GitLab
@@ -86,3 +91,9 @@ def gitlab_webhook_secret_post(org_id: uuid.UUID) -> dict[str, Any]:
     Shown this once. The one before stays good for 24 hours.
     """
     return {"webhook_secret": generate_webhook_secret(current_principal())}
+
+
+def _answer(org_id: uuid.UUID) -> dict[str, Any]:
+    """The connection; a change is measured by its settings, not by how it fares."""
+    set_version(settings_version(org_id))
+    return {"gitlab": connection_view(org_id)}

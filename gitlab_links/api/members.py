@@ -10,6 +10,7 @@ from gitlab_links.accounts.members import (
     add_member,
     change_role,
     find_member,
+    lock_member,
     members_page,
     remove_member,
 )
@@ -26,6 +27,7 @@ from gitlab_links.api.schemas.accounts import (
 )
 from gitlab_links.api.schemas.common import Page
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 
 
@@ -68,6 +70,7 @@ def member_get(org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
 
 @accounts.patch("/api/orgs/<uuid:org_id>/members/<uuid:member_id>")
 @access(Permission.MEMBERS_WRITE)
+@locks(lock_member)
 @accounts.body(MemberChange)
 @accounts.returns(200, MemberEnvelope)
 @refuses(LastAdmin)
@@ -81,6 +84,7 @@ def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID
 
 @accounts.delete("/api/orgs/<uuid:org_id>/members/<uuid:member_id>")
 @access(Permission.MEMBERS_WRITE)
+@locks(lock_member)
 @accounts.returns(204)
 @refuses(LastAdmin)
 def member_delete(org_id: uuid.UUID, member_id: uuid.UUID) -> None:

@@ -3,13 +3,14 @@
 import uuid
 from typing import Any
 
-from gitlab_links.accounts.orgs import find_org, orgs_page, update_org
+from gitlab_links.accounts.orgs import find_org, lock_org, orgs_page, update_org
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.blueprints import accounts
 from gitlab_links.api.paging import listed
 from gitlab_links.api.schemas.accounts import OrgChange, OrgEnvelope, OrgsEnvelope
 from gitlab_links.api.schemas.common import Page
 from gitlab_links.http.access import access, signed_in
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_caller, current_principal
 
 
@@ -37,6 +38,7 @@ def org_get(org_id: uuid.UUID) -> dict[str, Any]:
 
 @accounts.patch("/api/orgs/<uuid:org_id>")
 @access(Permission.ORG_WRITE)
+@locks(lock_org)
 @accounts.body(OrgChange)
 @accounts.returns(200, OrgEnvelope)
 def org_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:

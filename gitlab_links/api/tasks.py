@@ -17,9 +17,10 @@ from gitlab_links.api.schemas.tasks import (
     TasksQuery,
 )
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks, tagged
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
-from gitlab_links.tasks.operations import create_task, update_task
+from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import TaskFilter, TaskSort, find_task, position_of, tasks_page
 
 
@@ -41,6 +42,7 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.TASK_WRITE)
 @tasks.body(NewTask)
 @tasks.returns(201, TaskEnvelope)
+@tagged
 def tasks_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     """Make a task
 
@@ -61,6 +63,7 @@ def task_get(org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
 
 @tasks.patch("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")
 @access(Permission.TASK_WRITE)
+@locks(lock_task)
 @tasks.body(TaskChange)
 @tasks.returns(200, TaskEnvelope)
 def task_patch(change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
@@ -70,6 +73,7 @@ def task_patch(change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) ->
 
 @tasks.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")
 @access(Permission.TASK_WRITE)
+@locks(lock_task)
 @tasks.returns(204)
 def task_delete(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     """Delete a task with its links"""

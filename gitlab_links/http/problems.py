@@ -13,8 +13,9 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
+from werkzeug.http import quote_etag
 
-from gitlab_links.errors import DomainError, NotFound
+from gitlab_links.errors import DomainError, NotFound, PreconditionFailed
 from gitlab_links.extensions import db
 
 RETRY_SECONDS = 5
@@ -59,6 +60,7 @@ _HTTP_CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    412: "precondition_failed",
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "validation_error",
@@ -99,6 +101,8 @@ def problem_of(error: Exception) -> Problem:
         headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
         if error.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, PreconditionFailed) and error.etag is not None:
+            headers["ETag"] = quote_etag(error.etag)
         return Problem(error.status, error.code, error.detail, error.errors, headers)
     if isinstance(error, CSRFError):
         return Problem(403, "csrf_failed", f"{error.description} Send it as X-CSRFToken.")

@@ -18,7 +18,7 @@ from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
-from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, new_secret
+from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, digest, new_secret
 
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
@@ -77,6 +77,28 @@ def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one_or_none()
+
+
+def settings_version(org_id: uuid.UUID) -> str:
+    """Changes with every setting of the connection, and with nothing that GitLab says."""
+    found = find_integration(org_id)
+    if found is None:
+        return ""
+    return digest(
+        "settings-version",
+        repr(
+            (
+                found.base_url,
+                found.token_set_at,
+                found.token_ciphertext is None,
+                found.webhook_secret_hash,
+                found.signing_token_ciphertext,
+                found.confidential_roles,
+                found.token_auto_rotate,
+                found.notify_url_ciphertext,
+            )
+        ),
+    )
 
 
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:

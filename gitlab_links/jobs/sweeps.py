@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from gitlab_links.accounts.models import LoginSession
+from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
@@ -59,7 +59,8 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Drop old bodies, then old deliveries, then ended login sessions, batch by batch.
+    """Drop old bodies, then old deliveries, then ended login sessions and
+    answers kept for a second time, batch by batch.
 
     What is not done yet stays whole however old it is, and so does a failed delivery for
     as long as it is kept: both need their bodies.
@@ -74,8 +75,9 @@ def clean() -> None:
     ):
         for old in _batches(delivery, _done_before(seconds, *statuses)):
             db.session.execute(delete(delivery).where(delivery.id.in_(old)))
-    for old in _batches(LoginSession, LoginSession.expires_at < utcnow()):
-        db.session.execute(delete(LoginSession).where(LoginSession.id.in_(old)))
+    for ended in (LoginSession, AnsweredRequest):
+        for old in _batches(ended, ended.expires_at < utcnow()):
+            db.session.execute(delete(ended).where(ended.id.in_(old)))
 
 
 def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:
@@ -86,7 +88,8 @@ def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]
 
 
 def _batches(
-    model: type[GitLabWebhookDelivery | LoginSession], *conditions: ColumnElement[bool]
+    model: type[GitLabWebhookDelivery | LoginSession | AnsweredRequest],
+    *conditions: ColumnElement[bool],
 ) -> Iterator[Sequence[uuid.UUID]]:
     """The ids that meet the conditions; what is done with a batch is committed.
 

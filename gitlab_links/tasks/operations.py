@@ -48,6 +48,11 @@ def create_task(
     return task_view(task, task_key)
 
 
+def lock_task(task_id: uuid.UUID) -> None:
+    """Nobody else changes the task until the commit."""
+    db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())
+
+
 def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, Any]) -> TaskView:
     """Change the fields given (see ``CHANGEABLE``) and no other.
 

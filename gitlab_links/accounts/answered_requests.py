@@ -1,0 +1,145 @@
+"""Requests that were answered already, by the key their sender gave them. Nothing here commits."""
+
+import base64
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import and_, delete, or_, select, update
+
+from gitlab_links.accounts.models import AnsweredRequest
+from gitlab_links.clock import utcnow
+from gitlab_links.db import insert_unless_exists
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.extensions import db
+from gitlab_links.security import digest
+
+KEPT = timedelta(hours=24)
+# A request that takes longer has died: it may be sent again.
+LONGEST_REQUEST = timedelta(minutes=1)
+_PURPOSE = "answered-request"
+
+
+class KeyReused(Invalid):
+    """The key came with another request before (422)."""
+
+    code = "idempotency_key_reused"
+
+
+class RequestInProgress(Conflict):
+    """The request with this key is being answered at the moment (409)."""
+
+    code = "request_in_progress"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends a request, and the key they gave it."""
+
+    org_id: uuid.UUID
+    caller: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that is new here; its answer is kept by :func:`keep_answer`."""
+
+    id: uuid.UUID
+    sender: Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was answered before, with what was kept of the answer."""
+
+    answer: dict[str, Any]
+
+
+def begin(sender: Sender, fingerprint: str) -> Begun | Answered:
+    """Begin to answer a request, or find what it was answered.
+
+    Two of the same at once wait for one another on PostgreSQL and SQLite alike, as long as
+    the first one is one transaction. Raises :class:`KeyReused` and
+    :class:`RequestInProgress`.
+    """
+    _forget_ended(sender)
+    begun = insert_unless_exists(
+        db.session,
+        AnsweredRequest,
+        {
+            "org_id": sender.org_id,
+            "caller": sender.caller,
+            "key_hash": _hash(sender),
+            "fingerprint": fingerprint,
+            "created_at": utcnow(),
+            "expires_at": utcnow() + KEPT,
+        },
+        "org_id",
+        "caller",
+        "key_hash",
+    )
+    if begun is not None:
+        return Begun(begun, sender)
+    known = db.session.execute(
+        select(AnsweredRequest.fingerprint, AnsweredRequest.answer).where(*_of(sender))
+    ).one_or_none()
+    if known is not None and known.fingerprint != fingerprint:
+        raise KeyReused(
+            "This Idempotency-Key came with another request. Give each request a key of its own.",
+            errors={"Idempotency-Key": ["It came with another request."]},
+        )
+    if known is None or known.answer is None:
+        raise RequestInProgress(
+            "The request with this Idempotency-Key is being answered. Try again.", retry_after=1
+        )
+    return Answered(_open(sender, known.answer))
+
+
+def keep_answer(begun: Begun, answer: dict[str, Any]) -> None:
+    """Keep what is to be answered again. It may hold secrets that are shown once."""
+    sealed = _cipher(begun.sender).encrypt(json.dumps(answer).encode()).decode("ascii")
+    db.session.execute(
+        update(AnsweredRequest).where(AnsweredRequest.id == begun.id).values(answer=sealed)
+    )
+
+
+def forget(begun: Begun) -> None:
+    """A request that failed may be sent again under its key."""
+    db.session.execute(delete(AnsweredRequest).where(AnsweredRequest.id == begun.id))
+
+
+def _forget_ended(sender: Sender) -> None:
+    now, request = utcnow(), AnsweredRequest
+    died = and_(request.answer.is_(None), request.created_at < now - LONGEST_REQUEST)
+    db.session.execute(delete(request).where(*_of(sender), or_(request.expires_at <= now, died)))
+
+
+def _of(sender: Sender) -> tuple[Any, ...]:
+    request = AnsweredRequest
+    return (
+        request.org_id == sender.org_id,
+        request.caller == sender.caller,
+        request.key_hash == _hash(sender),
+    )
+
+
+def _hash(sender: Sender) -> str:
+    return digest("idempotency-key", sender.key)
+
+
+def _cipher(sender: Sender) -> Fernet:
+    """Opens the answers to one request: the database alone, without its key, does not."""
+    secret = digest(_PURPOSE, str(sender.org_id), sender.caller, sender.key)
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))
+
+
+def _open(sender: Sender, sealed: str) -> dict[str, Any]:
+    try:
+        opened: dict[str, Any] = json.loads(_cipher(sender).decrypt(sealed.encode()))
+    except InvalidToken:
+        raise RequestInProgress("What was answered cannot be read. Use a new key.") from None
+    return opened

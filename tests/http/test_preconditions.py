@@ -1,0 +1,149 @@
+"""If-Match: no change overwrites what its author has not seen."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.sync.pausing import note_success
+from tests.api.callers import Caller, program
+from tests.factories import Factory
+
+
+@pytest.fixture
+def org(factory: Factory) -> Org:
+    return factory.org(task_key="ACME")
+
+
+@pytest.fixture
+def admin(app: Flask, factory: Factory, org: Org) -> Caller:
+    return program(app, factory.api_key(org))
+
+
+@pytest.fixture
+def base(org: Org) -> str:
+    return f"/api/orgs/{org.id}"
+
+
+def make_task(admin: Caller, base: str) -> tuple[str, str]:
+    made = admin.post(f"{base}/tasks", json={"title": "First"})
+    return made.headers["Location"], made.headers["ETag"]
+
+
+def test_a_change_of_what_was_changed_meanwhile_is_refused(admin: Caller, base: str) -> None:
+    task, etag = make_task(admin, base)
+    assert admin.get(task).headers["ETag"] == etag
+    first = admin.patch(task, json={"title": "Second"}, headers={"If-Match": etag})
+    assert first.status_code == 200
+    late = admin.patch(task, json={"title": "Third"}, headers={"If-Match": etag})
+    assert (late.status_code, late.json["code"]) == (412, "precondition_failed")
+    assert late.headers["ETag"] == first.headers["ETag"] == admin.get(task).headers["ETag"]
+    assert admin.get(task).json["task"]["title"] == "Second"
+    etag = first.headers["ETag"]
+    assert admin.patch(task, json={"title": "Third"}, headers={"If-Match": etag}).status_code == 200
+
+
+def test_so_is_the_deletion(admin: Caller, base: str) -> None:
+    task, etag = make_task(admin, base)
+    admin.patch(task, json={"status": "done"})
+    assert admin.delete(task, headers={"If-Match": etag}).status_code == 412
+    etag = admin.get(task).headers["ETag"]
+    assert admin.delete(task, headers={"If-Match": etag}).status_code == 204
+    assert admin.delete(task, headers={"If-Match": etag}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ("*", 200),
+        ('"a", {}', 200),
+        ("W/{}", 412),
+        ('"a"', 412),
+        ("nonsense", 412),
+        ("", 412),
+        ('"', 412),
+        ('""', 412),
+    ],
+)
+def test_if_match_is_read_as_http_has_it(
+    admin: Caller, base: str, wanted: str, status: int
+) -> None:
+    task, etag = make_task(admin, base)
+    answer = admin.patch(task, json={"title": "x"}, headers={"If-Match": wanted.format(etag)})
+    assert answer.status_code == status
+
+
+Change = Callable[[Caller, str], Any]
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "other"),
+    [
+        ("", {"name": "One"}, {"name": "Other"}),
+        ("/integrations/gitlab", {"token": "glpat-one"}, {"signing_token": ""}),
+        (
+            "/integrations/gitlab/policy",
+            {"token_auto_rotate": True},
+            {"confidential_roles": ["admin", "pm", "member"]},
+        ),
+    ],
+)
+def test_settings_are_guarded_alike(
+    factory: Factory, admin: Caller, org: Org, base: str, path: str, one: Any, other: Any
+) -> None:
+    factory.integration(org)
+    etag = admin.get(base + path).headers["ETag"]
+    changed = admin.patch(base + path, json=one, headers={"If-Match": etag})
+    assert changed.status_code == 200
+    assert admin.patch(base + path, json=other, headers={"If-Match": etag}).status_code == 412
+    etag = changed.headers["ETag"]
+    assert admin.patch(base + path, json=other, headers={"If-Match": etag}).status_code == 200
+
+
+def test_members_are_guarded_alike(factory: Factory, admin: Caller, org: Org, base: str) -> None:
+    member = f"{base}/members/{factory.membership(org, Role.MEMBER).id}"
+    etag = admin.get(member).headers["ETag"]
+    admin.patch(member, json={"role": "pm"})
+    assert admin.delete(member, headers={"If-Match": etag}).status_code == 412
+
+
+def test_what_gitlab_says_meanwhile_is_no_change_of_the_settings(
+    app: Flask, factory: Factory, admin: Caller, org: Org, base: str
+) -> None:
+    factory.integration(org)
+    path = f"{base}/integrations/gitlab"
+    etag = admin.get(path).headers["ETag"]
+    with app.app_context():
+        integration = find_integration(org.id)
+        assert integration is not None
+        note_success(integration, utcnow())
+        db.session.commit()
+    assert admin.get(path, headers={"If-None-Match": etag}).status_code == 200
+    answer = admin.patch(path, json={"token": "glpat-new"}, headers={"If-Match": etag})
+    assert answer.status_code == 200
+
+
+def test_of_several_changes_at_once_one_is_made(app: Flask, factory: Factory, org: Org) -> None:
+    secret = factory.api_key(org)
+    task, etag = make_task(program(app, secret), f"/api/orgs/{org.id}")
+    together, statuses = threading.Barrier(4), []
+
+    def change(title: str) -> None:
+        caller = program(app, secret)
+        together.wait()
+        answer = caller.patch(task, json={"title": title}, headers={"If-Match": etag})
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=change, args=(f"Title {n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(statuses) == [200, 412, 412, 412]
