@@ -17,6 +17,7 @@ from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import check_soon
 from gitlab_links.hooks.repairs import Repaired
 from gitlab_links.http.access import access
+from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
@@ -51,7 +52,7 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
     """Look at the webhook of a project in GitLab now."""
     try:
         look = look_now(current_principal(), project_id)
-    except Conflict as refusal:
+    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)
     if look.failure is not None and look.failure.code in {"http_403", "not_found"}:

@@ -21,6 +21,7 @@ from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
+from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
@@ -98,7 +99,11 @@ def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """Ask GitLab about the token and say the answer in words."""
-    result = validate_now(current_principal())
+    try:
+        result = validate_now(current_principal())
+    except (GitLabAskedAlready, NoPlaceToWait) as refusal:
+        flash(refusal.detail, "warning")
+        return redirect(url_for("pages.integration", org_id=org_id))
     if result.status is ValidationStatus.VALID:
         flash(_accepted(result), "success")
     else:

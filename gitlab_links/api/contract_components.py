@@ -132,7 +132,7 @@ def problem_response(
     }
 
 
-_RETRY: Json = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+RETRY: Json = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
 
 RESPONSES: Json = {
     "NotModified": {
@@ -183,10 +183,10 @@ RESPONSES: Json = {
         429,
         "Too many requests with this API key.",
         "rate_limited",
-        headers={**_RETRY, **RATE_HEADERS},
+        headers={**RETRY, **RATE_HEADERS},
     ),
     "Unavailable": problem_response(
-        503, "The database does not answer; nothing was changed.", "unavailable", headers=_RETRY
+        503, "The database does not answer; nothing was changed.", "unavailable", headers=RETRY
     ),
 }
 

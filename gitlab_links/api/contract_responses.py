@@ -5,7 +5,12 @@ from typing import Any
 
 from gitlab_links.accounts.answered_requests import RequestInProgress
 from gitlab_links.api.blueprints import REFUSALS, TAKES_QUERY
-from gitlab_links.api.contract_components import RATE_HEADERS, REQUEST_ID, problem_response
+from gitlab_links.api.contract_components import (
+    RATE_HEADERS,
+    REQUEST_ID,
+    RETRY,
+    problem_response,
+)
 from gitlab_links.errors import DomainError
 from gitlab_links.http.access import Declaration, Kind
 from gitlab_links.http.conditional import CHANGING, TAGGED
@@ -17,6 +22,8 @@ _BODY = {
     413: "BodyTooLarge",
     415: "UnsupportedMediaType",
 }
+# What every operation can answer, whatever it answers besides.
+_ANY_OPERATION = {429: ("rate_limited",), 503: ("unavailable",)}
 
 
 def responses_of(
@@ -80,7 +87,9 @@ def _own_refusals(errors: tuple[type[DomainError], ...]) -> Json:
         str(status): problem_response(
             status,
             " ".join(f"`{one.code}`: {_first_line(one)}" for one in group),
-            *(one.code for one in group),
+            *dict.fromkeys(one.code for one in group),
+            *_ANY_OPERATION.get(status, ()),
+            headers=RETRY if status in _ANY_OPERATION else None,
         )
         for status, group in by_status.items()
     }

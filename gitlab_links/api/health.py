@@ -22,6 +22,7 @@ from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
+from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
@@ -107,7 +108,7 @@ def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[s
 @integrations.post(f"{BASE}/projects/<uuid:project_id>/hook/check")
 @access(Permission.INTEGRATION)
 @integrations.returns(200, WatchedProjectEnvelope)
-@refuses(*NO_CREDENTIALS)
+@refuses(*NO_CREDENTIALS, *WAITS)
 def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
     """Look at the webhook of a project in GitLab now"""
     look_now(current_principal(), project_id)

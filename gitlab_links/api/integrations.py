@@ -14,6 +14,7 @@ from gitlab_links.api.schemas.integrations import (
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
+from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
@@ -74,10 +75,12 @@ def gitlab_integration_delete(org_id: uuid.UUID) -> None:
 @integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/validate")
 @access(Permission.INTEGRATION)
 @integrations.returns(200, ValidationSchema)
+@refuses(*WAITS)
 def gitlab_integration_validate_post(org_id: uuid.UUID) -> Validation:
     """Ask GitLab whether the token works
 
-    Always 200 once the caller is let in; what is wrong is in `error_code`.
+    What is wrong is in `error_code`. At most one request of an org waits for its GitLab at a
+    time, and few of all orgs: beyond that a 429 or 503 comes at once.
     """
     return validate_now(current_principal())
 

@@ -59,7 +59,8 @@ _TOKEN = re.compile(r"[!-~]+")
 class GitLabClient:
     """One GitLab, asked with one token, from one thread.
 
-    Every call takes at most ``seconds`` in all and raises GitLabFailure for whatever goes
+    Every call takes at most ``seconds`` in all, and all calls together ``whole_seconds`` where
+    that is given. A call raises GitLabFailure for whatever goes
     wrong. ``token`` is a personal, project or group access token. Not to be pickled, nor
     handed to a job: it holds the token.
     """
@@ -71,6 +72,7 @@ class GitLabClient:
         *,
         allowed: AllowedHosts,
         seconds: float = DEFAULT_SECONDS,
+        whole_seconds: float | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
         ca_file: str | None = None,
         resolver: Resolver = system_resolver,
@@ -78,7 +80,12 @@ class GitLabClient:
         if _TOKEN.fullmatch(token) is None:
             raise GitLabFailure(AUTH_ERROR, "The token holds characters that no token has.")
         self._session = GuardedSession(
-            allowed, seconds=seconds, max_bytes=max_bytes, ca_file=ca_file, resolver=resolver
+            allowed,
+            seconds=seconds,
+            whole_seconds=whole_seconds,
+            max_bytes=max_bytes,
+            ca_file=ca_file,
+            resolver=resolver,
         )
         self._session.hooks["response"].append(self._inspect)
         self.rate_limit: RateLimit | None = None

@@ -41,7 +41,8 @@ class GuardedSession(requests.Session):
     Connects to permitted addresses only, follows redirects within the origin only, reads
     neither proxies nor ``.netrc`` from the environment, keeps no cookies. Each answer is
     read whole, up to ``max_bytes``; ``deadline.start()`` begins the time for a call,
-    redirects included. ``ca_file`` names certificates to trust besides the well-known ones.
+    redirects included, and ``whole_seconds`` limits all calls together. ``ca_file`` names
+    certificates to trust besides the well-known ones.
     """
 
     def __init__(
@@ -49,12 +50,13 @@ class GuardedSession(requests.Session):
         allowed: AllowedHosts,
         *,
         seconds: float,
+        whole_seconds: float | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
         ca_file: str | None = None,
         resolver: Resolver = system_resolver,
     ) -> None:
         super().__init__()
-        self.deadline = Deadline(seconds)
+        self.deadline = Deadline(seconds, whole_seconds)
         self.trust_env = False
         self.max_redirects = MAX_REDIRECTS
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

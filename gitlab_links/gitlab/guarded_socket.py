@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
+from math import inf
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -32,15 +33,16 @@ class BlockedAddressError(Exception):
 
 
 class Deadline:
-    """The time a call may take, from ``start()``."""
+    """The time a call may take, from ``start()``, and all calls together, if that has a limit."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, whole_seconds: float | None = None) -> None:
         self.seconds = seconds
-        self._ends_at = time.monotonic() + seconds
+        self._whole_ends_at = inf if whole_seconds is None else time.monotonic() + whole_seconds
+        self.start()
 
     def start(self) -> None:
-        """Begin anew."""
-        self._ends_at = time.monotonic() + self.seconds
+        """Begin the next call."""
+        self._ends_at = min(time.monotonic() + self.seconds, self._whole_ends_at)
 
     def remaining(self) -> float:
         """Seconds left, more than 0; raises TimeoutError if there are none."""

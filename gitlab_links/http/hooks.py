@@ -15,6 +15,7 @@ from gitlab_links.hooks.repairs import (
     repair,
 )
 from gitlab_links.hooks.watching import require_watch
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.views import webhook_url
@@ -53,7 +54,11 @@ def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
     base, token = credentials_of(find_integration(org_id))
     known = project.path if project.gitlab_id is None else project.gitlab_id
     db.session.commit()
-    with MaintainingClient(base, token, **settings().gitlab_client) as client:
+    whole, options = settings().gitlab_timeout, settings().gitlab_client
+    with (
+        waiting_for_gitlab(org_id),
+        MaintainingClient(base, token, whole_seconds=whole, **options) as client,
+    ):
         look = look_at(client, known, webhook_url(org_id))
     keep_look(watch.id, look, utcnow())
     db.session.commit()

@@ -2,13 +2,18 @@
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.validation import Validation, ask, prepare, record
 
 
 def validate_now(principal: Principal) -> Validation:
-    """Ask the org's GitLab about its token and keep the answer; takes as long as GitLab."""
+    """Ask the org's GitLab about its token and keep the answer; takes as long as GitLab.
+
+    Raises what ``waiting_for_gitlab`` raises.
+    """
     question = prepare(principal.org_id)
     db.session.commit()
-    result = ask(question)
+    with waiting_for_gitlab(principal.org_id):
+        result = ask(question)
     record(principal, question, result)
     return result

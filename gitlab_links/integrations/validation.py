@@ -82,7 +82,10 @@ def prepare(org_id: uuid.UUID) -> Question:
 
 
 def ask(question: Question) -> Validation:
-    """Ask GitLab; no database here, and no error that is not a result."""
+    """Ask GitLab; no database here, and no error that is not a result.
+
+    All calls together take no longer than one may.
+    """
     if question.credentials is None:
         return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
     from gitlab_links.gitlab.client import GitLabClient
@@ -91,6 +94,7 @@ def ask(question: Question) -> Validation:
         with GitLabClient(
             question.credentials.base,
             question.credentials.token,
+            whole_seconds=settings().gitlab_timeout,
             **settings().gitlab_client,
         ) as client:
             return _valid(client.check_token())

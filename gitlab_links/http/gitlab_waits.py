@@ -1,0 +1,95 @@
+"""Requests that wait for a GitLab: few of a process's threads at once, one for each org."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from redis.exceptions import RedisError
+
+from gitlab_links.errors import DomainError, RateLimited
+from gitlab_links.extensions import redis, settings
+
+# Of the 8 threads of a process: the others are for webhooks, pages and programs.
+WAITING_REQUESTS = 2
+RETRY_SECONDS = 5
+
+_places = threading.BoundedSemaphore(WAITING_REQUESTS)
+_waiting: set[uuid.UUID] = set()
+_lock = threading.Lock()
+
+
+class GitLabAskedAlready(RateLimited):
+    """A request of the org waits for its GitLab already (429)."""
+
+    code = "gitlab_asked_already"
+
+
+class NoPlaceToWait(DomainError):
+    """Too many requests of other orgs wait for their GitLab at the moment (503)."""
+
+    status = 503
+    code = "busy"
+
+
+WAITS = (GitLabAskedAlready, NoPlaceToWait)
+
+
+@contextmanager
+def waiting_for_gitlab(org_id: uuid.UUID) -> Iterator[None]:
+    """Hold a thread while the org's GitLab is asked.
+
+    Raises at once, and asks nothing, where the org has a request that waits, in whatever
+    process, or where as many wait as a process has places for:
+    :class:`GitLabAskedAlready` and :class:`NoPlaceToWait`.
+    """
+    with _one_of_the_org(org_id):
+        if not _places.acquire(blocking=False):
+            raise NoPlaceToWait(
+                "Others wait for their GitLab at the moment. Try again in some seconds.",
+                retry_after=RETRY_SECONDS,
+            )
+        try:
+            yield
+        finally:
+            _places.release()
+
+
+@contextmanager
+def _one_of_the_org(org_id: uuid.UUID) -> Iterator[None]:
+    with _lock:
+        if org_id in _waiting:
+            raise _asked_already()
+        _waiting.add(org_id)
+    try:
+        with _one_in_all_processes(org_id):
+            yield
+    finally:
+        with _lock:
+            _waiting.discard(org_id)
+
+
+@contextmanager
+def _one_in_all_processes(org_id: uuid.UUID) -> Iterator[None]:
+    """While Redis is away, each process counts for itself."""
+    name, mark = f"gitlab_links:waiting:{org_id}", uuid.uuid4().hex
+    ends_in = round(settings().gitlab_timeout) + RETRY_SECONDS
+    try:
+        taken = redis().set(name, mark, nx=True, ex=ends_in)
+    except RedisError:
+        taken = True
+    if not taken:
+        raise _asked_already()
+    try:
+        yield
+    finally:
+        with suppress(RedisError):
+            if redis().get(name) == mark.encode():
+                redis().delete(name)
+
+
+def _asked_already() -> GitLabAskedAlready:
+    return GitLabAskedAlready(
+        "Your GitLab is being asked already. Wait for that answer, then try again.",
+        retry_after=RETRY_SECONDS,
+    )
