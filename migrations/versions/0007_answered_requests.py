@@ -1,13 +1,13 @@
 """answered requests
 
-Revision 0006, after 0005, made 2026-11-29 13:55:00.000000+00:00
+Revision 0007, after 0006, made 2026-11-29 13:55:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
