@@ -13,6 +13,7 @@ from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.operations import OPERATOR
 from gitlab_links.db_failures import refusals_in_a_sentence, told_in_a_sentence
 from gitlab_links.extensions import db, settings
+from gitlab_links.installation import accept_secret_key
 
 API_DOCS = Path("docs") / "api"
 
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
     app.cli.add_command(bootstrap_command)
     app.cli.add_command(set_password_command)
     app.cli.add_command(openapi_command)
+    app.cli.add_command(accept_secret_key_command)
 
 
 @click.command("bootstrap")
@@ -127,3 +129,16 @@ def openapi_command(folder: Path, *, check: bool) -> None:
     if found:
         raise click.ClickException("The contract and the code differ; run: flask openapi")
     click.echo("The contract matches the code.")
+
+
+@click.command("accept-secret-key")
+@with_appcontext
+@told_in_a_sentence()
+def accept_secret_key_command() -> None:
+    """Take the present SECRET_KEY for the one of this installation, after it was changed.
+
+    Sessions have ended by then, and API keys and webhook secrets must be made anew.
+    """
+    accept_secret_key()
+    db.session.commit()
+    click.echo("The present SECRET_KEY is the one of this installation from now on.")

@@ -25,6 +25,8 @@ from gitlab_links.mail import MailServer, parse_mail_address
 
 INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 ENV_FILE = INSTANCE.parent / ".env"
+# What `make run` decided beyond the environment, while it runs: commands beside it see the same.
+RUNNING_ENV_FILE = INSTANCE / "run.env"
 # Flask's own switch: its command line reads the same file.
 SKIP_ENV_FILE = "FLASK_SKIP_DOTENV"
 SHORTEST_SECRET_KEY = 16
@@ -151,15 +153,21 @@ def env_file() -> Path | None:
 
 
 def _environment() -> Mapping[str, str]:
-    file = env_file()
-    if file is None:
+    """The environment, below it ``.env``, below that what a running ``make run`` decided."""
+    if os.environ.get(SKIP_ENV_FILE):
         return os.environ
+    return _values(RUNNING_ENV_FILE) | _values(ENV_FILE) | os.environ
+
+
+def _values(file: Path) -> dict[str, str]:
+    if not file.is_file():
+        return {}
     try:
         named = dotenv_values(file, interpolate=False)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not text in UTF-8"
         raise ConfigError(f"The settings do not allow a start:\n  {file}: {reason}") from None
-    return {name: value for name, value in named.items() if value is not None} | os.environ
+    return {name: value for name, value in named.items() if value is not None}
 
 
 class _Reader:

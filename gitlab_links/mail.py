@@ -4,7 +4,8 @@ import re
 import smtplib
 import ssl
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from enum import Enum
@@ -76,14 +77,24 @@ class MailServer:
         """
         del message["From"]
         message["From"] = self.sender
+        with self._logged_in(seconds) as smtp:
+            smtp.send_message(message)
+
+    def try_login(self, seconds: float) -> None:
+        """Connect and log in, and send nothing; raises as :meth:`send` does."""
+        with self._logged_in(seconds) as smtp:
+            smtp.noop()
+
+    @contextmanager
+    def _logged_in(self, seconds: float) -> Iterator[smtplib.SMTP]:
         smtp = self._connect(seconds)
         try:
             if self.transport is Transport.STARTTLS:
                 smtp.starttls(context=ssl.create_default_context())
             if self.user:
                 smtp.login(self.user, self.password)
-            smtp.send_message(message)
-            # It is taken: a good-bye that fails must not have it sent again.
+            yield smtp
+            # A message is taken by now: a good-bye that fails must not have it sent again.
             with suppress(smtplib.SMTPException, OSError):
                 smtp.quit()
         finally:
@@ -101,6 +112,23 @@ def parse_mail_address(text: str) -> str:
     if len(text) > LONGEST_ADDRESS or _ADDRESS.fullmatch(text) is None:
         raise ValueError("must be an e-mail address such as ops@example.com")
     return text
+
+
+def mail_failure(error: smtplib.SMTPException | OSError) -> str:
+    """The mail server's or the system's reason in one line of at most 200 characters."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, said = next(iter(error.recipients.values()))
+        words = f"{code} {_plain(said)}"
+    elif isinstance(error, smtplib.SMTPResponseException):
+        words = f"{error.smtp_code} {_plain(error.smtp_error)}"
+    else:
+        words = str(error) or type(error).__name__
+    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
+    return line[:200]
+
+
+def _plain(said: bytes | str) -> str:
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
 
 
 class _InTime(smtplib.SMTP):

@@ -11,6 +11,7 @@ from gitlab_links.accounts.models import (
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.hooks.models import GitLabChangeCount, GitLabHookSecret, GitLabProjectWatch
+from gitlab_links.installation import Installation
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.models import Task
@@ -27,6 +28,7 @@ __all__ = [
     "GitLabProjectWatch",
     "GitLabWebhookDelivery",
     "HealthProblem",
+    "Installation",
     "LoginSession",
     "Membership",
     "Org",

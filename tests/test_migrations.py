@@ -231,7 +231,7 @@ def test_a_migration_that_leaves_orphans_is_undone(
 def test_two_upgrades_at_once_wait_for_each_other(
     empty_database: Database, processes: Supervisor
 ) -> None:
-    environment = {"DATABASE_URL": empty_database.url, "SECRET_KEY": "migrating"}
+    environment = {"DATABASE_URL": empty_database.url, "SECRET_KEY": "only for migrating"}
     upgrades = [
         processes.start(name, python("-m", "flask", "db", "upgrade"), settings=environment)
         for name in ("first", "second")

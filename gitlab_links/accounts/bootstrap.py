@@ -18,6 +18,7 @@ from gitlab_links.accounts.sessions import reset_password, set_password
 from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
 from gitlab_links.errors import Conflict, Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.installation import note_secret_key
 from gitlab_links.mail import parse_mail_address
 
 KEY_NAME = "bootstrap"
@@ -67,6 +68,7 @@ def bootstrap(
     :class:`NotFound` for an unknown org, :class:`Invalid` for a bad address, name or password.
     """
     consent = consent or Consent()
+    note_secret_key()
     email = _read_email(email)
     user = _person(email, password, person_name, consent)
     org = _existing_org(consent.org_id) if consent.org_id else _own_org(user, org_name)

@@ -7,13 +7,14 @@ decides as in production; what it leaves open is kept under ``instance/``.
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
-from gitlab_links.config import INSTANCE, Settings, env_file
+from gitlab_links.config import INSTANCE, RUNNING_ENV_FILE, Settings, env_file
 from gitlab_links.demo import processes
 from gitlab_links.demo.foreground import run_until_stopped, say
 from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
@@ -32,7 +33,9 @@ def main() -> int:
 
 def _start(supervisor: Supervisor, port: int) -> None:
     INSTANCE.mkdir(mode=0o700, exist_ok=True)
+    RUNNING_ENV_FILE.unlink(missing_ok=True)
     environment = _environment(supervisor, Settings.from_environ(), port)
+    _share(supervisor, environment)
     processes.migrate(supervisor, environment)
     processes.start_web(supervisor, environment, port)
     processes.start_worker(supervisor, environment)
@@ -41,11 +44,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say(f"  Logs: {supervisor.logs}. Ctrl-C ends it.")
     if not _has_users(Settings.from_environ()):
         say("  Nobody can log in yet. Make the first admin in another terminal:")
-        # By itself it would say to log in at the usual port.
-        given = environment.get("PUBLIC_BASE_URL", Settings.public_base_url)
-        moved = "" if given == Settings.public_base_url else f"PUBLIC_BASE_URL={given} "
-        command = '.venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"'
-        say(f"  {moved}{command}")
+        say('  .venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"')
 
 
 def _sources() -> str:
@@ -69,6 +68,14 @@ def _environment(supervisor: Supervisor, settings: Settings, port: int) -> dict[
     if settings.public_base_url == Settings.public_base_url:
         environment["PUBLIC_BASE_URL"] = f"http://{LOOPBACK}:{port}"
     return environment
+
+
+def _share(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
+    """Let commands in another terminal see these settings, as long as this run lasts."""
+    settings = supervisor.folder / RUNNING_ENV_FILE.name
+    settings.write_text("".join(f"{name}='{value}'\n" for name, value in environment.items()))
+    # The folder goes with the run however it ends, and the link then leads nowhere.
+    RUNNING_ENV_FILE.symlink_to(settings)
 
 
 def _kept_key(path: Path) -> Path:

@@ -12,6 +12,7 @@ from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
+from gitlab_links.installation import note_secret_key
 from gitlab_links.sync import clock_changes, plan
 from gitlab_links.webhooks import claims
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
@@ -62,9 +63,13 @@ def clean() -> None:
     """Drop old bodies, then old deliveries, then ended login sessions and
     answers kept for a second time, batch by batch.
 
+    And note ``SECRET_KEY`` where none is known yet, as after an upgrade.
+
     What is not done yet stays whole however old it is, and so does a failed delivery for
     as long as it is kept: both need their bodies.
     """
+    note_secret_key()
+    db.session.commit()
     delivery, kept = GitLabWebhookDelivery, settings()
     has_body = delivery.payload.is_not(None)
     for old in _batches(delivery, _done_before(kept.webhook_bodies_kept, *DONE), has_body):

@@ -34,6 +34,7 @@ def doctor_command(*, ask_gitlab: bool) -> None:
 def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     """All findings, in the order of what stands on what."""
     yield from machine_checks.check_settings()
+    yield from machine_checks.check_mail()
     database = list(machine_checks.check_database())
     yield from database
     yield from worker_checks.check_redis()
@@ -44,6 +45,7 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     yield from migrations
     if _failed(migrations):
         return
+    yield from machine_checks.check_secret_key()
     yield from gitlab_checks.check_keys()
     yield from worker_checks.check_backlog()
     yield from gitlab_checks.check_connections()

@@ -1,20 +1,30 @@
 """Settings, database and migrations: what the service stands on."""
 
+import smtplib
 from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links import revisions
 from gitlab_links.clock import utcnow
+from gitlab_links.db import require_writable
 from gitlab_links.db_failures import reason
 from gitlab_links.extensions import db, settings
+from gitlab_links.installation import secret_key_is_ours
+from gitlab_links.mail import mail_failure
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 
 OLDEST_POSTGRESQL = 150000
 CLOCK_SECONDS = 2.0
+MAIL_SECONDS = 5.0
+_CONNECTS_AGAIN = "Check DATABASE_URL, and that the server runs and lets this machine in."
+_WRITES_AGAIN = {
+    "postgresql": "Point DATABASE_URL at the primary, and let the service's role write.",
+    "sqlite": "Let the service's user write the file and its folder; see that the disk has room.",
+}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -44,19 +54,49 @@ def check_settings() -> Iterator[Finding]:
         yield ok("settings", f"served at {found.public_base_url}")
 
 
+def check_mail() -> Iterator[Finding]:
+    """Does the mail server take our login? Nothing is sent."""
+    server = settings().mail_server
+    if server is None:
+        return
+    try:
+        server.try_login(MAIL_SECONDS)
+    except (smtplib.SMTPException, OSError) as error:
+        told = f"{server.host}:{server.port} does not take mail: {mail_failure(error)}"
+        yield failure("mail", told, "Check SMTP_URL, and that the server lets this machine in.")
+    else:
+        yield ok("mail", f"{server.host}:{server.port} takes mail from {server.sender}")
+
+
+def check_secret_key() -> Iterator[Finding]:
+    """Is it the one that API keys and webhook secrets were hashed with?"""
+    if secret_key_is_ours():
+        yield ok("secret key", "is the one of this installation, as far as is known")
+        return
+    yield failure(
+        "secret key",
+        "SECRET_KEY is another one than before: no API key, webhook secret or login is recognised.",
+        "Set SECRET_KEY to the former one everywhere. If it was changed on purpose, make API keys "
+        "and webhook secrets anew and run: flask --app wsgi accept-secret-key",
+    )
+
+
 def check_database() -> Iterator[Finding]:
-    """Does it answer, is it new enough, does its clock agree with ours?"""
-    dialect = db.engine.dialect.name
+    """Does it answer, take writes, is it new enough, does its clock agree with ours?"""
     try:
         connection = db.session.connection()
     except OperationalError as error:
-        yield failure(
-            "database",
-            f"no connection: {reason(error)}",
-            "Check DATABASE_URL, and that the server runs and lets this machine in.",
-        )
+        said = reason(error)
+        # A new connection to a server that takes no writes is given up at once.
+        advice = _WRITES_AGAIN["postgresql"] if "read-only" in said else _CONNECTS_AGAIN
+        yield failure("database", f"no connection: {said}", advice)
         return
-    if dialect == "sqlite":
+    refusal = _write_refused(connection)
+    if refusal is not None:
+        yield failure("database", f"takes no writes: {refusal}", _WRITES_AGAIN[db.engine.name])
+        return
+    connection = db.session.connection()
+    if db.engine.name == "sqlite":
         yield ok("database", "SQLite: fit for one machine")
         return
     version: int = connection.connection.driver_connection.info.server_version  # type: ignore[union-attr]
@@ -69,18 +109,48 @@ def check_database() -> Iterator[Finding]:
     yield _clock(connection.scalar(text("SELECT clock_timestamp()")))
 
 
+def _write_refused(connection: Connection) -> str | None:
+    """What the database says to a write, which is undone; None where it takes one."""
+    try:
+        require_writable(connection)
+        if inspect(connection).has_table("alembic_version"):
+            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        return None
+    except DBAPIError as error:
+        return reason(error)
+    finally:
+        db.session.rollback()
+
+
 def check_migrations() -> Iterator[Finding]:
-    """Is the schema the one this code was written for?"""
+    """Is the schema one that this code runs on?"""
     wanted, found = revisions.wanted(), revisions.found()
+    here = ", ".join(sorted(found)) or "no revision"
     if found == wanted:
-        yield ok("migrations", f"at revision {', '.join(sorted(found))}")
-    else:
-        yield failure(
+        yield ok("migrations", f"at revision {here}")
+    elif not revisions.is_behind(found):
+        yield warning(
             "migrations",
-            f"the database is at {', '.join(sorted(found)) or 'no revision'}, "
-            f"the code wants {', '.join(sorted(wanted))}.",
-            "Run: flask --app wsgi db upgrade",
+            f"the database is at {here}, of a newer version. This one runs on it.",
+            "Nothing after going back to the version before. Otherwise install the newer one here.",
         )
+    else:
+        told = f"the database is at {here}, the code wants {', '.join(sorted(wanted))}."
+        yield failure("migrations", told, _way_to_migrate())
+
+
+def _way_to_migrate() -> str:
+    if db.engine.name != "postgresql":
+        return "Run: flask --app wsgi db upgrade"
+    may_create = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+    if db.session.scalar(may_create):
+        return "Run: flask --app wsgi db upgrade"
+    role, schema = db.session.execute(text("SELECT current_user, current_schema()")).one()
+    return (
+        f"The role {role} may make no tables in the schema {schema or 'public'}. As the database's "
+        f'owner: GRANT CREATE ON SCHEMA {schema or "public"} TO "{role}". '
+        "Then run: flask --app wsgi db upgrade"
+    )
 
 
 def _clock(theirs: datetime | None) -> Finding:

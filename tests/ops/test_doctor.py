@@ -1,5 +1,6 @@
 """flask doctor: each thing that can be wrong is named, with what to do about it."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,14 +10,20 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
+from sqlalchemy import create_engine, make_url, text
 
+from gitlab_links.accounts.bootstrap import bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.demo.services import free_port
+from gitlab_links.extensions import db
+from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Finding, Level
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory
+from tests.postgresql import demoted
 
 Findings = dict[str, Finding]
 
@@ -70,6 +77,82 @@ def test_a_database_without_tables_asks_for_the_migrations(
     assert found["migrations"].level is Level.FAILURE
     assert "db upgrade" in found["migrations"].advice
     assert "deliveries" not in found
+
+
+def test_a_database_that_takes_no_writes_is_a_failure(
+    make_app: MakeApp, database: Database
+) -> None:
+    if database.dialect == "sqlite":
+        path = database.url.removeprefix("sqlite:///")
+        found = examined(make_app(database_url=f"sqlite:///file:{path}?mode=ro&uri=true"))
+        read_only = "the file and its folder"
+    else:
+        with demoted(database.url):
+            found = examined(make_app())
+        read_only = "the primary"
+    assert found["database"].level is Level.FAILURE
+    assert re.search("read-?only", found["database"].told)
+    assert read_only in found["database"].advice
+
+
+def test_a_schema_of_a_newer_version_is_no_failure(app: Flask) -> None:
+    with app.app_context():
+        written = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+        db.session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        db.session.commit()
+    try:
+        found = examined(app)
+    finally:
+        with app.app_context():
+            db.session.execute(text(f"UPDATE alembic_version SET version_num = '{written}'"))
+            db.session.commit()
+    assert found["migrations"].level is Level.WARNING
+    assert "of a newer version. This one runs on it." in found["migrations"].told
+    assert "db upgrade" not in found["migrations"].advice
+    assert found["items"].level is Level.OK
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_role_that_may_make_no_tables_is_told_which_right_it_lacks(
+    make_app: MakeApp, empty_database: Database
+) -> None:
+    owner = create_engine(empty_database.url, isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        connection.execute(text("CREATE ROLE plain LOGIN"))
+        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    try:
+        url = make_url(empty_database.url).set(username="plain")
+        app = make_app(database_url=url.render_as_string(hide_password=False))
+        advice = examined(app)["migrations"].advice
+        with app.app_context():
+            db.engine.dispose()
+    finally:
+        with owner.connect() as connection:
+            connection.execute(text("DROP ROLE plain"))
+        owner.dispose()
+    assert 'GRANT CREATE ON SCHEMA public TO "plain"' in advice
+
+
+def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) -> None:
+    with make_app().app_context():
+        bootstrap("ada@example.com", "correct horse battery", "Acme")
+        db.session.commit()
+    assert examined(make_app())["secret key"].level is Level.OK
+    other = make_app(secret_key="another key altogether")
+    found = examined(other)["secret key"]
+    assert found.level is Level.FAILURE
+    assert "accept-secret-key" in found.advice
+    assert other.test_cli_runner().invoke(args=["accept-secret-key"]).exit_code == 0
+    assert examined(other)["secret key"].level is Level.OK
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_mail_server_that_takes_no_mail_is_a_failure(make_app: MakeApp) -> None:
+    server = MailServer.parse(f"smtp://127.0.0.1:{free_port()}?tls=none", "links@example.com")
+    found = examined(make_app(mail_server=server))["mail"]
+    assert found.level is Level.FAILURE
+    assert "Connection refused" in found.told
+    assert "mail" not in examined(make_app())
 
 
 def test_redis_that_is_away_is_a_failure(make_app: MakeApp) -> None:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from cryptography.fernet import Fernet
 
 from gitlab_links.config import INSTANCE
 from gitlab_links.demo.guardian import processes, session_members
 from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import TASKS
-from gitlab_links.demo.services import free_port, listens, python
+from gitlab_links.demo.services import LOOPBACK, free_port, listens, python
 from gitlab_links.demo.supervisor import PROJECT
 from tests.processes.waiting import within
 
@@ -163,31 +162,38 @@ def test_the_demo_says_which_of_its_processes_died(
     assert "'worker' ended by itself with SIGKILL. The end of its log:" in demo.said
 
 
-def test_the_service_alone_runs_on_what_the_environment_names(
-    start: Callable[[str], Command],
-    tmp_path: Path,
-    redis_url: str,
-    monkeypatch: pytest.MonkeyPatch,
+def test_the_service_alone_shares_its_settings_with_the_commands_beside_it(
+    start: Callable[[str], Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{kept / 'service.db'}")
-    monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("SECRET_KEY", "of this test alone")
-    monkeypatch.setenv("VIA_RAH_ENCRYPTION_KEY", Fernet.generate_key().decode())
+    monkeypatch.setenv("REDIS_URL", f"redis://{LOOPBACK}:{free_port()}/0")  # nobody listens there
     run = start("gitlab_links.demo.service")
-    advice = run.read_until("bootstrap --email")
-    assert advice.startswith(f"  PUBLIC_BASE_URL=http://127.0.0.1:{run.port} .venv/bin/flask ")
+    run.read_until("bootstrap --email")
+    assert "  Settings: the environment" in run.said
+    monkeypatch.delenv("REDIS_URL")
 
     with nothing_left(run, tmp_path / "temporary"):
         ready = requests.get(f"http://127.0.0.1:{run.port}/readyz", timeout=10)
         assert ready.json() == {"status": "ok", "database": "ok", "redis": "ok"}
+        # The workers have registered themselves some seconds after the start.
+        within(30, lambda: "FAIL" in flask("doctor").stdout, False)
+        assert f"PUBLIC_BASE_URL is http://127.0.0.1:{run.port}" in flask("doctor").stdout
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0
 
-    assert "  Settings: the environment" in run.said
     assert (kept / "service.db").exists()
     assert "Listening at" in (INSTANCE / "logs" / "web.log").read_text()
+    assert "FAIL  redis" in flask("doctor").stdout
+
+
+def flask(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        python("-m", "flask", "--app", "wsgi", *command),
+        cwd=PROJECT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("module", ["gitlab_links.demo", "gitlab_links.demo.service"])
