@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from gitlab_links.gitlab.answers import RateLimit
+from gitlab_links.gitlab.times import clamp_time
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
-_NUMBER = re.compile(r"[0-9]{1,12}")
+MAX_CALLS = 2**31 - 1  # what an integer column holds
+_NUMBER = re.compile(r"[0-9]{1,40}")
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -29,17 +31,25 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """The ``RateLimit-*`` headers; None where there are none, as with limits switched off."""
-    limit = _number(headers.get("RateLimit-Limit"))
-    remaining = _number(headers.get("RateLimit-Remaining"))
+    """The ``RateLimit-*`` headers; None where there are none, as with limits switched off.
+
+    Numbers of calls are at most ``MAX_CALLS``; a reset that no calendar holds is None.
+    """
+    limit = _calls(headers.get("RateLimit-Limit"))
+    remaining = _calls(headers.get("RateLimit-Remaining"))
     reset = _number(headers.get("RateLimit-Reset"))
     if limit is None and remaining is None:
         return None
     try:
-        reset_at = None if reset is None else datetime.fromtimestamp(reset, UTC)
-    except (ValueError, OverflowError):
+        reset_at = None if reset is None else clamp_time(datetime.fromtimestamp(reset, UTC))
+    except (ValueError, OverflowError, OSError):
         reset_at = None
     return RateLimit(limit, remaining, reset_at)
+
+
+def _calls(value: str | None) -> int | None:
+    number = _number(value)
+    return None if number is None else min(number, MAX_CALLS)
 
 
 def _number(value: str | None) -> int | None:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import note_secret_key
+from gitlab_links.jobs.isolation import isolated
 from gitlab_links.sync import clock_changes, plan
 from gitlab_links.webhooks import claims
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
@@ -26,13 +26,15 @@ log = structlog.get_logger(__name__)
 def sweep() -> None:
     """Ring for due deliveries and due items; costs next to nothing when there are none."""
     now = utcnow()
-    _make_future_due(now)
-    drains, syncs = claims.orgs_due(now), plan.orgs_due(now)
+    with isolated("clock_changes"):
+        _make_future_due(now)
+    due: list[tuple[Bell, uuid.UUID]] = []
+    for bell, orgs_due in ((Bell.DRAIN, claims.orgs_due), (Bell.SYNC, plan.orgs_due)):
+        with isolated(f"orgs_due_{bell.name.lower()}"):
+            due += [(bell, org_id) for org_id in orgs_due(now)]
     db.session.rollback()
-    for org_id in drains:
-        ring(Bell.DRAIN, org_id)
-    for org_id in syncs:
-        ring(Bell.SYNC, org_id)
+    for bell, org_id in due:
+        ring(bell, org_id)
 
 
 def _make_future_due(now: datetime) -> None:
@@ -44,14 +46,11 @@ def _make_future_due(now: datetime) -> None:
     orgs = claims.make_future_due(now)
     db.session.commit()
     for org_id in clock_changes.orgs_with_future_dates(now):
-        try:
+        with isolated("clock_changes", org_id):
             while clock_changes.make_items_due(org_id, now):
                 db.session.commit()
             clock_changes.make_connection_due(org_id, now)
             db.session.commit()
-        except SQLAlchemyError:
-            db.session.rollback()
-            log.exception("clock.not_settled", org_id=str(org_id))
         orgs.add(org_id)
     for org_id in orgs:
         log.warning("clock.set_back", org_id=str(org_id))

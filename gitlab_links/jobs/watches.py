@@ -40,11 +40,12 @@ from gitlab_links.integrations.rotation import (
 )
 from gitlab_links.integrations.validation import ask, keep, prepare
 from gitlab_links.integrations.views import webhook_url
+from gitlab_links.jobs.isolation import isolated
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
 from gitlab_links.sync.probing import probe_projects
 from gitlab_links.sync.share import used_up_until
-from gitlab_links.webhooks.reconciliation import settle
+from gitlab_links.webhooks.reconciliation import orgs_to_settle, settle
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_LOOK = 20
@@ -58,21 +59,40 @@ log = structlog.get_logger(__name__)
 
 
 def look() -> None:
-    """Ring for the orgs with something due; costs a few queries however many orgs there are."""
-    missed, watched = settle(utcnow()), watch_new_projects()
-    db.session.commit()
+    """Ring for the orgs with something due; costs a few queries however many orgs there are.
+
+    What goes wrong with one org is logged, and the others are seen to.
+    """
+    missed, watched = _settle_all(), 0
+    with isolated("watch_new_projects"):
+        watched = watch_new_projects()
+        db.session.commit()
     changes = _judge_all()
     if missed or watched or changes:
         log.info("watch.looked", missed=missed, new_projects=watched, changes=changes)
     now = utcnow()
-    due = {
-        *orgs_with_due_token(now, ORGS_A_LOOK),
-        *orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)),
-        *orgs_with_due_notices(now, ORGS_A_LOOK),
-    }
+    due: set[uuid.UUID] = set()
+    with isolated("orgs_with_due_token"):
+        due.update(orgs_with_due_token(now, ORGS_A_LOOK))
+    with isolated("orgs_with_due_projects"):
+        due.update(orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)))
+    with isolated("orgs_with_due_notices"):
+        due.update(orgs_with_due_notices(now, ORGS_A_LOOK))
     db.session.rollback()
     for org_id in due:
         ring(Bell.WATCH, org_id)
+
+
+def _settle_all() -> int:
+    missed = 0
+    org_ids: list[uuid.UUID] = []
+    with isolated("orgs_to_settle"):
+        org_ids += orgs_to_settle(utcnow())
+    for org_id in org_ids:
+        with isolated("settle", org_id):
+            missed += settle(org_id, utcnow())
+            db.session.commit()
+    return missed
 
 
 def _judge_all() -> int:
@@ -81,14 +101,22 @@ def _judge_all() -> int:
     org_ids = list(orgs_to_judge())
     random.shuffle(org_ids)
     for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
-        unsettled = unsettled_orgs(org_ids[start : start + ORGS_JUDGED_AT_ONCE], utcnow())
-        db.session.rollback()
-        for org_id in unsettled:
-            changes += judge(org_id, utcnow())
-            db.session.commit()
+        for org_id in _unsettled(org_ids[start : start + ORGS_JUDGED_AT_ONCE]):
+            with isolated("judge", org_id):
+                changes += judge(org_id, utcnow())
+                db.session.commit()
             if time.monotonic() > ends_at:
                 return changes
     return changes
+
+
+def _unsettled(org_ids: list[uuid.UUID]) -> list[uuid.UUID]:
+    """Those to be judged: all, one by one, where they cannot be read together."""
+    found = org_ids
+    with isolated("unsettled_orgs"):
+        found = unsettled_orgs(org_ids, utcnow())
+    db.session.rollback()
+    return found
 
 
 def check(org_id: uuid.UUID) -> None:

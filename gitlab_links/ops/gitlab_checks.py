@@ -4,7 +4,8 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import or_, select
+import structlog
+from sqlalchemy import ColumnElement, or_, select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
@@ -16,11 +17,13 @@ from gitlab_links.health.findings import Severity, findings
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.validation import Validation, ValidationStatus, ask, prepare
 from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
+log = structlog.get_logger(__name__)
 _KEY = "VIA_RAH_ENCRYPTION_KEY"
 _UNREADABLE = ErrorCode.INVALID_TOKEN_CIPHERTEXT
 
@@ -36,11 +39,16 @@ def check_keys() -> Iterator[Finding]:
             f"Set {_KEY}; if tokens are stored already, to the key they were stored with.",
         )
         return
-    shut = [integration for integration in _with_token() if _does_not_open(integration)]
+    shut = 0
+    for _, org_id in _connected():
+        try:
+            shut += _does_not_open(find_integration(org_id))
+        except Exception as error:
+            yield _not_examined("encryption key", org_id, error)
     if shut:
         yield failure(
             "encryption key",
-            f"{len(shut)} stored tokens do not open with it.",
+            f"{shut} stored tokens do not open with it.",
             f"Add the former key behind the present one in {_KEY}, separated by a comma.",
         )
     else:
@@ -51,25 +59,24 @@ def check_connections() -> Iterator[Finding]:
     """What was last learnt of each org's GitLab; nobody is asked."""
     now = utcnow()
     integration = OrgGitLabIntegration
-    rows = db.session.execute(
-        select(Org.name, integration)
-        .join(integration, integration.org_id == Org.id)
-        .where(
-            integration.token_ciphertext.is_not(None),
-            or_(
-                integration.error_code.is_not(None),
-                integration.paused_until > now,
-                integration.token_expires_at < now + EXPIRY_WARNING,
-            ),
-        )
-        .order_by(Org.name, Org.id)
+    troubled = or_(
+        integration.error_code.is_not(None),
+        integration.paused_until > now,
+        integration.token_expires_at < now + EXPIRY_WARNING,
     )
-    for name, troubled in rows:
-        yield from _troubles(name, troubled, now)
+    for name, org_id in _connected(troubled):
+        try:
+            yield from list(_troubles(name, find_integration(org_id), now))
+        except Exception as error:
+            yield _not_examined(f"GitLab of {name}", org_id, error)
 
 
-def _troubles(name: str, integration: OrgGitLabIntegration, now: datetime) -> Iterator[Finding]:
+def _troubles(
+    name: str, integration: OrgGitLabIntegration | None, now: datetime
+) -> Iterator[Finding]:
     about = f"GitLab of {name}"
+    if integration is None:
+        return
     for found in findings(integration, (), now):
         yield warning(about, f"{summary(found)} ({found.code})", remedy(found))
     until = integration.paused_until
@@ -84,20 +91,38 @@ def _troubles(name: str, integration: OrgGitLabIntegration, now: datetime) -> It
 def ask_gitlabs() -> Iterator[Finding]:
     """Ask every connected GitLab about the token, with no transaction open meanwhile."""
     for name, org_id in _connected():
-        question = prepare(org_id)
-        db.session.rollback()
-        if question.credentials is None:
-            continue
-        result = ask(question)
-        about = f"GitLab of {name}"
-        if result.status is ValidationStatus.VALID:
-            yield ok(about, f"answers, version {result.gitlab_version or 'unknown'}")
-        else:
-            yield failure(
-                about,
-                f"{_refusal(result)} ({result.error_code} at {question.credentials.base})",
-                "Have the org's admin press Validate on the page GitLab.",
-            )
+        try:
+            yield from list(_answer_of(name, org_id))
+        except Exception as error:
+            yield _not_examined(f"GitLab of {name}", org_id, error)
+
+
+def _answer_of(name: str, org_id: uuid.UUID) -> Iterator[Finding]:
+    question = prepare(org_id)
+    db.session.rollback()
+    if question.credentials is None:
+        return
+    result = ask(question)
+    about = f"GitLab of {name}"
+    if result.status is ValidationStatus.VALID:
+        yield ok(about, f"answers, version {result.gitlab_version or 'unknown'}")
+    else:
+        yield failure(
+            about,
+            f"{_refusal(result)} ({result.error_code} at {question.credentials.base})",
+            "Have the org's admin press Validate on the page GitLab.",
+        )
+
+
+def _not_examined(about: str, org_id: uuid.UUID, error: Exception) -> Finding:
+    """What goes wrong with one org is told, and the others are examined."""
+    db.session.rollback()
+    log.error("doctor.org_failed", org_id=str(org_id), exc_info=error)
+    return failure(
+        about,
+        f"the org {org_id} cannot be examined ({type(error).__name__}).",
+        "The log says why.",
+    )
 
 
 def _refusal(result: Validation) -> str:
@@ -105,14 +130,9 @@ def _refusal(result: Validation) -> str:
     return summary(Trouble(result.error_code or "", Severity.CRITICAL, detail=detail))
 
 
-def _with_token() -> list[OrgGitLabIntegration]:
-    integration = OrgGitLabIntegration
-    return list(
-        db.session.scalars(select(integration).where(integration.token_ciphertext.is_not(None)))
-    )
-
-
-def _does_not_open(integration: OrgGitLabIntegration) -> bool:
+def _does_not_open(integration: OrgGitLabIntegration | None) -> bool:
+    if integration is None:
+        return False
     try:
         credentials_of(integration)
     except DomainError as refusal:
@@ -120,11 +140,11 @@ def _does_not_open(integration: OrgGitLabIntegration) -> bool:
     return False
 
 
-def _connected() -> list[tuple[str, uuid.UUID]]:
+def _connected(*conditions: ColumnElement[bool]) -> list[tuple[str, uuid.UUID]]:
     rows = db.session.execute(
         select(Org.name, Org.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
-        .where(OrgGitLabIntegration.token_ciphertext.is_not(None))
+        .where(OrgGitLabIntegration.token_ciphertext.is_not(None), *conditions)
         .order_by(Org.name, Org.id)
     )
     return [(row[0], row[1]) for row in rows]

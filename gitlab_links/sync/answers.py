@@ -20,6 +20,7 @@ from gitlab_links.sync.moves import follow
 from gitlab_links.sync.pausing import gravity, note_failure, note_success
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
+from gitlab_links.sync.share import note_rate_limit
 from gitlab_links.sync.siblings import ask_siblings
 
 Items = dict[uuid.UUID, GitLabItem]
@@ -154,6 +155,4 @@ def _record_connection(
         else:
             note_failure(integration, answer.failure, now)
         if answer.rate_limit is not None:
-            integration.rate_limit = answer.rate_limit.limit
-            integration.rate_limit_remaining = answer.rate_limit.remaining
-            integration.rate_limit_reset_at = answer.rate_limit.reset_at
+            note_rate_limit(integration, answer.rate_limit, now)

@@ -1,7 +1,8 @@
 """Settling what sweeps have found: told by an event after all, or missed."""
 
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
@@ -17,32 +18,42 @@ GRACE = timedelta(seconds=30)
 ITEMS_A_TIME = 1000
 
 
-def settle(now: datetime) -> int:
-    """Count changes whose event has not come as missed, and have their hooks looked at.
-
-    Where deliveries of the org wait for a worker it may be among them: not yet, then. The
-    caller commits; returns how many were missed.
+def orgs_to_settle(now: datetime) -> Sequence[uuid.UUID]:
+    """Orgs with changes whose event has not come, and no deliveries that wait for a worker:
+    where some do, the event may be among them.
     """
     waiting = exists().where(
         GitLabWebhookDelivery.org_id == GitLabItem.org_id,
         GitLabWebhookDelivery.due_at.is_not(None),
         GitLabWebhookDelivery.attempts <= 1,
     )
+    return db.session.scalars(
+        select(GitLabItem.org_id)
+        .where(GitLabItem.unheard_since <= now - GRACE, ~waiting)
+        .distinct()
+    ).all()
+
+
+def settle(org_id: uuid.UUID, now: datetime) -> int:
+    """Count an org's changes whose event has not come as missed, and have their hooks looked at.
+
+    The caller commits; returns how many were missed.
+    """
     items = db.session.scalars(
         select(GitLabItem)
-        .where(GitLabItem.unheard_since <= now - GRACE, ~waiting)
+        .where(GitLabItem.org_id == org_id, GitLabItem.unheard_since <= now - GRACE)
         .order_by(GitLabItem.id)
         .limit(ITEMS_A_TIME)
         .with_for_update(of=GitLabItem, skip_locked=True)
         .execution_options(populate_existing=True)
     ).all()
-    missed: defaultdict[uuid.UUID, Counter[uuid.UUID]] = defaultdict(Counter)
+    missed: Counter[uuid.UUID] = Counter()
     for item in items:
         item.unheard_since = None
-        missed[item.org_id][item.project_id] += 1
+        missed[item.project_id] += 1
     db.session.flush()
-    for org_id, projects in missed.items():
-        counts = {project: Changes(by_sweep=count) for project, count in projects.items()}
+    if missed:
+        counts = {project: Changes(by_sweep=count) for project, count in missed.items()}
         count_changes(org_id, counts, now.date())
-        note_missed(org_id, projects, now)
+        note_missed(org_id, missed, now)
     return len(items)

@@ -1,8 +1,11 @@
 """Misbehaviour on demand: wrong answers, slow answers, lost webhooks."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from flask import Response
 
 KINDS = (
     "status",
@@ -70,9 +73,12 @@ class WebhookTrouble:
 
 @dataclass
 class Faults:
-    """All trouble there is. ``latency`` is in seconds and added to each API call."""
+    """All trouble there is. ``latency`` is in seconds and added to each API call; ``rewrite``
+    changes each true answer, as a proxy or a plugin might.
+    """
 
     latency: float = 0.0
+    rewrite: Callable[[Response], None] | None = None
     api: list[Fault] = field(default_factory=list)
     webhooks: WebhookTrouble = field(default_factory=WebhookTrouble)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -89,6 +95,7 @@ class Faults:
         with self._lock:
             self.api.clear()
             self.latency = 0.0
+            self.rewrite = None
             self.webhooks = WebhookTrouble()
 
     def take(self, route: str, project_id: int | None, token: str | None) -> Fault | None:

@@ -64,6 +64,8 @@ def _label(response: Response) -> Response:
         response.headers["RateLimit-Reset"] = str(quota.reset)
     if g.get("fault"):
         spoil(g.fault, response)
+    elif (rewrite := state().faults.rewrite) is not None:
+        rewrite(response)
     return response
 
 

@@ -1,0 +1,116 @@
+"""What goes wrong with one org is logged, and the jobs over all orgs go on with the others."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from rq.timeouts import JobTimeoutException
+from sqlalchemy.exc import DataError
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import database_reach, db
+from gitlab_links.health import judging
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.jobs import watches
+from gitlab_links.jobs.isolation import isolated
+from gitlab_links.jobs.sweeps import sweep
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.ops import gitlab_checks
+from gitlab_links.ops.command import examine
+from gitlab_links.ops.findings import Level
+from gitlab_links.sync import plan
+from gitlab_links.webhooks import reconciliation
+from tests.factories import Factory
+
+
+@pytest.fixture
+def orgs(app_context: Flask, factory: Factory) -> list[Any]:
+    """Three orgs whose token was refused; nobody has noticed yet."""
+    made = [factory.org(name=f"Org {number}") for number in range(3)]
+    for org in made:
+        factory.integration(
+            org,
+            token_ciphertext="x",
+            error_code="auth_error",
+            token_check_due_at=utcnow().replace(year=2100),
+        )
+    return made
+
+
+def failing_for(org: Any, real: Any, of: Any) -> Any:
+    """``real``, which fails where ``of`` says that it is about ``org``, as on unreadable rows."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        if org.id in of(*arguments):
+            raise DataError("SELECT", None, Exception("timestamp too large"))
+        return real(*arguments, **options)
+
+    return call
+
+
+def noticed() -> set[Any]:
+    return set(db.session.scalars(db.select(HealthProblem.org_id)))
+
+
+def test_the_health_of_the_others_is_judged(
+    orgs: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = judging._changes
+    monkeypatch.setattr(judging, "_changes", failing_for(orgs[1], real, lambda ids, _now: ids))
+    watches.look()
+    assert noticed() == {orgs[0].id, orgs[2].id}
+    assert str(orgs[1].id) in caplog.text and "job.step_failed" in caplog.text
+    monkeypatch.undo()
+    watches.look()
+    assert noticed() == {org.id for org in orgs}
+
+
+def test_missed_events_of_the_others_are_counted(
+    orgs: list[Any], factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = utcnow() - 2 * reconciliation.GRACE
+    for org in orgs:
+        factory.gitlab_item(factory.gitlab_project(org), unheard_since=long_ago)
+    real = reconciliation.note_missed
+    monkeypatch.setattr(
+        reconciliation, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
+    )
+    watches.look()
+    waiting = db.select(GitLabItem.org_id).where(GitLabItem.unheard_since.is_not(None))
+    assert db.session.scalars(waiting).all() == [orgs[1].id]
+
+
+def test_deliveries_are_seen_to_where_due_items_cannot_be_told(
+    orgs: list[Any], factory: Factory, redis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.delivery(orgs[0], status="received", due_at=utcnow())
+
+    def fail(_now: Any) -> Any:
+        raise DataError("SELECT", None, Exception("timestamp too large"))
+
+    monkeypatch.setattr(plan, "orgs_due", fail)
+    sweep()
+    assert redis.llen("rq:queue:deliveries") == 1
+
+
+def test_doctor_examines_the_others(orgs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    real = gitlab_checks.find_integration
+    monkeypatch.setattr(
+        gitlab_checks, "find_integration", failing_for(orgs[1], real, lambda org_id: [org_id])
+    )
+    found = [one for one in examine() if one.about.startswith("GitLab of ")]
+    levels = {(one.about, one.level) for one in found}
+    assert ("GitLab of Org 0", Level.WARNING) in levels
+    assert ("GitLab of Org 1", Level.FAILURE) in levels
+    assert ("GitLab of Org 2", Level.WARNING) in levels
+
+
+def test_the_end_of_a_job_is_not_one_orgs_trouble(app_context: Flask) -> None:
+    with pytest.raises(JobTimeoutException), isolated("test"):
+        raise JobTimeoutException
+    database_reach().missed()
+    try:
+        with pytest.raises(ZeroDivisionError), isolated("test"):
+            raise ZeroDivisionError
+    finally:
+        database_reach().found()
