@@ -1,11 +1,13 @@
-"""The page that tells people of a failure and of a way on. It never asks the database."""
+"""The page that tells people of a failure and of a way on."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from flask import current_app, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from gitlab_links.admin.viewer import visitor
 from gitlab_links.http.problems import Problem
 
 FRAGMENT_HEADER = "X-Fragment"
@@ -57,10 +59,12 @@ def render(problem: Problem) -> ResponseReturnValue:
     page = ProblemPage(
         problem.status, title, explanation, detail, _actions(problem), g.get("request_id")
     )
-    g.pop("caller", None)  # the frame of the page must not ask for the orgs
+    # Who is logged in is asked for once more, but not of a database that does not answer.
+    shown = visitor() if problem.status != HTTPStatus.SERVICE_UNAVAILABLE else None
     # Not by render_template: Flask-Login's context processor would ask for the user.
     template = current_app.jinja_env.get_template("errors/page.html")
-    return make_response(template.render(page=page), problem.status)
+    html = template.render(page=page, get_viewer=lambda: shown)
+    return make_response(html, problem.status)
 
 
 def _to_login(problem: Problem) -> ResponseReturnValue:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from flask import current_app, g, request, url_for
 from flask_login import current_user
+from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.accounts.orgs import OrgView, orgs_page
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission, Role
-from gitlab_links.extensions import settings
+from gitlab_links.extensions import db, settings
 
 ROLE_NAMES = {
     Role.ADMIN: "Admin",
@@ -63,9 +64,22 @@ _NAV = (
 
 
 def viewer() -> Viewer | None:
-    """Whoever is logged in; one query. None for strangers and on pages of failures."""
-    if "caller" not in g:
+    """Whoever is logged in; one query. None for strangers."""
+    return _viewer() if "caller" in g else None
+
+
+def visitor() -> Viewer | None:
+    """Whoever is logged in, also where no view was reached; None where that is not to be found
+    out now. For pages of failures.
+    """
+    try:
+        return _viewer() if current_user.is_authenticated else None
+    except SQLAlchemyError:
+        db.session.rollback()
         return None
+
+
+def _viewer() -> Viewer:
     principal: Principal | None = g.get("principal")
     orgs = orgs_page(current_user.user_id)
     org = next((org for org in orgs if principal and org.id == principal.org_id), None)

@@ -8,6 +8,7 @@ from flask import Flask
 from gitlab_links.accounts.roles import Role
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
+from tests.factories import unknown_id
 
 
 def test_a_wrong_address_leads_back(app: Flask, base: str, acting: As) -> None:
@@ -16,6 +17,21 @@ def test_a_wrong_address_leads_back(app: Flask, base: str, acting: As) -> None:
         assert answer.status_code == 404
         assert "There is nothing here" in text_of(answer)
         assert Markup.of(answer).all("a", class_="btn")
+
+
+def test_every_failure_keeps_the_header_of_who_is_logged_in(
+    app: Flask, acting: As, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitlab_links.admin.tasks.listing.find_tasks", lambda *_: 1 / 0)
+    visitor = acting(Role.MEMBER)
+    paths = {"/nothing": 404, f"{base}/tasks/ACME-99": 404, f"{base}/gitlab": 403, "/logout": 405,
+             f"/orgs/{unknown_id()}/tasks": 404, f"{base}/tasks": 500}  # fmt: skip
+    for path, status in paths.items():
+        answer = visitor.get(path)
+        assert answer.status_code == status
+        assert "Account of" in Markup.of(answer).one("header").text, path
+        assert ("Acme Rockets" in answer.text) is path.startswith(base)
+        assert "Account of" not in app.test_client().get(path).text
 
 
 def test_a_wrong_role_is_told_which_would_do(base: str, acting: As) -> None:
