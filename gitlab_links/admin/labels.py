@@ -64,6 +64,9 @@ def initials(name: str) -> str:
     return "".join(word[0] for word in chosen).upper() or "?"
 
 
-def avatar_colour(username: str) -> int:
-    """Which of the avatar colours a person has, the same on every page."""
-    return zlib.crc32(username.encode()) % AVATAR_COLOURS
+def avatar_colour(name: str) -> int:
+    """Which of the avatar colours a person has: by name, which is what GitLab and this service
+    know of them alike.
+    """
+    known = " ".join(name.casefold().split())
+    return zlib.crc32(known.encode()) % AVATAR_COLOURS

@@ -1,10 +1,13 @@
 """Lists in parts: numbered ones, and those that go on behind a row."""
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gitlab_links.paging import Position
+
+MAX_PAGE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,11 @@ class Paging:
     previous_url: str | None
     next_url: str | None
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is more than one part."""
+        return self.previous_url is not None or self.next_url is not None
+
     @classmethod
     def of(cls, total: int, page: int, size: int, url: Callable[[int], str]) -> "Paging":
         """Part ``page`` of ``total`` things, ``size`` to a part."""
@@ -28,6 +36,12 @@ class Paging:
             previous_url=url(page - 1) if page > 1 else None,
             next_url=url(page + 1) if last < total else None,
         )
+
+
+def page_in(args: Mapping[str, str]) -> int:
+    """The number of the part that is asked for; what is no number counts as the first."""
+    page = args.get("page", "")
+    return min(int(page), MAX_PAGE) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
 
 
 def position_in(args: Mapping[str, str]) -> Position | None:

@@ -2,31 +2,30 @@
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.elements import UnaryExpression
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.admin.wording import Mark, item_mark
+from gitlab_links.admin.link_summary import SummaryEntry, summary
+from gitlab_links.admin.paging import page_in
+from gitlab_links.admin.wording import Mark
+from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import sees_all, withheld
-from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.freshness import Connection
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.queries import connection_of, links_of_tasks
-from gitlab_links.links.views import LinkView
+from gitlab_links.links.queries import connection_of
+from gitlab_links.links.summaries import LinkCount, activity_by_task, link_counts
 from gitlab_links.tasks.models import Task, TaskStatus
 
 PAGE_SIZE = 25
 MAX_SEARCH = 100
-MAX_PAGE = 100_000
 
 STATUS_MARKS = {
     TaskStatus.OPEN: Mark("Open", "green", "issue-opened"),
@@ -67,14 +66,13 @@ class Wanted:
     @classmethod
     def of(cls, args: Mapping[str, str], *, sees_links: bool) -> "Wanted":
         """Read a query string; filters by link are not for those who may not see links."""
-        page = args.get("page", "")
         return cls(
             q=args.get("q", "").strip()[:MAX_SEARCH].replace("\0", ""),
             status=_offered(args.get("status"), STATUSES),
             links=_offered(args.get("links"), LINKS) if sees_links else "",
             type=_offered(args.get("type"), TYPES) if sees_links else "",
             sort=_offered(args.get("sort"), SORTS) or "newest",
-            page=min(int(page), MAX_PAGE) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1,
+            page=page_in(args),
         )
 
     @property
@@ -96,18 +94,30 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class SummaryEntry:
-    """So many links of a task in one state."""
+class Viewer:
+    """Who will see the list: their role, and whether it may see links at all.
 
-    mark: Mark
-    count: int
-    text: str
+    ``connection`` says what of an item is withheld from the role.
+    """
+
+    role: Role
+    sees_links: bool
+    connection: Connection
+
+    @classmethod
+    def of(cls, org_id: uuid.UUID, role: Role, *, sees_links: bool) -> "Viewer":
+        """The viewer as the org's policy has it now."""
+        return cls(role, sees_links, connection_of(org_id))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A line of the list; ``summary`` is empty for those who may not see links."""
+    """A line of the list; ``summary`` is empty for those who may not see links.
 
+    ``updated_at`` is when the task, its links, or what they lead to in GitLab last changed.
+    """
+
+    id: uuid.UUID
     reference: str
     title: str
     status: Mark
@@ -124,71 +134,49 @@ class TaskPart:
     task_key: str
 
 
-def find_tasks(org_id: uuid.UUID, wanted: Wanted, *, sees_links: bool, viewer: Role) -> TaskPart:
-    """The tasks asked for, in a fixed number of queries; ``viewer`` is who will see them."""
+def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> TaskPart:
+    """The tasks asked for, in a fixed number of queries."""
     task_key = db.session.scalars(select(Org.task_key).where(Org.id == org_id)).one()
     matching = _matching(org_id, task_key, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     tasks = db.session.scalars(
-        matching.order_by(*_order(wanted.sort))
+        _ordered(matching, org_id, wanted.sort, viewer)
         .limit(PAGE_SIZE)
         .offset((wanted.page - 1) * PAGE_SIZE)
     ).all()
-    ids = [task.id for task in tasks] if sees_links else []
-    links = links_of_tasks(org_id, ids, viewer=viewer) if ids else {}
-    rows = [
-        TaskRow(
-            reference=f"{task_key}-{task.number}",
-            title=task.title,
-            status=STATUS_MARKS[TaskStatus(task.status)],
-            updated_at=task.updated_at,
-            summary=summary(links.get(task.id, [])),
-        )
-        for task in tasks
-    ]
+    ids = [task.id for task in tasks] if viewer.sees_links else []
+    links = link_counts(org_id, ids, viewer.connection, viewer.role) if ids else {}
+    rows = [_row(task, task_key, links.get(task.id, ()), viewer) for task in tasks]
     return TaskPart(rows, total, task_key)
 
 
-_KINDS = {"issue": ("issue", "issues"), "merge_request": ("merge request", "merge requests")}
-_WITHHELD = "confidential"
-_SUMMARY_ORDER = ("opened", "locked", "merged", "closed", _WITHHELD, "")
-
-
-def summary(links: Sequence[LinkView]) -> list[SummaryEntry]:
-    """Links counted by type and state, merge requests first, problems last."""
-    counts = Counter(
-        (link.gitlab_type, _WITHHELD if link.withheld else link.state or "", link.draft)
-        for link in links
+def _row(task: Task, task_key: str, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:
+    moments = [task.updated_at]
+    if viewer.sees_links:
+        moments += [task.links_changed_at or task.updated_at]
+        moments += [link.active_at for link in links if link.active_at is not None]
+    return TaskRow(
+        id=task.id,
+        reference=f"{task_key}-{task.number}",
+        title=task.title,
+        status=STATUS_MARKS[TaskStatus(task.status)],
+        updated_at=max(moments),
+        summary=summary(links),
     )
-
-    def place(key: tuple[str, str, bool]) -> tuple[bool, int, bool]:
-        return key[0] == "issue", _SUMMARY_ORDER.index(key[1]), key[2]
-
-    entries = []
-    for (kind, state, draft), count in sorted(counts.items(), key=lambda pair: place(pair[0])):
-        mark = item_mark(kind, state or None, draft)
-        words = mark.text.lower() if state else "not yet read"
-        entries.append(SummaryEntry(mark, count, f"{count} {words} {_KINDS[kind][count != 1]}"))
-    problems = sum(link.sync.status is SyncStatus.ERROR for link in links)
-    if problems:
-        mark = Mark("Sync problem", "red", "warning")
-        text = f"{problems} {'link has' if problems == 1 else 'links have'} a sync problem"
-        entries.append(SummaryEntry(mark, problems, text))
-    return entries
 
 
 def _offered(value: str | None, options: Sequence[tuple[str, str]]) -> str:
     return value if value in {option for option, _ in options} and value is not None else ""
 
 
-def _matching(org_id: uuid.UUID, task_key: str, wanted: Wanted, viewer: Role) -> Select[Task]:
+def _matching(org_id: uuid.UUID, task_key: str, wanted: Wanted, viewer: Viewer) -> Select[Task]:
     statement = select(Task).where(Task.org_id == org_id)
     if wanted.q:
         statement = statement.where(_search(wanted.q, task_key))
     if wanted.status:
         statement = statement.where(Task.status == wanted.status)
     if wanted.links or wanted.type:
-        statement = statement.where(_linked(org_id, wanted.links, wanted.type, viewer))
+        statement = statement.where(_linked(wanted.links, wanted.type, viewer))
     return statement
 
 
@@ -199,7 +187,7 @@ def _search(q: str, task_key: str) -> ColumnElement[bool]:
     return or_(in_words, Task.number == int(named.group(1))) if named else in_words
 
 
-def _linked(org_id: uuid.UUID, state: str, kind: str, viewer: Role) -> ColumnElement[bool]:
+def _linked(state: str, kind: str, viewer: Viewer) -> ColumnElement[bool]:
     """Tasks with a link of that state and kind; ``none`` is the lack of any such link.
 
     The state of an item withheld from the viewer cannot be found out by asking for it.
@@ -211,7 +199,7 @@ def _linked(org_id: uuid.UUID, state: str, kind: str, viewer: Role) -> ColumnEle
     if kind:
         conditions.append(GitLabItem.type == ItemType(kind).value)
     told = state not in {"", "none", "problem"}
-    if told and not sees_all(connection_of(org_id), viewer):
+    if told and not sees_all(viewer.connection, viewer.role):
         conditions.append(~withheld())
     if state == "problem":
         conditions.append(GitLabItem.error_code.is_not(None))
@@ -223,11 +211,25 @@ def _linked(org_id: uuid.UUID, state: str, kind: str, viewer: Role) -> ColumnEle
     return ~found if state == "none" else found
 
 
-def _order(sort: str) -> tuple[UnaryExpression[object] | InstrumentedAttribute[object], ...]:
-    orders = {
-        "newest": (Task.number.desc(),),
-        "oldest": (Task.number.asc(),),
-        "updated": (Task.updated_at.desc(), Task.number.desc()),
-        "title": (func.lower(Task.title).asc(), Task.number.asc()),
-    }
-    return orders[sort]  # type: ignore[return-value]
+def _ordered(statement: Select[Task], org_id: uuid.UUID, sort: str, viewer: Viewer) -> Select[Task]:
+    if sort == "updated":
+        if viewer.sees_links:
+            active = activity_by_task(org_id, viewer.connection, viewer.role).c
+            statement = statement.outerjoin(active.active_at.table, active.task_id == Task.id)
+            moment = _latest(Task.links_changed_at, active.active_at)
+        else:
+            moment = _latest()
+        return statement.order_by(moment.desc(), Task.number.desc())
+    if sort == "title":
+        return statement.order_by(func.lower(Task.title).asc(), Task.number.asc())
+    return statement.order_by(Task.number.asc() if sort == "oldest" else Task.number.desc())
+
+
+def _latest(*moments: Any) -> ColumnElement[Any]:
+    """The latest of the task's own time and of others, which may be null."""
+    if not moments:
+        return Task.updated_at.expression
+    known = [func.coalesce(moment, Task.updated_at) for moment in moments]
+    name = "greatest" if db.engine.dialect.name == "postgresql" else "max"
+    greatest = getattr(func, name)
+    return greatest(Task.updated_at, *known, type_=UtcDateTime())  # type: ignore[no-any-return]

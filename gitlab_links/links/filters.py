@@ -118,7 +118,7 @@ class LinkFilter:
             yield func.lower(GitLabProject.path) == self.project_path.lower()
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
-            yield _has_sync_status(self.sync_status, connection, fresh_since)
+            yield has_sync_status(self.sync_status, connection, fresh_since)
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:
@@ -135,7 +135,7 @@ def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
     )
 
 
-def _has_sync_status(
+def has_sync_status(
     status: SyncStatus, connection: Connection, fresh_since: ColumnElement[datetime]
 ) -> ColumnElement[bool]:
     """The rules of ``freshness.sync_state`` in SQL; a test holds the two together."""

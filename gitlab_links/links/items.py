@@ -19,12 +19,25 @@ def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
     item = None
     while item is None:
         project_id = _project_id(org_id, base_url, ref.project_path)
-        item_key = {"project_id": project_id, "type": ref.type.value, "iid": ref.iid}
-        insert_unless_exists(db.session, GitLabItem, {**item_key, "org_id": org_id}, *item_key)
-        item = db.session.scalars(
-            select(GitLabItem).filter_by(**item_key).with_for_update()
-        ).one_or_none()
+        item = _made_or_found(org_id, project_id, ref.type.value, ref.iid)
     return item
+
+
+def locked_item(org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int) -> GitLabItem:
+    """The same of a project that is known to be the org's."""
+    item = None
+    while item is None:
+        item = _made_or_found(org_id, project_id, gitlab_type, iid)
+    return item
+
+
+def _made_or_found(
+    org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int
+) -> GitLabItem | None:
+    """None where its last link has gone between the two."""
+    key = {"project_id": project_id, "type": gitlab_type, "iid": iid}
+    insert_unless_exists(db.session, GitLabItem, {**key, "org_id": org_id}, *key)
+    return db.session.scalars(select(GitLabItem).filter_by(**key).with_for_update()).one_or_none()
 
 
 def _project_id(org_id: uuid.UUID, base_url: str, path: str) -> uuid.UUID:

@@ -1,6 +1,8 @@
 """Attaching GitLab items to tasks and detaching them. Nothing here commits."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import delete, exists, select
 
@@ -16,13 +18,25 @@ from gitlab_links.integrations.operations import IntegrationMissing
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.tasks.queries import require_task
+from gitlab_links.tasks.operations import mark_links_changed
 
 
 class LinkExists(Conflict):
     """The task has a link to this item already."""
 
     code = "link_exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A link that was removed, as far as it takes to put it back in its place."""
+
+    link_id: uuid.UUID
+    project_id: uuid.UUID
+    gitlab_type: str
+    gitlab_iid: int
+    created_at: datetime
+    created_by: uuid.UUID | None
 
 
 def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
@@ -34,7 +48,7 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     the caller has committed; the link can be shown before it has happened.
     """
     org_id = principal.org_id
-    require_task(org_id, task_id)
+    mark_links_changed(org_id, task_id)
     base_url = _base_url(org_id)
     ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
     item = cached_item(org_id, base_url, ref)
@@ -52,26 +66,41 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     )
     if link_id is None:
         raise LinkExists(f"This task already links {ref}.")
-    if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
-        request_refresh(item, utcnow(), detail=True)
-        ring_after_commit(db.session, Bell.SYNC, org_id)
+    fetch_unless_fresh(item)
     return link_id
 
 
-def detach(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
+def fetch_unless_fresh(item: GitLabItem) -> None:
+    """Have a newly linked item fetched, once the caller has committed."""
+    if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
+        request_refresh(item, utcnow(), detail=True)
+        ring_after_commit(db.session, Bell.SYNC, item.org_id)
+
+
+def detach(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
     """Remove one link; the cached item goes with its last link. Raises :class:`NotFound`."""
-    item_id = db.session.scalar(
-        delete(TaskGitLabLink)
+    mark_links_changed(org_id, task_id)
+    link = db.session.execute(
+        select(
+            TaskGitLabLink.item_id,
+            GitLabItem.project_id,
+            GitLabItem.type,
+            GitLabItem.iid,
+            TaskGitLabLink.created_at,
+            TaskGitLabLink.created_by,
+        )
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .where(
             TaskGitLabLink.id == link_id,
             TaskGitLabLink.task_id == task_id,
             TaskGitLabLink.org_id == org_id,
         )
-        .returning(TaskGitLabLink.item_id)
-    )
-    if item_id is None:
+    ).one_or_none()
+    removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
+    if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
         raise NotFound
-    forget_unlinked(item_id)
+    forget_unlinked(link.item_id)
+    return Detached(link_id, link.project_id, link.type, link.iid, link.created_at, link.created_by)
 
 
 def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:

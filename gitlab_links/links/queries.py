@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select
+from sqlalchemy import Select, and_, bindparam, case, false, func, select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -13,7 +14,7 @@ from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.confidentiality import sees_all
+from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
@@ -28,9 +29,11 @@ def links_page(
     sort: LinkSort = LinkSort.CREATED,
     after: Position | None = None,
     limit: int | None = None,
+    offset: int = 0,
     viewer: Role | None = None,
 ) -> Sequence[LinkView]:
-    """Links from behind ``after``, in the order they were made unless told otherwise.
+    """Links from behind ``after``, in the order they were made unless told otherwise; for
+    numbered pages so many are passed over.
 
     ``viewer`` is the role of whoever will see them: without one, as for one who may see the
     least. Links beyond their TTL ring for a refresh; the caller gets what is known now.
@@ -45,7 +48,8 @@ def links_page(
         after=after,
         limit=limit,
     )
-    return _views(org_id, db.session.execute(statement), viewer, connection)
+    rows = db.session.execute(statement.offset(offset) if offset else statement)
+    return _views(org_id, rows, viewer, connection)
 
 
 def find_link(
@@ -60,42 +64,45 @@ def find_link(
     raise NotFound
 
 
-def links_of_tasks(
-    org_id: uuid.UUID, task_ids: Sequence[uuid.UUID], *, viewer: Role | None = None
-) -> dict[uuid.UUID, list[LinkView]]:
-    """The links of several tasks by task id, for lists of tasks."""
-    statement = _joined(org_id).where(TaskGitLabLink.task_id.in_(task_ids))
-    found: dict[uuid.UUID, list[LinkView]] = {task_id: [] for task_id in task_ids}
-    rows = db.session.execute(statement.order_by(TaskGitLabLink.id))
-    for view in _views(org_id, rows, viewer):
-        found[view.task_id].append(view)
-    return found
+@dataclass(frozen=True, slots=True)
+class LinksOfTask:
+    """A task's links as a whole, as far as somebody may see them.
 
-
-def version_of_task_links(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
-    """A short text that changes whenever anything shown of the task's links does.
-
-    One aggregate over the task's links and one look at the integration, for polling.
+    ``active_at`` is GitLab's newest time of the items, ``version`` a short text that
+    changes whenever anything shown of the links does. ``connection`` came along.
     """
-    now = utcnow()
-    stale_before = synced_since(settings().metadata_ttl, now)
-    link = db.session.execute(
+
+    count: int
+    active_at: datetime | None
+    version: str
+    connection: Connection
+
+
+def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None) -> LinksOfTask:
+    """One aggregate over the task's links and one look at the integration, for polling.
+
+    What is withheld from the viewer moves nothing: when it changed would tell that it did.
+    """
+    now, connection = utcnow(), connection_of(org_id)
+    hidden = false() if sees_all(connection, viewer) else withheld()
+    stale = GitLabItem.last_synced_at < synced_since(settings().metadata_ttl, now)
+    count, active_at, *rest = db.session.execute(
         select(
             func.count(),
-            func.max(GitLabItem.changed_at),
-            func.sum(case((GitLabItem.last_synced_at < stale_before, 1), else_=0)),
+            func.max(case((~hidden, GitLabItem.source_updated_at))),
+            func.max(case((~hidden, GitLabItem.changed_at))),
+            func.sum(case((and_(~hidden, stale), 1), else_=0)),
+            func.sum(case((hidden, 1), else_=0)),
             func.max(TaskGitLabLink.created_at),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
     ).one()
-    connection = connection_of(org_id)
     paused = connection.paused_until is not None and connection.paused_until > now
     roles = sorted(connection.confidential_roles)
-    return "|".join(
-        str(part) for part in (*link, connection.base_url, connection.error_code, paused, roles)
-    )
+    parts = (count, active_at, *rest, connection.base_url, connection.error_code, paused, roles)
+    return LinksOfTask(count, active_at, "|".join(map(str, parts)), connection)
 
 
 def connection_of(org_id: uuid.UUID) -> Connection:

@@ -20,7 +20,10 @@ class TaskStatus(StrEnum):
 
 
 class Task(Identified, Base):
-    """A work item of an org, numbered within it."""
+    """A work item of an org, numbered within it.
+
+    ``updated_at`` moves with its own fields, ``links_changed_at`` with a link made or removed.
+    """
 
     __tablename__ = "tasks"
     __table_args__ = (UniqueConstraint("org_id", "number"), Index(None, "org_id", "id"))
@@ -36,3 +39,4 @@ class Task(Identified, Base):
     )
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    links_changed_at: Mapped[datetime | None]

@@ -71,6 +71,21 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     return find_task(principal.org_id, task_id)
 
 
+def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    """Note that a link of the task is made or removed now; the task itself stays as it was.
+
+    Raises :class:`NotFound`, also for another org's task.
+    """
+    marked = db.session.scalar(
+        update(Task)
+        .where(Task.org_id == org_id, Task.id == task_id)
+        .values(links_changed_at=utcnow(), updated_at=Task.updated_at)
+        .returning(Task.id)
+    )
+    if marked is None:
+        raise NotFound
+
+
 def delete_task(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     """Delete a task whose links are gone: doors call ``links.task_removal.remove_task``.
 

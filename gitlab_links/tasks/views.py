@@ -9,7 +9,10 @@ from gitlab_links.tasks.models import Task, TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task; ``reference`` is what people call it, as ``ACME-12``."""
+    """One task; ``reference`` is what people call it, as ``ACME-12``.
+
+    ``updated_at`` is of its own fields, ``links_changed_at`` of what links it has.
+    """
 
     id: uuid.UUID
     reference: str
@@ -20,6 +23,7 @@ class TaskView:
     created_by: uuid.UUID | None
     created_at: datetime
     updated_at: datetime
+    links_changed_at: datetime | None
 
 
 def task_view(task: Task, task_key: str) -> TaskView:
@@ -34,4 +38,5 @@ def task_view(task: Task, task_key: str) -> TaskView:
         created_by=task.created_by,
         created_at=task.created_at,
         updated_at=task.updated_at,
+        links_changed_at=task.links_changed_at,
     )

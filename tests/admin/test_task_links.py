@@ -12,10 +12,14 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
 from gitlab_links.tasks.models import Task
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of, words
+from tests.api.callers import Caller
 from tests.factories import Factory
 from tests.statements import statements
 
@@ -116,21 +120,60 @@ def test_a_refused_address_leaves_nothing_behind(app: Flask, acting: As, links: 
 
 
 @pytest.mark.parametrize("headers", [IN_PLACE, {}], ids=["in place", "whole page"])
-def test_unlinking_can_be_undone(acting: As, links: str, headers: dict[str, str]) -> None:
+def test_an_undone_unlinking_puts_the_link_back_in_its_place(
+    app: Flask, acting: As, links: str, headers: dict[str, str]
+) -> None:
     visitor = acting()
-    visitor.post(links, data={"url": URL})
-    page = Markup.of(visitor.get(links.removesuffix("/links")))
-    action = page.one("button", form="unlink")["formaction"]
-    answer = visitor.post(action, headers=headers)
-    if not headers:
-        answer = visitor.get(answer.headers["Location"])
+    for number in (6, 7, 8):
+        visitor.post(links, data={"url": URL.replace("/7", f"/{number}")})
+    before = rows_of(app)
+    answer = unlink(visitor, links, "acme/web!7", headers)
     told = fragment(answer)
-    assert references(told) == []
+    assert references(told) == ["acme/web!8", "acme/web!6"]
     assert "Unlinked acme/web!7." in answer.text
     undo = told.one("form", data_form="undo")["action"]
-    url = next(e["value"] for e in told.all("input", name="url", type="hidden"))
-    again = visitor.post(undo, data={"url": url}, headers=IN_PLACE)
-    assert references(fragment(again)) == ["acme/web!7"]
+    data = {"undo": told.one("input", name="undo")["value"]}
+    again = followed(visitor, visitor.post(undo, data=data, headers=headers))
+    assert references(fragment(again)) == ["acme/web!8", "acme/web!7", "acme/web!6"]
+    assert rows_of(app) == before
+    twice = followed(visitor, visitor.post(undo, data=data, headers=headers))
+    assert "This task links it again already." in twice.text
+    assert rows_of(app) == before
+
+
+def test_an_undo_is_good_for_its_own_task_and_for_a_day(
+    acting: As, factory: Factory, org: Org, links: str, clock: Any
+) -> None:
+    visitor = acting()
+    factory.task(org, number=13)
+    visitor.post(links, data={"url": URL})
+    told = fragment(unlink(visitor, links, "acme/web!7", IN_PLACE))
+    token = told.one("input", name="undo")["value"]
+    elsewhere = links.replace("ACME-12", "ACME-13")
+    for path, undo in ((elsewhere, token), (links, "made up"), (links, "")):
+        answer = visitor.post(f"{path}/undo", data={"undo": undo}, headers=IN_PLACE)
+        assert "can no longer be undone" in answer.text
+        assert references(fragment(answer)) == []
+
+
+def rows_of(app: Flask) -> list[Any]:
+    """The links as they are kept."""
+    link = TaskGitLabLink
+    with app.app_context():
+        rows = db.session.execute(
+            select(link.id, link.created_at, link.created_by, link.task_id).order_by(link.id)
+        )
+        return list(rows)
+
+
+def unlink(visitor: Caller, links: str, reference: str, headers: dict[str, str]) -> TestResponse:
+    page = Markup.of(visitor.get(links.removesuffix("/links")))
+    button = page.one("button", form="unlink", aria_label=f"Unlink {reference}")
+    return followed(visitor, visitor.post(button["formaction"], headers=headers))
+
+
+def followed(visitor: Caller, answer: TestResponse) -> TestResponse:
+    return visitor.get(answer.headers["Location"]) if answer.status_code == 302 else answer
 
 
 def test_unlinking_what_is_not_there_is_not_found(
@@ -223,25 +266,116 @@ def test_a_session_that_ended_is_told_and_not_redirected(app: Flask, links: str)
     assert app.test_client().get(links, headers=IN_PLACE).status_code == 401
 
 
-def test_two_hundred_links_cost_as_many_queries_as_one(
-    app: Flask, acting: As, factory: Factory, org: Org, task: Task, links: str
-) -> None:
-    visitor = acting(Role.ADMIN)
-    path = links.removesuffix("/links")
-    project = factory.gitlab_project(org)
-    factory.link(task, factory.gitlab_item(project, last_synced_at=utcnow()))
-    with statements(app) as few:
-        visitor.get(path)
-    now = utcnow()
+@pytest.fixture
+def many(app: Flask, factory: Factory, org: Org, task: Task) -> int:
+    """How many links the task has: more than fit on two pages."""
+    project, now, count = factory.gitlab_project(org, path="acme/many"), utcnow(), 2 * 50 + 7
     with app.app_context():
-        for iid in range(1000, 1199):
+        for iid in range(1, count + 1):
             item = GitLabItem(org_id=org.id, project_id=project.id, type="issue", iid=iid,
                               title=f"Item {iid}", state="opened", last_synced_at=now)  # fmt: skip
             db.session.add(item)
             db.session.flush()
             db.session.add(TaskGitLabLink(org_id=org.id, task_id=task.id, item_id=item.id))
         db.session.commit()
-    with statements(app) as many:
-        page = visitor.get(path)
-    assert page.text.count('class="item"') == 200
-    assert len(many) == len(few) <= 9, many
+    return count
+
+
+def test_many_links_come_in_parts_and_each_lives(
+    app: Flask, acting: As, links: str, many: int
+) -> None:
+    visitor, path = acting(), links.removesuffix("/links")
+    with statements(app) as sent:
+        first = Markup.of(visitor.get(path))
+    assert len(sent) <= 9, sent
+    assert references(first) == [f"acme/many#{iid}" for iid in range(107, 57, -1)]
+    assert "1–50 of 107" in words(first.one("main").text)
+    second = Markup.of(visitor.get(first.one("a", rel="next")["href"]))
+    last = Markup.of(visitor.get(second.one("a", rel="next")["href"]))
+    assert references(last) == [f"acme/many#{iid}" for iid in range(7, 0, -1)]
+    live = last.one("div", id="links")["data-live"]
+    (tag,) = [e["data-etag"] for e in last.all("section") if e.get("data-etag")]
+    assert visitor.get(live, headers={**IN_PLACE, "If-None-Match": tag}).status_code == 304
+    assert references(fragment(visitor.get(live, headers=IN_PLACE))) == references(last)
+    far = Markup.of(visitor.get(f"{path}?page=99"))
+    assert references(far) == references(last)
+
+
+def test_who_unlinks_stays_on_their_part_and_who_links_sees_the_first(
+    acting: As, links: str, many: int
+) -> None:
+    visitor = acting()
+    page = Markup.of(visitor.get(f"{links.removesuffix('/links')}?page=3"))
+    unlinking = page.one("button", form="unlink", aria_label="Unlink acme/many#7")["formaction"]
+    told = fragment(visitor.post(unlinking, headers=IN_PLACE))
+    assert references(told) == [f"acme/many#{iid}" for iid in range(6, 0, -1)]
+    data = {"undo": told.one("input", name="undo")["value"]}
+    undo = told.one("form", data_form="undo")["action"]
+    again = fragment(visitor.post(undo, data=data, headers=IN_PLACE))
+    assert references(again) == references(page)
+    linked = fragment(visitor.post(page.one("form", id="link-form")["action"],
+                                   data={"url": URL}, headers=IN_PLACE))  # fmt: skip
+    assert references(linked)[0] == "acme/web!7"
+    assert linked.one("div", id="links")["data-page"] == "1"
+
+
+def test_the_open_page_hears_of_a_new_title_and_status(
+    acting: As, base: str, links: str, task: Task
+) -> None:
+    visitor = acting()
+    tag = visitor.get(links, headers=IN_PLACE).headers["ETag"]
+    visitor.post(f"{base}/tasks/ACME-12/status", data={"status": "done"})
+    answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
+    assert fragment(answer).one("header")["data-task"] == "Ship it, Done"
+    tag = answer.headers["ETag"]
+    visitor.post(f"{base}/tasks/ACME-12/edit", data={"title": "Ship it twice"})
+    answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
+    assert fragment(answer).one("h1").text == "Ship it twice"
+
+
+def test_while_gitlab_is_away_the_page_is_told(
+    app: Flask, acting: As, org: Org, links: str
+) -> None:
+    visitor = acting()
+    assert fragment(visitor.get(links, headers=IN_PLACE)).one("div", id="links")["data-away"] == ""
+    tag = visitor.get(links, headers=IN_PLACE).headers["ETag"]
+    with app.app_context():
+        integration = find_integration(org.id)
+        assert integration is not None
+        for _ in range(BREAKER_OPENS_AT):
+            note_failure(integration, GitLabFailure("network_error", "no route"), utcnow())
+        db.session.commit()
+    answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
+    away = fragment(answer).one("div", id="links")["data-away"]
+    assert away == "GitLab cannot be reached."
+    page = Markup.of(visitor.get(links.removesuffix("/links").removesuffix("/ACME-12")))
+    assert page.one("div", id="results")["data-away"] == away
+
+
+def test_what_is_withheld_from_somebody_moves_nothing_of_their_page(
+    app: Flask, acting: As, factory: Factory, org: Org, task: Task, links: str
+) -> None:
+    project, now = factory.gitlab_project(org), utcnow()
+    known = {"title": "Secret", "state": "opened", "last_synced_at": now, "confidential": True}
+    factory.link(task, factory.gitlab_item(project, **known, source_updated_at=LONG_AGO))
+    member, manager = acting(Role.MEMBER), acting(Role.PM)
+    listed = links.removesuffix("/ACME-12/links")
+    seen = [(who, path, part, tag_of(who.get(path, headers={"X-Fragment": part})))
+            for who in (member, manager)
+            for path, part in ((links, "links"), (listed, "tasks"))]  # fmt: skip
+    synced(app, title="More", state="closed", last_synced_at=now, source_updated_at=utcnow())
+    moved = {
+        (who is manager, part): tag_of(who.get(path, headers={"X-Fragment": part})) != tag
+        for who, path, part, tag in seen
+    }
+    assert moved == {
+        (False, "links"): False,
+        (False, "tasks"): False,
+        (True, "links"): True,
+        (True, "tasks"): True,
+    }
+
+
+def tag_of(answer: TestResponse) -> str:
+    assert answer.status_code == 200
+    return str(answer.headers["ETag"])

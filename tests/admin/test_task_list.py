@@ -1,13 +1,18 @@
 """The list of tasks: what it shows, finds, leaves out and costs."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
 from gitlab_links.tasks.models import TaskStatus
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
@@ -114,6 +119,76 @@ def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, base: 
 def test_an_empty_list_teaches(acting: As, base: str) -> None:
     assert "Create one, then paste" in text_of(acting().get(f"{base}/tasks"))
     assert "As soon as the team" in text_of(acting(Role.CLIENT).get(f"{base}/tasks"))
+
+
+IN_PLACE = {"X-Fragment": "tasks"}
+
+
+def test_updated_knows_of_the_task_its_links_and_gitlab(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    visitor, client = acting(), acting(Role.CLIENT)
+    factory.integration(org, token_ciphertext="something")
+    long_ago = utcnow() - timedelta(days=40)
+    names = ("Untouched", "Linked", "Moved", "Hidden")
+    tasks = [
+        factory.task(org, number=number, title=title, updated_at=long_ago)
+        for number, title in enumerate(names, start=1)
+    ]
+    project = factory.gitlab_project(org, path="acme/web")
+    kinds = {2: {"source_updated_at": utcnow() - timedelta(hours=3)},
+             3: {"source_updated_at": utcnow(), "confidential": True}}  # fmt: skip
+    for place, values in kinds.items():
+        factory.link(tasks[place], factory.gitlab_item(project, title="An item", **values))
+    url = "https://gitlab.example.com/acme/web/-/issues/7"
+    link = visitor.post(f"{base}/tasks/ACME-2/links", data={"url": url})
+    assert link.status_code == 302
+    assert titles(visitor, f"{base}/tasks", sort="updated") == [
+        "Linked", "Moved", "Hidden", "Untouched"]  # fmt: skip
+    assert titles(acting(Role.PM), f"{base}/tasks", sort="updated")[0] in {"Hidden", "Linked"}
+    assert titles(client, f"{base}/tasks", sort="updated") == [
+        "Hidden", "Moved", "Linked", "Untouched"]  # fmt: skip
+    text = text_of(visitor.get(f"{base}/tasks"))
+    for words in ("ACME-2 Open Updated just now", "ACME-3 Open Updated 3 h ago"):
+        assert words in text
+    assert "Hidden ACME-4 Open Updated on" in text
+    assert "Hidden ACME-4 Open Updated just now" in text_of(acting(Role.PM).get(f"{base}/tasks"))
+    assert "just now" not in text_of(client.get(f"{base}/tasks"))
+
+
+def test_the_open_list_is_a_304_until_something_of_it_changes(
+    app: Flask, acting: As, factory: Factory, listed: None, org: Org, base: str
+) -> None:
+    visitor, path = acting(), f"{base}/tasks?sort=oldest"
+    page = Markup.of(visitor.get(path)).one("div", id="results")
+    assert page["data-live"] == path
+    tag = page["data-etag"]
+    changes: list[Callable[[], Any]] = [
+        lambda: factory.task(org, number=9, title="Elderberries"),
+        lambda: visitor.post(f"{base}/tasks/ACME-1/status", data={"status": "done"}),
+        lambda: visitor.post(f"{base}/tasks/ACME-1/edit", data={"title": "Apples and pears"}),
+        lambda: change(app, state="closed"),
+        lambda: change(app, error_code="network_error"),
+    ]
+    for make in changes:
+        asked = {**IN_PLACE, "If-None-Match": tag}
+        with statements(app) as sent:
+            assert visitor.get(path, headers=asked).status_code == 304
+        assert len(sent) <= 7, sent
+        make()
+        answer = visitor.get(path, headers=asked)
+        assert answer.status_code == 200
+        assert "<html" not in answer.text
+        assert "X-Fragment" in answer.headers["Vary"]
+        tag = answer.headers["ETag"]
+
+
+def change(app: Flask, **values: Any) -> None:
+    """GitLab tells something else of the issue, which was linked first."""
+    with app.app_context():
+        issue = select(GitLabItem.id).order_by(GitLabItem.id).limit(1).scalar_subquery()
+        db.session.execute(update(GitLabItem).where(GitLabItem.id == issue).values(**values))
+        db.session.commit()
 
 
 def test_the_number_of_queries_does_not_grow(

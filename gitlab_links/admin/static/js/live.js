@@ -1,40 +1,40 @@
-// Asks for the links of a task again and again, and swaps in only what changed.
-// An unchanged list costs a 304 without a body.
+// Asks for a part of the page again and again. An unchanged part costs a 304 without a body.
 
-import { announce } from "./page.js";
-import { remember, updateRows } from "./morph.js";
 import { setServerTime, updateTimes } from "./times.js";
 
-const STEADY = 1500;
 const HURRIED = 400;
 const HURRIED_FOR = 6000;
 const HIDDEN = 60000;
 const SLOWEST = 30000;
 const PATIENCE = 8000;
-const MARKED_FOR = 1200;
 
-export class LiveList {
-  constructor(section) {
+// ``section`` says what to ask for: its address, its ETag and its name. Within it an element
+// with data-away says in words why GitLab is not followed just now, or nothing.
+export class LivePart {
+  constructor(section, { steady, show, hurries = () => false }) {
     this.section = section;
-    this.url = section.dataset.live;
-    this.etag = section.dataset.etag;
+    this.steady = steady;
+    this.put = show;
+    this.hurries = hurries;
     this.failures = 0;
     this.hurriedUntil = 0;
     this.timer = null;
     this.asking = null;
-    remember(this.list);
+    this.adopt(section);
   }
 
-  get list() {
-    return this.section.querySelector("[data-links]");
+  // From here on this is asked for: what a section names, or a part of one that is shown.
+  adopt({ dataset }) {
+    this.url = dataset.live ?? this.url;
+    this.etag = dataset.etag ?? this.etag;
   }
 
   start() {
-    this.tell("live");
+    this.say("live");
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
     window.addEventListener("focus", () => this.ask());
     window.addEventListener("online", () => this.ask());
-    window.addEventListener("offline", () => this.tell("away"));
+    window.addEventListener("offline", () => this.say("away"));
     this.later();
   }
 
@@ -45,9 +45,8 @@ export class LiveList {
 
   delay() {
     if (document.hidden) return HIDDEN;
-    if (this.failures > 0) return Math.min(STEADY * 2 ** (this.failures - 1), SLOWEST);
-    const waits = this.list.querySelector('[data-sync="never"]') !== null;
-    return waits || Date.now() < this.hurriedUntil ? HURRIED : STEADY;
+    if (this.failures > 0) return Math.min(this.steady * 2 ** (this.failures - 1), SLOWEST);
+    return this.hurries() || Date.now() < this.hurriedUntil ? HURRIED : this.steady;
   }
 
   later() {
@@ -62,10 +61,10 @@ export class LiveList {
     try {
       await this.asking;
       this.failures = 0;
-      this.tell("live");
+      this.say("live");
     } catch {
       this.failures += 1;
-      if (this.failures > 1 || !navigator.onLine) this.tell("away");
+      if (this.failures > 1 || !navigator.onLine) this.say("away");
     } finally {
       this.asking = null;
       this.later();
@@ -73,8 +72,10 @@ export class LiveList {
   }
 
   async fetch() {
-    const answer = await fetch(this.url, {
-      headers: { "If-None-Match": this.etag, "X-Fragment": "links" },
+    const { url } = this;
+    const answer = await fetch(url, {
+      headers: { "If-None-Match": this.etag, "X-Fragment": this.section.dataset.part },
+      cache: "no-store",
       signal: AbortSignal.timeout(PATIENCE),
     });
     setServerTime(Date.parse(answer.headers.get("Date") ?? ""));
@@ -85,55 +86,26 @@ export class LiveList {
       return;
     }
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
-    this.show(new DOMParser().parseFromString(await answer.text(), "text/html"), answer);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (url === this.url) this.show(page, answer);
   }
 
-  // Put the list of an answer in place; returns the rows added and changed.
-  show(page, answer, { marked = false } = {}) {
+  // Put an answer in place, also one to a form; gives what ``show`` gives.
+  show(page, answer) {
     this.etag = answer.headers.get("ETag") ?? this.etag;
-    const next = page.querySelector("[data-links]");
-    if (!next) return { added: [], changed: [] };
-    const [list, rows] = [this.list.querySelector(".rows"), next.querySelector(".rows")];
-    let result = { added: [], changed: [] };
-    if (list && rows) {
-      result = updateRows(list, rows);
-    } else {
-      this.list.replaceChildren(...[...next.children].map((child) => document.importNode(child, true)));
-      remember(this.list);
-      result.added = [...this.list.querySelectorAll(".rows > *")];
-    }
-    this.section.querySelector("[data-links-count]").textContent = next.dataset.count;
-    updateTimes(this.list);
-    this.mark([...result.added, ...result.changed]);
-    if (!marked) this.announce(result);
+    const result = this.put(page);
+    updateTimes(this.section);
     return result;
   }
 
-  mark(rows) {
-    for (const row of rows) {
-      row.classList.add("changed");
-      setTimeout(() => row.classList.remove("changed"), MARKED_FOR);
-    }
-  }
-
-  announce({ added, changed }) {
-    const rows = [...added, ...changed];
-    if (rows.length === 0) return;
-    if (rows.length > 2) {
-      announce(`${rows.length} links changed`);
-      return;
-    }
-    announce(rows.map((row) => {
-      const state = row.querySelector("[data-state]")?.textContent.trim() ?? "";
-      return `${row.dataset.reference} changed: ${row.querySelector("a").textContent}, ${state}`;
-    }).join(". "));
-  }
-
-  tell(state) {
+  say(state) {
     const shown = this.section.querySelector("[data-live-state]");
-    if (shown.dataset.state === state) return;
-    shown.dataset.state = state;
+    if (!shown) return;
+    const away = this.section.querySelector("[data-away]")?.dataset.away ?? "";
+    const words = state === "away" ? "Reconnecting…" : away ? `Not live: ${away}` : "Live";
+    if (shown.textContent === words && !shown.hidden) return;
+    shown.dataset.state = state === "live" && !away ? "live" : "away";
     shown.hidden = false;
-    shown.textContent = state === "live" ? "Live" : "Reconnecting…";
+    shown.textContent = words;
   }
 }

@@ -1,6 +1,8 @@
 // Brings a list of rows to the state of another, touching only what differs:
 // focus, selection and scroll position stay where they are.
 
+const MARKED_FOR = 1200;
+
 const fingerprints = new WeakMap();
 
 // What a row says, as the server wrote it. The words of relative times change by
@@ -23,7 +25,7 @@ export function remember(list) {
   }
 }
 
-function morph(from, to) {
+export function morph(from, to) {
   if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
     from.replaceWith(document.importNode(to, true));
     return;
@@ -73,4 +75,35 @@ export function updateRows(list, next) {
     place = row.nextElementSibling;
   }
   return { added, changed };
+}
+
+// Brings a whole list to the state of another, with whatever stands around its rows.
+export function replaceRows(shown, next) {
+  const rows = [shown, next].map((part) => part.querySelector(".rows"));
+  let result = { added: [], changed: [] };
+  if (rows[0] && rows[1]) {
+    result = updateRows(...rows);
+    morphAround(shown, next);
+  } else {
+    const parts = [...next.children].map((child) => document.importNode(child, true));
+    shown.replaceChildren(...parts);
+    remember(shown);
+    result.added = [...shown.querySelectorAll(".rows > *")];
+  }
+  return result;
+}
+
+// The rest of a list beside its rows: the ways to its other parts.
+function morphAround(shown, next) {
+  const [before, after] = [shown, next].map((part) => part.querySelector(".pages"));
+  if (before && after) morph(before, after);
+  else if (before) before.remove();
+  else if (after) shown.append(document.importNode(after, true));
+}
+
+export function mark(rows) {
+  for (const row of rows) {
+    row.classList.add("changed");
+    setTimeout(() => row.classList.remove("changed"), MARKED_FOR);
+  }
 }

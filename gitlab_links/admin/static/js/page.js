@@ -1,5 +1,9 @@
-// What every page has: times that go on, menus that close, buttons that copy or ask first.
+// What every page has: times that go on, messages, menus that close, buttons that copy or ask
+// first, and lists that follow their filters.
 
+import "./fields.js";
+import "./filters.js";
+import { announce } from "./messages.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
@@ -36,16 +40,6 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
-export function offerDismissal(root) {
-  for (const button of root.querySelectorAll("[data-dismiss]")) button.hidden = false;
-}
-
-offerDismissal(document);
-
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-dismiss]")) event.target.closest(".notice").remove();
-});
-
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
@@ -57,11 +51,4 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     words.textContent = "Copied";
     setTimeout(() => { words.textContent = before; }, 2000);
   });
-}
-
-export function announce(text) {
-  const region = document.querySelector("[data-announcer]");
-  // The same words twice in a row are news only if the region was empty in between.
-  region.textContent = "";
-  setTimeout(() => { region.textContent = text; }, 50);
 }

@@ -1,10 +1,58 @@
-// The links of an open task: linked, unlinked and refreshed in place, and kept current.
+// An open task: its title, status and links kept current; links made and removed in place.
 
-import { announce, offerDismissal } from "./page.js";
-import { LiveList } from "./live.js";
+import { announce, takeBack, toast } from "./messages.js";
+import { LivePart } from "./live.js";
+import { mark, morph, remember, replaceRows } from "./morph.js";
 
 const section = document.querySelector("[data-live]");
-const live = new LiveList(section);
+const list = () => section.querySelector("[data-links]");
+
+function wordsOf(row) {
+  const state = row.querySelector("[data-state]")?.textContent.trim() ?? "";
+  return `${row.dataset.reference} changed: ${row.querySelector("a").textContent}, ${state}`;
+}
+
+function announceChanges({ added, changed }) {
+  const rows = [...added, ...changed];
+  if (rows.length > 2) announce(`${rows.length} links changed`);
+  else if (rows.length > 0) announce(rows.map(wordsOf).join(". "));
+}
+
+function showHead(page) {
+  const next = page.querySelector("[data-task]");
+  const shown = document.querySelector("[data-task]");
+  if (!next || !shown) return;
+  const before = shown.dataset.task;
+  morph(shown, next);
+  if (before === next.dataset.task) return;
+  document.title = next.dataset.title;
+  announce(next.dataset.task);
+}
+
+function showList(page) {
+  const next = page.querySelector("[data-links]");
+  if (!next) return { added: [], changed: [] };
+  const result = replaceRows(list(), next);
+  list().dataset.away = next.dataset.away;
+  live.adopt(next);
+  const { pathname, search } = window.location;
+  if (search && next.dataset.page === "1") window.history.replaceState(null, "", pathname);
+  section.querySelector("[data-links-count]").textContent = next.dataset.count;
+  mark([...result.added, ...result.changed]);
+  return result;
+}
+
+const live = new LivePart(section, {
+  steady: 1500,
+  hurries: () => section.querySelector('[data-sync="never"]') !== null,
+  show: (page) => {
+    showHead(page);
+    const result = showList(page);
+    if (!live.answering) announceChanges(result);
+    return result;
+  },
+});
+remember(list());
 live.start();
 
 async function send(form, action, submitter) {
@@ -17,50 +65,60 @@ async function send(form, action, submitter) {
   return { answer, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
 }
 
-function showNotices(page) {
-  const notices = page.querySelectorAll(".notice");
-  if (notices.length === 0) return [];
-  const toasts = document.querySelector("[data-toasts]");
-  toasts.replaceChildren(...[...notices].map((notice) => document.importNode(notice, true)));
-  offerDismissal(toasts);
-  announce([...toasts.querySelectorAll("p")].map((p) => p.textContent).join(" "));
-  return [...toasts.children];
+function showNotices(page, backTo) {
+  const notices = [...page.querySelectorAll(".notice")];
+  const shown = notices.map((notice) => document.importNode(notice, true));
+  toast(shown, backTo);
+  return shown;
 }
 
+// What was refused stays in the field, marked, so that the next paste takes its place.
 function showLinkForm(page) {
   const next = page.querySelector("[data-link-form]");
   const shown = section.querySelector("[data-link-form]");
   if (!next || !shown) return;
   shown.replaceWith(document.importNode(next, true));
-  section.querySelector("#link-url").focus();
+  const field = section.querySelector("#link-url");
+  field.focus();
+  field.select();
 }
 
 function failed() {
   const template = document.querySelector("template[data-failure]");
-  const toasts = document.querySelector("[data-toasts]");
-  toasts.replaceChildren(template.content.cloneNode(true));
-  offerDismissal(toasts);
+  toast([...document.importNode(template.content, true).children]);
 }
 
 async function handle(event, then) {
   event.preventDefault();
   const { target: form, submitter } = event;
+  const pressed = submitter ?? form;
+  if (pressed.dataset.busy) return;
   const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+  pressed.dataset.busy = "1";
   submitter?.setAttribute("aria-disabled", "true");
   try {
     const sent = await send(form, action, submitter);
     if (!sent) return;
     const done = sent.answer.ok;
-    const rows = done ? live.show(sent.page, sent.answer, { marked: true }) : { added: [] };
-    if (!done && !sent.page.querySelector("[data-link-form]")) failed();
+    live.answering = true;
+    const rows = done ? live.show(sent.page, sent.answer) : { added: [] };
+    const said = sent.page.querySelector("[data-link-form], .notice");
+    if (!done && !said) failed();
     then({ done, rows, page: sent.page });
-    live.hurry();
   } catch {
     failed();
-    live.hurry();
   } finally {
+    live.answering = false;
+    delete pressed.dataset.busy;
     submitter?.removeAttribute("aria-disabled");
+    live.hurry();
   }
+}
+
+// Where the keyboard goes on after a row has gone: the next one, or the field for a link.
+function besides(row) {
+  const next = row?.nextElementSibling ?? row?.previousElementSibling;
+  return next?.querySelector("button") ?? section.querySelector("#link-url");
 }
 
 const handlers = {
@@ -68,20 +126,24 @@ const handlers = {
     showLinkForm(page);
     if (done && rows.added[0]) announce(`Linked ${rows.added[0].dataset.reference}`);
   }),
-  unlink: (event) => handle(event, ({ page }) => {
-    const [toast] = showNotices(page);
-    toast?.querySelector("button")?.focus();
-  }),
-  undo: (event) => handle(event, ({ done, rows, page }) => {
-    if (!done) return;
-    document.querySelector("[data-toasts]").replaceChildren();
-    showNotices(page);
-    if (rows.added[0]) {
+  unlink: (event) => {
+    const backTo = besides(event.submitter?.closest("li"));
+    return handle(event, ({ page }) => {
+      const [shown] = showNotices(page, backTo);
+      shown?.querySelector("button")?.focus({ preventScroll: true });
+    });
+  },
+  undo: (event) => {
+    const notice = event.target.closest(".notice");
+    return handle(event, ({ done, rows, page }) => {
+      takeBack(notice);
+      showNotices(page);
+      if (!done || !rows.added[0]) return;
       announce(`Linked ${rows.added[0].dataset.reference} again`);
       rows.added[0].querySelector("a").focus();
-    }
-  }),
-  refresh: (event) => handle(event, ({ page }) => showNotices(page)),
+    });
+  },
+  refresh: (event) => handle(event, ({ page }) => showNotices(page, event.submitter)),
 };
 
 document.addEventListener("submit", (event) => {
@@ -90,10 +152,21 @@ document.addEventListener("submit", (event) => {
   if (role in handlers) handlers[role](event);
 });
 
-// Pasting an address into the empty field says all there is to say.
+// Pasting an address says all there is to say, unless somebody was writing something else.
+const ADDRESS = new RegExp([
+  String.raw`^<?(https?://|[\w-]+(\.[\w-]+)+(:\d+)?/)\S+$`,
+  String.raw`^[\w.-]+(/[\w.-]+)+[#!]\d+$`,
+  String.raw`^\[[^\]]*\]\(\S+\)$`,
+].join("|"));
+
 document.addEventListener("paste", (event) => {
   const field = event.target;
-  if (field.id !== "link-url" || field.value !== "") return;
-  if (!/^\s*https?:\/\/\S+\s*$/.test(event.clipboardData.getData("text"))) return;
-  setTimeout(() => field.form.requestSubmit());
+  if (field.id !== "link-url") return;
+  const pasted = event.clipboardData.getData("text").trim();
+  const written = field.value.slice(0, field.selectionStart) + field.value.slice(field.selectionEnd);
+  const refused = field.getAttribute("aria-invalid") === "true";
+  if ((written !== "" && !refused) || !ADDRESS.test(pasted)) return;
+  event.preventDefault();
+  field.value = pasted;
+  field.form.requestSubmit();
 });

@@ -1,0 +1,33 @@
+// A list follows its select boxes at once, in place: the focus stays where it is.
+
+import { announce } from "./messages.js";
+import { updateTimes } from "./times.js";
+
+export const RENEWED = "results-renewed";
+
+let newest = 0;
+
+async function follow(form) {
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  const url = `${window.location.pathname}${query.size > 0 ? `?${query}` : ""}`;
+  const mine = ++newest;
+  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) {
+    window.location.assign(url);
+    return;
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (mine !== newest) return; // somebody has chosen something else meanwhile
+  const [shown, next] = [document, page].map((root) => root.querySelector("[data-results]"));
+  shown.replaceWith(document.importNode(next, true));
+  window.history.replaceState(null, "", url);
+  const results = document.querySelector("[data-results]");
+  updateTimes(results);
+  announce(results.dataset.results);
+  document.dispatchEvent(new CustomEvent(RENEWED));
+}
+
+document.addEventListener("change", ({ target }) => {
+  const form = target.closest?.("form[data-filters]");
+  if (form && target.matches("select")) follow(form).catch(() => form.requestSubmit());
+});

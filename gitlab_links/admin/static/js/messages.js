@@ -1,0 +1,124 @@
+// What the service has to say: put where it is seen, announced, and gone again in time.
+
+const SHORT = 8000;
+const WITH_UNDO = 30000;
+const LOOK_AGAIN = 2000;
+const MOST = 5;
+const FORM = "form-sent-from";
+const FRESH = 60000;
+
+const toasts = document.querySelector("[data-toasts]");
+
+export function announce(text) {
+  const region = document.querySelector("[data-announcer]");
+  // The same words twice in a row are news only if the region was empty in between.
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 50);
+}
+
+function wordsOf(notice) {
+  return [...notice.querySelectorAll("p")].map((p) => p.textContent).join(" ");
+}
+
+// Whoever was at the notice goes back to where they came from.
+function remove(notice) {
+  const held = notice.contains(document.activeElement);
+  const { backTo } = notice;
+  notice.remove();
+  if (!held) return;
+  const target = backTo?.isConnected ? backTo : document.querySelector("main");
+  target.focus({ preventScroll: true });
+}
+
+// An error stays until somebody has seen it; nothing goes from under a hand.
+function leaveInTime(notice) {
+  if (notice.classList.contains("is-red")) return;
+  const inUse = () => document.hidden || notice.matches(":hover")
+    || notice.querySelector("button:focus-visible") !== null;
+  const leave = () => (inUse() ? setTimeout(leave, LOOK_AGAIN) : remove(notice));
+  setTimeout(leave, notice.querySelector("form") ? WITH_UNDO : SHORT);
+}
+
+// Show notices in a corner that is always in sight. What offers an undo outlives others.
+export function toast(notices, backTo = document.activeElement) {
+  for (const notice of notices) {
+    const same = [...toasts.children].find((shown) => wordsOf(shown) === wordsOf(notice));
+    same?.remove();
+    notice.backTo = backTo;
+    toasts.append(notice);
+    offerDismissal(notice);
+    leaveInTime(notice);
+  }
+  const spare = [...toasts.children].slice(0, -MOST);
+  for (const old of spare) remove(old);
+  if (notices.length > 0) announce(notices.map(wordsOf).join(" "));
+}
+
+export function takeBack(notice) {
+  notice?.remove();
+}
+
+function offerDismissal(root) {
+  for (const button of root.querySelectorAll("[data-dismiss]")) button.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-dismiss]")) remove(event.target.closest(".notice"));
+});
+
+function focusOn(element, scroll) {
+  if (!element.matches("a, button, input, select, textarea")) element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+  if (scroll) element.scrollIntoView({ block: "center" });
+}
+
+// Heard on the window: whoever handles a form in place has done so by then.
+window.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
+  const { target: form, submitter } = event;
+  const sent = {
+    path: window.location.pathname,
+    at: Date.now(),
+    scrolled: window.scrollY,
+    action: submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "",
+  };
+  sessionStorage.setItem(FORM, JSON.stringify(sent));
+});
+
+function lastSent() {
+  const sent = JSON.parse(sessionStorage.getItem(FORM) ?? "null");
+  sessionStorage.removeItem(FORM);
+  const here = sent?.path === window.location.pathname && Date.now() - sent.at < FRESH;
+  return here ? sent : null;
+}
+
+function buttonOf(action) {
+  if (!action) return null;
+  const named = CSS.escape(action);
+  return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
+}
+
+// After a form: to the field at fault or the secret just made, else to the message, and the
+// page stays where it was.
+function showWhatCameOfIt() {
+  const sent = lastSent();
+  const field = document.querySelector("[aria-invalid=true], [data-once]");
+  if (field) {
+    focusOn(field, true);
+    if (field.matches("input")) field.select();
+    return;
+  }
+  if (sent) window.scrollTo(0, sent.scrolled);
+  const region = document.querySelector(".notices");
+  const notices = [...region.querySelectorAll(".notice")];
+  if (notices.length === 0) return;
+  if (sent && region.getBoundingClientRect().top < 0) {
+    toast(notices, buttonOf(sent.action) ?? document.body);
+    focusOn(notices.at(-1), false);
+  } else if (!document.querySelector("[autofocus]")) {
+    focusOn(notices[0], false);
+  }
+}
+
+offerDismissal(document);
+showWhatCameOfIt();

@@ -1,0 +1,28 @@
+// The list of tasks, kept current: new ones come, and what is said of each follows GitLab.
+
+import { LivePart } from "./live.js";
+import { RENEWED } from "./filters.js";
+import { mark, remember, replaceRows } from "./morph.js";
+
+const frame = document.querySelector("[data-part]");
+const list = () => frame.querySelector("[data-results]");
+
+const live = new LivePart(frame, {
+  steady: 4000,
+  show: (page) => {
+    const next = page.querySelector("[data-results]");
+    const { added, changed } = replaceRows(list(), next);
+    list().dataset.away = next.dataset.away;
+    list().dataset.results = next.dataset.results;
+    mark([...added, ...changed]);
+  },
+});
+
+function follow() {
+  live.adopt(list());
+  remember(list());
+}
+
+follow();
+live.start();
+document.addEventListener(RENEWED, follow);

@@ -1,0 +1,52 @@
+"""Putting a removed link back where it was. Nothing here commits."""
+
+import uuid
+
+from sqlalchemy import exists, select
+
+from gitlab_links.accounts.models import User
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.db import insert_unless_exists
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.links.items import locked_item
+from gitlab_links.links.models import GitLabProject, TaskGitLabLink
+from gitlab_links.links.operations import Detached, LinkExists, fetch_unless_fresh
+from gitlab_links.tasks.operations import mark_links_changed
+
+
+def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uuid.UUID:
+    """Make a removed link again, with its id, its time and who made it: links of a task are
+    in the order of their ids, so that it is back in its place.
+
+    Raises :class:`NotFound` where the task or the project is not the org's, and
+    :class:`LinkExists` where somebody has linked the item again meanwhile.
+    """
+    org_id = principal.org_id
+    mark_links_changed(org_id, task_id)
+    project = exists().where(
+        GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
+    )
+    if not db.session.scalar(select(project)):
+        raise NotFound
+    item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
+    linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
+    if db.session.scalar(select(linked)):
+        raise LinkExists("This task links it again already.")
+    maker = select(User.id).where(User.id == detached.created_by)
+    link_id = insert_unless_exists(
+        db.session,
+        TaskGitLabLink,
+        {
+            "id": detached.link_id,
+            "org_id": org_id,
+            "task_id": task_id,
+            "item_id": item.id,
+            "created_by": db.session.scalar(maker),
+            "created_at": detached.created_at,
+        },
+        "task_id",
+        "item_id",
+    )
+    fetch_unless_fresh(item)
+    return link_id or detached.link_id
