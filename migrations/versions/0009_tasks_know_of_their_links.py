@@ -1,13 +1,13 @@
 """tasks know when their links changed
 
-Revision 0006, after 0005, made 2026-11-29 14:00:00.000000+00:00
+Revision 0009, after 0008, made 2026-11-29 14:00:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
