@@ -14,9 +14,9 @@ from gitlab_links.admin.paging import position_in
 from gitlab_links.admin.wording import Mark
 from gitlab_links.errors import Conflict
 from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.health.report import connection_view
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.webhooks.connection import connection_view
 from gitlab_links.webhooks.models import DeliveryStatus
 from gitlab_links.webhooks.queries import DeliveryFilter, deliveries_page, find_delivery
 from gitlab_links.webhooks.replay import DONE, replay

@@ -11,7 +11,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_stats import delivery_stats
 from gitlab_links.admin.form_fields import pressed, sent
-from gitlab_links.admin.health import health_report
+from gitlab_links.admin.good_news import HEADLINES, good_news
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.times import day
 from gitlab_links.clock import utcnow
@@ -28,12 +28,10 @@ from gitlab_links.integrations.operations import (
     IntegrationChange,
     LeavesGitLab,
     delete_integration,
-    find_integration,
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.integrations.validation import Validation, ValidationStatus
-from gitlab_links.webhooks.connection import connection_view
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
 EMPTY_ADDRESS = (
@@ -161,9 +159,6 @@ def page_with_errors(
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
-    view = connection_view(org_id)
-    stats = delivery_stats(org_id)
-    row = find_integration(org_id)
     health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {
         "new_secret": None,
@@ -175,12 +170,13 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",
         org_id=org_id,
-        view=view,
-        row=row,
-        stats=stats,
-        report=health_report(view, stats, health),
+        view=health.connection,
+        row=health.integration,
+        stats=None if fragment else delivery_stats(org_id),
         health=health,
-        policy=policy_of(row),
+        headline=HEADLINES[health.status],
+        good_news=list(good_news(health)),
+        policy=policy_of(health.integration),
         mails=settings().mail_server is not None,
         **{**defaults, **shown},
     )

@@ -17,7 +17,7 @@ from gitlab_links.api.schemas.health import (
 from gitlab_links.api.schemas.integrations import IntegrationEnvelope
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
-from gitlab_links.health.report import check_soon, report_of
+from gitlab_links.health.report import check_soon, connection_view, report_of
 from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.http.access import access
@@ -40,7 +40,6 @@ from gitlab_links.integrations.policy import (
 )
 from gitlab_links.integrations.rotation import RotationFailed, RotationNotAllowed
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
-from gitlab_links.webhooks.connection import connection_view
 
 BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
 NO_CREDENTIALS = (

@@ -11,6 +11,7 @@ from gitlab_links.api.schemas.integrations import (
     ValidationSchema,
     WebhookSecretEnvelope,
 )
+from gitlab_links.health.report import connection_view
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
@@ -27,7 +28,6 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.integrations.validation import Validation
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
-from gitlab_links.webhooks.connection import connection_view
 
 
 @integrations.get("/api/orgs/<uuid:org_id>/integrations/gitlab")

@@ -1,28 +1,28 @@
-"""What is wrong with a connection at a moment, as codes: computed, never stored as such."""
+"""What is wrong with a connection, as codes: the only place where a connection is judged.
+
+Page, API, settings, notices, doctor and metrics all follow from these findings.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, RATE_LIMITED, READING_SCOPES
+from gitlab_links.gitlab.answers import READING_SCOPES
+from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
+from gitlab_links.health.signals import Signals
 from gitlab_links.hooks.views import HookState
 from gitlab_links.hooks.watching import WatchedProject
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
 # The last threshold that has been passed counts, so that each is told once.
 EXPIRY_THRESHOLDS = (1, 7, 30)
-NOT_FOUND = "not_found"
 MISSED_LATELY = timedelta(hours=1)
 SILENT_AFTER = timedelta(days=7)
-
-
-class Severity(StrEnum):
-    """``critical``: links are, or will soon be, out of date. ``warning``: look at it."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
+# New in the API: shown now, notified from the next release on.
+SHOWN_FIRST = frozenset(
+    {"token_unchecked", "no_webhook_secret", "no_events", "no_recent_events", "deliveries_failed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,34 @@ class Finding:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def findings(
-    integration: OrgGitLabIntegration | None, projects: Sequence[WatchedProject], now: datetime
-) -> list[Finding]:
+def findings(signals: Signals) -> list[Finding]:
     """Everything that is wrong, the gravest first; nothing of an org that is not connected."""
-    if integration is None or integration.base_url is None or integration.token_ciphertext is None:
+    integration = signals.integration
+    if integration is None or not signals.connected:
         return []
-    found = [*_connection(integration), *_expiry(integration, now), *_projects(projects, now)]
+    found = [*_connection(signals, integration), *_expiry(integration, signals.now)]
+    found += _projects(signals.projects, signals.now)
+    found += _events(signals, integration, found)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)
 
 
-def _connection(integration: OrgGitLabIntegration) -> Iterator[Finding]:
+def is_notified(finding: Finding) -> bool:
+    """Whether it is written down, audited and sent: what is new is shown for a release first."""
+    return finding.code not in SHOWN_FIRST
+
+
+def _connection(signals: Signals, integration: OrgGitLabIntegration) -> Iterator[Finding]:
     code = integration.error_code
+    if code is None and signals.paused_until is not None:
+        code = ErrorCode.RATE_LIMITED
     if code is None:
+        if integration.token_checked_at is None:
+            yield Finding("token_unchecked", Severity.WARNING)
         return
-    severity = Severity.WARNING if code == RATE_LIMITED else Severity.CRITICAL
     detail: dict[str, Any] = {}
-    if code == INSUFFICIENT_SCOPE:
+    if code == ErrorCode.INSUFFICIENT_SCOPE:
         detail = {"scopes": integration.token_scopes, "missing_scopes": list(READING_SCOPES)}
-    yield Finding(code, severity, detail=detail)
+    yield Finding(code, facts_of(code).severity, detail=detail)
 
 
 def _expiry(integration: OrgGitLabIntegration, now: datetime) -> Iterator[Finding]:
@@ -92,7 +101,7 @@ def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Fin
 
 def _is_hidden(project: WatchedProject) -> bool:
     """GitLab has shown it before. To who sees a project and not its hooks it answers 403."""
-    return project.hook_state is HookState.UNREADABLE and project.error_code == NOT_FOUND
+    return project.hook_state is HookState.UNREADABLE and project.error_code == ErrorCode.NOT_FOUND
 
 
 def _hook(project: WatchedProject) -> Iterator[Finding]:
@@ -129,3 +138,25 @@ def _missed(project: WatchedProject, now: datetime) -> Iterator[Finding]:
         yield Finding("changes_only_by_sweep", Severity.CRITICAL, project.path, detail)
     elif missed > now - MISSED_LATELY:
         yield Finding("events_missed", Severity.WARNING, project.path, detail)
+
+
+def _events(
+    signals: Signals, integration: OrgGitLabIntegration, found: Sequence[Finding]
+) -> Iterator[Finding]:
+    """Whether GitLab's events come at all, and whether they could be processed."""
+    if signals.received is None:
+        return
+    last = signals.received.last_at
+    if any(one.code in {"no_webhooks", "hook_missing"} for one in found):
+        pass  # that says it already
+    elif not integration.has_webhook_secret and not any(one.hook_id for one in signals.projects):
+        yield Finding("no_webhook_secret", Severity.WARNING)
+    elif last is None:
+        yield Finding("no_events", Severity.WARNING)
+    elif last < signals.now - SILENT_AFTER:
+        detail = {"last_event_on": last.date().isoformat()}
+        yield Finding("no_recent_events", Severity.WARNING, detail=detail)
+    if signals.received.failed:
+        yield Finding(
+            "deliveries_failed", Severity.WARNING, detail={"count": signals.received.failed}
+        )

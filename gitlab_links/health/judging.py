@@ -1,9 +1,7 @@
 """Comparing what is wrong with what was wrong before: each change is audited and told once."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -11,12 +9,13 @@ from sqlalchemy import delete, select
 from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
-from gitlab_links.health.findings import Finding, Severity, findings
+from gitlab_links.gitlab.error_codes import Severity
+from gitlab_links.health.findings import Finding, findings, is_notified
 from gitlab_links.health.models import HealthProblem
+from gitlab_links.health.signals import load_many
 from gitlab_links.health.words import summary
-from gitlab_links.hooks.watching import WatchedProject, watched_by_org, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration, lock_integration
+from gitlab_links.integrations.operations import lock_integration
 
 # What comes back within this time was not over; a recovery is told only after it.
 FLAPPING = timedelta(minutes=2)
@@ -24,23 +23,6 @@ KEPT = timedelta(days=90)
 
 # What began, and what is over.
 Changes = tuple[Sequence[Finding], Sequence[HealthProblem]]
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The state of a connection now: what is wrong, since when, and each project."""
-
-    findings: Sequence[Finding]
-    since: dict[tuple[str, str], datetime]
-    projects: Sequence[WatchedProject]
-
-
-def health_of(org_id: uuid.UUID, now: datetime) -> Health:
-    """Judge now, without writing anything; ``since`` knows what was noticed before."""
-    projects = watched_projects(org_id, now)
-    found = findings(find_integration(org_id), projects, now)
-    since = {(row.code, row.subject): row.opened_at for row in _open([org_id])}
-    return Health(found, since, projects)
 
 
 def unsettled_orgs(org_ids: Sequence[uuid.UUID], now: datetime) -> list[uuid.UUID]:
@@ -89,22 +71,12 @@ def finding_of(problem: HealthProblem) -> Finding:
 
 def _changes(org_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, Changes]:
     """What is found and not known yet, and what is known and not found any more."""
-    integrations = {
-        row.org_id: row
-        for row in db.session.scalars(
-            select(OrgGitLabIntegration)
-            .where(OrgGitLabIntegration.org_id.in_(org_ids))
-            .execution_options(populate_existing=True)
-        )
-    }
-    projects = watched_by_org(org_ids, now)
-    known: defaultdict[uuid.UUID, dict[tuple[str, str], HealthProblem]] = defaultdict(dict)
-    for row in _open(org_ids):
-        known[row.org_id][row.code, row.subject] = row
     changes = {}
-    for org_id in org_ids:
-        found = findings(integrations.get(org_id), projects[org_id], now)
-        change = _change({(one.code, one.subject): one for one in found}, known[org_id])
+    # Of the deliveries nothing is notified yet, so that they need not be read.
+    for org_id, signals in load_many(org_ids, now, with_deliveries=False).items():
+        found = {(one.code, one.subject): one for one in findings(signals) if is_notified(one)}
+        known = {(row.code, row.subject): row for row in signals.problems}
+        change = _change(found, known)
         if any(change):
             changes[org_id] = change
     return changes
@@ -119,14 +91,6 @@ def _change(
         sorted(opened, key=lambda one: (one.code, one.subject)),
         sorted(closed, key=lambda row: row.id),
     )
-
-
-def _open(org_ids: Sequence[uuid.UUID]) -> Sequence[HealthProblem]:
-    return db.session.scalars(
-        select(HealthProblem)
-        .where(HealthProblem.org_id.in_(org_ids), HealthProblem.closed_at.is_(None))
-        .execution_options(populate_existing=True)
-    ).all()
 
 
 def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling: bool) -> None:

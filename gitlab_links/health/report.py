@@ -1,4 +1,4 @@
-"""The health of a connection as pages and API show it."""
+"""The health of a connection: what page, API, settings and doctor show."""
 
 import uuid
 from collections.abc import Sequence
@@ -6,16 +6,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
-from gitlab_links.health.findings import Severity
-from gitlab_links.health.judging import health_of
+from gitlab_links.gitlab.error_codes import Severity
+from gitlab_links.health.findings import findings
+from gitlab_links.health.signals import Signals, load
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.hooks.watching import WatchedProject, look_soon
 from gitlab_links.integrations.due_tokens import ask_soon
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.rotation import TokenKind, may_rotate, token_kind
+from gitlab_links.integrations.views import (
+    HealthStatus,
+    IntegrationHealth,
+    IntegrationView,
+    integration_view,
+)
+from gitlab_links.links.freshness import Connection
 
 # Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
 # is quiet: else what was looked at a moment after one ring would be passed over at the next.
@@ -29,6 +37,15 @@ class HealthColour(StrEnum):
     AMBER = "amber"
     RED = "red"
     GRAY = "gray"
+
+
+# The verdict in the words of an org's settings.
+_STATUS = {
+    HealthColour.GREEN: HealthStatus.OK,
+    HealthColour.AMBER: HealthStatus.ATTENTION,
+    HealthColour.RED: HealthStatus.ATTENTION,
+    HealthColour.GRAY: HealthStatus.NOT_CONFIGURED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +74,11 @@ class TokenHealth:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything at once, in a fixed number of queries.
+    """The one verdict, and what it stands on.
 
     ``checked_at`` is when GitLab had last told of the token and of every webhook; None
-    while one of them is still to be looked at.
+    while one of them is still to be looked at. ``connection`` is the org's settings with
+    their health, which follows from ``status``; ``integration`` is the row behind it.
     """
 
     status: HealthColour
@@ -68,6 +86,8 @@ class Report:
     findings: Sequence[Told]
     token: TokenHealth
     projects: Sequence[WatchedProject]
+    connection: IntegrationView
+    integration: OrgGitLabIntegration | None
 
 
 def report_of(org_id: uuid.UUID, now: datetime) -> Report:
@@ -76,9 +96,22 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
     Asks GitLab nothing and writes nothing: where that is a while ago, a worker is rung for
     to ask, and the next look shows what came of it.
     """
-    health = health_of(org_id, now)
-    integration = find_integration(org_id)
-    connected = integration is not None and integration.token_ciphertext is not None
+    signals = load(org_id, now)
+    report = report_on(signals)
+    checked_at = report.checked_at
+    if signals.connected and (checked_at is None or checked_at < now - FRESH_ENOUGH):
+        ring_after_commit(db.session, Bell.CHECK, org_id)
+    return report
+
+
+def connection_view(org_id: uuid.UUID) -> IntegrationView:
+    """The org's settings and how they fare; nobody is rung for."""
+    return report_on(load(org_id, utcnow())).connection
+
+
+def report_on(signals: Signals) -> Report:
+    """The report that follows from what is known; touches no database."""
+    since = {(row.code, row.subject): row.opened_at for row in signals.problems}
     told = [
         Told(
             code=one.code,
@@ -86,26 +119,46 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
             subject=one.subject,
             summary=summary(one),
             remedy=remedy(one),
-            since=health.since.get((one.code, one.subject)),
+            since=since.get((one.code, one.subject)),
         )
-        for one in health.findings
+        for one in findings(signals)
     ]
-    checked_at = _checked_at(integration, health.projects) if connected else None
-    if connected and (checked_at is None or checked_at < now - FRESH_ENOUGH):
-        ring_after_commit(db.session, Bell.CHECK, org_id)
+    status = _colour(told) if signals.connected else HealthColour.GRAY
     return Report(
-        status=_colour(told) if connected else HealthColour.GRAY,
-        checked_at=checked_at,
+        status=status,
+        checked_at=_checked_at(signals) if signals.connected else None,
         findings=told,
-        token=TokenHealth(
-            scopes=integration.token_scopes if integration else None,
-            expires_at=integration.token_expires_at if integration else None,
-            username=integration.token_username if integration else None,
-            kind=token_kind(integration.token_username) if integration else None,
-            checked_at=integration.token_checked_at if integration else None,
-            may_rotate=integration is not None and may_rotate(integration),
+        token=_token_health(signals.integration),
+        projects=signals.projects,
+        connection=integration_view(
+            signals.org_id, signals.integration, _connection_health(signals, status)
         ),
-        projects=health.projects,
+        integration=signals.integration,
+    )
+
+
+def _token_health(integration: OrgGitLabIntegration | None) -> TokenHealth:
+    if integration is None:
+        return TokenHealth(None, None, None, None, None, may_rotate=False)
+    return TokenHealth(
+        scopes=integration.token_scopes,
+        expires_at=integration.token_expires_at,
+        username=integration.token_username,
+        kind=token_kind(integration.token_username),
+        checked_at=integration.token_checked_at,
+        may_rotate=may_rotate(integration),
+    )
+
+
+def _connection_health(signals: Signals, status: HealthColour) -> IntegrationHealth:
+    integration = signals.integration
+    code = Connection.of(integration).error_code
+    return IntegrationHealth(
+        status=_STATUS[status],
+        error_code=code,
+        paused_until=signals.paused_until,
+        last_event_at=None if signals.received is None else signals.received.last_at,
+        last_synced_at=None if integration is None else integration.last_synced_at,
     )
 
 
@@ -121,11 +174,9 @@ def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENO
     return projects + token
 
 
-def _checked_at(
-    integration: OrgGitLabIntegration | None, projects: Sequence[WatchedProject]
-) -> datetime | None:
-    parts = [None if integration is None else integration.token_checked_at]
-    parts += [project.checked_at for project in projects if project.seen]
+def _checked_at(signals: Signals) -> datetime | None:
+    parts = [None if signals.integration is None else signals.integration.token_checked_at]
+    parts += [project.checked_at for project in signals.projects]
     known = [part for part in parts if part is not None]
     return min(known) if len(known) == len(parts) else None
 

@@ -19,6 +19,12 @@ _REPAIR = "Press Repair beside the project."
 
 _SUMMARIES: dict[str, str] = {
     "insufficient_scope": "The access token has the scopes {scopes} and lacks {missing}.",
+    "token_unchecked": "GitLab has not told yet whether it accepts the access token.",
+    "no_webhook_secret": "No webhook secret is set, so changes are noticed only by looking now and "
+    "then.",
+    "no_events": "No event has come from GitLab yet.",
+    "no_recent_events": "No event has come from GitLab since {last_event_on}.",
+    "deliveries_failed": "{count} of the last day's deliveries failed.",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
     "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",
@@ -42,6 +48,11 @@ _SUMMARIES: dict[str, str] = {
 }
 _REMEDIES: dict[str, str] = {
     "insufficient_scope": "Make a token with {missing} in GitLab and set it on the GitLab page.",
+    "token_unchecked": "Validate the connection.",
+    "no_webhook_secret": "Follow steps 2 and 3: changes then arrive within seconds.",
+    "no_events": "Add the webhook in GitLab, as in step 3.",
+    "no_recent_events": "Look in GitLab under Settings > Webhooks whether the webhook is disabled.",
+    "deliveries_failed": "See under Deliveries why, and replay them.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",
     "token_expires_1d": _RENEW,
     "token_expires_7d": _RENEW,

@@ -56,3 +56,8 @@ class OrgGitLabIntegration(Identified, Base):
 
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+
+    @property
+    def has_webhook_secret(self) -> bool:
+        """Whether a webhook can prove itself by a secret or a signature of the org's."""
+        return self.webhook_secret_hash is not None or self.signing_token_ciphertext is not None

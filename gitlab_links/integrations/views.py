@@ -21,8 +21,9 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntegrationHealth:
-    """How the connection fares. ``attention`` without an ``error_code``: the token is
-    about to expire.
+    """How the connection fares, as the report of ``health`` says it in full.
+
+    ``error_code`` is what stops the reading; ``attention`` without one: see the findings.
     """
 
     status: HealthStatus
@@ -48,10 +49,7 @@ class IntegrationView:
 
 
 def integration_view(
-    org_id: uuid.UUID,
-    integration: OrgGitLabIntegration | None,
-    last_event_at: datetime | None,
-    now: datetime,
+    org_id: uuid.UUID, integration: OrgGitLabIntegration | None, health: IntegrationHealth
 ) -> IntegrationView:
     """Build the view, also of an integration that is not there yet."""
     found = integration or OrgGitLabIntegration(org_id=org_id)
@@ -61,35 +59,13 @@ def integration_view(
         token_set_at=found.token_set_at,
         token_expires_at=found.token_expires_at,
         token_scopes=found.token_scopes,
-        webhook_configured=found.webhook_secret_hash is not None
-        or found.signing_token_ciphertext is not None,
+        webhook_configured=found.has_webhook_secret,
         webhook_url=webhook_url(org_id),
         signing_configured=found.signing_token_ciphertext is not None,
-        health=_health(found, last_event_at, now),
+        health=health,
     )
 
 
 def webhook_url(org_id: uuid.UUID) -> str:
     """Where the org's GitLab sends its webhooks."""
     return f"{settings().public_base_url}/api/orgs/{org_id}/integrations/gitlab/webhook"
-
-
-def _health(
-    integration: OrgGitLabIntegration, last_event_at: datetime | None, now: datetime
-) -> IntegrationHealth:
-    status, code = HealthStatus.OK, integration.error_code
-    expires_at = integration.token_expires_at
-    if integration.base_url is None:
-        status, code = HealthStatus.NOT_CONFIGURED, "missing_integration"
-    elif integration.token_ciphertext is None:
-        status, code = HealthStatus.NOT_CONFIGURED, "missing_token"
-    elif code is not None or (expires_at is not None and expires_at < now + EXPIRY_WARNING):
-        status = HealthStatus.ATTENTION
-    paused = integration.paused_until
-    return IntegrationHealth(
-        status=status,
-        error_code=code,
-        paused_until=paused if paused is not None and paused > now else None,
-        last_event_at=last_event_at,
-        last_synced_at=integration.last_synced_at,
-    )

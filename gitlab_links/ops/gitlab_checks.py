@@ -2,24 +2,23 @@
 
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
 
 import structlog
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.gitlab.error_codes import ErrorCode, Severity
 from gitlab_links.health.findings import Finding as Trouble
-from gitlab_links.health.findings import Severity, findings
-from gitlab_links.health.words import remedy, summary
+from gitlab_links.health.report import report_on
+from gitlab_links.health.signals import Signals, load
+from gitlab_links.health.words import summary
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.validation import Validation, ValidationStatus, ask, prepare
-from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
@@ -58,29 +57,20 @@ def check_keys() -> Iterator[Finding]:
 def check_connections() -> Iterator[Finding]:
     """What was last learnt of each org's GitLab; nobody is asked."""
     now = utcnow()
-    integration = OrgGitLabIntegration
-    troubled = or_(
-        integration.error_code.is_not(None),
-        integration.paused_until > now,
-        integration.token_expires_at < now + EXPIRY_WARNING,
-    )
-    for name, org_id in _connected(troubled):
+    for name, org_id in _connected():
         try:
-            yield from list(_troubles(name, find_integration(org_id), now))
+            yield from list(_troubles(name, load(org_id, now)))
         except Exception as error:
             yield _not_examined(f"GitLab of {name}", org_id, error)
 
 
-def _troubles(
-    name: str, integration: OrgGitLabIntegration | None, now: datetime
-) -> Iterator[Finding]:
+def _troubles(name: str, signals: Signals) -> Iterator[Finding]:
+    """The findings of the org's health, as its page and the API show them."""
     about = f"GitLab of {name}"
-    if integration is None:
-        return
-    for found in findings(integration, (), now):
-        yield warning(about, f"{summary(found)} ({found.code})", remedy(found))
-    until = integration.paused_until
-    if until is not None and until > now:
+    for found in report_on(signals).findings:
+        yield warning(about, f"{found.summary} ({found.code})", found.remedy)
+    until = signals.paused_until
+    if until is not None:
         yield warning(
             about,
             f"not asked until {until:%H:%M:%S} UTC, after what it answered last.",
@@ -140,11 +130,11 @@ def _does_not_open(integration: OrgGitLabIntegration | None) -> bool:
     return False
 
 
-def _connected(*conditions: ColumnElement[bool]) -> list[tuple[str, uuid.UUID]]:
+def _connected() -> list[tuple[str, uuid.UUID]]:
     rows = db.session.execute(
         select(Org.name, Org.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == Org.id)
-        .where(OrgGitLabIntegration.token_ciphertext.is_not(None), *conditions)
+        .where(OrgGitLabIntegration.token_ciphertext.is_not(None))
         .order_by(Org.name, Org.id)
     )
     return [(row[0], row[1]) for row in rows]

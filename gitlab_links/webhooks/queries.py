@@ -1,12 +1,15 @@
 """Reading deliveries, newest first."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
+from gitlab_links.accounts.models import Org
+from gitlab_links.db import first_id_at
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
@@ -55,3 +58,39 @@ def find_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> GitLabWebhookDel
     if found is None:
         raise NotFound
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """When the newest delivery of an org came in, and how many of late were given up."""
+
+    last_at: datetime | None
+    failed: int
+
+
+def received_by_org(
+    org_ids: Collection[uuid.UUID], failed_since: datetime
+) -> Mapping[uuid.UUID, Received]:
+    """One index probe and one index range for each org, in one statement."""
+    delivery = GitLabWebhookDelivery
+    newest = (
+        select(delivery.received_at)
+        .where(delivery.org_id == Org.id)
+        .order_by(delivery.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    failed = (
+        select(func.count())
+        .where(
+            delivery.org_id == Org.id,
+            delivery.id >= first_id_at(failed_since),
+            delivery.received_at >= failed_since,
+            delivery.status == DeliveryStatus.FAILED,
+        )
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(Org.id, newest.label("last_at"), failed.label("failed")).where(Org.id.in_(org_ids))
+    )
+    return {row.id: Received(row.last_at, row.failed) for row in rows}

@@ -219,6 +219,7 @@ def test_disconnecting_forgets_everything(
 
 GREEN: dict[str, Any] = {
     "token_scopes": ["read_api"],
+    "token_checked_at": utcnow(),
     "token_expires_at": utcnow() + timedelta(days=90),
     "last_synced_at": utcnow(),
 }
@@ -232,9 +233,10 @@ GREEN: dict[str, Any] = {
         ({"error_code": "network_error"}, "Not working", "cannot be reached"),
         ({"token_expires_at": utcnow() - timedelta(days=1)}, "Not working", "expired on"),
         ({"token_expires_at": utcnow() + timedelta(days=6)}, "Needs your attention",
-         "expires in 5 days"),
-        ({"token_scopes": ["read_user"]}, "Needs your attention", "read_user"),
-        ({"token_scopes": None}, "Needs your attention", "Validate the connection."),
+         "expires within 7 days"),
+        ({"error_code": "insufficient_scope", "token_scopes": ["read_user"]}, "Not working",
+         "has the scopes read_user and lacks"),
+        ({"token_checked_at": None}, "Needs your attention", "Validate the connection."),
         ({"paused_until": utcnow() + timedelta(hours=1)}, "Needs your attention", "pause"),
         ({"webhook_secret_hash": None}, "Needs your attention", "No webhook secret"),
     ],

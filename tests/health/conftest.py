@@ -23,7 +23,8 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project
 from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
-from gitlab_links.health.judging import Health, health_of
+from gitlab_links.health.findings import Finding, findings
+from gitlab_links.health.signals import load
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
@@ -123,6 +124,13 @@ def service(app: Flask, _service: Flask, receiver: Receiver, service_port: int) 
     _service.extensions["settings"] = settings
 
 
+@dataclass(frozen=True)
+class Health:
+    """What is wrong now, nothing written."""
+
+    findings: list[Finding]
+
+
 @dataclass
 class Connected:
     """An org that follows issues of one project, ``ships/engine``; jobs run when told to."""
@@ -167,11 +175,11 @@ class Connected:
             db.session.expunge(found)
             return found
 
-    def health(self) -> Health:
+    def health(self) -> "Health":
         from gitlab_links.clock import utcnow
 
         with self.app.app_context():
-            return health_of(self.org.id, utcnow())
+            return Health(findings(load(self.org.id, utcnow())))
 
     def codes(self) -> list[str]:
         return [finding.code for finding in self.health().findings]

@@ -1,68 +1,259 @@
-"""What the page says of each state of a connection, made the way GitLab makes it."""
+"""One verdict: page, API, settings, notices and doctor say the same of each state.
+
+Each state is made the way it comes about: by GitLab's answers, its webhooks and the jobs.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
 
 import pytest
+import requests
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.health.findings import SHOWN_FIRST
+from gitlab_links.hooks.reconnection import configure
+from gitlab_links.http.hooks import repair_now
+from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.ops.gitlab_checks import check_connections
 from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 
-
-def revoke_the_token(gitlab):
-    gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
-
-
-def take_the_scope_away(gitlab):
-    gitlab.state.people.tokens[GITLAB_TOKEN].scopes = ["read_user"]
-
-
-def answer_502(gitlab):
-    gitlab.state.faults.answer("status", status=502, times=None)
-
-
-def drop_connections(gitlab):
-    gitlab.state.faults.answer("close", times=None)
+_TAG = re.compile(r"<[^>]+>")
+HEADLINES = {
+    "green": "Everything works",
+    "amber": "Needs your attention",
+    "red": "Not working",
+    "gray": "Not connected yet",
+}
+SETTINGS = {
+    "green": "ok",
+    "amber": "attention",
+    "red": "attention",
+    "gray": "not_configured",
+}
 
 
-def limit_the_rate(gitlab):
-    gitlab.state.faults.answer("status", status=429, times=None, retry_after="600")
+@dataclass
+class Five:
+    """The five places where an org's health is read."""
+
+    connected: object
+    receiver: object
+    key: str
+    browser: object
+
+    def api(self, path):
+        url = self.connected.webhook_url.removesuffix("/webhook") + path
+        answer = requests.get(url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def page(self):
+        answer = self.browser.get(
+            f"/orgs/{self.connected.org.id}/gitlab", headers={"X-Fragment": "health"}
+        )
+        text = unescape(_TAG.sub("", answer.text))
+        return Markup.of(answer).one("h2", id="health-heading").text, " ".join(text.split())
+
+    def doctor(self):
+        with self.connected.app.app_context():
+            told = [finding.told for finding in check_connections()]
+        return {line for line in told if not line.startswith("not asked until")}
+
+    def notices(self):
+        codes = [body["code"] for body in self.receiver.bodies if body["type"] == "health.problem"]
+        over = [body["code"] for body in self.receiver.bodies if body["type"] == "health.recovered"]
+        return sorted(set(codes) - set(over))
+
+    def agree_on(self, status, *codes):
+        """All five say that, and nothing beside it; gives the text of the page."""
+        health = self.api("/health")["health"]
+        assert (health["status"], sorted(f["code"] for f in health["findings"])) == (
+            status,
+            sorted(codes),
+        )
+        assert self.api("")["gitlab"]["health"]["status"] == SETTINGS[status]
+        headline, text = self.page()
+        assert headline == HEADLINES[status]
+        for finding in health["findings"]:
+            assert finding["summary"] in text
+            assert finding["remedy"] in text
+        said = {f"{finding['summary']} ({finding['code']})" for finding in health["findings"]}
+        assert self.doctor() == said
+        assert self.notices() == sorted(set(codes) - SHOWN_FIRST)
+        return text
 
 
-def verdict(connected):
+@pytest.fixture
+def five(connected, receiver):
+    """All is well, and the org wants to be notified."""
+    with connected.app.app_context():
+        repair_now(connected.admin, connected.project_id)
+        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        db.session.commit()
+    connected.work()
+    connected.watch()
+    receiver.bodies.clear()
     user = connected.factory.membership(connected.org, Role.ADMIN).user_id
-    page = browser(connected.app, user).get(
-        f"/orgs/{connected.org.id}/gitlab", headers={"X-Fragment": "health"}
-    )
-    return Markup.of(page).one("h2", id="health-heading").text, " ".join(page.text.split())
+    key = connected.factory.api_key(connected.org)
+    return Five(connected, receiver, key, browser(connected.app, user))
+
+
+def the_token(connected):
+    return connected.gitlab.state.people.tokens[GITLAB_TOKEN]
+
+
+def all_is_well(connected, clock):
+    connected.watch()
+
+
+def the_token_is_revoked(connected, clock):
+    the_token(connected).revoked = True
+    connected.sweep()
+    connected.watch()
+
+
+def the_token_lost_its_scope(connected, clock):
+    the_token(connected).scopes = ["read_user"]
+    connected.sweep()
+    connected.watch()
+
+
+def the_token_ends_in_six_days(connected, clock):
+    the_token(connected).expires_at = (utcnow() + timedelta(days=6)).date()
+    clock.advance(90_000)
+    connected.watch()
+
+
+def gitlab_answers_502(connected, clock):
+    connected.gitlab.state.faults.answer("status", status=502, times=None)
+    for _ in range(3):
+        connected.sweep()
+    connected.watch()
+
+
+def gitlab_breaks_off(connected, clock):
+    connected.gitlab.state.faults.answer("close", times=None)
+    for _ in range(3):
+        connected.sweep()
+    connected.watch()
+
+
+def gitlab_limits_the_rate(connected, clock):
+    connected.gitlab.state.faults.answer("status", status=429, times=None, retry_after="600")
+    connected.sweep()
+    connected.watch()
+
+
+def the_hook_is_disabled(connected, clock):
+    (hook,) = connected.gitlab.state.hooks.of(connected.project)
+    hook.recent_failures = 40
+    clock.advance(90_000)
+    connected.watch()
+
+
+def the_hook_is_deleted(connected, clock):
+    (hook,) = connected.gitlab.state.hooks.of(connected.project)
+    connected.gitlab.state.hooks.delete(hook)
+    clock.advance(90_000)
+    connected.watch()
+
+
+def an_event_is_lost(connected, clock):
+    connected.gitlab.state.faults.webhooks.drop_next = 1
+    connected.gitlab.state.items.edit(connected.issues[0], title="Not told")
+    connected.work()
+    connected.sweep()
+    clock.advance(31)
+    connected.watch()
+
+
+def nothing_came_for_a_week(connected, clock):
+    clock.advance(8 * 86_400)
+    connected.watch()
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"),
+    ("come_about", "status", "codes"),
     [
-        (revoke_the_token, "GitLab refuses the access token: it has expired or was revoked."),
-        (take_the_scope_away, "lacks read_api or api."),
-        (answer_502, "502"),
-        (drop_connections, "GitLab cannot be reached."),
+        (all_is_well, "green", []),
+        (the_token_is_revoked, "red", ["auth_error"]),
+        (the_token_lost_its_scope, "red", ["insufficient_scope"]),
+        (the_token_ends_in_six_days, "amber", ["token_expires_7d"]),
+        (gitlab_answers_502, "red", ["http_502"]),
+        (gitlab_breaks_off, "red", ["network_error"]),
+        (gitlab_limits_the_rate, "amber", ["rate_limited"]),
+        (the_hook_is_disabled, "red", ["hook_disabled"]),
+        (the_hook_is_deleted, "amber", ["hook_missing"]),
+        (an_event_is_lost, "amber", ["events_missed"]),
+        (nothing_came_for_a_week, "amber", ["no_recent_events"]),
     ],
 )
-def test_a_fault_is_not_called_a_pause_that_gitlab_asked_for(connected, trouble, words):
-    trouble(connected.gitlab)
-    for _ in range(3):
-        connected.sweep()
-    assert connected.integration().paused_until is not None
+def test_page_api_settings_notices_and_doctor_agree(five, clock, come_about, status, codes):
+    come_about(five.connected, clock)
+    five.agree_on(status, *codes)
 
-    headline, text = verdict(connected)
-    assert headline == "Not working"
-    assert words in text
+
+def test_before_anything_came_all_five_say_that_nothing_is_set_up(connected, receiver):
+    with connected.app.app_context():
+        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        db.session.commit()
+    connected.watch()
+    user = connected.factory.membership(connected.org, Role.ADMIN).user_id
+    key = connected.factory.api_key(connected.org)
+    found = Five(connected, receiver, key, browser(connected.app, user))
+
+    found.agree_on("amber", "no_webhooks")
+
+
+def test_an_org_without_a_token_is_gray_everywhere(five):
+    with five.connected.app.app_context():
+        configure(five.connected.admin, IntegrationChange(token=""))
+        db.session.commit()
+    five.connected.watch()
+
+    five.agree_on("gray")
+    assert five.api("")["gitlab"]["health"]["error_code"] == "missing_token"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [the_token_is_revoked, the_token_lost_its_scope, gitlab_answers_502, gitlab_breaks_off],
+)
+def test_a_fault_is_not_called_a_pause_that_gitlab_asked_for(five, clock, trouble):
+    trouble(five.connected, clock)
+
+    _, text = five.page()
     assert "asked for a pause" not in text
     assert "Nothing to do" not in text
 
 
-def test_a_pause_that_gitlab_asked_for_is_called_one(connected):
-    limit_the_rate(connected.gitlab)
-    connected.sweep()
+def test_a_pause_that_gitlab_asked_for_says_until_when(five, clock):
+    gitlab_limits_the_rate(five.connected, clock)
 
-    headline, text = verdict(connected)
-    assert headline == "Needs your attention"
-    assert "GitLab asked for a pause; reading goes on" in text
-    assert "Nothing to do: reading goes on by itself." in text
+    _, text = five.page()
+    assert "GitLab asked for a pause" in text
+    assert "GitLab is asked again in 1" in text
+
+
+def test_what_is_new_is_shown_and_neither_audited_nor_sent(five, clock):
+    nothing_came_for_a_week(five.connected, clock)
+
+    assert five.api("/health")["health"]["findings"][0]["since"] is None
+    assert five.connected.audited("health.problem") == []
+    assert five.receiver.bodies == []
+
+
+def test_a_report_is_read_with_seven_statements_at_most(five):
+    from gitlab_links.health.report import report_of
+    from tests.statements import statements
+
+    with five.connected.app.app_context(), statements(five.connected.app) as sent:
+        report_of(five.connected.org.id, utcnow())
+    assert len(sent) <= 7

@@ -251,6 +251,14 @@ def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
     assert finding.told.startswith("1 wait")
 
 
+def connect_well(factory: Factory, **known: Any) -> None:
+    """An org whose token was checked and whose events arrive, but for what is ``known``."""
+    org = factory.org(name="Acme")
+    well = {"token_ciphertext": "x", "token_checked_at": datetime.now(UTC)}
+    factory.integration(org, webhook_secret_hash="of a secret", **{**well, **known})
+    factory.delivery(org, status="processed")
+
+
 @pytest.mark.parametrize(
     ("known", "told", "advice"),
     [
@@ -266,7 +274,7 @@ def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
 def test_what_is_wrong_with_a_connection_is_told_in_words_with_the_orgs_name(
     app: Flask, factory: Factory, known: dict[str, Any], told: str, advice: str
 ) -> None:
-    factory.integration(factory.org(name="Acme"), token_ciphertext="x", **known)
+    connect_well(factory, **known)
     finding = examined(app)["GitLab of Acme"]
     assert finding.level is Level.WARNING
     assert told in finding.told
@@ -274,8 +282,7 @@ def test_what_is_wrong_with_a_connection_is_told_in_words_with_the_orgs_name(
 
 
 def test_a_connection_that_works_is_not_mentioned(app: Flask, factory: Factory) -> None:
-    later = datetime.now(UTC) + timedelta(days=60)
-    factory.integration(factory.org(name="Acme"), token_ciphertext="x", token_expires_at=later)
+    connect_well(factory, token_expires_at=datetime.now(UTC) + timedelta(days=60))
     factory.integration(factory.org(name="Bare"), base_url=None, error_code="auth_error")
     assert not [about for about in examined(app) if about.startswith("GitLab")]
 
@@ -287,7 +294,9 @@ def test_on_demand_every_gitlab_is_asked(
     app: Flask, factory: Factory, gitlab: SimulatedGitLab, token: str, level: Level
 ) -> None:
     factory.connect(factory.org(name="Acme"), base_url=gitlab.url, token=token)
-    assert "GitLab of Acme" not in examined(app)
+    gitlab.state.calls.reset()
+    examined(app)
+    assert gitlab.state.calls.total("") == 0
     finding = examined(app, ask_gitlab=True)["GitLab of Acme"]
     assert finding.level is level
     assert (level is Level.OK) != ("GitLab refuses the access token" in finding.told)

@@ -5,7 +5,7 @@ from marshmallow import fields
 from gitlab_links.accounts.roles import Role
 from gitlab_links.api.schemas.common import Strict, described
 from gitlab_links.api.schemas.fields import Time, choice
-from gitlab_links.health.findings import Severity
+from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.report import HealthColour
 from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.rotation import TokenKind
@@ -14,7 +14,14 @@ from gitlab_links.integrations.rotation import TokenKind
 class FindingSchema(Strict):
     """One thing that is wrong."""
 
-    code = fields.String(required=True, metadata={"example": "hook_disabled"})
+    code = fields.String(
+        required=True,
+        metadata=described(
+            "An error code of the connection, or one of those listed in docs/api/README.md. New "
+            "ones come with new releases: take one you do not know by its severity.",
+            "hook_disabled",
+        ),
+    )
     severity = choice(
         Severity,
         required=True,
@@ -35,7 +42,12 @@ class FindingSchema(Strict):
         metadata=described("What to do about it.", "Press Repair beside the project."),
     )
     since = Time(
-        required=True, allow_none=True, metadata=described("When it was noticed; null: just now.")
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "When it was noticed; null: just now, or a code that is new in this release and is not "
+            "notified yet."
+        ),
     )
 
 

@@ -20,7 +20,10 @@ class HealthSchema(Strict):
     status = choice(
         HealthStatus,
         required=True,
-        metadata=described("`attention` without an error code: the token expires within 30 days."),
+        metadata=described(
+            "`ok`: `health` is green. `attention`: it is amber or red; without an error code, its "
+            "findings say why."
+        ),
     )
     error_code = fields.String(required=True, allow_none=True, metadata={"example": "auth_error"})
     paused_until = Time(required=True, allow_none=True)

@@ -1,0 +1,89 @@
+"""Everything a verdict on a connection needs, read at one moment; nothing is judged here."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from gitlab_links.extensions import db
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.hooks.watching import WatchedProject, watched_by_org
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.webhooks.queries import Received, received_by_org
+
+FAILURES_COUNT_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of an org's connection at ``now``; GitLab is not asked.
+
+    ``received`` is None where the deliveries have not been read. ``problems`` are those that
+    were noticed before and are not over.
+    """
+
+    org_id: uuid.UUID
+    now: datetime
+    integration: OrgGitLabIntegration | None
+    projects: Sequence[WatchedProject]
+    received: Received | None
+    problems: Sequence[HealthProblem]
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is an address and a token for it."""
+        found = self.integration
+        return found is not None and None not in (found.base_url, found.token_ciphertext)
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """Until when GitLab is not asked; None where it may be."""
+        until = None if self.integration is None else self.integration.paused_until
+        return until if until is not None and until > self.now else None
+
+
+def load(org_id: uuid.UUID, now: datetime) -> Signals:
+    """The signals of one org, in four SELECTs."""
+    return load_many([org_id], now)[org_id]
+
+
+def load_many(
+    org_ids: Collection[uuid.UUID], now: datetime, *, with_deliveries: bool = True
+) -> Mapping[uuid.UUID, Signals]:
+    """The signals of many orgs, in as many SELECTs as for one."""
+    integrations = {
+        row.org_id: row
+        for row in db.session.scalars(
+            select(OrgGitLabIntegration)
+            .where(OrgGitLabIntegration.org_id.in_(org_ids))
+            .execution_options(populate_existing=True)
+        )
+    }
+    projects = watched_by_org(org_ids, now)
+    received = received_by_org(org_ids, now - FAILURES_COUNT_FOR) if with_deliveries else {}
+    problems = _open_problems(org_ids)
+    return {
+        org_id: Signals(
+            org_id=org_id,
+            now=now,
+            integration=integrations.get(org_id),
+            projects=projects[org_id],
+            received=received.get(org_id),
+            problems=problems[org_id],
+        )
+        for org_id in org_ids
+    }
+
+
+def _open_problems(org_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[HealthProblem]]:
+    found: defaultdict[uuid.UUID, list[HealthProblem]] = defaultdict(list)
+    for row in db.session.scalars(
+        select(HealthProblem)
+        .where(HealthProblem.org_id.in_(org_ids), HealthProblem.closed_at.is_(None))
+        .execution_options(populate_existing=True)
+    ):
+        found[row.org_id].append(row)
+    return found
