@@ -4,6 +4,8 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +14,19 @@ from types import FrameType
 
 import structlog
 from flask import Flask
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.schedule import QUEUE, tick
-from gitlab_links.jobs.workers import CrewWorker, die_with_parent, reap_strangers
+from gitlab_links.jobs.workers import Backoff, CrewWorker, die_with_parent, reap_strangers
 
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.2
+LONGEST_RESTART_SECONDS = 30.0
+FAILED = 1  # the exit code of a process that an exception has ended
 
 log = structlog.get_logger(__name__)
 _fork = multiprocessing.get_context("fork")
@@ -43,6 +47,8 @@ class Crew:
         self._app = app
         self._posts = [Post("ticker", self._tick), *self._worker_posts()]
         self._processes: dict[str, BaseProcess] = {}
+        self._restart_at: dict[str, float] = {}
+        self._pauses: dict[str, float] = {}
         self._stopping = False
 
     def run(self) -> None:
@@ -80,11 +86,26 @@ class Crew:
         process = self._processes.get(post.name)
         if process is not None and process.is_alive():
             return
-        if process is not None:
-            log.warning("crew.process_died", post=post.name, exit_code=process.exitcode)
+        if process is not None and not self._may_restart(post, process):
+            return
         process = _fork.Process(target=_in_child, args=(post.work, os.getpid()), name=post.name)
         process.start()
         self._processes[post.name] = process
+
+    def _may_restart(self, post: Post, dead: BaseProcess) -> bool:
+        """At once where a process was killed; ever later where each ends by an exception."""
+        now = time.monotonic()
+        if post.name not in self._restart_at:
+            pause = self._pauses.get(post.name, 0.0)
+            log.warning("crew.process_died", post=post.name, exit_code=dead.exitcode)
+            failed = dead.exitcode == FAILED
+            self._restart_at[post.name] = now + (pause if failed else 0.0)
+            longer = max(RESTART_SECONDS, pause * 2) if failed else 0.0
+            self._pauses[post.name] = min(longer, LONGEST_RESTART_SECONDS)
+        if now < self._restart_at[post.name]:
+            return False
+        del self._restart_at[post.name]
+        return True
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping = True
@@ -101,17 +122,24 @@ class Crew:
                 process.kill()
 
     def _work(self, queue_names: list[str]) -> None:
-        with self._app.app_context():
-            worker = self._registered(queue_names)
-        worker.work(logging_level="WARNING")
-
-    def _registered(self, queue_names: list[str]) -> CrewWorker:
-        """Waits for Redis, without a word: the ticker says that it is away."""
+        """Work until told to stop. Waits for a Redis that is away, without a word: the ticker
+        says so. One that refuses to register a worker, as its memory is full, is told once.
+        """
+        backoff = Backoff()
         while True:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             try:
-                return CrewWorker.of(settings().redis_url, queue_names)
+                with self._app.app_context():
+                    worker = CrewWorker.of(settings().redis_url, queue_names)
+                worker.work(logging_level="WARNING")
+            except ResponseError as refusal:
+                if backoff.is_first:
+                    log.warning("crew.redis_refuses", error=str(refusal))
             except RedisError:
-                time.sleep(RESTART_SECONDS)
+                pass
+            else:
+                return
+            backoff.wait()
 
     def _tick(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -143,5 +171,17 @@ def _in_child(work: Callable[[], None], parent: int) -> None:
     """Run one post; it ends with its parent, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if die_with_parent(parent, signal.SIGTERM):
+    # One JSON line each, as everything else: the interpreter's own tracebacks are many lines.
+    threading.excepthook = _log_thread_failure
+    if not die_with_parent(parent, signal.SIGTERM):
+        return
+    try:
         work()
+    except Exception:
+        log.exception("crew.post_failed", post=multiprocessing.current_process().name)
+        sys.exit(FAILED)
+
+
+def _log_thread_failure(failed: threading.ExceptHookArgs) -> None:
+    if failed.exc_value is not None:
+        log.error("crew.thread_failed", exc_info=failed.exc_value)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 import structlog
+from redis.exceptions import ResponseError
 from rq import Queue, SimpleWorker
 from rq.exceptions import DeserializationError
 from rq.job import Job
@@ -29,10 +30,31 @@ MAINTENANCE_SECONDS = 10
 # seconds more is not going to be, and the worker asks anew.
 DEQUEUE_SECONDS = 5
 SILENCE_SECONDS = DEQUEUE_SECONDS + 3
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 4.0
 PR_SET_PDEATHSIG = 1
 # Web processes of the same machine go first: what is not accepted in time is lost, as GitLab
 # does not send it again, and what waits is merely late.
 NICENESS = 3
+
+log = structlog.get_logger(__name__)
+
+
+class Backoff:
+    """Pauses that double, from half a second up to ``longest`` seconds."""
+
+    def __init__(self, longest: float = LONGEST_PAUSE_SECONDS) -> None:
+        self._longest = longest
+        self._next = SHORTEST_PAUSE_SECONDS
+
+    @property
+    def is_first(self) -> bool:
+        """Whether there was no pause yet."""
+        return self._next == SHORTEST_PAUSE_SECONDS
+
+    def wait(self) -> None:
+        """Sleep for the next pause."""
+        time.sleep(self._next)
+        self._next = min(self._next * 2, self._longest)
 
 
 class CrewWorker(SimpleWorker):
@@ -72,27 +94,56 @@ class CrewWorker(SimpleWorker):
         self, *arguments: Any, **options: Any
     ) -> tuple[Job, Queue] | None:
         """Take no job while the database is away: a worker that fails at once would take
-        everything from those on hosts that still reach it.
+        everything from those on hosts that still reach it. Wait for a Redis that takes no
+        writes, as one whose memory is full, without leaving the process.
         """
+        backoff = Backoff()
+        while True:
+            self._wait_for_database()
+            try:
+                return super().dequeue_job_and_maintain_ttl(*arguments, **options)
+            except ResponseError as refusal:
+                if backoff.is_first:
+                    log.warning("worker.redis_refuses", error=str(refusal))
+                with suppress(ResponseError):
+                    self.set_state(WorkerStatus.IDLE)  # so that SIGTERM ends it at once
+                backoff.wait()
+
+    def _wait_for_database(self) -> None:
         with AllowedJob.app.app_context():
             while not database_answers():
-                self.set_state(WorkerStatus.IDLE)  # so that SIGTERM ends it at once
+                with suppress(ResponseError):
+                    self.set_state(WorkerStatus.IDLE)
                 self.heartbeat()
                 time.sleep(ASK_AGAIN_SECONDS)
-        return super().dequeue_job_and_maintain_ttl(*arguments, **options)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that it lives; enter the register of workers again if Redis has forgotten it, or
         dashboards, metrics and ``flask doctor`` would see nobody at work.
+
+        A Redis that takes no writes is no reason to stop.
         """
-        if pipeline is None and not self.connection.sismember(self.redis_workers_keys, self.key):
-            self.connection.delete(self.key)
-            self.register_birth()  # type: ignore[no-untyped-call]
-        super().heartbeat(timeout, pipeline)
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+            return
+        with suppress(ResponseError):
+            if not self.connection.sismember(self.redis_workers_keys, self.key):
+                self.connection.delete(self.key)
+                self.register_birth()  # type: ignore[no-untyped-call]
+            super().heartbeat(timeout)
+
+    def run_maintenance_tasks(self) -> None:
+        """What a Redis that takes no writes refuses is done the next time."""
+        with suppress(ResponseError):
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Whatever is logged meanwhile, by RQ of a failure too, tells the job and its org."""
-        with structlog.contextvars.bound_contextvars(**_named(job)):
+        """Whatever is logged meanwhile, by RQ of a failure too, tells the job and its org.
+
+        Where Redis does not take what became of the job, the job is done all the same, or its
+        lease runs out.
+        """
+        with structlog.contextvars.bound_contextvars(**_named(job)), suppress(ResponseError):
             super().execute_job(job, queue)
 
     def work(self, *arguments: Any, **options: Any) -> bool:

@@ -1,5 +1,6 @@
 """``worker.py`` as a real process: what dies is replaced, and nothing is left behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -142,3 +143,46 @@ def test_orphans_are_collected_and_ones_own_left_to_their_owner():
     first, second = found.stdout.splitlines()
     assert first in ("1 True", "2 True")
     assert second == "0"
+
+
+@pytest.fixture
+def own_redis(processes):
+    """A Redis of this test's own, whose memory it may fill."""
+    port = free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    server = [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    processes.start("own-redis", server, ready=lambda: redis_answers(url))
+    with Redis.from_url(url) as redis:
+        yield redis
+
+
+def _all_json(log: str) -> list[dict]:
+    return [json.loads(line) for line in log.splitlines()]
+
+
+@pytest.mark.parametrize("when", ["before the start", "at work"])
+def test_a_redis_whose_memory_is_full_is_waited_for(
+    dialect, app, environment, processes, own_redis, when
+):
+    kwargs = own_redis.connection_pool.connection_kwargs
+    changes = {"REDIS_URL": f"redis://127.0.0.1:{kwargs['port']}/0", "WORKER_PROCESSES": "2"}
+    if when == "before the start":
+        own_redis.config_set("maxmemory", 1)
+    crew = start_worker(processes, {**environment, **changes})
+    if when == "at work":
+        within(60, lambda: own_redis.scard("rq:workers") == 2)
+        own_redis.config_set("maxmemory", 1)
+    within(60, lambda: crew.log.read_text().count("redis_refuses") == 2)
+    before = members(crew)
+    time.sleep(6)
+    # Nobody has died, and nobody says again what was said.
+    assert members(crew) == before
+    told = [line["event"] for line in _all_json(crew.log.read_text())]
+    assert len([event for event in told if "redis" in event]) <= 3, told
+    assert len(told) < 12
+    own_redis.config_set("maxmemory", 0)
+    own_redis.flushdb()
+    within(10, lambda: own_redis.scard("rq:workers") == 2)
+    within(10, lambda: own_redis.keys("rq:job:tick-sweep-*"))
+    crew.process.terminate()
+    assert crew.process.wait(10) == 0
