@@ -104,6 +104,18 @@ class AllowedHosts:
         address = literal_address(host)
         return address is not None and self._covers(address)
 
+    @staticmethod
+    def never_permits(host: str) -> bool:
+        """Whether no setting allows the host: it is the metadata service of a cloud."""
+        address = literal_address(host)
+        return host in _METADATA_NAMES if address is None else _is_metadata(address)
+
+    @staticmethod
+    def permits_by_port_only(host: str) -> bool:
+        """Whether the host is this machine, which is allowed by its exact port alone."""
+        address = literal_address(host)
+        return _is_loopback_name(host) if address is None else _is_loopback(address)
+
     def permits_name(self, host: str, port: int) -> bool:
         """Whether the name as such may be asked of DNS: not that of a metadata service,
         and a loopback name only when its exact host and port are listed.

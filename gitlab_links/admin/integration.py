@@ -20,11 +20,13 @@ from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
+from gitlab_links.hooks.views import EVENT_NAMES
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
+    Configured,
     IntegrationChange,
     LeavesGitLab,
     delete_integration,
@@ -105,8 +107,7 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     if result.status is ValidationStatus.VALID:
         flash(_accepted(result), "success")
     else:
-        reason = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
-        flash(f"{reason.summary} {reason.remedy}", "error")
+        flash(_reason(result), "error")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
@@ -140,8 +141,27 @@ def _change(
         return _page(org_id, typed=typed or {}, leaving=question.detail), question.status
     except (Invalid, Conflict) as refusal:
         return page_with_errors(org_id, _field_errors(refusal), typed)
-    flash(f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved.", "success")
+    flash(*_saved(principal, configured))
     return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
+    """What became of a change, and its category; a new address or token is tried at once."""
+    saved = f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved."
+    if not configured.reconnected or configured.integration.token_ciphertext is None:
+        return saved, "success"
+    try:
+        result = validate_now(principal)
+    except (GitLabAskedAlready, NoPlaceToWait):
+        return f"{saved} GitLab is asked about the token in a moment.", "info"
+    if result.status is ValidationStatus.VALID:
+        return f"{saved} {_accepted(result)}", "success"
+    return f"{saved} But it does not work yet: {_reason(result)}", "error"
+
+
+def _reason(result: Validation) -> str:
+    facts = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
+    return f"{facts.summary} {facts.remedy}"
 
 
 def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
@@ -175,6 +195,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         stats=None if fragment else delivery_stats(org_id),
         health=health,
         headline=HEADLINES[health.status],
+        events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),
         policy=policy_of(health.integration),
         mails=settings().mail_server is not None,

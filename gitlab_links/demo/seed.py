@@ -17,6 +17,7 @@ from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import PROJECTS, TASKS, SampleTask
 from gitlab_links.demo.services import python
 from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.hooks.views import OUR_EVENTS
 
 ADMIN = "admin@acme.example"
 PASSWORD = "follow-the-item"
@@ -25,13 +26,6 @@ PEOPLE = {
     "member@acme.example": ("Mei Tanaka", "member"),
     "client@acme.example": ("Carla Client", "client"),
 }
-TRIGGERS = (
-    "issues_events",
-    "confidential_issues_events",
-    "merge_requests_events",
-    "note_events",
-    "pipeline_events",
-)
 SYNC_SECONDS = 60.0
 
 
@@ -79,7 +73,7 @@ def connect(org: Org, gitlab_url: str, token: str) -> None:
     org.api.post(f"{integration}/validate", {})
     hook = {"url": configured["webhook_url"], "token": secret, "signing_token": signing_token}
     for project in PROJECTS:
-        add = {"project": project, **hook, **dict.fromkeys(TRIGGERS, True)}
+        add = {"project": project, **hook, **dict.fromkeys(OUR_EVENTS, True)}
         requests.post(f"{gitlab_url}/-/sim/add_hook", json=add, timeout=10).raise_for_status()
 
 

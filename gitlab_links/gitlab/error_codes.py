@@ -118,7 +118,8 @@ _FACTS: dict[str, ErrorFacts] = {
     ErrorCode.BLOCKED_ADDRESS: ErrorFacts(
         CRITICAL, OPERATOR, True,
         "GitLab's address is internal, and this service may not connect to it.",
-        "Ask the operator of this service to list the host in GITLAB_ALLOWED_HOSTS.",
+        "Ask the operator of this service to list the host in GITLAB_ALLOWED_HOSTS. One on the "
+        "same machine needs its exact port there; the metadata service of a cloud is never asked.",
     ),
     ErrorCode.NOT_FOUND: ErrorFacts(
         WARNING, ADMIN, False,

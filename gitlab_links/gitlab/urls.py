@@ -111,11 +111,16 @@ def _parse_base_path(path: str) -> str:
 def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
     literal = literal_address(base.host)
     port = base.effective_port
+    if allowed.never_permits(base.host):
+        raise _bad_base(
+            "base_url_blocked_address",
+            f"{base.host} is the metadata service of a cloud, which this service never asks.",
+        )
     if base.scheme != "https" and not allowed.lists(base.host, port):
         raise _bad_base(
             "base_url_scheme",
             "It starts with http://, and the token would travel in clear: use https://. "
-            "The operator can allow http for a host on a private network (GITLAB_ALLOWED_HOSTS).",
+            + _who_can_allow(base, "The operator can allow http for a host on a private network"),
         )
     permitted = (
         allowed.permits_name(base.host, port)
@@ -125,9 +130,19 @@ def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
     if not permitted:
         raise _bad_base(
             "base_url_blocked_address",
-            f"{base.host} is an internal address. The operator of this service can allow it "
-            "(GITLAB_ALLOWED_HOSTS).",
+            f"{base.host} is an internal address. "
+            + _who_can_allow(base, "The operator of this service can allow it"),
         )
+
+
+def _who_can_allow(base: BaseUrl, otherwise: str) -> str:
+    if not AllowedHosts.permits_by_port_only(base.host):
+        return f"{otherwise} (GITLAB_ALLOWED_HOSTS)."
+    host = f"[{base.host}]" if ":" in base.host else base.host
+    return (
+        f"{base.host} is the machine of this service itself: the operator can allow it by its "
+        f"exact port alone (GITLAB_ALLOWED_HOSTS={host}:{base.effective_port})."
+    )
 
 
 def parse_item_url(text: object, base: BaseUrl) -> ItemRef:

@@ -6,14 +6,8 @@ from typing import Any
 
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Finding
+from gitlab_links.hooks.views import EVENT_NAMES
 
-_EVENT_NAMES = {
-    "issues_events": "Issues events",
-    "confidential_issues_events": "Confidential issues events",
-    "merge_requests_events": "Merge request events",
-    "note_events": "Comments",
-    "pipeline_events": "Pipeline events",
-}
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
 _REPAIR = "Press Repair beside the project."
 
@@ -94,7 +88,7 @@ def _words(finding: Finding) -> dict[str, Any]:
     def listed(name: str, link: str) -> str:
         return link.join(detail.get(name) or ())
 
-    events = (_EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
+    events = (EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
     return {
         **detail,
         "subject": finding.subject,

@@ -77,6 +77,40 @@ def test_address_and_token_are_saved_and_the_token_never_shown(
     assert TOKEN not in row.token_ciphertext
 
 
+def after_saving(acting: As, path: str, base_url: str, token: str) -> str:
+    """The page that follows Save."""
+    admin = acting(Role.ADMIN)
+    answer = admin.post(path, data={"base_url": base_url, "token": token})
+    assert answer.status_code == 302
+    return admin.get(answer.location).text
+
+
+def test_a_token_that_gitlab_refuses_is_not_called_saved_in_green(
+    acting: As, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    page = after_saving(acting, path, gitlab.url, "glpat-of-nobody")
+    assert "But it does not work yet: GitLab refuses the access token" in page
+    assert "notice is-green" not in page
+    assert "Not working" in page
+
+
+def test_an_address_where_no_gitlab_answers_is_said_at_once(
+    acting: As, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    gitlab.state.faults.answer("html", times=None)
+    page = after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
+    assert "But it does not work yet: GitLab answered" in page
+    assert "notice is-green" not in page
+
+
+def test_a_token_that_gitlab_accepts_is_said_to_be_accepted(
+    acting: As, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    page = after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
+    assert "notice is-green" in page
+    assert "accepts the token of" in page
+
+
 def test_an_empty_token_keeps_the_present_one(
     app: Flask, acting: As, org: Org, factory: Factory, path: str
 ) -> None:

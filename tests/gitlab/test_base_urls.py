@@ -1,5 +1,7 @@
 """Base URLs as admins type them, and as attackers do."""
 
+import re
+
 import pytest
 
 from gitlab_links.allowed_hosts import AllowedHosts
@@ -7,6 +9,7 @@ from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.urls import parse_base_url
 from tests.gitlab.addresses import ROOTED
 
+NOTHING_LISTED = AllowedHosts()
 LISTED = AllowedHosts.parse(["gitlab.lan", "gitlab.lan:8443", "localhost:8080", "10.0.0.0/8"])
 
 
@@ -151,3 +154,42 @@ def test_the_origin_leaves_the_relative_root_out():
     assert ROOTED.origin == "https://example.com"
     assert str(ROOTED) == "https://example.com/tools/gitlab"
     assert (ROOTED.effective_port, ROOTED.port) == (443, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1", "https://127.0.0.1:8443", "http://localhost", "http://[::1]:8080",
+        "https://gitlab.localhost", "http://0.0.0.0",
+    ],
+)  # fmt: skip
+def test_what_the_operator_is_told_to_list_is_what_allows_the_machine_itself(text):
+    with pytest.raises(Invalid) as caught:
+        parse_base_url(text, NOTHING_LISTED)
+    entry = re.search(r"GITLAB_ALLOWED_HOSTS=(\S+)\)", caught.value.detail)[1]
+
+    assert parse_base_url(text, AllowedHosts.parse([entry]))
+
+
+@pytest.mark.parametrize("text", ["http://10.1.2.3", "https://10.1.2.3", "http://gitlab.lan"])
+def test_a_host_on_a_private_network_is_allowed_by_listing_it(text):
+    with pytest.raises(Invalid, match=r"operator.* can allow"):
+        parse_base_url(text, NOTHING_LISTED)
+    assert parse_base_url(text, AllowedHosts.parse([text.partition("://")[2]]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://169.254.169.254", "https://169.254.169.254", "http://metadata.google.internal",
+        "https://metadata", "https://[::ffff:a9fe:a9fe]", "http://100.100.100.200",
+    ],
+)  # fmt: skip
+def test_of_a_metadata_service_nobody_is_told_that_a_setting_allows_it(text):
+    with pytest.raises(Invalid) as caught:
+        parse_base_url(text, NOTHING_LISTED)
+    assert caught.value.code == "base_url_blocked_address"
+    assert "operator" not in caught.value.detail
+    assert "never" in caught.value.detail
+    with pytest.raises(ValueError, match="never allowed"):
+        AllowedHosts.parse([text.partition("://")[2]])

@@ -1,0 +1,20 @@
+"""The events of a webhook are named in one list, which the documents repeat word for word."""
+
+from pathlib import Path
+
+import pytest
+
+from gitlab_links.hooks.views import EVENT_NAMES, EXPECTED_EVENTS, OUR_EVENTS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/api/README.md"])
+def test_the_documents_name_the_events_of_the_list(document):
+    text = " ".join((ROOT / document).read_text(encoding="utf-8").split())
+    named = ", ".join(f"*{name}*" for name in EVENT_NAMES.values())
+    assert " and ".join(named.rsplit(", ", 1)) in text
+
+
+def test_what_must_not_be_missing_is_part_of_what_is_made():
+    assert OUR_EVENTS.issuperset(EXPECTED_EVENTS)
