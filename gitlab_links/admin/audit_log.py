@@ -15,7 +15,7 @@ from gitlab_links.accounts.models import ApiKey, User
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.paging import position_in
-from gitlab_links.audit.models import AuditEvent
+from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.audit.operations import Action
 from gitlab_links.audit.queries import AuditFilter, audit_page
 from gitlab_links.extensions import db
@@ -34,6 +34,11 @@ WORDS = {
     Action.API_KEY_CREATED: "Made an API key",
     Action.API_KEY_ROTATED: "Renewed an API key",
     Action.API_KEY_REVOKED: "Revoked an API key",
+    Action.TASK_CREATED: "Made a task",
+    Action.TASK_UPDATED: "Changed a task",
+    Action.TASK_DELETED: "Deleted a task",
+    Action.LINK_CREATED: "Linked an item to a task",
+    Action.LINK_REMOVED: "Removed a link from a task",
     Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
     Action.INTEGRATION_DELETED: "Disconnected GitLab",
     Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",
@@ -50,7 +55,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One change in words; ``who`` is the operator where nobody was logged in."""
+    """One change in words; ``who`` is the operator or this service where nobody was logged in."""
 
     at: datetime
     who: str
@@ -104,9 +109,7 @@ def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
     return [
         AuditRow(
             at=event.created_at,
-            who=users.get(event.actor_user_id, "Somebody deleted")
-            if event.actor_user_id
-            else "The operator",
+            who=_who(event, users),
             through_key=keys.get(event.actor_api_key_id, "deleted")
             if event.actor_api_key_id
             else None,
@@ -117,6 +120,17 @@ def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
         )
         for event in events
     ]
+
+
+def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
+    if event.actor_user_id in users:
+        return users[event.actor_user_id]
+    match event.kind:
+        case ActorKind.OPERATOR:
+            return "The operator"
+        case ActorKind.SERVICE:
+            return "This service"
+    return "Somebody deleted"
 
 
 def _names(model: type[User] | type[ApiKey], ids: set[uuid.UUID | None]) -> dict[Any, str]:

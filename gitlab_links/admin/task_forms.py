@@ -127,7 +127,7 @@ def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Delete the task and its links."""
     task = task_at(org_id, reference)
-    remove_task(org_id, task.id)
+    remove_task(current_principal(), task.id)
     flash(f"Deleted {task.reference}.", "success")
     return redirect(url_for("pages.task_list", org_id=org_id))
 

@@ -64,7 +64,7 @@ def unlink(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseRet
     """Remove a link; the notice that says so can undo it."""
     task = task_at(org_id, reference)
     link = find_link(org_id, task.id, link_id)
-    removed = detach(org_id, task.id, link_id)
+    removed = detach(current_principal(), task.id, link_id)
     notice = {
         "text": f"Unlinked {link.reference}.",
         "undo_action": url_for(

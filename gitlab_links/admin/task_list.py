@@ -23,6 +23,7 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import connection_of
 from gitlab_links.links.summaries import LinkCount, activity_by_task, link_counts
 from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.views import task_reference
 
 PAGE_SIZE = 25
 MAX_SEARCH = 100
@@ -157,7 +158,7 @@ def _row(task: Task, task_key: str, links: Sequence[LinkCount], viewer: Viewer) 
         moments += [link.active_at for link in links if link.active_at is not None]
     return TaskRow(
         id=task.id,
-        reference=f"{task_key}-{task.number}",
+        reference=task_reference(task_key, task.number),
         title=task.title,
         status=STATUS_MARKS[TaskStatus(task.status)],
         updated_at=max(moments),

@@ -90,7 +90,7 @@ def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid
 
     Nothing changes in GitLab.
     """
-    detach(org_id, task_id, link_id)
+    detach(current_principal(), task_id, link_id)
 
 
 @links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/refresh")

@@ -77,4 +77,4 @@ def task_patch(change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) ->
 @tasks.returns(204)
 def task_delete(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     """Delete a task with its links"""
-    remove_task(org_id, task_id)
+    remove_task(current_principal(), task_id)

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String
@@ -11,8 +12,19 @@ from gitlab_links.clock import utcnow
 from gitlab_links.db import Base, Identified
 
 
+class ActorKind(StrEnum):
+    """Who makes a change: a person, the operator by a command, or this service by itself."""
+
+    PERSON = "person"
+    OPERATOR = "operator"
+    SERVICE = "service"
+
+
 class AuditEvent(Identified, Base):
-    """One change. Who: a user, perhaps through an API key; both null for the operator."""
+    """One change. Who: a user, perhaps through an API key; both null for any other kind.
+
+    ``actor_kind`` is null in rows that are older than the column: see :attr:`kind`.
+    """
 
     __tablename__ = "audit_events"
     __table_args__ = (Index(None, "org_id", "id"),)
@@ -22,8 +34,19 @@ class AuditEvent(Identified, Base):
         ForeignKey("users.id", ondelete="SET NULL"), index=True
     )
     actor_api_key_id: Mapped[uuid.UUID | None]
+    actor_kind: Mapped[str | None] = mapped_column(String(10))
     action: Mapped[str] = mapped_column(String(60))
     target_type: Mapped[str | None] = mapped_column(String(40))
     target_id: Mapped[str | None] = mapped_column(String(64))
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    @property
+    def kind(self) -> ActorKind:
+        """Who it was; of an older row what its action leaves possible."""
+        if self.actor_kind is not None:
+            return ActorKind(self.actor_kind)
+        if self.actor_user_id is not None:
+            return ActorKind.PERSON
+        by_service = self.action.startswith("health.") or self.action == "integration.token_rotated"
+        return ActorKind.SERVICE if by_service else ActorKind.OPERATOR

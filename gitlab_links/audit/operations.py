@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gitlab_links.audit.models import AuditEvent
+from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.extensions import db
 
 
@@ -23,6 +23,11 @@ class Action(StrEnum):
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_REVOKED = "api_key.revoked"
+    TASK_CREATED = "task.created"
+    TASK_UPDATED = "task.updated"
+    TASK_DELETED = "task.deleted"
+    LINK_CREATED = "link.created"
+    LINK_REMOVED = "link.removed"
     INTEGRATION_UPDATED = "integration.updated"
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_VALIDATED = "integration.validated"
@@ -38,13 +43,15 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user, through an API key or not; neither for the operator's own commands."""
+    """Who acts: a user, through an API key or not; neither for the operator and the service."""
 
     user_id: uuid.UUID | None = None
     api_key_id: uuid.UUID | None = None
+    kind: ActorKind = ActorKind.PERSON
 
 
-OPERATOR = Actor()
+OPERATOR = Actor(kind=ActorKind.OPERATOR)
+SERVICE = Actor(kind=ActorKind.SERVICE)
 
 
 def write_audit_event(
@@ -64,6 +71,7 @@ def write_audit_event(
         org_id=org_id,
         actor_user_id=actor.user_id,
         actor_api_key_id=actor.api_key_id,
+        actor_kind=actor.kind.value,
         action=action.value,
         target_type=target_type,
         target_id=None if target_id is None else str(target_id),

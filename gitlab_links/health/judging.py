@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
+from gitlab_links.audit.operations import SERVICE, Action, write_audit_event
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
@@ -135,7 +135,7 @@ def audit_problem(problem: HealthProblem, action: Action) -> None:
     """Put a change into the org's audit trail."""
     write_audit_event(
         problem.org_id,
-        OPERATOR,
+        SERVICE,
         action,
         target_type="health",
         target_id=problem.id,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gitlab_links.audit.operations import OPERATOR, Action, Actor, write_audit_event
+from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import settings
@@ -110,7 +110,7 @@ def _rotated(client: "MaintainingClient", until: date) -> NewToken:
 
 
 def keep_rotated(
-    org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor = OPERATOR
+    org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor = SERVICE
 ) -> None:
     """Store the new token, unless an admin has set another meanwhile; the caller commits."""
     integration = lock_integration(org_id)

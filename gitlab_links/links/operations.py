@@ -7,17 +7,20 @@ from datetime import datetime
 from sqlalchemy import delete, exists, select
 
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationMissing
+from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.operations import mark_links_changed
 
 
@@ -48,7 +51,7 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     the caller has committed; the link can be shown before it has happened.
     """
     org_id = principal.org_id
-    mark_links_changed(org_id, task_id)
+    task = mark_links_changed(org_id, task_id)
     base_url = _base_url(org_id)
     ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
     item = cached_item(org_id, base_url, ref)
@@ -66,6 +69,7 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     )
     if link_id is None:
         raise LinkExists(f"This task already links {ref}.")
+    audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
     fetch_unless_fresh(item)
     return link_id
 
@@ -77,19 +81,22 @@ def fetch_unless_fresh(item: GitLabItem) -> None:
         ring_after_commit(db.session, Bell.SYNC, item.org_id)
 
 
-def detach(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
+def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
     """Remove one link; the cached item goes with its last link. Raises :class:`NotFound`."""
-    mark_links_changed(org_id, task_id)
+    org_id = principal.org_id
+    task = mark_links_changed(org_id, task_id)
     link = db.session.execute(
         select(
             TaskGitLabLink.item_id,
             GitLabItem.project_id,
             GitLabItem.type,
             GitLabItem.iid,
+            GitLabProject.path,
             TaskGitLabLink.created_at,
             TaskGitLabLink.created_by,
         )
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
         .where(
             TaskGitLabLink.id == link_id,
             TaskGitLabLink.task_id == task_id,
@@ -99,6 +106,8 @@ def detach(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Detache
     removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
     if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
         raise NotFound
+    ref = ItemRef(link.path, ItemType(link.type), link.iid)
+    audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     forget_unlinked(link.item_id)
     return Detached(link_id, link.project_id, link.type, link.iid, link.created_at, link.created_by)
 

@@ -6,9 +6,12 @@ from sqlalchemy import exists, select
 
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action
 from gitlab_links.db import insert_unless_exists
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
 from gitlab_links.links.operations import Detached, LinkExists, fetch_unless_fresh
@@ -23,11 +26,13 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     :class:`LinkExists` where somebody has linked the item again meanwhile.
     """
     org_id = principal.org_id
-    mark_links_changed(org_id, task_id)
-    project = exists().where(
-        GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
+    task = mark_links_changed(org_id, task_id)
+    path = db.session.scalar(
+        select(GitLabProject.path).where(
+            GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
+        )
     )
-    if not db.session.scalar(select(project)):
+    if path is None:
         raise NotFound
     item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
@@ -48,5 +53,7 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
         "task_id",
         "item_id",
     )
+    ref = ItemRef(path, ItemType(detached.gitlab_type), detached.gitlab_iid)
+    audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
     fetch_unless_fresh(item)
     return link_id or detached.link_id

@@ -4,16 +4,17 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
-from gitlab_links.tasks.views import TaskView, task_view
+from gitlab_links.tasks.views import TaskView, task_reference, task_view
 
 CHANGEABLE = frozenset({"title", "description", "status", "external_url"})
 
@@ -45,7 +46,9 @@ def create_task(
     )
     db.session.add(task)
     db.session.flush()
-    return task_view(task, task_key)
+    made = task_view(task, task_key)
+    _audit(principal, Action.TASK_CREATED, made, title=title)
+    return made
 
 
 def lock_task(task_id: uuid.UUID) -> None:
@@ -63,36 +66,61 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     ).one_or_none()
     if task is None:
         raise NotFound
-    for field in CHANGEABLE & changes.keys():
-        setattr(task, field, changes[field])
-    if db.session.is_modified(task):
+    changed = {
+        field: changes[field]
+        for field in sorted(CHANGEABLE & changes.keys())
+        if getattr(task, field) != changes[field]
+    }
+    for field, value in changed.items():
+        setattr(task, field, value)
+    if changed:
         task.updated_at = utcnow()
     db.session.flush()
-    return find_task(principal.org_id, task_id)
+    found = find_task(principal.org_id, task_id)
+    if changed:
+        # A description may be a book: that it changed is what the log is asked for.
+        told = {**changed, **({"description": "changed"} if "description" in changed else {})}
+        _audit(principal, Action.TASK_UPDATED, found, **told)
+    return found
 
 
-def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
     """Note that a link of the task is made or removed now; the task itself stays as it was.
 
-    Raises :class:`NotFound`, also for another org's task.
+    Gives the task's reference, as ``ACME-12``. Raises :class:`NotFound`, also for another
+    org's task.
     """
-    marked = db.session.scalar(
+    key = select(Org.task_key).where(Org.id == org_id).scalar_subquery()
+    marked: Row[int, str] | None = db.session.execute(
         update(Task)
         .where(Task.org_id == org_id, Task.id == task_id)
         .values(links_changed_at=utcnow(), updated_at=Task.updated_at)
-        .returning(Task.id)
-    )
+        .returning(Task.number, key)
+    ).one_or_none()
     if marked is None:
         raise NotFound
+    number, task_key = marked
+    return task_reference(task_key, number)
 
 
-def delete_task(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
     """Delete a task whose links are gone: doors call ``links.task_removal.remove_task``.
 
     Raises :class:`NotFound`, also for another org's task.
     """
-    deleted = db.session.scalar(
-        delete(Task).where(Task.org_id == org_id, Task.id == task_id).returning(Task.id)
-    )
-    if deleted is None:
+    deleted = find_task(principal.org_id, task_id)
+    gone = delete(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
+    if db.session.scalar(gone.returning(Task.id)) is None:
         raise NotFound
+    _audit(principal, Action.TASK_DELETED, deleted, title=deleted.title)
+
+
+def _audit(principal: Principal, action: Action, task: TaskView, **detail: Any) -> None:
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        action,
+        target_type="task",
+        target_id=task.id,
+        detail={"task": task.reference, **detail},
+    )

@@ -30,7 +30,7 @@ def task_view(task: Task, task_key: str) -> TaskView:
     """Build the view; ``task_key`` is the org's."""
     return TaskView(
         id=task.id,
-        reference=f"{task_key}-{task.number}",
+        reference=task_reference(task_key, task.number),
         title=task.title,
         description=task.description,
         status=TaskStatus(task.status),
@@ -40,3 +40,8 @@ def task_view(task: Task, task_key: str) -> TaskView:
         updated_at=task.updated_at,
         links_changed_at=task.links_changed_at,
     )
+
+
+def task_reference(task_key: str, number: int) -> str:
+    """What people call a task, as ``ACME-12``."""
+    return f"{task_key}-{number}"

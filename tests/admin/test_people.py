@@ -180,11 +180,15 @@ def trail(factory: Factory, org: Org) -> list[User]:
     return people
 
 
-def test_the_trail_is_told_in_words(acting: As, trail: list[User], base: str) -> None:
+def test_the_trail_is_told_in_words(
+    acting: As, trail: list[User], factory: Factory, org: Org, base: str
+) -> None:
+    with_kind = {"actor_kind": "service", "action": "health.problem", "detail": {}}
+    factory.add(AuditEvent(org_id=org.id, **with_kind))
     answer = acting(Role.PM).get(f"{base}/audit")
     text = text_of(answer)
     for said in ("Ana", "Added a member", "Made an API key", "The operator", "Created the org",
-                 "read, write", "<b>0</b>"):  # fmt: skip
+                 "This service", "read, write", "<b>0</b>"):  # fmt: skip
         assert said in text, said
     assert "<b>0</b>" not in answer.text
 

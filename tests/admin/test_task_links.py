@@ -328,7 +328,8 @@ def test_the_open_page_hears_of_a_new_title_and_status(
     answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert fragment(answer).one("header")["data-task"] == "Ship it, Done"
     tag = answer.headers["ETag"]
-    visitor.post(f"{base}/tasks/ACME-12/edit", data={"title": "Ship it twice"})
+    edit = {"title": "Ship it twice", "description": "", "external_url": ""}
+    visitor.post(f"{base}/tasks/ACME-12/edit", data=edit)
     answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert fragment(answer).one("h1").text == "Ship it twice"
 

@@ -159,7 +159,7 @@ def test_the_audit_trail_tells_who_did_what(admin: Caller, base: str) -> None:
     events = admin.get(f"{base}/audit-events").json["events"]
     assert [one["action"] for one in events] == ["api_key.created", "org.updated"]
     for one in events:
-        assert one["actor_user_id"] == me["user"]["id"]
+        assert (one["actor"], one["actor_user_id"]) == ("person", me["user"]["id"])
         assert one["actor_api_key_id"] == me["api_key"]["id"]
     assert events[1]["detail"] == {"name": "Acme"}
     only = admin.get(f"{base}/audit-events?action=org.updated").json["events"]

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.integrations.operations import IntegrationMissing
@@ -133,26 +134,38 @@ def test_what_names_no_item_of_the_orgs_gitlab_is_refused(principal, task, app_c
 def test_the_item_goes_with_its_last_link(factory, org, principal, app_context):
     one, two = factory.task(org), factory.task(org)
     first, second = link(principal, one), link(principal, two)
-    detach(org.id, one.id, first)
+    detach(principal, one.id, first)
     db.session.commit()
     assert count(GitLabItem) == 1
-    detach(org.id, two.id, second)
+    detach(principal, two.id, second)
     db.session.commit()
     assert (count(TaskGitLabLink), count(GitLabItem)) == (0, 0)
+
+
+def test_the_audit_log_says_who_linked_and_unlinked_what(principal, task, app_context):
+    link_id = link(principal, task, f"{BASE}/acme/press/-/issues/3")
+    detach(principal, task.id, link_id)
+    db.session.commit()
+    events = db.session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    assert [event.action for event in events] == ["link.created", "link.removed"]
+    for event in events:
+        assert (event.actor_user_id, event.target_id) == (principal.user_id, str(link_id))
+        assert event.detail["item"] == "acme/press#3"
+        assert event.detail["task"].endswith(f"-{task.number}")
 
 
 def test_a_link_is_detached_through_its_own_task_and_org_only(
     factory, org, principal, task, app_context
 ):
     link_id = link(principal, task)
-    other = factory.org()
-    for org_id, task_id in [
-        (other.id, task.id),
-        (org.id, factory.task(org).id),
-        (org.id, unknown_id()),
+    stranger = factory.principal(factory.org())
+    for who, task_id in [
+        (stranger, task.id),
+        (principal, factory.task(org).id),
+        (principal, unknown_id()),
     ]:
         with pytest.raises(NotFound):
-            detach(org_id, task_id, link_id)
+            detach(who, task_id, link_id)
         db.session.rollback()
     assert count(TaskGitLabLink) == 1
 
@@ -226,7 +239,7 @@ def test_a_link_made_while_the_last_one_goes_keeps_its_item(
         old = link(principal, before)
         raised = in_threads(
             app,
-            lambda task=before, old=old: detach(org.id, task.id, old),
+            lambda task=before, old=old: detach(principal, task.id, old),
             lambda task=after: attach(principal, task.id, ISSUE),
         )
         assert raised == []

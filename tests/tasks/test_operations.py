@@ -4,8 +4,10 @@ import threading
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
@@ -71,4 +73,27 @@ def test_another_orgs_task_is_unknown(app: Flask, factory: Factory) -> None:
             with pytest.raises(NotFound):
                 update_task(stranger, task_id, {"title": "mine"})
             with pytest.raises(NotFound):
-                delete_task(stranger.org_id, task_id)
+                delete_task(stranger, task_id)
+
+
+def test_the_audit_log_says_who_made_changed_and_deleted_a_task(
+    app: Flask, factory: Factory
+) -> None:
+    principal = factory.principal(factory.org(task_key="ACME"))
+    with app.app_context():
+        task = create_task(principal, "Ship it")
+        update_task(
+            principal, task.id, {"status": "done", "title": "Ship it", "description": "How"}
+        )
+        update_task(principal, task.id, {"status": "done"})
+        delete_task(principal, task.id)
+        db.session.commit()
+        events = db.session.scalars(select(AuditEvent).order_by(AuditEvent.id)).all()
+    assert {(event.actor_user_id, event.kind) for event in events} == {
+        (principal.user_id, ActorKind.PERSON)
+    }
+    assert [(event.action, event.detail) for event in events] == [
+        ("task.created", {"task": "ACME-1", "title": "Ship it"}),
+        ("task.updated", {"task": "ACME-1", "status": "done", "description": "changed"}),
+        ("task.deleted", {"task": "ACME-1", "title": "Ship it"}),
+    ]

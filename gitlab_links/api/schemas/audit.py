@@ -4,6 +4,7 @@ from marshmallow import fields
 
 from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
 from gitlab_links.api.schemas.fields import LINE, Time, choice, text
+from gitlab_links.audit.models import ActorKind
 from gitlab_links.audit.operations import Action
 
 
@@ -12,10 +13,16 @@ class AuditEventSchema(Strict):
 
     id = fields.UUID(required=True)
     action = choice(Action, required=True)
+    actor = choice(
+        ActorKind,
+        required=True,
+        attribute="kind",
+        metadata=described("A person, the operator by a command, or the service by itself."),
+    )
     actor_user_id = fields.UUID(
         required=True,
         allow_none=True,
-        metadata=described("Null for the operator, and for a user who is gone."),
+        metadata=described("Null for operator and service, and for a user who is gone."),
     )
     actor_api_key_id = fields.UUID(
         required=True, allow_none=True, metadata=described("Null for a browser session.")
