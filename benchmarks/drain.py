@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert
 
@@ -16,8 +16,10 @@ from benchmarks.seeds import (
     WEBHOOK_SECRET,
     World,
     forget_deliveries,
+    make_hook_secrets,
     make_world,
     titles,
+    unconfirmed,
     unfinished,
 )
 from benchmarks.stage import Stage, Web
@@ -26,6 +28,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+
+EventMaker = Callable[[Item, str, datetime], bytes]
 
 PROJECTS = 20
 PER_PROJECT = 25
@@ -44,13 +48,17 @@ class Wrong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """One run: seconds of accepting and until all was done; calls, jobs, CPU seconds."""
+    """One run: seconds of accepting and until all was done; calls, jobs, CPU seconds.
+
+    ``confirming`` are the calls that were made after that to confirm the webhooks.
+    """
 
     accepted: float
     done: float
     calls: int
     jobs: int
     worker_cpu: float
+    confirming: int
 
 
 def run(stage: Stage) -> Result:
@@ -61,16 +69,20 @@ def run(stage: Stage) -> Result:
     forget_deliveries(world)
     stage.redis.flushdb()
     rows: list[Row] = []
-    for comments, limit in ((False, 100), (True, 200)):
-        drained = [_drain(stage, world, web, comments=comments) for _ in range(2)]
-        what = "an item's fetch needed" if comments else "bodies say all"
-        rows += _rows(what, drained, limit)
+    own = make_hook_secrets(world)
+    for what, event, secrets, limits in (
+        ("bodies say all", issue_event, {}, (100, 100)),
+        ("each hook has a secret of its own", issue_event, own, (0, 0)),
+        ("an item's fetch needed", note_event, {}, (200, 100)),
+    ):
+        drained = [_drain(stage, world, web, event, secrets) for _ in range(2)]
+        rows += _rows(what, drained, *limits)
     rows.append(_accept_beside_backlog(stage, world, web))
     stage.stop(web.child)
     return Result(rows)
 
 
-def _rows(what: str, runs: Sequence[Drained], limit: int) -> list[Row]:
+def _rows(what: str, runs: Sequence[Drained], limit: int, confirming: int) -> list[Row]:
     ratio = median([run.done / run.accepted for run in runs])
     done, accepted = median([run.done for run in runs]), median([run.accepted for run in runs])
     cpu = median([run.worker_cpu for run in runs]) / DELIVERIES * 1000
@@ -84,14 +96,22 @@ def _rows(what: str, runs: Sequence[Drained], limit: int) -> list[Row]:
             ratio <= 1.2,
         ),
         below(f"{what}: GitLab calls", max(run.calls for run in runs), limit, "calls"),
+        below(
+            f"{what}: calls that confirm",
+            max(run.confirming for run in runs),
+            confirming,
+            "calls",
+        ),
         below(f"{what}: RQ jobs", max(run.jobs for run in runs), JOBS, "jobs"),
         Row(f"{what}: worker CPU per delivery", f"{cpu:.2f} ms"),
     ]
 
 
-def _drain(stage: Stage, world: World, web: Web, *, comments: bool) -> Drained:
+def _drain(
+    stage: Stage, world: World, web: Web, event: EventMaker, secrets: Mapping[str, str]
+) -> Drained:
     final = f"As of {utcnow().isoformat()}"
-    requests = _edit_everything(stage, world, final, comments=comments)
+    requests = _edit_everything(stage, world, final, event, secrets)
     worker = stage.start_worker()
     stage.control("reset_calls")
     jobs, cpu = stage.jobs_run(), cpu_seconds(worker.pid)
@@ -100,13 +120,10 @@ def _drain(stage: Stage, world: World, web: Web, *, comments: bool) -> Drained:
     accepted = time.perf_counter() - started
     _wait(world)
     done = time.perf_counter() - started
-    drained = Drained(
-        accepted,
-        done,
-        stage.gitlab_calls(),
-        stage.jobs_run() - jobs,
-        cpu_seconds(worker.pid) - cpu,
-    )
+    calls, jobs = stage.gitlab_calls(), stage.jobs_run() - jobs
+    cpu = cpu_seconds(worker.pid) - cpu
+    _wait(world, unconfirmed)
+    drained = Drained(accepted, done, calls, jobs, cpu, stage.gitlab_calls() - calls)
     stage.stop(worker)
     wrong = [key for key, title in titles(world).items() if title != final]
     if wrong:
@@ -115,7 +132,9 @@ def _drain(stage: Stage, world: World, web: Web, *, comments: bool) -> Drained:
     return drained
 
 
-def _edit_everything(stage: Stage, world: World, final: str, *, comments: bool) -> list[bytes]:
+def _edit_everything(
+    stage: Stage, world: World, final: str, event: EventMaker, secrets: Mapping[str, str]
+) -> list[bytes]:
     """Change every item in GitLab; the webhooks that tell of it, in the order of time."""
     now = utcnow()
     requests: list[bytes] = []
@@ -124,8 +143,8 @@ def _edit_everything(stage: Stage, world: World, final: str, *, comments: bool) 
         moment = now + timedelta(milliseconds=number)
         title = final if last else f"Draft {number} of it"
         for item in world.spread(PER_PROJECT):
-            body = (note_event if comments else issue_event)(item, title, moment)
-            requests.append(request(world.org_id, WEBHOOK_SECRET, body))
+            secret = secrets.get(item.project_path, WEBHOOK_SECRET)
+            requests.append(request(world.org_id, secret, event(item, title, moment)))
             if last:
                 edit_in_gitlab(stage, item, title, moment.isoformat())
     return requests
@@ -143,11 +162,11 @@ def edit_in_gitlab(stage: Stage, item: Item, title: str, at: str) -> None:
     )
 
 
-def _wait(world: World) -> None:
+def _wait(world: World, left: Callable[[World], int] = unfinished) -> None:
     deadline = time.monotonic() + GIVE_UP_SECONDS
-    while unfinished(world):
+    while left(world):
         if time.monotonic() > deadline:
-            raise Wrong(f"{unfinished(world)} deliveries or items are left")
+            raise Wrong(f"{left(world)} deliveries or items are left")
         time.sleep(POLL_SECONDS)
 
 

@@ -20,7 +20,12 @@ from gitlab_links.clock import utcnow
 from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.integrations.operations import IntegrationChange, update_integration
+from gitlab_links.hooks.secrets import make_hook_secret
+from gitlab_links.integrations.operations import (
+    IntegrationChange,
+    find_integration,
+    update_integration,
+)
 from gitlab_links.links.freshness import next_sync_after
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.models import Task
@@ -199,6 +204,30 @@ def unfinished(world: World) -> int:
             )
         )
     return int(waiting or 0) + int(asked or 0)
+
+
+def unconfirmed(world: World) -> int:
+    """Items whose webhooks GitLab's API has not confirmed, where it is asked to."""
+    with world.app.app_context():
+        waiting = db.session.scalar(
+            select(func.count()).where(
+                GitLabItem.org_id == world.org_id, GitLabItem.refresh_requested_at.is_not(None)
+            )
+        )
+    return int(waiting or 0)
+
+
+def make_hook_secrets(world: World) -> dict[str, str]:
+    """A secret for the hook of each project, by path, as *Create* makes one."""
+    with world.app.app_context():
+        integration = find_integration(world.org_id)
+        assert integration is not None
+        projects = db.session.scalars(
+            select(GitLabProject).where(GitLabProject.org_id == world.org_id)
+        )
+        found = {one.path: make_hook_secret(integration, one.id)[1] for one in projects}
+        db.session.commit()
+    return found
 
 
 def titles(world: World) -> dict[tuple[str, int], str]:

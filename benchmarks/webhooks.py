@@ -75,7 +75,6 @@ def request(
         "X-Gitlab-Event: Issue Hook",
         f"X-Gitlab-Event-UUID: {uuid.uuid4()}",
         f"X-Gitlab-Webhook-UUID: {uuid.uuid4()}",
-        "X-Gitlab-Instance: http://127.0.0.1",
         f"Idempotency-Key: {key}",
         f"X-Gitlab-Token: {secret}",
         f"Content-Length: {len(body)}",

@@ -46,6 +46,7 @@ from gitlab_links.links.operations import attach
 from gitlab_links.tasks.operations import create_task
 
 TOKEN = "glpat-of-the-simulated-week"
+SHARED_SECRET = "one-for-all-webhooks-of-the-week"
 DAY = 86_400.0
 # What the schedule does every 10 s, which costs no call unless something is due.
 LOOK_EVERY = timedelta(seconds=60)
@@ -72,7 +73,8 @@ class _Quiet(WSGIRequestHandler):
 @dataclass(frozen=True)
 class Org:
     """A typical org: a third of what is linked is open, a tenth of that changes in an hour of
-    work; ``hooked`` says whether its webhooks are set up.
+    work; ``hooked`` says whether its webhooks are set up, each with a secret of its own unless
+    they have a ``shared_secret``, so that GitLab's API is asked to confirm them.
     """
 
     projects: int = 8
@@ -80,6 +82,7 @@ class Org:
     open_share: float = 1 / 3
     changes_a_day: float = 2.0
     hooked: bool = True
+    shared_secret: bool = False
 
 
 def main() -> None:
@@ -90,8 +93,14 @@ def main() -> None:
     parser.add_argument("--projects", type=int, default=8)
     parser.add_argument("--items", type=int, default=25, help="linked items in each project")
     parser.add_argument("--without-webhooks", action="store_true")
+    parser.add_argument("--shared-secret", action="store_true", help="one for all webhooks")
     given = parser.parse_args()
-    org = Org(projects=given.projects, items=given.items, hooked=not given.without_webhooks)
+    org = Org(
+        projects=given.projects,
+        items=given.items,
+        hooked=not given.without_webhooks,
+        shared_secret=given.shared_secret,
+    )
     clock = MovableClock()
     gitlab_links.clock.datetime = clock  # type: ignore[assignment,attr-defined]
     with _running(given.ttl) as (app, gitlab):
@@ -153,8 +162,18 @@ class _Week:
             if self.org.hooked:
                 for project_id in db.session.scalars(select(GitLabProject.id)).all():
                     repair_now(admin, project_id)
+            if self.org.shared_secret:
+                self._share_one_secret(admin)
             self._work()
         state.calls.reset()
+
+    def _share_one_secret(self, admin: Principal) -> None:
+        configure(admin, IntegrationChange(webhook_secret=SHARED_SECRET))
+        db.session.commit()
+        hooks = self.gitlab.state.hooks
+        for project in self.gitlab.state.projects.all():
+            for hook in hooks.of(project):
+                hook.token = SHARED_SECRET
 
     def _project(self, admin: Principal, task_id: uuid.UUID, path: str) -> None:
         state = self.gitlab.state
@@ -222,6 +241,11 @@ class _Week:
         if oldest is not None:
             self.oldest = max(self.oldest, (utcnow() - oldest).total_seconds())
 
+    def _hooks(self) -> str:
+        if not self.org.hooked:
+            return "off"
+        return "with one secret" if self.org.shared_secret else "with a secret each"
+
     def report(self, days: float, ttl: int) -> None:
         """Print what it came to."""
         items = self.org.projects * self.org.items
@@ -229,7 +253,7 @@ class _Week:
         for call, count in self.gitlab.state.calls.counts().items():
             calls[f"{call.method} {call.route}"] += count
         total = sum(calls.values())
-        print(f"{days:g} days, TTL {ttl} s, webhooks {'on' if self.org.hooked else 'off'}:")
+        print(f"{days:g} days, TTL {ttl} s, webhooks {self._hooks()}:")
         print(
             f"  {self.org.projects} projects, {items} linked items, {len(self.open)} of them open"
         )

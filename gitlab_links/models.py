@@ -10,7 +10,12 @@ from gitlab_links.accounts.models import (
 )
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.hooks.models import GitLabChangeCount, GitLabHookSecret, GitLabProjectWatch
+from gitlab_links.hooks.models import (
+    GitLabChangeCount,
+    GitLabHookSecret,
+    GitLabProjectWatch,
+    GitLabWebhookTally,
+)
 from gitlab_links.installation import Installation
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
@@ -27,6 +32,7 @@ __all__ = [
     "GitLabProject",
     "GitLabProjectWatch",
     "GitLabWebhookDelivery",
+    "GitLabWebhookTally",
     "HealthProblem",
     "Installation",
     "LoginSession",

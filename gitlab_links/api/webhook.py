@@ -10,6 +10,7 @@ from gitlab_links.api.schemas.webhooks import AcceptedSchema
 from gitlab_links.doorbell import Bell, ring
 from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
+from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
 from gitlab_links.webhooks.intake import Intake, accept
 
@@ -42,7 +43,9 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     require_json(request)
     body = read_body(request)
     with single_write() as connection:
-        accepted = accept(connection, org_id, dict(request.headers.items()), body)
+        accepted = accept(
+            connection, org_id, dict(request.headers.items()), body, current_request_id()
+        )
     if accepted.status is Intake.ACCEPTED:
         ring(Bell.DRAIN, org_id)
     return json_answer(

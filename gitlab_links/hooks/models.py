@@ -2,6 +2,8 @@
 
 import uuid
 from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -60,6 +62,35 @@ class GitLabHookSecret(Identified, Base):
     secret_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     ends_at: Mapped[datetime | None]
+
+
+class TallyKind(StrEnum):
+    """What is counted: see ``hooks.tallies``. ``subject`` is a project row's id for the last."""
+
+    REFUSED = "refused"
+    OTHER_INSTANCE = "other_instance"
+    STORED_BYTES = "stored_bytes"
+    CONTRADICTED = "contradicted"
+
+
+class GitLabWebhookTally(Identified, Base):
+    """How often something happened to an org's webhooks on a day (UTC), in one row.
+
+    ``detail`` describes the newest time. One row a day however often it happens: strangers
+    can cause some of it.
+    """
+
+    __tablename__ = "gitlab_webhook_tallies"
+    __table_args__ = (UniqueConstraint("org_id", "kind", "subject", "day"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(30))
+    subject: Mapped[str] = mapped_column(String(40), default="")
+    day: Mapped[date] = mapped_column(Date)
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 class GitLabChangeCount(Identified, Base):

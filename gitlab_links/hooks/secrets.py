@@ -48,6 +48,16 @@ def settle_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetim
     )
 
 
+def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
+    """Two rows have turned out to be one project: secrets of its hooks go on proving it."""
+    db.session.execute(
+        update(GitLabHookSecret)
+        .where(GitLabHookSecret.project_id == source_id)
+        .values(project_id=target_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def forget_hook_secret(secret_id: uuid.UUID) -> None:
     """GitLab has not taken the secret: nobody has it."""
     db.session.execute(delete(GitLabHookSecret).where(GitLabHookSecret.id == secret_id))

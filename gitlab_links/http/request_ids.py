@@ -15,6 +15,12 @@ def register(app: Flask) -> None:
     app.after_request(_send_back)
 
 
+def current_request_id() -> str:
+    """The id of the request at hand."""
+    found: str = g.request_id
+    return found
+
+
 def _begin() -> None:
     offered = request.headers.get("X-Request-ID", "")
     g.request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex

@@ -92,9 +92,14 @@ def _process(
     if not ours:
         return
     claimed = [delivery for delivery in deliveries if delivery.id in ours]
-    process(org_id, claimed, now=utcnow(), ttl=settings().metadata_ttl)
+    done = process(org_id, claimed, now=utcnow(), ttl=settings().metadata_ttl)
     db.session.commit()
-    log.info("delivery.batch_processed", org_id=str(org_id), deliveries=len(claimed))
+    log.info(
+        "delivery.batch_processed",
+        org_id=str(org_id),
+        deliveries=len(claimed),
+        processed=[outcome.logged() for outcome in done],
+    )
 
 
 def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID, attempt: int) -> None:

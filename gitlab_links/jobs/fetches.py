@@ -17,6 +17,7 @@ from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import note_failure, was_away
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
+from gitlab_links.webhooks.contradictions import mark_contradicted
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
@@ -129,7 +130,7 @@ class _Slice:
         away = was_away(self.lease.integration)
         hold(Bell.SYNC, self.org_id)
         answers = fetcher.fetch(batches)
-        record(
+        contradicted = record(
             self.org_id,
             answers,
             token_ciphertext=self.token_ciphertext,
@@ -137,6 +138,7 @@ class _Slice:
             now=utcnow(),
             ttl=settings().metadata_ttl,
         )
+        mark_contradicted(self.org_id, contradicted, utcnow())
         db.session.commit()
         log.info(
             "sync.round",

@@ -66,6 +66,9 @@ class GitLabItem(Identified, Base):
     ``merge_rechecks`` counts the calls for a merge status that GitLab still works out.
     ``gitlab_id`` is GitLab's id across projects: another item under the same number has
     another.
+    What GitLab's API has not confirmed: ``unconfirmed_since`` is when the oldest of the applied
+    webhooks came in that no fetch has confirmed, ``unconfirmed_updated_at`` the time that its
+    object bears, ``unconfirmed_before`` what the webhooks since then have changed, as it was.
     """
 
     __tablename__ = "gitlab_items"
@@ -140,12 +143,19 @@ class GitLabItem(Identified, Base):
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)
     heard_at: Mapped[datetime | None]
     unheard_since: Mapped[datetime | None]
+    unconfirmed_since: Mapped[datetime | None]
+    unconfirmed_updated_at: Mapped[datetime | None]
+    unconfirmed_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     project: Mapped[GitLabProject] = relationship(lazy="raise")
 
 
 class TaskGitLabLink(Identified, Base):
-    """A task's link to an item. Its URL is made from the item, so that it follows renames."""
+    """A task's link to an item. Its URL is made from the item, so that it follows renames.
+
+    ``made_path`` and ``made_iid`` are the reference as it was when the link was made: of an
+    item that is withheld nothing newer is shown.
+    """
 
     __tablename__ = "task_gitlab_links"
     __table_args__ = (
@@ -162,5 +172,7 @@ class TaskGitLabLink(Identified, Base):
         ForeignKey("users.id", ondelete="SET NULL"), index=True
     )
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    made_path: Mapped[str | None] = mapped_column(String(1000))
+    made_iid: Mapped[int | None] = mapped_column(BigInteger)
 
     item: Mapped[GitLabItem] = relationship(lazy="raise")

@@ -2,7 +2,8 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
@@ -26,6 +27,22 @@ from gitlab_links.sync.siblings import ask_siblings
 Items = dict[uuid.UUID, GitLabItem]
 
 
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What webhooks that came in ``since`` then said of an item, GitLab's API says is not so."""
+
+    item_id: uuid.UUID
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The items of whose change an event had told, and what contradicts events."""
+
+    told: list[GitLabItem] = field(default_factory=list)
+    contradicted: list[Contradiction] = field(default_factory=list)
+
+
 def record(
     org_id: uuid.UUID,
     answers: Sequence[Answer],
@@ -34,8 +51,10 @@ def record(
     was_away: bool,
     now: datetime,
     ttl: int,
-) -> None:
+) -> list[Contradiction]:
     """Apply a round of answers in one transaction, which the caller commits.
+
+    Gives what contradicts webhooks.
 
     ``token_ciphertext`` is that of the token the calls were made with: what they say of
     the connection is of no interest once an admin has set another. ``was_away``: GitLab
@@ -47,11 +66,13 @@ def record(
     for item_id in items.keys() - asked:
         items[item_id].next_sync_at, items[item_id].failures = now, 0
     told: Counter[uuid.UUID] = Counter()
+    contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
     for answer in answers:
         found = _record_items(answer, items, now, ttl, proven=answer.batch.project_row in proven)
-        told.update(item.id for item in found)
+        told.update(item.id for item in found.told)
+        contradicted += found.contradicted
     ask_siblings(
         org_id,
         [one for one in items.values() if one.pipeline_status != pipelines[one.id]],
@@ -63,6 +84,7 @@ def record(
         _follow_moved(answer, items)
     _count_told(org_id, items, told, now)
     _record_connection(org_id, answers, token_ciphertext, now)
+    return contradicted
 
 
 def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool) -> Items:
@@ -82,10 +104,9 @@ def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool
     return {item.id: item for item in rows}
 
 
-def _record_items(
-    answer: Answer, items: Items, now: datetime, ttl: int, *, proven: bool
-) -> Iterator[GitLabItem]:
-    """Apply one answer; gives the items of whose change an event had told."""
+def _record_items(answer: Answer, items: Items, now: datetime, ttl: int, *, proven: bool) -> _Found:
+    """Apply one answer."""
+    found = _Found()
     for due in answer.batch.items:
         item = items.get(due.id)
         snapshot = answer.snapshots.get(due.iid)
@@ -93,17 +114,20 @@ def _record_items(
             continue
         if snapshot is not None:
             before = Before.of(item)
-            apply_fetched(
+            since = apply_fetched(
                 item, snapshot, started_at=answer.started_at, now=now, ttl=ttl, proven=proven
             )
+            if since is not None:
+                found.contradicted.append(Contradiction(item.id, since))
             if note_found(item, before, answer.started_at):
-                yield item
+                found.told.append(item)
         elif answer.failure is None:
             # Absent from a list that was given: deleted, or hidden from the token.
             mark_failed(item, ErrorCode.NOT_FOUND, started_at=answer.started_at, now=now)
         elif not stops_all_calls(answer.failure.code):
             # Otherwise the item stays due as it was: the pause is the connection's.
             mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
+    return found
 
 
 def _follow_moved(answer: Answer, items: Items) -> None:

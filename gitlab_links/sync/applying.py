@@ -1,12 +1,15 @@
 """Writing what GitLab said into cached items. The rows must be locked by the caller."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
+from gitlab_links.links.confidentiality import GONE
 from gitlab_links.links.freshness import (
     RETRY_FIRST,
     Pace,
@@ -15,13 +18,23 @@ from gitlab_links.links.freshness import (
     retry_after,
 )
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.compared import compared_fields
+from gitlab_links.sync.confirming import (
+    end_claim,
+    have_confirmed,
+    is_contradicted,
+    note_unconfirmed,
+    restart_claim,
+)
 from gitlab_links.sync.details import ask_after_body, known_of, note_detail
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
+    Claim,
     Fetched,
     Known,
     Told,
     believable,
+    met,
     weigh_fetched,
     weigh_told,
 )
@@ -42,6 +55,16 @@ KEPT_FROM_FETCHES = frozenset(
 )
 
 
+class Trust(Enum):
+    """How far a webhook is trusted: fully, until GitLab's API has confirmed it, or so little
+    that it leads to a fetch at most.
+    """
+
+    PROVEN = "proven"
+    UNTIL_CONFIRMED = "until_confirmed"
+    NONE = "none"
+
+
 def apply_told(
     item: GitLabItem,
     told: Snapshot,
@@ -49,26 +72,48 @@ def apply_told(
     received_at: datetime,
     now: datetime,
     ttl: int,
-) -> None:
+    trust: Trust = Trust.PROVEN,
+) -> Told:
     """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough.
 
     It is enough when nothing that is shown is missing afterwards: the body told all that
-    bodies can tell, and the rest was told by a fetch before.
+    bodies can tell, and the rest was told by a fetch before. What only GitLab's API may say is
+    left to a fetch: that an item is confidential no longer, that it was moved, that it is
+    there again. Gives what was decided.
     """
     updated_at = None if told.updated_at is UNKNOWN else told.updated_at
     received_at = min(received_at, now)  # it came before now, whatever the clock said then
-    verdict = weigh_told(_known(item, now), updated_at, received_at)
+    known, trusted = _known(item, now), trust is not Trust.NONE
+    verdict = weigh_told(known, updated_at, received_at, trusted=trusted)
     if verdict is Told.DROP:
-        return
-    before = known_of(item)
+        return verdict
+    told = _without_what_only_fetches_tell(item, told)
+    detail_before = known_of(item)
     if verdict is Told.APPLY:
+        before = compared_fields(item)
         _fill(item, told, now)
+        note_unconfirmed(item, known, before, received_at)
         item.told_at = received_at
+        failed = (item.error_code, item.failures)
         # The event has just shown that events of this item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
-    detail = ask_after_body(item, told, before)
+        if failed[0] == GONE:
+            item.error_code, item.failures = failed
+            request_refresh(item, now)
+        if trust is Trust.UNTIL_CONFIRMED:
+            have_confirmed(item, received_at)
+    detail = trusted and ask_after_body(item, told, detail_before)
     if detail or verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
         request_refresh(item, now, detail=detail)
+    return verdict
+
+
+def _without_what_only_fetches_tell(item: GitLabItem, told: Snapshot) -> Snapshot:
+    if item.confidential and told.confidential is False:
+        told = replace(told, confidential=UNKNOWN)
+    if told.moved_to_id != item.moved_to_id:
+        told = replace(told, moved_to_id=UNKNOWN)
+    return replace(told, gitlab_id=None)
 
 
 def apply_fetched(
@@ -79,27 +124,40 @@ def apply_fetched(
     now: datetime,
     ttl: int,
     proven: bool = False,
-) -> None:
+) -> datetime | None:
     """Apply an answer of the API; a request made since it started stays open.
 
-    ``proven``: events of the item's project arrive, so that it is looked at less.
+    ``proven``: events of the item's project arrive, so that it is looked at less. Where the
+    answer contradicts what webhooks have told, gives since when those came in.
     """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
-    verdict = weigh_fetched(_known(item, now), updated_at, started_at)
+    known = _known(item, now)
+    hides = fetched.confidential is True and not item.confidential
+    verdict = weigh_fetched(known, updated_at, started_at, hides=hides)
     if verdict is Fetched.DROP:
         # A fetch that began later was applied already, which settles this one's request too.
         _answer_request(item, started_at, now)
         _look_again(item, next_sync_after(now, ttl, Pace.of(item, proven=proven)))
-        return
+        return None
     if verdict is Fetched.REPEAT:
+        if met(known, updated_at):
+            restart_claim(item)
         request_refresh(item, now + REPEAT_AFTER)
-        return
-    before = known_of(item)
+        return None
+    told, before = compared_fields(item), known_of(item)
     _fill(item, fetched, now)
     item.fetched_at = started_at
     _answer_request(item, started_at, now)
+    if hides and weigh_fetched(known, updated_at, started_at) is Fetched.REPEAT:
+        # Withheld at once; whether the rest was a lagging replica's, another fetch tells.
+        contradicted = False
+        request_refresh(item, now + REPEAT_AFTER)
+    else:
+        contradicted = is_contradicted(item, known, told, updated_at, started_at)
+        end_claim(item, now)
     _mark_synced(item, started_at, now, ttl, proven=proven)
     note_detail(item, fetched, before, started_at, now)
+    return known.claim.received_at if contradicted and known.claim else None
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
@@ -118,7 +176,12 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
 
 
 def _known(item: GitLabItem, now: datetime) -> Known:
-    return Known(item.source_updated_at, _past(item.fetched_at, now), _past(item.told_at, now))
+    claim, since = None, _past(item.unconfirmed_since, now)
+    if since is not None and item.unconfirmed_updated_at is not None:
+        claim = Claim(since, item.unconfirmed_updated_at)
+    return Known(
+        item.source_updated_at, _past(item.fetched_at, now), _past(item.told_at, now), claim
+    )
 
 
 def _past(moment: datetime | None, now: datetime) -> datetime | None:

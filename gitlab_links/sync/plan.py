@@ -91,7 +91,7 @@ def next_batches(
     asked = and_(ours, GitLabItem.refresh_requested_at <= now)
     batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at), now)
     if len(batches) < limit:
-        late = and_(ours, GitLabItem.next_sync_at <= now, GitLabItem.refresh_requested_at.is_(None))
+        late = and_(ours, GitLabItem.next_sync_at <= now, _not_asked_for(now))
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at), now):
             if len(batches) == limit:
                 break
@@ -187,6 +187,12 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
     )
 
 
+def _not_asked_for(now: datetime) -> ColumnElement[bool]:
+    """Nobody waits for it now; webhooks may be to be confirmed later."""
+    asked = GitLabItem.refresh_requested_at
+    return or_(asked.is_(None), asked > now)
+
+
 def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datetime) -> Batch:
     """The batch with what else of its project and type is due soon, as far as there is room."""
     if len(batch.items) == BATCH_SIZE:
@@ -199,7 +205,7 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datet
             GitLabItem.project_id == batch.project_row,
             GitLabItem.type == batch.type,
             GitLabItem.next_sync_at <= soon,
-            GitLabItem.refresh_requested_at.is_(None),
+            _not_asked_for(now),
             GitLabItem.id.not_in(taken),
         )
         .order_by(GitLabItem.next_sync_at)

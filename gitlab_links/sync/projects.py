@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.hooks.secrets import move_hook_secrets
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
@@ -139,6 +140,8 @@ def _mark_changed(project: GitLabProject) -> None:
 
 
 def _move_items(source: GitLabProject, target: GitLabProject) -> None:
+    """Items and their links, and what proves events of the project."""
+    move_hook_secrets(source.id, target.id)
     there = {(item.type, item.iid): item for item in _items(target)}
     for item in _items(source):
         twin = there.get((item.type, item.iid))

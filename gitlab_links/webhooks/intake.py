@@ -9,24 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, Executable, bindparam, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists, new_id, upsert
-from gitlab_links.errors import DomainError, Forbidden
+from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.events import Event
-from gitlab_links.gitlab.signatures import TOKEN_PREFIX, is_signed, signature_valid
-from gitlab_links.hooks.models import GitLabHookSecret
-from gitlab_links.integrations.credentials import SIGNING_TOKEN
-from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.webhook_secrets import (
-    hash_webhook_secret,
-    webhook_secret_matches,
-)
-from gitlab_links.security import SecretCipher, cipher
+from gitlab_links.gitlab.signatures import is_signed
+from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from gitlab_links.webhooks.authenticity import HOOK_PROJECT, PROVEN_BY_SECRET, verify
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 # Reading a body that may be anybody's must not cost more than refusing it.
@@ -43,41 +37,11 @@ KEPT_HEADERS = (
     "webhook-timestamp",
 )
 MAX_HEADER_LENGTH = 500
+MAX_ID_LENGTH = 100
 _KEPT = [(name.lower(), name) for name in KEPT_HEADERS]
-DECOY_TOKEN = TOKEN_PREFIX + "A" * 43 + "="
 
-# Written once, and over the table: at every webhook the ORM would cost more than the answer.
-_integrations = OrgGitLabIntegration.__table__.c
-_hook_secrets = GitLabHookSecret.__table__.c
+# Over the table: at every webhook the ORM would cost more than the answer.
 _deliveries = GitLabWebhookDelivery.__table__.c
-# One probe of a unique index, within the one statement: hooks that this service made have
-# secrets of their own.
-_OF_A_HOOK = exists().where(
-    _hook_secrets.org_id == bindparam("org_id"),
-    _hook_secrets.secret_hash == bindparam("given"),
-    or_(_hook_secrets.ends_at.is_(None), _hook_secrets.ends_at > bindparam("received_at")),
-)
-_SECRETS = select(
-    _integrations.webhook_secret_hash,
-    _integrations.previous_webhook_secret_hash,
-    _integrations.previous_webhook_secret_until,
-    _integrations.signing_token_ciphertext,
-    _OF_A_HOOK.label("of_a_hook"),
-).where(_integrations.org_id == bindparam("org_id"))
-# The same rule as in ``verify``. That a database compares digests byte by byte tells nobody
-# anything: what they are digests of is keyed.
-_PROVEN_BY_SECRET = and_(
-    _integrations.org_id == bindparam("org_id"),
-    _integrations.signing_token_ciphertext.is_(None),
-    or_(
-        _integrations.webhook_secret_hash == bindparam("given"),
-        and_(
-            _integrations.previous_webhook_secret_hash == bindparam("given"),
-            _integrations.previous_webhook_secret_until > bindparam("received_at"),
-        ),
-        _OF_A_HOOK,
-    ),
-)
 _FIRST_COPY = select(_deliveries.id).where(
     _deliveries.org_id == bindparam("org_id"), _deliveries.dedupe_key == bindparam("dedupe_key")
 )
@@ -103,23 +67,29 @@ class Accepted:
 
 
 def accept(
-    connection: Connection, org_id: uuid.UUID, headers: Mapping[str, str], body: bytes
+    connection: Connection,
+    org_id: uuid.UUID,
+    headers: Mapping[str, str],
+    body: bytes,
+    request_id: str | None = None,
 ) -> Accepted:
     """Verify and store one request; the caller commits, and rings for what was accepted.
 
-    Header names in any case. Raises :class:`Forbidden`, the same for every cause, unless
-    the request is authentic; then :class:`InvalidJson` or :class:`JsonTooDeep`. Everything
-    else is taken.
+    Header names in any case; ``request_id`` is ours, to find it again.
+    Raises :class:`Unproven` unless the request is authentic; then :class:`InvalidJson` or
+    :class:`JsonTooDeep`. Everything else is taken.
     """
     received_at = utcnow()
     headers = {name.lower(): value for name, value in headers.items()}
     row = _unproven_row(org_id, headers, body, received_at)
-    stored = None
+    stored, ids = None, _ids(headers, request_id)
     if row is not None:
+        row |= ids
         stored = _store_if_proven(connection, row, headers.get("x-gitlab-token", ""))
     if row is None or stored is None:
-        verify(connection, org_id, headers, body, received_at)
+        proven = verify(connection, org_id, headers, body, received_at)
         row = _row(org_id, Event.from_request(headers, body), headers, body, received_at)
+        row |= ids | {"hook_project_id": proven.hook_project_id, "signed": proven.signed}
         stored = insert_unless_exists(connection, GitLabWebhookDelivery, row, *DEDUPED_BY)
     if stored is None:
         return Accepted(Intake.DUPLICATE, _first_copy(connection, row))
@@ -164,6 +134,19 @@ def _row(
     }
 
 
+def _ids(headers: Mapping[str, str], request_id: str | None) -> Row:
+    """What a request is called: by us, and by GitLab in its log of recent events."""
+    return {
+        "request_id": request_id,
+        "event_uuid": _kept(headers.get("x-gitlab-event-uuid"), MAX_ID_LENGTH),
+        "webhook_uuid": _kept(headers.get("x-gitlab-webhook-uuid"), MAX_ID_LENGTH),
+    }
+
+
+def _kept(value: str | None, length: int) -> str | None:
+    return None if value is None else value[:length].replace("\0", "")
+
+
 def _store_if_proven(connection: Connection, row: Row, secret: str) -> uuid.UUID | None:
     """Insert the row if the secret is one of the org's; None if not, or if it is there.
 
@@ -179,9 +162,11 @@ def _store_if_proven(connection: Connection, row: Row, secret: str) -> uuid.UUID
 
 @cache
 def _insert_if_proven(dialect: str, names: tuple[str, ...]) -> Executable:
-    values = select(*(bindparam(name, type_=_deliveries[name].type) for name in names))
+    values = select(
+        *(bindparam(name, type_=_deliveries[name].type) for name in names), HOOK_PROJECT
+    )
     insert = upsert(dialect, GitLabWebhookDelivery).from_select(
-        names, values.where(_PROVEN_BY_SECRET)
+        [*names, "hook_project_id"], values.where(PROVEN_BY_SECRET)
     )
     statement: Executable = insert.on_conflict_do_nothing(index_elements=DEDUPED_BY).returning(
         _deliveries.id
@@ -196,63 +181,6 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
         for key, name in _KEPT
         if key in headers
     }
-
-
-def verify(
-    connection: Connection,
-    org_id: uuid.UUID,
-    headers: Mapping[str, str],
-    body: bytes,
-    now: datetime,
-) -> None:
-    """Raise :class:`Forbidden` unless the org's GitLab sent this.
-
-    Once a signing token is set only a valid signature will do; until then the secret
-    token counts: the org's present one, during a rotation the one before, or one that was
-    made for a single hook. Header names in lower case.
-    """
-    secret = headers.get("x-gitlab-token", "")
-    given = hash_webhook_secret(org_id, secret)
-    asked = {"org_id": org_id, "given": given, "received_at": now}
-    integration = connection.execute(_SECRETS, asked).one_or_none()
-    ciphertext = None if integration is None else integration.signing_token_ciphertext
-    authentic = webhook_secret_matches(org_id, integration, secret, now)
-    if secret and integration is not None and integration.of_a_hook:
-        authentic = True
-    signed = _signed(org_id, ciphertext, headers, body, now)
-    if ciphertext is not None:
-        authentic = signed
-    if not authentic:
-        raise Forbidden("This request does not prove that it comes from the org's GitLab.")
-
-
-def _signed(
-    org_id: uuid.UUID,
-    ciphertext: str | None,
-    headers: Mapping[str, str],
-    body: bytes,
-    now: datetime,
-) -> bool:
-    """Whether the org's signing token made the signature, where the request has one.
-
-    The same work without a signing token: how long it takes tells nobody which org has one.
-    """
-    if not is_signed(headers):
-        return False
-    try:
-        token = cipher().decrypt(
-            ciphertext or _decoy(cipher()), org_id=org_id, origin="", purpose=SIGNING_TOKEN
-        )
-    except DomainError:
-        signature_valid(headers, body, DECOY_TOKEN, now)
-        return False
-    return signature_valid(headers, body, token, now)
-
-
-@lru_cache(maxsize=4)
-def _decoy(made_by: SecretCipher) -> str:
-    """A ciphertext that opens for no org."""
-    return made_by.encrypt(DECOY_TOKEN, org_id=uuid.UUID(int=0), origin="", purpose="decoy")
 
 
 def _first_copy(connection: Connection, row: Row) -> uuid.UUID:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -31,12 +32,58 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
 
 
+class Proof(StrEnum):
+    """What has proven that a delivery is the org's GitLab's.
+
+    ``hook``: the secret of one project's hook, which proves events of that project alone.
+    ``shared_secret`` and ``signature``: what all other hooks have in common, and so every
+    maintainer of a project that has one.
+    """
+
+    HOOK = "hook"
+    SHARED_SECRET = "shared_secret"
+    SIGNATURE = "signature"
+
+
+class Doubt(StrEnum):
+    """Why a delivery's body does not count, so that GitLab's API is asked instead.
+
+    ``contradicted``: it was applied, and then GitLab's API said otherwise.
+    ``distrusted``: the shared secret was used for a contradicted event of this project.
+    ``other_instance``: GitLab at another address sent it. ``other_project``: the secret
+    belongs to the hook of another project. ``unknown_project``: the link names the project by
+    its path, and GitLab's API has not yet said which project that is.
+    """
+
+    CONTRADICTED = "contradicted"
+    DISTRUSTED = "distrusted"
+    OTHER_INSTANCE = "other_instance"
+    OTHER_PROJECT = "other_project"
+    UNKNOWN_PROJECT = "unknown_project"
+
+
+class Effect(StrEnum):
+    """What a delivery did: its body was applied, GitLab's API is asked, both, or neither.
+
+    ``none``: no link has the item. ``outdated``: newer content was known already.
+    """
+
+    APPLIED = "applied"
+    APPLIED_AND_FETCHED = "applied_and_fetched"
+    FETCHED = "fetched"
+    OUTDATED = "outdated"
+    NONE = "none"
+
+
 class GitLabWebhookDelivery(Identified, Base):
     """One authenticated webhook request, kept for processing and for people to look at.
 
     ``due_at`` is when a worker may take it: the next attempt while it waits, the end of
     the lease while one works on it, null once it is done. ``payload`` is the raw body and
-    goes after some days, the rest of the row later.
+    goes after some days, the rest of the row later. ``hook_project_id`` is the project whose
+    hook's own secret came with it. ``request_id`` is ours, ``event_uuid`` and ``webhook_uuid``
+    are GitLab's. ``changes`` maps each field that the body has changed to its values before
+    and after.
     """
 
     __tablename__ = "gitlab_webhook_deliveries"
@@ -72,4 +119,21 @@ class GitLabWebhookDelivery(Identified, Base):
     size_bytes: Mapped[int]
     payload_sha256: Mapped[str] = mapped_column(String(64))
     headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    hook_project_id: Mapped[uuid.UUID | None]
+    signed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    event_uuid: Mapped[str | None] = mapped_column(String(100))
+    webhook_uuid: Mapped[str | None] = mapped_column(String(100))
+
+    item_id: Mapped[uuid.UUID | None]
+    effect: Mapped[str | None] = mapped_column(String(30))
+    doubt: Mapped[str | None] = mapped_column(String(30))
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     payload: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+
+    @property
+    def proof(self) -> Proof:
+        """What has proven where it came from."""
+        if self.hook_project_id is not None:
+            return Proof.HOOK
+        return Proof.SIGNATURE if self.signed else Proof.SHARED_SECRET

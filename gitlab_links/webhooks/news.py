@@ -4,9 +4,6 @@ import uuid
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import select
-
-from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import note_events
@@ -33,21 +30,9 @@ class News:
         if note_heard(item, before, delivery.received_at):
             self._changed.append(item)
 
-    def write(self, org_id: uuid.UUID, now: datetime, *, learned: bool) -> None:
-        """Note and count; what was ``learned`` may have merged a project row into another."""
+    def write(self, org_id: uuid.UUID, now: datetime) -> None:
+        """Note and count."""
+        note_events(org_id, self._newest, now)
         counts = Counter(item.project_id for item in self._changed)
-        named = {*self._newest, *counts}
-        there = self._still_there(named) if learned else named
-        newest = {project: told for project, told in self._newest.items() if project in there}
-        note_events(org_id, newest, now)
-        changes = {
-            project: Changes(by_webhook=count)
-            for project, count in counts.items()
-            if project in there
-        }
+        changes = {project: Changes(by_webhook=count) for project, count in counts.items()}
         count_changes(org_id, changes, now.date())
-
-    @staticmethod
-    def _still_there(projects: set[uuid.UUID]) -> set[uuid.UUID]:
-        found = select(GitLabProject.id).where(GitLabProject.id.in_(projects))
-        return set(db.session.scalars(found))

@@ -2,8 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
@@ -13,15 +13,19 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.hooks.tallies import add_tallies
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.sync.applying import apply_told
-from gitlab_links.sync.projects import is_known, learn
+from gitlab_links.sync.applying import Trust, apply_told
+from gitlab_links.sync.compared import Changes, changes_between, compared_fields
+from gitlab_links.sync.ordering import Told
+from gitlab_links.sync.projects import is_known
 from gitlab_links.sync.reconciling import face
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.webhooks.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
 from gitlab_links.webhooks.news import News
 from gitlab_links.webhooks.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
+from gitlab_links.webhooks.trust import Referee, trust_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,78 +36,153 @@ class Work:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a delivery; ``item_id`` is that of the linked item that it is about."""
+
+    delivery_id: uuid.UUID
+    effect: Effect
+    doubt: Doubt | None = None
+    item_id: uuid.UUID | None = None
+    links: int = 0
+    changes: Changes = field(default_factory=dict)
+    request_id: str | None = None
+    item: str | None = None
+
+    def logged(self) -> dict[str, str]:
+        """Which delivery it was, which item it named, and what it did: no content."""
+        facts = {
+            "delivery_id": str(self.delivery_id),
+            "request_id": self.request_id,
+            "item": self.item,
+            "effect": self.effect.value,
+            "doubt": self.doubt,
+            "changed": ",".join(self.changes),
+        }
+        return {name: str(value) for name, value in facts.items() if value}
+
+
+# Deliveries that show nothing of how events of the project arrive.
+_OF_ANOTHER = frozenset({Doubt.OTHER_INSTANCE, Doubt.OTHER_PROJECT, Doubt.UNKNOWN_PROJECT})
+
+
 def process(
     org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], *, now: datetime, ttl: int
-) -> None:
+) -> list[Outcome]:
     """Apply the deliveries in order and mark them done; the caller commits both at once.
 
     A fixed number of queries for the batch. Bodies that are newer than what is cached are
-    applied; where a body is not enough, the item is asked for, once however many bodies
-    name it, and the fetching job is rung after the commit.
+    applied, as far as they are trusted; where a body is not enough, the item is asked for,
+    once however many bodies name it, and the fetching job is rung after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    targets, news, learned = _Targets(org_id, works), News(), False
-    done: defaultdict[int, list[uuid.UUID]] = defaultdict(list)
-    for work in works:
-        project, target = targets.project_of(work.event), targets.of(work.event)
-        if project is not None:
-            news.of_project(project, work.delivery)
-        before = face(target[1]) if target is not None else ()
-        if target is not None and _apply(*target, work, now, ttl):
-            # What was learned of the project may have moved items from one row to another.
-            targets, learned = _Targets(org_id, works), True
-            target = targets.of(work.event)
-        if target is not None:
-            news.of_item(target[1], before, work.delivery)
-        done[targets.links_of(target[1]) if target else 0].append(work.delivery.id)
-    _mark_processed(done, now)
-    news.write(org_id, now, learned=learned)
-    if targets.any_requested():
+    batch = _Batch(_Targets(org_id, works), Referee.of(org_id, now), News(), now, ttl)
+    outcomes = [_process_one(work, batch) for work in works]
+    _mark_processed(outcomes, now)
+    batch.news.write(org_id, now)
+    add_tallies(db.session, org_id, batch.referee.tallies())
+    if batch.targets.any_requested(now):
         ring_after_commit(db.session, Bell.SYNC, org_id)
+    return outcomes
 
 
-def _mark_processed(by_links: Mapping[int, Sequence[uuid.UUID]], now: datetime) -> None:
-    """A statement for each number of links, of which there are few, not for each delivery."""
-    for links, ids in by_links.items():
-        db.session.execute(
-            update(GitLabWebhookDelivery)
-            .where(GitLabWebhookDelivery.id.in_(ids))
-            .values(
-                status=DeliveryStatus.PROCESSED,
-                processed_at=now,
-                due_at=None,
-                error_code=None,
-                links_matched=links,
-            )
-        )
+def _process_one(work: Work, batch: "_Batch") -> Outcome:
+    delivery, event, targets = work.delivery, work.event, batch.targets
+    target, project = targets.of(event), targets.project_of(event)
+    doubt = batch.referee.doubt(delivery, event, project)
+    if project is not None and doubt not in _OF_ANOTHER:
+        batch.news.of_project(project, delivery)
+    told = event.snapshot if target is not None else None
+    if target is not None and doubt is not Doubt.OTHER_INSTANCE:
+        # A pipeline of a fork is about a merge request of another project, and says nothing of it.
+        doubt = None if told is None else batch.referee.doubt(delivery, event, target[0])
+    outcome = Outcome(
+        delivery.id,
+        Effect.NONE,
+        doubt,
+        request_id=delivery.request_id,
+        item=_item_name(event),
+    )
+    if target is None:
+        return outcome
+    item = target[1]
+    shown, before = face(item), compared_fields(item)
+    effect = _apply(target, work, told, trust_in(delivery, doubt), batch)
+    if doubt not in _OF_ANOTHER:
+        batch.news.of_item(item, shown, delivery)
+    changes = changes_between(before, compared_fields(item))
+    links = targets.links_of(item)
+    return replace(outcome, effect=effect, item_id=item.id, links=links, changes=changes)
+
+
+def _item_name(event: Event) -> str | None:
+    """The item as the event names it; the project by its id where the path is not told."""
+    if event.item_type is None or event.iid is None:
+        return None
+    return f"{event.project_path or event.project_id}{event.item_type.sigil}{event.iid}"
+
+
+def _mark_processed(outcomes: Sequence[Outcome], now: datetime) -> None:
+    """One statement for all of them."""
+    db.session.execute(
+        update(GitLabWebhookDelivery),
+        [
+            {
+                "id": one.delivery_id,
+                "status": DeliveryStatus.PROCESSED,
+                "processed_at": now,
+                "due_at": None,
+                "error_code": None,
+                "links_matched": one.links,
+                "item_id": one.item_id,
+                "effect": one.effect,
+                "doubt": one.doubt,
+                "changes": one.changes or None,
+            }
+            for one in outcomes
+        ],
+    )
 
 
 def _read(delivery: GitLabWebhookDelivery) -> Work:
     return Work(delivery, Event.from_request(delivery.headers, delivery.payload or b"{}"))
 
 
-def _apply(project: GitLabProject, item: GitLabItem, work: Work, now: datetime, ttl: int) -> bool:
-    """Apply one body; True where something was learned of the project."""
-    told: Snapshot | None = work.event.snapshot
+def _apply(
+    target: tuple[GitLabProject, GitLabItem],
+    work: Work,
+    told: Snapshot | None,
+    trust: Trust,
+    batch: "_Batch",
+) -> Effect:
+    """Apply one body, or ask for the item: never for more than that one."""
+    (project, item), now, received_at = target, batch.now, work.delivery.received_at
     if told is None:
         # A pipeline's body names its merge request, or its branch, and no more. Of a commit
         # that is not known here the list says whether it is the newest.
         pipeline = work.event.branch_pipeline
         request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
-        return False
-    before = item.told_at
-    apply_told(
-        item,
-        told,
-        received_at=work.delivery.received_at,
-        now=now,
-        ttl=ttl,
-    )
-    if item.told_at == before or is_known(project, told.project_id, told.project_path):
-        return False
-    db.session.refresh(project, with_for_update=True)
-    learn(project, told.project_id, told.project_path)
-    return True
+        return Effect.FETCHED
+    verdict = apply_told(item, told, received_at=received_at, now=now, ttl=batch.ttl, trust=trust)
+    if verdict is Told.DROP:
+        return Effect.OUTDATED
+    if not is_known(project, told.project_id, told.project_path):
+        # What a project is called is learned from GitLab's API, which this fetch asks.
+        request_refresh(item, now)
+    if verdict is Told.FETCH:
+        return Effect.FETCHED
+    return Effect.APPLIED_AND_FETCHED if item.refresh_requested_at == now else Effect.APPLIED
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What deliveries that are processed together have in common."""
+
+    targets: "_Targets"
+    referee: Referee
+    news: News
+    now: datetime
+    ttl: int
 
 
 class _Targets:
@@ -140,9 +219,10 @@ class _Targets:
         """How many links have the item."""
         return self._links.get(item.id, 0)
 
-    def any_requested(self) -> bool:
-        """Whether some item waits to be fetched."""
-        return any(item.refresh_requested_at is not None for item in self._items.values())
+    def any_requested(self, now: datetime) -> bool:
+        """Whether some item waits to be fetched now; the sweep sees to what is due later."""
+        asked = (item.refresh_requested_at for item in self._items.values())
+        return any(moment is not None and moment <= now for moment in asked)
 
     def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:
         """The project by GitLab's id first; then one of that path whose id is not known yet.

@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import Milestone, Person, Snapshot
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.applying import apply_fetched, apply_told
+from gitlab_links.sync.applying import Trust, apply_fetched, apply_told, mark_failed
 from gitlab_links.sync.ordering import (
+    Claim,
     Fetched,
     Known,
     Told,
@@ -76,6 +77,27 @@ def test_an_answer_is_judged_by_when_its_fetch_began(known, updated, verdict):
     assert weigh_fetched(known, updated, started_at=NOON) is verdict
 
 
+@pytest.mark.parametrize(
+    ("claim", "updated", "verdict"),
+    [
+        (Claim(at(-9), at(-2)), at(-3), Fetched.REPEAT),
+        (Claim(at(-10), at(-2)), at(-3), Fetched.APPLY),  # however late the newest body came
+        (Claim(at(-30), at(-20)), at(-3), Fetched.REPEAT),  # it has met the oldest: a lag
+        (Claim(at(-30), at(-20)), at(-1), Fetched.APPLY),
+    ],
+)
+def test_an_answer_is_put_off_for_as_long_as_it_has_not_met_the_oldest_body(
+    claim, updated, verdict
+):
+    known = Known(at(-1), None, at(-1), claim)
+    assert weigh_fetched(known, updated, started_at=NOON) is verdict
+
+
+def test_an_answer_that_hides_the_item_is_put_off_by_no_body():
+    known = Known(at(-1), None, at(-1), Claim(at(-1), at(-1)))
+    assert weigh_fetched(known, at(-60), started_at=NOON, hides=True) is Fetched.APPLY
+
+
 def test_a_time_from_the_future_is_kept_no_further_ahead_than_the_tolerance():
     assert believable(at(3600), NOON) == at(60)
     assert believable(at(-3600), NOON) == at(-3600)
@@ -97,7 +119,10 @@ class World:
     """
 
     skew: timedelta
+    trust: Trust = Trust.PROVEN
     now: datetime = NOON
+    contradicted: list[datetime] = field(default_factory=list)
+    confidential: bool | None = None
     edits: list[tuple[datetime, Snapshot]] = field(default_factory=list)
     item: GitLabItem = field(default_factory=new_item)
     agenda: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
@@ -119,16 +144,31 @@ class World:
         return snapshot(number, told_at, of_a_body=True)
 
     def process(self, body: Snapshot, received_at: datetime) -> None:
-        apply_told(self.item, body, received_at=received_at, now=self.now, ttl=TTL)
+        apply_told(
+            self.item, body, received_at=received_at, now=self.now, ttl=TTL, trust=self.trust
+        )
+        # What an answer has hidden, no body shows.
+        assert self.item.confidential or not self.confidential
+
+    def forge(self, number: int, ahead: float) -> None:
+        """A body of something that GitLab has never had."""
+        body = snapshot(number, self.now + self.skew + timedelta(seconds=ahead), of_a_body=True)
+        self.process(replace(body, title="Forged", confidential=False), self.now)
 
     def fetch(self, latency: float) -> None:
         """Answers what was true when it began."""
         self.fetches += 1
         started_at, (_, truth) = self.now, self.edits[-1]
-        self.later(
-            started_at + timedelta(seconds=latency),
-            lambda: apply_fetched(self.item, truth, started_at=started_at, now=self.now, ttl=TTL),
-        )
+        self.later(started_at + timedelta(seconds=latency), lambda: self.answer(truth, started_at))
+
+    def answer(self, truth: Snapshot, started_at: datetime) -> None:
+        since = apply_fetched(self.item, truth, started_at=started_at, now=self.now, ttl=TTL)
+        if since is not None:
+            self.contradicted.append(since)
+        if self.item.fetched_at == started_at:
+            self.confidential = truth.confidential
+        if truth.confidential:
+            assert self.item.confidential or self.item.fetched_at != started_at
 
     def run(self) -> None:
         while self.agenda:
@@ -197,16 +237,17 @@ steps = st.integers(0, 9)
 
 @settings(max_examples=1000, deadline=None)
 @given(
+    trust=st.sampled_from(Trust),
     skew=st.sampled_from([0, 0, 0, -HOUR, -1, 1, 59, 60, 61, HOUR]),
     pace=st.sampled_from([0.01, 0.1, 1, 10, 600]),
     edits=st.lists(st.tuples(steps, steps, steps), min_size=1, max_size=9),
     fetches=st.lists(st.tuples(steps, steps), max_size=5),
 )
-@example(skew=0, pace=0.01, edits=[(0, 0, 3), (2, 0, 0)], fetches=[(1, 2)])
+@example(trust=Trust.PROVEN, skew=0, pace=0.01, edits=[(0, 0, 3), (2, 0, 0)], fetches=[(1, 2)])
 def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answered(
-    skew, pace, edits, fetches
+    trust, skew, pace, edits, fetches
 ):
-    world = World(timedelta(seconds=skew))
+    world = World(timedelta(seconds=skew), trust)
     world.edits.append((at(-60), snapshot(0, at(-60 + skew))))
     world.now = at(-30)
     world.fetch(0)
@@ -222,17 +263,119 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
-def test_bodies_in_order_that_say_all_cost_no_fetch():
-    world = World(timedelta())
-    world.edits.append((NOON, snapshot(0, at(-60))))
+@settings(max_examples=300, deadline=None)
+@given(
+    edits=st.lists(st.integers(0, 120), max_size=4),
+    forged=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60)), min_size=1, max_size=30),
+    fetches=st.lists(st.tuples(st.integers(0, 120), steps), max_size=8),
+)
+@example(edits=[], forged=[(second, 0) for second in range(0, 121, 4)], fetches=[])
+def test_however_many_bodies_are_forged_gitlabs_api_wins_and_what_it_hides_stays_hidden(
+    edits, forged, fetches
+):
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    world.edits.append((at(-60), snapshot(5, at(-60))))
+    world.now = at(-30)
+    world.fetch(0)
+    for number, step in enumerate(sorted(edits), start=6):
+        world.later(at(step), lambda n=number: world.edit(n, 0.1, 0.1))
+    for number, (step, ahead) in enumerate(forged, start=20):
+        world.later(at(step), lambda n=number, a=ahead: world.forge(n, a))
+    for step, latency in fetches:
+        world.later(at(step), lambda seconds=latency: world.fetch(seconds))
+    world.run()
+    world.settle()
+    assert shown(world.item) == shown_of(world.edits[-1][1])
+
+
+@settings(max_examples=100, deadline=None)
+@given(every=st.integers(1, 9), answers=st.integers(1, 9))
+def test_gitlabs_api_is_put_off_no_longer_than_ten_seconds_however_often_bodies_are_forged(
+    every, answers
+):
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    world.edits.append((at(-60), snapshot(2, at(-60))))
+    world.now = at(-30)
+    world.fetch(0)
+    for second in range(0, 60, every):
+        world.later(at(second), lambda n=second: world.forge(n, 0))
+    world.later(at(10) + timedelta(microseconds=1), lambda: world.fetch(0))
+    shown_then: list[str | None] = []
+    world.later(at(10) + timedelta(microseconds=2), lambda: shown_then.append(world.item.title))
+    for second in range(0, 10, answers):
+        world.later(at(second), lambda: world.fetch(0))
+    world.run()
+    assert shown_then == ["Title 2"]
+    assert world.contradicted[0] == at(0)
+
+
+def test_bodies_that_only_the_shared_secret_proves_are_confirmed_by_one_fetch_within_a_minute():
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    world.edits.append((NOON, snapshot(2, at(-60))))
     world.fetch(0)
     world.run()
-    for number in (4, 5, 6):  # numbers without a milestone
+    for number in (4, 6, 8):
+        world.later(at(number), lambda n=number: world.edit(n, 0.2, 0.1))
+    world.run()
+    assert world.item.title == "Title 8"
+    asked = world.item.refresh_requested_at
+    assert at(10) < asked == world.item.next_sync_at < at(60)
+    world.settle()
+    assert world.fetches == 2
+    assert (world.item.unconfirmed_since, world.contradicted) == (None, [])
+
+
+def test_a_scheduled_fetch_that_comes_first_confirms_as_well():
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    world.edits.append((NOON, snapshot(2, at(-60))))
+    world.fetch(0)
+    world.later(at(4), lambda: world.edit(4, 0.2, 0.1))
+    world.later(at(20), lambda: world.fetch(0.1))
+    world.run()
+    assert world.item.refresh_requested_at is None
+    assert world.item.unconfirmed_since is None
+
+
+def test_the_same_version_told_and_answered_otherwise_is_a_contradiction():
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    truth = snapshot(2, at(-60))
+    world.edits.append((at(-60), truth))
+    world.now = at(-30)
+    world.fetch(0)
+    world.run()
+    world.edits.append((at(0), replace(truth, updated_at=at(0.5))))  # a comment, say
+    world.now = at(1)
+    world.forge(4, -0.5)
+    assert world.item.title == "Forged"
+    world.settle()
+    assert world.item.title == "Title 2"
+    assert world.contradicted == [at(1)]
+
+
+def test_an_item_that_is_gone_stays_so_until_gitlabs_api_shows_it_again():
+    world = World(timedelta(), Trust.UNTIL_CONFIRMED)
+    world.edits.append((at(-60), snapshot(2, at(-60))))
+    world.now = at(-30)
+    world.fetch(0)
+    world.run()
+    mark_failed(world.item, "not_found", started_at=at(-20), now=at(-20))
+    world.now = at(0)
+    world.forge(4, 0)
+    assert world.item.error_code == "not_found"
+    assert world.item.refresh_requested_at == at(0)
+
+
+def test_bodies_in_order_that_say_all_cost_no_fetch():
+    world = World(timedelta())
+    world.edits.append((NOON, snapshot(2, at(-60))))
+    world.fetch(0)
+    world.run()
+    for number in (4, 6, 8):  # numbers without a milestone
         world.later(at(number), lambda n=number: world.edit(n, 0.2, 0.1))
     world.run()
     assert world.item.refresh_requested_at is None
     assert world.fetches == 1
-    assert world.item.title == "Title 6"
+    assert world.item.title == "Title 8"
 
 
 def test_a_shuffled_burst_costs_one_fetch_not_one_per_body():

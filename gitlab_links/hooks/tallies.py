@@ -1,0 +1,103 @@
+"""Counting what happens to an org's webhooks: a row a day for each kind, however often."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.orm import Session, scoped_session
+
+from gitlab_links.db import new_id, upsert
+from gitlab_links.extensions import db
+from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
+
+KEPT_DAYS = 31
+SHOWN_DAYS = 7
+_tallies = GitLabWebhookTally.__table__.c
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What has happened, how often, and when first and last; ``detail`` is of the last time."""
+
+    kind: TallyKind
+    count: int
+    first_at: datetime
+    last_at: datetime
+    subject: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def add_tallies(
+    to: Session | scoped_session[Any] | Connection, org_id: uuid.UUID, more: Sequence[Tally]
+) -> None:
+    """Add to the rows of today: one statement, in one order of rows. Kinds and subjects differ."""
+    if not more:
+        return
+    rows = [
+        {
+            "id": new_id(),
+            "org_id": org_id,
+            "kind": one.kind.value,
+            "subject": one.subject,
+            "day": one.last_at.date(),
+            "count": one.count,
+            "first_at": one.first_at,
+            "last_at": one.last_at,
+            "detail": dict(one.detail),
+        }
+        for one in sorted(more, key=lambda one: (one.kind, one.subject))
+    ]
+    insert = upsert(db.engine.dialect.name, GitLabWebhookTally).values(rows)
+    to.execute(
+        insert.on_conflict_do_update(
+            index_elements=["org_id", "kind", "subject", "day"],
+            set_={
+                "count": _tallies.count + insert.excluded.count,
+                "last_at": insert.excluded.last_at,
+                "detail": insert.excluded.detail,
+            },
+        )
+    )
+
+
+def tallies_by_org(
+    org_ids: Collection[uuid.UUID], now: datetime
+) -> defaultdict[uuid.UUID, list[Tally]]:
+    """What has happened within some days to each org's webhooks, summed up; one statement."""
+    rows = db.session.execute(
+        select(
+            _tallies.org_id,
+            _tallies.kind,
+            _tallies.subject,
+            _tallies.count.label("times"),
+            _tallies.first_at,
+            _tallies.last_at,
+            _tallies.detail,
+        )
+        .where(_tallies.org_id.in_(org_ids), _tallies.day > (now - timedelta(SHOWN_DAYS)).date())
+        .order_by(_tallies.org_id, _tallies.kind, _tallies.subject, _tallies.day)
+    )
+    found: defaultdict[uuid.UUID, dict[tuple[str, str], Tally]] = defaultdict(dict)
+    for row in rows:
+        before = found[row.org_id].get((row.kind, row.subject))
+        found[row.org_id][row.kind, row.subject] = Tally(
+            kind=TallyKind(row.kind),
+            subject=row.subject,
+            count=row.times + (before.count if before else 0),
+            first_at=before.first_at if before else row.first_at,
+            last_at=row.last_at,
+            detail=row.detail,
+        )
+    tallies = defaultdict[uuid.UUID, list[Tally]](list)
+    tallies.update({org_id: list(kinds.values()) for org_id, kinds in found.items()})
+    return tallies
+
+
+def forget_old_tallies(now: datetime) -> None:
+    """Delete what is no longer shown."""
+    before = (now - timedelta(days=KEPT_DAYS)).date()
+    db.session.execute(delete(GitLabWebhookTally).where(GitLabWebhookTally.day < before))
