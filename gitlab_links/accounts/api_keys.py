@@ -57,13 +57,16 @@ def create_key(
 ) -> NewKey:
     """A key of the caller's own; without a number of days it never ends.
 
-    Raises :class:`InsufficientScope` where a key would make one that may do more than
-    itself.
+    One made with a key ends with it: no later, and when that is revoked. Raises
+    :class:`InsufficientScope` where a key would make one that may do more than itself.
     """
     wanted = frozenset(scopes)
     _check_scopes(principal, wanted)
     expires_at = None if expires_in_days is None else utcnow() + timedelta(days=expires_in_days)
-    new = issue_key(principal.org_id, principal.user_id, name, wanted, expires_at)
+    ends = [moment for moment in (expires_at, principal.expires_at) if moment is not None]
+    new = issue_key(principal.org_id, principal.user_id, name, wanted, min(ends, default=None))
+    new.key.made_with_id = principal.api_key_id
+    db.session.flush()
     _audit(principal, Action.API_KEY_CREATED, new.key)
     return NewKey(find_key(principal.org_id, new.key.id), new.secret)
 
@@ -94,13 +97,15 @@ def issue_key(
 def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
     """Replace the secret of a key; the former one is refused from the commit on.
 
-    Only the owner may: whoever has the secret acts as the owner. Raises
-    :class:`NotFound`, :class:`Forbidden`, :class:`InsufficientScope`.
+    Only the owner may: whoever has the secret acts as the owner. With a key, only itself and
+    those made with it: the secret of another would outlive it. Raises :class:`NotFound`,
+    :class:`Forbidden`, :class:`InsufficientScope`.
     """
     key = find_key(principal.org_id, key_id)
     if key.user_id != principal.user_id:
         raise Forbidden("Only the owner of an API key may renew it; you may revoke it.")
     _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
+    _check_descent(principal, key)
     secret = new_secret(API_KEY_PREFIX)
     key.hint, key.secret_hash = secret[:HINT_LENGTH], hash_key(secret)
     _audit(principal, Action.API_KEY_ROTATED, key)
@@ -108,10 +113,15 @@ def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
 
 
 def revoke_key(principal: Principal, key_id: uuid.UUID) -> None:
-    """End a key of the org for good. Raises :class:`NotFound`."""
-    key = find_key(principal.org_id, key_id)
-    key.revoked_at = utcnow()
-    _audit(principal, Action.API_KEY_REVOKED, key)
+    """End a key of the org for good, and all that were made with it. Raises :class:`NotFound`."""
+    ending: Sequence[ApiKey] = [find_key(principal.org_id, key_id)]
+    while ending:
+        for key in ending:
+            key.revoked_at = utcnow()
+            _audit(principal, Action.API_KEY_REVOKED, key)
+        makers = [key.id for key in ending]
+        made = _joined(principal.org_id).where(ApiKey.made_with_id.in_(makers))
+        ending = db.session.scalars(made).all()
 
 
 def _joined(org_id: uuid.UUID, *, revoked: bool = False) -> Select[ApiKey]:
@@ -127,6 +137,15 @@ def _check_scopes(principal: Principal, wanted: frozenset[Scope]) -> None:
         raise InsufficientScope(
             f"An API key cannot hand out scopes that it lacks itself: {missing}."
         )
+
+
+def _check_descent(principal: Principal, key: ApiKey) -> None:
+    """A key with a secret of another key would go on when it ends itself."""
+    maker: ApiKey | None = key
+    while maker is not None and principal.api_key_id not in {None, maker.id}:
+        maker = db.session.get(ApiKey, maker.made_with_id) if maker.made_with_id else None
+    if maker is None:
+        raise Forbidden("An API key may renew itself and the keys made with it, and no other.")
 
 
 def _audit(principal: Principal, action: Action, key: ApiKey) -> None:

@@ -26,6 +26,7 @@ _LOGIN = (
         ApiKey.user_id,
         ApiKey.scopes,
         ApiKey.last_used_at,
+        ApiKey.expires_at,
         Membership.role,
     )
     .join(
@@ -67,7 +68,7 @@ def key_login(secret: str) -> KeyLogin | None:
     if row is None:
         return None
     scopes = frozenset(Scope(scope) for scope in row.scopes)
-    principal = Principal(row.org_id, row.user_id, Role(row.role), scopes, row.id)
+    principal = Principal(row.org_id, row.user_id, Role(row.role), scopes, row.id, row.expires_at)
     return KeyLogin(principal, row.id, row.last_used_at)
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.models import ApiKey, Membership, Org, User
 from gitlab_links.accounts.operators import keep_for_operators
-from gitlab_links.accounts.principal import Principal
-from gitlab_links.accounts.roles import Role
+from gitlab_links.accounts.principal import InsufficientScope, Principal
+from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists
@@ -35,10 +35,14 @@ class LastAdmin(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """A membership as pages and API show it; ``id`` is the membership's."""
+    """A membership as pages and API show it; ``id`` is the membership's.
+
+    Of a person who has not opened the org yet, it tells what the org was told, and no
+    ``user_id``: neither says whether there was an account before.
+    """
 
     id: uuid.UUID
-    user_id: uuid.UUID
+    user_id: uuid.UUID | None
     email: str
     name: str
     role: Role
@@ -47,24 +51,44 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class AddedMember:
-    """A new member; ``initial_password`` is set, this once, for a person who is new here."""
+    """A new member. ``initial_password`` is told this once; it is the password of a person who
+    is new here, and nobody's where there was an account.
+    """
 
     member: MemberView
-    initial_password: str | None
+    initial_password: str
 
 
 _RANK = {Role.ADMIN: 3, Role.PM: 2, Role.MEMBER: 1, Role.CLIENT: 0}
 
 
-_ROLE = select(Membership.role).where(
+_STANDING = select(Membership.role, Membership.pending_name).where(
     Membership.org_id == bindparam("org_id"), Membership.user_id == bindparam("user_id")
 )
 
 
-def role_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Role | None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a user is in an org, and whether they open it for the first time."""
+
+    role: Role
+    is_new: bool
+
+
+def standing_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Standing | None:
     """The user's role, None for strangers and leavers. One indexed SELECT."""
-    role = db.session.scalar(_ROLE, {"org_id": org_id, "user_id": user_id})
-    return None if role is None else Role(role)
+    row = db.session.execute(_STANDING, {"org_id": org_id, "user_id": user_id}).one_or_none()
+    return None if row is None else Standing(Role(row.role), row.pending_name is not None)
+
+
+def mark_member_arrived(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
+    """The person has opened the org: from now on it sees them under their own name."""
+    db.session.execute(
+        update(Membership)
+        .where(Membership.org_id == org_id, Membership.user_id == user_id)
+        .values(pending_name=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def members_page(
@@ -88,11 +112,13 @@ def lock_member(member_id: uuid.UUID) -> None:
 def add_member(principal: Principal, email: str, name: str, role: Role) -> AddedMember:
     """Make the person with this e-mail address a member.
 
-    A person unknown so far gets an account and a password that is told once. Raises
-    :class:`MemberExists`, and :class:`Forbidden` for a role above the caller's own and for
-    an operator without an account.
+    A person unknown so far gets an account and a password that is told once. The answer is
+    the same for somebody who has an account. Raises :class:`MemberExists`,
+    :class:`InsufficientScope` for a key without the scopes of the role, and
+    :class:`Forbidden` for a role above the caller's own and for an operator without an
+    account.
     """
-    _check_rank(principal, role)
+    _check_grant(principal, role)
     keep_for_operators(email.lower())
     user, initial_password = _person(email.lower(), name)
     member_id = insert_unless_exists(
@@ -102,6 +128,7 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
             "org_id": principal.org_id,
             "user_id": user.id,
             "role": role.value,
+            "pending_name": name,
             "created_at": utcnow(),
         },
         "org_id",
@@ -114,10 +141,13 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     return AddedMember(member, initial_password)
 
 
-def _person(email: str, name: str) -> tuple[User, str | None]:
-    """Whoever has the address, and the password of one who is new here."""
+def _person(email: str, name: str) -> tuple[User, str]:
+    """Whoever has the address, and a password: theirs, if they are new here.
+
+    The password is made and hashed in any case, so that both take the same time.
+    """
     password = new_secret()
-    user_id = insert_unless_exists(
+    insert_unless_exists(
         db.session,
         User,
         {
@@ -129,19 +159,21 @@ def _person(email: str, name: str) -> tuple[User, str | None]:
         "email",
     )
     user = db.session.scalars(select(User).where(User.email == email)).one()
-    return user, None if user_id is None else password
+    return user, password
 
 
 def change_role(principal: Principal, member_id: uuid.UUID, role: Role) -> MemberView:
     """Give a member another role.
 
-    Raises :class:`NotFound`, :class:`LastAdmin`, and :class:`Forbidden` for a role above
-    the caller's own.
+    Raises :class:`NotFound`, :class:`LastAdmin`, :class:`InsufficientScope` for a key
+    without the scopes of what the role adds, and :class:`Forbidden` for a role above the
+    caller's own.
     """
     _check_rank(principal, role)
     _lock_members(principal.org_id)
     membership = _find(principal.org_id, member_id)
     before = membership.as_role
+    _check_grant(principal, role, before)
     if role is not Role.ADMIN:
         _keep_an_admin(membership)
     membership.role = role.value
@@ -189,10 +221,29 @@ def _find(org_id: uuid.UUID, member_id: uuid.UUID) -> Membership:
 
 
 def _view(membership: Membership) -> MemberView:
-    user = membership.user
+    user, pending = membership.user, membership.pending_name
     return MemberView(
-        membership.id, user.id, user.email, user.name, membership.as_role, membership.created_at
+        id=membership.id,
+        user_id=user.id if pending is None else None,
+        email=user.email,
+        name=user.name if pending is None else pending,
+        role=membership.as_role,
+        created_at=membership.created_at,
     )
+
+
+def _check_grant(principal: Principal, role: Role, before: Role | None = None) -> None:
+    """A key gives nobody what it may not do itself: that person may be its holder."""
+    _check_rank(principal, role)
+    added = {one for one in Permission if role in one.roles and before not in one.roles}
+    missing = {one.scope for one in added} - (
+        frozenset(Scope) if principal.scopes is None else principal.scopes
+    )
+    if missing:
+        raise InsufficientScope(
+            f"This API key cannot give the role '{role}', which takes scopes that it lacks: "
+            f"{', '.join(sorted(missing))}."
+        )
 
 
 def _check_rank(principal: Principal, role: Role) -> None:

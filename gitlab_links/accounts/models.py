@@ -34,7 +34,10 @@ class User(Identified, Base):
 
 
 class Membership(Identified, Base):
-    """A user's role in an org; leaving the org deletes the row."""
+    """A user's role in an org; leaving the org deletes the row.
+
+    ``pending_name`` is what the org called the person, until they open the org.
+    """
 
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("org_id", "user_id"),)
@@ -44,6 +47,7 @@ class Membership(Identified, Base):
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     role: Mapped[str] = mapped_column(String(10))
+    pending_name: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     user: Mapped[User] = relationship(lazy="raise")
@@ -57,7 +61,8 @@ class Membership(Identified, Base):
 class ApiKey(Identified, Base):
     """A program's credential: bound to one org, never more than its owner's role allows.
 
-    Only a keyed hash of the secret is kept; ``hint`` is its recognisable beginning.
+    Only a keyed hash of the secret is kept; ``hint`` is its recognisable beginning. One made
+    with another key (``made_with_id``) ends with that key.
     """
 
     __tablename__ = "api_keys"
@@ -75,6 +80,9 @@ class ApiKey(Identified, Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+    made_with_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="SET NULL"), index=True
+    )
 
     user: Mapped[User] = relationship(lazy="raise")
 

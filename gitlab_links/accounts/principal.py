@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Actor
@@ -16,13 +17,17 @@ class InsufficientScope(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller within one org. ``scopes`` is None for a session, which the role alone bounds."""
+    """A caller within one org. ``scopes`` is None for a session, which the role alone bounds.
+
+    ``expires_at`` is when the API key ends, None for one that does not, and for sessions.
+    """
 
     org_id: uuid.UUID
     user_id: uuid.UUID
     role: Role
     scopes: frozenset[Scope] | None = None
     api_key_id: uuid.UUID | None = None
+    expires_at: datetime | None = None
 
     @property
     def actor(self) -> Actor:

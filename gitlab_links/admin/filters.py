@@ -1,5 +1,6 @@
 """What templates may call: words for moments and codes, labels, and who is looking."""
 
+import uuid
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -35,6 +36,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         get_viewer=viewer,
         item_mark=wording.item_mark,
+        new_form_id=lambda: uuid.uuid4().hex,
         server_now=lambda: times.iso(utcnow()),
         utcnow=utcnow,
     )

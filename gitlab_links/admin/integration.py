@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.principal import Principal
@@ -13,6 +13,7 @@ from gitlab_links.admin.delivery_stats import delivery_stats
 from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.good_news import HEADLINES, good_news
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
+from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.times import day
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
@@ -50,7 +51,10 @@ LEFT_GITLAB = (
 @access(Permission.INTEGRATION)
 def integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """Health, settings, webhook and instructions."""
-    return _page(org_id)
+    if FRAGMENT_HEADER in request.headers:
+        return _page(org_id)
+    new = take_shown(request.path)
+    return unless_shown(_page(org_id, new_secret=new and new["secret"]), new)
 
 
 @pages.post(PATH)
@@ -88,11 +92,9 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/webhook-secret")
 @access(Permission.INTEGRATION)
 def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a secret and show it, this once: the page is never stored."""
+    """Make a secret; the next page shows it once."""
     secret = generate_webhook_secret(current_principal())
-    response = make_response(_page(org_id, new_secret=secret))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return redirect_and_show(url_for("pages.integration", org_id=org_id), secret=secret)
 
 
 @pages.post(f"{PATH}/validate")

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.api_keys import (
@@ -17,6 +17,7 @@ from gitlab_links.accounts.api_keys import (
 from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.admin.blueprint import pages
+from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.wording import Mark
 from gitlab_links.clock import utcnow
 from gitlab_links.http.access import access
@@ -36,13 +37,14 @@ SCOPE_HINTS = {
 @access(Permission.API_KEYS)
 def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """All keys of the org, the revoked ones included."""
-    return _page(org_id)
+    new = take_shown(request.path)
+    return unless_shown(_page(org_id, new=new), new)
 
 
 @pages.post(PATH)
 @access(Permission.API_KEYS)
 def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
-    """A new key of one's own; its secret is shown this once."""
+    """A new key of one's own; its secret is shown once, on the next page."""
     name = request.form.get("name", "").strip()
     scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
     errors: dict[str, list[str]] = {}
@@ -86,9 +88,8 @@ def key_mark(key: ApiKey) -> Mark:
 
 
 def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
-    response = make_response(_page(org_id, new=new))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    page = url_for("pages.key_list", org_id=org_id)
+    return redirect_and_show(page, name=new.key.name, secret=new.secret)
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:

@@ -4,11 +4,10 @@ import re
 import uuid
 from typing import Any
 
-from flask import flash, make_response, redirect, render_template, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import (
-    AddedMember,
     add_member,
     change_role,
     find_member,
@@ -18,6 +17,7 @@ from gitlab_links.accounts.members import (
 from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
+from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.viewer import ROLE_NAMES
 from gitlab_links.errors import Conflict, Forbidden, NotFound
 from gitlab_links.http.access import access
@@ -39,32 +39,29 @@ ROLE_HINTS = {
 @access(Permission.MEMBERS_READ)
 def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """Everybody in the org."""
-    return _page(org_id)
+    added = take_shown(request.path)
+    return unless_shown(_page(org_id, added=added), added)
 
 
 @pages.post(PATH)
 @access(Permission.MEMBERS_WRITE)
 def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Add a person; one who is new here gets a password, shown this once."""
+    """Add a person; the password of one who is new here is shown once, on the next page."""
     email, name, role = sent("email", "name", "role")
-    typed = {"email": email, "name": name}
-    errors = _faults(**typed)
+    typed = {"email": email, "name": name, "role": role}
+    errors = _faults(email, name)
     if errors:
         return _page(org_id, typed=typed, errors=errors), 422
     try:
         added = add_member(current_principal(), email, name, _role(role))
     except (Conflict, Forbidden) as refusal:
         return _page(org_id, typed=typed, errors={"email": [refusal.detail]}), refusal.status
-    if added.initial_password is None:
-        flash(
-            f"Added {added.member.name}, who has an account here already. "
-            "Make sure with them that it is theirs.",
-            "success",
-        )
-        return redirect(url_for("pages.member_list", org_id=org_id))
-    response = make_response(_page(org_id, added=added))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return redirect_and_show(
+        url_for("pages.member_list", org_id=org_id),
+        name=added.member.name,
+        email=added.member.email,
+        password=added.initial_password,
+    )
 
 
 @pages.post(f"{PATH}/<uuid:member_id>/role")
@@ -113,7 +110,7 @@ def _role(text: str) -> Role:
 def _page(
     org_id: uuid.UUID,
     *,
-    added: AddedMember | None = None,
+    added: dict[str, str] | None = None,
     typed: dict[str, Any] | None = None,
     errors: dict[str, list[str]] | None = None,
 ) -> str:

@@ -48,7 +48,9 @@ def members_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 def members_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     """Add a member
 
-    A person who is new here gets an initial password, which is told this once.
+    The initial password is told this once. It is that of a person who is new here; the answer
+    is the same for somebody who has an account, with a password that opens nothing. A key
+    needs the scopes of all that the role may do.
     """
     added = add_member(
         current_principal(),
@@ -77,7 +79,8 @@ def member_get(org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
 def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
     """Give a member another role
 
-    Their API keys can do no more than the new role allows, from the next request on.
+    Their API keys can do no more than the new role allows, from the next request on. A key
+    needs the scopes of all that the new role adds.
     """
     return {"member": change_role(current_principal(), member_id, change["role"])}
 

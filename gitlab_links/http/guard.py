@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
 from gitlab_links.accounts.key_logins import KeyLogin, key_login
-from gitlab_links.accounts.members import role_in_org
+from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Forbidden, NotFound, Unauthorized
 from gitlab_links.extensions import settings
@@ -138,10 +138,12 @@ def _principal(caller: Caller) -> Principal:
         if caller.key.org_id != org_id:
             raise NotFound
         return caller.key
-    role = role_in_org(org_id, caller.user_id)
-    if role is None:
+    standing = standing_in_org(org_id, caller.user_id)
+    if standing is None:
         raise NotFound
-    return Principal(org_id, caller.user_id, role)
+    if standing.is_new:
+        transactions.mark_arrived_after_commit(org_id, caller.user_id)
+    return Principal(org_id, caller.user_id, standing.role)
 
 
 def _limit_body(limit: int) -> None:

@@ -1,6 +1,7 @@
 """One transaction per request: committed when the answer is a success, else rolled back."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
+from gitlab_links.accounts.members import mark_member_arrived
 from gitlab_links.extensions import db
 from gitlab_links.http.problems import render
 
@@ -58,6 +60,11 @@ def touch_key_after_commit(login: KeyLogin) -> None:
     g.used_key = login
 
 
+def mark_arrived_after_commit(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
+    """Note that a member has come, in a transaction of its own as well."""
+    g.arrived = (org_id, user_id)
+
+
 def _finish(response: Response) -> Response:
     if not db.session.registry.has():
         return response  # nobody has asked for a session
@@ -69,17 +76,20 @@ def _finish(response: Response) -> Response:
         except Exception as error:
             db.session.rollback()
             return make_response(render(error))
-    _touch_key()
+    login: KeyLogin | None = g.pop("used_key", None)
+    if login is not None and login.use_is_news:
+        _note("api_key.use_not_noted", lambda: mark_key_used(login))
+    arrived: tuple[uuid.UUID, uuid.UUID] | None = g.pop("arrived", None)
+    if arrived is not None:
+        _note("member.arrival_not_noted", lambda: mark_member_arrived(*arrived))
     return response
 
 
-def _touch_key() -> None:
-    login: KeyLogin | None = g.pop("used_key", None)
-    if login is None or not login.use_is_news:
-        return
+def _note(event: str, write: Callable[[], None]) -> None:
+    """In a transaction of its own; the answer does not depend on it."""
     try:
-        mark_key_used(login)
+        write()
         db.session.commit()
     except OperationalError as error:
         db.session.rollback()
-        log.warning("api_key.use_not_noted", error=repr(error.orig))
+        log.warning(event, error=repr(error.orig))

@@ -210,13 +210,13 @@ def test_what_is_wrong_is_said_beside_the_field(
 
 def test_a_webhook_secret_is_shown_once(app: Flask, acting: As, org: Org, path: str) -> None:
     admin = acting(Role.ADMIN)
-    answer = admin.post(f"{path}/webhook-secret")
+    answer = admin.post(f"{path}/webhook-secret", follow_redirects=True)
     secret = Markup.of(answer).one("input", id="webhook-secret")["value"]
     assert answer.headers["Cache-Control"] == "no-store"
     with app.app_context():
         assert webhook_secret_matches(org.id, find_integration(org.id), secret, utcnow())
     assert secret not in admin.get(path).text
-    admin.post(f"{path}/webhook-secret")
+    admin.post(f"{path}/webhook-secret", follow_redirects=True)
     assert "The former secret is still good" in text_of(admin.get(path))
     with app.app_context():
         details = [event.detail for event in db.session.scalars(select(AuditEvent))]

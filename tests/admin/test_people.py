@@ -34,7 +34,7 @@ def test_a_new_person_gets_a_password_shown_once(
 ) -> None:
     admin = acting(Role.ADMIN)
     data = {"email": " New@Example.com ", "name": "Nia New", "role": "pm"}
-    answer = admin.post(f"{base}/members", data=data)
+    answer = admin.post(f"{base}/members", data=data, follow_redirects=True)
     password = Markup.of(answer).one("input", id="initial-password")["value"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert members(app, org)["new@example.com"] == "pm"
@@ -50,17 +50,39 @@ def test_a_new_person_gets_a_password_shown_once(
 def test_somebody_known_keeps_their_password(
     app: Flask, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
-    user = factory.user(name="Kim Known")
+    user = factory.user_with_password("correct horse battery", name="Kim Known")
     admin = acting(Role.ADMIN)
-    data = {"email": user.email, "name": "x", "role": "client"}
-    answer = admin.post(f"{base}/members", data=data)
-    told = text_of(admin.get(answer.headers["Location"]))
-    assert "Added Kim Known" in told
-    assert "Make sure with them that it is theirs." in told
+    data = {"email": user.email, "name": "K.", "role": "client"}
+    admin.post(f"{base}/members", data=data)
     assert members(app, org)[user.email] == "client"
+    with app.app_context():
+        assert db.session.get_one(User, user.id).password_hash == user.password_hash
     again = admin.post(f"{base}/members", data=data)
     assert again.status_code == 409
     assert "a member of the org already" in text_of(again)
+
+
+def test_adding_tells_nothing_of_an_account_that_was_here(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    """Until the person has opened the org, which then sees them as they call themselves."""
+    known = factory.user_with_password("correct horse battery", name="Kim Known")
+    admin = acting(Role.ADMIN)
+    shown = []
+    for email in (known.email, "nobody@example.com"):
+        data = {"email": email, "name": "K.", "role": "client"}
+        page = admin.post(f"{base}/members", data=data, follow_redirects=True)
+        secret = Markup.of(page).one("input", id="initial-password")["value"]
+        row = next(line for line in page.text.split("<tr>") if f"{email}</td>" in line)
+        shown.append((len(secret), text_of(page).count("Known"), row.count("K.")))
+        listed = admin.get(f"/api{base}/members").json["members"]
+        (entry,) = [one for one in listed if one["email"] == email]
+        assert (entry["name"], entry["user_id"]) == ("K.", None)
+    assert shown[0] == shown[1]
+    browser(app, known.id).get(f"{base}/tasks")
+    listed = admin.get(f"/api{base}/members").json["members"]
+    assert {"Kim Known", "K."} <= {one["name"] for one in listed}
+    assert str(known.id) in {one["user_id"] for one in listed}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +124,7 @@ def test_a_manager_reads_members_and_changes_none(acting: As, base: str) -> None
 def test_a_key_is_shown_once_and_works(app: Flask, acting: As, org: Org, base: str) -> None:
     manager = acting(Role.PM)
     data = {"name": "report", "scopes": ["read"], "expires": "30"}
-    answer = manager.post(f"{base}/api-keys", data=data)
+    answer = manager.post(f"{base}/api-keys", data=data, follow_redirects=True)
     secret = Markup.of(answer).one("input", id="api-key")["value"]
     assert answer.headers["Cache-Control"] == "no-store"
     page = manager.get(f"{base}/api-keys")
@@ -143,7 +165,7 @@ def test_renewing_and_revoking_end_the_secret(
     first = factory.api_key(org, Scope.READ, user=user)
     with app.app_context():
         key_id = db.session.scalars(select(ApiKey.id)).one()
-    answer = owner.post(f"{base}/api-keys/{key_id}/rotate")
+    answer = owner.post(f"{base}/api-keys/{key_id}/rotate", follow_redirects=True)
     second = Markup.of(answer).one("input", id="api-key")["value"]
     tasks = f"/api/orgs/{org.id}/tasks"
     assert [program(app, secret).get(tasks).status_code for secret in (first, second)] == [401, 200]

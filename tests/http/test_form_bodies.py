@@ -28,7 +28,9 @@ def org(factory: Factory) -> Org:
 @pytest.fixture
 def member(app: Flask, factory: Factory, org: Org) -> Caller:
     caller = browser(app, factory.membership(org).user_id)
-    caller.post(f"/orgs/{org.id}/tasks/new", data={"title": "First"})
+    caller.post(
+        f"/orgs/{org.id}/tasks/new", data={"title": "First", "description": "", "external_url": ""}
+    )
     return caller
 
 
@@ -98,7 +100,9 @@ def test_programs_are_told_by_code_and_people_by_a_page(client: FlaskClient) -> 
 
 def test_a_form_with_parts_is_read(app: Flask, org: Org, member: Caller) -> None:
     answer = member.post(
-        f"/orgs/{org.id}/tasks/new", data={"title": "Ship"}, content_type="multipart/form-data"
+        f"/orgs/{org.id}/tasks/new",
+        data={"title": "Ship", "description": "", "external_url": ""},
+        content_type="multipart/form-data",
     )
     assert answer.status_code == 302
 

@@ -51,9 +51,16 @@ class MemberSchema(Strict):
     """A person's membership."""
 
     id = fields.UUID(required=True, metadata=described("Of the membership, not the person."))
-    user_id = fields.UUID(required=True)
+    user_id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata=described("Null until the person has opened the org."),
+    )
     email = fields.String(required=True, metadata={"example": "sam@example.com"})
-    name = fields.String(required=True, metadata={"example": "Sam Jones"})
+    name = fields.String(
+        required=True,
+        metadata=described("As given to the org, until the person has opened it.", "Sam Jones"),
+    )
     role = choice(Role, required=True)
     created_at = Time(required=True)
 
@@ -98,10 +105,9 @@ class AddedMemberEnvelope(Strict):
     member = fields.Nested(MemberSchema, required=True)
     initial_password = fields.String(
         required=True,
-        allow_none=True,
         metadata=described(
-            "For a person who is new here, to be handed over by the caller: shown this once. "
-            "Null for somebody who can log in already."
+            "To be handed over by the caller: shown this once. It is the password of a person who "
+            "is new here; who has an account keeps their own, and nobody is told which is so."
         ),
     )
 
