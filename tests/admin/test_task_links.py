@@ -328,8 +328,7 @@ def test_the_open_page_hears_of_a_new_title_and_status(
     answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert fragment(answer).one("header")["data-task"] == "Ship it, Done"
     tag = answer.headers["ETag"]
-    edit = {"title": "Ship it twice", "description": "", "external_url": ""}
-    visitor.post(f"{base}/tasks/ACME-12/edit", data=edit)
+    visitor.patch(f"/api{base}/tasks/{task.id}", json={"title": "Ship it twice"})
     answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert fragment(answer).one("h1").text == "Ship it twice"
 

@@ -162,11 +162,13 @@ def test_the_open_list_is_a_304_until_something_of_it_changes(
     visitor, path = acting(), f"{base}/tasks?sort=oldest"
     page = Markup.of(visitor.get(path)).one("div", id="results")
     assert page["data-live"] == path
-    tag = page["data-etag"]
+    new, tag = factory.task(org, number=9, title="Elderberries"), page["data-etag"]
+    assert visitor.get(path, headers={**IN_PLACE, "If-None-Match": tag}).status_code == 200
+    tag = Markup.of(visitor.get(path)).one("div", id="results")["data-etag"]
     changes: list[Callable[[], Any]] = [
-        lambda: factory.task(org, number=9, title="Elderberries"),
+        lambda: factory.link(new, factory.gitlab_item(factory.gitlab_project(org))),
         lambda: visitor.post(f"{base}/tasks/ACME-1/status", data={"status": "done"}),
-        lambda: visitor.post(f"{base}/tasks/ACME-1/edit", data={"title": "Apples and pears"}),
+        lambda: visitor.patch(f"/api{base}/tasks/{new.id}", json={"title": "Figs"}),
         lambda: change(app, state="closed"),
         lambda: change(app, error_code="network_error"),
     ]
