@@ -12,7 +12,8 @@ from gitlab_links.http.access import public
 
 FOLDER = Path(__file__).parent / "static"
 SHEETS = ("theme", "layout", "forms", "parts", "tables", "rows", "links", "integration")
-YEAR_SECONDS = 365 * 24 * 3600
+DAY_SECONDS = 24 * 3600
+YEAR_SECONDS = 365 * DAY_SECONDS
 _EXTENSION = "asset_version"
 
 
@@ -53,6 +54,13 @@ def stylesheet(version: str) -> Response:
 def asset(version: str, name: str) -> Response:
     """A file of the folder."""
     return _kept(send_from_directory(FOLDER, name), version)
+
+
+@pages.get("/favicon.ico")
+@public("browsers ask for it without being told, also on pages that are not ours")
+def favicon() -> Response:
+    """The mark for what does not read our pages: the queues, the contract, bookmarks."""
+    return send_from_directory(FOLDER, "favicon.ico", max_age=DAY_SECONDS)
 
 
 def _kept(response: Response, version: str) -> Response:

@@ -16,6 +16,7 @@ from flask_wtf.csrf import generate_csrf
 from redis.exceptions import RedisError
 
 from gitlab_links.accounts.operators import is_operator
+from gitlab_links.admin.assets import asset_url
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.errors import DomainError, Forbidden, NotFound
 from gitlab_links.http.access import signed_in
@@ -73,13 +74,22 @@ def _asked(path: str) -> Response:
         raise NotFound from None
 
 
+def _framed(html: str) -> str:
+    """With a way back, and what keeps it within narrow screens."""
+    sheet = f'<link rel="stylesheet" href="{asset_url("queues.css")}">'
+    back = f'<a href="{url_for("pages.root")}">Back to the tasks</a>'
+    bar = f'<nav class="way-back" aria-label="gitlab_links">{back}</nav>'
+    html = html.replace("</head>", f"{sheet}</head>", 1)
+    return html.replace("<body>", f"<body>{bar}", 1)
+
+
 def _readied(answer: Response) -> Response:
     """Let its own inline script run, and hand it the CSRF token by its cookie."""
     nonce = secrets.token_urlsafe(16)
     html = answer.get_data(as_text=True).replace(
         '<script type="text/javascript">', f'<script nonce="{nonce}">'
     )
-    response = make_response(html, answer.status_code)
+    response = make_response(_framed(html), answer.status_code)
     response.headers["Cache-Control"] = "no-store"
     # underscore.js compiles its templates; the tables carry style attributes.
     response.headers["Content-Security-Policy"] = "; ".join(

@@ -44,6 +44,13 @@ def test_an_old_page_gets_the_present_asset_for_once(client: FlaskClient) -> Non
         assert answer.headers["Cache-Control"] == "no-cache"
 
 
+def test_the_mark_is_where_browsers_look_for_it(client: FlaskClient) -> None:
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 200
+    assert answer.mimetype in {"image/x-icon", "image/vnd.microsoft.icon"}
+    assert answer.cache_control.max_age == 24 * 3600
+
+
 def test_nothing_outside_the_folder_is_served(client: FlaskClient) -> None:
     for name in ("../app.py", "..%2fapp.py", "css/../../app.py", "nothing.js"):
         assert client.get(f"/static/x/{name}").status_code == 404

@@ -1,6 +1,6 @@
 """The page of the connection: its health in words, and its settings."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -313,6 +313,11 @@ def test_the_chart_counts_by_the_hour(acting: As, factory: Factory, org: Org, pa
     assert "2 in all, 2 in the busiest hour, 0 failed" in chart["aria-label"]
     assert len(page.all("rect", class_="bar-back")) == 24
     assert "2 events, 1 waiting" in words(page.one("main").text)
+    assert page.one("div", class_="chart-scale").text == "20"
+    hours = [time for time in page.all("time") if "data-clock" in time.attributes]
+    assert len(hours) == 4
+    first = datetime.fromisoformat(hours[0]["datetime"])
+    assert timedelta(hours=23) <= utcnow() - first < timedelta(hours=24)
 
 
 def test_the_headroom_is_shown(

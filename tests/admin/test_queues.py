@@ -121,6 +121,15 @@ def test_a_job_can_be_requeued_from_its_page(admin: Caller, queue: Queue) -> Non
     assert "broken" in queue.get_job_ids()
 
 
+def test_every_page_of_it_has_a_way_back(admin: Caller, queue: Queue) -> None:
+    for path in ("", "0/view/workers", "0/view/jobs", "0/view/job/broken"):
+        page = admin.get(f"/ops/rq/{path}").text
+        assert '<a href="/">Back to the tasks</a>' in page
+        sheet = re.search(r'<link rel="stylesheet" href="(/static/[^"]+/queues.css)">', page)
+        assert sheet is not None
+        assert admin.get(sheet.group(1)).status_code == 200
+
+
 def test_the_script_of_the_page_gets_the_token_and_may_run(
     app: Flask, admin: Caller, queue: Queue
 ) -> None:

@@ -8,7 +8,7 @@ from tests.admin.browser.conftest import Open, Stack
 
 MOST_STOPS = 80  # the API's documentation has many more, all alike
 PATHS = ("/tasks", "/tasks/new", "/gitlab", "/deliveries", "/members", "/api-keys", "/audit")
-ELSEWHERE = ("/account/password", "/nothing", "/api/docs")
+ELSEWHERE = ("/account/password", "/nothing", "/api/docs", "/ops/rq/")
 # Whatever gets the focus notes how it shows that; the row of a task does it for its title.
 WATCHING = """
 window.stops = [];

@@ -66,10 +66,18 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-dismiss]")) remove(event.target.closest(".notice"));
 });
 
-function focusOn(element, scroll) {
+function focusOn(element) {
   if (!element.matches("a, button, input, select, textarea")) element.tabIndex = -1;
   element.focus({ preventScroll: true });
-  if (scroll) element.scrollIntoView({ block: "center" });
+}
+
+// The browser has a turn first: a field that asks for the focus by itself has it by then.
+function goToField(field) {
+  requestAnimationFrame(() => setTimeout(() => {
+    if (document.activeElement !== field) focusOn(field);
+    field.scrollIntoView({ block: "center", behavior: "instant" });
+    if (field.matches("input")) field.select();
+  }));
 }
 
 // Heard on the window: whoever handles a form in place has done so by then.
@@ -104,19 +112,18 @@ function showWhatCameOfIt() {
   const sent = lastSent();
   const field = document.querySelector("[aria-invalid=true], [data-once]");
   if (field) {
-    focusOn(field, true);
-    if (field.matches("input")) field.select();
+    goToField(field);
     return;
   }
-  if (sent) window.scrollTo(0, sent.scrolled);
+  if (sent) window.scrollTo({ top: sent.scrolled, behavior: "instant" });
   const region = document.querySelector(".notices");
   const notices = [...region.querySelectorAll(".notice")];
   if (notices.length === 0) return;
   if (sent && region.getBoundingClientRect().top < 0) {
     toast(notices, buttonOf(sent.action) ?? document.body);
-    focusOn(notices.at(-1), false);
+    focusOn(notices.at(-1));
   } else if (!document.querySelector("[autofocus]")) {
-    focusOn(notices[0], false);
+    focusOn(notices[0]);
   }
 }
 

@@ -77,6 +77,7 @@ function showLinkForm(page) {
   const next = page.querySelector("[data-link-form]");
   const shown = section.querySelector("[data-link-form]");
   if (!next || !shown) return;
+  next.querySelector("[autofocus]")?.removeAttribute("autofocus");
   shown.replaceWith(document.importNode(next, true));
   const field = section.querySelector("#link-url");
   field.focus();

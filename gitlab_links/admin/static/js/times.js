@@ -42,7 +42,21 @@ export function updateTimes(root = document) {
   }
 }
 
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+
+// Hours of the day, as of a chart, by the reader's own clock.
+function localiseClocks() {
+  for (const element of document.querySelectorAll("time[data-clock]")) {
+    element.textContent = clock.format(Date.parse(element.dateTime));
+  }
+  for (const element of document.querySelectorAll("title[data-clock]")) {
+    const { clock: moment, words } = element.dataset;
+    element.textContent = `${clock.format(Date.parse(moment))}: ${words}`;
+  }
+}
+
 export function keepTimesCurrent() {
+  localiseClocks();
   setServerTime(Date.parse(document.documentElement.dataset.now));
   updateTimes();
   setInterval(() => document.hidden || updateTimes(), 1000);
