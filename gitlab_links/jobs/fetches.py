@@ -17,6 +17,7 @@ from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import note_failure, was_away
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
+from gitlab_links.sync.succession import move_next_piece
 from gitlab_links.webhooks.contradictions import mark_contradicted
 
 # A round that begins just before the end of the slice must be over, answers written,
@@ -61,6 +62,7 @@ class _Slice:
         self.fetcher = self._connect()
         ends_at = time.monotonic() + SLICE_SECONDS
         rounds = 0
+        self._move_links(ends_at)
         while self.fetcher is not None and time.monotonic() < ends_at:
             batches = self._plan(gather=rounds > 0)
             if not batches:
@@ -97,6 +99,12 @@ class _Slice:
             return None
         options = settings().gitlab_client
         return Fetcher(lambda: GitLabClient(base, token, **options), options["seconds"])
+
+    def _move_links(self, ends_at: float) -> None:
+        """Move what still waits for it, a committed piece at a time."""
+        while time.monotonic() < ends_at and move_next_piece(self.org_id):
+            db.session.commit()
+        db.session.commit()
 
     def _plan(self, *, gather: bool) -> list[Batch]:
         batches = self._due_batches()

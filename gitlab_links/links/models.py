@@ -28,7 +28,9 @@ class GitLabProject(Identified, Base):
     the identity and ``path`` merely the newest name. ``path_key`` is the path in lower
     case while it is known to be current, and null once another project has taken it.
     ``former_path`` is what it was called until ``renamed_at``, as far as was noticed.
-    ``base_url`` is the instance the project lives on.
+    ``base_url`` is the instance the project lives on. ``successor_id`` is set while items or
+    links of this row wait to be moved to that one, see ``sync.succession``; those of links
+    made after ``succeeded_since``.
     """
 
     __tablename__ = "gitlab_projects"
@@ -44,6 +46,8 @@ class GitLabProject(Identified, Base):
     path_key: Mapped[str | None] = mapped_column(String(1000))
     former_path: Mapped[str | None] = mapped_column(String(1000))
     renamed_at: Mapped[datetime | None]
+    successor_id: Mapped[uuid.UUID | None]  # a row with an id, which never goes before this one
+    succeeded_since: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

@@ -17,7 +17,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LINK_COLUMNS, LinkRow, LinkView, link_view
 from gitlab_links.paging import Position, paged
 
@@ -94,9 +94,11 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
             func.sum(case((and_(~hidden, stale), 1), else_=0)),
             func.sum(case((hidden, 1), else_=0)),
             func.max(TaskGitLabLink.created_at),
+            func.max(GitLabProject.renamed_at),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
         .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
     ).one()
     paused = connection.paused_until is not None and connection.paused_until > now

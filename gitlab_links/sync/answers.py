@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select, update
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
@@ -23,6 +23,8 @@ from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
 from gitlab_links.sync.share import note_rate_limit
 from gitlab_links.sync.siblings import ask_siblings
+
+REVIVED_AT_ONCE = 10_000
 
 Items = dict[uuid.UUID, GitLabItem]
 
@@ -62,9 +64,9 @@ def record(
     """
     asked = {item.id for answer in answers for item in answer.batch.items}
     is_back = was_away and any(answer.failure is None for answer in answers)
-    items = _locked_items(org_id, asked, with_failed=is_back)
-    for item_id in items.keys() - asked:
-        items[item_id].next_sync_at, items[item_id].failures = now, 0
+    items = _locked_items(asked)
+    if is_back:
+        _revive_failed(org_id, asked, now)
     told: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
@@ -78,7 +80,7 @@ def record(
         [one for one in items.values() if one.pipeline_status != pipelines[one.id]],
         now,
     )
-    for answer in answers:
+    for answer in _one_of_each_project(answers):
         _record_project(answer)
     for answer in answers:
         _follow_moved(answer, items)
@@ -87,21 +89,39 @@ def record(
     return contradicted
 
 
-def _locked_items(org_id: uuid.UUID, asked: set[uuid.UUID], *, with_failed: bool) -> Items:
-    """The items asked for and, on demand, those whose last fetch met a GitLab in trouble."""
-    wanted = GitLabItem.id.in_(asked)
-    code = GitLabItem.error_code
-    failed = and_(
-        GitLabItem.org_id == org_id, or_(code == ErrorCode.NETWORK_ERROR, code.startswith("http_5"))
-    )
+def _locked_items(asked: set[uuid.UUID]) -> Items:
     rows = db.session.scalars(
         select(GitLabItem)
-        .where(or_(wanted, failed) if with_failed else wanted)
+        .where(GitLabItem.id.in_(asked))
         .order_by(GitLabItem.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     return {item.id: item for item in rows}
+
+
+def _revive_failed(org_id: uuid.UUID, asked: set[uuid.UUID], now: datetime) -> None:
+    """Make those due whose last fetch met a GitLab in trouble; beyond so many the rest is
+    left to its own turn, as one round must not take for ever.
+    """
+    code = GitLabItem.error_code
+    failed = (
+        select(GitLabItem.id)
+        .where(
+            GitLabItem.org_id == org_id,
+            or_(code == ErrorCode.NETWORK_ERROR, code.startswith("http_5")),
+            GitLabItem.id.not_in(asked),
+        )
+        .order_by(GitLabItem.id)
+        .limit(REVIVED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    db.session.execute(
+        update(GitLabItem)
+        .where(GitLabItem.id.in_(failed))
+        .values(next_sync_at=now, failures=0)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _record_items(answer: Answer, items: Items, now: datetime, ttl: int, *, proven: bool) -> _Found:
@@ -143,6 +163,12 @@ def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: 
     by_project = Counter(items[item_id].project_id for item_id in told.elements())
     counts = {project: Changes(by_webhook=count) for project, count in by_project.items()}
     count_changes(org_id, counts, now.date())
+
+
+def _one_of_each_project(answers: Sequence[Answer]) -> Sequence[Answer]:
+    """The answers that tell of a project, one of each: all of a round tell the same."""
+    telling = [answer for answer in answers if answer.snapshots or answer.path_owner is not None]
+    return list({answer.batch.project_row: answer for answer in reversed(telling)}.values())
 
 
 def _record_project(answer: Answer) -> None:

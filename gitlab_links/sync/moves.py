@@ -3,8 +3,8 @@
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.items import cached_item
-from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.sync.projects import links_of, move_links
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.sync.succession import move_links_to
 
 
 def follow(item: GitLabItem, ref: ItemRef) -> None:
@@ -16,6 +16,6 @@ def follow(item: GitLabItem, ref: ItemRef) -> None:
     target = cached_item(project.org_id, project.base_url, ref)
     if target.id == item.id:
         return
-    move_links(links_of(item), target)
+    move_links_to(target.id, TaskGitLabLink.item_id == item.id)
     db.session.delete(item)
     db.session.flush()

@@ -18,7 +18,9 @@ from gitlab_links.links.operations import (
     detach_all,
     refresh_links_of_task,
 )
+from gitlab_links.links.task_removal import remove_task
 from tests.factories import unknown_id
+from tests.statements import statements
 
 BASE = "https://gitlab.example.com"
 ISSUE = f"{BASE}/acme/press/-/issues/7"
@@ -179,6 +181,27 @@ def test_all_links_of_a_task_go_and_those_of_others_stay(
     detach_all(org.id, task.id)
     db.session.commit()
     assert (count(TaskGitLabLink), count(GitLabItem)) == (1, 1)
+
+
+def test_a_task_with_many_links_costs_as_few_statements_as_one_with_few(
+    app, factory, org, principal, app_context
+):
+    sent = []
+    for links in (2, 60):
+        task = factory.task(org)
+        for iid in range(links):
+            attach(principal, task.id, f"{BASE}/acme/press-{links}/-/issues/{iid + 1}")
+        db.session.commit()
+        with statements(app) as refreshed:
+            refresh_links_of_task(org.id, task.id)
+            db.session.commit()
+        with statements(app) as deleted:
+            remove_task(principal, task.id)
+            db.session.commit()
+        sent.append((len(refreshed), len(deleted)))
+    assert sent[0] == sent[1]
+    assert max(sent[0]) < 10
+    assert count(GitLabItem) == 0
 
 
 def test_a_refresh_asks_for_each_item_of_the_task(factory, org, principal, task, app_context):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitlab_links.demo.supervisor import PROJECT
 from tests.databases import DIALECTS
-from tests.soak import crowds, demotions, hosts, kills, outages, shuffles
+from tests.soak import crowds, demotions, hosts, kills, outages, recreations, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -39,6 +39,9 @@ SCENARIOS: dict[str, Scenario] = {
         stage, hows=("reset", "silence"), seconds=35
     ),
     "5 minutes of disorder": lambda stage: crowds.steady(stage, seconds=300, per_second=30),
+    "a re-created project of 20,000 items": lambda stage: recreations.recreated_project(
+        stage, items=20_000, seconds=60
+    ),
     "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
 }
 ONLY_ON = {

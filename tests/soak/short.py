@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.soak import crowds, demotions, kills, outages, shuffles
+from tests.soak import crowds, demotions, kills, outages, recreations, shuffles
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -14,6 +14,9 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "20 copies at once": lambda stage: crowds.copies(stage, deliveries=2, of_each=20),
     "a flood beside another org": lambda stage: crowds.flood(stage, events=150, watched=6),
     "several workers": lambda stage: crowds.several_workers(stage, workers=2, ttl=4, rounds=1),
+    "a re-created project": lambda stage: recreations.recreated_project(
+        stage, items=1200, seconds=30
+    ),
     "shuffled events": lambda stage: shuffles.shuffles(stage, count=15),
 }
 DATABASE = {

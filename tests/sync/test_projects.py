@@ -2,12 +2,18 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import null, select
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.queries import links_of_task
+from gitlab_links.sync import succession
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
+from gitlab_links.sync.succession import move_next_piece
+from tests.statements import statements
 
 
 def learned(project, gitlab_id, path):
@@ -45,13 +51,15 @@ def test_the_id_is_learned_with_the_first_answer(factory, app_context):
     assert projects() == [(7, "acme/press", "acme/press")]
 
 
-def test_a_rename_is_one_row_and_marks_what_is_shown_as_changed(factory, app_context):
+def test_a_rename_is_one_row_and_pages_that_show_it_are_out_of_date(factory, app_context):
     org = factory.org()
     project = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
-    item = linked(factory, factory.task(org), project)
+    task = factory.task(org)
+    linked(factory, task, project)
+    before = links_of_task(org.id, task.id, viewer=Role.ADMIN).version
     learned(project, 7, "Beta/Press")
     assert projects() == [(7, "Beta/Press", "beta/press")]
-    assert db.session.get(GitLabItem, item.id).changed_at > item.changed_at
+    assert links_of_task(org.id, task.id, viewer=Role.ADMIN).version != before
 
 
 def test_a_change_of_case_keeps_the_key(factory, app_context):
@@ -234,3 +242,88 @@ def test_links_older_than_the_last_look_stay(factory, app_context):
     handed_over(gone, 8)
 
     assert links() == [(task.id, 7, item.iid)]
+
+
+@pytest.fixture
+def pieces_of_two(monkeypatch):
+    monkeypatch.setattr(succession, "PIECE", 2)
+
+
+def moved_on(org):
+    """How many pieces were still to be moved."""
+    count = 0
+    while move_next_piece(org.id):
+        db.session.commit()
+        count += 1
+    db.session.commit()
+    return count
+
+
+@pytest.mark.usefixtures("pieces_of_two")
+def test_what_is_too_much_for_a_piece_is_merged_by_committed_pieces(factory, app_context):
+    org = factory.org()
+    known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    tasks = [factory.task(org) for _ in range(5)]
+    for iid, task in enumerate(tasks, 1):
+        linked(factory, task, former, iid=iid)
+    linked(factory, tasks[0], known, iid=1)
+
+    learned(former, 7, "acme/new")
+
+    assert len(projects()) == 2, "the row stays until its last item has moved"
+    assert not is_known(db.session.get(GitLabProject, former.id), 7, "acme/new")
+    assert moved_on(org) == 2
+    assert projects() == [(7, "acme/new", "acme/new")]
+    assert sorted(links(), key=lambda link: link[2]) == [
+        (task.id, 7, iid) for iid, task in enumerate(tasks, 1)
+    ]
+
+
+@pytest.mark.usefixtures("pieces_of_two")
+def test_what_is_too_much_for_a_piece_is_handed_over_by_committed_pieces(factory, app_context):
+    org = factory.org()
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    tasks = [factory.task(org) for _ in range(5)]
+    for iid, task in enumerate(tasks, 1):
+        linked(factory, task, gone, iid=iid)
+
+    handed_over(gone, 8)
+
+    assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
+    assert [link[1] for link in links()].count(8) == 2
+    assert moved_on(org) == 2
+    assert links() == [(task.id, 8, iid) for iid, task in enumerate(tasks, 1)]
+    assert moved_on(org) == 0
+
+
+@pytest.mark.usefixtures("pieces_of_two")
+def test_a_project_that_answers_again_keeps_what_was_not_moved_yet(factory, app_context):
+    org = factory.org()
+    away = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    for iid in range(1, 6):
+        linked(factory, factory.task(org), away, iid=iid)
+    handed_over(away, 8)
+
+    learned(away, 7, "acme/moved")
+
+    assert moved_on(org) == 0
+    assert [link[1] for link in links()].count(7) == 3
+
+
+@pytest.mark.parametrize("count", [10, 400])
+def test_the_statements_of_a_change_of_path_do_not_grow_with_the_items(
+    app, factory, org, items, app_context, count
+):
+    project = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    holder = factory.gitlab_project(org, gitlab_id=8, path="acme/tools")
+    former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
+    for row in (project, holder, former):
+        items(row, range(1, count + 1))
+    with statements(app) as renamed:
+        learned(project, 7, "acme/tools")
+    with statements(app) as merged:
+        learned(former, 7, "acme/tools")
+    with statements(app) as handed:
+        handed_over(project, 9)
+    assert max(len(sent) for sent in (renamed, merged, handed)) < 15
