@@ -17,7 +17,8 @@ from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import check_soon
 from gitlab_links.hooks.repairs import Repaired
 from gitlab_links.http.access import access
-from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
+from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
+from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
@@ -52,7 +53,7 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
     """Look at the webhook of a project in GitLab now."""
     try:
         look = look_now(current_principal(), project_id)
-    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
+    except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)
     if look.failure is not None and look.failure.code in {"http_403", "not_found"}:
@@ -99,6 +100,22 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
         flash(refusal.detail, "error")
     else:
         flash("Saved.", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/policy/test-alert")
+@access(Permission.INTEGRATION)
+def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a test to where health alerts go."""
+    try:
+        failure = send_test_alert(org_id)
+    except (NoAlertAddress, *WAITS) as refusal:
+        flash(refusal.detail, "error")
+        return _back(org_id)
+    if failure is None:
+        flash("A test alert was sent, and taken at the other end.", "success")
+    else:
+        flash(f"The test alert was not taken: {failure}.", "error")
     return _back(org_id)
 
 

@@ -12,6 +12,7 @@ from gitlab_links.api.schemas.health import (
     PolicyChangeSchema,
     PolicyEnvelope,
     RepairedEnvelope,
+    TestAlertEnvelope,
     WatchedProjectEnvelope,
 )
 from gitlab_links.api.schemas.integrations import IntegrationEnvelope
@@ -21,6 +22,7 @@ from gitlab_links.health.report import check_soon, connection_view, report_of
 from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
 from gitlab_links.hooks.watching import WatchedProject, watched_projects
 from gitlab_links.http.access import access
+from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
@@ -131,6 +133,16 @@ def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
 def gitlab_policy_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Policy]:
     """Decide who sees confidential items, whether the token renews itself, who is told"""
     return {"policy": update_policy(current_principal(), PolicyChange(**change))}
+
+
+@integrations.post(f"{BASE}/policy/test-alert")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, TestAlertEnvelope)
+@refuses(NoAlertAddress, *WAITS)
+def gitlab_test_alert_post(org_id: uuid.UUID) -> dict[str, Any]:
+    """Send a test to where health alerts go, and say what came of it"""
+    failure = send_test_alert(org_id)
+    return {"alert": {"sent": failure is None, "reason": failure}}
 
 
 def _project(org_id: uuid.UUID, project_id: uuid.UUID) -> WatchedProject:

@@ -21,7 +21,14 @@ MISSED_LATELY = timedelta(hours=1)
 SILENT_AFTER = timedelta(days=7)
 # New in the API: shown now, notified from the next release on.
 SHOWN_FIRST = frozenset(
-    {"token_unchecked", "no_webhook_secret", "no_events", "no_recent_events", "deliveries_failed"}
+    {
+        "token_unchecked",
+        "no_webhook_secret",
+        "no_events",
+        "no_recent_events",
+        "deliveries_failed",
+        "alerts_undelivered",
+    }
 )
 
 
@@ -43,6 +50,7 @@ def findings(signals: Signals) -> list[Finding]:
     found = [*_connection(signals, integration), *_expiry(integration, signals.now)]
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
+    found += _alerts(integration)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)
 
 
@@ -138,6 +146,13 @@ def _missed(project: WatchedProject, now: datetime) -> Iterator[Finding]:
         yield Finding("changes_only_by_sweep", Severity.CRITICAL, project.path, detail)
     elif missed > now - MISSED_LATELY:
         yield Finding("events_missed", Severity.WARNING, project.path, detail)
+
+
+def _alerts(integration: OrgGitLabIntegration) -> Iterator[Finding]:
+    """Whether the org hears of all this where it wants to."""
+    if integration.notify_failure is not None:
+        detail = {"to": integration.notify_url_host, "reason": integration.notify_failure}
+        yield Finding("alerts_undelivered", Severity.WARNING, detail=detail)
 
 
 def _events(

@@ -21,12 +21,16 @@ def letter(body: dict[str, Any], to: str) -> EmailMessage:
     over = body["closed_at"] is not None
     message = EmailMessage(policy=UNFOLDED)
     message["To"] = to
-    message["Subject"] = _one_line(f"[GitLab links] {'Over: ' if over else ''}{body['summary']}")
+    message["Subject"] = _one_line(
+        f"[{body['org_name']}] {'Over: ' if over else ''}{body['summary']}"
+    )
     message["Date"] = format_datetime(utcnow())
     host = urlsplit(body["url"]).hostname
     message["Message-ID"] = f"<{body['id']}.{'closed' if over else 'opened'}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
-    lines = [f"Over: {body['summary']}" if over else body["summary"], body["remedy"], body["url"]]
+    words = f"Over: {body['summary']}" if over else body["summary"]
+    about = f"About the GitLab connection of the org {body['org_name']}."
+    lines = [words, body["remedy"], about, body["url"]]
     message.set_content("\n\n".join(line for line in lines if line) + "\n")
     return message
 

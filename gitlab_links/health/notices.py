@@ -3,35 +3,29 @@
 In steps as all that leaves the machine: prepare, send, keep.
 """
 
-import json
-import smtplib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import requests
-import urllib3
-from sqlalchemy import select
+import structlog
+from sqlalchemy import select, update
 
+from gitlab_links.accounts.models import Org
 from gitlab_links.audit.operations import Action
+from gitlab_links.db import new_id
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.guarded_session import GuardedSession, ResponseTooLargeError
-from gitlab_links.gitlab.guarded_socket import BlockedAddressError
 from gitlab_links.health.judging import audit_problem, finding_of
-from gitlab_links.health.letters import letter
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.policy import NOTIFY_URL, is_url
+from gitlab_links.integrations.policy import NOTIFY_URL
 from gitlab_links.security import cipher
 
 NOTICES_A_TIME = 10
-SECONDS_EACH = 3.0
-ANSWER_BYTES = 64 * 1024
 RETRY_AFTER = (
     timedelta(seconds=30),
     timedelta(minutes=5),
@@ -40,11 +34,14 @@ RETRY_AFTER = (
 )
 CLAIM = timedelta(minutes=1)
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One change to be told; ``to`` is a URL or an e-mail address, in clear."""
 
+    org_id: uuid.UUID
     problem_id: uuid.UUID
     to: str = field(repr=False)
     body: dict[str, Any]
@@ -71,6 +68,7 @@ def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
         .execution_options(populate_existing=True)
     ).all()
     to = notify_url(find_integration(org_id))
+    org_name = db.session.scalar(select(Org.name).where(Org.id == org_id)) or ""
     notices = []
     for problem in problems:
         if problem.closed_at is not None and problem.notice_attempts == 0:
@@ -81,59 +79,19 @@ def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
             continue
         problem.notice_attempts += 1
         problem.notice_due_at = now + CLAIM
-        notices.append(Notice(problem.id, to, _body(problem)))
+        notices.append(Notice(org_id, problem.id, to, _body(problem, org_name)))
     return notices
 
 
-def send_notice(notice: Notice) -> bool:
-    """Post or mail it; True if it was taken. No database here."""
-    return _post(notice) if is_url(notice.to) else _mail(notice)
-
-
-def _mail(notice: Notice) -> bool:
-    server = settings().mail_server
-    if server is None:
-        return False
-    try:
-        server.send(letter(notice.body, notice.to), SECONDS_EACH)
-    except (smtplib.SMTPException, OSError):
-        return False
-    return True
-
-
-def _post(notice: Notice) -> bool:
-    """The address was given by an admin: the connection is guarded as those to GitLab are."""
-    with GuardedSession(
-        settings().gitlab_allowed_hosts,
-        seconds=SECONDS_EACH,
-        max_bytes=ANSWER_BYTES,
-        ca_file=settings().gitlab_ca_file,
-    ) as session:
-        session.deadline.start()
-        try:
-            answer = session.post(
-                notice.to,
-                data=json.dumps(notice.body).encode(),
-                headers={"Content-Type": "application/json", "User-Agent": "gitlab_links"},
-                allow_redirects=False,
-            )
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-            BlockedAddressError,
-            ResponseTooLargeError,
-        ):
-            return False
-        return 200 <= answer.status_code < 300
-
-
-def keep_notice(notice: Notice, now: datetime, *, sent: bool) -> None:
-    """Note what became of it; the caller commits."""
+def keep_notice(notice: Notice, now: datetime, failure: str | None) -> None:
+    """Note what became of it, ``failure`` being the reason if any; the caller commits."""
+    note_delivery(notice.org_id, now, failure)
+    if failure is not None:
+        log.warning("alert.not_sent", org_id=str(notice.org_id), reason=failure)
     problem = db.session.get(HealthProblem, notice.problem_id, with_for_update=True)
     if problem is None:
         return
-    if sent:
+    if failure is None:
         problem.told_at = now
         problem.notice_due_at = None
         problem.notice_attempts = 0 if problem.closed_at is None else problem.notice_attempts
@@ -141,6 +99,39 @@ def keep_notice(notice: Notice, now: datetime, *, sent: bool) -> None:
         problem.notice_due_at = None
     else:
         problem.notice_due_at = now + RETRY_AFTER[problem.notice_attempts - 1]
+
+
+def note_delivery(org_id: uuid.UUID, now: datetime, failure: str | None) -> None:
+    """Keep when alerts last failed to arrive, and why; nothing once one has arrived."""
+    integration = OrgGitLabIntegration
+    db.session.execute(
+        update(integration)
+        .where(integration.org_id == org_id)
+        .values(
+            notify_failure=failure,
+            notify_failed_at=None if failure is None else now,
+            # The settings of the org stay as they were.
+            updated_at=integration.updated_at,
+        )
+    )
+
+
+def test_body(org_id: uuid.UUID) -> dict[str, Any]:
+    """An alert that says that it is a test."""
+    org_name = db.session.scalar(select(Org.name).where(Org.id == org_id)) or ""
+    words = "This is a test: health alerts of this org arrive here."
+    page = _page_of(org_id)
+    return {
+        "text": f"{org_name}: {words} {page}",
+        "type": "health.test",
+        "id": str(new_id()),
+        "org_id": str(org_id),
+        "org_name": org_name,
+        "summary": words,
+        "remedy": "",
+        "closed_at": None,
+        "url": page,
+    }
 
 
 def notify_url(integration: OrgGitLabIntegration | None) -> str | None:
@@ -158,18 +149,23 @@ def notify_url(integration: OrgGitLabIntegration | None) -> str | None:
         return None
 
 
-def _body(problem: HealthProblem) -> dict[str, Any]:
+def _page_of(org_id: uuid.UUID) -> str:
+    return f"{settings().public_base_url}/orgs/{org_id}/gitlab"
+
+
+def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
     """``text`` is what chat services show; the rest is for programs."""
     finding, over = finding_of(problem), problem.closed_at is not None
     words = summary(finding)
-    page = f"{settings().public_base_url}/orgs/{problem.org_id}/gitlab"
+    page = _page_of(problem.org_id)
     advice = "" if over else remedy(finding)
-    text = f"{'Over: ' if over else ''}{words} {advice}".rstrip()
+    text = f"{org_name}: {'Over: ' if over else ''}{words} {advice}".rstrip()
     return {
         "text": f"{text} {page}",
         "type": "health.recovered" if over else "health.problem",
         "id": str(problem.id),
         "org_id": str(problem.org_id),
+        "org_name": org_name,
         "code": problem.code,
         "severity": problem.severity,
         "subject": problem.subject,

@@ -19,6 +19,7 @@ _SUMMARIES: dict[str, str] = {
     "no_events": "No event has come from GitLab yet.",
     "no_recent_events": "No event has come from GitLab since {last_event_on}.",
     "deliveries_failed": "{count} of the last day's deliveries failed.",
+    "alerts_undelivered": "The last health alert to {to} did not arrive: {reason}.",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
     "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",
@@ -47,6 +48,8 @@ _REMEDIES: dict[str, str] = {
     "no_events": "Add the webhook in GitLab, as in step 3.",
     "no_recent_events": "Look in GitLab under Settings > Webhooks whether the webhook is disabled.",
     "deliveries_failed": "See under Deliveries why, and replay them.",
+    "alerts_undelivered": "Correct the address under Privacy and alerts, then press Send a test "
+    "alert.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",
     "token_expires_1d": _RENEW,
     "token_expires_7d": _RENEW,

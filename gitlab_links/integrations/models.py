@@ -53,6 +53,8 @@ class OrgGitLabIntegration(Identified, Base):
     confidential_roles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notify_url_ciphertext: Mapped[str | None] = mapped_column(Text)
     notify_url_host: Mapped[str | None] = mapped_column(String(255))
+    notify_failure: Mapped[str | None] = mapped_column(String(200))
+    notify_failed_at: Mapped[datetime | None]
 
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

@@ -114,6 +114,7 @@ def is_url(text: str) -> bool:
 
 
 def _set_notify_url(integration: OrgGitLabIntegration, text: str) -> bool:
+    integration.notify_failure = integration.notify_failed_at = None
     if not text:
         was_set = integration.notify_url_ciphertext is not None
         integration.notify_url_ciphertext = integration.notify_url_host = None

@@ -16,9 +16,9 @@ from gitlab_links.health.notices import (
     keep_notice,
     orgs_with_due_notices,
     prepare_notices,
-    send_notice,
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
+from gitlab_links.health.sending import send
 from gitlab_links.hooks.checks import (
     DueProject,
     claim_due_projects,
@@ -214,10 +214,11 @@ def _tell(org_id: uuid.UUID, ends_at: float) -> None:
     for notice in notices:
         if time.monotonic() > ends_at:
             break
-        sent = send_notice(notice)
-        keep_notice(notice, utcnow(), sent=sent)
+        failure = send(notice.to, notice.body)
+        keep_notice(notice, utcnow(), failure)
         db.session.commit()
-        log.info("health.told", org_id=str(org_id), code=notice.body["code"], sent=sent)
+        if failure is None:
+            log.info("alert.sent", org_id=str(org_id), code=notice.body["code"])
 
 
 def _rotate(org_id: uuid.UUID) -> None:

@@ -21,6 +21,8 @@ from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db
 from gitlab_links.health.letters import letter
+from gitlab_links.health.report import report_of
+from gitlab_links.http.alerts import send_test_alert
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.mail import MailServer, parse_mail_address
 from tests.gitlab.servers import make_authority
@@ -93,6 +95,7 @@ def note(**changes):
         "remedy": "Press Repair.",
         "url": "https://links.example.com/orgs/1/gitlab",
         "id": "7",
+        "org_name": "Acme",
         "closed_at": None,
     }
     return letter({**body, **changes}, TO)
@@ -105,14 +108,13 @@ def test_with_starttls_and_a_password(start, trusted):
     (got,) = box.letters
     assert (box.encrypted, box.users) == ([True], [b"links"])
     assert (got["From"], got["To"]) == (SENDER, TO)
-    assert (
-        got["Subject"] == "[GitLab links] ships/engine: GitLab has disabled the webhook for good."
-    )
+    assert got["Subject"] == "[Acme] ships/engine: GitLab has disabled the webhook for good."
     assert got["Message-ID"] == "<7.opened@links.example.com>"
     assert got["Auto-Submitted"] == "auto-generated"
     assert [line for line in got.get_content().splitlines() if line] == [
         "ships/engine: GitLab has disabled the webhook for good.",
         "Press Repair.",
+        "About the GitLab connection of the org Acme.",
         "https://links.example.com/orgs/1/gitlab",
     ]
 
@@ -251,8 +253,9 @@ def test_a_problem_and_its_end_are_mailed_once_each(connected, told, clock):
 
     subjects = [got["Subject"] for got in told.letters]
     assert len(subjects) == 2
-    assert subjects[0].startswith("[GitLab links] The access token expires within 7 days, on ")
-    assert subjects[1].startswith("[GitLab links] Over: The access token expires within 7 days")
+    name = connected.org.name
+    assert subjects[0].startswith(f"[{name}] The access token expires within 7 days, on ")
+    assert subjects[1].startswith(f"[{name}] Over: The access token expires within 7 days")
     assert f"/orgs/{connected.org.id}/gitlab" in told.letters[0].get_content()
 
 
@@ -267,6 +270,39 @@ def test_a_letter_that_was_not_taken_is_handed_in_again_with_the_same_id(connect
 
     (got,) = told.letters
     assert got["Message-ID"].endswith(".opened@127.0.0.1>")
+
+
+def test_a_mail_that_is_not_taken_is_shown_with_its_reason_until_one_is(connected, told, clock):
+    told.refuses = True
+    connected.change(token_expires_at=utcnow() + timedelta(days=6))
+    settle(connected, clock, 1)
+    with connected.app.app_context():
+        found = report_of(connected.org.id, utcnow()).findings
+    (shown,) = (one for one in found if one.code == "alerts_undelivered")
+    assert shown.summary == (
+        f"The last health alert to {TO} did not arrive: the mail server says: 451 Later."
+    )
+
+    told.refuses = False
+    settle(connected, clock, 10)
+    assert "alerts_undelivered" not in connected.codes()
+
+
+def test_a_test_alert_says_in_words_what_came_of_it(connected, told):
+    told.refuses = True
+    with connected.app.test_request_context():
+        assert send_test_alert(connected.org.id) == "the mail server says: 451 Later"
+        db.session.commit()
+    assert "alerts_undelivered" in connected.codes()
+    told.refuses = False
+    with connected.app.test_request_context():
+        assert send_test_alert(connected.org.id) is None
+        db.session.commit()
+    assert "alerts_undelivered" not in connected.codes()
+    (got,) = told.letters
+    assert got["Subject"] == (
+        f"[{connected.org.name}] This is a test: health alerts of this org arrive here."
+    )
 
 
 def test_a_mail_server_that_is_taken_away_leaves_the_letter_unsent(connected, told, clock):

@@ -49,7 +49,8 @@ def test_a_problem_is_told_once_and_not_every_minute(told, receiver, clock):
         "token_expires_7d",
         "warning",
     )
-    assert body["text"].startswith("The access token expires within 7 days, on ")
+    assert body["org_name"] == told.org.name
+    assert body["text"].startswith(f"{told.org.name}: The access token expires within 7 days, on ")
     assert body["text"].endswith(f"/orgs/{told.org.id}/gitlab")
     assert len(told.audited("health.problem")) == 1
 

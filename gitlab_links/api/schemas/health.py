@@ -224,3 +224,20 @@ class PolicyChangeSchema(Strict):
             "https://chat.example.com/hooks/5kq7",
         )
     )
+
+
+class TestAlertSchema(Strict):
+    """What came of a test alert."""
+
+    sent = fields.Boolean(required=True)
+    reason = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described("Why it was not taken.", "the address cannot be reached"),
+    )
+
+
+class TestAlertEnvelope(Strict):
+    """A test alert."""
+
+    alert = fields.Nested(TestAlertSchema, required=True)
