@@ -6,6 +6,7 @@ the command line. Why these figures: docs/deploy.md.
 """
 
 from pathlib import Path
+from typing import Any
 
 worker_class = "gthread"
 threads = 8
@@ -33,3 +34,13 @@ limit_request_line = 8190
 # schemes that contradict one another made it a 400. Whom to believe TRUSTED_PROXIES says alone.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Keep threads for probes and for webhooks, whatever the others wait for.
+
+    Imported here: what gunicorn's own process has loaded would survive a reload.
+    """
+    from gitlab_links.http import request_threads
+
+    request_threads.install(worker)

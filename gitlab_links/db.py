@@ -3,7 +3,8 @@
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
@@ -11,6 +12,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, DateTime, Engine, Executable, MetaData, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session
 from sqlalchemy.types import TypeDecorator
 
@@ -18,6 +20,10 @@ from gitlab_links import postgresql as postgresql_connections
 from gitlab_links.reach import Reach
 
 SQLITE_WAIT_SECONDS = 15
+# Whoever has to answer GitLab, which gives up after 10 s, waits for other writers this long.
+SQLITE_SHORT_WAIT_SECONDS = 6
+_BEGIN_BY = "begin_by"
+_BUSY = "PRAGMA busy_timeout={}"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -94,8 +100,8 @@ def engine_options(url: str) -> dict[str, Any]:
         }
     return {
         "hide_parameters": True,
-        "pool_size": 8,
-        "max_overflow": 4,
+        "pool_size": 12,  # as many as a web process has threads that ask for one
+        "max_overflow": 0,
         "pool_timeout": 5,
         "connect_args": dict(postgresql_connections.CONNECT_ARGS),
     }
@@ -107,9 +113,39 @@ def prepare_engine(engine: Engine, seconds: float) -> Reach:
     Gives whether the database can be reached, which a file always can.
     """
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "before_cursor_execute", _refuse_late)
         return postgresql_connections.prepare(engine, seconds)
     _prepare_sqlite(engine)
     return Reach()
+
+
+@contextmanager
+def begin_statements_by(engine: Engine, moment: float) -> Iterator[Connection]:
+    """A connection on which no statement waits for long that begins after ``moment``, of
+    :func:`time.monotonic`: :class:`sqlalchemy.exc.OperationalError` is raised instead.
+
+    On SQLite all waiting is at the begin of the transaction, and shorter than elsewhere.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            yield connection.execution_options(**{_BEGIN_BY: moment})
+            return
+        _refuse_after(moment)
+        raw: Any = connection.connection.driver_connection
+        raw.execute(_BUSY.format(SQLITE_SHORT_WAIT_SECONDS * 1000))
+        try:
+            yield connection
+        finally:
+            raw.execute(_BUSY.format(SQLITE_WAIT_SECONDS * 1000))
+
+
+def _refuse_late(connection: Connection, *_rest: Any) -> None:
+    _refuse_after(connection.get_execution_options().get(_BEGIN_BY))
+
+
+def _refuse_after(moment: float | None) -> None:
+    if moment is not None and time.monotonic() > moment:
+        raise OperationalError(None, None, TimeoutError("it is too late to begin a statement"))
 
 
 def require_writable(connection: Connection) -> None:
@@ -131,7 +167,7 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute(f"PRAGMA busy_timeout={SQLITE_WAIT_SECONDS * 1000}")
+        cursor.execute(_BUSY.format(SQLITE_WAIT_SECONDS * 1000))
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -24,11 +24,15 @@ GRACE_SECONDS = 1.0
 # what it has locked keeps everybody else from that work.
 IDLE_IN_TRANSACTION_SECONDS = 20
 
+# Less than a statement may take: who waits for a lock for so long is told while GitLab, which
+# gives up on a webhook after 10 s, still listens.
+LOCK_SECONDS = 3.0
 # A primary that was demoted answers every read and refuses every write with this SQLSTATE.
 READ_ONLY = "25006"
 
 _LIMITS = (
     "SELECT set_config('statement_timeout', %s, {local}),"
+    " set_config('lock_timeout', %s, {local}),"
     " set_config('idle_in_transaction_session_timeout', %s, {local})"
 )
 # In another time zone the server gives the first and last days of the calendar in years that
@@ -119,8 +123,8 @@ def require_writable(connection: EngineConnection) -> None:
 def _limited(connection: PatientConnection, seconds: float) -> PatientConnection:
     connection.patience = seconds + GRACE_SECONDS
     connection.autocommit = True
-    limits = (str(int(seconds * 1000)), str(IDLE_IN_TRANSACTION_SECONDS * 1000))
-    connection.execute(_OF_THE_SESSION, limits)
+    limits = (seconds, min(LOCK_SECONDS, seconds), IDLE_IN_TRANSACTION_SECONDS)
+    connection.execute(_OF_THE_SESSION, [str(int(limit * 1000)) for limit in limits])
     connection.autocommit = False
     return connection
 
@@ -132,7 +136,7 @@ def take_time(connection: EngineConnection) -> None:
     """
     raw: Any = connection.connection.driver_connection
     raw.patience = None
-    connection.exec_driver_sql(_OF_THE_TRANSACTION, ("0", "0"))
+    connection.exec_driver_sql(_OF_THE_TRANSACTION, ("0", "0", "0"))
 
 
 def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -7,7 +7,7 @@ from redis import ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from gitlab_links.reach import Reach, Unreachable
@@ -15,6 +15,7 @@ from gitlab_links.reach import Reach, Unreachable
 WAIT_SECONDS = 0.5
 # No request fails for want of Redis: it is better done without than waited for again.
 QUIET_SECONDS = 1.0
+WRITE_PROBE = "gitlab_links:write_probe"
 
 
 class ReachingPool(ConnectionPool):
@@ -32,6 +33,18 @@ class ReachingPool(ConnectionPool):
         except Unreachable:
             raise RedisConnectionError("Redis does not answer") from None
         return connection
+
+
+def refusal_of_writes(redis: Redis) -> str | None:
+    """Why Redis takes no writes, in its own words, as when its memory is full; None if it does.
+
+    Raises :class:`redis.exceptions.RedisError` where it does not answer.
+    """
+    try:
+        redis.set(WRITE_PROBE, "1", ex=1)
+    except ResponseError as refusal:
+        return str(refusal)
+    return None
 
 
 def connect_redis(url: str) -> Redis:

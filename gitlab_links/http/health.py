@@ -9,6 +9,7 @@ from gitlab_links.db import require_writable
 from gitlab_links.extensions import db, redis
 from gitlab_links.http import transactions
 from gitlab_links.http.access import public
+from gitlab_links.redis_pool import refusal_of_writes
 
 
 def register(app: Flask) -> None:
@@ -25,8 +26,8 @@ def healthz() -> ResponseReturnValue:
 
 @public("probes carry no credentials; the answer says nothing of any org")
 def readyz() -> ResponseReturnValue:
-    """200 when the database answers, takes writes and is migrated, else 503. Redis away is told
-    and no reason to stop: webhooks are stored and processed later.
+    """200 when the database answers, takes writes and is migrated, else 503. A Redis that is
+    away or full is told and no reason to stop: webhooks are stored and processed later.
     """
     transactions.begin()
     require_writable(db.session.connection())
@@ -34,14 +35,14 @@ def readyz() -> ResponseReturnValue:
     answer = jsonify(
         status="unavailable" if behind else "ok",
         database="not migrated" if behind else "ok",
-        redis="ok" if _redis_answers() else "unavailable",
+        redis=_redis_state(),
     )
     answer.status_code = 503 if behind else 200
     return answer
 
 
-def _redis_answers() -> bool:
+def _redis_state() -> str:
     try:
-        return bool(redis().ping())
+        return "ok" if refusal_of_writes(redis()) is None else "takes no writes"
     except RedisError:
-        return False
+        return "unavailable"

@@ -1,5 +1,6 @@
 """One transaction per request: committed when the answer is a success, else rolled back."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,14 @@ from sqlalchemy.exc import OperationalError
 
 from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
 from gitlab_links.accounts.members import mark_member_arrived
+from gitlab_links.db import begin_statements_by
 from gitlab_links.extensions import db
 from gitlab_links.http.problems import render
+from gitlab_links.http.request_threads import seconds_waited
 
+# A statement takes up to 6 s, and GitLab gives up after 10 s: the last one begins by then, counted
+# from when the request came.
+BEGIN_SECONDS = 2.5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SQLITE_READ = {"sqlite_deferred": True}
 _STATEMENT_BY_STATEMENT: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
@@ -44,14 +50,15 @@ def single_write() -> Iterator[Connection]:
     """A connection for a request that writes one row, committed at the end.
 
     Past the session, which would cost a webhook more than the row. On PostgreSQL one
-    statement is a transaction already: BEGIN and COMMIT are saved.
+    statement is a transaction already: BEGIN and COMMIT are saved. Raises what SQLAlchemy
+    raises for a database that is away where a statement would begin too late for GitLab.
     """
-    engine = db.engine
-    if engine.dialect.name == "sqlite":
-        with engine.begin() as connection:
-            yield connection
-    else:
-        with engine.connect() as connection:
+    begin_by = time.monotonic() + BEGIN_SECONDS - seconds_waited()
+    with begin_statements_by(db.engine, begin_by) as connection:
+        if connection.dialect.name == "sqlite":
+            with connection.begin():
+                yield connection
+        else:
             yield connection.execution_options(**_STATEMENT_BY_STATEMENT)
 
 

@@ -10,6 +10,7 @@ from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db, redis
 from gitlab_links.ops import figures
 from gitlab_links.ops.findings import Finding, failure, ok, warning
+from gitlab_links.redis_pool import refusal_of_writes
 
 LATE_SECONDS = 60.0
 _START_A_WORKER = "Start worker.py, and look at its log if it runs."
@@ -18,12 +19,19 @@ _START_A_WORKER = "Start worker.py, and look at its log if it runs."
 def check_redis() -> Iterator[Finding]:
     """Does it answer, and does it keep what it is given?"""
     try:
-        redis().ping()
+        refusal = refusal_of_writes(redis())
     except RedisError as error:
         yield failure(
             "redis",
             f"no answer ({error}). Webhooks are stored and wait until it is back.",
             "Check REDIS_URL, and that the server runs and lets this machine in.",
+        )
+        return
+    if refusal is not None:
+        yield failure(
+            "redis",
+            f"takes no writes ({refusal}). Webhooks are stored and wait until it does.",
+            "Give it more memory (maxmemory) if that is full, or see to its disk.",
         )
         return
     try:

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from redis import Redis
 from sqlalchemy import text
 
 from gitlab_links import revisions
@@ -13,6 +14,8 @@ from gitlab_links.app import create_app
 from gitlab_links.config import Settings
 from gitlab_links.demo.services import free_port
 from gitlab_links.extensions import db
+from gitlab_links.ops.command import examine
+from gitlab_links.ops.findings import Level
 from tests.conftest import MakeApp
 from tests.databases import MIGRATIONS, Database
 
@@ -26,6 +29,20 @@ def test_without_redis_the_service_is_ready_and_says_so(make_app: MakeApp) -> No
     client = make_app(redis_url=f"redis://127.0.0.1:{free_port()}/0").test_client()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["redis"]) == (200, "unavailable")
+
+
+def test_a_redis_whose_memory_is_full_is_told_and_no_reason_to_stop(
+    client: FlaskClient, redis: Redis
+) -> None:
+    redis.config_set("maxmemory", 1)
+    try:
+        answer = client.get("/readyz")
+        with client.application.app_context():
+            (found,) = (one for one in examine() if one.about == "redis")
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert (answer.status_code, answer.json["redis"]) == (200, "takes no writes")
+    assert found.level is Level.FAILURE and "takes no writes" in found.told
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,107 @@
+"""Tables that somebody keeps locked: GitLab is answered in time, and probes at once."""
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import requests
+from flask import Flask
+from sqlalchemy import make_url
+
+from gitlab_links.config import Settings
+from gitlab_links.demo.processes import start_web
+from gitlab_links.demo.services import free_port
+from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.extensions import db
+from gitlab_links.http import transactions
+from tests.factories import Factory
+
+GITLAB_WAITS = 10
+TABLES = ("gitlab_webhook_deliveries", "org_gitlab_integrations", "login_sessions", "api_keys")
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """What migrations, backups and people do at worst."""
+    if url.startswith("sqlite"):
+        with sqlite3.connect(make_url(url).database or "", isolation_level=None) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        return
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        connection.execute(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@pytest.mark.processes
+def test_webhooks_are_refused_before_gitlab_gives_up_and_probes_answer_at_once(
+    app: Flask,
+    factory: Factory,
+    settings: Settings,
+    environment: dict[str, str],
+    processes: Supervisor,
+) -> None:
+    org, port = factory.org(), free_port()
+    key = {"Authorization": f"Bearer {factory.api_key(org)}"}
+    with app.app_context():
+        db.engine.dispose()
+    start_web(processes, environment, port)
+    base = f"http://127.0.0.1:{port}"
+    session = requests.Session()
+
+    def timed(send: Callable[[], requests.Response]) -> tuple[int, float]:
+        started = time.monotonic()
+        return send().status_code, time.monotonic() - started
+
+    def webhook(_: int) -> tuple[int, float]:
+        path = f"{base}/api/orgs/{org.id}/integrations/gitlab/webhook"
+        headers = {"X-Gitlab-Token": "x", "Idempotency-Key": str(uuid.uuid4())}
+        return timed(lambda: requests.post(path, json={}, headers=headers, timeout=60))
+
+    def page(_: int) -> tuple[int, float]:
+        return timed(lambda: requests.get(f"{base}/api/me", headers=key, timeout=60))
+
+    with locked(settings.database_url), ThreadPoolExecutor(60) as pool:
+        pages = [pool.submit(page, number) for number in range(24)]
+        webhooks = [pool.submit(webhook, number) for number in range(24)]
+        time.sleep(0.5)
+        probes = [timed(lambda: session.get(f"{base}/healthz", timeout=60)) for _ in range(10)]
+        answers = [one.result() for one in webhooks]
+        # With all threads for webhooks busy anew, whoever came while they were is answered, too.
+        answers += list(pool.map(webhook, range(24)))
+        for one in pages:
+            one.result()
+    assert {status for status, _ in probes} == {200}
+    assert sorted(seconds for _, seconds in probes)[5] < 1
+    assert {status for status, _ in answers} == {503}
+    assert max(seconds for _, seconds in answers) < GITLAB_WAITS
+    assert requests.get(f"{base}/api/me", headers=key, timeout=60).status_code == 200
+
+
+def test_a_webhook_that_has_waited_too_long_for_its_thread_is_refused_unread(
+    app: Flask, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "seconds_waited", lambda: transactions.BEGIN_SECONDS + 1)
+    path = f"/api/orgs/{factory.org().id}/integrations/gitlab/webhook"
+    answer = app.test_client().post(path, json={}, headers={"X-Gitlab-Token": "x"})
+    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_a_migration_waits_for_locks_as_long_as_it_takes(app: Flask) -> None:
+    from gitlab_links import postgresql
+
+    with app.app_context(), db.engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "3s"
+            connection.rollback()
+            postgresql.take_time(connection)
+            assert connection.exec_driver_sql("SHOW lock_timeout").scalar() == "0"
+            connection.invalidate()
