@@ -41,6 +41,7 @@ EMPTY_ADDRESS = (
     "Give the address of your GitLab. To disconnect the org, press Disconnect at the end of the "
     "page."
 )
+TOKEN_PAGE = "/-/user_settings/personal_access_tokens?name=gitlab_links&scopes=api,self_rotate"
 LEFT_GITLAB = (
     "What was agreed with the GitLab before is forgotten: its token, its webhook secret and the "
     "secrets of its hooks."
@@ -183,6 +184,7 @@ def page_with_errors(
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {
+        "token_page": TOKEN_PAGE,
         "new_secret": None,
         "errors": {},
         "typed": {},

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.admin.integration import TOKEN_PAGE
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
@@ -60,6 +61,38 @@ def test_an_org_without_a_connection_is_led_to_it(acting: As, org: Org, path: st
         "Comments", "Confidential comments", "Issues events", "Confidential issues events",
         "Merge request events", "Pipeline events",
     ]  # fmt: skip
+
+
+def test_a_new_token_is_asked_for_with_what_the_better_way_needs(
+    acting: As, factory: Factory, org: Org, path: str
+) -> None:
+    admin = acting(Role.ADMIN)
+    blank = Markup.of(admin.get(path)).one("a", data_token_page=TOKEN_PAGE)
+    assert "hidden" in blank.attributes
+    factory.integration(org)
+    page = Markup.of(admin.get(path))
+    link = page.one("a", data_token_page=TOKEN_PAGE)
+    assert link["href"] == f"{BASE_URL}{TOKEN_PAGE}"
+    assert "scopes=api,self_rotate" in link["href"]
+    assert "so that webhooks are made from here with one press" in words(page.one("main").text)
+
+
+def test_steps_fold_away_once_they_are_done(
+    app: Flask, acting: As, factory: Factory, org: Org, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    admin = acting(Role.ADMIN)
+
+    def folded() -> list[bool]:
+        page = Markup.of(admin.get(path))
+        steps = [one for one in page.all("details") if one.parents[-2:] == ("ol", "li")]
+        return ["open" not in step.attributes for step in steps][:3]
+
+    assert folded() == [False, False, False]
+    admin.post(path, data={"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    assert folded() == [True, False, False]
+    admin.post(f"{path}/webhook-secret")
+    assert folded() == [True, False, False]  # the secret is shown, this once
+    assert folded() == [True, True, False]
 
 
 def test_address_and_token_are_saved_and_the_token_never_shown(
