@@ -14,11 +14,13 @@ class DomainError(Exception):
     """A refusal with a status, a snake_case ``code`` and a ``detail`` written for people.
 
     ``errors`` maps field names to messages where fields are at fault; ``retry_after`` is
-    in whole seconds and becomes the header of that name.
+    in whole seconds and becomes the header of that name. ``former_code`` is what the code
+    was called in the release before; it is sent beside it for one more.
     """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
+    former_code: str | None = None
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ from gitlab_links.api.schemas.links import (
 )
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.integrations.operations import IntegrationMissing
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.operations import (
     LinkExists,

@@ -28,9 +28,8 @@ from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.http.rotation import rotate_now
-from gitlab_links.integrations.credentials import BlockedAddress, MissingAddress, MissingToken
+from gitlab_links.integrations.credentials import BlockedAddress, IntegrationMissing, MissingToken
 from gitlab_links.integrations.operations import (
-    IntegrationMissing,
     find_integration,
     lock_integration,
 )
@@ -45,7 +44,7 @@ from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, Encry
 
 BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
 NO_CREDENTIALS = (
-    MissingAddress,
+    IntegrationMissing,
     MissingToken,
     BlockedAddress,
     EncryptionKeyMissing,

@@ -18,9 +18,9 @@ from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.validation import validate_now
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
-    IntegrationMissing,
     delete_integration,
     generate_webhook_secret,
     lock_integration,

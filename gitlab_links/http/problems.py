@@ -33,6 +33,7 @@ class Problem:
     detail: str
     errors: dict[str, list[str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    former_code: str | None = None
 
     @property
     def title(self) -> str:
@@ -48,7 +49,8 @@ class Problem:
             "detail": self.detail,
             "code": self.code,
         }
-        return {**members, "errors": self.errors} if self.errors else members
+        optional = {"former_code": self.former_code, "errors": self.errors}
+        return members | {name: value for name, value in optional.items() if value}
 
 
 PageRenderer = Callable[[Problem], Any]
@@ -103,7 +105,9 @@ def problem_of(error: Exception) -> Problem:
             headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, PreconditionFailed) and error.etag is not None:
             headers["ETag"] = quote_etag(error.etag)
-        return Problem(error.status, error.code, error.detail, error.errors, headers)
+        return Problem(
+            error.status, error.code, error.detail, error.errors, headers, error.former_code
+        )
     if isinstance(error, CSRFError):
         return Problem(403, "csrf_failed", f"{error.description} Send it as X-CSRFToken.")
     if isinstance(error, HTTPException):

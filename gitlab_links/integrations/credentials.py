@@ -14,10 +14,11 @@ TOKEN = "token"
 SIGNING_TOKEN = "signing-token"
 
 
-class MissingAddress(Conflict):
+class IntegrationMissing(Conflict):
     """The org has not said where its GitLab is."""
 
     code = ErrorCode.MISSING_INTEGRATION.value
+    former_code = "integration_missing"
 
 
 class MissingToken(Conflict):
@@ -52,7 +53,7 @@ def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
     ``encryption_key_invalid``, ``invalid_token_ciphertext``.
     """
     if integration is None or integration.base_url is None:
-        raise MissingAddress("This org is not connected to a GitLab yet.")
+        raise IntegrationMissing("This org is not connected to a GitLab yet.")
     if integration.token_ciphertext is None:
         raise MissingToken("This org has set no access token for its GitLab.")
     try:

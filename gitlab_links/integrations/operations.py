@@ -15,18 +15,12 @@ from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.signatures import signing_token_problem
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
-from gitlab_links.integrations.credentials import SIGNING_TOKEN, encrypt_token
+from gitlab_links.integrations.credentials import SIGNING_TOKEN, IntegrationMissing, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, digest, new_secret
 
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
-
-
-class IntegrationMissing(Conflict):
-    """The org has not said where its GitLab is."""
-
-    code = "integration_missing"
 
 
 class LeavesGitLab(Conflict):

@@ -10,8 +10,9 @@ from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import IntegrationMissing, find_integration
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.mail import parse_mail_address
 from gitlab_links.security import cipher
 

@@ -15,8 +15,8 @@ from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import IntegrationMissing
 from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item

@@ -74,7 +74,7 @@ def test_secrets_go_in_and_never_come_out(admin: Caller, base: str) -> None:
 
 def test_a_token_needs_to_know_its_gitlab(admin: Caller, base: str) -> None:
     answer = admin.patch(f"{base}/integrations/gitlab", json={"token": "glpat-x"})
-    assert (answer.status_code, answer.json["code"]) == (409, "integration_missing")
+    assert (answer.status_code, answer.json["code"]) == (409, "missing_integration")
 
 
 def test_deleting_forgets_everything_and_may_be_repeated(admin: Caller, base: str) -> None:

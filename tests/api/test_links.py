@@ -79,7 +79,8 @@ def test_an_org_without_a_gitlab_is_told_so(
 ) -> None:
     path = f"{base}/tasks/{factory.task(org).id}/gitlab-links"
     answer = admin.post(path, json={"url": URL})
-    assert (answer.status_code, answer.json["code"]) == (409, "integration_missing")
+    assert (answer.status_code, answer.json["code"]) == (409, "missing_integration")
+    assert answer.json["former_code"] == "integration_missing"
 
 
 def test_links_go_with_their_task(app: Flask, admin: Caller, task_path: str, base: str) -> None:

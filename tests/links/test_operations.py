@@ -9,7 +9,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import IntegrationMissing
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.operations import (
     LinkExists,

@@ -277,4 +277,4 @@ def test_a_change_that_is_refused_leaves_nothing_behind(world: World) -> None:
 def test_a_token_without_an_address_is_a_conflict(world: World) -> None:
     world.send("DELETE", "integrations/gitlab")
     response = world.send("PATCH", "integrations/gitlab", json={"token": "glpat-x"})
-    assert refusal(response) == (409, "integration_missing")
+    assert refusal(response) == (409, "missing_integration")

@@ -224,7 +224,7 @@ def test_without_a_gitlab_there_is_nothing_to_link(world: World) -> None:
     links = f"tasks/{world.factory.task(world.org).id}/gitlab-links"
     assert world.send("DELETE", "integrations/gitlab").status_code == 204
 
-    assert refusal(world.send("POST", links, json={"url": ISSUE})) == (409, "integration_missing")
+    assert refusal(world.send("POST", links, json={"url": ISSUE})) == (409, "missing_integration")
 
 
 @pytest.mark.parametrize(

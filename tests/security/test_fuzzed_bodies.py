@@ -29,7 +29,7 @@ ANY_JSON = st.recursive(
     max_leaves=8,
 )
 KNOWN_CODES = {
-    *("validation_error", "link_exists", "integration_missing", "member_exists", "last_admin"),
+    *("validation_error", "link_exists", "missing_integration", "member_exists", "last_admin"),
     *("not_found", "invalid_json", "json_too_deep", "body_too_large", "forbidden"),
 }
 KINDS = ["application/json", "text/plain", "", "a/b; c"]

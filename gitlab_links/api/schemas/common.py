@@ -34,6 +34,12 @@ class Problem(Strict):
     status = fields.Integer(required=True, metadata={"example": 422})
     detail = fields.String(required=True, metadata={"example": "Not as it should be: title."})
     code = fields.String(required=True, metadata={"example": "validation_error"})
+    former_code = fields.String(
+        metadata={
+            "description": "What `code` was in the release before; left out where it is the same.",
+            "example": "integration_missing",
+        }
+    )
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),
