@@ -9,7 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
-from gitlab_links.admin.delivery_body import body_view
+from gitlab_links.admin.delivery_body import body_view, changes_here
+from gitlab_links.admin.delivery_words import words_of
 from gitlab_links.admin.paging import position_in
 from gitlab_links.admin.wording import Mark
 from gitlab_links.errors import Conflict
@@ -96,6 +97,8 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         body=body_view(delivery.payload),
         reason=facts_of(delivery.error_code) if delivery.error_code else None,
         meaning=MEANINGS.get(status.value, ""),
+        words=words_of(delivery),
+        changes_here=changes_here(delivery.changes),
         may_replay=status in DONE and delivery.payload is not None,
     )
 
@@ -120,15 +123,25 @@ def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
     except ValueError:
         status = None
     event = args.get("event", "")
-    project = args.get("project", "").strip().replace("\0", "")[:MAX_TEXT]
+    project = _line(args.get("project", ""))
     return DeliveryFilter(
         status=status,
         event=event if event in dict(EVENTS) and event else None,
         project_path=project or None,
+        any_id=_line(args.get("id", "")) or None,
     )
+
+
+def _line(text: str) -> str:
+    return text.strip().replace("\0", "")[:MAX_TEXT]
 
 
 def _told(wanted: DeliveryFilter) -> dict[str, Any]:
     """The filters that are in force, as the query string names them."""
-    told = {"status": wanted.status, "event": wanted.event, "project": wanted.project_path}
+    told = {
+        "status": wanted.status,
+        "event": wanted.event,
+        "project": wanted.project_path,
+        "id": wanted.any_id,
+    }
     return {name: str(value) for name, value in told.items() if value is not None}

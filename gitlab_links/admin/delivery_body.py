@@ -16,7 +16,7 @@ MAX_CHANGES = 30
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A field that GitLab says has changed."""
+    """A field that has changed."""
 
     field: str
     before: str
@@ -65,9 +65,19 @@ def _changes(value: Any) -> list[Change]:
     ]
 
 
+def changes_here(changes: Mapping[str, Any] | None) -> list[Change]:
+    """What a delivery has changed of the item that is shown here."""
+    return [
+        Change(name.removesuffix("_id").replace("_", " "), _said(before), _said(after))
+        for name, (before, after) in (changes or {}).items()
+    ]
+
+
 def _said(value: Any) -> str:
     if value in (None, "", []):
         return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return _cut(", ".join(_named(entry) for entry in value))
     return _cut(_named(value))

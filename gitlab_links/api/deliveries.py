@@ -28,7 +28,7 @@ from gitlab_links.webhooks.replay import DeliveryPending, PayloadGone, replay
 @webhooks.returns(200, DeliveriesEnvelope)
 def deliveries_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """List webhook deliveries, newest first"""
-    wanted = DeliveryFilter(**{name: query[name] for name in DeliveryFilter.__slots__})
+    wanted = DeliveryFilter(**{name: query.get(name) for name in DeliveryFilter.__slots__})
     return listed("deliveries", query, lambda **page: deliveries_page(org_id, wanted, **page))
 
 

@@ -2,17 +2,21 @@
 
 import uuid
 
+import structlog
 from flask import Response, request
 
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.blueprints import webhooks
 from gitlab_links.api.schemas.webhooks import AcceptedSchema
+from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring
 from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
+from gitlab_links.webhooks.authenticity import Unproven
 from gitlab_links.webhooks.intake import Intake, accept
+from gitlab_links.webhooks.refusals import note_refused
 
 WEBHOOK_BODY = {
     "required": True,
@@ -42,12 +46,30 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     """
     require_json(request)
     body = read_body(request)
-    with single_write() as connection:
-        accepted = accept(
-            connection, org_id, dict(request.headers.items()), body, current_request_id()
-        )
+    headers = dict(request.headers.items())
+    try:
+        with single_write() as connection:
+            accepted = accept(connection, org_id, headers, body, current_request_id())
+    except Unproven as refusal:
+        if refusal.is_known:
+            _note_refused(org_id, refusal)
+        raise
+    structlog.contextvars.bind_contextvars(
+        org_id=str(org_id), delivery_id=str(accepted.delivery_id)
+    )
     if accepted.status is Intake.ACCEPTED:
         ring(Bell.DRAIN, org_id)
     return json_answer(
         {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
+    )
+
+
+def _note_refused(org_id: uuid.UUID, refusal: Unproven) -> None:
+    structlog.contextvars.bind_contextvars(org_id=str(org_id), refused=refusal.reason.value)
+    note_refused(
+        org_id,
+        refusal.reason,
+        utcnow(),
+        address=request.remote_addr or "",
+        agent=request.headers.get("User-Agent", ""),
     )

@@ -11,9 +11,12 @@ from typing import Any
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
+from gitlab_links.hooks.models import TallyKind
+from gitlab_links.hooks.tallies import Tally
 from gitlab_links.hooks.views import HookState
 from gitlab_links.hooks.watching import WatchedProject
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.webhooks.trust import still_distrusted
 
 # The last threshold that has been passed counts, so that each is told once.
 EXPIRY_THRESHOLDS = (1, 7, 30)
@@ -28,8 +31,15 @@ SHOWN_FIRST = frozenset(
         "no_recent_events",
         "deliveries_failed",
         "alerts_undelivered",
+        "webhook_contradicted",
+        "webhook_other_instance",
+        "webhooks_refused",
+        "webhook_bodies_over_quota",
     }
 )
+LATELY = timedelta(days=1)
+# Events of one webhook may be taken while those of another are refused.
+REFUSED_LATELY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,8 @@ def findings(signals: Signals) -> list[Finding]:
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
     found += _alerts(integration)
+    for tally in signals.tallies:
+        found += _webhooks(signals, integration, tally)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)
 
 
@@ -175,3 +187,37 @@ def _events(
         yield Finding(
             "deliveries_failed", Severity.WARNING, detail={"count": signals.received.failed}
         )
+
+
+def _webhooks(
+    signals: Signals, integration: OrgGitLabIntegration, tally: Tally
+) -> Iterator[Finding]:
+    """What is wrong with webhooks that come in."""
+    detail: dict[str, Any] = {"times": tally.count, "last_at": f"{tally.last_at:%Y-%m-%d %H:%M}"}
+    match tally.kind:
+        case TallyKind.CONTRADICTED if still_distrusted(
+            tally.last_at, integration.webhook_secret_set_at, signals.now
+        ):
+            paths = {str(project.id): project.path for project in signals.projects}
+            path = paths.get(tally.subject, str(tally.detail.get("project", "")))
+            detail |= {"project_id": tally.subject}
+            yield Finding("webhook_contradicted", Severity.WARNING, path, detail)
+        case TallyKind.OTHER_INSTANCE if tally.last_at > signals.now - LATELY:
+            detail |= {"base_url": integration.base_url, **tally.detail}
+            yield Finding("webhook_other_instance", Severity.WARNING, detail=detail)
+        case TallyKind.REFUSED if _still_refused(signals, integration, tally.last_at):
+            # Strangers can cause it: it says nothing of how current the links are.
+            detail |= tally.detail
+            yield Finding("webhooks_refused", Severity.WARNING, detail=detail)
+
+
+def _still_refused(
+    signals: Signals, integration: OrgGitLabIntegration, refused_at: datetime
+) -> bool:
+    """Until the secret is replaced, or events come again; for a day at most."""
+    set_at = integration.webhook_secret_set_at
+    if refused_at <= signals.now - LATELY or (set_at is not None and set_at > refused_at):
+        return False
+    taken_at = signals.received.last_at if signals.received is not None else None
+    taken_since = taken_at is not None and taken_at > refused_at
+    return not taken_since or refused_at > signals.now - REFUSED_LATELY

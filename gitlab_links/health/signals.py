@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
+from gitlab_links.hooks.tallies import Tally, tallies_by_org
 from gitlab_links.hooks.watching import WatchedProject, watched_by_org
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.webhooks.queries import Received, received_by_org
@@ -22,7 +23,8 @@ class Signals:
     """What is known of an org's connection at ``now``; GitLab is not asked.
 
     ``received`` is None where the deliveries have not been read. ``problems`` are those that
-    were noticed before and are not over.
+    were noticed before and are not over. ``tallies`` count what was wrong with the webhooks that
+    came in within a week; they are read with the deliveries.
     """
 
     org_id: uuid.UUID
@@ -31,6 +33,7 @@ class Signals:
     projects: Sequence[WatchedProject]
     received: Received | None
     problems: Sequence[HealthProblem]
+    tallies: Sequence[Tally] = ()
 
     @property
     def connected(self) -> bool:
@@ -46,7 +49,7 @@ class Signals:
 
 
 def load(org_id: uuid.UUID, now: datetime) -> Signals:
-    """The signals of one org, in four SELECTs."""
+    """The signals of one org, in five SELECTs."""
     return load_many([org_id], now)[org_id]
 
 
@@ -64,6 +67,7 @@ def load_many(
     }
     projects = watched_by_org(org_ids, now)
     received = received_by_org(org_ids, now - FAILURES_COUNT_FOR) if with_deliveries else {}
+    tallies = tallies_by_org(org_ids, now) if with_deliveries else {}
     problems = _open_problems(org_ids)
     return {
         org_id: Signals(
@@ -73,6 +77,7 @@ def load_many(
             projects=projects[org_id],
             received=received.get(org_id),
             problems=problems[org_id],
+            tallies=tallies.get(org_id, ()),
         )
         for org_id in org_ids
     }

@@ -36,6 +36,12 @@ _SUMMARIES: dict[str, str] = {
     "hook_unproven": "{subject}: the webhook does not send the secret or signature that is asked "
     "for, so that its events are refused.",
     "hook_unreadable": "{subject}: no event has come yet, and the token may not see its webhooks.",
+    "webhook_contradicted": "{subject}: GitLab contradicts what an event said that came with the "
+    "webhook secret ({times} in 7 days, the last on {last_at} UTC). Links show what GitLab says.",
+    "webhook_other_instance": "Events come from another GitLab, {instance}, than the one at "
+    "{base_url} ({times} in 7 days). They are not applied; GitLab is asked instead.",
+    "webhooks_refused": "GitLab's events are being refused: {differs} ({times} in 7 days, the "
+    "last on {last_at} UTC from {address}).",
     "changes_only_by_sweep": "{subject}: its changes are found only by looking; no event tells "
     "them any more ({by_sweep} in 7 days).",
     "events_missed": "{subject}: some events do not arrive: {by_sweep} of {all} changes in 7 days "
@@ -63,9 +69,26 @@ _REMEDIES: dict[str, str] = {
     "hook_events_missing": _REPAIR,
     "hook_unproven": _REPAIR,
     "hook_unreadable": "Have a maintainer add the webhook by hand, as the GitLab page says.",
+    "webhook_contradicted": "Somebody who knows the webhook secret sends events that GitLab has "
+    "not sent. Press Repair beside each project, which gives its webhook a secret of its own, then "
+    "generate a new webhook secret. Until then GitLab is asked about each event.",
+    "webhook_other_instance": "If that is a copy, such as a staging system, switch off its "
+    "webhooks. If it is your GitLab, set the base URL to the address that GitLab calls itself by.",
+    "webhooks_refused": "{to_do} If the address is none of your GitLab's, somebody else "
+    "sends these: nothing of them is kept.",
     "changes_only_by_sweep": _REPAIR,
     "events_missed": "Look in GitLab at the webhook's recent events for failures, then press "
     "Repair beside the project.",
+}
+
+_PASTE = "Paste the webhook secret into the webhook in GitLab, or press Repair beside the project."
+_SIGN = "Set the same signing token in the webhook in GitLab and on the GitLab page."
+# By which header was wrong: what is so, and what to do.
+_REFUSALS = {
+    "token_missing": ("they bring no secret (the header X-Gitlab-Token is missing)", _PASTE),
+    "token_wrong": ("the secret differs (the header X-Gitlab-Token)", _PASTE),
+    "signature_missing": ("they are not signed (the header webhook-signature is missing)", _SIGN),
+    "signature_wrong": ("the signature differs (the header webhook-signature)", _SIGN),
 }
 
 
@@ -91,9 +114,12 @@ def _words(finding: Finding) -> dict[str, Any]:
     def listed(name: str, link: str) -> str:
         return link.join(detail.get(name) or ())
 
+    differs, to_do = _REFUSALS.get(str(detail.get("reason")), _REFUSALS["token_wrong"])
     events = (EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
     return {
         **detail,
+        "differs": differs,
+        "to_do": to_do,
         "subject": finding.subject,
         "scopes": listed("scopes", ", ") or "none that are known",
         "missing": listed("missing_scopes", " or "),

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from gitlab_links.http import (
+    access_log,
     conditional,
     guard,
     headers,
@@ -21,6 +22,7 @@ def register(app: Flask) -> None:
     Flask runs what comes after a response in reverse: the commit is registered last, so
     that a failed one is rendered before headers and validators are put on the answer.
     """
+    access_log.register(app)
     request_ids.register(app)
     problems.register(app)
     logins.register(app)

@@ -28,6 +28,7 @@ from gitlab_links.hooks.checks import (
 )
 from gitlab_links.hooks.counting import forget_old_counts
 from gitlab_links.hooks.secrets import forget_ended_secrets
+from gitlab_links.hooks.tallies import forget_old_tallies
 from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.due_tokens import claim_due_token, orgs_with_due_token
@@ -239,5 +240,6 @@ def clean_watches() -> None:
     now = utcnow()
     forget_ended_secrets(now)
     forget_old_counts(now)
+    forget_old_tallies(now)
     forget_old_problems(now)
     db.session.commit()

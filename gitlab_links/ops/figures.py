@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from gitlab_links.db import first_id_at
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db, redis
+from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.plan import connected
+from gitlab_links.webhooks.authenticity import Refusal
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 RECENT = timedelta(minutes=5)
@@ -65,6 +67,20 @@ def deliveries_of_late(now: datetime) -> Mapping[str, int]:
         select(delivery.status, func.count()).where(delivery.id >= first).group_by(delivery.status)
     )
     return {status.value: 0 for status in DeliveryStatus} | {row[0]: row[1] for row in counted}
+
+
+def refused_today(now: datetime) -> Mapping[str, int]:
+    """Webhooks refused since midnight UTC, by the header that was wrong the last time."""
+    tally = GitLabWebhookTally
+    rows = db.session.execute(
+        select(tally.count.label("times"), tally.detail).where(
+            tally.kind == TallyKind.REFUSED.value, tally.day == now.date()
+        )
+    )
+    counts = dict.fromkeys((reason.value for reason in Refusal), 0)
+    for row in rows:
+        counts[str(row.detail.get("reason"))] += row.times
+    return counts
 
 
 def delivery_backlog(now: datetime) -> Backlog:

@@ -53,6 +53,12 @@ class _Figures(Collector):
             "status",
             figures.deliveries_of_late(now),
         )
+        yield _by_label(
+            "webhooks_refused_today",
+            "Webhooks refused since midnight UTC, by the header that was wrong the last time",
+            "header",
+            figures.refused_today(now),
+        )
         yield from _backlog("deliveries", figures.delivery_backlog(now))
         yield from _backlog("items", figures.item_backlog(now))
         connections = figures.connections(now)

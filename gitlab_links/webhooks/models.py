@@ -137,3 +137,9 @@ class GitLabWebhookDelivery(Identified, Base):
         if self.hook_project_id is not None:
             return Proof.HOOK
         return Proof.SIGNATURE if self.signed else Proof.SHARED_SECRET
+
+    @property
+    def webhook_id(self) -> str | None:
+        """GitLab's id of the message, the same at each attempt."""
+        found = self.headers.get("webhook-id") or self.headers.get("Idempotency-Key")
+        return None if found is None else str(found)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import undefer
 
 from gitlab_links.accounts.models import Org
@@ -19,7 +19,9 @@ from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """What to keep of a list of deliveries; None keeps all."""
+    """What to keep of a list of deliveries; None keeps all. ``any_id`` is an id of the delivery's
+    request, event or webhook.
+    """
 
     status: DeliveryStatus | None = None
     event: str | None = None
@@ -27,6 +29,9 @@ class DeliveryFilter:
     project_path: str | None = None
     gitlab_type: ItemType | None = None
     gitlab_iid: int | None = None
+    request_id: str | None = None
+    event_uuid: str | None = None
+    any_id: str | None = None
 
 
 def deliveries_page(
@@ -38,9 +43,13 @@ def deliveries_page(
 ) -> Sequence[GitLabWebhookDelivery]:
     """The org's deliveries from behind ``after``, without their bodies."""
     statement = select(GitLabWebhookDelivery).where(GitLabWebhookDelivery.org_id == org_id)
+    delivery = GitLabWebhookDelivery
+    if wanted.any_id is not None:
+        ids = (delivery.request_id, delivery.event_uuid, delivery.webhook_uuid)
+        statement = statement.where(or_(*(column == wanted.any_id for column in ids)))
     for field in DeliveryFilter.__slots__:
         value = getattr(wanted, field)
-        if value is not None:
+        if value is not None and field != "any_id":
             statement = statement.where(getattr(GitLabWebhookDelivery, field) == value)
     statement = paged(
         statement, GitLabWebhookDelivery.id, descending=True, after=after, limit=limit

@@ -48,6 +48,9 @@ def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDeliver
             error_code=None,
             processed_at=None,
             links_matched=0,
+            effect=None,
+            doubt=None,
+            changes=None,
         )
         .returning(GitLabWebhookDelivery.id)
     )

@@ -9,6 +9,7 @@ import requests
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.health.report import report_of
 from gitlab_links.hooks.tallies import tallies_by_org
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
@@ -37,7 +38,12 @@ def org(connected, factory):
     return connected
 
 
-def forge(org, *, iid=1, title="Forged", **attributes):
+def findings(org):
+    with org.app.app_context():
+        return {one.code: one for one in report_of(org.org.id, utcnow()).findings}
+
+
+def forge(org, *, iid=1, title="Forged", instance=None, **attributes):
     """An event of what GitLab does not have, by the shared secret; taken and processed."""
     project = {"id": org.project.id, "path_with_namespace": org.project.path_with_namespace}
     told = {"iid": iid, "project_id": org.project.id, "title": title, **attributes}
@@ -50,6 +56,7 @@ def forge(org, *, iid=1, title="Forged", **attributes):
             "X-Gitlab-Token": SHARED,
             "X-Gitlab-Event": "Issue Hook",
             "Content-Type": "application/json",
+            **({"X-Gitlab-Instance": instance} if instance else {}),
         },
     )
     assert answer.status_code == 202
@@ -114,6 +121,17 @@ def test_a_forged_event_is_shown_until_gitlab_contradicts_it_and_never_again(org
         assert [one.doubt for one in found] == ["contradicted", "distrusted"]
         (tally,) = tallies_by_org([org.org.id], utcnow())[org.org.id]
         assert (tally.kind, tally.subject) == ("contradicted", project_id)
+        db.session.rollback()
+    finding = findings(org)["webhook_contradicted"]
+    assert finding.subject == "ships/engine"
+    assert "ships/engine: GitLab contradicts what an event said" in finding.summary
+
+
+def test_events_of_another_instance_are_told_with_its_name(org):
+    forge(org, instance="https://staging.example.com", state="closed")
+    assert "Forged" not in titles(org)
+    finding = findings(org)["webhook_other_instance"]
+    assert "https://staging.example.com" in finding.summary
 
 
 def test_gitlabs_answer_is_put_off_for_ten_seconds_at_most_by_however_many_events(org, clock):

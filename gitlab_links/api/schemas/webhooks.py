@@ -6,7 +6,7 @@ from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
 from gitlab_links.api.schemas.fields import LINE, Time, WholeNumber, choice, text
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.webhooks.intake import Intake
-from gitlab_links.webhooks.models import DeliveryStatus
+from gitlab_links.webhooks.models import DeliveryStatus, Doubt, Effect, Proof
 
 
 class AcceptedSchema(Strict):
@@ -34,6 +34,73 @@ class DeliverySchema(Strict):
     links_matched = fields.Integer(required=True)
     size_bytes = fields.Integer(required=True)
     payload_sha256 = fields.String(required=True)
+    proof = choice(
+        Proof,
+        required=True,
+        metadata=described(
+            "What has proven it. `hook`: the secret of one project's hook, which proves events of "
+            "that project alone. `shared_secret`, `signature`: what all other hooks have in "
+            "common; what it says is confirmed by GitLab's API within a minute."
+        ),
+    )
+    effect = choice(
+        Effect,
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "What it did. `fetched`: GitLab's API was asked about the item. `outdated`: newer "
+            "content was known. `none`: no link has the item."
+        ),
+    )
+    doubt = choice(
+        Doubt,
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "Why its body does not count. `contradicted`: GitLab's API said otherwise afterwards. "
+            "`distrusted`: an event of this project with the same secret was contradicted. "
+            "`other_instance`: another GitLab sent it. `other_project`: its secret is that of "
+            "another project's hook. `unknown_project`: GitLab's API has not yet said which "
+            "project the link is of."
+        ),
+    )
+    request_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described("The `X-Request-ID` of our answer, also in our log.", "5f2a9c1e77"),
+    )
+    event_uuid = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "GitLab's `X-Gitlab-Event-UUID`.", "13792a34-cac6-4fda-95a8-c58e00a3954e"
+        ),
+    )
+    webhook_uuid = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "GitLab's `X-Gitlab-Webhook-UUID`.", "6f5b7a1e-5a1c-4b0e-9d53-0f0e4bb4c4a1"
+        ),
+    )
+    webhook_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "GitLab's `webhook-id` or `Idempotency-Key`: the same at each attempt.",
+            "f5e5f430-f57b-4e6e-9fac-d9128cd7232f",
+        ),
+    )
+    changes = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Raw(allow_none=True)),
+        required=True,
+        allow_none=True,
+        metadata=described(
+            "What its body changed here: fields with their values before and after.",
+            {"state": ["opened", "closed"]},
+        ),
+    )
 
 
 class DeliveryWithPayload(DeliverySchema):
@@ -75,4 +142,6 @@ class DeliveriesQuery(Page):
     object_kind = text(1, 100, LINE, load_default=None, metadata={"example": "issue"})
     project_path = text(1, 500, LINE, load_default=None, metadata={"example": "acme/app"})
     gitlab_type = choice(ItemType, load_default=None)
+    request_id = text(1, 64, LINE, load_default=None, metadata={"example": "5f2a9c1e77"})
+    event_uuid = text(1, 100, LINE, load_default=None, metadata={"example": "13792a34-cac6"})
     gitlab_iid = WholeNumber(load_default=None, validate=validate.Range(1, 10**17))

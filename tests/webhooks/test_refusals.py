@@ -1,0 +1,123 @@
+"""Refused webhooks are counted for the org, in few writes, and nothing of a stranger is kept."""
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.health.report import report_of
+from gitlab_links.hooks.models import GitLabWebhookTally
+from gitlab_links.webhooks.refusals import flush_refused
+from tests.factories import unknown_id
+from tests.gitlab import bodies
+from tests.statements import statements
+from tests.webhooks.conftest import SECRET, deliveries
+
+
+@pytest.fixture
+def knock(app, org):
+    """Sends an event with some headers; gives the answer."""
+    client = app.test_client()
+
+    def post(org_id=None, secret="mistyped", **headers):
+        given = {} if secret is None else {"X-Gitlab-Token": secret}
+        return client.post(
+            f"/api/orgs/{org_id or org.id}/integrations/gitlab/webhook",
+            data=bodies.sent(bodies.issue(attributes={"title": "Of a stranger"})),
+            content_type="application/json",
+            headers={"User-Agent": "GitLab/18.6.0", **given, **headers},
+        )
+
+    return post
+
+
+def tallies():
+    return db.session.scalars(select(GitLabWebhookTally)).all()
+
+
+def findings(org):
+    with_token = db.session.execute(
+        db.text("UPDATE org_gitlab_integrations SET token_ciphertext = 'of some token'")
+    )
+    assert with_token.rowcount == 1
+    found = {one.code: one for one in report_of(org.id, utcnow()).findings}
+    db.session.rollback()
+    return found
+
+
+def test_a_mistyped_secret_is_told_with_when_how_many_from_what_and_which_header(app, org, knock):
+    for _ in range(3):
+        assert knock().status_code == 403
+    with app.app_context():
+        flush_refused()
+        (tally,) = tallies()
+        assert (tally.kind, tally.count) == ("refused", 3)
+        assert tally.first_at < tally.last_at
+        assert tally.detail == {
+            "reason": "token_wrong",
+            "address": "127.0.0.1",
+            "user_agent": "GitLab/18.6.0",
+        }
+        db.session.rollback()
+        told = findings(org)["webhooks_refused"]
+    assert "GitLab's events are being refused: the secret differs" in told.summary
+    assert "3 in 7 days" in told.summary
+    assert "127.0.0.1" in told.summary
+    assert "Paste the webhook secret" in told.remedy
+
+
+def test_a_webhook_without_a_secret_is_told_as_such(app, org, knock):
+    knock(secret=None)
+    with app.app_context():
+        assert "X-Gitlab-Token is missing" in findings(org)["webhooks_refused"].summary
+
+
+def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, knock):
+    with statements(app) as sent:
+        for _ in range(20):
+            knock()
+    assert (
+        sum(statement.startswith("INSERT INTO gitlab_webhook_tallies") for statement, _ in sent)
+        == 1
+    )
+    with app.app_context():
+        flush_refused()
+        assert [row.count for row in tallies()] == [20]
+
+
+def test_nothing_of_a_stranger_is_kept_but_where_they_came_from(app, org, knock):
+    knock(**{"User-Agent": "Strange\x7f" * 100, "X-Gitlab-Event": "Of a stranger"})
+    with app.app_context():
+        (tally,) = tallies()
+        assert len(json.dumps(tally.detail)) < 300
+        assert "stranger" not in json.dumps(tally.detail)
+        assert deliveries() == []
+
+
+def test_of_orgs_that_there_are_not_nothing_is_kept(app, knock):
+    for _ in range(3):
+        assert knock(org_id=unknown_id()).status_code == 403
+    with app.app_context():
+        flush_refused()
+        assert tallies() == []
+
+
+def test_the_finding_is_over_once_the_secret_is_replaced(app, org, knock):
+    knock()
+    with app.app_context():
+        assert "webhooks_refused" in findings(org)
+        db.session.execute(
+            db.text("UPDATE org_gitlab_integrations SET webhook_secret_set_at = :now"),
+            {"now": utcnow()},
+        )
+        db.session.commit()
+        assert "webhooks_refused" not in findings(org)
+
+
+def test_an_accepted_event_is_no_refusal(app, knock):
+    assert knock(secret=SECRET).status_code == 202
+    with app.app_context():
+        flush_refused()
+        assert tallies() == []
