@@ -22,8 +22,8 @@ from dotenv import dotenv_values
 from gitlab_links import setting_urls
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.mail import MailServer, parse_mail_address
+from gitlab_links.private_files import INSTANCE, make_private_folder
 
-INSTANCE = Path(__file__).resolve().parent.parent / "instance"
 ENV_FILE = INSTANCE.parent / ".env"
 # What `make run` decided beyond the environment, while it runs: commands beside it see the same.
 RUNNING_ENV_FILE = INSTANCE / "run.env"
@@ -240,7 +240,7 @@ def _kept_secret(path: Path) -> str:
     whoever comes second reads what the first one wrote.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".secret_key-")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(48))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, DateTime, Engine, Executable, MetaData, Table, event
@@ -17,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 from sqlalchemy.types import TypeDecorator
 
 from gitlab_links import postgresql as postgresql_connections
+from gitlab_links.private_files import make_private_file
 from gitlab_links.reach import Reach
 
 SQLITE_WAIT_SECONDS = 15
@@ -160,6 +162,12 @@ def _prepare_sqlite(engine: Engine) -> None:
     Deferred transactions fail with "database is locked" when two of them turn from
     reading to writing; one that begins IMMEDIATE waits for its turn instead.
     """
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(_dialect: Any, _record: Any, words: Any, _named: Any) -> None:
+        # SQLite's other files get the permissions of this one.
+        if not str(words[0]).startswith(("file:", ":")):
+            make_private_file(Path(words[0]))
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:

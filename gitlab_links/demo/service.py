@@ -14,11 +14,12 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
-from gitlab_links.config import INSTANCE, RUNNING_ENV_FILE, Settings, env_file
+from gitlab_links.config import RUNNING_ENV_FILE, Settings, env_file
 from gitlab_links.demo import processes
 from gitlab_links.demo.foreground import run_until_stopped, say
 from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
 from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.private_files import INSTANCE, make_private_folder
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
 
 
 def _start(supervisor: Supervisor, port: int) -> None:
-    INSTANCE.mkdir(mode=0o700, exist_ok=True)
+    make_private_folder(INSTANCE)
     RUNNING_ENV_FILE.unlink(missing_ok=True)
     environment = _environment(supervisor, Settings.from_environ(), port)
     _share(supervisor, environment)
