@@ -40,9 +40,10 @@ from gitlab_links.gitlab.guarded_session import (
     ResponseTooLargeError,
 )
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError, Resolver, system_resolver
-from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
-from gitlab_links.gitlab.moves import read_moves
+from gitlab_links.gitlab.lists import has_next_page, of_project
+from gitlab_links.gitlab.network_failures import network_detail
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.times import parse_date
 from gitlab_links.gitlab.urls import BaseUrl
@@ -110,8 +111,10 @@ class GitLabClient:
     def fetch_items(self, project: int | str, item_type: ItemType, iids: Sequence[int]) -> Fetched:
         """Up to 100 items of a project by its id or path, in one request.
 
-        A batch whose answer is too large is asked for again in halves, within the same
-        deadline. Label colours are told; a merge request's pipeline status is not.
+        A batch whose answer is too large is asked for again in halves, and one that comes in
+        pages page by page, within the same deadline. What was not asked for is refused: other
+        numbers, and items of another project. Label colours are told; a merge request's
+        pipeline status is not.
         """
         if len(iids) > MAX_BATCH:
             raise ValueError(f"{len(iids)} iids are more than the {MAX_BATCH} of one page")
@@ -119,16 +122,19 @@ class GitLabClient:
         wanted = sorted(set(iids))
         with self._translated():
             found = self._fetch_batch(project, item_type, wanted) if wanted else []
-        by_iid = {snapshot.iid: snapshot for snapshot in found}
+        by_iid = {snapshot.iid: snapshot for snapshot in of_project(project, found)}
         return Fetched({iid: by_iid[iid] for iid in wanted if iid in by_iid}, started_at)
 
     def fetch_item(self, project: int | str, item_type: ItemType, iid: int) -> Snapshot:
         """One item in its full form: with a merge request's pipeline status, but with
-        labels by name only, without their colours.
+        labels by name only, without their colours. Another item than this one is refused.
         """
         with self._translated():
             answer = self._get(f"{path_of_project(project)}/{_RESOURCES[item_type]}/{iid}")
-            return snapshot_from_api(item_type, self._expect_object(answer))
+            found = snapshot_from_api(item_type, self._expect_object(answer))
+        if found.iid != iid or not of_project(project, [found]):
+            raise self._unusable("is about another item than the one asked for")
+        return found
 
     def project_id(self, path: str) -> int:
         """The id behind a project's path, also behind a former path that redirects."""
@@ -138,22 +144,6 @@ class GitLabClient:
         if found is None:
             raise self._unusable("has no project id")
         return found
-
-    def find_moved(self, issue: Snapshot, project_path: str) -> ItemRef | None:
-        """Where a moved issue is now, None where the token may not see that.
-
-        The notes tell a reference, which is right if it leads to ``moved_to_id``.
-        """
-        project = issue.project_id or project_path
-        with self._translated():
-            notes = self._get(
-                f"{path_of_project(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
-            )
-            for ref in read_moves(notes, project_path):
-                there = self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
-                if read_id(read_object(there).get("id")) == issue.moved_to_id:
-                    return ref
-        return None
 
     def check_token(self) -> TokenCheck:
         """Whether the token can read what the service needs, and what GitLab says of it.
@@ -195,23 +185,34 @@ class GitLabClient:
     def _fetch_batch(
         self, project: int | str, item_type: ItemType, iids: Sequence[int]
     ) -> list[Snapshot]:
+        path = f"{path_of_project(project)}/{_RESOURCES[item_type]}"
+        query = {"iids[]": list(iids), "with_labels_details": "true", **_EXTRAS[item_type]}
         try:
-            answer = self._get(
-                f"{path_of_project(project)}/{_RESOURCES[item_type]}",
-                **{"iids[]": list(iids)},
-                per_page=MAX_BATCH,
-                with_labels_details="true",
-                **_EXTRAS[item_type],
-            )
+            answer = self._pages(path, query, len(iids))
         except ResponseTooLargeError:
             if len(iids) == 1:
                 raise
             middle = len(iids) // 2
             halves = (iids[:middle], iids[middle:])
             return [one for half in halves for one in self._fetch_batch(project, item_type, half)]
-        if not isinstance(answer, list):
-            raise self._unusable("is not a list")
         return [snapshot_from_api(item_type, read_object(one)) for one in answer]
+
+    def _pages(self, path: str, query: Mapping[str, Any], wanted: int) -> list[Any]:
+        """A list of at most ``wanted`` entries. A GitLab may give smaller pages than asked for."""
+        found: list[Any] = []
+        page = 1
+        while True:
+            number = {} if page == 1 else {"page": page}
+            response = self._request(path, per_page=MAX_BATCH, **query, **number)
+            listed = self._read(response)
+            if not isinstance(listed, list):
+                raise self._unusable("is not a list")
+            found += listed
+            if not has_next_page(response) or len(found) >= wanted:
+                return found
+            if not listed:
+                raise self._unusable("has an empty page before its end")
+            page += 1
 
     def _get_optional(self, path: str) -> Any:
         """None where this GitLab has no such resource."""
@@ -223,9 +224,15 @@ class GitLabClient:
             raise
 
     def _get(self, path: str, **query: Any) -> Any:
+        return self._read(self._request(path, **query))
+
+    def _request(self, path: str, **query: Any) -> requests.Response:
         response = self._gitlab.http_get(path, query_data=query, raw=True, obey_rate_limit=False)
         if not isinstance(response, requests.Response):
             raise TypeError("python-gitlab gave no raw response")
+        return response
+
+    def _read(self, response: requests.Response) -> Any:
         try:
             return parse_json(response.content)
         except DomainError as error:
@@ -275,30 +282,9 @@ class GitLabClient:
             status = 302 if error.response is None else error.response.status_code
             raise failure_of_status(status, b"", None) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise GitLabFailure(NETWORK_ERROR, _network_detail(error)) from error
+            raise GitLabFailure(NETWORK_ERROR, network_detail(error)) from error
 
 
 def path_of_project(project: int | str) -> str:
     """Where the API has a project, known by its id or by its path."""
     return f"/projects/{EncodedId(project)}"
-
-
-def _network_detail(error: Exception) -> str:
-    causes = _causes(error)
-    if any(isinstance(cause, requests.exceptions.SSLError) for cause in causes):
-        return "GitLab's certificate is not trusted, or TLS failed."
-    if any(isinstance(cause, urllib3.exceptions.NameResolutionError) for cause in causes):
-        return "GitLab's host name does not resolve."
-    if any(isinstance(cause, TimeoutError | requests.Timeout) for cause in causes):
-        return "GitLab did not give a complete answer in time."
-    return "GitLab cannot be reached, or broke off its answer."
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and what it was raised from; urllib3 keeps some in ``reason``."""
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        reason = getattr(error, "reason", None) or next(iter(error.args), None)
-        error = reason if isinstance(reason, BaseException) else error.__cause__
-    return found

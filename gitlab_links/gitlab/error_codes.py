@@ -37,6 +37,8 @@ class ErrorCode(StrEnum):
     NETWORK_ERROR = "network_error"
     BLOCKED_ADDRESS = "blocked_address"
     NOT_FOUND = "not_found"
+    ANOTHER_ITEM = "another_item"
+    NOT_IN_API = "not_in_api"
     INSTANCE_MISMATCH = "instance_mismatch"
     PROCESSING_ERROR = "processing_error"
     PROCESSING_INTERRUPTED = "processing_interrupted"
@@ -126,6 +128,18 @@ _FACTS: dict[str, ErrorFacts] = {
         "GitLab shows no such item: it was deleted, or the access token may not see it.",
         "If you can see it in GitLab, give the token's user access to the project.",
         "Open it in GitLab. If you can see it there, tell an admin of this org.",
+    ),
+    ErrorCode.ANOTHER_ITEM: ErrorFacts(
+        WARNING, ADMIN, False,
+        "Another item has this number in GitLab now. Shown is what was linked.",
+        "Unlink it from every task. If you mean the item that has the number now, paste it again.",
+        "Unlink it from every task. If you mean the item that has the number now, paste it again.",
+    ),
+    ErrorCode.NOT_IN_API: ErrorFacts(
+        WARNING, ADMIN, False,
+        "GitLab's API does not give items of this type. Shown is what its last webhook said.",
+        "Nothing to do, as long as webhooks arrive. A newer GitLab gives such items.",
+        "Nothing to do, as long as webhooks arrive.",
     ),
     ErrorCode.INSTANCE_MISMATCH: ErrorFacts(
         WARNING, ADMIN, False,

@@ -87,7 +87,7 @@ class _Slice:
         db.session.rollback()
 
     def _connect(self) -> Fetcher | None:
-        from gitlab_links.gitlab.client import GitLabClient
+        from gitlab_links.gitlab.item_client import ItemClient
 
         integration = self.lease.integration
         try:
@@ -98,7 +98,7 @@ class _Slice:
             log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
             return None
         options = settings().gitlab_client
-        return Fetcher(lambda: GitLabClient(base, token, **options), options["seconds"])
+        return Fetcher(lambda: ItemClient(base, token, **options), options["seconds"])
 
     def _move_links(self, ends_at: float) -> None:
         """Move what still waits for it, a committed piece at a time."""

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,8 +15,9 @@ from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import proven_projects
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.sync.applying import apply_fetched, mark_failed
+from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
 from gitlab_links.sync.fetching import Answer
+from gitlab_links.sync.identity import accepted
 from gitlab_links.sync.moves import follow
 from gitlab_links.sync.pausing import gravity, note_failure, note_success
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
@@ -27,6 +28,7 @@ from gitlab_links.sync.siblings import ask_siblings
 REVIVED_AT_ONCE = 10_000
 
 Items = dict[uuid.UUID, GitLabItem]
+Snapshots = Mapping[int, Snapshot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ def record(
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
-    for answer in answers:
-        found = _record_items(answer, items, now, ttl, proven=answer.batch.project_row in proven)
+    kept: list[Snapshots] = [accepted(answer, items) for answer in answers]
+    for answer, snapshots in zip(answers, kept, strict=True):
+        project = answer.batch.project_row
+        found = _record_items(answer, snapshots, items, now, ttl, proven=project in proven)
         told.update(item.id for item in found.told)
         contradicted += found.contradicted
     ask_siblings(
@@ -80,10 +84,10 @@ def record(
         [one for one in items.values() if one.pipeline_status != pipelines[one.id]],
         now,
     )
-    for answer in _one_of_each_project(answers):
-        _record_project(answer)
-    for answer in answers:
-        _follow_moved(answer, items)
+    for answer, snapshots in _one_of_each_project(answers, kept):
+        _record_project(answer, snapshots)
+    for answer, snapshots in zip(answers, kept, strict=True):
+        _follow_moved(answer, snapshots, items)
     _count_told(org_id, items, told, now)
     _record_connection(org_id, answers, token_ciphertext, now)
     return contradicted
@@ -124,12 +128,20 @@ def _revive_failed(org_id: uuid.UUID, asked: set[uuid.UUID], now: datetime) -> N
     )
 
 
-def _record_items(answer: Answer, items: Items, now: datetime, ttl: int, *, proven: bool) -> _Found:
+def _record_items(
+    answer: Answer,
+    snapshots: Snapshots,
+    items: Items,
+    now: datetime,
+    ttl: int,
+    *,
+    proven: bool,
+) -> _Found:
     """Apply one answer."""
     found = _Found()
     for due in answer.batch.items:
         item = items.get(due.id)
-        snapshot = answer.snapshots.get(due.iid)
+        snapshot = snapshots.get(due.iid)
         if item is None:
             continue
         if snapshot is not None:
@@ -141,18 +153,25 @@ def _record_items(answer: Answer, items: Items, now: datetime, ttl: int, *, prov
                 found.contradicted.append(Contradiction(item.id, since))
             if note_found(item, before, answer.started_at):
                 found.told.append(item)
+        elif due.iid in answer.snapshots:
+            mark_failed(item, ErrorCode.ANOTHER_ITEM, started_at=answer.started_at, now=now)
+        elif answer.failure is None and due.iid in answer.unsettled:
+            put_off(item, started_at=answer.started_at, now=now)
         elif answer.failure is None:
-            # Absent from a list that was given: deleted, or hidden from the token.
-            mark_failed(item, ErrorCode.NOT_FOUND, started_at=answer.started_at, now=now)
+            # Absent, whichever way it was asked for: deleted, or hidden from the token.
+            code = answer.codes.get(due.iid, ErrorCode.NOT_FOUND)
+            mark_failed(item, code, started_at=answer.started_at, now=now)
         elif not stops_all_calls(answer.failure.code):
             # Otherwise the item stays due as it was: the pause is the connection's.
             mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
     return found
 
 
-def _follow_moved(answer: Answer, items: Items) -> None:
+def _follow_moved(answer: Answer, snapshots: Snapshots, items: Items) -> None:
     for due in answer.batch.items:
         item, there = items.get(due.id), answer.moved.get(due.iid)
+        if due.iid not in snapshots:
+            continue
         # What was learned of the project may have merged the item into another.
         if item is not None and there is not None and item in db.session:
             follow(item, there)
@@ -165,19 +184,25 @@ def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: 
     count_changes(org_id, counts, now.date())
 
 
-def _one_of_each_project(answers: Sequence[Answer]) -> Sequence[Answer]:
+def _one_of_each_project(
+    answers: Sequence[Answer], kept: Sequence[Snapshots]
+) -> Sequence[tuple[Answer, Snapshots]]:
     """The answers that tell of a project, one of each: all of a round tell the same."""
-    telling = [answer for answer in answers if answer.snapshots or answer.path_owner is not None]
-    return list({answer.batch.project_row: answer for answer in reversed(telling)}.values())
+    telling = [
+        (answer, snapshots)
+        for answer, snapshots in zip(answers, kept, strict=True)
+        if snapshots or answer.path_owner is not None
+    ]
+    return list({pair[0].batch.project_row: pair for pair in reversed(telling)}.values())
 
 
-def _record_project(answer: Answer) -> None:
+def _record_project(answer: Answer, snapshots: Snapshots) -> None:
     found = (
         select(GitLabProject)
         .where(GitLabProject.id == answer.batch.project_row)
         .execution_options(populate_existing=True)
     )
-    told: Snapshot | None = next(iter(answer.snapshots.values()), None)
+    told: Snapshot | None = next(iter(snapshots.values()), None)
     if told is not None:
         project = db.session.scalars(found).one_or_none()
         if project is None or is_known(project, told.project_id, told.project_path):

@@ -27,6 +27,7 @@ from gitlab_links.sync.confirming import (
     restart_claim,
 )
 from gitlab_links.sync.details import ask_after_body, known_of, note_detail
+from gitlab_links.sync.identity import is_same
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
     Claim,
@@ -87,6 +88,9 @@ def apply_told(
     verdict = weigh_told(known, updated_at, received_at, trusted=trusted)
     if verdict is Told.DROP:
         return verdict
+    if is_same(item, told) is False:
+        request_refresh(item, now)
+        return Told.FETCH
     told = _without_what_only_fetches_tell(item, told)
     detail_before = known_of(item)
     if verdict is Told.APPLY:
@@ -146,6 +150,7 @@ def apply_fetched(
         return None
     told, before = compared_fields(item), known_of(item)
     _fill(item, fetched, now)
+    _note_identity(item, fetched)
     item.fetched_at = started_at
     _answer_request(item, started_at, now)
     if hides and weigh_fetched(known, updated_at, started_at) is Fetched.REPEAT:
@@ -171,6 +176,21 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
     if item.error_code != code:
         item.error_code = code
         item.changed_at = now
+    _answer_request(item, started_at, now)
+    _look_again(item, retry_after(item.failures, now))
+
+
+def _note_identity(item: GitLabItem, fetched: Snapshot) -> None:
+    """Only answers say which item it is: a body would be believed of any."""
+    if fetched.gitlab_id is not None:
+        _set(item, "gitlab_id", fetched.gitlab_id)
+    if isinstance(fetched.created_at, datetime):
+        _set(item, "gitlab_created_at", fetched.created_at)
+
+
+def put_off(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
+    """Ask again later for what an answer has left open; nothing is said of the item."""
+    item.failures += 1
     _answer_request(item, started_at, now)
     _look_again(item, retry_after(item.failures, now))
 
@@ -217,7 +237,7 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
         if name == "updated_at":
             item.source_updated_at = believable(value, now)
         elif name == "created_at":
-            item.gitlab_created_at = value
+            item.gitlab_created_at = item.gitlab_created_at or value
         elif name == "milestone_id":
             if value != item.milestone_id:
                 item.milestone_id, item.milestone = value, None
@@ -228,8 +248,6 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
             _set(item, name, _coloured(value, item.labels or []))
         else:
             _set(item, name, _plain(value))
-    if snapshot.gitlab_id is not None:
-        _set(item, "gitlab_id", snapshot.gitlab_id)
     _forget_ends_of_reopened(item, snapshot)
 
 

@@ -15,11 +15,12 @@ from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure,
 from gitlab_links.gitlab.error_codes import stops_all_calls
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
+from gitlab_links.sync.absences import settle_absences
 from gitlab_links.sync.details import detail_shows
 from gitlab_links.sync.plan import Batch, DueItem
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.client import GitLabClient
+    from gitlab_links.gitlab.item_client import ItemClient
 
 PARALLEL_CALLS = 4
 # The single form costs a call an item: none begins after this part of the deadline.
@@ -37,7 +38,9 @@ class Answer:
 
     ``started_at`` is taken before the call: the answer is at least as new as that.
     ``path_owner`` is the id of another project that is found at the batch's path by now.
-    ``moved`` tells by iid where issues are that were moved.
+    ``moved`` tells by iid where issues are that were moved. ``codes`` tells by iid why there
+    is no snapshot of an item, ``unsettled`` names those of which that is not known yet;
+    any other that is missing is gone.
     """
 
     batch: Batch
@@ -47,6 +50,8 @@ class Answer:
     rate_limit: RateLimit | None
     path_owner: int | None = None
     moved: Mapping[int, ItemRef] = field(default_factory=dict)
+    codes: Mapping[int, str] = field(default_factory=dict)
+    unsettled: frozenset[int] = frozenset()
 
 
 class Fetcher:
@@ -55,11 +60,11 @@ class Fetcher:
     ``seconds`` is the deadline of one call; see ``LAST_ANSWER_AT`` for that of a round.
     """
 
-    def __init__(self, connect: Callable[[], "GitLabClient"], seconds: float) -> None:
+    def __init__(self, connect: Callable[[], "ItemClient"], seconds: float) -> None:
         self._connect = connect
         self._seconds = seconds
         self._thread = local()
-        self._clients: list[GitLabClient] = []
+        self._clients: list[ItemClient] = []
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
 
     def fetch(self, batches: Sequence[Batch]) -> list[Answer]:
@@ -77,11 +82,11 @@ class Fetcher:
         for client in self._clients:
             client.close()
 
-    def _client(self) -> "GitLabClient":
+    def _client(self) -> "ItemClient":
         if not hasattr(self._thread, "client"):
             self._thread.client = self._connect()
             self._clients.append(self._thread.client)
-        client: GitLabClient = self._thread.client
+        client: ItemClient = self._thread.client
         return client
 
     def _fetch(self, batch: Batch) -> Answer:
@@ -91,25 +96,36 @@ class Fetcher:
         failure: GitLabFailure | None = None
         path_owner: int | None = None
         moved: dict[int, ItemRef] = {}
+        codes: dict[int, str] = {}
+
+        def in_time() -> bool:
+            return monotonic() < ends_at
+
         try:
             client = self._client()
             iids = [item.iid for item in batch.items]
             found |= client.fetch_items(batch.project, batch.type, iids).items
-            for item in _wanting_detail(batch, found):
-                if monotonic() < ends_at:
-                    found[item.iid] = _detailed(client, batch, found[item.iid])
+            _add_details(client, batch, found, in_time)
+            absences = settle_absences(client, batch, found, in_time)
+            found |= absences.found
+            codes |= absences.codes
             for issue in found.values():
-                if isinstance(issue.moved_to_id, int) and monotonic() < ends_at:
+                if isinstance(issue.moved_to_id, int) and in_time():
                     moved |= _moved(client, batch, issue)
+            if _is_called_otherwise(batch, found) and in_time():
+                path_owner = self._path_owner(batch)
         except GitLabFailure as error:
             failure = error
             if failure.code == NOT_FOUND:
                 path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-        return Answer(batch, started_at, found, failure, rate_limit, path_owner, moved)
+        unsettled = frozenset(iids_of(batch) - found.keys() - codes.keys())
+        return Answer(
+            batch, started_at, found, failure, rate_limit, path_owner, moved, codes, unsettled
+        )
 
     def _path_owner(self, batch: Batch) -> int | None:
-        """Which project has the path of one that is not found by its id any more."""
+        """Which other project has the batch's path, where that is not called so any more."""
         if batch.path is None or batch.project == batch.path:
             return None
         try:
@@ -132,6 +148,30 @@ def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answ
         return Answer(batch, started_at, {}, fault, None)
 
 
+def iids_of(batch: Batch) -> set[int]:
+    """The numbers of the items asked for."""
+    return {item.iid for item in batch.items}
+
+
+def _is_called_otherwise(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
+    """Whether a project asked for by its id has another path than the one known."""
+    if batch.path is None or isinstance(batch.project, str):
+        return False
+    paths = {(one.project_path or batch.path).lower() for one in found.values()}
+    return bool(paths - {batch.path.lower()})
+
+
+def _add_details(
+    client: "ItemClient",
+    batch: Batch,
+    found: dict[int, Snapshot],
+    in_time: Callable[[], bool],
+) -> None:
+    for item in _wanting_detail(batch, found):
+        if in_time():
+            found[item.iid] = _detailed(client, batch, found[item.iid])
+
+
 def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem]:
     """Those whose single form is asked: it has the pipeline, the list has label colours."""
     if batch.type is not ItemType.MERGE_REQUEST:
@@ -144,7 +184,7 @@ def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem
     ]
 
 
-def _moved(client: "GitLabClient", batch: Batch, issue: Snapshot) -> dict[int, ItemRef]:
+def _moved(client: "ItemClient", batch: Batch, issue: Snapshot) -> dict[int, ItemRef]:
     path = issue.project_path or batch.path
     try:
         ref = None if path is None else client.find_moved(issue, path)
@@ -155,7 +195,7 @@ def _moved(client: "GitLabClient", batch: Batch, issue: Snapshot) -> dict[int, I
     return {} if ref is None else {issue.iid: ref}
 
 
-def _detailed(client: "GitLabClient", batch: Batch, listed: Snapshot) -> Snapshot:
+def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:
     try:
         single = client.fetch_item(batch.project, batch.type, listed.iid)
     except GitLabFailure as failure:

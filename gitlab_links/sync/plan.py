@@ -33,7 +33,8 @@ PARKED = timedelta(hours=1)
 class DueItem:
     """One item of a batch, with what is known of it.
 
-    ``wants_detail`` asks for what only the single form has.
+    ``wants_detail`` asks for what only the single form has. ``is_gone``: it was not found
+    last time. ``only_told``: webhooks have described it, and no answer of the API.
     """
 
     id: uuid.UUID
@@ -41,6 +42,21 @@ class DueItem:
     wants_detail: bool
     head_sha: str | None = None
     merge_status: str | None = None
+    is_gone: bool = False
+    only_told: bool = False
+
+    @classmethod
+    def of(cls, row: "DueRow", now: datetime) -> "DueItem":
+        """The item of a row of ``_COLUMNS``."""
+        return cls(
+            id=row.id,
+            iid=row.iid,
+            wants_detail=detail_due(row, now),
+            head_sha=row.head_sha,
+            merge_status=row.merge_status,
+            is_gone=row.error_code == ErrorCode.NOT_FOUND,
+            only_told=row.told_at is not None and row.fetched_at is None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,9 @@ _COLUMNS = (
     GitLabItem.source_updated_at,
     GitLabItem.head_sha,
     GitLabItem.merge_status,
+    GitLabItem.error_code,
+    GitLabItem.told_at,
+    GitLabItem.fetched_at,
     GitLabItem.type,
     GitLabItem.project_id,
     GitLabProject.gitlab_id,
@@ -179,10 +198,7 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
         project=first.path if first.gitlab_id is None else first.gitlab_id,
         path=first.path if first.path_key is not None else None,
         type=ItemType(first.type),
-        items=tuple(
-            DueItem(row.id, row.iid, detail_due(row, now), row.head_sha, row.merge_status)
-            for row in rows
-        ),
+        items=tuple(DueItem.of(row, now) for row in rows),
         only_ended=all(row.state in ENDED for row in rows),
     )
 

@@ -1,7 +1,7 @@
 """An org connected to the simulated GitLab, its links, and the jobs run in this process."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,9 @@ from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
 from gitlab_links.extensions import db
+from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import generate_webhook_secret
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
@@ -27,9 +29,11 @@ from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.views import LinkView
 from gitlab_links.webhooks.claims import has_due
+from gitlab_links.webhooks.intake import accept
 from tests import databases
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
+from tests.gitlab import bodies
 from tests.jobs.misbehaving import TIMEOUT
 from tests.per_dialect import PerDialect
 from tests.webhooks.conftest import org, receive
@@ -127,6 +131,21 @@ def impatient(
 def link(connected: Connected) -> uuid.UUID:
     """A link to an issue that has not been fetched yet."""
     return connected.link(connected.issue(connected.project()))
+
+
+@pytest.fixture
+def send(app: Flask, connected: Connected) -> Callable[[dict[str, Any]], None]:
+    """Takes in a webhook body of the org and works on it."""
+    secret = generate_webhook_secret(connected.principal)
+    db.session.commit()
+
+    def take(body: dict[str, Any]) -> None:
+        with app.app_context(), single_write() as connection:
+            headers = {"X-Gitlab-Token": secret, "X-Gitlab-Event": "Pipeline Hook"}
+            accept(connection, connected.org.id, headers, bodies.sent(body))
+        connected.drain()
+
+    return take
 
 
 def drain_all(org_id: uuid.UUID) -> None:

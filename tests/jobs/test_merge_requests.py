@@ -1,34 +1,15 @@
 """A merge request's pipeline and merge status follow GitLab, with webhooks and without."""
 
-from typing import Any
-
 import pytest
 
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
-from gitlab_links.http.transactions import single_write
-from gitlab_links.integrations.operations import IntegrationChange, generate_webhook_secret
+from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.operations import refresh_links_of_task
-from gitlab_links.webhooks.intake import accept
 from tests.gitlab import bodies
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 DETAIL = "/merge_requests/:iid"
-
-
-@pytest.fixture
-def send(app, connected):
-    """Takes in a webhook body of the org and works on it."""
-    secret = generate_webhook_secret(connected.principal)
-    db.session.commit()
-
-    def take(body: dict[str, Any]) -> None:
-        with app.app_context(), single_write() as connection:
-            headers = {"X-Gitlab-Token": secret, "X-Gitlab-Event": "Pipeline Hook"}
-            accept(connection, connected.org.id, headers, bodies.sent(body))
-        connected.drain()
-
-    return take
 
 
 @pytest.fixture

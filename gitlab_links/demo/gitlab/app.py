@@ -8,7 +8,7 @@ from flask import Flask
 
 from gitlab_links.demo.gitlab.control import create_control
 from gitlab_links.demo.gitlab.pages import create_pages
-from gitlab_links.demo.gitlab.rest.blueprint import create_rest
+from gitlab_links.demo.gitlab.rest.blueprint import create_graphql, create_rest
 from gitlab_links.demo.gitlab.state import GitLabState
 from gitlab_links.demo.gitlab.wsgi import EncodedSlashes, Instance, RelativeRoot
 
@@ -31,6 +31,7 @@ def _application() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # only the default provider has it
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(hours=1)
     app.register_blueprint(create_rest())
+    app.register_blueprint(create_graphql())
     app.register_blueprint(create_control())
     app.register_blueprint(create_pages())
     return app

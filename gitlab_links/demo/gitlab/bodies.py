@@ -138,7 +138,7 @@ class Bodies:
             "relative_position": issue.iid * 513,
             "weight": None,
             "health_status": None,
-            "type": issue.type.capitalize(),
+            "type": issue.type.replace("_", " ").title(),
             "severity": issue.severity,
             "customer_relations_contacts": [],
         }

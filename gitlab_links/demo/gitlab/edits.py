@@ -6,11 +6,11 @@ from typing import Any
 
 from gitlab_links.demo.gitlab.people import People
 from gitlab_links.demo.gitlab.projects import Projects
-from gitlab_links.demo.gitlab.records import DRAFT_TITLE, Issue, Item, MergeRequest
+from gitlab_links.demo.gitlab.records import DRAFT_TITLE, LISTED_TYPES, Issue, Item, MergeRequest
 
 Setter = Callable[[Any, Any], None]
 
-ISSUE_TYPES = ("issue", "incident", "task")
+ISSUE_TYPES = (*LISTED_TYPES, "ticket", "objective", "key_result", "epic")
 
 
 class Edits:

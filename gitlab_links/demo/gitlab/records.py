@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+LISTED_TYPES = ("issue", "incident", "task")
 GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
 
 DRAFT_TITLE = re.compile(r"^\s*(?:draft:|\[draft\]|\(draft\))\s*", re.IGNORECASE)
@@ -144,13 +145,18 @@ class Item:
 
 @dataclass(eq=False, kw_only=True)
 class Issue(Item):
-    """An issue, incident or task: ``type`` is one of ``issue``, ``incident``, ``task``."""
+    """An issue or another work item; its ``type`` is one of ``edits.ISSUE_TYPES``."""
 
     type: str = "issue"
     confidential: bool = False
     due_date: date | None = None
     moved_to_id: int | None = None
     severity: str = "unknown"
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the list of issues has it, and the single form."""
+        return self.type in LISTED_TYPES
 
     @property
     def is_work_item(self) -> bool:

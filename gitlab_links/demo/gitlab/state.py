@@ -25,6 +25,7 @@ class GitLabState:
     ``people`` and ``projects`` hold who and what there is; ``items`` and ``pipelines``
     change it and send the webhooks; ``hooks`` knows whom to tell, ``sender`` tells them;
     ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
+    ``page_size`` is the most that a page of a list holds, whatever is asked for.
     """
 
     def __init__(
@@ -33,6 +34,8 @@ class GitLabState:
         ids = itertools.count(1001)
         self.lock = threading.RLock()
         self.version = version
+        self.has_graphql = True
+        self.page_size = 100
         self.clock = Clock()
         self.urls = Urls()
         self.faults = Faults()

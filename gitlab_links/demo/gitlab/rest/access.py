@@ -17,6 +17,7 @@ EXTRA_SCOPES = {
     "rest.current_user": "read_user",
     "rest.token_self": ANY_SCOPE,
     "rest.rotate_token": "self_rotate",
+    "graphql.query": "read_api",
 }
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gitlab_links.demo.gitlab.current import state
-from gitlab_links.demo.gitlab.rest import account, hooks, items
+from gitlab_links.demo.gitlab.rest import account, graphql, hooks, items
 from gitlab_links.demo.gitlab.rest.access import authenticate, presented_token, spelled
 from gitlab_links.demo.gitlab.rest.errors import ApiError, Moved, render, render_moved
 from gitlab_links.demo.gitlab.rest.misbehaviour import misbehave, spoil, too_many_requests
@@ -30,6 +30,16 @@ def create_rest() -> Blueprint:
     rest.register_error_handler(ApiError, render)
     rest.register_error_handler(Moved, render_moved)
     return rest
+
+
+def create_graphql() -> Blueprint:
+    """GraphQL, which is beside the REST API and goes through the same."""
+    api = Blueprint("graphql", __name__, url_prefix="/api")
+    graphql.register(api)
+    api.before_request(_receive)
+    api.after_request(_label)
+    api.register_error_handler(ApiError, render)
+    return api
 
 
 def _unknown(**_path: str) -> tuple[dict[str, Any], int]:
@@ -73,7 +83,7 @@ def _route() -> str:
     """The route as GitLab's documentation writes it: ``/projects/:id/issues/:iid``."""
     rule = request.url_rule.rule if request.url_rule else request.path
     spelled_out = CONVERTER.sub(lambda match: match[1] or f":{NAMES.get(match[2], match[2])}", rule)
-    return spelled_out.removeprefix("/api/v4")
+    return spelled_out.removeprefix("/api/v4").removeprefix("/api")
 
 
 def _project_id() -> int | None:

@@ -192,7 +192,8 @@ def _body() -> Any:
 def _readable(project: Project, kind: str) -> list[Item]:
     if kind == "issues":
         issues = project.issues.values()
-        return [issue for issue in issues if project.issue_readable_by(issue, caller())]
+        readable = [issue for issue in issues if project.issue_readable_by(issue, caller())]
+        return [issue for issue in readable if issue.is_listed]
     _require_merge_requests(project)
     return list(project.merge_requests.values())
 
@@ -200,7 +201,9 @@ def _readable(project: Project, kind: str) -> list[Item]:
 def _item(project: Project, kind: str, iid: int) -> Item:
     if kind == "issues":
         issue = project.issues.get(iid)
-        if issue is None or not project.issue_readable_by(issue, caller()):
+        # The single form has tickets; objectives, key results and epics are GraphQL's alone.
+        seen = issue is not None and project.issue_readable_by(issue, caller())
+        if issue is None or not seen or not (issue.is_listed or issue.type == "ticket"):
             raise errors.not_found()
         return issue
     _require_merge_requests(project)

@@ -27,7 +27,7 @@ def paged(
     records: Sequence[Record], present: Callable[[Record], Any], *, largest: int = LARGEST_PAGE
 ) -> Response:
     """One page of ``records``: 20 unless asked otherwise, never more than ``largest``."""
-    page, per_page = positive("page", 1), min(positive("per_page", 20), largest)
+    page, per_page = positive("page", 1), min(positive("per_page", 20), largest, state().page_size)
     start = (page - 1) * per_page
     response = jsonify([present(record) for record in records[start : start + per_page]])
     pages = max(1, -(-len(records) // per_page))

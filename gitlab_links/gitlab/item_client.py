@@ -1,0 +1,79 @@
+"""Asking GitLab for items that its lists leave out. Import it where it is used, as
+``gitlab.client``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.client import MAX_BATCH, GitLabClient, path_of_project
+from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.gitlab.fields import read_id, read_object
+from gitlab_links.gitlab.items import ItemRef
+from gitlab_links.gitlab.moves import read_moves
+from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.gitlab.work_items import (
+    WORK_ITEMS,
+    project_of_answer,
+    read_global_id,
+    read_work_items,
+)
+
+
+class ItemClient(GitLabClient):
+    """A client that finds an item in every form that GitLab has of it."""
+
+    def fetch_work_items(
+        self, project: int | str, path: str, iids: Sequence[int]
+    ) -> Mapping[int, Snapshot] | None:
+        """Up to 100 items of a project at ``path`` by GraphQL, in one request.
+
+        Of every type. An iid that is missing is not there, or not for the token to see. None
+        where this GitLab cannot say: no GraphQL, none of these fields, another project.
+        Raises GitLabFailure for the rate limit alone: a token that reads by REST may be
+        refused here.
+        """
+        wanted = {str(iid) for iid in iids}
+        answer = self._query(WORK_ITEMS, {"path": path, "iids": sorted(wanted, key=int)})
+        found = project_of_answer(answer)
+        if found is None or (
+            isinstance(project, int) and read_global_id(found.get("id")) != project
+        ):
+            return None
+        items = read_work_items(found)
+        if items is None:
+            return None
+        return {iid: snapshot for iid, snapshot in items.items() if str(iid) in wanted}
+
+    def find_moved(self, issue: Snapshot, project_path: str) -> ItemRef | None:
+        """Where a moved issue is now, None where the token may not see that.
+
+        The notes tell a reference, which is right if it leads to ``moved_to_id``.
+        """
+        project = issue.project_id or project_path
+        with self._translated():
+            notes = self._get(
+                f"{path_of_project(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
+            )
+            for ref in read_moves(notes, project_path):
+                there = self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
+                if read_id(read_object(there).get("id")) == issue.moved_to_id:
+                    return ref
+        return None
+
+    def _query(self, query: str, variables: Mapping[str, Any]) -> Any:
+        """The answer of GraphQL, or None where there is none to be had."""
+        try:
+            with self._translated():
+                response = self._gitlab.http_request(
+                    "post",
+                    f"{self._gitlab.url}/api/graphql",
+                    post_data={"query": query, "variables": dict(variables)},
+                    obey_rate_limit=False,
+                    max_retries=0,
+                )
+                return self._read(response)
+        except GitLabFailure as failure:
+            if failure.code == ErrorCode.RATE_LIMITED:
+                raise
+            return None

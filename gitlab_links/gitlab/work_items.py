@@ -1,0 +1,133 @@
+"""Work items as GitLab's GraphQL API gives them: of every type, also those that the list of
+issues leaves out (objectives, key results, epics; in some versions tickets and tasks).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gitlab_links.gitlab.fields import (
+    MAX_TITLE_LENGTH,
+    Object,
+    read_bool,
+    read_id,
+    read_labels,
+    read_milestone,
+    read_object,
+    read_people,
+    read_person,
+    read_project_path,
+    read_text,
+    read_told,
+)
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Snapshot
+from gitlab_links.gitlab.times import parse_date, parse_time
+
+# No field that a GitLab before 16 does not have: one unknown field spoils the whole answer.
+WORK_ITEMS = """
+query($path: ID!, $iids: [String!]) {
+  project(fullPath: $path) {
+    id
+    fullPath
+    workItems(iids: $iids, first: 100) {
+      nodes {
+        id iid title state confidential createdAt updatedAt closedAt
+        author { username name }
+        widgets {
+          ... on WorkItemWidgetAssignees { assignees { nodes { username name } } }
+          ... on WorkItemWidgetLabels { labels { nodes { title color textColor } } }
+          ... on WorkItemWidgetMilestone { milestone { id title } }
+          ... on WorkItemWidgetStartAndDueDate { dueDate }
+        }
+      }
+    }
+  }
+}
+"""
+PROJECT = "query($path: ID!) { project(fullPath: $path) { id } }"
+_GLOBAL_ID = re.compile(r"gid://gitlab/[A-Za-z:]{1,60}/([0-9]{1,19})")
+_STATES = {"OPEN": ItemState.OPENED, "CLOSED": ItemState.CLOSED}
+
+
+def read_global_id(value: object) -> int | None:
+    """The number in ``gid://gitlab/WorkItem/179785913``."""
+    found = _GLOBAL_ID.fullmatch(value) if isinstance(value, str) else None
+    return None if found is None else read_id(found.group(1))
+
+
+def project_of_answer(answer: object) -> Object | None:
+    """The project of a GraphQL answer; None where there are errors, or no project."""
+    told = read_object(answer)
+    project = read_object(read_object(told.get("data")).get("project"))
+    return project if project and not told.get("errors") else None
+
+
+def read_work_items(project: Object) -> dict[int, Snapshot] | None:
+    """The work items of the answer by iid; None where it holds no list of them."""
+    nodes = read_object(project.get("workItems")).get("nodes")
+    if not isinstance(nodes, list):
+        return None
+    snapshots = (_snapshot(read_object(node), project) for node in nodes)
+    return {snapshot.iid: snapshot for snapshot in snapshots if snapshot is not None}
+
+
+def _snapshot(node: Object, project: Object) -> Snapshot | None:
+    iid = read_id(node.get("iid"))
+    if iid is None:
+        return None
+    widgets = _widgets(node)
+    title = read_text(node.get("title"), MAX_TITLE_LENGTH)
+    milestone = read_told(widgets, "milestone", _milestone)
+    labels, assignees = _nodes(widgets.get("labels")), _nodes(widgets.get("assignees"))
+    return Snapshot(
+        type=ItemType.ISSUE,
+        iid=iid,
+        project_id=read_global_id(project.get("id")),
+        project_path=read_project_path(project.get("fullPath")),
+        title=UNKNOWN if title is None else title,
+        state=_STATES.get(str(node.get("state")), UNKNOWN),
+        draft=False,
+        confidential=read_bool(node.get("confidential")),
+        labels=UNKNOWN if labels is None else read_labels([_label(label) for label in labels]),
+        assignees=UNKNOWN if assignees is None else read_people(assignees),
+        reviewers=(),
+        author=read_told(node, "author", read_person),
+        milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
+        milestone=milestone,
+        due_date=read_told(widgets, "dueDate", parse_date),
+        merge_status=None,
+        pipeline_status=None,
+        created_at=read_told(node, "createdAt", parse_time),
+        updated_at=read_told(node, "updatedAt", parse_time),
+        closed_at=read_told(node, "closedAt", parse_time),
+        merged_at=None,
+        source_project_id=None,
+        source_branch=None,
+        head_sha=None,
+        gitlab_id=read_global_id(node.get("id")),
+    )
+
+
+def _widgets(node: Object) -> dict[str, Any]:
+    """The fields of all widgets in one; a type of item has those that it needs."""
+    listed = node.get("widgets")
+    found: dict[str, Any] = {}
+    for widget in listed if isinstance(listed, list) else []:
+        found |= read_object(widget)
+    return found
+
+
+def _nodes(connection: object) -> list[Any] | None:
+    nodes = read_object(connection).get("nodes")
+    return nodes if isinstance(nodes, list) else None
+
+
+def _label(label: object) -> Mapping[str, Any]:
+    told = read_object(label)
+    return {**told, "text_color": told.get("textColor")}
+
+
+def _milestone(value: object) -> Milestone | None:
+    told = read_object(value)
+    return read_milestone({**told, "id": read_global_id(told.get("id"))})
