@@ -14,6 +14,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction, scoped_session
 
 from gitlab_links.extensions import redis
+from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
+from gitlab_links.slow_gitlabs import is_slow
 
 FLAG_SECONDS = 3
 # Shorter still, as one that dies at work keeps its org waiting for so long. One that takes longer
@@ -32,6 +34,8 @@ log = structlog.get_logger(__name__)
 class Bell(Enum):
     """A job that can be rung for one org: its queue, its dotted name, and for how many
     seconds further rings are quiet unless the job lets them through.
+
+    A job that asks GitLab waits on a queue of its own where the org's GitLab is slow.
     """
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
@@ -44,9 +48,23 @@ class Bell(Enum):
         self.job = job
         self.quiet_seconds = quiet_seconds
 
+    @property
+    def asks_gitlab(self) -> bool:
+        """Whether the job takes as long as the org's GitLab."""
+        return self in {Bell.SYNC, Bell.WATCH}
+
+    def queue_of(self, org_id: uuid.UUID) -> str:
+        """Where the org's job waits."""
+        return SLOW_QUEUE if self.asks_gitlab and is_slow(org_id) else self.queue
+
     def flag(self, org_id: uuid.UUID) -> str:
         """The Redis key that says a job is queued or busy for the org."""
         return f"gitlab_links:bell:{self.name.lower()}:{org_id}"
+
+
+def queue_names() -> list[str]:
+    """Every queue that orgs' jobs wait on."""
+    return list(dict.fromkeys([*(bell.queue for bell in Bell), SLOW_QUEUE]))
 
 
 def ring(bell: Bell, org_id: uuid.UUID) -> bool:
@@ -57,7 +75,7 @@ def ring(bell: Bell, org_id: uuid.UUID) -> bool:
     """
     try:
         if redis().set(bell.flag(org_id), "1", nx=True, ex=bell.quiet_seconds):
-            enqueue(bell.queue, bell.job, str(org_id))
+            enqueue(bell.queue_of(org_id), bell.job, str(org_id))
     except RedisError as error:
         log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=str(error))
         return False

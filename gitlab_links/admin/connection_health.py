@@ -40,7 +40,7 @@ def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue
     """Make the webhook of a project, or repair it."""
     try:
         done = repair_now(current_principal(), project_id)
-    except Conflict as refusal:
+    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
         flash(refusal.detail, "error")
     else:
         flash(_done(done), "success" if done.tested else "warning")
@@ -72,7 +72,7 @@ def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
     """Replace the token through GitLab's own API."""
     try:
         expires_at = rotate_now(current_principal())
-    except Conflict as refusal:
+    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
         flash(refusal.detail, "error")
     else:
         until = "" if expires_at is None else f" It is good until {day(expires_at.date())}."

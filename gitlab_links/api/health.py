@@ -80,7 +80,7 @@ def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
 @integrations.post(f"{BASE}/token/rotate")
 @access(Permission.INTEGRATION)
 @integrations.returns(200, IntegrationEnvelope)
-@refuses(RotationNotAllowed, RotationFailed, *NO_CREDENTIALS)
+@refuses(RotationNotAllowed, RotationFailed, *NO_CREDENTIALS, *WAITS)
 def gitlab_token_rotate_post(org_id: uuid.UUID) -> dict[str, Any]:
     """Replace the token through GitLab's own API
 
@@ -94,7 +94,7 @@ def gitlab_token_rotate_post(org_id: uuid.UUID) -> dict[str, Any]:
 @integrations.post(f"{BASE}/projects/<uuid:project_id>/hook")
 @access(Permission.INTEGRATION)
 @integrations.returns(200, RepairedEnvelope)
-@refuses(HookNotAllowed, HookNotRepaired, *NO_CREDENTIALS)
+@refuses(HookNotAllowed, HookNotRepaired, *NO_CREDENTIALS, *WAITS)
 def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
     """Make the webhook of a project, or repair it
 

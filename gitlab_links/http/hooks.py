@@ -25,13 +25,15 @@ def repair_now(principal: Principal, project_row: uuid.UUID) -> Repaired:
     """Make or repair the hook of a project; takes as long as GitLab.
 
     Raises :class:`NotFound`, ``HookNotAllowed``, ``HookNotRepaired`` and what
-    ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
+    ``credentials_of`` and ``waiting_for_gitlab`` raise. Commits by itself: GitLab has changed by
+    then, or knows a
     secret that must not be forgotten.
     """
     wanted = prepare_repair(principal.org_id, project_row)
     db.session.commit()
     try:
-        done = repair(wanted)
+        with waiting_for_gitlab(principal.org_id):
+            done = repair(wanted)
     except GitLabFailure as failure:
         refusal = keep_refusal(wanted, failure, utcnow())
         db.session.commit()

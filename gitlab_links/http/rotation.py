@@ -4,6 +4,7 @@ from datetime import datetime
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.rotation import keep_rotated, prepare_rotation, rotate
 
@@ -15,7 +16,8 @@ def rotate_now(principal: Principal) -> datetime | None:
     """
     question = prepare_rotation(principal.org_id)
     db.session.commit()
-    new = rotate(question)
+    with waiting_for_gitlab(principal.org_id):
+        new = rotate(question)
     keep_rotated(principal.org_id, question, new, principal.actor)
     db.session.commit()
     integration = find_integration(principal.org_id)

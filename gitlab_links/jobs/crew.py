@@ -21,6 +21,7 @@ from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.schedule import QUEUE, tick
 from gitlab_links.jobs.workers import Backoff, CrewWorker, die_with_parent, reap_strangers
+from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
@@ -72,11 +73,7 @@ class Crew:
     def _worker_posts(self) -> list[Post]:
         with self._app.app_context():
             count = settings().worker_processes
-        deliveries, fetches = Bell.DRAIN.queue, Bell.SYNC.queue
-        # One worker never fetches: a slow GitLab must not hold up anybody's deliveries.
-        queues = [[QUEUE, deliveries]] + [[QUEUE, fetches, deliveries]] * (count - 1)
-        if count == 1:
-            queues = [[QUEUE, deliveries, fetches]]
+        queues = queues_of_workers(count)
         return [
             Post(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
             for number, names in enumerate(queues, start=1)
@@ -154,6 +151,21 @@ class Crew:
                     log.warning("crew.redis_away", error=str(error))
                 redis_was_there = False
             time.sleep(0.5)
+
+
+def queues_of_workers(count: int) -> list[list[str]]:
+    """The queues of each worker, in the order it looks at them.
+
+    One worker never fetches: a slow GitLab must not hold up anybody's deliveries. From three
+    on, one sees to slow GitLabs first and no other does: they must not hold up the others'.
+    """
+    deliveries, fetches = Bell.DRAIN.queue, Bell.SYNC.queue
+    if count == 1:
+        return [[QUEUE, deliveries, fetches, SLOW_QUEUE]]
+    if count == 2:
+        return [[QUEUE, deliveries], [QUEUE, fetches, deliveries, SLOW_QUEUE]]
+    fetching = [[QUEUE, fetches, deliveries]] * (count - 2)
+    return [[QUEUE, deliveries], *fetching, [QUEUE, SLOW_QUEUE, fetches, deliveries]]
 
 
 def _preload(app: Flask) -> None:

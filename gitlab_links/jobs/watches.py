@@ -42,6 +42,7 @@ from gitlab_links.integrations.rotation import (
 from gitlab_links.integrations.validation import ask, keep, prepare
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
+from gitlab_links.slow_gitlabs import measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
 from gitlab_links.sync.probing import probe_projects
@@ -162,7 +163,8 @@ def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
         return
     question = prepare(org_id)
     db.session.rollback()
-    result = ask(question)
+    with measured(org_id):
+        result = ask(question)
     integration = keep(org_id, question, result)
     rotating = integration is not None and due_for_rotation(integration, utcnow())
     db.session.commit()
@@ -183,7 +185,8 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
     with MaintainingClient(base, token, **settings().gitlab_client) as client:
         while waiting and time.monotonic() < ends_at:
             project = waiting.popleft()
-            look = look_at(client, project.project, webhook_url(org_id))
+            with measured(org_id):
+                look = look_at(client, project.project, webhook_url(org_id))
             keep_look(project.watch_id, look, utcnow())
             db.session.commit()
     give_back(waiting, utcnow())

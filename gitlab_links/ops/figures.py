@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, case, func, or_, select
 
 from gitlab_links.db import first_id_at
-from gitlab_links.doorbell import Bell
+from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -126,7 +126,7 @@ def rings() -> Rings | None:
     from gitlab_links.jobs.schedule import QUEUE
 
     connection = redis()
-    names = dict.fromkeys([QUEUE, *(bell.queue for bell in Bell)])  # two bells share one
+    names = [QUEUE, *queue_names()]
     registries = [FailedJobRegistry(name, connection=connection) for name in names]
     try:
         return Rings(

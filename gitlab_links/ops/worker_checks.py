@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from redis.exceptions import RedisError, ResponseError
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell
+from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.ops import figures
 from gitlab_links.ops.findings import Finding, failure, ok, warning
@@ -62,7 +62,7 @@ def check_workers() -> Iterator[Finding]:
     except RedisError:
         return
     heard = {name for worker in workers for name in worker.queue_names()}
-    missing = sorted({QUEUE, *(bell.queue for bell in Bell)} - heard)
+    missing = sorted({QUEUE, *queue_names()} - heard)
     if missing:
         told = f"nobody listens to: {', '.join(missing)}."
         yield failure("workers", told, _START_A_WORKER)

@@ -64,7 +64,7 @@ class Stage:
         self.supervisor.__exit__(kind, error, trace)
 
     def _start(self) -> None:
-        self.redis_port, self.web_port = free_port(), free_port()
+        self.redis_port, self.web_port, self.slow_port = free_port(), free_port(), free_port()
         self.redis_url = f"redis://{LOOPBACK}:{self.redis_port}/0"
         self.start_redis()
         self.redis = Redis.from_url(self.redis_url)
@@ -100,7 +100,9 @@ class Stage:
             **self._secrets,
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
-            "GITLAB_ALLOWED_HOSTS": self.gitlab.url.removeprefix("http://"),
+            "GITLAB_ALLOWED_HOSTS": (
+                f"{self.gitlab.url.removeprefix('http://')},{LOOPBACK}:{self.slow_port}"
+            ),
             "GITLAB_METADATA_TTL_SECONDS": str(TTL),
             "GITLAB_TIMEOUT_SECONDS": "5",
             "PUBLIC_BASE_URL": f"http://{LOOPBACK}:{self.web_port}",

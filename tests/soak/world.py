@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import Item
-from gitlab_links.doorbell import Bell
+from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.schedule import QUEUE
@@ -24,7 +24,7 @@ from tests.soak.stage import GITLAB_TOKEN, Stage, within
 SECRET = "webhook-secret-of-the-soak"
 EVENTS = ("issues_events", "merge_requests_events", "note_events", "pipeline_events")
 UNDONE = ("received", "processing")
-QUEUES = (QUEUE, Bell.DRAIN.queue, Bell.SYNC.queue)
+QUEUES = (QUEUE, *queue_names())
 LEFT_OVER = {
     GitLabWebhookDelivery: ("status", "attempts", "received_at", "due_at", "error_code"),
     GitLabItem: ("refresh_requested_at", "next_sync_at", "error_code", "failures"),

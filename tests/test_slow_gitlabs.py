@@ -1,0 +1,48 @@
+"""Jobs of a slow GitLab wait on a queue of their own."""
+
+import uuid
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from gitlab_links.doorbell import Bell, ring
+from gitlab_links.slow_gitlabs import BUDGET_SECONDS, QUEUE, SLOW_SECONDS, charge, is_slow
+
+pytestmark = pytest.mark.usefixtures("app_context")
+ORG = uuid.UUID(int=7)
+
+
+def waiting(redis: Redis) -> dict[str, int]:
+    return {name: redis.llen(f"rq:queue:{name}") for name in ("deliveries", "fetches", QUEUE)}
+
+
+def test_one_slow_answer_sends_what_asks_gitlab_to_the_other_queue(
+    app_context: Flask, redis: Redis
+) -> None:
+    charge(ORG, SLOW_SECONDS + 0.1)
+    for bell in (Bell.SYNC, Bell.WATCH, Bell.DRAIN):
+        ring(bell, ORG)
+        ring(bell, uuid.UUID(int=8))
+    assert waiting(redis) == {"deliveries": 2, "fetches": 2, QUEUE: 2}
+
+
+def test_so_does_a_budget_that_is_used_up(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitlab_links.slow_gitlabs.time.time", lambda: 1_800_000_000.0)
+    for _ in range(round(BUDGET_SECONDS / 2)):
+        charge(ORG, 2.0)
+    assert not is_slow(ORG)
+    charge(ORG, 2.0)
+    assert is_slow(ORG)
+
+
+def test_a_gitlab_that_is_well_is_not_slow() -> None:
+    for _ in range(5):
+        charge(ORG, 0.3)
+    assert not is_slow(ORG)
+
+
+def test_it_is_forgotten_in_time(redis: Redis) -> None:
+    charge(ORG, SLOW_SECONDS + 1)
+    assert is_slow(ORG)
+    assert 0 < redis.ttl(f"gitlab_links:slow:{ORG}") <= 300
