@@ -16,6 +16,7 @@ from gitlab_links.extensions import redis
 QUEUE = "slow_fetches"
 # A worker waits no longer than this for a GitLab that is well.
 SLOW_SECONDS = 2.5
+QUICK_SECONDS = 1.0
 # What an org may hold workers for, in a minute, before the others go first.
 BUDGET_SECONDS = 20.0
 REMEMBERED_SECONDS = 300
@@ -34,7 +35,9 @@ def measured(org_id: uuid.UUID) -> Iterator[None]:
 
 
 def charge(org_id: uuid.UUID, seconds: float) -> None:
-    """Note how long a worker waited. One slow answer, or a minute's budget, makes it slow."""
+    """Note how long a worker waited. One slow answer, or a minute's budget, makes it slow;
+    a quick one within the budget ends that.
+    """
     minute = f"gitlab_links:waited:{org_id}:{int(time.time() // 60)}"
     try:
         pipeline = redis().pipeline()
@@ -44,6 +47,8 @@ def charge(org_id: uuid.UUID, seconds: float) -> None:
         if seconds > SLOW_SECONDS or float(spent) > BUDGET_SECONDS:
             redis().set(_flag(org_id), "1", ex=REMEMBERED_SECONDS)
             log.info("gitlab.slow", org_id=str(org_id), seconds=round(seconds, 1))
+        elif seconds < QUICK_SECONDS:
+            redis().delete(_flag(org_id))
     except RedisError as error:
         log.warning("gitlab.time_not_noted", org_id=str(org_id), error=str(error))
 

@@ -42,6 +42,12 @@ def test_a_gitlab_that_is_well_is_not_slow() -> None:
     assert not is_slow(ORG)
 
 
+def test_a_quick_answer_ends_it() -> None:
+    charge(ORG, SLOW_SECONDS + 1)
+    charge(ORG, 0.2)
+    assert not is_slow(ORG)
+
+
 def test_it_is_forgotten_in_time(redis: Redis) -> None:
     charge(ORG, SLOW_SECONDS + 1)
     assert is_slow(ORG)

@@ -3,7 +3,7 @@
 import uuid
 from datetime import timedelta
 
-from flask import flash, redirect, url_for
+from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
@@ -40,7 +40,7 @@ def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue
     """Make the webhook of a project, or repair it."""
     try:
         done = repair_now(current_principal(), project_id)
-    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
+    except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
     else:
         flash(_done(done), "success" if done.tested else "warning")
@@ -72,7 +72,7 @@ def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
     """Replace the token through GitLab's own API."""
     try:
         expires_at = rotate_now(current_principal())
-    except (Conflict, GitLabAskedAlready, NoPlaceToWait) as refusal:
+    except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
     else:
         until = "" if expires_at is None else f" It is good until {day(expires_at.date())}."
@@ -95,7 +95,7 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
     try:
         update_policy(current_principal(), change)
     except Invalid as refusal:
-        return page_with_errors(org_id, refusal.errors)
+        return page_with_errors(org_id, refusal.errors, request.form)
     except Conflict as refusal:
         flash(refusal.detail, "error")
     else:

@@ -1,6 +1,7 @@
 """The page of an org's connection: its health, its settings and how to set GitLab up."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from gitlab_links.admin.good_news import HEADLINES, good_news
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.times import day
+from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
@@ -55,7 +57,8 @@ def integration(org_id: uuid.UUID) -> ResponseReturnValue:
     if FRAGMENT_HEADER in request.headers:
         return _page(org_id)
     new = take_shown(request.path)
-    return unless_shown(_page(org_id, new_secret=new and new["secret"]), new)
+    page = _page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
+    return unless_shown(page, new)
 
 
 @pages.post(PATH)
@@ -175,7 +178,7 @@ def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
 
 
 def page_with_errors(
-    org_id: uuid.UUID, errors: dict[str, list[str]], typed: dict[str, Any] | None = None
+    org_id: uuid.UUID, errors: dict[str, list[str]], typed: Mapping[str, Any] | None = None
 ) -> ResponseReturnValue:
     """The page again, with what is wrong beside its field."""
     return _page(org_id, errors=errors, typed=typed or {}), 422

@@ -18,6 +18,7 @@ from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
+from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.admin.wording import Mark
 from gitlab_links.clock import utcnow
 from gitlab_links.http.access import access
@@ -37,8 +38,15 @@ SCOPE_HINTS = {
 @access(Permission.API_KEYS)
 def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """All keys of the org, the revoked ones included."""
-    new = take_shown(request.path)
-    return unless_shown(_page(org_id, new=new), new)
+    new, typed = take_shown(request.path), typed_before()
+    if typed is None:
+        return unless_shown(_page(org_id, new=new), new)
+    return _page(
+        org_id,
+        name=typed.get("name", ""),
+        chosen={scope for scope in Scope if scope.value in typed.getlist("scopes")},
+        expiry=typed.get("expires", ""),
+    )
 
 
 @pages.post(PATH)

@@ -12,6 +12,7 @@ from gitlab_links.accounts.orgs import orgs_page
 from gitlab_links.accounts.sessions import LoginFailed
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
+from gitlab_links.admin.unsent_forms import Typed, typed_before
 from gitlab_links.errors import RateLimited
 from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.guard import current_caller
@@ -45,9 +46,11 @@ def log_in() -> ResponseReturnValue:
     """The login form; every failure reads the same."""
     form = LoginForm()
     if request.method == "GET":
+        typed = typed_before() or Typed()
+        form.next.data = local_path(request.args.get("next") or typed.get("next"))
         if current_user.is_authenticated:
-            return redirect(url_for("pages.root"))
-        form.next.data = local_path(request.args.get("next"))
+            return redirect(form.next.data or url_for("pages.root"))
+        form.email.data = typed.get("email")
         return render_template("auth/login.html", form=form, failure=None)
     sent("email", "password")
     try:

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -18,6 +19,7 @@ from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
+from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.admin.viewer import ROLE_NAMES
 from gitlab_links.errors import Conflict, Forbidden, NotFound
 from gitlab_links.http.access import access
@@ -40,7 +42,7 @@ ROLE_HINTS = {
 def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """Everybody in the org."""
     added = take_shown(request.path)
-    return unless_shown(_page(org_id, added=added), added)
+    return unless_shown(_page(org_id, added=added, typed=typed_before()), added)
 
 
 @pages.post(PATH)
@@ -111,7 +113,7 @@ def _page(
     org_id: uuid.UUID,
     *,
     added: dict[str, str] | None = None,
-    typed: dict[str, Any] | None = None,
+    typed: Mapping[str, Any] | None = None,
     errors: dict[str, list[str]] | None = None,
 ) -> str:
     principal = current_principal()

@@ -7,6 +7,7 @@ from flask import current_app, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from gitlab_links.admin.unsent_forms import form_page_url
 from gitlab_links.admin.viewer import visitor
 from gitlab_links.http.problems import Problem
 
@@ -42,9 +43,11 @@ _WORDS = {
         "The database does not answer. Nothing was lost or half done: try again in a moment.",
     ),
 }
+# After these, what was typed waits on the page of the form.
+_FORM_IS_KEPT = frozenset({400, 403, 409, 412, 413, 415, 422, 429, 500, 503})
 _CSRF = (
     "This page was open for too long",
-    "The form no longer belongs to your session. Load the page again and send it once more.",
+    "The form no longer belongs to your session. Go back to it and send it once more.",
 )
 
 
@@ -70,13 +73,16 @@ def render(problem: Problem) -> ResponseReturnValue:
 def _to_login(problem: Problem) -> ResponseReturnValue:
     if FRAGMENT_HEADER in request.headers:
         return problem.detail, problem.status
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else form_page_url()
     target: Response = redirect(url_for("pages.log_in", next=wanted if wanted != "/" else None))
     return target
 
 
 def _actions(problem: Problem) -> list[dict[str, str]]:
     actions = []
+    form_page = form_page_url() if problem.status in _FORM_IS_KEPT else None
+    if form_page is not None:
+        actions.append({"text": "Back to the form", "url": form_page})
     if problem.status >= 500 and request.method == "GET":
         actions.append({"text": "Try again", "url": request.full_path.rstrip("?")})
     principal = g.get("principal")

@@ -2,24 +2,26 @@
 
 import re
 import uuid
+from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import StringField, TextAreaField, URLField
+from wtforms import HiddenField, StringField, TextAreaField, URLField
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.task_lookup import task_at
+from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.errors import NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.models import TaskStatus
-from gitlab_links.tasks.operations import create_task, update_task
+from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.views import TaskView
 
 FIELDS = ("title", "description", "external_url")
@@ -69,6 +71,8 @@ class TaskForm(FlaskForm):  # type: ignore[misc]
         render_kw={"autocomplete": "off"},
     )
 
+    version = HiddenField()
+
     def values(self) -> dict[str, Any]:
         """The fields as the task keeps them."""
         return {
@@ -78,13 +82,24 @@ class TaskForm(FlaskForm):  # type: ignore[misc]
         }
 
 
+class _Editing:
+    """What the form changes of a task, and the name of that state."""
+
+    def __init__(self, task: TaskView) -> None:
+        self.title = task.title
+        self.description = task.description
+        self.external_url = task.external_url
+        facts = repr((self.title, self.description, self.external_url))
+        self.version = sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 @pages.route("/orgs/<uuid:org_id>/tasks/new", methods=["GET", "POST"])
 @access(Permission.TASK_WRITE)
 def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     """A form for a new task; a saved one opens, ready for links."""
-    form = TaskForm()
     if request.method == "GET":
-        return _form_page(org_id, form, None)
+        return _form_page(org_id, TaskForm(formdata=typed_before()), None)
+    form = TaskForm()
     sent(*FIELDS)
     if not form.validate():
         return _form_page(org_id, form, None), 422
@@ -96,14 +111,22 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.route("/orgs/<uuid:org_id>/tasks/<reference>/edit", methods=["GET", "POST"])
 @access(Permission.TASK_WRITE)
 def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Change title, description and external URL."""
+    """Change title, description and external URL.
+
+    A form that began with other values than are stored now is shown beside them instead.
+    """
     task = task_at(org_id, reference)
-    form = TaskForm(obj=task)
     if request.method == "GET":
-        return _form_page(org_id, form, task)
+        return _form_page(org_id, TaskForm(formdata=typed_before(), obj=_Editing(task)), task)
     sent(*FIELDS)
+    form = TaskForm()
     if not form.validate():
         return _form_page(org_id, form, task), 422
+    lock_task(task.id)
+    present = _Editing(task_at(org_id, reference))
+    if form.version.data and form.version.data != present.version:
+        form.version.data = present.version
+        return _form_page(org_id, form, task, stored=present), 412
     update_task(current_principal(), task.id, form.values())
     flash("Saved.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
@@ -132,5 +155,7 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id))
 
 
-def _form_page(org_id: uuid.UUID, form: TaskForm, task: TaskView | None) -> str:
-    return render_template("tasks/form.html", org_id=org_id, form=form, task=task)
+def _form_page(
+    org_id: uuid.UUID, form: TaskForm, task: TaskView | None, stored: _Editing | None = None
+) -> str:
+    return render_template("tasks/form.html", org_id=org_id, form=form, task=task, stored=stored)

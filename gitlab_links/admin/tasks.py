@@ -17,6 +17,7 @@ from gitlab_links.admin.login import LAST_ORG
 from gitlab_links.admin.paging import Paging, page_in
 from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.task_page import task_page
+from gitlab_links.admin.unsent_forms import Typed, typed_before
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 
@@ -45,7 +46,9 @@ def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.TASK_READ)
 def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """A task with its links."""
-    return task_page(current_principal(), task_at(org_id, reference), page_in(request.args))
+    task, typed = task_at(org_id, reference), typed_before() or Typed()
+    page = page_in(request.args)
+    return task_page(current_principal(), task, page, url=typed.get("url", ""))
 
 
 def _shown(principal: Principal) -> dict[str, Any]:

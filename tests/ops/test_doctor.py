@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 from gitlab_links.accounts.bootstrap import bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.services import free_port
+from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db
 from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
@@ -328,7 +329,7 @@ def with_worker(app: Flask, redis_url: str) -> Any:
 
     def register() -> None:
         with app.app_context():
-            worker = CrewWorker.of(redis_url, [QUEUE, "fetches", "deliveries"])
+            worker = CrewWorker.of(redis_url, [QUEUE, *queue_names()])
             worker.register_birth()
             registered.append(worker)
             tick(time.time())

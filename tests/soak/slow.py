@@ -77,7 +77,7 @@ def slow_gitlabs(stage: Stage, *, links: int) -> Sequence[Figure]:
             for number in range(VALIDATING_AT_ONCE):
                 one = slow[number % SLOW_ORGS]
                 stack.enter_context(
-                    Background(lambda one=one: _validate(stage, one, validated), 0.2)
+                    Background(lambda one=one: _validate(stage, one, validated), 1.0)
                 )
             time.sleep(2 * ANSWER_SECONDS)
             stack.enter_context(Background(sender.send, 0.05))

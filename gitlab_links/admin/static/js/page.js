@@ -1,6 +1,7 @@
 // What every page has: times that go on, messages, menus that close, buttons that copy or ask
 // first, and lists that follow their filters.
 
+import "./busy.js";
 import "./fields.js";
 import "./filters.js";
 import { announce } from "./messages.js";

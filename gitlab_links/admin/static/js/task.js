@@ -58,6 +58,10 @@ live.start();
 async function send(form, action, submitter) {
   const body = new FormData(form, submitter);
   const answer = await fetch(action, { method: "POST", body, headers: { "X-Fragment": "links" } });
+  if (answer.status === 401 && form.dataset.form === "link") {
+    form.submit(); // the login then leads back here, with what was typed
+    return null;
+  }
   if (answer.status === 401 || answer.redirected) {
     window.location.reload();
     return null;
@@ -97,6 +101,7 @@ async function handle(event, then) {
   const action = submitter?.getAttribute("formaction") ?? form.getAttribute("action");
   pressed.dataset.busy = "1";
   submitter?.setAttribute("aria-disabled", "true");
+  submitter?.classList.add("is-busy");
   try {
     const sent = await send(form, action, submitter);
     if (!sent) return;
@@ -112,6 +117,7 @@ async function handle(event, then) {
     live.answering = false;
     delete pressed.dataset.busy;
     submitter?.removeAttribute("aria-disabled");
+    submitter?.classList.remove("is-busy");
     live.hurry();
   }
 }
