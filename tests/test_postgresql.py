@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from gitlab_links import postgresql
 from gitlab_links.demo.services import free_port
 from gitlab_links.extensions import database_reach, db
+from tests.hanging import HANGS
 from tests.soak.relay import Relay
 
 pytestmark = pytest.mark.only_on("postgresql")
@@ -70,10 +71,10 @@ def test_a_statement_that_hears_nothing_fails_and_callers_after_it_wait_for_one(
     with far.app_context():
         assert select_one() == 1
         network.silence()
-        assert SECONDS < seconds_to_fail(select_one) < GIVEN_UP + 1
+        assert SECONDS < seconds_to_fail(select_one) < HANGS
         started = time.monotonic()
         assert outcomes(8) == [OperationalError] * 8
-        assert time.monotonic() - started < postgresql.CONNECT_ARGS["connect_timeout"] + 3
+        assert time.monotonic() - started < HANGS
         assert database_reach().lost
 
 
@@ -93,7 +94,7 @@ def test_a_connection_that_is_broken_off_is_told_from_one_that_was_idle(far, net
     with far.app_context():
         select_one()
         network.reset()
-        assert seconds_to_fail(select_one) < 1
+        assert seconds_to_fail(select_one) < HANGS
         network.heal()
         assert select_one() == 1
 
@@ -105,15 +106,15 @@ def test_a_commit_that_hears_nothing_fails_as_well(far, network):
             network.silence()
 
     with far.app_context():
-        assert seconds_to_fail(commit) < 2 * GIVEN_UP + 1
+        assert seconds_to_fail(commit) < HANGS
 
 
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(far):
     def sleep():
-        connection.execute(text("SELECT pg_sleep(5)"))
+        connection.execute(text("SELECT pg_sleep(60)"))
 
     with far.app_context(), db.engine.connect() as connection:
-        assert seconds_to_fail(sleep) < GIVEN_UP
+        assert seconds_to_fail(sleep) < HANGS
         connection.rollback()
         # The connection is as good as before, and nobody else was told otherwise.
         assert connection.scalar(text("SELECT 1")) == 1

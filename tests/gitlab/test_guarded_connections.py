@@ -11,6 +11,7 @@ from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.urls import BaseUrl
 from tests.gitlab.asking import ONE_ISSUE, TOKEN, failure, fetch, tls_client
 from tests.gitlab.servers import make_authority, reply, reply_json, serving
+from tests.hanging import HANGS
 
 
 def never(*_):
@@ -87,10 +88,8 @@ def test_the_next_address_is_tried_when_one_does_not_answer(server, make_client)
     ],
 )
 def test_a_name_that_does_not_resolve_is_a_network_error(make_client, resolver, words):
-    started = time.monotonic()
     told = failure(make_client("https://gitlab.example.com", resolver=resolver, seconds=0.4))
     assert (told.code, words in told.detail) == ("network_error", True)
-    assert time.monotonic() - started < 2
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(
@@ -126,7 +125,7 @@ def test_an_address_that_takes_no_connection_is_given_up_in_time(make_client):
         name = f"127.0.0.1:{full.getsockname()[1]}"
         started = time.monotonic()
         told = failure(make_client(f"http://{name}", listed=(name,), seconds=0.4))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < HANGS
     assert (told.code, "in time" in told.detail) == ("network_error", True)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.gitlab.asking import failure, tls_client
 from tests.gitlab.servers import make_authority, reply, serving
+from tests.hanging import HANGS
 
 
 def drip(start: bytes, byte: bytes):
@@ -47,7 +48,7 @@ def test_a_slow_answer_is_cut_at_the_deadline(server, make_client, tmp_path, pie
         started = time.monotonic()
         told = failure(client)
         assert (told.code, "in time" in told.detail) == ("network_error", True)
-        assert 0.4 < time.monotonic() - started < 2.5
+        assert 0.4 < time.monotonic() - started < HANGS
 
 
 def test_a_handshake_that_never_comes_is_cut_at_the_deadline(make_client):
@@ -55,7 +56,7 @@ def test_a_handshake_that_never_comes_is_cut_at_the_deadline(make_client):
         started = time.monotonic()
         told = failure(tls_client(make_client, mute.getsockname()[1], seconds=0.5))
         assert told.code == "network_error"
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < HANGS
 
 
 def test_redirects_share_one_deadline(server, make_client):
@@ -64,9 +65,8 @@ def test_redirects_share_one_deadline(server, make_client):
         return reply(status=302, headers={"Location": request.target})
 
     server.answer = answer
-    started = time.monotonic()
     assert failure(make_client(seconds=0.5)).code == "network_error"
-    assert time.monotonic() - started < 1.5
+    assert len(server.requests) <= 2, "of 0.3 seconds each, in 0.5 seconds for all"
 
 
 # Size

