@@ -14,6 +14,9 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from gitlab_links.db import first_id_at
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
+from gitlab_links.gitlab.error_codes import Severity
+from gitlab_links.health.models import HealthProblem
+from gitlab_links.health.report import HealthColour
 from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.views import EXPIRY_WARNING
@@ -116,6 +119,33 @@ def connections(now: datetime) -> Connections:
         or 0,
         headroom=_or_all(db.session.scalar(select(func.min(left)).where(reset_at > now))),
     )
+
+
+def verdicts() -> Mapping[str, int]:
+    """Connected orgs by the verdict on their connection, as it was judged last.
+
+    What is new in a release, and not written down yet, is not in it: see ``health.findings``.
+    """
+    problem, integration = HealthProblem, OrgGitLabIntegration
+    troubled = (
+        select(
+            problem.org_id,
+            func.max(case((problem.severity == Severity.CRITICAL, 1), else_=0)).label("critical"),
+        )
+        .where(problem.closed_at.is_(None))
+        .group_by(problem.org_id)
+        .subquery()
+    )
+    counted = db.session.execute(
+        select(troubled.c.critical, func.count())
+        .select_from(integration)
+        .outerjoin(troubled, troubled.c.org_id == integration.org_id)
+        .where(integration.base_url.is_not(None), integration.token_ciphertext.is_not(None))
+        .group_by(troubled.c.critical)
+    )
+    colours = {None: HealthColour.GREEN, 0: HealthColour.AMBER, 1: HealthColour.RED}
+    none = dict.fromkeys((colour.value for colour in colours.values()), 0)
+    return none | {colours[row[0]].value: row[1] for row in counted}
 
 
 def rings() -> Rings | None:

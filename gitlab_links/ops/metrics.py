@@ -65,6 +65,12 @@ class _Figures(Collector):
         yield _by_label(
             "integrations", "Orgs' GitLab connections, by state", "state", connections.states
         )
+        yield _by_label(
+            "connections",
+            "Connected orgs by the verdict on their connection",
+            "status",
+            figures.verdicts(),
+        )
         yield _single(
             "tokens_expiring", "GitLab tokens that end within 30 days", connections.expiring
         )

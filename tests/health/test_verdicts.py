@@ -1,10 +1,10 @@
-"""One verdict: page, API, settings, notices and doctor say the same of each state.
+"""One verdict: page, API, settings, notices, doctor and metrics say the same of each state.
 
 Each state is made the way it comes about: by GitLab's answers, its webhooks and the jobs.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import unescape
 
@@ -12,13 +12,16 @@ import pytest
 import requests
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import SHOWN_FIRST
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.hooks import repair_now
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.ops.figures import verdicts
 from gitlab_links.ops.gitlab_checks import check_connections
 from tests.admin.markup import Markup
 from tests.api.callers import browser
@@ -66,6 +69,10 @@ class Five:
             told = [finding.told for finding in check_connections()]
         return {line for line in told if not line.startswith("not asked until")}
 
+    def metrics(self):
+        with self.connected.app.app_context():
+            return [status for status, count in verdicts().items() if count]
+
     def notices(self):
         codes = [body["code"] for body in self.receiver.bodies if body["type"] == "health.problem"]
         over = [body["code"] for body in self.receiver.bodies if body["type"] == "health.recovered"]
@@ -87,6 +94,8 @@ class Five:
         said = {f"{finding['summary']} ({finding['code']})" for finding in health["findings"]}
         assert self.doctor() == said
         assert self.notices() == sorted(set(codes) - SHOWN_FIRST)
+        if status != "gray" and SHOWN_FIRST.isdisjoint(codes):
+            assert self.metrics() == [status]
         return text
 
 
@@ -198,6 +207,26 @@ def nothing_came_for_a_week(connected, clock):
 def test_page_api_settings_notices_and_doctor_agree(five, clock, come_about, status, codes):
     come_about(five.connected, clock)
     five.agree_on(status, *codes)
+
+
+def test_an_address_that_the_operator_no_longer_allows(five):
+    app = five.connected.app
+    listed = AllowedHosts.parse([f"{LOOPBACK}:{five.receiver.port}"])
+    app.extensions["settings"] = replace(app.extensions["settings"], gitlab_allowed_hosts=listed)
+    five.connected.sweep()
+    five.connected.watch()
+
+    five.agree_on("red", "blocked_address")
+
+
+def test_a_token_that_gitlab_has_not_been_asked_about(five):
+    """Saved while GitLab is away: nobody knows yet whether it works."""
+    five.connected.gitlab.state.faults.answer("close", times=None)
+    with five.connected.app.app_context():
+        configure(five.connected.admin, IntegrationChange(token="glpat-another-token"))
+        db.session.commit()
+
+    five.agree_on("amber", "token_unchecked")
 
 
 def test_before_anything_came_all_five_say_that_nothing_is_set_up(connected, receiver):

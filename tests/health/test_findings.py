@@ -1,0 +1,22 @@
+"""Every finding has its words, and its code stands in the documents."""
+
+from pathlib import Path
+
+import pytest
+
+from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
+from gitlab_links.health import words
+
+API = (Path(__file__).parents[2] / "docs" / "api" / "README.md").read_text(encoding="utf-8")
+OF_CONNECTIONS = [
+    code for code in ErrorCode if facts_of(code).stops_all_calls and not code.startswith("missing_")
+]
+
+
+@pytest.mark.parametrize("code", sorted({*words._SUMMARIES, *OF_CONNECTIONS}))
+def test_the_code_of_a_finding_is_documented(code):
+    assert f"`{code}`" in API
+
+
+def test_what_has_a_summary_has_a_remedy():
+    assert words._SUMMARIES.keys() == words._REMEDIES.keys()
