@@ -132,6 +132,8 @@ def _accepted(result: Validation) -> str:
     parts = [f"GitLab{version} accepts the token {who}".rstrip() + "."]
     if result.scopes is not None:
         parts.append(f"Its scopes: {', '.join(result.scopes) or 'none'}.")
+    if result.missing_scopes:
+        parts.append(f"For some of what is linked it lacks: {', '.join(result.missing_scopes)}.")
     if result.expires_at is not None:
         parts.append(f"It expires on {day(result.expires_at.date())}.")
     return " ".join(parts)
@@ -167,7 +169,8 @@ def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
 
 def _reason(result: Validation) -> str:
     facts = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
-    return f"{facts.summary} {facts.remedy}"
+    said = f" GitLab says: {result.reason}" if result.reason else ""
+    return f"{facts.summary}{said} {facts.remedy}"
 
 
 def _field_errors(refusal: DomainError) -> dict[str, list[str]]:

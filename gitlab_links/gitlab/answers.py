@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
+from gitlab_links.gitlab.refusals import Refusal, read_refusal
 from gitlab_links.gitlab.snapshot import Person, Snapshot
 
 AUTH_ERROR = ErrorCode.AUTH_ERROR
@@ -28,6 +29,9 @@ class GitLabFailure(Exception):
     ``retry_after`` is in seconds where GitLab said how long to wait. ``detail`` is a
     sentence for people, in our words: nothing GitLab sent, no token. Of a missing scope,
     ``needed`` names those of which one would do, ``held`` those the token has, if known.
+    ``granular``: the token is fine-grained, or has to be; ``needed`` then names the missing
+    permissions, all of them, and other calls may well succeed. ``reason`` is what GitLab
+    itself said of a refusal: one bounded line of text.
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class GitLabFailure(Exception):
         retry_after: float | None = None,
         needed: tuple[str, ...] = (),
         held: tuple[str, ...] | None = None,
+        granular: bool = False,
+        reason: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -47,6 +53,13 @@ class GitLabFailure(Exception):
         self.retry_after = retry_after
         self.needed = needed
         self.held = held
+        self.granular = granular
+        self.reason = reason
+
+    @property
+    def stops_all_calls(self) -> bool:
+        """Whether no other call could fare better; a fine-grained token lacks one right only."""
+        return stops_all_calls(self.code) and not self.granular
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +76,14 @@ class Fetched:
 class TokenCheck:
     """A token that works. ``scopes`` and ``expires_at`` are None where GitLab does not tell
     them (before 15.5, for example) or, for ``expires_at``, where the token never expires.
+    ``missing`` names permissions that a fine-grained one lacks for some of what is linked.
     """
 
     user: Person | None
     scopes: tuple[str, ...] | None
     expires_at: date | None
     gitlab_version: str | None
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,17 @@ _STATUS_CODES = {401: AUTH_ERROR, 404: NOT_FOUND, 429: RATE_LIMITED}
 
 def failure_of_status(status: int, body: bytes, retry_after: float | None) -> GitLabFailure:
     """The failure that an answer with a status other than 2xx comes to."""
+    refusal = read_refusal(body) if status in (401, 403) else Refusal()
+    if refusal.granular:
+        named = ", ".join(refusal.permissions) or "a permission that GitLab does not name"
+        return GitLabFailure(
+            INSUFFICIENT_SCOPE,
+            f"The fine-grained token lacks {named}.",
+            http_status=status,
+            needed=refusal.permissions,
+            granular=True,
+            reason=refusal.reason,
+        )
     if status == 403 and b"insufficient_scope" in body:
         needed = _needed_scopes(body)
         return GitLabFailure(
@@ -129,4 +155,5 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
         detail or f"GitLab answered with status {status}.",
         http_status=status,
         retry_after=retry_after,
+        reason=refusal.reason,
     )

@@ -25,15 +25,13 @@ from gitlab_links.gitlab.answers import (
     INSUFFICIENT_SCOPE,
     NETWORK_ERROR,
     NOT_FOUND,
-    READING_SCOPES,
     Fetched,
     GitLabFailure,
     RateLimit,
-    TokenCheck,
     failure_of_status,
 )
 from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
-from gitlab_links.gitlab.fields import read_id, read_object, read_person, read_word
+from gitlab_links.gitlab.fields import read_id, read_object
 from gitlab_links.gitlab.guarded_session import (
     MAX_RESPONSE_BYTES,
     GuardedSession,
@@ -45,13 +43,12 @@ from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.gitlab.lists import has_next_page, of_project
 from gitlab_links.gitlab.network_failures import network_detail
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.gitlab.times import parse_date
 from gitlab_links.gitlab.urls import BaseUrl
 
 MAX_BATCH = 100
 DEFAULT_SECONDS = 10.0
 
-_RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
+RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
 # Has GitLab work out the merge status where it has not yet; the next answer has it.
 _EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
 _TOKEN = re.compile(r"[!-~]+")
@@ -130,7 +127,7 @@ class GitLabClient:
         labels by name only, without their colours. Another item than this one is refused.
         """
         with self._translated():
-            answer = self._get(f"{path_of_project(project)}/{_RESOURCES[item_type]}/{iid}")
+            answer = self._get(f"{path_of_project(project)}/{RESOURCES[item_type]}/{iid}")
             found = snapshot_from_api(item_type, self._expect_object(answer))
         if found.iid != iid or not of_project(project, [found]):
             raise self._unusable("is about another item than the one asked for")
@@ -145,47 +142,24 @@ class GitLabClient:
             raise self._unusable("has no project id")
         return found
 
-    def check_token(self) -> TokenCheck:
-        """Whether the token can read what the service needs, and what GitLab says of it.
+    def check_account(self) -> None:
+        """Whether GitLab answers the token's account at all.
 
-        Raises GitLabFailure: ``auth_error`` for a token that is wrong, expired or revoked,
-        ``insufficient_scope`` for one with neither ``api`` nor ``read_api``.
+        Raises GitLabFailure for what no other call could fare better with: a token that is
+        refused, an account that is blocked, an address where no GitLab answers. A token that
+        may not read its own user is answered all the same.
         """
         with self._translated():
-            scopes, expires_at = self._read_token()
-            user = read_person(self._get("/user"))
-            version = self._get_optional("/version")
-        return TokenCheck(
-            user=user,
-            scopes=scopes,
-            expires_at=parse_date(expires_at),
-            gitlab_version=read_word(read_object(version).get("version")),
-        )
-
-    def _read_token(self) -> tuple[tuple[str, ...] | None, object]:
-        told = self._get_optional("/personal_access_tokens/self")
-        if told is None:
-            # GitLab before 15.5 does not tell; what needs the scope does.
-            self._get("/projects", per_page=1, simple="true", membership="true")
-            return None, None
-        token = self._expect_object(told)
-        listed = token.get("scopes")
-        words = [read_word(scope) for scope in listed] if isinstance(listed, list) else []
-        scopes = tuple(word for word in words if word is not None)
-        if not set(READING_SCOPES) & set(scopes):
-            raise GitLabFailure(
-                INSUFFICIENT_SCOPE,
-                "The token's scopes are " + (", ".join(scopes) or "empty") + "; it needs api or "
-                "read_api.",
-                needed=READING_SCOPES,
-                held=scopes,
-            )
-        return scopes, token.get("expires_at")
+            try:
+                self._expect_object(self._get("/user"))
+            except GitLabFailure as failure:
+                if failure.code != INSUFFICIENT_SCOPE:
+                    raise
 
     def _fetch_batch(
         self, project: int | str, item_type: ItemType, iids: Sequence[int]
     ) -> list[Snapshot]:
-        path = f"{path_of_project(project)}/{_RESOURCES[item_type]}"
+        path = f"{path_of_project(project)}/{RESOURCES[item_type]}"
         query = {"iids[]": list(iids), "with_labels_details": "true", **_EXTRAS[item_type]}
         try:
             answer = self._pages(path, query, len(iids))

@@ -102,7 +102,8 @@ _FACTS: dict[str, ErrorFacts] = {
     ErrorCode.INSUFFICIENT_SCOPE: ErrorFacts(
         CRITICAL, ADMIN, True,
         "The access token may not read this.",
-        "Make a token with the read_api scope in GitLab and set it on the GitLab page.",
+        "Make a token with the scope read_api, or a fine-grained one that may read work items, "
+        "merge requests and projects, and set it on the GitLab page.",
     ),
     ErrorCode.RATE_LIMITED: ErrorFacts(
         WARNING, TIME, True,
@@ -140,6 +141,30 @@ _FACTS: dict[str, ErrorFacts] = {
         "GitLab's API does not give items of this type. Shown is what its last webhook said.",
         "Nothing to do, as long as webhooks arrive. A newer GitLab gives such items.",
         "Nothing to do, as long as webhooks arrive.",
+    ),
+    "http_403": ErrorFacts(
+        CRITICAL, ADMIN, False,
+        "GitLab forbids this to the owner of the access token (403).",
+        "Log in to GitLab as the owner of the token: is the account blocked, are there terms to "
+        "accept? Else give the owner a role in the project, and look for a list of allowed "
+        "addresses that does not have this service's.",
+        "Ask an admin of this org to look at the GitLab page.",
+    ),
+    "http_302": ErrorFacts(
+        CRITICAL, ADMIN, False,
+        "GitLab's address leads to another one, such as a login page (302).",
+        "Have GitLab's API left out of single sign-on, or correct the base URL.",
+    ),
+    "http_200": ErrorFacts(
+        CRITICAL, ADMIN, False,
+        "Something else than GitLab's API answers, such as a login page.",
+        "Have GitLab's API left out of single sign-on and proxies, or correct the base URL.",
+    ),
+    "http_401": ErrorFacts(
+        CRITICAL, TIME, False,
+        "GitLab refused the access token for this project, and takes it for others (401).",
+        "It is tried again by itself. If it lasts, look for a proxy in between.",
+        "It is tried again by itself. If it lasts, tell an admin of this org.",
     ),
     ErrorCode.INSTANCE_MISMATCH: ErrorFacts(
         WARNING, ADMIN, False,

@@ -25,6 +25,7 @@ SILENT_AFTER = timedelta(days=7)
 # New in the API: shown now, notified from the next release on.
 SHOWN_FIRST = frozenset(
     {
+        "project_unreadable",
         "token_unchecked",
         "no_webhook_secret",
         "no_events",
@@ -58,6 +59,8 @@ def findings(signals: Signals) -> list[Finding]:
     if integration is None or not signals.connected:
         return []
     found = [*_connection(signals, integration), *_expiry(integration, signals.now)]
+    if integration.error_code is None:  # which explains whatever cannot be read
+        found += _unreadable(signals.projects)
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
     found += _alerts(integration)
@@ -81,7 +84,11 @@ def _connection(signals: Signals, integration: OrgGitLabIntegration) -> Iterator
         return
     detail: dict[str, Any] = {}
     if code == ErrorCode.INSUFFICIENT_SCOPE:
-        detail = {"scopes": integration.token_scopes, "missing_scopes": list(READING_SCOPES)}
+        # GitLab names what a fine-grained token lacks; any other needs one of two scopes.
+        missing = None if integration.error_reason else list(READING_SCOPES)
+        detail = {"scopes": integration.token_scopes, "missing_scopes": missing}
+    if integration.error_reason:
+        detail["reason"] = integration.error_reason
     yield Finding(code, facts_of(code).severity, detail=detail)
 
 
@@ -117,6 +124,21 @@ def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Fin
     for project in projects:
         yield from _hook(project)
         yield from _missed(project, now)
+
+
+def _unreadable(projects: Sequence[WatchedProject]) -> Iterator[Finding]:
+    """Projects that GitLab does not give what it gives of others."""
+    for project in projects:
+        if project.unreadable:
+            detail: dict[str, Any] = {
+                "project_id": str(project.id),
+                "links": project.links,
+                "unreadable": project.unreadable,
+                "error_code": project.unreadable_code,
+            }
+            if project.reason:
+                detail["reason"] = project.reason
+            yield Finding("project_unreadable", Severity.CRITICAL, project.path, detail)
 
 
 def _is_hidden(project: WatchedProject) -> bool:

@@ -9,9 +9,11 @@ from gitlab_links.health.findings import Finding
 from gitlab_links.hooks.views import EVENT_NAMES
 
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
+_GRANT = "Make a fine-grained token with that permission in GitLab, and set it on the GitLab page."
 _REPAIR = "Press Repair beside the project."
 
 _SUMMARIES: dict[str, str] = {
+    "insufficient_permissions": "The access token lacks a permission that is needed.",
     "insufficient_scope": "The access token has the scopes {scopes} and lacks {missing}.",
     "token_unchecked": "GitLab has not told yet whether it accepts the access token.",
     "no_webhook_secret": "No webhook secret is set, so changes are noticed only by looking now and "
@@ -26,6 +28,7 @@ _SUMMARIES: dict[str, str] = {
     "token_expires_30d": "The access token expires within 30 days, on {expires_at}.",
     "no_webhooks": "No event has come from any of the linked projects ({projects}) yet, so changes "
     "are noticed only by looking now and then.",
+    "project_unreadable": "{subject}: {unreadable} of {links} links cannot be read. {why}",
     "project_hidden": "{subject}: GitLab no longer shows this project to the access token, so its "
     "{links} links stay as they were.",
     "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
@@ -48,6 +51,7 @@ _SUMMARIES: dict[str, str] = {
     "were found only by looking.",
 }
 _REMEDIES: dict[str, str] = {
+    "insufficient_permissions": _GRANT,
     "insufficient_scope": "Make a token with {missing} in GitLab and set it on the GitLab page.",
     "token_unchecked": "Validate the connection.",
     "no_webhook_secret": "Follow steps 2 and 3: changes then arrive within seconds.",
@@ -61,6 +65,7 @@ _REMEDIES: dict[str, str] = {
     "token_expires_7d": _RENEW,
     "token_expires_30d": _RENEW,
     "no_webhooks": "Press Create beside each project, or add one webhook to their group by hand.",
+    "project_unreadable": "{remedy}",
     "project_hidden": "Give the owner of the token a role in the project again, or set a token of "
     "somebody who has one; then press Check. If the project was deleted, remove its links.",
     "hook_disabled": _REPAIR,
@@ -93,16 +98,22 @@ _REFUSALS = {
 
 
 def summary(finding: Finding) -> str:
-    """What is the matter, in one sentence."""
-    known = _SUMMARIES.get(finding.code)
-    if known is not None:
-        return known.format_map(_words(finding))
-    return facts_of(finding.code).summary
+    """What is the matter, in one sentence; in a second one what GitLab says of it."""
+    known = _SUMMARIES.get(_key(finding))
+    told = facts_of(finding.code).summary if known is None else known.format_map(_words(finding))
+    reason = finding.detail.get("reason")
+    return f"{told} GitLab says: {reason}" if reason else told
+
+
+def _key(finding: Finding) -> str:
+    """A fine-grained token has permissions and no scopes: GitLab names those it lacks."""
+    lacks_permissions = finding.detail.get("missing_scopes", ()) is None
+    return "insufficient_permissions" if lacks_permissions else finding.code
 
 
 def remedy(finding: Finding) -> str:
     """What a manager of the org can do about it."""
-    known = _REMEDIES.get(finding.code)
+    known = _REMEDIES.get(_key(finding))
     if known is not None:
         return known.format_map(_words(finding))
     return facts_of(finding.code).remedy
@@ -121,6 +132,8 @@ def _words(finding: Finding) -> dict[str, Any]:
         "differs": differs,
         "to_do": to_do,
         "subject": finding.subject,
+        "why": facts_of(detail.get("error_code") or "").summary,
+        "remedy": facts_of(detail.get("error_code") or "").remedy,
         "scopes": listed("scopes", ", ") or "none that are known",
         "missing": listed("missing_scopes", " or "),
         "events": " and ".join(", ".join(events).rsplit(", ", 1)),

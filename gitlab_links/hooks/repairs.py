@@ -151,9 +151,12 @@ def keep_refusal(wanted: Repair, failure: GitLabFailure, now: datetime) -> Confl
     keep_look(wanted.watch_id, Look(None, failure), now)
     if failure.code not in NOT_ALLOWED:
         return HookNotRepaired(f"GitLab did not change the hook: {failure.detail}")
+    needed = "the scope api"
+    if failure.granular:
+        needed = " and ".join(failure.needed) or "a permission that GitLab does not name"
     return HookNotAllowed(
-        f"The access token may not manage the webhooks of {wanted.path}: that takes the scope "
-        "api and a maintainer of the project. Have a maintainer add the webhook by hand, or "
+        f"The access token may not manage the webhooks of {wanted.path}: that takes {needed} "
+        "and a maintainer of the project. Have a maintainer add the webhook by hand, or "
         f"use such a token. The URL is {wanted.settings.url}"
     )
 

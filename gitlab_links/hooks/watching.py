@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select, update
 
 from gitlab_links.db import insert_unless_exists, new_id, upsert
 from gitlab_links.errors import NotFound
@@ -16,17 +16,23 @@ from gitlab_links.hooks.models import GitLabChangeCount, GitLabProjectWatch
 from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.unreadable import is_unreadable
 
 NEW_WATCHES_A_TIME = 200
 # A way that has worked within this time, and missed nothing, is trusted.
 PROVEN_FOR = timedelta(days=7)
 COUNTED_DAYS = 7
+# Of one failure nobody needs to hear: it is tried again within seconds.
+UNREADABLE_AT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
     """A project with links and how its changes arrive. Counts are of the last 7 days,
     and so is a former path. ``seen`` tells whether GitLab has ever shown it to us.
+    ``unreadable`` is how many of its links could not be read several times in a row, though
+    their items are there as far as is known; ``unreadable_code`` is why, ``reason`` what
+    GitLab said.
     """
 
     id: uuid.UUID
@@ -47,6 +53,9 @@ class WatchedProject:
     last_missed_at: datetime | None
     changes_by_webhook: int
     changes_by_sweep: int
+    unreadable: int
+    unreadable_code: str | None
+    reason: str | None
 
     @property
     def only_by_sweep(self) -> bool:
@@ -70,8 +79,14 @@ def watched_by_org(
     org_ids: Collection[uuid.UUID], now: datetime, *conditions: ColumnElement[bool]
 ) -> defaultdict[uuid.UUID, list[WatchedProject]]:
     """The same of many orgs at once, in one statement."""
+    failing = and_(is_unreadable(), GitLabItem.failures >= UNREADABLE_AT)
     links = (
-        select(GitLabItem.project_id, func.count().label("links"))
+        select(
+            GitLabItem.project_id,
+            func.count().label("links"),
+            func.sum(case((failing, 1), else_=0)).label("unreadable"),
+            func.max(case((failing, GitLabItem.error_code))).label("unreadable_code"),
+        )
         .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
         .where(GitLabItem.org_id.in_(org_ids))
         .group_by(GitLabItem.project_id)
@@ -90,7 +105,14 @@ def watched_by_org(
     )
     # Columns, not entities: of some hundred orgs these are many rows, and nobody changes them.
     rows = db.session.execute(
-        select(*_SEEN, links.c.links, counts.c.by_webhook, counts.c.by_sweep)
+        select(
+            *_SEEN,
+            links.c.links,
+            links.c.unreadable,
+            links.c.unreadable_code,
+            counts.c.by_webhook,
+            counts.c.by_sweep,
+        )
         .join(links, links.c.project_id == GitLabProject.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
         .outerjoin(_watch, _watch.project_id == GitLabProject.id)
@@ -116,6 +138,7 @@ _SEEN = (
     GitLabProject.former_path,
     GitLabProject.renamed_at,
     GitLabProject.base_url,
+    GitLabProject.error_reason,
     _watch.state,
     _watch.hook_id,
     _watch.disabled_until,
@@ -150,6 +173,9 @@ def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
         last_missed_at=row.last_missed_at,
         changes_by_webhook=int(row.by_webhook or 0),
         changes_by_sweep=int(row.by_sweep or 0),
+        unreadable=int(row.unreadable or 0),
+        unreadable_code=row.unreadable_code,
+        reason=row.error_reason,
     )
 
 

@@ -3,7 +3,8 @@
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
-from gitlab_links.integrations.validation import Validation, ask, prepare, record
+from gitlab_links.integrations.validation import Validation, ask, record
+from gitlab_links.links.token_checks import prepare_check
 
 
 def validate_now(principal: Principal) -> Validation:
@@ -11,7 +12,7 @@ def validate_now(principal: Principal) -> Validation:
 
     Raises what ``waiting_for_gitlab`` raises.
     """
-    question = prepare(principal.org_id)
+    question = prepare_check(principal.org_id)
     db.session.commit()
     with waiting_for_gitlab(principal.org_id):
         result = ask(question)

@@ -14,7 +14,8 @@ class OrgGitLabIntegration(Identified, Base):
     """One per org. Whatever belongs to a token or a host lives here: pauses, failures, limits.
 
     What ends in ``_ciphertext`` is encrypted and bound to the org, the token to its origin
-    as well; webhook secrets are kept as keyed hashes only.
+    as well; webhook secrets are kept as keyed hashes only. ``error_reason`` is what GitLab
+    itself said of the error, as one line of text.
     """
 
     __tablename__ = "org_gitlab_integrations"
@@ -41,6 +42,7 @@ class OrgGitLabIntegration(Identified, Base):
     signing_token_ciphertext: Mapped[str | None] = mapped_column(Text)
 
     error_code: Mapped[str | None] = mapped_column(String(40))
+    error_reason: Mapped[str | None] = mapped_column(String(255))
     error_at: Mapped[datetime | None]
     paused_until: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(default=0)

@@ -249,7 +249,7 @@ def _clear_token(integration: OrgGitLabIntegration) -> None:
 
 
 def _forget_failures(integration: OrgGitLabIntegration) -> None:
-    integration.error_code = None
+    integration.error_code = integration.error_reason = None
     integration.error_at = None
     integration.paused_until = None
     integration.failures = 0

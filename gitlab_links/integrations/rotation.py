@@ -14,7 +14,7 @@ from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_ev
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import settings
-from gitlab_links.gitlab.answers import GitLabFailure, NewToken
+from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, GitLabFailure, NewToken
 from gitlab_links.integrations.credentials import Credentials, credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration, lock_integration
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
 ROTATING_SCOPES = frozenset({"api", "self_rotate"})
+GRANULAR = "granular"
 LIFETIME = timedelta(days=90)
 AUTO_BEFORE = timedelta(days=7)
 
@@ -31,7 +32,7 @@ _BOT = re.compile(r"(project|group)_[0-9]+_bot")
 
 
 class RotationNotAllowed(Conflict):
-    """The token has neither ``api`` nor ``self_rotate``: a person makes a new one."""
+    """GitLab says that the token may not replace itself: a person makes a new one."""
 
     code = "rotation_not_allowed"
 
@@ -59,30 +60,31 @@ def token_kind(username: str | None) -> TokenKind | None:
 
 
 def may_rotate(integration: OrgGitLabIntegration) -> bool:
-    """Whether the token says that it may replace itself."""
-    return bool(ROTATING_SCOPES & set(integration.token_scopes or ()))
+    """Whether it is worth trying to replace the token: its scopes, as far as they are known,
+    do not rule it out. Whether it may is found out by doing it.
+    """
+    scopes = set(integration.token_scopes or ())
+    return not scopes or bool({*ROTATING_SCOPES, GRANULAR} & scopes)
 
 
 def prepare_rotation(org_id: uuid.UUID) -> Question:
     """Read what is needed, and make sure that a new token could be kept.
 
-    Raises :class:`RotationNotAllowed` and what ``credentials_of`` raises.
+    Raises what ``credentials_of`` raises.
     """
     integration = find_integration(org_id)
     credentials = credentials_of(integration)
     assert integration is not None  # noqa: S101 - credentials_of has seen it
-    if not may_rotate(integration):
-        held = ", ".join(integration.token_scopes or ()) or "not known"
-        raise RotationNotAllowed(
-            f"The token cannot replace itself: its scopes are {held}, and that takes api or "
-            "self_rotate. Make a new token in GitLab and set it here."
-        )
     _encrypted(org_id, credentials, credentials.token)
     return Question(credentials, None, integration.token_ciphertext)
 
 
 def rotate(question: Question) -> NewToken:
-    """Ask GitLab for the new token; no database here. Raises :class:`RotationFailed`."""
+    """Ask GitLab for the new token; no database here.
+
+    Raises :class:`RotationNotAllowed` where GitLab says that the token may not, and
+    :class:`RotationFailed`.
+    """
     credentials = question.credentials
     if credentials is None:
         raise RotationFailed("There is no token to rotate.")
@@ -96,7 +98,19 @@ def rotate(question: Question) -> NewToken:
         ) as client:
             return _rotated(client, utcnow().date() + LIFETIME)
     except GitLabFailure as failure:
+        if failure.code == INSUFFICIENT_SCOPE:
+            raise _not_allowed(failure) from None
         raise RotationFailed(f"GitLab did not rotate the token: {failure.detail}") from None
+
+
+def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:
+    needed = " or ".join(failure.needed)
+    if failure.granular:
+        needed = ", ".join(failure.needed) or "a permission that GitLab does not name"
+    return RotationNotAllowed(
+        f"The token may not replace itself: that takes {needed}. Make a new token in GitLab and "
+        "set it here."
+    )
 
 
 def _rotated(client: "MaintainingClient", until: date) -> NewToken:
@@ -145,7 +159,6 @@ def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
     expires_at = integration.token_expires_at
     return (
         integration.token_auto_rotate
-        and may_rotate(integration)
         and expires_at is not None
         and now < expires_at < now + AUTO_BEFORE
     )

@@ -5,9 +5,11 @@ Doors call ``http.validation.validate_now``, which puts the steps together.
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
@@ -23,10 +25,15 @@ from gitlab_links.gitlab.answers import (
     TokenCheck,
 )
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.pauses import growing_pause
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.checking import CheckingClient
 
 DAILY = timedelta(days=1)
 # Where GitLab gave no answer about the token.
@@ -52,18 +59,21 @@ class Validation:
     expires_at: datetime | None = None
     gitlab_version: str | None = None
     missing_scopes: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is to be asked: credentials, or the code that tells why there are none.
 
-    ``ciphertext`` tells later whether the answer is still about the present token.
+    ``ciphertext`` tells later whether the answer is still about the present token. ``needed``
+    are lists that the token has to read, by project and type.
     """
 
     credentials: Credentials | None
     error_code: str | None
     ciphertext: str | None
+    needed: Sequence[tuple[int | str, ItemType]] = ()
 
 
 _REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
@@ -84,24 +94,40 @@ def prepare(org_id: uuid.UUID) -> Question:
 def ask(question: Question) -> Validation:
     """Ask GitLab; no database here, and no error that is not a result.
 
-    All calls together take no longer than one may.
+    All calls together take no longer than one may. A 401 is believed when it comes twice:
+    proxies and deploys give one now and then.
     """
     if question.credentials is None:
         return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
-    from gitlab_links.gitlab.client import GitLabClient
+    from gitlab_links.gitlab.checking import CheckingClient
 
     try:
-        with GitLabClient(
+        with CheckingClient(
             question.credentials.base,
             question.credentials.token,
             whole_seconds=settings().gitlab_timeout,
             **settings().gitlab_client,
         ) as client:
-            return _valid(client.check_token())
+            return _valid(_checked(client, question.needed))
     except GitLabFailure as failure:
         refused = failure.code in _REFUSED
         status = ValidationStatus.INVALID if refused else ValidationStatus.NOT_VALIDATED
-        return Validation(status, failure.code, scopes=failure.held, missing_scopes=failure.needed)
+        return Validation(
+            status,
+            failure.code,
+            scopes=failure.held,
+            missing_scopes=failure.needed,
+            reason=failure.reason,
+        )
+
+
+def _checked(client: "CheckingClient", needed: Sequence[tuple[int | str, ItemType]]) -> TokenCheck:
+    try:
+        return client.check_token(needed)
+    except GitLabFailure as failure:
+        if failure.code != AUTH_ERROR:
+            raise
+    return client.check_token(needed)
 
 
 def record(principal: Principal, question: Question, result: Validation) -> None:
@@ -138,11 +164,21 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
         return integration  # only a refusal weighs more than a pause that GitLab asked for
     if result.status is ValidationStatus.VALID:
         integration.error_code = integration.error_at = integration.paused_until = None
+        integration.error_reason = None
         integration.failures = 0
         ring_after_commit(db.session, Bell.SYNC, org_id)
-    elif result.error_code not in _NOT_KEPT and integration.error_code != result.error_code:
-        integration.error_code, integration.error_at = result.error_code, now
+    elif result.error_code not in _NOT_KEPT:
+        _keep_error(integration, result, now)
     return integration
+
+
+def _keep_error(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> None:
+    """Told at once, and looked at again soon: it may be over at any time."""
+    integration.error_reason = result.reason
+    if integration.error_code != result.error_code:
+        integration.error_code, integration.error_at = result.error_code, now
+    integration.failures += 1
+    integration.token_check_due_at = now + growing_pause(integration.failures)
 
 
 def _is_told_to_wait(integration: OrgGitLabIntegration, now: datetime) -> bool:
@@ -166,4 +202,5 @@ def _valid(check: TokenCheck) -> Validation:
         scopes=check.scopes,
         expires_at=expires_at,
         gitlab_version=check.gitlab_version,
+        missing_scopes=check.missing,
     )

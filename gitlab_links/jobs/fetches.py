@@ -15,7 +15,7 @@ from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
-from gitlab_links.sync.pausing import note_failure, was_away
+from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
 from gitlab_links.sync.succession import move_next_piece
@@ -137,15 +137,15 @@ class _Slice:
 
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
         """Fetch and apply."""
-        away = was_away(self.lease.integration)
+        before = Standing.of(self.lease.integration)
         hold(Bell.SYNC, self.org_id)
         with measured(self.org_id):
-            answers = fetcher.fetch(batches)
+            asked = fetcher.fetch(batches)
         contradicted = record(
             self.org_id,
-            answers,
+            asked,
             token_ciphertext=self.token_ciphertext,
-            was_away=away,
+            before=before,
             now=utcnow(),
             ttl=settings().metadata_ttl,
         )
@@ -154,9 +154,9 @@ class _Slice:
         log.info(
             "sync.round",
             org_id=str(self.org_id),
-            calls=len(answers),
-            items=sum(len(answer.batch.items) for answer in answers),
-            failures=[answer.failure.code for answer in answers if answer.failure],
+            calls=len(asked.answers) + asked.account_asked,
+            items=sum(len(answer.batch.items) for answer in asked.answers),
+            failures=[answer.failure.code for answer in asked.answers if answer.failure],
         )
 
     def _renew(self) -> bool:

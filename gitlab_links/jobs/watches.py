@@ -39,9 +39,10 @@ from gitlab_links.integrations.rotation import (
     prepare_rotation,
     rotate,
 )
-from gitlab_links.integrations.validation import ask, keep, prepare
+from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
+from gitlab_links.links.token_checks import prepare_check
 from gitlab_links.slow_gitlabs import measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
@@ -161,7 +162,7 @@ def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
     db.session.commit()
     if not claimed:
         return
-    question = prepare(org_id)
+    question = prepare_check(org_id)
     db.session.rollback()
     with measured(org_id):
         result = ask(question)

@@ -30,7 +30,8 @@ class GitLabProject(Identified, Base):
     ``former_path`` is what it was called until ``renamed_at``, as far as was noticed.
     ``base_url`` is the instance the project lives on. ``successor_id`` is set while items or
     links of this row wait to be moved to that one, see ``sync.succession``; those of links
-    made after ``succeeded_since``.
+    made after ``succeeded_since``. ``error_reason`` is what GitLab
+    said when it last refused a call for this project.
     """
 
     __tablename__ = "gitlab_projects"
@@ -48,6 +49,7 @@ class GitLabProject(Identified, Base):
     renamed_at: Mapped[datetime | None]
     successor_id: Mapped[uuid.UUID | None]  # a row with an id, which never goes before this one
     succeeded_since: Mapped[datetime | None]
+    error_reason: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

@@ -17,6 +17,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item
@@ -81,6 +82,7 @@ def fetch_unless_fresh(item: GitLabItem) -> None:
     """Have a newly linked item fetched, once the caller has committed."""
     if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
         request_refresh(item, utcnow(), detail=True)
+        end_pause(item.org_id, utcnow())
         ring_after_commit(db.session, Bell.SYNC, item.org_id)
 
 
@@ -128,7 +130,10 @@ def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
 
 
 def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
-    """Have every item the task links fetched anew; returns how many there are."""
+    """Have every item the task links fetched anew; returns how many there are.
+
+    Tried at once even where GitLab was refusing or away, as somebody waits for it.
+    """
     items = (
         select(GitLabItem.id)
         .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
@@ -144,6 +149,7 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         .returning(GitLabItem.id)
         .execution_options(synchronize_session=False)
     ).all()
+    end_pause(org_id, now)
     ring_after_commit(db.session, Bell.SYNC, org_id)
     return len(asked)
 

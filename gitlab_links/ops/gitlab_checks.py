@@ -18,7 +18,8 @@ from gitlab_links.health.words import summary
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.validation import Validation, ValidationStatus, ask, prepare
+from gitlab_links.integrations.validation import Validation, ValidationStatus, ask
+from gitlab_links.links.token_checks import prepare_check
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
@@ -88,7 +89,7 @@ def ask_gitlabs() -> Iterator[Finding]:
 
 
 def _answer_of(name: str, org_id: uuid.UUID) -> Iterator[Finding]:
-    question = prepare(org_id)
+    question = prepare_check(org_id)
     db.session.rollback()
     if question.credentials is None:
         return
@@ -116,7 +117,11 @@ def _not_examined(about: str, org_id: uuid.UUID, error: Exception) -> Finding:
 
 
 def _refusal(result: Validation) -> str:
-    detail = {"scopes": result.scopes, "missing_scopes": result.missing_scopes}
+    detail = {
+        "scopes": result.scopes,
+        "missing_scopes": result.missing_scopes,
+        "reason": result.reason,
+    }
     return summary(Trouble(result.error_code or "", Severity.CRITICAL, detail=detail))
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.sync.pausing import is_trouble
+from gitlab_links.sync.blame import Kind, kind_of
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.item_client import ItemClient
@@ -92,9 +92,9 @@ def _one_by_one(
         try:
             result.found[item.iid] = client.fetch_item(batch.project, batch.type, item.iid)
         except GitLabFailure as failure:
-            if stops_all_calls(failure.code):
+            if failure.stops_all_calls:
                 raise
-            if not is_trouble(failure.code):
+            if kind_of(failure) is not Kind.TROUBLE:
                 result.codes[item.iid] = failure.code
     return asked
 

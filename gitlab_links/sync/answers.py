@@ -6,26 +6,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import proven_projects
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
-from gitlab_links.sync.fetching import Answer
+from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
+from gitlab_links.sync.failing import all_projects_fail, revive
+from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
 from gitlab_links.sync.moves import follow
-from gitlab_links.sync.pausing import gravity, note_failure, note_success
+from gitlab_links.sync.pausing import (
+    Standing,
+    note_all_failing,
+    note_answered,
+    note_failure,
+    note_success,
+)
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
 from gitlab_links.sync.share import note_rate_limit
 from gitlab_links.sync.siblings import ask_siblings
-
-REVIVED_AT_ONCE = 10_000
 
 Items = dict[uuid.UUID, GitLabItem]
 Snapshots = Mapping[int, Snapshot]
@@ -49,10 +55,10 @@ class _Found:
 
 def record(
     org_id: uuid.UUID,
-    answers: Sequence[Answer],
+    asked: Round,
     *,
     token_ciphertext: str | None,
-    was_away: bool,
+    before: Standing,
     now: datetime,
     ttl: int,
 ) -> list[Contradiction]:
@@ -61,22 +67,19 @@ def record(
     Gives what contradicts webhooks.
 
     ``token_ciphertext`` is that of the token the calls were made with: what they say of
-    the connection is of no interest once an admin has set another. ``was_away``: GitLab
-    was not to be reached before; once it is, what failed meanwhile is due at once.
+    the connection is of no interest once an admin has set another. ``before`` is how the
+    connection stood: once GitLab can be read again, what failed meanwhile is due at once.
     """
-    asked = {item.id for answer in answers for item in answer.batch.items}
-    is_back = was_away and any(answer.failure is None for answer in answers)
-    items = _locked_items(asked)
-    if is_back:
-        _revive_failed(org_id, asked, now)
+    answers, verdict = asked.answers, blame(asked)
+    items = _locked_items({item.id for answer in answers for item in answer.batch.items})
     told: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
     kept: list[Snapshots] = [accepted(answer, items) for answer in answers]
     for answer, snapshots in zip(answers, kept, strict=True):
-        project = answer.batch.project_row
-        found = _record_items(answer, snapshots, items, now, ttl, proven=project in proven)
+        is_proven = answer.batch.project_row in proven
+        found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
         told.update(item.id for item in found.told)
         contradicted += found.contradicted
     ask_siblings(
@@ -88,8 +91,12 @@ def record(
         _record_project(answer, snapshots)
     for answer, snapshots in zip(answers, kept, strict=True):
         _follow_moved(answer, snapshots, items)
+        _record_reason(answer, verdict)
     _count_told(org_id, items, told, now)
-    _record_connection(org_id, answers, token_ciphertext, now)
+    succeeded = any(answer.failure is None for answer in answers)
+    if (before.failed and succeeded) or (before.stopped and verdict.works):
+        revive(org_id, now, but=items.keys())
+    _record_connection(org_id, answers, verdict, token_ciphertext, now)
     return contradicted
 
 
@@ -104,37 +111,14 @@ def _locked_items(asked: set[uuid.UUID]) -> Items:
     return {item.id: item for item in rows}
 
 
-def _revive_failed(org_id: uuid.UUID, asked: set[uuid.UUID], now: datetime) -> None:
-    """Make those due whose last fetch met a GitLab in trouble; beyond so many the rest is
-    left to its own turn, as one round must not take for ever.
-    """
-    code = GitLabItem.error_code
-    failed = (
-        select(GitLabItem.id)
-        .where(
-            GitLabItem.org_id == org_id,
-            or_(code == ErrorCode.NETWORK_ERROR, code.startswith("http_5")),
-            GitLabItem.id.not_in(asked),
-        )
-        .order_by(GitLabItem.id)
-        .limit(REVIVED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    db.session.execute(
-        update(GitLabItem)
-        .where(GitLabItem.id.in_(failed))
-        .values(next_sync_at=now, failures=0)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _record_items(
     answer: Answer,
     snapshots: Snapshots,
+    verdict: Blame,
     items: Items,
+    *,
     now: datetime,
     ttl: int,
-    *,
     proven: bool,
 ) -> _Found:
     """Apply one answer."""
@@ -161,9 +145,9 @@ def _record_items(
             # Absent, whichever way it was asked for: deleted, or hidden from the token.
             code = answer.codes.get(due.iid, ErrorCode.NOT_FOUND)
             mark_failed(item, code, started_at=answer.started_at, now=now)
-        elif not stops_all_calls(answer.failure.code):
+        elif (charged := verdict.item_code(answer.failure)) is not None:
             # Otherwise the item stays due as it was: the pause is the connection's.
-            mark_failed(item, answer.failure.code, started_at=answer.started_at, now=now)
+            mark_failed(item, charged, started_at=answer.started_at, now=now)
     return found
 
 
@@ -218,16 +202,44 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         hand_over_path(project, answer.path_owner)
 
 
+def _record_reason(answer: Answer, verdict: Blame) -> None:
+    """What GitLab said when it refused a call for this project alone."""
+    failure = answer.failure
+    if failure is None or failure.http_status is None or verdict.item_code(failure) is None:
+        return
+    project = GitLabProject
+    db.session.execute(
+        update(project)
+        .where(
+            project.id == answer.batch.project_row,
+            project.error_reason.is_distinct_from(failure.reason),
+        )
+        .values(error_reason=failure.reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _record_connection(
-    org_id: uuid.UUID, answers: Sequence[Answer], token_ciphertext: str | None, now: datetime
+    org_id: uuid.UUID,
+    answers: Sequence[Answer],
+    verdict: Blame,
+    token_ciphertext: str | None,
+    now: datetime,
 ) -> None:
     integration = lock_integration(org_id)
     if integration is None or integration.token_ciphertext != token_ciphertext:
         return
-    for answer in sorted(answers, key=lambda answer: gravity(answer.failure)):
-        if answer.failure is None:
-            note_success(integration, answer.started_at)
-        else:
-            note_failure(integration, answer.failure, now)
+    failures = [answer.failure for answer in answers if answer.failure is not None]
+    if len(failures) < len(answers):
+        last = max(answer.started_at for answer in answers if answer.failure is None)
+        note_success(integration, last)
+    elif verdict.works and verdict.connection is None:
+        note_answered(integration)
+        if all_projects_fail(org_id, integration.base_url):
+            note_all_failing(integration, failures[0], now)
+    if verdict.connection is not None:
+        calls = sum(kind_of(failure) is Kind.TROUBLE for failure in failures)
+        note_failure(integration, verdict.connection, now, calls=max(calls, 1))
+    for answer in answers:
         if answer.rate_limit is not None:
             note_rate_limit(integration, answer.rate_limit, now)

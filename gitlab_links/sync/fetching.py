@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gitlab_links.clock import utcnow
-from gitlab_links.gitlab.answers import NETWORK_ERROR, NOT_FOUND, GitLabFailure, RateLimit
-from gitlab_links.gitlab.error_codes import stops_all_calls
+from gitlab_links.gitlab.answers import (
+    AUTH_ERROR,
+    INSUFFICIENT_SCOPE,
+    NETWORK_ERROR,
+    NOT_FOUND,
+    Fetched,
+    GitLabFailure,
+    RateLimit,
+)
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.sync.absences import settle_absences
+from gitlab_links.sync.blame import wants_account
 from gitlab_links.sync.details import detail_shows
 from gitlab_links.sync.plan import Batch, DueItem
 
@@ -27,7 +35,9 @@ PARALLEL_CALLS = 4
 DETAILS_SHARE = 0.5
 # By then every call has met its own deadline, unless the resolver hangs.
 LAST_ANSWER_AT = 1.1 + DETAILS_SHARE
-REFUSALS = frozenset({"http_403", NOT_FOUND})
+# With less time left than this nobody is asked anything.
+SHORTEST_ASK = 0.2
+REFUSALS = frozenset({"http_403", INSUFFICIENT_SCOPE, NOT_FOUND})
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +64,19 @@ class Answer:
     unsettled: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The answers of calls made side by side, in the order of their batches.
+
+    ``account_asked``: none of them succeeded, and GitLab was asked about the token's account
+    at once; ``account_failure`` is what came of that, None if it answered.
+    """
+
+    answers: Sequence[Answer]
+    account_asked: bool = False
+    account_failure: GitLabFailure | None = None
+
+
 class Fetcher:
     """Fetches batches side by side, each thread with a connection of its own.
 
@@ -67,14 +90,33 @@ class Fetcher:
         self._clients: list[ItemClient] = []
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
 
-    def fetch(self, batches: Sequence[Batch]) -> list[Answer]:
-        """One answer a batch, in the same order; a failed call is an answer, too."""
-        started_at = utcnow()
+    def fetch(self, batches: Sequence[Batch]) -> Round:
+        """One answer a batch; a failed call is an answer, too.
+
+        Where none succeeded, one more call within the same time tells whether it is the
+        connection that fails or what was asked for.
+        """
+        started_at, ends_at = utcnow(), monotonic() + self._seconds * LAST_ANSWER_AT
         calls = [self._pool.submit(self._fetch, batch) for batch in batches]
-        wait(calls, timeout=self._seconds * LAST_ANSWER_AT)
-        return [
+        wait(calls, timeout=ends_at - monotonic())
+        answers = [
             _answer_of(call, batch, started_at) for call, batch in zip(calls, batches, strict=True)
         ]
+        if not wants_account(answers) or monotonic() > ends_at - SHORTEST_ASK:
+            return Round(answers)
+        return self._ask_account(answers, ends_at)
+
+    def _ask_account(self, answers: Sequence[Answer], ends_at: float) -> Round:
+        asked = self._pool.submit(lambda: self._client().check_account())
+        wait([asked], timeout=ends_at - monotonic())
+        if not asked.done():
+            late = GitLabFailure(NETWORK_ERROR, "GitLab did not answer in time.")
+            return Round(answers, account_asked=True, account_failure=late)
+        error = asked.exception()
+        if error is not None and not isinstance(error, GitLabFailure):
+            log.error("sync.account_call_failed", error=repr(error))
+            return Round(answers)
+        return Round(answers, account_asked=True, account_failure=error)
 
     def close(self) -> None:
         """Close the connections; a thread that hangs is left to the end of the process."""
@@ -104,7 +146,7 @@ class Fetcher:
         try:
             client = self._client()
             iids = [item.iid for item in batch.items]
-            found |= client.fetch_items(batch.project, batch.type, iids).items
+            found |= _listed(client, batch, iids).items
             _add_details(client, batch, found, in_time)
             absences = settle_absences(client, batch, found, in_time)
             found |= absences.found
@@ -133,6 +175,16 @@ class Fetcher:
         except GitLabFailure:
             return None
         return None if found == batch.project else found
+
+
+def _listed(client: "ItemClient", batch: Batch, iids: Sequence[int]) -> Fetched:
+    """The list; asked for once more at once after a 401, which proxies and deploys give too."""
+    try:
+        return client.fetch_items(batch.project, batch.type, iids)
+    except GitLabFailure as failure:
+        if failure.code != AUTH_ERROR:
+            raise
+    return client.fetch_items(batch.project, batch.type, iids)
 
 
 def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:
@@ -189,7 +241,7 @@ def _moved(client: "ItemClient", batch: Batch, issue: Snapshot) -> dict[int, Ite
     try:
         ref = None if path is None else client.find_moved(issue, path)
     except GitLabFailure as failure:
-        if stops_all_calls(failure.code):
+        if failure.stops_all_calls:
             raise
         ref = None
     return {} if ref is None else {issue.iid: ref}
@@ -199,7 +251,7 @@ def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:
     try:
         single = client.fetch_item(batch.project, batch.type, listed.iid)
     except GitLabFailure as failure:
-        if stops_all_calls(failure.code):
+        if failure.stops_all_calls:
             raise
         # A refusal is an answer; what GitLab could not give now is asked for again.
         return replace(listed, detailed=failure.code in REFUSALS)

@@ -1,11 +1,14 @@
-"""What a failed call means for the whole connection: pauses, stops, one probe at a time."""
+"""What a failure of the connection means for it: pauses, and how they end."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, needs_a_person, stops_all_calls
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.pauses import growing_pause
 from gitlab_links.links.freshness import retry_after
+from gitlab_links.sync.blame import Kind, kind_of
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -15,55 +18,86 @@ PAUSE_FOR_A_PERSON = timedelta(minutes=5)
 BREAKER_OPENS_AT = 3
 
 
-def is_trouble(code: str) -> bool:
-    """Whether GitLab may be in trouble as a whole; it may be this one answer, too."""
-    return code == ErrorCode.NETWORK_ERROR or code.startswith("http_5")
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a connection fared before a round: ``failed`` if GitLab could not be read,
+    ``stopped`` if because of the connection itself, and not of each project.
+    """
 
+    failed: bool = False
+    stopped: bool = False
 
-def was_away(integration: OrgGitLabIntegration) -> bool:
-    """Whether GitLab was not to be reached when it was asked last."""
-    return integration.failures >= BREAKER_OPENS_AT
-
-
-def gravity(failure: GitLabFailure | None) -> int:
-    """For noting a round's outcomes in order: what weighs most is noted last and stays."""
-    if failure is None:
-        return 0
-    if needs_a_person(failure.code):
-        return 3
-    return 2 if failure.code == ErrorCode.RATE_LIMITED else 1
+    @classmethod
+    def of(cls, integration: OrgGitLabIntegration) -> "Standing":
+        """The present standing."""
+        told = integration.error_code not in {None, ErrorCode.RATE_LIMITED}
+        return cls(
+            failed=told or integration.failures >= BREAKER_OPENS_AT,
+            stopped=told and integration.failures > 0,
+        )
 
 
 def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
-    """GitLab answered: whatever was wrong with the connection is over."""
+    """GitLab gave what was asked for: whatever was wrong with the connection is over."""
     integration.last_synced_at = started_at
+    note_answered(integration)
+
+
+def note_answered(integration: OrgGitLabIntegration) -> None:
+    """GitLab answers, and takes the token."""
     integration.failures = 0
-    integration.error_code = None
+    integration.error_code = integration.error_reason = None
     integration.error_at = None
     integration.paused_until = None
 
 
-def note_failure(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
+def note_failure(
+    integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime, *, calls: int = 1
+) -> None:
     """Pause as long as the failure asks for, and say why where an admin can read it.
 
-    A refused token (``auth_error``) is not tried again at all: see ``plan.connected``.
+    ``calls`` is how many calls in a row came to it. What GitLab refuses is looked at again
+    by itself, ever more seldom: see ``growing_pause``.
     """
-    if not (stops_all_calls(failure.code) or is_trouble(failure.code)):
+    kind = kind_of(failure)
+    if kind is None and not stops_all_calls(failure.code):
         return
-    integration.failures += 1
+    integration.failures += calls if kind is Kind.TROUBLE else 1
     if failure.code == ErrorCode.RATE_LIMITED:
         named = failure.retry_after
         pause = PAUSE_WITHOUT_A_WORD if named is None else timedelta(seconds=min(named, 1e6))
         until = now + max(SHORTEST_PAUSE, min(pause, LONGEST_PAUSE))
-        _pause(integration, failure.code, now, until)
+        _pause(integration, failure, now, until)
+    elif kind in {Kind.TOKEN, Kind.REFUSED}:
+        until = now + growing_pause(integration.failures)
+        _pause(integration, failure, now, until)
+        # Looked at even if no item is due for a day.
+        due_at = integration.token_check_due_at
+        integration.token_check_due_at = until if due_at is None else min(due_at, until)
     elif needs_a_person(failure.code):
-        _pause(integration, failure.code, now, now + PAUSE_FOR_A_PERSON)
-    elif was_away(integration):
-        _pause(integration, failure.code, now, retry_after(integration.failures, now))
+        _pause(integration, failure, now, now + PAUSE_FOR_A_PERSON)
+    elif integration.failures >= BREAKER_OPENS_AT:
+        _pause(integration, failure, now, retry_after(integration.failures, now))
 
 
-def _pause(integration: OrgGitLabIntegration, code: str, now: datetime, until: datetime) -> None:
+def note_all_failing(
+    integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime
+) -> None:
+    """No project can be read, though GitLab answers about the account: that is told of the
+    connection. There is no pause, as each item waits by itself and a new one may fare better.
+    """
+    _tell(integration, failure, now)
+
+
+def _pause(
+    integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime, until: datetime
+) -> None:
     integration.paused_until = max(until, integration.paused_until or until)
-    if integration.error_code != code:
-        integration.error_code = code
+    _tell(integration, failure, now)
+
+
+def _tell(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
+    integration.error_reason = failure.reason
+    if integration.error_code != failure.code:
+        integration.error_code = failure.code
         integration.error_at = now

@@ -77,15 +77,11 @@ class Batch:
 
 
 def connected(now: datetime) -> ColumnElement[bool]:
-    """Whether an integration may call its GitLab now, as an SQL condition.
-
-    After a 401 it may not until the token changes, which clears the error.
-    """
+    """Whether an integration may call its GitLab now, as an SQL condition."""
     integration = OrgGitLabIntegration
     return and_(
         integration.base_url.is_not(None),
         integration.token_ciphertext.is_not(None),
-        integration.error_code.is_distinct_from(ErrorCode.AUTH_ERROR),
         or_(integration.paused_until.is_(None), integration.paused_until <= now),
     )
 

@@ -87,3 +87,36 @@ def test_hooks_are_for_maintainers(sim: SimulatedGitLab, project: Project, dana:
     assert refusal.value.response_code == 403
     sim.state.projects.add_member(project, dana, MAINTAINER)
     assert hooks.list(get_all=False) == []
+
+
+def test_a_fine_grained_token_may_do_what_it_was_given_and_is_told_what_it_lacks(
+    sim: SimulatedGitLab, project: Project, dana: User
+) -> None:
+    sim.state.items.add_issue(project, "Read me", author=dana)
+    other = sim.state.projects.add("acme/other")
+    token = sim.state.people.add_token(
+        dana,
+        permissions=["Work Item: Read", "Personal Access Token: Read"],
+        projects=[project.path_with_namespace],
+    )
+    headers = {"Authorization": f"Bearer {token.value}"}
+
+    def get(path: str) -> requests.Response:
+        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=5)
+
+    assert get("/personal_access_tokens/self").json()["scopes"] == ["granular"]
+    assert get(f"/projects/{project.id}/issues").status_code == 200
+    for path, lacking in {
+        f"/projects/{other.id}/issues": "project permissions: [Work Item: Read]",
+        f"/projects/{project.id}/merge_requests": "project permissions: [Merge Request: Read]",
+        f"/projects/{project.id}": "project permissions: [Project: Read]",
+        f"/projects/{project.id}/hooks": "project permissions: [Webhook: Read]",
+        "/user": "user permissions: [User: Read]",
+        "/version": "instance permissions: [Metadata: Read]",
+    }.items():
+        refused = get(path)
+        assert (refused.status_code, refused.json()["error"]) == (
+            403,
+            "insufficient_granular_scope",
+        )
+        assert lacking in refused.json()["error_description"]

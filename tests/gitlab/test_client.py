@@ -9,6 +9,7 @@ import pytest
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit, TokenCheck
+from gitlab_links.gitlab.checking import CheckingClient
 from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Label, Person
@@ -169,7 +170,7 @@ def token_server(**answers):
 
 def test_a_token_that_works_is_described(server, make_client):
     server.answer = token_server()
-    assert make_client().check_token() == TokenCheck(
+    assert make_client(kind=CheckingClient).check_token() == TokenCheck(
         user=Person("project_42_bot", "Links"),
         scopes=("read_api",),
         expires_at=date(2026, 12, 31),
@@ -181,7 +182,7 @@ def test_a_token_that_works_is_described(server, make_client):
 def test_api_and_read_api_are_enough(server, make_client, scopes):
     told = SELF | {"scopes": scopes, "expires_at": None}
     server.answer = token_server(**{"personal_access_tokens/self": reply_json(told)})
-    check = make_client().check_token()
+    check = make_client(kind=CheckingClient).check_token()
     assert check.scopes == tuple(scope for scope in scopes if scope != 7)
     assert check.expires_at is None
 
@@ -189,22 +190,26 @@ def test_api_and_read_api_are_enough(server, make_client, scopes):
 @pytest.mark.parametrize("scopes", [[], ["read_user"], ["read_repository", "write_repository"]])
 def test_other_scopes_are_not_enough(server, make_client, scopes):
     told = SELF | {"scopes": scopes}
-    server.answer = token_server(**{"personal_access_tokens/self": reply_json(told)})
+    lacking = reply_json({"error": "insufficient_scope", "scope": "api read_api"}, 403)
+    server.answer = token_server(
+        **{"personal_access_tokens/self": reply_json(told), "projects": lacking}
+    )
     with pytest.raises(GitLabFailure) as caught:
-        make_client().check_token()
+        make_client(kind=CheckingClient).check_token()
     assert caught.value.code == "insufficient_scope"
-    assert all(scope in caught.value.detail for scope in ["read_api", *scopes])
+    assert "read_api" in caught.value.detail
+    assert caught.value.held == tuple(scopes)
 
 
 def test_a_gitlab_that_tells_nothing_of_tokens_is_tried_instead(server, make_client):
     missing = reply_json({"error": "404 Not Found"}, 404)
     server.answer = token_server(**{"personal_access_tokens/self": missing, "version": missing})
-    check = make_client().check_token()
+    check = make_client(kind=CheckingClient).check_token()
     assert check == TokenCheck(Person("project_42_bot", "Links"), None, None, None)
     lacking = reply_json({"error": "insufficient_scope", "scope": "api read_api"}, 403)
     server.answer = token_server(**{"personal_access_tokens/self": missing, "projects": lacking})
     with pytest.raises(GitLabFailure) as caught:
-        make_client().check_token()
+        make_client(kind=CheckingClient).check_token()
     assert caught.value.code == "insufficient_scope"
 
 
@@ -213,8 +218,60 @@ def test_a_token_gitlab_refuses_is_an_auth_error(server, make_client, path):
     revoked = reply_json({"error": "invalid_token", "error_description": "Token revoked."}, 401)
     server.answer = token_server(**{path: revoked})
     with pytest.raises(GitLabFailure) as caught:
-        make_client().check_token()
+        make_client(kind=CheckingClient).check_token()
     assert (caught.value.code, caught.value.http_status) == ("auth_error", 401)
+
+
+DENIED = {
+    "error": "insufficient_granular_scope",
+    "error_description": "Access denied: This operation requires a fine-grained personal access "
+    "token with the following project permissions: [Work Item: Read].",
+}
+GRANULAR = {"personal_access_tokens/self": reply_json(SELF | {"scopes": ["granular"]})}
+
+
+def test_a_fine_grained_token_is_judged_by_the_lists_it_has_to_read(server, make_client):
+    lists = {"projects/7/issues": reply_json([]), "projects/7/merge_requests": reply_json([])}
+    denied = reply_json(DENIED, 403)
+    needed = [(7, ISSUE), (7, ItemType.MERGE_REQUEST)]
+    check = make_client(kind=CheckingClient).check_token
+
+    server.answer = token_server(**GRANULAR, **lists, projects=denied, version=denied)
+    assert (check(needed).scopes, check(needed).missing) == (("granular",), ())
+
+    server.answer = token_server(**lists | {"projects/7/issues": denied}, **GRANULAR)
+    assert check(needed).missing == ("Work Item: Read",)
+
+    server.answer = token_server(**dict.fromkeys(lists, denied), **GRANULAR)
+    with pytest.raises(GitLabFailure) as caught:
+        check(needed)
+    assert (caught.value.code, caught.value.granular) == ("insufficient_scope", True)
+    assert caught.value.needed == ("Work Item: Read",)
+
+
+def test_what_a_token_may_not_tell_of_itself_is_no_fault(server, make_client):
+    refused = reply_json({"message": "403 Forbidden"}, 403)
+    introspection = dict.fromkeys(["personal_access_tokens/self", "user", "version"], refused)
+    server.answer = token_server(**introspection, **{"projects/7/issues": reply_json([])})
+    check = make_client(kind=CheckingClient).check_token([(7, ISSUE)])
+    assert check == TokenCheck(None, None, None, None)
+
+
+def test_an_account_that_is_blocked_is_told_with_gitlabs_reason(server, make_client):
+    blocked = reply_json({"message": "403 Forbidden - Your account has been blocked."}, 403)
+    server.answer = lambda _: blocked
+    client = make_client(kind=CheckingClient)
+    for call in (
+        client.check_token,
+        client.check_account,
+        lambda: client.check_token([(7, ISSUE)]),
+    ):
+        with pytest.raises(GitLabFailure) as caught:
+            call()
+        assert (caught.value.code, caught.value.reason) == (
+            "http_403",
+            "Your account has been blocked.",
+        )
 
 
 @pytest.mark.parametrize("token", ["", "glpat abc", "glpat-abc\r\nX-Evil: 1", "tökén", "a\x00b"])

@@ -107,7 +107,10 @@ def test_a_token_that_was_revoked_is_told_by_the_next_sweep(connected):
     connected.watch()
 
     (finding,) = [one for one in connected.health().findings if one.code == "auth_error"]
-    assert summary(finding) == "GitLab refuses the access token: it has expired or was revoked."
+    assert summary(finding) == (
+        "GitLab refuses the access token: it has expired or was revoked. GitLab says: "
+        "Token was revoked. You have to re-authorize from the user."
+    )
 
 
 def test_which_scope_is_missing_is_said(connected):
@@ -171,7 +174,7 @@ def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):
     with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
         rotate_now(connected.admin)
 
-    assert "its scopes are read_api" in refused.value.detail
+    assert "that takes api or self_rotate" in refused.value.detail
     assert not token_of(connected).revoked
 
 

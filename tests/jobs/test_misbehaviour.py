@@ -23,7 +23,7 @@ from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave
 def test_a_refusal_is_told_on_the_item_and_tried_again_in_seconds(
     connected, impatient, link, fault, code
 ):
-    misbehave(connected, **fault)
+    misbehave(connected, route="issues", **fault)
     run = fetch(connected)
     view = connected.view(link)
     assert (view.sync.status, view.sync.error_code) == ("error", code)

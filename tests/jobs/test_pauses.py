@@ -9,6 +9,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.jobs.watches import watch_slice
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave
@@ -54,12 +57,12 @@ def test_while_the_breaker_is_half_open_one_call_finds_out(connected, impatient)
         connected.link(connected.issue(connected.project(f"acme/p{number}")))
     misbehave(connected, status=503)
     fetch(connected)
-    assert connected.calls() == 4
+    assert connected.calls() == 4 + 1  # the last is about the token's account
     assert connected.integration().failures == 4
     end_pause()
     connected.make_due()
     fetch(connected)
-    assert connected.calls() == 5
+    assert connected.calls() == 5 + 2
 
 
 def test_what_failed_while_gitlab_was_away_is_fetched_at_once_when_it_is_back(connected, impatient):
@@ -114,16 +117,98 @@ def test_after_a_rate_limit_what_was_asked_for_is_still_asked_for(connected, imp
     assert connected.view(link).sync.status == "ok"
 
 
-def test_a_refused_token_is_not_tried_again_until_it_is_changed(connected, impatient, link):
+def test_one_401_costs_one_more_call_and_nothing_else(connected, impatient, link):
+    misbehave(connected, status=401, times=1)
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+    assert connected.integration().error_code is None
+
+
+@pytest.mark.parametrize("seconds", [1, 30, 900, 7200])
+def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(
+    connected, impatient, link, clock, seconds
+):
+    """Nobody tells when a deploy is over, or a proxy mended; and nobody has to."""
+    misbehave(connected, status=401)
+    ends_at, looks = utcnow() + timedelta(seconds=seconds), 0
+    while utcnow() < ends_at:
+        before = connected.calls()
+        fetch(connected)
+        assert connected.integration().error_code == "auth_error"
+        assert connected.view(link).sync.error_code == "auth_error"
+        looks += connected.calls() > before
+        clock.advance(5)
+    assert looks <= 12 + seconds / 200
+    connected.gitlab.state.faults.clear()
+    clock.advance(300 if seconds < 3600 else 3600)
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+    assert connected.integration().error_code is None
+
+
+def test_a_refused_token_is_looked_at_again_though_no_item_is_due(
+    connected, impatient, link, clock
+):
+    fetch(connected)
+    misbehave(connected, status=401)
+    connected.make_due()
+    fetch(connected)
+    db.session.execute(
+        GitLabItem.__table__.update().values(next_sync_at=utcnow() + timedelta(days=1))
+    )
+    db.session.commit()
+    connected.gitlab.state.faults.clear()
+    clock.advance(10)
+    watch_slice(connected.org.id)
+    assert connected.integration().error_code is None
+
+
+def test_a_refresh_by_hand_tries_at_once(connected, impatient, link, clock):
+    misbehave(connected, status=401)
+    for _ in range(8):
+        end_pause()
+        fetch(connected)
+    assert connected.integration().paused_until > utcnow() + timedelta(minutes=3)
+    clock.advance(20)
+    connected.gitlab.state.faults.clear()
+    refresh_links_of_task(connected.org.id, connected.tasks[link])
+    db.session.commit()
+    fetch(connected)
+    assert connected.view(link).sync.status == "ok"
+
+
+def test_refreshes_by_hand_make_no_more_than_one_try_in_five_seconds(
+    connected, impatient, link, clock
+):
+    misbehave(connected, status=401)
+    fetch(connected)
+    clock.advance(3)
+    before = connected.calls()
+    for _ in range(10):
+        refresh_links_of_task(connected.org.id, connected.tasks[link])
+        db.session.commit()
+        fetch(connected)
+    assert connected.calls() == before
+
+
+def test_a_refresh_by_hand_does_not_cut_short_what_gitlab_asked_for(
+    connected, impatient, link, clock
+):
+    misbehave(connected, status=429, retry_after="600")
+    fetch(connected)
+    clock.advance(20)
+    before = connected.calls()
+    refresh_links_of_task(connected.org.id, connected.tasks[link])
+    db.session.commit()
+    fetch(connected)
+    assert connected.calls() == before
+
+
+def test_a_new_token_is_tried_at_once(connected, impatient, link):
     token = connected.gitlab.state.people.tokens[GITLAB_TOKEN]
     token.revoked = True
     fetch(connected)
     assert connected.integration().error_code == "auth_error"
-    assert connected.view(link).sync.error_code == "auth_error"
-    before = connected.calls()
-    end_pause()
-    fetch(connected)
-    assert connected.calls() == before
     token.revoked = False
     configure(connected.principal, IntegrationChange(token=GITLAB_TOKEN))
     db.session.commit()

@@ -11,7 +11,8 @@ from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.answers import record
-from gitlab_links.sync.fetching import Answer
+from gitlab_links.sync.fetching import Answer, Round
+from gitlab_links.sync.pausing import Standing
 from gitlab_links.sync.plan import Batch, DueItem
 from tests.sync.conftest import NOON, at
 
@@ -37,8 +38,14 @@ def told(iid, path="acme/press", **values):
     return Snapshot(ItemType.ISSUE, iid, 7, path, **facts | values)
 
 
-def write(org, *answers, token=TOKEN, was_away=False):
-    record(org.id, answers, token_ciphertext=token, was_away=was_away, now=NOON, ttl=TTL)
+NOT_ASKED = object()
+
+
+def write(org, *answers, token=TOKEN, before=None, account=NOT_ASKED):
+    """``account`` is the code of what came of asking about it, None if it was answered."""
+    failure = GitLabFailure(account, "") if isinstance(account, str) else None
+    asked = Round(answers, account is not NOT_ASKED, failure)
+    record(org.id, asked, token_ciphertext=token, before=before or Standing(), now=NOON, ttl=TTL)
     db.session.commit()
     db.session.expire_all()
 
@@ -69,7 +76,7 @@ def test_a_refused_project_is_told_on_its_items_and_leaves_the_connection_alone(
     org, integration, project, items, app_context, code
 ):
     ids = items(project, [1, 2])
-    write(org, answer(project, ids, failure=code))
+    write(org, answer(project, ids, failure=code), account=None)
     assert [item.error_code for item in found(ids)] == [code, code]
     assert all(at(3) < item.next_sync_at <= at(5) for item in found(ids))
     assert (connection(org).error_code, connection(org).failures) == (None, 0)
@@ -80,7 +87,7 @@ def test_what_stops_all_calls_is_told_on_the_connection_and_leaves_items_due(
     org, integration, project, items, app_context, code
 ):
     ids = items(project, [1], refresh_requested_at=at(-5), next_sync_at=at(-5))
-    write(org, answer(project, ids, failure=code))
+    write(org, answer(project, ids, failure=code), account=code)
     (item,) = found(ids)
     assert (item.error_code, item.failures) == (None, 0)
     assert item.next_sync_at == item.refresh_requested_at == at(-5)
@@ -92,7 +99,7 @@ def test_trouble_is_told_on_the_items_and_counted_on_the_connection(
     org, integration, project, items, app_context
 ):
     ids = items(project, [1])
-    write(org, answer(project, ids, failure="http_502"))
+    write(org, answer(project, ids, failure="http_502"), account="http_502")
     assert [item.error_code for item in found(ids)] == ["http_502"]
     assert (connection(org).failures, connection(org).error_code) == (1, None)
 
@@ -106,35 +113,57 @@ def test_when_gitlab_is_back_what_failed_meanwhile_is_due_at_once(
     down += items(project, [3], error_code="http_503", **later)
     refused = items(project, [4], error_code="http_403", **later)
     ids = items(project, [1])
-    write(org, answer(project, ids, [told(1)]), was_away=True)
-    assert [(item.next_sync_at, item.failures) for item in found(down)] == [(NOON, 0)] * 2
-    assert found(refused)[0].next_sync_at == at(3000)
+    gone = items(project, [5], error_code="not_found", **later)
+    write(org, answer(project, ids, [told(1)]), before=Standing(failed=True, stopped=True))
+    revived = found([*down, *refused])
+    assert [(item.next_sync_at, item.failures) for item in revived] == [(NOON, 0)] * 3
+    assert found(gone)[0].next_sync_at == at(3000)
     assert (connection(org).failures, connection(org).error_code) == (0, None)
 
 
-def test_one_answer_among_failures_shows_that_gitlab_is_there_but_the_failure_stays(
+def test_one_answer_among_failures_shows_that_gitlab_is_there(
     org, integration, project, items, app_context
 ):
     one, two = items(project, [1, 2])
     good, bad = answer(project, [one], [told(1)]), answer(project, [two], failure="network_error")
     write(org, bad, good)
-    assert (connection(org).failures, connection(org).last_synced_at) == (1, NOON)
+    assert (connection(org).failures, connection(org).last_synced_at) == (0, NOON)
+    assert found([two])[0].error_code == "network_error"
 
 
-def test_a_refused_token_outweighs_everything_else_of_its_round(
+def test_a_token_that_another_call_of_the_round_was_made_with_is_not_refused(
     org, integration, project, items, app_context
 ):
     one, two = items(project, [1, 2])
-    failed = [answer(project, [one], failure=c) for c in ("auth_error", "rate_limited", "http_500")]
-    write(org, *failed, answer(project, [two], [told(1)]))
-    assert connection(org).error_code == "auth_error"
+    write(org, answer(project, [one], failure="auth_error"), answer(project, [two], [told(1)]))
+    assert (connection(org).error_code, connection(org).paused_until) == (None, None)
+    assert found([one])[0].error_code == "http_401"
+
+
+def test_that_no_project_can_be_read_is_told_of_the_connection_without_a_pause(
+    org, factory, integration, project, items, app_context
+):
+    """GitLab answers about the account; a new link into another project may fare better."""
+    other = factory.gitlab_project(org, gitlab_id=8, path="acme/other")
+    one, two = items(project, [1]) + items(other, [1])
+    write(org, answer(project, [one], failure="http_500"), account=None)
+    assert connection(org).error_code is None
+    write(org, answer(other, [two], failure="http_500"), account=None)
+    assert (connection(org).error_code, connection(org).paused_until) == ("http_500", None)
+    write(org, answer(other, [two], [told(1, path="acme/other")]))
+    assert connection(org).error_code is None
 
 
 def test_what_an_old_token_came_to_does_not_stop_the_new_one(
     org, integration, project, items, app_context
 ):
     ids = items(project, [1])
-    write(org, answer(project, ids, failure="auth_error"), token="the one before")
+    write(
+        org,
+        answer(project, ids, failure="auth_error"),
+        token="the one before",
+        account="auth_error",
+    )
     assert (connection(org).error_code, connection(org).paused_until) == (None, None)
 
 
@@ -180,8 +209,8 @@ def test_what_was_changed_by_another_process_meanwhile_is_seen(
                 title="Told", source_updated_at=at(-1), told_at=at(-1)
             )
         )
-    answers = [answer(project, ids, [told(1)])]
-    record(org.id, answers, token_ciphertext=TOKEN, was_away=False, now=NOON, ttl=TTL)
+    asked = Round([answer(project, ids, [told(1)])])
+    record(org.id, asked, token_ciphertext=TOKEN, before=Standing(), now=NOON, ttl=TTL)
     db.session.commit()
     assert [item.title for item in stale] == ["Told"]
     assert [item.title for item in found(ids)] == ["Told"]

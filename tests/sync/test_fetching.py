@@ -43,7 +43,7 @@ def fetched():
     def fetch(behaviour, seconds=5.0):
         fetcher = Fetcher(lambda: Scripted({2: behaviour}), seconds)
         made.append(fetcher)
-        return fetcher.fetch([batch(project) for project in (1, 2, 3)])
+        return fetcher.fetch([batch(project) for project in (1, 2, 3)]).answers
 
     yield fetch
     for fetcher in made:

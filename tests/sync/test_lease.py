@@ -71,7 +71,6 @@ def test_who_lost_the_lease_can_neither_renew_nor_release_it(org, integration, a
     [
         {"token_ciphertext": None},
         {"base_url": None},
-        {"error_code": "auth_error"},
         {"paused_until": at(1)},
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.sync.pausing import gravity, note_failure, note_success
+from gitlab_links.sync.pausing import note_failure, note_success
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -52,7 +52,25 @@ def test_the_breaker_stays_open_ever_longer_up_to_an_hour(integration):
     assert 2880 <= pause(integration) <= 3600
 
 
-@pytest.mark.parametrize("code", ["not_found", "http_403", "http_409", "http_200", "http_302"])
+@pytest.mark.parametrize("code", ["auth_error", "http_403", "http_200", "http_302"])
+def test_what_gitlab_refuses_is_looked_at_again_at_once_and_then_ever_more_seldom(
+    integration, code
+):
+    pauses = []
+    for _ in range(25):
+        integration.paused_until = None
+        fail(integration, code, reason="Your account has been blocked.")
+        pauses.append(pause(integration))
+    assert 4 <= pauses[0] <= 5
+    assert 8 <= pauses[1] <= 10
+    assert all(240 <= seconds <= 300 for seconds in pauses[8:19])
+    assert all(2880 <= seconds <= 3600 for seconds in pauses[19:])
+    assert integration.error_code == code
+    assert integration.error_reason == "Your account has been blocked."
+    assert integration.token_check_due_at is not None
+
+
+@pytest.mark.parametrize("code", ["not_found", "http_409", "internal_error"])
 def test_a_failure_of_one_project_leaves_the_connection_alone(integration, code):
     for _ in range(5):
         fail(integration, code)
@@ -60,7 +78,7 @@ def test_a_failure_of_one_project_leaves_the_connection_alone(integration, code)
 
 
 @pytest.mark.parametrize(
-    "code", ["auth_error", "insufficient_scope", "encryption_key_missing", "blocked_address"]
+    "code", ["insufficient_scope", "encryption_key_missing", "blocked_address"]
 )
 def test_what_a_person_must_put_right_is_told_at_once(integration, code):
     fail(integration, code)
@@ -90,10 +108,3 @@ def test_success_ends_it_all(integration):
         None,
     )
     assert integration.last_synced_at == NOON
-
-
-def test_of_several_outcomes_the_gravest_is_noted_last():
-    codes = [None, "auth_error", "network_error", "rate_limited"]
-    failures = [code and GitLabFailure(code, "") for code in codes]
-    ordered = sorted(failures, key=gravity)
-    assert [f and f.code for f in ordered] == [None, "network_error", "rate_limited", "auth_error"]

@@ -144,8 +144,7 @@ def test_orgs_with_due_items_are_found(org, factory, items, integration, app_con
         {"token_ciphertext": None},
         {"base_url": None},
         {"paused_until": at(10)},
-        {"error_code": "auth_error"},
-        {"error_code": "auth_error", "paused_until": at(-10)},
+        {"error_code": "auth_error", "paused_until": at(10)},
         {"sync_leased_until": at(10)},
     ],
 )

@@ -20,17 +20,21 @@ def add_user(state: GitLabState, given: Json) -> Json:
 
 
 def add_token(state: GitLabState, given: Json) -> Json:
-    """user; scopes, value, name, expires_at (a date)."""
+    """user; scopes, value, name, expires_at (a date); permissions (as Work Item: Read) and
+    projects (paths) make it a fine-grained one.
+    """
     if given.get("expires_at"):
         given["expires_at"] = date.fromisoformat(given["expires_at"])
     return _token(state.people.add_token(**given))
 
 
 def change_token(state: GitLabState, given: Json) -> Json:
-    """value; revoked, scopes, expires_at (a date or null)."""
+    """value; revoked, scopes, permissions, expires_at (a date or null)."""
     token = state.people.tokens[given["value"]]
     token.revoked = given.get("revoked", token.revoked)
     token.scopes = given.get("scopes", token.scopes)
+    if "permissions" in given:
+        token.permissions, token.scopes = frozenset(given["permissions"]), ["granular"]
     if "expires_at" in given:
         day = given["expires_at"]
         token.expires_at = date.fromisoformat(day) if day else None
@@ -67,6 +71,13 @@ def delete_project(state: GitLabState, given: Json) -> Json:
     project = state.projects.get(given["project"])
     state.projects.delete(project)
     return _project(state, project)
+
+
+def set_user(state: GitLabState, given: Json) -> Json:
+    """user; state (active, blocked)."""
+    user = state.people.user(given["user"])
+    user.state = given["state"]
+    return {"username": user.username, "state": user.state}
 
 
 def set_member(state: GitLabState, given: Json) -> Json:
@@ -163,7 +174,7 @@ WORLD_OPERATIONS: dict[str, Operation] = {
     f.__name__: f
     for f in (
         add_user, add_token, change_token, add_project, rename_project, transfer_project,
-        rename_group, delete_project, set_member, set_access, add_hook, fail_hooks, fault,
+        rename_group, delete_project, set_user, set_member, set_access, add_hook, fail_hooks, fault,
         clear_faults, latency, webhooks, rate_limit, reset_calls, advance, wait, bulk,
     )
 }  # fmt: skip

@@ -55,16 +55,24 @@ class People:
         value: str | None = None,
         name: str = "gitlab_links",
         expires_at: date | None = None,
+        permissions: Iterable[str] | None = None,
+        projects: Iterable[str] | None = None,
     ) -> Token:
-        """A personal access token; a random ``glpat-`` value unless one is given."""
+        """A personal access token; a random ``glpat-`` value unless one is given.
+
+        With ``permissions`` it is a fine-grained one, whatever ``scopes`` says.
+        """
+        granted = None if permissions is None else frozenset(permissions)
         token = Token(
             id=self._next_id(),
             name=name,
             value=value or f"glpat-{secrets.token_urlsafe(15)}",
             user=self.user(user),
-            scopes=list(scopes),
+            scopes=list(scopes) if granted is None else ["granular"],
             created_at=self._clock.now(),
             expires_at=expires_at,
+            permissions=granted,
+            projects=None if projects is None else frozenset(projects),
         )
         self.tokens[token.value] = token
         return token
@@ -76,5 +84,7 @@ class People:
             token.user,
             scopes=token.scopes,
             name=token.name,
+            permissions=token.permissions,
+            projects=token.projects,
             expires_at=expires_at or self._clock.now().date() + timedelta(days=7),
         )

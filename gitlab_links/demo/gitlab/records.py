@@ -33,7 +33,11 @@ class User:
 
 @dataclass(eq=False)
 class Token:
-    """An access token; ``value`` is the secret itself."""
+    """An access token; ``value`` is the secret itself.
+
+    A fine-grained one has ``permissions`` as ``Work Item: Read``, and its scopes are
+    ``granular``; ``projects`` are the paths it reaches, None for all of its owner's.
+    """
 
     id: int
     name: str
@@ -45,6 +49,8 @@ class Token:
     revoked: bool = False
     last_used_at: datetime | None = None
     description: str | None = None
+    permissions: frozenset[str] | None = None
+    projects: frozenset[str] | None = None
 
     def expired(self, today: date) -> bool:
         """GitLab stops taking a token at the start of the day it expires on."""

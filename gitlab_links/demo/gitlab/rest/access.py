@@ -7,6 +7,7 @@ from flask import g, request
 from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.records import Project, Token, User
 from gitlab_links.demo.gitlab.rest import errors
+from gitlab_links.demo.gitlab.rest.permissions import check_permission
 from gitlab_links.demo.gitlab.wsgi import ENCODED_SLASH
 
 READS = {"GET", "HEAD"}
@@ -38,7 +39,10 @@ def authenticate() -> None:
         raise errors.invalid_token("revoked")
     if token.expired(state().clock.now().date()):
         raise errors.invalid_token("expired")
-    _check_scope(token)
+    if token.permissions is None:
+        _check_scope(token)
+    else:
+        check_permission(token)
     if token.user.state == "blocked":
         raise errors.forbidden("Your account has been blocked.")
     token.last_used_at = state().clock.now()

@@ -21,6 +21,7 @@ def register(rest: Blueprint) -> None:
     rest.get("/user")(current_user)
     rest.get("/personal_access_tokens/self")(token_self)
     rest.post("/personal_access_tokens/self/rotate")(rotate_token)
+    rest.get("/projects")(projects)
     rest.get("/projects/<key>")(project)
     rest.get("/projects/<key>/labels")(labels)
     rest.get("/projects/<key>/milestones")(milestones)
@@ -58,6 +59,18 @@ def rotate_token() -> dict[str, Any]:
     with state().lock:
         token = state().people.rotate(caller_token(), expires_at)
     return entities.token_self(token, state().clock) | {"token": token.value}
+
+
+def projects() -> Response:
+    """Those the caller may read, the newest first; with ``membership`` those of a member."""
+    here, whose = state(), caller()
+    member = request.args.get("membership") in ("true", "1")
+    found = [
+        record
+        for record in here.projects.all()
+        if record.readable_by(whose) and (not member or record.access_level(whose))
+    ]
+    return paged(found[::-1], lambda record: entities.project(here.urls, record, whose))
 
 
 def project(key: str) -> dict[str, Any]:

@@ -60,6 +60,17 @@ def insufficient_scope(allowed: list[str]) -> ApiError:
     )
 
 
+def insufficient_permissions(boundary: str, permissions: list[str]) -> ApiError:
+    return ApiError(
+        403,
+        {
+            "error": "insufficient_granular_scope",
+            "error_description": "Access denied: This operation requires a fine-grained personal "
+            f"access token with the following {boundary} permissions: [{', '.join(permissions)}].",
+        },
+    )
+
+
 def forbidden(reason: str = "") -> ApiError:
     return ApiError(403, {"message": f"403 Forbidden - {reason}" if reason else "403 Forbidden"})
 

@@ -1,0 +1,121 @@
+"""Whom the failures of a round are charged to: the connection, or items and their projects.
+
+Free of any I/O. A failure is the connection's when no call could have fared better: the
+address does not answer, the token is refused, the account is blocked. What another call, or
+the one about the account, shows to work is not; then it is the project's.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
+
+# What one project came to while the token works: its call was refused, and no other.
+REFUSED_HERE = "http_401"
+
+
+class Kind(Enum):
+    """What failures have in common that may have one cause."""
+
+    TROUBLE = "trouble"  # no answer, or an error of GitLab's own
+    REFUSED = "refused"  # 403, a redirect, or a page where an answer should be
+    TOKEN = "token"  # 401
+
+
+class Answered(Protocol):
+    """What of an answer is of interest here."""
+
+    @property
+    def failure(self) -> GitLabFailure | None: ...
+
+
+class Asked(Protocol):
+    """A round, as :class:`~gitlab_links.sync.fetching.Round` has it."""
+
+    @property
+    def answers(self) -> Sequence[Answered]: ...
+    @property
+    def account_asked(self) -> bool: ...
+    @property
+    def account_failure(self) -> GitLabFailure | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """``connection`` is what is wrong with it, if anything. ``works``: some call succeeded, or
+    GitLab answered about the account.
+    """
+
+    connection: GitLabFailure | None
+    works: bool
+
+    def item_code(self, failure: GitLabFailure) -> str | None:
+        """What to note on the items of a failed call; None leaves them due as they were."""
+        if failure.code == ErrorCode.AUTH_ERROR and self.works and self.connection is None:
+            return REFUSED_HERE
+        if failure.granular or (failure.code == ErrorCode.INSUFFICIENT_SCOPE and self.works):
+            return failure.code
+        if stops_all_calls(failure.code):
+            return None
+        refused = self.connection is not None and kind_of(self.connection) is not Kind.TROUBLE
+        return None if refused and kind_of(failure) is not None else failure.code
+
+
+def kind_of(failure: GitLabFailure) -> Kind | None:
+    """The kind of a failure that may be the whole connection's; None for any other."""
+    code = failure.code
+    if code == ErrorCode.NETWORK_ERROR or code.startswith("http_5"):
+        return Kind.TROUBLE
+    if code in {"http_403", "http_200"} or code.startswith("http_3"):
+        return Kind.REFUSED
+    return Kind.TOKEN if code == ErrorCode.AUTH_ERROR else None
+
+
+def wants_account(answers: Sequence[Answered]) -> bool:
+    """Whether only a call about the account can tell whose failure it is."""
+    failures = [answer.failure for answer in answers if answer.failure is not None]
+    none_succeeded = len(failures) == len(answers)
+    return none_succeeded and any(kind_of(failure) is not None for failure in failures)
+
+
+def blame(asked: Asked) -> Blame:
+    """Judge a round."""
+    failures = [answer.failure for answer in asked.answers if answer.failure is not None]
+    succeeded = len(failures) < len(asked.answers)
+    named = _of_the_connection(failures, succeeded=succeeded)
+    if named is not None:
+        return Blame(named, works=succeeded)
+    granular = any(failure.granular for failure in failures)  # the token itself was taken
+    if succeeded or granular or (asked.account_asked and asked.account_failure is None):
+        return Blame(None, works=True)
+    if not asked.account_asked:
+        doubtful = (one for one in failures if kind_of(one) in {Kind.TROUBLE, Kind.TOKEN})
+        return Blame(next(doubtful, None), works=False)
+    return _by_account(failures, asked.account_failure)
+
+
+def _of_the_connection(
+    failures: Iterable[GitLabFailure], *, succeeded: bool
+) -> GitLabFailure | None:
+    """A failure that speaks for itself, the gravest first."""
+    stops = [one for one in failures if stops_all_calls(one.code) and not one.granular]
+    limited = [one for one in stops if one.code == ErrorCode.RATE_LIMITED]
+    ended_by_a_person = [
+        one
+        for one in stops
+        if one.code not in {ErrorCode.RATE_LIMITED, ErrorCode.AUTH_ERROR}
+        and not (succeeded and one.code == ErrorCode.INSUFFICIENT_SCOPE)
+    ]
+    return next(iter([*ended_by_a_person, *limited]), None)
+
+
+def _by_account(failures: Sequence[GitLabFailure], account: GitLabFailure | None) -> Blame:
+    if account is None:
+        return Blame(None, works=True)
+    kinds = {kind_of(failure) for failure in failures}
+    if kind_of(account) is Kind.REFUSED and not kinds & {Kind.REFUSED, Kind.TOKEN}:
+        return Blame(None, works=True)  # GitLab is there: that call alone is forbidden
+    return Blame(account, works=False)

@@ -1,0 +1,68 @@
+"""Items that cannot be read: whether that is so of every project, and how it ends."""
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import case, func, or_, select, update
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.links.freshness import ENDED
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.links.unreadable import is_unreadable
+
+REVIVED_AT_ONCE = 10_000
+
+_item = GitLabItem
+
+
+def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
+    """Whether there are several projects, and of each something that cannot be read.
+
+    Projects with nothing but closed items are left out: nobody has asked for a while.
+    """
+    fails = func.max(case((is_unreadable(), 1), else_=0))
+    asked = or_(_item.error_code.is_not(None), _item.state.is_(None), _item.state.not_in(ENDED))
+    projects = (
+        select(fails.label("fails"))
+        .join(GitLabProject, GitLabProject.id == _item.project_id)
+        .where(
+            _item.org_id == org_id,
+            GitLabProject.base_url == base_url,
+            asked,
+            func.coalesce(_item.error_code, "") != ErrorCode.NOT_FOUND,
+        )
+        .group_by(_item.project_id)
+        .subquery()
+    )
+    count, failing = db.session.execute(
+        select(func.count(), func.coalesce(func.sum(projects.c.fails), 0)).select_from(projects)
+    ).one()
+    return bool(count > 1 and failing == count)
+
+
+def revive(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> None:
+    """Make due at once what could not be read, now that GitLab answers again.
+
+    Rows that others are at are passed over: they are being written anew. Beyond so many the
+    rest is left to its own turn, as one round must not take for ever.
+    """
+    found = (
+        select(_item.id)
+        .where(
+            _item.org_id == org_id,
+            is_unreadable(),
+            _item.next_sync_at > now,
+            _item.id.not_in(but),
+        )
+        .order_by(_item.id)
+        .limit(REVIVED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    db.session.execute(
+        update(_item)
+        .where(_item.id.in_(found))
+        .values(next_sync_at=now, failures=0)
+        .execution_options(synchronize_session=False)
+    )

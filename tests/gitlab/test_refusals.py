@@ -1,0 +1,78 @@
+"""What GitLab says of a refusal is read as one bounded line of text, whatever it sends."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_links.gitlab.answers import failure_of_status
+from gitlab_links.gitlab.refusals import LONGEST_REASON, MOST_PERMISSIONS, Refusal, read_refusal
+
+
+def refusal(**body):
+    return read_refusal(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"message": "403 Forbidden - Your account has been blocked."},
+         "Your account has been blocked."),
+        ({"message": "403 Forbidden"}, None),
+        ({"message": "You must accept the Terms of Service."},
+         "You must accept the Terms of Service."),
+        ({"error": "invalid_token", "error_description": "Token was revoked."},
+         "Token was revoked."),
+        ({"message": {"base": ["no"]}}, None),
+        ({"message": "<b>no</b>\n\x1b[31m\u202eevil"}, "<b>no</b> [31m evil"),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_the_reason_is_gitlabs_own_in_one_line(body, reason):
+    assert refusal(**body).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("sentence", "permissions"),
+    [
+        ("Access denied: This operation requires a fine-grained personal access token with the "
+         "following project permissions: [Project: Read, Work Item: Read].",
+         ("Project: Read", "Work Item: Read")),
+        ('Access denied: Your Personal Access Token lacks the required permissions: '
+         '[read_issue] for "acme/press".', ("read_issue",)),
+        ("Access denied.", ()),
+        ("permissions: [<script>, Work Item: Read]", ("Work Item: Read",)),
+    ],
+)  # fmt: skip
+def test_the_permissions_that_are_missing_are_named(sentence, permissions):
+    found = refusal(error="insufficient_granular_scope", error_description=sentence)
+    assert (found.granular, found.permissions) == (True, permissions)
+    failure = failure_of_status(
+        403,
+        json.dumps(
+            {"error": "insufficient_granular_scope", "error_description": sentence}
+        ).encode(),
+        None,
+    )
+    assert (failure.code, failure.granular) == ("insufficient_scope", True)
+    assert failure.needed == permissions
+    assert all(name in failure.detail for name in permissions)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"3", b"{" * 5000, b"\xff\xfe", b"null"])
+def test_a_body_that_is_no_object_says_nothing(body):
+    assert read_refusal(body) == Refusal()
+
+
+@given(st.text(), st.sampled_from(["message", "error_description", "error"]))
+def test_whatever_it_says_is_bounded_and_visible(text, name):
+    reason = refusal(**{name: text * 50}).reason
+    assert reason is None or (len(reason) <= LONGEST_REASON and reason.isprintable())
+
+
+@given(st.lists(st.text(min_size=1, max_size=80), max_size=40))
+def test_however_many_permissions_it_names_few_are_kept(names):
+    sentence = f"the following permissions: [{', '.join(names)}]"
+    found = refusal(error="insufficient_granular_scope", error_description=sentence)
+    assert len(found.permissions) <= MOST_PERMISSIONS
