@@ -88,6 +88,11 @@ class Settings:
         return urlsplit(self.public_base_url).scheme == "https"
 
     @property
+    def public_path(self) -> str:
+        """The path that the service is served under, without a slash at its end; "" at the root."""
+        return urlsplit(self.public_base_url).path.rstrip("/")
+
+    @property
     def gitlab_client(self) -> ClientOptions:
         """The keyword arguments of every client of a GitLab."""
         return {

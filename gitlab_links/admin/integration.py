@@ -27,6 +27,7 @@ from gitlab_links.hooks.views import EVENT_NAMES
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
 from gitlab_links.http.guard import current_principal
+from gitlab_links.http.mounting import path_here
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.operations import (
     Configured,
@@ -56,7 +57,7 @@ def integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """Health, settings, webhook and instructions."""
     if FRAGMENT_HEADER in request.headers:
         return _page(org_id)
-    new = take_shown(request.path)
+    new = take_shown(path_here())
     page = _page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
     return unless_shown(page, new)
 

@@ -23,6 +23,7 @@ from gitlab_links.admin.wording import Mark
 from gitlab_links.clock import utcnow
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.http.mounting import path_here
 
 PATH = "/orgs/<uuid:org_id>/api-keys"
 MAX_NAME = 100
@@ -38,7 +39,7 @@ SCOPE_HINTS = {
 @access(Permission.API_KEYS)
 def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """All keys of the org, the revoked ones included."""
-    new, typed = take_shown(request.path), typed_before()
+    new, typed = take_shown(path_here()), typed_before()
     if typed is None:
         return unless_shown(_page(org_id, new=new), new)
     return _page(

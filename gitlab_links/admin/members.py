@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import (
@@ -24,6 +24,7 @@ from gitlab_links.admin.viewer import ROLE_NAMES
 from gitlab_links.errors import Conflict, Forbidden, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.http.mounting import path_here
 
 PATH = "/orgs/<uuid:org_id>/members"
 MAX_EMAIL, MAX_NAME = 254, 100
@@ -41,7 +42,7 @@ ROLE_HINTS = {
 @access(Permission.MEMBERS_READ)
 def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """Everybody in the org."""
-    added = take_shown(request.path)
+    added = take_shown(path_here())
     return unless_shown(_page(org_id, added=added, typed=typed_before()), added)
 
 

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from gitlab_links.admin.unsent_forms import form_page_url
 from gitlab_links.admin.viewer import visitor
+from gitlab_links.http.mounting import address_here
 from gitlab_links.http.problems import Problem
 
 FRAGMENT_HEADER = "X-Fragment"
@@ -73,8 +74,9 @@ def render(problem: Problem) -> ResponseReturnValue:
 def _to_login(problem: Problem) -> ResponseReturnValue:
     if FRAGMENT_HEADER in request.headers:
         return problem.detail, problem.status
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else form_page_url()
-    target: Response = redirect(url_for("pages.log_in", next=wanted if wanted != "/" else None))
+    wanted = address_here() if request.method == "GET" else form_page_url()
+    root = url_for("pages.root")
+    target: Response = redirect(url_for("pages.log_in", next=wanted if wanted != root else None))
     return target
 
 
@@ -84,7 +86,7 @@ def _actions(problem: Problem) -> list[dict[str, str]]:
     if form_page is not None:
         actions.append({"text": "Back to the form", "url": form_page})
     if problem.status >= 500 and request.method == "GET":
-        actions.append({"text": "Try again", "url": request.full_path.rstrip("?")})
+        actions.append({"text": "Try again", "url": address_here()})
     principal = g.get("principal")
     if principal is not None:
         url = url_for("pages.task_list", org_id=principal.org_id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import current_app, g, request, url_for
+from flask import current_app, g, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,6 +11,7 @@ from gitlab_links.accounts.orgs import OrgView, orgs_page
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.extensions import db, settings
+from gitlab_links.http.mounting import path_here
 
 ROLE_NAMES = {
     Role.ADMIN: "Admin",
@@ -96,5 +97,5 @@ def _nav(principal: Principal) -> Sequence[NavEntry]:
 
 
 def _entry(text: str, icon: str, url: str) -> NavEntry:
-    here = request.path
+    here = path_here()
     return NavEntry(text, icon, url, current=(here + "/").startswith(url + "/"), exact=here == url)

@@ -76,6 +76,7 @@ def _build(app: Flask) -> Json:
     document: Json = {
         "openapi": gathered["openapi"],
         **INFO,
+        "servers": [{**INFO["servers"][0], "url": app.extensions["settings"].public_path or "/"}],
         "tags": gathered["tags"],
         "paths": {},
         "components": {**deepcopy(COMPONENTS), "schemas": dict(sorted(schemas.items()))},

@@ -1,13 +1,13 @@
 """Cookies, proxies and the headers that keep browsers from being used against their owners."""
 
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gitlab_links.accounts.sessions import SESSION_LIFETIME
 from gitlab_links.config import Settings
+from gitlab_links.http.mounting import Mounted
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -51,11 +51,11 @@ def register(app: Flask) -> None:
     )
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        # A proxy that serves at the root sends no prefix of its own and passes on a stranger's.
-        prefixed = hops if urlsplit(settings.public_base_url).path else 0
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=prefixed
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=0
         )
+    if settings.public_path:
+        app.wsgi_app = Mounted(app.wsgi_app, settings.public_path)  # type: ignore[method-assign]
 
     always = _ALWAYS | ({"Strict-Transport-Security": _HSTS} if https else {})
 

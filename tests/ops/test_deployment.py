@@ -96,3 +96,12 @@ def test_systemd_tries_for_ever_except_where_trying_is_no_cure(name: str) -> Non
     assert service["Unit"]["StartLimitIntervalSec"] == "0"
     assert service["Service"]["Restart"] == "always"
     assert service["Service"]["RestartPreventExitStatus"] == str(CANNOT_START)
+
+
+def test_nginx_keeps_the_request_id_of_a_client() -> None:
+    nginx = (PROJECT / "deploy" / "nginx" / "gitlab-links.conf").read_text()
+    (kept,) = re.findall(r"map \$http_x_request_id \$(\w+) \{(.*?)\}", nginx, re.DOTALL)
+    name, body = kept
+    rules = dict(line.rstrip(";").split() for line in body.strip().splitlines())
+    assert rules == {"default": "$http_x_request_id", '""': "$request_id"}
+    assert f"proxy_set_header X-Request-ID ${name};" in nginx

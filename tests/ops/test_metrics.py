@@ -3,6 +3,7 @@
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -161,6 +162,28 @@ def test_with_redis_away_the_rest_is_told(make_app: MakeApp) -> None:
     assert told["redis_up",] == 0
     assert ("workers",) not in told
     assert ("deliveries_waiting",) in told
+
+
+def test_prometheus_reads_them_as_the_docs_set_it_up(make_app: MakeApp, tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "deploy.md").read_text()
+    (block,) = re.findall(r"```yaml\n(scrape_configs:.*?)```", text, re.DOTALL)
+    (job,) = yaml.safe_load(block)["scrape_configs"]
+    # What Prometheus makes of it: its defaults, and a file that an editor ends with a line end.
+    credentials = tmp_path / Path(job["authorization"]["credentials_file"]).name
+    credentials.write_text(f"{TOKEN}\n")
+    kind = job["authorization"].get("type", "Bearer")
+    headers = {"Authorization": f"{kind} {credentials.read_text().strip()}"}
+    headers["Accept"] = "application/openmetrics-text;q=0.5,text/plain;q=0.3,*/*;q=0.1"
+    client = make_app(
+        metrics_token=TOKEN, public_base_url="https://links.example.com", trusted_proxies=1
+    ).test_client()
+    for config in job["static_configs"]:
+        for target in config["targets"]:
+            url = f"{job.get('scheme', 'http')}://{target}"
+            answer = client.get(job.get("metrics_path", "/metrics"), base_url=url, headers=headers)
+            assert answer.status_code == 200
+            assert list(text_string_to_metric_families(answer.text))
+            assert client.get("/metrics", base_url=url).status_code == 404
 
 
 def test_no_org_is_named(monitored: Flask, factory: Factory) -> None:
