@@ -23,6 +23,7 @@ from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.ops.figures import verdicts
 from gitlab_links.ops.gitlab_checks import check_connections
+from gitlab_links.tasks.models import Task
 from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
@@ -63,6 +64,13 @@ class Five:
         )
         text = unescape(_TAG.sub("", answer.text))
         return Markup.of(answer).one("h2", id="health-heading").text, " ".join(text.split())
+
+    def links_of_a_task(self):
+        with self.connected.app.app_context():
+            number = db.session.scalars(db.select(Task.number)).first()
+        org = self.connected.org
+        text = self.browser.get(f"/orgs/{org.id}/tasks/{org.task_key}-{number}").text
+        return " ".join(unescape(_TAG.sub("", text)).split())
 
     def doctor(self):
         with self.connected.app.app_context():
@@ -261,6 +269,25 @@ def test_a_fault_is_not_called_a_pause_that_gitlab_asked_for(five, clock, troubl
     _, text = five.page()
     assert "asked for a pause" not in text
     assert "Nothing to do" not in text
+    by_itself = trouble in (gitlab_answers_502, gitlab_breaks_off)
+    assert ("GitLab is asked again in" in text) == by_itself
+
+
+@pytest.mark.parametrize("trouble", [the_token_is_revoked, the_token_lost_its_scope])
+def test_on_a_task_no_time_is_promised_for_what_a_person_has_to_end(five, clock, trouble):
+    clock.advance(90_000)
+    trouble(five.connected, clock)
+
+    text = five.links_of_a_task()
+    assert "Make a" in text
+    assert "Reading goes on" not in text
+
+
+def test_on_a_task_a_pause_says_when_reading_goes_on(five, clock):
+    clock.advance(90_000)
+    gitlab_limits_the_rate(five.connected, clock)
+
+    assert "Reading goes on in" in five.links_of_a_task()
 
 
 def test_a_pause_that_gitlab_asked_for_says_until_when(five, clock):
@@ -286,3 +313,12 @@ def test_a_report_is_read_with_seven_statements_at_most(five):
     with five.connected.app.app_context(), statements(five.connected.app) as sent:
         report_of(five.connected.org.id, utcnow())
     assert len(sent) <= 7
+
+
+def test_the_page_reads_nothing_twice(five):
+    from tests.statements import statements
+
+    with statements(five.connected.app) as sent:
+        five.browser.get(f"/orgs/{five.connected.org.id}/gitlab")
+    texts = [text for text, _ in sent]
+    assert len(texts) == len(set(texts)) <= 9, texts
