@@ -30,6 +30,8 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
             removed.gitlab_iid,
             removed.created_at.isoformat(),
             maker,
+            removed.made_path,
+            removed.made_iid,
         ]
     )
     return str(token)
@@ -38,9 +40,8 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
 def removed_link(task_id: uuid.UUID, token: str) -> Detached:
     """The link that a text of ours speaks of; raises :class:`UndoRefused`."""
     try:
-        task, link, project, kind, iid, created_at, maker = _serializer().loads(
-            token, max_age=GOOD_FOR_SECONDS
-        )
+        told = _serializer().loads(token, max_age=GOOD_FOR_SECONDS)
+        task, link, project, kind, iid, created_at, maker, *made = told
     except BadData:
         task = None
     if task != str(task_id):
@@ -52,6 +53,8 @@ def removed_link(task_id: uuid.UUID, token: str) -> Detached:
         gitlab_iid=iid,
         created_at=datetime.fromisoformat(created_at),
         created_by=None if maker is None else uuid.UUID(maker),
+        made_path=made[0] if made else None,
+        made_iid=made[1] if made else None,
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    null,
     or_,
     select,
     true,
@@ -26,7 +27,7 @@ from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.links.confidentiality import sees_all, withheld
+from gitlab_links.links.confidentiality import GONE, sees_all, withheld
 from gitlab_links.links.freshness import ENDED, Connection, SyncStatus, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
@@ -106,6 +107,7 @@ class LinkFilter:
 
         What an item withheld from the viewer says cannot be found out by asking for it.
         """
+        hidden = false() if sees_all(connection, viewer) else withheld()
         if self.asks_what_is_told and not sees_all(connection, viewer):
             yield ~withheld()
         equal = {
@@ -115,10 +117,12 @@ class LinkFilter:
         }
         yield from (field == value for field, value in equal.items() if value is not None)
         if self.project_path is not None:
-            yield func.lower(GitLabProject.path) == self.project_path.lower()
+            made = func.coalesce(TaskGitLabLink.made_path, GitLabProject.path)
+            path = case((hidden, made), else_=GitLabProject.path)
+            yield func.lower(path) == self.project_path.lower()
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
-            yield has_sync_status(self.sync_status, connection, fresh_since)
+            yield has_sync_status(self.sync_status, connection, fresh_since, hidden)
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:
@@ -136,16 +140,25 @@ def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
 
 
 def has_sync_status(
-    status: SyncStatus, connection: Connection, fresh_since: ColumnElement[datetime]
+    status: SyncStatus,
+    connection: Connection,
+    fresh_since: ColumnElement[datetime],
+    hidden: ColumnElement[bool],
 ) -> ColumnElement[bool]:
-    """The rules of ``freshness.sync_state`` in SQL; a test holds the two together."""
-    never = GitLabItem.last_synced_at.is_(None)
-    fresh = and_(~never, GitLabItem.last_synced_at > fresh_since)
-    own = GitLabItem.error_code
-    broken = connection.error_code not in {None, ErrorCode.RATE_LIMITED}
+    """The rules of ``freshness.sync_state`` in SQL; a test holds the two together.
+
+    ``hidden``: whether the item is withheld, and nothing may be found out about it.
+    """
+    broken = true() if connection.is_broken else false()
+    never = and_(~hidden, GitLabItem.last_synced_at.is_(None))
+    fresh = case(
+        (hidden, ~broken),
+        else_=func.coalesce(GitLabItem.last_synced_at > fresh_since, false()),
+    )
+    own = case((and_(hidden, GitLabItem.error_code != GONE), null()), else_=GitLabItem.error_code)
     error = or_(
         and_(own.is_not(None), own != ErrorCode.RATE_LIMITED),
-        and_(own.is_(None), ~fresh, true() if broken else false()),
+        and_(own.is_(None), ~fresh, broken),
     )
     if connection.base_url is not None:
         error = or_(error, GitLabProject.base_url != connection.base_url)

@@ -64,6 +64,11 @@ class Connection:
     paused_until: datetime | None
     confidential_roles: frozenset[Role] = MANAGERS
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is in an error; a pause that GitLab asked for is none."""
+        return self.error_code not in {None, ErrorCode.RATE_LIMITED}
+
     @classmethod
     def of(cls, integration: OrgGitLabIntegration | Row[*tuple[Any, ...]] | None) -> "Connection":
         """The state of an integration, also of one that is missing or without a token."""
@@ -143,22 +148,32 @@ class Cached(Protocol):
     def next_sync_at(self) -> datetime: ...
 
 
-def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: datetime) -> SyncState:
+def sync_state(
+    item: Cached,
+    connection: Connection,
+    ttl_seconds: int,
+    now: datetime,
+    *,
+    withheld: bool = False,
+) -> SyncState:
     """The state of one link at ``now``.
+
+    Of one whose item is ``withheld`` nothing is told that depends on its state, or on when it
+    last changed: how often it is looked at does.
 
     What is wrong with the item is told at once; what is wrong with the connection only
     from when the :func:`promise` has run out, as until then the item is as fresh as that.
     A pause that GitLab asked for is no error: the link is late and says until when.
     """
+    if withheld:
+        return _sync_state_of_withheld(item, connection, now)
     code = item.error_code
     fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
     if connection.base_url is not None and connection.base_url != item.base_url:
         code = ErrorCode.INSTANCE_MISMATCH
     elif code is None and not fresh:
         code = connection.error_code
-    paused = connection.paused_until
-    if paused is not None and paused <= now:
-        paused = None
+    paused = _paused(connection, now)
     return SyncState(
         status=_status(item, code, fresh),
         last_synced_at=item.last_synced_at,
@@ -166,6 +181,26 @@ def sync_state(item: Cached, connection: Connection, ttl_seconds: int, now: date
         error_code=code,
         paused_until=paused,
     )
+
+
+def _sync_state_of_withheld(item: Cached, connection: Connection, now: datetime) -> SyncState:
+    code = item.error_code if item.error_code == ErrorCode.NOT_FOUND else None
+    if connection.base_url is not None and connection.base_url != item.base_url:
+        code = ErrorCode.INSTANCE_MISMATCH
+    elif code is None and connection.is_broken:
+        code = connection.error_code
+    return SyncState(
+        status=SyncStatus.OK if code is None else SyncStatus.ERROR,
+        last_synced_at=None,
+        next_sync_at=None,
+        error_code=code,
+        paused_until=_paused(connection, now),
+    )
+
+
+def _paused(connection: Connection, now: datetime) -> datetime | None:
+    until = connection.paused_until
+    return None if until is None or until <= now else until
 
 
 def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:

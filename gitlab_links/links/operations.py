@@ -44,6 +44,8 @@ class Detached:
     gitlab_iid: int
     created_at: datetime
     created_by: uuid.UUID | None
+    made_path: str | None = None
+    made_iid: int | None = None
 
 
 def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
@@ -67,6 +69,8 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
             "task_id": task_id,
             "item_id": item.id,
             "created_by": principal.user_id,
+            "made_path": ref.project_path,
+            "made_iid": ref.iid,
         },
         "task_id",
         "item_id",
@@ -99,6 +103,8 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
             GitLabProject.path,
             TaskGitLabLink.created_at,
             TaskGitLabLink.created_by,
+            TaskGitLabLink.made_path,
+            TaskGitLabLink.made_iid,
         )
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
@@ -114,7 +120,16 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     ref = ItemRef(link.path, ItemType(link.type), link.iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     forget_unlinked(link.item_id)
-    return Detached(link_id, link.project_id, link.type, link.iid, link.created_at, link.created_by)
+    return Detached(
+        link_id,
+        link.project_id,
+        link.type,
+        link.iid,
+        link.created_at,
+        link.created_by,
+        link.made_path,
+        link.made_iid,
+    )
 
 
 def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:

@@ -94,7 +94,7 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
             func.sum(case((and_(~hidden, stale), 1), else_=0)),
             func.sum(case((hidden, 1), else_=0)),
             func.max(TaskGitLabLink.created_at),
-            func.max(GitLabProject.renamed_at),
+            func.max(case((~hidden, GitLabProject.renamed_at))),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)

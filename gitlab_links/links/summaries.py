@@ -42,7 +42,7 @@ def link_counts(
     """The links of several tasks by task id."""
     hidden = _hidden(connection, viewer)
     fresh_since = synced_since(settings().metadata_ttl, utcnow())
-    failing = has_sync_status(SyncStatus.ERROR, connection, fresh_since)
+    failing = has_sync_status(SyncStatus.ERROR, connection, fresh_since, hidden)
     # Counted around it: PostgreSQL takes an expression with parameters for another each time.
     link = (
         select(

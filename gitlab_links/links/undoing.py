@@ -49,6 +49,8 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
             "item_id": item.id,
             "created_by": db.session.scalar(maker),
             "created_at": detached.created_at,
+            "made_path": detached.made_path,
+            "made_iid": detached.made_iid,
         },
         "task_id",
         "item_id",

@@ -21,7 +21,8 @@ class LinkView:
 
     ``title`` and ``state`` are None until GitLab has told them. ``labels`` hold ``name``,
     ``color`` and ``text_color``; people hold ``username`` and ``name``. Of an item that is
-    ``withheld`` from the viewer nothing but its reference and state of sync is told.
+    ``withheld`` from the viewer nothing is told but its reference, as it was when it was linked,
+    and whether GitLab still has it.
     """
 
     id: uuid.UUID
@@ -84,6 +85,8 @@ LINK_COLUMNS = (
     TaskGitLabLink.id,
     TaskGitLabLink.task_id,
     TaskGitLabLink.created_at,
+    TaskGitLabLink.made_path,
+    TaskGitLabLink.made_iid,
     GitLabItem.type,
     GitLabItem.iid,
     GitLabItem.source_updated_at,
@@ -99,10 +102,13 @@ def link_view(
     row: LinkRow, connection: Connection, ttl_seconds: int, now: datetime, viewer: Role | None
 ) -> LinkView:
     """Build the view for a role from a row of ``LINK_COLUMNS``."""
-    ref = ItemRef(row.path, ItemType(row.type), row.iid)
     hides = not sees_all(connection, viewer) and is_withheld(
         confidential=row.confidential, gitlab_type=row.type, error_code=row.error_code
     )
+    # Of what is withheld no newer reference: where it was moved, what its project is called now.
+    made = hides and row.made_path is not None and row.made_iid is not None
+    path, iid = (row.made_path, row.made_iid) if made else (row.path, row.iid)
+    ref = ItemRef(path, ItemType(row.type), iid)
     told = dict(zip(_TOLD_NAMES, row, strict=False))
     if hides:
         told = {**_NOTHING, "confidential": row.confidential}
@@ -110,11 +116,11 @@ def link_view(
         id=row.id,
         task_id=row.task_id,
         url=item_url(row.base_url, ref),
-        project_path=row.path,
+        project_path=path,
         gitlab_type=row.type,
-        gitlab_iid=row.iid,
+        gitlab_iid=iid,
         reference=str(ref),
-        sync=sync_state(row, connection, ttl_seconds, now),
+        sync=sync_state(row, connection, ttl_seconds, now, withheld=hides),
         gitlab_updated_at=None if hides else row.source_updated_at,
         created_at=row.created_at,
         withheld=hides,

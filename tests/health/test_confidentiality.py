@@ -194,3 +194,81 @@ def test_the_list_of_tasks_cannot_be_asked_for_its_state(secret):
 
             title = db.session.scalars(db.select(Task.title)).one()
         assert (title in answer.text) is listed
+
+
+def sync_of(connected, role):
+    return secret_link(links(connected, role)[0])["sync"]
+
+
+def test_how_often_it_is_looked_at_does_not_tell_whether_it_is_closed(secret):
+    told = []
+    for state in ("opened", "closed"):
+        if state == "closed":
+            secret.gitlab.state.items.close(secret.issues[0])
+            secret.work()
+        told.append(sync_of(secret, Role.MEMBER))
+    assert told[0] == told[1]
+    assert (told[0]["last_synced_at"], told[0]["next_sync_at"]) == (None, None)
+    assert (told[0]["status"], told[0]["error_code"]) == ("ok", None)
+    assert sync_of(secret, Role.PM)["next_sync_at"] is not None
+
+
+def test_nor_does_whether_it_is_stale(secret, clock):
+    clock.advance(3600)
+    assert sync_of(secret, Role.PM)["status"] == "stale"
+    assert sync_of(secret, Role.MEMBER)["status"] == "ok"
+    for role, found in ((Role.PM, True), (Role.MEMBER, False)):
+        stale = links(secret, role, "?sync_status=stale")[0]
+        assert any(link["gitlab_iid"] == 1 for link in stale) is found
+        fine = links(secret, role, "?sync_status=ok")[0]
+        assert any(link["gitlab_iid"] == 1 for link in fine) is not found
+
+
+def test_a_failure_to_read_it_is_not_told_either(secret):
+    secret.gitlab.state.faults.answer("status", status=403, route="/issues")
+    secret.sweep()
+    assert sync_of(secret, Role.PM)["error_code"] == "http_403"
+    assert sync_of(secret, Role.MEMBER)["error_code"] is None
+    assert links(secret, Role.MEMBER, "?sync_status=error&project_path=ships/engine")[0] != []
+    errors = links(secret, Role.MEMBER, "?sync_status=error")[0]
+    assert 1 not in {link["gitlab_iid"] for link in errors}
+
+
+def test_where_a_confidential_issue_was_moved_is_not_told_to_members(secret):
+    state = secret.gitlab.state
+    elsewhere = state.projects.add("layoffs/2027")
+    state.items.move(secret.issues[0], elsewhere)
+    secret.work()
+    secret.sweep()
+    secret.sweep()
+
+    found, text = links(secret, Role.MEMBER)
+    link = secret_link(found)
+    assert (link["reference"], link["project_path"]) == ("ships/engine#1", "ships/engine")
+    assert link["url"].endswith("/ships/engine/-/issues/1")
+    assert "layoffs" not in text
+    assert links(secret, Role.MEMBER, "?project_path=layoffs/2027")[0] == []
+    managers = links(secret, Role.PM)[0]
+    assert "layoffs/2027#1" in {link["reference"] for link in managers}
+    caller, path = page_of(secret, Role.MEMBER)
+    page = caller.get(path, follow_redirects=True).text
+    assert "ships/engine#1" in page
+    assert "layoffs" not in page
+
+
+def test_what_its_project_is_called_now_is_not_told_either(secret):
+    secret.gitlab.state.projects.rename(secret.project, "layoffs")
+    secret.sweep()
+    link = secret_link(links(secret, Role.MEMBER)[0])
+    assert link["reference"] == "ships/engine#1"
+
+
+def test_the_tag_of_a_members_answer_stays_while_only_what_is_withheld_changes(secret):
+    key = secret.factory.api_key(secret.org, role=Role.MEMBER)
+    url = secret.webhook_url.partition("/integrations/")[0] + "/gitlab-links"
+    headers = {"Authorization": f"Bearer {key}"}
+    tag = requests.get(url, headers=headers).headers["ETag"]
+    edit(secret, title="Even more secret")
+    secret.work()
+    answer = requests.get(url, headers={**headers, "If-None-Match": tag})
+    assert answer.status_code == 304
