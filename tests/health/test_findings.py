@@ -13,7 +13,11 @@ OF_CONNECTIONS = [
 ]
 
 
-@pytest.mark.parametrize("code", sorted({*words._SUMMARIES, *OF_CONNECTIONS}))
+# The words for insufficient_scope where the token has permissions instead.
+OF_NO_CODE = {"insufficient_permissions"}
+
+
+@pytest.mark.parametrize("code", sorted({*words._SUMMARIES, *OF_CONNECTIONS} - OF_NO_CODE))
 def test_the_code_of_a_finding_is_documented(code):
     assert f"`{code}`" in API
 
