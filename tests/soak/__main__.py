@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gitlab_links.demo.supervisor import PROJECT
 from tests.databases import DIALECTS
-from tests.soak import crowds, demotions, hosts, kills, outages, recreations, shuffles, slow
+from tests.soak import clocks, crowds, demotions, hosts, kills, outages, recreations, shuffles, slow
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -42,6 +42,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a re-created project of 20,000 items": lambda stage: recreations.recreated_project(
         stage, items=20_000, seconds=60
     ),
+    "an hour back": lambda stage: clocks.hour_back(stage, seconds=30),
     "four slow GitLabs": lambda stage: slow.slow_gitlabs(stage, links=20),
     "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.soak import crowds, demotions, kills, outages, recreations, shuffles, slow
+from tests.soak import clocks, crowds, demotions, kills, outages, recreations, shuffles, slow
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -17,6 +17,7 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "a re-created project": lambda stage: recreations.recreated_project(
         stage, items=1200, seconds=30
     ),
+    "an hour back": lambda stage: clocks.hour_back(stage, seconds=3),
     "four slow GitLabs": lambda stage: slow.slow_gitlabs(stage, links=2),
     "shuffled events": lambda stage: shuffles.shuffles(stage, count=15),
 }

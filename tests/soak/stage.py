@@ -133,7 +133,8 @@ class Stage:
         """Have a gunicorn of two processes and so many ``worker.py`` run, and all be well."""
         self._heal_gitlab()
         if self.web is None or self.web.died():
-            self.web = start_web(self.supervisor, self.environment(), self.web_port, workers=2)
+            settings = self.environment(**changes)
+            self.web = start_web(self.supervisor, settings, self.web_port, workers=2)
         present = [child for child in self.workers if not child.died()]
         if (len(present), changes) != self._crew or (workers, changes) != self._crew:
             self._crew = (workers, changes)
