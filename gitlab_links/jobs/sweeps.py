@@ -1,11 +1,10 @@
 """What makes up for lost rings and clears away what is past its time."""
 
 import uuid
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, Delete, Update, and_, delete, select, update
 
 from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
@@ -18,6 +17,7 @@ from gitlab_links.webhooks import claims
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 CLEAN_BATCH = 500
+Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest]
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)
 
 log = structlog.get_logger(__name__)
@@ -67,21 +67,20 @@ def clean() -> None:
     What is not done yet stays whole however old it is, and so does a failed delivery for
     as long as it is kept: both need their bodies.
     """
-    note_secret_key()
-    db.session.commit()
+    with isolated("note_secret_key"):
+        note_secret_key()
+        db.session.commit()
     delivery, kept = GitLabWebhookDelivery, settings()
+    without_body = update(delivery).values(payload=None)
     has_body = delivery.payload.is_not(None)
-    for old in _batches(delivery, _done_before(kept.webhook_bodies_kept, *DONE), has_body):
-        db.session.execute(update(delivery).where(delivery.id.in_(old)).values(payload=None))
+    _change(delivery, without_body, _done_before(kept.webhook_bodies_kept, *DONE), has_body)
     for seconds, statuses in (
         (kept.deliveries_kept, DONE),
         (kept.failed_deliveries_kept, (DeliveryStatus.FAILED,)),
     ):
-        for old in _batches(delivery, _done_before(seconds, *statuses)):
-            db.session.execute(delete(delivery).where(delivery.id.in_(old)))
+        _change(delivery, delete(delivery), _done_before(seconds, *statuses))
     for ended in (LoginSession, AnsweredRequest):
-        for old in _batches(ended, ended.expires_at < utcnow()):
-            db.session.execute(delete(ended).where(ended.id.in_(old)))
+        _change(ended, delete(ended), ended.expires_at < utcnow())
 
 
 def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:
@@ -91,13 +90,11 @@ def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]
     )
 
 
-def _batches(
-    model: type[GitLabWebhookDelivery | LoginSession | AnsweredRequest],
-    *conditions: ColumnElement[bool],
-) -> Iterator[Sequence[uuid.UUID]]:
-    """The ids that meet the conditions; what is done with a batch is committed.
+def _change(model: Cleaned, change: Update | Delete, *conditions: ColumnElement[bool]) -> None:
+    """Apply ``change`` to the rows that meet the conditions; each batch is committed.
 
-    One walk along the primary key, however many batches it takes.
+    One walk along the primary key, however many batches it takes. A batch that fails is
+    logged, and the walk goes on behind it.
     """
     last: uuid.UUID | None = None
     while True:
@@ -106,7 +103,8 @@ def _batches(
             select(model.id).where(*conditions, *beyond).order_by(model.id).limit(CLEAN_BATCH)
         ).all()
         if found:
-            yield found
+            with isolated(f"clean {model.__tablename__}"):
+                db.session.execute(change.where(model.id.in_(found)))
         db.session.commit()
         if len(found) < CLEAN_BATCH:
             return

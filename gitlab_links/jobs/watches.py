@@ -70,7 +70,9 @@ def look() -> None:
     with isolated("watch_new_projects"):
         watched = watch_new_projects()
         db.session.commit()
-    changes = _judge_all()
+    changes = 0
+    with isolated("judge_all"):
+        changes = _judge_all()
     if missed or watched or changes:
         log.info("watch.looked", missed=missed, new_projects=watched, changes=changes)
     now = utcnow()
@@ -241,9 +243,12 @@ def _rotate(org_id: uuid.UUID) -> None:
 
 def clean_watches() -> None:
     """Forget ended secrets of hooks, counts that are no longer shown, and old problems."""
-    now = utcnow()
-    forget_ended_secrets(now)
-    forget_old_counts(now)
-    forget_old_tallies(now)
-    forget_old_problems(now)
-    db.session.commit()
+    for forget in (
+        forget_ended_secrets,
+        forget_old_counts,
+        forget_old_tallies,
+        forget_old_problems,
+    ):
+        with isolated(forget.__name__):
+            forget(utcnow())
+            db.session.commit()

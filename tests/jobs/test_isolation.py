@@ -1,17 +1,19 @@
 """What goes wrong with one org is logged, and the jobs over all orgs go on with the others."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from rq.timeouts import JobTimeoutException
-from sqlalchemy.exc import DataError
+from sqlalchemy import Delete
+from sqlalchemy.exc import DataError, OperationalError
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import database_reach, db
 from gitlab_links.health import judging
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.jobs import watches
+from gitlab_links.jobs import sweeps, watches
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.models import GitLabItem
@@ -20,6 +22,7 @@ from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Level
 from gitlab_links.sync import plan
 from gitlab_links.webhooks import reconciliation
+from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.factories import Factory
 
 
@@ -94,9 +97,9 @@ def test_deliveries_are_seen_to_where_due_items_cannot_be_told(
 
 
 def test_doctor_examines_the_others(orgs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = gitlab_checks.find_integration
+    real = gitlab_checks.load
     monkeypatch.setattr(
-        gitlab_checks, "find_integration", failing_for(orgs[1], real, lambda org_id: [org_id])
+        gitlab_checks, "load", failing_for(orgs[1], real, lambda org_id, _now: [org_id])
     )
     found = [one for one in examine() if one.about.startswith("GitLab of ")]
     levels = {(one.about, one.level) for one in found}
@@ -114,3 +117,26 @@ def test_the_end_of_a_job_is_not_one_orgs_trouble(app_context: Flask) -> None:
             raise ZeroDivisionError
     finally:
         database_reach().found()
+
+
+def test_what_is_past_its_time_is_cleared_behind_a_batch_that_fails(
+    orgs: list[Any],
+    factory: Factory,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(sweeps, "CLEAN_BATCH", 1)
+    long_ago = utcnow() - timedelta(days=400)
+    for org in orgs:
+        factory.delivery(org, status="processed", received_at=long_ago)
+    execute = type(db.session()).execute
+
+    def fail_once(session: Any, statement: Any, *arguments: Any, **options: Any) -> Any:
+        if isinstance(statement, Delete) and "job.step_failed" not in caplog.text:
+            raise OperationalError("DELETE", None, Exception("statement timeout"))
+        return execute(session, statement, *arguments, **options)
+
+    monkeypatch.setattr(type(db.session()), "execute", fail_once)
+    sweeps.clean()
+    monkeypatch.undo()
+    assert db.session.scalar(db.select(db.func.count(GitLabWebhookDelivery.id))) == 1
