@@ -13,10 +13,12 @@ from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.gitlab.moves import read_moves
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.work_items import (
+    PROJECT,
     WORK_ITEMS,
     project_of_answer,
     read_global_id,
     read_work_items,
+    says_no_project,
 )
 
 
@@ -44,6 +46,40 @@ class ItemClient(GitLabClient):
         if items is None:
             return None
         return {iid: snapshot for iid, snapshot in items.items() if str(iid) in wanted}
+
+    def project_elsewhere(self, path: str) -> int | None:
+        """The id of a project that is not found by its path in an address.
+
+        Some proxies decode the ``%2F`` in it. GraphQL and the search have the path elsewhere;
+        None where they know no such project either.
+        """
+        answer = self._query(PROJECT, {"path": path})
+        found = project_of_answer(answer)
+        if found is not None:
+            return read_global_id(found.get("id"))
+        if says_no_project(answer):
+            return None
+        with self._translated():
+            listed = self._get(
+                "/projects",
+                search=path,
+                search_namespaces="true",
+                simple="true",
+                per_page=MAX_BATCH,
+            )
+        for one in map(read_object, listed if isinstance(listed, list) else []):
+            if str(one.get("path_with_namespace")).lower() == path.lower():
+                return read_id(one.get("id"))
+        return None
+
+    def find_project(self, path: str) -> int | None:
+        """The id behind a path, in whichever way GitLab tells it; None where it does not."""
+        try:
+            return self.project_id(path)
+        except GitLabFailure as failure:
+            if failure.code != ErrorCode.NOT_FOUND:
+                raise
+        return self.project_elsewhere(path)
 
     def find_moved(self, issue: Snapshot, project_path: str) -> ItemRef | None:
         """Where a moved issue is now, None where the token may not see that.

@@ -63,6 +63,13 @@ def project_of_answer(answer: object) -> Object | None:
     return project if project and not told.get("errors") else None
 
 
+def says_no_project(answer: object) -> bool:
+    """Whether the answer is that there is no such project, or none for the token to see."""
+    told = read_object(answer)
+    data = told.get("data")
+    return not told.get("errors") and isinstance(data, dict) and data.get("project", 0) is None
+
+
 def read_work_items(project: Object) -> dict[int, Snapshot] | None:
     """The work items of the answer by iid; None where it holds no list of them."""
     nodes = read_object(project.get("workItems")).get("nodes")

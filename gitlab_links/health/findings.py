@@ -36,6 +36,7 @@ SHOWN_FIRST = frozenset(
         "webhook_other_instance",
         "webhooks_refused",
         "webhook_bodies_over_quota",
+        "slashes_decoded",
     }
 )
 LATELY = timedelta(days=1)
@@ -75,6 +76,8 @@ def is_notified(finding: Finding) -> bool:
 
 
 def _connection(signals: Signals, integration: OrgGitLabIntegration) -> Iterator[Finding]:
+    if integration.slashes_decoded_at is not None:
+        yield Finding("slashes_decoded", Severity.WARNING)
     code = integration.error_code
     if code is None and signals.paused_until is not None:
         code = ErrorCode.RATE_LIMITED

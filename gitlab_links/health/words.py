@@ -20,6 +20,8 @@ _SUMMARIES: dict[str, str] = {
     "then.",
     "no_events": "No event has come from GitLab yet.",
     "no_recent_events": "No event has come from GitLab since {last_event_on}.",
+    "slashes_decoded": "A proxy in front of GitLab decodes %2F in addresses, so GitLab does not "
+    "find a project by its path. Projects are found by a search instead.",
     "deliveries_failed": "{count} of the last day's deliveries failed.",
     "alerts_undelivered": "The last health alert to {to} did not arrive: {reason}.",
     "token_expired": "The access token expired on {expires_at}.",
@@ -57,6 +59,9 @@ _REMEDIES: dict[str, str] = {
     "no_webhook_secret": "Follow steps 2 and 3: changes then arrive within seconds.",
     "no_events": "Add the webhook in GitLab, as in step 3.",
     "no_recent_events": "Look in GitLab under Settings > Webhooks whether the webhook is disabled.",
+    "slashes_decoded": "Links work. Have the proxy pass addresses on unchanged: in Apache "
+    "AllowEncodedSlashes NoDecode and nocanon, in nginx a proxy_pass without a path. This ends "
+    "once an item of another project has been linked.",
     "deliveries_failed": "See under Deliveries why, and replay them.",
     "alerts_undelivered": "Correct the address under Privacy and alerts, then press Send a test "
     "alert.",

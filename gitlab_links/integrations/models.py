@@ -48,6 +48,7 @@ class OrgGitLabIntegration(Identified, Base):
     failures: Mapped[int] = mapped_column(default=0)
     sync_leased_until: Mapped[datetime | None]
     last_synced_at: Mapped[datetime | None]
+    slashes_decoded_at: Mapped[datetime | None]
     rate_limit: Mapped[int | None]
     rate_limit_remaining: Mapped[int | None]
     rate_limit_reset_at: Mapped[datetime | None]

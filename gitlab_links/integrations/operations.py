@@ -253,6 +253,7 @@ def _forget_failures(integration: OrgGitLabIntegration) -> None:
     integration.error_at = None
     integration.paused_until = None
     integration.failures = 0
+    integration.slashes_decoded_at = None
 
 
 def _checked(field: str, text: str) -> str | None:

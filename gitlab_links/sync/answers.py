@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import structlog
 from sqlalchemy import select, update
 
 from gitlab_links.extensions import db
@@ -13,6 +14,7 @@ from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
 from gitlab_links.hooks.watching import proven_projects
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
@@ -32,6 +34,8 @@ from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.reconciling import Before, note_found
 from gitlab_links.sync.share import note_rate_limit
 from gitlab_links.sync.siblings import ask_siblings
+
+log = structlog.get_logger(__name__)
 
 Items = dict[uuid.UUID, GitLabItem]
 Snapshots = Mapping[int, Snapshot]
@@ -175,7 +179,7 @@ def _one_of_each_project(
     telling = [
         (answer, snapshots)
         for answer, snapshots in zip(answers, kept, strict=True)
-        if snapshots or answer.path_owner is not None
+        if snapshots or (answer.path_owner, answer.project_id) != (None, None)
     ]
     return list({pair[0].batch.project_row: pair for pair in reversed(telling)}.values())
 
@@ -191,7 +195,7 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         project = db.session.scalars(found).one_or_none()
         if project is None or is_known(project, told.project_id, told.project_path):
             return
-    elif answer.path_owner is None:
+    elif answer.path_owner is None and answer.project_id is None:
         return
     project = db.session.scalars(found.with_for_update()).one_or_none()
     if project is None:
@@ -200,6 +204,8 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         learn(project, told.project_id, told.project_path)
     elif answer.path_owner is not None:
         hand_over_path(project, answer.path_owner)
+    else:
+        learn(project, answer.project_id, None)
 
 
 def _record_reason(answer: Answer, verdict: Blame) -> None:
@@ -241,5 +247,21 @@ def _record_connection(
         calls = sum(kind_of(failure) is Kind.TROUBLE for failure in failures)
         note_failure(integration, verdict.connection, now, calls=max(calls, 1))
     for answer in answers:
+        if answer.decodes_slashes is not None:
+            _note_decoded_slashes(integration, now, noticed=answer.decodes_slashes)
         if answer.rate_limit is not None:
             note_rate_limit(integration, answer.rate_limit, now)
+
+
+def _note_decoded_slashes(
+    integration: OrgGitLabIntegration, now: datetime, *, noticed: bool
+) -> None:
+    if not noticed:
+        integration.slashes_decoded_at = None
+    elif integration.slashes_decoded_at is None:
+        integration.slashes_decoded_at = now
+        log.warning(
+            "sync.slashes_decoded",
+            org_id=str(integration.org_id),
+            detail="A proxy in front of GitLab decodes %2F in addresses.",
+        )

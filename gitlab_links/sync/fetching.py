@@ -24,6 +24,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.sync.absences import settle_absences
 from gitlab_links.sync.blame import wants_account
+from gitlab_links.sync.by_path import decodes_slashes, id_of, listed_by_path
 from gitlab_links.sync.details import detail_shows
 from gitlab_links.sync.plan import Batch, DueItem
 
@@ -51,6 +52,10 @@ class Answer:
     ``moved`` tells by iid where issues are that were moved. ``codes`` tells by iid why there
     is no snapshot of an item, ``unsettled`` names those of which that is not known yet;
     any other that is missing is gone.
+
+    ``project_id`` is the id of a project that was known by its path only, as far as no
+    snapshot gives it. ``decodes_slashes``: whether a proxy decodes the ``%2F`` of a path,
+    None where that was not tried.
     """
 
     batch: Batch
@@ -62,6 +67,8 @@ class Answer:
     moved: Mapping[int, ItemRef] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
+    project_id: int | None = None
+    decodes_slashes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +146,15 @@ class Fetcher:
         path_owner: int | None = None
         moved: dict[int, ItemRef] = {}
         codes: dict[int, str] = {}
+        asked, project_id = batch, None
 
         def in_time() -> bool:
             return monotonic() < ends_at
 
         try:
             client = self._client()
-            iids = [item.iid for item in batch.items]
-            found |= _listed(client, batch, iids).items
+            batch, listed = listed_by_path(client, batch, _list, in_time)
+            found |= listed
             _add_details(client, batch, found, in_time)
             absences = settle_absences(client, batch, found, in_time)
             found |= absences.found
@@ -156,6 +164,8 @@ class Fetcher:
                     moved |= _moved(client, batch, issue)
             if _is_called_otherwise(batch, found) and in_time():
                 path_owner = self._path_owner(batch)
+            if not found and isinstance(asked.project, str) and in_time():
+                project_id = id_of(client, batch)
         except GitLabFailure as error:
             failure = error
             if failure.code == NOT_FOUND:
@@ -163,7 +173,17 @@ class Fetcher:
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
         unsettled = frozenset(iids_of(batch) - found.keys() - codes.keys())
         return Answer(
-            batch, started_at, found, failure, rate_limit, path_owner, moved, codes, unsettled
+            batch=batch,
+            started_at=started_at,
+            snapshots=found,
+            failure=failure,
+            rate_limit=rate_limit,
+            path_owner=path_owner,
+            moved=moved,
+            codes=codes,
+            unsettled=unsettled,
+            project_id=project_id,
+            decodes_slashes=decodes_slashes(asked, batch, failure),
         )
 
     def _path_owner(self, batch: Batch) -> int | None:
@@ -171,14 +191,15 @@ class Fetcher:
         if batch.path is None or batch.project == batch.path:
             return None
         try:
-            found = self._client().project_id(batch.path)
+            found = self._client().find_project(batch.path)
         except GitLabFailure:
             return None
         return None if found == batch.project else found
 
 
-def _listed(client: "ItemClient", batch: Batch, iids: Sequence[int]) -> Fetched:
+def _list(client: "ItemClient", batch: Batch) -> Fetched:
     """The list; asked for once more at once after a 401, which proxies and deploys give too."""
+    iids = [item.iid for item in batch.items]
     try:
         return client.fetch_items(batch.project, batch.type, iids)
     except GitLabFailure as failure:

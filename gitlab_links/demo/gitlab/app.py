@@ -21,7 +21,7 @@ def create_gitlab(state: GitLabState, *, relative_root: str = "") -> "WSGIApplic
     instance: WSGIApplication = Instance(_application().wsgi_app, state)
     if relative_root:
         instance = RelativeRoot(instance, relative_root)
-    return EncodedSlashes(instance)
+    return EncodedSlashes(instance, state)
 
 
 @cache

@@ -25,7 +25,8 @@ class GitLabState:
     ``people`` and ``projects`` hold who and what there is; ``items`` and ``pipelines``
     change it and send the webhooks; ``hooks`` knows whom to tell, ``sender`` tells them;
     ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
-    ``page_size`` is the most that a page of a list holds, whatever is asked for.
+    ``page_size`` is the most that a page of a list holds, whatever is asked for;
+    ``decodes_slashes`` is a proxy before it that makes two segments of ``acme%2Fshop``.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class GitLabState:
         self.version = version
         self.has_graphql = True
         self.page_size = 100
+        self.decodes_slashes = False
         self.clock = Clock()
         self.urls = Urls()
         self.faults = Faults()

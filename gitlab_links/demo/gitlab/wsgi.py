@@ -30,16 +30,20 @@ class Instance:
 
 
 class EncodedSlashes:
-    """Keeps ``acme%2Fshop`` one segment: WSGI decodes it into two."""
+    """Keeps ``acme%2Fshop`` one segment: WSGI decodes it into two.
 
-    def __init__(self, app: "WSGIApplication") -> None:
+    So does a proxy before GitLab that is set up wrongly (``decodes_slashes``).
+    """
+
+    def __init__(self, app: "WSGIApplication", state: GitLabState) -> None:
         self._app = app
+        self._state = state
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         path = urlsplit(environ.get("RAW_URI", "")).path
-        if "%2f" in path.lower():
+        if "%2f" in path.lower() and not self._state.decodes_slashes:
             marked = path.replace("%2F", "%1F").replace("%2f", "%1F")
             environ["PATH_INFO"] = unquote_to_bytes(marked).decode("latin-1")
         return self._app(environ, start_response)

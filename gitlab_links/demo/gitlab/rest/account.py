@@ -62,13 +62,18 @@ def rotate_token() -> dict[str, Any]:
 
 
 def projects() -> Response:
-    """Those the caller may read, the newest first; with ``membership`` those of a member."""
+    """Those the caller may read, the newest first; with ``membership`` those of a member, with
+    ``search`` those whose path contains it.
+    """
+    wanted = request.args.get("search", "").lower()
     here, whose = state(), caller()
     member = request.args.get("membership") in ("true", "1")
     found = [
         record
         for record in here.projects.all()
-        if record.readable_by(whose) and (not member or record.access_level(whose))
+        if record.readable_by(whose)
+        and (not member or record.access_level(whose))
+        and wanted in record.path_with_namespace.lower()
     ]
     return paged(found[::-1], lambda record: entities.project(here.urls, record, whose))
 

@@ -1,0 +1,58 @@
+"""Projects that are known by their path only, which some proxies spoil on its way to GitLab."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gitlab_links.gitlab.answers import NOT_FOUND, Fetched, GitLabFailure
+from gitlab_links.gitlab.error_codes import stops_all_calls
+from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.sync.plan import Batch
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.item_client import ItemClient
+
+
+def listed_by_path(
+    client: "ItemClient",
+    batch: Batch,
+    ask: Callable[["ItemClient", Batch], Fetched],
+    in_time: Callable[[], bool],
+) -> tuple[Batch, Mapping[int, Snapshot]]:
+    """The list, and the batch as it was asked for: by the project's id, if not by its path."""
+    try:
+        return batch, ask(client, batch).items
+    except GitLabFailure as failure:
+        if failure.code != NOT_FOUND or isinstance(batch.project, int) or not in_time():
+            raise
+        found = _elsewhere(client, batch.project)
+        if found is None:
+            raise
+    by_id = replace(batch, project=found)
+    return by_id, ask(client, by_id).items
+
+
+def _elsewhere(client: "ItemClient", path: str) -> int | None:
+    try:
+        return client.project_elsewhere(path)
+    except GitLabFailure as failure:
+        if stops_all_calls(failure.code):
+            raise
+        return None
+
+
+def decodes_slashes(asked: Batch, answered: Batch, failure: GitLabFailure | None) -> bool | None:
+    """Whether a proxy has decoded the path asked for; None where that was not tried."""
+    if isinstance(asked.project, int) or failure is not None:
+        return None
+    return isinstance(answered.project, int)
+
+
+def id_of(client: "ItemClient", batch: Batch) -> int | None:
+    """The id of a project of which no item was found, so that its webhooks are recognised."""
+    if isinstance(batch.project, int):
+        return batch.project
+    try:
+        return client.project_id(batch.project)
+    except GitLabFailure:
+        return None
