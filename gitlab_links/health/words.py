@@ -56,8 +56,8 @@ _REMEDIES: dict[str, str] = {
     "insufficient_permissions": _GRANT,
     "insufficient_scope": "Make a token with {missing} in GitLab and set it on the GitLab page.",
     "token_unchecked": "Validate the connection.",
-    "no_webhook_secret": "Follow steps 2 and 3: changes then arrive within seconds.",
-    "no_events": "Add the webhook in GitLab, as in step 3.",
+    "no_webhook_secret": "Pick the projects in step 2: changes then arrive within seconds.",
+    "no_events": "Pick the projects in step 2, or add the webhook in GitLab, as in step 4.",
     "no_recent_events": "Look in GitLab under Settings > Webhooks whether the webhook is disabled.",
     "slashes_decoded": "Links work. Have the proxy pass addresses on unchanged: in Apache "
     "AllowEncodedSlashes NoDecode and nocanon, in nginx a proxy_pass without a path. This ends "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, update
 
 from gitlab_links.db import insert_unless_exists, new_id, upsert
 from gitlab_links.errors import NotFound
@@ -28,8 +28,8 @@ UNREADABLE_AT = 3
 
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
-    """A project with links and how its changes arrive. Counts are of the last 7 days,
-    and so is a former path. ``seen`` tells whether GitLab has ever shown it to us.
+    """A project with links or a picked one. Counts and a former path are of the last 7 days.
+    ``seen``: GitLab has shown it to us. ``hook_wanted``: a worker is still to make its webhook.
     ``unreadable`` is how many of its links could not be read several times in a row, though
     their items are there as far as is known; ``unreadable_code`` is why, ``reason`` what
     GitLab said.
@@ -44,6 +44,7 @@ class WatchedProject:
     links: int
     hook_state: HookState
     hook_id: int | None
+    hook_wanted: bool
     disabled_until: datetime | None
     events_missing: Sequence[str]
     error_code: str | None
@@ -70,8 +71,8 @@ _DEAF = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.
 def watched_projects(
     org_id: uuid.UUID, now: datetime, only: uuid.UUID | None = None
 ) -> list[WatchedProject]:
-    """The org's projects on its present GitLab that links point into, by path."""
-    conditions = [] if only is None else [GitLabProject.id == only]
+    """The org's projects on its present GitLab with links, and the picked ones, by path."""
+    conditions = () if only is None else (GitLabProject.id == only,)
     return watched_by_org([org_id], now, *conditions)[org_id]
 
 
@@ -103,7 +104,7 @@ def watched_by_org(
         .group_by(GitLabChangeCount.project_id)
         .subquery()
     )
-    # Columns, not entities: of some hundred orgs these are many rows, and nobody changes them.
+    # Columns, not entities: these may be many rows, and nobody changes them.
     rows = db.session.execute(
         select(
             *_SEEN,
@@ -113,13 +114,14 @@ def watched_by_org(
             counts.c.by_webhook,
             counts.c.by_sweep,
         )
-        .join(links, links.c.project_id == GitLabProject.id)
+        .outerjoin(links, links.c.project_id == GitLabProject.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
         .outerjoin(_watch, _watch.project_id == GitLabProject.id)
         .outerjoin(counts, counts.c.project_id == GitLabProject.id)
         .where(
             GitLabProject.org_id.in_(org_ids),
             GitLabProject.base_url == OrgGitLabIntegration.base_url,
+            or_(links.c.links.is_not(None), _watch.picked_at.is_not(None)),
             *conditions,
         )
         .order_by(func.lower(GitLabProject.path))
@@ -141,6 +143,7 @@ _SEEN = (
     GitLabProject.error_reason,
     _watch.state,
     _watch.hook_id,
+    _watch.hook_due_at,
     _watch.disabled_until,
     _watch.events_missing,
     _watch.error_code,
@@ -161,9 +164,10 @@ def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
         renamed_at=row.renamed_at if renamed else None,
         seen=row.gitlab_id is not None,
         base_url=row.base_url,
-        links=row.links,
+        links=row.links or 0,
         hook_state=HookState(row.state or HookState.UNKNOWN),
         hook_id=row.hook_id,
+        hook_wanted=row.hook_due_at is not None,
         disabled_until=row.disabled_until,
         events_missing=tuple(row.events_missing or ()),
         error_code=row.error_code,
@@ -210,9 +214,7 @@ def watch_new_projects() -> int:
 def orgs_with_due_projects(
     now: datetime, limit: int, connected: ColumnElement[bool]
 ) -> Sequence[uuid.UUID]:
-    """Orgs with projects whose hooks are to be looked at; ``connected`` is a condition on
-    their integrations.
-    """
+    """Orgs with hooks to be looked at; ``connected`` is a condition on integrations."""
     return db.session.scalars(
         select(_watch.org_id)
         .join(GitLabProject, GitLabProject.id == _watch.project_id)

@@ -1,11 +1,13 @@
 """What doors do with hooks: GitLab is asked with no transaction open."""
 
 import uuid
+from collections.abc import Sequence
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.hooks.checks import Look, keep_look, look_at
 from gitlab_links.hooks.repairs import (
     Repaired,
@@ -41,6 +43,23 @@ def repair_now(principal: Principal, project_row: uuid.UUID) -> Repaired:
     keep_repair(principal, wanted, done, utcnow())
     db.session.commit()
     return done
+
+
+def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[ListedProject]]:
+    """The address of the org's GitLab, and the projects it lists for picking.
+
+    Raises GitLabFailure, and what ``credentials_of`` and ``waiting_for_gitlab`` raise.
+    """
+    from gitlab_links.gitlab.listing import ListingClient
+
+    base, token = credentials_of(find_integration(principal.org_id))
+    db.session.commit()
+    whole, options = settings().gitlab_timeout, settings().gitlab_client
+    with (
+        waiting_for_gitlab(principal.org_id),
+        ListingClient(base, token, whole_seconds=whole, **options) as client,
+    ):
+        return str(base), client.projects(search)
 
 
 def look_now(principal: Principal, project_row: uuid.UUID) -> Look:

@@ -27,6 +27,7 @@ from gitlab_links.hooks.checks import (
     look_at,
 )
 from gitlab_links.hooks.counting import forget_old_counts
+from gitlab_links.hooks.picking import orgs_with_wanted_hooks
 from gitlab_links.hooks.secrets import forget_ended_secrets
 from gitlab_links.hooks.tallies import forget_old_tallies
 from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
@@ -42,6 +43,7 @@ from gitlab_links.integrations.rotation import (
 from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
+from gitlab_links.jobs.wanted_hooks import make_wanted_hook
 from gitlab_links.links.token_checks import prepare_check
 from gitlab_links.slow_gitlabs import measured
 from gitlab_links.sync.lease import may_call
@@ -81,6 +83,8 @@ def look() -> None:
         due.update(orgs_with_due_token(now, ORGS_A_LOOK))
     with isolated("orgs_with_due_projects"):
         due.update(orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)))
+    with isolated("orgs_with_wanted_hooks"):
+        due.update(orgs_with_wanted_hooks(now, ORGS_A_LOOK, connected(now)))
     with isolated("orgs_with_due_notices"):
         due.update(orgs_with_due_notices(now, ORGS_A_LOOK))
     db.session.rollback()
@@ -148,7 +152,8 @@ def watch_slice(org_id: uuid.UUID) -> None:
     ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
         _watch_token(org_id, ends_at)
-        more = _watch_hooks(org_id, ends_at)
+        more = make_wanted_hook(org_id)
+        more = _watch_hooks(org_id, ends_at) or more
         judge(org_id, utcnow())
         db.session.commit()
         _tell(org_id, ends_at)

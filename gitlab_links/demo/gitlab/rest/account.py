@@ -9,7 +9,7 @@ from gitlab_links.demo.gitlab import entities
 from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, caller_token, project_named
-from gitlab_links.demo.gitlab.rest.paging import paged
+from gitlab_links.demo.gitlab.rest.paging import paged, positive
 
 REVISION = "5b7d8f21c3a"
 
@@ -68,11 +68,13 @@ def projects() -> Response:
     wanted = request.args.get("search", "").lower()
     here, whose = state(), caller()
     member = request.args.get("membership") in ("true", "1")
+    least = positive("min_access_level", 0) if "min_access_level" in request.args else 0
     found = [
         record
         for record in here.projects.all()
         if record.readable_by(whose)
         and (not member or record.access_level(whose))
+        and record.members.get(whose.id, 0) >= least
         and wanted in record.path_with_namespace.lower()
     ]
     return paged(found[::-1], lambda record: entities.project(here.urls, record, whose))

@@ -1,0 +1,138 @@
+"""Projects are picked from GitLab's own list, and a worker makes their webhooks."""
+
+from datetime import timedelta
+
+import pytest
+from werkzeug.test import TestResponse
+
+from gitlab_links.accounts.models import Membership
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.hooks.picking import CLAIM, claim_wanted_hook
+from gitlab_links.hooks.views import HookState
+from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from tests.admin.markup import Element, Markup, words
+from tests.api.callers import Caller, browser
+from tests.conftest import GITLAB_TOKEN
+from tests.health.conftest import Connected
+
+
+@pytest.fixture
+def path(connected: Connected) -> str:
+    return f"/orgs/{connected.org.id}/gitlab/projects"
+
+
+@pytest.fixture
+def admin(connected: Connected) -> Caller:
+    return browser(connected.app, connected.admin.user_id)
+
+
+@pytest.fixture
+def maintained(connected: Connected) -> None:
+    """Two projects that the token's owner maintains, the second one never linked; and others."""
+    state = connected.gitlab.state
+    owner = state.people.tokens[GITLAB_TOKEN].user
+    state.projects.add_member(connected.project, owner, 40)
+    state.projects.add_member(state.projects.add("ships/sails"), owner, 40)
+    state.projects.add_member(state.projects.add("ships/read-only"), owner, 20)
+    state.projects.add("docks/crane")
+
+
+def choices(page: TestResponse) -> dict[str, Element]:
+    markup = Markup.of(page)
+    boxes = {box["id"]: box for box in markup.all("input", name="project")}
+    return {
+        label.text: boxes[label["for"]] for label in markup.all("label") if label["for"] in boxes
+    }
+
+
+def projects(connected: Connected) -> dict[str, WatchedProject]:
+    with connected.app.app_context():
+        return {one.path: one for one in watched_projects(connected.org.id, utcnow())}
+
+
+def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    found = choices(admin.get(path))
+    assert set(found) == {"ships/engine", "ships/sails"}
+    assert "checked" in found["ships/engine"].attributes  # it has links, and no webhook
+    assert "checked" not in found["ships/sails"].attributes
+    assert set(choices(admin.get(f"{path}?q=sails"))) == {"ships/sails"}
+
+    answer = admin.post(path, data={"project": [box["value"] for box in found.values()]})
+    assert answer.status_code == 302
+    page = admin.get(answer.headers["Location"])
+    assert "2 webhooks are being made." in words(Markup.of(page).one("main").text)
+    assert page.text.count("Being made…") == 2
+    connected.watch()
+    connected.watch()
+    hooks = connected.gitlab.state.hooks
+    for path_of_project, watched in projects(connected).items():
+        assert (watched.hook_state, watched.hook_wanted) == (HookState.OK, False), watched
+        (hook,) = hooks.of(connected.gitlab.state.projects.get(path_of_project))
+        assert hook.url == connected.webhook_url
+    done = admin.get(answer.headers["Location"])
+    assert "Being made…" not in done.text
+    assert len(connected.audited("hook.created")) == 2
+
+
+def test_a_choice_is_good_for_its_org_and_as_gitlab_listed_it(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    value = choices(admin.get(path))["ships/sails"]["value"]
+    other = connected.factory.org()
+    connected.factory.membership(other, Role.ADMIN)
+    with connected.app.app_context():
+        db.session.add(
+            Membership(org_id=other.id, user_id=connected.admin.user_id, role=Role.ADMIN.value)
+        )
+        db.session.commit()
+    for where, values in (
+        (path.replace(str(connected.org.id), str(other.id)), [value]),
+        (path, [value[:-2]]),
+        (path, []),
+    ):
+        answer = admin.post(where, data={"project": values})
+        assert answer.status_code == 302
+        assert answer.headers["Location"] == where
+    assert set(projects(connected)) == {"ships/engine"}
+
+
+def test_a_pick_that_a_worker_lost_is_taken_again(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    value = choices(admin.get(path))["ships/sails"]["value"]
+    admin.post(path, data={"project": value})
+    with connected.app.app_context():
+        now = utcnow()
+        assert claim_wanted_hook(connected.org.id, now) is not None
+        db.session.commit()
+        assert claim_wanted_hook(connected.org.id, now) is None
+        assert claim_wanted_hook(connected.org.id, now + CLAIM + timedelta(seconds=1)) is not None
+
+
+def test_nothing_is_made_for_somebody_who_may_no_longer_ask_for_it(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    value = choices(admin.get(path))["ships/sails"]["value"]
+    admin.post(path, data={"project": value})
+    with connected.app.app_context():
+        db.session.query(Membership).filter_by(user_id=connected.admin.user_id).update(
+            {"role": Role.MEMBER.value}
+        )
+        db.session.commit()
+    connected.watch()
+    assert not projects(connected)["ships/sails"].hook_wanted
+    sails = connected.gitlab.state.projects.get("ships/sails")
+    assert list(connected.gitlab.state.hooks.of(sails)) == []
+
+
+def test_a_gitlab_that_does_not_answer_is_said_in_words(
+    connected: Connected, admin: Caller, path: str
+) -> None:
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
+    answer = admin.get(path)
+    assert answer.status_code == 200
+    assert "GitLab refuse" in words(Markup.of(answer).one("main").text)
