@@ -132,7 +132,7 @@ def test_an_address_where_no_gitlab_answers_is_said_at_once(
 ) -> None:
     gitlab.state.faults.answer("html", times=None)
     page = after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
-    assert "But it does not work yet: GitLab answered" in page
+    assert "But it does not work yet: Something else than" in page
     assert "notice is-green" not in page
 
 
