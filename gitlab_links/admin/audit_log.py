@@ -45,6 +45,7 @@ WORDS = {
     Action.WEBHOOK_SECRET_GENERATED: "Made a webhook secret",
     Action.DELIVERY_REPLAYED: "Replayed a delivery",
     Action.POLICY_UPDATED: "Changed who sees and who is told",
+    Action.INTEGRATION_MOVED: "Moved the links to another address of the same GitLab",
     Action.TOKEN_ROTATED: "Rotated the access token",
     Action.HOOK_CREATED: "Created a webhook in GitLab",
     Action.HOOK_REPAIRED: "Repaired a webhook in GitLab",

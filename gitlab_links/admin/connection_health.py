@@ -12,7 +12,7 @@ from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.integration import PATH, page_with_errors
 from gitlab_links.admin.times import day
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import check_soon
 from gitlab_links.hooks.repairs import Repaired
@@ -21,6 +21,7 @@ from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.http.relocation import move_now
 from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 
@@ -77,6 +78,26 @@ def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
     else:
         until = "" if expires_at is None else f" It is good until {day(expires_at.date())}."
         flash(f"GitLab gave a new token, and the former one is void.{until}", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/move")
+@access(Permission.INTEGRATION)
+def move_gitlab(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Carry the links over to another address of the same GitLab, once that is verified."""
+    base_url, token = sent("new_base_url", "new_token")
+    try:
+        moved = move_now(current_principal(), base_url, token)
+    except DomainError as refusal:
+        if refusal.status >= 500:
+            raise
+        errors = {f"new_{name}": told for name, told in refusal.errors.items()}
+        typed = {"new_base_url": base_url}
+        return page_with_errors(org_id, errors or {"new_base_url": [refusal.detail]}, typed)
+    count = f"{moved.projects} project" + ("" if moved.projects == 1 else "s")
+    flash(f"It is the same GitLab. The links of {count} lead to {base_url} now.", "success")
+    for difference in moved.differences:
+        flash(f"Some links stay as they are: {difference}", "warning")
     return _back(org_id)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.blueprints import integrations, refuses
 from gitlab_links.api.schemas.integrations import (
+    GitLabMovedEnvelope,
+    GitLabMoveSchema,
     IntegrationChangeSchema,
     IntegrationEnvelope,
     ValidationSchema,
@@ -17,6 +19,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
+from gitlab_links.http.relocation import move_now
 from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
@@ -28,6 +31,7 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.integrations.validation import Validation
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
+from gitlab_links.sync.relocation import MoveNotVerified, NothingToMove, NotTheSameGitLab
 
 
 @integrations.get("/api/orgs/<uuid:org_id>/integrations/gitlab")
@@ -70,6 +74,35 @@ def gitlab_integration_delete(org_id: uuid.UUID) -> None:
     Address, token and secrets are deleted; links stay with what was last known.
     """
     delete_integration(current_principal())
+
+
+@integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/move")
+@access(Permission.INTEGRATION)
+@integrations.body(GitLabMoveSchema)
+@integrations.returns(200, GitLabMovedEnvelope)
+@refuses(
+    NothingToMove,
+    NotTheSameGitLab,
+    MoveNotVerified,
+    IntegrationMissing,
+    EncryptionKeyMissing,
+    EncryptionKeyInvalid,
+    *WAITS,
+)
+def gitlab_integration_move_post(new: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """Say that the same GitLab is at another address now
+
+    GitLab is asked at the new address, with the new token: it must be of the same version
+    family, and a sample of the projects that are linked must have the same ids and paths
+    there. Then items, projects and links are carried over, and webhook secrets stay; else
+    nothing is changed, and `not_the_same_gitlab` says what differs.
+    """
+    moved = move_now(current_principal(), new["base_url"], new["token"])
+    return {
+        **_answer(org_id),
+        "moved_projects": moved.projects,
+        "differences": list(moved.differences),
+    }
 
 
 @integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/validate")

@@ -30,6 +30,7 @@ class Action(StrEnum):
     LINK_REMOVED = "link.removed"
     INTEGRATION_UPDATED = "integration.updated"
     INTEGRATION_DELETED = "integration.deleted"
+    INTEGRATION_MOVED = "integration.moved"
     INTEGRATION_VALIDATED = "integration.validated"
     WEBHOOK_SECRET_GENERATED = "integration.webhook_secret_generated"
     POLICY_UPDATED = "integration.policy_updated"

@@ -14,7 +14,7 @@ from gitlab_links.gitlab.answers import (
     TokenCheck,
 )
 from gitlab_links.gitlab.client import RESOURCES, GitLabClient, path_of_project
-from gitlab_links.gitlab.fields import read_person, read_word
+from gitlab_links.gitlab.fields import read_id, read_person, read_project_path, read_word
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.times import parse_date
 
@@ -51,6 +51,15 @@ class CheckingClient(GitLabClient):
             gitlab_version=read_word(version.get("version")),
             missing=missing,
         )
+
+    def project_path(self, project: int) -> str:
+        """The present path of a project."""
+        with self._translated():
+            answer = self._expect_object(self._get(path_of_project(project)))
+        found = read_project_path(answer.get("path_with_namespace"))
+        if found is None or read_id(answer.get("id")) != project:
+            raise self._unusable("is not the project that was asked for")
+        return found
 
     def _introspect(self, path: str) -> Mapping[str, Any]:
         """What GitLab tells of the token; nothing where it has no such resource, or the token

@@ -37,6 +37,7 @@ SHOWN_FIRST = frozenset(
         "webhooks_refused",
         "webhook_bodies_over_quota",
         "slashes_decoded",
+        "links_at_former_address",
     }
 )
 LATELY = timedelta(days=1)
@@ -62,6 +63,7 @@ def findings(signals: Signals) -> list[Finding]:
     found = [*_connection(signals, integration), *_expiry(integration, signals.now)]
     if integration.error_code is None:  # which explains whatever cannot be read
         found += _unreadable(signals.projects)
+    found += _elsewhere(signals)
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
     found += _alerts(integration)
@@ -108,6 +110,16 @@ def _expiry(integration: OrgGitLabIntegration, now: datetime) -> Iterator[Findin
             severity = Severity.CRITICAL if days == 1 else Severity.WARNING
             yield Finding(f"token_expires_{days}d", severity, detail=detail)
             return
+
+
+def _elsewhere(signals: Signals) -> Iterator[Finding]:
+    """Links of a GitLab that was left, or that has moved and was not carried over."""
+    if signals.elsewhere:
+        detail = {
+            "addresses": list(signals.elsewhere),
+            "projects": sum(signals.elsewhere.values()),
+        }
+        yield Finding("links_at_former_address", Severity.WARNING, detail=detail)
 
 
 def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Finding]:

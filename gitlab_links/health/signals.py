@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from gitlab_links.health.models import HealthProblem
 from gitlab_links.hooks.tallies import Tally, tallies_by_org
 from gitlab_links.hooks.watching import WatchedProject, watched_by_org
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.former_addresses import projects_elsewhere
 from gitlab_links.webhooks.queries import Received, received_by_org
 
 FAILURES_COUNT_FOR = timedelta(hours=24)
@@ -22,6 +23,8 @@ FAILURES_COUNT_FOR = timedelta(hours=24)
 class Signals:
     """What is known of an org's connection at ``now``; GitLab is not asked.
 
+    ``elsewhere`` are the projects whose links lead to another address than the org's, counted
+    by address.
     ``received`` is None where the deliveries have not been read. ``problems`` are those that
     were noticed before and are not over. ``tallies`` count what was wrong with the webhooks that
     came in within a week; they are read with the deliveries.
@@ -34,6 +37,7 @@ class Signals:
     received: Received | None
     problems: Sequence[HealthProblem]
     tallies: Sequence[Tally] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def connected(self) -> bool:
@@ -49,7 +53,7 @@ class Signals:
 
 
 def load(org_id: uuid.UUID, now: datetime) -> Signals:
-    """The signals of one org, in five SELECTs."""
+    """The signals of one org, in six SELECTs."""
     return load_many([org_id], now)[org_id]
 
 
@@ -69,6 +73,7 @@ def load_many(
     received = received_by_org(org_ids, now - FAILURES_COUNT_FOR) if with_deliveries else {}
     tallies = tallies_by_org(org_ids, now) if with_deliveries else {}
     problems = _open_problems(org_ids)
+    elsewhere = projects_elsewhere(org_ids)
     return {
         org_id: Signals(
             org_id=org_id,
@@ -78,6 +83,7 @@ def load_many(
             received=received.get(org_id),
             problems=problems[org_id],
             tallies=tallies.get(org_id, ()),
+            elsewhere=elsewhere.get(org_id, {}),
         )
         for org_id in org_ids
     }

@@ -33,6 +33,8 @@ _SUMMARIES: dict[str, str] = {
     "project_unreadable": "{subject}: {unreadable} of {links} links cannot be read. {why}",
     "project_hidden": "{subject}: GitLab no longer shows this project to the access token, so its "
     "{links} links stay as they were.",
+    "links_at_former_address": "The links of {projects} projects lead to {addresses}, not to this "
+    "GitLab, so that they stay as they were.",
     "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
     "hook_temporarily_disabled": "{subject}: GitLab has disabled the webhook for a while, after "
     "failures; events meanwhile are lost.",
@@ -73,6 +75,8 @@ _REMEDIES: dict[str, str] = {
     "project_unreadable": "{remedy}",
     "project_hidden": "Give the owner of the token a role in the project again, or set a token of "
     "somebody who has one; then press Check. If the project was deleted, remove its links.",
+    "links_at_former_address": "If the same GitLab has moved, carry them over with a new token on "
+    "the GitLab page; else remove these links.",
     "hook_disabled": _REPAIR,
     "hook_temporarily_disabled": _REPAIR,
     "hook_missing": "Press Create beside the project.",
@@ -139,6 +143,7 @@ def _words(finding: Finding) -> dict[str, Any]:
         "subject": finding.subject,
         "why": facts_of(detail.get("error_code") or "").summary,
         "remedy": facts_of(detail.get("error_code") or "").remedy,
+        "addresses": listed("addresses", " and "),
         "scopes": listed("scopes", ", ") or "none that are known",
         "missing": listed("missing_scopes", " or "),
         "events": " and ".join(", ".join(events).rsplit(", ", 1)),

@@ -28,7 +28,7 @@ def configure(principal: Principal, change: IntegrationChange) -> Configured:
         db.session.execute(
             update(GitLabItem)
             .where(GitLabItem.org_id == principal.org_id)
-            .values(next_sync_at=utcnow(), failures=0, pipeline_hidden=False)
+            .values(next_sync_at=utcnow(), changed_at=utcnow(), failures=0, pipeline_hidden=False)
             .execution_options(synchronize_session=False)
         )
     return configured

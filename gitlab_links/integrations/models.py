@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gitlab_links.clock import utcnow
 from gitlab_links.db import Base, Identified
 
+VERSIONS_KEPT = 5
+
 
 class OrgGitLabIntegration(Identified, Base):
     """One per org. Whatever belongs to a token or a host lives here: pauses, failures, limits.
@@ -59,6 +61,8 @@ class OrgGitLabIntegration(Identified, Base):
     notify_failure: Mapped[str | None] = mapped_column(String(200))
     notify_failed_at: Mapped[datetime | None]
 
+    gitlab_versions: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
 
@@ -66,3 +70,11 @@ class OrgGitLabIntegration(Identified, Base):
     def has_webhook_secret(self) -> bool:
         """Whether a webhook can prove itself by a secret or a signature of the org's."""
         return self.webhook_secret_hash is not None or self.signing_token_ciphertext is not None
+
+    def note_version(self, base_url: str, version: str) -> None:
+        """Keep which version the GitLab at an address told last, for a few addresses."""
+        known = {**(self.gitlab_versions or {})}
+        known.pop(base_url, None)
+        newest = {**known, base_url: version}
+        if newest != self.gitlab_versions:
+            self.gitlab_versions = dict(list(newest.items())[-VERSIONS_KEPT:])

@@ -34,6 +34,8 @@ class IntegrationChange:
     """What to change: None leaves as is, an empty string clears.
 
     ``may_forget``: whether a new address may cost the token and secrets of the former one.
+    ``same_gitlab``: it was verified that the GitLab at the new address is the same, so that
+    its secrets stay.
     """
 
     base_url: str | None = None
@@ -41,6 +43,7 @@ class IntegrationChange:
     webhook_secret: str | None = None
     signing_token: str | None = None
     may_forget: bool = True
+    same_gitlab: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
     conflicts.
     """
     integration = _locked(principal.org_id)
-    left_gitlab = _leaves(integration, change.base_url)
+    left_gitlab = not change.same_gitlab and _leaves(integration, change.base_url)
     if left_gitlab and not change.may_forget:
         _ask_before_forgetting(integration)
     changed = _forget_gitlab(integration) if left_gitlab else set()
@@ -115,7 +118,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
     reconnected = bool(changed & {"base_url", "token"})
     changed |= _change_signing_token(integration, change.signing_token)
     if change.webhook_secret is not None:
-        secret = _checked("webhook_secret", change.webhook_secret)
+        secret = checked_secret("webhook_secret", change.webhook_secret)
         if replace_webhook_secret(integration, secret, utcnow()):
             changed.add("webhook_secret")
     if reconnected:
@@ -207,7 +210,7 @@ def _change_base_url(integration: OrgGitLabIntegration, text: str | None) -> set
 def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
     if text is None or (text == "" and integration.token_ciphertext is None):
         return set()
-    token = _checked("token", text)
+    token = checked_secret("token", text)
     _clear_token(integration)
     if token is not None:
         base = _base_of(integration)
@@ -219,7 +222,7 @@ def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[st
 def _change_signing_token(integration: OrgGitLabIntegration, text: str | None) -> set[str]:
     if text is None or (text == "" and integration.signing_token_ciphertext is None):
         return set()
-    token = _checked("signing_token", text)
+    token = checked_secret("signing_token", text)
     integration.signing_token_ciphertext = None
     if token is not None:
         problem = signing_token_problem(token)
@@ -256,9 +259,9 @@ def _forget_failures(integration: OrgGitLabIntegration) -> None:
     integration.slashes_decoded_at = None
 
 
-def _checked(field: str, text: str) -> str | None:
-    """The secret, None where it is to be cleared."""
-    if text == "":
+def checked_secret(field: str, text: str, *, required: bool = False) -> str | None:
+    """The secret, None where it is to be cleared; raises :class:`Invalid`."""
+    if text == "" and not required:
         return None
     if _HEADER_SAFE.fullmatch(text) is None:
         raise _invalid(field, "Use 1 to 255 visible ASCII characters without spaces.")

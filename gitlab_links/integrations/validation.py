@@ -160,6 +160,8 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
     if result.status is ValidationStatus.VALID:
         integration.token_expires_at = result.expires_at
         integration.token_username = None if result.user is None else result.user.username
+        if result.gitlab_version is not None and question.credentials is not None:
+            integration.note_version(str(question.credentials.base), result.gitlab_version)
     if result.status is not ValidationStatus.INVALID and _is_told_to_wait(integration, now):
         return integration  # only a refusal weighs more than a pause that GitLab asked for
     if result.status is ValidationStatus.VALID:

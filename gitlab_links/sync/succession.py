@@ -27,7 +27,15 @@ _ITEM_KEY = (GitLabItem.id, GitLabItem.type, GitLabItem.iid)
 def succeed(
     project: GitLabProject, successor: GitLabProject, *, since: datetime | None = None
 ) -> None:
-    """Note that a project's items belong to another row now, and move the first piece.
+    """Note that a project's items belong to another row now, and move the first piece."""
+    note_successor(project, successor, since=since)
+    _move_piece(project)
+
+
+def note_successor(
+    project: GitLabProject, successor: GitLabProject, *, since: datetime | None = None
+) -> None:
+    """Note that a project's items belong to another row now; the next fetch moves them.
 
     A project whose id is known is another one than its successor: of its links only those
     made after ``since`` pass over (None: all), and what is cached stays behind. Without an
@@ -38,7 +46,6 @@ def succeed(
     project.path_key = None
     project.successor_id, project.succeeded_since = successor.id, since
     db.session.flush()
-    _move_piece(project)
 
 
 def move_next_piece(org_id: uuid.UUID) -> bool:

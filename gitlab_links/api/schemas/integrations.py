@@ -97,6 +97,37 @@ class IntegrationChangeSchema(Strict):
     )
 
 
+class GitLabMoveSchema(Strict):
+    """Where the org's GitLab is now, and a new token for it."""
+
+    base_url = fields.String(
+        required=True,
+        metadata=described("The new address.", "https://gitlab.example.org"),
+    )
+    token = fields.String(
+        required=True,
+        metadata=described(
+            "A token made at the new address; the former one was for the former address.",
+            "glpat-Vd7rT2mYkLp8sNbEuHgJ",
+            pattern=_HEADER_SAFE,
+        ),
+    )
+
+
+class GitLabMovedEnvelope(Strict):
+    """The integration after a move, and what was carried over."""
+
+    gitlab = fields.Nested(IntegrationSchema, required=True)
+    moved_projects = fields.Integer(
+        required=True, metadata=described("So many projects, with their links.", 3, minimum=0)
+    )
+    differences = fields.List(
+        fields.String(),
+        required=True,
+        metadata=described("Why links that lead to yet another address were left as they are."),
+    )
+
+
 class ValidationSchema(Strict):
     """What came of asking GitLab about the token."""
 

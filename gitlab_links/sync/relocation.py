@@ -1,0 +1,220 @@
+"""A GitLab that has moved to another address: its items and projects are carried over once a
+new token has shown that it is the same one. Asked in three steps, with no transaction open
+in between; doors call ``http.relocation.move_now``.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, func, select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import NOT_FOUND, GitLabFailure
+from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
+from gitlab_links.hooks.reconnection import configure
+from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.integrations.operations import (
+    IntegrationChange,
+    checked_secret,
+    find_integration,
+    lock_integration,
+)
+from gitlab_links.links.former_addresses import former_addresses
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.sync.carrying import carry_over
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.checking import CheckingClient
+
+SAMPLE = 5
+
+
+class NothingToMove(Conflict):
+    """No link of the org leads to another address than the one given."""
+
+    code = "nothing_to_move"
+
+
+class NotTheSameGitLab(Conflict):
+    """What is at the new address is not the GitLab that the links were made for."""
+
+    code = "not_the_same_gitlab"
+
+
+class MoveNotVerified(Conflict):
+    """GitLab did not answer at the new address, or refused the token."""
+
+    code = "move_not_verified"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProject:
+    """A project as the GitLab at the former address told it."""
+
+    gitlab_id: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormerAddress:
+    """Where links of the org lead, with what is compared: a sample of the projects there, and
+    GitLab's version, None where it is not known.
+    """
+
+    base_url: str
+    version: str | None
+    sample: Sequence[KnownProject]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What is to be verified; ``present`` is the org's base URL when it was read."""
+
+    base: BaseUrl
+    token: str = field(repr=False)
+    present: str | None
+    formers: Sequence[FormerAddress]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The former addresses of the same GitLab, and why others are not; its version."""
+
+    same: Sequence[FormerAddress]
+    differences: Sequence[str]
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was carried over, and why links of other addresses were not."""
+
+    projects: int
+    differences: Sequence[str]
+
+
+def prepare_move(org_id: uuid.UUID, base_url: str, token: str) -> Move:
+    """Read what is to be compared. Raises :class:`Invalid` for address or token,
+    :class:`IntegrationMissing` and :class:`NothingToMove`.
+    """
+    base = parse_base_url(base_url, settings().gitlab_allowed_hosts)
+    checked_secret("token", token, required=True)
+    integration = find_integration(org_id)
+    if integration is None:
+        raise IntegrationMissing("Connect the org to its GitLab first.")
+    versions = integration.gitlab_versions or {}
+    formers = [
+        FormerAddress(address, versions.get(address), _sample(org_id, address))
+        for address in former_addresses(org_id, str(base))
+    ]
+    if not formers:
+        raise NothingToMove(f"No link of this org leads to another GitLab than {base}.")
+    return Move(base, token, integration.base_url, formers)
+
+
+def _sample(org_id: uuid.UUID, base_url: str) -> Sequence[KnownProject]:
+    rows = db.session.execute(
+        select(GitLabProject.gitlab_id, GitLabProject.path)
+        .where(
+            GitLabProject.org_id == org_id,
+            GitLabProject.base_url == base_url,
+            GitLabProject.gitlab_id.is_not(None),
+            GitLabProject.path_key.is_not(None),
+            exists().where(GitLabItem.project_id == GitLabProject.id),
+        )
+        .order_by(func.random())
+        .limit(SAMPLE)
+    )
+    return [KnownProject(row.gitlab_id or 0, row.path) for row in rows]
+
+
+def verify_move(move: Move) -> Verified:
+    """Ask the GitLab at the new address; no database here.
+
+    Raises :class:`MoveNotVerified`, and :class:`NotTheSameGitLab` if that is so of every
+    former address.
+    """
+    from gitlab_links.gitlab.checking import CheckingClient
+
+    try:
+        with CheckingClient(
+            move.base,
+            move.token,
+            whole_seconds=settings().gitlab_timeout,
+            **settings().gitlab_client,
+        ) as client:
+            version = client.check_token().gitlab_version
+            found = {one.base_url: _difference(client, one, version) for one in move.formers}
+    except GitLabFailure as failure:
+        raise MoveNotVerified(
+            f"The GitLab at {move.base} could not be compared: {failure.detail} "
+            "Nothing was changed."
+        ) from None
+    same = [one for one in move.formers if found[one.base_url] is None]
+    differences = [why for why in found.values() if why is not None]
+    if not same:
+        raise NotTheSameGitLab(" ".join([*differences, "Nothing was changed."]))
+    return Verified(same, differences, version)
+
+
+def _difference(client: "CheckingClient", former: FormerAddress, version: str | None) -> str | None:
+    """Why it is not the GitLab of the former address; None where all that was compared agrees."""
+    if not former.sample:
+        return f"No project of {former.base_url} was ever read, so that nothing can be compared."
+    if former.version and version and _family(former.version) != _family(version):
+        return f"{former.base_url} was GitLab {former.version}, and this is GitLab {version}."
+    for project in former.sample:
+        try:
+            path = client.project_path(project.gitlab_id)
+        except GitLabFailure as failure:
+            if failure.code != NOT_FOUND:
+                raise
+            path = None
+        if path is None or path.lower() != project.path.lower():
+            there = "not there, or the token may not see it" if path is None else f"{path} there"
+            return (
+                f"Project {project.gitlab_id} was {project.path} at {former.base_url}, and is "
+                f"{there}."
+            )
+    return None
+
+
+def _family(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def keep_move(principal: Principal, move: Move, verified: Verified) -> Moved:
+    """Use the new address with the new token, and carry over what leads to the former ones.
+
+    Webhook secrets stay: they were agreed with the same GitLab. Raises
+    :class:`MoveNotVerified` if the settings have changed meanwhile. The caller commits.
+    """
+    integration = lock_integration(principal.org_id)
+    if integration is None or integration.base_url != move.present:
+        raise MoveNotVerified(
+            "The settings have changed meanwhile. Nothing was changed; try again."
+        )
+    to = str(move.base)
+    configure(principal, IntegrationChange(base_url=to, token=move.token, same_gitlab=True))
+    if verified.version is not None:
+        integration.note_version(to, verified.version)
+    count = sum(carry_over(principal.org_id, former.base_url, to) for former in verified.same)
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        Action.INTEGRATION_MOVED,
+        target_type="integration",
+        target_id=integration.id,
+        detail={
+            "from": [former.base_url for former in verified.same],
+            "base_url": to,
+            "projects": count,
+            "compared": [one.path for former in verified.same for one in former.sample],
+        },
+    )
+    return Moved(count, verified.differences)
