@@ -132,7 +132,8 @@ def _accepted(result: Validation) -> str:
     version = f" {result.gitlab_version}" if result.gitlab_version else ""
     parts = [f"GitLab{version} accepts the token {who}".rstrip() + "."]
     if result.scopes is not None:
-        parts.append(f"Its scopes: {', '.join(result.scopes) or 'none'}.")
+        listed = ", ".join(result.scopes).replace("granular", "fine-grained permissions")
+        parts.append(f"Its scopes: {listed or 'none'}.")
     if result.missing_scopes:
         parts.append(f"For some of what is linked it lacks: {', '.join(result.missing_scopes)}.")
     if result.expires_at is not None:

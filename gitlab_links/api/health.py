@@ -84,8 +84,9 @@ def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
 def gitlab_token_rotate_post(org_id: uuid.UUID) -> dict[str, Any]:
     """Replace the token through GitLab's own API
 
-    Takes a token with the scope `api` or `self_rotate`. The new one lasts 90 days, or as
-    long as GitLab allows; it is stored and never shown. The former one is void.
+    Takes a token with the scope `api` or `self_rotate`, or the permission to rotate. The new
+    one lasts 90 days, or as long as GitLab allows; it is stored and never shown. The former
+    one is void.
     """
     rotate_now(current_principal())
     return {"gitlab": connection_view(org_id)}

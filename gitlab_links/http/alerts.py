@@ -6,7 +6,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.health.notices import note_delivery, notify_url, test_body
-from gitlab_links.health.sending import send
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.operations import find_integration
 
@@ -22,6 +21,9 @@ def send_test_alert(org_id: uuid.UUID) -> str | None:
 
     Raises :class:`NoAlertAddress`, and what ``waiting_for_gitlab`` raises.
     """
+    # requests is slow to import, and not for the web process's way of a webhook.
+    from gitlab_links.health.sending import send
+
     to = notify_url(find_integration(org_id))
     if to is None:
         raise NoAlertAddress("No address for health alerts is stored, or it cannot be read.")

@@ -152,7 +152,10 @@ class ValidationSchema(Strict):
     missing_scopes = fields.List(
         fields.String(metadata={"example": "read_api"}),
         required=True,
-        metadata=described("With `insufficient_scope`: one of these would do."),
+        metadata=described(
+            "With `insufficient_scope`: one of these scopes would do. Of a fine-grained token: "
+            "the permissions it lacks, also of a valid one that lacks them for some links."
+        ),
     )
     expires_at = Time(required=True, allow_none=True)
     gitlab_version = fields.String(
