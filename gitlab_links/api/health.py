@@ -20,7 +20,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.health.report import check_soon, connection_view, report_of
 from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
-from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from gitlab_links.http.access import access
 from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.conditional import locks

@@ -14,7 +14,7 @@ from gitlab_links.health.signals import Signals
 from gitlab_links.hooks.models import TallyKind
 from gitlab_links.hooks.tallies import Tally
 from gitlab_links.hooks.views import HookState
-from gitlab_links.hooks.watching import WatchedProject
+from gitlab_links.hooks.watched import WatchedProject
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.webhooks.trust import still_distrusted
 

@@ -13,7 +13,8 @@ from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import findings
 from gitlab_links.health.signals import Signals, load
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.hooks.watching import WatchedProject, look_soon
+from gitlab_links.hooks.watched import WatchedProject
+from gitlab_links.hooks.watching import look_soon
 from gitlab_links.integrations.due_tokens import ask_soon
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.rotation import TokenKind, may_rotate, token_kind

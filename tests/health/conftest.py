@@ -25,7 +25,7 @@ from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import Finding, findings
 from gitlab_links.health.signals import load
-from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.drains import drain_slice

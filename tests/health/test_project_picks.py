@@ -11,7 +11,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.hooks.picking import CLAIM, claim_wanted_hook
 from gitlab_links.hooks.views import HookState
-from gitlab_links.hooks.watching import WatchedProject, watched_projects
+from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from tests.admin.markup import Element, Markup, words
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN

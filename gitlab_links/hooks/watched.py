@@ -1,0 +1,177 @@
+"""The projects that links point into, and what was noticed of each: for page, API and health."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
+
+from gitlab_links.extensions import db
+from gitlab_links.hooks.models import GitLabChangeCount, GitLabProjectWatch
+from gitlab_links.hooks.views import HookState
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.unreadable import is_unreadable
+
+COUNTED_DAYS = 7
+# Of one failure nobody needs to hear: it is tried again within seconds.
+UNREADABLE_AT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProject:
+    """A project with links or a picked one. Counts and a former path are of the last 7 days.
+    ``seen``: GitLab has shown it to us. ``hook_wanted``: a worker is still to make its webhook.
+    ``unreadable`` is how many of its links could not be read several times in a row, though
+    their items are there as far as is known; ``unreadable_code`` is why, ``reason`` what
+    GitLab said.
+    """
+
+    id: uuid.UUID
+    path: str
+    former_path: str | None
+    renamed_at: datetime | None
+    seen: bool
+    base_url: str
+    links: int
+    hook_state: HookState
+    hook_id: int | None
+    hook_wanted: bool
+    disabled_until: datetime | None
+    events_missing: Sequence[str]
+    error_code: str | None
+    checked_at: datetime | None
+    last_event_at: datetime | None
+    last_event_via: str | None
+    last_missed_at: datetime | None
+    changes_by_webhook: int
+    changes_by_sweep: int
+    unreadable: int
+    unreadable_code: str | None
+    reason: str | None
+
+    @property
+    def only_by_sweep(self) -> bool:
+        """Whether events would have told of changes and none did."""
+        return self.changes_by_sweep > 0 and self.changes_by_webhook == 0
+
+
+_watch = GitLabProjectWatch
+
+
+def watched_projects(
+    org_id: uuid.UUID, now: datetime, only: uuid.UUID | None = None
+) -> list[WatchedProject]:
+    """The org's projects on its present GitLab with links, and the picked ones, by path."""
+    conditions = () if only is None else (GitLabProject.id == only,)
+    return watched_by_org([org_id], now, *conditions)[org_id]
+
+
+def watched_by_org(
+    org_ids: Collection[uuid.UUID], now: datetime, *conditions: ColumnElement[bool]
+) -> defaultdict[uuid.UUID, list[WatchedProject]]:
+    """The same of many orgs at once, in one statement."""
+    failing = and_(is_unreadable(), GitLabItem.failures >= UNREADABLE_AT)
+    links = (
+        select(
+            GitLabItem.project_id,
+            func.count().label("links"),
+            func.sum(case((failing, 1), else_=0)).label("unreadable"),
+            func.max(case((failing, GitLabItem.error_code))).label("unreadable_code"),
+        )
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(GitLabItem.org_id.in_(org_ids))
+        .group_by(GitLabItem.project_id)
+        .subquery()
+    )
+    since = (now - timedelta(days=COUNTED_DAYS - 1)).date()
+    counts = (
+        select(
+            GitLabChangeCount.project_id,
+            func.sum(GitLabChangeCount.by_webhook).label("by_webhook"),
+            func.sum(GitLabChangeCount.by_sweep).label("by_sweep"),
+        )
+        .where(GitLabChangeCount.org_id.in_(org_ids), GitLabChangeCount.day >= since)
+        .group_by(GitLabChangeCount.project_id)
+        .subquery()
+    )
+    # Columns, not entities: these may be many rows, and nobody changes them.
+    rows = db.session.execute(
+        select(
+            *_SEEN,
+            links.c.links,
+            links.c.unreadable,
+            links.c.unreadable_code,
+            counts.c.by_webhook,
+            counts.c.by_sweep,
+        )
+        .outerjoin(links, links.c.project_id == GitLabProject.id)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
+        .outerjoin(_watch, _watch.project_id == GitLabProject.id)
+        .outerjoin(counts, counts.c.project_id == GitLabProject.id)
+        .where(
+            GitLabProject.org_id.in_(org_ids),
+            GitLabProject.base_url == OrgGitLabIntegration.base_url,
+            or_(links.c.links.is_not(None), _watch.picked_at.is_not(None)),
+            *conditions,
+        )
+        .order_by(func.lower(GitLabProject.path))
+    )
+    found: defaultdict[uuid.UUID, list[WatchedProject]] = defaultdict(list)
+    for row in rows:
+        found[row.org_id].append(_view(row, now))
+    return found
+
+
+_SEEN = (
+    GitLabProject.id,
+    GitLabProject.org_id,
+    GitLabProject.gitlab_id,
+    GitLabProject.path,
+    GitLabProject.former_path,
+    GitLabProject.renamed_at,
+    GitLabProject.base_url,
+    GitLabProject.error_reason,
+    _watch.state,
+    _watch.hook_id,
+    _watch.hook_due_at,
+    _watch.disabled_until,
+    _watch.events_missing,
+    _watch.error_code,
+    _watch.checked_at,
+    _watch.last_event_at,
+    _watch.last_event_via,
+    _watch.last_missed_at,
+)
+
+
+def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
+    """What is known; of a project that is not watched yet that is nothing."""
+    renamed = row.renamed_at is not None and row.renamed_at > now - timedelta(days=COUNTED_DAYS)
+    return WatchedProject(
+        id=row.id,
+        path=row.path,
+        former_path=row.former_path if renamed else None,
+        renamed_at=row.renamed_at if renamed else None,
+        seen=row.gitlab_id is not None,
+        base_url=row.base_url,
+        links=row.links or 0,
+        hook_state=HookState(row.state or HookState.UNKNOWN),
+        hook_id=row.hook_id,
+        hook_wanted=row.hook_due_at is not None,
+        disabled_until=row.disabled_until,
+        events_missing=tuple(row.events_missing or ()),
+        error_code=row.error_code,
+        checked_at=row.checked_at,
+        last_event_at=row.last_event_at,
+        last_event_via=row.last_event_via,
+        last_missed_at=row.last_missed_at,
+        changes_by_webhook=int(row.by_webhook or 0),
+        changes_by_sweep=int(row.by_sweep or 0),
+        unreadable=int(row.unreadable or 0),
+        unreadable_code=row.unreadable_code,
+        reason=row.error_reason,
+    )
