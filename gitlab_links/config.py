@@ -37,6 +37,7 @@ SHORTEST_METRICS_TOKEN = 16
 CANNOT_START = 3
 
 DAY = 86_400
+MEGABYTE = 1024 * 1024
 
 T = TypeVar("T")
 
@@ -81,6 +82,7 @@ class Settings:
     webhook_bodies_kept: int = 7 * DAY
     deliveries_kept: int = 30 * DAY
     failed_deliveries_kept: int = 90 * DAY
+    webhook_body_quota: int = 1024 * MEGABYTE
 
     @property
     def served_over_https(self) -> bool:
@@ -235,6 +237,9 @@ def _retention(reader: _Reader) -> dict[str, int]:
         "failed_deliveries_kept": reader.read(
             "FAILED_DELIVERY_RETENTION_DAYS", _days, Settings.failed_deliveries_kept
         ),
+        "webhook_body_quota": reader.read(
+            "WEBHOOK_BODY_QUOTA_MB", _megabytes, Settings.webhook_body_quota
+        ),
     }
 
 
@@ -313,6 +318,10 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
 
 def _days(text: str) -> int:
     return _integer(1, 3650)(text) * DAY
+
+
+def _megabytes(text: str) -> int:
+    return _integer(1, 1_000_000)(text) * MEGABYTE
 
 
 def _log_level(text: str) -> str:

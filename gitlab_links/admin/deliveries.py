@@ -13,7 +13,9 @@ from gitlab_links.admin.delivery_body import body_view, changes_here
 from gitlab_links.admin.delivery_words import words_of
 from gitlab_links.admin.paging import position_in
 from gitlab_links.admin.wording import Mark
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
+from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import connection_view
 from gitlab_links.http.access import access
@@ -98,6 +100,8 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         reason=facts_of(delivery.error_code) if delivery.error_code else None,
         meaning=MEANINGS.get(status.value, ""),
         words=words_of(delivery),
+        over_quota=delivery.payload is None
+        and (utcnow() - delivery.received_at).total_seconds() < settings().webhook_bodies_kept,
         changes_here=changes_here(delivery.changes),
         may_replay=status in DONE and delivery.payload is not None,
     )

@@ -16,6 +16,7 @@ from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
 from gitlab_links.webhooks.authenticity import Unproven
 from gitlab_links.webhooks.intake import Intake, accept
+from gitlab_links.webhooks.quota import count_stored
 from gitlab_links.webhooks.refusals import note_refused
 
 WEBHOOK_BODY = {
@@ -57,6 +58,8 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     structlog.contextvars.bind_contextvars(
         org_id=str(org_id), delivery_id=str(accepted.delivery_id)
     )
+    if accepted.status is not Intake.DUPLICATE:
+        count_stored(org_id, len(body), utcnow())
     if accepted.status is Intake.ACCEPTED:
         ring(Bell.DRAIN, org_id)
     return json_answer(

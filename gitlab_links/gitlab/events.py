@@ -87,6 +87,25 @@ class Event:
             _subject=subject,
         )
 
+    @classmethod
+    def naming(cls, item_type: str | None, iid: int | None, project_path: str | None) -> "Event":
+        """What is known of a request whose body is not kept: which item it is about."""
+        known = item_type is not None and iid is not None and project_path is not None
+        told_type = ItemType(item_type) if known and item_type is not None else None
+        return cls(
+            name=None,
+            object_kind=None,
+            action=None,
+            project_id=None,
+            project_path=project_path,
+            item_type=told_type,
+            iid=iid if known else None,
+            relevant=known,
+            dedupe_key=None,
+            branch_pipeline=None,
+            _subject=None,
+        )
+
     @property
     def snapshot(self) -> Snapshot | None:
         """What the body says of the item; None where it names it only. Built when asked for."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from gitlab_links.config import MEGABYTE
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
@@ -242,6 +243,11 @@ def _webhooks(
         case TallyKind.OTHER_INSTANCE if tally.last_at > signals.now - LATELY:
             detail |= {"base_url": integration.base_url, **tally.detail}
             yield Finding("webhook_other_instance", Severity.WARNING, detail=detail)
+        case TallyKind.STORED_BYTES if (
+            tally.count >= signals.body_quota and tally.last_at > signals.now - LATELY
+        ):
+            detail |= {"megabytes": signals.body_quota // MEGABYTE}
+            yield Finding("webhook_bodies_over_quota", Severity.WARNING, detail=detail)
         case TallyKind.REFUSED if _still_refused(signals, integration, tally.last_at):
             # Strangers can cause it: it says nothing of how current the links are.
             detail |= tally.detail

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.hooks.tallies import Tally, tallies_by_org
 from gitlab_links.hooks.watched import WatchedProject, watched_by_org
@@ -27,7 +27,8 @@ class Signals:
     by address.
     ``received`` is None where the deliveries have not been read. ``problems`` are those that
     were noticed before and are not over. ``tallies`` count what was wrong with the webhooks that
-    came in within a week; they are read with the deliveries.
+    came in within a week; they are read with the deliveries. ``body_quota`` is how many bytes
+    of webhook bodies an org may store a day.
     """
 
     org_id: uuid.UUID
@@ -38,6 +39,7 @@ class Signals:
     problems: Sequence[HealthProblem]
     tallies: Sequence[Tally] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    body_quota: int = 0
 
     @property
     def connected(self) -> bool:
@@ -84,6 +86,7 @@ def load_many(
             problems=problems[org_id],
             tallies=tallies.get(org_id, ()),
             elsewhere=elsewhere.get(org_id, {}),
+            body_quota=settings().webhook_body_quota,
         )
         for org_id in org_ids
     }

@@ -47,6 +47,8 @@ _SUMMARIES: dict[str, str] = {
     "webhook secret ({times} in 7 days, the last on {last_at} UTC). Links show what GitLab says.",
     "webhook_other_instance": "Events come from another GitLab, {instance}, than the one at "
     "{base_url} ({times} in 7 days). They are not applied; GitLab is asked instead.",
+    "webhook_bodies_over_quota": "More events come in than may be stored a day ({megabytes} MB). "
+    "The bodies of further ones are not kept; GitLab is asked about each item instead.",
     "webhooks_refused": "GitLab's events are being refused: {differs} ({times} in 7 days, the "
     "last on {last_at} UTC from {address}).",
     "changes_only_by_sweep": "{subject}: its changes are found only by looking; no event tells "
@@ -88,6 +90,8 @@ _REMEDIES: dict[str, str] = {
     "generate a new webhook secret. Until then GitLab is asked about each event.",
     "webhook_other_instance": "If that is a copy, such as a staging system, switch off its "
     "webhooks. If it is your GitLab, set the base URL to the address that GitLab calls itself by.",
+    "webhook_bodies_over_quota": "See under Deliveries what sends so much. The operator can "
+    "allow more (WEBHOOK_BODY_QUOTA_MB).",
     "webhooks_refused": "{to_do} If the address is none of your GitLab's, somebody else "
     "sends these: nothing of them is kept.",
     "changes_only_by_sweep": _REPAIR,

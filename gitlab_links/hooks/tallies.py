@@ -84,6 +84,8 @@ def tallies_by_org(
     found: defaultdict[uuid.UUID, dict[tuple[str, str], Tally]] = defaultdict(dict)
     for row in rows:
         before = found[row.org_id].get((row.kind, row.subject))
+        if row.kind == TallyKind.STORED_BYTES:
+            before = None  # a quota is for a day: the newest counts
         found[row.org_id][row.kind, row.subject] = Tally(
             kind=TallyKind(row.kind),
             subject=row.subject,

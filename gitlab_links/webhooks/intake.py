@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, bindparam, select
+from sqlalchemy import Connection, Executable, bindparam, case, null, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists, new_id, upsert
@@ -22,6 +22,7 @@ from gitlab_links.gitlab.signatures import is_signed
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from gitlab_links.webhooks.authenticity import HOOK_PROJECT, PROVEN_BY_SECRET, verify
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.webhooks.quota import OVER_QUOTA, quota_parameters
 
 # Reading a body that may be anybody's must not cost more than refusing it.
 MAX_UNPROVEN_BYTES = 64 * 1024
@@ -90,6 +91,10 @@ def accept(
         proven = verify(connection, org_id, headers, body, received_at)
         row = _row(org_id, Event.from_request(headers, body), headers, body, received_at)
         row |= ids | {"hook_project_id": proven.hook_project_id, "signed": proven.signed}
+        if connection.scalar(
+            select(OVER_QUOTA), {"org_id": org_id, **quota_parameters(received_at)}
+        ):
+            row["payload"] = None
         stored = insert_unless_exists(connection, GitLabWebhookDelivery, row, *DEDUPED_BY)
     if stored is None:
         return Accepted(Intake.DUPLICATE, _first_copy(connection, row))
@@ -155,16 +160,16 @@ def _store_if_proven(connection: Connection, row: Row, secret: str) -> uuid.UUID
     given = hash_webhook_secret(row["org_id"], secret) if secret else ""
     statement = _insert_if_proven(connection.dialect.name, tuple(row))
     stored: uuid.UUID | None = connection.execute(
-        statement, {**row, "given": given}
+        statement, {**row, **quota_parameters(row["received_at"]), "given": given}
     ).scalar_one_or_none()
     return stored
 
 
 @cache
 def _insert_if_proven(dialect: str, names: tuple[str, ...]) -> Executable:
-    values = select(
-        *(bindparam(name, type_=_deliveries[name].type) for name in names), HOOK_PROJECT
-    )
+    given = {name: bindparam(name, type_=_deliveries[name].type) for name in names}
+    given["payload"] = case((OVER_QUOTA, null()), else_=given["payload"])  # type: ignore[assignment]
+    values = select(*given.values(), HOOK_PROJECT)
     insert = upsert(dialect, GitLabWebhookDelivery).from_select(
         [*names, "hook_project_id"], values.where(PROVEN_BY_SECRET)
     )

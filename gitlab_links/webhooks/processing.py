@@ -145,7 +145,11 @@ def _mark_processed(outcomes: Sequence[Outcome], now: datetime) -> None:
 
 
 def _read(delivery: GitLabWebhookDelivery) -> Work:
-    return Work(delivery, Event.from_request(delivery.headers, delivery.payload or b"{}"))
+    if delivery.payload is None:
+        # Over the quota of stored bodies: the item is fetched instead.
+        named = (delivery.gitlab_type, delivery.gitlab_iid, delivery.project_path)
+        return Work(delivery, Event.naming(*named))
+    return Work(delivery, Event.from_request(delivery.headers, delivery.payload))
 
 
 def _apply(
