@@ -115,7 +115,8 @@ def summary(finding: Finding) -> str:
     known = _SUMMARIES.get(_key(finding))
     told = facts_of(finding.code).summary if known is None else known.format_map(_words(finding))
     reason = finding.detail.get("reason")
-    return f"{told} GitLab says: {reason}" if reason else told
+    told_already = known is not None and "{reason}" in known
+    return f"{told} GitLab says: {reason}" if reason and not told_already else told
 
 
 def _key(finding: Finding) -> str:
@@ -138,7 +139,7 @@ def _words(finding: Finding) -> dict[str, Any]:
     def listed(name: str, link: str) -> str:
         return link.join(detail.get(name) or ())
 
-    differs, to_do = _REFUSALS.get(str(detail.get("reason")), _REFUSALS["token_wrong"])
+    differs, to_do = _REFUSALS.get(str(detail.get("header")), _REFUSALS["token_wrong"])
     events = (EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
     return {
         **detail,

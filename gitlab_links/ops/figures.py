@@ -82,7 +82,7 @@ def refused_today(now: datetime) -> Mapping[str, int]:
     )
     counts = dict.fromkeys((reason.value for reason in Refusal), 0)
     for row in rows:
-        counts[str(row.detail.get("reason"))] += row.times
+        counts[str(row.detail.get("header"))] += row.times
     return counts
 
 

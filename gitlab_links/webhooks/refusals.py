@@ -31,7 +31,7 @@ def note_refused(
     org_id: uuid.UUID, reason: Refusal, now: datetime, *, address: str, agent: str
 ) -> None:
     """Count one refused webhook of an org that there is. Raises nothing."""
-    detail = {"reason": reason.value, "address": _clean(address), "user_agent": _clean(agent)}
+    detail = {"header": reason.value, "address": _clean(address), "user_agent": _clean(agent)}
     _counter().add(org_id, Tally(TallyKind.REFUSED, 1, now, now, detail=detail))
 
 

@@ -56,13 +56,14 @@ def test_a_mistyped_secret_is_told_with_when_how_many_from_what_and_which_header
         assert (tally.kind, tally.count) == ("refused", 3)
         assert tally.first_at < tally.last_at
         assert tally.detail == {
-            "reason": "token_wrong",
+            "header": "token_wrong",
             "address": "127.0.0.1",
             "user_agent": "GitLab/18.6.0",
         }
         db.session.rollback()
         told = findings(org)["webhooks_refused"]
     assert "GitLab's events are being refused: the secret differs" in told.summary
+    assert "GitLab says" not in told.summary
     assert "3 in 7 days" in told.summary
     assert "127.0.0.1" in told.summary
     assert "Paste the webhook secret" in told.remedy
