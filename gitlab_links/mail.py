@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 LONGEST_ADDRESS = 254
 # As browsers check what is typed into a field for an address, and nothing beyond ASCII.
-_ADDRESS = re.compile(
+ADDRESS = (
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+_ADDRESS = re.compile(ADDRESS)
 
 
 class Transport(Enum):

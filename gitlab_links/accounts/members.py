@@ -10,6 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.models import ApiKey, Membership, Org, User
 from gitlab_links.accounts.operators import keep_for_operators
+from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
@@ -113,14 +114,15 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     """Make the person with this e-mail address a member.
 
     A person unknown so far gets an account and a password that is told once. The answer is
-    the same for somebody who has an account. Raises :class:`MemberExists`,
+    the same for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
     :class:`InsufficientScope` for a key without the scopes of the role, and
     :class:`Forbidden` for a role above the caller's own and for an operator without an
     account.
     """
     _check_grant(principal, role)
-    keep_for_operators(email.lower())
-    user, initial_password = _person(email.lower(), name)
+    email, name = checked_person(email, name)
+    keep_for_operators(email)
+    user, initial_password = _person(email, name)
     member_id = insert_unless_exists(
         db.session,
         Membership,

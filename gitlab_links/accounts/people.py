@@ -1,10 +1,12 @@
-"""Looking people up."""
+"""Looking people up, and the one rule for their addresses and names."""
 
+import re
 import uuid
 
 from gitlab_links.accounts.models import User
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.mail import LONGEST_ADDRESS, parse_mail_address
 
 
 def find_user(user_id: uuid.UUID) -> User:
@@ -13,3 +15,30 @@ def find_user(user_id: uuid.UUID) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+MAX_EMAIL, MAX_NAME = LONGEST_ADDRESS, 100
+# No control character, and none that is invisible or turns the writing direction round.
+NAME = (
+    r"^[^\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u3000\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd]*$"
+)
+_NAME = re.compile(NAME)
+
+
+def checked_person(email: str, name: str) -> tuple[str, str]:
+    """Address, in lower case, and name of a person; raises :class:`Invalid`.
+
+    An address is ASCII alone, a name visible characters: none that is invisible, and in an
+    address none that looks like another.
+    """
+    errors: dict[str, list[str]] = {}
+    try:
+        email = parse_mail_address(email.strip()).lower()
+    except ValueError:
+        errors["email"] = ["Give an e-mail address, such as ana@example.com."]
+    if not name or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
+        errors["name"] = [f"Give a name of at most {MAX_NAME} characters."]
+    if errors:
+        raise Invalid("The person was not added.", errors=errors)
+    return email, name

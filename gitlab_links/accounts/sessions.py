@@ -13,6 +13,7 @@ from gitlab_links.audit.operations import Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Invalid, RateLimited
 from gitlab_links.extensions import db
+from gitlab_links.mail import LONGEST_ADDRESS
 from gitlab_links.security import digest, hash_password, new_secret, password_matches
 
 SESSION_LIFETIME = timedelta(days=14)
@@ -21,7 +22,7 @@ TRIES_PER_ACCOUNT = 10
 TRIES_PER_ADDRESS = 100
 MIN_PASSWORD = 8  # the least that ASVS 5 (6.2.1) allows; guessing is throttled
 MAX_PASSWORD = 200
-MAX_EMAIL = 254
+MAX_EMAIL = LONGEST_ADDRESS
 
 # Written once: at every request it would cost as much to write as to run.
 _SESSION_USER = (

@@ -1,6 +1,5 @@
 """The members of an org: who there is, adding, changing roles, removing."""
 
-import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -21,14 +20,12 @@ from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.admin.viewer import ROLE_NAMES
-from gitlab_links.errors import Conflict, Forbidden, NotFound
+from gitlab_links.errors import Conflict, Forbidden, Invalid, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
 
 PATH = "/orgs/<uuid:org_id>/members"
-MAX_EMAIL, MAX_NAME = 254, 100
-_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
 ROLE_HINTS = {
     Role.ADMIN: "everything, members included",
@@ -52,13 +49,11 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
     """Add a person; the password of one who is new here is shown once, on the next page."""
     email, name, role = sent("email", "name", "role")
     typed = {"email": email, "name": name, "role": role}
-    errors = _faults(email, name)
-    if errors:
-        return _page(org_id, typed=typed, errors=errors), 422
     try:
         added = add_member(current_principal(), email, name, _role(role))
-    except (Conflict, Forbidden) as refusal:
-        return _page(org_id, typed=typed, errors={"email": [refusal.detail]}), refusal.status
+    except (Conflict, Forbidden, Invalid) as refusal:
+        errors = refusal.errors or {"email": [refusal.detail]}
+        return _page(org_id, typed=typed, errors=errors), refusal.status
     return redirect_and_show(
         url_for("pages.member_list", org_id=org_id),
         name=added.member.name,
@@ -92,15 +87,6 @@ def end_membership(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnVal
     else:
         flash(f"Removed {member.name}; their API keys of this org have ended.", "success")
     return redirect(url_for("pages.member_list", org_id=org_id))
-
-
-def _faults(email: str, name: str) -> dict[str, list[str]]:
-    errors = {}
-    if len(email) > MAX_EMAIL or _EMAIL.fullmatch(email) is None:
-        errors["email"] = ["Give an e-mail address, such as ana@example.com."]
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        errors["name"] = [f"Give a name of at most {MAX_NAME} characters."]
-    return errors
 
 
 def _role(text: str) -> Role:

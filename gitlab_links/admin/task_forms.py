@@ -23,9 +23,9 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.views import TaskView
+from gitlab_links.tasks.web_urls import MESSAGE, is_web_url
 
 FIELDS = ("title", "description", "external_url")
-_WEB_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -34,9 +34,8 @@ def _cleaned(text: str | None) -> str:
 
 
 def _web_address(_form: object, field: Any) -> None:
-    """Only what opens a web page: a ``javascript:`` address would run in the reader's name."""
-    if _WEB_ADDRESS.fullmatch(field.data) is None:
-        raise ValidationError("Give a web address that starts with https:// or http://.")
+    if not is_web_url(field.data):
+        raise ValidationError(MESSAGE)
 
 
 class TaskForm(FlaskForm):  # type: ignore[misc]

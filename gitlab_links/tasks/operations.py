@@ -15,6 +15,7 @@ from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
 from gitlab_links.tasks.views import TaskView, task_reference, task_view
+from gitlab_links.tasks.web_urls import checked_web_url
 
 CHANGEABLE = frozenset({"title", "description", "status", "external_url"})
 
@@ -27,7 +28,10 @@ def create_task(
     status: TaskStatus = TaskStatus.OPEN,
     external_url: str | None = None,
 ) -> TaskView:
-    """A new task with the org's next number: no two get the same, none is left out."""
+    """A new task with the org's next number: no two get the same, none is left out.
+
+    Raises :class:`Invalid` for an address that is none.
+    """
     number, task_key = db.session.execute(
         update(Org)
         .where(Org.id == principal.org_id)
@@ -41,7 +45,7 @@ def create_task(
         title=title,
         description=description,
         status=status.value,
-        external_url=external_url,
+        external_url=checked_web_url(external_url),
         created_by=principal.user_id,
     )
     db.session.add(task)
@@ -59,13 +63,14 @@ def lock_task(task_id: uuid.UUID) -> None:
 def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, Any]) -> TaskView:
     """Change the fields given (see ``CHANGEABLE``) and no other.
 
-    Raises :class:`NotFound`, also for another org's task.
+    Raises :class:`NotFound`, also for another org's task, and :class:`Invalid`.
     """
     task = db.session.scalars(
         select(Task).where(Task.org_id == principal.org_id, Task.id == task_id).with_for_update()
     ).one_or_none()
     if task is None:
         raise NotFound
+    checked_web_url(changes.get("external_url"))
     changed = {
         field: changes[field]
         for field in sorted(CHANGEABLE & changes.keys())

@@ -2,12 +2,13 @@
 
 from marshmallow import fields, validate
 
+from gitlab_links.accounts.people import MAX_EMAIL, MAX_NAME, NAME
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
-from gitlab_links.api.schemas.fields import LINE, TITLE, Time, WholeNumber, choice, text
+from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
+from gitlab_links.mail import ADDRESS
 
-# What is certainly an address and nothing else; the rest is for the mail server to know.
-EMAIL = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,3}$"
+EMAIL = f"^{ADDRESS}$"
 TASK_KEY = "^[A-Z][A-Z0-9]{0,9}$"
 
 
@@ -83,7 +84,7 @@ class NewMember(Strict):
 
     email = text(
         3,
-        254,
+        MAX_EMAIL,
         EMAIL,
         "Not an e-mail address.",
         required=True,
@@ -91,8 +92,8 @@ class NewMember(Strict):
     )
     name = text(
         0,
-        100,
-        LINE,
+        MAX_NAME,
+        NAME,
         load_default="",
         metadata=described("Taken for a person who is new here.", "Sam Jones"),
     )

@@ -9,9 +9,9 @@ from gitlab_links.api.schemas.common import Strict, described, next_cursor
 from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import TaskSort
+from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
 
 BY_ORDER = Cursors({"created_at": None, "updated_at": datetime, "title": str})
-WEB_URL = "^https?://[!-~]{1,480}$"
 
 
 class TaskSchema(Strict):
@@ -69,9 +69,9 @@ def _description() -> fields.String:
 def _external_url() -> fields.String:
     return text(
         0,
-        500,
-        WEB_URL,
-        "Not an http or https URL.",
+        MAX_LENGTH,
+        PATTERN,
+        MESSAGE,
         allow_none=True,
         metadata=described("Null for none.", "https://tracker.example.com/4711"),
     )
