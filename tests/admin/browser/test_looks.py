@@ -32,7 +32,7 @@ PICTURED = {
     "api-keys": "/api-keys",
     "audit": "/audit",
 }
-OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
+OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/gitlab/projects", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 LOOKS: dict[str, dict[str, Any]] = {

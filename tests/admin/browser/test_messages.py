@@ -94,6 +94,18 @@ def test_a_list_follows_its_select_boxes_by_itself(stack: Stack, open_page: Open
     expect(status).to_be_focused()
 
 
+def test_a_long_address_pushes_nothing_out_of_its_table(open_page: Open) -> None:
+    page = open_page("/members")
+    page.evaluate("""() => {
+        const row = document.querySelector("tbody tr:last-child");
+        row.querySelector("[data-label=E-mail]").textContent = "a".repeat(60) + "@"
+            + "b".repeat(60) + ".example.com";
+    }""")
+    frame = page.locator(".table-frame")
+    assert frame.evaluate("(frame) => frame.scrollWidth <= frame.clientWidth")
+    expect(page.get_by_role("button", name="Remove").last).to_be_in_viewport()
+
+
 def test_the_queues_fit_the_screen_and_lead_back(stack: Stack, open_page: Open) -> None:
     for width in (1280, 390):
         page = open_page(f"{stack.url}/ops/rq/", viewport={"width": width, "height": 844})
