@@ -119,7 +119,7 @@ def note_events(
     ).all()
     broken = [row.project_id for row in rows if row.state in _DEAF]
     if broken:
-        _look_now(broken, now)
+        look_now(broken, now)
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
@@ -133,7 +133,7 @@ def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: dateti
         .values(last_missed_at=now)
         .execution_options(synchronize_session=False)
     )
-    _look_now(ids, now)
+    look_now(ids, now)
 
 
 def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
@@ -150,7 +150,8 @@ def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
     )
 
 
-def _look_now(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
+def look_now(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """Have the hooks of these projects looked at as soon as a worker is free."""
     db.session.execute(
         update(_watch)
         .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)

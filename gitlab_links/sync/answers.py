@@ -13,7 +13,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.counting import Changes, count_changes
-from gitlab_links.hooks.watching import proven_projects
+from gitlab_links.hooks.watching import look_now, proven_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
@@ -97,6 +97,9 @@ def record(
         _follow_moved(answer, snapshots, items)
         _record_reason(answer, verdict)
     _count_told(org_id, items, told, now)
+    hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
+    if hidden:
+        look_now(hidden, now)  # which tells a project that is gone from one that is not
     succeeded = any(answer.failure is None for answer in answers)
     if (before.failed and succeeded) or (before.stopped and verdict.works):
         revive(org_id, now, but=items.keys())
@@ -206,6 +209,16 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         hand_over_path(project, answer.path_owner)
     else:
         learn(project, answer.project_id, None)
+
+
+def _is_hidden(answer: Answer) -> bool:
+    """Whether GitLab does not show a project any more that it has shown before."""
+    failure = answer.failure
+    return (
+        failure is not None
+        and failure.code == ErrorCode.NOT_FOUND
+        and isinstance(answer.batch.project, int)
+    )
 
 
 def _record_reason(answer: Answer, verdict: Blame) -> None:

@@ -123,3 +123,18 @@ def test_why_an_account_is_refused_is_told_in_gitlabs_words(well, clock):
     pass_time(well, clock, 8)
     assert well.codes() == []
     assert well.integration().error_reason is None
+
+
+def test_a_project_that_gitlab_no_longer_shows_is_told_within_seconds(well, clock):
+    """Not only at the daily look at its webhooks."""
+    state = well.gitlab.state
+    sam = state.people.add_user("sam")
+    state.projects.add_member(well.project, sam, 40)
+    well.factory.connect(well.org, token=state.people.add_token(sam, scopes=["api"]).value)
+    pass_time(well, clock, 10)
+    assert well.codes() == []
+
+    state.projects.remove_member(well.project, sam)
+    pass_time(well, clock, 6)
+    assert "project_hidden" in well.codes()
+    assert headline(well)[0] == "Not working"
