@@ -41,6 +41,7 @@ class Bell(Enum):
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     WATCH = ("fetches", "gitlab_links.jobs.functions.watch")
+    OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")
     CHECK = ("fetches", "gitlab_links.jobs.functions.check", CHECK_SECONDS)
 
     def __init__(self, queue: str, job: str, quiet_seconds: int = FLAG_SECONDS) -> None:
@@ -51,7 +52,7 @@ class Bell(Enum):
     @property
     def asks_gitlab(self) -> bool:
         """Whether the job takes as long as the org's GitLab."""
-        return self in {Bell.SYNC, Bell.WATCH}
+        return self in {Bell.SYNC, Bell.WATCH, Bell.OPERATE}
 
     def queue_of(self, org_id: uuid.UUID) -> str:
         """Where the org's job waits."""

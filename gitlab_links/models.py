@@ -19,6 +19,7 @@ from gitlab_links.hooks.models import (
 from gitlab_links.installation import Installation
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.operations.models import Operation
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
@@ -37,6 +38,7 @@ __all__ = [
     "Installation",
     "LoginSession",
     "Membership",
+    "Operation",
     "Org",
     "OrgGitLabIntegration",
     "Task",

@@ -10,19 +10,17 @@ from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.integration import PATH, page_with_errors
-from gitlab_links.admin.times import day
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.report import check_soon
-from gitlab_links.hooks.repairs import Repaired
 from gitlab_links.http.access import access
 from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.http.hooks import look_now
+from gitlab_links.http.operations import ask_for_repair, ask_for_rotation
 from gitlab_links.http.relocation import move_now
-from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 
 
@@ -38,13 +36,11 @@ def check_health(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/projects/<uuid:project_id>/hook")
 @access(Permission.INTEGRATION)
 def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
-    """Make the webhook of a project, or repair it."""
+    """Have a worker make the webhook of a project, or repair it; the page shows its steps."""
     try:
-        done = repair_now(current_principal(), project_id)
-    except (Conflict, *WAITS) as refusal:
+        ask_for_repair(current_principal(), project_id)
+    except Conflict as refusal:
         flash(refusal.detail, "error")
-    else:
-        flash(_done(done), "success" if done.tested else "warning")
     return _back(org_id)
 
 
@@ -70,14 +66,11 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/token/rotate")
 @access(Permission.INTEGRATION)
 def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Replace the token through GitLab's own API."""
+    """Have a worker replace the token through GitLab's own API; the page shows its steps."""
     try:
-        expires_at = rotate_now(current_principal())
-    except (Conflict, *WAITS) as refusal:
+        ask_for_rotation(current_principal())
+    except Conflict as refusal:
         flash(refusal.detail, "error")
-    else:
-        until = "" if expires_at is None else f" It is good until {day(expires_at.date())}."
-        flash(f"GitLab gave a new token, and the former one is void.{until}", "success")
     return _back(org_id)
 
 
@@ -142,17 +135,3 @@ def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
 
 def _back(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.integration", org_id=org_id))
-
-
-def _done(done: Repaired) -> str:
-    parts = ["The webhook was made." if done.created else "The webhook was set right."]
-    if done.tested:
-        parts.append("GitLab sent a test event, and it arrived.")
-    else:
-        parts.append(
-            "A test event did not arrive: GitLab cannot reach this service at its address, or "
-            "the project has nothing to send yet."
-        )
-    if done.resent:
-        parts.append(f"{done.resent} failed events were sent once more.")
-    return " ".join(parts)

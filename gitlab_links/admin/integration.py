@@ -13,6 +13,7 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_stats import delivery_stats
 from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.good_news import HEADLINES, good_news
+from gitlab_links.admin.operation_words import recent_operations
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.times import day
@@ -202,6 +203,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",
         org_id=org_id,
+        operations=recent_operations(org_id),
         view=health.connection,
         row=health.integration,
         stats=None if fragment else delivery_stats(org_id),

@@ -72,7 +72,7 @@ def _success(
     headers = dict(REQUEST_ID)
     if method in {"GET", "PATCH"} or tagged:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
-    if status == "201":
+    if status == "201" or (status == "202" and "Operation" in str(response)):
         headers["Location"] = {"$ref": "#/components/headers/Location"}
     if declaration.kind in {Kind.ORG, Kind.SIGNED_IN}:
         headers.update(RATE_HEADERS)

@@ -5,29 +5,28 @@ from datetime import timedelta
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.answers import location
 from gitlab_links.api.blueprints import integrations, refuses
 from gitlab_links.api.schemas.health import (
     CheckingEnvelope,
     ConnectionHealthEnvelope,
     PolicyChangeSchema,
     PolicyEnvelope,
-    RepairedEnvelope,
     TestAlertEnvelope,
     WatchedProjectEnvelope,
 )
-from gitlab_links.api.schemas.integrations import IntegrationEnvelope
+from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
-from gitlab_links.health.report import check_soon, connection_view, report_of
-from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
+from gitlab_links.health.report import check_soon, report_of
 from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from gitlab_links.http.access import access
 from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.hooks import look_now, repair_now
-from gitlab_links.http.rotation import rotate_now
+from gitlab_links.http.hooks import look_now
+from gitlab_links.http.operations import ask_for_repair, ask_for_rotation
 from gitlab_links.integrations.credentials import BlockedAddress, IntegrationMissing, MissingToken
 from gitlab_links.integrations.operations import (
     find_integration,
@@ -39,7 +38,8 @@ from gitlab_links.integrations.policy import (
     policy_of,
     update_policy,
 )
-from gitlab_links.integrations.rotation import RotationFailed, RotationNotAllowed
+from gitlab_links.integrations.rotation import RotationNotAllowed
+from gitlab_links.operations.models import Operation
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
 
 BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
@@ -79,31 +79,30 @@ def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
 
 @integrations.post(f"{BASE}/token/rotate")
 @access(Permission.INTEGRATION)
-@integrations.returns(200, IntegrationEnvelope)
-@refuses(RotationNotAllowed, RotationFailed, *NO_CREDENTIALS, *WAITS)
-def gitlab_token_rotate_post(org_id: uuid.UUID) -> dict[str, Any]:
-    """Replace the token through GitLab's own API
+@integrations.returns(202, OperationEnvelope)
+@refuses(RotationNotAllowed, *NO_CREDENTIALS)
+def gitlab_token_rotate_post(org_id: uuid.UUID) -> Any:
+    """Have the token replaced through GitLab's own API
 
-    Takes a token with the scope `api` or `self_rotate`, or the permission to rotate. The new
-    one lasts 90 days, or as long as GitLab allows; it is stored and never shown. The former
-    one is void.
+    Takes a token with the scope `api` or `self_rotate`, or the permission to rotate. A worker
+    does it, and the operation tells how far it has come. The new one lasts 90 days, or as long
+    as GitLab allows; it is stored and never shown. The former one is void.
     """
-    rotate_now(current_principal())
-    return {"gitlab": connection_view(org_id)}
+    return _accepted(ask_for_rotation(current_principal()))
 
 
 @integrations.post(f"{BASE}/projects/<uuid:project_id>/hook")
 @access(Permission.INTEGRATION)
-@integrations.returns(200, RepairedEnvelope)
-@refuses(HookNotAllowed, HookNotRepaired, *NO_CREDENTIALS, *WAITS)
-def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
-    """Make the webhook of a project, or repair it
+@integrations.returns(202, OperationEnvelope)
+@refuses(*NO_CREDENTIALS)
+def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> Any:
+    """Have the webhook of a project made, or repaired
 
     Sets its address, a secret of its own and the events; tests it, which enables a disabled
-    one; has failed events sent once more. Takes a maintainer's token with the scope `api`.
+    one; has failed events sent once more. Takes a maintainer's token with the scope `api`. A
+    worker does it, and the operation tells how far it has come.
     """
-    done = repair_now(current_principal(), project_id)
-    return {"repair": done, "project": _project(org_id, project_id)}
+    return _accepted(ask_for_repair(current_principal(), project_id))
 
 
 @integrations.post(f"{BASE}/projects/<uuid:project_id>/hook/check")
@@ -149,3 +148,10 @@ def _project(org_id: uuid.UUID, project_id: uuid.UUID) -> WatchedProject:
     for project in watched_projects(org_id, utcnow(), project_id):
         return project
     raise NotFound
+
+
+def _accepted(operation: Operation) -> Any:
+    where = location(
+        "integrations.operation_get", org_id=operation.org_id, operation_id=operation.id
+    )
+    return {"operation": operation}, 202, where

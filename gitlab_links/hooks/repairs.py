@@ -5,6 +5,7 @@ In steps as validation: prepare (committed by the caller), ask GitLab, keep.
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 MAX_RESENT = 20
 RESEND_SECONDS = 10.0
+# Less than a job may take.
+WHOLE_SECONDS = 20.0
+
+OnStep = Callable[[str], None]
 NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope", "auth_error"})
 
 
@@ -103,8 +108,14 @@ def prepare_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
     )
 
 
-def repair(wanted: Repair) -> Repaired:
+def ignore_step(_step: str) -> None:
+    """For whoever does not follow."""
+
+
+def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired:
     """Make or change the hook, test it, have failed events resent; no database here.
+
+    ``on_step`` is told what is begun. All calls together take ``WHOLE_SECONDS`` at most.
 
     Raises GitLabFailure where the hook itself could not be made.
     """
@@ -113,16 +124,21 @@ def repair(wanted: Repair) -> Repaired:
     with MaintainingClient(
         wanted.credentials.base,
         wanted.credentials.token,
+        whole_seconds=WHOLE_SECONDS,
         **settings().gitlab_client,
     ) as client:
         project, url = wanted.project, wanted.settings.url
+        on_step("looking_for_the_webhook")
         found = our_hook(client.hooks(project), url)
+        on_step("making_the_webhook" if found is None else "changing_the_webhook")
         if found is None:
             hook_id = client.create_hook(project, wanted.settings)
         else:
             hook_id = found.id
             client.change_hook(project, hook_id, wanted.settings)
+        on_step("testing_the_webhook")
         tested = _tested(client, wanted, hook_id)
+        on_step("sending_failed_events_again")
         resent = _resent(client, project, hook_id) if found is not None and tested else 0
         return Repaired(found is None, hook_id, tested, resent, look_at(client, project, url))
 

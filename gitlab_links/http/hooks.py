@@ -10,7 +10,9 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.hooks.checks import Look, keep_look, look_at
 from gitlab_links.hooks.repairs import (
+    OnStep,
     Repaired,
+    ignore_step,
     keep_refusal,
     keep_repair,
     prepare_repair,
@@ -23,19 +25,19 @@ from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.views import webhook_url
 
 
-def repair_now(principal: Principal, project_row: uuid.UUID) -> Repaired:
-    """Make or repair the hook of a project; takes as long as GitLab.
+def repair_now(
+    principal: Principal, project_row: uuid.UUID, on_step: OnStep = ignore_step
+) -> Repaired:
+    """Make or repair the hook of a project; takes several calls to GitLab: for workers.
 
     Raises :class:`NotFound`, ``HookNotAllowed``, ``HookNotRepaired`` and what
-    ``credentials_of`` and ``waiting_for_gitlab`` raise. Commits by itself: GitLab has changed by
-    then, or knows a
+    ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
     secret that must not be forgotten.
     """
     wanted = prepare_repair(principal.org_id, project_row)
     db.session.commit()
     try:
-        with waiting_for_gitlab(principal.org_id):
-            done = repair(wanted)
+        done = repair(wanted, on_step)
     except GitLabFailure as failure:
         refusal = keep_refusal(wanted, failure, utcnow())
         db.session.commit()

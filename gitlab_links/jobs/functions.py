@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gitlab_links.jobs import drains, fetches, sweeps, watches
+from gitlab_links.jobs import drains, fetches, operations, sweeps, watches
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +29,7 @@ def clean() -> None:
     """Drop what is past its retention. Scheduled."""
     sweeps.clean()
     watches.clean_watches()
+    watches.clean_operations()
 
 
 def look() -> None:
@@ -41,6 +42,11 @@ def watch(org_id: str) -> None:
     watches.watch_slice(uuid.UUID(org_id))
 
 
+def operate(org_id: str) -> None:
+    """Do what an org has asked for in its GitLab. Rung by pages, programs and the schedule."""
+    operations.run_operations(uuid.UUID(org_id))
+
+
 def check(org_id: str) -> None:
     """Make an org's token and hooks due. Rung by whoever looks at its health."""
     watches.check(uuid.UUID(org_id))
@@ -48,5 +54,5 @@ def check(org_id: str) -> None:
 
 ALLOWED: dict[str, Callable[..., None]] = {
     f"{__name__}.{function.__name__}": function
-    for function in (drain, sync, sweep, clean, look, watch, check)
+    for function in (drain, sync, sweep, clean, look, watch, operate, check)
 }

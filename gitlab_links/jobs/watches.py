@@ -4,6 +4,8 @@ import random
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 
@@ -45,6 +47,7 @@ from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.wanted_hooks import make_wanted_hook
 from gitlab_links.links.token_checks import prepare_check
+from gitlab_links.operations.queue import fail_interrupted, forget_old, orgs_with_queued
 from gitlab_links.slow_gitlabs import measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
@@ -90,6 +93,25 @@ def look() -> None:
     db.session.rollback()
     for org_id in due:
         ring(Bell.WATCH, org_id)
+    _see_to_operations(now)
+
+
+def _see_to_operations(now: datetime) -> None:
+    """Those of dead workers are over; for those that wait it is rung once more."""
+    waiting: Sequence[uuid.UUID] = []
+    with isolated("operations"):
+        fail_interrupted(now)
+        db.session.commit()
+        waiting = orgs_with_queued(ORGS_A_LOOK)
+    db.session.rollback()
+    for org_id in waiting:
+        ring(Bell.OPERATE, org_id)
+
+
+def clean_operations() -> None:
+    """Drop operations that are past their time."""
+    forget_old(utcnow())
+    db.session.commit()
 
 
 def _settle_all() -> int:

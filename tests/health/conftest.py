@@ -30,6 +30,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.jobs.operations import run_operations
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
@@ -174,6 +175,11 @@ class Connected:
             assert found is not None
             db.session.expunge(found)
             return found
+
+    def operate(self) -> None:
+        """The worker's part of what was asked for by a page or a program."""
+        with self.app.app_context():
+            run_operations(self.org.id)
 
     def health(self) -> "Health":
         from gitlab_links.clock import utcnow

@@ -11,6 +11,7 @@ class Program:
     """A client of the service's own HTTP port, with an admin's key."""
 
     def __init__(self, connected: Connected) -> None:
+        self.connected = connected
         self.base = connected.webhook_url.removesuffix("/webhook")
         self.headers = {"Authorization": f"Bearer {connected.factory.api_key(connected.org)}"}
 
@@ -18,6 +19,15 @@ class Program:
         answer = requests.request(method, self.base + path, json=body, headers=self.headers)
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    def operate(self, path):
+        """Ask for an operation, have a worker do it, and say what came of it."""
+        asked = self.call("POST", path, status=202)["operation"]
+        assert (asked["status"], asked["result"]) == ("queued", None)
+        self.connected.operate()
+        org = self.base.removesuffix("/integrations/gitlab")
+        answer = requests.get(f"{org}/operations/{asked['id']}", headers=self.headers)
+        return answer.json()["operation"]
 
 
 @pytest.fixture
@@ -41,10 +51,18 @@ def test_health_is_told_in_words_and_repaired_through_the_api(connected, program
         "missing",
     )
 
-    done = program.call("POST", f"/projects/{project['id']}/hook")
+    done = program.operate(f"/projects/{project['id']}/hook")
 
-    assert done["repair"] == {"created": True, "tested": True, "resent": 0}
-    assert done["project"]["hook_state"] == "ok"
+    assert (done["status"], done["subject"]) == ("done", "ships/engine")
+    assert done["result"] == {"created": True, "tested": True, "resent": 0}
+    assert [one["step"] for one in done["steps"]] == [
+        "looking_for_the_webhook",
+        "making_the_webhook",
+        "testing_the_webhook",
+        "sending_failed_events_again",
+    ]
+    (project,) = program.call("GET", "/health")["health"]["projects"]
+    assert project["hook_state"] == "ok"
     connected.work()
     connected.watch()
     assert program.call("GET", "/health")["health"]["status"] == "green"
@@ -53,7 +71,7 @@ def test_health_is_told_in_words_and_repaired_through_the_api(connected, program
 def test_a_disabled_hook_turns_it_red_and_the_repair_green_again(connected, program):
     connected.watch()
     (project,) = program.call("GET", "/health")["health"]["projects"]
-    program.call("POST", f"/projects/{project['id']}/hook")
+    program.operate(f"/projects/{project['id']}/hook")
     connected.work()
     (hook,) = connected.gitlab.state.hooks.of(connected.project)
     hook.recent_failures = 40
@@ -67,7 +85,7 @@ def test_a_disabled_hook_turns_it_red_and_the_repair_green_again(connected, prog
     assert finding["since"] is not None
     assert finding["summary"].startswith("ships/engine: GitLab has disabled the webhook")
 
-    program.call("POST", f"/projects/{project['id']}/hook")
+    program.operate(f"/projects/{project['id']}/hook")
     connected.work()
     connected.watch()
     assert program.call("GET", "/health")["health"]["status"] == "green"
@@ -86,11 +104,11 @@ def test_a_check_has_workers_look_anew(connected, program, clock):
 
 def test_the_token_is_rotated_through_the_api_and_never_shown(connected, program):
     connected.watch()
-    answer = program.call("POST", "/token/rotate")
+    answer = program.operate("/token/rotate")
 
     tokens = connected.gitlab.state.people.tokens
     (new,) = [token.value for token in tokens.values() if not token.revoked]
-    assert answer["gitlab"]["token_expires_at"] is not None
+    assert answer["result"]["token_expires_at"] is not None
     assert new not in str(answer)
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.jobs.operations import run_operations
+from gitlab_links.operations.queue import orgs_with_queued
 from tests.admin.markup import Markup
 from tests.api.callers import browser
 
@@ -22,9 +24,17 @@ def text(answer):
     return " ".join(answer.text.split())
 
 
+def operate(admin):
+    """The workers' part of what was asked for."""
+    with admin.client.application.app_context():
+        for org_id in orgs_with_queued(10):
+            run_operations(org_id)
+
+
 def press(admin, path, **form):
     answer = admin.post(path, data=form)
     assert answer.status_code == 302, answer.text
+    operate(admin)
     return text(admin.get(answer.location))
 
 

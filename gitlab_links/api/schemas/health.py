@@ -161,26 +161,6 @@ class WatchedProjectEnvelope(Strict):
     project = fields.Nested(WatchedProjectSchema, required=True)
 
 
-class RepairedSchema(Strict):
-    """What was done to a hook."""
-
-    created = fields.Boolean(required=True, metadata=described("Else there was one to repair."))
-    tested = fields.Boolean(
-        required=True,
-        metadata=described("GitLab sent an event of its own at once, and it was taken here."),
-    )
-    resent = fields.Integer(
-        required=True, metadata=described("Failed events that were sent once more.", 2, minimum=0)
-    )
-
-
-class RepairedEnvelope(Strict):
-    """What was done, and the project as it is now."""
-
-    repair = fields.Nested(RepairedSchema, required=True)
-    project = fields.Nested(WatchedProjectSchema, required=True)
-
-
 class PolicySchema(Strict):
     """What the org has decided."""
 

@@ -1,0 +1,98 @@
+"""Doing operations: one after the other, within the time of a job."""
+
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from gitlab_links.accounts.members import standing_in_org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, release, ring
+from gitlab_links.errors import DomainError, Forbidden
+from gitlab_links.extensions import db
+from gitlab_links.http.hooks import repair_now
+from gitlab_links.http.rotation import rotate_now
+from gitlab_links.operations.models import Operation, OperationKind
+from gitlab_links.operations.queue import begin_step, fail, finish, take_next
+
+# Another one is begun only where it can end within the job's timeout.
+SLICE_SECONDS = 3.0
+
+OnStep = Callable[[str], None]
+
+log = structlog.get_logger(__name__)
+
+
+def run_operations(org_id: uuid.UUID) -> None:
+    """Do what waits for an org; ring again if time is up.
+
+    Safe to run twice or never: each is taken up once, and the schedule rings for those that
+    wait.
+    """
+    ends_at = time.monotonic() + SLICE_SECONDS
+    release(Bell.OPERATE, org_id)
+    while (operation := _taken(org_id)) is not None:
+        _run(operation)
+        if time.monotonic() > ends_at:
+            ring(Bell.OPERATE, org_id)
+            break
+    db.session.rollback()
+
+
+def _taken(org_id: uuid.UUID) -> Operation | None:
+    operation = take_next(org_id, utcnow())
+    db.session.commit()
+    return operation
+
+
+def _run(operation: Operation) -> None:
+    def on_step(step: str) -> None:
+        begin_step(operation, step)
+        db.session.commit()
+
+    try:
+        result = _WORK[OperationKind(operation.kind)](_principal(operation), operation, on_step)
+    except DomainError as refusal:
+        db.session.rollback()
+        fail(operation, refusal.code, refusal.detail)
+    else:
+        finish(operation, result)
+    db.session.commit()
+    log.info(
+        "operation.ended",
+        org_id=str(operation.org_id),
+        operation_id=str(operation.id),
+        kind=operation.kind,
+        status=operation.status,
+        error_code=operation.error_code,
+    )
+
+
+def _principal(operation: Operation) -> Principal:
+    """Whoever asked for it, if they still may; raises :class:`Forbidden`."""
+    user_id = operation.requested_by
+    standing = None if user_id is None else standing_in_org(operation.org_id, user_id)
+    if user_id is None or standing is None or standing.role not in Permission.INTEGRATION.roles:
+        raise Forbidden("Whoever asked for it may not do it any more.")
+    return Principal(operation.org_id, user_id, standing.role, api_key_id=operation.api_key_id)
+
+
+def _repair(principal: Principal, operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    assert operation.target_id is not None  # noqa: S101 - asked for with a project
+    done = repair_now(principal, operation.target_id, on_step)
+    return {"created": done.created, "tested": done.tested, "resent": done.resent}
+
+
+def _rotate(principal: Principal, _operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    expires_at = rotate_now(principal, on_step)
+    return {"token_expires_at": None if expires_at is None else expires_at.isoformat()}
+
+
+_WORK: dict[OperationKind, Callable[[Principal, Operation, OnStep], dict[str, Any]]] = {
+    OperationKind.REPAIR_HOOK: _repair,
+    OperationKind.ROTATE_TOKEN: _rotate,
+}

@@ -1,0 +1,57 @@
+"""Operations."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gitlab_links.clock import utcnow
+from gitlab_links.db import Base, Identified
+
+
+class OperationKind(StrEnum):
+    """What is to be done."""
+
+    REPAIR_HOOK = "repair_hook"
+    ROTATE_TOKEN = "rotate_token"
+
+
+class OperationStatus(StrEnum):
+    """How far it has come; ``done`` and ``failed`` are the ends."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Operation(Identified, Base):
+    """One thing that a worker does in an org's GitLab, and what came of it.
+
+    ``subject`` names what it is about, as a project's path; ``steps`` are what was begun, in
+    order. A worker that dies leaves ``leased_until``, after which it counts as failed.
+    """
+
+    __tablename__ = "operations"
+    __table_args__ = (Index(None, "org_id", "id"), Index(None, "status", "leased_until"))
+
+    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(20))
+    target_id: Mapped[uuid.UUID | None]
+    subject: Mapped[str] = mapped_column(String(1000), default="")
+    status: Mapped[str] = mapped_column(String(10), default=OperationStatus.QUEUED.value)
+    steps: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error_code: Mapped[str | None] = mapped_column(String(60))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    requested_by: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    api_key_id: Mapped[uuid.UUID | None]
+    leased_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]

@@ -1,0 +1,145 @@
+"""Asking for an operation, taking it up, and writing down how it goes. Nothing here commits."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
+
+# Longer than a job may take.
+LEASE = timedelta(seconds=30)
+KEPT = timedelta(days=30)
+UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
+INTERRUPTED = "interrupted"
+
+
+def ask_for(
+    principal: Principal, kind: OperationKind, *, target: uuid.UUID | None = None, subject: str = ""
+) -> Operation:
+    """An operation for a worker to take up after the commit. One of its kind that is not
+    finished yet is the answer to whoever asks again.
+    """
+    unfinished = (
+        select(Operation)
+        .where(
+            Operation.org_id == principal.org_id,
+            Operation.kind == kind.value,
+            Operation.target_id == target if target else Operation.target_id.is_(None),
+            Operation.status.in_(UNFINISHED),
+        )
+        .order_by(Operation.id)
+        .limit(1)
+    )
+    found = db.session.scalars(unfinished).one_or_none()
+    if found is None:
+        found = Operation(
+            org_id=principal.org_id,
+            kind=kind.value,
+            target_id=target,
+            subject=subject,
+            requested_by=principal.user_id,
+            api_key_id=principal.api_key_id,
+        )
+        db.session.add(found)
+        db.session.flush()
+    ring_after_commit(db.session, Bell.OPERATE, principal.org_id)
+    return found
+
+
+def find_operation(org_id: uuid.UUID, operation_id: uuid.UUID) -> Operation:
+    """One operation; raises :class:`NotFound`, also for another org's."""
+    found = db.session.scalars(
+        select(Operation).where(Operation.org_id == org_id, Operation.id == operation_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequence[Operation]:
+    """Those unfinished or finished since then, the newest first."""
+    recent = (Operation.finished_at.is_(None)) | (Operation.finished_at >= moment)
+    return db.session.scalars(
+        select(Operation)
+        .where(Operation.org_id == org_id, recent)
+        .order_by(Operation.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def take_next(org_id: uuid.UUID, now: datetime) -> Operation | None:
+    """The oldest that nobody has taken up; it is the caller's until its lease ends."""
+    oldest = (
+        select(Operation.id)
+        .where(Operation.org_id == org_id, Operation.status == OperationStatus.QUEUED.value)
+        .order_by(Operation.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return db.session.scalars(
+        update(Operation)
+        .where(Operation.id == oldest.scalar_subquery())
+        .values(status=OperationStatus.RUNNING.value, started_at=now, leased_until=now + LEASE)
+        .returning(Operation)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).one_or_none()
+
+
+def begin_step(operation: Operation, step: str) -> None:
+    """Write down what is begun now."""
+    operation.steps = [
+        *operation.steps,
+        {"step": step, "at": utcnow().isoformat().replace("+00:00", "Z")},
+    ]
+
+
+def finish(operation: Operation, result: dict[str, Any]) -> None:
+    """It is done."""
+    operation.status, operation.result = OperationStatus.DONE.value, result
+    operation.finished_at, operation.leased_until = utcnow(), None
+
+
+def fail(operation: Operation, code: str, detail: str) -> None:
+    """It is not done, and why."""
+    operation.status = OperationStatus.FAILED.value
+    operation.error_code, operation.error_detail = code, detail
+    operation.finished_at, operation.leased_until = utcnow(), None
+
+
+def fail_interrupted(now: datetime) -> None:
+    """Those whose worker has died: what it did in GitLab is not known, so it is not done twice."""
+    db.session.execute(
+        update(Operation)
+        .where(Operation.status == OperationStatus.RUNNING.value, Operation.leased_until < now)
+        .values(
+            status=OperationStatus.FAILED.value,
+            error_code=INTERRUPTED,
+            error_detail="The worker was stopped midway. Look into GitLab, and try again.",
+            finished_at=now,
+            leased_until=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def orgs_with_queued(limit: int) -> Sequence[uuid.UUID]:
+    """Orgs with an operation that waits, whose ring may have been lost."""
+    return db.session.scalars(
+        select(Operation.org_id)
+        .where(Operation.status == OperationStatus.QUEUED.value)
+        .distinct()
+        .limit(limit)
+    ).all()
+
+
+def forget_old(now: datetime) -> None:
+    """Drop what was asked for long ago."""
+    db.session.execute(delete(Operation).where(Operation.created_at < now - KEPT))

@@ -1,0 +1,116 @@
+"""What several calls to GitLab take is asked for at once, done once, and never lost."""
+
+import uuid
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
+from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.jobs import watches
+from gitlab_links.jobs.operations import run_operations
+from gitlab_links.operations.models import OperationKind, OperationStatus
+from gitlab_links.operations.queue import (
+    LEASE,
+    ask_for,
+    fail_interrupted,
+    find_operation,
+    orgs_with_queued,
+    take_next,
+)
+from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
+
+
+@pytest.fixture
+def org(factory: Factory) -> Org:
+    return factory.org()
+
+
+@pytest.fixture
+def admin(factory: Factory, org: Org, app_context: Flask) -> Principal:
+    return factory.principal(org, Role.ADMIN)
+
+
+def asked(admin: Principal, **values: object) -> uuid.UUID:
+    operation = ask_for(admin, OperationKind.ROTATE_TOKEN, **values)  # type: ignore[arg-type]
+    db.session.commit()
+    return operation.id
+
+
+def test_it_is_rung_for_after_the_commit(admin: Principal, redis: Redis) -> None:
+    ask_for(admin, OperationKind.ROTATE_TOKEN)
+    assert redis.llen("rq:queue:fetches") == 0
+    db.session.commit()
+    assert redis.llen("rq:queue:fetches") == 1
+
+
+def test_whoever_asks_again_meanwhile_gets_the_same_one(admin: Principal) -> None:
+    project = uuid.uuid4()
+    first = asked(admin)
+    assert asked(admin) == first
+    repair = ask_for(admin, OperationKind.REPAIR_HOOK, target=project, subject="a/b")
+    assert repair.id != first
+    assert ask_for(admin, OperationKind.REPAIR_HOOK, target=project).id == repair.id
+    assert ask_for(admin, OperationKind.REPAIR_HOOK, target=uuid.uuid4()).id != repair.id
+
+
+def test_each_is_taken_up_once(admin: Principal, org: Org) -> None:
+    first = asked(admin)
+    taken = take_next(org.id, utcnow())
+    db.session.commit()
+    assert taken is not None and taken.id == first
+    assert take_next(org.id, utcnow()) is None
+
+
+def test_one_of_a_dead_worker_is_over_and_not_done_twice(
+    admin: Principal, org: Org, clock: FrozenClock
+) -> None:
+    operation_id = asked(admin)
+    take_next(org.id, utcnow())
+    db.session.commit()
+    clock.advance(LEASE.total_seconds() - 1)
+    fail_interrupted(utcnow())
+    assert find_operation(org.id, operation_id).status == OperationStatus.RUNNING
+    clock.advance(2)
+    fail_interrupted(utcnow())
+    db.session.commit()
+    db.session.expire_all()
+    found = find_operation(org.id, operation_id)
+    assert (found.status, found.error_code) == (OperationStatus.FAILED, "interrupted")
+
+
+def test_a_lost_ring_is_made_up_for(admin: Principal, org: Org, redis: Redis) -> None:
+    asked(admin)
+    redis.flushdb()
+    assert orgs_with_queued(10) == [org.id]
+    watches.look()
+    assert redis.llen("rq:queue:fetches") >= 1
+
+
+def test_what_is_refused_meanwhile_is_written_down(admin: Principal, org: Org) -> None:
+    operation_id = asked(admin)  # the org has no integration at all
+    run_operations(org.id)
+    found = find_operation(org.id, operation_id)
+    assert found.status == OperationStatus.FAILED
+    assert found.error_code == IntegrationMissing.code
+    assert found.error_detail
+
+
+def test_whoever_may_not_any_more_is_refused(factory: Factory, admin: Principal, org: Org) -> None:
+    member = factory.principal(org, Role.MEMBER)
+    operation_id = asked(member)
+    run_operations(org.id)
+    assert find_operation(org.id, operation_id).error_code == "forbidden"
+
+
+def test_another_orgs_is_not_found(factory: Factory, admin: Principal) -> None:
+    operation_id = asked(admin)
+    with pytest.raises(NotFound):
+        find_operation(factory.org().id, operation_id)
