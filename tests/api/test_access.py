@@ -20,6 +20,7 @@ from gitlab_links.api.contract_files import UNDESCRIBED
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.operations.models import Operation, OperationKind
 from tests.api.callers import Caller, browser, nobody, program
 from tests.factories import Factory
 
@@ -46,6 +47,7 @@ class World:
             "{member_id}": lambda: self.factory.membership(self.org).id,
             "{key_id}": self._key,
             "{delivery_id}": self._delivery,
+            "{operation_id}": self._operation,
             "{project_id}": lambda: self.factory.gitlab_project(self.org).id,
             "{event_id}": lambda: (
                 self.factory.add(AuditEvent(org_id=self.org.id, action="org.updated", detail={})).id
@@ -67,6 +69,10 @@ class World:
         with self.app.app_context():
             newest = select(ApiKey.id).where(ApiKey.org_id == self.org.id)
             return db.session.scalars(newest.order_by(ApiKey.id.desc())).first()
+
+    def _operation(self) -> Any:
+        kind = OperationKind.ROTATE_TOKEN.value
+        return self.factory.add(Operation(org_id=self.org.id, kind=kind)).id
 
     def _delivery(self) -> Any:
         return self.factory.delivery(self.org).id

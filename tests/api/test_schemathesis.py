@@ -15,6 +15,7 @@ from gitlab_links.demo import processes as service
 from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.demo.supervisor import PROJECT, Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.operations.models import Operation, OperationKind
 from tests.factories import Factory
 
 pytestmark = pytest.mark.processes
@@ -65,6 +66,9 @@ def _things(app: Flask, factory: Factory, org: Org) -> str:
         # Not its own key, nor its owner: the run would go on as nobody.
         "key_id": _spare_key(app, factory, org),
         "member_id": factory.membership(org).id,
+        "operation_id": factory.add(
+            Operation(org_id=org.id, kind=OperationKind.ROTATE_TOKEN.value)
+        ).id,
     }
     lines = ["[parameters]", *(f'{name} = "{value}"' for name, value in ids.items())]
     for name in ("tasks__task_get", "links__task_gitlab_links_get"):

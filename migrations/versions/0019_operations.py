@@ -1,13 +1,13 @@
 """operations
 
-Revision 0016, after 0015, made 2026-11-29 14:40:00.000000+00:00
+Revision 0019, after 0018, made 2026-11-29 14:40:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
