@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
-from gitlab_links.links.confidentiality import GONE
 from gitlab_links.links.freshness import (
     RETRY_FIRST,
     Pace,
@@ -54,6 +54,8 @@ KEPT_FROM_FETCHES = frozenset(
         "head_sha",
     }
 )
+# What no body says is over: that GitLab's API does not show the item, or shows another.
+ONLY_FETCHES_END = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 
 
 class Trust(Enum):
@@ -101,7 +103,7 @@ def apply_told(
         failed = (item.error_code, item.failures)
         # The event has just shown that events of this item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
-        if failed[0] == GONE:
+        if failed[0] in ONLY_FETCHES_END:
             item.error_code, item.failures = failed
             request_refresh(item, now)
         if trust is Trust.UNTIL_CONFIRMED:
