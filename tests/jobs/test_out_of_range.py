@@ -39,7 +39,7 @@ HEADERS = st.sampled_from(
     ["0", "10000000000", "9" * 12, "9" * 39, "253402300799", "253402300800", "4102444800", "-1"]
 ) | st.integers(0, 10**14).map(str)
 drive = settings(
-    max_examples=15,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
