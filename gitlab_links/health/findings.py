@@ -94,7 +94,7 @@ def _connection(signals: Signals, integration: OrgGitLabIntegration) -> Iterator
         missing = None if integration.error_reason else list(READING_SCOPES)
         detail = {"scopes": integration.token_scopes, "missing_scopes": missing}
     if integration.error_reason:
-        detail["reason"] = integration.error_reason
+        detail["gitlab_says"] = integration.error_reason
     yield Finding(code, facts_of(code).severity, detail=detail)
 
 
@@ -153,7 +153,7 @@ def _unreadable(projects: Sequence[WatchedProject]) -> Iterator[Finding]:
                 "error_code": project.unreadable_code,
             }
             if project.reason:
-                detail["reason"] = project.reason
+                detail["gitlab_says"] = project.reason
             yield Finding("project_unreadable", Severity.CRITICAL, project.path, detail)
 
 

@@ -114,9 +114,8 @@ def summary(finding: Finding) -> str:
     """What is the matter, in one sentence; in a second one what GitLab says of it."""
     known = _SUMMARIES.get(_key(finding))
     told = facts_of(finding.code).summary if known is None else known.format_map(_words(finding))
-    reason = finding.detail.get("reason")
-    told_already = known is not None and "{reason}" in known
-    return f"{told} GitLab says: {reason}" if reason and not told_already else told
+    said = finding.detail.get("gitlab_says")
+    return f"{told} GitLab says: {said}" if said else told
 
 
 def _key(finding: Finding) -> str:

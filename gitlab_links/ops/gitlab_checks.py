@@ -120,7 +120,7 @@ def _refusal(result: Validation) -> str:
     detail = {
         "scopes": result.scopes,
         "missing_scopes": result.missing_scopes,
-        "reason": result.reason,
+        "gitlab_says": result.reason,
     }
     return summary(Trouble(result.error_code or "", Severity.CRITICAL, detail=detail))
 
