@@ -29,8 +29,6 @@ ENDED = frozenset({ItemState.CLOSED, ItemState.MERGED})
 ENDED_PART = 1 / 8
 ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
-# For so long a pipeline that the token may not see is not asked for again.
-HIDDEN_FOR = timedelta(days=1)
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_LAST = timedelta(hours=1)
 
@@ -214,14 +212,8 @@ def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:
 def request_refresh(item: GitLabItem, now: datetime, *, detail: bool = False) -> None:
     """Mark the item for a fetch that starts no earlier than now.
 
-    ``detail`` asks for the single form as well, unless it has answered today that the token
-    may not see the pipeline: then the list gives all there is.
+    ``detail`` asks for the single form as well: see ``sync.details`` for when it is asked.
     """
     item.refresh_requested_at = now
     item.next_sync_at = now
-    item.detail_wanted = item.detail_wanted or (detail and not _hides_pipeline(item, now))
-
-
-def _hides_pipeline(item: GitLabItem, now: datetime) -> bool:
-    asked = item.detail_fetched_at
-    return bool(item.pipeline_hidden) and asked is not None and now < asked + HIDDEN_FOR
+    item.detail_wanted = item.detail_wanted or detail

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot, Unknown
-from gitlab_links.links.freshness import HIDDEN_FOR
 from gitlab_links.links.models import GitLabItem
 
 PIPELINE_MOVING = frozenset(
@@ -32,6 +31,8 @@ RECHECKS = (timedelta(seconds=3), timedelta(seconds=10), timedelta(seconds=30))
 # part of the time that the merge request has been left alone, within a day.
 QUIET_PART = 1 / 2
 ASKED_AT_LEAST = timedelta(days=1)
+# For so long a pipeline that the token may not see is not asked for again, whoever asks.
+HIDDEN_FOR = timedelta(days=1)
 
 KnownDetail = tuple[str | None, str | None]
 
@@ -54,7 +55,12 @@ class Detailed(Protocol):
 
 
 def detail_due(item: Detailed, now: datetime) -> bool:
-    """Whether a fetch of the item is to ask for the single form, whatever the list says."""
+    """Whether a fetch of the item is to ask for the single form, whatever the list says.
+
+    Not while its answer still holds that the token may not see the pipeline.
+    """
+    if _hides_pipeline(item, now):
+        return False
     if item.detail_wanted:
         return True
     if item.type != ItemType.MERGE_REQUEST or item.state != ItemState.OPENED:
@@ -63,8 +69,12 @@ def detail_due(item: Detailed, now: datetime) -> bool:
     if asked is None or asked > now:
         return True
     quiet = asked - (item.source_updated_at or asked)
-    wait = HIDDEN_FOR if item.pipeline_hidden else min(quiet * QUIET_PART, ASKED_AT_LEAST)
-    return now >= asked + wait
+    return now >= asked + min(quiet * QUIET_PART, ASKED_AT_LEAST)
+
+
+def _hides_pipeline(item: Detailed, now: datetime) -> bool:
+    asked = item.detail_fetched_at
+    return bool(item.pipeline_hidden) and asked is not None and asked <= now < asked + HIDDEN_FOR
 
 
 def detail_shows(listed: Snapshot, head_sha: str | None, merge_status: str | None) -> bool:
