@@ -46,7 +46,8 @@ def findings(org):
 def forge(org, *, iid=1, title="Forged", instance=None, **attributes):
     """An event of what GitLab does not have, by the shared secret; taken and processed."""
     project = {"id": org.project.id, "path_with_namespace": org.project.path_with_namespace}
-    told = {"iid": iid, "project_id": org.project.id, "title": title, **attributes}
+    known = {"id": org.issues[iid - 1].id, "iid": iid, "project_id": org.project.id}
+    told = {**known, "title": title, **attributes}
     told.setdefault("updated_at", utcnow().isoformat())
     told.setdefault("due_date", None)
     answer = requests.post(
