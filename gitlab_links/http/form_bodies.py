@@ -12,7 +12,13 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 
 
 class FormRequest(Request):
-    """A request whose forms have fields and no files."""
+    """A request whose forms have named fields and no files."""
+
+    def _load_form_data(self) -> None:
+        """Refuse a part whose header gives it no name: the parser passes it on as ``None``."""
+        super()._load_form_data()
+        if None in self.form:
+            raise UnsupportedMediaType("Each part of a form needs a name.")
 
     def _get_file_stream(self, *_facts: Any, **_more: Any) -> NoReturn:
         """Refuse a file as soon as its headers are read: no form here has a place for one."""

@@ -89,6 +89,43 @@ def test_a_file_has_no_place_in_any_form(
     assert "Traceback" not in capsys.readouterr().err
 
 
+NAMELESS = b"--x\r\nContent-Disposition: form-data\r\n\r\nhi\r\n--x--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/json", b"5"), ("multipart/form-data; boundary=x", NAMELESS)],
+    ids=["json", "a part without a name"],
+)
+def test_no_form_page_at_all_takes_it(
+    app: Flask, org: Org, member: Caller, kind: str, body: bytes
+) -> None:
+    """Every route of a page that takes a POST, for strangers and for who is logged in."""
+    pages = sorted(
+        {rule.rule for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    )
+    paths = [
+        re.sub(r"<uuid:\w+>", str(org.id), rule).replace("<reference>", "ACME-1")
+        for rule in pages
+        if not rule.startswith("/api/")
+    ]
+    assert len(paths) > 30
+    for number, rule in enumerate(paths):
+        path = re.sub("<.*?>", "x", rule)
+        stranger = {"REMOTE_ADDR": f"10.0.0.{number}"}  # or the throttle answers
+        for caller, place in ((member, {}), (nobody(app), stranger)):
+            answer = caller.post(path, data=body, content_type=kind, environ_overrides=place)
+            assert (path, answer.status_code) == (path, 415)
+
+
+def test_a_form_sent_to_the_api_by_a_browser_is_refused(org: Org, member: Caller) -> None:
+    for body in (NAMELESS, NAMELESS.replace(b"data\r", b'data; name="a"; filename="b"\r')):
+        answer = member.post(
+            f"/api/orgs/{org.id}/tasks", data=body, content_type="multipart/form-data; boundary=x"
+        )
+        assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
+
+
 def test_programs_are_told_by_code_and_people_by_a_page(client: FlaskClient) -> None:
     options = {"data": b"5", "content_type": "application/json"}
     answer = client.post("/login", headers={"Accept": "application/json"}, **options)
