@@ -17,7 +17,8 @@ class OrgGitLabIntegration(Identified, Base):
 
     What ends in ``_ciphertext`` is encrypted and bound to the org, the token to its origin
     as well; webhook secrets are kept as keyed hashes only. ``error_reason`` is what GitLab
-    itself said of the error, as one line of text.
+    itself said of the error, as one line of text. ``health_status`` is the verdict that the
+    metrics count: see ``health.verdicts``.
     """
 
     __tablename__ = "org_gitlab_integrations"
@@ -54,6 +55,7 @@ class OrgGitLabIntegration(Identified, Base):
     rate_limit: Mapped[int | None]
     rate_limit_remaining: Mapped[int | None]
     rate_limit_reset_at: Mapped[datetime | None]
+    health_status: Mapped[str | None] = mapped_column(String(10))
 
     confidential_roles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     notify_url_ciphertext: Mapped[str | None] = mapped_column(Text)

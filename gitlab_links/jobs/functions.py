@@ -37,6 +37,11 @@ def look() -> None:
     watches.look()
 
 
+def verdicts() -> None:
+    """Store the verdict on each connection for the metrics. Scheduled."""
+    watches.store_all_verdicts()
+
+
 def watch(org_id: str) -> None:
     """Look at an org's token and hooks where that is due. Rung by the schedule and by pages."""
     watches.watch_slice(uuid.UUID(org_id))
@@ -54,5 +59,5 @@ def check(org_id: str) -> None:
 
 ALLOWED: dict[str, Callable[..., None]] = {
     f"{__name__}.{function.__name__}": function
-    for function in (drain, sync, sweep, clean, look, watch, operate, check)
+    for function in (drain, sync, sweep, clean, look, verdicts, watch, operate, check)
 }

@@ -24,6 +24,7 @@ class Scheduled:
 SCHEDULE = (
     Scheduled("sweep", 2, functions.sweep),
     Scheduled("look", 10, functions.look),
+    Scheduled("verdicts", 30, functions.verdicts),
     Scheduled("clean", 3600, functions.clean),
 )
 

@@ -21,6 +21,7 @@ from gitlab_links.health.notices import (
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
 from gitlab_links.health.sending import send
+from gitlab_links.health.verdicts import store_verdicts
 from gitlab_links.hooks.checks import (
     DueProject,
     claim_due_projects,
@@ -139,6 +140,26 @@ def _judge_all() -> int:
             if time.monotonic() > ends_at:
                 return changes
     return changes
+
+
+def store_all_verdicts() -> None:
+    """Store each connection's verdict for the metrics; trouble with some orgs stays theirs."""
+    ends_at = time.monotonic() + JUDGING_SECONDS
+    org_ids = list(orgs_to_judge())
+    random.shuffle(org_ids)
+    for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
+        together = org_ids[start : start + ORGS_JUDGED_AT_ONCE]
+        stored = False
+        with isolated("store_verdicts"):
+            store_verdicts(together, utcnow())
+            db.session.commit()
+            stored = True
+        for org_id in [] if stored else together:
+            with isolated("store_verdict", org_id):
+                store_verdicts([org_id], utcnow())
+                db.session.commit()
+        if time.monotonic() > ends_at:
+            return
 
 
 def _unsettled(org_ids: list[uuid.UUID]) -> list[uuid.UUID]:

@@ -14,8 +14,6 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from gitlab_links.db import first_id_at
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
-from gitlab_links.gitlab.error_codes import Severity
-from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.report import HealthColour
 from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -26,6 +24,7 @@ from gitlab_links.webhooks.authenticity import Refusal
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 RECENT = timedelta(minutes=5)
+_CONNECTED = [colour.value for colour in HealthColour if colour is not HealthColour.GRAY]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,30 +121,21 @@ def connections(now: datetime) -> Connections:
 
 
 def verdicts() -> Mapping[str, int]:
-    """Connected orgs by the verdict on their connection, as it was judged last.
+    """Connected orgs by the verdict that their page shows, as it was stored last.
 
-    What is new in a release, and not written down yet, is not in it: see ``health.findings``.
+    Those connected within the last half minute may not be in it yet.
     """
-    problem, integration = HealthProblem, OrgGitLabIntegration
-    troubled = (
-        select(
-            problem.org_id,
-            func.max(case((problem.severity == Severity.CRITICAL, 1), else_=0)).label("critical"),
-        )
-        .where(problem.closed_at.is_(None))
-        .group_by(problem.org_id)
-        .subquery()
-    )
+    integration = OrgGitLabIntegration
     counted = db.session.execute(
-        select(troubled.c.critical, func.count())
-        .select_from(integration)
-        .outerjoin(troubled, troubled.c.org_id == integration.org_id)
-        .where(integration.base_url.is_not(None), integration.token_ciphertext.is_not(None))
-        .group_by(troubled.c.critical)
+        select(integration.health_status, func.count())
+        .where(
+            integration.base_url.is_not(None),
+            integration.token_ciphertext.is_not(None),
+            integration.health_status.in_(_CONNECTED),
+        )
+        .group_by(integration.health_status)
     )
-    colours = {None: HealthColour.GREEN, 0: HealthColour.AMBER, 1: HealthColour.RED}
-    none = dict.fromkeys((colour.value for colour in colours.values()), 0)
-    return none | {colours[row[0]].value: row[1] for row in counted}
+    return dict.fromkeys(_CONNECTED, 0) | {row[0]: row[1] for row in counted}
 
 
 def rings() -> Rings | None:

@@ -63,7 +63,10 @@ class _Figures(Collector):
         yield from _backlog("items", figures.item_backlog(now))
         connections = figures.connections(now)
         yield _by_label(
-            "integrations", "Orgs' GitLab connections, by state", "state", connections.states
+            "integrations",
+            "Orgs' GitLab connections, by what stops the reading",
+            "state",
+            connections.states,
         )
         yield _by_label(
             "connections",

@@ -1,0 +1,37 @@
+"""The verdict on each connection, stored for the metrics: they count orgs without judging them."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import update
+
+from gitlab_links.extensions import db
+from gitlab_links.health.report import HealthColour, report_on
+from gitlab_links.health.signals import load_many
+from gitlab_links.integrations.models import OrgGitLabIntegration
+
+
+def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
+    """Store the verdicts that have changed; says how many. The caller commits.
+
+    As many SELECTs for some hundred orgs as for one, and an UPDATE for each colour.
+    """
+    changed: defaultdict[HealthColour, list[uuid.UUID]] = defaultdict(list)
+    for org_id, signals in load_many(org_ids, now).items():
+        integration, status = signals.integration, report_on(signals).status
+        if integration is not None and integration.health_status != status:
+            changed[status].append(org_id)
+    for status, those in sorted(changed.items()):
+        db.session.execute(
+            update(OrgGitLabIntegration)
+            .where(OrgGitLabIntegration.org_id.in_(those))
+            .values(
+                health_status=status.value,
+                # The settings of the org stay as they were.
+                updated_at=OrgGitLabIntegration.updated_at,
+            )
+            .execution_options(synchronize_session=False)
+        )
+    return sum(map(len, changed.values()))
