@@ -135,7 +135,7 @@ def verdicts() -> Mapping[str, int]:
         )
         .group_by(integration.health_status)
     )
-    return dict.fromkeys(_CONNECTED, 0) | {row[0]: row[1] for row in counted}
+    return dict.fromkeys(_CONNECTED, 0) | {str(row[0]): row[1] for row in counted}
 
 
 def rings() -> Rings | None:
