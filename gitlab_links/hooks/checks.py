@@ -25,8 +25,9 @@ DAILY = timedelta(days=1)
 WHILE_BROKEN = timedelta(hours=1)
 WITHOUT_ANSWER = timedelta(minutes=15)
 CLAIM = timedelta(minutes=2)
+_FORBIDDEN = "http_403"
 # GitLab says 404 to those who may not see the project's settings at all.
-_FORBIDDEN = frozenset({"http_403", "not_found", "insufficient_scope"})
+_NOT_SHOWN = frozenset({_FORBIDDEN, "not_found", "insufficient_scope"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,15 @@ class DueProject:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was found: our hook, None where there is none, or why it could not be seen."""
+    """What was found: our hook, None where there is none, or why it could not be seen.
+
+    ``of_account``: GitLab refuses the token's account every call, which says nothing of the
+    project.
+    """
 
     hook: Hook | None
     failure: GitLabFailure | None = None
+    of_account: bool = False
 
 
 def claim_due_projects(
@@ -87,11 +93,25 @@ def give_back(projects: Sequence[DueProject], now: datetime) -> None:
 
 
 def look_at(client: "MaintainingClient", project: int | str, webhook_url: str) -> Look:
-    """Ask GitLab about our hook in one project; no database here, and no error raised."""
+    """Ask GitLab about our hook in one project; no database here, and no error raised.
+
+    Of a 403 the account is asked about, too: GitLab forbids a blocked one everything.
+    """
     try:
         return Look(our_hook(client.hooks(project), webhook_url))
     except GitLabFailure as failure:
-        return Look(None, failure)
+        if failure.code != _FORBIDDEN:
+            return Look(None, failure)
+        of_account = _account_failure(client)
+        return Look(None, of_account or failure, of_account=of_account is not None)
+
+
+def _account_failure(client: "MaintainingClient") -> GitLabFailure | None:
+    try:
+        client.check_account()
+    except GitLabFailure as failure:
+        return failure
+    return None
 
 
 def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
@@ -111,8 +131,11 @@ def keep_look(watch_id: uuid.UUID, look: Look, now: datetime) -> None:
     watch = db.session.get(GitLabProjectWatch, watch_id, with_for_update=True)
     if watch is None:
         return
+    if look.of_account:
+        watch.check_due_at = now  # as soon as the connection is no longer paused
+        return
     before = HookState(watch.state)
-    if look.failure is not None and look.failure.code not in _FORBIDDEN:
+    if look.failure is not None and look.failure.code not in _NOT_SHOWN:
         watch.error_code = look.failure.code
         watch.check_due_at = now + WITHOUT_ANSWER
         return

@@ -3,9 +3,12 @@
 import pytest
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.hooks.watched import watched_projects
+from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.jobs.watches import check
 from gitlab_links.links.operations import attach
 from tests.admin.markup import Markup
 from tests.api.callers import browser
@@ -38,6 +41,16 @@ def another_project(connected, path="ships/hull"):
         db.session.commit()
     connected.work()
     return project
+
+
+def projects_of(connected):
+    with connected.app.app_context():
+        return watched_projects(connected.org.id, utcnow())
+
+
+def one_called(connected, path):
+    (found,) = [one for one in projects_of(connected) if one.path == path]
+    return found
 
 
 def headline(connected):
@@ -123,6 +136,38 @@ def test_why_an_account_is_refused_is_told_in_gitlabs_words(well, clock):
     pass_time(well, clock, 8)
     assert well.codes() == []
     assert well.integration().error_reason is None
+
+
+def test_a_blocked_account_is_not_told_of_each_webhook(well, clock):
+    """Whoever comes first, the look at the webhooks or the fetch of items."""
+    another_project(well)
+    with well.app.app_context():
+        repair_now(well.admin, one_called(well, "ships/hull").id)
+    well.watch()
+    assert well.codes() == []
+    user = well.gitlab.state.people.tokens[GITLAB_TOKEN].user
+    user.state = "blocked"
+    for _ in range(5):
+        clock.advance(60)
+        with well.app.app_context():
+            check(well.org.id)
+        well.watch()
+        assert well.codes() == ["http_403"]
+        well.work()
+    states = {one.path: one.hook_state for one in projects_of(well)}
+    assert states == {"ships/engine": "ok", "ships/hull": "ok"}
+
+    user.state = "active"
+    pass_time(well, clock, 8)
+    assert well.codes() == []
+
+
+def test_a_refused_look_at_webhooks_is_the_projects_where_the_account_is_answered(well, clock):
+    well.gitlab.state.faults.answer("status", status=403, times=None, route="/hooks")
+    with well.app.app_context():
+        look_now(well.admin, well.project_id)
+    assert well.watched().hook_state == "unreadable"
+    assert well.integration().error_code is None
 
 
 def test_a_project_that_gitlab_no_longer_shows_is_told_within_seconds(well, clock):
