@@ -1,5 +1,6 @@
 """Linking, unlinking, refreshing, and the fragment that an open page asks for."""
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -154,6 +155,19 @@ def test_an_undo_is_good_for_its_own_task_and_for_a_day(
         answer = visitor.post(f"{path}/undo", data={"undo": undo}, headers=IN_PLACE)
         assert "can no longer be undone" in answer.text
         assert references(fragment(answer)) == []
+    clock.advance(24 * 3600 + 120)
+    answer = visitor.post(f"{links}/undo", data={"undo": token}, headers=IN_PLACE)
+    assert "can no longer be undone" in answer.text
+
+
+def test_an_undo_cannot_be_read(acting: As, links: str) -> None:
+    """It holds where the item is now, which is not for everybody."""
+    visitor = acting()
+    visitor.post(links, data={"url": URL})
+    token = fragment(unlink(visitor, links, "acme/web!7", IN_PLACE)).one("input", name="undo")
+    parts = [token["value"], *token["value"].split(".")]
+    opened = [base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in parts]
+    assert not any(b"merge_request" in text for text in opened)
 
 
 def rows_of(app: Flask) -> list[Any]:
