@@ -17,8 +17,8 @@ from gitlab_links.admin.wording import Mark
 from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.links.confidentiality import GONE, sees_all, withheld
-from gitlab_links.links.freshness import Connection
+from gitlab_links.links.confidentiality import sees_all, withheld
+from gitlab_links.links.freshness import GONE, Connection
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import connection_of
 from gitlab_links.links.summaries import LinkCount, activity_by_task, link_counts
@@ -206,7 +206,7 @@ def _linked(state: str, kind: str, viewer: Viewer) -> ColumnElement[bool]:
         code = GitLabItem.error_code
         conditions.append(code.is_not(None))
         if not sees_all(viewer.connection, viewer.role):
-            conditions.append(or_(~withheld(), code == GONE))
+            conditions.append(or_(~withheld(), code.in_(GONE)))
     elif state == "draft":
         conditions += [GitLabItem.state == "opened", GitLabItem.draft]
     elif state and state != "none":

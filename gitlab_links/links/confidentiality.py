@@ -9,10 +9,8 @@ from sqlalchemy import ColumnElement, and_, func, or_
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.links.freshness import Connection
+from gitlab_links.links.freshness import GONE, Connection
 from gitlab_links.links.models import GitLabItem
-
-GONE = "not_found"
 
 
 def sees_all(connection: Connection, viewer: Role | None) -> bool:
@@ -22,7 +20,7 @@ def sees_all(connection: Connection, viewer: Role | None) -> bool:
 
 def is_withheld(*, confidential: bool, gitlab_type: str, error_code: str | None) -> bool:
     """Whether an item is to be withheld from those who do not see all."""
-    return confidential or (gitlab_type == ItemType.ISSUE and error_code == GONE)
+    return confidential or (gitlab_type == ItemType.ISSUE and error_code in GONE)
 
 
 def withheld() -> ColumnElement[bool]:
@@ -31,6 +29,11 @@ def withheld() -> ColumnElement[bool]:
         GitLabItem.confidential,
         and_(
             GitLabItem.type == ItemType.ISSUE.value,
-            func.coalesce(GitLabItem.error_code, "") == GONE,
+            func.coalesce(GitLabItem.error_code, "").in_(GONE),
         ),
     )
+
+
+def maybe_withheld() -> ColumnElement[bool]:
+    """Whether it is withheld, or has never been fetched, and may turn out to be."""
+    return or_(withheld(), GitLabItem.fetched_at.is_(None))

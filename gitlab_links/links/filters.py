@@ -27,8 +27,8 @@ from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.links.confidentiality import GONE, sees_all, withheld
-from gitlab_links.links.freshness import ENDED, Connection, SyncStatus, promise
+from gitlab_links.links.confidentiality import maybe_withheld, sees_all, withheld
+from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
@@ -118,7 +118,8 @@ class LinkFilter:
         yield from (field == value for field, value in equal.items() if value is not None)
         if self.project_path is not None:
             made = func.coalesce(TaskGitLabLink.made_path, GitLabProject.path)
-            path = case((hidden, made), else_=GitLabProject.path)
+            keeps = false() if sees_all(connection, viewer) else maybe_withheld()
+            path = case((keeps, made), else_=GitLabProject.path)
             yield func.lower(path) == self.project_path.lower()
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
@@ -155,7 +156,9 @@ def has_sync_status(
         (hidden, ~broken),
         else_=func.coalesce(GitLabItem.last_synced_at > fresh_since, false()),
     )
-    own = case((and_(hidden, GitLabItem.error_code != GONE), null()), else_=GitLabItem.error_code)
+    own = case(
+        (and_(hidden, GitLabItem.error_code.not_in(GONE)), null()), else_=GitLabItem.error_code
+    )
     error = or_(
         and_(own.is_not(None), own != ErrorCode.RATE_LIMITED),
         and_(own.is_(None), ~fresh, broken),

@@ -29,6 +29,8 @@ ENDED = frozenset({ItemState.CLOSED, ItemState.MERGED})
 ENDED_PART = 1 / 8
 ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
+# GitLab does not show the item that was linked: none at all, or another under its number.
+GONE = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_LAST = timedelta(hours=1)
 
@@ -182,7 +184,7 @@ def sync_state(
 
 
 def _sync_state_of_withheld(item: Cached, connection: Connection, now: datetime) -> SyncState:
-    code = item.error_code if item.error_code == ErrorCode.NOT_FOUND else None
+    code = item.error_code if item.error_code in GONE else None
     if connection.base_url is not None and connection.base_url != item.base_url:
         code = ErrorCode.INSTANCE_MISMATCH
     elif code is None and connection.is_broken:

@@ -90,6 +90,7 @@ LINK_COLUMNS = (
     GitLabItem.type,
     GitLabItem.iid,
     GitLabItem.source_updated_at,
+    GitLabItem.fetched_at,
     GitLabItem.last_synced_at,
     GitLabItem.next_sync_at,
     GitLabItem.error_code,
@@ -106,7 +107,9 @@ def link_view(
         confidential=row.confidential, gitlab_type=row.type, error_code=row.error_code
     )
     # Of what is withheld no newer reference: where it was moved, what its project is called now.
-    made = hides and row.made_path is not None and row.made_iid is not None
+    # What has never been fetched may turn out to be.
+    keeps = hides or (row.fetched_at is None and not sees_all(connection, viewer))
+    made = keeps and row.made_path is not None and row.made_iid is not None
     path, iid = (row.made_path, row.made_iid) if made else (row.path, row.iid)
     ref = ItemRef(path, ItemType(row.type), iid)
     told = dict(zip(_TOLD_NAMES, row, strict=False))

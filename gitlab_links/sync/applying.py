@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
 from gitlab_links.links.freshness import (
+    GONE,
     RETRY_FIRST,
     Pace,
     next_sync_after,
@@ -27,6 +27,7 @@ from gitlab_links.sync.confirming import (
     restart_claim,
 )
 from gitlab_links.sync.details import ask_after_body, known_of, note_detail
+from gitlab_links.sync.failing import stays_hidden
 from gitlab_links.sync.identity import is_same
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
@@ -54,8 +55,6 @@ KEPT_FROM_FETCHES = frozenset(
         "head_sha",
     }
 )
-# What no body says is over: that GitLab's API does not show the item, or shows another.
-ONLY_FETCHES_END = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 
 
 class Trust(Enum):
@@ -103,7 +102,7 @@ def apply_told(
         failed = (item.error_code, item.failures)
         # The event has just shown that events of this item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
-        if failed[0] in ONLY_FETCHES_END:
+        if failed[0] in GONE:  # no body says that this is over
             item.error_code, item.failures = failed
             request_refresh(item, now)
         if trust is Trust.UNTIL_CONFIRMED:
@@ -175,7 +174,7 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
         _look_again(item, max(item.next_sync_at, now + RETRY_FIRST))
         return
     item.failures += 1
-    if item.error_code != code:
+    if item.error_code != code and not stays_hidden(item, code):
         item.error_code = code
         item.changed_at = now
     _answer_request(item, started_at, now)

@@ -8,11 +8,14 @@ from sqlalchemy import case, func, or_, select, update
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.links.freshness import ENDED
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.links.freshness import ENDED, GONE
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.unreadable import is_unreadable
 
 REVIVED_AT_ONCE = 10_000
+# Answers about an item itself: why GitLab's API does not show it.
+_SAY_WHY_ABSENT = GONE | {ErrorCode.NOT_IN_API}
 
 _item = GitLabItem
 
@@ -66,3 +69,12 @@ def revive(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> N
         .values(next_sync_at=now, failures=0)
         .execution_options(synchronize_session=False)
     )
+
+
+def stays_hidden(item: GitLabItem, code: str) -> bool:
+    """Whether a failure says nothing of an issue that GitLab has stopped showing.
+
+    It may be confidential by now, so that it is withheld until an answer shows it again.
+    """
+    hidden = item.type == ItemType.ISSUE and item.error_code in GONE
+    return hidden and code not in _SAY_WHY_ABSENT

@@ -272,3 +272,31 @@ def test_the_tag_of_a_members_answer_stays_while_only_what_is_withheld_changes(s
     secret.work()
     answer = requests.get(url, headers={**headers, "If-None-Match": tag})
     assert answer.status_code == 304
+
+
+def test_what_gitlab_hides_stays_withheld_whatever_else_fails_after_that(secret):
+    """As when somebody has switched the project's issues off."""
+    edit(secret, title="Before", notify=False)
+    secret.gitlab.state.items.edit(secret.issues[1], title=SECRET, notify=False)
+    secret.sweep()
+    state = secret.gitlab.state
+    state.items.delete(secret.issues[1])
+    secret.sweep()
+    for status in (None, 403, 500, 404):
+        if status is not None:
+            state.faults.answer("status", status=status, route="/issues")
+            secret.sweep()
+        second = next(one for one in links(secret, Role.MEMBER)[0] if one["gitlab_iid"] == 2)
+        assert (second["title"], second["sync"]["error_code"]) == (None, "not_found")
+
+
+def test_what_another_item_has_the_number_of_is_withheld(secret):
+    edit(secret, confidential=False)
+    secret.work()
+    secret.sweep()
+    secret.gitlab.state.items.edit(secret.issues[0], notify=False)
+    secret.issues[0].id += 1000
+    secret.sweep()
+    link = secret_link(links(secret, Role.MEMBER)[0])
+    assert (link["title"], link["sync"]["error_code"]) == (None, "another_item")
+    assert links(secret, Role.MEMBER, "?sync_status=error")[0] == [link]
