@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import pressed, sent
-from gitlab_links.admin.integration import PATH, page_with_errors
+from gitlab_links.admin.integration import PATH, page_with_both_policies, page_with_errors
+from gitlab_links.admin.settings_versions import POLICY, both_policies, changed_meanwhile
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import facts_of
@@ -21,6 +22,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.http.hooks import look_now
 from gitlab_links.http.operations import ask_for_repair, ask_for_rotation
 from gitlab_links.http.relocation import move_now
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 
 
@@ -101,6 +103,11 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
     clear = pressed("clear_notify_url")
     [typed] = [""] if clear else sent("notify_url")
     members = {Role.MEMBER} if pressed("confidential_members") else set()
+    if changed_meanwhile(org_id, POLICY):
+        row = find_integration(org_id)
+        to = "nobody" if clear else typed
+        both = both_policies(row, bool(members), pressed("token_auto_rotate"), to)
+        return page_with_both_policies(org_id, both, request.form)
     change = PolicyChange(
         confidential_roles=sorted(MANAGERS | members),
         token_auto_rotate=pressed("token_auto_rotate"),
@@ -108,19 +115,20 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
     )
     try:
         update_policy(current_principal(), change)
-    except Invalid as refusal:
-        return page_with_errors(org_id, refusal.errors, request.form)
-    except Conflict as refusal:
-        flash(refusal.detail, "error")
-    else:
-        flash("Saved.", "success")
+    except (Invalid, Conflict) as refusal:
+        errors = refusal.errors or {"notify_url": [refusal.detail]}
+        return page_with_errors(org_id, errors, request.form)
+    flash("Saved.", "success")
     return _back(org_id)
 
 
 @pages.post(f"{PATH}/policy/test-alert")
 @access(Permission.INTEGRATION)
 def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Send a test to where health alerts go."""
+    """Send a test to where health alerts go; an address that is only typed has to be saved."""
+    if request.form.get("notify_url", "").strip():
+        words = "Save this address first: a test goes to the one that is saved."
+        return page_with_errors(org_id, {"notify_url": [words]}, request.form)
     try:
         failure = send_test_alert(org_id)
     except (NoAlertAddress, *WAITS) as refusal:

@@ -15,6 +15,13 @@ from gitlab_links.admin.form_fields import pressed, sent
 from gitlab_links.admin.good_news import HEADLINES, good_news
 from gitlab_links.admin.operation_words import recent_operations
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
+from gitlab_links.admin.settings_versions import (
+    CONNECTION,
+    Both,
+    both_connections,
+    changed_meanwhile,
+    versions,
+)
 from gitlab_links.admin.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.admin.times import day
 from gitlab_links.admin.unsent_forms import typed_before
@@ -35,6 +42,7 @@ from gitlab_links.integrations.operations import (
     IntegrationChange,
     LeavesGitLab,
     delete_integration,
+    find_integration,
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
@@ -71,11 +79,14 @@ def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     Another address is asked about first, unless a token for it came along; the answer is
     the address itself, so that it holds for no other.
     """
-    base_url, token = sent("base_url", "token")
+    base_url, token, _ = sent("base_url", "token", CONNECTION)
     typed = {"base_url": base_url}
     if not base_url:
         return page_with_errors(org_id, {"base_url": [EMPTY_ADDRESS]}, typed)
     answered = request.form.get("forget", "").strip() == base_url
+    if changed_meanwhile(org_id, CONNECTION):
+        both = both_connections(find_integration(org_id), base_url, bool(token))
+        return _page(org_id, typed=typed, connection_conflict=both), 412
     change = IntegrationChange(
         base_url=base_url, token=token or None, may_forget=answered or bool(token)
     )
@@ -190,6 +201,13 @@ def page_with_errors(
     return _page(org_id, errors=errors, typed=typed or {}), 422
 
 
+def page_with_both_policies(
+    org_id: uuid.UUID, both: list[Both], typed: Mapping[str, Any]
+) -> ResponseReturnValue:
+    """The page again, with what somebody else has decided meanwhile beside what was sent."""
+    return _page(org_id, policy_conflict=both, typed=typed), 412
+
+
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {
@@ -198,6 +216,8 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         "errors": {},
         "typed": {},
         "leaving": None,
+        "connection_conflict": None,
+        "policy_conflict": None,
     }
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
@@ -212,6 +232,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),
         policy=policy_of(health.integration),
+        versions=versions(health.integration),
         mails=settings().mail_server is not None,
         **{**defaults, **shown},
     )

@@ -35,8 +35,11 @@ _WORDS = {
         "The address is wrong, the thing was deleted, or it belongs to an org you are not in.",
     ),
     405: ("That cannot be done at this address", "Open the page itself and start again there."),
+    409: ("That does not fit what is there now", ""),
+    412: ("Somebody else came first", ""),
     413: ("That was too much", "What was sent is larger than this page takes."),
     415: ("That form could not be read", "Open the page itself and send its form once more."),
+    422: ("The form was not taken", ""),
     429: ("Too many tries", "Wait a few minutes, then try again."),
     500: ("Something went wrong", "It is not your fault, and it has been logged."),
     503: (

@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
+from gitlab_links.admin.settings_versions import Both
 from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.errors import NotFound
@@ -117,15 +118,15 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     task = task_at(org_id, reference)
     if request.method == "GET":
         return _form_page(org_id, TaskForm(formdata=typed_before(), obj=_Editing(task)), task)
-    sent(*FIELDS)
+    sent(*FIELDS, "version")
     form = TaskForm()
     if not form.validate():
         return _form_page(org_id, form, task), 422
     lock_task(task.id)
     present = _Editing(task_at(org_id, reference))
-    if form.version.data and form.version.data != present.version:
+    if form.version.data != present.version:
         form.version.data = present.version
-        return _form_page(org_id, form, task, stored=present), 412
+        return _form_page(org_id, form, task, stored=_both(form, present)), 412
     update_task(current_principal(), task.id, form.values())
     flash("Saved.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
@@ -154,7 +155,17 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id))
 
 
+def _both(form: TaskForm, stored: _Editing) -> list[Both]:
+    """What is stored beside what was typed, where they differ."""
+    parts = [(form[name], getattr(stored, name) or "") for name in FIELDS]
+    return [
+        (part.label.text, theirs, part.data or "")
+        for part, theirs in parts
+        if theirs != (part.data or "")
+    ]
+
+
 def _form_page(
-    org_id: uuid.UUID, form: TaskForm, task: TaskView | None, stored: _Editing | None = None
+    org_id: uuid.UUID, form: TaskForm, task: TaskView | None, stored: list[Both] | None = None
 ) -> str:
     return render_template("tasks/form.html", org_id=org_id, form=form, task=task, stored=stored)

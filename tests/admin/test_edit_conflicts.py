@@ -1,7 +1,11 @@
-"""Two people who edit a task at once see one another's version."""
+"""Two people who edit a task or a setting at once see one another's version."""
+
+from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.policy import policy_of
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
 from tests.factories import Factory
@@ -42,3 +46,50 @@ def test_a_change_of_status_is_no_conflict(
     member.post(f"{path}/status", data={"status": "done"})
     data = {"title": "Printer jams", "description": "", "external_url": "", "version": version}
     assert member.post(f"{path}/edit", data=data).status_code == 302
+
+
+def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    name, path = "policy_version", f"{base}/gitlab/policy"
+    versions = [
+        Markup.of(who.get(f"{base}/gitlab")).one("input", name=name)["value"]
+        for who in (first, second)
+    ]
+    theirs = {"notify_url": "", "token_auto_rotate": "1"}
+    mine = {"notify_url": "", "confidential_members": "1"}
+    assert first.post(path, data={**theirs, name: versions[0]}).status_code == 302
+    shown = second.post(path, data={**mine, name: versions[1]})
+    assert shown.status_code == 412
+    assert "Members see confidential titles, theirs no" in text_of(shown)
+    assert "The token replaces itself, theirs yes" in text_of(shown)
+    with app.app_context():
+        kept = policy_of(find_integration(org.id))
+        assert (Role.MEMBER in kept.confidential_roles, kept.token_auto_rotate) == (False, True)
+    markup = Markup.of(shown)
+    assert "checked" in markup.one("input", id="confidential-members").attributes
+    decided = {**mine, name: markup.one("input", name=name)["value"]}
+    assert second.post(path, data=decided).status_code == 302
+
+
+def test_who_changes_the_address_sees_the_one_another_admin_set_meanwhile(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com")
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    name, path = "connection_version", f"{base}/gitlab"
+    version = Markup.of(second.get(path)).one("input", name=name)["value"]
+    for address in ("https://one.example.com", "https://two.example.com"):
+        typed = {"base_url": address, "token": "", name: version}
+        who = first if "one" in address else second
+        answer = who.post(path, data=typed)
+    assert answer.status_code == 412
+    assert "Base URL, theirs https://one.example.com" in text_of(answer)
+    markup = Markup.of(answer)
+    assert markup.one("input", name="base_url")["value"] == "https://two.example.com"
+    again = {**typed, name: markup.one("input", name=name)["value"]}
+    assert second.post(path, data=again).status_code == 302
+    with app.app_context():
+        assert find_integration(org.id).base_url == "https://two.example.com"  # type: ignore[union-attr]

@@ -18,12 +18,16 @@ FORMS = {
     "log_in": {"email": "a@example.com", "password": "x"},
     "account_password": {"current": "x", "password": "y", "again": "y"},
     "new_task": {"title": "T", "description": "", "external_url": ""},
-    "edit_task": {"title": "T", "description": "", "external_url": ""},
+    "edit_task": {"title": "T", "description": "", "external_url": "", "version": "x"},
     "set_task_status": {"status": "done"},
     "attach_link": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
-    "configure_integration": {"base_url": "https://gitlab.example.com", "token": ""},
+    "configure_integration": {
+        "base_url": "https://gitlab.example.org",
+        "token": "glpat-y",
+        "connection_version": "x",
+    },
     "set_signing_token": {"signing_token": "whsec_x"},
-    "set_policy": {"notify_url": ""},
+    "set_policy": {"notify_url": "", "policy_version": "x"},
     "invite_member": {"email": "a@example.com", "name": "A", "role": "member"},
     "set_member_role": {"role": "member"},
     "make_key": {"name": "K", "expires": "90", "scopes": "read"},
@@ -58,7 +62,9 @@ def test_a_missing_field_is_refused(
 
 
 def test_the_page_names_the_field_that_is_missing(acting: As, org: Org) -> None:
-    answer = acting(Role.ADMIN).post(f"/orgs/{org.id}/gitlab", data={"token": "glpat-x"})
+    answer = acting(Role.ADMIN).post(
+        f"/orgs/{org.id}/gitlab", data={"token": "", "connection_version": ""}
+    )
     assert answer.status_code == 422
     assert "The form came without base_url. Nothing was changed" in text_of(answer)
 

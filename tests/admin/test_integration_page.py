@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
@@ -18,6 +19,7 @@ from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of, words
+from tests.api.callers import Caller
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 
@@ -88,7 +90,7 @@ def test_steps_fold_away_once_they_are_done(
         return ["open" not in step.attributes for step in steps][:4]
 
     assert folded() == [False, False, False, False]
-    admin.post(path, data={"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
     assert folded() == [True, False, False, False]
     admin.post(f"{path}/webhook-secret")
     assert folded() == [True, False, False, False]  # the secret is shown, this once
@@ -99,7 +101,7 @@ def test_address_and_token_are_saved_and_the_token_never_shown(
     app: Flask, acting: As, org: Org, path: str
 ) -> None:
     admin = acting(Role.ADMIN)
-    answer = admin.post(path, data={"base_url": f" {BASE_URL}/ ", "token": TOKEN})
+    answer = save(admin, path, {"base_url": f" {BASE_URL}/ ", "token": TOKEN})
     page = admin.get(answer.headers["Location"])
     assert TOKEN not in page.text
     assert "Token set" in text_of(page)
@@ -110,10 +112,16 @@ def test_address_and_token_are_saved_and_the_token_never_shown(
     assert TOKEN not in row.token_ciphertext
 
 
+def save(who: Caller, path: str, typed: dict[str, Any]) -> TestResponse:
+    """Send the form of address and token as the page shows it now."""
+    version = Markup.of(who.get(path)).one("input", name="connection_version")["value"]
+    return who.post(path, data={**typed, "connection_version": version})
+
+
 def after_saving(acting: As, path: str, base_url: str, token: str) -> str:
     """The page that follows Save."""
     admin = acting(Role.ADMIN)
-    answer = admin.post(path, data={"base_url": base_url, "token": token})
+    answer = save(admin, path, {"base_url": base_url, "token": token})
     assert answer.status_code == 302
     return admin.get(answer.location).text
 
@@ -148,7 +156,7 @@ def test_an_empty_token_keeps_the_present_one(
     app: Flask, acting: As, org: Org, factory: Factory, path: str
 ) -> None:
     before = factory.connect(org, base_url=BASE_URL, token=TOKEN).token_ciphertext
-    acting(Role.PM).post(path, data={"base_url": f"{BASE_URL}/", "token": ""})
+    save(acting(Role.PM), path, {"base_url": f"{BASE_URL}/", "token": ""})
     row = stored(app, org)
     assert row is not None
     assert (row.base_url, row.token_ciphertext) == (BASE_URL, before)
@@ -158,7 +166,7 @@ def test_an_empty_address_disconnects_nothing(
     app: Flask, acting: As, org: Org, factory: Factory, path: str
 ) -> None:
     before = factory.connect(org, base_url=BASE_URL, token=TOKEN).token_ciphertext
-    answer = acting(Role.ADMIN).post(path, data={"base_url": " ", "token": ""})
+    answer = save(acting(Role.ADMIN), path, {"base_url": " ", "token": ""})
     assert answer.status_code == 422
     assert "press Disconnect" in Markup.of(answer).one("div", id="base_url-error").text
     row = stored(app, org)
@@ -177,7 +185,7 @@ def test_another_address_asks_before_it_forgets_the_token(
     admin = acting(Role.ADMIN)
     typed = {"base_url": address, "token": ""}
 
-    answer = admin.post(path, data=typed)
+    answer = save(admin, path, typed)
 
     assert answer.status_code == 409
     page = Markup.of(answer)
@@ -188,9 +196,9 @@ def test_another_address_asks_before_it_forgets_the_token(
     assert kept.base_url == BASE_URL
     assert kept.token_ciphertext is not None
 
-    other = admin.post(path, data={**typed, "forget": BASE_URL})
+    other = save(admin, path, {**typed, "forget": BASE_URL})
     assert other.status_code == 409, "the answer was given for another address"
-    answer = admin.post(path, data={**typed, "forget": page.one("button", name="forget")["value"]})
+    answer = save(admin, path, {**typed, "forget": page.one("button", name="forget")["value"]})
     assert answer.status_code == 302
     gone = stored(app, org)
     assert gone is not None
@@ -201,7 +209,7 @@ def test_another_address_with_nothing_to_forget_is_saved_at_once(
     app: Flask, acting: As, org: Org, factory: Factory, path: str
 ) -> None:
     factory.connect(org, base_url=BASE_URL)
-    acting(Role.ADMIN).post(path, data={"base_url": "https://gitlab.example.org", "token": ""})
+    save(acting(Role.ADMIN), path, {"base_url": "https://gitlab.example.org", "token": ""})
     row = stored(app, org)
     assert row is not None
     assert row.base_url == "https://gitlab.example.org"
@@ -214,7 +222,7 @@ def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
     admin = acting(Role.ADMIN)
     told = "What was agreed with the GitLab before is forgotten"
     for address, forgotten in ((f"{BASE_URL}/", False), ("https://gitlab.example.org", True)):
-        answer = admin.post(path, data={"base_url": address, "token": TOKEN})
+        answer = save(admin, path, {"base_url": address, "token": TOKEN})
         assert (told in text_of(admin.get(answer.headers["Location"]))) is forgotten
     assert "Another address forgets the token and the webhook secrets." in text_of(admin.get(path))
 
@@ -231,7 +239,7 @@ def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
 def test_what_is_wrong_is_said_beside_the_field(
     app: Flask, acting: As, org: Org, path: str, values: dict[str, str], field: str
 ) -> None:
-    answer = acting(Role.ADMIN).post(path, data=values)
+    answer = save(acting(Role.ADMIN), path, values)
     assert answer.status_code == 422
     page = Markup.of(answer)
     assert page.one("div", id=f"{field}-error").text.strip()

@@ -55,7 +55,7 @@ def test_what_is_wrong_is_said_beside_the_field(
     app: Flask, acting: As, factory: Factory, org: Org, base: str, name: str, field: str, value: str
 ) -> None:
     factory.task(org, number=5, title="Before")
-    answer = acting().post(f"{base}/tasks/{name}", data={**WRITTEN, field: value})
+    answer = acting().post(f"{base}/tasks/{name}", data={**WRITTEN, "version": "x", field: value})
     assert answer.status_code == 422
     page = Markup.of(answer)
     assert page.one("div", id=f"{field}-error").text.strip()
@@ -72,9 +72,9 @@ def test_changing_a_task_shows_what_it_was(
     page = Markup.of(visitor.get(f"{base}/tasks/ACME-5/edit"))
     assert page.one("input", name="title")["value"] == "Before"
     assert page.one("textarea", name="description").text.strip() == "As it was"
-    visitor.post(
-        f"{base}/tasks/ACME-5/edit", data={"title": "After", "description": "", "external_url": ""}
-    )
+    version = page.one("input", name="version")["value"]
+    typed = {"title": "After", "description": "", "external_url": "", "version": version}
+    visitor.post(f"{base}/tasks/ACME-5/edit", data=typed)
     (task,) = tasks(app)
     assert (task.title, task.description, task.external_url) == ("After", "", None)
 

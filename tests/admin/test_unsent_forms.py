@@ -144,9 +144,20 @@ def test_who_logged_in_in_another_tab_goes_where_they_wanted(
 
 def test_a_refused_policy_keeps_what_was_typed(visitor: FlaskClient, base: str) -> None:
     data = {"notify_url": "https://10.0.0.1/hook", "token_auto_rotate": "1"}
-    token = token_of(visitor, f"{base}/gitlab")
-    page = visitor.post(f"{base}/gitlab/policy", data={**data, "csrf_token": token})
+    form = Markup.of(visitor.get(f"{base}/gitlab"))
+    for name in ("csrf_token", "policy_version"):
+        data[name] = str(form.all("input", name=name)[0]["value"])
+    page = visitor.post(f"{base}/gitlab/policy", data=data)
     assert page.status_code == 422
     markup = Markup.of(page)
     assert markup.one("input", id="notify_url")["value"] == "https://10.0.0.1/hook"
     assert "checked" in markup.one("input", id="token-auto-rotate").attributes
+
+
+def test_a_test_alert_keeps_an_address_that_is_only_typed(visitor: FlaskClient, base: str) -> None:
+    data = {"notify_url": "https://chat.example.org/hook"}
+    token = token_of(visitor, f"{base}/gitlab")
+    page = visitor.post(f"{base}/gitlab/policy/test-alert", data={**data, "csrf_token": token})
+    assert page.status_code == 422
+    assert Markup.of(page).one("input", id="notify_url")["value"] == data["notify_url"]
+    assert "Save this address first" in text_of(page)

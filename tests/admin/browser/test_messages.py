@@ -37,6 +37,8 @@ def test_after_a_form_the_focus_is_on_what_came_of_it_and_that_is_in_sight(
     expect(secret).to_be_in_viewport()
 
     page.goto(f"{stack.org_url}/gitlab")
+    # Smooth scrolling by the browser itself would carry on and leave the field behind.
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
     save = page.locator("form[action$='/policy']").get_by_role("button", name="Save")
     save.scroll_into_view_if_needed()
     before = page.evaluate("window.scrollY")

@@ -106,11 +106,11 @@ function buttonOf(action) {
   return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
 }
 
-// After a form: to the field at fault or the secret just made, else to the message, and the
+// After a form: to the field at fault, the question or the secret just made, else to the message, and the
 // page stays where it was.
 function showWhatCameOfIt() {
   const sent = lastSent();
-  const field = document.querySelector("[aria-invalid=true], [data-once]");
+  const field = document.querySelector("[aria-invalid=true], [data-once], .notice[autofocus]");
   if (field) {
     goToField(field);
     return;
