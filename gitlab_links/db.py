@@ -126,8 +126,10 @@ def begin_statements_by(engine: Engine, moment: float) -> Iterator[Connection]:
     """A connection on which no statement waits for long that begins after ``moment``, of
     :func:`time.monotonic`: :class:`sqlalchemy.exc.OperationalError` is raised instead.
 
-    On SQLite all waiting is at the begin of the transaction, and shorter than elsewhere.
+    Nor is a connection made after it, which takes seconds where the server says nothing. On
+    SQLite all waiting is at the begin of the transaction, and shorter than elsewhere.
     """
+    _refuse_after(moment)
     with engine.connect() as connection:
         if engine.dialect.name != "sqlite":
             yield connection.execution_options(**{_BEGIN_BY: moment})

@@ -24,6 +24,10 @@ GRACE_SECONDS = 1.0
 # what it has locked keeps everybody else from that work.
 IDLE_IN_TRANSACTION_SECONDS = 20
 
+# A new connection's first statement only sets limits: a server that takes longer than this over
+# it is silent, and a webhook may have waited for the connection for some seconds already.
+FIRST_STATEMENT_SECONDS = 1.5
+
 # Less than a statement may take: who waits for a lock for so long is told while GitLab, which
 # gives up on a webhook after 10 s, still listens.
 LOCK_SECONDS = 3.0
@@ -121,11 +125,12 @@ def require_writable(connection: EngineConnection) -> None:
 
 
 def _limited(connection: PatientConnection, seconds: float) -> PatientConnection:
-    connection.patience = seconds + GRACE_SECONDS
+    connection.patience = FIRST_STATEMENT_SECONDS
     connection.autocommit = True
     limits = (seconds, min(LOCK_SECONDS, seconds), IDLE_IN_TRANSACTION_SECONDS)
     connection.execute(_OF_THE_SESSION, [str(int(limit * 1000)) for limit in limits])
     connection.autocommit = False
+    connection.patience = seconds + GRACE_SECONDS
     return connection
 
 

@@ -1,8 +1,10 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
-from gitlab_links import doorbell, postgresql
+from gitlab_links import doorbell, postgresql, reach
 from gitlab_links.config import Settings
+from gitlab_links.db import SQLITE_SHORT_WAIT_SECONDS
 from gitlab_links.health import report
+from gitlab_links.http import transactions
 from gitlab_links.jobs import crew, drains, fetches, watches, workers
 from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
@@ -70,6 +72,19 @@ def test_the_database_is_given_up_on_before_the_job_is_and_before_gitlab_gives_u
     gitlab_waits = 10
     reconnecting = postgresql.CONNECT_ARGS["connect_timeout"]
     assert default + postgresql.GRACE_SECONDS + reconnecting < gitlab_waits
+
+
+def test_a_webhook_is_answered_before_gitlab_gives_up_whatever_the_database_does():
+    gitlab_waits, promised = 10, 9
+    default = Settings(secret_key="k", database_url="sqlite:///x").database_timeout
+    a_statement = default + postgresql.GRACE_SECONDS
+    a_connection = (
+        reach.PATIENCE_SECONDS
+        + postgresql.CONNECT_ARGS["connect_timeout"]
+        + postgresql.FIRST_STATEMENT_SECONDS
+    )
+    for last in (a_statement, a_connection, SQLITE_SHORT_WAIT_SECONDS):
+        assert transactions.BEGIN_SECONDS + last <= promised < gitlab_waits
 
 
 def test_what_a_lost_client_has_locked_is_free_before_its_lease_ends():
