@@ -14,11 +14,12 @@ from types import FrameType
 
 import structlog
 from flask import Flask
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, tick
 from gitlab_links.jobs.workers import Backoff, CrewWorker, die_with_parent, reap_strangers
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
@@ -26,6 +27,7 @@ from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.2
+TICK_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 30.0
 FAILED = 1  # the exit code of a process that an exception has ended
 
@@ -46,6 +48,7 @@ class Crew:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._trouble = RedisTrouble()
         self._posts = [Post("ticker", self._tick), *self._worker_posts()]
         self._processes: dict[str, BaseProcess] = {}
         self._restart_at: dict[str, float] = {}
@@ -119,38 +122,30 @@ class Crew:
                 process.kill()
 
     def _work(self, queue_names: list[str]) -> None:
-        """Work until told to stop. Waits for a Redis that is away, without a word: the ticker
-        says so. One that refuses to register a worker, as its memory is full, is told once.
-        """
+        """Work until told to stop; waits for a Redis that is away or takes no writes."""
         backoff = Backoff()
         while True:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             try:
                 with self._app.app_context():
-                    worker = CrewWorker.of(settings().redis_url, queue_names)
+                    redis_url = settings().redis_url
+                worker = CrewWorker.of(redis_url, queue_names, self._trouble)
                 worker.work(logging_level="WARNING")
-            except ResponseError as refusal:
-                if backoff.is_first:
-                    log.warning("crew.redis_refuses", error=str(refusal))
-            except RedisError:
-                pass
+            except RedisError as error:
+                self._trouble.meet(error)
             else:
                 return
             backoff.wait()
 
     def _tick(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        redis_was_there = True
         while True:
             try:
                 with self._app.app_context():
                     tick(time.time())
-                redis_was_there = True
             except RedisError as error:
-                if redis_was_there:
-                    log.warning("crew.redis_away", error=str(error))
-                redis_was_there = False
-            time.sleep(0.5)
+                self._trouble.meet(error)
+            time.sleep(TICK_SECONDS)
 
 
 def queues_of_workers(count: int) -> list[list[str]]:
@@ -176,7 +171,13 @@ def _preload(app: Flask) -> None:
 
     configure_mappers()
     logging.getLogger("rq").setLevel(logging.WARNING)
+    logging.getLogger("rq.worker").addFilter(_is_not_of_redis)
     log.info("crew.ready", jobs_of=app.name)
+
+
+def _is_not_of_redis(record: logging.LogRecord) -> bool:
+    """Each worker would say every two seconds that Redis is away; the ticker says it once."""
+    return "could not connect to Redis instance" not in str(record.msg)
 
 
 def _in_child(work: Callable[[], None], parent: int) -> None:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.extensions import database_reach, db
 from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.reach import ASK_AGAIN_SECONDS
 from gitlab_links.redis_pool import connect_blocking_redis
 
@@ -36,8 +37,6 @@ PR_SET_PDEATHSIG = 1
 # does not send it again, and what waits is merely late.
 NICENESS = 3
 
-log = structlog.get_logger(__name__)
-
 
 class Backoff:
     """Pauses that double, from half a second up to ``longest`` seconds."""
@@ -45,11 +44,6 @@ class Backoff:
     def __init__(self, longest: float = LONGEST_PAUSE_SECONDS) -> None:
         self._longest = longest
         self._next = SHORTEST_PAUSE_SECONDS
-
-    @property
-    def is_first(self) -> bool:
-        """Whether there was no pause yet."""
-        return self._next == SHORTEST_PAUSE_SECONDS
 
     def wait(self) -> None:
         """Sleep for the next pause."""
@@ -67,11 +61,12 @@ class CrewWorker(SimpleWorker):
 
     # RQ doubles its wait up to a minute; rings must be heard seconds after Redis is back.
     max_connection_wait_time = 2.0
+    trouble: RedisTrouble
 
     @classmethod
-    def of(cls, redis_url: str, queue_names: list[str]) -> Self:
+    def of(cls, redis_url: str, queue_names: list[str], trouble: RedisTrouble) -> Self:
         """A worker with a connection of its own, whose reads may block."""
-        return cls(
+        worker = cls(
             queue_names,
             connection=connect_blocking_redis(redis_url),
             serializer=JSONSerializer,
@@ -79,6 +74,8 @@ class CrewWorker(SimpleWorker):
             worker_ttl=WORKER_TTL_SECONDS,
             maintenance_interval=MAINTENANCE_SECONDS,
         )
+        worker.trouble = trouble
+        return worker
 
     @property
     def dequeue_timeout(self) -> int:
@@ -103,8 +100,7 @@ class CrewWorker(SimpleWorker):
             try:
                 return super().dequeue_job_and_maintain_ttl(*arguments, **options)
             except ResponseError as refusal:
-                if backoff.is_first:
-                    log.warning("worker.redis_refuses", error=str(refusal))
+                self.trouble.meet(refusal)
                 with suppress(ResponseError):
                     self.set_state(WorkerStatus.IDLE)  # so that SIGTERM ends it at once
                 backoff.wait()

@@ -13,6 +13,7 @@ from gitlab_links.doorbell import Bell, enqueue
 from gitlab_links.jobs import functions
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
+from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, SCHEDULE
 from gitlab_links.jobs.workers import CrewWorker
 
@@ -30,7 +31,9 @@ def work(app, redis_url, monkeypatch):
     monkeypatch.setattr(AllowedJob, "app", app, raising=False)
 
     def burst():
-        worker = CrewWorker.of(redis_url, [QUEUE, Bell.DRAIN.queue, Bell.SYNC.queue])
+        worker = CrewWorker.of(
+            redis_url, [QUEUE, Bell.DRAIN.queue, Bell.SYNC.queue], RedisTrouble()
+        )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")
         return worker

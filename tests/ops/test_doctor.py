@@ -322,6 +322,7 @@ def test_the_exit_code_is_0_when_nothing_fails(
 @pytest.fixture
 def with_worker(app: Flask, redis_url: str) -> Any:
     """Registers a worker as ``worker.py`` does, without running any job."""
+    from gitlab_links.jobs.redis_trouble import RedisTrouble
     from gitlab_links.jobs.schedule import QUEUE, tick
     from gitlab_links.jobs.workers import CrewWorker
 
@@ -329,7 +330,7 @@ def with_worker(app: Flask, redis_url: str) -> Any:
 
     def register() -> None:
         with app.app_context():
-            worker = CrewWorker.of(redis_url, [QUEUE, *queue_names()])
+            worker = CrewWorker.of(redis_url, [QUEUE, *queue_names()], RedisTrouble())
             worker.register_birth()
             registered.append(worker)
             tick(time.time())
