@@ -7,7 +7,6 @@ reads ``.env`` beside ``wsgi.py`` as well; the environment goes before it.
 
 import os
 import secrets
-import ssl
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from gitlab_links import setting_urls
+from gitlab_links import setting_values as values
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.mail import MailServer, parse_mail_address
 from gitlab_links.private_files import INSTANCE, make_private_folder
@@ -29,15 +29,10 @@ ENV_FILE = INSTANCE.parent / ".env"
 RUNNING_ENV_FILE = INSTANCE / "run.env"
 # Flask's own switch: its command line reads the same file.
 SKIP_ENV_FILE = "FLASK_SKIP_DOTENV"
-SHORTEST_SECRET_KEY = 16
-PLACEHOLDERS = frozenset({"change-me", "changeme", "change_me", "placeholder"})
-SHORTEST_METRICS_TOKEN = 16
 # gunicorn ends when a process of its own leaves with this; after any other code it would
 # start another one, for ever.
 CANNOT_START = 3
 
-DAY = 86_400
-MEGABYTE = 1024 * 1024
 
 T = TypeVar("T")
 
@@ -79,10 +74,10 @@ class Settings:
     gitlab_timeout: float = 10.0
     gitlab_ca_file: str | None = None
     api_rate_limit: int = 6_000
-    webhook_bodies_kept: int = 7 * DAY
-    deliveries_kept: int = 30 * DAY
-    failed_deliveries_kept: int = 90 * DAY
-    webhook_body_quota: int = 1024 * MEGABYTE
+    webhook_bodies_kept: int = 7 * values.DAY
+    deliveries_kept: int = 30 * values.DAY
+    failed_deliveries_kept: int = 90 * values.DAY
+    webhook_body_quota: int = 1024 * values.MEGABYTE
 
     @property
     def served_over_https(self) -> bool:
@@ -115,29 +110,33 @@ class Settings:
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
             "redis_url": reader.read("REDIS_URL", setting_urls.redis_url, cls.redis_url),
-            "encryption_keys": reader.read("VIA_RAH_ENCRYPTION_KEY", _keys, cls.encryption_keys),
+            "encryption_keys": reader.read(
+                "VIA_RAH_ENCRYPTION_KEY", values.keys, cls.encryption_keys
+            ),
             "metadata_ttl": reader.read(
-                "GITLAB_METADATA_TTL_SECONDS", _integer(1, 604_800), cls.metadata_ttl
+                "GITLAB_METADATA_TTL_SECONDS", values.integer(1, 604_800), cls.metadata_ttl
             ),
             "public_base_url": reader.read(
                 "PUBLIC_BASE_URL", setting_urls.public_url, cls.public_base_url
             ),
             "gitlab_allowed_hosts": reader.read(
                 "GITLAB_ALLOWED_HOSTS",
-                lambda text: AllowedHosts.parse(_list(text)),
+                lambda text: AllowedHosts.parse(values.parts(text)),
                 AllowedHosts.parse(()),
             ),
-            "trusted_proxies": reader.read("TRUSTED_PROXIES", _integer(0, 10), 0),
-            "log_level": reader.read("LOG_LEVEL", _log_level, cls.log_level),
-            "metrics_token": reader.read("METRICS_TOKEN", _metrics_token, cls.metrics_token),
-            "operator_emails": reader.read("OPERATOR_EMAILS", _emails, cls.operator_emails),
+            "trusted_proxies": reader.read("TRUSTED_PROXIES", values.integer(0, 10), 0),
+            "log_level": reader.read("LOG_LEVEL", values.log_level, cls.log_level),
+            "metrics_token": reader.read("METRICS_TOKEN", values.metrics_token, cls.metrics_token),
+            "operator_emails": reader.read("OPERATOR_EMAILS", values.emails, cls.operator_emails),
             "mail_server": _mail_server(reader),
-            "worker_processes": reader.read("WORKER_PROCESSES", _integer(1, 64), 3),
-            "database_timeout": reader.read("DATABASE_TIMEOUT_SECONDS", _integer(1, 20), 5),
-            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", _integer(1, 10), 10),
-            "gitlab_ca_file": reader.read("GITLAB_CA_FILE", _ca_file, cls.gitlab_ca_file),
+            "worker_processes": reader.read("WORKER_PROCESSES", values.integer(1, 64), 3),
+            "database_timeout": reader.read("DATABASE_TIMEOUT_SECONDS", values.integer(1, 20), 5),
+            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", values.integer(1, 10), 10),
+            "gitlab_ca_file": reader.read("GITLAB_CA_FILE", values.ca_file, cls.gitlab_ca_file),
             "api_rate_limit": reader.read(
-                "API_RATE_LIMIT_PER_MINUTE", _integer(1, 1_000_000), cls.api_rate_limit
+                "API_RATE_LIMIT_PER_MINUTE",
+                values.integer(1, 1_000_000),
+                cls.api_rate_limit,
             ),
             **_retention(reader),
         }
@@ -208,7 +207,7 @@ class _Reader:
 
 
 def _secret_key(reader: _Reader, database_url: str) -> str:
-    secret = reader.read("SECRET_KEY", _long_secret, "")
+    secret = reader.read("SECRET_KEY", values.secret_key, "")
     if secret or any(problem.startswith("SECRET_KEY") for problem in reader.problems):
         return secret
     if not database_url.startswith("sqlite"):
@@ -231,14 +230,16 @@ def _mail_server(reader: _Reader) -> MailServer | None:
 def _retention(reader: _Reader) -> dict[str, int]:
     return {
         "webhook_bodies_kept": reader.read(
-            "WEBHOOK_BODY_RETENTION_DAYS", _days, Settings.webhook_bodies_kept
+            "WEBHOOK_BODY_RETENTION_DAYS", values.days, Settings.webhook_bodies_kept
         ),
-        "deliveries_kept": reader.read("DELIVERY_RETENTION_DAYS", _days, Settings.deliveries_kept),
+        "deliveries_kept": reader.read(
+            "DELIVERY_RETENTION_DAYS", values.days, Settings.deliveries_kept
+        ),
         "failed_deliveries_kept": reader.read(
-            "FAILED_DELIVERY_RETENTION_DAYS", _days, Settings.failed_deliveries_kept
+            "FAILED_DELIVERY_RETENTION_DAYS", values.days, Settings.failed_deliveries_kept
         ),
         "webhook_body_quota": reader.read(
-            "WEBHOOK_BODY_QUOTA_MB", _megabytes, Settings.webhook_body_quota
+            "WEBHOOK_BODY_QUOTA_MB", values.megabytes, Settings.webhook_body_quota
         ),
     }
 
@@ -262,69 +263,3 @@ def _kept_secret(path: Path) -> str:
 
 def _default_database() -> str:
     return f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
-
-
-def _secret(text: str) -> str:
-    if text.lower() in PLACEHOLDERS:
-        raise ValueError("still holds a placeholder")
-    return text
-
-
-def _long_secret(text: str) -> str:
-    if len(_secret(text)) < SHORTEST_SECRET_KEY:
-        raise ValueError(
-            f"must have {SHORTEST_SECRET_KEY} characters or more; make one with: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
-    return text
-
-
-def _metrics_token(text: str) -> str:
-    if len(text) < SHORTEST_METRICS_TOKEN:
-        raise ValueError(f"must have {SHORTEST_METRICS_TOKEN} characters or more")
-    return text
-
-
-def _ca_file(text: str) -> str:
-    try:
-        ssl.create_default_context(cafile=text)
-    except ssl.SSLError:
-        raise ValueError(f"{text} holds no certificates in PEM form") from None
-    return text
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(_secret(key) for key in _list(text))
-
-
-def _emails(text: str) -> frozenset[str]:
-    """In lower case, as accounts have them."""
-    return frozenset(parse_mail_address(one) for one in _list(text.lower()))
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        plain = len(text) <= 12 and text.isascii() and text.isdigit()
-        if not plain or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}, not {text[:40]!r}")
-        return int(text)
-
-    return parse
-
-
-def _days(text: str) -> int:
-    return _integer(1, 3650)(text) * DAY
-
-
-def _megabytes(text: str) -> int:
-    return _integer(1, 1_000_000)(text) * MEGABYTE
-
-
-def _log_level(text: str) -> str:
-    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()

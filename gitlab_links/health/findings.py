@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gitlab_links.config import MEGABYTE
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
@@ -17,6 +16,7 @@ from gitlab_links.hooks.tallies import Tally
 from gitlab_links.hooks.views import HookState
 from gitlab_links.hooks.watched import WatchedProject
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.setting_values import MEGABYTE
 from gitlab_links.webhooks.trust import still_distrusted
 
 # The last threshold that has been passed counts, so that each is told once.

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
-from gitlab_links.config import MEGABYTE
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.setting_values import MEGABYTE
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.gitlab import bodies
 from tests.webhooks.conftest import SECRET
