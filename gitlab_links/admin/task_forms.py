@@ -15,7 +15,6 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.settings_versions import Both
-from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.errors import NotFound
 from gitlab_links.http.access import access
@@ -23,6 +22,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.operations import create_task, lock_task, update_task
+from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.views import TaskView
 from gitlab_links.tasks.web_urls import MESSAGE, is_web_url
 

@@ -13,7 +13,6 @@ from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.link_undo import removed_link, undo_token
 from gitlab_links.admin.live_parts import is_part, tagged
 from gitlab_links.admin.paging import page_in
-from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.task_page import PART, Links, form_fragment, links_fragment, task_page
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.http.access import access
@@ -21,6 +20,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.links.operations import attach, detach, refresh_links_of_task
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.undoing import reattach
+from gitlab_links.tasks.queries import task_at
 
 
 @pages.get("/orgs/<uuid:org_id>/tasks/<reference>/links")

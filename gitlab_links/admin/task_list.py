@@ -1,6 +1,5 @@
 """The list of tasks as people ask for it: searched, filtered, sorted and in parts."""
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import connection_of
 from gitlab_links.links.summaries import LinkCount, activity_by_task, link_counts
 from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.references import matches
 from gitlab_links.tasks.views import task_reference
 
 PAGE_SIZE = 25
@@ -138,7 +138,7 @@ class TaskPart:
 def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> TaskPart:
     """The tasks asked for, in a fixed number of queries."""
     task_key = db.session.scalars(select(Org.task_key).where(Org.id == org_id)).one()
-    matching = _matching(org_id, task_key, wanted, viewer)
+    matching = _matching(org_id, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     tasks = db.session.scalars(
         _ordered(matching, org_id, wanted.sort, viewer)
@@ -170,22 +170,15 @@ def _offered(value: str | None, options: Sequence[tuple[str, str]]) -> str:
     return value if value in {option for option, _ in options} and value is not None else ""
 
 
-def _matching(org_id: uuid.UUID, task_key: str, wanted: Wanted, viewer: Viewer) -> Select[Task]:
+def _matching(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> Select[Task]:
     statement = select(Task).where(Task.org_id == org_id)
     if wanted.q:
-        statement = statement.where(_search(wanted.q, task_key))
+        statement = statement.where(matches(wanted.q))
     if wanted.status:
         statement = statement.where(Task.status == wanted.status)
     if wanted.links or wanted.type:
         statement = statement.where(_linked(wanted.links, wanted.type, viewer))
     return statement
-
-
-def _search(q: str, task_key: str) -> ColumnElement[bool]:
-    columns = (Task.title, Task.description)
-    in_words = or_(*(column.icontains(q, autoescape=True) for column in columns))
-    named = re.fullmatch(rf"(?:{re.escape(task_key)}-|#)?([1-9][0-9]{{0,8}})", q, re.IGNORECASE)
-    return or_(in_words, Task.number == int(named.group(1))) if named else in_words
 
 
 def _linked(state: str, kind: str, viewer: Viewer) -> ColumnElement[bool]:

@@ -15,11 +15,11 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.live_parts import away_words, is_part, tagged
 from gitlab_links.admin.login import LAST_ORG
 from gitlab_links.admin.paging import Paging, page_in
-from gitlab_links.admin.task_lookup import task_at
 from gitlab_links.admin.task_page import task_page
 from gitlab_links.admin.unsent_forms import Typed, typed_before
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.tasks.queries import task_at
 
 PART = "tasks"
 

@@ -1,22 +1,20 @@
 """Reading tasks: one query whatever their number."""
 
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, exists, or_, select
+from sqlalchemy import Select, exists, select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.references import is_referred_to, matches, parse_reference
 from gitlab_links.tasks.views import TaskView, task_view
-
-_REFERENCE = re.compile(r"[A-Za-z0-9]+-([1-9][0-9]{0,8})")
 
 
 class TaskSort(StrEnum):
@@ -68,6 +66,27 @@ def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
     return task_view(row[0], row[1])
 
 
+def task_at(org_id: uuid.UUID, name: str) -> TaskView:
+    """The org's task that an address names by its reference, as ``ACME-12``, or its id.
+
+    One query; raises :class:`NotFound`.
+    """
+    reference = parse_reference(name)
+    if reference is None or reference.key is None:
+        return find_task(org_id, _id(name))
+    row = db.session.execute(_joined(org_id).where(is_referred_to(reference))).one_or_none()
+    if row is None:
+        raise NotFound
+    return task_view(row[0], row[1])
+
+
+def _id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound from None
+
+
 def position_of(task: TaskView, sort: TaskSort) -> Position:
     """Where a task stands in the order, for going on behind it."""
     by = sort.lstrip("-")
@@ -82,12 +101,7 @@ def _filtered(statement: Select[Task, str], wanted: TaskFilter) -> Select[Any, A
     if wanted.status is not None:
         statement = statement.where(Task.status == wanted.status.value)
     if wanted.q is not None:
-        columns = (Task.title, Task.description)
-        found = [column.icontains(wanted.q, autoescape=True) for column in columns]
-        reference = _REFERENCE.fullmatch(wanted.q)
-        if reference is not None:
-            found.append(Task.number == int(reference.group(1)))
-        statement = statement.where(or_(*found))
+        statement = statement.where(matches(wanted.q))
     return statement
 
 
