@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.api_snapshot import snapshot_from_api
 from gitlab_links.gitlab.client import MAX_BATCH, GitLabClient, path_of_project
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_object
-from gitlab_links.gitlab.items import ItemRef
-from gitlab_links.gitlab.moves import read_moves
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.moves import Moved, read_moves
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.work_items import (
     PROJECT,
@@ -81,8 +82,8 @@ class ItemClient(GitLabClient):
                 raise
         return self.project_elsewhere(path)
 
-    def find_moved(self, issue: Snapshot, project_path: str) -> ItemRef | None:
-        """Where a moved issue is now, None where the token may not see that.
+    def find_moved(self, issue: Snapshot, project_path: str) -> Moved | None:
+        """What a moved issue is now, None where the token may not see that.
 
         The notes tell a reference, which is right if it leads to ``moved_to_id``.
         """
@@ -92,9 +93,11 @@ class ItemClient(GitLabClient):
                 f"{path_of_project(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
             )
             for ref in read_moves(notes, project_path):
-                there = self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
-                if read_id(read_object(there).get("id")) == issue.moved_to_id:
-                    return ref
+                there = read_object(
+                    self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
+                )
+                if read_id(there.get("id")) == issue.moved_to_id:
+                    return Moved(ref, snapshot_from_api(ItemType.ISSUE, there))
         return None
 
     def _query(self, query: str, variables: Mapping[str, Any]) -> Any:

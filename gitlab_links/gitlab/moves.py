@@ -1,9 +1,25 @@
 """Where a moved issue went: GitLab names it in a system note of the issue it was."""
 
 import re
+from dataclasses import dataclass
 
 from gitlab_links.gitlab.fields import read_id, read_object, read_project_path
 from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where an issue is that was moved, and what it is there."""
+
+    ref: ItemRef
+    issue: Snapshot
+
+    @property
+    def may_be_confidential(self) -> bool:
+        """Whether GitLab does not say that everybody may see it."""
+        return self.issue.confidential is not False
+
 
 _MOVED = re.compile(r"moved to ([^\s#]*)#([0-9]{1,19})")
 

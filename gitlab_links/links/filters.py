@@ -118,8 +118,9 @@ class LinkFilter:
         yield from (field == value for field, value in equal.items() if value is not None)
         if self.project_path is not None:
             made = func.coalesce(TaskGitLabLink.made_path, GitLabProject.path)
-            keeps = false() if sees_all(connection, viewer) else maybe_withheld()
-            path = case((keeps, made), else_=GitLabProject.path)
+            path: ColumnElement[str] = func.coalesce(GitLabItem.moved_path, GitLabProject.path)
+            if not sees_all(connection, viewer):
+                path = case((maybe_withheld(), made), else_=GitLabProject.path)
             yield func.lower(path) == self.project_path.lower()
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)

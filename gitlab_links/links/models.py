@@ -72,6 +72,8 @@ class GitLabItem(Identified, Base):
     ``merge_rechecks`` counts the calls for a merge status that GitLab still works out.
     ``gitlab_id`` is GitLab's id across projects: another item under the same number has
     another.
+    ``moved_path`` and ``moved_iid`` say where a confidential issue was moved: it stays what was
+    linked, with the content of what it is now, see ``sync.moves``.
     What GitLab's API has not confirmed: ``unconfirmed_since`` is when the oldest of the applied
     webhooks came in that no fetch has confirmed, ``unconfirmed_updated_at`` the time that its
     object bears, ``unconfirmed_before`` what the webhooks since then have changed, as it was.
@@ -126,6 +128,8 @@ class GitLabItem(Identified, Base):
     merge_status: Mapped[str | None] = mapped_column(String(60))
     pipeline_status: Mapped[str | None] = mapped_column(String(60))
     moved_to_id: Mapped[int | None] = mapped_column(BigInteger)
+    moved_path: Mapped[str | None] = mapped_column(String(1000))
+    moved_iid: Mapped[int | None] = mapped_column(BigInteger)
     gitlab_created_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     merged_at: Mapped[datetime | None]

@@ -91,6 +91,8 @@ LINK_COLUMNS = (
     GitLabItem.iid,
     GitLabItem.source_updated_at,
     GitLabItem.fetched_at,
+    GitLabItem.moved_path,
+    GitLabItem.moved_iid,
     GitLabItem.last_synced_at,
     GitLabItem.next_sync_at,
     GitLabItem.error_code,
@@ -111,6 +113,8 @@ def link_view(
     keeps = hides or (row.fetched_at is None and not sees_all(connection, viewer))
     made = keeps and row.made_path is not None and row.made_iid is not None
     path, iid = (row.made_path, row.made_iid) if made else (row.path, row.iid)
+    if row.moved_iid is not None and sees_all(connection, viewer):
+        path, iid = row.moved_path, row.moved_iid
     ref = ItemRef(path, ItemType(row.type), iid)
     told = dict(zip(_TOLD_NAMES, row, strict=False))
     if hides:

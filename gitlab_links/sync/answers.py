@@ -22,7 +22,7 @@ from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
 from gitlab_links.sync.failing import all_projects_fail, revive
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
-from gitlab_links.sync.moves import follow
+from gitlab_links.sync.moves import settle_move, with_moved_content
 from gitlab_links.sync.pausing import (
     Standing,
     note_all_failing,
@@ -80,7 +80,9 @@ def record(
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
-    kept: list[Snapshots] = [accepted(answer, items) for answer in answers]
+    kept: list[Snapshots] = [
+        with_moved_content(accepted(answer, items), answer.moved) for answer in answers
+    ]
     for answer, snapshots in zip(answers, kept, strict=True):
         is_proven = answer.batch.project_row in proven
         found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
@@ -160,12 +162,10 @@ def _record_items(
 
 def _follow_moved(answer: Answer, snapshots: Snapshots, items: Items) -> None:
     for due in answer.batch.items:
-        item, there = items.get(due.id), answer.moved.get(due.iid)
-        if due.iid not in snapshots:
-            continue
+        item = items.get(due.id)
         # What was learned of the project may have merged the item into another.
-        if item is not None and there is not None and item in db.session:
-            follow(item, there)
+        if item is not None and due.iid in snapshots and item in db.session:
+            settle_move(item, answer.moved.get(due.iid))
 
 
 def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: datetime) -> None:

@@ -89,7 +89,7 @@ def apply_told(
     verdict = weigh_told(known, updated_at, received_at, trusted=trusted)
     if verdict is Told.DROP:
         return verdict
-    if is_same(item, told) is False:
+    if is_same(item, told) is False or item.moved_iid is not None:
         request_refresh(item, now)
         return Told.FETCH
     told = _without_what_only_fetches_tell(item, told)

@@ -45,7 +45,8 @@ def is_contradicted(
     started_at: datetime,
 ) -> bool:
     """By its time; or the same version is again as it was before webhooks said it had changed."""
-    if known.claim is None:
+    if known.claim is None or item.moved_to_id is not None:
+        # Of one that was moved an answer may tell what it is elsewhere, which events do not.
         return False
     if contradicts(known, updated_at, started_at):
         return True

@@ -20,12 +20,14 @@ from gitlab_links.gitlab.answers import (
     GitLabFailure,
     RateLimit,
 )
-from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.moves import Moved
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.sync.absences import settle_absences
 from gitlab_links.sync.blame import wants_account
 from gitlab_links.sync.by_path import decodes_slashes, id_of, listed_by_path
 from gitlab_links.sync.details import detail_shows
+from gitlab_links.sync.moved import find_moves
 from gitlab_links.sync.plan import Batch, DueItem
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Answer:
     failure: GitLabFailure | None
     rate_limit: RateLimit | None
     path_owner: int | None = None
-    moved: Mapping[int, ItemRef] = field(default_factory=dict)
+    moved: Mapping[int, Moved] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
     unsettled: frozenset[int] = frozenset()
     project_id: int | None = None
@@ -144,7 +146,7 @@ class Fetcher:
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
         path_owner: int | None = None
-        moved: dict[int, ItemRef] = {}
+        moved: dict[int, Moved] = {}
         codes: dict[int, str] = {}
         asked, project_id = batch, None
 
@@ -159,9 +161,7 @@ class Fetcher:
             absences = settle_absences(client, batch, found, in_time)
             found |= absences.found
             codes |= absences.codes
-            for issue in found.values():
-                if isinstance(issue.moved_to_id, int) and in_time():
-                    moved |= _moved(client, batch, issue)
+            moved |= find_moves(client, batch, found, in_time)
             if _is_called_otherwise(batch, found) and in_time():
                 path_owner = self._path_owner(batch)
             if not found and isinstance(asked.project, str) and in_time():
@@ -255,17 +255,6 @@ def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem
         if item.iid in found
         and (item.wants_detail or detail_shows(found[item.iid], item.head_sha, item.merge_status))
     ]
-
-
-def _moved(client: "ItemClient", batch: Batch, issue: Snapshot) -> dict[int, ItemRef]:
-    path = issue.project_path or batch.path
-    try:
-        ref = None if path is None else client.find_moved(issue, path)
-    except GitLabFailure as failure:
-        if failure.stops_all_calls:
-            raise
-        ref = None
-    return {} if ref is None else {issue.iid: ref}
 
 
 def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:

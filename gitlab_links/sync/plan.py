@@ -34,7 +34,8 @@ class DueItem:
     """One item of a batch, with what is known of it.
 
     ``wants_detail`` asks for what only the single form has. ``is_gone``: it was not found
-    last time. ``only_told``: webhooks have described it, and no answer of the API.
+    last time. ``only_told``: webhooks have described it, and no answer of the API. ``is_moved``:
+    it has the content of the issue that it was moved to.
     """
 
     id: uuid.UUID
@@ -44,6 +45,7 @@ class DueItem:
     merge_status: str | None = None
     is_gone: bool = False
     only_told: bool = False
+    is_moved: bool = False
 
     @classmethod
     def of(cls, row: "DueRow", now: datetime) -> "DueItem":
@@ -56,6 +58,7 @@ class DueItem:
             merge_status=row.merge_status,
             is_gone=row.error_code == ErrorCode.NOT_FOUND,
             only_told=row.told_at is not None and row.fetched_at is None,
+            is_moved=row.moved_iid is not None,
         )
 
 
@@ -156,6 +159,7 @@ _COLUMNS = (
     GitLabItem.error_code,
     GitLabItem.told_at,
     GitLabItem.fetched_at,
+    GitLabItem.moved_iid,
     GitLabItem.type,
     GitLabItem.project_id,
     GitLabProject.gitlab_id,

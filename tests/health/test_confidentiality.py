@@ -300,3 +300,82 @@ def test_what_another_item_has_the_number_of_is_withheld(secret):
     link = secret_link(links(secret, Role.MEMBER)[0])
     assert (link["title"], link["sync"]["error_code"]) == (None, "another_item")
     assert links(secret, Role.MEMBER, "?sync_status=error")[0] == [link]
+
+
+@pytest.fixture
+def moved(secret):
+    """The confidential issue was moved, which has been noticed; what it is there."""
+    there = secret.gitlab.state.items.move(
+        secret.issues[0], secret.gitlab.state.projects.add("layoffs/2027")
+    )
+    secret.work()
+    secret.sweep()
+    return there
+
+
+def paste(connected, role, item):
+    caller, path = page_of(connected, role)
+    url = connected.gitlab.state.urls.item(item)
+    answer = caller.post(f"{path}/links", data={"url": url}, headers={"X-Fragment": "links"})
+    return answer.status_code
+
+
+def references(connected, role):
+    return sorted(link["reference"] for link in links(connected, role)[0])
+
+
+def test_pasting_where_a_confidential_issue_may_have_gone_confirms_nothing(secret, moved):
+    state = secret.gitlab.state
+    other = state.items.add_issue(moved.project, title="Another", author="dana", confidential=True)
+    for guess in (moved, other):
+        assert paste(secret, Role.MEMBER, guess) == 201
+    told = [
+        (link["title"], link["confidential"], link["state"], link["sync"]["status"])
+        for link in links(secret, Role.MEMBER, "?project_path=layoffs/2027")[0]
+    ]
+    assert told == [(None, False, None, "never")] * 2
+    secret.work()
+    assert references(secret, Role.MEMBER) == [
+        "layoffs/2027#1",
+        "layoffs/2027#2",
+        "ships/engine#1",
+        "ships/engine#2",
+        "ships/engine#3",
+    ]
+
+
+def test_no_link_vanishes_because_a_task_has_both_ends_of_a_move(secret):
+    there = secret.gitlab.state.items.move(
+        secret.issues[0], secret.gitlab.state.projects.add("layoffs/2027")
+    )
+    assert paste(secret, Role.MEMBER, there) == 201
+    secret.work()
+    secret.sweep()
+    assert {"layoffs/2027#1", "ships/engine#1"} <= set(references(secret, Role.MEMBER))
+
+
+def test_those_who_see_all_are_shown_what_a_moved_confidential_issue_is_now(secret, moved):
+    state = secret.gitlab.state
+    state.items.edit(moved, title="Over there", notify=False)
+    secret.sweep()
+    (link,) = links(secret, Role.PM, "?project_path=layoffs/2027")[0]
+    assert (link["reference"], link["title"], link["state"]) == (
+        "layoffs/2027#1",
+        "Over there",
+        "opened",
+    )
+    assert link["url"] == state.urls.item(moved)
+    state.faults.answer("status", status=500, route="/notes")
+    secret.sweep()
+    (link,) = links(secret, Role.PM, "?project_path=layoffs/2027")[0]
+    assert (link["title"], link["state"]) == ("Over there", "opened")
+    with secret.app.app_context():
+        assert "webhook_contradicted" not in secret.codes()
+
+
+def test_once_it_is_public_the_links_of_a_moved_issue_follow_it(secret, moved):
+    secret.gitlab.state.items.edit(moved, confidential=False, notify=False)
+    secret.sweep()
+    secret.work()
+    assert "layoffs/2027#1" in references(secret, Role.MEMBER)
+    assert "ships/engine#1" not in references(secret, Role.MEMBER)
