@@ -16,6 +16,7 @@ from gitlab_links.api import (
     members,
     operations,
     orgs,
+    picks,
     tasks,
     webhook,
 )
@@ -37,6 +38,7 @@ VIEWS = (
     gitlab_links,
     integrations,
     health,
+    picks,
     operations,
     webhook,
     deliveries,

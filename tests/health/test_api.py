@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from gitlab_links.accounts.roles import Role
+from tests.conftest import GITLAB_TOKEN
 from tests.health.conftest import Connected
 
 
@@ -183,3 +184,31 @@ def test_members_may_not_look_at_the_connection(connected, program, factory):
             method, program.base + path, headers={"Authorization": f"Bearer {key}"}
         )
         assert answer.status_code == 403
+
+
+def test_projects_are_picked_from_gitlabs_list_through_the_api(connected, program):
+    state = connected.gitlab.state
+    owner = state.people.tokens[GITLAB_TOKEN].user
+    state.projects.add_member(connected.project, owner, 40)
+    listed = program.call("GET", "/projects?q=engine")["projects"]
+    assert [one["path"] for one in listed] == ["ships/engine"]
+    body = {"choices": [listed[0]["choice"]]}
+    picked = program.call("POST", "/projects", body, status=202)["projects"]
+    assert picked == [{"gitlab_id": listed[0]["gitlab_id"], "path": "ships/engine"}]
+    connected.watch()
+    (project,) = program.call("GET", "/health")["health"]["projects"]
+    assert project["hook_state"] == "ok"
+
+
+def test_a_choice_of_another_org_or_of_nobody_picks_nothing(program):
+    for choice in ("made-up", "WyJ4Il0.x.y"):
+        refused = program.call("POST", "/projects", {"choices": [choice]}, status=409)
+        assert refused["code"] == "stale_list"
+    program.call("POST", "/projects", {"choices": []}, status=422)
+
+
+def test_a_list_that_gitlab_refuses_is_said_in_words(connected, program):
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
+    refused = program.call("GET", "/projects", status=409)
+    assert refused["code"] == "projects_not_listed"
+    assert "GitLab refuses the access token" in refused["detail"]

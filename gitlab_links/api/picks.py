@@ -1,0 +1,51 @@
+"""/api/orgs/<org_id>/integrations/gitlab/projects: picking projects from GitLab's list"""
+
+import uuid
+from typing import Any
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.blueprints import integrations, refuses
+from gitlab_links.api.health import BASE, NO_CREDENTIALS
+from gitlab_links.api.schemas.picks import (
+    ChoicesEnvelope,
+    PickedEnvelope,
+    PickSchema,
+    SearchQuery,
+)
+from gitlab_links.hooks.picking import PickedElsewhere
+from gitlab_links.http.access import access
+from gitlab_links.http.gitlab_waits import WAITS
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.picks import ProjectsNotListed, StaleList, choices, pick
+
+
+@integrations.get(f"{BASE}/projects")
+@access(Permission.INTEGRATION)
+@integrations.query(SearchQuery)
+@integrations.returns(200, ChoicesEnvelope)
+@refuses(ProjectsNotListed, *NO_CREDENTIALS, *WAITS)
+def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """List the projects whose webhooks can be made
+
+    Those that the token's owner maintains, as GitLab lists them now.
+    """
+    found = choices(current_principal(), query["q"].strip())
+    return {
+        "projects": [
+            {"gitlab_id": one.gitlab_id, "path": one.path, "choice": choice}
+            for one, choice in found
+        ]
+    }
+
+
+@integrations.post(f"{BASE}/projects")
+@access(Permission.INTEGRATION)
+@integrations.body(PickSchema)
+@integrations.returns(202, PickedEnvelope)
+@refuses(StaleList, PickedElsewhere)
+def gitlab_projects_post(body: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """Have the webhooks of listed projects made
+
+    A worker makes each with a secret of its own; `health` shows what came of it.
+    """
+    return {"projects": pick(current_principal(), body["choices"])}

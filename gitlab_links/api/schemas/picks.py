@@ -1,0 +1,59 @@
+"""Projects to be picked from GitLab's list."""
+
+from marshmallow import fields, validate
+
+from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.http.picks import MOST_PICKED
+
+MAX_SEARCH, MAX_CHOICE = 100, 4000
+
+
+class SearchQuery(Strict):
+    """What to look for."""
+
+    q = fields.String(
+        load_default="",
+        validate=[
+            validate.Length(max=MAX_SEARCH),
+            validate.ContainsNoneOf("\0", error="Leave out the NUL character."),
+        ],
+        metadata=described("A part of the name or the path.", "web-shop"),
+    )
+
+
+class ListedProjectSchema(Strict):
+    """A project as GitLab lists it."""
+
+    gitlab_id = fields.Integer(required=True, metadata={"example": 42})
+    path = fields.String(required=True, metadata={"example": "acme/app"})
+
+
+class ChoiceSchema(ListedProjectSchema):
+    """A project that can be picked."""
+
+    choice = fields.String(
+        required=True, metadata=described("What picks it, good for an hour.", "WyI4Zi…")
+    )
+
+
+class ChoicesEnvelope(Strict):
+    """What can be picked."""
+
+    projects = fields.List(fields.Nested(ChoiceSchema), required=True)
+
+
+class PickSchema(Strict):
+    """What is picked."""
+
+    choices = fields.List(
+        fields.String(validate=validate.Length(min=1, max=MAX_CHOICE)),
+        required=True,
+        validate=validate.Length(min=1, max=MOST_PICKED),
+        metadata=described("The `choice` of each project."),
+    )
+
+
+class PickedEnvelope(Strict):
+    """What was picked."""
+
+    projects = fields.List(fields.Nested(ListedProjectSchema), required=True)
