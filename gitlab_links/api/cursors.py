@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from gitlab_links.gitlab.times import EARLIEST, LATEST
 from gitlab_links.paging import Position
 
 Row = TypeVar("Row")
 Kind = type[datetime] | type[str] | None
 
 _ID = "[0-9a-f]{32}"
-_VALUES = {None: "", datetime: "~[0-9]{1,16}", str: "~(?:[0-9a-f]{2})*"}
+_VALUES = {None: "", datetime: "~-?[0-9]{1,18}", str: "~(?:[0-9a-f]{2})*"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -40,7 +41,7 @@ class Cursors:
         value = position.value
         parts = [order] if order else []
         if isinstance(value, datetime):
-            parts.append(str(max((value - _EPOCH) // _MICROSECOND, 0)))
+            parts.append(str(_microseconds(value)))
         elif isinstance(value, str):
             parts.append(value.encode().hex())
         return "~".join([*parts, position.id.hex])
@@ -56,10 +57,15 @@ class Cursors:
 
 def _value(kind: Kind, parts: Sequence[str]) -> datetime | str | None:
     if kind is datetime:
-        return _EPOCH + int(parts[0]) * _MICROSECOND
+        earliest, latest = _microseconds(EARLIEST), _microseconds(LATEST)
+        return _EPOCH + min(max(int(parts[0]), earliest), latest) * _MICROSECOND
     if kind is str:
         return bytes.fromhex(parts[0]).decode("utf-8", "replace").replace("\0", "")
     return None
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def cut(

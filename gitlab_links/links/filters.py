@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -27,14 +27,15 @@ from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.links.confidentiality import maybe_withheld, sees_all, withheld
 from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
 
-# The oldest moment a cursor can name; GitLab is younger.
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+# The oldest moment a cursor can name, and that is read of GitLab.
+_LONG_AGO = EARLIEST
 
 
 class LinkSort(StrEnum):

@@ -11,6 +11,7 @@ from gitlab_links.api.link_json import link_json
 from gitlab_links.api.schemas.links import LinkSchema
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.times import EARLIEST, LATEST
 from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
@@ -196,8 +197,16 @@ def test_pages_hold_every_link_once_in_every_order(
     factory: Factory, org: Org, admin: Caller, base: str, sort: str, minus: str
 ) -> None:
     project, task = factory.gitlab_project(org), factory.task(org)
-    for number, title in enumerate(["b", None, "a", "b", None, "c"]):
-        at = None if number % 2 else datetime(2026, 1, 1 + number, tzinfo=UTC)
+    # GitLab's times may be any that a column holds.
+    times = [
+        LATEST,
+        None,
+        datetime(2026, 1, 3, tzinfo=UTC),
+        None,
+        EARLIEST + timedelta(days=1),
+        None,
+    ]
+    for title, at in zip(["b", None, "a", "b", None, "c"], times, strict=True):
         factory.link(task, factory.gitlab_item(project, title=title, source_updated_at=at))
 
     def walk(limit: int) -> list[dict[str, Any]]:
@@ -214,6 +223,14 @@ def test_pages_hold_every_link_once_in_every_order(
     assert keys == sorted(keys, reverse=bool(minus))
     for limit in (1, 2, 5):
         assert [link["id"] for link in walk(limit)] == at_once
+
+
+@pytest.mark.parametrize("microseconds", [10**18 - 1, 1 - 10**18])
+def test_a_cursor_beyond_every_calendar_is_a_place_at_an_end(
+    admin: Caller, base: str, microseconds: int
+) -> None:
+    cursor = f"gitlab_updated_at~{microseconds}~{'0' * 32}"
+    assert admin.get(f"{base}/gitlab-links?cursor={cursor}").status_code == 200
 
 
 @pytest.mark.parametrize("by", ["key", "session"])

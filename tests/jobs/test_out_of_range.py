@@ -115,6 +115,12 @@ def reads(app: Flask, connected: Connected, caplog: pytest.LogCaptureFixture) ->
         for path in ("gitlab-links", "integrations/gitlab", "integrations/gitlab/health"):
             answer = client.get(f"{base}/{path}", headers=key)
             assert answer.status_code == 200, (path, answer.text)
+        path = f"{base}/gitlab-links?limit=1&sort=gitlab_updated_at"
+        for _ in connected.tasks:
+            page = client.get(path, headers=key)
+            assert page.status_code == 200, page.text
+            path = f"{base}/gitlab-links?limit=1&cursor={page.json['next_cursor']}"
+        assert page.json["next_cursor"] is None
         assert not [one for one in examine() if "cannot be examined" in one.told]
         look()
         assert "job.step_failed" not in caplog.text
