@@ -115,10 +115,15 @@ def _environment(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str,
 def log_in(page: Page, stack: Stack, email: str = seed.ADMIN) -> None:
     """Through the form, as people do."""
     page.goto(f"{stack.url}/login")
+    fill_in_login(page, email)
+    page.wait_for_url("**/tasks")
+
+
+def fill_in_login(page: Page, email: str = seed.ADMIN) -> None:
+    """On the page of the login that one has come to."""
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password").fill(seed.PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/tasks")
 
 
 @pytest.fixture(scope="session")

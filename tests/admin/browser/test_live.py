@@ -4,12 +4,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 from gitlab_links.admin import times
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.sample_tasks import SHOP
-from tests.admin.browser.conftest import Open, Stack
+from tests.admin.browser.conftest import Open, Stack, fill_in_login, log_in
 
 HIDING = """
 Object.defineProperty(document, "hidden", {get: () => Boolean(window.isHidden)});
@@ -134,6 +134,39 @@ def test_a_page_whose_session_ended_goes_to_the_login(stack: Stack, open_page: O
     settle(page)
     page.context.clear_cookies()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["typed", "sent"])
+def test_what_is_in_the_link_field_survives_the_end_of_the_session(
+    stack: Stack, open_page: Open, *, sent: bool
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill("acme/nope#77")
+    page.context.clear_cookies()
+    if sent:
+        field.press("Enter")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    fill_in_login(page)
+    expect(page.get_by_text("Your form was not sent.")).to_be_visible()
+    expect(field).to_have_value("acme/nope#77")
+    assert page.url.startswith(stack.task_url), "one is where one was"
+
+
+def test_a_page_older_than_a_login_in_another_tab_keeps_the_link_field(
+    stack: Stack, browser: Browser, open_page: Open
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    page.get_by_label("Link an issue or merge request").fill("acme/nope#78")
+    elsewhere = browser.new_context()
+    log_in(elsewhere.new_page(), stack)
+    page.context.add_cookies(elsewhere.cookies())  # type: ignore[arg-type]
+    elsewhere.close()
+    page.get_by_label("Link an issue or merge request").press("Enter")
+    page.get_by_role("link", name="Back to the form").click()
+    expect(page.get_by_label("Link an issue or merge request")).to_have_value("acme/nope#78")
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["ago", "until"])

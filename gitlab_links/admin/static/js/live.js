@@ -11,11 +11,13 @@ const PATIENCE = 8000;
 // ``section`` says what to ask for: its address, its ETag and its name. Within it an element
 // with data-away says in words why GitLab is not followed just now, or nothing.
 export class LivePart {
-  constructor(section, { steady, show, hurries = () => false }) {
+  // ``leave`` is called where one is logged out, or it is no longer ours: the page itself says so.
+  constructor(section, { steady, show, hurries = () => false, leave = () => window.location.reload() }) {
     this.section = section;
     this.steady = steady;
     this.put = show;
     this.hurries = hurries;
+    this.leave = leave;
     this.failures = 0;
     this.hurriedUntil = 0;
     this.timer = null;
@@ -81,8 +83,7 @@ export class LivePart {
     setServerTime(Date.parse(answer.headers.get("Date") ?? ""));
     if (answer.status === 304) return;
     if ([401, 403, 404].includes(answer.status)) {
-      // Logged out, or no longer ours: the page itself says so.
-      window.location.reload();
+      this.leave(answer);
       return;
     }
     if (!answer.ok) throw new Error(`answered ${answer.status}`);

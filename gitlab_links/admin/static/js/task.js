@@ -51,19 +51,27 @@ const live = new LivePart(section, {
     if (!live.answering) announceChanges(result);
     return result;
   },
+  leave: ({ status }) => (status === 401 ? leave() : window.location.reload()),
 });
 remember(list());
 live.start();
 
+// Logged out, or no longer ours. The login leads back here, with what is in the field.
+function leave() {
+  const form = section.querySelector("[data-link-form]");
+  if (form?.querySelector("#link-url").value.trim()) form.submit();
+  else window.location.reload();
+}
+
 async function send(form, action, submitter) {
   const body = new FormData(form, submitter);
   const answer = await fetch(action, { method: "POST", body, headers: { "X-Fragment": "links" } });
-  if (answer.status === 401 && form.dataset.form === "link") {
-    form.submit(); // the login then leads back here, with what was typed
+  if (answer.status === 401 || answer.redirected) {
+    leave();
     return null;
   }
-  if (answer.status === 401 || answer.redirected) {
-    window.location.reload();
+  if ([400, 403].includes(answer.status) && form.dataset.form === "link") {
+    form.submit(); // older than a login in another tab: the page says so, and keeps what was typed
     return null;
   }
   return { answer, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
