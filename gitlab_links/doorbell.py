@@ -21,6 +21,8 @@ FLAG_SECONDS = 3
 # Shorter still, as one that dies at work keeps its org waiting for so long. One that takes longer
 # over a batch has another queued behind it, which finds everything claimed.
 HELD_SECONDS = 2
+# One on the queue of slow GitLabs may wait for its turn. Rung for meanwhile, it is queued once.
+SLOW_FLAG_SECONDS = 60
 # Whoever looks at a page rings with each look; GitLab is asked anew this often at most.
 CHECK_SECONDS = 40
 # Longer than any slice of work takes, shorter than the leases: a job that overruns is ended
@@ -76,7 +78,29 @@ def ring(bell: Bell, org_id: uuid.UUID) -> bool:
     """
     try:
         if redis().set(bell.flag(org_id), "1", nx=True, ex=bell.quiet_seconds):
-            enqueue(bell.queue_of(org_id), bell.job, str(org_id))
+            _enqueue_for(bell, org_id, bell.queue_of(org_id))
+    except RedisError as error:
+        log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=str(error))
+        return False
+    return True
+
+
+def _enqueue_for(bell: Bell, org_id: uuid.UUID, queue: str) -> None:
+    if queue == SLOW_QUEUE:
+        redis().set(bell.flag(org_id), SLOW_QUEUE, ex=SLOW_FLAG_SECONDS)
+    enqueue(queue, bell.job, str(org_id))
+
+
+def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:
+    """Move a job that was queued before the org's GitLab was found to be slow to the queue of
+    slow ones, unless it has one there; says whether it is moved. Never raises.
+    """
+    bell = next((bell for bell in Bell if bell.job == job), None)
+    if bell is None or queue == SLOW_QUEUE or bell.queue_of(org_id) != SLOW_QUEUE:
+        return False
+    try:
+        if redis().get(bell.flag(org_id)) != SLOW_QUEUE.encode():
+            _enqueue_for(bell, org_id, SLOW_QUEUE)
     except RedisError as error:
         log.warning("doorbell.unanswered", bell=bell.name, org_id=str(org_id), error=str(error))
         return False

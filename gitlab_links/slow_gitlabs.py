@@ -19,7 +19,8 @@ SLOW_SECONDS = 2.5
 QUICK_SECONDS = 1.0
 # What an org may hold workers for, in a minute, before the others go first.
 BUDGET_SECONDS = 20.0
-REMEMBERED_SECONDS = 300
+# Longer than open items are left alone by default: a slow GitLab must not be met anew each time.
+REMEMBERED_SECONDS = 3600
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ def charge(org_id: uuid.UUID, seconds: float) -> None:
 
 
 def is_slow(org_id: uuid.UUID) -> bool:
-    """Whether the org's GitLab was slow within the last minutes."""
+    """Whether the org's GitLab was slow when it last answered, within the last hour."""
     try:
         return bool(redis().exists(_flag(org_id)))
     except RedisError:

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from gitlab_links.doorbell import Bell, ring
+from gitlab_links.doorbell import FLAG_SECONDS, Bell, moved_to_slow, ring
+from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.slow_gitlabs import BUDGET_SECONDS, QUEUE, SLOW_SECONDS, charge, is_slow
 
 pytestmark = pytest.mark.usefixtures("app_context")
@@ -51,4 +52,35 @@ def test_a_quick_answer_ends_it() -> None:
 def test_it_is_forgotten_in_time(redis: Redis) -> None:
     charge(ORG, SLOW_SECONDS + 1)
     assert is_slow(ORG)
-    assert 0 < redis.ttl(f"gitlab_links:slow:{ORG}") <= 300
+    assert 0 < redis.ttl(f"gitlab_links:slow:{ORG}") <= 3600
+
+
+def test_what_was_queued_before_it_was_found_slow_is_moved_there_once(redis: Redis) -> None:
+    ring(Bell.WATCH, ORG)
+    charge(ORG, SLOW_SECONDS + 0.1)
+    assert moved_to_slow(Bell.WATCH.job, "fetches", ORG)
+    assert waiting(redis)[QUEUE] == 1
+    assert moved_to_slow(Bell.WATCH.job, "fetches", ORG), "a second one of the same"
+    assert waiting(redis)[QUEUE] == 1
+    assert not moved_to_slow(Bell.WATCH.job, QUEUE, ORG), "that is where it belongs"
+    assert not moved_to_slow(Bell.DRAIN.job, "deliveries", ORG), "it asks nobody"
+    assert not moved_to_slow(Bell.WATCH.job, "fetches", uuid.UUID(int=8))
+
+
+def test_a_worker_leaves_it_to_the_one_for_slow_ones(
+    app_context: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("gitlab_links.jobs.allowed.ALLOWED", {Bell.SYNC.job: done.append})
+    monkeypatch.setattr(AllowedJob, "app", app_context, raising=False)
+    for queue, org_id in (("fetches", ORG), ("fetches", uuid.UUID(int=8)), (QUEUE, ORG)):
+        charge(ORG, SLOW_SECONDS + 0.1)
+        job = AllowedJob.create(Bell.SYNC.job, (str(org_id),), connection=redis, origin=queue)
+        job.func(*job.args)
+    assert done == [str(uuid.UUID(int=8)), str(ORG)]
+
+
+def test_while_one_waits_its_turn_there_no_others_pile_up(redis: Redis) -> None:
+    charge(ORG, SLOW_SECONDS + 0.1)
+    ring(Bell.SYNC, ORG)
+    assert redis.ttl(Bell.SYNC.flag(ORG)) > FLAG_SECONDS

@@ -1,5 +1,6 @@
 """Running jobs by name from a short list: a job planted in Redis is refused, not run."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import structlog
 from flask import Flask
 from rq.job import Job
 
+from gitlab_links.doorbell import moved_to_slow
 from gitlab_links.jobs.functions import ALLOWED
 
 
@@ -36,6 +38,13 @@ class AllowedJob(Job):
                 self.app.app_context(),
                 structlog.contextvars.bound_contextvars(job=function.__name__),
             ):
-                function(*arguments)
+                if not self._is_moved(arguments):
+                    function(*arguments)
 
         return run
+
+    def _is_moved(self, arguments: tuple[str, ...]) -> bool:
+        """Whether it is left to the worker that sees to slow GitLabs."""
+        return bool(arguments) and moved_to_slow(
+            self.func_name or "", self.origin, uuid.UUID(arguments[0])
+        )
