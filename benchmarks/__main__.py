@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from benchmarks import accept, drain, footprint, growth, latency, lists, refresh
+from benchmarks import accept, drain, footprint, growth, large, latency, lists, refresh
 from benchmarks.report import Result, as_section, keep
 from benchmarks.stage import Stage
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "latency": latency.run,
     "lists": lists.run,
     "growth": growth.run,
+    "large": large.run,
     "memory": footprint.run_memory,
     "start": footprint.run_start,
 }

@@ -31,6 +31,8 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
+# A statement has seconds, however slow the machine.
+ROWS_AT_ONCE = 5_000
 PASSWORD = "a long password for benchmarks"
 WEBHOOK_SECRET = "webhook-secret-of-the-benchmarks"
 
@@ -131,7 +133,9 @@ def _add_links(
         (Task, tasks),
         (TaskGitLabLink, links),
     ):
-        db.session.execute(insert(model), rows)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            db.session.execute(insert(model), rows[start : start + ROWS_AT_ONCE])
+            db.session.commit()
     # None in an INSERT is what the column's default is for.
     fetched = update(GitLabItem).where(GitLabItem.org_id == org_id)
     db.session.execute(fetched.values(refresh_requested_at=None))
