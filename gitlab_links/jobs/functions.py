@@ -29,7 +29,7 @@ def clean() -> None:
     """Drop what is past its retention. Scheduled."""
     sweeps.clean()
     watches.clean_watches()
-    watches.clean_operations()
+    operations.clean_operations()
 
 
 def look() -> None:

@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -10,15 +11,29 @@ import structlog
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.audit.operations import SERVICE, Actor
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
 from gitlab_links.http.hooks import repair_now
 from gitlab_links.http.rotation import rotate_now
+from gitlab_links.integrations.due_tokens import ask_soon
+from gitlab_links.jobs.isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind
-from gitlab_links.operations.queue import begin_step, fail, finish, take_next
+from gitlab_links.operations.queue import (
+    begin_step,
+    fail,
+    fail_interrupted,
+    finish,
+    forget_old,
+    take_next,
+    unattended,
+)
+from gitlab_links.slow_gitlabs import charge
 
+# So many a look.
+ORGS_A_LOOK = 20
 # Another one is begun only where it can end within the job's timeout.
 SLICE_SECONDS = 3.0
 
@@ -50,18 +65,24 @@ def _taken(org_id: uuid.UUID) -> Operation | None:
 
 
 def _run(operation: Operation) -> None:
+    began = time.monotonic()
+
     def on_step(step: str) -> None:
+        nonlocal began
+        charge(operation.org_id, time.monotonic() - began)
         begin_step(operation, step)
         db.session.commit()
+        began = time.monotonic()
 
     try:
-        result = _WORK[OperationKind(operation.kind)](_principal(operation), operation, on_step)
+        result = _WORK[OperationKind(operation.kind)](operation, on_step)
     except DomainError as refusal:
         db.session.rollback()
         fail(operation, refusal.code, refusal.detail)
     else:
         finish(operation, result)
     db.session.commit()
+    charge(operation.org_id, time.monotonic() - began)
     log.info(
         "operation.ended",
         org_id=str(operation.org_id),
@@ -81,18 +102,48 @@ def _principal(operation: Operation) -> Principal:
     return Principal(operation.org_id, user_id, standing.role, api_key_id=operation.api_key_id)
 
 
-def _repair(principal: Principal, operation: Operation, on_step: OnStep) -> dict[str, Any]:
+def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:
     assert operation.target_id is not None  # noqa: S101 - asked for with a project
-    done = repair_now(principal, operation.target_id, on_step)
+    done = repair_now(_principal(operation), operation.target_id, on_step)
     return {"created": done.created, "tested": done.tested, "resent": done.resent}
 
 
-def _rotate(principal: Principal, _operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    expires_at = rotate_now(principal, on_step)
+def _rotate(operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    return _rotated(operation.org_id, _principal(operation).actor, on_step)
+
+
+def _renew(operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    """What the org has decided once and for all; see ``due_for_rotation``."""
+    return _rotated(operation.org_id, SERVICE, on_step)
+
+
+def _rotated(org_id: uuid.UUID, actor: Actor, on_step: OnStep) -> dict[str, Any]:
+    expires_at = rotate_now(org_id, actor, on_step)
     return {"token_expires_at": None if expires_at is None else expires_at.isoformat()}
 
 
-_WORK: dict[OperationKind, Callable[[Principal, Operation, OnStep], dict[str, Any]]] = {
+_WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
     OperationKind.REPAIR_HOOK: _repair,
     OperationKind.ROTATE_TOKEN: _rotate,
+    OperationKind.RENEW_TOKEN: _renew,
 }
+
+
+def see_to_operations(now: datetime) -> None:
+    """Those of dead workers are over; for those that wait it is rung once more."""
+    found: Sequence[tuple[uuid.UUID, bool]] = []
+    with isolated("operations"):
+        found = unattended(now, ORGS_A_LOOK)
+        if any(is_dead for _, is_dead in found):
+            for org_id in fail_interrupted(now):
+                ask_soon(org_id, now, now)
+        db.session.commit()
+    db.session.rollback()
+    for org_id in {org_id for org_id, _ in found}:
+        ring(Bell.OPERATE, org_id)
+
+
+def clean_operations() -> None:
+    """Drop operations that are past their time."""
+    forget_old(utcnow())
+    db.session.commit()

@@ -4,8 +4,6 @@ import random
 import time
 import uuid
 from collections import deque
-from collections.abc import Sequence
-from datetime import datetime
 
 import structlog
 
@@ -38,19 +36,16 @@ from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projec
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.integrations.operations import find_integration, lock_integration
-from gitlab_links.integrations.rotation import (
-    due_for_rotation,
-    keep_rotated,
-    prepare_rotation,
-    rotate,
-)
+from gitlab_links.integrations.rotation import due_for_rotation
 from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
+from gitlab_links.jobs.operations import see_to_operations
 from gitlab_links.jobs.wanted_hooks import make_wanted_hook
 from gitlab_links.links.token_checks import prepare_check
-from gitlab_links.operations.queue import fail_interrupted, forget_old, orgs_with_queued
-from gitlab_links.slow_gitlabs import measured
+from gitlab_links.operations.models import OperationKind
+from gitlab_links.operations.queue import ask_for_by_service
+from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.pausing import note_failure
 from gitlab_links.sync.plan import connected
@@ -96,25 +91,7 @@ def look() -> None:
     db.session.rollback()
     for org_id in due:
         ring(Bell.WATCH, org_id)
-    _see_to_operations(now)
-
-
-def _see_to_operations(now: datetime) -> None:
-    """Those of dead workers are over; for those that wait it is rung once more."""
-    waiting: Sequence[uuid.UUID] = []
-    with isolated("operations"):
-        fail_interrupted(now)
-        db.session.commit()
-        waiting = orgs_with_queued(ORGS_A_LOOK)
-    db.session.rollback()
-    for org_id in waiting:
-        ring(Bell.OPERATE, org_id)
-
-
-def clean_operations() -> None:
-    """Drop operations that are past their time."""
-    forget_old(utcnow())
-    db.session.commit()
+    see_to_operations(now)
 
 
 def _settle_all() -> int:
@@ -196,9 +173,7 @@ def watch_slice(org_id: uuid.UUID) -> None:
     hold(Bell.WATCH, org_id)
     ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
-        _watch_token(org_id, ends_at)
-        more = make_wanted_hook(org_id)
-        more = _watch_hooks(org_id, ends_at) or more
+        more = _ask_gitlab(org_id, ends_at)
         judge(org_id, utcnow())
         db.session.commit()
         _tell(org_id, ends_at)
@@ -209,11 +184,24 @@ def watch_slice(org_id: uuid.UUID) -> None:
         ring(Bell.WATCH, org_id)
 
 
-def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
+def _ask_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:
+    """The token, a hook that is wanted, and hooks; says whether anything is left.
+
+    Of a slow GitLab one of them a job, as making a hook takes most of a job's time there.
+    """
+    if _watch_token(org_id) and is_slow(org_id):
+        return True
+    if make_wanted_hook(org_id):
+        return True
+    return _watch_hooks(org_id, ends_at)
+
+
+def _watch_token(org_id: uuid.UUID) -> bool:
+    """Ask about the token where that is due; says whether it was."""
     claimed = claim_due_token(org_id, utcnow())
     db.session.commit()
     if not claimed:
-        return
+        return False
     question = prepare_check(org_id)
     db.session.rollback()
     with measured(org_id):
@@ -222,8 +210,10 @@ def _watch_token(org_id: uuid.UUID, ends_at: float) -> None:
     rotating = integration is not None and due_for_rotation(integration, utcnow())
     db.session.commit()
     log.info("token.checked", org_id=str(org_id), status=result.status, error=result.error_code)
-    if rotating and time.monotonic() < ends_at:
-        _rotate(org_id)
+    if rotating:
+        ask_for_by_service(org_id, OperationKind.RENEW_TOKEN)
+        db.session.commit()
+    return True
 
 
 def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
@@ -245,6 +235,8 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
                 _note_refused_account(org_id, look.failure)
                 ends_at = 0.0
             db.session.commit()
+            if is_slow(org_id):
+                break
     give_back(waiting, utcnow())
     db.session.commit()
     log.info("hooks.looked", org_id=str(org_id), projects=len(projects) - len(waiting))
@@ -286,19 +278,6 @@ def _tell(org_id: uuid.UUID, ends_at: float) -> None:
         db.session.commit()
         if failure is None:
             log.info("alert.sent", org_id=str(org_id), code=notice.body["code"])
-
-
-def _rotate(org_id: uuid.UUID) -> None:
-    try:
-        question = prepare_rotation(org_id)
-        db.session.rollback()
-        new = rotate(question)
-    except DomainError as refusal:
-        log.warning("token.not_rotated", org_id=str(org_id), error=refusal.detail)
-        return
-    keep_rotated(org_id, question, new)
-    db.session.commit()
-    log.info("token.rotated", org_id=str(org_id))
 
 
 def clean_watches() -> None:

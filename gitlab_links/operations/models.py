@@ -13,10 +13,11 @@ from gitlab_links.db import Base, Identified
 
 
 class OperationKind(StrEnum):
-    """What is to be done."""
+    """What is to be done; ``renew_token`` is a rotation that the service itself begins."""
 
     REPAIR_HOOK = "repair_hook"
     ROTATE_TOKEN = "rotate_token"
+    RENEW_TOKEN = "renew_token"
 
 
 class OperationStatus(StrEnum):

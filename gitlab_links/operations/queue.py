@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy.orm import aliased
 
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring_after_commit
@@ -19,18 +21,48 @@ LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
+_MAYBE_REPLACED = (
+    "The worker was stopped midway, so GitLab may have replaced the token without telling the "
+    "new one. The present one is being checked: if GitLab refuses it, make a token there and "
+    "set it here."
+)
+_INTERRUPTED = {
+    OperationKind.REPAIR_HOOK: (
+        "The worker was stopped midway. Press Repair again: a webhook that was made already is "
+        "found and set right."
+    ),
+    OperationKind.ROTATE_TOKEN: _MAYBE_REPLACED,
+    OperationKind.RENEW_TOKEN: _MAYBE_REPLACED,
+}
 
 
 def ask_for(
     principal: Principal, kind: OperationKind, *, target: uuid.UUID | None = None, subject: str = ""
 ) -> Operation:
     """An operation for a worker to take up after the commit. One of its kind that is not
-    finished yet is the answer to whoever asks again.
+    finished yet is the answer to whoever asks again, at the same moment too.
     """
+    lock_org(principal.org_id)
+    return _asked(principal.org_id, kind, target, subject, principal)
+
+
+def ask_for_by_service(org_id: uuid.UUID, kind: OperationKind) -> Operation:
+    """The same, of the service itself: nobody has asked."""
+    lock_org(org_id)
+    return _asked(org_id, kind, None, "", None)
+
+
+def _asked(
+    org_id: uuid.UUID,
+    kind: OperationKind,
+    target: uuid.UUID | None,
+    subject: str,
+    principal: Principal | None,
+) -> Operation:
     unfinished = (
         select(Operation)
         .where(
-            Operation.org_id == principal.org_id,
+            Operation.org_id == org_id,
             Operation.kind == kind.value,
             Operation.target_id == target if target else Operation.target_id.is_(None),
             Operation.status.in_(UNFINISHED),
@@ -41,16 +73,16 @@ def ask_for(
     found = db.session.scalars(unfinished).one_or_none()
     if found is None:
         found = Operation(
-            org_id=principal.org_id,
+            org_id=org_id,
             kind=kind.value,
             target_id=target,
             subject=subject,
-            requested_by=principal.user_id,
-            api_key_id=principal.api_key_id,
+            requested_by=principal and principal.user_id,
+            api_key_id=principal and principal.api_key_id,
         )
         db.session.add(found)
         db.session.flush()
-    ring_after_commit(db.session, Bell.OPERATE, principal.org_id)
+    ring_after_commit(db.session, Bell.OPERATE, org_id)
     return found
 
 
@@ -76,7 +108,14 @@ def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequenc
 
 
 def take_next(org_id: uuid.UUID, now: datetime) -> Operation | None:
-    """The oldest that nobody has taken up; it is the caller's until its lease ends."""
+    """The oldest that nobody has taken up; it is the caller's until its lease ends.
+
+    One at a time for an org: a token that is replaced twice at once is lost, as GitLab then
+    revokes the new one too.
+    """
+    lock_org(org_id)
+    other = aliased(Operation)
+    running = exists().where(other.org_id == org_id, other.status == OperationStatus.RUNNING.value)
     oldest = (
         select(Operation.id)
         .where(Operation.org_id == org_id, Operation.status == OperationStatus.QUEUED.value)
@@ -86,7 +125,7 @@ def take_next(org_id: uuid.UUID, now: datetime) -> Operation | None:
     )
     return db.session.scalars(
         update(Operation)
-        .where(Operation.id == oldest.scalar_subquery())
+        .where(Operation.id == oldest.scalar_subquery(), ~running)
         .values(status=OperationStatus.RUNNING.value, started_at=now, leased_until=now + LEASE)
         .returning(Operation)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -114,30 +153,44 @@ def fail(operation: Operation, code: str, detail: str) -> None:
     operation.finished_at, operation.leased_until = utcnow(), None
 
 
-def fail_interrupted(now: datetime) -> None:
-    """Those whose worker has died: what it did in GitLab is not known, so it is not done twice."""
-    db.session.execute(
-        update(Operation)
-        .where(Operation.status == OperationStatus.RUNNING.value, Operation.leased_until < now)
-        .values(
-            status=OperationStatus.FAILED.value,
-            error_code=INTERRUPTED,
-            error_detail="The worker was stopped midway. Look into GitLab, and try again.",
-            finished_at=now,
-            leased_until=None,
-        )
-        .execution_options(synchronize_session=False)
+def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
+    """Those whose worker has died: what it did in GitLab is not known, so it is not done twice.
+
+    Gives the orgs whose token was being replaced.
+    """
+    orgs: list[uuid.UUID] = []
+    for kind in OperationKind:
+        ended = db.session.scalars(
+            update(Operation)
+            .where(
+                Operation.status == OperationStatus.RUNNING.value,
+                Operation.leased_until < now,
+                Operation.kind == kind.value,
+            )
+            .values(
+                status=OperationStatus.FAILED.value,
+                error_code=INTERRUPTED,
+                error_detail=_INTERRUPTED[kind],
+                finished_at=now,
+                leased_until=None,
+            )
+            .returning(Operation.org_id)
+            .execution_options(synchronize_session=False)
+        ).all()
+        orgs += [] if kind is OperationKind.REPAIR_HOOK else ended
+    return orgs
+
+
+def unattended(now: datetime, limit: int) -> Sequence[tuple[uuid.UUID, bool]]:
+    """Orgs with an operation that nobody is at, and whether its worker has died; of the others
+    the ring may have been lost.
+    """
+    queued = Operation.status == OperationStatus.QUEUED.value
+    dead = and_(Operation.status == OperationStatus.RUNNING.value, Operation.leased_until < now)
+    rows = db.session.execute(
+        select(Operation.org_id, Operation.status).where(or_(queued, dead)).distinct().limit(limit)
     )
-
-
-def orgs_with_queued(limit: int) -> Sequence[uuid.UUID]:
-    """Orgs with an operation that waits, whose ring may have been lost."""
-    return db.session.scalars(
-        select(Operation.org_id)
-        .where(Operation.status == OperationStatus.QUEUED.value)
-        .distinct()
-        .limit(limit)
-    ).all()
+    return [(row.org_id, row.status == OperationStatus.RUNNING.value) for row in rows]
 
 
 def forget_old(now: datetime) -> None:

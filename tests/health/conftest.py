@@ -154,6 +154,7 @@ class Connected:
         with self.app.app_context():
             look()
             watch_slice(self.org.id)
+            run_operations(self.org.id)
 
     def work(self) -> None:
         """Drain and fetch until there is nothing left to do."""

@@ -117,10 +117,10 @@ def test_a_refused_rotation_says_which_scope_it_takes(connected, program):
     for token in connected.gitlab.state.people.tokens.values():
         token.scopes = ["read_api"]
     connected.watch()
-    refused = program.call("POST", "/token/rotate", status=409)
+    refused = program.operate("/token/rotate")
 
-    assert refused["code"] == "rotation_not_allowed"
-    assert "self_rotate" in refused["detail"]
+    assert (refused["status"], refused["error_code"]) == ("failed", "rotation_not_allowed")
+    assert "self_rotate" in refused["error_detail"]
 
 
 def test_validate_names_the_scopes_of_which_one_is_missing(connected, program):

@@ -133,13 +133,13 @@ def test_webhooks_are_made_with_the_right_permissions_and_else_they_are_named(co
 def test_it_is_rotated_with_the_right_permission_and_else_it_is_named(connected, use):
     token = use(*READING)
     with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
-        rotate_now(connected.admin)
+        rotate_now(connected.org.id, connected.admin.actor)
     assert "that takes Personal Access Token: Rotate" in refused.value.detail
     assert not token.revoked
 
     token = use(*READING, "Personal Access Token: Rotate")
     with connected.app.app_context():
-        rotate_now(connected.admin)
+        rotate_now(connected.org.id, connected.admin.actor)
     assert token.revoked
     connected.sweep()
     assert connected.integration().error_code is None

@@ -3,8 +3,9 @@
 import pytest
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
 from gitlab_links.jobs.operations import run_operations
-from gitlab_links.operations.queue import orgs_with_queued
+from gitlab_links.operations.queue import unattended
 from tests.admin.markup import Markup
 from tests.api.callers import browser
 
@@ -27,7 +28,7 @@ def text(answer):
 def operate(admin):
     """The workers' part of what was asked for."""
     with admin.client.application.app_context():
-        for org_id in orgs_with_queued(10):
+        for org_id, _ in unattended(utcnow(), 10):
             run_operations(org_id)
 
 
@@ -106,8 +107,6 @@ def test_the_token_is_rotated_from_the_page(connected, admin, path):
 
 def test_a_token_that_cannot_rotate_comes_with_a_guide(connected, admin, path):
     from datetime import timedelta
-
-    from gitlab_links.clock import utcnow
 
     state = connected.gitlab.state
     bot = state.people.add_user("project_1003_bot_7f2a", bot=True)

@@ -146,7 +146,7 @@ def test_a_token_is_rotated_through_gitlab_and_the_new_one_works(connected):
     expire_in(connected, 5)
     check(connected)
     with connected.app.app_context():
-        expires_at = rotate_now(connected.admin)
+        expires_at = rotate_now(connected.org.id, connected.admin.actor)
 
     assert token_of(connected).revoked
     assert (expires_at - utcnow()).days in {89, 90}
@@ -163,7 +163,7 @@ def test_a_token_of_an_instance_with_shorter_lives_is_rotated_all_the_same(conne
     connected.watch()
     connected.gitlab.state.faults.answer("status", status=400, route="rotate")
     with connected.app.app_context():
-        expires_at = rotate_now(connected.admin)
+        expires_at = rotate_now(connected.org.id, connected.admin.actor)
 
     assert (expires_at - utcnow()).days in {6, 7}
 
@@ -172,7 +172,7 @@ def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):
     token_of(connected).scopes = ["read_api"]
     check(connected)
     with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
-        rotate_now(connected.admin)
+        rotate_now(connected.org.id, connected.admin.actor)
 
     assert "that takes api or self_rotate" in refused.value.detail
     assert not token_of(connected).revoked
@@ -182,7 +182,7 @@ def test_a_rotation_that_gitlab_refuses_leaves_the_token_in_use(connected):
     connected.watch()
     connected.gitlab.state.faults.answer("status", status=500, route="rotate")
     with connected.app.app_context(), pytest.raises(Conflict) as refused:
-        rotate_now(connected.admin)
+        rotate_now(connected.org.id, connected.admin.actor)
 
     assert refused.value.code == "rotation_failed"
     connected.sweep()
@@ -238,7 +238,7 @@ def test_an_admins_decision_wins_over_a_rotation_under_way(connected, leaves):
 def test_without_a_token_there_is_nothing_to_rotate(connected):
     connected.change(token_ciphertext=None)
     with connected.app.app_context(), pytest.raises(Conflict) as refused:
-        rotate_now(connected.admin)
+        rotate_now(connected.org.id, connected.admin.actor)
 
     assert refused.value.code in {"missing_token", "rotation_failed"}
 

@@ -1,10 +1,12 @@
 """What several calls to GitLab take is asked for at once, done once, and never lost."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from redis import Redis
+from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
@@ -13,16 +15,19 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import watches
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.operations.models import OperationKind, OperationStatus
 from gitlab_links.operations.queue import (
     LEASE,
     ask_for,
+    ask_for_by_service,
     fail_interrupted,
     find_operation,
-    orgs_with_queued,
+    finish,
     take_next,
+    unattended,
 )
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
@@ -89,7 +94,7 @@ def test_one_of_a_dead_worker_is_over_and_not_done_twice(
 def test_a_lost_ring_is_made_up_for(admin: Principal, org: Org, redis: Redis) -> None:
     asked(admin)
     redis.flushdb()
-    assert orgs_with_queued(10) == [org.id]
+    assert unattended(utcnow(), 10) == [(org.id, False)]
     watches.look()
     assert redis.llen("rq:queue:fetches") >= 1
 
@@ -114,3 +119,37 @@ def test_another_orgs_is_not_found(factory: Factory, admin: Principal) -> None:
     operation_id = asked(admin)
     with pytest.raises(NotFound):
         find_operation(factory.org().id, operation_id)
+
+
+def test_an_org_has_one_under_way_at_a_time(admin: Principal, org: Org) -> None:
+    asked(admin)
+    project = uuid.uuid4()
+    ask_for(admin, OperationKind.REPAIR_HOOK, target=project, subject="a/b")
+    ask_for_by_service(org.id, OperationKind.RENEW_TOKEN)
+    db.session.commit()
+    first = take_next(org.id, utcnow())
+    db.session.commit()
+    assert first is not None
+    assert take_next(org.id, utcnow()) is None, "a token replaced twice at once is lost"
+    finish(first, {})
+    db.session.commit()
+    assert take_next(org.id, utcnow()) is not None
+
+
+def test_after_a_worker_died_over_a_token_the_present_one_is_asked_about(
+    admin: Principal, org: Org, factory: Factory, clock: FrozenClock
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-of-the-tests")
+    later = utcnow() + timedelta(days=1)
+    db.session.execute(update(OrgGitLabIntegration).values(token_check_due_at=later))
+    operation_id = asked(admin)
+    take_next(org.id, utcnow())
+    db.session.commit()
+    clock.advance(LEASE.total_seconds() + 1)
+    watches.look()
+    db.session.expire_all()
+    found = find_operation(org.id, operation_id)
+    assert found.status == OperationStatus.FAILED
+    assert "GitLab may have replaced the token" in (found.error_detail or "")
+    due_at = db.session.scalars(select(OrgGitLabIntegration.token_check_due_at)).one()
+    assert due_at is not None and due_at <= utcnow()
