@@ -16,7 +16,7 @@ from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.db import insert_unless_exists
-from gitlab_links.errors import Conflict, Forbidden, NotFound
+from gitlab_links.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
@@ -26,6 +26,12 @@ class MemberExists(Conflict):
     """The person is a member already."""
 
     code = "member_exists"
+
+
+class RoleChangedMeanwhile(PreconditionFailed):
+    """Somebody else has changed the role since the author of this change read it (412)."""
+
+    code = "changed_meanwhile"
 
 
 class LastAdmin(Conflict):
@@ -164,17 +170,21 @@ def _person(email: str, name: str) -> tuple[User, str]:
     return user, password
 
 
-def change_role(principal: Principal, member_id: uuid.UUID, role: Role) -> MemberView:
-    """Give a member another role.
+def change_role(
+    principal: Principal, member_id: uuid.UUID, role: Role, *, seen: Role | None = None
+) -> MemberView:
+    """Give a member another role, where they still have the one that was ``seen``.
 
-    Raises :class:`NotFound`, :class:`LastAdmin`, :class:`InsufficientScope` for a key
-    without the scopes of what the role adds, and :class:`Forbidden` for a role above the
-    caller's own.
+    Raises :class:`NotFound`, :class:`RoleChangedMeanwhile`, :class:`LastAdmin`,
+    :class:`InsufficientScope` for a key without the scopes of what the role adds, and
+    :class:`Forbidden` for a role above the caller's own.
     """
     _check_rank(principal, role)
     _lock_members(principal.org_id)
     membership = _find(principal.org_id, member_id)
     before = membership.as_role
+    if seen not in {None, before, role}:
+        raise RoleChangedMeanwhile("Somebody else has changed this role since you read it.")
     _check_grant(principal, role, before)
     if role is not Role.ADMIN:
         _keep_an_admin(membership)

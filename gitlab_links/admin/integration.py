@@ -17,8 +17,11 @@ from gitlab_links.admin.operation_words import recent_operations
 from gitlab_links.admin.problem_pages import FRAGMENT_HEADER
 from gitlab_links.admin.settings_versions import (
     CONNECTION,
+    SECRETS,
+    SETTINGS,
     Both,
     both_connections,
+    both_secrets,
     changed_meanwhile,
     versions,
 )
@@ -99,6 +102,8 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
     """Set the signing token of the webhook, or clear it."""
     clear = pressed("clear")
     [token] = [""] if clear else sent("signing_token")
+    if changed_meanwhile(org_id, SECRETS):
+        return _page_with_both_secrets(org_id)
     if not clear and not token:
         return page_with_errors(
             org_id, {"signing_token": ["Paste the signing token of the webhook."]}
@@ -110,6 +115,8 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
     """Make a secret; the next page shows it once."""
+    if changed_meanwhile(org_id, SECRETS):
+        return _page_with_both_secrets(org_id)
     secret = generate_webhook_secret(current_principal())
     return redirect_and_show(url_for("pages.integration", org_id=org_id), secret=secret)
 
@@ -134,6 +141,8 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
     """Forget address, token and secrets."""
+    if changed_meanwhile(org_id, SETTINGS):
+        return _page(org_id, settings_conflict=True), 412
     delete_integration(current_principal())
     flash("Disconnected: the address, the token and the secrets are forgotten.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
@@ -208,6 +217,11 @@ def page_with_both_policies(
     return _page(org_id, policy_conflict=both, typed=typed), 412
 
 
+def _page_with_both_secrets(org_id: uuid.UUID) -> ResponseReturnValue:
+    both = both_secrets(find_integration(org_id))
+    return _page(org_id, secrets_conflict=both), 412
+
+
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {
@@ -218,6 +232,8 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         "leaving": None,
         "connection_conflict": None,
         "policy_conflict": None,
+        "secrets_conflict": None,
+        "settings_conflict": False,
     }
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(

@@ -8,6 +8,8 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import (
+    MemberView,
+    RoleChangedMeanwhile,
     add_member,
     change_role,
     find_member,
@@ -65,9 +67,13 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/<uuid:member_id>/role")
 @access(Permission.MEMBERS_WRITE)
 def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
-    """Give a member another role."""
+    """Give a member another role; one that somebody else has changed meanwhile is shown first."""
+    role, seen = map(_role, sent("role", "seen"))
     try:
-        member = change_role(current_principal(), member_id, _role(*sent("role")))
+        member = change_role(current_principal(), member_id, role, seen=seen)
+    except RoleChangedMeanwhile as refusal:
+        member = find_member(org_id, member_id)
+        return _page(org_id, changed=member, chosen=role), refusal.status
     except Conflict as refusal:
         flash(refusal.detail, "error")
     else:
@@ -102,6 +108,8 @@ def _page(
     added: dict[str, str] | None = None,
     typed: Mapping[str, Any] | None = None,
     errors: dict[str, list[str]] | None = None,
+    changed: MemberView | None = None,
+    chosen: Role | None = None,
 ) -> str:
     principal = current_principal()
     return render_template(
@@ -115,4 +123,6 @@ def _page(
         added=added,
         typed=typed or {},
         errors=errors or {},
+        changed=changed,
+        chosen=chosen,
     )

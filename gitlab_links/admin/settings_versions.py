@@ -11,6 +11,7 @@ from gitlab_links.integrations.policy import Policy, policy_of
 from gitlab_links.security import digest
 
 CONNECTION, POLICY = "connection_version", "policy_version"
+SECRETS, SETTINGS = "secrets_version", "settings_version"
 NOTHING = "nothing-set"
 Row = OrgGitLabIntegration | None
 # What a setting is called, what somebody else has made of it, and what was sent now.
@@ -37,6 +38,16 @@ def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
     return [
         *found,
         ("Access token", theirs, "the one you typed" if with_token else "the present one"),
+    ]
+
+
+def both_secrets(row: Row) -> list[Both]:
+    """The secrets of the webhook as they are now."""
+    set_at = row and row.webhook_secret_set_at
+    signs = row is not None and row.signing_token_ciphertext is not None
+    return [
+        ("Secret token", f"set on {in_full(set_at)}" if set_at else "none", "not changed yet"),
+        ("Signing token", "set" if signs else "none", "not changed yet"),
     ]
 
 
@@ -70,8 +81,21 @@ def _policy(row: Row) -> str:
     return _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext)
 
 
+def _secrets(row: Row) -> str:
+    return _named(row.webhook_secret_hash, row.signing_token_ciphertext) if row else NOTHING
+
+
+def _settings(row: Row) -> str:
+    return " ".join((_connection(row), _secrets(row), _policy(row)))
+
+
 def _named(*facts: object) -> str:
     return digest("settings-version", repr(facts))[:16] if any(facts) else NOTHING
 
 
-_FACTS: dict[str, Callable[[Row], str]] = {CONNECTION: _connection, POLICY: _policy}
+_FACTS: dict[str, Callable[[Row], str]] = {
+    CONNECTION: _connection,
+    POLICY: _policy,
+    SECRETS: _secrets,
+    SETTINGS: _settings,
+}

@@ -94,6 +94,12 @@ def _has(element: Element, name: str, value: str) -> bool:
     return element.get(name.replace("_", "-")) == value
 
 
+def hidden(response: TestResponse, name: str) -> dict[str, str]:
+    """A hidden field that each form with it bears alike, to be sent along."""
+    (value,) = {field["value"] for field in Markup.of(response).all("input", name=name)}
+    return {name: value}
+
+
 def words(text: str) -> str:
     """A text with its white space as one reads it."""
     return " ".join(text.split())

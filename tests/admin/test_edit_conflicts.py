@@ -1,5 +1,6 @@
 """Two people who edit a task or a setting at once see one another's version."""
 
+import pytest
 from flask import Flask
 
 from gitlab_links.accounts.models import Org
@@ -7,8 +8,10 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import policy_of
 from tests.admin.conftest import As
-from tests.admin.markup import Markup, text_of
+from tests.admin.markup import Markup, hidden, text_of
 from tests.factories import Factory
+
+SIGNING_TOKEN = "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY="
 
 
 def test_the_second_to_save_sees_both_versions_and_decides(
@@ -93,3 +96,34 @@ def test_who_changes_the_address_sees_the_one_another_admin_set_meanwhile(
     assert second.post(path, data=again).status_code == 302
     with app.app_context():
         assert find_integration(org.id).base_url == "https://two.example.com"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["webhook-secret", "signing-token", "disconnect"])
+def test_a_secret_that_was_just_made_is_replaced_by_nobody_in_silence(
+    acting: As, factory: Factory, org: Org, base: str, what: str
+) -> None:
+    factory.integration(org)
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    path, name = f"{base}/gitlab", "secrets_version"
+    name = "settings_version" if what == "disconnect" else name
+    data = {"signing_token": SIGNING_TOKEN, **hidden(second.get(path), name)}
+    first.post(f"{path}/webhook-secret", data=hidden(first.get(path), "secrets_version"))
+    first.get(path)  # where it is shown, this once
+    shown = second.post(f"{path}/{what}", data=data)
+    assert shown.status_code == 412
+    assert "Somebody else changed the" in text_of(shown)
+    assert second.post(f"{path}/{what}", data={**data, **hidden(shown, name)}).status_code == 302
+
+
+def test_who_sets_a_role_sees_the_one_another_admin_set_meanwhile(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    member = factory.membership(org, Role.MEMBER)
+    path = f"{base}/members/{member.id}/role"
+    assert first.post(path, data={"role": "pm", "seen": "member"}).status_code == 302
+    shown = second.post(path, data={"role": "client", "seen": "member"})
+    assert shown.status_code == 412
+    assert "Role, theirs Project manager Role, yours Client" in text_of(shown)
+    assert "Project manager" in first.get(f"{base}/members").text
+    assert second.post(path, data={"role": "client", "seen": "pm"}).status_code == 302

@@ -26,10 +26,12 @@ FORMS = {
         "token": "glpat-y",
         "connection_version": "x",
     },
-    "set_signing_token": {"signing_token": "whsec_x"},
+    "set_signing_token": {"signing_token": "whsec_x", "secrets_version": "x"},
+    "make_webhook_secret": {"secrets_version": "x"},
+    "disconnect": {"settings_version": "x"},
     "set_policy": {"notify_url": "", "policy_version": "x"},
     "invite_member": {"email": "a@example.com", "name": "A", "role": "member"},
-    "set_member_role": {"role": "member"},
+    "set_member_role": {"role": "member", "seen": "member"},
     "make_key": {"name": "K", "expires": "90", "scopes": "read"},
 }
 
@@ -71,4 +73,4 @@ def test_the_page_names_the_field_that_is_missing(acting: As, org: Org) -> None:
 
 def test_a_missing_field_of_what_is_not_there_is_still_not_there(acting: As, org: Org) -> None:
     path = f"/orgs/{org.id}/members/{uuid.uuid4()}/role"
-    assert acting(Role.ADMIN).post(path, data={"role": "member"}).status_code == 404
+    assert acting(Role.ADMIN).post(path, data={"role": "member", "seen": "pm"}).status_code == 404

@@ -18,7 +18,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
 from tests.admin.conftest import As
-from tests.admin.markup import Markup, text_of, words
+from tests.admin.markup import Markup, hidden, text_of, words
 from tests.api.callers import Caller
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
@@ -92,7 +92,7 @@ def test_steps_fold_away_once_they_are_done(
     assert folded() == [False, False, False, False]
     save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
     assert folded() == [True, False, False, False]
-    admin.post(f"{path}/webhook-secret")
+    admin.post(f"{path}/webhook-secret", data=hidden(admin.get(path), "secrets_version"))
     assert folded() == [True, False, False, False]  # the secret is shown, this once
     assert folded() == [True, False, True, False]
 
@@ -251,13 +251,15 @@ def test_what_is_wrong_is_said_beside_the_field(
 
 def test_a_webhook_secret_is_shown_once(app: Flask, acting: As, org: Org, path: str) -> None:
     admin = acting(Role.ADMIN)
-    answer = admin.post(f"{path}/webhook-secret", follow_redirects=True)
+    seen = hidden(admin.get(path), "secrets_version")
+    answer = admin.post(f"{path}/webhook-secret", data=seen, follow_redirects=True)
     secret = Markup.of(answer).one("input", id="webhook-secret")["value"]
     assert answer.headers["Cache-Control"] == "no-store"
     with app.app_context():
         assert webhook_secret_matches(org.id, find_integration(org.id), secret, utcnow())
     assert secret not in admin.get(path).text
-    admin.post(f"{path}/webhook-secret", follow_redirects=True)
+    seen = hidden(admin.get(path), "secrets_version")
+    admin.post(f"{path}/webhook-secret", data=seen, follow_redirects=True)
     assert "The former secret is still good" in text_of(admin.get(path))
     with app.app_context():
         details = [event.detail for event in db.session.scalars(select(AuditEvent))]
@@ -266,7 +268,9 @@ def test_a_webhook_secret_is_shown_once(app: Flask, acting: As, org: Org, path: 
 
 @pytest.mark.parametrize("token", ["", "no prefix", "whsec_!!"])
 def test_a_bad_signing_token_is_refused(acting: As, path: str, token: str) -> None:
-    answer = acting(Role.PM).post(f"{path}/signing-token", data={"signing_token": token})
+    manager = acting(Role.PM)
+    seen = hidden(manager.get(path), "secrets_version")
+    answer = manager.post(f"{path}/signing-token", data={"signing_token": token, **seen})
     assert answer.status_code == 422
     assert Markup.of(answer).one("div", id="signing_token-error").text.strip()
 
@@ -274,11 +278,13 @@ def test_a_bad_signing_token_is_refused(acting: As, path: str, token: str) -> No
 def test_a_signing_token_is_kept_and_removed(app: Flask, acting: As, org: Org, path: str) -> None:
     manager = acting(Role.PM)
     signing = "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY="
-    manager.post(f"{path}/signing-token", data={"signing_token": signing})
+    seen = hidden(manager.get(path), "secrets_version")
+    manager.post(f"{path}/signing-token", data={"signing_token": signing, **seen})
     page = manager.get(path)
     assert "(in use)" in text_of(page)
     assert signing not in page.text
-    manager.post(f"{path}/signing-token", data={"clear": "1"})
+    seen = hidden(page, "secrets_version")
+    manager.post(f"{path}/signing-token", data={"clear": "1", **seen})
     row = stored(app, org)
     assert row is not None
     assert row.signing_token_ciphertext is None
@@ -288,7 +294,8 @@ def test_disconnecting_forgets_everything(
     app: Flask, acting: As, factory: Factory, org: Org, path: str
 ) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN)
-    acting(Role.ADMIN).post(f"{path}/disconnect")
+    admin = acting(Role.ADMIN)
+    admin.post(f"{path}/disconnect", data=hidden(admin.get(path), "settings_version"))
     assert stored(app, org) is None
 
 

@@ -106,9 +106,9 @@ def test_roles_change_and_an_admin_remains(
     admin_row = factory.membership(org, Role.ADMIN)
     admin = browser(app, admin_row.user_id)
     other = factory.membership(org, Role.MEMBER)
-    admin.post(f"{base}/members/{other.id}/role", data={"role": "client"})
+    admin.post(f"{base}/members/{other.id}/role", data={"role": "client", "seen": "member"})
     assert "client" in members(app, org).values()
-    for action, data in (("role", {"role": "member"}), ("remove", {})):
+    for action, data in (("role", {"role": "member", "seen": "admin"}), ("remove", {})):
         answer = admin.post(f"{base}/members/{admin_row.id}/{action}", data=data)
         assert "An org needs an admin" in text_of(admin.get(answer.headers["Location"]))
     admin.post(f"{base}/members/{other.id}/remove")
