@@ -1,6 +1,6 @@
 """What a change of the org's connection means for its links and for the hooks made here."""
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
@@ -25,6 +25,9 @@ def configure(principal: Principal, change: IntegrationChange) -> Configured:
     if configured.left_gitlab:
         forget_hook_secrets(configured.integration)
     if configured.reconnected:
+        # In the order in which everybody locks items.
+        ours = select(GitLabItem.id).where(GitLabItem.org_id == principal.org_id)
+        db.session.execute(ours.order_by(GitLabItem.id).with_for_update())
         db.session.execute(
             update(GitLabItem)
             .where(GitLabItem.org_id == principal.org_id)

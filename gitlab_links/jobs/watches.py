@@ -230,10 +230,10 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
             project = waiting.popleft()
             with measured(org_id):
                 look = look_at(client, project.project, webhook_url(org_id))
-            keep_look(project.watch_id, look, utcnow())
             if look.of_account and look.failure is not None:
                 _note_refused_account(org_id, look.failure)
                 ends_at = 0.0
+            keep_look(project.watch_id, look, utcnow())
             db.session.commit()
             if is_slow(org_id):
                 break

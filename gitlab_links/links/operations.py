@@ -157,6 +157,7 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         .with_for_update(of=GitLabItem)
     )
     now = utcnow()
+    end_pause(org_id, now)  # before the items are locked, as whoever saves a token does
     asked = db.session.execute(
         update(GitLabItem)
         .where(GitLabItem.id.in_(items))
@@ -164,7 +165,6 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         .returning(GitLabItem.id)
         .execution_options(synchronize_session=False)
     ).all()
-    end_pause(org_id, now)
     ring_after_commit(db.session, Bell.SYNC, org_id)
     return len(asked)
 

@@ -75,6 +75,7 @@ def record(
     connection stood: once GitLab can be read again, what failed meanwhile is due at once.
     """
     answers, verdict = asked.answers, blame(asked)
+    integration = lock_integration(org_id)  # first, as whoever saves a token does
     items = _locked_items({item.id for answer in answers for item in answer.batch.items})
     told: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
@@ -105,7 +106,8 @@ def record(
     succeeded = any(answer.failure is None for answer in answers)
     if (before.failed and succeeded) or (before.stopped and verdict.works):
         revive(org_id, now, but=items.keys())
-    _record_connection(org_id, answers, verdict, token_ciphertext, now)
+    if integration is not None and integration.token_ciphertext == token_ciphertext:
+        _record_connection(integration, answers, verdict, now)
     return contradicted
 
 
@@ -239,22 +241,15 @@ def _record_reason(answer: Answer, verdict: Blame) -> None:
 
 
 def _record_connection(
-    org_id: uuid.UUID,
-    answers: Sequence[Answer],
-    verdict: Blame,
-    token_ciphertext: str | None,
-    now: datetime,
+    integration: OrgGitLabIntegration, answers: Sequence[Answer], verdict: Blame, now: datetime
 ) -> None:
-    integration = lock_integration(org_id)
-    if integration is None or integration.token_ciphertext != token_ciphertext:
-        return
     failures = [answer.failure for answer in answers if answer.failure is not None]
     if len(failures) < len(answers):
         last = max(answer.started_at for answer in answers if answer.failure is None)
         note_success(integration, last)
     elif verdict.works and verdict.connection is None:
         note_answered(integration)
-        if all_projects_fail(org_id, integration.base_url):
+        if all_projects_fail(integration.org_id, integration.base_url):
             note_all_failing(integration, failures[0], now)
     if verdict.connection is not None:
         calls = sum(kind_of(failure) is Kind.TROUBLE for failure in failures)

@@ -1,0 +1,96 @@
+"""Whoever locks the connection and its items locks the connection first: none waits in a circle."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import text
+
+from gitlab_links.extensions import db
+from gitlab_links.hooks.reconnection import configure
+from gitlab_links.integrations.operations import IntegrationChange, lock_integration
+from gitlab_links.jobs import fetches
+from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.links.operations import refresh_links_of_task
+from tests.conftest import GITLAB_TOKEN
+
+# On SQLite one waits for the other from the first word on.
+pytestmark = pytest.mark.only_on("postgresql")
+
+
+class Beside:
+    """Something done in a thread of its own, and what it raised."""
+
+    def __init__(self, app, what):
+        self.raised = []
+        self._thread = threading.Thread(target=self._run, args=(app, what))
+        self._thread.start()
+
+    def _run(self, app, what):
+        with app.app_context():
+            try:
+                what()
+                db.session.commit()
+            except Exception as error:
+                self.raised.append(error)
+
+    def end(self):
+        self._thread.join()
+        return self.raised
+
+
+def wait_for_somebody_to_wait():
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 20
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
+        while not beside.scalar(waiting):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def save_the_token(connected):
+    """The part of a door that comes after it has locked the connection."""
+    configure(connected.principal, IntegrationChange(token=GITLAB_TOKEN))
+    db.session.commit()
+
+
+def test_a_token_is_saved_while_an_answer_is_written(app, connected, monkeypatch):
+    for number in range(3):
+        connected.link(connected.issue(connected.project(f"acme/p{number}")))
+    asked, locked = threading.Event(), threading.Event()
+    real = fetches.Fetcher.fetch
+
+    def meanwhile(self, batches):
+        answers = real(self, batches)
+        asked.set()
+        assert locked.wait(20)
+        return answers
+
+    monkeypatch.setattr(fetches.Fetcher, "fetch", meanwhile)
+    worker = Beside(app, lambda: fetch_slice(connected.org.id))
+    assert asked.wait(20)
+    lock_integration(connected.org.id)
+    locked.set()
+    wait_for_somebody_to_wait()
+
+    save_the_token(connected)
+
+    assert worker.end() == []
+
+
+def test_a_token_is_saved_while_somebody_refreshes(app, connected, clock):
+    link = connected.link(connected.issue(connected.project()))
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
+    for _ in range(2):
+        connected.fetch()
+        clock.advance(6)  # the second pause is longer
+    lock_integration(connected.org.id)
+    member = Beside(app, lambda: refresh_links_of_task(connected.org.id, connected.tasks[link]))
+    wait_for_somebody_to_wait()
+
+    save_the_token(connected)
+
+    assert member.end() == []
