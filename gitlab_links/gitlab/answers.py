@@ -61,6 +61,11 @@ class GitLabFailure(Exception):
         """Whether no other call could fare better; a fine-grained token lacks one right only."""
         return stops_all_calls(self.code) and not self.granular
 
+    @property
+    def is_trouble(self) -> bool:
+        """Whether GitLab gave no answer, or an error of its own: it may say more another time."""
+        return self.code == NETWORK_ERROR or self.code.startswith("http_5")
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

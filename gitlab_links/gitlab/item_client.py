@@ -32,9 +32,9 @@ class ItemClient(GitLabClient):
         """Up to 100 items of a project at ``path`` by GraphQL, in one request.
 
         Of every type. An iid that is missing is not there, or not for the token to see. None
-        where this GitLab cannot say: no GraphQL, none of these fields, another project.
-        Raises GitLabFailure for the rate limit alone: a token that reads by REST may be
-        refused here.
+        where this GitLab cannot say: no GraphQL, none of these fields, another project, or
+        a token that reads by REST and is refused here. Raises GitLabFailure for the rate
+        limit, and where GitLab could not say now: no answer, or an error of its own.
         """
         wanted = {str(iid) for iid in iids}
         answer = self._query(WORK_ITEMS, {"path": path, "iids": sorted(wanted, key=int)})
@@ -54,7 +54,12 @@ class ItemClient(GitLabClient):
         Some proxies decode the ``%2F`` in it. GraphQL and the search have the path elsewhere;
         None where they know no such project either.
         """
-        answer = self._query(PROJECT, {"path": path})
+        try:
+            answer = self._query(PROJECT, {"path": path})
+        except GitLabFailure as failure:
+            if failure.code == ErrorCode.RATE_LIMITED:
+                raise
+            answer = None
         found = project_of_answer(answer)
         if found is not None:
             return read_global_id(found.get("id"))
@@ -101,7 +106,9 @@ class ItemClient(GitLabClient):
         return None
 
     def _query(self, query: str, variables: Mapping[str, Any]) -> Any:
-        """The answer of GraphQL, or None where there is none to be had."""
+        """The answer of GraphQL, or None where this GitLab gives none to this token. Raises
+        GitLabFailure for the rate limit and for trouble that may pass.
+        """
         try:
             with self._translated():
                 response = self._gitlab.http_request(
@@ -113,6 +120,6 @@ class ItemClient(GitLabClient):
                 )
                 return self._read(response)
         except GitLabFailure as failure:
-            if failure.code == ErrorCode.RATE_LIMITED:
+            if failure.code == ErrorCode.RATE_LIMITED or failure.is_trouble:
                 raise
             return None

@@ -26,11 +26,13 @@ SINGLE_CALLS = 20
 class Absences:
     """What came of asking otherwise: items after all, and by iid why there is none.
 
-    What is in neither has not been settled, and is asked for again.
+    What is in neither has not been settled, and is asked for again. ``trouble`` is why the
+    form that has every type gave no answer just now.
     """
 
     found: dict[int, Snapshot] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict)
+    trouble: str | None = None
 
 
 def settle_absences(
@@ -60,6 +62,8 @@ def settle_absences(
         believed += in_doubt
     for item in believed:
         result.codes[item.iid] = ErrorCode.NOT_FOUND
+    if result.trouble is not None:
+        _doubt_absence(left, result, result.trouble)
     if not is_whole:
         _keep_what_webhooks_said(left, result)
     return result
@@ -71,7 +75,13 @@ def _by_graphql(
     """Whether GitLab has answered for all of them."""
     if batch.path is None:
         return False
-    items = client.fetch_work_items(batch.project, batch.path, [item.iid for item in absent])
+    try:
+        items = client.fetch_work_items(batch.project, batch.path, [item.iid for item in absent])
+    except GitLabFailure as failure:
+        if not failure.is_trouble:
+            raise
+        result.trouble = failure.code
+        return False
     result.found |= items or {}
     return items is not None
 
@@ -97,6 +107,13 @@ def _one_by_one(
             if kind_of(failure) is not Kind.TROUBLE:
                 result.codes[item.iid] = failure.code
     return asked
+
+
+def _doubt_absence(items: Sequence["DueItem"], result: Absences, trouble: str) -> None:
+    """The single form leaves out types as well: what it does not have may be there."""
+    for item in items:
+        if not item.is_gone and result.codes.get(item.iid) == ErrorCode.NOT_FOUND:
+            result.codes[item.iid] = trouble
 
 
 def _keep_what_webhooks_said(items: Sequence["DueItem"], result: Absences) -> None:

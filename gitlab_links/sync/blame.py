@@ -67,7 +67,7 @@ class Blame:
 def kind_of(failure: GitLabFailure) -> Kind | None:
     """The kind of a failure that may be the whole connection's; None for any other."""
     code = failure.code
-    if code == ErrorCode.NETWORK_ERROR or code.startswith("http_5"):
+    if failure.is_trouble:
         return Kind.TROUBLE
     if code in {"http_403", "http_200"} or code.startswith("http_3"):
         return Kind.REFUSED

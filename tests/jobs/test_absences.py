@@ -82,6 +82,34 @@ def test_what_the_api_cannot_give_is_said_and_keeps_what_a_webhook_told(connecte
     assert states(connected, [link]) == [("Print more", "not_in_api")]
 
 
+@pytest.mark.parametrize(
+    ("fault", "code"), [({"status": 502}, "http_502"), ({"kind": "close"}, "network_error")]
+)
+def test_while_graphql_is_in_trouble_what_only_it_has_is_not_called_gone(connected, fault, code):
+    project = connected.project()
+    links = [connected.link(connected.issue(project, "Goal", type="objective"))]
+    connected.fetch()
+    links.append(connected.link(connected.issue(project, "New goal", type="epic")))
+    connected.gitlab.state.faults.answer(**fault, times=None, route="graphql")
+    refresh(connected)
+    assert states(connected, links) == [("Goal", code), (None, code)]
+
+    connected.gitlab.state.faults.clear()
+    refresh(connected)
+    assert states(connected, links) == [("Goal", None), ("New goal", None)]
+
+
+def test_what_is_known_to_be_gone_stays_so_while_graphql_is_in_trouble(connected):
+    issue = connected.issue(connected.project())
+    link = connected.link(issue)
+    connected.fetch()
+    connected.gitlab.state.items.delete(issue)
+    refresh(connected)
+    connected.gitlab.state.faults.answer("status", status=502, times=None, route="graphql")
+    refresh(connected)
+    assert [code for _, code in states(connected, [link])] == ["not_found"]
+
+
 def test_what_no_form_has_is_not_found(connected):
     state = connected.gitlab.state
     project = connected.project()
