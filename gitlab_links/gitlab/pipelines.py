@@ -1,8 +1,12 @@
-"""What the body of a Pipeline Hook says of the branch that the pipeline ran for."""
+"""Pipelines: which are at work, and for which branch one ran by the body of a Pipeline Hook."""
 
 from dataclasses import dataclass
 
 from gitlab_links.gitlab.fields import Object, read_branch, read_id, read_object, read_sha
+
+PIPELINE_MOVING = frozenset(
+    {"created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from gitlab_links.accounts.roles import MANAGERS, Role
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState
+from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.policy import confidential_roles
 from gitlab_links.links.models import GitLabItem
@@ -85,16 +86,20 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What decides how soon an item is looked at again; ``proven``: its events arrive."""
+    """What decides how soon an item is looked at again; ``proven``: its events arrive;
+    ``moving``: its pipeline is at work.
+    """
 
     state: str | None = None
     changed_at: datetime | None = None
     proven: bool = False
+    moving: bool = False
 
     @classmethod
     def of(cls, item: GitLabItem, *, proven: bool) -> "Pace":
         """The pace of an item as it is now."""
-        return cls(item.state, item.source_updated_at, proven)
+        moving = item.pipeline_status in PIPELINE_MOVING
+        return cls(item.state, item.source_updated_at, proven, moving)
 
 
 def next_sync_after(synced_at: datetime, ttl_seconds: int, pace: Pace | None = None) -> datetime:
@@ -107,7 +112,9 @@ def _interval(synced_at: datetime, ttl: int, pace: Pace) -> float:
     quiet = max(synced_at - (pace.changed_at or synced_at), timedelta())
     if pace.state in ENDED:
         longest = promise(pace.state, ttl) * REFRESH_AT
-        shortest = min(ttl * ENDED_AT_LEAST * (2 if pace.proven else 1), longest)
+        # Merged while its pipeline was at work, it is followed as long as it is news.
+        part = REFRESH_AT if pace.moving else ENDED_AT_LEAST * (2 if pace.proven else 1)
+        shortest = min(ttl * part, longest)
         return min(max(quiet.total_seconds() * ENDED_PART, shortest), longest)
     if pace.proven:
         return max(ttl * REFRESH_AT, min(ttl * PROVEN_AT, ttl - LAST_SECONDS))

@@ -8,12 +8,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot, Unknown
 from gitlab_links.links.models import GitLabItem
 
-PIPELINE_MOVING = frozenset(
-    {"created", "waiting_for_resource", "preparing", "pending", "running", "scheduled"}
-)
 # GitLab works these out when somebody asks, and answers before it has.
 MERGE_STATUS_PENDING = frozenset(
     {

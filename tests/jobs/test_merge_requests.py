@@ -59,6 +59,21 @@ def test_a_branch_pipeline_that_names_no_merge_request_is_shown_on_it(
     assert connected.view(link).pipeline_status == "failed"
 
 
+def test_what_is_merged_while_its_pipeline_runs_is_followed_to_the_end(
+    connected, mr, link, pipelines, clock
+):
+    pipelines.run(mr, "running")
+    connected.gitlab.state.items.merge(mr)
+    refresh(connected)
+    view = connected.view(link)
+    assert (view.state, view.pipeline_status) == ("merged", "running")
+
+    pipelines.set_status(mr, "failed")
+    clock.advance(5 * MINUTE)
+    connected.fetch()
+    assert connected.view(link).pipeline_status == "failed"
+
+
 def test_a_pipeline_in_a_fork_is_shown_on_its_merge_request(connected, pipelines, send):
     project, fork = connected.project(), connected.project("dana/press")
     mr = connected.merge_request(project, fork=fork)

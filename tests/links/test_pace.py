@@ -11,8 +11,8 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TTL = 300
 
 
-def pause(state="opened", quiet=timedelta(days=3), proven=False, ttl=TTL):
-    due = next_sync_after(NOON, ttl, Pace(state, NOON - quiet, proven))
+def pause(state="opened", quiet=timedelta(days=3), proven=False, ttl=TTL, moving=False):
+    due = next_sync_after(NOON, ttl, Pace(state, NOON - quiet, proven, moving))
     return (due - NOON).total_seconds()
 
 
@@ -43,6 +43,13 @@ def test_what_changed_just_now_is_looked_at_more_often():
 def test_where_events_arrive_it_is_looked_at_less():
     assert pause(quiet=timedelta(minutes=5), proven=True) > 0.85 * TTL
     assert pause(proven=True) > pause(proven=False)
+
+
+def test_what_was_merged_while_its_pipeline_ran_is_followed_within_the_ttl():
+    just = timedelta(minutes=5)
+    assert pause("merged", just, moving=True) < TTL
+    assert pause("merged", just, proven=True, moving=True) < TTL
+    assert pause("merged", timedelta(days=1), moving=True) > 10_000, "it may never end"
 
 
 def test_what_ended_long_ago_is_looked_at_least():
