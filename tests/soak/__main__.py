@@ -61,7 +61,9 @@ def main() -> int:
     parser.add_argument("words", nargs="*", help="run scenarios whose name has one of these")
     parser.add_argument("--database", choices=DIALECTS, action="append", help="run on which")
     parser.add_argument(
-        "--keep", action="store_true", help=f"a run of all goes into {DOCUMENT.name}"
+        "--keep",
+        action="store_true",
+        help=f"what a run on all databases finds goes into {DOCUMENT.name}",
     )
     options = parser.parse_args()
     names = [name for name in SCENARIOS if _asked_for(name, options.words)]
@@ -71,8 +73,8 @@ def main() -> int:
         found = list(pool.map(_run_on, dialects, [names] * len(dialects)))
     rows = sorted(itertools.chain(*found), key=lambda row: names.index(row[0]))
     print(as_table(rows))
-    if options.keep and not options.words and not options.database:
-        _keep(rows)
+    if options.keep and not options.database:
+        DOCUMENT.write_text(kept_in(DOCUMENT.read_text(encoding="utf-8"), rows), encoding="utf-8")
     return 0 if all(figure.kept for _, _, figure in rows) else 1
 
 
@@ -113,12 +115,20 @@ def _show_logs(folder: Path) -> None:
         print(f"{log.name}:", *tail, sep="\n", file=sys.stderr)
 
 
-def _keep(rows: Sequence[Row]) -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    day = datetime.now(UTC).date().isoformat()
-    table = f"{BEGIN}\nMade on {day} by `make soak`.\n\n{as_table(rows)}\n{END}"
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    DOCUMENT.write_text(pattern.sub(lambda _: table, text), encoding="utf-8")
+def kept_in(document: str, rows: Sequence[Row]) -> str:
+    """The document with these figures; scenarios that were not run keep theirs and their day."""
+    pattern = re.compile(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", re.DOTALL)
+    found = pattern.search(document)
+    assert found is not None
+    tables = {block.split("\n", 1)[0]: block for block in found[1].split("\n### ")[1:]}
+    today = datetime.now(UTC).date().isoformat()
+    for name, of_name in itertools.groupby(rows, key=lambda row: row[0]):
+        tables[name] = f"{name}\n\nMade on {today}.\n\n{as_table(list(of_name))}\n"
+    ordered = [tables[name] for name in SCENARIOS if name in tables]
+    never = [name for name in SCENARIOS if name not in tables]
+    missing = f"\nNot run at full size yet: {', '.join(never)}.\n" if never else ""
+    text = "".join(f"\n### {block.rstrip()}\n" for block in ordered)
+    return pattern.sub(lambda _: f"{BEGIN}{missing}{text}{END}", document)
 
 
 if __name__ == "__main__":
