@@ -73,12 +73,16 @@ def require_match() -> None:
 
 
 def _names(present: str) -> bool:
-    """Whether If-Match names the present state; of a state with a version, the version counts."""
+    """Whether If-Match names the present state; of a state with a version, the version counts.
+
+    A weak tag counts as well, other than RFC 9110 has it: every tag given out here is strong,
+    and a proxy that compresses the answer, as nginx does, makes it weak on the way.
+    """
     wanted = request.if_match
     if wanted.star_tag:
         return True
     version, dot, _ = present.partition(".")
-    tags = [tag for tag in wanted.as_set() if tag]
+    tags = [tag for tag in wanted.as_set(include_weak=True) if tag]
     return present in tags or any(dot and tag.startswith(f"{version}.") for tag in tags)
 
 

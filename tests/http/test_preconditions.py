@@ -64,7 +64,8 @@ def test_so_is_the_deletion(admin: Caller, base: str) -> None:
     [
         ("*", 200),
         ('"a", {}', 200),
-        ("W/{}", 412),
+        ("W/{}", 200),
+        ('W/"a"', 412),
         ('"a"', 412),
         ("nonsense", 412),
         ("", 412),
@@ -75,6 +76,7 @@ def test_so_is_the_deletion(admin: Caller, base: str) -> None:
 def test_if_match_is_read_as_http_has_it(
     admin: Caller, base: str, wanted: str, status: int
 ) -> None:
+    """But for weak tags: nginx makes ours weak where it compresses the answer."""
     task, etag = make_task(admin, base)
     answer = admin.patch(task, json={"title": "x"}, headers={"If-Match": wanted.format(etag)})
     assert answer.status_code == status
