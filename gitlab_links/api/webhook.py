@@ -52,8 +52,7 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
         with single_write() as connection:
             accepted = accept(connection, org_id, headers, body, current_request_id())
     except Unproven as refusal:
-        if refusal.is_known:
-            _note_refused(org_id, refusal)
+        _note_refused(org_id, refusal)
         raise
     structlog.contextvars.bind_contextvars(
         org_id=str(org_id), delivery_id=str(accepted.delivery_id)
@@ -71,7 +70,7 @@ def _note_refused(org_id: uuid.UUID, refusal: Unproven) -> None:
     structlog.contextvars.bind_contextvars(org_id=str(org_id), refused=refusal.reason.value)
     note_refused(
         org_id,
-        refusal.reason,
+        refusal,
         utcnow(),
         address=request.remote_addr or "",
         agent=request.headers.get("User-Agent", ""),

@@ -8,7 +8,6 @@ import threading
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from time import monotonic
 
 import structlog
 from flask import Flask, current_app
@@ -17,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gitlab_links.extensions import db
 from gitlab_links.hooks.models import TallyKind
 from gitlab_links.hooks.tallies import Tally, add_tallies
-from gitlab_links.webhooks.authenticity import Refusal
+from gitlab_links.webhooks.authenticity import Unproven
 
 # At most one write in so long for each org and process; what comes in between is added up.
 WRITE_SECONDS = 5.0
@@ -28,11 +27,13 @@ log = structlog.get_logger(__name__)
 
 
 def note_refused(
-    org_id: uuid.UUID, reason: Refusal, now: datetime, *, address: str, agent: str
+    org_id: uuid.UUID, refusal: Unproven, now: datetime, *, address: str, agent: str
 ) -> None:
-    """Count one refused webhook of an org that there is. Raises nothing."""
-    detail = {"header": reason.value, "address": _clean(address), "user_agent": _clean(agent)}
-    _counter().add(org_id, Tally(TallyKind.REFUSED, 1, now, now, detail=detail))
+    """Count one refused webhook, if there is such an org. Takes as long if there is none."""
+    header = refusal.reason.value
+    detail = {"header": header, "address": _clean(address), "user_agent": _clean(agent)}
+    tally = Tally(TallyKind.REFUSED, 1, now, now, detail=detail)
+    _counter().add(org_id, tally if refusal.is_known else None)
 
 
 def flush_refused() -> None:
@@ -52,43 +53,34 @@ def _clean(text: str) -> str:
 
 @dataclass(slots=True)
 class RefusalCounter:
-    """One for a process. Its memory holds an entry for each org of the installation at most."""
+    """One for a process. Its memory holds an entry for each org of the installation at most.
+
+    Nothing is written before the answer: how long it takes would tell which org there is.
+    """
 
     app: Flask
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pending: dict[uuid.UUID, Tally] = field(default_factory=dict)
-    _written: dict[uuid.UUID, float] = field(default_factory=dict)
     _timer: threading.Timer | None = None
 
-    def add(self, org_id: uuid.UUID, tally: Tally) -> None:
-        """Write it at once, or with others a few seconds later."""
+    def add(self, org_id: uuid.UUID, tally: Tally | None) -> None:
+        """Have it written with others a few seconds later; None does as much for nothing."""
         with self._lock:
             before = self._pending.get(org_id)
-            if before is not None:
+            if tally is not None and before is not None:
                 tally = replace(tally, count=before.count + 1, first_at=before.first_at)
-            self._pending[org_id] = tally
-            if monotonic() < self._written.get(org_id, 0.0) + WRITE_SECONDS:
-                self._write_later()
-                return
-            due = self._take([org_id])
-        self._write(due)
+            if tally is not None:
+                self._pending[org_id] = tally
+            if self._timer is None:
+                self._timer = threading.Timer(WRITE_SECONDS, self._flush_in_context)
+                self._timer.daemon = True
+                self._timer.start()
 
     def flush(self) -> None:
         """Write whatever is pending."""
         with self._lock:
-            self._timer = None
-            due = self._take(list(self._pending))
+            due, self._pending, self._timer = self._pending, {}, None
         self._write(due)
-
-    def _take(self, org_ids: list[uuid.UUID]) -> dict[uuid.UUID, Tally]:
-        self._written.update(dict.fromkeys(org_ids, monotonic()))
-        return {org_id: self._pending.pop(org_id) for org_id in org_ids}
-
-    def _write_later(self) -> None:
-        if self._timer is None:
-            self._timer = threading.Timer(WRITE_SECONDS, self._flush_in_context)
-            self._timer.daemon = True
-            self._timer.start()
 
     def _flush_in_context(self) -> None:
         with self.app.app_context():

@@ -17,6 +17,13 @@ from tests.webhooks.conftest import SECRET, deliveries
 
 
 @pytest.fixture
+def org(factory, org):
+    """With a token: what is amiss with webhooks is told of a connection that is there."""
+    factory.connect(org, token="glpat-of-some-user")
+    return org
+
+
+@pytest.fixture
 def knock(app, org):
     """Sends an event with some headers; gives the answer."""
     client = app.test_client()
@@ -38,10 +45,7 @@ def tallies():
 
 
 def findings(org):
-    with_token = db.session.execute(
-        db.text("UPDATE org_gitlab_integrations SET token_ciphertext = 'of some token'")
-    )
-    assert with_token.rowcount == 1
+    flush_refused()
     found = {one.code: one for one in report_of(org.id, utcnow()).findings}
     db.session.rollback()
     return found
@@ -79,10 +83,8 @@ def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, kn
     with statements(app) as sent:
         for _ in range(20):
             knock()
-    assert (
-        sum(statement.startswith("INSERT INTO gitlab_webhook_tallies") for statement, _ in sent)
-        == 1
-    )
+    written = [one for one, _ in sent if one.startswith("INSERT INTO gitlab_webhook_tallies")]
+    assert written == [], "how long an answer takes would tell which org there is"
     with app.app_context():
         flush_refused()
         assert [row.count for row in tallies()] == [20]
@@ -91,6 +93,7 @@ def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, kn
 def test_nothing_of_a_stranger_is_kept_but_where_they_came_from(app, org, knock):
     knock(**{"User-Agent": "Strange\x7f" * 100, "X-Gitlab-Event": "Of a stranger"})
     with app.app_context():
+        flush_refused()
         (tally,) = tallies()
         assert len(json.dumps(tally.detail)) < 300
         assert "stranger" not in json.dumps(tally.detail)
@@ -105,15 +108,12 @@ def test_of_orgs_that_there_are_not_nothing_is_kept(app, knock):
         assert tallies() == []
 
 
-def test_the_finding_is_over_once_the_secret_is_replaced(app, org, knock):
+def test_the_finding_is_over_once_the_secret_is_replaced(app, factory, org, knock):
     knock()
     with app.app_context():
         assert "webhooks_refused" in findings(org)
-        db.session.execute(
-            db.text("UPDATE org_gitlab_integrations SET webhook_secret_set_at = :now"),
-            {"now": utcnow()},
-        )
-        db.session.commit()
+    factory.connect(org, webhook_secret="the-one-that-was-pasted")
+    with app.app_context():
         assert "webhooks_refused" not in findings(org)
 
 
