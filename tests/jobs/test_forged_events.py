@@ -15,7 +15,9 @@ from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.links.queries import links_page
+from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.gitlab import bodies
 from tests.health.conftest import (
@@ -139,8 +141,7 @@ def test_gitlabs_answer_is_put_off_for_ten_seconds_at_most_by_however_many_event
     for second in range(0, 16, 2):
         forge(org, title=f"Forged at {second}")
         with org.app.app_context():
-            db.session.execute(db.update(GitLabItem).values(next_sync_at=utcnow()))
-            db.session.execute(db.update(GitLabItem).values(refresh_requested_at=utcnow()))
+            refresh_links_of_task(org.org.id, db.session.scalars(db.select(Task.id)).one())
             db.session.commit()
         fetch_what_is_due(org)
         assert ("Leak 1" in titles(org)) is (second >= 10)

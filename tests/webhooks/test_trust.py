@@ -9,7 +9,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.hooks.secrets import make_hook_secret
 from gitlab_links.hooks.tallies import tallies_by_org
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.answers import Contradiction
@@ -225,7 +224,7 @@ def test_after_a_contradiction_the_shared_secret_only_has_gitlab_asked(
 
 
 def test_a_new_shared_secret_is_trusted_again_and_so_is_a_hook_with_its_own(
-    org, project, item_of, own_secret, receive, app_context
+    org, factory, project, item_of, own_secret, receive, app_context
 ):
     item = item_of(project)
     receive(bodies.issue())
@@ -237,10 +236,12 @@ def test_a_new_shared_secret_is_trusted_again_and_so_is_a_hook_with_its_own(
     )
     drain(org)
     assert fresh(item).title == "Own"
-    integration = db.session.scalars(db.select(OrgGitLabIntegration)).one()
-    integration.webhook_secret_set_at = utcnow()  # as a rotation does
-    db.session.commit()
-    receive(bodies.issue(attributes={"title": "New", "updated_at": "2026-06-02T00:00:00Z"}))
+    db.session.rollback()
+    factory.connect(org, webhook_secret="the-new-one-of-the-hooks")
+    receive(
+        bodies.issue(attributes={"title": "New", "updated_at": "2026-06-02T00:00:00Z"}),
+        **{"X-Gitlab-Token": "the-new-one-of-the-hooks"},
+    )
     drain(org)
     assert fresh(item).title == "New"
 
