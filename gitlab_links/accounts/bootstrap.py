@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.orgs import create_org
+from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import reset_password, set_password
 from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
@@ -119,7 +120,9 @@ def _new_org(name: str) -> Org:
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
         raise Invalid(f"The name of an org has 1 to {LONGEST_NAME} characters.")
-    named = db.session.scalars(select(Org.id).where(Org.name == name).order_by(Org.id)).all()
+    # "acme" beside "Acme" is a mistyped name as well.
+    alike = func.lower(Org.name) == name.lower()
+    named = db.session.scalars(select(Org.id).where(alike).order_by(Org.id)).all()
     if named:
         ids = " or ".join(f"--org-id {org_id}" for org_id in named)
         raise AlreadyThere(
@@ -155,7 +158,8 @@ def _person(email: str, password: str | None, name: str, consent: Consent) -> Us
 def _new_person(email: str, password: str | None, name: str) -> User:
     if password is None:
         raise NotFound(f"{email} has no account here: give a password instead of --keep-password.")
-    user = User(email=email, name=name.strip() or email.partition("@")[0])
+    email, name = checked_person(email, name.strip() or email.partition("@")[0])
+    user = User(email=email, name=name)
     db.session.add(user)
     db.session.flush()
     set_password(user, password)

@@ -50,6 +50,18 @@ def test_bootstrap_run_again_is_refused_in_a_sentence(app: Flask) -> None:
     assert json.loads(kept.stdout)["api_key"].startswith("glk_")
 
 
+def test_bootstrap_takes_an_org_in_other_letters_for_the_same_one(app: Flask) -> None:
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=[*ARGUMENTS, *PASSWORD]).exit_code == 0
+    again = runner.invoke(args=[*ARGUMENTS[:3], "--keep-password", "--org", " acme CORP"])
+    assert (again.exit_code, "--org-id" in again.output) == (1, True)
+
+
+def test_bootstrap_wants_a_name_that_fits(app: Flask) -> None:
+    named = app.test_cli_runner().invoke(args=[*ARGUMENTS, *PASSWORD, "--name", "x" * 300])
+    assert named.exit_code == 1
+
+
 @pytest.mark.parametrize("arguments", [ARGUMENTS[:3], [*ARGUMENTS, "--org-id", str(UUID(int=1))]])
 def test_bootstrap_wants_either_a_new_org_or_the_id_of_one(
     app: Flask, arguments: list[str]
