@@ -113,7 +113,7 @@ class World:
         ]
 
     def undone(self) -> int:
-        """Deliveries and requests that are still open."""
+        """Deliveries and requests that are still open; not what is only to be confirmed later."""
         delivery = GitLabWebhookDelivery
         with self.stage.app.app_context():
             waiting = db.session.scalar(
@@ -124,7 +124,7 @@ class World:
             asked = db.session.scalar(
                 select(func.count()).where(
                     GitLabItem.org_id == self.org.id,
-                    GitLabItem.refresh_requested_at.is_not(None),
+                    GitLabItem.refresh_requested_at <= utcnow(),
                 )
             )
         return (waiting or 0) + (asked or 0)
