@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
 # Longer than a job may take; whoever dies with it leaves the check to the next.
@@ -17,8 +18,13 @@ _has_token = (_integration.base_url.is_not(None), _integration.token_ciphertext.
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    due_at = _integration.token_check_due_at
-    return or_(due_at.is_(None), due_at <= now)
+    """A check makes several calls: none while GitLab has asked for a pause."""
+    due_at, until = _integration.token_check_due_at, _integration.paused_until
+    asked_for_a_pause = and_(
+        func.coalesce(_integration.error_code, "") == ErrorCode.RATE_LIMITED,
+        func.coalesce(until, now) > now,
+    )
+    return and_(or_(due_at.is_(None), due_at <= now), ~asked_for_a_pause)
 
 
 def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:

@@ -8,9 +8,11 @@ from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab.records import MAINTAINER
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.health.words import summary
 from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.due_tokens import orgs_with_due_token
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.rotation import (
     RotationNotAllowed,
     keep_rotated,
@@ -19,6 +21,7 @@ from gitlab_links.integrations.rotation import (
     token_kind,
 )
 from gitlab_links.jobs.watches import look, watch_slice
+from gitlab_links.sync.pausing import note_failure
 from tests.conftest import GITLAB_TOKEN
 
 
@@ -59,6 +62,21 @@ def test_a_token_is_looked_at_once_a_day(connected, clock):
         clock.advance(3600)
         connected.watch()
     assert connected.gitlab.state.calls.total("personal_access_tokens") == 1
+
+
+def test_a_token_is_not_checked_while_gitlab_asks_for_a_pause(connected, clock):
+    connected.watch()
+    with connected.app.app_context():
+        failure = GitLabFailure("rate_limited", "Retry later", retry_after=600)
+        note_failure(find_integration(connected.org.id), failure, utcnow())
+        db.session.commit()
+    connected.change(token_check_due_at=utcnow())
+    connected.gitlab.state.calls.reset()
+    connected.watch()
+    assert connected.gitlab.state.calls.counts() == {}
+    clock.advance(601)
+    connected.watch()
+    assert connected.gitlab.state.calls.total("/user") == 1
 
 
 def test_checks_that_are_all_due_at_once_are_spread(app, factory, app_context, redis):
