@@ -1,6 +1,7 @@
 """The deliveries of an org: found, read and replayed."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.admin.delivery_body import MAX_SHOWN, body_view
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.admin.conftest import As
@@ -96,10 +98,14 @@ def test_a_delivery_shows_what_came_and_what_became_of_it(
 def test_a_body_that_is_gone_is_said_to_be(
     acting: As, factory: Factory, org: Org, path: str
 ) -> None:
-    found = factory.delivery(org, payload=None)
-    page = acting(Role.ADMIN).get(f"{path}/{found.id}")
-    assert "The body has been deleted" in text_of(page)
-    assert "Replay" not in text_of(page)
+    for received, said in (
+        (utcnow() - timedelta(days=8), "The body has been deleted"),
+        (utcnow(), "The body was not kept: the org had stored as much as it may"),
+    ):
+        found = factory.delivery(org, payload=None, received_at=received)
+        page = acting(Role.ADMIN).get(f"{path}/{found.id}")
+        assert said in text_of(page)
+        assert "Replay" not in text_of(page)
 
 
 def test_replay_puts_it_in_line_again(
