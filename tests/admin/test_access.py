@@ -113,7 +113,7 @@ def test_ids_of_another_org_are_not_found(world: World) -> None:
         if rule.arguments == {"org_id"}:
             continue
         path = world.path(rule, within=world.other)
-        data = {"role": "member", "status": "done", "title": "Mine"}
+        data = {"role": "member", "seen": "member", "status": "done", "title": "Mine"}
         answer = stranger.call(method, path, data=data if method == "POST" else None)
         followed = answer.status_code == 302 and rule.endpoint == "pages.task_links"
         assert answer.status_code == 404 or followed, (method, rule.rule, answer.status_code)
