@@ -41,7 +41,9 @@ class Watcher:
 
     def press(self, path, **form):
         """Press a button of the page; gives the page that follows."""
-        answer = self.browser.post(f"{self.path}{path}", data=form)
+        hidden = Markup.of(self.browser.get(self.path)).all("input", type="hidden")
+        versions = {one["name"]: one["value"] for one in hidden if "_version" in one["name"]}
+        answer = self.browser.post(f"{self.path}{path}", data={**versions, **form})
         assert answer.status_code == 302, answer.text
         self.connected.operate()
         return " ".join(self.browser.get(answer.location).text.split())
