@@ -121,10 +121,16 @@ def test_a_token_that_cannot_rotate_comes_with_a_guide(connected, admin, path):
     assert "To renew it: open the project in GitLab" in page
 
 
+def version_of(admin, path):
+    """What the form of the policy on the page says that it began with."""
+    return Markup.of(admin.get(path)).one("input", name="policy_version")["value"]
+
+
 def test_the_policy_is_set_from_the_page_and_the_address_is_not_shown(connected, admin, path):
     said = press(
         admin,
         f"{path}/policy",
+        policy_version=version_of(admin, path),
         confidential_members="1",
         token_auto_rotate="1",
         notify_url="https://chat.example.com/hooks/s3cret",
@@ -136,13 +142,14 @@ def test_the_policy_is_set_from_the_page_and_the_address_is_not_shown(connected,
     assert found.token_auto_rotate
     assert found.confidential_roles == ["admin", "pm", "member"]
 
-    press(admin, f"{path}/policy", clear_notify_url="1")
+    press(admin, f"{path}/policy", clear_notify_url="1", policy_version=version_of(admin, path))
     found = connected.integration()
     assert (found.notify_url_host, found.confidential_roles) == (None, ["admin", "pm"])
 
 
 def test_an_address_that_cannot_be_told_to_is_refused_beside_its_field(admin, path):
-    answer = admin.post(f"{path}/policy", data={"notify_url": "https://10.0.0.1/hook"})
+    typed = {"notify_url": "https://10.0.0.1/hook", "policy_version": version_of(admin, path)}
+    answer = admin.post(f"{path}/policy", data=typed)
 
     assert answer.status_code == 422
     assert "notify_url-error" in answer.text
