@@ -6,6 +6,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from gitlab_links.http import access_log
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from tests.gitlab import bodies
 
@@ -20,6 +21,12 @@ def org(app, factory):
         digest = hash_webhook_secret(org.id, SECRET)
     factory.integration(org, webhook_secret_hash=digest)
     return org
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logger(monkeypatch):
+    """One that was used before keeps writing where it wrote then, and is not captured."""
+    monkeypatch.setattr(access_log, "log", structlog.get_logger(access_log.__name__))
 
 
 @pytest.fixture

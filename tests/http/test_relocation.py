@@ -26,6 +26,7 @@ from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import links_page
 from gitlab_links.sync.relocation import MoveNotVerified, NothingToMove, NotTheSameGitLab
+from tests.admin.markup import Markup
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.factories import Factory
@@ -203,7 +204,9 @@ def test_an_admin_moves_the_org_on_its_page(moving: Moving) -> None:
     wrong = admin.post(f"{path}/move", data={"new_base_url": "nonsense", "new_token": "x"})
     assert wrong.status_code == 422
     assert 'id="new_base_url-error"' in wrong.text
-    asked = admin.post(path, data={"base_url": moving.gitlab.url, "token": ""})
+    version = Markup.of(admin.get(path)).one("input", name="connection_version")["value"]
+    typed = {"base_url": moving.gitlab.url, "token": "", "connection_version": version}
+    asked = admin.post(path, data=typed)
     assert "carry the links over below" in asked.text
     answer = admin.post(
         f"{path}/move", data={"new_base_url": moving.gitlab.url, "new_token": GITLAB_TOKEN}

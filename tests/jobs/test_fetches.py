@@ -45,6 +45,8 @@ def test_a_merge_request_shows_its_pipeline_and_is_followed_while_it_runs(connec
     connected.make_due()
     connected.fetch()
     assert connected.view(link).pipeline_status == "success"
+    connected.make_due()
+    connected.fetch()  # whose merge status GitLab has worked out by now
     before = connected.calls()
     connected.make_due()
     connected.fetch()

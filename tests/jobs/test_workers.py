@@ -19,6 +19,8 @@ from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.workers import CrewWorker
 
+OF_THE_ORG = "00000000-0000-0000-0000-000000000007"
+
 
 def test_a_worker_steps_back_behind_web_processes(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
@@ -69,7 +71,12 @@ def test_what_is_logged_of_a_job_names_the_job_and_its_org(
     monkeypatch.setitem(ALLOWED, Bell.DRAIN.job, fail)
     monkeypatch.setattr(AllowedJob, "app", app, raising=False)
     with app.app_context():
-        enqueue(Bell.DRAIN.queue, Bell.DRAIN.job, "of-the-org", job_id="of-the-job")
+        enqueue(
+            Bell.DRAIN.queue,
+            Bell.DRAIN.job,
+            OF_THE_ORG,
+            job_id="of-the-job",
+        )
     worker = CrewWorker.of(redis_url, [Bell.DRAIN.queue], RedisTrouble())
     monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
     with logged() as lines:
@@ -78,7 +85,7 @@ def test_what_is_logged_of_a_job_names_the_job_and_its_org(
         (False, "warning"),
         (True, "error"),
     ]
-    assert {(line["job_id"], line["org_id"]) for line in lines} == {("of-the-job", "of-the-org")}
+    assert {(line["job_id"], line["org_id"]) for line in lines} == {("of-the-job", OF_THE_ORG)}
 
 
 @contextmanager

@@ -121,7 +121,13 @@ def refusal(response: TestResponse) -> tuple[int, str]:
     assert response.status_code < 500, response.get_data(as_text=True)
     assert response.content_type == "application/problem+json", response.get_data(as_text=True)
     problem = response.get_json()
-    assert problem.keys() - {"errors"} == {"type", "title", "status", "detail", "code"}
+    assert problem.keys() - {"errors", "former_code"} == {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "code",
+    }
     assert problem["status"] == response.status_code
     assert "Traceback" not in response.get_data(as_text=True)
     return response.status_code, problem["code"]
