@@ -125,6 +125,7 @@ class World:
                 select(func.count()).where(
                     GitLabItem.org_id == self.org.id,
                     GitLabItem.refresh_requested_at <= utcnow(),
+                    GitLabItem.unconfirmed_since.is_(None),
                 )
             )
         return (waiting or 0) + (asked or 0)
