@@ -1,10 +1,8 @@
 """Whoever locks the connection and its items locks the connection first: none waits in a circle."""
 
 import threading
-import time
 
 import pytest
-from sqlalchemy import text
 
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
@@ -13,6 +11,7 @@ from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.operations import refresh_links_of_task
 from tests.conftest import GITLAB_TOKEN
+from tests.lock_waits import wait_for_somebody_to_wait
 
 # On SQLite one waits for the other from the first word on.
 pytestmark = pytest.mark.only_on("postgresql")
@@ -37,18 +36,6 @@ class Beside:
     def end(self):
         self._thread.join()
         return self.raised
-
-
-def wait_for_somebody_to_wait():
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    deadline = time.monotonic() + 20
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
-        while not beside.scalar(waiting):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
 
 
 def save_the_token(connected):

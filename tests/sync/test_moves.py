@@ -1,16 +1,16 @@
 """Following a moved issue while others change the rows it goes to."""
 
 import threading
-import time
 import uuid
 
 import pytest
-from sqlalchemy import null, select, text
+from sqlalchemy import null, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.sync.moves import follow
+from tests.lock_waits import wait_for_somebody_to_wait
 
 PATH = "acme/tools"
 
@@ -45,18 +45,6 @@ def follow_in_thread(app, item_id):
     thread = threading.Thread(target=run)
     thread.start()
     return thread, raised
-
-
-def wait_for_somebody_to_wait():
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    deadline = time.monotonic() + 20
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
-        while not beside.scalar(waiting):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
 
 
 def linked():

@@ -1,0 +1,20 @@
+"""Waiting until somebody waits: PostgreSQL says which sessions stand before a lock."""
+
+import time
+
+from sqlalchemy import text
+
+from gitlab_links.extensions import db
+
+
+def wait_for_somebody_to_wait() -> None:
+    """Return once a session of this database waits for a lock."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = time.monotonic() + 20
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
+        while not beside.scalar(waiting):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
