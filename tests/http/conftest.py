@@ -6,11 +6,28 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gitlab_links.accounts.models import User
+from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import Conflict, RateLimited
 from gitlab_links.extensions import db
 from gitlab_links.http.access import public, signed_in
+from tests.api.callers import Caller, program
 from tests.conftest import MakeApp
+from tests.factories import Factory
+
+
+@pytest.fixture
+def org(factory: Factory) -> Org:
+    return factory.org(task_key="ACME")
+
+
+@pytest.fixture
+def admin(app: Flask, factory: Factory, org: Org) -> Caller:
+    return program(app, factory.api_key(org))
+
+
+@pytest.fixture
+def base(org: Org) -> str:
+    return f"/api/orgs/{org.id}"
 
 
 @pytest.fixture

@@ -19,21 +19,6 @@ from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 
 
-@pytest.fixture
-def org(factory: Factory) -> Org:
-    return factory.org(task_key="ACME")
-
-
-@pytest.fixture
-def admin(app: Flask, factory: Factory, org: Org) -> Caller:
-    return program(app, factory.api_key(org))
-
-
-@pytest.fixture
-def base(org: Org) -> str:
-    return f"/api/orgs/{org.id}"
-
-
 def key(text: str = "one") -> dict[str, str]:
     return {"Idempotency-Key": text}
 

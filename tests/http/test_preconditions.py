@@ -17,21 +17,6 @@ from tests.api.callers import Caller, program
 from tests.factories import Factory
 
 
-@pytest.fixture
-def org(factory: Factory) -> Org:
-    return factory.org(task_key="ACME")
-
-
-@pytest.fixture
-def admin(app: Flask, factory: Factory, org: Org) -> Caller:
-    return program(app, factory.api_key(org))
-
-
-@pytest.fixture
-def base(org: Org) -> str:
-    return f"/api/orgs/{org.id}"
-
-
 def make_task(admin: Caller, base: str) -> tuple[str, str]:
     made = admin.post(f"{base}/tasks", json={"title": "First"})
     return made.headers["Location"], made.headers["ETag"]
