@@ -36,7 +36,9 @@ def item_in_drawer(query: str) -> DrawerItem | None:
     Raises UnreadableDrawer: the page beneath is not what the person was looking at.
     """
     values: dict[str, str] = {}
-    for name, value in parse_qsl(query):
+    for name, written in parse_qsl(query):
+        # Browsers and chats put a slash behind an address; neither value ends with one.
+        value = written.rstrip("/")
         if name in _PARAMETERS and values.setdefault(name, value) != value:
             raise UnreadableDrawer
     if "show" in values:

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 MAX_PASTED_LENGTH = 10_000
 _MOST_WRAPPERS = 10
-_SENTENCE_ENDS = ".,;:!?"
-_WRAPPERS = (("<", ">"), ("(", ")"), ('"', '"'), ("'", "'"), ("`", "`"))
+_SENTENCE_ENDS = ".,;:!?\N{HORIZONTAL ELLIPSIS}。，、；：！？"  # noqa: RUF001 - as typed
+# No address or reference begins with one of these, and none ends with one.
+_OPENING = "<([{\"'`*“„‘‚«‹（【"  # noqa: RUF001
+_CLOSING = ">)]}\"'`*”“’‘»›）】"  # noqa: RUF001
+_WRAPPERS = tuple(zip(_OPENING, _CLOSING, strict=True))
 _LINK_TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*'|\([^()]*\))\s*""")
 _REFERENCE = re.compile(r"(?P<path>[^\s#!&?:]+)(?P<sigil>[#!&])(?P<number>[0-9]+)(?:\+s?)?")
 _NAMED_REFERENCE = re.compile(
@@ -31,7 +34,7 @@ class Reference:
 
 def unwrapped(text: str) -> str:
     """The address or reference within ``<url>``, ``[text](url)``, quotes, blanks and the
-    marks that end a sentence.
+    marks that end a sentence; of a pair of brackets or quotes one may be missing.
     """
     for _ in range(_MOST_WRAPPERS):
         within = _within_one_wrapper(text.strip())
@@ -45,6 +48,8 @@ def _within_one_wrapper(text: str) -> str:
     shorter = text.rstrip(_SENTENCE_ENDS)
     if shorter != text:
         return shorter
+    if _NAMED_REFERENCE.fullmatch(text) is not None:
+        return text
     for opening, closing in _WRAPPERS:
         if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
             # Some chats write <url|what is shown>.
@@ -53,7 +58,23 @@ def _within_one_wrapper(text: str) -> str:
         target = text[:-1].partition("](")[2]
         title = _LINK_TITLE.search(target)
         return target[: title.start()] if title and title.end() == len(target) else target
+    return _without_half_a_pair(text)
+
+
+def _without_half_a_pair(text: str) -> str:
+    """What is copied out of a sentence often has one bracket or quote of two."""
+    for opening, closing in _WRAPPERS:
+        if text.endswith(closing) and _lacks_its_pair(text, closing, opening):
+            return text[:-1]
+        if text.startswith(opening) and _lacks_its_pair(text, opening, closing):
+            return text[1:]
     return text
+
+
+def _lacks_its_pair(text: str, mark: str, other: str) -> bool:
+    if mark == other:
+        return text.count(mark) % 2 == 1
+    return text.count(mark) > text.count(other)
 
 
 def read_reference(text: str) -> Reference | None:

@@ -50,6 +50,23 @@ def test_the_item_in_the_drawer_is_linked_whatever_page_is_beneath(base, page):
         assert parse_item_url(url, base) == ItemRef("g/p", ItemType.ISSUE, 12)
 
 
+@pytest.mark.parametrize("left", ["/", ")", "…", "/).", "/#note_1"])
+@pytest.mark.parametrize("page", ["/g/p/-/issues/", "/g/p/-/issues/10/", "/groups/g/-/issues/"])
+def test_what_is_left_behind_the_address_of_a_drawer_is_dropped(page, left):
+    shown = [show("g/p", "12"), show("g/p", "12", padded=True).replace("=", "%3D")]
+    for query in (*(f"show={text}" for text in shown), "work_item_iid=12"):
+        if query.startswith("show") or not page.startswith("/groups"):
+            found = parse_item_url(f"{BASE}{page}?{query}{left}", BASE)
+            assert found == ItemRef("g/p", ItemType.ISSUE, 12)
+
+
+@given(PATHS, st.integers(1, 10**9), st.integers(1, 5))
+def test_an_address_cut_off_within_its_drawer_links_nothing(path, iid, lost):
+    cut = show("/".join(path), str(iid))[:-lost]
+    with pytest.raises(Invalid):
+        parse_item_url(f"{BASE}/g/p/-/issues/10?show={cut}…", BASE)
+
+
 def test_the_item_in_the_drawer_may_be_of_another_project():
     url = f"{BASE}/groups/g/-/boards/4?show={show('g/sub/other', '12')}"
     assert parse_item_url(url, BASE) == ItemRef("g/sub/other", ItemType.ISSUE, 12)

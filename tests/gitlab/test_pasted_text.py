@@ -33,6 +33,23 @@ URL = item_url(BASE, ISSUE)
         f"[Fix [WIP] it (soon)]({URL}).",
         f'[text]({URL} "Its title")',
         f"[text](<{URL}>)",
+        f"{URL})",
+        f"({URL}",
+        f"{URL}).",
+        f"{URL}...",
+        f"{URL}…",
+        f"{URL}…)",
+        f"{URL}/)",
+        f'{URL}"',
+        f"“{URL}”",
+        f"„{URL}“,",
+        f"«{URL}»",
+        f"（{URL}）。",
+        f"**{URL}**",
+        f"[{URL}]",
+        f"{URL}#note_1)…",
+        "(g/p#3",
+        "g/p#3)…",
         URL.removeprefix("https://"),
         f"<{URL.removeprefix('https://')}>",
         URL.removeprefix("https://").replace("gitlab", "GitLab", 1),
@@ -69,6 +86,24 @@ def test_every_address_is_found_within_wrappers(ref, base, wrappers, with_scheme
     for wrapper in wrappers:
         text = wrapper.format(text)
     assert parse_item_url(text, base) == ref
+
+
+MARKS = st.text(st.sampled_from(".,;:!?…。，)]}>\"'`*”“’»）/"), max_size=6)
+
+
+@given(REFS, MARKS, MARKS, st.sampled_from(["", "?a=b", "#note_1"]))
+def test_marks_around_an_address_never_make_it_name_another_item(ref, before, behind, suffix):
+    try:
+        found = parse_item_url(f"{before}{item_url(BASE, ref)}{suffix}{behind}", BASE)
+    except Invalid:
+        return
+    assert found == ref
+
+
+@given(REFS, st.sampled_from(["…", "...", ")", ").", ")…", '"', "”", "]", "’,", "）。"]))
+def test_what_a_sentence_leaves_behind_an_address_is_dropped(ref, left):
+    assert parse_item_url(item_url(BASE, ref) + left, BASE) == ref
+    assert parse_item_url(f"{ref}{left}", BASE) == ref
 
 
 @given(
