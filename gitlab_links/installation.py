@@ -23,7 +23,10 @@ class Installation(Identified, Base):
 
 
 def note_secret_key() -> None:
-    """Remember the present ``SECRET_KEY`` as this installation's, if none is known yet."""
+    """Remember the present ``SECRET_KEY`` as this installation's, if none is known yet.
+
+    For a moment at which nothing has been hashed yet: later nobody knows whether it fits.
+    """
     row = {"number": 1, "secret_key_digest": _present(), "noted_at": utcnow()}
     insert_unless_exists(db.session, Installation, row, "number")
 
@@ -34,10 +37,10 @@ def accept_secret_key() -> None:
     db.session.execute(update(Installation).values(secret_key_digest=_present(), noted_at=utcnow()))
 
 
-def secret_key_is_ours() -> bool:
-    """False where another ``SECRET_KEY`` is known to be this installation's."""
+def secret_key_is_ours() -> bool | None:
+    """False where another ``SECRET_KEY`` is known to be this installation's, None if none is."""
     known = db.session.scalar(select(Installation.secret_key_digest))
-    return known is None or same_digest(known, _present())
+    return None if known is None else same_digest(known, _present())
 
 
 def _present() -> str:

@@ -42,11 +42,11 @@ def make_application(settings: Settings) -> Flask:
     return create_app(settings)
 
 
-def migrate(url: str) -> None:
-    """Bring a database to the newest revision, as an operator does."""
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring a database to the newest revision, or to one before, as an operator does."""
     app = make_application(Settings(secret_key="migrating", database_url=url))
     with app.app_context():
-        upgrade(directory=MIGRATIONS)
+        upgrade(directory=MIGRATIONS, revision=revision)
         db.engine.dispose()
 
 

@@ -69,7 +69,8 @@ def bootstrap(
     :class:`NotFound` for an unknown org, :class:`Invalid` for a bad address, name or password.
     """
     consent = consent or Consent()
-    note_secret_key()
+    if db.session.scalar(select(Org.id).limit(1)) is None:
+        note_secret_key()
     email = _read_email(email)
     user = _person(email, password, person_name, consent)
     org = _existing_org(consent.org_id) if consent.org_id else _own_org(user, org_name)

@@ -10,7 +10,6 @@ from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
-from gitlab_links.installation import note_secret_key
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.sync import clock_changes, plan
 from gitlab_links.webhooks import claims
@@ -62,14 +61,9 @@ def clean() -> None:
     """Drop old bodies, then old deliveries, then ended login sessions and
     answers kept for a second time, batch by batch.
 
-    And note ``SECRET_KEY`` where none is known yet, as after an upgrade.
-
     What is not done yet stays whole however old it is, and so does a failed delivery for
     as long as it is kept: both need their bodies.
     """
-    with isolated("note_secret_key"):
-        note_secret_key()
-        db.session.commit()
     delivery, kept = GitLabWebhookDelivery, settings()
     without_body = update(delivery).values(payload=None)
     has_body = delivery.payload.is_not(None)

@@ -37,8 +37,9 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     yield from machine_checks.check_mail()
     database = list(machine_checks.check_database())
     yield from database
-    yield from worker_checks.check_redis()
-    yield from worker_checks.check_workers()
+    redis = list(worker_checks.check_redis())
+    yield from redis
+    yield from worker_checks.check_workers(redis_works=not _failed(redis))
     if _failed(database):
         return
     migrations = list(machine_checks.check_migrations())

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, exists, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links import revisions
+from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.db import require_writable
 from gitlab_links.db_failures import reason
 from gitlab_links.extensions import db, settings
-from gitlab_links.installation import secret_key_is_ours
+from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
+from gitlab_links.ops.database_rights import missing_rights, way_to_migrate
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 
 OLDEST_POSTGRESQL = 150000
@@ -70,15 +72,27 @@ def check_mail() -> Iterator[Finding]:
 
 def check_secret_key() -> Iterator[Finding]:
     """Is it the one that API keys and webhook secrets were hashed with?"""
-    if secret_key_is_ours():
-        yield ok("secret key", "is the one of this installation, as far as is known")
-        return
-    yield failure(
-        "secret key",
-        "SECRET_KEY is another one than before: no API key, webhook secret or login is recognised.",
-        "Set SECRET_KEY to the former one everywhere. If it was changed on purpose, make API keys "
-        "and webhook secrets anew and run: flask --app wsgi accept-secret-key",
-    )
+    ours = secret_key_is_ours()
+    if ours:
+        yield ok("secret key", "is the one of this installation")
+    elif ours is not None:
+        yield failure(
+            "secret key",
+            "SECRET_KEY is another one than before: no API key, webhook secret or login is "
+            "recognised.",
+            "Set SECRET_KEY to the former one everywhere. If it was changed on purpose, make API "
+            "keys and webhook secrets anew and run: flask --app wsgi accept-secret-key",
+        )
+    elif db.session.scalar(select(exists(select(Org.id)))):
+        yield warning(
+            "secret key",
+            "nothing says whether SECRET_KEY is the one that API keys and webhook secrets were "
+            "hashed with.",
+            "If API keys made before still work, run: flask --app wsgi accept-secret-key. If they "
+            "do not, set SECRET_KEY to the former one everywhere.",
+        )
+    else:
+        yield ok("secret key", "there is no org yet that it could not fit")
 
 
 def check_database() -> Iterator[Finding]:
@@ -90,6 +104,10 @@ def check_database() -> Iterator[Finding]:
         # A new connection to a server that takes no writes is given up at once.
         advice = _WRITES_AGAIN["postgresql"] if "read-only" in said else _CONNECTS_AGAIN
         yield failure("database", f"no connection: {said}", advice)
+        return
+    lacking = missing_rights(connection) if db.engine.name == "postgresql" else None
+    if lacking is not None:
+        yield lacking
         return
     refusal = _write_refused(connection)
     if refusal is not None:
@@ -113,8 +131,8 @@ def _write_refused(connection: Connection) -> str | None:
     """What the database says to a write, which is undone; None where it takes one."""
     try:
         require_writable(connection)
-        if inspect(connection).has_table("alembic_version"):
-            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        if inspect(connection).has_table(Installation.__tablename__):
+            connection.execute(update(Installation).values(number=Installation.number))
         return None
     except DBAPIError as error:
         return reason(error)
@@ -140,17 +158,9 @@ def check_migrations() -> Iterator[Finding]:
 
 
 def _way_to_migrate() -> str:
-    if db.engine.name != "postgresql":
-        return "Run: flask --app wsgi db upgrade"
-    may_create = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
-    if db.session.scalar(may_create):
-        return "Run: flask --app wsgi db upgrade"
-    role, schema = db.session.execute(text("SELECT current_user, current_schema()")).one()
-    return (
-        f"The role {role} may make no tables in the schema {schema or 'public'}. As the database's "
-        f'owner: GRANT CREATE ON SCHEMA {schema or "public"} TO "{role}". '
-        "Then run: flask --app wsgi db upgrade"
-    )
+    if db.engine.name == "postgresql":
+        return way_to_migrate(db.session.connection())
+    return "Run: flask --app wsgi db upgrade"
 
 
 def _clock(theirs: datetime | None) -> Finding:

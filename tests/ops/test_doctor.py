@@ -10,13 +10,15 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import delete, text
 
-from gitlab_links.accounts.bootstrap import bootstrap
+from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.services import free_port
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db
+from gitlab_links.installation import Installation
+from gitlab_links.jobs import sweeps
 from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.command import examine
@@ -113,27 +115,6 @@ def test_a_schema_of_a_newer_version_is_no_failure(app: Flask) -> None:
     assert found["items"].level is Level.OK
 
 
-@pytest.mark.only_on("postgresql")
-def test_a_role_that_may_make_no_tables_is_told_which_right_it_lacks(
-    make_app: MakeApp, empty_database: Database
-) -> None:
-    owner = create_engine(empty_database.url, isolation_level="AUTOCOMMIT")
-    with owner.connect() as connection:
-        connection.execute(text("CREATE ROLE plain LOGIN"))
-        connection.execute(text("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
-    try:
-        url = make_url(empty_database.url).set(username="plain")
-        app = make_app(database_url=url.render_as_string(hide_password=False))
-        advice = examined(app)["migrations"].advice
-        with app.app_context():
-            db.engine.dispose()
-    finally:
-        with owner.connect() as connection:
-            connection.execute(text("DROP ROLE plain"))
-        owner.dispose()
-    assert 'GRANT CREATE ON SCHEMA public TO "plain"' in advice
-
-
 def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) -> None:
     with make_app().app_context():
         bootstrap("ada@example.com", "correct horse battery", "Acme")
@@ -145,6 +126,26 @@ def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) 
     assert "accept-secret-key" in found.advice
     assert other.test_cli_runner().invoke(args=["accept-secret-key"]).exit_code == 0
     assert examined(other)["secret key"].level is Level.OK
+
+
+def test_a_secret_key_that_nothing_vouches_for_is_taken_for_nobodys(make_app: MakeApp) -> None:
+    app = make_app()
+    assert examined(app)["secret key"].level is Level.OK
+    with app.app_context():
+        made = bootstrap("ada@example.com", "correct horse battery", "Acme")
+        db.session.execute(delete(Installation))
+        db.session.commit()
+    for other in (app, make_app(secret_key="another key altogether")):
+        with other.app_context():
+            sweeps.clean()
+            consent = Consent(org_id=made.org_id, keep_password=True)
+            bootstrap("ada@example.com", None, None, consent=consent)
+            db.session.commit()
+        finding = examined(other)["secret key"]
+        assert finding.level is Level.WARNING
+        assert "If API keys made before still work" in finding.advice
+    assert app.test_cli_runner().invoke(args=["accept-secret-key"]).exit_code == 0
+    assert examined(app)["secret key"].level is Level.OK
 
 
 @pytest.mark.only_on("sqlite")
@@ -160,6 +161,20 @@ def test_redis_that_is_away_is_a_failure(make_app: MakeApp) -> None:
     found = examined(make_app(redis_url="redis://127.0.0.1:1/0"))
     assert found["redis"].level is Level.FAILURE
     assert found["migrations"].level is Level.OK
+
+
+def test_while_redis_is_full_nobody_is_sent_to_the_workers(app: Flask, redis: Redis) -> None:
+    redis.config_set("maxmemory", 1)
+    try:
+        found = examined(app)
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert "takes no writes" in found["redis"].told
+    for about in ("workers", "schedule"):
+        assert found[about].level is Level.FAILURE
+        assert "worker.py" not in found[about].advice
+        assert "Mend Redis" in found[about].advice
+    assert "Start worker.py" in examined(app)["schedule"].advice
 
 
 def test_a_redis_that_evicts_is_pointed_out(app: Flask, redis: Redis) -> None:
