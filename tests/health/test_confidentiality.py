@@ -8,6 +8,7 @@ from gitlab_links.http.hooks import repair_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import links_page
+from tests.admin.markup import Markup
 from tests.api.callers import browser
 
 SECRET = "The engine explodes at full steam"
@@ -261,6 +262,24 @@ def test_what_its_project_is_called_now_is_not_told_either(secret):
     secret.sweep()
     link = secret_link(links(secret, Role.MEMBER)[0])
     assert link["reference"] == "ships/engine#1"
+
+
+def test_nor_by_a_link_that_was_removed_and_put_back_before_it_is_fetched_again(secret):
+    secret.gitlab.state.projects.rename(secret.project, "layoffs")
+    secret.sweep()
+    caller, path = page_of(secret, Role.MEMBER)
+    headers = {"X-Fragment": "links"}
+    link = secret_link(links(secret, Role.MEMBER)[0])
+    removed = caller.post(f"{path}/links/{link['id']}/unlink", headers=headers)
+    undo = Markup.of(removed).one("input", name="undo")["value"]
+    again = caller.post(f"{path}/links/undo", data={"undo": undo}, headers=headers)
+
+    assert "ships/engine#1" in again.text
+    put_back = secret_link(links(secret, Role.MEMBER)[0])
+    assert (put_back["id"], put_back["sync"]["status"]) == (link["id"], "never")
+    assert (put_back["reference"], put_back["project_path"]) == ("ships/engine#1", "ships/engine")
+    named = links(secret, Role.MEMBER, "?project_path=ships/layoffs")[0]
+    assert link["id"] not in {one["id"] for one in named}
 
 
 def test_the_tag_of_a_members_answer_stays_while_only_what_is_withheld_changes(secret):
