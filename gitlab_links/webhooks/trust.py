@@ -82,7 +82,8 @@ class Referee:
             return None
         if delivery.proof is Proof.HOOK:
             return None if delivery.hook_project_id == project.id else Doubt.OTHER_PROJECT
-        if project.gitlab_id is None and event.project_id is not None:
+        if project.gitlab_id is None:
+            # Found by the path that the body claims, which GitLab's API has not confirmed yet.
             return Doubt.UNKNOWN_PROJECT
         return Doubt.DISTRUSTED if str(project.id) in self.distrusted else None
 

@@ -1,21 +1,24 @@
 """Who is trusted with what: a hook's own secret, the shared secret, another instance."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import null
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.hooks.secrets import make_hook_secret
 from gitlab_links.hooks.tallies import tallies_by_org
 from gitlab_links.integrations.operations import find_integration
+from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.answers import Contradiction
+from gitlab_links.sync.applying import apply_fetched
 from gitlab_links.webhooks.contradictions import mark_contradicted
 from tests.gitlab import bodies
 from tests.webhooks.conftest import deliveries, delivery
-from tests.webhooks.test_processing import BASE_URL, PATH, asked_for, drain, fresh
+from tests.webhooks.test_processing import BASE_URL, PATH, TTL, asked_for, drain, fresh
 
 VICTIM = {"id": 42, "path_with_namespace": PATH}
 STAGING = {"X-Gitlab-Instance": "https://staging.example.com"}
@@ -51,20 +54,43 @@ def own_secret(app, org):
     return make
 
 
+def answer(project, iid, **values):
+    """What GitLab's API says of an issue."""
+    told = {
+        "title": "Before",
+        "state": ItemState.OPENED,
+        "draft": False,
+        "confidential": False,
+        "labels": (),
+        "assignees": (),
+        "reviewers": (),
+        "author": None,
+        "milestone_id": None,
+        "milestone": None,
+        "due_date": None,
+        "merge_status": None,
+        "pipeline_status": None,
+        "moved_to_id": None,
+        "updated_at": datetime(2026, 5, 1, tzinfo=UTC),
+        "closed_at": None,
+        "merged_at": None,
+    }
+    return Snapshot(ItemType.ISSUE, iid, project.gitlab_id, project.path, **told | values)
+
+
 @pytest.fixture
-def item_of(factory):
-    def make(project, iid=17, **values):
+def item_of(app, org):
+    """An item that GitLab's API was asked for an hour ago."""
+
+    def make(project, iid=17, **said):
         then = utcnow() - timedelta(hours=1)
-        known = {
-            "title": "Before",
-            "state": "opened",
-            "source_updated_at": then.replace(year=2026, month=5, day=1),
-            "fetched_at": then,
-            "last_synced_at": then,
-            "next_sync_at": utcnow() + timedelta(hours=1),
-            "refresh_requested_at": null(),
-        }
-        return factory.gitlab_item(project, iid=iid, **known | values)
+        with app.app_context():
+            item = locked_item(org.id, project.id, ItemType.ISSUE, iid)
+            apply_fetched(item, answer(project, iid, **said), started_at=then, now=then, ttl=3600)
+            db.session.commit()
+            db.session.refresh(item)
+            db.session.expunge(item)
+        return item
 
     return make
 
@@ -103,15 +129,23 @@ def test_the_path_of_another_project_claims_none_of_its_links(
     attackers = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=7, path="mine/app")
     items = [item_of(victim, iid) for iid in (1, 2, 3)]
     claim = {"id": 7, "path_with_namespace": "victim/app"}
-    for headers in ({}, own_secret(attackers)):
-        receive(bodies.issue(project=claim, attributes={"iid": 1, "project_id": 7}), **headers)
+    by_path_alone = {"path_with_namespace": "victim/app"}
+    for named, project_id, headers in (
+        (claim, 7, {}),
+        (by_path_alone, None, {}),
+        (claim, 7, own_secret(attackers)),
+    ):
+        receive(
+            bodies.issue(project=named, attributes={"iid": 1, "project_id": project_id}),
+            **headers,
+        )
         drain(org)
     known = db.session.get(GitLabProject, victim.id)
     assert (known.gitlab_id, known.path_key) == (None, "victim/app")
     assert [fresh(item).title for item in items] == ["Before"] * 3
     assert {fresh(item).project_id for item in items} == {victim.id}
     assert [asked_for(item) for item in items] == [True, False, False]
-    assert effects() == [("fetched", "unknown_project"), ("fetched", "other_project")]
+    assert effects() == [("fetched", "unknown_project")] * 2 + [("fetched", "other_project")]
 
 
 def test_by_the_shared_secret_a_body_is_applied_at_once_and_confirmed_within_a_minute(
@@ -191,45 +225,50 @@ def test_an_instance_is_known_by_its_origin(
     assert [one.doubt for one in deliveries()] == [doubt]
 
 
-def contradicted(org, item):
-    """Has GitLab's API say otherwise than the delivery that was just applied."""
-    since = fresh(item).unconfirmed_since
-    marked = mark_contradicted(org.id, [Contradiction(item.id, since)], utcnow())
+def contradicted(org, project, item, clock):
+    """Has GitLab's API say otherwise, a minute after a delivery was applied."""
+    now = clock.advance(60)
+    found = locked_item(org.id, project.id, item.type, item.iid)
+    said = answer(project, item.iid)
+    since = apply_fetched(found, said, started_at=now, now=now, ttl=TTL)
+    marked = mark_contradicted(org.id, [Contradiction(item.id, since)], now)
     db.session.commit()
+    clock.advance(1)
     return marked
 
 
 def test_after_a_contradiction_the_shared_secret_only_has_gitlab_asked(
-    org, factory, project, item_of, receive, app_context
+    org, factory, project, item_of, receive, app_context, clock
 ):
     item = item_of(project)
     elsewhere = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=8, path="ships/hull")
     other = item_of(elsewhere)
     accepted = receive(bodies.issue())
     drain(org)
-    assert contradicted(org, item) == [accepted.delivery_id]
+    assert contradicted(org, project, item, clock) == [accepted.delivery_id]
     assert delivery(accepted.delivery_id).doubt == "contradicted"
 
     later = {"title": "Forged", "updated_at": "2026-06-01T00:00:00Z"}
     receive(bodies.issue(attributes=later))
+    clock.advance(1)
     receive(
         bodies.issue(
             project={"id": 8, "path_with_namespace": "ships/hull"}, attributes={"project_id": 8}
         )
     )
     drain(org)
-    assert (fresh(item).title, asked_for(item)) == ("Pump leaks", True)
+    assert (fresh(item).title, asked_for(item)) == ("Before", True)
     assert fresh(other).title == "Pump leaks"
     assert effects()[1:] == [("fetched", "distrusted"), ("applied", None)]
 
 
 def test_a_new_shared_secret_is_trusted_again_and_so_is_a_hook_with_its_own(
-    org, factory, project, item_of, own_secret, receive, app_context
+    org, factory, project, item_of, own_secret, receive, app_context, clock
 ):
     item = item_of(project)
     receive(bodies.issue())
     drain(org)
-    contradicted(org, item)
+    contradicted(org, project, item, clock)
     receive(
         bodies.issue(attributes={"title": "Own", "updated_at": "2026-06-01T00:00:00Z"}),
         **own_secret(project),
@@ -247,12 +286,12 @@ def test_a_new_shared_secret_is_trusted_again_and_so_is_a_hook_with_its_own(
 
 
 def test_a_contradiction_marks_nothing_that_a_hooks_own_secret_has_proven(
-    org, project, item_of, own_secret, receive, app_context
+    org, project, item_of, own_secret, receive, app_context, clock
 ):
     item = item_of(project)
     receive(bodies.issue(), **own_secret(project))
     drain(org)
-    assert contradicted(org, item) == []
+    assert contradicted(org, project, item, clock) == []
     assert tallies_by_org([org.id], utcnow())[org.id] == []
 
 
