@@ -15,6 +15,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.settings_versions import Both
+from gitlab_links.admin.task_page import task_page
 from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.errors import NotFound
 from gitlab_links.http.access import access
@@ -135,12 +136,18 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/status")
 @access(Permission.TASK_WRITE)
 def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Say how far the task has come."""
+    """Say how far the task has come; a status that somebody else has set meanwhile is shown
+    first.
+    """
     task = task_at(org_id, reference)
     try:
-        status = TaskStatus(*sent("status"))
+        status, seen = map(TaskStatus, sent("status", "seen"))
     except ValueError:
         raise NotFound from None
+    lock_task(task.id)
+    task = task_at(org_id, reference)
+    if task.status not in (seen, status):
+        return task_page(current_principal(), task, 1, chosen=status), 412
     update_task(current_principal(), task.id, {"status": status.value})
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 

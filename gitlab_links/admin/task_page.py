@@ -58,9 +58,17 @@ class Links:
 
 
 def task_page(
-    principal: Principal, task: TaskView, page: int, *, url: str = "", error: str = ""
+    principal: Principal,
+    task: TaskView,
+    page: int,
+    *,
+    url: str = "",
+    error: str = "",
+    chosen: TaskStatus | None = None,
 ) -> str:
-    """The whole page; ``error`` is what is wrong with the ``url`` just pasted."""
+    """The whole page; ``error`` is what is wrong with the ``url`` just pasted, ``chosen`` the
+    status that was not set, since somebody else set another one meanwhile.
+    """
     sees_links = principal.may(Permission.LINK_READ)
     parts = _head(principal, task, task.updated_at)
     if sees_links:
@@ -69,7 +77,13 @@ def task_page(
         parts |= {**_list(principal, links), **_form(principal, links)}
         parts["links_etag"] = f'"{links.etag}"'
     return render_template(
-        "tasks/show.html", **parts, part=PART, sees_links=sees_links, url=url, error=error
+        "tasks/show.html",
+        **parts,
+        part=PART,
+        sees_links=sees_links,
+        url=url,
+        error=error,
+        chosen_text=chosen and STATUS_MARKS[chosen].text,
     )
 
 

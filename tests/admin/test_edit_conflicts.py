@@ -1,5 +1,7 @@
 """Two people who edit a task or a setting at once see one another's version."""
 
+import threading
+
 import pytest
 from flask import Flask
 
@@ -46,9 +48,28 @@ def test_a_change_of_status_is_no_conflict(
     member = acting(Role.MEMBER)
     path = f"{base}/tasks/ACME-1"
     version = Markup.of(member.get(f"{path}/edit")).one("input", name="version")["value"]
-    member.post(f"{path}/status", data={"status": "done"})
+    member.post(f"{path}/status", data={"status": "done", "seen": "open"})
     data = {"title": "Printer jams", "description": "", "external_url": "", "version": version}
     assert member.post(f"{path}/edit", data=data).status_code == 302
+
+
+def test_who_sets_a_status_sees_the_one_that_was_set_in_another_tab_meanwhile(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1, title="Paper jams")
+    first, second = acting(Role.MEMBER), acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1"
+    began = [hidden(who.get(path), "seen") for who in (first, second)]
+    set_to = f"{path}/status"
+    assert first.post(set_to, data={"status": "done", **began[0]}).status_code == 302
+    assert second.post(set_to, data={"status": "done", **began[1]}).status_code == 302
+    shown = second.post(set_to, data={"status": "in_progress", **began[1]})
+    assert shown.status_code == 412
+    assert "Status, theirs Done Status, yours In progress" in text_of(shown)
+    assert 'data-task="Paper jams, Done"' in first.get(path).text
+    decided = {"status": "in_progress", **hidden(shown, "seen")}
+    assert second.post(set_to, data=decided).status_code == 302
+    assert 'data-task="Paper jams, In progress"' in first.get(path).text
 
 
 def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
@@ -96,6 +117,33 @@ def test_who_changes_the_address_sees_the_one_another_admin_set_meanwhile(
     assert second.post(path, data=again).status_code == 302
     with app.app_context():
         assert find_integration(org.id).base_url == "https://two.example.com"  # type: ignore[union-attr]
+
+
+def test_of_admins_who_connect_the_org_at_the_same_instant_one_wins_and_the_others_are_asked(
+    app: Flask, acting: As, org: Org, base: str
+) -> None:
+    together, answers = threading.Barrier(4), {}
+    name, path = "connection_version", f"{base}/gitlab"
+    admins = [acting(Role.ADMIN) for _ in range(4)]
+    began = [hidden(admin.get(path), name) for admin in admins]
+
+    def connect(number: int) -> None:
+        typed = {"base_url": f"https://gitlab-{number}.example.com", "token": "", **began[number]}
+        together.wait()
+        answers[number] = admins[number].post(path, data=typed)
+
+    threads = [threading.Thread(target=connect, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    (winner,) = (number for number, answer in answers.items() if answer.status_code == 302)
+    address = f"https://gitlab-{winner}.example.com"
+    for number in set(answers) - {winner}:
+        assert answers[number].status_code == 412
+        assert f"Base URL, theirs {address}" in text_of(answers[number])
+    with app.app_context():
+        assert find_integration(org.id).base_url == address  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("what", ["webhook-secret", "signing-token", "disconnect"])

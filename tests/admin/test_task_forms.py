@@ -84,7 +84,7 @@ def test_the_status_is_set_with_one_press(
 ) -> None:
     factory.task(org, number=5)
     visitor = acting()
-    visitor.post(f"{base}/tasks/ACME-5/status", data={"status": "in_progress"})
+    visitor.post(f"{base}/tasks/ACME-5/status", data={"status": "in_progress", "seen": "open"})
     assert [task.status for task in tasks(app)] == ["in_progress"]
     page = Markup.of(visitor.get(f"{base}/tasks/ACME-5"))
     assert page.one("button", aria_pressed="true").text == "In progress"
@@ -94,7 +94,12 @@ def test_a_status_that_does_not_exist_is_not_found(
     acting: As, factory: Factory, org: Org, base: str
 ) -> None:
     factory.task(org, number=5)
-    assert acting().post(f"{base}/tasks/ACME-5/status", data={"status": "x"}).status_code == 404
+    assert (
+        acting()
+        .post(f"{base}/tasks/ACME-5/status", data={"status": "x", "seen": "open"})
+        .status_code
+        == 404
+    )
 
 
 def test_deleting_a_task_takes_its_links(

@@ -351,7 +351,7 @@ def test_the_open_page_hears_of_a_new_title_and_status(
 ) -> None:
     visitor = acting()
     tag = visitor.get(links, headers=IN_PLACE).headers["ETag"]
-    visitor.post(f"{base}/tasks/ACME-12/status", data={"status": "done"})
+    visitor.post(f"{base}/tasks/ACME-12/status", data={"status": "done", "seen": "open"})
     answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
     assert fragment(answer).one("header")["data-task"] == "Ship it, Done"
     tag = answer.headers["ETag"]

@@ -179,7 +179,9 @@ def test_the_open_list_is_a_304_until_something_of_it_changes(
     tag = Markup.of(visitor.get(path)).one("div", id="results")["data-etag"]
     changes: list[Callable[[], Any]] = [
         lambda: factory.link(new, factory.gitlab_item(factory.gitlab_project(org))),
-        lambda: visitor.post(f"{base}/tasks/ACME-1/status", data={"status": "done"}),
+        lambda: visitor.post(
+            f"{base}/tasks/ACME-1/status", data={"status": "done", "seen": "open"}
+        ),
         lambda: visitor.patch(f"/api{base}/tasks/{new.id}", json={"title": "Figs"}),
         lambda: change(app, state="closed"),
         lambda: change(app, error_code="network_error"),
