@@ -6,13 +6,15 @@ from collections.abc import Callable
 from gitlab_links.admin.form_fields import sent
 from gitlab_links.admin.times import in_full
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import lock_integration
+from gitlab_links.integrations.operations import begun_integration, lock_integration
 from gitlab_links.integrations.policy import Policy, policy_of
 from gitlab_links.security import digest
 
 CONNECTION, POLICY = "connection_version", "policy_version"
 SECRETS, SETTINGS = "secrets_version", "settings_version"
 NOTHING = "nothing-set"
+# These may be the first that is set: who comes second has to wait although there is no row yet.
+_BEGINNING = frozenset({CONNECTION, SECRETS})
 Row = OrgGitLabIntegration | None
 # What a setting is called, what somebody else has made of it, and what was sent now.
 Both = tuple[str, str, str]
@@ -26,7 +28,8 @@ def versions(row: Row) -> dict[str, str]:
 def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
     """Whether the form began with another state than the present one, held until the commit."""
     [began_with] = sent(name)
-    return began_with != _FACTS[name](lock_integration(org_id))
+    hold = begun_integration if name in _BEGINNING else lock_integration
+    return began_with != _FACTS[name](hold(org_id))
 
 
 def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:

@@ -24,6 +24,7 @@ from gitlab_links.http.validation import validate_now
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
+    begun_integration,
     delete_integration,
     generate_webhook_secret,
     lock_integration,
@@ -47,7 +48,7 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 
 @integrations.patch("/api/orgs/<uuid:org_id>/integrations/gitlab")
 @access(Permission.INTEGRATION)
-@locks(lock_integration)
+@locks(begun_integration)
 @integrations.body(IntegrationChangeSchema)
 @integrations.returns(200, IntegrationEnvelope)
 @refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)

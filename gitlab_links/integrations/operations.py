@@ -76,26 +76,35 @@ def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
     ).one_or_none()
 
 
+def begun_integration(org_id: uuid.UUID) -> OrgGitLabIntegration:
+    """The org's integration, begun with nothing set where there is none, and nobody else's
+    until the commit: of two who connect the org first, the second one waits here as well.
+    """
+    now = utcnow()
+    blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
+    integration = None
+    while integration is None:  # somebody may disconnect the org in between
+        insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
+        integration = lock_integration(org_id)
+    return integration
+
+
 def settings_version(org_id: uuid.UUID) -> str:
     """Changes with every setting of the connection, and with nothing that GitLab says."""
     found = find_integration(org_id)
     if found is None:
         return ""
-    return digest(
-        "settings-version",
-        repr(
-            (
-                found.base_url,
-                found.token_set_at,
-                found.token_ciphertext is None,
-                found.webhook_secret_hash,
-                found.signing_token_ciphertext,
-                found.confidential_roles,
-                found.token_auto_rotate,
-                found.notify_url_ciphertext,
-            )
-        ),
+    facts = (
+        found.base_url,
+        found.token_set_at,
+        found.token_ciphertext is not None,
+        found.webhook_secret_hash,
+        found.signing_token_ciphertext,
+        found.confidential_roles,
+        found.token_auto_rotate,
+        found.notify_url_ciphertext,
     )
+    return digest("settings-version", repr(facts)) if any(facts) else ""
 
 
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
@@ -108,7 +117,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
     :class:`LeavesGitLab`, :class:`IntegrationMissing`, and the ``encryption_key_*``
     conflicts.
     """
-    integration = _locked(principal.org_id)
+    integration = begun_integration(principal.org_id)
     left_gitlab = not change.same_gitlab and _leaves(integration, change.base_url)
     if left_gitlab and not change.may_forget:
         _ask_before_forgetting(integration)
@@ -131,7 +140,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
 
 def generate_webhook_secret(principal: Principal) -> str:
     """Make a new webhook secret; this is the only time it is told."""
-    integration = _locked(principal.org_id)
+    integration = begun_integration(principal.org_id)
     secret = new_secret(WEBHOOK_SECRET_PREFIX)
     replace_webhook_secret(integration, secret, utcnow())
     _audit(principal, Action.WEBHOOK_SECRET_GENERATED, integration)
@@ -147,16 +156,6 @@ def delete_integration(principal: Principal) -> None:
     db.session.execute(
         delete(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == principal.org_id)
     )
-
-
-def _locked(org_id: uuid.UUID) -> OrgGitLabIntegration:
-    now = utcnow()
-    blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
-    integration = None
-    while integration is None:  # somebody may disconnect the org in between
-        insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
-        integration = lock_integration(org_id)
-    return integration
 
 
 def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:

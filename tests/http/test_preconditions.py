@@ -134,3 +134,25 @@ def test_of_several_changes_at_once_one_is_made(app: Flask, factory: Factory, or
     for thread in threads:
         thread.join(30)
     assert sorted(statuses) == [200, 412, 412, 412]
+
+
+def test_of_several_who_connect_an_org_first_at_once_one_does(
+    app: Flask, factory: Factory, org: Org, base: str
+) -> None:
+    secret = factory.api_key(org)
+    path = f"{base}/integrations/gitlab"
+    etag = program(app, secret).get(path).headers["ETag"]
+    together, statuses = threading.Barrier(4), []
+
+    def connect(number: int) -> None:
+        caller, body = program(app, secret), {"base_url": f"https://gitlab-{number}.example.com"}
+        together.wait()
+        answer = caller.patch(path, json=body, headers={"If-Match": etag})
+        statuses.append(answer.status_code)
+
+    threads = [threading.Thread(target=connect, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(statuses) == [200, 412, 412, 412]
