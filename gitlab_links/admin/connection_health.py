@@ -13,7 +13,7 @@ from gitlab_links.admin.integration import PATH, page_with_both_policies, page_w
 from gitlab_links.admin.settings_versions import POLICY, both_policies, changed_meanwhile
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
-from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health.report import check_soon
 from gitlab_links.http.access import access
 from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
@@ -55,11 +55,12 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
     except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)
-    if look.failure is not None and look.failure.code in {"http_403", "not_found"}:
+    failure = look.failure
+    if failure is not None and failure.code in {"http_403", "not_found"} and not look.of_account:
         words = "The token may not see the webhooks of this project: the first event proves them."
         flash(words, "warning")
-    elif look.failure is not None:
-        flash(facts_of(look.failure.code).summary, "error")
+    elif failure is not None:
+        flash(in_words(failure.code, failure.reason), "error")
     else:
         flash("Looked in GitLab just now.", "success")
     return _back(org_id)

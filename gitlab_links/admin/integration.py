@@ -31,7 +31,7 @@ from gitlab_links.admin.unsent_forms import typed_before
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
-from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
+from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.hooks.views import EVENT_NAMES
@@ -191,9 +191,7 @@ def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
 
 
 def _reason(result: Validation) -> str:
-    facts = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
-    said = f" GitLab says: {result.reason}" if result.reason else ""
-    return f"{facts.summary}{said} {facts.remedy}"
+    return in_words(result.error_code or ErrorCode.NETWORK_ERROR, result.reason)
 
 
 def _field_errors(refusal: DomainError) -> dict[str, list[str]]:

@@ -62,6 +62,11 @@ class GitLabFailure(Exception):
         return stops_all_calls(self.code) and not self.granular
 
     @property
+    def told(self) -> str:
+        """For people: our sentence, and behind it what GitLab said."""
+        return f"{self.detail} GitLab says: {self.reason}" if self.reason else self.detail
+
+    @property
     def is_trouble(self) -> bool:
         """Whether GitLab gave no answer, or an error of its own: it may say more another time."""
         return self.code == NETWORK_ERROR or self.code.startswith("http_5")

@@ -212,6 +212,13 @@ def facts_of(code: str) -> ErrorFacts:
     )  # fmt: skip
 
 
+def in_words(code: str, reason: str | None = None) -> str:
+    """What is the matter, what GitLab itself says of it, and what an admin can do about it."""
+    facts = facts_of(code)
+    said = f" GitLab says: {reason}" if reason else ""
+    return f"{facts.summary}{said} {facts.remedy}"
+
+
 def stops_all_calls(code: str) -> bool:
     """Whether no other call could have fared better: no item is to blame."""
     return facts_of(code).stops_all_calls

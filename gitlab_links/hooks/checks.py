@@ -93,17 +93,19 @@ def give_back(projects: Sequence[DueProject], now: datetime) -> None:
 
 
 def look_at(client: "MaintainingClient", project: int | str, webhook_url: str) -> Look:
-    """Ask GitLab about our hook in one project; no database here, and no error raised.
-
-    Of a 403 the account is asked about, too: GitLab forbids a blocked one everything.
-    """
+    """Ask GitLab about our hook in one project; no database here, and no error raised."""
     try:
         return Look(our_hook(client.hooks(project), webhook_url))
     except GitLabFailure as failure:
-        if failure.code != _FORBIDDEN:
-            return Look(None, failure)
-        of_account = _account_failure(client)
-        return Look(None, of_account or failure, of_account=of_account is not None)
+        return refused_look(client, failure)
+
+
+def refused_look(client: "MaintainingClient", failure: GitLabFailure) -> Look:
+    """Why there was nothing to see. Of a 403 the account is asked about, too: GitLab forbids
+    a blocked one everything.
+    """
+    of_account = _account_failure(client) if failure.code == _FORBIDDEN else None
+    return Look(None, of_account or failure, of_account=of_account is not None)
 
 
 def _account_failure(client: "MaintainingClient") -> GitLabFailure | None:

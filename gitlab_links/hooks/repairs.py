@@ -17,9 +17,10 @@ from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.hooks import HookSettings
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.hooks.checks import Look, keep_look, look_at, our_hook
+from gitlab_links.hooks.checks import Look, keep_look, look_at, our_hook, refused_look
 from gitlab_links.hooks.secrets import forget_hook_secret, make_hook_secret, settle_hook_secret
 from gitlab_links.hooks.views import OUR_EVENTS
 from gitlab_links.hooks.watching import require_watch
@@ -38,7 +39,7 @@ RESEND_SECONDS = 10.0
 WHOLE_SECONDS = 20.0
 
 OnStep = Callable[[str], None]
-NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope", "auth_error"})
+NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope"})
 
 
 class HookNotAllowed(Conflict):
@@ -51,6 +52,10 @@ class HookNotRepaired(Conflict):
     """GitLab did not do it."""
 
     code = "hook_not_repaired"
+
+
+class TokenRefused(HookNotRepaired):
+    """GitLab refuses the token, or its account every call: no project is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +117,11 @@ def ignore_step(_step: str) -> None:
     """For whoever does not follow."""
 
 
-def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired:
+def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | Look:
     """Make or change the hook, test it, have failed events resent; no database here.
 
     ``on_step`` is told what is begun. All calls together take ``WHOLE_SECONDS`` at most.
-
-    Raises GitLabFailure where the hook itself could not be made.
+    Where the hook itself could not be made, the answer is a Look that has the failure.
     """
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
@@ -127,20 +131,27 @@ def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired:
         whole_seconds=WHOLE_SECONDS,
         **settings().gitlab_client,
     ) as client:
-        project, url = wanted.project, wanted.settings.url
-        on_step("looking_for_the_webhook")
-        found = our_hook(client.hooks(project), url)
-        on_step("making_the_webhook" if found is None else "changing_the_webhook")
-        if found is None:
-            hook_id = client.create_hook(project, wanted.settings)
-        else:
-            hook_id = found.id
-            client.change_hook(project, hook_id, wanted.settings)
-        on_step("testing_the_webhook")
-        tested = _tested(client, wanted, hook_id)
-        on_step("sending_failed_events_again")
-        resent = _resent(client, project, hook_id) if found is not None and tested else 0
-        return Repaired(found is None, hook_id, tested, resent, look_at(client, project, url))
+        try:
+            return _repaired(client, wanted, on_step)
+        except GitLabFailure as failure:
+            return refused_look(client, failure)
+
+
+def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> Repaired:
+    project, url = wanted.project, wanted.settings.url
+    on_step("looking_for_the_webhook")
+    found = our_hook(client.hooks(project), url)
+    on_step("making_the_webhook" if found is None else "changing_the_webhook")
+    if found is None:
+        hook_id = client.create_hook(project, wanted.settings)
+    else:
+        hook_id = found.id
+        client.change_hook(project, hook_id, wanted.settings)
+    on_step("testing_the_webhook")
+    tested = _tested(client, wanted, hook_id)
+    on_step("sending_failed_events_again")
+    resent = _resent(client, project, hook_id) if found is not None and tested else 0
+    return Repaired(found is None, hook_id, tested, resent, look_at(client, project, url))
 
 
 def keep_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
@@ -157,16 +168,20 @@ def keep_repair(principal: Principal, wanted: Repair, done: Repaired, now: datet
     )
 
 
-def keep_refusal(wanted: Repair, failure: GitLabFailure, now: datetime) -> Conflict:
+def keep_refusal(wanted: Repair, look: Look, now: datetime) -> Conflict:
     """Write down why not, and give the refusal for the caller; who commits first.
 
     After a network error nobody knows whether GitLab has the new secret: it stays good.
     """
+    failure = look.failure
+    assert failure is not None  # noqa: S101 - that of repair()
     if failure.http_status is not None:
         forget_hook_secret(wanted.secret_id)
-    keep_look(wanted.watch_id, Look(None, failure), now)
+    keep_look(wanted.watch_id, look, now)
+    if look.of_account or failure.code == ErrorCode.AUTH_ERROR:
+        return TokenRefused(in_words(failure.code, failure.reason))
     if failure.code not in NOT_ALLOWED:
-        return HookNotRepaired(f"GitLab did not change the hook: {failure.detail}")
+        return HookNotRepaired(f"GitLab did not change the hook: {failure.told}")
     needed = "the scope api"
     if failure.granular:
         needed = " and ".join(failure.needed) or "a permission that GitLab does not name"

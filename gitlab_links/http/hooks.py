@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.hooks.checks import Look, keep_look, look_at
 from gitlab_links.hooks.repairs import (
@@ -23,6 +22,7 @@ from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.views import webhook_url
+from gitlab_links.sync.pausing import note_refused_account
 
 
 def repair_now(
@@ -36,12 +36,12 @@ def repair_now(
     """
     wanted = prepare_repair(principal.org_id, project_row)
     db.session.commit()
-    try:
-        done = repair(wanted, on_step)
-    except GitLabFailure as failure:
-        refusal = keep_refusal(wanted, failure, utcnow())
+    done = repair(wanted, on_step)
+    if isinstance(done, Look):
+        refusal = keep_refusal(wanted, done, utcnow())
+        _note_account(principal.org_id, done)
         db.session.commit()
-        raise refusal from None
+        raise refusal
     keep_repair(principal, wanted, done, utcnow())
     db.session.commit()
     return done
@@ -84,5 +84,12 @@ def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
     ):
         look = look_at(client, known, webhook_url(org_id))
     keep_look(watch.id, look, utcnow())
+    _note_account(org_id, look)
     db.session.commit()
     return look
+
+
+def _note_account(org_id: uuid.UUID, look: Look) -> None:
+    """What GitLab refuses the token's account is the connection's, whoever came upon it."""
+    if look.of_account and look.failure is not None:
+        note_refused_account(org_id, look.failure, utcnow())

@@ -13,7 +13,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.hooks.picking import pick_projects
 from gitlab_links.http.hooks import projects_now
@@ -42,8 +42,7 @@ def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, 
     try:
         base_url, found = projects_now(principal, search)
     except GitLabFailure as failure:
-        facts = facts_of(failure.code)
-        raise ProjectsNotListed(f"{facts.summary} {facts.remedy}") from None
+        raise ProjectsNotListed(in_words(failure.code, failure.reason)) from None
     return [(one, _signed(principal.org_id, base_url, one)) for one in found]
 
 

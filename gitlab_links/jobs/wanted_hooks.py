@@ -11,6 +11,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.hooks.picking import WantedHook, claim_wanted_hook, settle_wanted_hook
+from gitlab_links.hooks.repairs import TokenRefused
 from gitlab_links.http.hooks import repair_now
 from gitlab_links.sync.lease import may_call
 
@@ -32,6 +33,10 @@ def make_wanted_hook(org_id: uuid.UUID) -> bool:
     if principal is not None:
         try:
             repair_now(principal, wanted.project_row)
+        except TokenRefused as refusal:
+            # Claimed as it is, it is taken up again: the project is not to blame.
+            log.warning("hook.not_made_yet", org_id=str(org_id), error=refusal.detail)
+            return False
         except (Conflict, NotFound) as refusal:
             db.session.rollback()
             log.warning("hook.not_made", org_id=str(org_id), error=refusal.detail)

@@ -11,7 +11,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring, ring_after_commit
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
 from gitlab_links.health.notices import (
     keep_notice,
@@ -35,7 +34,7 @@ from gitlab_links.hooks.tallies import forget_old_tallies
 from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.due_tokens import claim_due_token, orgs_with_due_token
-from gitlab_links.integrations.operations import find_integration, lock_integration
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.rotation import due_for_rotation
 from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
@@ -47,7 +46,7 @@ from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import ask_for_by_service
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.lease import may_call
-from gitlab_links.sync.pausing import note_failure
+from gitlab_links.sync.pausing import note_refused_account
 from gitlab_links.sync.plan import connected
 from gitlab_links.sync.probing import probe_projects
 from gitlab_links.sync.share import used_up_until
@@ -231,7 +230,7 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
             with measured(org_id):
                 look = look_at(client, project.project, webhook_url(org_id))
             if look.of_account and look.failure is not None:
-                _note_refused_account(org_id, look.failure)
+                note_refused_account(org_id, look.failure, utcnow())
                 ends_at = 0.0
             keep_look(project.watch_id, look, utcnow())
             db.session.commit()
@@ -241,13 +240,6 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
     db.session.commit()
     log.info("hooks.looked", org_id=str(org_id), projects=len(projects) - len(waiting))
     return bool(waiting) or len(projects) == PROJECTS_A_TIME
-
-
-def _note_refused_account(org_id: uuid.UUID, failure: GitLabFailure) -> None:
-    """The connection pauses, as it does where items are asked for."""
-    integration = lock_integration(org_id)
-    if integration is not None:
-        note_failure(integration, failure, utcnow())
 
 
 def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | None:

@@ -1,11 +1,13 @@
 """What a failure of the connection means for it: pauses, and how they end."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, needs_a_person, stops_all_calls
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.integrations.pauses import growing_pause
 from gitlab_links.links.freshness import retry_after
 from gitlab_links.sync.blame import Kind, kind_of
@@ -78,6 +80,13 @@ def note_failure(
         _pause(integration, failure, now, now + PAUSE_FOR_A_PERSON)
     elif integration.failures >= BREAKER_OPENS_AT:
         _pause(integration, failure, now, retry_after(integration.failures, now))
+
+
+def note_refused_account(org_id: uuid.UUID, failure: GitLabFailure, now: datetime) -> None:
+    """The same, of a call beside the fetching of items; the caller commits."""
+    integration = lock_integration(org_id)
+    if integration is not None:
+        note_failure(integration, failure, now)
 
 
 def note_all_failing(

@@ -8,6 +8,7 @@ from gitlab_links.jobs.operations import run_operations
 from gitlab_links.operations.queue import unattended
 from tests.admin.markup import Markup
 from tests.api.callers import browser
+from tests.conftest import GITLAB_TOKEN
 
 
 @pytest.fixture
@@ -161,6 +162,35 @@ def test_what_gitlab_refuses_is_said(connected, admin, path):
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
     assert "Have a maintainer add the webhook by hand" in said
+
+
+@pytest.mark.parametrize("door", ["hook", "hook/check", "rotate"])
+def test_whoever_asks_for_a_blocked_account_is_told_gitlabs_reason(connected, admin, path, door):
+    """What every call comes to is the account's, and no project or right is blamed."""
+    connected.watch()
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].user.state = "blocked"
+
+    where = "token/rotate" if door == "rotate" else f"projects/{connected.project_id}/{door}"
+    said = press(admin, f"{path}/{where}")
+    assert "GitLab says: Your account has been blocked." in said
+    assert "may not manage the webhooks" not in said
+    if door != "rotate":
+        assert connected.codes()[0] == "http_403"
+        assert connected.watched().hook_state == "missing", "as it was seen before"
+
+
+def test_whoever_repairs_with_a_revoked_token_is_told_that_of_the_token(connected, admin, path):
+    connected.watch()
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
+
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+    assert "GitLab refuses the access token: it has expired or was revoked." in said
+    assert "may not manage the webhooks" not in said
+
+
+def test_the_list_of_projects_for_a_blocked_account_says_gitlabs_reason(connected, admin, path):
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].user.state = "blocked"
+    assert "GitLab says: Your account has been blocked." in text(admin.get(f"{path}/projects"))
 
 
 @pytest.mark.parametrize(

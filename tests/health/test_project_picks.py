@@ -15,6 +15,7 @@ from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from tests.admin.markup import Element, Markup, words
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
+from tests.frozen_clock import FrozenClock
 from tests.health.conftest import Connected
 
 
@@ -111,6 +112,26 @@ def test_a_pick_that_a_worker_lost_is_taken_again(
         db.session.commit()
         assert claim_wanted_hook(connected.org.id, now) is None
         assert claim_wanted_hook(connected.org.id, now + CLAIM + timedelta(seconds=1)) is not None
+
+
+def test_a_webhook_that_was_picked_waits_for_an_account_that_is_blocked(
+    connected: Connected, maintained: None, admin: Caller, path: str, clock: FrozenClock
+) -> None:
+    value = choices(admin.get(path))["ships/sails"]["value"]
+    admin.post(path, data={"project": value})
+    owner = connected.gitlab.state.people.tokens[GITLAB_TOKEN].user
+    owner.state = "blocked"
+    connected.watch()
+    sails = connected.gitlab.state.projects.get("ships/sails")
+    assert projects(connected)["ships/sails"].hook_wanted
+    assert connected.codes()[0] == "http_403"
+
+    owner.state = "active"
+    clock.advance(CLAIM.total_seconds() + 1)
+    connected.watch()
+    connected.watch()
+    assert not projects(connected)["ships/sails"].hook_wanted
+    assert len(list(connected.gitlab.state.hooks.of(sails))) == 1
 
 
 def test_nothing_is_made_for_somebody_who_may_no_longer_ask_for_it(

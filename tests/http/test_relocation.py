@@ -177,6 +177,12 @@ def test_a_token_that_is_refused_verifies_nothing(moving: Moving) -> None:
         move_now(moving.admin, moving.gitlab.url, "glpat-of-somewhere-else")
 
 
+def test_a_blocked_account_verifies_nothing_and_gitlabs_reason_is_said(moving: Moving) -> None:
+    moving.gitlab.state.people.tokens[GITLAB_TOKEN].user.state = "blocked"
+    with pytest.raises(MoveNotVerified, match=r"GitLab says: Your account has been blocked\."):
+        move_now(moving.admin, moving.gitlab.url, GITLAB_TOKEN)
+
+
 def test_where_all_links_are_at_home_there_is_nothing_to_move(moving: Moving) -> None:
     with pytest.raises(NothingToMove):
         move_now(moving.admin, moving.former, GITLAB_TOKEN)
