@@ -1,5 +1,8 @@
 """A request that is sent again under its key is done once."""
 
+import os
+import signal
+import subprocess
 import threading
 import uuid
 from typing import Any
@@ -11,6 +14,8 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.answered_requests import KEPT
 from gitlab_links.accounts.models import AnsweredRequest, ApiKey, Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.demo.services import python
+from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
 from gitlab_links.jobs import sweeps
 from gitlab_links.tasks.models import Task
@@ -146,3 +151,32 @@ def test_links_and_members_take_a_key_too(
         first, again = (admin.post(path, json=body, headers=key(name)) for _ in range(2))
         assert (path, again.status_code, again.data) == (path, first.status_code, first.data)
         assert first.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("moment", "done"),
+    [
+        ("before the answer is kept", False),
+        ("before the commit", False),
+        ("after the commit", True),
+    ],
+)
+def test_a_process_that_is_killed_leaves_both_what_it_did_and_its_answer_or_neither(
+    app: Flask,
+    factory: Factory,
+    org: Org,
+    base: str,
+    environment: dict[str, str],
+    moment: str,
+    done: bool,
+) -> None:
+    secret = factory.api_key(org)
+    command = python("-m", "tests.http.dying_request", moment, f"{base}/tasks")
+    variables = {**os.environ, **environment, "API_KEY": secret, "IDEMPOTENCY_KEY": "one"}
+    died = subprocess.run(command, env=variables, cwd=PROJECT, timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert (count(app, Task), count(app, AnsweredRequest)) == ((1, 1) if done else (0, 0))
+    again = program(app, secret).post(f"{base}/tasks", json={"title": "Ship"}, headers=key())
+    assert again.status_code == 201
+    assert ("Idempotency-Replayed" in again.headers) == done
+    assert count(app, Task) == 1
