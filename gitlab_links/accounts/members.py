@@ -40,6 +40,12 @@ class LastAdmin(Conflict):
     code = "last_admin"
 
 
+class AdminByKey(Forbidden):
+    """A program wants to make somebody an admin."""
+
+    code = "admin_by_key"
+
+
 @dataclass(frozen=True, slots=True)
 class MemberView:
     """A membership as pages and API show it; ``id`` is the membership's.
@@ -121,8 +127,8 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
 
     A person unknown so far gets an account and a password that is told once. The answer is
     the same for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
-    :class:`InsufficientScope` for a key without the scopes of the role, and
-    :class:`Forbidden` for a role above the caller's own and for an operator without an
+    :class:`InsufficientScope` for a key without the scopes of the role, :class:`AdminByKey` for
+    any key that makes an admin, and :class:`Forbidden` for a role above the caller's own and for an operator without an
     account.
     """
     _check_grant(principal, role)
@@ -176,8 +182,8 @@ def change_role(
     """Give a member another role, where they still have the one that was ``seen``.
 
     Raises :class:`NotFound`, :class:`RoleChangedMeanwhile`, :class:`LastAdmin`,
-    :class:`InsufficientScope` for a key without the scopes of what the role adds, and
-    :class:`Forbidden` for a role above the caller's own.
+    :class:`InsufficientScope` for a key without the scopes of what the role adds,
+    :class:`AdminByKey` for any key that makes an admin, and :class:`Forbidden` for a role above the caller's own.
     """
     _check_rank(principal, role)
     _lock_members(principal.org_id)
@@ -245,7 +251,9 @@ def _view(membership: Membership) -> MemberView:
 
 
 def _check_grant(principal: Principal, role: Role, before: Role | None = None) -> None:
-    """A key gives nobody what it may not do itself: that person may be its holder."""
+    """A key gives nobody what it may not do itself: that person may be its holder. It makes no
+    admin either: who is one goes on when the key has ended.
+    """
     _check_rank(principal, role)
     added = {one for one in Permission if role in one.roles and before not in one.roles}
     missing = {one.scope for one in added} - (
@@ -255,6 +263,11 @@ def _check_grant(principal: Principal, role: Role, before: Role | None = None) -
         raise InsufficientScope(
             f"This API key cannot give the role '{role}', which takes scopes that it lacks: "
             f"{', '.join(sorted(missing))}."
+        )
+    if principal.scopes is not None and role is Role.ADMIN and added:
+        raise AdminByKey(
+            "An API key makes nobody an admin, who would remain one when the key has ended. "
+            "An admin who is logged in can do it on the page Members."
         )
 
 

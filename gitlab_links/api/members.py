@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gitlab_links.accounts.members import (
+    AdminByKey,
     LastAdmin,
     MemberExists,
     add_member,
@@ -44,13 +45,13 @@ def members_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.MEMBERS_WRITE)
 @accounts.body(NewMember)
 @accounts.returns(201, AddedMemberEnvelope)
-@refuses(MemberExists)
+@refuses(MemberExists, AdminByKey)
 def members_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     """Add a member
 
     The initial password is told this once. It is that of a person who is new here; the answer
     is the same for somebody who has an account, with a password that opens nothing. A key
-    needs the scopes of all that the role may do.
+    needs the scopes of all that the role may do, and makes no admins.
     """
     added = add_member(
         current_principal(),
@@ -75,12 +76,12 @@ def member_get(org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
 @locks(lock_member)
 @accounts.body(MemberChange)
 @accounts.returns(200, MemberEnvelope)
-@refuses(LastAdmin)
+@refuses(LastAdmin, AdminByKey)
 def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
     """Give a member another role
 
     Their API keys can do no more than the new role allows, from the next request on. A key
-    needs the scopes of all that the new role adds.
+    needs the scopes of all that the new role adds, and makes no admins.
     """
     return {"member": change_role(current_principal(), member_id, change["role"])}
 

@@ -44,7 +44,7 @@ def test_a_key_without_all_scopes_of_a_role_gives_it_to_nobody(
     [
         (Role.CLIENT, Role.ADMIN, 403),
         (Role.CLIENT, Role.MEMBER, 403),
-        (Role.MEMBER, Role.ADMIN, 200),
+        (Role.MEMBER, Role.PM, 200),
         (Role.ADMIN, Role.CLIENT, 200),
     ],
 )
@@ -56,6 +56,28 @@ def test_nor_does_it_lift_anybody_to_what_it_may_not_do(
         f"/api/orgs/{org.id}/members/{member.id}", json={"role": after.value}
     )
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("before", [None, Role.PM, Role.CLIENT])
+def test_no_key_makes_an_admin_who_would_go_on_when_it_ends(
+    app: Flask, factory: Factory, org: Org, before: Role | None
+) -> None:
+    key = calling(app, factory, org, expires_at=utcnow() + timedelta(hours=1))
+    path = f"/api/orgs/{org.id}/members"
+    if before is None:
+        answer = key.post(path, json={"email": "eve@example.com", "role": "admin"})
+    else:
+        member = factory.membership(org, before)
+        answer = key.patch(f"{path}/{member.id}", json={"role": "admin"})
+    assert (answer.status_code, answer.json["code"]) == (403, "admin_by_key")
+    roles = [one["role"] for one in key.get(path).json["members"]]
+    assert roles == ["admin"] + ([] if before is None else [before.value])
+
+
+def test_a_key_leaves_an_admin_one(app: Flask, factory: Factory, org: Org) -> None:
+    member = factory.membership(org, Role.ADMIN)
+    path = f"/api/orgs/{org.id}/members/{member.id}"
+    assert calling(app, factory, org).patch(path, json={"role": "admin"}).status_code == 200
 
 
 @pytest.mark.parametrize("days", [None, 1, 3650])
