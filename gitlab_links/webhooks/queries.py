@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import undefer
 
 from gitlab_links.accounts.models import Org
@@ -19,8 +19,8 @@ from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """What to keep of a list of deliveries; None keeps all. ``any_id`` is an id of the delivery's
-    request, event or webhook.
+    """What to keep of a list of deliveries; None keeps all. ``any_id`` is an id of the delivery
+    itself, of its request, event or webhook.
     """
 
     status: DeliveryStatus | None = None
@@ -45,8 +45,7 @@ def deliveries_page(
     statement = select(GitLabWebhookDelivery).where(GitLabWebhookDelivery.org_id == org_id)
     delivery = GitLabWebhookDelivery
     if wanted.any_id is not None:
-        ids = (delivery.request_id, delivery.event_uuid, delivery.webhook_uuid)
-        statement = statement.where(or_(*(column == wanted.any_id for column in ids)))
+        statement = statement.where(_has_id(wanted.any_id))
     for field in DeliveryFilter.__slots__:
         value = getattr(wanted, field)
         if value is not None and field != "any_id":
@@ -55,6 +54,17 @@ def deliveries_page(
         statement, GitLabWebhookDelivery.id, descending=True, after=after, limit=limit
     )
     return db.session.scalars(statement).all()
+
+
+def _has_id(text: str) -> ColumnElement[bool]:
+    delivery = GitLabWebhookDelivery
+    ids = (delivery.request_id, delivery.event_uuid, delivery.webhook_uuid)
+    theirs = [column == text for column in ids]
+    try:
+        own = uuid.UUID(text)
+    except ValueError:
+        return or_(*theirs)
+    return or_(delivery.id == own, *theirs)
 
 
 def find_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> GitLabWebhookDelivery:

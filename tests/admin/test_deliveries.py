@@ -13,10 +13,12 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.admin.delivery_body import MAX_SHOWN, body_view
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.admin.conftest import As
 from tests.admin.markup import Markup, text_of
 from tests.factories import Factory
+from tests.gitlab import bodies
 
 BODY = {
     "object_kind": "issue",
@@ -63,6 +65,38 @@ def test_filters(
 ) -> None:
     page = Markup.of(acting(Role.PM).get(path, query_string=query or None))
     assert [e.text for e in page.all("span", class_="mono")] == found
+
+
+@pytest.mark.parametrize("name", ["id", "request_id", "event_uuid", "webhook_uuid"])
+def test_one_is_found_by_any_of_its_ids(
+    app: Flask, acting: As, three: None, factory: Factory, org: Org, path: str, name: str
+) -> None:
+    secret = "the secret of the hook"
+    with app.app_context():
+        factory.integration(org, webhook_secret_hash=hash_webhook_secret(org.id, secret))
+    for number in (8, 9):
+        headers = {
+            "X-Gitlab-Token": secret,
+            "X-Gitlab-Event": "Issue Hook",
+            "X-Request-ID": f"request-{number}",
+            "X-Gitlab-Event-UUID": f"event-{number}",
+            "X-Gitlab-Webhook-UUID": f"webhook-{number}",
+        }
+        sent = app.test_client().post(
+            f"/api/orgs/{org.id}/integrations/gitlab/webhook",
+            data=bodies.sent(bodies.issue(attributes={"iid": number})),
+            content_type="application/json",
+            headers=headers,
+        )
+        assert sent.status_code == 202
+    with app.app_context():
+        found = db.session.scalars(select(GitLabWebhookDelivery).filter_by(gitlab_iid=9)).one()
+        wanted = str(getattr(found, name))
+    shown = Markup.of(acting(Role.PM).get(path, query_string={"id": f" {wanted} "}))
+    assert [e.text.rpartition("#")[2] for e in shown.all("span", class_="mono")] == ["9"]
+    assert shown.one("input", name="id")["value"] == wanted
+    elsewhere = acting(Role.PM, where=(other := factory.org()))
+    assert "#9" not in text_of(elsewhere.get(f"/orgs/{other.id}/deliveries?id={wanted}"))
 
 
 def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, path: str) -> None:

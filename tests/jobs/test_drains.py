@@ -4,9 +4,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+import structlog
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
+from structlog.testing import capture_logs
 
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell
@@ -282,3 +284,20 @@ def test_bodies_that_say_all_cost_no_call_to_gitlab(connected):
     assert connected.calls() == before
     shown = {connected.view(link).title for link in links}
     assert shown == {issue.title for issue in issues}
+
+
+def test_the_line_of_a_batch_names_its_deliveries_and_their_items_and_no_content(
+    org, receive, app_context, redis, monkeypatch
+):
+    # One that was used before keeps writing where it wrote then, and is not captured.
+    monkeypatch.setattr(drains, "log", structlog.get_logger(drains.__name__))
+    taken = [receive(bodies.issue(attributes={"iid": number})) for number in (1, 2)]
+    with capture_logs() as lines:
+        drain_all(org.id)
+    (line,) = (line for line in lines if line["event"] == "delivery.batch_processed")
+    assert (line["org_id"], line["deliveries"]) == (str(org.id), 2)
+    assert [(one["delivery_id"], one["item"]) for one in line["processed"]] == [
+        (str(taken[0].delivery_id), "ships/engine#1"),
+        (str(taken[1].delivery_id), "ships/engine#2"),
+    ]
+    assert "Pump leaks" not in repr(lines)
