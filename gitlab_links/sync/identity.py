@@ -19,18 +19,18 @@ GRAIN = timedelta(seconds=1)
 
 
 def is_same(item: GitLabItem, snapshot: Snapshot) -> bool | None:
-    """By GitLab's id across projects, else by when it was made; None where neither is known.
+    """By GitLab's id across projects and by when it was made; None where neither is known.
 
-    Both as the API gave them: a webhook's body proves neither.
+    Both, as a GitLab that is built anew counts its ids from one again. As the API gave them:
+    a webhook's body proves neither.
     """
-    if item.gitlab_id is not None and snapshot.gitlab_id is not None:
-        return item.gitlab_id == snapshot.gitlab_id
+    known = item.gitlab_id is not None and snapshot.gitlab_id is not None
+    if known and item.gitlab_id != snapshot.gitlab_id:
+        return False
     made = item.gitlab_created_at
-    if item.fetched_at is None:
-        return None
-    if made is not None and isinstance(snapshot.created_at, datetime):
+    if item.fetched_at is not None and made and isinstance(snapshot.created_at, datetime):
         return abs(made - snapshot.created_at) < GRAIN
-    return None
+    return True if known else None
 
 
 def accepted(answer: "Answer", items: Mapping[uuid.UUID, GitLabItem]) -> dict[int, Snapshot]:

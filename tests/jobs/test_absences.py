@@ -196,6 +196,22 @@ def test_another_item_under_the_number_is_not_shown_but_said(connected, send):
     assert states(connected, [link]) == [("Paper jams", "another_item")]
 
 
+def test_nor_where_a_gitlab_that_was_built_again_gives_its_ids_once_more(connected, send, clock):
+    project = connected.project()
+    issue = connected.issue(project)
+    link = connected.link(issue)
+    connected.fetch()
+    clock.advance(60)
+    other = made_again(project, connected)
+    other.id = issue.id
+    refresh(connected)
+    assert states(connected, [link]) == [("Paper jams", "another_item")]
+    bodies: Bodies = connected.gitlab.state.publisher.bodies
+    send(bodies.item(other, action="update", by=other.author, changes={}))
+    connected.fetch()
+    assert states(connected, [link]) == [("Paper jams", "another_item")]
+
+
 def test_linked_anew_it_is_the_item_that_has_the_number_now(connected):
     project = connected.project()
     link = connected.link(connected.issue(project))
