@@ -36,10 +36,10 @@ from gitlab_links.health.report import report_of
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.hooks.views import EVENT_NAMES
 from gitlab_links.http.access import access
-from gitlab_links.http.gitlab_waits import GitLabAskedAlready, NoPlaceToWait
+from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
-from gitlab_links.http.validation import validate_now
+from gitlab_links.http.validation import validate_now, validate_saved
 from gitlab_links.integrations.operations import (
     Configured,
     IntegrationChange,
@@ -127,7 +127,7 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """Ask GitLab about the token and say the answer in words."""
     try:
         result = validate_now(current_principal())
-    except (GitLabAskedAlready, NoPlaceToWait) as refusal:
+    except WAITS as refusal:
         flash(refusal.detail, "warning")
         return redirect(url_for("pages.integration", org_id=org_id))
     if result.status is ValidationStatus.VALID:
@@ -179,12 +179,12 @@ def _change(
 def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
     """What became of a change, and its category; a new address or token is tried at once."""
     saved = f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved."
-    if not configured.reconnected or configured.integration.token_ciphertext is None:
-        return saved, "success"
     try:
-        result = validate_now(principal)
-    except (GitLabAskedAlready, NoPlaceToWait):
+        result = validate_saved(principal, configured)
+    except WAITS:
         return f"{saved} GitLab is asked about the token in a moment.", "info"
+    if result is None:
+        return saved, "success"
     if result.status is ValidationStatus.VALID:
         return f"{saved} {_accepted(result)}", "success"
     return f"{saved} But it does not work yet: {_reason(result)}", "error"

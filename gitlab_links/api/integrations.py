@@ -1,6 +1,7 @@
 """/api/orgs/<org_id>/integrations/gitlab"""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
@@ -20,7 +21,7 @@ from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.relocation import move_now
-from gitlab_links.http.validation import validate_now
+from gitlab_links.http.validation import validate_now, validate_saved
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
@@ -60,8 +61,18 @@ def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[
     `base_url_not_ascii`, `base_url_invalid`, `base_url_too_long`,
     `base_url_blocked_address`. New address or token end any pause, and all links are
     fetched anew.
+
+    A new address or token is tried at once, within the time of one call to GitLab, and
+    `health` says what came of it. It is saved whatever that is: a token that GitLab refuses
+    has the `error_code` `auth_error` or `insufficient_scope`, a GitLab that cannot be reached
+    `network_error`, and is asked again without being told to. Where another request waits
+    for GitLab already, `health.status` is `attention` without an `error_code` until a worker
+    has asked.
     """
-    configure(current_principal(), IntegrationChange(**change))
+    principal = current_principal()
+    configured = configure(principal, IntegrationChange(**change))
+    with suppress(*WAITS):
+        validate_saved(principal, configured)
     return _answer(org_id)
 
 

@@ -10,6 +10,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from tests.api.callers import Caller
 from tests.conftest import GITLAB_TOKEN
@@ -62,7 +63,7 @@ def test_secrets_go_in_and_never_come_out(admin: Caller, base: str) -> None:
     shown = answer.json["gitlab"]
     assert shown["base_url"] == "https://gitlab.example.com"
     assert shown["has_token"] and shown["webhook_configured"] and shown["signing_configured"]
-    assert (shown["health"]["status"], shown["health"]["error_code"]) == ("attention", None)
+    assert shown["health"]["status"] == "attention"
     assert admin.get(path).json == answer.json
     everything = answer.text + admin.get(f"{base}/audit-events").text
     assert not [secret for secret in secrets.values() if secret in everything]
@@ -70,6 +71,43 @@ def test_secrets_go_in_and_never_come_out(admin: Caller, base: str) -> None:
     cleared = admin.patch(path, json=dict.fromkeys([*secrets, "base_url"], "")).json["gitlab"]
     assert not cleared["has_token"] and not cleared["webhook_configured"]
     assert cleared["base_url"] is None
+
+
+def test_what_is_saved_is_tried_and_the_answer_says_what_came_of_it(
+    org: Org, admin: Caller, base: str, gitlab: SimulatedGitLab
+) -> None:
+    path = f"{base}/integrations/gitlab"
+
+    def save(**change: str) -> tuple[str, str | None]:
+        answer = admin.patch(path, json=change)
+        assert answer.status_code == 200
+        assert admin.get(path).json == answer.json
+        health = answer.json["gitlab"]["health"]
+        return health["status"], health["error_code"]
+
+    refused = save(base_url=gitlab.url, token="glpat-that-nobody-has")
+    assert refused == ("attention", "auth_error")
+    reader = gitlab.state.people.add_user("reader")
+    useless = gitlab.state.people.add_token(reader, scopes=["read_user"]).value
+    assert save(token=useless) == ("attention", "insufficient_scope")
+    assert save(token=GITLAB_TOKEN)[1] is None
+    assert admin.get(path).json["gitlab"]["token_scopes"]
+    gitlab.state.faults.answer("close", times=None)
+    assert save(token=GITLAB_TOKEN) == ("attention", "network_error")
+    asked = gitlab.state.calls.total("")
+    assert save(webhook_secret="of-no-token") == ("attention", "network_error")
+    assert gitlab.state.calls.total("") == asked, "there is nothing new to try"
+
+
+def test_what_is_saved_while_gitlab_is_being_asked_is_saved_and_tried_later(
+    app: Flask, org: Org, admin: Caller, base: str, gitlab: SimulatedGitLab
+) -> None:
+    path = f"{base}/integrations/gitlab"
+    with app.app_context(), waiting_for_gitlab(org.id):
+        answer = admin.patch(path, json={"base_url": gitlab.url, "token": "glpat-unknown"})
+    health = answer.json["gitlab"]["health"]
+    assert (answer.status_code, health["status"], health["error_code"]) == (200, "attention", None)
+    assert admin.get(path).json["gitlab"]["has_token"]
 
 
 def test_a_token_needs_to_know_its_gitlab(admin: Caller, base: str) -> None:
