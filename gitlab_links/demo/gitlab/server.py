@@ -1,6 +1,7 @@
 """Runs a simulated GitLab over real HTTP, in threads of this process."""
 
 import socket
+import ssl
 import threading
 from types import TracebackType
 from typing import Self
@@ -32,7 +33,8 @@ class SimulatedGitLab:
     """A GitLab that answers at ``url`` from ``start`` to ``stop``; also a context manager.
 
     Each connection has a thread of its own, so slow answers do not hold up others.
-    ``port`` 0 takes a free one. ``state`` is the way to change what it holds.
+    ``port`` 0 takes a free one; with ``tls`` it is https. ``state`` is the way to change what
+    it holds.
     """
 
     def __init__(
@@ -42,13 +44,15 @@ class SimulatedGitLab:
         host: str = "127.0.0.1",
         port: int = 0,
         relative_root: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.state = state
         app = create_gitlab(state, relative_root=relative_root)
         self._server: BaseWSGIServer = make_server(
-            host, port, app, threaded=True, request_handler=_Quiet
+            host, port, app, threaded=True, request_handler=_Quiet, ssl_context=tls
         )
-        self.url = f"http://{host}:{self._server.port}{relative_root.rstrip('/')}"
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://{host}:{self._server.port}{relative_root.rstrip('/')}"
         state.settle_at(self.url)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
