@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     ANOTHER_ITEM = "another_item"
     NOT_IN_API = "not_in_api"
+    NOT_GIVEN = "not_given"
     INSTANCE_MISMATCH = "instance_mismatch"
     PROCESSING_ERROR = "processing_error"
     PROCESSING_INTERRUPTED = "processing_interrupted"
@@ -141,6 +142,15 @@ _FACTS: dict[str, ErrorFacts] = {
         "GitLab's API does not give items of this type. Shown is what its last webhook said.",
         "Nothing to do, as long as webhooks arrive. A newer GitLab gives such items.",
         "Nothing to do, as long as webhooks arrive.",
+    ),
+    ErrorCode.NOT_GIVEN: ErrorFacts(
+        WARNING, ADMIN, False,
+        "GitLab gives no such item: there is none with this number, the access token may not see "
+        "it, or it is of a type that this GitLab keeps from programs, as an epic or an objective.",
+        "If you can see it in GitLab, give the token's user access to the project, and have "
+        "/api/graphql let through, which gives every type. A webhook shows it as well, once it "
+        "changes.",
+        "Open it in GitLab. If you can see it there, tell an admin of this org.",
     ),
     "http_403": ErrorFacts(
         CRITICAL, ADMIN, False,

@@ -27,12 +27,13 @@ class Absences:
     """What came of asking otherwise: items after all, and by iid why there is none.
 
     What is in neither has not been settled, and is asked for again. ``trouble`` is why the
-    form that has every type gave no answer just now.
+    form that has every type gave no answer just now; ``lacks_types``: there is no such form.
     """
 
     found: dict[int, Snapshot] = field(default_factory=dict)
     codes: dict[int, str] = field(default_factory=dict)
     trouble: str | None = None
+    lacks_types: bool = False
 
 
 def settle_absences(
@@ -65,7 +66,7 @@ def settle_absences(
     if result.trouble is not None:
         _doubt_absence(left, result, result.trouble)
     if not is_whole:
-        _keep_what_webhooks_said(left, result)
+        _allow_for_types(left, result)
     return result
 
 
@@ -83,6 +84,7 @@ def _by_graphql(
         result.trouble = failure.code
         return False
     result.found |= items or {}
+    result.lacks_types = items is None
     return items is not None
 
 
@@ -116,7 +118,14 @@ def _doubt_absence(items: Sequence["DueItem"], result: Absences, trouble: str) -
             result.codes[item.iid] = trouble
 
 
-def _keep_what_webhooks_said(items: Sequence["DueItem"], result: Absences) -> None:
+def _allow_for_types(items: Sequence["DueItem"], result: Absences) -> None:
+    """What the API has never given may be of a type that it leaves out: by what a webhook
+    said it is, and else nobody can tell.
+    """
     for item in items:
-        if item.only_told and result.codes.get(item.iid) == ErrorCode.NOT_FOUND:
+        if result.codes.get(item.iid) != ErrorCode.NOT_FOUND:
+            continue
+        if item.only_told:
             result.codes[item.iid] = ErrorCode.NOT_IN_API
+        elif item.is_unseen and result.lacks_types:
+            result.codes[item.iid] = ErrorCode.NOT_GIVEN

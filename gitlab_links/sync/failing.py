@@ -15,7 +15,8 @@ from gitlab_links.links.unreadable import is_unreadable
 
 REVIVED_AT_ONCE = 10_000
 # Answers about an item itself: why GitLab's API does not show it.
-_SAY_WHY_ABSENT = GONE | {ErrorCode.NOT_IN_API}
+_SAY_WHY_ABSENT = GONE | {ErrorCode.NOT_IN_API, ErrorCode.NOT_GIVEN}
+_NEVER_GIVEN = (ErrorCode.NOT_FOUND, ErrorCode.NOT_GIVEN)
 
 _item = GitLabItem
 
@@ -34,7 +35,7 @@ def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
             _item.org_id == org_id,
             GitLabProject.base_url == base_url,
             asked,
-            func.coalesce(_item.error_code, "") != ErrorCode.NOT_FOUND,
+            func.coalesce(_item.error_code, "").not_in(_NEVER_GIVEN),
         )
         .group_by(_item.project_id)
         .subquery()

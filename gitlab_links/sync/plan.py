@@ -34,8 +34,9 @@ class DueItem:
     """One item of a batch, with what is known of it.
 
     ``wants_detail`` asks for what only the single form has. ``is_gone``: it was not found
-    last time. ``only_told``: webhooks have described it, and no answer of the API. ``is_moved``:
-    it has the content of the issue that it was moved to.
+    last time. ``only_told``: webhooks have described it, and no answer of the API;
+    ``is_unseen``: nor have they. ``is_moved``: it has the content of the issue that it was
+    moved to.
     """
 
     id: uuid.UUID
@@ -45,6 +46,7 @@ class DueItem:
     merge_status: str | None = None
     is_gone: bool = False
     only_told: bool = False
+    is_unseen: bool = False
     is_moved: bool = False
 
     @classmethod
@@ -58,6 +60,7 @@ class DueItem:
             merge_status=row.merge_status,
             is_gone=row.error_code == ErrorCode.NOT_FOUND,
             only_told=row.told_at is not None and row.fetched_at is None,
+            is_unseen=row.told_at is None and row.fetched_at is None,
             is_moved=row.moved_iid is not None,
         )
 

@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.demo.gitlab.bodies import Bodies
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import detach
 
@@ -80,6 +81,50 @@ def test_what_the_api_cannot_give_is_said_and_keeps_what_a_webhook_told(connecte
     assert states(connected, [link]) == [("Print more", "not_in_api")]
     refresh(connected)
     assert states(connected, [link]) == [("Print more", "not_in_api")]
+
+
+@pytest.mark.parametrize("type", ["epic", "objective", "key_result"])
+def test_what_may_be_of_a_type_that_gitlab_keeps_to_itself_is_not_called_gone(
+    connected, send, type
+):
+    state = connected.gitlab.state
+    state.has_graphql = False
+    project = connected.project()
+    connected.link(connected.issue(project))
+    issue = connected.issue(project, "Print more", type=type)
+    link = connected.link(issue)
+    connected.fetch()
+    refresh(connected)
+    assert states(connected, [link]) == [(None, "not_given")]
+    assert "a type that this GitLab keeps from programs" in facts_of("not_given").summary
+
+    send(state.publisher.bodies.item(issue, action="open", by=issue.author, changes={}))
+    refresh(connected)
+    assert states(connected, [link]) == [("Print more", "not_in_api")]
+
+
+def test_with_graphql_what_no_form_ever_gave_is_not_found(connected):
+    project = connected.project()
+    connected.link(connected.issue(project))
+    issue = connected.issue(project)
+    link = connected.link(issue)
+    connected.gitlab.state.items.delete(issue)
+    connected.fetch()
+    assert states(connected, [link]) == [(None, "not_found")]
+
+
+def test_without_graphql_what_was_shown_before_and_a_merge_request_are_not_found(connected):
+    state = connected.gitlab.state
+    state.has_graphql = False
+    project = connected.project()
+    issue, mr = connected.issue(project), connected.merge_request(project)
+    links = [connected.link(issue)]
+    connected.fetch()
+    links.append(connected.link(mr))
+    state.items.delete(issue)
+    state.items.delete(mr)
+    refresh(connected)
+    assert [code for _, code in states(connected, links)] == ["not_found", "not_found"]
 
 
 @pytest.mark.parametrize(

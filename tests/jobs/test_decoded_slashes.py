@@ -59,7 +59,7 @@ def test_a_project_of_which_no_item_is_there_is_known_by_its_id(connected, state
     issue = connected.issue(project, "Print more", type="objective")
     link = connected.link(issue)
     connected.fetch()
-    assert states(connected, [link]) == [(None, "not_found")]
+    assert states(connected, [link]) == [(None, "not_given")]
     send(state.publisher.bodies.item(issue, action="open", by=issue.author, changes={}))
     assert connected.view(link).title == "Print more"
 
