@@ -15,6 +15,8 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
 from gitlab_links.allowed_hosts import AllowedHosts
@@ -34,6 +36,12 @@ if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
 
 LONG = ("processes", "browser")
+
+# A busy machine is no reason to fail: neither an example nor its making has a time to keep.
+hypothesis_settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("any machine")
 
 MakeApp = Callable[..., Flask]
 CreateDatabase = Callable[[str], Database]

@@ -128,8 +128,8 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     A person unknown so far gets an account and a password that is told once. The answer is
     the same for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
     :class:`InsufficientScope` for a key without the scopes of the role, :class:`AdminByKey` for
-    any key that makes an admin, and :class:`Forbidden` for a role above the caller's own and for an operator without an
-    account.
+    any key that makes an admin, and :class:`Forbidden` for a role above the caller's own and
+    for an operator without an account.
     """
     _check_grant(principal, role)
     email, name = checked_person(email, name)
@@ -183,7 +183,8 @@ def change_role(
 
     Raises :class:`NotFound`, :class:`RoleChangedMeanwhile`, :class:`LastAdmin`,
     :class:`InsufficientScope` for a key without the scopes of what the role adds,
-    :class:`AdminByKey` for any key that makes an admin, and :class:`Forbidden` for a role above the caller's own.
+    :class:`AdminByKey` for any key that makes an admin, and :class:`Forbidden` for a role above
+    the caller's own.
     """
     _check_rank(principal, role)
     _lock_members(principal.org_id)

@@ -89,13 +89,13 @@ def process(
 def _process_one(work: Work, batch: "_Batch") -> Outcome:
     delivery, event, targets = work.delivery, work.event, batch.targets
     target, project = targets.of(event), targets.project_of(event)
-    doubt = batch.referee.doubt(delivery, event, project)
+    doubt = batch.referee.doubt(delivery, project)
     if project is not None and doubt not in _OF_ANOTHER:
         batch.news.of_project(project, delivery)
     told = event.snapshot if target is not None else None
     if target is not None and doubt is not Doubt.OTHER_INSTANCE:
         # A pipeline of a fork is about a merge request of another project, and says nothing of it.
-        doubt = None if told is None else batch.referee.doubt(delivery, event, target[0])
+        doubt = None if told is None else batch.referee.doubt(delivery, target[0])
     outcome = Outcome(
         delivery.id,
         Effect.NONE,

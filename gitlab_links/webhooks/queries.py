@@ -43,7 +43,6 @@ def deliveries_page(
 ) -> Sequence[GitLabWebhookDelivery]:
     """The org's deliveries from behind ``after``, without their bodies."""
     statement = select(GitLabWebhookDelivery).where(GitLabWebhookDelivery.org_id == org_id)
-    delivery = GitLabWebhookDelivery
     if wanted.any_id is not None:
         statement = statement.where(_has_id(wanted.any_id))
     for field in DeliveryFilter.__slots__:

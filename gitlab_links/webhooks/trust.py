@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, select
 
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.hooks.tallies import Tally
@@ -67,9 +66,7 @@ class Referee:
             ),
         )
 
-    def doubt(
-        self, delivery: GitLabWebhookDelivery, event: Event, project: GitLabProject | None
-    ) -> Doubt | None:
+    def doubt(self, delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> Doubt | None:
         """Why the body does not count, if so, for the project that it seems to be about.
 
         Deliveries of another instance are remembered: see :meth:`tallies`.

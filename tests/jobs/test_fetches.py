@@ -35,8 +35,9 @@ def test_a_new_link_shows_what_gitlab_has(connected):
     assert (view.sync.status, view.sync.error_code) == ("ok", None)
 
 
-def test_a_merge_request_shows_its_pipeline_and_is_followed_while_it_runs(connected):
+def test_a_merge_request_shows_its_pipeline_and_is_followed_while_it_runs(connected, clock):
     mr = connected.merge_request(connected.project())
+    clock.advance(3600)  # left alone for so long, its pipeline is asked for only while it runs
     connected.gitlab.state.pipelines.run(mr, "running")
     link = connected.link(mr)
     connected.fetch()

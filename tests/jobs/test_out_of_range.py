@@ -40,7 +40,6 @@ HEADERS = st.sampled_from(
 ) | st.integers(0, 10**14).map(str)
 drive = settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Ids that lead to the item: with others nothing is stored.

@@ -31,6 +31,7 @@ ANY_JSON = st.recursive(
 KNOWN_CODES = {
     *("validation_error", "link_exists", "missing_integration", "member_exists", "last_admin"),
     *("not_found", "invalid_json", "json_too_deep", "body_too_large", "forbidden"),
+    "stale_list",  # projects picked from a list that this service did not sign
 }
 KINDS = ["application/json", "text/plain", "", "a/b; c"]
 PATIENT: dict[str, Any] = {

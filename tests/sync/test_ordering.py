@@ -235,7 +235,7 @@ HOUR = 3600.0
 steps = st.integers(0, 9)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(
     trust=st.sampled_from(Trust),
     skew=st.sampled_from([0, 0, 0, -HOUR, -1, 1, 59, 60, 61, HOUR]),
@@ -263,7 +263,7 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     edits=st.lists(st.integers(0, 120), max_size=4),
     forged=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60)), min_size=1, max_size=30),
@@ -288,7 +288,7 @@ def test_however_many_bodies_are_forged_gitlabs_api_wins_and_what_it_hides_stays
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(every=st.integers(1, 9), answers=st.integers(1, 9))
 def test_gitlabs_api_is_put_off_no_longer_than_ten_seconds_however_often_bodies_are_forged(
     every, answers

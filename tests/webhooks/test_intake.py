@@ -197,9 +197,7 @@ spoilt = st.one_of(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=spoilt, header=st.text(st.characters(codec="latin-1"), max_size=300))
 def test_whatever_is_json_is_accepted_or_ignored(receive, app_context, body, header):
     headers = {"X-Gitlab-Event": header, "webhook-id": header + str(new_id())}
