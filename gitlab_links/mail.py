@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 LONGEST_ADDRESS = 254
+LONGEST_REASON = 200
 # As browsers check what is typed into a field for an address, and nothing beyond ASCII.
 ADDRESS = (
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
@@ -116,16 +117,25 @@ def parse_mail_address(text: str) -> str:
 
 
 def mail_failure(error: smtplib.SMTPException | OSError) -> str:
-    """The mail server's or the system's reason in one line of at most 200 characters."""
+    """Why no mail was taken: a clause of at most 200 characters, without a full stop."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in _reason(error)).split())
+    return line[:LONGEST_REASON].rstrip(" .")
+
+
+def _reason(error: smtplib.SMTPException | OSError) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, said = next(iter(error.recipients.values()))
-        words = f"{code} {_plain(said)}"
-    elif isinstance(error, smtplib.SMTPResponseException):
-        words = f"{error.smtp_code} {_plain(error.smtp_error)}"
-    else:
-        words = str(error) or type(error).__name__
-    line = " ".join("".join(c if c.isprintable() else " " for c in words).split())
-    return line[:200]
+        return f"the mail server says: {code} {_plain(said)}"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the mail server says: {error.smtp_code} {_plain(error.smtp_error)}"
+    # smtplib tells a deadline as a connection that was closed, caused by it.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "the mail server does not answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the mail server's certificate is not trusted: {error.verify_message}"
+    if isinstance(error, smtplib.SMTPException):
+        return f"the mail server cannot be used: {error}"
+    return f"the mail server cannot be reached: {error.strerror or error or type(error).__name__}"
 
 
 def _plain(said: bytes | str) -> str:

@@ -86,8 +86,6 @@ def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
 def keep_notice(notice: Notice, now: datetime, failure: str | None) -> None:
     """Note what became of it, ``failure`` being the reason if any; the caller commits."""
     note_delivery(notice.org_id, now, failure)
-    if failure is not None:
-        log.warning("alert.not_sent", org_id=str(notice.org_id), reason=failure)
     problem = db.session.get(HealthProblem, notice.problem_id, with_for_update=True)
     if problem is None:
         return
@@ -103,6 +101,8 @@ def keep_notice(notice: Notice, now: datetime, failure: str | None) -> None:
 
 def note_delivery(org_id: uuid.UUID, now: datetime, failure: str | None) -> None:
     """Keep when alerts last failed to arrive, and why; nothing once one has arrived."""
+    if failure is not None:
+        log.warning("alert.not_sent", org_id=str(org_id), reason=failure)
     integration = OrgGitLabIntegration
     db.session.execute(
         update(integration)

@@ -16,7 +16,6 @@ from gitlab_links.mail import mail_failure
 
 SECONDS_EACH = 3.0
 ANSWER_BYTES = 64 * 1024
-LONGEST_REASON = 200
 
 
 def send(to: str, body: dict[str, Any]) -> str | None:
@@ -31,7 +30,7 @@ def _mail(to: str, body: dict[str, Any]) -> str | None:
     try:
         server.send(letter(body, to), SECONDS_EACH)
     except (smtplib.SMTPException, OSError) as error:
-        return f"the mail server says: {mail_failure(error)}"[:LONGEST_REASON]
+        return mail_failure(error)
     return None
 
 

@@ -67,8 +67,8 @@ _REMEDIES: dict[str, str] = {
     "AllowEncodedSlashes NoDecode and nocanon, in nginx a proxy_pass without a path. This ends "
     "once an item of another project has been linked.",
     "deliveries_failed": "See under Deliveries why, and replay them.",
-    "alerts_undelivered": "Correct the address under Privacy and alerts, then press Send a test "
-    "alert.",
+    "alerts_undelivered": "Correct the address under Privacy and alerts; if the mail server is at "
+    "fault, ask the operator of this service. Then press Send a test alert.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",
     "token_expires_1d": _RENEW,
     "token_expires_7d": _RENEW,

@@ -64,7 +64,7 @@ def check_mail() -> Iterator[Finding]:
     try:
         server.try_login(MAIL_SECONDS)
     except (smtplib.SMTPException, OSError) as error:
-        told = f"{server.host}:{server.port} does not take mail: {mail_failure(error)}"
+        told = f"{server.host}:{server.port} takes no mail: {mail_failure(error)}."
         yield failure("mail", told, "Check SMTP_URL, and that the server lets this machine in.")
     else:
         yield ok("mail", f"{server.host}:{server.port} takes mail from {server.sender}")

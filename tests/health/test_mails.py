@@ -13,18 +13,23 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+import structlog
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from structlog.testing import capture_logs
 
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db
+from gitlab_links.health import notices
 from gitlab_links.health.letters import letter
 from gitlab_links.health.report import report_of
 from gitlab_links.http.alerts import send_test_alert
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.mail import MailServer, parse_mail_address
+from tests.admin.markup import text_of
+from tests.api.callers import browser
 from tests.gitlab.servers import make_authority
 
 SENDER, TO = "links@example.com", "ops@example.com"
@@ -38,6 +43,7 @@ class Postbox:
 
     port: int
     refuses: bool = False
+    unknown: tuple[str, ...] = ()
     good_bye: str = "221 Bye"
     letters: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -50,12 +56,18 @@ class Postbox:
         self.letters.append(message_from_bytes(envelope.original_content, policy=default))
         return "250 Taken"
 
+    async def handle_RCPT(self, _server, _session, envelope, address, _options):
+        if address in self.unknown:
+            return "550 5.1.1 No such user here."
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_QUIT(self, _server, _session, _envelope):
         return self.good_bye
 
     def authenticate(self, _server, _session, _envelope, _mechanism, data):
         self.users.append(data.login)
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     def server(self, query="", user="", scheme="smtp"):
         account = f"{user}:{URL_PASSWORD}@" if user else ""
@@ -303,6 +315,68 @@ def test_a_test_alert_says_in_words_what_came_of_it(connected, told):
     assert got["Subject"] == (
         f"[{connected.org.name}] This is a test: health alerts of this org arrive here."
     )
+
+
+def refused_port(_start, _certificate):
+    return MailServer.parse(f"smtp://{LOOPBACK}:{free_port()}?tls=none", SENDER)
+
+
+def no_starttls(start, _certificate):
+    return start().server()
+
+
+def wrong_password(start, certificate):
+    box = start(tls_context=certificate, require_starttls=True)
+    return replace(box.server(user="links"), password="another")
+
+
+def nobodys_certificate(start, certificate):
+    return replace(start(tls_context=certificate).server(), host="localhost")
+
+
+def no_such_recipient(start, _certificate):
+    box = start()
+    box.unknown = (TO,)
+    return box.server("?tls=none")
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (refused_port, "the mail server cannot be reached: Connection refused."),
+        (no_starttls, "the mail server cannot be used: STARTTLS extension not supported"),
+        (wrong_password, "the mail server says: 535 5.7.8 Authentication credentials invalid."),
+        (nobodys_certificate, "the mail server's certificate is not trusted: "),
+        (no_such_recipient, "the mail server says: 550 5.1.1 No such user here."),
+    ],
+)
+def test_the_button_says_why_no_mail_is_taken_and_then_that_one_is(
+    connected, told, start, trusted, monkeypatch, broken, reason
+):
+    monkeypatch.setattr(notices, "log", structlog.get_logger(notices.__name__))
+    admin = browser(connected.app, connected.admin.user_id)
+    path = f"/orgs/{connected.org.id}/gitlab"
+    settings = connected.app.extensions["settings"]
+    works = settings.mail_server
+
+    def press():
+        with capture_logs() as lines:
+            assert admin.post(f"{path}/policy/test-alert").status_code == 302
+        return text_of(admin.get(path)), lines
+
+    connected.app.extensions["settings"] = replace(settings, mail_server=broken(start, trusted))
+    page, lines = press()
+    assert f"The test alert was not taken: {reason}" in page
+    assert f"The last health alert to {TO} did not arrive: {reason}" in page
+    (warned,) = (line for line in lines if line["event"] == "alert.not_sent")
+    assert (warned["log_level"], warned["org_id"]) == ("warning", str(connected.org.id))
+    assert warned["reason"] in f"{reason} {page}"
+
+    connected.app.extensions["settings"] = replace(settings, mail_server=works)
+    page, lines = press()
+    assert "A test alert was sent, and taken at the other end." in page
+    assert "did not arrive" not in page
+    assert [got["To"] for got in told.letters] == [TO]
 
 
 def test_a_mail_server_that_is_taken_away_leaves_the_letter_unsent(connected, told, clock):
