@@ -15,6 +15,7 @@ from gitlab_links.operations.queue import operations_since
 SHOWN_AFTERWARDS = timedelta(minutes=10)
 MOST_SHOWN = 5
 
+_OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 _STEPS = {
     "looking_for_the_webhook": "looking for the webhook in GitLab",
     "making_the_webhook": "making the webhook",
@@ -57,14 +58,14 @@ def _words(operation: Operation) -> OperationWords:
 
 
 def _title(operation: Operation) -> str:
-    if operation.kind == OperationKind.ROTATE_TOKEN:
+    if operation.kind in _OF_THE_TOKEN:
         return "New token"
     return f"Webhook of {operation.subject}"
 
 
 def _outcome(operation: Operation) -> tuple[str, bool]:
     result: dict[str, Any] = operation.result or {}
-    if operation.kind == OperationKind.ROTATE_TOKEN:
+    if operation.kind in _OF_THE_TOKEN:
         expires_at = result.get("token_expires_at")
         until = ""
         if expires_at is not None:

@@ -22,6 +22,7 @@ from gitlab_links.integrations.rotation import (
 )
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.sync.pausing import note_failure
+from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 
 
@@ -219,6 +220,10 @@ def test_a_token_rotates_itself_a_week_ahead_where_the_org_wants_that(connected)
     found = connected.integration()
     assert (found.token_expires_at - utcnow()).days in {89, 90}
     assert len(connected.audited("integration.token_rotated")) == 1
+    admin = browser(connected.app, connected.admin.user_id)
+    page = admin.get(f"/orgs/{connected.org.id}/gitlab")
+    assert page.status_code == 200
+    assert "GitLab gave a new token, and the former one is void." in page.text
 
 
 def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(connected):
