@@ -46,6 +46,11 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
 def gitlab_projects_post(body: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Have the webhooks of listed projects made
 
-    A worker makes each with a secret of its own; `health` shows what came of it.
+    A worker makes each with a secret of its own; there is an operation for each, which tells
+    how far it has come.
     """
-    return {"projects": pick(current_principal(), body["choices"])}
+    picked = pick(current_principal(), body["choices"])
+    return {
+        "projects": [one.project for one in picked],
+        "operations": [one.operation for one in picked],
+    }

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -19,20 +19,11 @@ class GitLabProjectWatch(Identified, Base):
     ``last_missed_at`` is when a change was found that no event had told. From GitLab, as
     of ``checked_at``: ``state`` is a :class:`~gitlab_links.hooks.views.HookState`, the rest
     what the list of hooks said. ``check_due_at`` is when to look again. A project that
-    somebody picked (``picked_at``) is watched without links, too; while its webhook is
-    still to be made, ``hook_due_at`` says when, for ``hook_wanted_by``.
+    somebody picked (``picked_at``) is watched without links, too.
     """
 
     __tablename__ = "gitlab_project_watches"
-    __table_args__ = (
-        Index(None, "org_id", "check_due_at"),
-        Index(
-            "ix_gitlab_project_watches_hook_due",
-            "hook_due_at",
-            postgresql_where=text("hook_due_at IS NOT NULL"),
-            sqlite_where=text("hook_due_at IS NOT NULL"),
-        ),
-    )
+    __table_args__ = (Index(None, "org_id", "check_due_at"),)
 
     project_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("gitlab_projects.id", ondelete="CASCADE"), unique=True
@@ -52,8 +43,6 @@ class GitLabProjectWatch(Identified, Base):
     check_due_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     picked_at: Mapped[datetime | None]
-    hook_due_at: Mapped[datetime | None]
-    hook_wanted_by: Mapped[uuid.UUID | None]
 
 
 class GitLabHookSecret(Identified, Base):

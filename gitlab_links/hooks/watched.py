@@ -15,6 +15,8 @@ from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.unreadable import is_unreadable
+from gitlab_links.operations.models import OperationKind
+from gitlab_links.operations.queue import targets
 
 COUNTED_DAYS = 7
 # Of one failure nobody needs to hear: it is tried again within seconds.
@@ -98,6 +100,7 @@ def watched_by_org(
         .group_by(GitLabChangeCount.project_id)
         .subquery()
     )
+    wanted = targets(org_ids, OperationKind.MAKE_HOOK)
     # Columns, not entities: these may be many rows, and nobody changes them.
     rows = db.session.execute(
         select(
@@ -107,11 +110,13 @@ def watched_by_org(
             links.c.unreadable_code,
             counts.c.by_webhook,
             counts.c.by_sweep,
+            wanted.c.target_id.label("wanted"),
         )
         .outerjoin(links, links.c.project_id == GitLabProject.id)
         .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
         .outerjoin(_watch, _watch.project_id == GitLabProject.id)
         .outerjoin(counts, counts.c.project_id == GitLabProject.id)
+        .outerjoin(wanted, wanted.c.target_id == GitLabProject.id)
         .where(
             GitLabProject.org_id.in_(org_ids),
             GitLabProject.base_url == OrgGitLabIntegration.base_url,
@@ -137,7 +142,6 @@ _SEEN = (
     GitLabProject.error_reason,
     _watch.state,
     _watch.hook_id,
-    _watch.hook_due_at,
     _watch.disabled_until,
     _watch.events_missing,
     _watch.error_code,
@@ -161,7 +165,7 @@ def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
         links=row.links or 0,
         hook_state=HookState(row.state or HookState.UNKNOWN),
         hook_id=row.hook_id,
-        hook_wanted=row.hook_due_at is not None,
+        hook_wanted=row.wanted is not None,
         disabled_until=row.disabled_until,
         events_missing=tuple(row.events_missing or ()),
         error_code=row.error_code,

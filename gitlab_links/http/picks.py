@@ -5,6 +5,7 @@ A choice is signed as GitLab listed it: no caller can pair a path with another p
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flask import current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -17,6 +18,7 @@ from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.hooks.picking import pick_projects
 from gitlab_links.http.hooks import projects_now
+from gitlab_links.operations.models import Operation
 
 MOST_PICKED = 50
 GOOD_FOR_SECONDS = 3600
@@ -34,6 +36,14 @@ class ProjectsNotListed(Conflict):
     code = "projects_not_listed"
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A project that was picked, and what makes its webhook."""
+
+    project: ListedProject
+    operation: Operation
+
+
 def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, str]]:
     """Projects that the token's owner maintains, as GitLab lists them now, each with its choice.
 
@@ -46,7 +56,7 @@ def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, 
     return [(one, _signed(principal.org_id, base_url, one)) for one in found]
 
 
-def pick(principal: Principal, texts: Sequence[str]) -> Sequence[ListedProject]:
+def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
     """Watch what was chosen; a worker makes the webhooks once the caller has committed.
 
     Raises :class:`StaleList` and ``PickedElsewhere``.
@@ -54,8 +64,8 @@ def pick(principal: Principal, texts: Sequence[str]) -> Sequence[ListedProject]:
     picked = [_read(principal.org_id, text) for text in texts[:MOST_PICKED]]
     base_url = picked[0][0]
     projects = [project for base, project in picked if base == base_url]
-    pick_projects(principal, base_url, projects, utcnow())
-    return projects
+    operations = pick_projects(principal, base_url, projects, utcnow())
+    return [Picked(*pair) for pair in zip(projects, operations, strict=True)]
 
 
 def _signed(org_id: uuid.UUID, base_url: str, project: ListedProject) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import ColumnElement, exists
 
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
@@ -19,6 +20,7 @@ from gitlab_links.extensions import db
 from gitlab_links.http.hooks import repair_now
 from gitlab_links.http.rotation import rotate_now
 from gitlab_links.integrations.due_tokens import ask_soon
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import (
@@ -31,6 +33,8 @@ from gitlab_links.operations.queue import (
     unattended,
 )
 from gitlab_links.slow_gitlabs import charge
+from gitlab_links.sync.lease import may_call
+from gitlab_links.sync.plan import connected
 
 # So many a look.
 ORGS_A_LOOK = 20
@@ -59,7 +63,9 @@ def run_operations(org_id: uuid.UUID) -> None:
 
 
 def _taken(org_id: uuid.UUID) -> Operation | None:
-    operation = take_next(org_id, utcnow())
+    now = utcnow()
+    waiting = () if may_call(org_id, now) else (OperationKind.MAKE_HOOK,)
+    operation = take_next(org_id, now, but=waiting)
     db.session.commit()
     return operation
 
@@ -123,6 +129,7 @@ def _rotated(org_id: uuid.UUID, actor: Actor, on_step: OnStep) -> dict[str, Any]
 
 
 _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
+    OperationKind.MAKE_HOOK: _repair,
     OperationKind.REPAIR_HOOK: _repair,
     OperationKind.ROTATE_TOKEN: _rotate,
     OperationKind.RENEW_TOKEN: _renew,
@@ -133,7 +140,7 @@ def see_to_operations(now: datetime) -> None:
     """Those of dead workers are over; for those that wait it is rung once more."""
     found: Sequence[tuple[uuid.UUID, bool]] = []
     with isolated("operations"):
-        found = unattended(now, ORGS_A_LOOK)
+        found = unattended(now, ORGS_A_LOOK, _may_call(now))
         if any(is_dead for _, is_dead in found):
             for org_id in fail_interrupted(now):
                 ask_soon(org_id, now, now)
@@ -141,6 +148,11 @@ def see_to_operations(now: datetime) -> None:
     db.session.rollback()
     for org_id in {org_id for org_id, _ in found}:
         ring(Bell.OPERATE, org_id)
+
+
+def _may_call(now: datetime) -> ColumnElement[bool]:
+    integration = OrgGitLabIntegration
+    return exists().where(integration.org_id == Operation.org_id, connected(now))
 
 
 def clean_operations() -> None:

@@ -28,7 +28,6 @@ from gitlab_links.hooks.checks import (
     look_at,
 )
 from gitlab_links.hooks.counting import forget_old_counts
-from gitlab_links.hooks.picking import orgs_with_wanted_hooks
 from gitlab_links.hooks.secrets import forget_ended_secrets
 from gitlab_links.hooks.tallies import forget_old_tallies
 from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
@@ -40,7 +39,6 @@ from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.operations import see_to_operations
-from gitlab_links.jobs.wanted_hooks import make_wanted_hook
 from gitlab_links.links.token_checks import prepare_check
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import ask_for_by_service
@@ -83,8 +81,6 @@ def look() -> None:
         due.update(orgs_with_due_token(now, ORGS_A_LOOK))
     with isolated("orgs_with_due_projects"):
         due.update(orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)))
-    with isolated("orgs_with_wanted_hooks"):
-        due.update(orgs_with_wanted_hooks(now, ORGS_A_LOOK, connected(now)))
     with isolated("orgs_with_due_notices"):
         due.update(orgs_with_due_notices(now, ORGS_A_LOOK))
     db.session.rollback()
@@ -184,13 +180,8 @@ def watch_slice(org_id: uuid.UUID) -> None:
 
 
 def _ask_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:
-    """The token, a hook that is wanted, and hooks; says whether anything is left.
-
-    Of a slow GitLab one of them a job, as making a hook takes most of a job's time there.
-    """
+    """The token and hooks; says whether anything is left. Of a slow GitLab one of them a job."""
     if _watch_token(org_id) and is_slow(org_id):
-        return True
-    if make_wanted_hook(org_id):
         return True
     return _watch_hooks(org_id, ends_at)
 

@@ -13,8 +13,12 @@ from gitlab_links.db import Base, Identified
 
 
 class OperationKind(StrEnum):
-    """What is to be done; ``renew_token`` is a rotation that the service itself begins."""
+    """What is to be done; ``renew_token`` is a rotation that the service itself begins.
 
+    ``make_hook`` is for a project that somebody picked, and waits while GitLab may not be asked.
+    """
+
+    MAKE_HOOK = "make_hook"
     REPAIR_HOOK = "repair_hook"
     ROTATE_TOKEN = "rotate_token"
     RENEW_TOKEN = "renew_token"

@@ -1,11 +1,11 @@
 """Asking for an operation, taking it up, and writing down how it goes. Nothing here commits."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Subquery, and_, case, delete, exists, or_, select, update
 from sqlalchemy.orm import aliased
 
 from gitlab_links.accounts.orgs import lock_org
@@ -21,16 +21,24 @@ LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
+_OF_HOOKS = (OperationKind.MAKE_HOOK, OperationKind.REPAIR_HOOK)
+_RANK = case(
+    (Operation.status == OperationStatus.RUNNING.value, 0),
+    (Operation.status == OperationStatus.QUEUED.value, 1),
+    else_=2,
+)
 _MAYBE_REPLACED = (
     "The worker was stopped midway, so GitLab may have replaced the token without telling the "
     "new one. The present one is being checked: if GitLab refuses it, make a token there and "
     "set it here."
 )
+_PRESS_REPAIR = (
+    "The worker was stopped midway. Press Repair: a webhook that was made already is found and "
+    "set right."
+)
 _INTERRUPTED = {
-    OperationKind.REPAIR_HOOK: (
-        "The worker was stopped midway. Press Repair again: a webhook that was made already is "
-        "found and set right."
-    ),
+    OperationKind.MAKE_HOOK: _PRESS_REPAIR,
+    OperationKind.REPAIR_HOOK: _PRESS_REPAIR,
     OperationKind.ROTATE_TOKEN: _MAYBE_REPLACED,
     OperationKind.RENEW_TOKEN: _MAYBE_REPLACED,
 }
@@ -97,18 +105,21 @@ def find_operation(org_id: uuid.UUID, operation_id: uuid.UUID) -> Operation:
 
 
 def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequence[Operation]:
-    """Those unfinished or finished since then, the newest first."""
+    """Those unfinished or finished since then: what is under way, what waits, what has ended."""
     recent = (Operation.finished_at.is_(None)) | (Operation.finished_at >= moment)
     return db.session.scalars(
         select(Operation)
         .where(Operation.org_id == org_id, recent)
-        .order_by(Operation.id.desc())
+        .order_by(_RANK, Operation.finished_at.desc(), Operation.id)
         .limit(limit)
     ).all()
 
 
-def take_next(org_id: uuid.UUID, now: datetime) -> Operation | None:
-    """The oldest that nobody has taken up; it is the caller's until its lease ends.
+def take_next(
+    org_id: uuid.UUID, now: datetime, *, but: Collection[OperationKind] = ()
+) -> Operation | None:
+    """The oldest that nobody has taken up, ``but`` of these kinds; it is the caller's until its
+    lease ends.
 
     One at a time for an org: a token that is replaced twice at once is lost, as GitLab then
     revokes the new one too.
@@ -118,7 +129,11 @@ def take_next(org_id: uuid.UUID, now: datetime) -> Operation | None:
     running = exists().where(other.org_id == org_id, other.status == OperationStatus.RUNNING.value)
     oldest = (
         select(Operation.id)
-        .where(Operation.org_id == org_id, Operation.status == OperationStatus.QUEUED.value)
+        .where(
+            Operation.org_id == org_id,
+            Operation.status == OperationStatus.QUEUED.value,
+            Operation.kind.not_in([kind.value for kind in but]),
+        )
         .order_by(Operation.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -177,15 +192,32 @@ def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
             .returning(Operation.org_id)
             .execution_options(synchronize_session=False)
         ).all()
-        orgs += [] if kind is OperationKind.REPAIR_HOOK else ended
+        orgs += [] if kind in _OF_HOOKS else ended
     return orgs
 
 
-def unattended(now: datetime, limit: int) -> Sequence[tuple[uuid.UUID, bool]]:
+def targets(org_ids: Collection[uuid.UUID], kind: OperationKind) -> Subquery:
+    """What unfinished operations of a kind are about, as a column ``target_id``."""
+    return (
+        select(Operation.target_id)
+        .where(
+            Operation.status.in_(UNFINISHED),
+            Operation.org_id.in_(org_ids),
+            Operation.kind == kind.value,
+        )
+        .distinct()
+        .subquery()
+    )
+
+
+def unattended(
+    now: datetime, limit: int, may_call: ColumnElement[bool]
+) -> Sequence[tuple[uuid.UUID, bool]]:
     """Orgs with an operation that nobody is at, and whether its worker has died; of the others
-    the ring may have been lost.
+    the ring may have been lost. ``may_call`` is whether the org's GitLab may be asked.
     """
-    queued = Operation.status == OperationStatus.QUEUED.value
+    is_for_now = or_(Operation.kind != OperationKind.MAKE_HOOK.value, may_call)
+    queued = and_(Operation.status == OperationStatus.QUEUED.value, is_for_now)
     dead = and_(Operation.status == OperationStatus.RUNNING.value, Operation.leased_until < now)
     rows = db.session.execute(
         select(Operation.org_id, Operation.status).where(or_(queued, dead)).distinct().limit(limit)

@@ -1,7 +1,5 @@
 """Projects are picked from GitLab's own list, and a worker makes their webhooks."""
 
-from datetime import timedelta
-
 import pytest
 from werkzeug.test import TestResponse
 
@@ -9,7 +7,6 @@ from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.hooks.picking import CLAIM, claim_wanted_hook
 from gitlab_links.hooks.views import HookState
 from gitlab_links.hooks.watched import WatchedProject, watched_projects
 from tests.admin.markup import Element, Markup, words
@@ -17,6 +14,9 @@ from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
 from tests.frozen_clock import FrozenClock
 from tests.health.conftest import Connected
+
+# A refused account is looked at again by then.
+LATER_SECONDS = 121
 
 
 @pytest.fixture
@@ -101,17 +101,35 @@ def test_a_choice_is_good_for_its_org_and_as_gitlab_listed_it(
     assert set(projects(connected)) == {"ships/engine"}
 
 
-def test_a_pick_that_a_worker_lost_is_taken_again(
+def test_each_pick_is_an_operation_whose_steps_page_and_api_show(
     connected: Connected, maintained: None, admin: Caller, path: str
 ) -> None:
-    value = choices(admin.get(path))["ships/sails"]["value"]
-    admin.post(path, data={"project": value})
-    with connected.app.app_context():
-        now = utcnow()
-        assert claim_wanted_hook(connected.org.id, now) is not None
-        db.session.commit()
-        assert claim_wanted_hook(connected.org.id, now) is None
-        assert claim_wanted_hook(connected.org.id, now + CLAIM + timedelta(seconds=1)) is not None
+    api = f"/api/orgs/{connected.org.id}/integrations/gitlab/projects"
+    listed = admin.get(api).json["projects"]
+    answer = admin.post(api, json={"choices": [one["choice"] for one in listed]})
+    assert answer.status_code == 202
+    operations = answer.json["operations"]
+    paths = [one["path"] for one in answer.json["projects"]]
+    assert [one["subject"] for one in operations] == paths
+    assert {(one["kind"], one["status"]) for one in operations} == {("make_hook", "queued")}
+    again = admin.post(api, json={"choices": [listed[0]["choice"]]}).json["operations"]
+    assert [one["id"] for one in again] == [operations[0]["id"]]
+
+    connected.operate()
+    for one in operations:
+        where = f"/api/orgs/{connected.org.id}/operations/{one['id']}"
+        done = admin.get(where).json["operation"]
+        assert (done["status"], done["result"]["created"]) == ("done", True), done
+        assert [step["step"] for step in done["steps"]] == [
+            "looking_for_the_webhook",
+            "making_the_webhook",
+            "testing_the_webhook",
+            "sending_failed_events_again",
+        ]
+    page = words(Markup.of(admin.get(path.removesuffix("/projects"))).one("main").text)
+    for one in paths:
+        assert f"Webhook of {one}" in page
+    assert page.count("The webhook was made.") == 2
 
 
 def test_a_webhook_that_was_picked_waits_for_an_account_that_is_blocked(
@@ -127,7 +145,7 @@ def test_a_webhook_that_was_picked_waits_for_an_account_that_is_blocked(
     assert connected.codes()[0] == "http_403"
 
     owner.state = "active"
-    clock.advance(CLAIM.total_seconds() + 1)
+    clock.advance(LATER_SECONDS)
     connected.watch()
     connected.watch()
     assert not projects(connected)["ships/sails"].hook_wanted

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import select, update
+from sqlalchemy import false, select, true, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
@@ -91,10 +91,21 @@ def test_one_of_a_dead_worker_is_over_and_not_done_twice(
     assert (found.status, found.error_code) == (OperationStatus.FAILED, "interrupted")
 
 
+def test_the_webhook_of_a_pick_waits_while_gitlab_may_not_be_asked(
+    admin: Principal, org: Org
+) -> None:
+    ask_for(admin, OperationKind.MAKE_HOOK, target=uuid.uuid4())
+    db.session.commit()
+    assert unattended(utcnow(), 10, false()) == []
+    assert unattended(utcnow(), 10, true()) == [(org.id, False)]
+    assert take_next(org.id, utcnow(), but=[OperationKind.MAKE_HOOK]) is None
+    assert take_next(org.id, utcnow()) is not None
+
+
 def test_a_lost_ring_is_made_up_for(admin: Principal, org: Org, redis: Redis) -> None:
     asked(admin)
     redis.flushdb()
-    assert unattended(utcnow(), 10) == [(org.id, False)]
+    assert unattended(utcnow(), 10, false()) == [(org.id, False)]
     watches.look()
     assert redis.llen("rq:queue:fetches") >= 1
 

@@ -34,9 +34,10 @@ class OperationSchema(Strict):
         required=True,
         allow_none=True,
         metadata=described(
-            "What came of it. `repair_hook`: `created`, `tested` (GitLab sent an event at once, "
-            "which was taken here) and `resent` (failed events sent once more). `rotate_token`, "
-            "and `renew_token` which the service begins itself: `token_expires_at`.",
+            "What came of it. `make_hook` and `repair_hook`: `created`, `tested` (GitLab sent an "
+            "event at once, which was taken here) and `resent` (failed events sent once more). "
+            "`rotate_token`, and `renew_token` which the service begins itself: "
+            "`token_expires_at`.",
             {"created": True, "tested": True, "resent": 0},
         ),
     )

@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.operations import OperationSchema
 from gitlab_links.http.picks import MOST_PICKED
 
 MAX_SEARCH, MAX_CHOICE = 100, 4000
@@ -54,6 +55,7 @@ class PickSchema(Strict):
 
 
 class PickedEnvelope(Strict):
-    """What was picked."""
+    """What was picked, and in the same order what makes the webhooks."""
 
     projects = fields.List(fields.Nested(ListedProjectSchema), required=True)
+    operations = fields.List(fields.Nested(OperationSchema), required=True)
