@@ -144,7 +144,8 @@ def keep_look(watch_id: uuid.UUID, look: Look, now: datetime) -> None:
     hook = look.hook
     watch.state = _state(watch, before, look)
     watch.error_code = None if look.failure is None else look.failure.code
-    watch.hook_id = None if hook is None else hook.id
+    if look.failure is None:  # a hook that cannot be seen may well be there
+        watch.hook_id = None if hook is None else hook.id
     watch.disabled_until = None if hook is None else hook.disabled_until
     watch.events_missing = [] if hook is None else _missing_events(hook)
     watch.checked_at = now
