@@ -5,6 +5,7 @@ and what an admin saves.
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import requests
@@ -182,6 +183,51 @@ def events_of_the_hook_are_switched_off(five, clock):
     five.connected.watch()
 
 
+def a_login_page_is_before_gitlab(five, clock):
+    five.connected.gitlab.state.faults.answer("html", times=None)
+    pass_time(five.connected, clock)
+
+
+def gitlab_redirects_to_a_login(five, clock):
+    five.connected.gitlab.state.faults.answer(
+        "redirect", location="http://127.0.0.1:9/sso", times=None
+    )
+    pass_time(five.connected, clock)
+
+
+def the_token_ends_tomorrow(five, clock):
+    the_token(five.connected).expires_at = (utcnow() + timedelta(days=2)).date()
+    clock.advance(90_000)
+    five.connected.watch()
+
+
+def the_token_ends_in_a_month(five, clock):
+    the_token(five.connected).expires_at = (utcnow() + timedelta(days=25)).date()
+    clock.advance(90_000)
+    five.connected.watch()
+
+
+def no_event_tells_of_changes_any_more(five, clock):
+    connected = five.connected
+    clock.advance(7_200)
+    connected.gitlab.state.faults.webhooks.drop_every = 1
+    connected.gitlab.state.items.edit(connected.issues[0], title="Not told")
+    connected.work()
+    connected.sweep()
+    clock.advance(31)
+    connected.watch()
+
+
+def another_project_has_a_hook_that_nobody_can_see(five, clock):
+    """A token that reads both, and sees the hooks of one."""
+    connected, state = five.connected, five.connected.gitlab.state
+    sam = state.people.add_user("sam")
+    state.projects.add_member(connected.project, sam, 40)
+    save(connected, token=state.people.add_token(sam, scopes=["api"]).value)
+    state.projects.add_member(another_project(connected), sam, 20)
+    pass_time(connected, clock, 3)
+
+
 @pytest.mark.parametrize(
     ("come_about", "status", "code"),
     [
@@ -198,6 +244,12 @@ def events_of_the_hook_are_switched_off(five, clock):
         (the_hook_does_not_sign, "red", "hook_unproven"),
         (the_hook_fails_for_a_while, "red", "hook_temporarily_disabled"),
         (events_of_the_hook_are_switched_off, "amber", "hook_events_missing"),
+        (another_project_has_a_hook_that_nobody_can_see, "amber", "hook_unreadable"),
+        (no_event_tells_of_changes_any_more, "red", "changes_only_by_sweep"),
+        (a_login_page_is_before_gitlab, "red", "http_200"),
+        (gitlab_redirects_to_a_login, "red", "http_302"),
+        (the_token_ends_tomorrow, "red", "token_expires_1d"),
+        (the_token_ends_in_a_month, "amber", "token_expires_30d"),
     ],
 )
 def test_page_api_settings_notices_doctor_and_metrics_agree(five, clock, come_about, status, code):
