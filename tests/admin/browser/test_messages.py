@@ -126,3 +126,39 @@ def test_the_queues_fit_the_screen_and_lead_back(stack: Stack, open_page: Open) 
         assert places == {"wide": False, "outside": False, "over": False}
     page.get_by_role("link", name="Back to the tasks").click()
     page.wait_for_url("**/tasks")
+
+
+COVERED = """() => {
+    const notices = [...document.querySelectorAll(".notice")].map((n) => n.getBoundingClientRect());
+    return [...document.querySelectorAll("main :is(input, select, textarea, button, a)")]
+        .filter((control) => control.checkVisibility() && !control.closest(".notice"))
+        .map((control) => [control, control.getBoundingClientRect()])
+        .filter(([, box]) => notices.some((notice) => notice.left < box.right
+            && box.left < notice.right && notice.top < box.bottom && box.top < notice.bottom))
+        .map(([control]) => control.outerHTML.slice(0, 120));
+}"""
+
+
+def test_what_came_of_a_form_covers_nothing(stack: Stack, open_page: Open) -> None:
+    for width in (1280, 390):
+        page = open_page("/gitlab", viewport={"width": width, "height": 700})
+        for name in ("Save", f"Check the webhook of {SHOP}"):
+            page.locator("#policy-heading ~ form, .table-frame").get_by_role(
+                "button", name=name, exact=True
+            ).click()
+            message = page.locator(".notice:focus")
+            expect(message).to_be_in_viewport()
+            assert (name, page.evaluate(COVERED)) == (name, [])
+
+
+def test_a_message_of_the_live_page_stands_below_its_content(stack: Stack, open_page: Open) -> None:
+    for width in (1280, 390):
+        page = open_page(stack.task_url, viewport={"width": width, "height": 2000})
+        page.route("**/links/**", lambda route: route.abort())
+        page.get_by_role("button", name="Refresh now").click()
+        message = page.locator(".toasts .notice.is-red")
+        expect(message).to_be_in_viewport()
+        box, main = message.bounding_box(), page.locator("main").bounding_box()
+        assert box is not None and main is not None
+        assert box["y"] >= main["y"] + main["height"]
+        assert page.evaluate(COVERED) == []

@@ -39,7 +39,7 @@ function leaveInTime(notice) {
   setTimeout(leave, notice.querySelector("form") ? WITH_UNDO : SHORT);
 }
 
-// Show notices in a corner that is always in sight. What offers an undo outlives others.
+// Show notices at an edge that is always in sight. What offers an undo outlives others.
 export function toast(notices, backTo = document.activeElement) {
   for (const notice of notices) {
     const same = [...toasts.children].find((shown) => wordsOf(shown) === wordsOf(notice));
@@ -106,6 +106,14 @@ function buttonOf(action) {
   return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
 }
 
+// Within the page, in front of what was pressed: there they cover nothing.
+function putBeside(button, region) {
+  const frame = button.closest(".table-frame, .actions, .page-head") ?? button.form;
+  frame.before(region);
+  for (const notice of region.children) notice.backTo = button;
+  region.scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
 // After a form: to the field at fault, the question or the secret just made, else to the message, and the
 // page stays where it was.
 function showWhatCameOfIt() {
@@ -120,7 +128,9 @@ function showWhatCameOfIt() {
   const notices = [...region.querySelectorAll(".notice")];
   if (notices.length === 0) return;
   if (sent && region.getBoundingClientRect().top < 0) {
-    toast(notices, buttonOf(sent.action) ?? document.body);
+    const button = buttonOf(sent.action);
+    if (button) putBeside(button, region);
+    else toast(notices, document.body);
     focusOn(notices.at(-1));
   } else if (!document.querySelector("[autofocus]")) {
     focusOn(notices[0]);
