@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.delivery_body import body_view, changes_here
-from gitlab_links.admin.delivery_words import words_of
+from gitlab_links.admin.delivery_words import doubt_mark, words_of
 from gitlab_links.admin.paging import position_in
 from gitlab_links.admin.wording import Mark
 from gitlab_links.clock import utcnow
@@ -73,6 +73,7 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
         org_id=org_id,
         deliveries=shown,
         marks=STATUS_MARKS,
+        doubt_mark=doubt_mark,
         statuses=STATUSES,
         events=EVENTS,
         wanted=filters,
@@ -100,6 +101,7 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         reason=facts_of(delivery.error_code) if delivery.error_code else None,
         meaning=MEANINGS.get(status.value, ""),
         words=words_of(delivery),
+        doubt=doubt_mark(delivery.doubt),
         over_quota=delivery.payload is None
         and (utcnow() - delivery.received_at).total_seconds() < settings().webhook_bodies_kept,
         changes_here=changes_here(delivery.changes),

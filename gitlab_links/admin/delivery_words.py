@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gitlab_links.admin.wording import Mark
 from gitlab_links.webhooks.models import Doubt, Effect, GitLabWebhookDelivery, Proof
 
 PROOFS = {
@@ -25,6 +26,16 @@ DOUBTS = {
     Doubt.OTHER_PROJECT: "Not applied: its secret belongs to the webhook of another project.",
     Doubt.UNKNOWN_PROJECT: "Not applied: GitLab has not yet said which project the link is of.",
 }
+
+_DISBELIEF = Mark("Not believed", "amber", "warning")
+_LOOKED_UP = Mark("Looked up in GitLab", "gray", "info")
+
+
+def doubt_mark(doubt: str | None) -> Mark | None:
+    """What marks a delivery whose body does not count; None where it does."""
+    if doubt is None:
+        return None
+    return _LOOKED_UP if Doubt(doubt) is Doubt.UNKNOWN_PROJECT else _DISBELIEF
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ _SUMMARIES: dict[str, str] = {
     "{base_url} ({times} in 7 days). They are not applied; GitLab is asked instead.",
     "webhook_bodies_over_quota": "More events come in than may be stored a day ({megabytes} MB). "
     "The bodies of further ones are not kept; GitLab is asked about each item instead.",
-    "webhooks_refused": "GitLab's events are being refused: {differs} ({times} in 7 days, the "
-    "last on {last_at} UTC from {address}).",
+    "webhooks_refused": "GitLab's events are being refused: {differs}. There were {times} in 7 "
+    "days, the last on {last_at} UTC from {address}.",
     "changes_only_by_sweep": "{subject}: its changes are found only by looking; no event tells "
     "them any more ({by_sweep} in 7 days).",
     "events_missed": "{subject}: some events do not arrive: {by_sweep} of {all} changes in 7 days "
