@@ -79,22 +79,32 @@ def test_a_new_token_is_asked_for_with_what_the_better_way_needs(
     assert "so that webhooks are made from here with one press" in words(page.one("main").text)
 
 
-def test_steps_fold_away_once_they_are_done(
-    app: Flask, acting: As, factory: Factory, org: Org, path: str, gitlab: "SimulatedGitLab"
+def folded(who: Caller, path: str) -> list[bool]:
+    """Of the steps of the set-up, which ones are folded."""
+    page = Markup.of(who.get(path))
+    steps = [one for one in page.all("details") if one.parents[-2:] == ("ol", "li")]
+    return ["open" not in step.attributes for step in steps][:4]
+
+
+def test_steps_are_open_in_their_turn_and_fold_away_once_they_are_done(
+    acting: As, path: str, gitlab: "SimulatedGitLab"
 ) -> None:
     admin = acting(Role.ADMIN)
-
-    def folded() -> list[bool]:
-        page = Markup.of(admin.get(path))
-        steps = [one for one in page.all("details") if one.parents[-2:] == ("ol", "li")]
-        return ["open" not in step.attributes for step in steps][:4]
-
-    assert folded() == [False, False, False, False]
+    assert folded(admin, path) == [False, True, True, True]
     save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
-    assert folded() == [True, False, False, False]
+    assert folded(admin, path) == [True, False, True, True]
     admin.post(f"{path}/webhook-secret", data=hidden(admin.get(path), "secrets_version"))
-    assert folded() == [True, False, False, False]  # the secret is shown, this once
-    assert folded() == [True, False, True, False]
+    assert folded(admin, path) == [True, False, False, False]  # the secret is shown, this once
+    assert folded(admin, path) == [True, False, True, False]
+
+
+def test_with_a_token_that_only_reads_the_steps_by_hand_are_open_in_their_turn(
+    acting: As, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    admin = acting(Role.ADMIN)
+    gitlab.state.people.tokens[GITLAB_TOKEN].scopes = ("read_api",)
+    save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    assert folded(admin, path) == [True, False, False, True]
 
 
 def test_address_and_token_are_saved_and_the_token_never_shown(
