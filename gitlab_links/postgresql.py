@@ -4,11 +4,16 @@ TCP notices a machine that has gone. It does not notice one that takes what it i
 says nothing: a stalled disk, a proxy without its server, a network that is cut behind one.
 """
 
+import math
 import select
-from typing import Any
+import time
+from contextvars import ContextVar
+from typing import Any, Self
 
 import psycopg
-from psycopg.abc import RV, PQGen
+from psycopg._conninfo_attempts import conninfo_attempts
+from psycopg.abc import RV, AdaptContext, PQGen, PQGenConn
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import _WaitTimeout
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, event
@@ -51,10 +56,13 @@ _REQUIRE_WRITABLE = """
     END $$
 """
 
+# To all addresses of the server together: a webhook waits for no more than that.
+CONNECT_SECONDS = 3
+
 CONNECT_ARGS = {
     # Of several hosts in the URL the primary; a server that takes no writes is as good as none.
     "target_session_attrs": "read-write",
-    "connect_timeout": 3,
+    "connect_timeout": CONNECT_SECONDS,
     # A server that vanished without a word must not hold a thread for minutes.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -63,11 +71,31 @@ CONNECT_ARGS = {
 }
 
 
+# When the attempt that this thread is at is given up.
+_ends_at: ContextVar[float] = ContextVar("_ends_at", default=math.inf)
+
+
 class PatientConnection(psycopg.Connection[Any]):
     """Waits ``patience`` seconds for an answer, then is closed: who knows what it would say."""
 
     patience: float | None = None
     reach: Reach | None = None
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
+        """The steps of connecting, which psycopg comes back to every 0.1 s, until time is up.
+
+        Its own time is for each address, and 2 s at least.
+        """
+        steps = super()._connect_gen(conninfo)
+        try:
+            awaited = next(steps)
+            while time.monotonic() < _ends_at.get():
+                awaited = steps.send((yield awaited))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        steps.close()
+        raise psycopg.errors.ConnectionTimeout("the server did not answer in time")
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """See psycopg; raises :class:`psycopg.OperationalError` when time is up."""
@@ -92,7 +120,7 @@ def prepare(engine: Engine, seconds: float) -> Reach:
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, words: Any, named: Any) -> PatientConnection:
         def connect() -> PatientConnection:
-            return _limited(PatientConnection.connect(*words, **named), seconds)
+            return _limited(_connected(*words, **named), seconds)
 
         try:
             connection = reach.attempt(connect, (psycopg.OperationalError,))
@@ -122,6 +150,25 @@ def prepare(engine: Engine, seconds: float) -> Reach:
 def require_writable(connection: EngineConnection) -> None:
     """Raise :class:`sqlalchemy.exc.OperationalError` if the server takes no writes."""
     connection.exec_driver_sql(_REQUIRE_WRITABLE)
+
+
+def _connected(*words: str, context: AdaptContext | None, **named: Any) -> PatientConnection:
+    """Connect to the first address that lets us, within ``CONNECT_SECONDS`` for all of them.
+
+    Each has an equal share of what is left, so that a silent one keeps nobody from the next.
+    """
+    attempts: list[dict[str, Any]] = [*conninfo_attempts(conninfo_to_dict(*words, **named))]
+    ends_at, failure = time.monotonic() + CONNECT_SECONDS, psycopg.OperationalError()
+    for tried, attempt in enumerate(attempts):
+        now = time.monotonic()
+        token = _ends_at.set(now + (ends_at - now) / (len(attempts) - tried))
+        try:
+            return PatientConnection.connect(context=context, **attempt)
+        except psycopg.OperationalError as error:
+            failure = error
+        finally:
+            _ends_at.reset(token)
+    raise failure
 
 
 def _limited(connection: PatientConnection, seconds: float) -> PatientConnection:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,43 @@ def outcomes(callers: int) -> list[type[BaseException] | None]:
 
     with ThreadPoolExecutor(callers) as pool:
         return list(pool.map(call, range(callers)))
+
+
+@pytest.fixture
+def farther(make_app, settings):
+    """Makes an application whose server has several addresses."""
+
+    def make(networks: list[Relay]):
+        url = make_url(settings.database_url)
+        hosts = tuple(f"{network.host}:{network.port}" for network in networks)
+        url = url.set(query={"host": hosts})
+        return make_app(database_url=url.render_as_string(), database_timeout=SECONDS)
+
+    return make
+
+
+@pytest.fixture
+def silent(network, settings) -> Iterator[list[Relay]]:
+    """More ways that say nothing than there is time for, if each took its own."""
+    folder = make_url(settings.database_url).query["host"]
+    with ExitStack() as stack:
+        relays = [
+            stack.enter_context(Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432"))
+            for _ in range(int(HANGS / postgresql.CONNECT_SECONDS) + 1)
+        ]
+        for relay in relays:
+            relay.silence()
+        yield relays
+
+
+def test_all_addresses_of_the_server_have_one_time_together(farther, silent):
+    with farther(silent).app_context():
+        assert seconds_to_fail(select_one) < HANGS
+
+
+def test_an_address_that_says_nothing_keeps_nobody_from_the_next(farther, silent, network):
+    with farther([silent[0], network]).app_context():
+        assert select_one() == 1
 
 
 def test_a_statement_that_hears_nothing_fails_and_callers_after_it_wait_for_one(far, network):
