@@ -91,6 +91,8 @@ def test_steps_are_open_in_their_turn_and_fold_away_once_they_are_done(
 ) -> None:
     admin = acting(Role.ADMIN)
     assert folded(admin, path) == [False, True, True, True]
+    save(admin, path, {"base_url": gitlab.url, "token": "glpat-refused"})
+    assert folded(admin, path) == [False, True, True, True]
     save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
     assert folded(admin, path) == [True, False, True, True]
     admin.post(f"{path}/webhook-secret", data=hidden(admin.get(path), "secrets_version"))
