@@ -97,7 +97,7 @@ _FACTS: dict[str, ErrorFacts] = {
     ),
     ErrorCode.AUTH_ERROR: ErrorFacts(
         CRITICAL, ADMIN, True,
-        "GitLab refuses the access token: it has expired or was revoked.",
+        "GitLab refuses the access token: it is mistyped, has expired or was revoked.",
         "Make a new token in GitLab and set it on the GitLab page.",
     ),
     ErrorCode.INSUFFICIENT_SCOPE: ErrorFacts(

@@ -185,7 +185,7 @@ def test_whoever_repairs_with_a_revoked_token_is_told_that_of_the_token(connecte
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
-    assert "GitLab refuses the access token: it has expired or was revoked." in said
+    assert "GitLab refuses the access token: it is mistyped, has expired or was revoked." in said
     assert "may not manage the webhooks" not in said
 
 

@@ -127,7 +127,7 @@ def test_a_token_that_was_revoked_is_told_by_the_next_sweep(connected):
 
     (finding,) = [one for one in connected.health().findings if one.code == "auth_error"]
     assert summary(finding) == (
-        "GitLab refuses the access token: it has expired or was revoked. GitLab says: "
+        "GitLab refuses the access token: it is mistyped, has expired or was revoked. GitLab says: "
         "Token was revoked. You have to re-authorize from the user."
     )
 
