@@ -177,11 +177,7 @@ def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
     for kind in OperationKind:
         ended = db.session.scalars(
             update(Operation)
-            .where(
-                Operation.status == OperationStatus.RUNNING.value,
-                Operation.leased_until < now,
-                Operation.kind == kind.value,
-            )
+            .where(_is_dead(now), Operation.kind == kind.value)
             .values(
                 status=OperationStatus.FAILED.value,
                 error_code=INTERRUPTED,
@@ -218,11 +214,22 @@ def unattended(
     """
     is_for_now = or_(Operation.kind != OperationKind.MAKE_HOOK.value, may_call)
     queued = and_(Operation.status == OperationStatus.QUEUED.value, is_for_now)
-    dead = and_(Operation.status == OperationStatus.RUNNING.value, Operation.leased_until < now)
     rows = db.session.execute(
-        select(Operation.org_id, Operation.status).where(or_(queued, dead)).distinct().limit(limit)
+        select(Operation.org_id, Operation.status)
+        .where(or_(queued, _is_dead(now)))
+        .distinct()
+        .limit(limit)
     )
     return [(row.org_id, row.status == OperationStatus.RUNNING.value) for row in rows]
+
+
+def _is_dead(now: datetime) -> ColumnElement[bool]:
+    """Whether its lease is over, or longer than any: the clock was set back since."""
+    until = Operation.leased_until
+    return and_(
+        Operation.status == OperationStatus.RUNNING.value,
+        or_(until < now, until > now + 2 * LEASE),
+    )
 
 
 def forget_old(now: datetime) -> None:

@@ -5,8 +5,11 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold
 from gitlab_links.extensions import db
+from gitlab_links.jobs.operations import see_to_operations
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.operations.models import OperationKind
+from gitlab_links.operations.queue import INTERRUPTED, ask_for, find_operation, take_next
 from gitlab_links.sync import lease as leases
 from gitlab_links.webhooks import claims
 from tests.gitlab import bodies
@@ -90,6 +93,17 @@ def test_a_lease_held_just_before_ends_as_soon_as_any(connected, issue, clock):
     sweep()
     connected.fetch()
     assert connected.view(link).sync.status == "ok"
+
+
+def test_an_operation_whose_worker_died_just_before_is_over_as_soon_as_any(connected, clock):
+    asked = ask_for(connected.principal, OperationKind.ROTATE_TOKEN)
+    db.session.commit()
+    assert take_next(connected.org.id, utcnow()) is not None
+    db.session.commit()
+    clock.advance(-HOUR)
+    see_to_operations(utcnow())
+    db.session.expire_all()
+    assert find_operation(connected.org.id, asked.id).error_code == INTERRUPTED
 
 
 @pytest.mark.parametrize("fault", [{"status": 429, "retry_after": "20"}, {"status": 503}])
