@@ -4,6 +4,7 @@ Strangers can cause all of it. Nothing of a body is read or kept; of the headers
 was wrong, and of the last request where it came from.
 """
 
+import atexit
 import threading
 import uuid
 from dataclasses import dataclass, field, replace
@@ -55,13 +56,17 @@ def _clean(text: str) -> str:
 class RefusalCounter:
     """One for a process. Its memory holds an entry for each org of the installation at most.
 
-    Nothing is written before the answer: how long it takes would tell which org there is.
+    Nothing is written before the answer: how long it takes would tell which org there is. What is
+    pending when the process ends in good order is written by then.
     """
 
     app: Flask
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pending: dict[uuid.UUID, Tally] = field(default_factory=dict)
     _timer: threading.Timer | None = None
+
+    def __post_init__(self) -> None:
+        atexit.register(self._flush_in_context)
 
     def add(self, org_id: uuid.UUID, tally: Tally | None) -> None:
         """Have it written with others a few seconds later; None does as much for nothing."""

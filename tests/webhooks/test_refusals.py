@@ -1,11 +1,15 @@
 """Refused webhooks are counted for the org, in few writes, and nothing of a stranger is kept."""
 
 import json
+import os
+import subprocess
 
 import pytest
 from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.demo.services import python
+from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.hooks.models import GitLabWebhookTally
@@ -88,6 +92,25 @@ def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, kn
     with app.app_context():
         flush_refused()
         assert [row.count for row in tallies()] == [20]
+
+
+REFUSE_AND_END = """
+import sys
+from gitlab_links.app import create_app
+from gitlab_links.config import Settings
+answer = create_app(Settings.from_environ()).test_client().post(
+    sys.argv[1], data=b"{}", content_type="application/json", headers={"X-Gitlab-Token": "mistyped"}
+)
+assert answer.status_code == 403
+"""
+
+
+def test_what_was_refused_just_before_a_process_ends_is_counted_too(app, org, environment):
+    path = f"/api/orgs/{org.id}/integrations/gitlab/webhook"
+    command = python("-c", REFUSE_AND_END, path)
+    subprocess.run(command, env={**os.environ, **environment}, cwd=PROJECT, timeout=60, check=True)
+    with app.app_context():
+        assert [row.count for row in tallies()] == [1]
 
 
 def test_nothing_of_a_stranger_is_kept_but_where_they_came_from(app, org, knock):
