@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from gitlab_links.accounts.models import ApiKey, Membership
 from gitlab_links.accounts.principal import Principal
@@ -18,6 +18,10 @@ USE_NOTED_EVERY = timedelta(minutes=5)
 _SHAPE = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
+_IN_FORCE = and_(
+    ApiKey.revoked_at.is_(None),
+    or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > bindparam("now")),
+)
 # Written once: at every request it would cost as much to write as to run.
 _LOGIN = (
     select(
@@ -33,11 +37,7 @@ _LOGIN = (
         Membership,
         and_(Membership.org_id == ApiKey.org_id, Membership.user_id == ApiKey.user_id),
     )
-    .where(
-        ApiKey.secret_hash == bindparam("hash"),
-        ApiKey.revoked_at.is_(None),
-        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > bindparam("now")),
-    )
+    .where(ApiKey.secret_hash == bindparam("hash"), _IN_FORCE)
 )
 
 
@@ -70,6 +70,12 @@ def key_login(secret: str) -> KeyLogin | None:
     scopes = frozenset(Scope(scope) for scope in row.scopes)
     principal = Principal(row.org_id, row.user_id, Role(row.role), scopes, row.id, row.expires_at)
     return KeyLogin(principal, row.id, row.last_used_at)
+
+
+def is_in_force(key_id: uuid.UUID, now: datetime) -> bool:
+    """Whether a key that was used before would be taken now."""
+    found = exists().where(ApiKey.id == key_id, _IN_FORCE)
+    return bool(db.session.scalar(select(found), {"now": now}))
 
 
 def mark_key_used(login: KeyLogin) -> None:

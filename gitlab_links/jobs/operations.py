@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, exists
 
+from gitlab_links.accounts.key_logins import is_in_force
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
@@ -100,12 +101,14 @@ def _run(operation: Operation) -> None:
 
 
 def _principal(operation: Operation) -> Principal:
-    """Whoever asked for it, if they still may; raises :class:`Forbidden`."""
-    user_id = operation.requested_by
+    """Whoever asked for it, if they still may, and their key; raises :class:`Forbidden`."""
+    user_id, key_id = operation.requested_by, operation.api_key_id
+    if key_id is not None and not is_in_force(key_id, utcnow()):
+        raise Forbidden("The API key that asked for it has ended.")
     standing = None if user_id is None else standing_in_org(operation.org_id, user_id)
     if user_id is None or standing is None or standing.role not in Permission.INTEGRATION.roles:
         raise Forbidden("Whoever asked for it may not do it any more.")
-    return Principal(operation.org_id, user_id, standing.role, api_key_id=operation.api_key_id)
+    return Principal(operation.org_id, user_id, standing.role, api_key_id=key_id)
 
 
 def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:

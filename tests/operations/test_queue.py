@@ -8,6 +8,8 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import false, select, true, update
 
+from gitlab_links.accounts.api_keys import revoke_key
+from gitlab_links.accounts.key_logins import key_login
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
@@ -124,6 +126,27 @@ def test_whoever_may_not_any_more_is_refused(factory: Factory, admin: Principal,
     operation_id = asked(member)
     run_operations(org.id)
     assert find_operation(org.id, operation_id).error_code == "forbidden"
+
+
+def test_what_a_key_asked_for_is_not_done_once_the_key_has_ended(
+    factory: Factory, admin: Principal, org: Org, clock: FrozenClock
+) -> None:
+    ends = utcnow() + timedelta(minutes=1)
+    secrets = [factory.api_key(org, expires_at=at) for at in (None, ends)]
+    logins = [key_login(secret) for secret in secrets]
+    revoked, ended = (login.principal for login in logins if login is not None)
+    operations = [asked(revoked, target=uuid.uuid4()), asked(ended, target=uuid.uuid4())]
+    assert revoked.api_key_id is not None
+    revoke_key(admin, revoked.api_key_id)
+    db.session.commit()
+    clock.advance(61)
+    run_operations(org.id)
+    for one in operations:
+        found = find_operation(org.id, one)
+        assert (found.error_code, found.error_detail) == (
+            "forbidden",
+            "The API key that asked for it has ended.",
+        )
 
 
 def test_another_orgs_is_not_found(factory: Factory, admin: Principal) -> None:
