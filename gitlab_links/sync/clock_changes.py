@@ -73,7 +73,8 @@ def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
 def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
     """The same of the connection and of the projects' webhooks; what failed is due as well.
 
-    A pause is over: if GitLab still wants it, it says so again. The caller commits.
+    A pause is over, and nothing is known of the rate limit: if GitLab still wants it, it says so
+    again. The caller commits.
     """
     later = now + TOLERANCE
     failed = and_(
@@ -92,6 +93,7 @@ def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
         .where(_integration.org_id == org_id)
         .values(
             paused_until=None,
+            rate_limit_reset_at=None,
             last_synced_at=_at_most(_integration.last_synced_at, now),
             token_checked_at=_at_most(_integration.token_checked_at, now),
             token_check_due_at=now,

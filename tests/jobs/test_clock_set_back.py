@@ -66,6 +66,19 @@ def test_a_scheduled_refresh_does_not_wait_for_the_hour(connected, issue, shown,
     assert (item.next_sync_at - utcnow()).total_seconds() <= 300
 
 
+def test_what_was_left_of_the_rate_limit_then_keeps_nothing_waiting(connected, issue, shown, clock):
+    connected.gitlab.state.calls.limit = 4
+    for _ in range(2):
+        refresh_links_of_task(connected.org.id, connected.tasks[shown])
+        db.session.commit()
+        connected.fetch()
+    rename(connected, issue, "Paper tears")
+    clock.advance(-HOUR)
+    sweep()
+    connected.fetch()
+    assert connected.view(shown).title == "Paper tears"
+
+
 def test_a_request_made_before_is_not_forgotten(connected, issue, shown, clock):
     rename(connected, issue, "Paper tears")
     refresh_links_of_task(connected.org.id, connected.tasks[shown])
