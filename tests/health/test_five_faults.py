@@ -121,7 +121,9 @@ def test_a_token_that_expired(watcher):
     state = watcher.connected.gitlab.state
     state.people.tokens[GITLAB_TOKEN].expires_at = (utcnow() - timedelta(days=1)).date()
     watcher.minute()
-    watcher.sees("red", "auth_error", "GitLab refuses the access token: it has expired")
+    watcher.sees(
+        "red", "auth_error", "GitLab refuses the access token: it is mistyped, has expired"
+    )
 
     new = state.people.add_token("root", scopes=["api"]).value
     watcher.api("PATCH", "", token=new)
