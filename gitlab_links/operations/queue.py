@@ -33,8 +33,8 @@ _MAYBE_REPLACED = (
     "set it here."
 )
 _PRESS_REPAIR = (
-    "The worker was stopped midway. Press Repair: a webhook that was made already is found and "
-    "set right."
+    "The worker was stopped midway. Press Create or Repair: a webhook that was made already is "
+    "found and set right."
 )
 _INTERRUPTED = {
     OperationKind.MAKE_HOOK: _PRESS_REPAIR,

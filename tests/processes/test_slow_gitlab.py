@@ -183,7 +183,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
     found = connected.operation(asked)
     assert found["error_code"] == "interrupted"
-    assert "Press Repair: a webhook that was made already is found" in found["error_detail"]
+    assert "Press Create or Repair: a webhook that was made already" in found["error_detail"]
     again = connected.api.post(path, {})
     assert again["operation"]["id"] != asked["operation"]["id"]
     within(30, lambda: connected.operation(again)["status"], "done")
