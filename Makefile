@@ -42,7 +42,7 @@ demo: $(INSTALLED) ## Run everything with sample data and a simulated GitLab (PO
 	@exec $(BIN)/python -m gitlab_links.demo --port $(PORT)
 
 run: $(RUNNABLE) ## Run the service alone on this machine, kept in instance/ (PORT=8000)
-	@exec $(BIN)/python -m gitlab_links.demo.service --port $(PORT)
+	@exec $(BIN)/python -m gitlab_links.local --port $(PORT)
 
 test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -12,8 +12,8 @@ from benchmarks.processes import children, memory
 from benchmarks.report import Result, Row, median
 from benchmarks.seeds import forget_deliveries, make_world
 from benchmarks.stage import Stage
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import PROJECT
 
 WEBHOOKS = 100_000
 CHUNK = 5_000

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
-from gitlab_links.demo.services import LOOPBACK
+from gitlab_links.local.services import LOOPBACK
 
 CONNECTIONS = 8
 _BUFFER = 65536

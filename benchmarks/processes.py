@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitlab_links.demo.guardian import session_members
 from gitlab_links.jobs.workers import NICENESS
+from gitlab_links.local.guardian import session_members
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.supervisor import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "performance.md"
 HEADER = ("measure", "here", "floor", "ratio", "target", "met")

@@ -15,9 +15,9 @@ from redis import Redis
 from benchmarks.processes import weigh_less
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
-from gitlab_links.demo.processes import answers
-from gitlab_links.demo.services import LOOPBACK, free_port, listens, python, start_redis
-from gitlab_links.demo.supervisor import Child, Supervisor
+from gitlab_links.local.processes import answers
+from gitlab_links.local.services import LOOPBACK, free_port, listens, python, start_redis
+from gitlab_links.local.supervisor import Child, Supervisor
 from tests import databases, postgresql
 
 GITLAB_TOKEN = "glpat-of-the-benchmarks"

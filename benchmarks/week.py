@@ -32,8 +32,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item
-from gitlab_links.demo.services import LOOPBACK, free_port, start_redis
-from gitlab_links.demo.supervisor import PROJECT, Supervisor
 from gitlab_links.extensions import db
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.http.hooks import repair_now
@@ -43,6 +41,8 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.operations import attach
+from gitlab_links.local.services import LOOPBACK, free_port, start_redis
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 from gitlab_links.tasks.operations import create_task
 
 TOKEN = "glpat-of-the-simulated-week"

@@ -21,9 +21,9 @@ from redis import Redis
 
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.config import Settings
-from gitlab_links.demo.services import free_port, redis_answers, start_redis
-from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local.services import free_port, redis_answers, start_redis
+from gitlab_links.local.supervisor import Supervisor
 from tests import databases, postgresql
 from tests.databases import Database
 from tests.environment import as_environment

@@ -7,8 +7,8 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from gitlab_links.config import Settings
-from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
+from gitlab_links.local.supervisor import PROJECT
 from tests import postgresql
 
 MIGRATIONS = str(PROJECT / "migrations")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local.supervisor import Supervisor
 
 HOW_TO_GET_IT = (
     "no PostgreSQL server found (initdb is neither on PATH nor in /usr/lib/postgresql); "

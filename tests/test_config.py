@@ -8,8 +8,8 @@ import pytest
 
 from gitlab_links import config
 from gitlab_links.config import CANNOT_START, ConfigError, Settings
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.mail import Transport
 
 SECRET = "s" * 40

@@ -2,7 +2,7 @@
 
 import re
 
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.supervisor import PROJECT
 
 COME_WITH_OTHERS = {"click", "markupsafe", "requests", "urllib3", "wtforms"}
 

@@ -10,7 +10,6 @@ from redis import Redis
 from sqlalchemy import text
 
 from gitlab_links.app import create_app
-from gitlab_links.demo.services import free_port, start_redis
 from gitlab_links.doorbell import (
     FLAG_SECONDS,
     HELD_SECONDS,
@@ -21,6 +20,7 @@ from gitlab_links.doorbell import (
     ring_after_commit,
 )
 from gitlab_links.extensions import db
+from gitlab_links.local.services import free_port, start_redis
 from tests.hanging import HANGS
 
 ORG = uuid.UUID(int=7)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from gitlab_links.config import ConfigError, Settings
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.supervisor import PROJECT
 
 
 class Asked(Mapping[str, str]):

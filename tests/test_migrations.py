@@ -14,9 +14,9 @@ from sqlalchemy import inspect, select, text
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.config import Settings
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links import postgresql
-from gitlab_links.demo.services import free_port
 from gitlab_links.extensions import database_reach, db
+from gitlab_links.local.services import free_port
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
 

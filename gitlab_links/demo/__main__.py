@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from gitlab_links.demo import processes, seed
-from gitlab_links.demo.foreground import run_until_stopped, say
+from gitlab_links.demo import seed
 from gitlab_links.demo.sample_tasks import TASKS
-from gitlab_links.demo.services import LOOPBACK, start_redis
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local import processes
+from gitlab_links.local.foreground import run_until_stopped, say
+from gitlab_links.local.services import LOOPBACK, start_redis
+from gitlab_links.local.supervisor import Supervisor
 
 TTL_SECONDS = 60
 

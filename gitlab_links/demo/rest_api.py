@@ -4,10 +4,12 @@ from typing import Any
 
 import requests
 
+from gitlab_links.local.foreground import StartFailed
+
 TIMEOUT_SECONDS = 30
 
 
-class ApiRefused(Exception):
+class ApiRefused(StartFailed):
     """The service did not do it; the message has its status and words."""
 
 

@@ -13,9 +13,9 @@ from gitlab_links.accounts.sessions import (
     session_user,
 )
 from gitlab_links.audit.models import AuditEvent
-from gitlab_links.demo.services import free_port
 from gitlab_links.errors import Invalid, RateLimited
 from gitlab_links.extensions import db
+from gitlab_links.local.services import free_port
 from tests.conftest import MakeApp
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock

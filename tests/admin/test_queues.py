@@ -15,8 +15,8 @@ from rq.serializers import JSONSerializer
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import Supervisor
 from tests.admin.conftest import As
 from tests.admin.markup import text_of
 from tests.api.callers import Caller, browser, nobody, program

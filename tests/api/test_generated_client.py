@@ -13,9 +13,9 @@ import pytest
 from flask import Flask
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.demo import processes as service
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import PROJECT, Supervisor
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 from tests.factories import Factory
 
 pytestmark = pytest.mark.processes

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from gitlab_links.demo import processes as service
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import PROJECT, Supervisor
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 from tests.conftest import GITLAB_TOKEN
 
 README = PROJECT / "docs" / "api" / "README.md"

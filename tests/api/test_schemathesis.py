@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.models import ApiKey, Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.demo import processes as service
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import PROJECT, Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 from gitlab_links.operations.models import Operation, OperationKind
 from tests.factories import Factory
 

@@ -21,7 +21,6 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project
-from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import Finding, findings
 from gitlab_links.health.signals import load
@@ -34,6 +33,7 @@ from gitlab_links.jobs.operations import run_operations
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
+from gitlab_links.local.services import LOOPBACK
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory

@@ -19,7 +19,6 @@ from aiosmtpd.smtp import AuthResult
 from structlog.testing import capture_logs
 
 from gitlab_links.clock import utcnow
-from gitlab_links.demo.services import LOOPBACK, free_port
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db
 from gitlab_links.health import notices
@@ -27,6 +26,7 @@ from gitlab_links.health.letters import letter
 from gitlab_links.health.report import report_of
 from gitlab_links.http.alerts import send_test_alert
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.mail import MailServer, parse_mail_address
 from tests.admin.markup import text_of
 from tests.api.callers import browser

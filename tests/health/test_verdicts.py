@@ -14,7 +14,6 @@ import requests
 from gitlab_links.accounts.roles import Role
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
-from gitlab_links.demo.services import LOOPBACK
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import SHOWN_FIRST
 from gitlab_links.hooks.reconnection import configure
@@ -22,6 +21,7 @@ from gitlab_links.http.hooks import repair_now
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.jobs.watches import store_all_verdicts
+from gitlab_links.local.services import LOOPBACK
 from gitlab_links.ops.figures import verdicts
 from gitlab_links.ops.gitlab_checks import check_connections
 from gitlab_links.tasks.models import Task

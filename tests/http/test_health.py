@@ -12,8 +12,8 @@ from sqlalchemy import text
 from gitlab_links import revisions
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
-from gitlab_links.demo.services import free_port
 from gitlab_links.extensions import db
+from gitlab_links.local.services import free_port
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Level
 from tests.conftest import MakeApp

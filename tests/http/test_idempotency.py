@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.answered_requests import KEPT
 from gitlab_links.accounts.models import AnsweredRequest, ApiKey, Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
 from gitlab_links.jobs import sweeps
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.tasks.models import Task
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory

@@ -14,11 +14,11 @@ from flask import Flask
 from sqlalchemy import event, make_url
 
 from gitlab_links.config import Settings
-from gitlab_links.demo.processes import start_web
-from gitlab_links.demo.services import free_port
-from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
 from gitlab_links.http import transactions
+from gitlab_links.local.processes import start_web
+from gitlab_links.local.services import free_port
+from gitlab_links.local.supervisor import Supervisor
 from tests.factories import Factory
 
 GITLAB_WAITS = 10

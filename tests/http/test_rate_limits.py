@@ -5,7 +5,7 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.demo.services import free_port
+from gitlab_links.local.services import free_port
 from tests.api.callers import browser, program
 from tests.conftest import MakeApp
 from tests.factories import Factory

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from gitlab_links.demo.processes import start_worker
-from gitlab_links.demo.services import free_port, python, redis_answers, redis_server
-from gitlab_links.demo.supervisor import PROJECT, signal_all
+from gitlab_links.local.processes import start_worker
+from gitlab_links.local.services import free_port, python, redis_answers, redis_server
+from gitlab_links.local.supervisor import PROJECT, signal_all
 from tests.hanging import HANGS
 from tests.soak.outages import is_alive
 from tests.soak.stage import pids_below, within

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from gitlab_links.demo.processes import start_worker
-from gitlab_links.demo.services import free_port
 from gitlab_links.doorbell import Bell, enqueue
+from gitlab_links.local.processes import start_worker
+from gitlab_links.local.services import free_port
 from tests.soak.relay import Relay
 from tests.soak.stage import within
 

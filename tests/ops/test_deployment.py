@@ -9,7 +9,7 @@ import yaml
 from gunicorn.config import KNOWN_SETTINGS
 
 from gitlab_links.config import CANNOT_START
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.supervisor import PROJECT
 
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PORT", "IMAGE_TAG", "WEB_CONCURRENCY"}
 

@@ -14,11 +14,11 @@ from sqlalchemy import delete, text
 
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.services import free_port
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
 from gitlab_links.jobs import sweeps
+from gitlab_links.local.services import free_port
 from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.command import examine

@@ -14,11 +14,11 @@ import pytest
 import requests
 
 from gitlab_links.config import INSTANCE
-from gitlab_links.demo.guardian import processes, session_members
 from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import TASKS
-from gitlab_links.demo.services import LOOPBACK, free_port, listens, python
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.guardian import processes, session_members
+from gitlab_links.local.services import LOOPBACK, free_port, listens, python
+from gitlab_links.local.supervisor import PROJECT
 from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
@@ -170,7 +170,7 @@ def test_the_service_alone_shares_its_settings_with_the_commands_beside_it(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{kept / 'service.db'}")
     monkeypatch.setenv("SECRET_KEY", "of this test alone")
     monkeypatch.setenv("REDIS_URL", f"redis://{LOOPBACK}:{free_port()}/0")  # nobody listens there
-    run = start("gitlab_links.demo.service")
+    run = start("gitlab_links.local")
     run.read_until("bootstrap --email")
     assert "  Settings: the environment" in run.said
     monkeypatch.delenv("REDIS_URL")
@@ -196,7 +196,7 @@ def flask(*command: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("module", ["gitlab_links.demo", "gitlab_links.demo.service"])
+@pytest.mark.parametrize("module", ["gitlab_links.demo", "gitlab_links.local"])
 def test_a_port_that_is_taken_is_told_before_anything_starts(
     start: Callable[..., Command], tmp_path: Path, module: str
 ) -> None:

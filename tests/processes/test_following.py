@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from gitlab_links.demo import processes as service
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.rest_api import RestApi
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import Supervisor
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory

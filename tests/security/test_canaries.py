@@ -14,11 +14,11 @@ from redis import Redis
 from sqlalchemy import text
 
 from gitlab_links.config import Settings
-from gitlab_links.demo import processes as service
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.services import LOOPBACK, free_port, python
-from gitlab_links.demo.supervisor import PROJECT, Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port, python
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.security.canaries import (

@@ -9,9 +9,9 @@ from flask import Flask
 from gitlab_links import security
 from gitlab_links.accounts import sessions
 from gitlab_links.accounts.models import User
-from gitlab_links.demo.services import free_port
 from gitlab_links.errors import RateLimited
 from gitlab_links.extensions import db
+from gitlab_links.local.services import free_port
 from tests.conftest import MakeApp
 from tests.security.conftest import PASSWORD, World
 from tests.security.logins import log_in

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.demo import processes as service
-from gitlab_links.demo.guardian import session_members
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local import processes as service
+from gitlab_links.local.guardian import session_members
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import Supervisor
 from tests.factories import Factory
 from tests.security.conftest import SECRET
 

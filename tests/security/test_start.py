@@ -7,8 +7,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from gitlab_links.config import ConfigError, Settings
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import PROJECT
 
 POSTGRESQL = "postgresql://user@127.0.0.1:1/name"
 GOOD = {"SECRET_KEY": "x" * 40, "DATABASE_URL": POSTGRESQL}

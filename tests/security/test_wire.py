@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from gitlab_links.config import Settings
-from gitlab_links.demo.processes import start_web
-from gitlab_links.demo.services import LOOPBACK, free_port
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local.processes import start_web
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import Supervisor
 from tests.security.conftest import SECRET, World
 
 pytestmark = pytest.mark.processes

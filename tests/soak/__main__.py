@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from gitlab_links.demo.supervisor import PROJECT
+from gitlab_links.local.supervisor import PROJECT
 from tests.databases import DIALECTS
 from tests.soak import clocks, crowds, demotions, hosts, kills, outages, recreations, shuffles, slow
 from tests.soak.figures import Figure, as_table

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gitlab_links import clock
-from gitlab_links.demo.supervisor import PROJECT
 from gitlab_links.extensions import db
 from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.tasks.models import Task
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within

@@ -10,9 +10,9 @@ from typing import Self
 import requests
 from sqlalchemy import make_url
 
-from gitlab_links.demo.processes import start_web, start_worker
-from gitlab_links.demo.services import free_port
-from gitlab_links.demo.supervisor import Child
+from gitlab_links.local.processes import start_web, start_worker
+from gitlab_links.local.services import free_port
+from gitlab_links.local.supervisor import Child
 from tests.soak.relay import Relay
 from tests.soak.stage import Stage, within
 from tests.soak.world import World

@@ -21,10 +21,10 @@ from rq.worker import WorkerStatus
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.processes import start_web, start_worker
-from gitlab_links.demo.services import LOOPBACK, free_port, redis_answers, redis_server
-from gitlab_links.demo.supervisor import Child, Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local.processes import start_web, start_worker
+from gitlab_links.local.services import LOOPBACK, free_port, redis_answers, redis_server
+from gitlab_links.local.supervisor import Child, Supervisor
 from tests import databases, postgresql
 from tests.factories import Factory
 

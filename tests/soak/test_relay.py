@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_links.demo.services import free_port
+from gitlab_links.local.services import free_port
 from tests.soak.relay import Relay
 
 HERE = "127.0.0.2"

@@ -18,9 +18,9 @@ import requests
 from alembic.script import ScriptDirectory
 from flask_migrate import downgrade
 
-from gitlab_links.demo.processes import migrate
-from gitlab_links.demo.supervisor import PROJECT, Child, Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local.processes import migrate
+from gitlab_links.local.supervisor import PROJECT, Child, Supervisor
 from tests.databases import DIALECTS, MIGRATIONS
 from tests.soak.figures import Figure, as_table, at_least, at_most, exactly
 from tests.soak.outages import Sender, missing

@@ -15,13 +15,13 @@ from sqlalchemy import select
 
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
-from gitlab_links.demo import processes as service
 from gitlab_links.demo import seed
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.sample_tasks import SHOP
-from gitlab_links.demo.services import LOOPBACK, free_port, start_redis
-from gitlab_links.demo.supervisor import Supervisor
 from gitlab_links.extensions import db
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port, start_redis
+from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 GITLAB_TOKEN = "glpat-of-the-browser-tests"

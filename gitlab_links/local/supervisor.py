@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gitlab_links.demo import guardian
-from gitlab_links.demo.guardian import session_members, signal_all
+from gitlab_links.local import guardian
+from gitlab_links.local.guardian import session_members, signal_all
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0

@@ -8,11 +8,14 @@ from pathlib import Path
 from types import FrameType
 
 from gitlab_links.config import ConfigError
-from gitlab_links.demo.rest_api import ApiRefused
-from gitlab_links.demo.services import LOOPBACK, NoRedis, port_is_free
-from gitlab_links.demo.supervisor import ChildFailed, Supervisor
+from gitlab_links.local.services import LOOPBACK, NoRedis, port_is_free
+from gitlab_links.local.supervisor import ChildFailed, Supervisor
 
 CHECK_SECONDS = 0.5
+
+
+class StartFailed(Exception):
+    """What was started cannot be used; the text says why."""
 
 
 class Stopped(BaseException):
@@ -45,7 +48,7 @@ def run_until_stopped(
     except Stopped:
         say("Stopped.")
         return 0
-    except (ChildFailed, ApiRefused, NoRedis, ConfigError) as problem:
+    except (ChildFailed, StartFailed, NoRedis, ConfigError) as problem:
         print(problem, file=sys.stderr, flush=True)
         return 1
 

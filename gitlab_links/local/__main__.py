@@ -1,4 +1,4 @@
-"""``python -m gitlab_links.demo.service``: the service alone, for one person's machine.
+"""``python -m gitlab_links.local``: the service alone, for one person's machine.
 
 Web process and workers, and a Redis where none answers at ``REDIS_URL``. The environment
 decides as in production; what it leaves open is kept under ``instance/``.
@@ -15,16 +15,16 @@ from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
 from gitlab_links.config import RUNNING_ENV_FILE, Settings, env_file
-from gitlab_links.demo import processes
-from gitlab_links.demo.foreground import run_until_stopped, say
-from gitlab_links.demo.services import LOOPBACK, redis_answers, start_redis
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local import processes
+from gitlab_links.local.foreground import run_until_stopped, say
+from gitlab_links.local.services import LOOPBACK, redis_answers, start_redis
+from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.private_files import INSTANCE, make_private_folder
 
 
 def main() -> int:
     """Run the service in the foreground."""
-    parser = argparse.ArgumentParser(prog="python -m gitlab_links.demo.service")
+    parser = argparse.ArgumentParser(prog="python -m gitlab_links.local")
     parser.add_argument("--port", type=int, default=8000)
     port: int = parser.parse_args().port
     return run_until_stopped(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
-from gitlab_links.demo.services import LOOPBACK, free_port, python
-from gitlab_links.demo.supervisor import Child, Supervisor
+from gitlab_links.local.services import LOOPBACK, free_port, python
+from gitlab_links.local.supervisor import Child, Supervisor
 
 WEB_STOP_SECONDS = 3
 

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from redis import Redis
 from redis.exceptions import RedisError
 
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local.supervisor import Supervisor
 
 LOOPBACK = "127.0.0.1"
 BELOW_EPHEMERAL = range(20_000, 32_000)

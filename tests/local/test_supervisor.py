@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_links.demo.guardian import session_members
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import PROJECT, ChildFailed, Supervisor
+from gitlab_links.local.guardian import session_members
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import PROJECT, ChildFailed, Supervisor
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -32,8 +32,8 @@ print(sorted(pair for pair in os.environ.items() if pair[0].startswith(("SECRET_
 """
 OUTER = """
 import sys, time
-from gitlab_links.demo.services import python
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local.services import python
+from gitlab_links.local.supervisor import Supervisor
 with Supervisor() as supervisor:
     child = supervisor.start("sleeper", python("-c", "import time; time.sleep(60)"))
     print(child.pid, supervisor.folder, flush=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from gitlab_links.demo import services
-from gitlab_links.demo.services import NoRedis, free_port, port_is_free, redis_answers
-from gitlab_links.demo.supervisor import Supervisor
+from gitlab_links.local import services
+from gitlab_links.local.services import NoRedis, free_port, port_is_free, redis_answers
+from gitlab_links.local.supervisor import Supervisor
 
 
 def test_the_embedded_redis_takes_jobs_and_ends_with_the_supervisor(

@@ -1,0 +1,1 @@
+"""Running the service on one person's machine: processes, and what the machine lacks."""

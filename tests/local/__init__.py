@@ -1,0 +1,1 @@
+"""Tests of running the service on one machine."""
