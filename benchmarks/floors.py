@@ -10,8 +10,8 @@ from sqlalchemy import insert
 
 import gitlab_links.models  # noqa: F401  # the tables that the row refers to
 from gitlab_links.clock import utcnow
-from gitlab_links.db import new_id
 from gitlab_links.extensions import db
+from gitlab_links.storage.database import new_id
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 

@@ -14,10 +14,10 @@ from benchmarks.stage import Stage
 from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
+from gitlab_links.storage.database import new_id
 from gitlab_links.sync.projects import hand_over_path, learn
 from gitlab_links.sync.succession import move_next_piece, succeed
 from gitlab_links.tasks.models import Task

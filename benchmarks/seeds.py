@@ -17,7 +17,6 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import open_session
 from gitlab_links.clock import utcnow
-from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.hooks.secrets import make_hook_secret
@@ -28,6 +27,7 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.links.freshness import next_sync_after
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 

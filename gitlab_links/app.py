@@ -4,9 +4,9 @@ from flask import Flask
 
 from gitlab_links import admin, api, cli, http, logs, ops
 from gitlab_links.config import Settings
-from gitlab_links.db import engine_options, prepare_engine
 from gitlab_links.extensions import db, migrate
-from gitlab_links.redis_pool import connect_redis
+from gitlab_links.storage.database import engine_options, prepare_engine
+from gitlab_links.storage.redis_pool import connect_redis
 
 
 def create_app(settings: Settings) -> Flask:

@@ -22,7 +22,7 @@ from gitlab_links import setting_urls
 from gitlab_links import setting_values as values
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.mail import MailServer, parse_mail_address
-from gitlab_links.private_files import INSTANCE, make_private_folder
+from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 
 ENV_FILE = INSTANCE.parent / ".env"
 # What `make run` decided beyond the environment, while it runs: commands beside it see the same.

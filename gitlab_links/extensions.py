@@ -6,8 +6,8 @@ from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
 from gitlab_links.config import Settings
-from gitlab_links.db import Base
-from gitlab_links.reach import Reach
+from gitlab_links.storage.circuit_breaker import Reach
+from gitlab_links.storage.database import Base
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 migrate = Migrate(render_as_batch=True, compare_type=True)

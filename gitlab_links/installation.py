@@ -7,9 +7,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import String
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import Base, Identified, insert_unless_exists
 from gitlab_links.extensions import db
 from gitlab_links.security import digest, same_digest
+from gitlab_links.storage.database import Base, Identified, insert_unless_exists
 
 
 class Installation(Identified, Base):

@@ -8,10 +8,10 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, Engine
 
-from gitlab_links.db import UtcDateTime
-from gitlab_links.db_failures import told_in_a_sentence
+from gitlab_links.command_errors import told_in_a_sentence
 from gitlab_links.extensions import db
-from gitlab_links.postgresql import take_time
+from gitlab_links.storage.database import UtcDateTime
+from gitlab_links.storage.postgresql import take_time
 
 UPGRADE_LOCK = 0x6765746C  # any number that nothing else in the database locks on
 

@@ -11,13 +11,13 @@ from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
-from gitlab_links.db import Base
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.hooks.reconnection import configure
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 

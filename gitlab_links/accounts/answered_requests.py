@@ -12,10 +12,10 @@ from sqlalchemy import and_, delete, or_, select, update
 
 from gitlab_links.accounts.models import AnsweredRequest
 from gitlab_links.clock import utcnow
-from gitlab_links.db import insert_unless_exists
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
 from gitlab_links.security import digest
+from gitlab_links.storage.database import insert_unless_exists
 
 KEPT = timedelta(hours=24)
 # A request that takes longer has died: it may be sent again.

@@ -15,11 +15,11 @@ from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.db import insert_unless_exists
 from gitlab_links.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
+from gitlab_links.storage.database import insert_unless_exists
 
 
 class MemberExists(Conflict):

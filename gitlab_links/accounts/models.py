@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.db import Base, Identified
+from gitlab_links.storage.database import Base, Identified
 
 
 class Org(Identified, Base):

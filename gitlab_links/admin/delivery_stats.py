@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import first_id_at
 from gitlab_links.extensions import db
+from gitlab_links.storage.database import first_id_at
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 HOURS = 24

@@ -13,7 +13,6 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.admin.link_summary import SummaryEntry, summary
 from gitlab_links.admin.paging import page_in
 from gitlab_links.admin.wording import Mark
-from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import sees_all, withheld
@@ -21,6 +20,7 @@ from gitlab_links.links.freshness import GONE, Connection
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import connection_of
 from gitlab_links.links.summaries import LinkCount, activity_by_task, link_counts
+from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import matches
 from gitlab_links.tasks.views import task_reference

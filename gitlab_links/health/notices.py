@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.audit.operations import Action
-from gitlab_links.db import new_id
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.health.judging import audit_problem, finding_of
@@ -24,6 +23,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import NOTIFY_URL
 from gitlab_links.security import cipher
+from gitlab_links.storage.database import new_id
 
 NOTICES_A_TIME = 10
 RETRY_AFTER = (

@@ -10,7 +10,6 @@ from datetime import datetime
 from sqlalchemy import select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.db import insert_unless_exists
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.listed import ListedProject
@@ -19,6 +18,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
+from gitlab_links.storage.database import insert_unless_exists
 
 
 class PickedElsewhere(Conflict):

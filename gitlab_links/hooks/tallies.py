@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session, scoped_session
 
-from gitlab_links.db import new_id, upsert
 from gitlab_links.extensions import db
 from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
+from gitlab_links.storage.database import new_id, upsert
 
 KEPT_DAYS = 31
 SHOWN_DAYS = 7

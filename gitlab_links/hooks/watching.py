@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, func, select, update
 
-from gitlab_links.db import insert_unless_exists, new_id, upsert
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.hooks.models import GitLabProjectWatch
 from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 
 NEW_WATCHES_A_TIME = 200
 # A way that has worked within this time, and missed nothing, is trusted.

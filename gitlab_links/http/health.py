@@ -5,11 +5,11 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
 from gitlab_links import revisions
-from gitlab_links.db import require_writable
 from gitlab_links.extensions import db, redis
 from gitlab_links.http import transactions
 from gitlab_links.http.access import public
-from gitlab_links.redis_pool import refusal_of_writes
+from gitlab_links.storage.database import require_writable
+from gitlab_links.storage.redis_pool import refusal_of_writes
 
 
 def register(app: Flask) -> None:

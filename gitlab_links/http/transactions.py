@@ -13,10 +13,10 @@ from sqlalchemy.exc import OperationalError
 
 from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
 from gitlab_links.accounts.members import mark_member_arrived
-from gitlab_links.db import begin_statements_by
 from gitlab_links.extensions import db
 from gitlab_links.http.problems import render
 from gitlab_links.http.request_threads import seconds_waited
+from gitlab_links.storage.database import begin_statements_by
 
 # A statement takes up to 6 s, and GitLab gives up after 10 s: the last one begins by then, counted
 # from when the request came.

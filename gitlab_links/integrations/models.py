@@ -7,7 +7,7 @@ from sqlalchemy import JSON, ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import Base, Identified
+from gitlab_links.storage.database import Base, Identified
 
 VERSIONS_KEPT = 5
 

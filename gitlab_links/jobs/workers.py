@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from gitlab_links.extensions import database_reach, db
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
-from gitlab_links.reach import ASK_AGAIN_SECONDS
-from gitlab_links.redis_pool import connect_blocking_redis
+from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
+from gitlab_links.storage.redis_pool import connect_blocking_redis
 
 WORKER_TTL_SECONDS = 25
 MAINTENANCE_SECONDS = 10

@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.db import UtcDateTime
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
@@ -33,6 +32,7 @@ from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, pr
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
+from gitlab_links.storage.database import UtcDateTime
 
 # The oldest moment a cursor can name, and that is read of GitLab.
 _LONG_AGO = EARLIEST

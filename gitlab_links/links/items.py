@@ -4,10 +4,10 @@ import uuid
 
 from sqlalchemy import select
 
-from gitlab_links.db import insert_unless_exists
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.storage.database import insert_unless_exists
 
 
 def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import Base, Identified
+from gitlab_links.storage.database import Base, Identified
 
 
 class GitLabProject(Identified, Base):

@@ -9,7 +9,6 @@ from sqlalchemy import delete, exists, select, update
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action
 from gitlab_links.clock import utcnow
-from gitlab_links.db import insert_unless_exists
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
@@ -22,6 +21,7 @@ from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.operations import mark_links_changed
 
 # A statement for so many items: SQLite takes 32,766 parameters.

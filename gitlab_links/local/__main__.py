@@ -19,7 +19,7 @@ from gitlab_links.local import processes
 from gitlab_links.local.foreground import run_until_stopped, say
 from gitlab_links.local.services import LOOPBACK, redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
-from gitlab_links.private_files import INSTANCE, make_private_folder
+from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 
 
 def main() -> int:

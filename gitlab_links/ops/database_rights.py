@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection, text
 
-from gitlab_links.db import Base
 from gitlab_links.ops.findings import Finding, failure
+from gitlab_links.storage.database import Base
 
 _READ = "SELECT"
 _NEEDED = (_READ, "INSERT", "UPDATE", "DELETE")

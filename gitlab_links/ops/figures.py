@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, case, func, or_, select
 
-from gitlab_links.db import first_id_at
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
@@ -19,6 +18,7 @@ from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.plan import connected
 from gitlab_links.webhooks.authenticity import Refusal
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery

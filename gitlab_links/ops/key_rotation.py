@@ -13,7 +13,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Column, Row, Table, select, update
 
-from gitlab_links.db_failures import refusals_in_a_sentence, told_in_a_sentence
+from gitlab_links.command_errors import refusals_in_a_sentence, told_in_a_sentence
 from gitlab_links.extensions import db
 from gitlab_links.security import CiphertextInvalid, cipher
 

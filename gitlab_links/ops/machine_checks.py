@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from gitlab_links import revisions
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
-from gitlab_links.db import require_writable
-from gitlab_links.db_failures import reason
+from gitlab_links.command_errors import reason
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
 from gitlab_links.ops.database_rights import missing_rights, way_to_migrate
 from gitlab_links.ops.findings import Finding, failure, ok, warning
+from gitlab_links.storage.database import require_writable
 
 OLDEST_POSTGRESQL = 150000
 CLOCK_SECONDS = 2.0

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import Base, Identified
+from gitlab_links.storage.database import Base, Identified
 
 
 class TaskStatus(StrEnum):

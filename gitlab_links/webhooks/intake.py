@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, Executable, bindparam, case, null, select
 
 from gitlab_links.clock import utcnow
-from gitlab_links.db import insert_unless_exists, new_id, upsert
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.signatures import is_signed
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 from gitlab_links.webhooks.authenticity import HOOK_PROJECT, PROVEN_BY_SECRET, verify
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.webhooks.quota import OVER_QUOTA, quota_parameters

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import undefer
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.db import first_id_at
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.paging import Position, paged
+from gitlab_links.storage.database import first_id_at
 from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 

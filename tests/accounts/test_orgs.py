@@ -12,9 +12,9 @@ from gitlab_links.accounts.orgs import orgs_page, task_key_for
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import log_in
 from gitlab_links.audit.models import AuditEvent
-from gitlab_links.db import new_id
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.storage.database import new_id
 from tests.factories import Factory
 
 PASSWORD = "correct horse battery"

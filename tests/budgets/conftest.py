@@ -11,9 +11,9 @@ from sqlalchemy import insert, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
-from gitlab_links.db import new_id
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.database import new_id
 from tests.factories import Factory
 
 

@@ -103,7 +103,7 @@ def test_a_webhook_that_has_waited_too_long_for_its_thread_is_refused_unread(
 
 
 def test_a_migration_waits_for_locks_as_long_as_it_takes(app: Flask) -> None:
-    from gitlab_links import postgresql
+    from gitlab_links.storage import postgresql
 
     with app.app_context(), db.engine.connect() as connection:
         if connection.dialect.name == "postgresql":

@@ -1,13 +1,14 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
-from gitlab_links import doorbell, postgresql, reach
+from gitlab_links import doorbell
 from gitlab_links.config import Settings
-from gitlab_links.db import SQLITE_SHORT_WAIT_SECONDS
 from gitlab_links.health import report
 from gitlab_links.http import transactions
 from gitlab_links.jobs import crew, drains, fetches, watches, workers
 from gitlab_links.jobs.schedule import SCHEDULE
-from gitlab_links.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
+from gitlab_links.storage import circuit_breaker, postgresql
+from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
+from gitlab_links.storage.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
 from gitlab_links.sync import lease
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from gitlab_links.webhooks import claims
@@ -79,7 +80,7 @@ def test_a_webhook_is_answered_before_gitlab_gives_up_whatever_the_database_does
     default = Settings(secret_key="k", database_url="sqlite:///x").database_timeout
     a_statement = default + postgresql.GRACE_SECONDS
     a_connection = (
-        reach.PATIENCE_SECONDS
+        circuit_breaker.PATIENCE_SECONDS
         + postgresql.CONNECT_ARGS["connect_timeout"]
         + postgresql.FIRST_STATEMENT_SECONDS
     )

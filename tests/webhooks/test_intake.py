@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from gitlab_links.db import insert_unless_exists, new_id
 from gitlab_links.errors import InvalidJson, JsonTooDeep
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from gitlab_links.storage.database import insert_unless_exists, new_id
 from gitlab_links.webhooks.intake import KEPT_HEADERS, accept, kept_headers
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.factories import unknown_id

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from gitlab_links import reach
-from gitlab_links.reach import Reach, Unreachable
+from gitlab_links.storage import circuit_breaker
+from gitlab_links.storage.circuit_breaker import Reach, Unreachable
 
 FAILURES = (ConnectionError,)
 SOON = 0.05
@@ -92,7 +92,7 @@ def test_a_failure_of_the_past_refuses_nobody(lost: Reach, server: Server) -> No
 def test_an_attempt_from_before_the_server_was_back_keeps_nobody_waiting(
     lost: Reach, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reach, "STUCK_SECONDS", 4 * SOON)
+    monkeypatch.setattr(circuit_breaker, "STUCK_SECONDS", 4 * SOON)
 
     def come_back() -> None:
         server.away = False

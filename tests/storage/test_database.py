@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from gitlab_links.accounts.models import Org
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
-from gitlab_links.db import engine_options, insert_unless_exists, new_id
 from gitlab_links.extensions import db
+from gitlab_links.storage.database import engine_options, insert_unless_exists, new_id
 from gitlab_links.tasks.models import Task
 
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from flask_migrate import upgrade
 
-from gitlab_links import config, private_files
+from gitlab_links import config
 from gitlab_links.app import create_app
 from gitlab_links.config import Settings
 from gitlab_links.extensions import db
-from gitlab_links.private_files import make_private_file
+from gitlab_links.storage import private_files
+from gitlab_links.storage.private_files import make_private_file
 from tests.databases import MIGRATIONS
 
 pytestmark = pytest.mark.only_on("sqlite")

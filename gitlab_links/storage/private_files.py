@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-INSTANCE = Path(__file__).resolve().parent.parent / "instance"
+INSTANCE = Path(__file__).resolve().parents[2] / "instance"
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 

@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from gitlab_links.local.services import free_port
-from gitlab_links.redis_pool import WAIT_SECONDS, connect_redis
+from gitlab_links.storage.redis_pool import WAIT_SECONDS, connect_redis
 from tests.soak.relay import Relay
 
 

@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session
 from sqlalchemy.types import TypeDecorator
 
-from gitlab_links import postgresql as postgresql_connections
-from gitlab_links.private_files import make_private_file
-from gitlab_links.reach import Reach
+from gitlab_links.storage import postgresql as postgresql_connections
+from gitlab_links.storage.circuit_breaker import Reach
+from gitlab_links.storage.private_files import make_private_file
 
 SQLITE_WAIT_SECONDS = 15
 # Whoever has to answer GitLab, which gives up after 10 s, waits for other writers this long.

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
-from gitlab_links.reach import Reach, Unreachable
+from gitlab_links.storage.circuit_breaker import Reach, Unreachable
 
 # The server ends a statement that takes too long; who hears nothing of that by then hears
 # nothing at all.

@@ -12,9 +12,9 @@ from flask import current_app
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gitlab_links import postgresql
 from gitlab_links.extensions import database_reach, db
 from gitlab_links.local.services import free_port
+from gitlab_links.storage import postgresql
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
 

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from gitlab_links.reach import Reach, Unreachable
+from gitlab_links.storage.circuit_breaker import Reach, Unreachable
 
 WAIT_SECONDS = 0.5
 # No request fails for want of Redis: it is better done without than waited for again.
