@@ -35,4 +35,4 @@ def _connect_database(app: Flask, seconds: float) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
-        app.extensions["database_reach"] = prepare_engine(db.engine, seconds)
+        app.extensions["database_breaker"] = prepare_engine(db.engine, seconds)

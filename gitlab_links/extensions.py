@@ -6,7 +6,7 @@ from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
 from gitlab_links.config import Settings
-from gitlab_links.storage.circuit_breaker import Reach
+from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.database import Base
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
@@ -25,7 +25,7 @@ def redis() -> Redis:
     return found
 
 
-def database_reach() -> Reach:
+def database_breaker() -> CircuitBreaker:
     """Whether the database of the current application can be reached."""
-    found: Reach = current_app.extensions["database_reach"]
+    found: CircuitBreaker = current_app.extensions["database_breaker"]
     return found

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import structlog
 from rq.timeouts import JobTimeoutException
 
-from gitlab_links.extensions import database_reach, db
+from gitlab_links.extensions import database_breaker, db
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ def isolated(step: str, org_id: uuid.UUID | None = None) -> Iterator[None]:
     except JobTimeoutException:
         raise
     except Exception:
-        if database_reach().lost:
+        if database_breaker().lost:
             raise
         db.session.rollback()
         log.exception("job.step_failed", step=step, org_id=None if org_id is None else str(org_id))

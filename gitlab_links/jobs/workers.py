@@ -19,7 +19,7 @@ from rq.worker import WorkerStatus
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from gitlab_links.extensions import database_reach, db
+from gitlab_links.extensions import database_breaker, db
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
@@ -160,14 +160,14 @@ def _named(job: Job) -> dict[str, str]:
 
 def database_answers() -> bool:
     """Whether it does; costs nothing unless it has just been found not to."""
-    if not database_reach().lost:
+    if not database_breaker().lost:
         return True
     try:
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
     except DBAPIError:
         return False
-    database_reach().found()
+    database_breaker().found()
     return True
 
 

@@ -20,7 +20,7 @@ class Unreachable(Exception):
     """Another caller has just found that the server does not answer."""
 
 
-class Reach:
+class CircuitBreaker:
     """Whether a server can be reached, as far as this process knows.
 
     While it cannot, one caller tries and the others wait for what comes of it, for

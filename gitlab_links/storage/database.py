@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scop
 from sqlalchemy.types import TypeDecorator
 
 from gitlab_links.storage import postgresql as postgresql_connections
-from gitlab_links.storage.circuit_breaker import Reach
+from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.private_files import make_private_file
 
 SQLITE_WAIT_SECONDS = 15
@@ -109,7 +109,7 @@ def engine_options(url: str) -> dict[str, Any]:
     }
 
 
-def prepare_engine(engine: Engine, seconds: float) -> Reach:
+def prepare_engine(engine: Engine, seconds: float) -> CircuitBreaker:
     """Make connections safe, and PostgreSQL's give up on a statement after ``seconds``.
 
     Gives whether the database can be reached, which a file always can.
@@ -118,7 +118,7 @@ def prepare_engine(engine: Engine, seconds: float) -> Reach:
         event.listen(engine, "before_cursor_execute", _refuse_late)
         return postgresql_connections.prepare(engine, seconds)
     _prepare_sqlite(engine)
-    return Reach()
+    return CircuitBreaker()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
-from gitlab_links.storage.circuit_breaker import Reach, Unreachable
+from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
 
 # The server ends a statement that takes too long; who hears nothing of that by then hears
 # nothing at all.
@@ -79,7 +79,7 @@ class PatientConnection(psycopg.Connection[Any]):
     """Waits ``patience`` seconds for an answer, then is closed: who knows what it would say."""
 
     patience: float | None = None
-    reach: Reach | None = None
+    breaker: CircuitBreaker | None = None
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
@@ -105,17 +105,17 @@ class PatientConnection(psycopg.Connection[Any]):
             if timeout is not None:
                 raise
             self.pgconn.finish()
-            if self.reach is not None:
-                self.reach.missed()
+            if self.breaker is not None:
+                self.breaker.missed()
             raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from None
 
 
-def prepare(engine: Engine, seconds: float) -> Reach:
+def prepare(engine: Engine, seconds: float) -> CircuitBreaker:
     """Have the engine's connections give up after ``seconds``, at either end.
 
     Gives what the engine knows about the server.
     """
-    reach = Reach()
+    breaker = CircuitBreaker()
 
     @event.listens_for(engine, "do_connect")
     def _connect(_dialect: Any, _record: Any, words: Any, named: Any) -> PatientConnection:
@@ -123,17 +123,17 @@ def prepare(engine: Engine, seconds: float) -> Reach:
             return _limited(_connected(*words, **named), seconds)
 
         try:
-            connection = reach.attempt(connect, (psycopg.OperationalError,))
+            connection = breaker.attempt(connect, (psycopg.OperationalError,))
         except Unreachable:
             raise psycopg.OperationalError("the database does not answer") from None
-        connection.reach = reach
+        connection.breaker = breaker
         return connection
 
     @event.listens_for(engine, "handle_error")
     def _take_read_only_for_an_outage(failed: ExceptionContext) -> None:
         if getattr(failed.original_exception, "sqlstate", None) != READ_ONLY:
             return
-        reach.missed()
+        breaker.missed()
         failed.is_disconnect = True  # the pool's other connections are dropped as well
         raise OperationalError(
             failed.statement,
@@ -144,7 +144,7 @@ def prepare(engine: Engine, seconds: float) -> Reach:
         )
 
     event.listen(engine, "checkout", _replace_closed)
-    return reach
+    return breaker
 
 
 def require_writable(connection: EngineConnection) -> None:

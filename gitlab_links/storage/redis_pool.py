@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
-from gitlab_links.storage.circuit_breaker import Reach, Unreachable
+from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
 
 WAIT_SECONDS = 0.5
 # No request fails for want of Redis: it is better done without than waited for again.
@@ -18,18 +18,18 @@ QUIET_SECONDS = 1.0
 WRITE_PROBE = "gitlab_links:write_probe"
 
 
-class ReachingPool(ConnectionPool):
+class BreakerPool(ConnectionPool):
     """While Redis is away, one caller at a time tries to connect and the others wait for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.reach = Reach(patience=WAIT_SECONDS, quiet=QUIET_SECONDS)
+        self.breaker = CircuitBreaker(patience=WAIT_SECONDS, quiet=QUIET_SECONDS)
 
     def get_connection(self, *arguments: Any, **options: Any) -> Connection:
         """A connection that is made; raises :class:`redis.exceptions.ConnectionError`."""
         connect = partial(super().get_connection, *arguments, **options)
         try:
-            connection: Connection = self.reach.attempt(connect, (RedisError,))
+            connection: Connection = self.breaker.attempt(connect, (RedisError,))
         except Unreachable:
             raise RedisConnectionError("Redis does not answer") from None
         return connection
@@ -49,7 +49,7 @@ def refusal_of_writes(redis: Redis) -> str | None:
 
 def connect_redis(url: str) -> Redis:
     """A client that gives up quickly: no request waits for the doorbell."""
-    pool = ReachingPool.from_url(
+    pool = BreakerPool.from_url(
         url,
         socket_timeout=WAIT_SECONDS,
         socket_connect_timeout=WAIT_SECONDS,

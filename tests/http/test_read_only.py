@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.config import Settings
-from gitlab_links.extensions import database_reach, db
+from gitlab_links.extensions import database_breaker, db
 from gitlab_links.jobs.workers import database_answers
 from tests import postgresql
 from tests.factories import Factory
@@ -31,7 +31,7 @@ def demoted(app: Flask, key: dict[str, str], settings: Settings) -> Iterator[Fla
             connection.execute(text("SELECT 1"))
         with postgresql.demoted(settings.database_url):
             yield app
-        database_reach().found()
+        database_breaker().found()
         db.engine.dispose()
 
 

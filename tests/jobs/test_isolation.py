@@ -10,7 +10,7 @@ from sqlalchemy import Delete
 from sqlalchemy.exc import DataError, OperationalError
 
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import database_reach, db
+from gitlab_links.extensions import database_breaker, db
 from gitlab_links.health import judging
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.jobs import sweeps, watches
@@ -111,12 +111,12 @@ def test_doctor_examines_the_others(orgs: list[Any], monkeypatch: pytest.MonkeyP
 def test_the_end_of_a_job_is_not_one_orgs_trouble(app_context: Flask) -> None:
     with pytest.raises(JobTimeoutException), isolated("test"):
         raise JobTimeoutException
-    database_reach().missed()
+    database_breaker().missed()
     try:
         with pytest.raises(ZeroDivisionError), isolated("test"):
             raise ZeroDivisionError
     finally:
-        database_reach().found()
+        database_breaker().found()
 
 
 def test_what_is_past_its_time_is_cleared_behind_a_batch_that_fails(

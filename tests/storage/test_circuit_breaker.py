@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from gitlab_links.storage import circuit_breaker
-from gitlab_links.storage.circuit_breaker import Reach, Unreachable
+from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
 
 FAILURES = (ConnectionError,)
 SOON = 0.05
@@ -37,16 +37,18 @@ def server() -> Server:
 
 
 @pytest.fixture
-def lost(server: Server) -> Reach:
+def lost(server: Server) -> CircuitBreaker:
     """Has found the server away, some time ago."""
-    found, server.away = Reach(), True
+    found, server.away = CircuitBreaker(), True
     with pytest.raises(ConnectionError):
         found.attempt(server.connect, FAILURES)
     server.tried = 0
     return found
 
 
-def at_once(lost: Reach, server: Server, callers: int, between: Callable[[], None]) -> list[str]:
+def at_once(
+    lost: CircuitBreaker, server: Server, callers: int, between: Callable[[], None]
+) -> list[str]:
     """What so many callers get that come while one attempt is under way."""
     server.answers.clear()
     with ThreadPoolExecutor(callers) as pool:
@@ -65,32 +67,32 @@ def _told(one: Future[str]) -> str:
 
 
 def test_a_server_that_answers_is_asked_by_everybody(server: Server) -> None:
-    found = Reach()
+    found = CircuitBreaker()
     assert [found.attempt(server.connect, FAILURES) for _ in range(3)] == ["connected"] * 3
     assert not found.lost
 
 
 def test_nobody_of_a_first_burst_is_refused_once_the_server_is_back(
-    lost: Reach, server: Server
+    lost: CircuitBreaker, server: Server
 ) -> None:
     server.away = False
     assert at_once(lost, server, 8, lambda: None) == ["connected"] * 8
     assert not lost.lost
 
 
-def test_while_it_is_away_a_burst_costs_one_attempt(lost: Reach, server: Server) -> None:
+def test_while_it_is_away_a_burst_costs_one_attempt(lost: CircuitBreaker, server: Server) -> None:
     told = at_once(lost, server, 8, lambda: None)
     assert sorted(told) == ["ConnectionError"] + ["Unreachable"] * 7
     assert server.tried == 1
 
 
-def test_a_failure_of_the_past_refuses_nobody(lost: Reach, server: Server) -> None:
+def test_a_failure_of_the_past_refuses_nobody(lost: CircuitBreaker, server: Server) -> None:
     server.away = False
     assert lost.attempt(server.connect, FAILURES) == "connected"
 
 
 def test_an_attempt_from_before_the_server_was_back_keeps_nobody_waiting(
-    lost: Reach, server: Server, monkeypatch: pytest.MonkeyPatch
+    lost: CircuitBreaker, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(circuit_breaker, "STUCK_SECONDS", 4 * SOON)
 
@@ -107,7 +109,7 @@ def test_an_attempt_from_before_the_server_was_back_keeps_nobody_waiting(
 def test_nobody_waits_for_longer_than_patience_allows(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = Reach(patience=SOON)
+    impatient = CircuitBreaker(patience=SOON)
     impatient.missed()
     told: list[str] = []
 
@@ -121,7 +123,7 @@ def test_nobody_waits_for_longer_than_patience_allows(
 
 
 def test_an_attempt_that_is_broken_off_lets_the_next_caller_try(
-    lost: Reach, server: Server
+    lost: CircuitBreaker, server: Server
 ) -> None:
     def broken_off() -> str:
         raise KeyboardInterrupt
@@ -133,7 +135,7 @@ def test_an_attempt_that_is_broken_off_lets_the_next_caller_try(
 
 
 def test_where_doing_without_is_better_a_failure_refuses_for_a_while(server: Server) -> None:
-    quiet = Reach(quiet=SOON)
+    quiet = CircuitBreaker(quiet=SOON)
     quiet.missed()
     with pytest.raises(Unreachable):
         quiet.attempt(server.connect, FAILURES)
@@ -141,6 +143,6 @@ def test_where_doing_without_is_better_a_failure_refuses_for_a_while(server: Ser
     assert quiet.attempt(server.connect, FAILURES) == "connected"
 
 
-def test_an_answer_by_another_way_ends_it(lost: Reach) -> None:
+def test_an_answer_by_another_way_ends_it(lost: CircuitBreaker) -> None:
     lost.found()
     assert not lost.lost

@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gitlab_links.extensions import database_reach, db
+from gitlab_links.extensions import database_breaker, db
 from gitlab_links.local.services import free_port
 from gitlab_links.storage import postgresql
 from tests.hanging import HANGS
@@ -113,7 +113,7 @@ def test_a_statement_that_hears_nothing_fails_and_callers_after_it_wait_for_one(
         started = time.monotonic()
         assert outcomes(8) == [OperationalError] * 8
         assert time.monotonic() - started < HANGS
-        assert database_reach().lost
+        assert database_breaker().lost
 
 
 @pytest.mark.parametrize("how", ["reset", "silence"])
@@ -122,10 +122,10 @@ def test_nobody_of_the_first_burst_after_an_outage_is_refused(far, network, how)
         select_one()
         getattr(network, how)()
         assert outcomes(8) == [OperationalError] * 8
-        assert database_reach().lost
+        assert database_breaker().lost
         network.heal()
         assert outcomes(8) == [None] * 8
-        assert not database_reach().lost
+        assert not database_breaker().lost
 
 
 def test_a_connection_that_is_broken_off_is_told_from_one_that_was_idle(far, network):
@@ -156,7 +156,7 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(far):
         connection.rollback()
         # The connection is as good as before, and nobody else was told otherwise.
         assert connection.scalar(text("SELECT 1")) == 1
-        assert not database_reach().lost
+        assert not database_breaker().lost
 
 
 def test_what_a_lost_client_has_locked_is_free_again_soon(app, far, factory, network, monkeypatch):
