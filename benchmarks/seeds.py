@@ -19,7 +19,6 @@ from gitlab_links.accounts.sessions import open_session
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.hooks.secrets import make_hook_secret
 from gitlab_links.integrations.operations import (
     IntegrationChange,
     find_integration,
@@ -27,6 +26,7 @@ from gitlab_links.integrations.operations import (
 )
 from gitlab_links.links.freshness import next_sync_after
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.observations.hook_secrets import make_hook_secret
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery

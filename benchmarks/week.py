@@ -33,8 +33,8 @@ from gitlab_links.config import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice

@@ -10,15 +10,15 @@ from gitlab_links.accounts.models import (
 )
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.hooks.models import (
+from gitlab_links.installation import Installation
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.observations.models import (
     GitLabChangeCount,
     GitLabHookSecret,
     GitLabProjectWatch,
     GitLabWebhookTally,
 )
-from gitlab_links.installation import Installation
-from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.operations.models import Operation
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery

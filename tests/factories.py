@@ -13,7 +13,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink

@@ -14,14 +14,15 @@ from gitlab_links.admin.settings_versions import POLICY, both_policies, changed_
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_repair import ask_for_repair
+from gitlab_links.health.notices import NoAlertAddress, send_test_alert
+from gitlab_links.health.relocation import move_now
 from gitlab_links.health.report import check_soon
+from gitlab_links.health.token_rotation import ask_for_rotation
 from gitlab_links.http.access import access
-from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.hooks import look_now
-from gitlab_links.http.operations import ask_for_repair, ask_for_rotation
-from gitlab_links.http.relocation import move_now
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 

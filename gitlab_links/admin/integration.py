@@ -32,14 +32,18 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
+from gitlab_links.health.reconnection import configure
 from gitlab_links.health.report import report_of
-from gitlab_links.hooks.reconnection import configure
-from gitlab_links.hooks.views import EVENT_NAMES
+from gitlab_links.health.token_check import (
+    Validation,
+    ValidationStatus,
+    validate_now,
+    validate_saved,
+)
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
-from gitlab_links.http.validation import validate_now, validate_saved
 from gitlab_links.integrations.operations import (
     Configured,
     IntegrationChange,
@@ -49,7 +53,7 @@ from gitlab_links.integrations.operations import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
-from gitlab_links.integrations.validation import Validation, ValidationStatus
+from gitlab_links.observations.states import EVENT_NAMES
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
 EMPTY_ADDRESS = (

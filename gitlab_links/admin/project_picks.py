@@ -10,11 +10,11 @@ from gitlab_links.admin.blueprint import pages
 from gitlab_links.admin.integration import PATH
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
+from gitlab_links.health.project_picks import choices, pick
 from gitlab_links.health.report import report_of
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.picks import choices, pick
 
 MAX_SEARCH = 100
 

@@ -18,15 +18,15 @@ from gitlab_links.api.schemas.health import (
 from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
+from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_repair import ask_for_repair
+from gitlab_links.health.notices import NoAlertAddress, send_test_alert
 from gitlab_links.health.report import check_soon, report_of
-from gitlab_links.hooks.watched import WatchedProject, watched_projects
+from gitlab_links.health.token_rotation import RotationNotAllowed, ask_for_rotation
 from gitlab_links.http.access import access
-from gitlab_links.http.alerts import NoAlertAddress, send_test_alert
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.hooks import look_now
-from gitlab_links.http.operations import ask_for_repair, ask_for_rotation
 from gitlab_links.integrations.credentials import BlockedAddress, IntegrationMissing, MissingToken
 from gitlab_links.integrations.operations import (
     find_integration,
@@ -38,7 +38,7 @@ from gitlab_links.integrations.policy import (
     policy_of,
     update_policy,
 )
-from gitlab_links.integrations.rotation import RotationNotAllowed
+from gitlab_links.observations.watched import WatchedProject, watched_projects
 from gitlab_links.operations.models import Operation
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
 

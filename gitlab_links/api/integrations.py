@@ -14,14 +14,19 @@ from gitlab_links.api.schemas.integrations import (
     ValidationSchema,
     WebhookSecretEnvelope,
 )
+from gitlab_links.health.reconnection import configure
+from gitlab_links.health.relocation import (
+    MoveNotVerified,
+    NothingToMove,
+    NotTheSameGitLab,
+    move_now,
+)
 from gitlab_links.health.report import connection_view
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.token_check import Validation, validate_now, validate_saved
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.relocation import move_now
-from gitlab_links.http.validation import validate_now, validate_saved
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
@@ -31,9 +36,7 @@ from gitlab_links.integrations.operations import (
     lock_integration,
     settings_version,
 )
-from gitlab_links.integrations.validation import Validation
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
-from gitlab_links.sync.relocation import MoveNotVerified, NothingToMove, NotTheSameGitLab
 
 
 @integrations.get("/api/orgs/<uuid:org_id>/integrations/gitlab")

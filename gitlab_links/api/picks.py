@@ -12,11 +12,16 @@ from gitlab_links.api.schemas.picks import (
     PickSchema,
     SearchQuery,
 )
-from gitlab_links.hooks.picking import PickedElsewhere
+from gitlab_links.health.project_picks import (
+    PickedElsewhere,
+    ProjectsNotListed,
+    StaleList,
+    choices,
+    pick,
+)
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.http.picks import ProjectsNotListed, StaleList, choices, pick
 
 
 @integrations.get(f"{BASE}/projects")

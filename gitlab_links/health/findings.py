@@ -11,11 +11,11 @@ from typing import Any
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
-from gitlab_links.hooks.models import TallyKind
-from gitlab_links.hooks.tallies import Tally
-from gitlab_links.hooks.views import HookState
-from gitlab_links.hooks.watched import WatchedProject
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.observations.models import TallyKind
+from gitlab_links.observations.states import HookState
+from gitlab_links.observations.tallies import Tally
+from gitlab_links.observations.watched import WatchedProject
 from gitlab_links.setting_values import MEGABYTE
 from gitlab_links.webhooks.trust import still_distrusted
 

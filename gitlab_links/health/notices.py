@@ -14,11 +14,13 @@ from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.audit.operations import Action
-from gitlab_links.errors import DomainError
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.health.judging import audit_problem, finding_of
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.words import remedy, summary
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import NOTIFY_URL
@@ -175,3 +177,28 @@ def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
         "closed_at": None if problem.closed_at is None else problem.closed_at.isoformat(),
         "url": page,
     }
+
+
+class NoAlertAddress(Conflict):
+    """The org has not said where its health alerts go."""
+
+    code = "no_alert_address"
+
+
+def send_test_alert(org_id: uuid.UUID) -> str | None:
+    """Send a test to the stored address; gives None once it was taken, else the reason.
+
+    Raises :class:`NoAlertAddress`, and what ``waiting_for_gitlab`` raises.
+    """
+    # requests is slow to import, and not for the web process's way of a webhook.
+    from gitlab_links.health.sending import send
+
+    to = notify_url(find_integration(org_id))
+    if to is None:
+        raise NoAlertAddress("No address for health alerts is stored, or it cannot be read.")
+    body = test_body(org_id)
+    db.session.commit()
+    with waiting_for_gitlab(org_id):
+        failure = send(to, body)
+    note_delivery(org_id, utcnow(), failure)
+    return failure

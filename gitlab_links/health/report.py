@@ -10,14 +10,12 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
+from gitlab_links.health.due_tokens import ask_soon
 from gitlab_links.health.findings import findings
 from gitlab_links.health.signals import Signals, load
+from gitlab_links.health.token_rotation import TokenKind, may_rotate, token_kind
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.hooks.watched import WatchedProject
-from gitlab_links.hooks.watching import look_soon
-from gitlab_links.integrations.due_tokens import ask_soon
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.rotation import TokenKind, may_rotate, token_kind
 from gitlab_links.integrations.views import (
     HealthStatus,
     IntegrationHealth,
@@ -25,6 +23,8 @@ from gitlab_links.integrations.views import (
     integration_view,
 )
 from gitlab_links.links.freshness import Connection
+from gitlab_links.observations.watched import WatchedProject
+from gitlab_links.observations.watching import look_soon
 
 # Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
 # is quiet: else what was looked at a moment after one ring would be passed over at the next.

@@ -18,9 +18,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
-from gitlab_links.http.hooks import repair_now
-from gitlab_links.http.rotation import rotate_now
-from gitlab_links.integrations.due_tokens import ask_soon
+from gitlab_links.health.due_tokens import ask_soon
+from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.health.token_rotation import rotate_now
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind

@@ -11,7 +11,17 @@ from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell, hold, release, ring, ring_after_commit
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
+from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
+from gitlab_links.health.hook_check import (
+    DueProject,
+    claim_due_projects,
+    give_back,
+    keep_look,
+    look_at,
+    probe_projects,
+)
 from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
+from gitlab_links.health.missed_events import orgs_to_settle, settle
 from gitlab_links.health.notices import (
     keep_notice,
     orgs_with_due_notices,
@@ -19,36 +29,25 @@ from gitlab_links.health.notices import (
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
 from gitlab_links.health.sending import send
+from gitlab_links.health.token_check import ask, keep, prepare_check
+from gitlab_links.health.token_rotation import due_for_rotation
 from gitlab_links.health.verdicts import store_verdicts
-from gitlab_links.hooks.checks import (
-    DueProject,
-    claim_due_projects,
-    give_back,
-    keep_look,
-    look_at,
-)
-from gitlab_links.hooks.counting import forget_old_counts
-from gitlab_links.hooks.secrets import forget_ended_secrets
-from gitlab_links.hooks.tallies import forget_old_tallies
-from gitlab_links.hooks.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.integrations.credentials import Credentials, credentials_of
-from gitlab_links.integrations.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.rotation import due_for_rotation
-from gitlab_links.integrations.validation import ask, keep
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.operations import see_to_operations
-from gitlab_links.links.token_checks import prepare_check
+from gitlab_links.observations.counting import forget_old_counts
+from gitlab_links.observations.hook_secrets import forget_ended_secrets
+from gitlab_links.observations.tallies import forget_old_tallies
+from gitlab_links.observations.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import ask_for_by_service
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.pausing import note_refused_account
 from gitlab_links.sync.plan import connected
-from gitlab_links.sync.probing import probe_projects
 from gitlab_links.sync.share import used_up_until
-from gitlab_links.webhooks.reconciliation import orgs_to_settle, settle
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_LOOK = 20

@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
-from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.views import EXPIRY_WARNING
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.plan import connected
 from gitlab_links.webhooks.authenticity import Refusal

@@ -14,12 +14,11 @@ from gitlab_links.gitlab.error_codes import ErrorCode, Severity
 from gitlab_links.health.findings import Finding as Trouble
 from gitlab_links.health.report import report_on
 from gitlab_links.health.signals import Signals, load
+from gitlab_links.health.token_check import Validation, ValidationStatus, ask, prepare_check
 from gitlab_links.health.words import summary
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.validation import Validation, ValidationStatus, ask
-from gitlab_links.links.token_checks import prepare_check
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 

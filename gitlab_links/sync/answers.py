@@ -12,11 +12,11 @@ from sqlalchemy import select, update
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.hooks.counting import Changes, count_changes
-from gitlab_links.hooks.watching import look_now, proven_projects
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.watching import look_now, proven_projects
 from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
 from gitlab_links.sync.failing import all_projects_fail, revive

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabProjectWatch
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 from gitlab_links.sync.pausing import LONGEST_PAUSE
 

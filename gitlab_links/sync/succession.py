@@ -14,8 +14,8 @@ from sqlalchemy.orm import aliased
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.hooks.secrets import move_hook_secrets
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.observations.hook_secrets import move_hook_secrets
 from gitlab_links.storage.database import new_id, upsert
 
 PIECE = 500

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.gitlab.signatures import TOKEN_PREFIX, is_signed, signature_valid
-from gitlab_links.hooks.models import GitLabHookSecret
 from gitlab_links.integrations.credentials import SIGNING_TOKEN
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import (
     hash_webhook_secret,
     webhook_secret_matches,
 )
+from gitlab_links.observations.models import GitLabHookSecret
 from gitlab_links.security import SecretCipher, cipher
 
 DECOY_TOKEN = TOKEN_PREFIX + "A" * 43 + "="

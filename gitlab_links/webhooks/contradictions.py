@@ -9,9 +9,9 @@ import structlog
 from sqlalchemy import select, update
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import TallyKind
-from gitlab_links.hooks.tallies import Tally, add_tallies
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.models import TallyKind
+from gitlab_links.observations.tallies import Tally, add_tallies
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.answers import Contradiction
 from gitlab_links.webhooks.models import Doubt, Effect, GitLabWebhookDelivery

@@ -5,9 +5,9 @@ from collections import Counter
 from datetime import datetime
 
 from gitlab_links.gitlab.events import SYSTEM_HOOK
-from gitlab_links.hooks.counting import Changes, count_changes
-from gitlab_links.hooks.watching import note_events
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.watching import note_events
 from gitlab_links.sync.reconciling import Face, note_heard
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 

@@ -13,10 +13,10 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.hooks.tallies import add_tallies
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.observations.tallies import add_tallies
 from gitlab_links.sync.applying import Trust, apply_told
 from gitlab_links.sync.compared import Changes, changes_between, compared_fields
 from gitlab_links.sync.ordering import Told

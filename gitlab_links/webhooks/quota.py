@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, bindparam, exists
 from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.extensions import db, settings
-from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
-from gitlab_links.hooks.tallies import Tally, add_tallies
+from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.tallies import Tally, add_tallies
 
 # What a process has not written yet is no more than this for an org, and a part of the quota.
 MOST_UNWRITTEN = 1024 * 1024

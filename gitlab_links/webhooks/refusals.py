@@ -15,8 +15,8 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import TallyKind
-from gitlab_links.hooks.tallies import Tally, add_tallies
+from gitlab_links.observations.models import TallyKind
+from gitlab_links.observations.tallies import Tally, add_tallies
 from gitlab_links.webhooks.authenticity import Unproven
 
 # At most one write in so long for each org and process; what comes in between is added up.

@@ -8,10 +8,10 @@ from sqlalchemy import and_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
-from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
-from gitlab_links.hooks.tallies import Tally
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.tallies import Tally
 from gitlab_links.sync.applying import Trust
 from gitlab_links.webhooks.models import Doubt, GitLabWebhookDelivery, Proof
 

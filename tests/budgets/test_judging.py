@@ -5,8 +5,8 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.hooks.models import GitLabProjectWatch
 from gitlab_links.jobs.watches import look
+from gitlab_links.observations.models import GitLabProjectWatch
 from tests.statements import statements
 
 FEW, MANY = 3, 30

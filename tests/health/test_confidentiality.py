@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import links_page

@@ -13,7 +13,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import CHECK_SECONDS, Bell
 from gitlab_links.extensions import db
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import functions
 from gitlab_links.links.models import GitLabItem
 from tests.admin.markup import Markup

@@ -9,7 +9,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import CHECK_SECONDS, Bell
 from gitlab_links.extensions import db
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import watches
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.links.operations import attach

@@ -23,8 +23,8 @@ from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db
 from gitlab_links.health import notices
 from gitlab_links.health.letters import letter
+from gitlab_links.health.notices import send_test_alert
 from gitlab_links.health.report import report_of
-from gitlab_links.http.alerts import send_test_alert
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.mail import MailServer, parse_mail_address
@@ -240,7 +240,7 @@ def told(connected, start, clock):
     settings = connected.app.extensions["settings"]
     connected.app.extensions["settings"] = replace(settings, mail_server=box.server("?tls=none"))
     with connected.app.app_context():
-        from gitlab_links.http.hooks import repair_now
+        from gitlab_links.health.hook_repair import repair_now
 
         repair_now(connected.admin, connected.project_id)
         update_policy(connected.admin, PolicyChange(notify_url=TO))

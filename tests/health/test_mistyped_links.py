@@ -2,7 +2,7 @@
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
 from tests.admin.markup import Markup

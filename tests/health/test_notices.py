@@ -16,7 +16,7 @@ from gitlab_links.integrations.policy import PolicyChange, update_policy
 def told(connected, receiver):
     """The org wants to be told; nothing is wrong so far."""
     with connected.app.app_context():
-        from gitlab_links.http.hooks import repair_now
+        from gitlab_links.health.hook_repair import repair_now
 
         repair_now(connected.admin, connected.project_id)
         update_policy(connected.admin, PolicyChange(notify_url=receiver.url))

@@ -7,8 +7,8 @@ from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.hooks.views import HookState
-from gitlab_links.hooks.watched import WatchedProject, watched_projects
+from gitlab_links.observations.states import HookState
+from gitlab_links.observations.watched import WatchedProject, watched_projects
 from tests.admin.markup import Element, Markup, words
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN

@@ -14,8 +14,8 @@ from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.setting_values import MEGABYTE
 from gitlab_links.webhooks.claims import LEASE, MAX_ATTEMPTS, claim

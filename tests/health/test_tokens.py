@@ -9,17 +9,17 @@ from gitlab_links.demo.gitlab.records import MAINTAINER
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.health.words import summary
-from gitlab_links.http.rotation import rotate_now
-from gitlab_links.integrations.due_tokens import orgs_with_due_token
-from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.rotation import (
+from gitlab_links.health.due_tokens import orgs_with_due_token
+from gitlab_links.health.token_rotation import (
     RotationNotAllowed,
     keep_rotated,
     prepare_rotation,
     rotate,
+    rotate_now,
     token_kind,
 )
+from gitlab_links.health.words import summary
+from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.sync.pausing import note_failure
 from tests.api.callers import browser
@@ -268,7 +268,7 @@ def test_without_a_token_there_is_nothing_to_rotate(connected):
 
 def test_an_admins_new_token_wins_over_a_check_under_way(connected):
     with connected.app.app_context():
-        from gitlab_links.integrations.validation import ask, keep, prepare
+        from gitlab_links.health.token_check import ask, keep, prepare
 
         question = prepare(connected.org.id)
         db.session.rollback()

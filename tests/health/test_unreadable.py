@@ -5,11 +5,12 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.hooks.watched import watched_projects
-from gitlab_links.http.hooks import look_now, repair_now
 from gitlab_links.jobs.watches import check
 from gitlab_links.links.operations import attach
+from gitlab_links.observations.watched import watched_projects
 from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN

@@ -16,8 +16,8 @@ from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import SHOWN_FIRST
-from gitlab_links.hooks.reconnection import configure
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.jobs.watches import store_all_verdicts

@@ -1,7 +1,8 @@
 """The org of the tests of health; what a click does, and what GitLab then has."""
 
 from gitlab_links.extensions import db
-from gitlab_links.http.hooks import look_now, repair_now
+from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.links.models import GitLabItem
 from tests.health.conftest import (
     _service,

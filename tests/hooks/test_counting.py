@@ -5,9 +5,9 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.words import summary
-from gitlab_links.hooks.models import GitLabChangeCount
 from gitlab_links.jobs.functions import clean
 from gitlab_links.links.operations import attach
+from gitlab_links.observations.models import GitLabChangeCount
 from tests.hooks.conftest import repair
 
 

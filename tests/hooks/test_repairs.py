@@ -4,10 +4,9 @@ import pytest
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.errors import NotFound
-from gitlab_links.hooks import repairs
-from gitlab_links.hooks.repairs import HookNotAllowed, HookNotRepaired
-from gitlab_links.hooks.views import OUR_EVENTS
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health import hook_repair
+from gitlab_links.health.hook_repair import HookNotAllowed, HookNotRepaired, repair_now
+from gitlab_links.observations.states import OUR_EVENTS
 from tests.factories import unknown_id
 from tests.hooks.conftest import SIGNING_TOKEN, hooks, repair, retitle, titles
 
@@ -165,7 +164,7 @@ def test_resending_ends_when_its_time_is_up(connected, monkeypatch):
     for number in range(3):
         retitle(connected, f"Told in vain {number}")
     connected.work()
-    monkeypatch.setattr(repairs, "RESEND_SECONDS", -1.0)
+    monkeypatch.setattr(hook_repair, "RESEND_SECONDS", -1.0)
 
     assert repair(connected).resent == 0
 

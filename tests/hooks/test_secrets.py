@@ -4,11 +4,10 @@ import pytest
 import requests
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabHookSecret
-from gitlab_links.hooks.repairs import HookNotAllowed
-from gitlab_links.http.hooks import repair_now
+from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
 from gitlab_links.integrations.operations import delete_integration
 from gitlab_links.jobs.functions import clean
+from gitlab_links.observations.models import GitLabHookSecret
 from tests.conftest import GITLAB_TOKEN
 from tests.hooks.conftest import hooks, repair
 

@@ -7,7 +7,7 @@ import requests
 
 from gitlab_links.clock import utcnow
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.hooks.views import OUR_EVENTS
+from gitlab_links.observations.states import OUR_EVENTS
 from tests.hooks.conftest import (
     SIGNING_TOKEN,
     hooks,

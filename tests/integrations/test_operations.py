@@ -15,7 +15,7 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.credentials import TOKEN, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import IntegrationChange, find_integration

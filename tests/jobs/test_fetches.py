@@ -8,7 +8,7 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice

@@ -10,13 +10,13 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
-from gitlab_links.hooks.tallies import tallies_by_org
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.links.queries import links_page
+from gitlab_links.observations.tallies import tallies_by_org
 from gitlab_links.tasks.models import Task
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.gitlab import bodies

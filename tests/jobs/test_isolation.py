@@ -11,7 +11,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import database_breaker, db
-from gitlab_links.health import judging
+from gitlab_links.health import judging, missed_events
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.jobs import sweeps, watches
 from gitlab_links.jobs.isolation import isolated
@@ -21,7 +21,6 @@ from gitlab_links.ops import gitlab_checks
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Level
 from gitlab_links.sync import plan
-from gitlab_links.webhooks import reconciliation
 from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.factories import Factory
 
@@ -71,12 +70,12 @@ def test_the_health_of_the_others_is_judged(
 def test_missed_events_of_the_others_are_counted(
     orgs: list[Any], factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    long_ago = utcnow() - 2 * reconciliation.GRACE
+    long_ago = utcnow() - 2 * missed_events.GRACE
     for org in orgs:
         factory.gitlab_item(factory.gitlab_project(org), unheard_since=long_ago)
-    real = reconciliation.note_missed
+    real = missed_events.note_missed
     monkeypatch.setattr(
-        reconciliation, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
+        missed_events, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
     )
     watches.look()
     waiting = db.select(GitLabItem.org_id).where(GitLabItem.unheard_since.is_not(None))

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange, lock_integration
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice

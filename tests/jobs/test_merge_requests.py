@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.operations import refresh_links_of_task
 from tests.gitlab import bodies

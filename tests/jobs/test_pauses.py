@@ -7,7 +7,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs.watches import watch_slice
 from gitlab_links.links.models import GitLabItem

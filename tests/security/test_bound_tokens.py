@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import NewToken
+from gitlab_links.health.token_check import prepare
+from gitlab_links.health.token_rotation import keep_rotated
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.rotation import keep_rotated
-from gitlab_links.integrations.validation import prepare
 from gitlab_links.ops.key_rotation import rotate as rotate_keys
 from gitlab_links.security import CiphertextInvalid, cipher
 from tests.conftest import MakeApp

@@ -10,8 +10,8 @@ import pytest
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.sending import send
+from gitlab_links.health.token_check import ask, prepare
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.validation import ask, prepare
 from gitlab_links.security import cipher
 from tests.gitlab.servers import Server, reply_json, serving
 from tests.security.conftest import TOKEN, World

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
-from gitlab_links.hooks.models import GitLabWebhookTally
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import PROJECT
+from gitlab_links.observations.models import GitLabWebhookTally
 from gitlab_links.webhooks.refusals import flush_refused
 from tests.factories import unknown_id
 from tests.gitlab import bodies

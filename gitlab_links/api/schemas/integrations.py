@@ -5,7 +5,7 @@ from marshmallow import fields
 from gitlab_links.api.schemas.common import Strict, described
 from gitlab_links.api.schemas.fields import Time, choice
 from gitlab_links.api.schemas.links import PersonSchema
-from gitlab_links.integrations.validation import ValidationStatus
+from gitlab_links.health.token_check import ValidationStatus
 from gitlab_links.integrations.views import HealthStatus
 
 _NEVER_READ = "Never comes back. An empty string clears it."

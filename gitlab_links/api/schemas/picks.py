@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Strict, described
 from gitlab_links.api.schemas.operations import OperationSchema
-from gitlab_links.http.picks import MOST_PICKED
+from gitlab_links.health.project_picks import MOST_PICKED
 
 MAX_SEARCH, MAX_CHOICE = 100, 4000
 

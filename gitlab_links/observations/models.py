@@ -17,7 +17,7 @@ class GitLabProjectWatch(Identified, Base):
 
     From here: ``last_event_at`` and ``last_event_via`` (``project`` or ``system``);
     ``last_missed_at`` is when a change was found that no event had told. From GitLab, as
-    of ``checked_at``: ``state`` is a :class:`~gitlab_links.hooks.views.HookState`, the rest
+    of ``checked_at``: ``state`` is a :class:`~gitlab_links.observations.states.HookState`, the rest
     what the list of hooks said. ``check_due_at`` is when to look again. A project that
     somebody picked (``picked_at``) is watched without links, too.
     """

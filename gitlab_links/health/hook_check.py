@@ -8,15 +8,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
-from gitlab_links.hooks.models import GitLabProjectWatch
-from gitlab_links.hooks.views import EXPECTED_EVENTS, HookState
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.models import GitLabProject
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.views import webhook_url
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.models import GitLabProjectWatch
+from gitlab_links.observations.states import EXPECTED_EVENTS, HookState
+from gitlab_links.observations.watching import require_watch
+from gitlab_links.sync.pausing import note_refused_account
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.maintaining import MaintainingClient
@@ -212,3 +220,61 @@ def _path_of(url: str) -> str | None:
         return urlsplit(url.strip()).path.rstrip("/")
     except ValueError:
         return None
+
+
+def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
+    """Make one item due of each project of which nothing was fetched since; says whether.
+
+    The answer tells what the project is called now, and whether the token still sees it.
+    """
+    item = GitLabItem
+    first = func.row_number().over(
+        partition_by=item.project_id,
+        # What is gone for good tells nothing of its project.
+        order_by=(item.error_code.is_not(None), item.next_sync_at),
+    )
+    newest = func.max(item.last_synced_at).over(partition_by=item.project_id)
+    ranked = (
+        select(item.id, first.label("place"), newest.label("newest"))
+        .where(item.org_id == org_id)
+        .subquery()
+    )
+    chosen = select(ranked.c.id).where(ranked.c.place == 1, ranked.c.newest < unless_since)
+    result = db.session.execute(
+        update(item)
+        .where(item.id.in_(chosen), item.next_sync_at > now)
+        .values(next_sync_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def note_account(org_id: uuid.UUID, look: Look) -> None:
+    """What GitLab refuses the token's account is the connection's, whoever came upon it."""
+    if look.of_account and look.failure is not None:
+        note_refused_account(org_id, look.failure, utcnow())
+
+
+def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
+    """Look at the hook of a project in GitLab, and keep what was seen.
+
+    Raises :class:`NotFound` and what ``credentials_of`` raises; a failure of GitLab's is
+    in the answer.
+    """
+    from gitlab_links.gitlab.maintaining import MaintainingClient
+
+    org_id = principal.org_id
+    watch, project = require_watch(org_id, project_row)
+    base, token = credentials_of(find_integration(org_id))
+    known = project.path if project.gitlab_id is None else project.gitlab_id
+    db.session.commit()
+    whole, options = settings().gitlab_timeout, settings().gitlab_client
+    with (
+        waiting_for_gitlab(org_id),
+        MaintainingClient(base, token, whole_seconds=whole, **options) as client,
+    ):
+        look = look_at(client, known, webhook_url(org_id))
+    keep_look(watch.id, look, utcnow())
+    note_account(org_id, look)
+    db.session.commit()
+    return look

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session, scoped_session
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import new_id, upsert
 
 KEPT_DAYS = 31

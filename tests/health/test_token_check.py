@@ -9,11 +9,10 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
-from gitlab_links.hooks.reconnection import configure
-from gitlab_links.http.validation import validate_now
-from gitlab_links.integrations import validation
+from gitlab_links.health import token_check
+from gitlab_links.health.reconnection import configure
+from gitlab_links.health.token_check import Question, Validation, ValidationStatus, validate_now
 from gitlab_links.integrations.operations import IntegrationChange, find_integration
-from gitlab_links.integrations.validation import Question, Validation, ValidationStatus
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 
@@ -24,12 +23,13 @@ def test_no_transaction_is_open_while_gitlab_is_asked(
     org = factory.org()
     factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
     open_while_asking: list[bool] = []
+    real = token_check.ask
 
     def ask(question: Question) -> Validation:
         open_while_asking.append(db.session().in_transaction())
-        return validation.ask(question)
+        return real(question)
 
-    monkeypatch.setattr("gitlab_links.http.validation.ask", ask)  # type: ignore[attr-defined]
+    monkeypatch.setattr("gitlab_links.health.token_check.ask", ask)  # type: ignore[attr-defined]
     with app.app_context():
         result = validate_now(factory.principal(org, Role.ADMIN))
     assert result.status is ValidationStatus.VALID
@@ -43,11 +43,11 @@ def test_a_token_changed_meanwhile_is_not_judged_by_the_answer_about_the_former(
     factory.connect(org, base_url=gitlab.url, token="glpat-wrong")
     admin = factory.principal(org, Role.ADMIN)
     with app.app_context():
-        question = validation.prepare(org.id)
-        result = validation.ask(question)
+        question = token_check.prepare(org.id)
+        result = token_check.ask(question)
         assert result.error_code == "auth_error"
         configure(admin, IntegrationChange(token=GITLAB_TOKEN))
-        validation.record(admin, question, result)
+        token_check.record(admin, question, result)
         db.session.commit()
         integration = find_integration(org.id)
         assert integration is not None

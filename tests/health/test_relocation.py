@@ -15,9 +15,14 @@ from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db
+from gitlab_links.health.relocation import (
+    MoveNotVerified,
+    NothingToMove,
+    NotTheSameGitLab,
+    move_now,
+)
 from gitlab_links.health.report import report_of
-from gitlab_links.http.relocation import move_now
-from gitlab_links.http.validation import validate_now
+from gitlab_links.health.token_check import validate_now
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.fetches import fetch_slice
@@ -25,7 +30,6 @@ from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import links_page
-from gitlab_links.sync.relocation import MoveNotVerified, NothingToMove, NotTheSameGitLab
 from tests.admin.markup import Markup
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp

@@ -6,10 +6,12 @@ Doors call ``http.validation.validate_now``, which puts the steps together.
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
@@ -27,10 +29,14 @@ from gitlab_links.gitlab.answers import (
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.operations import Configured, find_integration
 from gitlab_links.integrations.pauses import growing_pause
+from gitlab_links.links.models import GitLabItem, GitLabProject
+
+LISTS_OF_EACH_TYPE = 2
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.checking import CheckingClient
@@ -206,3 +212,56 @@ def _valid(check: TokenCheck) -> Validation:
         gitlab_version=check.gitlab_version,
         missing_scopes=check.missing,
     )
+
+
+def prepare_check(org_id: uuid.UUID) -> Question:
+    """Read what is needed for asking GitLab about the token."""
+    question = prepare(org_id)
+    if question.credentials is None:
+        return question
+    lists = [entry for item_type in ItemType for entry in _lists(org_id, item_type)]
+    return replace(question, needed=lists)
+
+
+def _lists(org_id: uuid.UUID, item_type: ItemType) -> list[tuple[int | str, ItemType]]:
+    """Those read last, of projects that GitLab has shown."""
+    project, integration = GitLabProject, OrgGitLabIntegration
+    found = db.session.scalars(
+        select(project.gitlab_id)
+        .join(GitLabItem, GitLabItem.project_id == project.id)
+        .join(integration, integration.org_id == project.org_id)
+        .where(
+            project.org_id == org_id,
+            project.base_url == integration.base_url,
+            project.gitlab_id.is_not(None),
+            GitLabItem.type == item_type,
+        )
+        .group_by(project.gitlab_id)
+        .order_by(func.max(GitLabItem.last_synced_at).desc())
+        .limit(LISTS_OF_EACH_TYPE)
+    )
+    return [(gitlab_id, item_type) for gitlab_id in found if gitlab_id is not None]
+
+
+def validate_now(principal: Principal) -> Validation:
+    """Ask the org's GitLab about its token and keep the answer; takes as long as GitLab.
+
+    Raises what ``waiting_for_gitlab`` raises.
+    """
+    question = prepare_check(principal.org_id)
+    db.session.commit()
+    with waiting_for_gitlab(principal.org_id):
+        result = ask(question)
+    record(principal, question, result)
+    return result
+
+
+def validate_saved(principal: Principal, configured: Configured) -> Validation | None:
+    """The same of a new address or token just saved, for every door that saves one.
+
+    It is kept whatever GitLab says, or if it says nothing. None where there is nothing new to
+    try. Commits what was saved, and then raises what ``waiting_for_gitlab`` raises.
+    """
+    if not configured.reconnected or configured.integration.token_ciphertext is None:
+        return None
+    return validate_now(principal)

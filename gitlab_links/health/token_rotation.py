@@ -8,17 +8,29 @@ import re
 import uuid
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
-from gitlab_links.extensions import settings
+from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, GitLabFailure, NewToken
+from gitlab_links.health.hook_repair import OnStep, ignore_step
+from gitlab_links.health.token_check import Question
 from gitlab_links.integrations.credentials import Credentials, credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration, lock_integration
-from gitlab_links.integrations.validation import Question
+from gitlab_links.operations.models import Operation, OperationKind
+from gitlab_links.operations.queue import ask_for
+
+# With the call to GitLab before it, less than a job may take.
+KEEPING_SECONDS = 10.0
+log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.maintaining import MaintainingClient
@@ -166,3 +178,40 @@ def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
 
 def _encrypted(org_id: uuid.UUID, credentials: Credentials, token: str) -> str:
     return encrypt_token(token, org_id=org_id, base=credentials.base)
+
+
+def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -> datetime | None:
+    """Replace the token and say when the new one expires; takes as long as GitLab: for workers,
+    and one at a time for an org.
+
+    Commits by itself: the former token is void from the moment that GitLab answers.
+    """
+    question = prepare_rotation(org_id)
+    db.session.commit()
+    on_step("asking_for_a_token")
+    new = rotate(question)
+    _keep(org_id, question, new, actor)
+    integration = find_integration(org_id)
+    return None if integration is None else integration.token_expires_at
+
+
+def _keep(org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor) -> None:
+    """Nothing else has the new token: where the database is away just now, it is waited for."""
+    ends_at = monotonic() + KEEPING_SECONDS
+    while True:
+        try:
+            keep_rotated(org_id, question, new, actor)
+            db.session.commit()
+            return
+        except DBAPIError:
+            db.session.rollback()
+            if monotonic() > ends_at:
+                raise
+            log.warning("token.not_kept_yet", org_id=str(org_id))
+            sleep(0.5)
+
+
+def ask_for_rotation(principal: Principal) -> Operation:
+    """Have a worker replace the token; raises what ``prepare_rotation`` raises."""
+    prepare_rotation(principal.org_id)
+    return ask_for(principal, OperationKind.ROTATE_TOKEN)

@@ -5,13 +5,13 @@ from sqlalchemy import select, update
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.hooks.secrets import forget_hook_secrets
 from gitlab_links.integrations.operations import (
     Configured,
     IntegrationChange,
     update_integration,
 )
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.observations.hook_secrets import forget_hook_secrets
 
 
 def configure(principal: Principal, change: IntegrationChange) -> Configured:

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlalchemy import delete, update
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabHookSecret
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
+from gitlab_links.observations.models import GitLabHookSecret
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, new_secret
 
 

@@ -11,16 +11,15 @@ from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db
-from gitlab_links.http.relocation import move_now
-from gitlab_links.http.validation import validate_now
+from gitlab_links.health.relocation import MoveNotVerified, move_now
+from gitlab_links.health.token_check import validate_now
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.sync.relocation import MoveNotVerified
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.factories import Factory
 from tests.gitlab.servers import Authority, make_authority
-from tests.http.test_relocation import Moving
+from tests.health.test_relocation import Moving
 
 
 @pytest.fixture(scope="session")

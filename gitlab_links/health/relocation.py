@@ -16,7 +16,8 @@ from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import NOT_FOUND, GitLabFailure
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
-from gitlab_links.hooks.reconnection import configure
+from gitlab_links.health.reconnection import configure
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
@@ -217,3 +218,16 @@ def keep_move(principal: Principal, move: Move, verified: Verified) -> Moved:
         },
     )
     return Moved(count, verified.differences)
+
+
+def move_now(principal: Principal, base_url: str, token: str) -> Moved:
+    """Verify with the new token and carry everything over; takes as long as GitLab.
+
+    Raises what ``prepare_move``, ``verify_move``, ``keep_move`` and ``waiting_for_gitlab``
+    raise.
+    """
+    move = prepare_move(principal.org_id, base_url, token)
+    db.session.commit()
+    with waiting_for_gitlab(principal.org_id):
+        verified = verify_move(move)
+    return keep_move(principal, move, verified)

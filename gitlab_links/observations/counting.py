@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabChangeCount
+from gitlab_links.observations.models import GitLabChangeCount
 from gitlab_links.storage.database import new_id, upsert
 
 KEPT_DAYS = 31

@@ -14,20 +14,34 @@ from sqlalchemy import exists, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.hooks import HookSettings
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.hooks.checks import Look, keep_look, look_at, our_hook, refused_look
-from gitlab_links.hooks.secrets import forget_hook_secret, make_hook_secret, settle_hook_secret
-from gitlab_links.hooks.views import OUR_EVENTS
-from gitlab_links.hooks.watching import require_watch
+from gitlab_links.health.hook_check import (
+    Look,
+    keep_look,
+    look_at,
+    note_account,
+    our_hook,
+    refused_look,
+)
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_secrets import (
+    forget_hook_secret,
+    make_hook_secret,
+    settle_hook_secret,
+)
+from gitlab_links.observations.states import OUR_EVENTS
+from gitlab_links.observations.watching import require_watch
+from gitlab_links.operations.models import Operation, OperationKind
+from gitlab_links.operations.queue import ask_for
 from gitlab_links.security import cipher
 
 if TYPE_CHECKING:
@@ -228,3 +242,36 @@ def _resent(client: "MaintainingClient", project: int | str, hook_id: int) -> in
         # Before GitLab 17 there is no such call; the sweep finds what was lost.
         return count
     return count
+
+
+def repair_now(
+    principal: Principal, project_row: uuid.UUID, on_step: OnStep = ignore_step
+) -> Repaired:
+    """Make or repair the hook of a project; takes several calls to GitLab: for workers.
+
+    Raises :class:`NotFound`, ``HookNotAllowed``, ``HookNotRepaired`` and what
+    ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
+    secret that must not be forgotten.
+    """
+    wanted = prepare_repair(principal.org_id, project_row)
+    db.session.commit()
+    done = repair(wanted, on_step)
+    if isinstance(done, Look):
+        refusal = keep_refusal(wanted, done, utcnow())
+        note_account(principal.org_id, done)
+        db.session.commit()
+        raise refusal
+    keep_repair(principal, wanted, done, utcnow())
+    db.session.commit()
+    return done
+
+
+def ask_for_repair(principal: Principal, project_row: uuid.UUID) -> Operation:
+    """Have a worker make or repair the hook of a project.
+
+    Raises :class:`NotFound` and what ``credentials_of`` raises.
+    """
+    _, project = require_watch(principal.org_id, project_row)
+    credentials_of(find_integration(principal.org_id))
+    kind = OperationKind.REPAIR_HOOK
+    return ask_for(principal, kind, target=project_row, subject=project.path)

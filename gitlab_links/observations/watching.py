@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, exists, func, select, update
 
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabProjectWatch
-from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.models import GitLabProjectWatch
+from gitlab_links.observations.states import HookState
 from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 
 NEW_WATCHES_A_TIME = 200

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
 
 from gitlab_links.extensions import db
-from gitlab_links.hooks.models import GitLabChangeCount, GitLabProjectWatch
-from gitlab_links.hooks.views import HookState
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.unreadable import is_unreadable
+from gitlab_links.observations.models import GitLabChangeCount, GitLabProjectWatch
+from gitlab_links.observations.states import HookState
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import targets
 

@@ -1,0 +1,173 @@
+"""Projects that somebody picks to be watched: each gets its webhook made by a worker.
+
+Nothing here commits.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy import select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.gitlab.listed import ListedProject
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.watching import require_watch
+from gitlab_links.operations.models import Operation, OperationKind
+from gitlab_links.operations.queue import ask_for
+from gitlab_links.storage.database import insert_unless_exists
+
+MOST_PICKED = 50
+GOOD_FOR_SECONDS = 3600
+
+
+class PickedElsewhere(Conflict):
+    """The projects were listed by another GitLab than the org is connected to now."""
+
+    code = "picked_elsewhere"
+
+
+def pick_projects(
+    principal: Principal, base_url: str, projects: Sequence[ListedProject], now: datetime
+) -> list[Operation]:
+    """Watch these projects from now on; gives the operations that make their webhooks.
+
+    ``projects`` are as the GitLab at ``base_url`` listed them; raises
+    :class:`PickedElsewhere` where that is no longer the org's. A worker is rung for once
+    the caller has committed.
+    """
+    present = db.session.scalar(
+        select(OrgGitLabIntegration.base_url).where(OrgGitLabIntegration.org_id == principal.org_id)
+    )
+    if present != base_url:
+        raise PickedElsewhere("The address of the GitLab has changed. Pick from its list again.")
+    asked = []
+    for project in projects:
+        row = _row_of(principal.org_id, base_url, project)
+        watch, _ = require_watch(principal.org_id, row)
+        watch.picked_at = watch.picked_at or now
+        kind = OperationKind.MAKE_HOOK
+        asked.append(ask_for(principal, kind, target=row, subject=project.path))
+    return asked
+
+
+def _row_of(org_id: uuid.UUID, base_url: str, listed: ListedProject) -> uuid.UUID:
+    """The row of a project: GitLab's id is the identity. One that has the path and no id yet
+    is it; one with another id has lost the path.
+    """
+    here = (GitLabProject.org_id == org_id, GitLabProject.base_url == base_url)
+    same_id = select(GitLabProject.id).where(*here, GitLabProject.gitlab_id == listed.gitlab_id)
+    found = db.session.scalar(same_id)
+    if found is not None:
+        return found
+    key = listed.path.lower()
+    same_path = select(GitLabProject).where(*here, GitLabProject.path_key == key)
+    holder = db.session.scalars(same_path.with_for_update()).one_or_none()
+    if holder is not None and holder.gitlab_id is None:
+        holder.gitlab_id = listed.gitlab_id
+        db.session.flush()
+        return holder.id
+    if holder is not None:
+        holder.path_key = None
+        db.session.flush()
+    values = {"org_id": org_id, "base_url": base_url, "path": listed.path, "path_key": key}
+    made = insert_unless_exists(
+        db.session,
+        GitLabProject,
+        {**values, "gitlab_id": listed.gitlab_id},
+        "org_id",
+        "base_url",
+        "gitlab_id",
+    )
+    return made or db.session.scalars(same_id).one()
+
+
+class StaleList(Conflict):
+    """The choice is not one of ours, or an old one."""
+
+    code = "stale_list"
+
+
+class ProjectsNotListed(Conflict):
+    """GitLab did not give the list."""
+
+    code = "projects_not_listed"
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A project that was picked, and what makes its webhook."""
+
+    project: ListedProject
+    operation: Operation
+
+
+def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, str]]:
+    """Projects that the token's owner maintains, as GitLab lists them now, each with its choice.
+
+    Raises :class:`ProjectsNotListed`, and what ``projects_now`` raises besides.
+    """
+    try:
+        base_url, found = projects_now(principal, search)
+    except GitLabFailure as failure:
+        raise ProjectsNotListed(in_words(failure.code, failure.reason)) from None
+    return [(one, _signed(principal.org_id, base_url, one)) for one in found]
+
+
+def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
+    """Watch what was chosen; a worker makes the webhooks once the caller has committed.
+
+    Raises :class:`StaleList` and ``PickedElsewhere``.
+    """
+    picked = [_read(principal.org_id, text) for text in texts[:MOST_PICKED]]
+    base_url = picked[0][0]
+    projects = [project for base, project in picked if base == base_url]
+    operations = pick_projects(principal, base_url, projects, utcnow())
+    return [Picked(*pair) for pair in zip(projects, operations, strict=True)]
+
+
+def _signed(org_id: uuid.UUID, base_url: str, project: ListedProject) -> str:
+    return str(_serializer().dumps([str(org_id), base_url, project.gitlab_id, project.path]))
+
+
+def _read(org_id: uuid.UUID, text: str) -> tuple[str, ListedProject]:
+    try:
+        owner, base_url, gitlab_id, path = _serializer().loads(text, max_age=GOOD_FOR_SECONDS)
+    except BadData:
+        owner = None
+    if owner != str(org_id):
+        raise StaleList("The list of projects is an old one. Pick from the present one.")
+    return base_url, ListedProject(gitlab_id, path)
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="projects to pick")
+
+
+def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[ListedProject]]:
+    """The address of the org's GitLab, and the projects it lists for picking.
+
+    Raises GitLabFailure, and what ``credentials_of`` and ``waiting_for_gitlab`` raise.
+    """
+    from gitlab_links.gitlab.listing import ListingClient
+
+    base, token = credentials_of(find_integration(principal.org_id))
+    db.session.commit()
+    whole, options = settings().gitlab_timeout, settings().gitlab_client
+    with (
+        waiting_for_gitlab(principal.org_id),
+        ListingClient(base, token, whole_seconds=whole, **options) as client,
+    ):
+        return str(base), client.projects(search)

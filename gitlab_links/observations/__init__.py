@@ -1,0 +1,1 @@
+"""What sync and webhooks write down as it happens: webhooks of projects, counts of events."""
