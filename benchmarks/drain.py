@@ -25,9 +25,9 @@ from benchmarks.seeds import (
 from benchmarks.stage import Stage, Web
 from benchmarks.webhooks import BODY_BYTES, Item, issue_event, note_event, request
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.storage.database import new_id
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 EventMaker = Callable[[Item, str, datetime], bytes]
 

@@ -10,9 +10,9 @@ from sqlalchemy import insert
 
 import gitlab_links.models  # noqa: F401  # the tables that the row refers to
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.storage.database import new_id
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 
 def create_floor(database_url: str) -> Flask:

@@ -15,12 +15,12 @@ from benchmarks.seeds import WEBHOOK_SECRET, World, make_org, make_stored_world
 from benchmarks.stage import TTL, Stage
 from benchmarks.webhooks import issue_event
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.intake import accept
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.sync.plan import next_batches
-from gitlab_links.webhooks.intake import accept
 from tests.statements import statements
 
 SIZES = {"postgresql": (1_000, 10_000, 100_000, 1_000_000), "sqlite": (1_000, 100_000, 1_000_000)}

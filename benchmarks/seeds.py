@@ -17,6 +17,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import open_session
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.operations import (
@@ -29,7 +30,6 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.hook_secrets import make_hook_secret
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 # A statement has seconds, however slow the machine.
 ROWS_AT_ONCE = 5_000

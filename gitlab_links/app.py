@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from gitlab_links import admin, api, cli, http, logs, ops
+from gitlab_links import api, cli, http, logs, ops, pages
 from gitlab_links.config import Settings
 from gitlab_links.extensions import db, migrate
 from gitlab_links.storage.database import engine_options, prepare_engine
@@ -12,7 +12,7 @@ from gitlab_links.storage.redis_pool import connect_redis
 def create_app(settings: Settings) -> Flask:
     """The web application, command line and job context for these settings."""
     logs.configure(settings.log_level)
-    app = Flask("gitlab_links", static_folder=None, template_folder="admin/templates")
+    app = Flask("gitlab_links", static_folder=None, template_folder="pages/templates")
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -23,7 +23,7 @@ def create_app(settings: Settings) -> Flask:
     _connect_database(app, settings.database_timeout)
     http.register(app)
     api.register(app)
-    admin.register(app)
+    pages.register(app)
     cli.register(app)
     ops.register(app)
     return app

@@ -9,6 +9,7 @@ from gitlab_links.accounts.models import (
     User,
 )
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.installation import Installation
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -21,7 +22,6 @@ from gitlab_links.observations.models import (
 )
 from gitlab_links.operations.models import Operation
 from gitlab_links.tasks.models import Task
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 __all__ = [
     "AnsweredRequest",

@@ -11,6 +11,7 @@ from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.reconnection import configure
@@ -19,7 +20,6 @@ from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 Row = TypeVar("Row", bound=Base)
 

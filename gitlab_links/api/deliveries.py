@@ -13,13 +13,13 @@ from gitlab_links.api.schemas.webhooks import (
     DeliverySchema,
     DeliveryWithPayloadEnvelope,
 )
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.queries import DeliveryFilter, deliveries_page, find_delivery
+from gitlab_links.deliveries.replay import DeliveryPending, PayloadGone, replay
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from gitlab_links.webhooks.queries import DeliveryFilter, deliveries_page, find_delivery
-from gitlab_links.webhooks.replay import DeliveryPending, PayloadGone, replay
 
 
 @webhooks.get("/api/orgs/<uuid:org_id>/deliveries")

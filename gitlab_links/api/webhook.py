@@ -9,15 +9,15 @@ from gitlab_links.api.answers import json_answer
 from gitlab_links.api.blueprints import webhooks
 from gitlab_links.api.schemas.webhooks import AcceptedSchema
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.authenticity import Unproven
+from gitlab_links.deliveries.intake import Intake, accept
+from gitlab_links.deliveries.quota import count_stored
+from gitlab_links.deliveries.refusals import note_refused
 from gitlab_links.doorbell import Bell, ring
 from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
-from gitlab_links.webhooks.authenticity import Unproven
-from gitlab_links.webhooks.intake import Intake, accept
-from gitlab_links.webhooks.quota import count_stored
-from gitlab_links.webhooks.refusals import note_refused
 
 WEBHOOK_BODY = {
     "required": True,

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
 
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import note_missed
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 
 # How long the event of a change that a sweep has found may still be under way.
 GRACE = timedelta(seconds=30)

@@ -9,19 +9,12 @@ from rq.timeouts import JobTimeoutException
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import BATCH_SIZE, claim, give_back, has_due, load, still_ours
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.processing import process
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.webhooks.claims import (
-    BATCH_SIZE,
-    claim,
-    give_back,
-    has_due,
-    load,
-    still_ours,
-)
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from gitlab_links.webhooks.processing import process
 
 # Short, so that a flood in one org makes the others wait no longer than this.
 SLICE_SECONDS = 1.0

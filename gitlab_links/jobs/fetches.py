@@ -6,6 +6,7 @@ import uuid
 import structlog
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
@@ -19,7 +20,6 @@ from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
 from gitlab_links.sync.succession import move_next_piece
-from gitlab_links.webhooks.contradictions import mark_contradicted
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.

@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, Delete, Update, and_, delete, select, upda
 
 from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries import claims
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.sync import clock_changes, plan
-from gitlab_links.webhooks import claims
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 CLEAN_BATCH = 500
 Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest]

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, case, func, or_, select
 
+from gitlab_links.deliveries.authenticity import Refusal
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
@@ -20,8 +22,6 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.plan import connected
-from gitlab_links.webhooks.authenticity import Refusal
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 
 RECENT = timedelta(minutes=5)
 _CONNECTED = [colour.value for colour in HealthColour if colour is not HealthColour.GRAY]

@@ -5,7 +5,7 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role, Scope
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from tests.api.callers import Caller, program
 from tests.factories import Factory
 

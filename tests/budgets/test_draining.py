@@ -6,11 +6,11 @@ import uuid
 import pytest
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import BATCH_SIZE
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.jobs.drains import GATHER_SECONDS, drain_slice
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.webhooks.claims import BATCH_SIZE
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.statements import statements
 
 

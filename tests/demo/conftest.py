@@ -13,7 +13,7 @@ import pytest
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
-from tests.admin.browser.conftest import browser_type_launch_args, chromium
+from tests.pages.browser.conftest import browser_type_launch_args, chromium
 
 __all__ = ["browser_type_launch_args", "chromium"]
 

@@ -8,8 +8,8 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import links_page
-from tests.admin.markup import Markup
 from tests.api.callers import browser
+from tests.pages.markup import Markup
 
 SECRET = "The engine explodes at full steam"
 TOLD = ("title", "state", "author", "milestone", "due_date", "gitlab_updated_at")

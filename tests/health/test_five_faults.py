@@ -16,9 +16,9 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import functions
 from gitlab_links.links.models import GitLabItem
-from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.pages.markup import Markup
 
 MAINTAINER = 40
 

@@ -13,8 +13,8 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import watches
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.links.operations import attach
-from tests.admin.markup import Markup
 from tests.api.callers import browser
+from tests.pages.markup import Markup
 from tests.statements import statements
 
 DISABLED = "ships/engine: GitLab has disabled the webhook for good"

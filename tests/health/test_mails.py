@@ -28,9 +28,9 @@ from gitlab_links.health.report import report_of
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.mail import MailServer, parse_mail_address
-from tests.admin.markup import text_of
 from tests.api.callers import browser
 from tests.gitlab.servers import make_authority
+from tests.pages.markup import text_of
 
 SENDER, TO = "links@example.com", "ops@example.com"
 PASSWORD = "a pass/word"

@@ -5,8 +5,8 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
-from tests.admin.markup import Markup
 from tests.api.callers import browser
+from tests.pages.markup import Markup
 
 
 def mistype(connected, path="acme/nope"):

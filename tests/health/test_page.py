@@ -7,9 +7,9 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.operations.queue import unattended
-from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.pages.markup import Markup
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.observations.states import HookState
 from gitlab_links.observations.watched import WatchedProject, watched_projects
-from tests.admin.markup import Element, Markup, words
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
 from tests.frozen_clock import FrozenClock
 from tests.health.conftest import Connected
+from tests.pages.markup import Element, Markup, words
 
 # A refused account is looked at again by then.
 LATER_SECONDS = 121

@@ -30,10 +30,10 @@ from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import links_page
-from tests.admin.markup import Markup
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.factories import Factory
+from tests.pages.markup import Markup
 
 
 @pytest.fixture(scope="session")

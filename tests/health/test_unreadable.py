@@ -11,9 +11,9 @@ from gitlab_links.health.words import remedy, summary
 from gitlab_links.jobs.watches import check
 from gitlab_links.links.operations import attach
 from gitlab_links.observations.watched import watched_projects
-from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.pages.markup import Markup
 
 
 @pytest.fixture

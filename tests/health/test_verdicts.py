@@ -25,9 +25,9 @@ from gitlab_links.local.services import LOOPBACK
 from gitlab_links.ops.figures import verdicts
 from gitlab_links.ops.gitlab_checks import check_connections
 from gitlab_links.tasks.models import Task
-from tests.admin.markup import Markup
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.pages.markup import Markup
 
 _TAG = re.compile(r"<[^>]+>")
 HEADLINES = {

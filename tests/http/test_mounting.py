@@ -8,11 +8,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.admin.queues import MOUNT
-from tests.admin.markup import Markup
+from gitlab_links.pages.queues import MOUNT
 from tests.api.callers import browser
 from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.pages.markup import Markup
 
 PASSWORD = "correct horse battery staple"
 NAMES = ("href", "src", "action", "formaction", "data-url", "data-live", "data-refresh")

@@ -16,6 +16,8 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.config import Settings
+from gitlab_links.deliveries.claims import has_due
+from gitlab_links.deliveries.intake import accept
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
 from gitlab_links.extensions import db
@@ -28,15 +30,13 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.views import LinkView
-from gitlab_links.webhooks.claims import has_due
-from gitlab_links.webhooks.intake import accept
 from tests import databases
 from tests.conftest import GITLAB_TOKEN
+from tests.deliveries.conftest import org, receive
 from tests.factories import Factory
 from tests.gitlab import bodies
 from tests.jobs.misbehaving import TIMEOUT
 from tests.per_dialect import PerDialect
-from tests.webhooks.conftest import org, receive
 
 __all__ = ["org", "receive"]
 

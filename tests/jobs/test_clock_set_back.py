@@ -3,6 +3,7 @@
 import pytest
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries import claims
 from gitlab_links.doorbell import Bell, hold
 from gitlab_links.extensions import db
 from gitlab_links.jobs.operations import see_to_operations
@@ -11,11 +12,10 @@ from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import INTERRUPTED, ask_for, find_operation, take_next
 from gitlab_links.sync import lease as leases
-from gitlab_links.webhooks import claims
+from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued
 from tests.jobs.misbehaving import end_pause, fetch, misbehave
-from tests.webhooks.conftest import deliveries
 
 HOUR = 3600
 

@@ -2,6 +2,7 @@
 
 from gitlab_links import doorbell
 from gitlab_links.config import Settings
+from gitlab_links.deliveries import claims
 from gitlab_links.health import report
 from gitlab_links.http import transactions
 from gitlab_links.jobs import crew, drains, fetches, watches, workers
@@ -11,7 +12,6 @@ from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
 from gitlab_links.storage.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
 from gitlab_links.sync import lease
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
-from gitlab_links.webhooks import claims
 
 LONGEST_TIMEOUT = Settings(secret_key="k", database_url="sqlite:///x").gitlab_timeout
 APPLYING = 2.0

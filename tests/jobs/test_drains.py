@@ -11,15 +11,15 @@ from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.processing import process
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
 from gitlab_links.jobs import drains
 from gitlab_links.jobs.drains import drain_slice
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from gitlab_links.webhooks.processing import process
+from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued
-from tests.webhooks.conftest import deliveries
 
 
 def statuses():
@@ -255,9 +255,9 @@ def test_a_flood_costs_few_jobs(org, receive, app_context, redis):
 
 def test_bodies_that_say_all_cost_no_call_to_gitlab(connected):
     """Only the first fetch of new links is needed, whatever comes in afterwards."""
+    from gitlab_links.deliveries.intake import accept
     from gitlab_links.http.transactions import single_write
     from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
-    from gitlab_links.webhooks.intake import accept
 
     projects = [connected.project(f"acme/p{number}") for number in range(5)]
     issues = [

@@ -8,6 +8,7 @@ import requests
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.jobs.drains import drain_slice
@@ -18,7 +19,6 @@ from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.links.queries import links_page
 from gitlab_links.observations.tallies import tallies_by_org
 from gitlab_links.tasks.models import Task
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.gitlab import bodies
 from tests.health.conftest import (
     _service,

@@ -10,6 +10,7 @@ from sqlalchemy import Delete
 from sqlalchemy.exc import DataError, OperationalError
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import database_breaker, db
 from gitlab_links.health import judging, missed_events
 from gitlab_links.health.models import HealthProblem
@@ -21,7 +22,6 @@ from gitlab_links.ops import gitlab_checks
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Level
 from gitlab_links.sync import plan
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.factories import Factory
 
 

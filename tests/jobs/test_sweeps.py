@@ -7,15 +7,15 @@ from sqlalchemy import insert, update
 
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import sweeps
 from gitlab_links.jobs.sweeps import clean, sweep
 from gitlab_links.storage.database import new_id
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
+from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import queued
-from tests.webhooks.conftest import deliveries
 
 DAY = timedelta(days=1)
 

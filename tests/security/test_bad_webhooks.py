@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import claim
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.processing import process
 from gitlab_links.extensions import db, settings
-from gitlab_links.webhooks.claims import claim
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
-from gitlab_links.webhooks.processing import process
 from tests.security.conftest import SECRET, World, refusal
 
 MIB = 1024 * 1024

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import has_due
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.jobs.drains import drain_slice
-from gitlab_links.webhooks.claims import has_due
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.security.conftest import World, refusal
 
 PERSON = {"id": 1, "username": "dana", "name": "Dana"}

@@ -1,6 +1,6 @@
 """Two orgs side by side: nothing of the one is seen through the other's doors.
 
-Who may call which route is in tests/api/test_access.py and tests/admin/test_access.py; here
+Who may call which route is in tests/api/test_access.py and tests/pages/test_access.py; here
 are the ways round them: ids in filters and bodies, cursors, people who are in both orgs.
 """
 
@@ -13,8 +13,8 @@ from flask import Flask
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.jobs.drains import drain_slice
-from gitlab_links.webhooks.models import DeliveryStatus, GitLabWebhookDelivery
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 

@@ -14,11 +14,11 @@ from sqlalchemy import func, select
 from standardwebhooks import Webhook
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
 from gitlab_links.observations.models import GitLabHookSecret
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.frozen_clock import FrozenClock
 from tests.security.conftest import SECRET, World, refusal
 

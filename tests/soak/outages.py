@@ -16,8 +16,8 @@ from typing import Any
 import requests
 from sqlalchemy import select
 
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
 from tests.soak.world import SECRET, Background, World, percentile

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from sqlalchemy import and_, exists, or_, select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import LEASE
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.webhooks.claims import LEASE
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.soak.world import World
 
 TOO_LONG = 40

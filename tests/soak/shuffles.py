@@ -8,15 +8,15 @@ from datetime import timedelta
 from sqlalchemy import delete, update
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.claims import has_due
+from gitlab_links.deliveries.intake import accept
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.webhooks.claims import has_due
-from gitlab_links.webhooks.intake import accept
-from gitlab_links.webhooks.models import GitLabWebhookDelivery
 from tests.gitlab.bodies import sent
 from tests.soak.figures import Figure, at_least, exactly
 from tests.soak.stage import Stage

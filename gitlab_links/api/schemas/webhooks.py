@@ -4,9 +4,9 @@ from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
 from gitlab_links.api.schemas.fields import LINE, Time, WholeNumber, choice, text
+from gitlab_links.deliveries.intake import Intake
+from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, Proof
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.webhooks.intake import Intake
-from gitlab_links.webhooks.models import DeliveryStatus, Doubt, Effect, Proof
 
 
 class AcceptedSchema(Strict):

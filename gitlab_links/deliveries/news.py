@@ -1,0 +1,38 @@
+"""What a batch of deliveries says of the way events take, gathered and written once."""
+
+import uuid
+from collections import Counter
+from datetime import datetime
+
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.gitlab.events import SYSTEM_HOOK
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.watching import note_events
+from gitlab_links.sync.reconciling import Face, note_heard
+
+
+class News:
+    """Collects while the deliveries are applied; ``write`` comes last, in one order of rows."""
+
+    def __init__(self) -> None:
+        self._newest: dict[uuid.UUID, tuple[datetime, str]] = {}
+        self._changed: list[GitLabItem] = []
+
+    def of_project(self, project: GitLabProject, delivery: GitLabWebhookDelivery) -> None:
+        """An event of a project that links point into, whichever item it is about."""
+        via = "system" if delivery.event == SYSTEM_HOOK else "project"
+        found = (delivery.received_at, via)
+        self._newest[project.id] = max(found, self._newest.get(project.id, found))
+
+    def of_item(self, item: GitLabItem, before: Face, delivery: GitLabWebhookDelivery) -> None:
+        """An event about an item, which has been applied."""
+        if note_heard(item, before, delivery.received_at):
+            self._changed.append(item)
+
+    def write(self, org_id: uuid.UUID, now: datetime) -> None:
+        """Note and count."""
+        note_events(org_id, self._newest, now)
+        counts = Counter(item.project_id for item in self._changed)
+        changes = {project: Changes(by_webhook=count) for project, count in counts.items()}
+        count_changes(org_id, changes, now.date())

@@ -1,0 +1,69 @@
+"""Having a delivery processed once more."""
+
+import uuid
+
+from sqlalchemy import update
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deliveries.queries import find_delivery
+from gitlab_links.doorbell import Bell, ring_after_commit
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import db
+
+DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.FAILED)
+
+
+class DeliveryPending(Conflict):
+    """The delivery is waiting for a worker, or with one."""
+
+    code = "delivery_pending"
+
+
+class PayloadGone(Conflict):
+    """The body has been deleted; there is nothing to process."""
+
+    code = "payload_gone"
+
+
+def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDelivery:
+    """Put a delivery that is done back in line, with all its attempts.
+
+    A worker is rung for once the caller has committed. Raises :class:`NotFound`,
+    :class:`DeliveryPending` and :class:`PayloadGone`.
+    """
+    delivery = find_delivery(principal.org_id, delivery_id)
+    if delivery.payload is None:
+        raise PayloadGone("The body of this delivery is no longer kept.")
+    before = delivery.status
+    taken = db.session.scalar(
+        update(GitLabWebhookDelivery)
+        .where(GitLabWebhookDelivery.id == delivery_id, GitLabWebhookDelivery.status.in_(DONE))
+        .values(
+            status=DeliveryStatus.RECEIVED,
+            due_at=utcnow(),
+            attempts=0,
+            error_code=None,
+            processed_at=None,
+            links_matched=0,
+            effect=None,
+            doubt=None,
+            changes=None,
+        )
+        .returning(GitLabWebhookDelivery.id)
+    )
+    if taken is None:
+        raise DeliveryPending("This delivery is not done yet; there is nothing to repeat.")
+    write_audit_event(
+        principal.org_id,
+        principal.actor,
+        Action.DELIVERY_REPLAYED,
+        target_type="delivery",
+        target_id=delivery_id,
+        detail={"status": str(before), "event": delivery.event},
+    )
+    ring_after_commit(db.session, Bell.DRAIN, principal.org_id)
+    db.session.refresh(delivery)
+    return delivery

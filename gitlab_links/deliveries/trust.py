@@ -1,0 +1,117 @@
+"""How far a delivery's body is trusted: by what has proven it, and what it claims."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, select
+
+from gitlab_links.deliveries.models import Doubt, GitLabWebhookDelivery, Proof
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.tallies import Tally
+from gitlab_links.sync.applying import Trust
+
+INSTANCE = "X-Gitlab-Instance"
+# For so long after a contradiction, events of the project by the shared secret are not applied.
+DISTRUSTED_FOR = timedelta(days=7)
+MAX_SHOWN_INSTANCE = 200
+
+
+@dataclass(slots=True)
+class Referee:
+    """Judges the deliveries of one batch; what it has read and what it has noticed.
+
+    ``distrusted`` are the project rows of which an event by the shared secret was contradicted
+    since the secret was set.
+    """
+
+    org_id: uuid.UUID
+    origin: tuple[str, str, int | None] | None
+    distrusted: frozenset[str]
+    others: list[GitLabWebhookDelivery] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, org_id: uuid.UUID, now: datetime) -> "Referee":
+        """Read what the verdicts need: one statement for a batch."""
+        integration, tally = OrgGitLabIntegration, GitLabWebhookTally
+        rows = db.session.execute(
+            select(
+                integration.base_url,
+                integration.webhook_secret_set_at,
+                tally.subject,
+                tally.last_at,
+            )
+            .outerjoin(
+                tally,
+                and_(
+                    tally.org_id == integration.org_id,
+                    tally.kind == TallyKind.CONTRADICTED.value,
+                    tally.day >= (now - DISTRUSTED_FOR).date(),
+                ),
+            )
+            .where(integration.org_id == org_id)
+        ).all()
+        return cls(
+            org_id,
+            next((_origin(row.base_url) for row in rows), None),
+            frozenset(
+                row.subject
+                for row in rows
+                if row.subject is not None
+                and still_distrusted(row.last_at, row.webhook_secret_set_at, now)
+            ),
+        )
+
+    def doubt(self, delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> Doubt | None:
+        """Why the body does not count, if so, for the project that it seems to be about.
+
+        Deliveries of another instance are remembered: see :meth:`tallies`.
+        """
+        instance = delivery.headers.get(INSTANCE)
+        if instance is not None and _origin(instance) != self.origin:
+            self.others.append(delivery)
+            return Doubt.OTHER_INSTANCE
+        if project is None:
+            return None
+        if delivery.proof is Proof.HOOK:
+            return None if delivery.hook_project_id == project.id else Doubt.OTHER_PROJECT
+        if project.gitlab_id is None:
+            # Found by the path that the body claims, which GitLab's API has not confirmed yet.
+            return Doubt.UNKNOWN_PROJECT
+        return Doubt.DISTRUSTED if str(project.id) in self.distrusted else None
+
+    def tallies(self) -> list[Tally]:
+        """What is to be counted."""
+        if not self.others:
+            return []
+        times = [one.received_at for one in self.others]
+        instance = str(self.others[-1].headers.get(INSTANCE))
+        shown = "".join(sign for sign in instance if sign.isprintable())[:MAX_SHOWN_INSTANCE]
+        detail = {"instance": shown, "delivery_id": str(self.others[-1].id)}
+        return [Tally(TallyKind.OTHER_INSTANCE, len(times), min(times), max(times), detail=detail)]
+
+
+def still_distrusted(last_at: datetime, secret_set_at: datetime | None, now: datetime) -> bool:
+    """Whether a contradiction still counts: it is over with a new secret, or after some days."""
+    renewed = secret_set_at is not None and secret_set_at > last_at
+    return last_at > now - DISTRUSTED_FOR and not renewed
+
+
+def trust_in(delivery: GitLabWebhookDelivery, doubt: Doubt | None) -> Trust:
+    """The trust that a body is applied with."""
+    if doubt is not None:
+        return Trust.NONE
+    return Trust.PROVEN if delivery.proof is Proof.HOOK else Trust.UNTIL_CONFIRMED
+
+
+def _origin(url: str | None) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None for what is no address, which equals no org's."""
+    try:
+        address = parse_web_address(url)
+    except AddressError:
+        return None
+    return (address.scheme, address.host, address.port)

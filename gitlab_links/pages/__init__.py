@@ -1,0 +1,49 @@
+"""The server-rendered pages."""
+
+from flask import Flask
+
+from gitlab_links.http.problems import use_page_renderer
+from gitlab_links.pages import (
+    account,
+    assets,
+    audit_log,
+    connection_health,
+    deliveries,
+    filters,
+    integration,
+    keys,
+    login,
+    members,
+    problem_pages,
+    project_picks,
+    queues,
+    task_forms,
+    task_links,
+    tasks,
+)
+from gitlab_links.pages.blueprint import pages
+
+# Their views are on the blueprint by being imported.
+VIEWS = (
+    login,
+    account,
+    tasks,
+    task_forms,
+    task_links,
+    integration,
+    connection_health,
+    project_picks,
+    deliveries,
+    members,
+    keys,
+    audit_log,
+    queues,
+)
+
+
+def register(app: Flask) -> None:
+    """Add the pages, their assets and the page that tells of failures."""
+    assets.register(app)
+    filters.register(app)
+    app.register_blueprint(pages)
+    use_page_renderer(app, problem_pages.render)

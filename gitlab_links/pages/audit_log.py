@@ -1,0 +1,161 @@
+"""The audit log: who changed what in the org, the newest first."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import ApiKey, User
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.audit.models import ActorKind, AuditEvent
+from gitlab_links.audit.operations import Action
+from gitlab_links.audit.queries import AuditFilter, audit_page
+from gitlab_links.extensions import db
+from gitlab_links.http.access import access
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.paging import position_in
+
+PAGE_SIZE = 50
+
+WORDS = {
+    Action.ORG_CREATED: "Created the org",
+    Action.ORG_UPDATED: "Changed the org",
+    Action.MEMBER_ADDED: "Added a member",
+    Action.MEMBER_CHANGED: "Changed a member's role",
+    Action.MEMBER_REMOVED: "Removed a member",
+    Action.PASSWORD_CHANGED: "Changed their password",
+    Action.PASSWORD_RESET: "Set a new password for a member",
+    Action.API_KEY_CREATED: "Made an API key",
+    Action.API_KEY_ROTATED: "Renewed an API key",
+    Action.API_KEY_REVOKED: "Revoked an API key",
+    Action.TASK_CREATED: "Made a task",
+    Action.TASK_UPDATED: "Changed a task",
+    Action.TASK_DELETED: "Deleted a task",
+    Action.LINK_CREATED: "Linked an item to a task",
+    Action.LINK_REMOVED: "Removed a link from a task",
+    Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
+    Action.INTEGRATION_DELETED: "Disconnected GitLab",
+    Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",
+    Action.WEBHOOK_SECRET_GENERATED: "Made a webhook secret",
+    Action.DELIVERY_REPLAYED: "Replayed a delivery",
+    Action.POLICY_UPDATED: "Changed who sees and who is told",
+    Action.INTEGRATION_MOVED: "Moved the links to another address of the same GitLab",
+    Action.TOKEN_ROTATED: "Rotated the access token",
+    Action.HOOK_CREATED: "Created a webhook in GitLab",
+    Action.HOOK_REPAIRED: "Repaired a webhook in GitLab",
+    Action.HEALTH_PROBLEM: "A problem was noticed",
+    Action.HEALTH_RECOVERED: "A problem is over",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One change in words; ``who`` is the operator or this service where nobody was logged in."""
+
+    at: datetime
+    who: str
+    through_key: str | None
+    what: str
+    details: Sequence[tuple[str, str]]
+
+
+@pages.get("/orgs/<uuid:org_id>/audit")
+@access(Permission.AUDIT)
+def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The changes asked for."""
+    wanted = _wanted(request.args)
+    found = audit_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
+    shown = found[:PAGE_SIZE]
+    filters: dict[str, Any] = {}
+    if wanted.action is not None:
+        filters["action"] = wanted.action.value
+    if wanted.actor_user_id is not None:
+        filters["actor"] = str(wanted.actor_user_id)
+    older = {**filters, "after": shown[-1].id} if len(found) > PAGE_SIZE else None
+    return render_template(
+        "audit/list.html",
+        org_id=org_id,
+        rows=_rows(shown),
+        wanted=filters,
+        actions=[("", "Anything"), *((action.value, _words(action.value)) for action in Action)],
+        actors=[("", "Anybody"), *_actors(org_id)],
+        paged="after" in request.args,
+        newest_url=url_for("pages.audit_log", org_id=org_id, **filters),
+        older_url=url_for("pages.audit_log", org_id=org_id, **older) if older else None,
+    )
+
+
+def _wanted(args: Mapping[str, str]) -> AuditFilter:
+    """Read a query string; what nobody offered counts as nothing."""
+    try:
+        action = Action(args.get("action", ""))
+    except ValueError:
+        action = None
+    try:
+        actor = uuid.UUID(args.get("actor", ""))
+    except ValueError:
+        actor = None
+    return AuditFilter(action=action, actor_user_id=actor)
+
+
+def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
+    users = _names(User, {event.actor_user_id for event in events})
+    keys = _names(ApiKey, {event.actor_api_key_id for event in events})
+    return [
+        AuditRow(
+            at=event.created_at,
+            who=_who(event, users),
+            through_key=keys.get(event.actor_api_key_id, "deleted")
+            if event.actor_api_key_id
+            else None,
+            what=_words(event.action),
+            details=[
+                (name.replace("_", " "), _said(value)) for name, value in event.detail.items()
+            ],
+        )
+        for event in events
+    ]
+
+
+def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
+    if event.actor_user_id in users:
+        return users[event.actor_user_id]
+    match event.kind:
+        case ActorKind.OPERATOR:
+            return "The operator"
+        case ActorKind.SERVICE:
+            return "This service"
+    return "Somebody deleted"
+
+
+def _names(model: type[User] | type[ApiKey], ids: set[uuid.UUID | None]) -> dict[Any, str]:
+    statement = select(model.id, model.name).where(model.id.in_(ids - {None}))
+    return {row.id: row.name for row in db.session.execute(statement)}
+
+
+def _actors(org_id: uuid.UUID) -> list[tuple[str, str]]:
+    """Everybody who ever changed something here, leavers too."""
+    acted = select(AuditEvent.actor_user_id).where(AuditEvent.org_id == org_id)
+    people = db.session.execute(
+        select(User.id, User.name).where(User.id.in_(acted)).order_by(User.name)
+    )
+    return [(str(person.id), person.name) for person in people]
+
+
+def _words(action: str) -> str:
+    known = {known.value: words for known, words in WORDS.items()}
+    return known.get(action, action.replace(".", " ").replace("_", " ").capitalize())
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(_said(entry) for entry in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""Repairing a connection from its page: hooks made and set right, the token rotated, the policy."""
+
+import uuid
+from datetime import timedelta
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.roles import MANAGERS, Permission, Role
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_repair import ask_for_repair
+from gitlab_links.health.notices import NoAlertAddress, send_test_alert
+from gitlab_links.health.relocation import move_now
+from gitlab_links.health.report import check_soon
+from gitlab_links.health.token_rotation import ask_for_rotation
+from gitlab_links.http.access import access
+from gitlab_links.http.gitlab_waits import WAITS
+from gitlab_links.http.guard import current_principal
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.integration import PATH, page_with_both_policies, page_with_errors
+from gitlab_links.pages.settings_versions import POLICY, both_policies, changed_meanwhile
+
+
+@pages.post(f"{PATH}/check")
+@access(Permission.INTEGRATION)
+def check_health(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Have workers look at the token and all hooks at once; the open page does it by itself."""
+    count = check_soon(org_id, utcnow(), fresh=timedelta(seconds=5))
+    flash("Asking GitLab." if count else "GitLab was asked just now.", "info")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/projects/<uuid:project_id>/hook")
+@access(Permission.INTEGRATION)
+def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
+    """Have a worker make the webhook of a project, or repair it; the page shows its steps."""
+    try:
+        ask_for_repair(current_principal(), project_id)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/projects/<uuid:project_id>/hook/check")
+@access(Permission.INTEGRATION)
+def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
+    """Look at the webhook of a project in GitLab now."""
+    try:
+        look = look_now(current_principal(), project_id)
+    except (Conflict, *WAITS) as refusal:
+        flash(refusal.detail, "error")
+        return _back(org_id)
+    failure = look.failure
+    if failure is not None and failure.code in {"http_403", "not_found"} and not look.of_account:
+        words = "The token may not see the webhooks of this project: the first event proves them."
+        flash(words, "warning")
+    elif failure is not None:
+        flash(in_words(failure.code, failure.reason), "error")
+    else:
+        flash("Looked in GitLab just now.", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/token/rotate")
+@access(Permission.INTEGRATION)
+def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Have a worker replace the token through GitLab's own API; the page shows its steps."""
+    try:
+        ask_for_rotation(current_principal())
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/move")
+@access(Permission.INTEGRATION)
+def move_gitlab(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Carry the links over to another address of the same GitLab, once that is verified."""
+    base_url, token = sent("new_base_url", "new_token")
+    try:
+        moved = move_now(current_principal(), base_url, token)
+    except DomainError as refusal:
+        if refusal.status >= 500:
+            raise
+        errors = {f"new_{name}": told for name, told in refusal.errors.items()}
+        typed = {"new_base_url": base_url}
+        return page_with_errors(org_id, errors or {"new_base_url": [refusal.detail]}, typed)
+    count = f"{moved.projects} project" + ("" if moved.projects == 1 else "s")
+    flash(f"It is the same GitLab. The links of {count} lead to {base_url} now.", "success")
+    for difference in moved.differences:
+        flash(f"Some links stay as they are: {difference}", "warning")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/policy")
+@access(Permission.INTEGRATION)
+def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Decide who sees confidential items, whether the token renews itself, who is told."""
+    clear = pressed("clear_notify_url")
+    [typed] = [""] if clear else sent("notify_url")
+    members = {Role.MEMBER} if pressed("confidential_members") else set()
+    if changed_meanwhile(org_id, POLICY):
+        row = find_integration(org_id)
+        to = "nobody" if clear else typed
+        both = both_policies(row, bool(members), pressed("token_auto_rotate"), to)
+        return page_with_both_policies(org_id, both, request.form)
+    change = PolicyChange(
+        confidential_roles=sorted(MANAGERS | members),
+        token_auto_rotate=pressed("token_auto_rotate"),
+        notify_url="" if clear else typed or None,
+    )
+    try:
+        update_policy(current_principal(), change)
+    except (Invalid, Conflict) as refusal:
+        errors = refusal.errors or {"notify_url": [refusal.detail]}
+        return page_with_errors(org_id, errors, request.form)
+    flash("Saved.", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/policy/test-alert")
+@access(Permission.INTEGRATION)
+def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a test to where health alerts go; an address that is only typed has to be saved."""
+    if request.form.get("notify_url", "").strip():
+        words = "Save this address first: a test goes to the one that is saved."
+        return page_with_errors(org_id, {"notify_url": [words]}, request.form)
+    try:
+        failure = send_test_alert(org_id)
+    except (NoAlertAddress, *WAITS) as refusal:
+        flash(refusal.detail, "error")
+        return _back(org_id)
+    if failure is None:
+        flash("A test alert was sent, and taken at the other end.", "success")
+    else:
+        flash(f"The test alert was not taken: {failure}.", "error")
+    return _back(org_id)
+
+
+def _back(org_id: uuid.UUID) -> ResponseReturnValue:
+    return redirect(url_for("pages.integration", org_id=org_id))

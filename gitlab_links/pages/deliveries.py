@@ -1,0 +1,153 @@
+"""The webhook deliveries of an org: the list, one of them, and having it processed again."""
+
+import uuid
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import DeliveryStatus
+from gitlab_links.deliveries.queries import DeliveryFilter, deliveries_page, find_delivery
+from gitlab_links.deliveries.replay import DONE, replay
+from gitlab_links.errors import Conflict
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.health.report import connection_view
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.delivery_body import body_view, changes_here
+from gitlab_links.pages.delivery_words import doubt_mark, words_of
+from gitlab_links.pages.paging import position_in
+from gitlab_links.pages.wording import Mark
+
+PATH = "/orgs/<uuid:org_id>/deliveries"
+PAGE_SIZE = 50
+MAX_TEXT = 1000
+
+STATUS_MARKS = {
+    DeliveryStatus.RECEIVED: Mark("Waiting", "amber", "clock"),
+    DeliveryStatus.PROCESSING: Mark("Processing", "blue", "pipeline-running"),
+    DeliveryStatus.PROCESSED: Mark("Processed", "green", "check"),
+    DeliveryStatus.IGNORED: Mark("Ignored", "gray", "pipeline-skipped"),
+    DeliveryStatus.FAILED: Mark("Failed", "red", "warning"),
+}
+STATUSES = (("", "Any"), *((status.value, mark.text) for status, mark in STATUS_MARKS.items()))
+EVENTS = (
+    ("", "Any"),
+    *(
+        (name, name.removesuffix(" Hook"))
+        for name in (
+            "Issue Hook",
+            "Confidential Issue Hook",
+            "Merge Request Hook",
+            "Note Hook",
+            "Confidential Note Hook",
+            "Pipeline Hook",
+            "System Hook",
+        )
+    ),
+)
+MEANINGS = {
+    "processed": "It was read, and the items it speaks of were brought up to date.",
+    "ignored": "It speaks of nothing that a link here could follow.",
+    "received": "A worker will take it in a moment.",
+    "processing": "A worker has it.",
+}
+
+
+@pages.get(PATH)
+@access(Permission.DELIVERIES)
+def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The deliveries asked for, the newest first."""
+    wanted = _wanted(request.args)
+    found = deliveries_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
+    shown = found[:PAGE_SIZE]
+    filters = _told(wanted)
+    here: dict[str, Any] = {"org_id": org_id, **filters}
+    return render_template(
+        "deliveries/list.html",
+        org_id=org_id,
+        deliveries=shown,
+        marks=STATUS_MARKS,
+        doubt_mark=doubt_mark,
+        statuses=STATUSES,
+        events=EVENTS,
+        wanted=filters,
+        view=None if shown else connection_view(org_id),
+        paged="after" in request.args,
+        newest_url=url_for("pages.delivery_list", **here),
+        older_url=url_for("pages.delivery_list", after=shown[-1].id, **here)
+        if len(found) > PAGE_SIZE
+        else None,
+    )
+
+
+@pages.get(f"{PATH}/<uuid:delivery_id>")
+@access(Permission.DELIVERIES)
+def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
+    """One delivery: what came, what became of it and why."""
+    delivery = find_delivery(org_id, delivery_id)
+    status = DeliveryStatus(delivery.status)
+    return render_template(
+        "deliveries/show.html",
+        org_id=org_id,
+        delivery=delivery,
+        mark=STATUS_MARKS[status],
+        body=body_view(delivery.payload),
+        reason=facts_of(delivery.error_code) if delivery.error_code else None,
+        meaning=MEANINGS.get(status.value, ""),
+        words=words_of(delivery),
+        doubt=doubt_mark(delivery.doubt),
+        over_quota=delivery.payload is None
+        and (utcnow() - delivery.received_at).total_seconds() < settings().webhook_bodies_kept,
+        changes_here=changes_here(delivery.changes),
+        may_replay=status in DONE and delivery.payload is not None,
+    )
+
+
+@pages.post(f"{PATH}/<uuid:delivery_id>/replay")
+@access(Permission.DELIVERIES)
+def replay_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
+    """Have it processed once more."""
+    try:
+        replay(current_principal(), delivery_id)
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        flash("The delivery is in line again; a worker takes it in a moment.", "success")
+    return redirect(url_for("pages.show_delivery", org_id=org_id, delivery_id=delivery_id))
+
+
+def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
+    """Read a query string; what nobody offered counts as nothing."""
+    try:
+        status = DeliveryStatus(args.get("status", ""))
+    except ValueError:
+        status = None
+    event = args.get("event", "")
+    project = _line(args.get("project", ""))
+    return DeliveryFilter(
+        status=status,
+        event=event if event in dict(EVENTS) and event else None,
+        project_path=project or None,
+        any_id=_line(args.get("id", "")) or None,
+    )
+
+
+def _line(text: str) -> str:
+    return text.strip().replace("\0", "")[:MAX_TEXT]
+
+
+def _told(wanted: DeliveryFilter) -> dict[str, Any]:
+    """The filters that are in force, as the query string names them."""
+    told = {
+        "status": wanted.status,
+        "event": wanted.event,
+        "project": wanted.project_path,
+        "id": wanted.any_id,
+    }
+    return {name: str(value) for name, value in told.items() if value is not None}

@@ -1,0 +1,80 @@
+"""How many deliveries came in each of the last hours, and how they ended."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.extensions import db
+from gitlab_links.storage.database import first_id_at
+
+HOURS = 24
+_HOUR = timedelta(hours=1)
+_UNDONE = (DeliveryStatus.RECEIVED, DeliveryStatus.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """Deliveries received in the hour from ``start``: all of them, and those that failed."""
+
+    start: datetime
+    total: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryStats:
+    """The last 24 hours, the oldest first, and what still waits for a worker."""
+
+    hours: Sequence[HourCount]
+    waiting: int
+
+    @property
+    def total(self) -> int:
+        """All deliveries of the time."""
+        return sum(hour.total for hour in self.hours)
+
+    @property
+    def failed(self) -> int:
+        """Those that were given up."""
+        return sum(hour.failed for hour in self.hours)
+
+    @property
+    def peak(self) -> int:
+        """The busiest hour, at least 1 to divide by."""
+        return max(1, *(hour.total for hour in self.hours))
+
+
+def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
+    """Count in one query over an index range: ids are in the order of receipt."""
+    this_hour = utcnow().replace(minute=0, second=0, microsecond=0)
+    starts = [this_hour - _HOUR * back for back in reversed(range(HOURS))]
+    columns: list[Any] = []
+    for start in starts:
+        within = and_(
+            GitLabWebhookDelivery.received_at >= start,
+            GitLabWebhookDelivery.received_at < start + _HOUR,
+        )
+        failed = and_(within, GitLabWebhookDelivery.status == DeliveryStatus.FAILED.value)
+        columns += [func.count().filter(within), func.count().filter(failed)]
+    waiting = func.count().filter(GitLabWebhookDelivery.status.in_(_UNDONE))
+    row = db.session.execute(
+        select(waiting, *columns)
+        .select_from(GitLabWebhookDelivery)
+        .where(
+            GitLabWebhookDelivery.org_id == org_id,
+            GitLabWebhookDelivery.id >= first_id_at(starts[0]),
+        )
+    ).one()
+    counts = row[1:]
+    return DeliveryStats(
+        hours=[
+            HourCount(start, counts[2 * at], counts[2 * at + 1]) for at, start in enumerate(starts)
+        ],
+        waiting=row[0],
+    )

@@ -1,0 +1,49 @@
+"""What templates may call: words for moments and codes, labels, and who is looking."""
+
+import uuid
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.pages import labels, times, wording
+from gitlab_links.pages.viewer import viewer
+
+MAX_SHOWN_URL = 60
+
+
+def register(app: Flask) -> None:
+    """Add filters and globals to the template environment."""
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        ago=times.ago,
+        avatar_colour=labels.avatar_colour,
+        day=times.day,
+        hook_mark=wording.hook_mark,
+        in_full=times.in_full,
+        initials=labels.initials,
+        is_past=times.is_past,
+        iso=times.iso,
+        label_view=labels.label_view,
+        merge_mark=wording.merge_mark,
+        pipeline_mark=wording.pipeline_mark,
+        facts_of=facts_of,
+        shown_url=shown_url,
+        until=times.until,
+    )
+    app.jinja_env.globals.update(
+        get_viewer=viewer,
+        item_mark=wording.item_mark,
+        new_form_id=lambda: uuid.uuid4().hex,
+        server_now=lambda: times.iso(utcnow()),
+        utcnow=utcnow,
+    )
+
+
+def shown_url(url: str) -> str:
+    """An address as short as it stays recognisable."""
+    parts = urlsplit(url)
+    text = (parts.netloc + parts.path).rstrip("/") or url
+    return text if len(text) <= MAX_SHOWN_URL else text[: MAX_SHOWN_URL - 1] + "…"

@@ -1,0 +1,256 @@
+"""The page of an org's connection: its health, its settings and how to set GitLab up."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.error_codes import ErrorCode, in_words
+from gitlab_links.health.reconnection import configure
+from gitlab_links.health.report import report_of
+from gitlab_links.health.token_check import (
+    Validation,
+    ValidationStatus,
+    validate_now,
+    validate_saved,
+)
+from gitlab_links.http.access import access
+from gitlab_links.http.gitlab_waits import WAITS
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.mounting import path_here
+from gitlab_links.integrations.operations import (
+    Configured,
+    IntegrationChange,
+    LeavesGitLab,
+    delete_integration,
+    find_integration,
+    generate_webhook_secret,
+)
+from gitlab_links.integrations.policy import policy_of
+from gitlab_links.observations.states import EVENT_NAMES
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.delivery_stats import delivery_stats
+from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.good_news import HEADLINES, good_news
+from gitlab_links.pages.operation_words import recent_operations
+from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
+from gitlab_links.pages.settings_versions import (
+    CONNECTION,
+    SECRETS,
+    SETTINGS,
+    Both,
+    both_connections,
+    both_secrets,
+    changed_meanwhile,
+    versions,
+)
+from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
+from gitlab_links.pages.times import day
+from gitlab_links.pages.unsent_forms import typed_before
+
+PATH = "/orgs/<uuid:org_id>/gitlab"
+EMPTY_ADDRESS = (
+    "Give the address of your GitLab. To disconnect the org, press Disconnect at the end of the "
+    "page."
+)
+TOKEN_PAGE = "/-/user_settings/personal_access_tokens?name=gitlab_links&scopes=api,self_rotate"
+LEFT_GITLAB = (
+    "What was agreed with the GitLab before is forgotten: its token, its webhook secret and the "
+    "secrets of its hooks."
+)
+
+
+@pages.get(PATH)
+@access(Permission.INTEGRATION)
+def integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Health, settings, webhook and instructions."""
+    if FRAGMENT_HEADER in request.headers:
+        return _page(org_id)
+    new = take_shown(path_here())
+    page = _page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
+    return unless_shown(page, new)
+
+
+@pages.post(PATH)
+@access(Permission.INTEGRATION)
+def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set the address, and the token if one was typed: an empty field keeps the present one.
+
+    Another address is asked about first, unless a token for it came along; the answer is
+    the address itself, so that it holds for no other.
+    """
+    base_url, token, _ = sent("base_url", "token", CONNECTION)
+    typed = {"base_url": base_url}
+    if not base_url:
+        return page_with_errors(org_id, {"base_url": [EMPTY_ADDRESS]}, typed)
+    answered = request.form.get("forget", "").strip() == base_url
+    if changed_meanwhile(org_id, CONNECTION):
+        both = both_connections(find_integration(org_id), base_url, bool(token))
+        return _page(org_id, typed=typed, connection_conflict=both), 412
+    change = IntegrationChange(
+        base_url=base_url, token=token or None, may_forget=answered or bool(token)
+    )
+    return _change(org_id, change, typed=typed)
+
+
+@pages.post(f"{PATH}/signing-token")
+@access(Permission.INTEGRATION)
+def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set the signing token of the webhook, or clear it."""
+    clear = pressed("clear")
+    [token] = [""] if clear else sent("signing_token")
+    if changed_meanwhile(org_id, SECRETS):
+        return _page_with_both_secrets(org_id)
+    if not clear and not token:
+        return page_with_errors(
+            org_id, {"signing_token": ["Paste the signing token of the webhook."]}
+        )
+    return _change(org_id, IntegrationChange(signing_token=token))
+
+
+@pages.post(f"{PATH}/webhook-secret")
+@access(Permission.INTEGRATION)
+def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Make a secret; the next page shows it once."""
+    if changed_meanwhile(org_id, SECRETS):
+        return _page_with_both_secrets(org_id)
+    secret = generate_webhook_secret(current_principal())
+    return redirect_and_show(url_for("pages.integration", org_id=org_id), secret=secret)
+
+
+@pages.post(f"{PATH}/validate")
+@access(Permission.INTEGRATION)
+def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Ask GitLab about the token and say the answer in words."""
+    try:
+        result = validate_now(current_principal())
+    except WAITS as refusal:
+        flash(refusal.detail, "warning")
+        return redirect(url_for("pages.integration", org_id=org_id))
+    if result.status is ValidationStatus.VALID:
+        flash(_accepted(result), "success")
+    else:
+        flash(_reason(result), "error")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+@pages.post(f"{PATH}/disconnect")
+@access(Permission.INTEGRATION)
+def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Forget address, token and secrets."""
+    if changed_meanwhile(org_id, SETTINGS):
+        return _page(org_id, settings_conflict=True), 412
+    delete_integration(current_principal())
+    flash("Disconnected: the address, the token and the secrets are forgotten.", "success")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _accepted(result: Validation) -> str:
+    who = f"of {result.user.name} (@{result.user.username})" if result.user else ""
+    version = f" {result.gitlab_version}" if result.gitlab_version else ""
+    parts = [f"GitLab{version} accepts the token {who}".rstrip() + "."]
+    if result.scopes is not None:
+        listed = ", ".join(result.scopes).replace("granular", "fine-grained permissions")
+        parts.append(f"Its scopes: {listed or 'none'}.")
+    if result.missing_scopes:
+        parts.append(f"For some of what is linked it lacks: {', '.join(result.missing_scopes)}.")
+    if result.expires_at is not None:
+        parts.append(f"It expires on {day(result.expires_at.date())}.")
+    return " ".join(parts)
+
+
+def _change(
+    org_id: uuid.UUID, change: IntegrationChange, typed: dict[str, Any] | None = None
+) -> ResponseReturnValue:
+    principal: Principal = current_principal()
+    try:
+        configured = configure(principal, change)
+    except LeavesGitLab as question:
+        return _page(org_id, typed=typed or {}, leaving=question.detail), question.status
+    except (Invalid, Conflict) as refusal:
+        return page_with_errors(org_id, _field_errors(refusal), typed)
+    flash(*_saved(principal, configured))
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
+    """What became of a change, and its category; a new address or token is tried at once."""
+    saved = f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved."
+    try:
+        result = validate_saved(principal, configured)
+    except WAITS:
+        return f"{saved} GitLab is asked about the token in a moment.", "info"
+    if result is None:
+        return saved, "success"
+    if result.status is ValidationStatus.VALID:
+        return f"{saved} {_accepted(result)}", "success"
+    return f"{saved} But it does not work yet: {_reason(result)}", "error"
+
+
+def _reason(result: Validation) -> str:
+    return in_words(result.error_code or ErrorCode.NETWORK_ERROR, result.reason)
+
+
+def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
+    """What is at fault beside its field; without a field it goes to the token, which
+    cannot be kept then.
+    """
+    return refusal.errors or {"token": [refusal.detail]}
+
+
+def page_with_errors(
+    org_id: uuid.UUID, errors: dict[str, list[str]], typed: Mapping[str, Any] | None = None
+) -> ResponseReturnValue:
+    """The page again, with what is wrong beside its field."""
+    return _page(org_id, errors=errors, typed=typed or {}), 422
+
+
+def page_with_both_policies(
+    org_id: uuid.UUID, both: list[Both], typed: Mapping[str, Any]
+) -> ResponseReturnValue:
+    """The page again, with what somebody else has decided meanwhile beside what was sent."""
+    return _page(org_id, policy_conflict=both, typed=typed), 412
+
+
+def _page_with_both_secrets(org_id: uuid.UUID) -> ResponseReturnValue:
+    both = both_secrets(find_integration(org_id))
+    return _page(org_id, secrets_conflict=both), 412
+
+
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
+    health = report_of(org_id, utcnow())
+    defaults: dict[str, Any] = {
+        "token_page": TOKEN_PAGE,
+        "new_secret": None,
+        "errors": {},
+        "typed": {},
+        "leaving": None,
+        "connection_conflict": None,
+        "policy_conflict": None,
+        "secrets_conflict": None,
+        "settings_conflict": False,
+    }
+    fragment = request.headers.get(FRAGMENT_HEADER) == "health"
+    return render_template(
+        "integration/health.html" if fragment else "integration/show.html",
+        org_id=org_id,
+        operations=recent_operations(org_id),
+        view=health.connection,
+        row=health.integration,
+        stats=None if fragment else delivery_stats(org_id),
+        health=health,
+        headline=HEADLINES[health.status],
+        events=EVENT_NAMES.values(),
+        good_news=list(good_news(health)),
+        policy=policy_of(health.integration),
+        versions=versions(health.integration),
+        mails=settings().mail_server is not None,
+        **{**defaults, **shown},
+    )

@@ -1,0 +1,121 @@
+"""The API keys of an org: made and renewed with the secret shown once, and revoked."""
+
+import uuid
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.api_keys import (
+    NewKey,
+    create_key,
+    find_key,
+    keys_page,
+    revoke_key,
+    rotate_key,
+)
+from gitlab_links.accounts.models import ApiKey
+from gitlab_links.accounts.roles import Permission, Scope
+from gitlab_links.clock import utcnow
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.http.mounting import path_here
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
+from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.pages.wording import Mark
+
+PATH = "/orgs/<uuid:org_id>/api-keys"
+MAX_NAME = 100
+EXPIRIES = {"90": "in 90 days", "30": "in 30 days", "365": "in a year", "": "never"}
+SCOPE_HINTS = {
+    Scope.READ: "read tasks and links",
+    Scope.WRITE: "create and change tasks and links",
+    Scope.ADMIN: "the GitLab connection, deliveries, members, keys and the audit log",
+}
+
+
+@pages.get(PATH)
+@access(Permission.API_KEYS)
+def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
+    """All keys of the org, the revoked ones included."""
+    new, typed = take_shown(path_here()), typed_before()
+    if typed is None:
+        return unless_shown(_page(org_id, new=new), new)
+    return _page(
+        org_id,
+        name=typed.get("name", ""),
+        chosen={scope for scope in Scope if scope.value in typed.getlist("scopes")},
+        expiry=typed.get("expires", ""),
+    )
+
+
+@pages.post(PATH)
+@access(Permission.API_KEYS)
+def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
+    """A new key of one's own; its secret is shown once, on the next page."""
+    name = request.form.get("name", "").strip()
+    scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
+    errors: dict[str, list[str]] = {}
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        errors["name"] = [f"Give the key a name of at most {MAX_NAME} characters."]
+    if not scopes:
+        errors["scopes"] = ["Tick what the key may be used for."]
+    expiry = request.form.get("expires")
+    if expiry not in EXPIRIES:
+        errors["expires"] = ["Choose when the key ends."]
+    if errors:
+        return _page(org_id, name=name, chosen=scopes, expiry=expiry, errors=errors), 422
+    days = int(expiry) if expiry else None
+    return _shown_once(org_id, create_key(current_principal(), name, scopes, days))
+
+
+@pages.post(f"{PATH}/<uuid:key_id>/rotate")
+@access(Permission.API_KEYS)
+def renew_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
+    """Another secret for a key of one's own; the former one is refused from now on."""
+    return _shown_once(org_id, rotate_key(current_principal(), key_id))
+
+
+@pages.post(f"{PATH}/<uuid:key_id>/revoke")
+@access(Permission.API_KEYS)
+def end_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
+    """Revoke a key for good."""
+    key = find_key(org_id, key_id)
+    revoke_key(current_principal(), key_id)
+    flash(f"Revoked {key.name}; it is refused from now on.", "success")
+    return redirect(url_for("pages.key_list", org_id=org_id))
+
+
+def key_mark(key: ApiKey) -> Mark:
+    """Whether the key still opens anything."""
+    if key.revoked_at is not None:
+        return Mark("Revoked", "gray", "cross")
+    if key.expires_at is not None and key.expires_at <= utcnow():
+        return Mark("Expired", "gray", "clock")
+    return Mark("Active", "green", "check")
+
+
+def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
+    page = url_for("pages.key_list", org_id=org_id)
+    return redirect_and_show(page, name=new.key.name, secret=new.secret)
+
+
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
+    defaults: dict[str, Any] = {
+        "new": None,
+        "name": "",
+        "chosen": {Scope.READ},
+        "expiry": next(iter(EXPIRIES)),
+        "errors": {},
+    }
+    keys = (*keys_page(org_id), *keys_page(org_id, revoked=True))
+    return render_template(
+        "keys/list.html",
+        org_id=org_id,
+        keys=[(key, key_mark(key)) for key in keys],
+        own_id=current_principal().user_id,
+        scopes=SCOPE_HINTS,
+        expiries=EXPIRIES,
+        **{**defaults, **shown},
+    )

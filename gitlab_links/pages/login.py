@@ -1,0 +1,94 @@
+"""Logging in and out, and where one begins."""
+
+from flask import flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+from wtforms import EmailField, HiddenField, PasswordField
+from wtforms.validators import InputRequired
+
+from gitlab_links.accounts import sessions
+from gitlab_links.accounts.orgs import orgs_page
+from gitlab_links.accounts.sessions import LoginFailed
+from gitlab_links.errors import RateLimited
+from gitlab_links.http.access import public, signed_in
+from gitlab_links.http.guard import current_caller
+from gitlab_links.http.logins import end_browser_session, start_browser_session
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.unsent_forms import Typed, typed_before
+
+LAST_ORG = "last_org"
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]
+    """E-mail address and password; the CSRF token was checked at the gate."""
+
+    class Meta:
+        csrf = False
+
+    email = EmailField(
+        "E-mail address",
+        validators=[InputRequired()],
+        render_kw={"autocomplete": "username", "maxlength": sessions.MAX_EMAIL, "autofocus": True},
+    )
+    password = PasswordField(
+        "Password",
+        validators=[InputRequired()],
+        render_kw={"autocomplete": "current-password", "maxlength": sessions.MAX_PASSWORD},
+    )
+    next = HiddenField()
+
+
+@pages.route("/login", methods=["GET", "POST"])
+@public("one cannot be logged in before logging in")
+def log_in() -> ResponseReturnValue:
+    """The login form; every failure reads the same."""
+    form = LoginForm()
+    if request.method == "GET":
+        typed = typed_before() or Typed()
+        form.next.data = local_path(request.args.get("next") or typed.get("next"))
+        if current_user.is_authenticated:
+            return redirect(form.next.data or url_for("pages.root"))
+        form.email.data = typed.get("email")
+        return render_template("auth/login.html", form=form, failure=None)
+    sent("email", "password")
+    try:
+        token = sessions.log_in(
+            form.email.data or "", form.password.data or "", request.remote_addr or ""
+        )
+    except (LoginFailed, RateLimited) as refusal:
+        headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+        page = render_template("auth/login.html", form=form, failure=refusal.detail)
+        return page, refusal.status, headers
+    start_browser_session(token)
+    return redirect(local_path(form.next.data) or url_for("pages.root"))
+
+
+@pages.post("/logout")
+@public("whoever is not logged in is logged out already")
+def log_out() -> ResponseReturnValue:
+    """End the session for good."""
+    end_browser_session()
+    flash("You are logged out.", "success")
+    return redirect(url_for("pages.log_in"))
+
+
+@pages.get("/")
+@signed_in
+def root() -> ResponseReturnValue:
+    """The tasks of the org last looked at, or of the first one."""
+    orgs = orgs_page(current_caller().user_id)
+    if not orgs:
+        return render_template("auth/no_org.html")
+    last = session.get(LAST_ORG)
+    org = next((org for org in orgs if str(org.id) == last), orgs[0])
+    return redirect(url_for("pages.task_list", org_id=org.id))
+
+
+def local_path(target: str | None) -> str | None:
+    """``target`` if it is a path of this service, else None: nobody is sent elsewhere."""
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return None
+    # Browsers read a backslash as a slash, and leave out tabs and line ends.
+    return target if target.isprintable() and "\\" not in target else None

@@ -1,0 +1,84 @@
+"""Operations in words: what is under way, and what came of it."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from gitlab_links.clock import utcnow
+from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
+from gitlab_links.operations.queue import operations_since
+from gitlab_links.pages.times import day
+
+# What has ended is shown for so long, and so many at once.
+SHOWN_AFTERWARDS = timedelta(minutes=10)
+MOST_SHOWN = 5
+
+_OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
+_STEPS = {
+    "looking_for_the_webhook": "looking for the webhook in GitLab",
+    "making_the_webhook": "making the webhook",
+    "changing_the_webhook": "setting the webhook right",
+    "testing_the_webhook": "having GitLab send a test event",
+    "sending_failed_events_again": "having failed events sent once more",
+    "asking_for_a_token": "asking GitLab for a new token",
+    "keeping_the_token": "storing the new token",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OperationWords:
+    """One operation for the page."""
+
+    title: str
+    text: str
+    tone: str
+    icon: str
+    steps: Sequence[str]
+
+
+def recent_operations(org_id: uuid.UUID) -> list[OperationWords]:
+    """What is under way for the org, and what has ended just now."""
+    found = operations_since(org_id, utcnow() - SHOWN_AFTERWARDS, MOST_SHOWN)
+    return [_words(one) for one in found]
+
+
+def _words(operation: Operation) -> OperationWords:
+    title = _title(operation)
+    steps = [_STEPS.get(step["step"], step["step"]) for step in operation.steps]
+    if operation.status == OperationStatus.DONE:
+        text, good = _outcome(operation)
+        tone = "green" if good else "amber"
+        return OperationWords(title, text, tone, "check" if good else "warning", steps)
+    if operation.status == OperationStatus.FAILED:
+        return OperationWords(title, operation.error_detail or "", "red", "warning", steps)
+    waiting = "Waiting for a worker." if not steps else ""
+    return OperationWords(title, waiting, "blue", "refresh", steps)
+
+
+def _title(operation: Operation) -> str:
+    if operation.kind in _OF_THE_TOKEN:
+        return "New token"
+    return f"Webhook of {operation.subject}"
+
+
+def _outcome(operation: Operation) -> tuple[str, bool]:
+    result: dict[str, Any] = operation.result or {}
+    if operation.kind in _OF_THE_TOKEN:
+        expires_at = result.get("token_expires_at")
+        until = ""
+        if expires_at is not None:
+            until = f" It is good until {day(date.fromisoformat(expires_at[:10]))}."
+        return f"GitLab gave a new token, and the former one is void.{until}", True
+    parts = ["The webhook was made." if result["created"] else "The webhook was set right."]
+    if result["tested"]:
+        parts.append("GitLab sent a test event, and it arrived.")
+    else:
+        parts.append(
+            "A test event did not arrive: GitLab cannot reach this service at its address, or "
+            "the project has nothing to send yet."
+        )
+    if result["resent"]:
+        parts.append(f"{result['resent']} failed events were sent once more.")
+    return " ".join(parts), bool(result["tested"])

@@ -1,0 +1,104 @@
+"""The state of the settings that a form began with: nobody overwrites what they never saw."""
+
+import uuid
+from collections.abc import Callable
+
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.operations import begun_integration, lock_integration
+from gitlab_links.integrations.policy import Policy, policy_of
+from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.times import in_full
+from gitlab_links.security import digest
+
+CONNECTION, POLICY = "connection_version", "policy_version"
+SECRETS, SETTINGS = "secrets_version", "settings_version"
+NOTHING = "nothing-set"
+# These may be the first that is set: who comes second has to wait although there is no row yet.
+_BEGINNING = frozenset({CONNECTION, SECRETS})
+Row = OrgGitLabIntegration | None
+# What a setting is called, what somebody else has made of it, and what was sent now.
+Both = tuple[str, str, str]
+
+
+def versions(row: Row) -> dict[str, str]:
+    """By the name of its field, the state of what each form changes."""
+    return {name: facts(row) for name, facts in _FACTS.items()}
+
+
+def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
+    """Whether the form began with another state than the present one, held until the commit."""
+    [began_with] = sent(name)
+    hold = begun_integration if name in _BEGINNING else lock_integration
+    return began_with != _FACTS[name](hold(org_id))
+
+
+def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
+    """The address and the token as they are now, beside what was sent."""
+    present = (row and row.base_url) or "none"
+    found = [("Base URL", present, base_url)] if present != base_url else []
+    set_at = row and row.token_set_at
+    theirs = f"set on {in_full(set_at)}" if set_at else "none"
+    return [
+        *found,
+        ("Access token", theirs, "the one you typed" if with_token else "the present one"),
+    ]
+
+
+def both_secrets(row: Row) -> list[Both]:
+    """The secrets of the webhook as they are now."""
+    set_at = row and row.webhook_secret_set_at
+    signs = row is not None and row.signing_token_ciphertext is not None
+    return [
+        ("Secret token", f"set on {in_full(set_at)}" if set_at else "none", "not changed yet"),
+        ("Signing token", "set" if signs else "none", "not changed yet"),
+    ]
+
+
+def both_policies(row: Row, members: bool, rotate: bool, notify_url: str) -> list[Both]:
+    """The decisions that differ from what was sent."""
+    present = policy_of(row)
+    found = [
+        ("Members see confidential titles", _yes(_members_see(present)), _yes(members)),
+        ("The token replaces itself", _yes(present.token_auto_rotate), _yes(rotate)),
+    ]
+    differing = [one for one in found if one[1] != one[2]]
+    to = ("Health alerts go to", present.notify_url_host or "nobody", notify_url or "as they do")
+    return [*differing, to] if notify_url or not differing else differing
+
+
+def _members_see(policy: Policy) -> bool:
+    return "member" in policy.confidential_roles
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def _connection(row: Row) -> str:
+    return _named(row.base_url, row.token_set_at) if row else NOTHING
+
+
+def _policy(row: Row) -> str:
+    if row is None:
+        return NOTHING
+    return _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext)
+
+
+def _secrets(row: Row) -> str:
+    return _named(row.webhook_secret_hash, row.signing_token_ciphertext) if row else NOTHING
+
+
+def _settings(row: Row) -> str:
+    return " ".join((_connection(row), _secrets(row), _policy(row)))
+
+
+def _named(*facts: object) -> str:
+    return digest("settings-version", repr(facts))[:16] if any(facts) else NOTHING
+
+
+_FACTS: dict[str, Callable[[Row], str]] = {
+    CONNECTION: _connection,
+    POLICY: _policy,
+    SECRETS: _secrets,
+    SETTINGS: _settings,
+}

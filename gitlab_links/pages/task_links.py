@@ -1,0 +1,119 @@
+"""What one may do to the links of a task, and the answer to the live page's question."""
+
+import uuid
+from typing import Any
+
+from flask import flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.links.operations import attach, detach, refresh_links_of_task
+from gitlab_links.links.queries import find_link
+from gitlab_links.links.undoing import reattach
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.link_undo import removed_link, undo_token
+from gitlab_links.pages.live_parts import is_part, tagged
+from gitlab_links.pages.paging import page_in
+from gitlab_links.pages.task_page import PART, Links, form_fragment, links_fragment, task_page
+from gitlab_links.tasks.queries import task_at
+
+
+@pages.get("/orgs/<uuid:org_id>/tasks/<reference>/links")
+@access(Permission.LINK_READ)
+def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Task and list for the live page: a 304 after five small queries while nothing changed."""
+    if not is_part(PART):
+        return redirect(url_for("pages.show_task", org_id=org_id, reference=reference))
+    principal = current_principal()
+    links = Links.of(principal, task_at(org_id, reference), page_in(request.args))
+    if links.etag in request.if_none_match:
+        return tagged("", links.etag, 304)
+    return tagged(links_fragment(principal, links), links.etag)
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links")
+@access(Permission.LINK_WRITE)
+def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Link the item at the pasted address; what is wrong with it is said beside the field."""
+    principal = current_principal()
+    task = task_at(org_id, reference)
+    [url] = sent("url")
+    try:
+        link_id = attach(principal, task.id, url)
+    except (Invalid, Conflict) as refusal:
+        error = " ".join(refusal.errors.get("url", [refusal.detail]))
+        if is_part(PART):
+            links = Links.of(principal, task, 1)
+            return form_fragment(principal, links, url, error), refusal.status
+        return task_page(principal, task, 1, url=url, error=error), refusal.status
+    if is_part(PART):
+        links = Links.of(principal, task_at(org_id, reference), 1)
+        return tagged(links_fragment(principal, links, form=True), links.etag, 201)
+    flash(f"Linked {find_link(org_id, task.id, link_id).reference}.", "success")
+    return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/<uuid:link_id>/unlink")
+@access(Permission.LINK_WRITE)
+def unlink(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseReturnValue:
+    """Remove a link; the notice that says so can undo it."""
+    task = task_at(org_id, reference)
+    link = find_link(org_id, task.id, link_id)
+    removed = detach(current_principal(), task.id, link_id)
+    notice = {
+        "text": f"Unlinked {link.reference}.",
+        "undo_action": url_for(
+            "pages.relink", org_id=org_id, reference=task.reference, page=request.args.get("page")
+        ),
+        "undo": undo_token(task.id, removed),
+    }
+    return _done(current_principal(), reference, "success", notice)
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/undo")
+@access(Permission.LINK_WRITE)
+def relink(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Put a link back where it was before it was removed."""
+    principal = current_principal()
+    task = task_at(org_id, reference)
+    [token] = sent("undo")
+    try:
+        removed = removed_link(task.id, token)
+        link_id = reattach(principal, task.id, removed)
+    except Conflict as refusal:
+        return _done(principal, reference, "warning", refusal.detail)
+    link = find_link(org_id, task.id, link_id)
+    notices = [] if is_part(PART) else [f"Linked {link.reference} again."]
+    return _done(principal, reference, "success", *notices)
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/refresh")
+@access(Permission.LINK_WRITE)
+def refresh_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Ask GitLab anew for every item of the task."""
+    task = task_at(org_id, reference)
+    count = refresh_links_of_task(org_id, task.id)
+    words = f"Asking GitLab about {count} {'item' if count == 1 else 'items'}."
+    return _done(current_principal(), reference, "info", words)
+
+
+def _done(
+    principal: Principal, reference: str, category: str, *notices: Any
+) -> ResponseReturnValue:
+    """The page of links that somebody is at, as it is now, with what has to be said."""
+    org_id, page = principal.org_id, page_in(request.args)
+    task = task_at(org_id, reference)
+    if is_part(PART):
+        links = Links.of(principal, task, page)
+        said = [(category, notice) for notice in notices]
+        return tagged(links_fragment(principal, links, notices=said), links.etag)
+    for notice in notices:
+        flash(notice, category)
+    number = page if page > 1 else None
+    url = url_for("pages.show_task", org_id=org_id, reference=task.reference, page=number)
+    return redirect(url)

@@ -1,0 +1,172 @@
+"""The page of a task and the part of it that lives on: one markup for both."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, url_for
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.clock import utcnow
+from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
+from gitlab_links.pages.assets import asset_version
+from gitlab_links.pages.live_parts import away_words
+from gitlab_links.pages.paging import Paging
+from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.tasks.models import TaskStatus
+from gitlab_links.tasks.views import TaskView
+
+EXAMPLE_PATH = "/group/project/-/issues/1"
+PART = "links"
+LINKS_A_PAGE = 50
+STATUSES = [
+    {"value": status.value, "text": mark.text, "tone": mark.tone}
+    for status, mark in STATUS_MARKS.items()
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """A task's links as a whole, the page of them that is asked for, and the tag of both.
+
+    Taken before the links themselves are read: a change that comes in between is then
+    fetched by the next look, not missed.
+    """
+
+    task: TaskView
+    whole: LinksOfTask
+    page: int
+    etag: str
+
+    @classmethod
+    def of(cls, principal: Principal, task: TaskView, page: int) -> "Links":
+        """What is so now; a page that is not there any more is the last one."""
+        whole = links_of_task(principal.org_id, task.id, viewer=principal.role)
+        page = max(1, min(page, -(-whole.count // LINKS_A_PAGE)))
+        return cls(task, whole, page, _etag(principal, task, whole, page))
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the task, its links, or what they lead to in GitLab last changed."""
+        moments = (self.task.updated_at, self.task.links_changed_at, self.whole.active_at)
+        return max(moment for moment in moments if moment is not None)
+
+
+def task_page(
+    principal: Principal,
+    task: TaskView,
+    page: int,
+    *,
+    url: str = "",
+    error: str = "",
+    chosen: TaskStatus | None = None,
+) -> str:
+    """The whole page; ``error`` is what is wrong with the ``url`` just pasted, ``chosen`` the
+    status that was not set, since somebody else set another one meanwhile.
+    """
+    sees_links = principal.may(Permission.LINK_READ)
+    parts = _head(principal, task, task.updated_at)
+    if sees_links:
+        links = Links.of(principal, task, page)
+        parts |= _head(principal, task, links.updated_at)
+        parts |= {**_list(principal, links), **_form(principal, links)}
+        parts["links_etag"] = f'"{links.etag}"'
+    return render_template(
+        "tasks/show.html",
+        **parts,
+        part=PART,
+        sees_links=sees_links,
+        url=url,
+        error=error,
+        chosen_text=chosen and STATUS_MARKS[chosen].text,
+    )
+
+
+def links_fragment(
+    principal: Principal,
+    links: Links,
+    *,
+    notices: Sequence[tuple[str, Any]] = (),
+    form: bool = False,
+) -> str:
+    """The head, the list of links, what has to be said, and a fresh form if asked for."""
+    parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
+    if form:
+        parts |= _form(principal, links)
+    return render_template("links/fragment.html", **parts, notices=notices, form=form)
+
+
+def form_fragment(principal: Principal, links: Links, url: str, error: str) -> str:
+    """The form with what is wrong beside the field."""
+    return render_template("links/form.html", **_form(principal, links), url=url, error=error)
+
+
+def links_url(org_id: uuid.UUID, task: TaskView, page: int = 1) -> str:
+    """Where a page of the links of a task is read."""
+    number = page if page > 1 else None
+    return url_for("pages.task_links", org_id=org_id, reference=task.reference, page=number)
+
+
+def _etag(principal: Principal, task: TaskView, whole: LinksOfTask, page: int) -> str:
+    """Changes with whatever is shown: task, links, the day (overdue), the markup."""
+    parts = (
+        task,
+        whole.version,
+        page,
+        principal.role.value,
+        utcnow().date().isoformat(),
+        asset_version(),
+    )
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[str, Any]:
+    return {
+        "org_id": principal.org_id,
+        "task": task,
+        "updated_at": updated_at,
+        "status_text": STATUS_MARKS[TaskStatus(task.status)].text,
+        "statuses": STATUSES,
+        "may_edit": principal.may(Permission.TASK_WRITE),
+    }
+
+
+def _list(principal: Principal, links: Links) -> dict[str, Any]:
+    org_id, task = principal.org_id, links.task
+
+    def page_url(page: int) -> str:
+        number = page if page > 1 else None
+        return url_for("pages.show_task", org_id=org_id, reference=task.reference, page=number)
+
+    return {
+        "links": links_page(
+            org_id,
+            LinkFilter(task_id=task.id),
+            sort=LinkSort.CREATED_DESC,
+            limit=LINKS_A_PAGE,
+            offset=(links.page - 1) * LINKS_A_PAGE,
+            viewer=principal.role,
+        ),
+        "paging": Paging.of(links.whole.count, links.page, LINKS_A_PAGE, page_url),
+        "page": links.page,
+        "page_query": f"?page={links.page}" if links.page > 1 else "",
+        "away": away_words(links.whole.connection),
+        "links_url": links_url(org_id, task),
+        "live_url": links_url(org_id, task, links.page),
+        "may_write": principal.may(Permission.LINK_WRITE),
+        "manages": principal.may(Permission.INTEGRATION),
+    }
+
+
+def _form(principal: Principal, links: Links) -> dict[str, Any]:
+    base_url = links.whole.connection.base_url
+    return {
+        "links_url": links_url(principal.org_id, links.task),
+        "connected": base_url is not None,
+        "example": f"{base_url}{EXAMPLE_PATH}",
+    }

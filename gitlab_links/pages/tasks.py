@@ -1,0 +1,86 @@
+"""The list of tasks, and one task."""
+
+import hashlib
+import uuid
+from typing import Any
+
+from flask import render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.pages import task_list as listing
+from gitlab_links.pages.assets import asset_version
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.live_parts import away_words, is_part, tagged
+from gitlab_links.pages.login import LAST_ORG
+from gitlab_links.pages.paging import Paging, page_in
+from gitlab_links.pages.task_page import task_page
+from gitlab_links.pages.unsent_forms import Typed, typed_before
+from gitlab_links.tasks.queries import task_at
+
+PART = "tasks"
+
+
+@pages.get("/orgs/<uuid:org_id>/tasks")
+@access(Permission.TASK_READ)
+def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The org's tasks, with their links summed up for those who may see them; or the list
+    alone for the page that is open, with a 304 while nothing of it changed.
+    """
+    principal = current_principal()
+    shown = _shown(principal)
+    etag = _etag(principal, shown)
+    if is_part(PART):
+        if etag in request.if_none_match:
+            return tagged("", etag, 304)
+        return tagged(render_template("tasks/results.html", **shown), etag)
+    if session.get(LAST_ORG) != str(org_id):
+        session[LAST_ORG] = str(org_id)
+    return render_template("tasks/list.html", **shown, part=PART, tasks_etag=f'"{etag}"')
+
+
+@pages.get("/orgs/<uuid:org_id>/tasks/<reference>")
+@access(Permission.TASK_READ)
+def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """A task with its links."""
+    task, typed = task_at(org_id, reference), typed_before() or Typed()
+    page = page_in(request.args)
+    return task_page(current_principal(), task, page, url=typed.get("url", ""))
+
+
+def _shown(principal: Principal) -> dict[str, Any]:
+    org_id = principal.org_id
+    sees_links = principal.may(Permission.LINK_READ)
+    viewer = listing.Viewer.of(org_id, principal.role, sees_links=sees_links)
+    wanted = listing.Wanted.of(request.args, sees_links=sees_links)
+    found = listing.find_tasks(org_id, wanted, viewer)
+
+    def url(page: int) -> str:
+        return url_for("pages.task_list", **wanted.as_query(org_id, page))
+
+    return {
+        "org_id": org_id,
+        "wanted": wanted,
+        "rows": found.rows,
+        "total": found.total,
+        "filtered": wanted.narrows or wanted.page > 1,
+        "sees_links": sees_links,
+        "may_edit": principal.may(Permission.TASK_WRITE),
+        "may_connect": principal.may(Permission.INTEGRATION),
+        "connected": viewer.connection.base_url is not None,
+        "away": away_words(viewer.connection) if sees_links else "",
+        "options": listing,
+        "example_reference": f"{found.task_key}-1",
+        "paging": Paging.of(found.total, wanted.page, listing.PAGE_SIZE, url),
+        "url": url(wanted.page),
+    }
+
+
+def _etag(principal: Principal, shown: dict[str, Any]) -> str:
+    """Changes with whatever the list shows, and with nothing else."""
+    parts = (shown["rows"], shown["paging"], shown["away"], shown["connected"], shown["may_edit"])
+    text = "|".join(map(repr, (*parts, principal.role, asset_version())))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,87 @@
+"""Each hook that this service makes has a secret of its own, and only its hash is kept."""
+
+import pytest
+import requests
+
+from gitlab_links.extensions import db
+from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
+from gitlab_links.integrations.operations import delete_integration
+from gitlab_links.jobs.functions import clean
+from gitlab_links.observations.models import GitLabHookSecret
+from tests.conftest import GITLAB_TOKEN
+from tests.observations.conftest import hooks, repair
+
+
+def test_each_hook_has_a_secret_of_its_own_and_none_ends_another(connected, factory):
+    factory.connect(connected.org, webhook_secret="typed-by-an-admin")
+    repair(connected)
+    (hook,) = hooks(connected)
+    first = hook.token
+
+    repair(connected)
+
+    assert hook.token != first
+    body = {"object_kind": "issue"}
+    for secret, status in {
+        hook.token: 202,
+        first: 202,  # for what is under way
+        "typed-by-an-admin": 202,
+        "guessed": 403,
+        "": 403,
+    }.items():
+        answer = requests.post(connected.webhook_url, json=body, headers={"X-Gitlab-Token": secret})
+        assert answer.status_code == status, secret
+
+
+def test_the_former_secret_of_a_hook_ends_a_day_after_the_repair(connected, clock):
+    repair(connected)
+    (hook,) = hooks(connected)
+    first = hook.token
+    repair(connected)
+    clock.advance(25 * 3600)
+
+    answer = requests.post(connected.webhook_url, json={}, headers={"X-Gitlab-Token": first})
+    assert answer.status_code == 403
+    with connected.app.app_context():
+        clean()
+        assert len(db.session.scalars(db.select(GitLabHookSecret)).all()) == 1
+
+
+def test_disconnecting_ends_the_secrets_of_hooks(connected):
+    repair(connected)
+    (hook,) = hooks(connected)
+    with connected.app.app_context():
+        delete_integration(connected.admin)
+        db.session.commit()
+
+    answer = requests.post(connected.webhook_url, json={}, headers={"X-Gitlab-Token": hook.token})
+    assert answer.status_code == 403
+
+
+def test_a_secret_of_a_hook_is_of_no_use_in_another_org(connected, factory):
+    repair(connected)
+    (hook,) = hooks(connected)
+    other = factory.org()
+    factory.integration(other)
+
+    url = connected.webhook_url.replace(str(connected.org.id), str(other.id))
+    answer = requests.post(url, json={}, headers={"X-Gitlab-Token": hook.token})
+    assert answer.status_code == 403
+
+
+def test_a_refused_repair_leaves_no_secret_behind(connected, factory):
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=403, route="/hooks")
+    with connected.app.app_context():
+        with pytest.raises(HookNotAllowed):
+            repair_now(connected.admin, connected.project_id)
+        assert db.session.scalars(db.select(GitLabHookSecret)).all() == []
+
+
+def test_the_token_in_use_is_in_no_audit_event(connected):
+    repair(connected)
+    (hook,) = hooks(connected)
+    (event,) = connected.audited("hook.created")
+    text = str(event)
+    assert hook.token not in text
+    assert GITLAB_TOKEN not in text

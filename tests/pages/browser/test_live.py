@@ -1,0 +1,200 @@
+"""The open page follows GitLab by itself, quietly, and at next to no cost."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect
+
+from gitlab_links.demo.gitlab.records import Item
+from gitlab_links.demo.sample_tasks import SHOP
+from gitlab_links.pages import times
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, log_in
+
+HIDING = """
+Object.defineProperty(document, "hidden", {get: () => Boolean(window.isHidden)});
+"""
+
+
+@pytest.fixture
+def issue(stack: Stack) -> Item:
+    """The first task's issue."""
+    state = stack.gitlab.state
+    return state.items.find(state.projects.get(SHOP), "issue", 1)
+
+
+def polls(page: Page) -> list[Response]:
+    """The answers to the page's questions from now on."""
+    answers: list[Response] = []
+    page.on(
+        "response", lambda answer: answers.append(answer) if answer.url.endswith("/links") else 0
+    )
+    return answers
+
+
+def row(page: Page):  # type: ignore[no-untyped-def]
+    return page.locator(f'.item[data-reference="{SHOP}#1"]')
+
+
+def settle(page: Page) -> None:
+    """Wait until every row has been read and the page asks at its steady pace."""
+    expect(page.locator('.item[data-sync="never"]')).to_have_count(0)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    page.wait_for_timeout(500)
+
+
+def test_a_change_in_gitlab_appears_by_itself(stack: Stack, open_page: Open, issue: Item) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    link = row(page).get_by_role("link")
+    link.focus()
+    page.evaluate("document.querySelectorAll('.item').forEach((item) => { item.known = true; })")
+    title = f"Changed at {time.monotonic_ns()}"
+    stack.gitlab.state.items.edit(issue, title=title, labels=["bug", "priority::2"])
+    expect(link).to_have_text(title, timeout=5000)
+    expect(row(page).locator(".labels")).to_contain_text("priority")
+    expect(link).to_be_focused()
+    expect(page.locator("[data-announcer]")).to_contain_text(f"{SHOP}#1 changed: {title}")
+    kept = page.evaluate("[...document.querySelectorAll('.item')].every((item) => item.known)")
+    assert kept, "rows were replaced, not changed in place"
+
+
+def test_closing_changes_the_state_and_reopening_again(
+    stack: Stack, open_page: Open, issue: Item
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    state = row(page).locator("[data-state]")
+    stack.gitlab.state.items.close(issue)
+    expect(state).to_have_text("Closed", timeout=5000)
+    stack.gitlab.state.items.reopen(issue)
+    expect(state).to_have_text("Open", timeout=5000)
+
+
+def test_an_idle_page_costs_empty_answers_every_second_and_a_half(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    answers = polls(page)
+    page.wait_for_timeout(6000)
+    assert 2 <= len(answers) <= 5
+    unchanged = [answer for answer in answers if answer.status == 304]
+    assert len(unchanged) >= len(answers) - 1  # a scheduled refresh may come in between
+
+
+def test_a_hidden_page_rests_and_looks_at_once_when_it_is_seen_again(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page(stack.task_url)
+    page.add_init_script(HIDING)
+    page.reload()
+    settle(page)
+    page.evaluate("window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(2000)
+    answers = polls(page)
+    page.wait_for_timeout(3000)
+    assert answers == []
+    page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(1000)
+    assert answers != []
+
+
+def test_a_page_that_was_cut_off_says_so_and_catches_up(
+    stack: Stack, open_page: Open, issue: Item
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    page.context.set_offline(True)
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    title = f"Changed while away at {time.monotonic_ns()}"
+    stack.gitlab.state.items.edit(issue, title=title)
+    page.wait_for_timeout(2000)
+    page.context.set_offline(False)
+    expect(row(page).get_by_role("link")).to_have_text(title, timeout=4000)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+def test_what_one_tab_links_the_other_shows(stack: Stack, open_page: Open) -> None:
+    first, second = open_page(stack.task_url), open_page(stack.task_url)
+    settle(second)
+    before = second.locator(".item").count()
+    state = stack.gitlab.state
+    url = state.urls.item(state.items.find(state.projects.get(SHOP), "issue", 2))
+    first.get_by_label("Link an issue or merge request").fill(url)
+    first.keyboard.press("Enter")
+    expect(second.locator(".item")).to_have_count(before + 1, timeout=5000)
+    expect(second.locator("[data-links-count]")).to_have_text(str(before + 1))
+    first.get_by_role("button", name=f"Unlink {SHOP}#2").click()
+    expect(second.locator(".item")).to_have_count(before, timeout=5000)
+
+
+def test_a_page_whose_session_ended_goes_to_the_login(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    page.context.clear_cookies()
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["typed", "sent"])
+def test_what_is_in_the_link_field_survives_the_end_of_the_session(
+    stack: Stack, open_page: Open, *, sent: bool
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill("acme/nope#77")
+    page.context.clear_cookies()
+    if sent:
+        field.press("Enter")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    fill_in_login(page)
+    expect(page.get_by_text("Your form was not sent.")).to_be_visible()
+    expect(field).to_have_value("acme/nope#77")
+    assert page.url.startswith(stack.task_url), "one is where one was"
+
+
+def test_a_page_older_than_a_login_in_another_tab_keeps_the_link_field(
+    stack: Stack, browser: Browser, open_page: Open
+) -> None:
+    page = open_page(stack.task_url)
+    settle(page)
+    page.get_by_label("Link an issue or merge request").fill("acme/nope#78")
+    elsewhere = browser.new_context()
+    log_in(elsewhere.new_page(), stack)
+    page.context.add_cookies(elsewhere.cookies())  # type: ignore[arg-type]
+    elsewhere.close()
+    page.get_by_label("Link an issue or merge request").press("Enter")
+    page.get_by_role("link", name="Back to the form").click()
+    expect(page.get_by_label("Link an issue or merge request")).to_have_value("acme/nope#78")
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["ago", "until"])
+def test_the_browser_says_moments_like_the_server(stack: Stack, open_page: Open, sign: int) -> None:
+    page = open_page(stack.task_url)
+    seconds = [0, 4, 6, 59, 62, 3598, 3602, 7300, 172_790, 172_810, 9 * 86_400, 40 * 86_400]
+    now, shown = page.evaluate(
+        """async ([url, seconds, sign]) => {
+            const { updateTimes } = await import(url);
+            const now = Date.now();
+            const elements = seconds.map((s) => {
+                const time = document.createElement("time");
+                time.dateTime = new Date(now - sign * s * 1000).toISOString();
+                time.dataset.relative = "";
+                if (sign < 0) time.dataset.until = "";
+                document.body.append(time);
+                return time;
+            });
+            updateTimes();
+            return [now, elements.map((time) => [time.dateTime, time.textContent])];
+        }""",
+        [page.locator("script[src$='task.js']").get_attribute("src").replace("task", "times"),  # type: ignore[union-attr]
+         seconds, sign],
+    )  # fmt: skip
+    say = times.ago if sign > 0 else times.until
+    began = datetime.fromtimestamp(now / 1000, UTC)
+    for moment, words in shown:
+        at = datetime.fromisoformat(moment)
+        # The page goes by the server's clock as it was told, which is some seconds ago.
+        fitting = {say(at, began + timedelta(seconds=late)) for late in (-3, -2, -1, 0, 1)}
+        assert words in fitting, (moment, words)

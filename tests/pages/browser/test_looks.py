@@ -1,0 +1,155 @@
+"""Every page as people see it, light and dark, wide and narrow: axe-core finds no violation of
+WCAG 2.2 AA, nothing scrolls sideways, and there is a picture to look at.
+
+The pictures go to ``screenshots`` beside this file; ``SCREENSHOTS=docs/screenshots`` puts those
+of the README where they belong.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from gitlab_links.clock import utcnow
+from gitlab_links.demo.sample_tasks import MOBILE, SHOP
+from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+
+RULES = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+}
+PICTURED = {
+    "tasks": "/tasks",
+    "task": "/tasks/ACME-2",
+    "gitlab": "/gitlab",
+    "deliveries": "/deliveries",
+    "members": "/members",
+    "api-keys": "/api-keys",
+    "audit": "/audit",
+}
+OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/gitlab/projects", "/nothing")
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 390, "height": 844}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"color_scheme": "light", "viewport": NARROW},
+    "narrow-dark": {"color_scheme": "dark", "viewport": NARROW},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _events(stack: Stack, delivery_path: str) -> None:
+    """Something to see among the deliveries."""
+    state = stack.gitlab.state
+    for issue in state.projects.get(SHOP).issues.values():
+        state.items.comment(issue, "Seen by support, too.")
+        state.items.edit(issue, add_labels=["customer"])
+    state.sender.wait_idle()
+
+
+def violations(page: Page) -> list[str]:
+    """Rule, place and advice of each violation, and what is wider than the screen."""
+    found = axe.Axe().run(page, options=RULES).response["violations"]
+    told = [
+        f"{rule['id']}: {node['html'][:160]} -- {node['failureSummary']}"
+        for rule in found
+        for node in rule["nodes"]
+    ]
+    return [*told, "it scrolls sideways"] if is_too_wide(page) else told
+
+
+def is_too_wide(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
+
+
+def take(page: Page, name: str) -> None:
+    folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", animations="disabled")
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_page_has_a_violation_and_each_has_its_picture(
+    stack: Stack, open_page: Open, delivery_path: str, look: str
+) -> None:
+    page = open_page("/tasks", **LOOKS[look], device_scale_factor=1)
+    told = {}
+    for name, path in PICTURED.items():
+        page.goto(stack.org_url + path)
+        take(page, f"{name}-{look}")
+        told[path] = violations(page)
+    others = [stack.org_path + path for path in OTHERS]
+    for path in [*others, stack.task_path, f"{stack.task_path}/edit", delivery_path]:
+        page.goto(stack.url + path)
+        told[path] = violations(page)
+    assert {path: found for path, found in told.items() if found} == {}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_states_that_come_of_use_have_none(stack: Stack, open_page: Open, look: str) -> None:
+    page = open_page(stack.task_url, **LOOKS[look])
+    page.get_by_label("Link an issue or merge request").fill("nonsense")
+    page.keyboard.press("Enter")
+    page.locator("#link-url-error").wait_for()
+    page.locator("details[data-menu] summary").last.click()
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Refresh now").click()
+    page.locator(".toasts .notice").wait_for()
+    page.locator(".item.changed").wait_for(state="detached")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_login_has_none(stack: Stack, browser: Browser, look: str) -> None:
+    context = browser.new_context(**LOOKS[look])
+    page = context.new_page()
+    page.goto(f"{stack.url}/login")
+    assert violations(page) == []
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("alert").wait_for()
+    assert violations(page) == []
+    context.close()
+
+
+def test_the_health_of_a_connection_has_its_pictures_in_green_amber_and_red(
+    stack: Stack, open_page: Open
+) -> None:
+    token = stack.gitlab.state.people.tokens[GITLAB_TOKEN]
+    (hook,) = stack.gitlab.state.hooks.of(stack.gitlab.state.projects.get(MOBILE))
+    page = open_page("/gitlab")
+    check(page)
+    take_when_it_says(page, "green", "Everything works")
+    token.expires_at, before = (utcnow() + timedelta(days=6)).date(), token.expires_at
+    check(page)
+    take_when_it_says(page, "amber", "Needs your attention")
+    stack.gitlab.state.hooks.fail(hook, 40)
+    check(page)
+    take_when_it_says(page, "red", "Not working")
+    page.get_by_role("button", name=f"Repair the webhook of {MOBILE}").click()
+    token.expires_at = before
+    check(page)
+    expect(page.locator("#health-heading")).to_have_text("Everything works", timeout=20_000)
+
+
+def check(page: Page) -> None:
+    """Have GitLab asked now, which is not done twice within five seconds."""
+    page.wait_for_timeout(6000)
+    page.get_by_role("button", name="Check now").click()
+
+
+def take_when_it_says(page: Page, colour: str, headline: str) -> None:
+    """Wait for the open page to say so, and take it as wide and as narrow."""
+    expect(page.locator("#health-heading")).to_have_text(headline, timeout=20_000)
+    page.reload()  # without the word that GitLab is asked
+    for suffix, size in (("-narrow", NARROW), ("", WIDE)):
+        page.set_viewport_size(size)
+        take(page, f"health-{colour}{suffix}")
+        assert not is_too_wide(page)

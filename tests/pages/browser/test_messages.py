@@ -1,0 +1,164 @@
+"""What came of a form is in sight, wherever on the page its button was, and goes in time."""
+
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from gitlab_links.demo.sample_tasks import SHOP
+from tests.pages.browser.conftest import Open, Stack
+
+LOW: dict[str, Any] = {"width": 1280, "height": 700}
+PASTE = """(text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    const options = { clipboardData, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", options));
+}"""
+
+
+def references(page: Page) -> list[str]:
+    rows = page.locator(".item")
+    return rows.evaluate_all("(rows) => rows.map((row) => row.dataset.reference)")  # type: ignore[no-any-return]
+
+
+def test_after_a_form_the_focus_is_on_what_came_of_it_and_that_is_in_sight(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/api-keys", viewport=LOW)
+    page.get_by_role("button", name="Make key").click()
+    name = page.get_by_label("Name")
+    expect(name).to_be_focused()
+    expect(name).to_be_in_viewport()
+    name.fill("seen at once")
+    expect(page.locator("#name-error")).to_have_count(0)
+    page.get_by_role("button", name="Make key").click()
+    secret = page.get_by_label("Key seen at once")
+    expect(secret).to_be_focused()
+    expect(secret).to_be_in_viewport()
+
+    page.goto(f"{stack.org_url}/gitlab")
+    # Smooth scrolling by the browser itself would carry on and leave the field behind.
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    save = page.locator("form[action$='/policy']").get_by_role("button", name="Save")
+    save.scroll_into_view_if_needed()
+    before = page.evaluate("window.scrollY")
+    assert before > LOW["height"]
+    save.click()
+    message = page.locator(".notice", has_text="Saved.")
+    expect(message).to_be_focused()
+    expect(message).to_be_in_viewport()
+    assert abs(page.evaluate("window.scrollY") - before) < 200
+
+
+def test_each_removed_link_has_its_undo_and_a_refused_address_gives_way(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page(stack.task_url)
+    page.clock.install()
+    page.reload()
+    before = references(page)
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill("nonsense")
+    page.keyboard.press("Enter")
+    expect(page.locator("#link-url-error")).to_be_visible()
+    page.evaluate(PASTE, f"{SHOP}#5")
+    expect(page.locator(".item")).to_have_count(len(before) + 1)
+    expect(page.locator("#link-url-error")).to_have_count(0)
+    expect(field).to_have_value("")
+
+    linked = references(page)
+    assert linked == [f"{SHOP}#5", *before]
+    toasts = page.locator(".toasts .notice")
+    for gone in range(1, len(before) + 1):
+        page.locator(".item").nth(1).get_by_role("button").click()
+        expect(toasts).to_have_count(gone)
+        expect(page.locator(".item")).to_have_count(len(linked) - gone)
+    for left in range(len(before) - 1, -1, -1):
+        toasts.first.get_by_role("button", name="Undo").click()
+        expect(toasts).to_have_count(left)
+    assert references(page) == linked
+
+    page.locator(".item").first.get_by_role("button").click()
+    expect(toasts).to_have_count(1)
+    page.mouse.move(0, 0)
+    page.clock.fast_forward(40_000)
+    expect(toasts).to_have_count(0)
+    assert references(page) == before
+
+
+def test_a_list_follows_its_select_boxes_by_itself(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks")
+    status = page.get_by_label("Status")
+    status.focus()
+    status.select_option("done")
+    expect(page.locator(".task-row", has_text="In progress")).to_have_count(0)
+    expect(page).to_have_url(f"{stack.org_url}/tasks?status=done&sort=newest")
+    expect(status).to_be_focused()
+
+
+def test_a_long_address_pushes_nothing_out_of_its_table(open_page: Open) -> None:
+    page = open_page("/members")
+    page.evaluate("""() => {
+        const row = document.querySelector("tbody tr:last-child");
+        row.querySelector("[data-label=E-mail]").textContent = "a".repeat(60) + "@"
+            + "b".repeat(60) + ".example.com";
+    }""")
+    frame = page.locator(".table-frame")
+    assert frame.evaluate("(frame) => frame.scrollWidth <= frame.clientWidth")
+    expect(page.get_by_role("button", name="Remove").last).to_be_in_viewport()
+
+
+def test_the_queues_fit_the_screen_and_lead_back(stack: Stack, open_page: Open) -> None:
+    for width in (1280, 390):
+        page = open_page(f"{stack.url}/ops/rq/", viewport={"width": width, "height": 844})
+        expect(page.locator("#queues tr[data-role=queue]").first).to_be_visible()
+        places = page.evaluate("""() => {
+            const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+            const [frame, table, words] =
+                [".section", ".section > [class^=table]", "p.intro"].map(box);
+            return {
+                wide: document.documentElement.scrollWidth > innerWidth,
+                outside: table.right > frame.right || (innerWidth > 1200
+                    && box("#queues").right > frame.right - 8),
+                over: words.bottom > table.top,
+            };
+        }""")
+        assert places == {"wide": False, "outside": False, "over": False}
+    page.get_by_role("link", name="Back to the tasks").click()
+    page.wait_for_url("**/tasks")
+
+
+COVERED = """() => {
+    const notices = [...document.querySelectorAll(".notice")].map((n) => n.getBoundingClientRect());
+    return [...document.querySelectorAll("main :is(input, select, textarea, button, a)")]
+        .filter((control) => control.checkVisibility() && !control.closest(".notice"))
+        .map((control) => [control, control.getBoundingClientRect()])
+        .filter(([, box]) => notices.some((notice) => notice.left < box.right
+            && box.left < notice.right && notice.top < box.bottom && box.top < notice.bottom))
+        .map(([control]) => control.outerHTML.slice(0, 120));
+}"""
+
+
+def test_what_came_of_a_form_covers_nothing(stack: Stack, open_page: Open) -> None:
+    for width in (1280, 390):
+        page = open_page("/gitlab", viewport={"width": width, "height": 700})
+        for name in ("Save", f"Check the webhook of {SHOP}"):
+            page.locator("#policy-heading ~ form, .table-frame").get_by_role(
+                "button", name=name, exact=True
+            ).click()
+            message = page.locator(".notice:focus")
+            expect(message).to_be_in_viewport()
+            assert (name, page.evaluate(COVERED)) == (name, [])
+
+
+def test_a_message_of_the_live_page_stands_below_its_content(stack: Stack, open_page: Open) -> None:
+    for width in (1280, 390):
+        page = open_page(stack.task_url, viewport={"width": width, "height": 2000})
+        page.route("**/links/**", lambda route: route.abort())
+        page.get_by_role("button", name="Refresh now").click()
+        message = page.locator(".toasts .notice.is-red")
+        expect(message).to_be_in_viewport()
+        box, main = message.bounding_box(), page.locator("main").bounding_box()
+        assert box is not None and main is not None
+        assert box["y"] >= main["y"] + main["height"]
+        assert page.evaluate(COVERED) == []

@@ -1,0 +1,177 @@
+"""Two people who edit a task or a setting at once see one another's version."""
+
+import threading
+
+import pytest
+from flask import Flask
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.policy import policy_of
+from tests.factories import Factory
+from tests.pages.conftest import As
+from tests.pages.markup import Markup, hidden, text_of
+
+SIGNING_TOKEN = "whsec_" + "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY="
+
+
+def test_the_second_to_save_sees_both_versions_and_decides(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1, title="Paper jams", description="Every day")
+    first, second = acting(Role.MEMBER), acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1/edit"
+    versions = [
+        Markup.of(who.get(path)).one("input", name="version")["value"] for who in (first, second)
+    ]
+    theirs = {"title": "Paper jams on Mondays", "description": "Every day", "external_url": ""}
+    mine = {"title": "Printer jams", "description": "Every day", "external_url": ""}
+    assert first.post(path, data={**theirs, "version": versions[0]}).status_code == 302
+    shown = second.post(path, data={**mine, "version": versions[1]})
+    assert shown.status_code == 412
+    text = text_of(shown)
+    assert "Somebody else changed this task" in text
+    assert "Paper jams on Mondays" in text
+    markup = Markup.of(shown)
+    assert markup.one("input", id="title")["value"] == "Printer jams"
+    assert "Paper jams on Mondays" in second.get(f"{base}/tasks/ACME-1").text
+    decided = {**mine, "version": markup.one("input", name="version")["value"]}
+    assert second.post(path, data=decided).status_code == 302
+    assert "Printer jams" in second.get(f"{base}/tasks/ACME-1").text
+
+
+def test_a_change_of_status_is_no_conflict(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1, title="Paper jams")
+    member = acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1"
+    version = Markup.of(member.get(f"{path}/edit")).one("input", name="version")["value"]
+    member.post(f"{path}/status", data={"status": "done", "seen": "open"})
+    data = {"title": "Printer jams", "description": "", "external_url": "", "version": version}
+    assert member.post(f"{path}/edit", data=data).status_code == 302
+
+
+def test_who_sets_a_status_sees_the_one_that_was_set_in_another_tab_meanwhile(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1, title="Paper jams")
+    first, second = acting(Role.MEMBER), acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1"
+    began = [hidden(who.get(path), "seen") for who in (first, second)]
+    set_to = f"{path}/status"
+    assert first.post(set_to, data={"status": "done", **began[0]}).status_code == 302
+    assert second.post(set_to, data={"status": "done", **began[1]}).status_code == 302
+    shown = second.post(set_to, data={"status": "in_progress", **began[1]})
+    assert shown.status_code == 412
+    assert "Status, theirs Done Status, yours In progress" in text_of(shown)
+    assert 'data-task="Paper jams, Done"' in first.get(path).text
+    decided = {"status": "in_progress", **hidden(shown, "seen")}
+    assert second.post(set_to, data=decided).status_code == 302
+    assert 'data-task="Paper jams, In progress"' in first.get(path).text
+
+
+def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    name, path = "policy_version", f"{base}/gitlab/policy"
+    versions = [
+        Markup.of(who.get(f"{base}/gitlab")).one("input", name=name)["value"]
+        for who in (first, second)
+    ]
+    theirs = {"notify_url": "", "token_auto_rotate": "1"}
+    mine = {"notify_url": "", "confidential_members": "1"}
+    assert first.post(path, data={**theirs, name: versions[0]}).status_code == 302
+    shown = second.post(path, data={**mine, name: versions[1]})
+    assert shown.status_code == 412
+    assert "Members see confidential titles, theirs no" in text_of(shown)
+    assert "The token replaces itself, theirs yes" in text_of(shown)
+    with app.app_context():
+        kept = policy_of(find_integration(org.id))
+        assert (Role.MEMBER in kept.confidential_roles, kept.token_auto_rotate) == (False, True)
+    markup = Markup.of(shown)
+    assert "checked" in markup.one("input", id="confidential-members").attributes
+    decided = {**mine, name: markup.one("input", name=name)["value"]}
+    assert second.post(path, data=decided).status_code == 302
+
+
+def test_who_changes_the_address_sees_the_one_another_admin_set_meanwhile(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com")
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    name, path = "connection_version", f"{base}/gitlab"
+    version = Markup.of(second.get(path)).one("input", name=name)["value"]
+    for address in ("https://one.example.com", "https://two.example.com"):
+        typed = {"base_url": address, "token": "", name: version}
+        who = first if "one" in address else second
+        answer = who.post(path, data=typed)
+    assert answer.status_code == 412
+    assert "Base URL, theirs https://one.example.com" in text_of(answer)
+    markup = Markup.of(answer)
+    assert markup.one("input", name="base_url")["value"] == "https://two.example.com"
+    again = {**typed, name: markup.one("input", name=name)["value"]}
+    assert second.post(path, data=again).status_code == 302
+    with app.app_context():
+        assert find_integration(org.id).base_url == "https://two.example.com"  # type: ignore[union-attr]
+
+
+def test_of_admins_who_connect_the_org_at_the_same_instant_one_wins_and_the_others_are_asked(
+    app: Flask, acting: As, org: Org, base: str
+) -> None:
+    together, answers = threading.Barrier(4), {}
+    name, path = "connection_version", f"{base}/gitlab"
+    admins = [acting(Role.ADMIN) for _ in range(4)]
+    began = [hidden(admin.get(path), name) for admin in admins]
+
+    def connect(number: int) -> None:
+        typed = {"base_url": f"https://gitlab-{number}.example.com", "token": "", **began[number]}
+        together.wait()
+        answers[number] = admins[number].post(path, data=typed)
+
+    threads = [threading.Thread(target=connect, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    (winner,) = (number for number, answer in answers.items() if answer.status_code == 302)
+    address = f"https://gitlab-{winner}.example.com"
+    for number in set(answers) - {winner}:
+        assert answers[number].status_code == 412
+        assert f"Base URL, theirs {address}" in text_of(answers[number])
+    with app.app_context():
+        assert find_integration(org.id).base_url == address  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("what", ["webhook-secret", "signing-token", "disconnect"])
+def test_a_secret_that_was_just_made_is_replaced_by_nobody_in_silence(
+    acting: As, factory: Factory, org: Org, base: str, what: str
+) -> None:
+    factory.integration(org)
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    path, name = f"{base}/gitlab", "secrets_version"
+    name = "settings_version" if what == "disconnect" else name
+    data = {"signing_token": SIGNING_TOKEN, **hidden(second.get(path), name)}
+    first.post(f"{path}/webhook-secret", data=hidden(first.get(path), "secrets_version"))
+    first.get(path)  # where it is shown, this once
+    shown = second.post(f"{path}/{what}", data=data)
+    assert shown.status_code == 412
+    assert "Somebody else changed the" in text_of(shown)
+    assert second.post(f"{path}/{what}", data={**data, **hidden(shown, name)}).status_code == 302
+
+
+def test_who_sets_a_role_sees_the_one_another_admin_set_meanwhile(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    member = factory.membership(org, Role.MEMBER)
+    path = f"{base}/members/{member.id}/role"
+    assert first.post(path, data={"role": "pm", "seen": "member"}).status_code == 302
+    shown = second.post(path, data={"role": "client", "seen": "member"})
+    assert shown.status_code == 412
+    assert "Role, theirs Project manager Role, yours Client" in text_of(shown)
+    assert "Project manager" in first.get(f"{base}/members").text
+    assert second.post(path, data={"role": "client", "seen": "pm"}).status_code == 302

@@ -1,0 +1,112 @@
+"""Making, changing and deleting tasks."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
+from tests.factories import Factory
+from tests.pages.conftest import As
+from tests.pages.markup import Markup, text_of
+
+WRITTEN = {
+    "title": "  Ship it ",
+    "description": "One\r\ntwo\0",
+    "external_url": "https://tracker.example.com/1",
+}
+
+
+def tasks(app: Flask) -> list[Task]:
+    with app.app_context():
+        return list(db.session.scalars(select(Task)))
+
+
+def test_a_new_task_opens_ready_for_links(app: Flask, acting: As, base: str) -> None:
+    visitor = acting()
+    answer = visitor.post(f"{base}/tasks/new", data=WRITTEN)
+    assert answer.headers["Location"] == f"{base}/tasks/ACME-1"
+    assert "Created ACME-1." in text_of(visitor.get(answer.headers["Location"]))
+    (task,) = tasks(app)
+    assert (task.title, task.description, task.external_url) == (
+        "Ship it",
+        "One\ntwo",
+        "https://tracker.example.com/1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", ""),
+        ("title", "   "),
+        ("title", "x" * 256),
+        ("description", "x" * 20_001),
+        ("external_url", "javascript:alert(1)"),
+        ("external_url", "tracker.example.com"),
+        ("external_url", "ftp://example.com"),
+        ("external_url", "https://"),
+        ("external_url", "https://example.com/" + "x" * 500),
+    ],
+)
+@pytest.mark.parametrize("name", ["new", "ACME-5/edit"])
+def test_what_is_wrong_is_said_beside_the_field(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str, name: str, field: str, value: str
+) -> None:
+    factory.task(org, number=5, title="Before")
+    answer = acting().post(f"{base}/tasks/{name}", data={**WRITTEN, "version": "x", field: value})
+    assert answer.status_code == 422
+    page = Markup.of(answer)
+    assert page.one("div", id=f"{field}-error").text.strip()
+    marked = [e["name"] for e in page.elements if e.get("aria-invalid") == "true"]
+    assert marked == [field]
+    assert [task.title for task in tasks(app)] == ["Before"]
+
+
+def test_changing_a_task_shows_what_it_was(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=5, title="Before", description="As it was")
+    visitor = acting()
+    page = Markup.of(visitor.get(f"{base}/tasks/ACME-5/edit"))
+    assert page.one("input", name="title")["value"] == "Before"
+    assert page.one("textarea", name="description").text.strip() == "As it was"
+    version = page.one("input", name="version")["value"]
+    typed = {"title": "After", "description": "", "external_url": "", "version": version}
+    visitor.post(f"{base}/tasks/ACME-5/edit", data=typed)
+    (task,) = tasks(app)
+    assert (task.title, task.description, task.external_url) == ("After", "", None)
+
+
+def test_the_status_is_set_with_one_press(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=5)
+    visitor = acting()
+    visitor.post(f"{base}/tasks/ACME-5/status", data={"status": "in_progress", "seen": "open"})
+    assert [task.status for task in tasks(app)] == ["in_progress"]
+    page = Markup.of(visitor.get(f"{base}/tasks/ACME-5"))
+    assert page.one("button", aria_pressed="true").text == "In progress"
+
+
+def test_a_status_that_does_not_exist_is_not_found(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=5)
+    assert (
+        acting()
+        .post(f"{base}/tasks/ACME-5/status", data={"status": "x", "seen": "open"})
+        .status_code
+        == 404
+    )
+
+
+def test_deleting_a_task_takes_its_links(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.link(factory.task(org, number=5))
+    visitor = acting()
+    answer = visitor.post(f"{base}/tasks/ACME-5/delete")
+    assert "Deleted ACME-5." in text_of(visitor.get(answer.headers["Location"]))
+    assert tasks(app) == []

@@ -1,0 +1,228 @@
+"""The list of tasks: what it shows, finds, leaves out and costs."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.tasks.models import TaskStatus
+from tests.api.callers import Caller
+from tests.factories import Factory
+from tests.pages.conftest import As
+from tests.pages.markup import Markup, text_of
+from tests.statements import statements
+
+
+def titles(visitor: Caller, path: str, **query: Any) -> list[str]:
+    page = Markup.of(visitor.get(path, query_string=query or None))
+    return [link.text for link in page.all("a", class_="task-title")]
+
+
+@pytest.fixture
+def listed(factory: Factory, org: Org) -> None:
+    """Four tasks: with an open issue, a draft, a merged merge request, and nothing."""
+    project = factory.gitlab_project(org, path="acme/web")
+    kinds: list[tuple[str, dict[str, Any] | None]] = [
+        ("Apples", {"type": "issue", "state": "opened"}),
+        ("Bananas", {"type": "merge_request", "state": "opened", "draft": True}),
+        ("Cherries", {"type": "merge_request", "state": "merged", "error_code": "not_found"}),
+        ("Dates", None),
+    ]
+    for number, (title, item) in enumerate(kinds, start=1):
+        status = TaskStatus.DONE if title == "Dates" else TaskStatus.OPEN
+        task = factory.task(org, number=number, title=title, status=status)
+        if item is not None:
+            values = {"title": title, "last_synced_at": utcnow(), **item}
+            factory.link(task, factory.gitlab_item(project, **values))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["Dates", "Cherries", "Bananas", "Apples"]),
+        ({"sort": "oldest"}, ["Apples", "Bananas", "Cherries", "Dates"]),
+        ({"sort": "title"}, ["Apples", "Bananas", "Cherries", "Dates"]),
+        ({"q": "err"}, ["Cherries"]),
+        ({"q": "ACME-2"}, ["Bananas"]),
+        ({"q": "acme-2"}, ["Bananas"]),
+        ({"q": "#2"}, ["Bananas"]),
+        ({"q": "%"}, []),
+        ({"q": "a\0pples"}, ["Apples"]),
+        ({"status": "done"}, ["Dates"]),
+        ({"links": "opened"}, ["Bananas", "Apples"]),
+        ({"links": "draft"}, ["Bananas"]),
+        ({"links": "merged"}, ["Cherries"]),
+        ({"links": "closed"}, []),
+        ({"links": "problem"}, ["Cherries"]),
+        ({"links": "none"}, ["Dates"]),
+        ({"type": "issue"}, ["Apples"]),
+        ({"type": "merge_request", "links": "opened"}, ["Bananas"]),
+        ({"type": "issue", "links": "none"}, ["Dates", "Cherries", "Bananas"]),
+        ({"status": "nonsense", "links": "x", "type": "y", "sort": "z", "page": "0x1"},
+         ["Dates", "Cherries", "Bananas", "Apples"]),
+    ],
+)  # fmt: skip
+def test_search_filters_and_sort(
+    acting: As, listed: None, base: str, query: dict[str, str], found: list[str]
+) -> None:
+    assert titles(acting(), f"{base}/tasks", **query) == found
+
+
+def test_links_are_summed_up_in_words(acting: As, listed: None, base: str) -> None:
+    text = text_of(acting().get(f"{base}/tasks"))
+    for words in ("1 open issue", "1 draft merge request", "1 merged merge request"):
+        assert words in text
+    assert "1 link has a sync problem" in text
+
+
+def test_a_client_sees_no_links_and_cannot_ask_about_them(
+    acting: As, listed: None, base: str
+) -> None:
+    client = acting(Role.CLIENT)
+    page = client.get(f"{base}/tasks")
+    assert "merge request" not in text_of(page)
+    assert not Markup.of(page).all("select", name="links")
+    for query in ({"links": "merged"}, {"type": "issue"}):
+        assert len(titles(client, f"{base}/tasks", **query)) == 4
+
+
+def test_other_orgs_tasks_are_not_in_it(
+    acting: As, factory: Factory, listed: None, base: str
+) -> None:
+    other = factory.org(task_key="ACME")
+    factory.task(other, title="Apples of others", number=1)
+    assert titles(acting(), f"{base}/tasks", q="Apples") == ["Apples"]
+
+
+def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, base: str) -> None:
+    for number in range(1, 28):
+        factory.task(org, number=number, title=f"Plum {number}")
+    visitor = acting()
+    first = visitor.get(f"{base}/tasks?q=plum&sort=oldest")
+    page = Markup.of(first)
+    assert "1–25 of 27" in text_of(first)
+    onward = page.one("a", rel="next")["href"]
+    assert titles(visitor, onward) == ["Plum 26", "Plum 27"]
+    back = Markup.of(visitor.get(onward)).one("a", rel="prev")["href"]
+    assert len(titles(visitor, back)) == 25
+    assert "No task matches" in text_of(visitor.get(f"{base}/tasks?page=9"))
+
+
+def test_an_empty_org_leads_to_connecting_whoever_may(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    page = Markup.of(acting(Role.PM).get(f"{base}/tasks"))
+    assert "First, connect your GitLab" in page.one("main").text
+    assert page.one("a", href=f"{base}/gitlab", class_="btn-primary").text == "Connect GitLab"
+    member = Markup.of(acting(Role.MEMBER).get(f"{base}/tasks"))
+    assert "An admin or project manager of this org connects it" in member.one("main").text
+    assert not member.all("a", href=f"{base}/gitlab")
+
+
+def test_an_empty_list_teaches(acting: As, factory: Factory, org: Org, base: str) -> None:
+    factory.integration(org)
+    assert "Create one, then paste" in text_of(acting().get(f"{base}/tasks"))
+    assert "As soon as the team" in text_of(acting(Role.CLIENT).get(f"{base}/tasks"))
+
+
+IN_PLACE = {"X-Fragment": "tasks"}
+
+
+def test_updated_knows_of_the_task_its_links_and_gitlab(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    visitor, client = acting(), acting(Role.CLIENT)
+    factory.integration(org, token_ciphertext="something")
+    long_ago = utcnow() - timedelta(days=40)
+    names = ("Untouched", "Linked", "Moved", "Hidden")
+    tasks = [
+        factory.task(org, number=number, title=title, updated_at=long_ago)
+        for number, title in enumerate(names, start=1)
+    ]
+    project = factory.gitlab_project(org, path="acme/web")
+    kinds = {2: {"source_updated_at": utcnow() - timedelta(hours=3)},
+             3: {"source_updated_at": utcnow(), "confidential": True}}  # fmt: skip
+    for place, values in kinds.items():
+        factory.link(tasks[place], factory.gitlab_item(project, title="An item", **values))
+    url = "https://gitlab.example.com/acme/web/-/issues/7"
+    link = visitor.post(f"{base}/tasks/ACME-2/links", data={"url": url})
+    assert link.status_code == 302
+    assert titles(visitor, f"{base}/tasks", sort="updated") == [
+        "Linked", "Moved", "Hidden", "Untouched"]  # fmt: skip
+    assert titles(acting(Role.PM), f"{base}/tasks", sort="updated")[0] in {"Hidden", "Linked"}
+    assert titles(client, f"{base}/tasks", sort="updated") == [
+        "Hidden", "Moved", "Linked", "Untouched"]  # fmt: skip
+    text = text_of(visitor.get(f"{base}/tasks"))
+    for words in ("ACME-2 Open Updated just now", "ACME-3 Open Updated 3 h ago"):
+        assert words in text
+    assert "Hidden ACME-4 Open Updated on" in text
+    assert "Hidden ACME-4 Open Updated just now" in text_of(acting(Role.PM).get(f"{base}/tasks"))
+    assert "just now" not in text_of(client.get(f"{base}/tasks"))
+
+
+def test_the_open_list_is_a_304_until_something_of_it_changes(
+    app: Flask, acting: As, factory: Factory, listed: None, org: Org, base: str
+) -> None:
+    visitor, path = acting(), f"{base}/tasks?sort=oldest"
+    page = Markup.of(visitor.get(path)).one("div", id="results")
+    assert page["data-live"] == path
+    new, tag = factory.task(org, number=9, title="Elderberries"), page["data-etag"]
+    assert visitor.get(path, headers={**IN_PLACE, "If-None-Match": tag}).status_code == 200
+    tag = Markup.of(visitor.get(path)).one("div", id="results")["data-etag"]
+    changes: list[Callable[[], Any]] = [
+        lambda: factory.link(new, factory.gitlab_item(factory.gitlab_project(org))),
+        lambda: visitor.post(
+            f"{base}/tasks/ACME-1/status", data={"status": "done", "seen": "open"}
+        ),
+        lambda: visitor.patch(f"/api{base}/tasks/{new.id}", json={"title": "Figs"}),
+        lambda: change(app, state="closed"),
+        lambda: change(app, error_code="network_error"),
+    ]
+    for make in changes:
+        asked = {**IN_PLACE, "If-None-Match": tag}
+        with statements(app) as sent:
+            assert visitor.get(path, headers=asked).status_code == 304
+        assert len(sent) <= 7, sent
+        make()
+        answer = visitor.get(path, headers=asked)
+        assert answer.status_code == 200
+        assert "<html" not in answer.text
+        assert "X-Fragment" in answer.headers["Vary"]
+        tag = answer.headers["ETag"]
+
+
+def change(app: Flask, **values: Any) -> None:
+    """GitLab tells something else of the issue, which was linked first."""
+    with app.app_context():
+        issue = select(GitLabItem.id).order_by(GitLabItem.id).limit(1).scalar_subquery()
+        db.session.execute(update(GitLabItem).where(GitLabItem.id == issue).values(**values))
+        db.session.commit()
+
+
+def test_the_number_of_queries_does_not_grow(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    visitor = acting()
+    project = factory.gitlab_project(org)
+
+    def cost() -> int:
+        with statements(app) as sent:
+            assert visitor.get(f"{base}/tasks").status_code == 200
+        return len(sent)
+
+    factory.link(factory.task(org, number=1), factory.gitlab_item(project))
+    few = cost()
+    for number in range(2, 22):
+        task = factory.task(org, number=number)
+        for _ in range(3):
+            factory.link(task, factory.gitlab_item(project))
+    assert cost() == few
+    assert few <= 8
