@@ -6,9 +6,9 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.report import Result, Row, at_most, median
 from benchmarks.seeds import make_stale, make_world, unfinished
 from benchmarks.stage import GITLAB_SECONDS, Stage
-from gitlab_links.doorbell import Bell, ring
 from gitlab_links.sync.fetching import PARALLEL_CALLS
 from gitlab_links.sync.plan import BATCH_SIZE
+from gitlab_links.triggers import JobKind, trigger
 
 PROJECTS = 20
 PER_PROJECT = 100
@@ -28,7 +28,7 @@ def run(stage: Stage) -> Result:
         make_stale(world)
         started = time.perf_counter()
         with stage.app.app_context():
-            ring(Bell.SYNC, world.org_id)
+            trigger(JobKind.SYNC, world.org_id)
         while unfinished(world):
             time.sleep(0.02)
         seconds.append(time.perf_counter() - started)

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from gitlab_links.doorbell import FLAG_SECONDS, Bell, moved_to_slow, ring
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.slow_gitlabs import BUDGET_SECONDS, QUEUE, SLOW_SECONDS, charge, is_slow
+from gitlab_links.triggers import FLAG_SECONDS, JobKind, moved_to_slow, trigger
 
 pytestmark = pytest.mark.usefixtures("app_context")
 ORG = uuid.UUID(int=7)
@@ -22,9 +22,9 @@ def test_one_slow_answer_sends_what_asks_gitlab_to_the_other_queue(
     app_context: Flask, redis: Redis
 ) -> None:
     charge(ORG, SLOW_SECONDS + 0.1)
-    for bell in (Bell.SYNC, Bell.WATCH, Bell.DRAIN):
-        ring(bell, ORG)
-        ring(bell, uuid.UUID(int=8))
+    for kind in (JobKind.SYNC, JobKind.WATCH, JobKind.DRAIN):
+        trigger(kind, ORG)
+        trigger(kind, uuid.UUID(int=8))
     assert waiting(redis) == {"deliveries": 2, "fetches": 2, QUEUE: 2}
 
 
@@ -56,31 +56,31 @@ def test_it_is_forgotten_in_time(redis: Redis) -> None:
 
 
 def test_what_was_queued_before_it_was_found_slow_is_moved_there_once(redis: Redis) -> None:
-    ring(Bell.WATCH, ORG)
+    trigger(JobKind.WATCH, ORG)
     charge(ORG, SLOW_SECONDS + 0.1)
-    assert moved_to_slow(Bell.WATCH.job, "fetches", ORG)
+    assert moved_to_slow(JobKind.WATCH.job, "fetches", ORG)
     assert waiting(redis)[QUEUE] == 1
-    assert moved_to_slow(Bell.WATCH.job, "fetches", ORG), "a second one of the same"
+    assert moved_to_slow(JobKind.WATCH.job, "fetches", ORG), "a second one of the same"
     assert waiting(redis)[QUEUE] == 1
-    assert not moved_to_slow(Bell.WATCH.job, QUEUE, ORG), "that is where it belongs"
-    assert not moved_to_slow(Bell.DRAIN.job, "deliveries", ORG), "it asks nobody"
-    assert not moved_to_slow(Bell.WATCH.job, "fetches", uuid.UUID(int=8))
+    assert not moved_to_slow(JobKind.WATCH.job, QUEUE, ORG), "that is where it belongs"
+    assert not moved_to_slow(JobKind.DRAIN.job, "deliveries", ORG), "it asks nobody"
+    assert not moved_to_slow(JobKind.WATCH.job, "fetches", uuid.UUID(int=8))
 
 
 def test_a_worker_leaves_it_to_the_one_for_slow_ones(
     app_context: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr("gitlab_links.jobs.allowed.ALLOWED", {Bell.SYNC.job: done.append})
+    monkeypatch.setattr("gitlab_links.jobs.allowed.ALLOWED", {JobKind.SYNC.job: done.append})
     monkeypatch.setattr(AllowedJob, "app", app_context, raising=False)
     for queue, org_id in (("fetches", ORG), ("fetches", uuid.UUID(int=8)), (QUEUE, ORG)):
         charge(ORG, SLOW_SECONDS + 0.1)
-        job = AllowedJob.create(Bell.SYNC.job, (str(org_id),), connection=redis, origin=queue)
+        job = AllowedJob.create(JobKind.SYNC.job, (str(org_id),), connection=redis, origin=queue)
         job.func(*job.args)
     assert done == [str(uuid.UUID(int=8)), str(ORG)]
 
 
 def test_while_one_waits_its_turn_there_no_others_pile_up(redis: Redis) -> None:
     charge(ORG, SLOW_SECONDS + 0.1)
-    ring(Bell.SYNC, ORG)
-    assert redis.ttl(Bell.SYNC.flag(ORG)) > FLAG_SECONDS
+    trigger(JobKind.SYNC, ORG)
+    assert redis.ttl(JobKind.SYNC.flag(ORG)) > FLAG_SECONDS

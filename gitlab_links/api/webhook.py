@@ -13,11 +13,11 @@ from gitlab_links.deliveries.authenticity import Unproven
 from gitlab_links.deliveries.intake import Intake, accept
 from gitlab_links.deliveries.quota import count_stored
 from gitlab_links.deliveries.refusals import note_refused
-from gitlab_links.doorbell import Bell, ring
 from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
+from gitlab_links.triggers import JobKind, trigger
 
 WEBHOOK_BODY = {
     "required": True,
@@ -60,7 +60,7 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     if accepted.status is not Intake.DUPLICATE:
         count_stored(org_id, len(body), utcnow())
     if accepted.status is Intake.ACCEPTED:
-        ring(Bell.DRAIN, org_id)
+        trigger(JobKind.DRAIN, org_id)
     return json_answer(
         {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
     )

@@ -12,7 +12,6 @@ from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLab
 from gitlab_links.deliveries.news import News
 from gitlab_links.deliveries.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
 from gitlab_links.deliveries.trust import Referee, trust_in
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.pipelines import BranchPipeline
@@ -26,6 +25,7 @@ from gitlab_links.sync.compared import Changes, changes_between, compared_fields
 from gitlab_links.sync.ordering import Told
 from gitlab_links.sync.projects import is_known
 from gitlab_links.sync.reconciling import face
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def process(
     batch.news.write(org_id, now)
     add_tallies(db.session, org_id, batch.referee.tallies())
     if batch.targets.any_requested(now):
-        ring_after_commit(db.session, Bell.SYNC, org_id)
+        trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return outcomes
 
 

@@ -9,9 +9,9 @@ from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.deliveries.queries import find_delivery
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.FAILED)
 
@@ -64,6 +64,6 @@ def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDeliver
         target_id=delivery_id,
         detail={"status": str(before), "event": delivery.event},
     )
-    ring_after_commit(db.session, Bell.DRAIN, principal.org_id)
+    trigger_after_commit(db.session, JobKind.DRAIN, principal.org_id)
     db.session.refresh(delivery)
     return delivery

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from gitlab_links.audit.operations import SERVICE, Action, write_audit_event
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import Finding, findings, is_notified
@@ -16,6 +15,7 @@ from gitlab_links.health.signals import load_many
 from gitlab_links.health.words import summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # What comes back within this time was not over; a recovery is told only after it.
 FLAPPING = timedelta(minutes=2)
@@ -46,7 +46,7 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
     for problem in closed:
         _close_problem(problem, now)
     if telling and opened:
-        ring_after_commit(db.session, Bell.WATCH, org_id)
+        trigger_after_commit(db.session, JobKind.WATCH, org_id)
     return len(opened) + len(closed)
 
 

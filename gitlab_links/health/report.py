@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.due_tokens import ask_soon
@@ -25,6 +24,7 @@ from gitlab_links.integrations.views import (
 from gitlab_links.links.freshness import Connection
 from gitlab_links.observations.watched import WatchedProject
 from gitlab_links.observations.watching import look_soon
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
 # is quiet: else what was looked at a moment after one ring would be passed over at the next.
@@ -101,7 +101,7 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
     report = report_on(signals)
     checked_at = report.checked_at
     if signals.connected and (checked_at is None or checked_at < now - FRESH_ENOUGH):
-        ring_after_commit(db.session, Bell.CHECK, org_id)
+        trigger_after_commit(db.session, JobKind.CHECK, org_id)
     return report
 
 
@@ -171,7 +171,7 @@ def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENO
     token = ask_soon(org_id, now, now - fresh)
     projects = look_soon(org_id, now, unless_since=now - fresh)
     if token or projects:
-        ring_after_commit(db.session, Bell.WATCH, org_id)
+        trigger_after_commit(db.session, JobKind.WATCH, org_id)
     return projects + token
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import (
@@ -35,6 +34,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import Configured, find_integration
 from gitlab_links.integrations.pauses import growing_pause
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 LISTS_OF_EACH_TYPE = 2
 
@@ -174,7 +174,7 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
         integration.error_code = integration.error_at = integration.paused_until = None
         integration.error_reason = None
         integration.failures = 0
-        ring_after_commit(db.session, Bell.SYNC, org_id)
+        trigger_after_commit(db.session, JobKind.SYNC, org_id)
     elif result.error_code not in _NOT_KEPT:
         _keep_error(integration, result, now)
     return integration

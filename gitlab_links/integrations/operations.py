@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.signatures import signing_token_problem
@@ -19,6 +18,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, digest, new_secret
 from gitlab_links.storage.database import insert_unless_exists
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
@@ -132,7 +132,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
             changed.add("webhook_secret")
     if reconnected:
         _forget_failures(integration)
-        ring_after_commit(db.session, Bell.SYNC, principal.org_id)
+        trigger_after_commit(db.session, JobKind.SYNC, principal.org_id)
     if changed:
         _audit(principal, Action.INTEGRATION_UPDATED, integration, changed=sorted(changed))
     return Configured(integration, reconnected, left_gitlab)

@@ -8,8 +8,8 @@ import structlog
 from flask import Flask
 from rq.job import Job
 
-from gitlab_links.doorbell import moved_to_slow
 from gitlab_links.jobs.functions import ALLOWED
+from gitlab_links.triggers import moved_to_slow
 
 
 class JobNotAllowed(Exception):

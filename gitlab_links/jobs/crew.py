@@ -16,13 +16,13 @@ import structlog
 from flask import Flask
 from redis.exceptions import RedisError
 
-from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, tick
 from gitlab_links.jobs.workers import Backoff, CrewWorker, die_with_parent, reap_strangers
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
+from gitlab_links.triggers import JobKind
 
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
@@ -154,7 +154,7 @@ def queues_of_workers(count: int) -> list[list[str]]:
     One worker never fetches: a slow GitLab must not hold up anybody's deliveries. From three
     on, one sees to slow GitLabs first and no other does: they must not hold up the others'.
     """
-    deliveries, fetches = Bell.DRAIN.queue, Bell.SYNC.queue
+    deliveries, fetches = JobKind.DRAIN.queue, JobKind.SYNC.queue
     if count == 1:
         return [[QUEUE, deliveries, fetches, SLOW_QUEUE]]
     if count == 2:

@@ -12,9 +12,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.claims import BATCH_SIZE, claim, give_back, has_due, load, still_ours
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.deliveries.processing import process
-from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
 # Short, so that a flood in one org makes the others wait no longer than this.
 SLICE_SECONDS = 1.0
@@ -36,16 +36,16 @@ def drain_slice(org_id: uuid.UUID) -> None:
     """
     ends_at = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < ends_at:
-        hold(Bell.DRAIN, org_id)
+        suppress_triggers(JobKind.DRAIN, org_id)
         taken = _drain_batch(org_id)
         if taken == 0:
             break
         if 1 < taken < BATCH_SIZE:
             time.sleep(GATHER_SECONDS)
     # Released before the last look: what came in meanwhile found the bell held.
-    release(Bell.DRAIN, org_id)
+    allow_triggers(JobKind.DRAIN, org_id)
     if has_due(org_id, utcnow()):
-        ring(Bell.DRAIN, org_id)
+        trigger(JobKind.DRAIN, org_id)
     db.session.rollback()
 
 

@@ -7,7 +7,6 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
-from gitlab_links.doorbell import Bell, hold, release, ring
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
@@ -20,6 +19,7 @@ from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.share import put_off_scheduled, used_up_until
 from gitlab_links.sync.succession import move_next_piece
+from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
@@ -36,7 +36,7 @@ def fetch_slice(org_id: uuid.UUID) -> None:
     Safe to run twice or never: the lease keeps a second run out, the sweeper makes up for
     a missing one, and an answer applied twice changes nothing.
     """
-    hold(Bell.SYNC, org_id)
+    suppress_triggers(JobKind.SYNC, org_id)
     lease = leases.acquire(org_id, utcnow())
     db.session.commit()
     if lease is None:
@@ -83,9 +83,9 @@ class _Slice:
         if self.base_url is not None:
             park_foreign(self.org_id, self.base_url, utcnow())
         db.session.commit()
-        release(Bell.SYNC, self.org_id)
+        allow_triggers(JobKind.SYNC, self.org_id)
         if has_due(self.org_id, utcnow()) and self._integration_may_call():
-            ring(Bell.SYNC, self.org_id)
+            trigger(JobKind.SYNC, self.org_id)
         db.session.rollback()
 
     def _connect(self) -> Fetcher | None:
@@ -138,7 +138,7 @@ class _Slice:
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
         """Fetch and apply."""
         before = Standing.of(self.lease.integration)
-        hold(Bell.SYNC, self.org_id)
+        suppress_triggers(JobKind.SYNC, self.org_id)
         with measured(self.org_id):
             asked = fetcher.fetch(batches)
         contradicted = record(

@@ -15,7 +15,6 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.operations import SERVICE, Actor
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
 from gitlab_links.health.due_tokens import ask_soon
@@ -36,6 +35,7 @@ from gitlab_links.operations.queue import (
 from gitlab_links.slow_gitlabs import charge
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
+from gitlab_links.triggers import JobKind, allow_triggers, trigger
 
 # So many a look.
 ORGS_A_LOOK = 20
@@ -54,11 +54,11 @@ def run_operations(org_id: uuid.UUID) -> None:
     wait.
     """
     ends_at = time.monotonic() + SLICE_SECONDS
-    release(Bell.OPERATE, org_id)
+    allow_triggers(JobKind.OPERATE, org_id)
     while (operation := _taken(org_id)) is not None:
         _run(operation)
         if time.monotonic() > ends_at:
-            ring(Bell.OPERATE, org_id)
+            trigger(JobKind.OPERATE, org_id)
             break
     db.session.rollback()
 
@@ -150,7 +150,7 @@ def see_to_operations(now: datetime) -> None:
         db.session.commit()
     db.session.rollback()
     for org_id in {org_id for org_id, _ in found}:
-        ring(Bell.OPERATE, org_id)
+        trigger(JobKind.OPERATE, org_id)
 
 
 def _may_call(now: datetime) -> ColumnElement[bool]:

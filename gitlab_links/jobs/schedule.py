@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rq.exceptions import DuplicateJobError
 
-from gitlab_links.doorbell import enqueue
 from gitlab_links.jobs import functions
+from gitlab_links.triggers import enqueue
 
 # Its own queue, which goes before all others: a sweep must not wait behind what it finds.
 QUEUE = "schedule"

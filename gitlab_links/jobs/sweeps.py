@@ -10,10 +10,10 @@ from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
-from gitlab_links.doorbell import Bell, release, ring
 from gitlab_links.extensions import db, settings
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.sync import clock_changes, plan
+from gitlab_links.triggers import JobKind, allow_triggers, trigger
 
 CLEAN_BATCH = 500
 Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest]
@@ -27,13 +27,13 @@ def sweep() -> None:
     now = utcnow()
     with isolated("clock_changes"):
         _make_future_due(now)
-    due: list[tuple[Bell, uuid.UUID]] = []
-    for bell, orgs_due in ((Bell.DRAIN, claims.orgs_due), (Bell.SYNC, plan.orgs_due)):
-        with isolated(f"orgs_due_{bell.name.lower()}"):
-            due += [(bell, org_id) for org_id in orgs_due(now)]
+    due: list[tuple[JobKind, uuid.UUID]] = []
+    for kind, orgs_due in ((JobKind.DRAIN, claims.orgs_due), (JobKind.SYNC, plan.orgs_due)):
+        with isolated(f"orgs_due_{kind.name.lower()}"):
+            due += [(kind, org_id) for org_id in orgs_due(now)]
     db.session.rollback()
-    for bell, org_id in due:
-        ring(bell, org_id)
+    for kind, org_id in due:
+        trigger(kind, org_id)
 
 
 def _make_future_due(now: datetime) -> None:
@@ -53,8 +53,8 @@ def _make_future_due(now: datetime) -> None:
         orgs.add(org_id)
     for org_id in orgs:
         log.warning("clock.set_back", org_id=str(org_id))
-        for bell in Bell:
-            release(bell, org_id)
+        for kind in JobKind:
+            allow_triggers(kind, org_id)
 
 
 def clean() -> None:

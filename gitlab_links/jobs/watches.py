@@ -8,7 +8,6 @@ from collections import deque
 import structlog
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, hold, release, ring, ring_after_commit
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
@@ -48,6 +47,13 @@ from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.pausing import note_refused_account
 from gitlab_links.sync.plan import connected
 from gitlab_links.sync.share import used_up_until
+from gitlab_links.triggers import (
+    JobKind,
+    allow_triggers,
+    suppress_triggers,
+    trigger,
+    trigger_after_commit,
+)
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_LOOK = 20
@@ -84,7 +90,7 @@ def look() -> None:
         due.update(orgs_with_due_notices(now, ORGS_A_LOOK))
     db.session.rollback()
     for org_id in due:
-        ring(Bell.WATCH, org_id)
+        trigger(JobKind.WATCH, org_id)
     see_to_operations(now)
 
 
@@ -155,7 +161,7 @@ def check(org_id: uuid.UUID) -> None:
     if integration is not None and used_up_until(integration, now) is None:
         check_soon(org_id, now)
         if probe_projects(org_id, now, now - FRESH_ENOUGH):
-            ring_after_commit(db.session, Bell.SYNC, org_id)
+            trigger_after_commit(db.session, JobKind.SYNC, org_id)
     db.session.commit()
 
 
@@ -164,7 +170,7 @@ def watch_slice(org_id: uuid.UUID) -> None:
 
     Safe to run twice or never: each check is claimed.
     """
-    hold(Bell.WATCH, org_id)
+    suppress_triggers(JobKind.WATCH, org_id)
     ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
         more = _ask_gitlab(org_id, ends_at)
@@ -173,9 +179,9 @@ def watch_slice(org_id: uuid.UUID) -> None:
         _tell(org_id, ends_at)
     finally:
         db.session.rollback()
-        release(Bell.WATCH, org_id)
+        allow_triggers(JobKind.WATCH, org_id)
     if more:
-        ring(Bell.WATCH, org_id)
+        trigger(JobKind.WATCH, org_id)
 
 
 def _ask_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:

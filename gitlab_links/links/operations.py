@@ -9,7 +9,6 @@ from sqlalchemy import delete, exists, select, update
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
@@ -23,6 +22,7 @@ from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.operations import mark_links_changed
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # A statement for so many items: SQLite takes 32,766 parameters.
 FORGOTTEN_AT_ONCE = 1000
@@ -87,7 +87,7 @@ def fetch_unless_fresh(item: GitLabItem) -> None:
     if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
         request_refresh(item, utcnow(), detail=True)
         end_pause(item.org_id, utcnow())
-        ring_after_commit(db.session, Bell.SYNC, item.org_id)
+        trigger_after_commit(db.session, JobKind.SYNC, item.org_id)
 
 
 def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
@@ -165,7 +165,7 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         .returning(GitLabItem.id)
         .execution_options(synchronize_session=False)
     ).all()
-    ring_after_commit(db.session, Bell.SYNC, org_id)
+    trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return len(asked)
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import Select, and_, bindparam, case, false, func, select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -20,6 +19,7 @@ from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.views import LINK_COLUMNS, LinkRow, LinkView, link_view
 from gitlab_links.paging import Position, paged
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
 def links_page(
@@ -145,7 +145,7 @@ def _views(
     views = [link_view(link, connection, ttl, now, viewer) for link in links]
     if _worth_a_ring(views, now):
         # Not before: a worker would look while the caller's own changes are out of sight.
-        ring_after_commit(db.session, Bell.SYNC, org_id)
+        trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return views
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import aliased
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell, ring_after_commit
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
+from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # Longer than a job may take.
 LEASE = timedelta(seconds=30)
@@ -90,7 +90,7 @@ def _asked(
         )
         db.session.add(found)
         db.session.flush()
-    ring_after_commit(db.session, Bell.OPERATE, org_id)
+    trigger_after_commit(db.session, JobKind.OPERATE, org_id)
     return found
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 
 from gitlab_links.deliveries.authenticity import Refusal
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
-from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -22,6 +21,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.plan import connected
+from gitlab_links.triggers import queue_names
 
 RECENT = timedelta(minutes=5)
 _CONNECTED = [colour.value for colour in HealthColour if colour is not HealthColour.GRAY]
@@ -50,7 +50,7 @@ class Connections:
 
 
 @dataclass(frozen=True, slots=True)
-class Rings:
+class QueueFigures:
     """What Redis holds: jobs by queue, workers that listen, jobs that raised an error."""
 
     queued: Mapping[str, int]
@@ -138,7 +138,7 @@ def verdicts() -> Mapping[str, int]:
     return dict.fromkeys(_CONNECTED, 0) | {str(row[0]): row[1] for row in counted}
 
 
-def rings() -> Rings | None:
+def queue_figures() -> QueueFigures | None:
     """What Redis holds; None while it is away."""
     from rq import Queue, Worker
     from rq.registry import FailedJobRegistry
@@ -149,7 +149,7 @@ def rings() -> Rings | None:
     names = [QUEUE, *queue_names()]
     registries = [FailedJobRegistry(name, connection=connection) for name in names]
     try:
-        return Rings(
+        return QueueFigures(
             queued={name: Queue(name, connection=connection).count for name in names},
             workers=Worker.count(connection=connection),
             failed=sum(registry.get_job_count(cleanup=False) for registry in registries),

@@ -86,13 +86,13 @@ class _Figures(Collector):
 
 
 def _redis() -> Iterator[Metric]:
-    rings = figures.rings()
-    yield _single("redis_up", "Whether Redis answers", rings is not None)
-    if rings is None:
+    queues = figures.queue_figures()
+    yield _single("redis_up", "Whether Redis answers", queues is not None)
+    if queues is None:
         return
-    yield _by_label("jobs_queued", "Jobs that wait in Redis", "queue", rings.queued)
-    yield _single("jobs_failed", "Jobs that raised an error and are still kept", rings.failed)
-    yield _single("workers", "RQ workers that listen", rings.workers)
+    yield _by_label("jobs_queued", "Jobs that wait in Redis", "queue", queues.queued)
+    yield _single("jobs_failed", "Jobs that raised an error and are still kept", queues.failed)
+    yield _single("workers", "RQ workers that listen", queues.workers)
 
 
 def _backlog(what: str, backlog: Backlog) -> Iterator[Metric]:

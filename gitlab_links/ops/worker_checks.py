@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from redis.exceptions import RedisError, ResponseError
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db, redis
 from gitlab_links.ops import figures
 from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.storage.redis_pool import refusal_of_writes
+from gitlab_links.triggers import queue_names
 
 LATE_SECONDS = 60.0
 _START_A_WORKER = "Start worker.py, and look at its log if it runs."

@@ -11,11 +11,11 @@ import requests
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import CHECK_SECONDS, Bell
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import functions
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.triggers import CHECK_SECONDS, JobKind
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.pages.markup import Markup
@@ -51,7 +51,7 @@ class Watcher:
     def minute(self, *, changed=False):
         """Less than a minute of somebody looking; with ``changed`` the sweep falls into it."""
         for step in range(2):
-            self.redis.delete(Bell.CHECK.flag(self.connected.org.id))
+            self.redis.delete(JobKind.CHECK.flag(self.connected.org.id))
             self.page()
             if changed and step == 0:
                 self.connected.sweep()
@@ -62,7 +62,7 @@ class Watcher:
     def _jobs(self):
         self.connected.work()
         with self.connected.app.app_context():
-            if self.redis.exists(Bell.CHECK.flag(self.connected.org.id)):
+            if self.redis.exists(JobKind.CHECK.flag(self.connected.org.id)):
                 functions.check(str(self.connected.org.id))
         self.connected.watch()
 

@@ -7,12 +7,12 @@ from rq.serializers import JSONSerializer
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import CHECK_SECONDS, Bell
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import watches
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.links.operations import attach
+from gitlab_links.triggers import CHECK_SECONDS, JobKind
 from tests.api.callers import browser
 from tests.pages.markup import Markup
 from tests.statements import statements
@@ -27,7 +27,7 @@ def worked(connected, redis, monkeypatch):
 
     def burst():
         worker = SimpleWorker(
-            [Bell.CHECK.queue], connection=redis, serializer=JSONSerializer, job_class=AllowedJob
+            [JobKind.CHECK.queue], connection=redis, serializer=JSONSerializer, job_class=AllowedJob
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")
@@ -42,7 +42,7 @@ def later(clock, connected, redis):
     def pass_by(seconds):
         clock.advance(seconds)
         if seconds >= CHECK_SECONDS:
-            redis.delete(Bell.CHECK.flag(connected.org.id))
+            redis.delete(JobKind.CHECK.flag(connected.org.id))
 
     return pass_by
 
@@ -125,7 +125,7 @@ def test_to_look_writes_nothing(app, factory, redis):
         assert caller.get(f"/orgs/{org.id}/gitlab").status_code == 200
 
     assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}
-    assert redis.llen(f"rq:queue:{Bell.CHECK.queue}") == 1
+    assert redis.llen(f"rq:queue:{JobKind.CHECK.queue}") == 1
 
 
 def test_however_many_look_gitlab_is_asked_once_in_a_while(well, page, api, worked, later):
@@ -175,7 +175,7 @@ def test_an_org_that_is_not_connected_rings_for_nobody(app, factory, redis):
     caller = browser(app, factory.membership(org, Role.ADMIN).user_id)
 
     assert caller.get(f"/orgs/{org.id}/gitlab").status_code == 200
-    assert redis.keys("gitlab_links:bell:check:*") == []
+    assert redis.keys("gitlab_links:trigger:check:*") == []
 
 
 def test_while_a_project_was_never_looked_at_no_time_is_told(connected, api, worked):
@@ -218,12 +218,12 @@ def test_what_a_run_has_no_time_for_is_due_at_once(two_projects, later, redis, m
     later(CHECK_SECONDS)
     with two_projects.app.app_context():
         watches.check(two_projects.org.id)
-        redis.delete(Bell.WATCH.flag(two_projects.org.id))
+        redis.delete(JobKind.WATCH.flag(two_projects.org.id))
         with monkeypatch.context() as hurry:
             hurry.setattr(watches, "CALLING_SECONDS", 0.0)
             watches.watch_slice(two_projects.org.id)
         assert hook_calls(two_projects) == 0
-        assert redis.exists(Bell.WATCH.flag(two_projects.org.id)), "rung once more"
+        assert redis.exists(JobKind.WATCH.flag(two_projects.org.id)), "rung once more"
         watches.watch_slice(two_projects.org.id)
 
     assert hook_calls(two_projects) == 2

@@ -9,13 +9,13 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from gitlab_links.doorbell import Bell, enqueue
 from gitlab_links.jobs import functions
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, SCHEDULE
 from gitlab_links.jobs.workers import CrewWorker
+from gitlab_links.triggers import JobKind, enqueue
 
 CALLED = []
 
@@ -32,7 +32,7 @@ def work(app, redis_url, monkeypatch):
 
     def burst():
         worker = CrewWorker.of(
-            redis_url, [QUEUE, Bell.DRAIN.queue, Bell.SYNC.queue], RedisTrouble()
+            redis_url, [QUEUE, JobKind.DRAIN.queue, JobKind.SYNC.queue], RedisTrouble()
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")
@@ -112,7 +112,7 @@ def test_a_planted_callback_does_not_run(redis, work, tmp_path, kind, name):
 
 
 def test_the_workers_own_jobs_run(redis, work, app_context):
-    enqueue(Bell.DRAIN.queue, f"{functions.__name__}.sweep", job_id="honest", result_ttl=60)
+    enqueue(JobKind.DRAIN.queue, f"{functions.__name__}.sweep", job_id="honest", result_ttl=60)
     work()
     assert AllowedJob.fetch("honest", connection=redis, serializer=JSONSerializer).is_finished
 
@@ -129,7 +129,7 @@ def test_a_worker_without_the_allow_list_would_have_run_it(redis, app, tmp_path,
 
 
 def test_every_bell_and_every_scheduled_job_is_allowed(app):
-    names = {bell.job for bell in Bell}
+    names = {kind.job for kind in JobKind}
     names |= {f"{functions.__name__}.{entry.job.__name__}" for entry in SCHEDULE}
     assert names <= set(ALLOWED)
     for name, function in ALLOWED.items():

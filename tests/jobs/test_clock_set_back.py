@@ -4,7 +4,6 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
-from gitlab_links.doorbell import Bell, hold
 from gitlab_links.extensions import db
 from gitlab_links.jobs.operations import see_to_operations
 from gitlab_links.jobs.sweeps import sweep
@@ -12,6 +11,7 @@ from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import INTERRUPTED, ask_for, find_operation, take_next
 from gitlab_links.sync import lease as leases
+from gitlab_links.triggers import JobKind, suppress_triggers
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued
@@ -165,8 +165,8 @@ def test_a_delivery_that_waits_for_its_next_attempt_waits_no_longer(
 def test_a_flag_in_redis_from_before_keeps_no_ring_quiet(connected, shown, redis, clock):
     """Redis counts by the clock of its host: the flag lasts as much longer as that was set back."""
     clock.advance(-HOUR)
-    hold(Bell.SYNC, connected.org.id)
-    redis.expire(Bell.SYNC.flag(connected.org.id), HOUR)
+    suppress_triggers(JobKind.SYNC, connected.org.id)
+    redis.expire(JobKind.SYNC.flag(connected.org.id), HOUR)
     redis.delete("rq:queue:fetches")
     sweep()
     assert queued(redis, "fetches") == 1

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from gitlab_links.doorbell import Bell, enqueue
 from gitlab_links.local.processes import start_worker
 from gitlab_links.local.services import free_port
+from gitlab_links.triggers import JobKind, enqueue
 from tests.soak.relay import Relay
 from tests.soak.stage import within
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("postgresql")]
 
-QUEUE = f"rq:queue:{Bell.DRAIN.queue}"
+QUEUE = f"rq:queue:{JobKind.DRAIN.queue}"
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def crew(settings, environment, processes, redis, network):
 
 def queue_drains(number):
     for _ in range(number):
-        enqueue(Bell.DRAIN.queue, Bell.DRAIN.job, str(uuid.uuid4()))
+        enqueue(JobKind.DRAIN.queue, JobKind.DRAIN.job, str(uuid.uuid4()))
 
 
 @pytest.mark.parametrize("how", ["reset", "silence"])

@@ -1,6 +1,6 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
-from gitlab_links import doorbell
+from gitlab_links import triggers
 from gitlab_links.config import Settings
 from gitlab_links.deliveries import claims
 from gitlab_links.health import report
@@ -25,30 +25,30 @@ def test_no_longer_timeout_than_this_can_be_set():
 
 def test_the_longest_slice_of_fetching_ends_before_the_jobs_timeout():
     last_round = fetches.GATHER_SECONDS + LONGEST_TIMEOUT * LAST_ANSWER_AT + APPLYING
-    assert fetches.SLICE_SECONDS + last_round < doorbell.JOB_TIMEOUT_SECONDS
+    assert fetches.SLICE_SECONDS + last_round < triggers.JOB_TIMEOUT_SECONDS
 
 
 def test_a_job_ends_before_what_it_holds_is_given_to_another():
-    assert lease.LEASE.total_seconds() > doorbell.JOB_TIMEOUT_SECONDS
-    assert claims.LEASE.total_seconds() > doorbell.JOB_TIMEOUT_SECONDS
+    assert lease.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
+    assert claims.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
 
 
 def test_what_a_killed_worker_held_is_taken_up_within_40_seconds():
-    rung_for = doorbell.FLAG_SECONDS + SWEEP
+    rung_for = triggers.FLAG_SECONDS + SWEEP
     for held in (lease.LEASE, claims.LEASE):
         assert held.total_seconds() + rung_for + crew.RESTART_SECONDS + drains.SLICE_SECONDS < 40
 
 
 def test_what_redis_forgot_is_rung_for_within_10_seconds():
-    assert doorbell.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
+    assert triggers.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
     assert workers.CrewWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
 
 
 def test_whoever_looks_at_health_sees_what_is_so_within_a_minute():
     page_asks_every = 5
-    assert doorbell.CHECK_SECONDS + page_asks_every + watches.CALLING_SECONDS < 60
+    assert triggers.CHECK_SECONDS + page_asks_every + watches.CALLING_SECONDS < 60
     # Else what was looked at last in one round would be passed over in the next.
-    assert report.FRESH_ENOUGH.total_seconds() + watches.CALLING_SECONDS < doorbell.CHECK_SECONDS
+    assert report.FRESH_ENOUGH.total_seconds() + watches.CALLING_SECONDS < triggers.CHECK_SECONDS
 
 
 def test_a_stop_is_over_within_10_seconds():
@@ -69,7 +69,7 @@ def test_the_database_is_given_up_on_before_the_job_is_and_before_gitlab_gives_u
     longest = 20
     environ = {"SECRET_KEY": "k" * 40, "DATABASE_TIMEOUT_SECONDS": str(longest)}
     assert Settings.from_environ(environ).database_timeout == longest
-    assert longest + postgresql.GRACE_SECONDS < doorbell.JOB_TIMEOUT_SECONDS
+    assert longest + postgresql.GRACE_SECONDS < triggers.JOB_TIMEOUT_SECONDS
     gitlab_waits = 10
     reconnecting = postgresql.CONNECT_ARGS["connect_timeout"]
     assert default + postgresql.GRACE_SECONDS + reconnecting < gitlab_waits

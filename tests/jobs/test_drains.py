@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.deliveries.processing import process
-from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
 from gitlab_links.jobs import drains
 from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.triggers import JobKind
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued
@@ -33,7 +33,7 @@ def test_a_slice_takes_everything_that_is_due_in_batches(org, receive, app_conte
         receive(bodies.issue())
     drain_all(org.id)
     assert statuses() == ["processed"] * 250
-    assert not redis.exists(Bell.DRAIN.flag(org.id))
+    assert not redis.exists(JobKind.DRAIN.flag(org.id))
 
 
 def test_what_is_left_when_time_is_up_rings_again(
@@ -58,12 +58,12 @@ def test_what_comes_in_while_a_slice_ends_is_seen_or_rung_for(
     redis,
     monkeypatch,
 ):
-    """The bell is released before the last look: between the two nothing can be missed."""
+    """The kind is released before the last look: between the two nothing can be missed."""
     real = drains.release
 
-    def at_the_worst_moment(bell, org_id):
-        receive(bodies.issue())  # finds the bell held
-        real(bell, org_id)
+    def at_the_worst_moment(kind, org_id):
+        receive(bodies.issue())  # finds the kind held
+        real(kind, org_id)
 
     monkeypatch.setattr(drains, "release", at_the_worst_moment)
     receive(bodies.issue())

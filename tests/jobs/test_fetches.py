@@ -6,7 +6,6 @@ import uuid
 import pytest
 
 from gitlab_links.clock import utcnow
-from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
@@ -14,6 +13,7 @@ from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync import lease as leases
+from gitlab_links.triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued
 from tests.statements import statements
@@ -134,7 +134,7 @@ def test_the_lease_is_given_back_and_the_bell_released(connected, redis):
     connected.link(connected.issue(connected.project()))
     connected.fetch()
     assert connected.integration().sync_leased_until is None
-    assert not redis.exists(Bell.SYNC.flag(connected.org.id))
+    assert not redis.exists(JobKind.SYNC.flag(connected.org.id))
 
 
 def test_the_lease_is_given_back_when_a_run_fails(connected, monkeypatch):

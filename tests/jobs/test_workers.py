@@ -12,12 +12,12 @@ from redis import Redis
 from rq import Worker
 from structlog.stdlib import ProcessorFormatter
 
-from gitlab_links.doorbell import Bell, enqueue
 from gitlab_links.jobs import workers
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.workers import CrewWorker
+from gitlab_links.triggers import JobKind, enqueue
 
 OF_THE_ORG = "00000000-0000-0000-0000-000000000007"
 
@@ -68,16 +68,16 @@ def test_what_is_logged_of_a_job_names_the_job_and_its_org(
         logging.getLogger("of a library").warning("about to fail")
         raise ZeroDivisionError
 
-    monkeypatch.setitem(ALLOWED, Bell.DRAIN.job, fail)
+    monkeypatch.setitem(ALLOWED, JobKind.DRAIN.job, fail)
     monkeypatch.setattr(AllowedJob, "app", app, raising=False)
     with app.app_context():
         enqueue(
-            Bell.DRAIN.queue,
-            Bell.DRAIN.job,
+            JobKind.DRAIN.queue,
+            JobKind.DRAIN.job,
             OF_THE_ORG,
             job_id="of-the-job",
         )
-    worker = CrewWorker.of(redis_url, [Bell.DRAIN.queue], RedisTrouble())
+    worker = CrewWorker.of(redis_url, [JobKind.DRAIN.queue], RedisTrouble())
     monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
     with logged() as lines:
         worker.work(burst=True, logging_level="WARNING")

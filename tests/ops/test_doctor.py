@@ -14,7 +14,6 @@ from sqlalchemy import delete, text
 
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.doorbell import queue_names
 from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
 from gitlab_links.jobs import sweeps
@@ -23,6 +22,7 @@ from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
 from gitlab_links.ops.command import examine
 from gitlab_links.ops.findings import Finding, Level
+from gitlab_links.triggers import queue_names
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory

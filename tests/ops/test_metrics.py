@@ -141,10 +141,10 @@ def test_a_rate_limit_whose_window_is_over_is_no_limit(monitored: Flask, factory
 
 
 def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> None:
-    from gitlab_links.doorbell import Bell, ring
+    from gitlab_links.triggers import JobKind, trigger
 
     with monitored.app_context():
-        ring(Bell.SYNC, uuid.uuid4())
+        trigger(JobKind.SYNC, uuid.uuid4())
     told = read(monitored)
     assert told["redis_up",] == 1
     assert told["jobs_queued", "fetches"] == 1

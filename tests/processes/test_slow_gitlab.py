@@ -19,10 +19,10 @@ from rq.serializers import JSONSerializer
 from gitlab_links.accounts.models import Org
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.rest_api import RestApi
-from gitlab_links.doorbell import Bell
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
+from gitlab_links.triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory
@@ -177,7 +177,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
         ),
         wanted=True,
     )
-    connected.kill_at(Bell.OPERATE.job)
+    connected.kill_at(JobKind.OPERATE.job)
     assert connected.hooks() == 1
     connected.gitlab.state.faults.latency = 0.0
     within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
@@ -195,7 +195,7 @@ def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connecte
     asked = connected.api.post(f"{connected.root}/token/rotate", {})
     calls = connected.gitlab.state.calls
     within(30, lambda: calls.total("rotate"), 1)
-    connected.kill_at(Bell.OPERATE.job)
+    connected.kill_at(JobKind.OPERATE.job)
     again = connected.api.post(f"{connected.root}/token/rotate", {})
     assert again["operation"]["id"] == asked["operation"]["id"], "it is not known to be over yet"
     connected.gitlab.state.faults.latency = 0.0

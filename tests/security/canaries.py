@@ -13,8 +13,8 @@ from redis import Redis
 from sqlalchemy import text
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
+from gitlab_links.triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.processes.waiting import within
 
@@ -163,9 +163,9 @@ def fail_in_every_way(canary: Browser, app: Flask, gitlab: SimulatedGitLab, redi
     gitlab.stop()
     canary.api("POST", "integrations/gitlab/validate")
     with app.app_context():
-        from gitlab_links.doorbell import enqueue
+        from gitlab_links.triggers import enqueue
 
-        enqueue(Bell.SYNC.queue, Bell.SYNC.job, "not an id")
+        enqueue(JobKind.SYNC.queue, JobKind.SYNC.job, "not an id")
     with broken(app):
         statuses = [
             canary.api("PATCH", "integrations/gitlab", json={"token": SET_IN_VAIN}).status_code,

@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
-from gitlab_links.doorbell import Bell
 from gitlab_links.local.supervisor import signal_all
+from gitlab_links.triggers import JobKind
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
 from tests.soak.stage import WORKER_PROCESSES, Stage, within
@@ -19,7 +19,7 @@ from tests.soak.world import Background, World, editing
 SEED = 20260501
 # What others hold is done after so many seconds, in most cases.
 OTHERS_ARE_DONE = 0.03
-RUNG = (Bell.DRAIN.queue, Bell.SYNC.queue)
+RUNG = (JobKind.DRAIN.queue, JobKind.SYNC.queue)
 
 
 def kills(

@@ -13,10 +13,10 @@ from sqlalchemy import and_, exists, or_, select
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.claims import LEASE
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
-from gitlab_links.doorbell import Bell
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.triggers import JobKind
 from tests.soak.world import World
 
 TOO_LONG = 40
@@ -25,7 +25,7 @@ TOO_LONG = 40
 class Claim(NamedTuple):
     """A delivery by its attempt, or the lease by its end: whoever takes it up changes that."""
 
-    bell: Bell
+    kind: JobKind
     org_id: uuid.UUID
     id: uuid.UUID
     state: int
@@ -33,7 +33,7 @@ class Claim(NamedTuple):
     @property
     def taken_up_by(self) -> str:
         """The job that does, as RQ describes it."""
-        return f"{self.bell.job}('{self.org_id}')"
+        return f"{self.kind.job}('{self.org_id}')"
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Recoveries:
             )
         )
         for row in rows:
-            yield Claim(Bell.DRAIN, row.org_id, row.id, row.attempts)
+            yield Claim(JobKind.DRAIN, row.org_id, row.id, row.attempts)
 
     def _leases(self) -> Iterator[Claim]:
         integration, item, now = OrgGitLabIntegration, GitLabItem, utcnow()
@@ -91,7 +91,7 @@ class Recoveries:
         )
         for row in rows:
             ends_at = int(row.sync_leased_until.timestamp() * 1000)
-            yield Claim(Bell.SYNC, row.org_id, row.id, ends_at)
+            yield Claim(JobKind.SYNC, row.org_id, row.id, ends_at)
 
     def held(self) -> set[Claim]:
         """What is claimed by somebody alive, as far as we know."""
@@ -136,5 +136,5 @@ class Recoveries:
 
 def _tell(claim: Claim, seconds: float) -> None:
     stamp = datetime.now(UTC).time().isoformat("milliseconds")
-    what = f"{claim.bell.name} {claim.id} {claim.state}"
+    what = f"{claim.kind.name} {claim.id} {claim.state}"
     print(f"{stamp}: {what} was taken up after {seconds:.0f} s", file=sys.stderr, flush=True)

@@ -10,69 +10,69 @@ from redis import Redis
 from sqlalchemy import text
 
 from gitlab_links.app import create_app
-from gitlab_links.doorbell import (
-    FLAG_SECONDS,
-    HELD_SECONDS,
-    Bell,
-    hold,
-    release,
-    ring,
-    ring_after_commit,
-)
 from gitlab_links.extensions import db
 from gitlab_links.local.services import free_port, start_redis
+from gitlab_links.triggers import (
+    FLAG_SECONDS,
+    RUNNING_SECONDS,
+    JobKind,
+    allow_triggers,
+    suppress_triggers,
+    trigger,
+    trigger_after_commit,
+)
 from tests.hanging import HANGS
 
 ORG = uuid.UUID(int=7)
 
 
-def queued(redis, bell):
-    return redis.llen(f"rq:queue:{bell.queue}")
+def queued(redis, kind):
+    return redis.llen(f"rq:queue:{kind.queue}")
 
 
 def test_2000_rings_are_one_job_as_long_as_the_flag_lasts(app_context, redis):
     started = time.monotonic()
     for _ in range(2000):
-        assert ring(Bell.DRAIN, ORG)
+        assert trigger(JobKind.DRAIN, ORG)
     flags = int((time.monotonic() - started) / FLAG_SECONDS) + 1
-    assert 1 <= queued(redis, Bell.DRAIN) <= flags
+    assert 1 <= queued(redis, JobKind.DRAIN) <= flags
 
 
 def test_each_org_and_each_bell_rings_for_itself(app_context, redis):
     for org in (ORG, uuid.UUID(int=8)):
-        ring(Bell.DRAIN, org)
-        ring(Bell.SYNC, org)
-    assert queued(redis, Bell.DRAIN) == queued(redis, Bell.SYNC) == 2
+        trigger(JobKind.DRAIN, org)
+        trigger(JobKind.SYNC, org)
+    assert queued(redis, JobKind.DRAIN) == queued(redis, JobKind.SYNC) == 2
 
 
 def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context, redis):
-    hold(Bell.DRAIN, ORG)
-    ring(Bell.DRAIN, ORG)
-    assert queued(redis, Bell.DRAIN) == 0
-    release(Bell.DRAIN, ORG)
-    ring(Bell.DRAIN, ORG)
-    assert queued(redis, Bell.DRAIN) == 1
+    suppress_triggers(JobKind.DRAIN, ORG)
+    trigger(JobKind.DRAIN, ORG)
+    assert queued(redis, JobKind.DRAIN) == 0
+    allow_triggers(JobKind.DRAIN, ORG)
+    trigger(JobKind.DRAIN, ORG)
+    assert queued(redis, JobKind.DRAIN) == 1
 
 
 def test_the_flag_of_a_job_that_was_lost_goes_by_itself(app_context, redis):
-    ring(Bell.DRAIN, ORG)
-    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 3
-    hold(Bell.DRAIN, ORG)
-    assert 0 < redis.ttl(Bell.DRAIN.flag(ORG)) <= HELD_SECONDS <= 2
+    trigger(JobKind.DRAIN, ORG)
+    assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 3
+    suppress_triggers(JobKind.DRAIN, ORG)
+    assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= RUNNING_SECONDS <= 2
 
 
 def test_a_ring_is_one_round_trip_while_a_job_is_queued(app_context, redis):
-    ring(Bell.DRAIN, ORG)
+    trigger(JobKind.DRAIN, ORG)
     before = redis.info("commandstats")["cmdstat_set"]["calls"]
     total = redis.info("stats")["total_commands_processed"]
     for _ in range(10):
-        ring(Bell.DRAIN, ORG)
+        trigger(JobKind.DRAIN, ORG)
     assert redis.info("commandstats")["cmdstat_set"]["calls"] == before + 10
     assert redis.info("stats")["total_commands_processed"] - total <= 10 + 4  # and ours
 
 
 def test_a_job_carries_the_orgs_id_and_nothing_else(app_context, redis):
-    ring(Bell.SYNC, ORG)
+    trigger(JobKind.SYNC, ORG)
     (job_id,) = redis.lrange("rq:queue:fetches", 0, -1)
     job = redis.hgetall(b"rq:job:" + job_id)
     assert str(ORG).encode() in job[b"description"]
@@ -96,17 +96,17 @@ def without_redis(settings, database):
 
 def test_a_ring_that_redis_does_not_take_is_swallowed(without_redis):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
-        assert ring(Bell.DRAIN, ORG) is False
-        hold(Bell.DRAIN, ORG)
-        release(Bell.DRAIN, ORG)
+        assert trigger(JobKind.DRAIN, ORG) is False
+        suppress_triggers(JobKind.DRAIN, ORG)
+        allow_triggers(JobKind.DRAIN, ORG)
 
 
 def test_the_log_says_why_redis_did_not_take_a_ring(without_redis, capsys):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
-        ring(Bell.DRAIN, ORG)
+        trigger(JobKind.DRAIN, ORG)
     (line,) = capsys.readouterr().err.splitlines()
     told = json.loads(line)
-    assert (told["event"], told["bell"]) == ("doorbell.unanswered", "DRAIN")
+    assert (told["event"], told["kind"]) == ("trigger.not_sent", "DRAIN")
     assert "Connection refused" in told["error"]
 
 
@@ -116,12 +116,12 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(without_redis, processes):
 
     url = start_redis(processes)
     with without_redis(url).app_context(), Redis.from_url(url) as redis:
-        ring(Bell.SYNC, ORG)
+        trigger(JobKind.SYNC, ORG)
         pid = redis.info("server")["process_id"]
         os.kill(pid, signal.SIGSTOP)
         try:
             started = time.monotonic()
-            assert ring(Bell.DRAIN, ORG) is False
+            assert trigger(JobKind.DRAIN, ORG) is False
             assert time.monotonic() - started < HANGS
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -133,61 +133,61 @@ def begin():
 
 def test_what_rings_after_the_commit_is_silent_before(app_context, redis):
     begin()
-    ring_after_commit(db.session, Bell.DRAIN, ORG)
-    assert queued(redis, Bell.DRAIN) == 0
+    trigger_after_commit(db.session, JobKind.DRAIN, ORG)
+    assert queued(redis, JobKind.DRAIN) == 0
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == 1
+    assert queued(redis, JobKind.DRAIN) == 1
 
 
 def test_a_rollback_forgets_the_ring(app_context, redis):
     begin()
-    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.rollback()
     begin()
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == 0
+    assert queued(redis, JobKind.DRAIN) == 0
 
 
 def test_a_session_that_is_given_up_forgets_the_ring(app_context, redis):
     begin()
-    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.remove()
     begin()
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == 0
+    assert queued(redis, JobKind.DRAIN) == 0
 
 
 def test_the_same_ring_asked_for_twice_rings_once(app_context, redis):
     begin()
     for _ in range(3):
-        ring_after_commit(db.session, Bell.DRAIN, ORG)
-    ring_after_commit(db.session, Bell.SYNC, ORG)
+        trigger_after_commit(db.session, JobKind.DRAIN, ORG)
+    trigger_after_commit(db.session, JobKind.SYNC, ORG)
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == queued(redis, Bell.SYNC) == 1
+    assert queued(redis, JobKind.DRAIN) == queued(redis, JobKind.SYNC) == 1
 
 
 def test_a_savepoint_is_no_commit_and_its_rollback_is_no_rollback(app_context, redis):
     begin()
     with db.session.begin_nested():
-        ring_after_commit(db.session, Bell.DRAIN, ORG)
-    assert queued(redis, Bell.DRAIN) == 0
+        trigger_after_commit(db.session, JobKind.DRAIN, ORG)
+    assert queued(redis, JobKind.DRAIN) == 0
     db.session.begin_nested().rollback()
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == 1
+    assert queued(redis, JobKind.DRAIN) == 1
 
 
 def test_rings_are_not_repeated_by_the_next_commit(app_context, redis):
     begin()
-    ring_after_commit(db.session, Bell.DRAIN, ORG)
+    trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.commit()
     redis.flushdb()
     begin()
     db.session.commit()
-    assert queued(redis, Bell.DRAIN) == 0
+    assert queued(redis, JobKind.DRAIN) == 0
 
 
 def test_a_commit_succeeds_while_redis_is_away(without_redis):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
         begin()
-        ring_after_commit(db.session, Bell.DRAIN, ORG)
+        trigger_after_commit(db.session, JobKind.DRAIN, ORG)
         db.session.commit()
