@@ -2,7 +2,7 @@
 
 from gitlab_links.app import create_app
 from gitlab_links.config import settings_or_exit
-from gitlab_links.jobs.crew import Crew
+from gitlab_links.jobs.worker_pool import WorkerPool
 
 if __name__ == "__main__":
-    Crew(create_app(settings_or_exit())).run()
+    WorkerPool(create_app(settings_or_exit())).run()

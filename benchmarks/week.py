@@ -38,7 +38,7 @@ from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.jobs.watches import look, watch_slice
+from gitlab_links.jobs.health_checks import look, watch_slice
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.operations import attach
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis

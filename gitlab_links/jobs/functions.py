@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from gitlab_links.jobs import drains, fetches, operations, sweeps, watches
+from gitlab_links.jobs import drains, fetches, health_checks, operations, sweeps
 
 log = structlog.get_logger(__name__)
 
@@ -28,23 +28,23 @@ def sweep() -> None:
 def clean() -> None:
     """Drop what is past its retention. Scheduled."""
     sweeps.clean()
-    watches.clean_watches()
+    health_checks.clean_watches()
     operations.clean_operations()
 
 
 def look() -> None:
     """Find what has become of connections, and which are to be looked at. Scheduled."""
-    watches.look()
+    health_checks.look()
 
 
 def verdicts() -> None:
     """Store the verdict on each connection for the metrics. Scheduled."""
-    watches.store_all_verdicts()
+    health_checks.store_all_verdicts()
 
 
 def watch(org_id: str) -> None:
     """Look at an org's token and hooks where that is due. Rung by the schedule and by pages."""
-    watches.watch_slice(uuid.UUID(org_id))
+    health_checks.watch_slice(uuid.UUID(org_id))
 
 
 def operate(org_id: str) -> None:
@@ -54,7 +54,7 @@ def operate(org_id: str) -> None:
 
 def check(org_id: str) -> None:
     """Make an org's token and hooks due. Rung by whoever looks at its health."""
-    watches.check(uuid.UUID(org_id))
+    health_checks.check(uuid.UUID(org_id))
 
 
 ALLOWED: dict[str, Callable[..., None]] = {

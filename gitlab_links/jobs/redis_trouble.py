@@ -12,7 +12,7 @@ CALM_SECONDS = 30.0
 # A process that was killed may hold the lock for ever: then two may say the same.
 LOCK_SECONDS = 0.1
 
-AWAY, REFUSES = "crew.redis_away", "crew.redis_refuses"
+AWAY, REFUSES = "worker_pool.redis_away", "worker_pool.redis_refuses"
 
 log = structlog.get_logger(__name__)
 

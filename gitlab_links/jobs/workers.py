@@ -51,11 +51,11 @@ class Backoff:
         self._next = min(self._next * 2, self._longest)
 
 
-class CrewWorker(SimpleWorker):
+class PoolWorker(SimpleWorker):
     """Runs allowed jobs only, in its own process, and is back soon after Redis is.
 
     A process per job, as RQ has it, would start each with cold statements and without a
-    connection. What a fork isolates is isolated by the crew: a worker that crashes is
+    connection. What a fork isolates is isolated by the pool: a worker that crashes is
     replaced, and what it held is taken up again when its lease has run out.
     """
 

@@ -28,8 +28,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.jobs.health_checks import look, watch_slice
 from gitlab_links.jobs.operations import run_operations
-from gitlab_links.jobs.watches import look, watch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
 from gitlab_links.local.services import LOOPBACK

@@ -9,7 +9,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
-from gitlab_links.jobs import watches
+from gitlab_links.jobs import health_checks
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.links.operations import attach
 from gitlab_links.triggers import CHECK_SECONDS, JobKind
@@ -206,7 +206,7 @@ def two_projects(well):
 def test_more_projects_than_one_run_takes_are_all_looked_at(
     two_projects, page, worked, later, monkeypatch
 ):
-    monkeypatch.setattr(watches, "PROJECTS_A_TIME", 1)
+    monkeypatch.setattr(health_checks, "PROJECTS_A_TIME", 1)
     later(CHECK_SECONDS)
     page()
     worked()
@@ -217,13 +217,13 @@ def test_more_projects_than_one_run_takes_are_all_looked_at(
 def test_what_a_run_has_no_time_for_is_due_at_once(two_projects, later, redis, monkeypatch):
     later(CHECK_SECONDS)
     with two_projects.app.app_context():
-        watches.check(two_projects.org.id)
+        health_checks.check(two_projects.org.id)
         redis.delete(JobKind.WATCH.flag(two_projects.org.id))
         with monkeypatch.context() as hurry:
-            hurry.setattr(watches, "CALLING_SECONDS", 0.0)
-            watches.watch_slice(two_projects.org.id)
+            hurry.setattr(health_checks, "CALLING_SECONDS", 0.0)
+            health_checks.watch_slice(two_projects.org.id)
         assert hook_calls(two_projects) == 0
         assert redis.exists(JobKind.WATCH.flag(two_projects.org.id)), "rung once more"
-        watches.watch_slice(two_projects.org.id)
+        health_checks.watch_slice(two_projects.org.id)
 
     assert hook_calls(two_projects) == 2

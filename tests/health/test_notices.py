@@ -164,7 +164,7 @@ def test_old_problems_are_forgotten(told, clock):
 
 
 def test_no_check_of_an_org_without_a_connection_fails(app, factory, app_context):
-    from gitlab_links.jobs.watches import look
+    from gitlab_links.jobs.health_checks import look
 
     factory.integration(factory.org())
     factory.org()

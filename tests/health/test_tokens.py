@@ -20,7 +20,7 @@ from gitlab_links.health.token_rotation import (
 )
 from gitlab_links.health.words import summary
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.jobs.watches import look, watch_slice
+from gitlab_links.jobs.health_checks import look, watch_slice
 from gitlab_links.sync.pausing import note_failure
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN

@@ -8,7 +8,7 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_check import look_now
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.words import remedy, summary
-from gitlab_links.jobs.watches import check
+from gitlab_links.jobs.health_checks import check
 from gitlab_links.links.operations import attach
 from gitlab_links.observations.watched import watched_projects
 from tests.api.callers import browser

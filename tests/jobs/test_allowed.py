@@ -14,7 +14,7 @@ from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, SCHEDULE
-from gitlab_links.jobs.workers import CrewWorker
+from gitlab_links.jobs.workers import PoolWorker
 from gitlab_links.triggers import JobKind, enqueue
 
 CALLED = []
@@ -31,7 +31,7 @@ def work(app, redis_url, monkeypatch):
     monkeypatch.setattr(AllowedJob, "app", app, raising=False)
 
     def burst():
-        worker = CrewWorker.of(
+        worker = PoolWorker.of(
             redis_url, [QUEUE, JobKind.DRAIN.queue, JobKind.SYNC.queue], RedisTrouble()
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)

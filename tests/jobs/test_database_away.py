@@ -26,7 +26,7 @@ def network(settings):
 
 
 @pytest.fixture
-def crew(settings, environment, processes, redis, network):
+def pool(settings, environment, processes, redis, network):
     """A ``worker.py`` with one RQ worker, at the other end of the network."""
     url = make_url(settings.database_url)
     url = url.set(host=network.host, port=network.port, query={}).render_as_string()
@@ -42,7 +42,7 @@ def queue_drains(number):
 
 
 @pytest.mark.parametrize("how", ["reset", "silence"])
-def test_jobs_stay_in_the_queue_until_the_database_is_back(crew, app_context, redis, network, how):
+def test_jobs_stay_in_the_queue_until_the_database_is_back(pool, app_context, redis, network, how):
     queue_drains(3)
     within(10, lambda: redis.llen(QUEUE) == 0)
     getattr(network, how)()
@@ -54,13 +54,13 @@ def test_jobs_stay_in_the_queue_until_the_database_is_back(crew, app_context, re
     assert redis.llen(QUEUE) == before + 5
     network.heal()
     within(10, lambda: redis.llen(QUEUE) == 0)
-    assert not crew.died()
+    assert not pool.died()
 
 
-def test_it_still_ends_when_told_to_and_needs_not_be_killed(crew, app_context, redis, network):
+def test_it_still_ends_when_told_to_and_needs_not_be_killed(pool, app_context, redis, network):
     network.reset()
     queue_drains(3)
     time.sleep(3)
-    crew.process.terminate()
-    assert crew.process.wait(10) == 0
-    assert "crew.process_killed" not in crew.log.read_text()
+    pool.process.terminate()
+    assert pool.process.wait(10) == 0
+    assert "worker_pool.process_killed" not in pool.log.read_text()

@@ -5,7 +5,7 @@ from gitlab_links.config import Settings
 from gitlab_links.deliveries import claims
 from gitlab_links.health import report
 from gitlab_links.http import transactions
-from gitlab_links.jobs import crew, drains, fetches, watches, workers
+from gitlab_links.jobs import drains, fetches, health_checks, worker_pool, workers
 from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.storage import circuit_breaker, postgresql
 from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
@@ -36,23 +36,28 @@ def test_a_job_ends_before_what_it_holds_is_given_to_another():
 def test_what_a_killed_worker_held_is_taken_up_within_40_seconds():
     rung_for = triggers.FLAG_SECONDS + SWEEP
     for held in (lease.LEASE, claims.LEASE):
-        assert held.total_seconds() + rung_for + crew.RESTART_SECONDS + drains.SLICE_SECONDS < 40
+        assert (
+            held.total_seconds() + rung_for + worker_pool.RESTART_SECONDS + drains.SLICE_SECONDS
+            < 40
+        )
 
 
 def test_what_redis_forgot_is_rung_for_within_10_seconds():
     assert triggers.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
-    assert workers.CrewWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
+    assert workers.PoolWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
 
 
 def test_whoever_looks_at_health_sees_what_is_so_within_a_minute():
     page_asks_every = 5
-    assert triggers.CHECK_SECONDS + page_asks_every + watches.CALLING_SECONDS < 60
+    assert triggers.CHECK_SECONDS + page_asks_every + health_checks.CALLING_SECONDS < 60
     # Else what was looked at last in one round would be passed over in the next.
-    assert report.FRESH_ENOUGH.total_seconds() + watches.CALLING_SECONDS < triggers.CHECK_SECONDS
+    assert (
+        report.FRESH_ENOUGH.total_seconds() + health_checks.CALLING_SECONDS < triggers.CHECK_SECONDS
+    )
 
 
 def test_a_stop_is_over_within_10_seconds():
-    assert crew.STOP_SECONDS + crew.POLL_SECONDS < 8
+    assert worker_pool.STOP_SECONDS + worker_pool.POLL_SECONDS < 8
 
 
 def test_the_doorbell_never_takes_a_request_long():
@@ -60,7 +65,7 @@ def test_the_doorbell_never_takes_a_request_long():
 
 
 def test_a_worker_that_redis_does_not_answer_asks_anew_within_10_seconds():
-    assert workers.SILENCE_SECONDS + workers.CrewWorker.max_connection_wait_time <= 10
+    assert workers.SILENCE_SECONDS + workers.PoolWorker.max_connection_wait_time <= 10
     assert workers.SILENCE_SECONDS > workers.DEQUEUE_SECONDS + 1
 
 

@@ -14,7 +14,7 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import database_breaker, db
 from gitlab_links.health import judging, missed_events
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.jobs import sweeps, watches
+from gitlab_links.jobs import health_checks, sweeps
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.models import GitLabItem
@@ -59,11 +59,11 @@ def test_the_health_of_the_others_is_judged(
 ) -> None:
     real = judging._changes
     monkeypatch.setattr(judging, "_changes", failing_for(orgs[1], real, lambda ids, _now: ids))
-    watches.look()
+    health_checks.look()
     assert noticed() == {orgs[0].id, orgs[2].id}
     assert str(orgs[1].id) in caplog.text and "job.step_failed" in caplog.text
     monkeypatch.undo()
-    watches.look()
+    health_checks.look()
     assert noticed() == {org.id for org in orgs}
 
 
@@ -77,7 +77,7 @@ def test_missed_events_of_the_others_are_counted(
     monkeypatch.setattr(
         missed_events, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
     )
-    watches.look()
+    health_checks.look()
     waiting = db.select(GitLabItem.org_id).where(GitLabItem.unheard_since.is_not(None))
     assert db.session.scalars(waiting).all() == [orgs[1].id]
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url, text
 
 from gitlab_links.extensions import db
-from gitlab_links.jobs.watches import check, look, watch_slice
+from gitlab_links.jobs.health_checks import check, look, watch_slice
 from gitlab_links.ops.command import examine
 from tests.factories import Factory
 from tests.gitlab import bodies

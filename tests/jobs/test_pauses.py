@@ -9,7 +9,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
-from gitlab_links.jobs.watches import watch_slice
+from gitlab_links.jobs.health_checks import watch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync.fetching import LAST_ANSWER_AT

@@ -1,24 +1,24 @@
-"""How soon a process of the crew is started again."""
+"""How soon a process of the pool is started again."""
 
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 
-from gitlab_links.jobs import crew
-from gitlab_links.jobs.crew import Crew, Post
+from gitlab_links.jobs import worker_pool
+from gitlab_links.jobs.worker_pool import Slot, WorkerPool
 
 pytestmark = pytest.mark.only_on("sqlite")
 
-POST = Post("worker-1", lambda: None)
+POST = Slot("worker-1", lambda: None)
 
 
 def seconds_until_restart(
-    minded: Crew, exit_code: int, monkeypatch: pytest.MonkeyPatch, now: float
+    minded: WorkerPool, exit_code: int, monkeypatch: pytest.MonkeyPatch, now: float
 ) -> float:
     dead = SimpleNamespace(exitcode=exit_code)
     for waited in range(100):
-        monkeypatch.setattr(crew.time, "monotonic", lambda at=now + waited: at)
+        monkeypatch.setattr(worker_pool.time, "monotonic", lambda at=now + waited: at)
         if minded._may_restart(POST, dead):
             return waited
     raise AssertionError("never")
@@ -27,7 +27,7 @@ def seconds_until_restart(
 def test_one_that_was_killed_is_started_at_once(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    minded = Crew(app)
+    minded = WorkerPool(app)
     waits = [seconds_until_restart(minded, -9, monkeypatch, 1000.0 * n) for n in range(3)]
     assert waits == [0, 0, 0]
 
@@ -35,8 +35,10 @@ def test_one_that_was_killed_is_started_at_once(
 def test_one_that_fails_again_and_again_is_started_ever_later(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    minded = Crew(app)
-    waits = [seconds_until_restart(minded, crew.FAILED, monkeypatch, 1e3 * n) for n in range(8)]
+    minded = WorkerPool(app)
+    waits = [
+        seconds_until_restart(minded, worker_pool.FAILED, monkeypatch, 1e3 * n) for n in range(8)
+    ]
     assert waits == [0, 1, 2, 4, 8, 16, 30, 30]
     assert seconds_until_restart(minded, -9, monkeypatch, 1e5) == 0
-    assert seconds_until_restart(minded, crew.FAILED, monkeypatch, 2e5) == 0
+    assert seconds_until_restart(minded, worker_pool.FAILED, monkeypatch, 2e5) == 0

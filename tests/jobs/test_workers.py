@@ -16,7 +16,7 @@ from gitlab_links.jobs import workers
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
-from gitlab_links.jobs.workers import CrewWorker
+from gitlab_links.jobs.workers import PoolWorker
 from gitlab_links.triggers import JobKind, enqueue
 
 OF_THE_ORG = "00000000-0000-0000-0000-000000000007"
@@ -28,7 +28,7 @@ def test_a_worker_steps_back_behind_web_processes(
     asked: list[int] = []
     monkeypatch.setattr(os, "nice", asked.append)
     monkeypatch.setattr(workers, "NICENESS", 7)
-    CrewWorker.of(redis_url, ["nothing"], RedisTrouble()).work(burst=True)
+    PoolWorker.of(redis_url, ["nothing"], RedisTrouble()).work(burst=True)
     assert asked == [7]
 
 
@@ -39,11 +39,11 @@ def test_a_worker_runs_where_stepping_back_is_forbidden(
         raise PermissionError
 
     monkeypatch.setattr(os, "nice", refuse)
-    assert CrewWorker.of(redis_url, ["nothing"], RedisTrouble()).work(burst=True) is False
+    assert PoolWorker.of(redis_url, ["nothing"], RedisTrouble()).work(burst=True) is False
 
 
 def test_a_worker_that_redis_forgot_is_seen_at_work_again(redis: Redis, redis_url: str) -> None:
-    worker = CrewWorker.of(redis_url, ["nothing"], RedisTrouble())
+    worker = PoolWorker.of(redis_url, ["nothing"], RedisTrouble())
     worker.register_birth()
     redis.flushdb()
     assert Worker.count(connection=redis) == 0
@@ -53,7 +53,7 @@ def test_a_worker_that_redis_forgot_is_seen_at_work_again(redis: Redis, redis_ur
 
 
 def test_a_worker_that_is_registered_keeps_what_is_told_of_it(redis: Redis, redis_url: str) -> None:
-    worker = CrewWorker.of(redis_url, ["nothing"], RedisTrouble())
+    worker = PoolWorker.of(redis_url, ["nothing"], RedisTrouble())
     worker.register_birth()
     redis.hset(worker.key, "successful_job_count", 3)
     worker.heartbeat()
@@ -77,7 +77,7 @@ def test_what_is_logged_of_a_job_names_the_job_and_its_org(
             OF_THE_ORG,
             job_id="of-the-job",
         )
-    worker = CrewWorker.of(redis_url, [JobKind.DRAIN.queue], RedisTrouble())
+    worker = PoolWorker.of(redis_url, [JobKind.DRAIN.queue], RedisTrouble())
     monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
     with logged() as lines:
         worker.work(burst=True, logging_level="WARNING")

@@ -18,7 +18,7 @@ from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.jobs import watches
+from gitlab_links.jobs import health_checks
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.operations.models import OperationKind, OperationStatus
 from gitlab_links.operations.queue import (
@@ -108,7 +108,7 @@ def test_a_lost_ring_is_made_up_for(admin: Principal, org: Org, redis: Redis) ->
     asked(admin)
     redis.flushdb()
     assert unattended(utcnow(), 10, false()) == [(org.id, False)]
-    watches.look()
+    health_checks.look()
     assert redis.llen("rq:queue:fetches") >= 1
 
 
@@ -180,7 +180,7 @@ def test_after_a_worker_died_over_a_token_the_present_one_is_asked_about(
     take_next(org.id, utcnow())
     db.session.commit()
     clock.advance(LEASE.total_seconds() + 1)
-    watches.look()
+    health_checks.look()
     db.session.expire_all()
     found = find_operation(org.id, operation_id)
     assert found.status == OperationStatus.FAILED

@@ -339,13 +339,13 @@ def with_worker(app: Flask, redis_url: str) -> Any:
     """Registers a worker as ``worker.py`` does, without running any job."""
     from gitlab_links.jobs.redis_trouble import RedisTrouble
     from gitlab_links.jobs.schedule import QUEUE, tick
-    from gitlab_links.jobs.workers import CrewWorker
+    from gitlab_links.jobs.workers import PoolWorker
 
     registered = []
 
     def register() -> None:
         with app.app_context():
-            worker = CrewWorker.of(redis_url, [QUEUE, *queue_names()], RedisTrouble())
+            worker = PoolWorker.of(redis_url, [QUEUE, *queue_names()], RedisTrouble())
             worker.register_birth()
             registered.append(worker)
             tick(time.time())

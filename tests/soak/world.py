@@ -172,8 +172,8 @@ class World:
                 for row in db.session.scalars(select(table).where(*conditions).limit(20))
             ]
         queues = {name: self.stage.redis.llen(f"rq:queue:{name}") for name in QUEUES}
-        crew = [self.stage.busy(worker) for worker in self.stage.workers]
-        return "\n".join([f"at {utcnow()}, queued {queues}, at work {crew}", *rows])
+        pool = [self.stage.busy(worker) for worker in self.stage.workers]
+        return "\n".join([f"at {utcnow()}, queued {queues}, at work {pool}", *rows])
 
 
 def _truth(item: Item) -> tuple[Any, ...]:

@@ -24,50 +24,50 @@ WORKERS = 2
 
 
 @pytest.fixture
-def crew(dialect, app, environment, processes, redis: Redis):
+def pool(dialect, app, environment, processes, redis: Redis):
     """A ``worker.py`` with two RQ workers, which have registered."""
     child = start_worker(processes, {**environment, "WORKER_PROCESSES": str(WORKERS)})
     within(20, lambda: redis.scard("rq:workers") == WORKERS)
     return child
 
 
-def members(crew):
-    return set(pids_below(crew.pid)) - {crew.pid}
+def members(pool):
+    return set(pids_below(pool.pid)) - {pool.pid}
 
 
-def test_the_crew_is_its_workers_and_one_ticker(crew, redis):
-    assert len(members(crew)) == WORKERS + 1
+def test_the_crew_is_its_workers_and_one_ticker(pool, redis):
+    assert len(members(pool)) == WORKERS + 1
     within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
 
 
-def test_whoever_of_the_crew_is_killed_is_replaced(crew):
-    before = members(crew)
+def test_whoever_of_the_crew_is_killed_is_replaced(pool):
+    before = members(pool)
     signal_all(list(before), signal.SIGKILL)
-    within(5, lambda: len(members(crew) - before) == WORKERS + 1)
+    within(5, lambda: len(members(pool) - before) == WORKERS + 1)
     assert not any(is_alive(pid) for pid in before)
 
 
-def test_sigterm_ends_all_of_it_at_once_when_there_is_nothing_to_do(crew):
-    below = members(crew)
-    crew.process.terminate()
-    assert crew.process.wait(HANGS) == 0
+def test_sigterm_ends_all_of_it_at_once_when_there_is_nothing_to_do(pool):
+    below = members(pool)
+    pool.process.terminate()
+    assert pool.process.wait(HANGS) == 0
     assert not any(is_alive(pid) for pid in below)
 
 
-def test_the_crew_ends_with_its_parent_however_that_ended(crew):
-    below = members(crew)
-    os.kill(crew.pid, signal.SIGKILL)
-    crew.process.wait(5)
+def test_the_crew_ends_with_its_parent_however_that_ended(pool):
+    below = members(pool)
+    os.kill(pool.pid, signal.SIGKILL)
+    pool.process.wait(5)
     within(10, lambda: not any(is_alive(pid) for pid in below))
 
 
 def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, processes):
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    crew = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})
-    within(60, lambda: "crew.redis_away" in crew.log.read_text())
+    pool = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})
+    within(60, lambda: "worker_pool.redis_away" in pool.log.read_text())
     time.sleep(2)
-    assert not crew.died()
+    assert not pool.died()
     processes.start(
         "late-redis",
         [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
@@ -76,8 +76,8 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
     with Redis.from_url(url) as redis:
         within(8, lambda: redis.scard("rq:workers") == 1)
         within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
-    told = crew.log.read_text()
-    assert told.count("crew.redis_away") == 1
+    told = pool.log.read_text()
+    assert told.count("worker_pool.redis_away") == 1
     assert "could not connect" not in told
     assert "Connection refused" in told
     assert "Traceback" not in told
@@ -168,21 +168,21 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     changes = {"REDIS_URL": f"redis://127.0.0.1:{kwargs['port']}/0", "WORKER_PROCESSES": "2"}
     if when == "before the start":
         own_redis.config_set("maxmemory", 1)
-    crew = start_worker(processes, {**environment, **changes})
+    pool = start_worker(processes, {**environment, **changes})
     if when == "at work":
         within(60, lambda: own_redis.scard("rq:workers") == 2)
         own_redis.config_set("maxmemory", 1)
-    within(60, lambda: "crew.redis_refuses" in crew.log.read_text())
-    before = members(crew)
+    within(60, lambda: "worker_pool.redis_refuses" in pool.log.read_text())
+    before = members(pool)
     time.sleep(6)
     # Nobody has died, and of all processes one says it, once.
-    assert members(crew) == before
-    told = [line["event"] for line in _all_json(crew.log.read_text())]
-    assert [event for event in told if "redis" in event.lower()] == ["crew.redis_refuses"]
+    assert members(pool) == before
+    told = [line["event"] for line in _all_json(pool.log.read_text())]
+    assert [event for event in told if "redis" in event.lower()] == ["worker_pool.redis_refuses"]
     assert len(told) < 12
     own_redis.config_set("maxmemory", 0)
     own_redis.flushdb()
     within(10, lambda: own_redis.scard("rq:workers") == 2)
     within(10, lambda: own_redis.keys("rq:job:tick-sweep-*"))
-    crew.process.terminate()
-    assert crew.process.wait(10) == 0
+    pool.process.terminate()
+    assert pool.process.wait(10) == 0

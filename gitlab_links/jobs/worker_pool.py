@@ -20,7 +20,7 @@ from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, tick
-from gitlab_links.jobs.workers import Backoff, CrewWorker, die_with_parent, reap_strangers
+from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent, reap_strangers
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.triggers import JobKind
 
@@ -36,34 +36,34 @@ _fork = multiprocessing.get_context("fork")
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
-    """A place in the crew that is always to be filled."""
+class Slot:
+    """A place in the pool that is always to be filled."""
 
     name: str
     work: Callable[[], None]
 
 
-class Crew:
+class WorkerPool:
     """Forks the processes after everything heavy is imported, and replaces those that die."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._trouble = RedisTrouble()
-        self._posts = [Post("ticker", self._tick), *self._worker_posts()]
+        self._slots = [Slot("ticker", self._tick), *self._worker_slots()]
         self._processes: dict[str, BaseProcess] = {}
         self._restart_at: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
         self._stopping = False
 
     def run(self) -> None:
-        """Mind the crew until SIGTERM or SIGINT, then let jobs end, for some seconds."""
+        """Mind the pool until SIGTERM or SIGINT, then let jobs end, for some seconds."""
         AllowedJob.app = self._app
         _preload(self._app)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         while not self._stopping:
-            for post in self._posts:
-                self._fill(post)
+            for slot in self._slots:
+                self._fill(slot)
             reap_strangers({process.pid for process in self._processes.values()})
             self._rest()
         self._end()
@@ -73,38 +73,38 @@ class Crew:
         while not self._stopping and time.monotonic() < ends_at:
             time.sleep(POLL_SECONDS)
 
-    def _worker_posts(self) -> list[Post]:
+    def _worker_slots(self) -> list[Slot]:
         with self._app.app_context():
             count = settings().worker_processes
         queues = queues_of_workers(count)
         return [
-            Post(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
+            Slot(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
             for number, names in enumerate(queues, start=1)
         ]
 
-    def _fill(self, post: Post) -> None:
-        process = self._processes.get(post.name)
+    def _fill(self, slot: Slot) -> None:
+        process = self._processes.get(slot.name)
         if process is not None and process.is_alive():
             return
-        if process is not None and not self._may_restart(post, process):
+        if process is not None and not self._may_restart(slot, process):
             return
-        process = _fork.Process(target=_in_child, args=(post.work, os.getpid()), name=post.name)
+        process = _fork.Process(target=_in_child, args=(slot.work, os.getpid()), name=slot.name)
         process.start()
-        self._processes[post.name] = process
+        self._processes[slot.name] = process
 
-    def _may_restart(self, post: Post, dead: BaseProcess) -> bool:
+    def _may_restart(self, slot: Slot, dead: BaseProcess) -> bool:
         """At once where a process was killed; ever later where each ends by an exception."""
         now = time.monotonic()
-        if post.name not in self._restart_at:
-            pause = self._pauses.get(post.name, 0.0)
-            log.warning("crew.process_died", post=post.name, exit_code=dead.exitcode)
+        if slot.name not in self._restart_at:
+            pause = self._pauses.get(slot.name, 0.0)
+            log.warning("worker_pool.process_died", slot=slot.name, exit_code=dead.exitcode)
             failed = dead.exitcode == FAILED
-            self._restart_at[post.name] = now + (pause if failed else 0.0)
+            self._restart_at[slot.name] = now + (pause if failed else 0.0)
             longer = max(RESTART_SECONDS, pause * 2) if failed else 0.0
-            self._pauses[post.name] = min(longer, LONGEST_RESTART_SECONDS)
-        if now < self._restart_at[post.name]:
+            self._pauses[slot.name] = min(longer, LONGEST_RESTART_SECONDS)
+        if now < self._restart_at[slot.name]:
             return False
-        del self._restart_at[post.name]
+        del self._restart_at[slot.name]
         return True
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
@@ -118,7 +118,7 @@ class Crew:
             process.join(max(0.0, deadline - time.monotonic()))
         for process in self._processes.values():
             if process.is_alive():
-                log.warning("crew.process_killed", post=process.name)
+                log.warning("worker_pool.process_killed", slot=process.name)
                 process.kill()
 
     def _work(self, queue_names: list[str]) -> None:
@@ -129,7 +129,7 @@ class Crew:
             try:
                 with self._app.app_context():
                     redis_url = settings().redis_url
-                worker = CrewWorker.of(redis_url, queue_names, self._trouble)
+                worker = PoolWorker.of(redis_url, queue_names, self._trouble)
                 worker.work(logging_level="WARNING")
             except RedisError as error:
                 self._trouble.meet(error)
@@ -172,7 +172,7 @@ def _preload(app: Flask) -> None:
     configure_mappers()
     logging.getLogger("rq").setLevel(logging.WARNING)
     logging.getLogger("rq.worker").addFilter(_is_not_of_redis)
-    log.info("crew.ready", jobs_of=app.name)
+    log.info("worker_pool.ready", jobs_of=app.name)
 
 
 def _is_not_of_redis(record: logging.LogRecord) -> bool:
@@ -181,7 +181,7 @@ def _is_not_of_redis(record: logging.LogRecord) -> bool:
 
 
 def _in_child(work: Callable[[], None], parent: int) -> None:
-    """Run one post; it ends with its parent, however that ended."""
+    """Run one slot; it ends with its parent, however that ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # One JSON line each, as everything else: the interpreter's own tracebacks are many lines.
@@ -191,10 +191,10 @@ def _in_child(work: Callable[[], None], parent: int) -> None:
     try:
         work()
     except Exception:
-        log.exception("crew.post_failed", post=multiprocessing.current_process().name)
+        log.exception("worker_pool.slot_failed", slot=multiprocessing.current_process().name)
         sys.exit(FAILED)
 
 
 def _log_thread_failure(failed: threading.ExceptHookArgs) -> None:
     if failed.exc_value is not None:
-        log.error("crew.thread_failed", exc_info=failed.exc_value)
+        log.error("worker_pool.thread_failed", exc_info=failed.exc_value)
