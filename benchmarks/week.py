@@ -38,7 +38,7 @@ from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.jobs.health_checks import look, watch_slice
+from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.operations import attach
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
@@ -207,8 +207,8 @@ class _Week:
                 fetch_slice(self.org_id)
                 if utcnow() > looked_at + LOOK_EVERY:
                     looked_at = utcnow()
-                    look()
-                    watch_slice(self.org_id)
+                    find_due_checks()
+                    run_checks(self.org_id)
 
     def _next_due(self) -> datetime:
         found: datetime | None = db.session.scalar(select(func.min(GitLabItem.next_sync_at)))
@@ -229,8 +229,8 @@ class _Week:
     def _work(self) -> None:
         drain_slice(self.org_id)
         fetch_slice(self.org_id)
-        look()
-        watch_slice(self.org_id)
+        find_due_checks()
+        run_checks(self.org_id)
 
     def _note_age(self) -> None:
         """How long ago the open item that waited longest was last brought up to date."""

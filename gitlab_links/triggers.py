@@ -42,9 +42,9 @@ class JobKind(Enum):
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
-    WATCH = ("fetches", "gitlab_links.jobs.functions.watch")
+    RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")
-    CHECK = ("fetches", "gitlab_links.jobs.functions.check", CHECK_SECONDS)
+    REQUEST_CHECK = ("fetches", "gitlab_links.jobs.functions.request_check", CHECK_SECONDS)
 
     def __init__(self, queue: str, job: str, quiet_seconds: int = FLAG_SECONDS) -> None:
         self.queue = queue
@@ -54,7 +54,7 @@ class JobKind(Enum):
     @property
     def asks_gitlab(self) -> bool:
         """Whether the job takes as long as the org's GitLab."""
-        return self in {JobKind.SYNC, JobKind.WATCH, JobKind.OPERATE}
+        return self in {JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.OPERATE}
 
     def queue_of(self, org_id: uuid.UUID) -> str:
         """Where the org's job waits."""

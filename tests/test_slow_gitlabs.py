@@ -22,7 +22,7 @@ def test_one_slow_answer_sends_what_asks_gitlab_to_the_other_queue(
     app_context: Flask, redis: Redis
 ) -> None:
     charge(ORG, SLOW_SECONDS + 0.1)
-    for kind in (JobKind.SYNC, JobKind.WATCH, JobKind.DRAIN):
+    for kind in (JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.DRAIN):
         trigger(kind, ORG)
         trigger(kind, uuid.UUID(int=8))
     assert waiting(redis) == {"deliveries": 2, "fetches": 2, QUEUE: 2}
@@ -56,15 +56,15 @@ def test_it_is_forgotten_in_time(redis: Redis) -> None:
 
 
 def test_what_was_queued_before_it_was_found_slow_is_moved_there_once(redis: Redis) -> None:
-    trigger(JobKind.WATCH, ORG)
+    trigger(JobKind.RUN_CHECKS, ORG)
     charge(ORG, SLOW_SECONDS + 0.1)
-    assert moved_to_slow(JobKind.WATCH.job, "fetches", ORG)
+    assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG)
     assert waiting(redis)[QUEUE] == 1
-    assert moved_to_slow(JobKind.WATCH.job, "fetches", ORG), "a second one of the same"
+    assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG), "a second one of the same"
     assert waiting(redis)[QUEUE] == 1
-    assert not moved_to_slow(JobKind.WATCH.job, QUEUE, ORG), "that is where it belongs"
+    assert not moved_to_slow(JobKind.RUN_CHECKS.job, QUEUE, ORG), "that is where it belongs"
     assert not moved_to_slow(JobKind.DRAIN.job, "deliveries", ORG), "it asks nobody"
-    assert not moved_to_slow(JobKind.WATCH.job, "fetches", uuid.UUID(int=8))
+    assert not moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", uuid.UUID(int=8))
 
 
 def test_a_worker_leaves_it_to_the_one_for_slow_ones(

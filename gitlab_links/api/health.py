@@ -18,9 +18,9 @@ from gitlab_links.api.schemas.health import (
 from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
-from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.notices import NoAlertAddress, send_test_alert
+from gitlab_links.health.notifications import NoAlertAddress, send_test_alert
 from gitlab_links.health.report import check_soon, report_of
 from gitlab_links.health.token_rotation import RotationNotAllowed, ask_for_rotation
 from gitlab_links.http.access import access
@@ -111,7 +111,7 @@ def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> Any:
 @refuses(*NO_CREDENTIALS, *WAITS)
 def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
     """Look at the webhook of a project in GitLab now"""
-    look_now(current_principal(), project_id)
+    check_now(current_principal(), project_id)
     return {"project": _project(org_id, project_id)}
 
 

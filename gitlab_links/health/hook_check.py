@@ -48,7 +48,7 @@ class DueProject:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class HookCheck:
     """What was found: our hook, None where there is none, or why it could not be seen.
 
     ``of_account``: GitLab refuses the token's account every call, which says nothing of the
@@ -60,7 +60,7 @@ class Look:
     of_account: bool = False
 
 
-def claim_due_projects(
+def claim_due_checks(
     org_id: uuid.UUID, base_url: str, now: datetime, limit: int
 ) -> list[DueProject]:
     """Take projects whose hooks are to be looked at, the most overdue first."""
@@ -87,7 +87,7 @@ def claim_due_projects(
     ]
 
 
-def give_back(projects: Sequence[DueProject], now: datetime) -> None:
+def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
     """These were taken and not looked at: they are due as before."""
     if not projects:
         return
@@ -100,20 +100,20 @@ def give_back(projects: Sequence[DueProject], now: datetime) -> None:
     )
 
 
-def look_at(client: "MaintainingClient", project: int | str, webhook_url: str) -> Look:
+def check_hook(client: "MaintainingClient", project: int | str, webhook_url: str) -> HookCheck:
     """Ask GitLab about our hook in one project; no database here, and no error raised."""
     try:
-        return Look(our_hook(client.hooks(project), webhook_url))
+        return HookCheck(our_hook(client.hooks(project), webhook_url))
     except GitLabFailure as failure:
         return refused_look(client, failure)
 
 
-def refused_look(client: "MaintainingClient", failure: GitLabFailure) -> Look:
+def refused_look(client: "MaintainingClient", failure: GitLabFailure) -> HookCheck:
     """Why there was nothing to see. Of a 403 the account is asked about, too: GitLab forbids
     a blocked one everything.
     """
     of_account = _account_failure(client) if failure.code == _FORBIDDEN else None
-    return Look(None, of_account or failure, of_account=of_account is not None)
+    return HookCheck(None, of_account or failure, of_account=of_account is not None)
 
 
 def _account_failure(client: "MaintainingClient") -> GitLabFailure | None:
@@ -136,35 +136,35 @@ def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
     return next(iter(exact or moved), None)
 
 
-def keep_look(watch_id: uuid.UUID, look: Look, now: datetime) -> None:
+def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
     """Write down what was found, and when to look again."""
     watch = db.session.get(GitLabProjectWatch, watch_id, with_for_update=True)
     if watch is None:
         return
-    if look.of_account:
+    if seen.of_account:
         watch.check_due_at = now  # as soon as the connection is no longer paused
         return
     before = HookState(watch.state)
-    if look.failure is not None and look.failure.code not in _NOT_SHOWN:
-        watch.error_code = look.failure.code
+    if seen.failure is not None and seen.failure.code not in _NOT_SHOWN:
+        watch.error_code = seen.failure.code
         watch.check_due_at = now + WITHOUT_ANSWER
         return
-    hook = look.hook
-    watch.state = _state(watch, before, look)
-    watch.error_code = None if look.failure is None else look.failure.code
-    if look.failure is None:  # a hook that cannot be seen may well be there
+    hook = seen.hook
+    watch.state = _state(watch, before, seen)
+    watch.error_code = None if seen.failure is None else seen.failure.code
+    if seen.failure is None:  # a hook that cannot be seen may well be there
         watch.hook_id = None if hook is None else hook.id
     watch.disabled_until = None if hook is None else hook.disabled_until
     watch.events_missing = [] if hook is None else _missing_events(hook)
     watch.checked_at = now
-    watch.check_due_at = _next_look(watch, now)
+    watch.check_due_at = _next_check(watch, now)
 
 
-def _state(watch: GitLabProjectWatch, before: HookState, look: Look) -> HookState:
-    if look.failure is not None:
+def _state(watch: GitLabProjectWatch, before: HookState, seen: HookCheck) -> HookState:
+    if seen.failure is not None:
         return HookState.UNREADABLE
-    if look.hook is not None:
-        return _state_of(look.hook, signing=_takes_signed_only(watch.org_id))
+    if seen.hook is not None:
+        return _state_of(seen.hook, signing=_takes_signed_only(watch.org_id))
     if before is HookState.ELSEWHERE:
         return before
     # Without a hook of the project's own, an event that came since the look before this
@@ -203,7 +203,7 @@ def _missing_events(hook: Hook) -> list[str]:
     return [event for event in EXPECTED_EVENTS if event not in hook.events]
 
 
-def _next_look(watch: GitLabProjectWatch, now: datetime) -> datetime:
+def _next_check(watch: GitLabProjectWatch, now: datetime) -> datetime:
     calm = {HookState.OK, HookState.ELSEWHERE, HookState.UNREADABLE}
     pause = DAILY if watch.state in calm else WHILE_BROKEN
     if watch.state == HookState.TEMPORARILY_DISABLED and watch.disabled_until is not None:
@@ -249,13 +249,13 @@ def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> 
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
-def note_account(org_id: uuid.UUID, look: Look) -> None:
+def note_account(org_id: uuid.UUID, seen: HookCheck) -> None:
     """What GitLab refuses the token's account is the connection's, whoever came upon it."""
-    if look.of_account and look.failure is not None:
-        note_refused_account(org_id, look.failure, utcnow())
+    if seen.of_account and seen.failure is not None:
+        note_refused_account(org_id, seen.failure, utcnow())
 
 
-def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
+def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
     """Look at the hook of a project in GitLab, and keep what was seen.
 
     Raises :class:`NotFound` and what ``credentials_of`` raises; a failure of GitLab's is
@@ -273,8 +273,8 @@ def look_now(principal: Principal, project_row: uuid.UUID) -> Look:
         waiting_for_gitlab(org_id),
         MaintainingClient(base, token, whole_seconds=whole, **options) as client,
     ):
-        look = look_at(client, known, webhook_url(org_id))
-    keep_look(watch.id, look, utcnow())
-    note_account(org_id, look)
+        seen = check_hook(client, known, webhook_url(org_id))
+    save_check(watch.id, seen, utcnow())
+    note_account(org_id, seen)
     db.session.commit()
-    return look
+    return seen

@@ -22,21 +22,21 @@ from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.hooks import HookSettings
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.hook_check import (
-    Look,
-    keep_look,
-    look_at,
+    HookCheck,
+    check_hook,
     note_account,
     our_hook,
     refused_look,
+    save_check,
 )
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.views import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import (
+    finish_hook_secret,
     forget_hook_secret,
     make_hook_secret,
-    settle_hook_secret,
 )
 from gitlab_links.observations.states import OUR_EVENTS
 from gitlab_links.observations.watching import require_watch
@@ -97,10 +97,10 @@ class Repaired:
     hook_id: int
     tested: bool
     resent: int
-    look: Look
+    check: HookCheck
 
 
-def prepare_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
+def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
     """Read what is needed and make the hook a secret; raises :class:`NotFound` for a project
     that is not the org's, and what ``credentials_of`` raises.
     """
@@ -131,7 +131,7 @@ def ignore_step(_step: str) -> None:
     """For whoever does not follow."""
 
 
-def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | Look:
+def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookCheck:
     """Make or change the hook, test it, have failed events resent; no database here.
 
     ``on_step`` is told what is begun. All calls together take ``WHOLE_SECONDS`` at most.
@@ -165,13 +165,13 @@ def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> R
     tested = _tested(client, wanted, hook_id)
     on_step("sending_failed_events_again")
     resent = _resent(client, project, hook_id) if found is not None and tested else 0
-    return Repaired(found is None, hook_id, tested, resent, look_at(client, project, url))
+    return Repaired(found is None, hook_id, tested, resent, check_hook(client, project, url))
 
 
-def keep_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
+def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
     """Write down what is so now; the caller commits."""
-    settle_hook_secret(wanted.secret_id, wanted.project_row, now)
-    keep_look(wanted.watch_id, done.look, now)
+    finish_hook_secret(wanted.secret_id, wanted.project_row, now)
+    save_check(wanted.watch_id, done.check, now)
     write_audit_event(
         principal.org_id,
         principal.actor,
@@ -182,7 +182,7 @@ def keep_repair(principal: Principal, wanted: Repair, done: Repaired, now: datet
     )
 
 
-def keep_refusal(wanted: Repair, look: Look, now: datetime) -> Conflict:
+def save_refusal(wanted: Repair, look: HookCheck, now: datetime) -> Conflict:
     """Write down why not, and give the refusal for the caller; who commits first.
 
     After a network error nobody knows whether GitLab has the new secret: it stays good.
@@ -191,7 +191,7 @@ def keep_refusal(wanted: Repair, look: Look, now: datetime) -> Conflict:
     assert failure is not None  # noqa: S101 - that of repair()
     if failure.http_status is not None:
         forget_hook_secret(wanted.secret_id)
-    keep_look(wanted.watch_id, look, now)
+    save_check(wanted.watch_id, look, now)
     if look.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.code not in NOT_ALLOWED:
@@ -253,15 +253,15 @@ def repair_now(
     ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
     secret that must not be forgotten.
     """
-    wanted = prepare_repair(principal.org_id, project_row)
+    wanted = load_repair(principal.org_id, project_row)
     db.session.commit()
     done = repair(wanted, on_step)
-    if isinstance(done, Look):
-        refusal = keep_refusal(wanted, done, utcnow())
+    if isinstance(done, HookCheck):
+        refusal = save_refusal(wanted, done, utcnow())
         note_account(principal.org_id, done)
         db.session.commit()
         raise refusal
-    keep_repair(principal, wanted, done, utcnow())
+    save_repair(principal, wanted, done, utcnow())
     db.session.commit()
     return done
 

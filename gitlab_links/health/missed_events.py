@@ -18,7 +18,7 @@ GRACE = timedelta(seconds=30)
 ITEMS_A_TIME = 1000
 
 
-def orgs_to_settle(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_with_missed_events(now: datetime) -> Sequence[uuid.UUID]:
     """Orgs with changes whose event has not come, and no deliveries that wait for a worker:
     where some do, the event may be among them.
     """
@@ -34,7 +34,7 @@ def orgs_to_settle(now: datetime) -> Sequence[uuid.UUID]:
     ).all()
 
 
-def settle(org_id: uuid.UUID, now: datetime) -> int:
+def count_missed(org_id: uuid.UUID, now: datetime) -> int:
     """Count an org's changes whose event has not come as missed, and have their hooks looked at.
 
     The caller commits; returns how many were missed.

@@ -99,7 +99,7 @@ class Moved:
     differences: Sequence[str]
 
 
-def prepare_move(org_id: uuid.UUID, base_url: str, token: str) -> Move:
+def load_move(org_id: uuid.UUID, base_url: str, token: str) -> Move:
     """Read what is to be compared. Raises :class:`Invalid` for address or token,
     :class:`IntegrationMissing` and :class:`NothingToMove`.
     """
@@ -188,7 +188,7 @@ def _family(version: str) -> str:
     return version.partition(".")[0]
 
 
-def keep_move(principal: Principal, move: Move, verified: Verified) -> Moved:
+def save_move(principal: Principal, move: Move, verified: Verified) -> Moved:
     """Use the new address with the new token, and carry over what leads to the former ones.
 
     Webhook secrets stay: they were agreed with the same GitLab. Raises
@@ -223,11 +223,11 @@ def keep_move(principal: Principal, move: Move, verified: Verified) -> Moved:
 def move_now(principal: Principal, base_url: str, token: str) -> Moved:
     """Verify with the new token and carry everything over; takes as long as GitLab.
 
-    Raises what ``prepare_move``, ``verify_move``, ``keep_move`` and ``waiting_for_gitlab``
+    Raises what ``load_move``, ``verify_move``, ``save_move`` and ``waiting_for_gitlab``
     raise.
     """
-    move = prepare_move(principal.org_id, base_url, token)
+    move = load_move(principal.org_id, base_url, token)
     db.session.commit()
     with waiting_for_gitlab(principal.org_id):
         verified = verify_move(move)
-    return keep_move(principal, move, verified)
+    return save_move(principal, move, verified)

@@ -11,9 +11,9 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.due_tokens import ask_soon
 from gitlab_links.health.findings import findings
+from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.signals import Signals, load
 from gitlab_links.health.token_rotation import TokenKind, may_rotate, token_kind
-from gitlab_links.health.words import remedy, summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.views import (
     HealthStatus,
@@ -23,7 +23,7 @@ from gitlab_links.integrations.views import (
 )
 from gitlab_links.links.freshness import Connection
 from gitlab_links.observations.watched import WatchedProject
-from gitlab_links.observations.watching import look_soon
+from gitlab_links.observations.watching import make_checks_due
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
@@ -50,7 +50,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedFinding:
     """One finding in words; ``since`` is None where it was noticed just now."""
 
     code: str
@@ -84,7 +84,7 @@ class Report:
 
     status: HealthColour
     checked_at: datetime | None
-    findings: Sequence[Told]
+    findings: Sequence[ReportedFinding]
     token: TokenHealth
     projects: Sequence[WatchedProject]
     connection: IntegrationView
@@ -101,7 +101,7 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
     report = report_on(signals)
     checked_at = report.checked_at
     if signals.connected and (checked_at is None or checked_at < now - FRESH_ENOUGH):
-        trigger_after_commit(db.session, JobKind.CHECK, org_id)
+        trigger_after_commit(db.session, JobKind.REQUEST_CHECK, org_id)
     return report
 
 
@@ -114,7 +114,7 @@ def report_on(signals: Signals) -> Report:
     """The report that follows from what is known; touches no database."""
     since = {(row.code, row.subject): row.opened_at for row in signals.problems}
     told = [
-        Told(
+        ReportedFinding(
             code=one.code,
             severity=one.severity,
             subject=one.subject,
@@ -169,9 +169,9 @@ def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENO
     A worker is rung for once the caller has committed.
     """
     token = ask_soon(org_id, now, now - fresh)
-    projects = look_soon(org_id, now, unless_since=now - fresh)
+    projects = make_checks_due(org_id, now, unless_since=now - fresh)
     if token or projects:
-        trigger_after_commit(db.session, JobKind.WATCH, org_id)
+        trigger_after_commit(db.session, JobKind.RUN_CHECKS, org_id)
     return projects + token
 
 
@@ -182,7 +182,7 @@ def _checked_at(signals: Signals) -> datetime | None:
     return min(known) if len(known) == len(parts) else None
 
 
-def _colour(told: Sequence[Told]) -> HealthColour:
+def _colour(told: Sequence[ReportedFinding]) -> HealthColour:
     if any(one.severity is Severity.CRITICAL for one in told):
         return HealthColour.RED
     return HealthColour.AMBER if told else HealthColour.GREEN

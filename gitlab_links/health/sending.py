@@ -10,7 +10,7 @@ import urllib3
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.guarded_session import GuardedSession, ResponseTooLargeError
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError
-from gitlab_links.health.letters import letter
+from gitlab_links.health.emails import email_of
 from gitlab_links.integrations.policy import is_url
 from gitlab_links.mail import mail_failure
 
@@ -28,7 +28,7 @@ def _mail(to: str, body: dict[str, Any]) -> str | None:
     if server is None:
         return "the service has no mail server (SMTP_URL)"
     try:
-        server.send(letter(body, to), SECONDS_EACH)
+        server.send(email_of(body, to), SECONDS_EACH)
     except (smtplib.SMTPException, OSError) as error:
         return mail_failure(error)
     return None

@@ -87,7 +87,7 @@ _REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
 _NOT_KEPT = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, RATE_LIMITED})
 
 
-def prepare(org_id: uuid.UUID) -> Question:
+def load_question(org_id: uuid.UUID) -> Question:
     """Read what is needed for asking."""
     integration = find_integration(org_id)
     ciphertext = integration.token_ciphertext if integration is not None else None
@@ -97,7 +97,7 @@ def prepare(org_id: uuid.UUID) -> Question:
         return Question(None, refusal.code, ciphertext)
 
 
-def ask(question: Question) -> Validation:
+def call_gitlab(question: Question) -> Validation:
     """Ask GitLab; no database here, and no error that is not a result.
 
     All calls together take no longer than one may. A 401 is believed when it comes twice:
@@ -138,7 +138,7 @@ def _checked(client: "CheckingClient", needed: Sequence[tuple[int | str, ItemTyp
 
 def record(principal: Principal, question: Question, result: Validation) -> None:
     """Keep what was learnt and that the caller asked, unless the token has changed meanwhile."""
-    integration = keep(principal.org_id, question, result)
+    integration = save_result(principal.org_id, question, result)
     if integration is None:
         return
     write_audit_event(
@@ -151,7 +151,9 @@ def record(principal: Principal, question: Question, result: Validation) -> None
     )
 
 
-def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLabIntegration | None:
+def save_result(
+    org_id: uuid.UUID, question: Question, result: Validation
+) -> OrgGitLabIntegration | None:
     """Keep what was learnt of the present token; None, and nothing kept, of another one."""
     integration = find_integration(org_id)
     if integration is None or integration.token_ciphertext != question.ciphertext:
@@ -176,11 +178,11 @@ def keep(org_id: uuid.UUID, question: Question, result: Validation) -> OrgGitLab
         integration.failures = 0
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
     elif result.error_code not in _NOT_KEPT:
-        _keep_error(integration, result, now)
+        _save_error(integration, result, now)
     return integration
 
 
-def _keep_error(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> None:
+def _save_error(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> None:
     """Told at once, and looked at again soon: it may be over at any time."""
     integration.error_reason = result.reason
     if integration.error_code != result.error_code:
@@ -214,9 +216,9 @@ def _valid(check: TokenCheck) -> Validation:
     )
 
 
-def prepare_check(org_id: uuid.UUID) -> Question:
+def load_check(org_id: uuid.UUID) -> Question:
     """Read what is needed for asking GitLab about the token."""
-    question = prepare(org_id)
+    question = load_question(org_id)
     if question.credentials is None:
         return question
     lists = [entry for item_type in ItemType for entry in _lists(org_id, item_type)]
@@ -248,10 +250,10 @@ def validate_now(principal: Principal) -> Validation:
 
     Raises what ``waiting_for_gitlab`` raises.
     """
-    question = prepare_check(principal.org_id)
+    question = load_check(principal.org_id)
     db.session.commit()
     with waiting_for_gitlab(principal.org_id):
-        result = ask(question)
+        result = call_gitlab(question)
     record(principal, question, result)
     return result
 

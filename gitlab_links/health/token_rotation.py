@@ -29,7 +29,7 @@ from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 
 # With the call to GitLab before it, less than a job may take.
-KEEPING_SECONDS = 10.0
+SAVING_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def may_rotate(integration: OrgGitLabIntegration) -> bool:
     return not scopes or bool({*ROTATING_SCOPES, GRANULAR} & scopes)
 
 
-def prepare_rotation(org_id: uuid.UUID) -> Question:
+def load_rotation(org_id: uuid.UUID) -> Question:
     """Read what is needed, and make sure that a new token could be kept.
 
     Raises what ``credentials_of`` raises.
@@ -135,7 +135,7 @@ def _rotated(client: "MaintainingClient", until: date) -> NewToken:
         return client.rotate_token(None)
 
 
-def keep_rotated(
+def save_rotated(
     org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor = SERVICE
 ) -> None:
     """Store the new token, unless an admin has set another meanwhile; the caller commits."""
@@ -186,21 +186,21 @@ def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -
 
     Commits by itself: the former token is void from the moment that GitLab answers.
     """
-    question = prepare_rotation(org_id)
+    question = load_rotation(org_id)
     db.session.commit()
     on_step("asking_for_a_token")
     new = rotate(question)
-    _keep(org_id, question, new, actor)
+    _save_persistently(org_id, question, new, actor)
     integration = find_integration(org_id)
     return None if integration is None else integration.token_expires_at
 
 
-def _keep(org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor) -> None:
+def _save_persistently(org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor) -> None:
     """Nothing else has the new token: where the database is away just now, it is waited for."""
-    ends_at = monotonic() + KEEPING_SECONDS
+    ends_at = monotonic() + SAVING_SECONDS
     while True:
         try:
-            keep_rotated(org_id, question, new, actor)
+            save_rotated(org_id, question, new, actor)
             db.session.commit()
             return
         except DBAPIError:
@@ -212,6 +212,6 @@ def _keep(org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor) ->
 
 
 def ask_for_rotation(principal: Principal) -> Operation:
-    """Have a worker replace the token; raises what ``prepare_rotation`` raises."""
-    prepare_rotation(principal.org_id)
+    """Have a worker replace the token; raises what ``load_rotation`` raises."""
+    load_rotation(principal.org_id)
     return ask_for(principal, OperationKind.ROTATE_TOKEN)

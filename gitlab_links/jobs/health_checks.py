@@ -13,22 +13,27 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.health.hook_check import (
     DueProject,
-    claim_due_projects,
-    give_back,
-    keep_look,
-    look_at,
+    check_hook,
+    claim_due_checks,
     probe_projects,
+    return_checks,
+    save_check,
 )
-from gitlab_links.health.judging import forget_old_problems, judge, orgs_to_judge, unsettled_orgs
-from gitlab_links.health.missed_events import orgs_to_settle, settle
-from gitlab_links.health.notices import (
-    keep_notice,
-    orgs_with_due_notices,
-    prepare_notices,
+from gitlab_links.health.missed_events import count_missed, orgs_with_missed_events
+from gitlab_links.health.notifications import (
+    load_due_notifications,
+    orgs_with_due_notifications,
+    save_outcome,
+)
+from gitlab_links.health.problems import (
+    connected_orgs,
+    forget_old_problems,
+    orgs_with_changes,
+    update_problems,
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
 from gitlab_links.health.sending import send
-from gitlab_links.health.token_check import ask, keep, prepare_check
+from gitlab_links.health.token_check import call_gitlab, load_check, save_result
 from gitlab_links.health.token_rotation import due_for_rotation
 from gitlab_links.health.verdicts import store_verdicts
 from gitlab_links.integrations.credentials import Credentials, credentials_of
@@ -56,65 +61,65 @@ from gitlab_links.triggers import (
 )
 
 # So many a look: checks that are all due at once, as after a downtime, are spread.
-ORGS_A_LOOK = 20
-ORGS_JUDGED_AT_ONCE = 200
+ORGS_A_ROUND = 20
+ORGS_AT_ONCE = 200
 PROJECTS_A_TIME = 20
 # No call begins later in a job: the last one has its own deadline, and the job's comes after.
 CALLING_SECONDS = 8.0
-JUDGING_SECONDS = 8.0
+PROBLEM_SECONDS = 8.0
 
 log = structlog.get_logger(__name__)
 
 
-def look() -> None:
+def find_due_checks() -> None:
     """Ring for the orgs with something due; costs a few queries however many orgs there are.
 
     What goes wrong with one org is logged, and the others are seen to.
     """
-    missed, watched = _settle_all(), 0
+    missed, watched = _count_all_missed(), 0
     with isolated("watch_new_projects"):
         watched = watch_new_projects()
         db.session.commit()
     changes = 0
     with isolated("judge_all"):
-        changes = _judge_all()
+        changes = _update_all_problems()
     if missed or watched or changes:
-        log.info("watch.looked", missed=missed, new_projects=watched, changes=changes)
+        log.info("health_checks.round", missed=missed, new_projects=watched, changes=changes)
     now = utcnow()
     due: set[uuid.UUID] = set()
     with isolated("orgs_with_due_token"):
-        due.update(orgs_with_due_token(now, ORGS_A_LOOK))
+        due.update(orgs_with_due_token(now, ORGS_A_ROUND))
     with isolated("orgs_with_due_projects"):
-        due.update(orgs_with_due_projects(now, ORGS_A_LOOK, connected(now)))
+        due.update(orgs_with_due_projects(now, ORGS_A_ROUND, connected(now)))
     with isolated("orgs_with_due_notices"):
-        due.update(orgs_with_due_notices(now, ORGS_A_LOOK))
+        due.update(orgs_with_due_notifications(now, ORGS_A_ROUND))
     db.session.rollback()
     for org_id in due:
-        trigger(JobKind.WATCH, org_id)
+        trigger(JobKind.RUN_CHECKS, org_id)
     see_to_operations(now)
 
 
-def _settle_all() -> int:
+def _count_all_missed() -> int:
     missed = 0
     org_ids: list[uuid.UUID] = []
     with isolated("orgs_to_settle"):
-        org_ids += orgs_to_settle(utcnow())
+        org_ids += orgs_with_missed_events(utcnow())
     for org_id in org_ids:
         with isolated("settle", org_id):
-            missed += settle(org_id, utcnow())
+            missed += count_missed(org_id, utcnow())
             db.session.commit()
     return missed
 
 
-def _judge_all() -> int:
+def _update_all_problems() -> int:
     """Judge every org, within a time; each begins somewhere else, so that none waits always."""
-    ends_at, changes = time.monotonic() + JUDGING_SECONDS, 0
-    org_ids = list(orgs_to_judge())
+    ends_at, changes = time.monotonic() + PROBLEM_SECONDS, 0
+    org_ids = list(connected_orgs())
     random.shuffle(org_ids)
-    for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
-        for org_id in _unsettled(org_ids[start : start + ORGS_JUDGED_AT_ONCE]):
+    for start in range(0, len(org_ids), ORGS_AT_ONCE):
+        for org_id in _with_changes(org_ids[start : start + ORGS_AT_ONCE]):
             with isolated("judge", org_id):
-                changes += judge(org_id, utcnow())
+                changes += update_problems(org_id, utcnow())
                 db.session.commit()
             if time.monotonic() > ends_at:
                 return changes
@@ -123,11 +128,11 @@ def _judge_all() -> int:
 
 def store_all_verdicts() -> None:
     """Store each connection's verdict for the metrics; trouble with some orgs stays theirs."""
-    ends_at = time.monotonic() + JUDGING_SECONDS
-    org_ids = list(orgs_to_judge())
+    ends_at = time.monotonic() + PROBLEM_SECONDS
+    org_ids = list(connected_orgs())
     random.shuffle(org_ids)
-    for start in range(0, len(org_ids), ORGS_JUDGED_AT_ONCE):
-        together = org_ids[start : start + ORGS_JUDGED_AT_ONCE]
+    for start in range(0, len(org_ids), ORGS_AT_ONCE):
+        together = org_ids[start : start + ORGS_AT_ONCE]
         stored = False
         with isolated("store_verdicts"):
             store_verdicts(together, utcnow())
@@ -141,16 +146,16 @@ def store_all_verdicts() -> None:
             return
 
 
-def _unsettled(org_ids: list[uuid.UUID]) -> list[uuid.UUID]:
+def _with_changes(org_ids: list[uuid.UUID]) -> list[uuid.UUID]:
     """Those to be judged: all, one by one, where they cannot be read together."""
     found = org_ids
     with isolated("unsettled_orgs"):
-        found = unsettled_orgs(org_ids, utcnow())
+        found = orgs_with_changes(org_ids, utcnow())
     db.session.rollback()
     return found
 
 
-def check(org_id: uuid.UUID) -> None:
+def request_check(org_id: uuid.UUID) -> None:
     """Make due what was not looked at just now: the token, hooks, an item of each project.
 
     Not where that took what is left to others of the rate limit. Safe to run twice or
@@ -165,43 +170,43 @@ def check(org_id: uuid.UUID) -> None:
     db.session.commit()
 
 
-def watch_slice(org_id: uuid.UUID) -> None:
+def run_checks(org_id: uuid.UUID) -> None:
     """Do what is due for one org, for some seconds at most; ring again if more is left.
 
     Safe to run twice or never: each check is claimed.
     """
-    suppress_triggers(JobKind.WATCH, org_id)
+    suppress_triggers(JobKind.RUN_CHECKS, org_id)
     ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
-        more = _ask_gitlab(org_id, ends_at)
-        judge(org_id, utcnow())
+        more = _call_gitlab(org_id, ends_at)
+        update_problems(org_id, utcnow())
         db.session.commit()
-        _tell(org_id, ends_at)
+        _notify(org_id, ends_at)
     finally:
         db.session.rollback()
-        allow_triggers(JobKind.WATCH, org_id)
+        allow_triggers(JobKind.RUN_CHECKS, org_id)
     if more:
-        trigger(JobKind.WATCH, org_id)
+        trigger(JobKind.RUN_CHECKS, org_id)
 
 
-def _ask_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:
+def _call_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:
     """The token and hooks; says whether anything is left. Of a slow GitLab one of them a job."""
-    if _watch_token(org_id) and is_slow(org_id):
+    if _check_token(org_id) and is_slow(org_id):
         return True
-    return _watch_hooks(org_id, ends_at)
+    return _check_hooks(org_id, ends_at)
 
 
-def _watch_token(org_id: uuid.UUID) -> bool:
+def _check_token(org_id: uuid.UUID) -> bool:
     """Ask about the token where that is due; says whether it was."""
     claimed = claim_due_token(org_id, utcnow())
     db.session.commit()
     if not claimed:
         return False
-    question = prepare_check(org_id)
+    question = load_check(org_id)
     db.session.rollback()
     with measured(org_id):
-        result = ask(question)
-    integration = keep(org_id, question, result)
+        result = call_gitlab(question)
+    integration = save_result(org_id, question, result)
     rotating = integration is not None and due_for_rotation(integration, utcnow())
     db.session.commit()
     log.info("token.checked", org_id=str(org_id), status=result.status, error=result.error_code)
@@ -211,7 +216,7 @@ def _watch_token(org_id: uuid.UUID) -> bool:
     return True
 
 
-def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
+def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
     """Look at hooks that are due, within the time of a job; says whether there may be more."""
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
@@ -224,17 +229,17 @@ def _watch_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
         while waiting and time.monotonic() < ends_at:
             project = waiting.popleft()
             with measured(org_id):
-                look = look_at(client, project.project, webhook_url(org_id))
-            if look.of_account and look.failure is not None:
-                note_refused_account(org_id, look.failure, utcnow())
+                seen = check_hook(client, project.project, webhook_url(org_id))
+            if seen.of_account and seen.failure is not None:
+                note_refused_account(org_id, seen.failure, utcnow())
                 ends_at = 0.0
-            keep_look(project.watch_id, look, utcnow())
+            save_check(project.watch_id, seen, utcnow())
             db.session.commit()
             if is_slow(org_id):
                 break
-    give_back(waiting, utcnow())
+    return_checks(waiting, utcnow())
     db.session.commit()
-    log.info("hooks.looked", org_id=str(org_id), projects=len(projects) - len(waiting))
+    log.info("hooks.checked", org_id=str(org_id), projects=len(projects) - len(waiting))
     return bool(waiting) or len(projects) == PROJECTS_A_TIME
 
 
@@ -250,25 +255,25 @@ def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | No
         db.session.rollback()
         return None
     base_url = integration.base_url or ""
-    projects = claim_due_projects(org_id, base_url, utcnow(), PROJECTS_A_TIME)
+    projects = claim_due_checks(org_id, base_url, utcnow(), PROJECTS_A_TIME)
     db.session.commit()
     return (credentials, projects) if projects else None
 
 
-def _tell(org_id: uuid.UUID, ends_at: float) -> None:
-    notices = prepare_notices(org_id, utcnow())
+def _notify(org_id: uuid.UUID, ends_at: float) -> None:
+    notices = load_due_notifications(org_id, utcnow())
     db.session.commit()
     for notice in notices:
         if time.monotonic() > ends_at:
             break
         failure = send(notice.to, notice.body)
-        keep_notice(notice, utcnow(), failure)
+        save_outcome(notice, utcnow(), failure)
         db.session.commit()
         if failure is None:
             log.info("alert.sent", org_id=str(org_id), code=notice.body["code"])
 
 
-def clean_watches() -> None:
+def forget_old() -> None:
     """Forget ended secrets of hooks, counts that are no longer shown, and old problems."""
     for forget in (
         forget_ended_secrets,

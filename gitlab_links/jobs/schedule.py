@@ -23,7 +23,7 @@ class Scheduled:
 
 SCHEDULE = (
     Scheduled("sweep", 2, functions.sweep),
-    Scheduled("look", 10, functions.look),
+    Scheduled("find_due_checks", 10, functions.find_due_checks),
     Scheduled("verdicts", 30, functions.verdicts),
     Scheduled("clean", 3600, functions.clean),
 )

@@ -35,7 +35,7 @@ def make_hook_secret(
     return row.id, secret
 
 
-def settle_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetime) -> None:
+def finish_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetime) -> None:
     """The hook has the new secret: its former ones end, after a while for what is under way."""
     db.session.execute(
         update(GitLabHookSecret)

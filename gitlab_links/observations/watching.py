@@ -68,7 +68,7 @@ def orgs_with_due_projects(
     ).all()
 
 
-def look_soon(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
+def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
     """Have hooks looked at now that were not since; says how many."""
     never = datetime.min.replace(tzinfo=now.tzinfo)
     result = db.session.execute(
@@ -119,7 +119,7 @@ def note_events(
     ).all()
     broken = [row.project_id for row in rows if row.state in _DEAF]
     if broken:
-        look_now(broken, now)
+        make_due(broken, now)
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
@@ -133,7 +133,7 @@ def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: dateti
         .values(last_missed_at=now)
         .execution_options(synchronize_session=False)
     )
-    look_now(ids, now)
+    make_due(ids, now)
 
 
 def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
@@ -150,7 +150,7 @@ def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
     )
 
 
-def look_now(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
+def make_due(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
     """Have the hooks of these projects looked at as soon as a worker is free."""
     db.session.execute(
         update(_watch)

@@ -12,10 +12,10 @@ from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity
 from gitlab_links.health.findings import Finding as Trouble
+from gitlab_links.health.messages import summary
 from gitlab_links.health.report import report_on
 from gitlab_links.health.signals import Signals, load
-from gitlab_links.health.token_check import Validation, ValidationStatus, ask, prepare_check
-from gitlab_links.health.words import summary
+from gitlab_links.health.token_check import Validation, ValidationStatus, call_gitlab, load_check
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
@@ -88,11 +88,11 @@ def ask_gitlabs() -> Iterator[Finding]:
 
 
 def _answer_of(name: str, org_id: uuid.UUID) -> Iterator[Finding]:
-    question = prepare_check(org_id)
+    question = load_check(org_id)
     db.session.rollback()
     if question.credentials is None:
         return
-    result = ask(question)
+    result = call_gitlab(question)
     about = f"GitLab of {name}"
     if result.status is ValidationStatus.VALID:
         yield ok(about, f"answers, version {result.gitlab_version or 'unknown'}")

@@ -10,9 +10,9 @@ from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import in_words
-from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.notices import NoAlertAddress, send_test_alert
+from gitlab_links.health.notifications import NoAlertAddress, send_test_alert
 from gitlab_links.health.relocation import move_now
 from gitlab_links.health.report import check_soon
 from gitlab_links.health.token_rotation import ask_for_rotation
@@ -52,7 +52,7 @@ def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue
 def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
     """Look at the webhook of a project in GitLab now."""
     try:
-        look = look_now(current_principal(), project_id)
+        look = check_now(current_principal(), project_id)
     except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)

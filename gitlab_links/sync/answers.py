@@ -16,7 +16,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import Changes, count_changes
-from gitlab_links.observations.watching import look_now, proven_projects
+from gitlab_links.observations.watching import make_due, proven_projects
 from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
 from gitlab_links.sync.failing import all_projects_fail, revive
@@ -102,7 +102,7 @@ def record(
     _count_told(org_id, items, told, now)
     hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
     if hidden:
-        look_now(hidden, now)  # which tells a project that is gone from one that is not
+        make_due(hidden, now)  # which tells a project that is gone from one that is not
     succeeded = any(answer.failure is None for answer in answers)
     if (before.failed and succeeded) or (before.stopped and verdict.works):
         revive(org_id, now, but=items.keys())

@@ -5,7 +5,7 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.jobs.health_checks import look
+from gitlab_links.jobs.health_checks import find_due_checks
 from gitlab_links.observations.models import GitLabProjectWatch
 from tests.statements import statements
 
@@ -45,14 +45,14 @@ def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(
     app, connected_orgs, monkeypatch
 ):
     # However slow the machine: what one look leaves over is written down by the next.
-    monkeypatch.setattr("gitlab_links.jobs.health_checks.JUDGING_SECONDS", 600)
+    monkeypatch.setattr("gitlab_links.jobs.health_checks.PROBLEM_SECONDS", 600)
     counts = []
     for more in (FEW, MANY - FEW):
         connected_orgs(more)
         with app.app_context():
-            look()  # what is wrong is written down
+            find_due_checks()  # what is wrong is written down
             with statements(app) as sent:
-                look()
+                find_due_checks()
             told = db.session.scalars(db.select(HealthProblem.code)).all()
         counts.append((len(sent), len(told)))
     (few, told_of_few), (many, told_of_many) = counts
@@ -62,9 +62,9 @@ def test_a_look_at_thirty_orgs_takes_as_many_statements_as_one_at_three(
 
 
 def test_orgs_beyond_one_batch_are_judged_as_well(app, connected_orgs, monkeypatch):
-    monkeypatch.setattr("gitlab_links.jobs.health_checks.ORGS_JUDGED_AT_ONCE", 2)
+    monkeypatch.setattr("gitlab_links.jobs.health_checks.ORGS_AT_ONCE", 2)
     connected_orgs(FEW)
     with app.app_context():
-        look()
+        find_due_checks()
         told = db.session.scalars(db.select(HealthProblem.org_id)).all()
     assert len(set(told)) == FEW

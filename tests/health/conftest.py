@@ -28,7 +28,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.jobs.health_checks import look, watch_slice
+from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
@@ -152,8 +152,8 @@ class Connected:
     def watch(self) -> None:
         """What the schedule does within seconds."""
         with self.app.app_context():
-            look()
-            watch_slice(self.org.id)
+            find_due_checks()
+            run_checks(self.org.id)
             run_operations(self.org.id)
 
     def work(self) -> None:

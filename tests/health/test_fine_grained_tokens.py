@@ -5,9 +5,9 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
+from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.health.token_rotation import RotationNotAllowed, rotate_now
-from gitlab_links.health.words import remedy, summary
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import attach
 from tests.api.callers import browser

@@ -51,7 +51,7 @@ class Watcher:
     def minute(self, *, changed=False):
         """Less than a minute of somebody looking; with ``changed`` the sweep falls into it."""
         for step in range(2):
-            self.redis.delete(JobKind.CHECK.flag(self.connected.org.id))
+            self.redis.delete(JobKind.REQUEST_CHECK.flag(self.connected.org.id))
             self.page()
             if changed and step == 0:
                 self.connected.sweep()
@@ -62,8 +62,8 @@ class Watcher:
     def _jobs(self):
         self.connected.work()
         with self.connected.app.app_context():
-            if self.redis.exists(JobKind.CHECK.flag(self.connected.org.id)):
-                functions.check(str(self.connected.org.id))
+            if self.redis.exists(JobKind.REQUEST_CHECK.flag(self.connected.org.id)):
+                functions.request_check(str(self.connected.org.id))
         self.connected.watch()
 
     def titles(self):

@@ -27,7 +27,10 @@ def worked(connected, redis, monkeypatch):
 
     def burst():
         worker = SimpleWorker(
-            [JobKind.CHECK.queue], connection=redis, serializer=JSONSerializer, job_class=AllowedJob
+            [JobKind.REQUEST_CHECK.queue],
+            connection=redis,
+            serializer=JSONSerializer,
+            job_class=AllowedJob,
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")
@@ -42,7 +45,7 @@ def later(clock, connected, redis):
     def pass_by(seconds):
         clock.advance(seconds)
         if seconds >= CHECK_SECONDS:
-            redis.delete(JobKind.CHECK.flag(connected.org.id))
+            redis.delete(JobKind.REQUEST_CHECK.flag(connected.org.id))
 
     return pass_by
 
@@ -125,7 +128,7 @@ def test_to_look_writes_nothing(app, factory, redis):
         assert caller.get(f"/orgs/{org.id}/gitlab").status_code == 200
 
     assert {statement.split()[0] for statement, _ in sent} == {"SELECT"}
-    assert redis.llen(f"rq:queue:{JobKind.CHECK.queue}") == 1
+    assert redis.llen(f"rq:queue:{JobKind.REQUEST_CHECK.queue}") == 1
 
 
 def test_however_many_look_gitlab_is_asked_once_in_a_while(well, page, api, worked, later):
@@ -217,13 +220,13 @@ def test_more_projects_than_one_run_takes_are_all_looked_at(
 def test_what_a_run_has_no_time_for_is_due_at_once(two_projects, later, redis, monkeypatch):
     later(CHECK_SECONDS)
     with two_projects.app.app_context():
-        health_checks.check(two_projects.org.id)
-        redis.delete(JobKind.WATCH.flag(two_projects.org.id))
+        health_checks.request_check(two_projects.org.id)
+        redis.delete(JobKind.RUN_CHECKS.flag(two_projects.org.id))
         with monkeypatch.context() as hurry:
             hurry.setattr(health_checks, "CALLING_SECONDS", 0.0)
-            health_checks.watch_slice(two_projects.org.id)
+            health_checks.run_checks(two_projects.org.id)
         assert hook_calls(two_projects) == 0
-        assert redis.exists(JobKind.WATCH.flag(two_projects.org.id)), "rung once more"
-        health_checks.watch_slice(two_projects.org.id)
+        assert redis.exists(JobKind.RUN_CHECKS.flag(two_projects.org.id)), "rung once more"
+        health_checks.run_checks(two_projects.org.id)
 
     assert hook_calls(two_projects) == 2

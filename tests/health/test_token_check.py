@@ -23,13 +23,13 @@ def test_no_transaction_is_open_while_gitlab_is_asked(
     org = factory.org()
     factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
     open_while_asking: list[bool] = []
-    real = token_check.ask
+    real = token_check.call_gitlab
 
     def ask(question: Question) -> Validation:
         open_while_asking.append(db.session().in_transaction())
         return real(question)
 
-    monkeypatch.setattr("gitlab_links.health.token_check.ask", ask)  # type: ignore[attr-defined]
+    monkeypatch.setattr("gitlab_links.health.token_check.call_gitlab", ask)  # type: ignore[attr-defined]
     with app.app_context():
         result = validate_now(factory.principal(org, Role.ADMIN))
     assert result.status is ValidationStatus.VALID
@@ -43,8 +43,8 @@ def test_a_token_changed_meanwhile_is_not_judged_by_the_answer_about_the_former(
     factory.connect(org, base_url=gitlab.url, token="glpat-wrong")
     admin = factory.principal(org, Role.ADMIN)
     with app.app_context():
-        question = token_check.prepare(org.id)
-        result = token_check.ask(question)
+        question = token_check.load_question(org.id)
+        result = token_check.call_gitlab(question)
         assert result.error_code == "auth_error"
         configure(admin, IntegrationChange(token=GITLAB_TOKEN))
         token_check.record(admin, question, result)

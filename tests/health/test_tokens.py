@@ -10,17 +10,17 @@ from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.health.due_tokens import orgs_with_due_token
+from gitlab_links.health.messages import summary
 from gitlab_links.health.token_rotation import (
     RotationNotAllowed,
-    keep_rotated,
-    prepare_rotation,
+    load_rotation,
     rotate,
     rotate_now,
+    save_rotated,
     token_kind,
 )
-from gitlab_links.health.words import summary
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.jobs.health_checks import look, watch_slice
+from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.sync.pausing import note_failure
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
@@ -87,7 +87,7 @@ def test_checks_that_are_all_due_at_once_are_spread(app, factory, app_context, r
 
     assert len(orgs_with_due_token(utcnow(), 20)) == 20
     db.session.rollback()
-    look()
+    find_due_checks()
     assert len(redis.keys("gitlab_links:trigger:watch:*")) == 20
 
 
@@ -242,7 +242,7 @@ def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(
 def test_an_admins_decision_wins_over_a_rotation_under_way(connected, leaves):
     connected.watch()
     with connected.app.app_context():
-        question = prepare_rotation(connected.org.id)
+        question = load_rotation(connected.org.id)
         db.session.rollback()
         new = rotate(question)
     if leaves == "another":
@@ -251,7 +251,7 @@ def test_an_admins_decision_wins_over_a_rotation_under_way(connected, leaves):
         connected.change(token_ciphertext=None if leaves == "none" else "garbled")
     before = connected.integration().token_ciphertext
     with connected.app.app_context():
-        keep_rotated(connected.org.id, question, new)
+        save_rotated(connected.org.id, question, new)
         db.session.commit()
 
     assert connected.integration().token_ciphertext == before
@@ -268,17 +268,17 @@ def test_without_a_token_there_is_nothing_to_rotate(connected):
 
 def test_an_admins_new_token_wins_over_a_check_under_way(connected):
     with connected.app.app_context():
-        from gitlab_links.health.token_check import ask, keep, prepare
+        from gitlab_links.health.token_check import call_gitlab, load_question, save_result
 
-        question = prepare(connected.org.id)
+        question = load_question(connected.org.id)
         db.session.rollback()
-        result = ask(question)
+        result = call_gitlab(question)
         other = connected.gitlab.state.people.add_token("dana").value
         connected.factory.connect(connected.org, token=other)
-        assert keep(connected.org.id, question, result) is None
+        assert save_result(connected.org.id, question, result) is None
         db.session.rollback()
     assert connected.integration().token_scopes is None
 
 
 def test_a_slice_for_an_org_that_has_nothing_ends_quietly(app, factory, app_context):
-    watch_slice(factory.org().id)
+    run_checks(factory.org().id)

@@ -5,10 +5,10 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import repair_now
-from gitlab_links.health.words import remedy, summary
-from gitlab_links.jobs.health_checks import check
+from gitlab_links.health.messages import remedy, summary
+from gitlab_links.jobs.health_checks import request_check
 from gitlab_links.links.operations import attach
 from gitlab_links.observations.watched import watched_projects
 from tests.api.callers import browser
@@ -151,7 +151,7 @@ def test_a_blocked_account_is_not_told_of_each_webhook(well, clock):
     for _ in range(5):
         clock.advance(60)
         with well.app.app_context():
-            check(well.org.id)
+            request_check(well.org.id)
         well.watch()
         assert well.codes() == ["http_403"]
         well.work()
@@ -166,7 +166,7 @@ def test_a_blocked_account_is_not_told_of_each_webhook(well, clock):
 def test_a_refused_look_at_webhooks_is_the_projects_where_the_account_is_answered(well, clock):
     well.gitlab.state.faults.answer("status", status=403, times=None, route="/hooks")
     with well.app.app_context():
-        look_now(well.admin, well.project_id)
+        check_now(well.admin, well.project_id)
     assert well.watched().hook_state == "unreadable"
     assert well.integration().error_code is None
 

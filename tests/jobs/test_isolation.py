@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import database_breaker, db
-from gitlab_links.health import judging, missed_events
+from gitlab_links.health import missed_events, problems
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.jobs import health_checks, sweeps
 from gitlab_links.jobs.isolation import isolated
@@ -57,13 +57,13 @@ def noticed() -> set[Any]:
 def test_the_health_of_the_others_is_judged(
     orgs: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = judging._changes
-    monkeypatch.setattr(judging, "_changes", failing_for(orgs[1], real, lambda ids, _now: ids))
-    health_checks.look()
+    real = problems._changes
+    monkeypatch.setattr(problems, "_changes", failing_for(orgs[1], real, lambda ids, _now: ids))
+    health_checks.find_due_checks()
     assert noticed() == {orgs[0].id, orgs[2].id}
     assert str(orgs[1].id) in caplog.text and "job.step_failed" in caplog.text
     monkeypatch.undo()
-    health_checks.look()
+    health_checks.find_due_checks()
     assert noticed() == {org.id for org in orgs}
 
 
@@ -77,7 +77,7 @@ def test_missed_events_of_the_others_are_counted(
     monkeypatch.setattr(
         missed_events, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
     )
-    health_checks.look()
+    health_checks.find_due_checks()
     waiting = db.select(GitLabItem.org_id).where(GitLabItem.unheard_since.is_not(None))
     assert db.session.scalars(waiting).all() == [orgs[1].id]
 

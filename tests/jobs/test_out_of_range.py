@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import make_url, text
 
 from gitlab_links.extensions import db
-from gitlab_links.jobs.health_checks import check, look, watch_slice
+from gitlab_links.jobs.health_checks import find_due_checks, request_check, run_checks
 from gitlab_links.ops.command import examine
 from tests.factories import Factory
 from tests.gitlab import bodies
@@ -121,7 +121,7 @@ def reads(app: Flask, connected: Connected, caplog: pytest.LogCaptureFixture) ->
             path = f"{base}/gitlab-links?limit=1&cursor={page.json['next_cursor']}"
         assert page.json["next_cursor"] is None
         assert not [one for one in examine() if "cannot be examined" in one.told]
-        look()
+        find_due_checks()
         assert "job.step_failed" not in caplog.text
 
     return read
@@ -167,8 +167,8 @@ def test_answers_and_their_headers(zone: str, connected: Connected, reads: Any) 
         connected.make_due()
         connected.gitlab.state.faults.rewrite = rewrite
         connected.fetch()
-        check(connected.org.id)
-        watch_slice(connected.org.id)
+        request_check(connected.org.id)
+        run_checks(connected.org.id)
         reads()
 
     ask()

@@ -9,7 +9,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
-from gitlab_links.jobs.health_checks import watch_slice
+from gitlab_links.jobs.health_checks import run_checks
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
@@ -159,7 +159,7 @@ def test_a_refused_token_is_looked_at_again_though_no_item_is_due(
     db.session.commit()
     connected.gitlab.state.faults.clear()
     clock.advance(10)
-    watch_slice(connected.org.id)
+    run_checks(connected.org.id)
     assert connected.integration().error_code is None
 
 

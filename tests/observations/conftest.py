@@ -1,7 +1,7 @@
 """The org of the tests of health; what a click does, and what GitLab then has."""
 
 from gitlab_links.extensions import db
-from gitlab_links.health.hook_check import look_now
+from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.links.models import GitLabItem
 from tests.health.conftest import (
@@ -26,7 +26,7 @@ def repair(connected):
 def look(connected):
     """A look at the project's hook by somebody, and what the schedule makes of it."""
     with connected.app.app_context():
-        look_now(connected.admin, connected.project_id)
+        check_now(connected.admin, connected.project_id)
     connected.watch()
 
 

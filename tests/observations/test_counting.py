@@ -4,7 +4,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.health.words import summary
+from gitlab_links.health.messages import summary
 from gitlab_links.jobs.functions import clean
 from gitlab_links.links.operations import attach
 from gitlab_links.observations.models import GitLabChangeCount

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from gitlab_links.clock import utcnow
-from gitlab_links.health.words import remedy, summary
+from gitlab_links.health.messages import remedy, summary
 from gitlab_links.observations.states import OUR_EVENTS
 from tests.observations.conftest import SIGNING_TOKEN, hooks, look, repair, retitle, titles
 

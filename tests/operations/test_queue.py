@@ -108,7 +108,7 @@ def test_a_lost_ring_is_made_up_for(admin: Principal, org: Org, redis: Redis) ->
     asked(admin)
     redis.flushdb()
     assert unattended(utcnow(), 10, false()) == [(org.id, False)]
-    health_checks.look()
+    health_checks.find_due_checks()
     assert redis.llen("rq:queue:fetches") >= 1
 
 
@@ -180,7 +180,7 @@ def test_after_a_worker_died_over_a_token_the_present_one_is_asked_about(
     take_next(org.id, utcnow())
     db.session.commit()
     clock.advance(LEASE.total_seconds() + 1)
-    health_checks.look()
+    health_checks.find_due_checks()
     db.session.expire_all()
     found = find_operation(org.id, operation_id)
     assert found.status == OperationStatus.FAILED

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import NewToken
-from gitlab_links.health.token_check import prepare
-from gitlab_links.health.token_rotation import keep_rotated
+from gitlab_links.health.token_check import load_question
+from gitlab_links.health.token_rotation import save_rotated
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.ops.key_rotation import rotate as rotate_keys
@@ -145,10 +145,10 @@ def test_a_token_that_gitlab_replaced_is_not_lost_to_a_change_of_keys(
         old = settings().encryption_keys
     both = make_app(encryption_keys=(Fernet.generate_key().decode(), *old))
     with both.app_context():
-        question = prepare(world.org.id)
+        question = load_question(world.org.id)
         db.session.rollback()
         rotate_keys(write=True)
-        keep_rotated(world.org.id, question, NewToken("glpat-given-by-gitlab", None))
+        save_rotated(world.org.id, question, NewToken("glpat-given-by-gitlab", None))
         db.session.commit()
         row = db.session.scalars(select(OrgGitLabIntegration)).one()
         assert credentials_of(row).token == "glpat-given-by-gitlab"

@@ -10,7 +10,7 @@ import pytest
 from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.sending import send
-from gitlab_links.health.token_check import ask, prepare
+from gitlab_links.health.token_check import call_gitlab, load_question
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.security import cipher
 from tests.gitlab.servers import Server, reply_json, serving
@@ -66,9 +66,9 @@ def validated(world: World, base_url: str) -> str | None:
             TOKEN, org_id=world.org.id, origin=base_url, purpose="token"
         )
         db.session.flush()
-        question = prepare(world.org.id)
+        question = load_question(world.org.id)
         db.session.rollback()
-        return ask(question).error_code
+        return call_gitlab(question).error_code
 
 
 SPELLINGS = ["https://127.0.0.1", "https://127.0.0.1:8443", "https://10.0.0.1",

@@ -164,8 +164,8 @@ def test_old_problems_are_forgotten(told, clock):
 
 
 def test_no_check_of_an_org_without_a_connection_fails(app, factory, app_context):
-    from gitlab_links.jobs.health_checks import look
+    from gitlab_links.jobs.health_checks import find_due_checks
 
     factory.integration(factory.org())
     factory.org()
-    look()
+    find_due_checks()

@@ -17,9 +17,9 @@ from gitlab_links.audit.operations import Action
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.health.judging import audit_problem, finding_of
+from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.models import HealthProblem
-from gitlab_links.health.words import remedy, summary
+from gitlab_links.health.problems import audit_problem, finding_of
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
@@ -27,7 +27,7 @@ from gitlab_links.integrations.policy import NOTIFY_URL
 from gitlab_links.security import cipher
 from gitlab_links.storage.database import new_id
 
-NOTICES_A_TIME = 10
+NOTIFICATIONS_AT_ONCE = 10
 RETRY_AFTER = (
     timedelta(seconds=30),
     timedelta(minutes=5),
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """One change to be told; ``to`` is a URL or an e-mail address, in clear."""
 
     org_id: uuid.UUID
@@ -49,7 +49,7 @@ class Notice:
     body: dict[str, Any]
 
 
-def orgs_with_due_notices(now: datetime, limit: int) -> Sequence[uuid.UUID]:
+def orgs_with_due_notifications(now: datetime, limit: int) -> Sequence[uuid.UUID]:
     """Orgs that are to be told something."""
     return db.session.scalars(
         select(HealthProblem.org_id)
@@ -59,13 +59,13 @@ def orgs_with_due_notices(now: datetime, limit: int) -> Sequence[uuid.UUID]:
     ).all()
 
 
-def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
+def load_due_notifications(org_id: uuid.UUID, now: datetime) -> list[Notification]:
     """Take what is due, and audit the recoveries that have lasted; the caller commits."""
     problems = db.session.scalars(
         select(HealthProblem)
         .where(HealthProblem.org_id == org_id, HealthProblem.notice_due_at <= now)
         .order_by(HealthProblem.id)
-        .limit(NOTICES_A_TIME)
+        .limit(NOTIFICATIONS_AT_ONCE)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     ).all()
@@ -81,11 +81,11 @@ def prepare_notices(org_id: uuid.UUID, now: datetime) -> list[Notice]:
             continue
         problem.notice_attempts += 1
         problem.notice_due_at = now + CLAIM
-        notices.append(Notice(org_id, problem.id, to, _body(problem, org_name)))
+        notices.append(Notification(org_id, problem.id, to, _body(problem, org_name)))
     return notices
 
 
-def keep_notice(notice: Notice, now: datetime, failure: str | None) -> None:
+def save_outcome(notice: Notification, now: datetime, failure: str | None) -> None:
     """Note what became of it, ``failure`` being the reason if any; the caller commits."""
     note_delivery(notice.org_id, now, failure)
     problem = db.session.get(HealthProblem, notice.problem_id, with_for_update=True)

@@ -13,7 +13,7 @@ LONGEST_SUBJECT = 160
 UNFOLDED = SMTP.clone(max_line_length=998)
 
 
-def letter(body: dict[str, Any], to: str) -> EmailMessage:
+def email_of(body: dict[str, Any], to: str) -> EmailMessage:
     """The same words as in the JSON that is posted.
 
     A repetition bears the same Message-ID: of two copies, most readers show one.

@@ -10,9 +10,9 @@ from gitlab_links.audit.operations import SERVICE, Action, write_audit_event
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import Finding, findings, is_notified
+from gitlab_links.health.messages import summary
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.signals import load_many
-from gitlab_links.health.words import summary
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.triggers import JobKind, trigger_after_commit
@@ -25,15 +25,15 @@ KEPT = timedelta(days=90)
 Changes = tuple[Sequence[Finding], Sequence[HealthProblem]]
 
 
-def unsettled_orgs(org_ids: Sequence[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    """Those of which something is to be written down: :func:`judge` them.
+def orgs_with_changes(org_ids: Sequence[uuid.UUID], now: datetime) -> list[uuid.UUID]:
+    """Those of which something is to be written down: :func:`update_problems` them.
 
     As many statements for some hundred orgs as for one.
     """
     return list(_changes(org_ids, now))
 
 
-def judge(org_id: uuid.UUID, now: datetime) -> int:
+def update_problems(org_id: uuid.UUID, now: datetime) -> int:
     """Write down what has changed; says how much. The caller commits."""
     if not _changes([org_id], now):
         return 0
@@ -46,11 +46,11 @@ def judge(org_id: uuid.UUID, now: datetime) -> int:
     for problem in closed:
         _close_problem(problem, now)
     if telling and opened:
-        trigger_after_commit(db.session, JobKind.WATCH, org_id)
+        trigger_after_commit(db.session, JobKind.RUN_CHECKS, org_id)
     return len(opened) + len(closed)
 
 
-def orgs_to_judge() -> Sequence[uuid.UUID]:
+def connected_orgs() -> Sequence[uuid.UUID]:
     """Every org that is connected, or has something open."""
     integration = OrgGitLabIntegration
     connected = select(integration.org_id).where(integration.token_ciphertext.is_not(None))

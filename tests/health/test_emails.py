@@ -21,9 +21,9 @@ from structlog.testing import capture_logs
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import db
-from gitlab_links.health import notices
-from gitlab_links.health.letters import letter
-from gitlab_links.health.notices import send_test_alert
+from gitlab_links.health import notifications
+from gitlab_links.health.emails import email_of
+from gitlab_links.health.notifications import send_test_alert
 from gitlab_links.health.report import report_of
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.local.services import LOOPBACK, free_port
@@ -110,7 +110,7 @@ def note(**changes):
         "org_name": "Acme",
         "closed_at": None,
     }
-    return letter({**body, **changes}, TO)
+    return email_of({**body, **changes}, TO)
 
 
 def test_with_starttls_and_a_password(start, trusted):
@@ -353,7 +353,7 @@ def no_such_recipient(start, _certificate):
 def test_the_button_says_why_no_mail_is_taken_and_then_that_one_is(
     connected, told, start, trusted, monkeypatch, broken, reason
 ):
-    monkeypatch.setattr(notices, "log", structlog.get_logger(notices.__name__))
+    monkeypatch.setattr(notifications, "log", structlog.get_logger(notifications.__name__))
     admin = browser(connected.app, connected.admin.user_id)
     path = f"/orgs/{connected.org.id}/gitlab"
     settings = connected.app.extensions["settings"]
