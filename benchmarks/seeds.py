@@ -175,7 +175,7 @@ def make_stale(world: World) -> None:
             .where(GitLabItem.org_id == world.org_id)
             .values(
                 fetched_at=moment,
-                told_at=None,
+                webhook_applied_at=None,
                 last_synced_at=moment,
                 next_sync_at=moment,
                 refresh_requested_at=None,

@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
 from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.operations import OPERATOR
-from gitlab_links.command_errors import refusals_in_a_sentence, told_in_a_sentence
+from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import accept_secret_key
 
@@ -38,7 +38,7 @@ def register(app: Flask) -> None:
 @click.option("--with-key", is_flag=True, help="Make an API key for an org that exists, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
-@told_in_a_sentence()
+@database_errors_in_a_sentence()
 @refusals_in_a_sentence()
 def bootstrap_command(
     email: str,
@@ -69,7 +69,7 @@ def bootstrap_command(
 @click.option("--email", required=True, help="The person's e-mail address.")
 @click.option("--password", help="The new password; asked for when left out.")
 @with_appcontext
-@told_in_a_sentence()
+@database_errors_in_a_sentence()
 @refusals_in_a_sentence()
 def set_password_command(email: str, password: str | None) -> None:
     """Set a person's password and end all their sessions.
@@ -133,7 +133,7 @@ def openapi_command(folder: Path, *, check: bool) -> None:
 
 @click.command("accept-secret-key")
 @with_appcontext
-@told_in_a_sentence()
+@database_errors_in_a_sentence()
 def accept_secret_key_command() -> None:
     """Take the present SECRET_KEY for the one of this installation, after it was changed.
 

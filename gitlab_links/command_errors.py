@@ -15,7 +15,7 @@ def reason(error: DBAPIError) -> str:
 
 
 @contextmanager
-def told_in_a_sentence() -> Iterator[None]:
+def database_errors_in_a_sentence() -> Iterator[None]:
     """Around a command, as a decorator or a block; raises :class:`click.ClickException`."""
     try:
         yield
@@ -27,7 +27,7 @@ def told_in_a_sentence() -> Iterator[None]:
 
 @contextmanager
 def refusals_in_a_sentence() -> Iterator[None]:
-    """Around a command, as ``told_in_a_sentence``: typed errors become one line."""
+    """Around a command, as ``database_errors_in_a_sentence``: typed errors become one line."""
     try:
         yield
     except DomainError as refusal:

@@ -8,7 +8,7 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, Engine
 
-from gitlab_links.command_errors import told_in_a_sentence
+from gitlab_links.command_errors import database_errors_in_a_sentence
 from gitlab_links.extensions import db
 from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.storage.postgresql import take_time
@@ -88,5 +88,5 @@ def _check_foreign_keys(connection: Connection) -> None:
 if context.is_offline_mode():
     _write_sql()
 else:
-    with told_in_a_sentence():
+    with database_errors_in_a_sentence():
         _migrate(db.engine)

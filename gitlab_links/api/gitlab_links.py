@@ -25,6 +25,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.operations import (
     LinkExists,
     attach,
@@ -32,7 +33,6 @@ from gitlab_links.links.operations import (
     refresh_links_of_task,
 )
 from gitlab_links.links.queries import find_link, links_page
-from gitlab_links.links.views import LinkView
 from gitlab_links.tasks.queries import require_task
 
 

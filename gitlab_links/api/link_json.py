@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from gitlab_links.api.schemas.fields import time_text
-from gitlab_links.links.views import LinkView
+from gitlab_links.links.link_views import LinkView
 
 
 def links_json(views: Iterable[LinkView]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from gitlab_links.deliveries.batch_effects import BatchEffects
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
-from gitlab_links.deliveries.news import News
 from gitlab_links.deliveries.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
 from gitlab_links.deliveries.trust import Referee, trust_in
 from gitlab_links.extensions import db
@@ -20,9 +20,9 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.tallies import add_tallies
-from gitlab_links.sync.applying import Trust, apply_told
+from gitlab_links.sync.applying import Trust, apply_body
 from gitlab_links.sync.compared import Changes, changes_between, compared_fields
-from gitlab_links.sync.ordering import Told
+from gitlab_links.sync.ordering import BodyVerdict
 from gitlab_links.sync.projects import is_known
 from gitlab_links.sync.reconciling import face
 from gitlab_links.triggers import JobKind, trigger_after_commit
@@ -76,7 +76,7 @@ def process(
     once however many bodies name it, and the fetching job is rung after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    batch = _Batch(_Targets(org_id, works), Referee.of(org_id, now), News(), now, ttl)
+    batch = _Batch(_Targets(org_id, works), Referee.of(org_id, now), BatchEffects(), now, ttl)
     outcomes = [_process_one(work, batch) for work in works]
     _mark_processed(outcomes, now)
     batch.news.write(org_id, now)
@@ -167,13 +167,13 @@ def _apply(
         pipeline = work.event.branch_pipeline
         request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
         return Effect.FETCHED
-    verdict = apply_told(item, told, received_at=received_at, now=now, ttl=batch.ttl, trust=trust)
-    if verdict is Told.DROP:
+    verdict = apply_body(item, told, received_at=received_at, now=now, ttl=batch.ttl, trust=trust)
+    if verdict is BodyVerdict.DROP:
         return Effect.OUTDATED
     if not is_known(project, told.project_id, told.project_path):
         # What a project is called is learned from GitLab's API, which this fetch asks.
         request_refresh(item, now)
-    if verdict is Told.FETCH:
+    if verdict is BodyVerdict.FETCH:
         return Effect.FETCHED
     return Effect.APPLIED_AND_FETCHED if item.refresh_requested_at == now else Effect.APPLIED
 
@@ -184,7 +184,7 @@ class _Batch:
 
     targets: "_Targets"
     referee: Referee
-    news: News
+    news: BatchEffects
     now: datetime
     ttl: int
 

@@ -10,6 +10,7 @@ from gitlab_links.gitlab.fields import (
     read_bool,
     read_branch,
     read_draft,
+    read_given,
     read_id,
     read_labels,
     read_merge_status,
@@ -21,7 +22,6 @@ from gitlab_links.gitlab.fields import (
     read_sha,
     read_state,
     read_text,
-    read_told,
     read_word,
 )
 from gitlab_links.gitlab.items import ItemType
@@ -49,7 +49,7 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         raise NotAnItemError(f"The answer is no {item_type.value}: it has no iid.")
     is_merge_request = item_type is ItemType.MERGE_REQUEST
     title = read_text(item.get("title"), MAX_TITLE_LENGTH)
-    milestone = read_told(item, "milestone", read_milestone)
+    milestone = read_given(item, "milestone", read_milestone)
     labels = item.get("labels")
     return Snapshot(
         type=item_type,
@@ -63,17 +63,17 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         labels=read_labels(labels) if isinstance(labels, list) else UNKNOWN,
         assignees=_assignees(item),
         reviewers=_people(item.get("reviewers")) if is_merge_request else (),
-        author=read_told(item, "author", read_person),
+        author=read_given(item, "author", read_person),
         milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
         milestone=milestone,
-        due_date=None if is_merge_request else read_told(item, "due_date", parse_date),
+        due_date=None if is_merge_request else read_given(item, "due_date", parse_date),
         merge_status=read_merge_status(item) if is_merge_request else None,
         pipeline_status=_pipeline_status(item) if is_merge_request else None,
-        moved_to_id=None if is_merge_request else read_told(item, "moved_to_id", read_id),
-        created_at=read_told(item, "created_at", parse_time),
-        updated_at=read_told(item, "updated_at", parse_time),
-        closed_at=read_told(item, "closed_at", parse_time),
-        merged_at=read_told(item, "merged_at", parse_time) if is_merge_request else None,
+        moved_to_id=None if is_merge_request else read_given(item, "moved_to_id", read_id),
+        created_at=read_given(item, "created_at", parse_time),
+        updated_at=read_given(item, "updated_at", parse_time),
+        closed_at=read_given(item, "closed_at", parse_time),
+        merged_at=read_given(item, "merged_at", parse_time) if is_merge_request else None,
         source_project_id=_of_merge_request(item, item_type, "source_project_id", read_id),
         source_branch=_of_merge_request(item, item_type, "source_branch", read_branch),
         head_sha=_of_merge_request(item, item_type, "sha", read_sha),
@@ -85,7 +85,7 @@ def _of_merge_request(
     item: Object, item_type: ItemType, field: str, reader: Callable[[object], T | None]
 ) -> T | Unknown | None:
     """What only merge requests have; an issue has none."""
-    return read_told(item, field, reader) if item_type is ItemType.MERGE_REQUEST else None
+    return read_given(item, field, reader) if item_type is ItemType.MERGE_REQUEST else None
 
 
 def _project_path(item: Object) -> str | None:

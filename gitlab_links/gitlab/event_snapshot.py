@@ -10,6 +10,7 @@ from gitlab_links.gitlab.fields import (
     read_bool,
     read_branch,
     read_draft,
+    read_given,
     read_id,
     read_labels,
     read_merge_status,
@@ -18,7 +19,6 @@ from gitlab_links.gitlab.fields import (
     read_sha,
     read_state,
     read_text,
-    read_told,
 )
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot, Unknown
@@ -53,7 +53,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
     is_merge_request = subject.type is ItemType.MERGE_REQUEST
     title = read_text(item.get("title"), MAX_TITLE_LENGTH)
     state = read_state(item.get("state"), item.get("state_id"))
-    milestone_id = read_told(item, "milestone_id", read_id)
+    milestone_id = read_given(item, "milestone_id", read_id)
     return Snapshot(
         type=subject.type,
         iid=subject.iid,
@@ -68,12 +68,12 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         reviewers=_reviewers(item, subject.people) if is_merge_request else (),
         milestone_id=milestone_id,
         milestone=None if milestone_id is None else UNKNOWN,
-        due_date=None if is_merge_request else read_told(item, "due_date", parse_date),
+        due_date=None if is_merge_request else read_given(item, "due_date", parse_date),
         merge_status=read_merge_status(item) if is_merge_request else None,
         pipeline_status=UNKNOWN if is_merge_request else None,
-        moved_to_id=None if is_merge_request else read_told(item, "moved_to_id", read_id),
-        created_at=read_told(item, "created_at", parse_time),
-        updated_at=read_told(item, "updated_at", parse_time),
+        moved_to_id=None if is_merge_request else read_given(item, "moved_to_id", read_id),
+        created_at=read_given(item, "created_at", parse_time),
+        updated_at=read_given(item, "updated_at", parse_time),
         closed_at=_closed_at(item, state),
         merged_at=_merged_at(item, state) if is_merge_request else None,
         gitlab_id=read_id(item.get("id")),
@@ -87,9 +87,9 @@ _NO_SOURCE: dict[str, Any] = {"source_project_id": None, "source_branch": None, 
 def _source(item: Object) -> dict[str, Any]:
     """Where a merge request comes from. ``oldrev`` is there only after a push."""
     return {
-        "source_project_id": read_told(item, "source_project_id", read_id),
-        "source_branch": read_told(item, "source_branch", read_branch),
-        "head_sha": read_told(read_object(item.get("last_commit")), "id", read_sha),
+        "source_project_id": read_given(item, "source_project_id", read_id),
+        "source_branch": read_given(item, "source_branch", read_branch),
+        "head_sha": read_given(read_object(item.get("last_commit")), "id", read_sha),
         "pushed": read_sha(item.get("oldrev")) is not None,
     }
 
@@ -129,10 +129,10 @@ def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknow
 def _closed_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
     if state in (ItemState.OPENED, ItemState.LOCKED, ItemState.MERGED):
         return None
-    return read_told(item, "closed_at", parse_time)
+    return read_given(item, "closed_at", parse_time)
 
 
 def _merged_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
     if state in (ItemState.OPENED, ItemState.CLOSED):
         return None
-    return read_told(item, "merged_at", parse_time)
+    return read_given(item, "merged_at", parse_time)

@@ -49,7 +49,7 @@ def read_object(value: object) -> Object:
     return value if isinstance(value, dict) else EMPTY
 
 
-def read_told(
+def read_given(
     source: Object, field: str, reader: Callable[[object], T | None]
 ) -> T | Unknown | None:
     """None where the source says null, UNKNOWN where the field is missing or unreadable."""

@@ -92,7 +92,7 @@ class Snapshot:
         told = {name: getattr(self, name) for name in _FACTS}
         return {name: value for name, value in told.items() if value is not UNKNOWN}
 
-    def untold(self) -> set[str]:
+    def unknown_fields(self) -> set[str]:
         """The names of the fields that are UNKNOWN."""
         return {name for name in _FACTS if getattr(self, name) is UNKNOWN}
 

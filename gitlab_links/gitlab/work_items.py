@@ -10,6 +10,7 @@ from gitlab_links.gitlab.fields import (
     MAX_TITLE_LENGTH,
     Object,
     read_bool,
+    read_given,
     read_id,
     read_labels,
     read_milestone,
@@ -18,7 +19,6 @@ from gitlab_links.gitlab.fields import (
     read_person,
     read_project_path,
     read_text,
-    read_told,
 )
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Snapshot
@@ -85,7 +85,7 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         return None
     widgets = _widgets(node)
     title = read_text(node.get("title"), MAX_TITLE_LENGTH)
-    milestone = read_told(widgets, "milestone", _milestone)
+    milestone = read_given(widgets, "milestone", _milestone)
     labels, assignees = _nodes(widgets.get("labels")), _nodes(widgets.get("assignees"))
     return Snapshot(
         type=ItemType.ISSUE,
@@ -99,15 +99,15 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         labels=UNKNOWN if labels is None else read_labels([_label(label) for label in labels]),
         assignees=UNKNOWN if assignees is None else read_people(assignees),
         reviewers=(),
-        author=read_told(node, "author", read_person),
+        author=read_given(node, "author", read_person),
         milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
         milestone=milestone,
-        due_date=read_told(widgets, "dueDate", parse_date),
+        due_date=read_given(widgets, "dueDate", parse_date),
         merge_status=None,
         pipeline_status=None,
-        created_at=read_told(node, "createdAt", parse_time),
-        updated_at=read_told(node, "updatedAt", parse_time),
-        closed_at=read_told(node, "closedAt", parse_time),
+        created_at=read_given(node, "createdAt", parse_time),
+        updated_at=read_given(node, "updatedAt", parse_time),
+        closed_at=read_given(node, "closedAt", parse_time),
         merged_at=None,
         source_project_id=None,
         source_branch=None,

@@ -19,7 +19,7 @@ from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.views import webhook_url
+from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.states import EXPECTED_EVENTS, HookState

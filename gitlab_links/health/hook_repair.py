@@ -31,7 +31,7 @@ from gitlab_links.health.hook_check import (
 )
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.views import webhook_url
+from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import (
     finish_hook_secret,

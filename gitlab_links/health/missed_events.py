@@ -28,9 +28,7 @@ def orgs_with_missed_events(now: datetime) -> Sequence[uuid.UUID]:
         GitLabWebhookDelivery.attempts <= 1,
     )
     return db.session.scalars(
-        select(GitLabItem.org_id)
-        .where(GitLabItem.unheard_since <= now - GRACE, ~waiting)
-        .distinct()
+        select(GitLabItem.org_id).where(GitLabItem.missed_since <= now - GRACE, ~waiting).distinct()
     ).all()
 
 
@@ -41,7 +39,7 @@ def count_missed(org_id: uuid.UUID, now: datetime) -> int:
     """
     items = db.session.scalars(
         select(GitLabItem)
-        .where(GitLabItem.org_id == org_id, GitLabItem.unheard_since <= now - GRACE)
+        .where(GitLabItem.org_id == org_id, GitLabItem.missed_since <= now - GRACE)
         .order_by(GitLabItem.id)
         .limit(ITEMS_A_TIME)
         .with_for_update(of=GitLabItem, skip_locked=True)
@@ -49,7 +47,7 @@ def count_missed(org_id: uuid.UUID, now: datetime) -> int:
     ).all()
     missed: Counter[uuid.UUID] = Counter()
     for item in items:
-        item.unheard_since = None
+        item.missed_since = None
         missed[item.project_id] += 1
     db.session.flush()
     if missed:

@@ -44,6 +44,6 @@ class HealthProblem(Identified, Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     opened_at: Mapped[datetime] = mapped_column(default=utcnow)
     closed_at: Mapped[datetime | None]
-    told_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None] = mapped_column("told_at")
     notice_due_at: Mapped[datetime | None]
     notice_attempts: Mapped[int] = mapped_column(default=0)

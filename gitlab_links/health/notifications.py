@@ -76,7 +76,7 @@ def load_due_notifications(org_id: uuid.UUID, now: datetime) -> list[Notificatio
         if problem.closed_at is not None and problem.notice_attempts == 0:
             audit_problem(problem, Action.HEALTH_RECOVERED)
         # Nobody needs to hear that something is over who has not heard that it began.
-        if to is None or (problem.closed_at is not None and problem.told_at is None):
+        if to is None or (problem.closed_at is not None and problem.notified_at is None):
             problem.notice_due_at = None
             continue
         problem.notice_attempts += 1
@@ -92,7 +92,7 @@ def save_outcome(notice: Notification, now: datetime, failure: str | None) -> No
     if problem is None:
         return
     if failure is None:
-        problem.told_at = now
+        problem.notified_at = now
         problem.notice_due_at = None
         problem.notice_attempts = 0 if problem.closed_at is None else problem.notice_attempts
     elif problem.notice_attempts > len(RETRY_AFTER):

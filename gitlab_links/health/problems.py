@@ -108,7 +108,7 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling
     if back is not None and back.notice_due_at is not None:
         # It was not over: nobody has been told that it was.
         back.closed_at = None
-        back.notice_due_at = now if telling and back.told_at is None else None
+        back.notice_due_at = now if telling and back.notified_at is None else None
         return
     problem = HealthProblem(
         org_id=org_id,

@@ -15,7 +15,7 @@ from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.signals import Signals, load
 from gitlab_links.health.token_rotation import TokenKind, may_rotate, token_kind
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.views import (
+from gitlab_links.integrations.summaries import (
     HealthStatus,
     IntegrationHealth,
     IntegrationView,

@@ -17,7 +17,7 @@ from gitlab_links.sync.answers import record
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
-from gitlab_links.sync.share import put_off_scheduled, used_up_until
+from gitlab_links.sync.rate_budget import put_off_scheduled, used_up_until
 from gitlab_links.sync.succession import move_next_piece
 from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 

@@ -38,7 +38,7 @@ from gitlab_links.health.token_rotation import due_for_rotation
 from gitlab_links.health.verdicts import store_verdicts
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.operations import find_integration
-from gitlab_links.integrations.views import webhook_url
+from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.operations import see_to_operations
 from gitlab_links.observations.counting import forget_old_counts
@@ -51,7 +51,7 @@ from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.pausing import note_refused_account
 from gitlab_links.sync.plan import connected
-from gitlab_links.sync.share import used_up_until
+from gitlab_links.sync.rate_budget import used_up_until
 from gitlab_links.triggers import (
     JobKind,
     allow_triggers,

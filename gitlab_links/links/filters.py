@@ -29,8 +29,8 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.links.confidentiality import maybe_withheld, sees_all, withheld
 from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, promise
+from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.links.views import LinkView
 from gitlab_links.paging import Position
 from gitlab_links.storage.database import UtcDateTime
 

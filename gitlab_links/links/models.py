@@ -57,13 +57,14 @@ class GitLabItem(Identified, Base):
     """An issue or merge request, cached once however many tasks link it.
 
     What is known: ``source_updated_at`` is GitLab's own time of the cached content, by
-    GitLab's clock; ``fetched_at`` is when the newest applied fetch started and ``told_at``
+    GitLab's clock; ``fetched_at`` is when the newest applied fetch started and
+    ``webhook_applied_at``
     when the newest applied webhook came in, both by ours; ``last_synced_at`` is the later
     of the two. When to look again: ``next_sync_at`` is when the next fetch is due, for
     whatever reason; ``refresh_requested_at`` marks the newest request that no fetch has
     answered yet, which goes before the scheduled ones. ``changed_at`` moves with anything
-    that is shown. How changes come: ``heard_at`` is when the newest event about the item
-    came in; ``unheard_since`` is set while a fetch has found a change that no event told.
+    that is shown. How changes come: ``last_webhook_at`` is when the newest event about the item
+    came in; ``missed_since`` is set while a fetch has found a change that no event told.
 
     Of a merge request: ``source_project_id``, ``source_branch`` and ``head_sha`` say which
     pipelines are its own. ``detail_wanted`` asks for its single form, which alone gives the
@@ -140,7 +141,7 @@ class GitLabItem(Identified, Base):
 
     source_updated_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]
-    told_at: Mapped[datetime | None]
+    webhook_applied_at: Mapped[datetime | None] = mapped_column("told_at")
     last_synced_at: Mapped[datetime | None]
     next_sync_at: Mapped[datetime] = mapped_column(default=utcnow)
     refresh_requested_at: Mapped[datetime | None] = mapped_column(default=utcnow)
@@ -151,8 +152,8 @@ class GitLabItem(Identified, Base):
     error_code: Mapped[str | None] = mapped_column(String(40))
     failures: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)
-    heard_at: Mapped[datetime | None]
-    unheard_since: Mapped[datetime | None]
+    last_webhook_at: Mapped[datetime | None] = mapped_column("heard_at")
+    missed_since: Mapped[datetime | None] = mapped_column("unheard_since")
     unconfirmed_since: Mapped[datetime | None]
     unconfirmed_updated_at: Mapped[datetime | None]
     unconfirmed_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

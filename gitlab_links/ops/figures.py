@@ -16,7 +16,7 @@ from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.views import EXPIRY_WARNING
+from gitlab_links.integrations.summaries import EXPIRY_WARNING
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import first_id_at

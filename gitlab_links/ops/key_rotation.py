@@ -13,7 +13,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import Column, Row, Table, select, update
 
-from gitlab_links.command_errors import refusals_in_a_sentence, told_in_a_sentence
+from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db
 from gitlab_links.security import CiphertextInvalid, cipher
 
@@ -33,7 +33,7 @@ class Tally:
 @click.command("rotate-keys")
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 while an old key is in use.")
 @with_appcontext
-@told_in_a_sentence()
+@database_errors_in_a_sentence()
 @refusals_in_a_sentence()
 def rotate_keys_command(*, check: bool) -> None:
     """Re-encrypt every stored secret with the first key of VIA_RAH_ENCRYPTION_KEY.

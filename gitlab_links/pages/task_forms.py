@@ -24,7 +24,7 @@ from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import task_at
-from gitlab_links.tasks.views import TaskView
+from gitlab_links.tasks.summaries import TaskView
 from gitlab_links.tasks.web_urls import MESSAGE, is_web_url
 
 FIELDS = ("title", "description", "external_url")

@@ -23,7 +23,7 @@ from gitlab_links.pages.wording import Mark
 from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import matches
-from gitlab_links.tasks.views import task_reference
+from gitlab_links.tasks.summaries import task_reference
 
 PAGE_SIZE = 25
 MAX_SEARCH = 100

@@ -19,7 +19,7 @@ from gitlab_links.pages.live_parts import away_words
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.tasks.models import TaskStatus
-from gitlab_links.tasks.views import TaskView
+from gitlab_links.tasks.summaries import TaskView
 
 EXAMPLE_PATH = "/group/project/-/issues/1"
 PART = "links"

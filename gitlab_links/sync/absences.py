@@ -125,7 +125,7 @@ def _allow_for_types(items: Sequence["DueItem"], result: Absences) -> None:
     for item in items:
         if result.codes.get(item.iid) != ErrorCode.NOT_FOUND:
             continue
-        if item.only_told:
+        if item.from_webhook_only:
             result.codes[item.iid] = ErrorCode.NOT_IN_API
         elif item.is_unseen and result.lacks_types:
             result.codes[item.iid] = ErrorCode.NOT_GIVEN

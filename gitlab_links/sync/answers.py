@@ -31,8 +31,8 @@ from gitlab_links.sync.pausing import (
     note_success,
 )
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
-from gitlab_links.sync.reconciling import Before, note_found
-from gitlab_links.sync.share import note_rate_limit
+from gitlab_links.sync.rate_budget import note_rate_limit
+from gitlab_links.sync.reconciling import Before, note_fetched
 from gitlab_links.sync.siblings import ask_siblings
 
 log = structlog.get_logger(__name__)
@@ -146,7 +146,7 @@ def _record_items(
             )
             if since is not None:
                 found.contradicted.append(Contradiction(item.id, since))
-            if note_found(item, before, answer.started_at):
+            if note_fetched(item, before, answer.started_at):
                 found.told.append(item)
         elif due.iid in answer.snapshots:
             mark_failed(item, ErrorCode.ANOTHER_ITEM, started_at=answer.started_at, now=now)

@@ -31,14 +31,14 @@ from gitlab_links.sync.failing import stays_hidden
 from gitlab_links.sync.identity import is_same
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
+    BodyVerdict,
     Claim,
     Fetched,
     Known,
-    Told,
     believable,
     met,
+    weigh_body,
     weigh_fetched,
-    weigh_told,
 )
 
 REPEAT_AFTER = timedelta(seconds=3)
@@ -67,7 +67,7 @@ class Trust(Enum):
     NONE = "none"
 
 
-def apply_told(
+def apply_body(
     item: GitLabItem,
     told: Snapshot,
     *,
@@ -75,7 +75,7 @@ def apply_told(
     now: datetime,
     ttl: int,
     trust: Trust = Trust.PROVEN,
-) -> Told:
+) -> BodyVerdict:
     """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough.
 
     It is enough when nothing that is shown is missing afterwards: the body told all that
@@ -86,19 +86,19 @@ def apply_told(
     updated_at = None if told.updated_at is UNKNOWN else told.updated_at
     received_at = min(received_at, now)  # it came before now, whatever the clock said then
     known, trusted = _known(item, now), trust is not Trust.NONE
-    verdict = weigh_told(known, updated_at, received_at, trusted=trusted)
-    if verdict is Told.DROP:
+    verdict = weigh_body(known, updated_at, received_at, trusted=trusted)
+    if verdict is BodyVerdict.DROP:
         return verdict
     if is_same(item, told) is False or item.moved_iid is not None:
         request_refresh(item, now)
-        return Told.FETCH
+        return BodyVerdict.FETCH
     told = _without_what_only_fetches_tell(item, told)
     detail_before = known_of(item)
-    if verdict is Told.APPLY:
+    if verdict is BodyVerdict.APPLY:
         before = compared_fields(item)
         _fill(item, told, now)
         note_unconfirmed(item, known, before, received_at)
-        item.told_at = received_at
+        item.webhook_applied_at = received_at
         failed = (item.error_code, item.failures)
         # The event has just shown that events of this item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
@@ -108,7 +108,12 @@ def apply_told(
         if trust is Trust.UNTIL_CONFIRMED:
             have_confirmed(item, received_at)
     detail = trusted and ask_after_body(item, told, detail_before)
-    if detail or verdict is Told.FETCH or told.untold() - KEPT_FROM_FETCHES or _has_gaps(item):
+    if (
+        detail
+        or verdict is BodyVerdict.FETCH
+        or told.unknown_fields() - KEPT_FROM_FETCHES
+        or _has_gaps(item)
+    ):
         request_refresh(item, now, detail=detail)
     return verdict
 
@@ -201,7 +206,10 @@ def _known(item: GitLabItem, now: datetime) -> Known:
     if since is not None and item.unconfirmed_updated_at is not None:
         claim = Claim(since, item.unconfirmed_updated_at)
     return Known(
-        item.source_updated_at, _past(item.fetched_at, now), _past(item.told_at, now), claim
+        item.source_updated_at,
+        _past(item.fetched_at, now),
+        _past(item.webhook_applied_at, now),
+        claim,
     )
 
 

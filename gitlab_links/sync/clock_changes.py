@@ -59,10 +59,10 @@ def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
     The caller commits, and calls again until there are none.
     """
     later = now + TOLERANCE
-    dated = (_item.last_synced_at, _item.fetched_at, _item.told_at)
+    dated = (_item.last_synced_at, _item.fetched_at, _item.webhook_applied_at)
     wrong = or_(_requested_later(later), *(column > later for column in dated))
     piece = select(_item.id).where(_item.org_id == org_id, wrong).limit(ITEMS_A_PIECE)
-    columns = (*dated, _item.refresh_requested_at, _item.heard_at, _item.unheard_since)
+    columns = (*dated, _item.refresh_requested_at, _item.last_webhook_at, _item.missed_since)
     return _changed(
         update(_item)
         .where(_item.id.in_(piece))

@@ -58,7 +58,7 @@ def is_contradicted(
 
 def restart_claim(item: GitLabItem) -> None:
     """The oldest is confirmed; of those after it the newest is to be confirmed yet."""
-    item.unconfirmed_since = item.told_at
+    item.unconfirmed_since = item.webhook_applied_at
     item.unconfirmed_updated_at = item.source_updated_at
     item.unconfirmed_before = None
 

@@ -32,11 +32,11 @@ class Known:
 
     source_updated_at: datetime | None
     fetched_at: datetime | None
-    told_at: datetime | None
+    webhook_applied_at: datetime | None
     claim: Claim | None = None
 
 
-class Told(Enum):
+class BodyVerdict(Enum):
     """What to do with the content of a webhook body."""
 
     APPLY = "apply"
@@ -44,9 +44,9 @@ class Told(Enum):
     DROP = "drop"
 
 
-def weigh_told(
+def weigh_body(
     known: Known, updated_at: datetime | None, received_at: datetime, *, trusted: bool = True
-) -> Told:
+) -> BodyVerdict:
     """Judge a body by the time its object bears and when it came in.
 
     One that is not ``trusted`` leads to a fetch at most.
@@ -60,10 +60,10 @@ def weigh_told(
     newer = believed and _is_newer(updated_at, known.source_updated_at)
     fetched_since = known.fetched_at is not None and known.fetched_at >= received_at
     if not trusted:
-        return Told.DROP if fetched_since else Told.FETCH
+        return BodyVerdict.DROP if fetched_since else BodyVerdict.FETCH
     if newer == fetched_since:
-        return Told.FETCH
-    return Told.APPLY if newer else Told.DROP
+        return BodyVerdict.FETCH
+    return BodyVerdict.APPLY if newer else BodyVerdict.DROP
 
 
 def _is_newer(updated_at: datetime | None, known: datetime | None) -> bool:
@@ -96,10 +96,15 @@ def weigh_fetched(
     """
     if known.fetched_at is not None and known.fetched_at > started_at:
         return Fetched.DROP
-    if hides or known.told_at is None or known.source_updated_at is None or updated_at is None:
+    if (
+        hides
+        or known.webhook_applied_at is None
+        or known.source_updated_at is None
+        or updated_at is None
+    ):
         return Fetched.APPLY
     older = _is_older(known, updated_at) and started_at < _put_off_until(known, updated_at)
-    tie = updated_at == known.source_updated_at and started_at < known.told_at
+    tie = updated_at == known.source_updated_at and started_at < known.webhook_applied_at
     return Fetched.REPEAT if older or tie else Fetched.APPLY
 
 
@@ -128,7 +133,7 @@ def _is_older(known: Known, updated_at: datetime) -> bool:
 
 
 def _put_off_until(known: Known, updated_at: datetime) -> datetime:
-    since = known.told_at
+    since = known.webhook_applied_at
     if known.claim is not None and updated_at < known.claim.updated_at:
         since = known.claim.received_at
     return (since or datetime.min.replace(tzinfo=updated_at.tzinfo)) + REPLICA_LAG

@@ -34,7 +34,7 @@ class DueItem:
     """One item of a batch, with what is known of it.
 
     ``wants_detail`` asks for what only the single form has. ``is_gone``: it was not found
-    last time. ``only_told``: webhooks have described it, and no answer of the API;
+    last time. ``from_webhook_only``: webhooks have described it, and no answer of the API;
     ``is_unseen``: nor have they. ``is_moved``: it has the content of the issue that it was
     moved to.
     """
@@ -45,7 +45,7 @@ class DueItem:
     head_sha: str | None = None
     merge_status: str | None = None
     is_gone: bool = False
-    only_told: bool = False
+    from_webhook_only: bool = False
     is_unseen: bool = False
     is_moved: bool = False
 
@@ -59,8 +59,8 @@ class DueItem:
             head_sha=row.head_sha,
             merge_status=row.merge_status,
             is_gone=row.error_code == ErrorCode.NOT_FOUND,
-            only_told=row.told_at is not None and row.fetched_at is None,
-            is_unseen=row.told_at is None and row.fetched_at is None,
+            from_webhook_only=row.webhook_applied_at is not None and row.fetched_at is None,
+            is_unseen=row.webhook_applied_at is None and row.fetched_at is None,
             is_moved=row.moved_iid is not None,
         )
 
@@ -160,7 +160,7 @@ _COLUMNS = (
     GitLabItem.head_sha,
     GitLabItem.merge_status,
     GitLabItem.error_code,
-    GitLabItem.told_at,
+    GitLabItem.webhook_applied_at,
     GitLabItem.fetched_at,
     GitLabItem.moved_iid,
     GitLabItem.type,

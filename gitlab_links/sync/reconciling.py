@@ -34,14 +34,14 @@ def face(item: GitLabItem) -> Face:
     )
 
 
-def note_heard(item: GitLabItem, before: Face, received_at: datetime) -> bool:
+def note_webhook(item: GitLabItem, before: Face, received_at: datetime) -> bool:
     """Note that an event about the item was processed; whether it told a change, late or not.
 
     ``before`` is the face from before the event was applied.
     """
-    late = item.unheard_since is not None
-    item.unheard_since = None
-    item.heard_at = max(received_at, item.heard_at or received_at)
+    late = item.missed_since is not None
+    item.missed_since = None
+    item.last_webhook_at = max(received_at, item.last_webhook_at or received_at)
     return late or face(item) != before
 
 
@@ -60,7 +60,7 @@ class Before:
         return cls(face(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at)
 
 
-def note_found(item: GitLabItem, before: Before, started_at: datetime) -> bool:
+def note_fetched(item: GitLabItem, before: Before, started_at: datetime) -> bool:
     """Note what a fetch has found; True if it was a change that an event had told of.
 
     A first fetch finds no change: until then there was nothing, or what the body of an event
@@ -70,8 +70,8 @@ def note_found(item: GitLabItem, before: Before, started_at: datetime) -> bool:
     """
     if before.fetched_at is None or before.synced_at is None or face(item) == before.face:
         return False
-    if item.heard_at is not None and item.heard_at > before.synced_at:
+    if item.last_webhook_at is not None and item.last_webhook_at > before.synced_at:
         return True
-    if before.requested_at is None or item.heard_at != before.synced_at:
-        item.unheard_since = item.unheard_since or started_at
+    if before.requested_at is None or item.last_webhook_at != before.synced_at:
+        item.missed_since = item.missed_since or started_at
     return False

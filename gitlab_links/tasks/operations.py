@@ -14,7 +14,7 @@ from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
-from gitlab_links.tasks.views import TaskView, task_reference, task_view
+from gitlab_links.tasks.summaries import TaskView, task_reference, task_view
 from gitlab_links.tasks.web_urls import checked_web_url
 
 CHANGEABLE = frozenset({"title", "description", "status", "external_url"})

@@ -14,7 +14,7 @@ from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import is_referred_to, matches, parse_reference
-from gitlab_links.tasks.views import TaskView, task_view
+from gitlab_links.tasks.summaries import TaskView, task_view
 
 
 class TaskSort(StrEnum):

@@ -92,7 +92,7 @@ def test_an_issue_of_a_list_is_told_whole():
 def test_a_merge_request_of_a_list_leaves_its_pipeline_open():
     snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST)
     assert snapshot.confidential is False
-    assert snapshot.untold() == {"pipeline_status"}
+    assert snapshot.unknown_fields() == {"pipeline_status"}
     assert snapshot.project_path == "ships/engine"
     assert (snapshot.state, snapshot.merge_status) == (ItemState.MERGED, "not_open")
     assert snapshot.reviewers == (Person("rae", "Rae Actor"),)

@@ -53,7 +53,7 @@ def test_an_issue_is_told_whole_but_for_its_author():
         head_sha=None,
         gitlab_id=7001,
     )
-    assert snapshot(bodies.issue()).untold() == {"author"}
+    assert snapshot(bodies.issue()).unknown_fields() == {"author"}
 
 
 def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
@@ -86,7 +86,7 @@ def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
         head_sha="0a" * 20,
         gitlab_id=8001,
     )
-    assert snapshot(body).untold() == {"author", "pipeline_status"}
+    assert snapshot(body).unknown_fields() == {"author", "pipeline_status"}
 
 
 @pytest.mark.parametrize(("oldrev", "pushed"), [("0b" * 20, True), (None, False), (7, False)])

@@ -52,7 +52,7 @@ def test_a_work_item_is_told_as_an_issue_is():
     assert (found.milestone_id, found.milestone) == (5, Milestone(5, "Spring"))
     assert found.updated_at.isoformat() == "2026-01-09T13:06:08+00:00"
     # A type without dates has no such widget.
-    assert found.untold() == {"due_date", "moved_to_id"}
+    assert found.unknown_fields() == {"due_date", "moved_to_id"}
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import generate_webhook_secret
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
-from gitlab_links.links.views import LinkView
 from tests import databases
 from tests.conftest import GITLAB_TOKEN
 from tests.deliveries.conftest import org, receive

@@ -72,13 +72,13 @@ def test_missed_events_of_the_others_are_counted(
 ) -> None:
     long_ago = utcnow() - 2 * missed_events.GRACE
     for org in orgs:
-        factory.gitlab_item(factory.gitlab_project(org), unheard_since=long_ago)
+        factory.gitlab_item(factory.gitlab_project(org), missed_since=long_ago)
     real = missed_events.note_missed
     monkeypatch.setattr(
         missed_events, "note_missed", failing_for(orgs[1], real, lambda org_id, *_: [org_id])
     )
     health_checks.find_due_checks()
-    waiting = db.select(GitLabItem.org_id).where(GitLabItem.unheard_since.is_not(None))
+    waiting = db.select(GitLabItem.org_id).where(GitLabItem.missed_since.is_not(None))
     assert db.session.scalars(waiting).all() == [orgs[1].id]
 
 

@@ -8,7 +8,7 @@ import pytest
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Snapshot
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.applying import REPEAT_AFTER, apply_fetched, apply_told, mark_failed
+from gitlab_links.sync.applying import REPEAT_AFTER, apply_body, apply_fetched, mark_failed
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TTL = 300
@@ -59,7 +59,7 @@ def fetched_item(**values):
 
 
 def tell(found, told, received_at=NOON, now=NOON):
-    apply_told(found, told, received_at=received_at, now=now, ttl=TTL)
+    apply_body(found, told, received_at=received_at, now=now, ttl=TTL)
 
 
 def test_a_fetch_writes_everything_that_is_shown():
@@ -84,7 +84,7 @@ def test_a_fetch_writes_everything_that_is_shown():
 def test_a_newer_body_that_says_all_is_applied_and_asks_for_nothing():
     found = fetched_item()
     tell(found, body(title="New"))
-    assert (found.title, found.told_at, found.last_synced_at) == ("New", NOON, NOON)
+    assert (found.title, found.webhook_applied_at, found.last_synced_at) == ("New", NOON, NOON)
     assert found.refresh_requested_at is None
     assert found.next_sync_at > NOON + SECOND
 
@@ -168,7 +168,7 @@ def test_a_body_that_is_not_newer_changes_nothing_and_asks_for_a_fetch():
     found = fetched_item()
     tell(found, body(NOON - timedelta(minutes=1), title="Tie"))
     assert found.title == "Title"
-    assert found.told_at is None
+    assert found.webhook_applied_at is None
     assert found.refresh_requested_at == NOON
 
 
@@ -222,7 +222,7 @@ def test_times_that_are_still_to_come_are_not_believed():
     """The clock was set back by an hour since."""
     found = fetched_item()
     hour = timedelta(hours=1)
-    found.fetched_at = found.told_at = found.last_synced_at = NOON + hour
+    found.fetched_at = found.webhook_applied_at = found.last_synced_at = NOON + hour
     found.refresh_requested_at = NOON + hour
     apply_fetched(found, answer(title="New"), started_at=NOON, now=NOON, ttl=TTL)
     assert (found.title, found.refresh_requested_at) == ("New", None)

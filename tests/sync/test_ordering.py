@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import Milestone, Person, Snapshot
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.applying import Trust, apply_fetched, apply_told, mark_failed
+from gitlab_links.sync.applying import Trust, apply_body, apply_fetched, mark_failed
 from gitlab_links.sync.ordering import (
+    BodyVerdict,
     Claim,
     Fetched,
     Known,
-    Told,
     believable,
+    weigh_body,
     weigh_fetched,
-    weigh_told,
 )
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -36,23 +36,23 @@ def at(seconds: float) -> datetime:
 @pytest.mark.parametrize(
     ("known", "updated", "verdict"),
     [
-        (Known(None, None, None), at(-1), Told.APPLY),
-        (Known(at(-2), at(-60), None), at(-1), Told.APPLY),
-        (Known(at(-1), at(-60), None), at(-1), Told.FETCH),  # a tie
-        (Known(at(-1), at(-60), None), at(-2), Told.FETCH),  # older
-        (Known(at(-1), at(-60), None), None, Told.FETCH),
-        (Known(at(-1), at(-60), None), at(59), Told.APPLY),
-        (Known(at(-1), at(-60), None), at(60), Told.APPLY),  # ahead by the whole tolerance
-        (Known(at(-1), at(-60), None), at(61), Told.FETCH),  # from the future
-        (Known(at(-1), at(0), None), at(-1), Told.DROP),  # fetched since
-        (Known(at(-1), at(5), None), at(-2), Told.DROP),
-        (Known(at(-1), at(5), None), None, Told.DROP),
-        (Known(at(-1), at(5), None), at(3600), Told.DROP),
-        (Known(at(-2), at(5), None), at(-1), Told.FETCH),  # fetched from a lagging replica
+        (Known(None, None, None), at(-1), BodyVerdict.APPLY),
+        (Known(at(-2), at(-60), None), at(-1), BodyVerdict.APPLY),
+        (Known(at(-1), at(-60), None), at(-1), BodyVerdict.FETCH),  # a tie
+        (Known(at(-1), at(-60), None), at(-2), BodyVerdict.FETCH),  # older
+        (Known(at(-1), at(-60), None), None, BodyVerdict.FETCH),
+        (Known(at(-1), at(-60), None), at(59), BodyVerdict.APPLY),
+        (Known(at(-1), at(-60), None), at(60), BodyVerdict.APPLY),  # ahead by the whole tolerance
+        (Known(at(-1), at(-60), None), at(61), BodyVerdict.FETCH),  # from the future
+        (Known(at(-1), at(0), None), at(-1), BodyVerdict.DROP),  # fetched since
+        (Known(at(-1), at(5), None), at(-2), BodyVerdict.DROP),
+        (Known(at(-1), at(5), None), None, BodyVerdict.DROP),
+        (Known(at(-1), at(5), None), at(3600), BodyVerdict.DROP),
+        (Known(at(-2), at(5), None), at(-1), BodyVerdict.FETCH),  # fetched from a lagging replica
     ],
 )
 def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated, verdict):
-    assert weigh_told(known, updated, received_at=NOON) is verdict
+    assert weigh_body(known, updated, received_at=NOON) is verdict
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ class World:
         heapq.heappush(self.agenda, (moment, next(World._order), action))
 
     def edit(self, number: int, delay: float, queued: float) -> None:
-        told_at = (self.now + self.skew).replace(microsecond=0)
-        self.edits.append((self.now, snapshot(number, told_at)))
-        body = self.body(number, told_at)
+        webhook_applied_at = (self.now + self.skew).replace(microsecond=0)
+        self.edits.append((self.now, snapshot(number, webhook_applied_at)))
+        body = self.body(number, webhook_applied_at)
         received_at = self.now + timedelta(seconds=delay, microseconds=1)
         self.later(received_at + timedelta(seconds=queued), lambda: self.process(body, received_at))
 
     @staticmethod
-    def body(number: int, told_at: datetime) -> Snapshot:
-        return snapshot(number, told_at, of_a_body=True)
+    def body(number: int, webhook_applied_at: datetime) -> Snapshot:
+        return snapshot(number, webhook_applied_at, of_a_body=True)
 
     def process(self, body: Snapshot, received_at: datetime) -> None:
-        apply_told(
+        apply_body(
             self.item, body, received_at=received_at, now=self.now, ttl=TTL, trust=self.trust
         )
         # What an answer has hidden, no body shows.

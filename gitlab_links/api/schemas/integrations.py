@@ -6,7 +6,7 @@ from gitlab_links.api.schemas.common import Strict, described
 from gitlab_links.api.schemas.fields import Time, choice
 from gitlab_links.api.schemas.links import PersonSchema
 from gitlab_links.health.token_check import ValidationStatus
-from gitlab_links.integrations.views import HealthStatus
+from gitlab_links.integrations.summaries import HealthStatus
 
 _NEVER_READ = "Never comes back. An empty string clears it."
 # What is refused is told by the domain; these say it in advance.

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.sync.share import used_up_until
+from gitlab_links.sync.rate_budget import used_up_until
 from tests.sync.conftest import NOON
 
 

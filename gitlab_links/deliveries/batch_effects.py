@@ -9,10 +9,10 @@ from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import note_events
-from gitlab_links.sync.reconciling import Face, note_heard
+from gitlab_links.sync.reconciling import Face, note_webhook
 
 
-class News:
+class BatchEffects:
     """Collects while the deliveries are applied; ``write`` comes last, in one order of rows."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class News:
 
     def of_item(self, item: GitLabItem, before: Face, delivery: GitLabWebhookDelivery) -> None:
         """An event about an item, which has been applied."""
-        if note_heard(item, before, delivery.received_at):
+        if note_webhook(item, before, delivery.received_at):
             self._changed.append(item)
 
     def write(self, org_id: uuid.UUID, now: datetime) -> None:
