@@ -265,13 +265,12 @@ def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
 
     org_id = principal.org_id
     watch, project = require_watch(org_id, project_row)
-    base, token = credentials_of(find_integration(org_id))
+    credentials = credentials_of(find_integration(org_id))
     known = project.path if project.gitlab_id is None else project.gitlab_id
     db.session.commit()
-    whole, options = settings().gitlab_timeout, settings().gitlab_client
     with (
         waiting_for_gitlab(org_id),
-        MaintainingClient(base, token, whole_seconds=whole, **options) as client,
+        credentials.client(MaintainingClient, whole_seconds=settings().gitlab_timeout) as client,
     ):
         seen = check_hook(client, known, webhook_url(org_id))
     save_check(watch.id, seen, utcnow())

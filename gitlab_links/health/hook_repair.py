@@ -16,7 +16,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.hooks import HookSettings
@@ -139,12 +139,7 @@ def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookChec
     """
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
-    with MaintainingClient(
-        wanted.credentials.base,
-        wanted.credentials.token,
-        whole_seconds=WHOLE_SECONDS,
-        **settings().gitlab_client,
-    ) as client:
+    with wanted.credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
         try:
             return _repaired(client, wanted, on_step)
         except GitLabFailure as failure:

@@ -163,11 +163,10 @@ def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[Liste
     """
     from gitlab_links.gitlab.listing import ListingClient
 
-    base, token = credentials_of(find_integration(principal.org_id))
+    credentials = credentials_of(find_integration(principal.org_id))
     db.session.commit()
-    whole, options = settings().gitlab_timeout, settings().gitlab_client
     with (
         waiting_for_gitlab(principal.org_id),
-        ListingClient(base, token, whole_seconds=whole, **options) as client,
+        credentials.client(ListingClient, whole_seconds=settings().gitlab_timeout) as client,
     ):
-        return str(base), client.projects(search)
+        return str(credentials.base), client.projects(search)

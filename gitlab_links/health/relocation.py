@@ -18,7 +18,7 @@ from gitlab_links.gitlab.answers import NOT_FOUND, GitLabFailure
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.health.reconnection import configure
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
-from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.integrations.credentials import Credentials, IntegrationMissing
 from gitlab_links.integrations.operations import (
     IntegrationChange,
     checked_secret,
@@ -143,11 +143,8 @@ def verify_move(move: Move) -> Verified:
     from gitlab_links.gitlab.checking import CheckingClient
 
     try:
-        with CheckingClient(
-            move.base,
-            move.token,
-            whole_seconds=settings().gitlab_timeout,
-            **settings().gitlab_client,
+        with Credentials(move.base, move.token).client(
+            CheckingClient, whole_seconds=settings().gitlab_timeout
         ) as client:
             version = client.check_token().gitlab_version
             found = {one.base_url: _difference(client, one, version) for one in move.formers}

@@ -108,11 +108,8 @@ def call_gitlab(question: Question) -> Validation:
     from gitlab_links.gitlab.checking import CheckingClient
 
     try:
-        with CheckingClient(
-            question.credentials.base,
-            question.credentials.token,
-            whole_seconds=settings().gitlab_timeout,
-            **settings().gitlab_client,
+        with question.credentials.client(
+            CheckingClient, whole_seconds=settings().gitlab_timeout
         ) as client:
             return _valid(_checked(client, question.needed))
     except GitLabFailure as failure:

@@ -18,7 +18,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, GitLabFailure, NewToken
 from gitlab_links.health.hook_repair import OnStep, ignore_step
 from gitlab_links.health.token_check import Question
@@ -103,11 +103,7 @@ def rotate(question: Question) -> NewToken:
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
     try:
-        with MaintainingClient(
-            credentials.base,
-            credentials.token,
-            **settings().gitlab_client,
-        ) as client:
+        with credentials.client(MaintainingClient) as client:
             return _rotated(client, utcnow().date() + LIFETIME)
     except GitLabFailure as failure:
         if failure.code == INSUFFICIENT_SCOPE:

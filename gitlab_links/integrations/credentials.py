@@ -1,7 +1,7 @@
 """What it takes to call an org's GitLab: the address and the token, or why not."""
 
 import uuid
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import settings
@@ -9,6 +9,11 @@ from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.security import cipher
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.client import GitLabClient
+
+Client = TypeVar("Client", bound="GitLabClient")
 
 TOKEN = "token"
 SIGNING_TOKEN = "signing-token"
@@ -43,6 +48,13 @@ class Credentials(NamedTuple):
 
     base: BaseUrl
     token: str
+
+    def client(self, kind: type[Client], *, whole_seconds: float | None = None) -> Client:
+        """A client of that kind, within the operator's limits; to be closed by the caller.
+
+        All its calls together take ``whole_seconds`` at most, where that is given.
+        """
+        return kind(self.base, self.token, whole_seconds=whole_seconds, **settings().gitlab_client)
 
 
 def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:

@@ -9,7 +9,7 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import db
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.health.hook_check import (
     DueProject,
@@ -223,9 +223,9 @@ def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
     found = _claim_hooks(org_id)
     if found is None:
         return False
-    (base, token), projects = found
+    credentials, projects = found
     waiting = deque(projects)
-    with MaintainingClient(base, token, **settings().gitlab_client) as client:
+    with credentials.client(MaintainingClient) as client:
         while waiting and time.monotonic() < ends_at:
             project = waiting.popleft()
             with measured(org_id):
