@@ -2,8 +2,12 @@
 
 import re
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 
-from gitlab_links.accounts.models import User
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import ApiKey, User
+from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.mail import LONGEST_ADDRESS, parse_mail_address
@@ -15,6 +19,29 @@ def find_user(user_id: uuid.UUID) -> User:
     if user is None:
         raise NotFound
     return user
+
+
+def people_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
+    """The names of these people; of those without an account none."""
+    return _names(User, ids)
+
+
+def keys_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
+    """The names of these API keys."""
+    return _names(ApiKey, ids)
+
+
+def _names(
+    model: type[User] | type[ApiKey], ids: Iterable[uuid.UUID | None]
+) -> Mapping[uuid.UUID | None, str]:
+    statement = select(model.id, model.name).where(model.id.in_(set(ids) - {None}))
+    return {row.id: row.name for row in db.session.execute(statement)}
+
+
+def people_in_audit_log(org_id: uuid.UUID) -> Sequence[User]:
+    """Everybody who ever changed something in the org, leavers too, by name."""
+    acted = select(AuditEvent.actor_user_id).where(AuditEvent.org_id == org_id)
+    return db.session.scalars(select(User).where(User.id.in_(acted)).order_by(User.name)).all()
 
 
 MAX_EMAIL, MAX_NAME = LONGEST_ADDRESS, 100

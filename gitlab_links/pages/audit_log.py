@@ -9,14 +9,12 @@ from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
-from gitlab_links.accounts.models import ApiKey, User
+from gitlab_links.accounts.people import keys_by_id, people_by_id, people_in_audit_log
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.audit.operations import Action
 from gitlab_links.audit.queries import AuditFilter, audit_page
-from gitlab_links.extensions import db
 from gitlab_links.http.access import access
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.paging import position_in
@@ -84,7 +82,10 @@ def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
         rows=_rows(shown),
         wanted=filters,
         actions=[("", "Anything"), *((action.value, _words(action.value)) for action in Action)],
-        actors=[("", "Anybody"), *_actors(org_id)],
+        actors=[
+            ("", "Anybody"),
+            *((str(person.id), person.name) for person in people_in_audit_log(org_id)),
+        ],
         paged="after" in request.args,
         newest_url=url_for("pages.audit_log", org_id=org_id, **filters),
         older_url=url_for("pages.audit_log", org_id=org_id, **older) if older else None,
@@ -105,8 +106,8 @@ def _wanted(args: Mapping[str, str]) -> AuditFilter:
 
 
 def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
-    users = _names(User, {event.actor_user_id for event in events})
-    keys = _names(ApiKey, {event.actor_api_key_id for event in events})
+    users = people_by_id(event.actor_user_id for event in events)
+    keys = keys_by_id(event.actor_api_key_id for event in events)
     return [
         AuditRow(
             at=event.created_at,
@@ -132,20 +133,6 @@ def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
         case ActorKind.SERVICE:
             return "This service"
     return "Somebody deleted"
-
-
-def _names(model: type[User] | type[ApiKey], ids: set[uuid.UUID | None]) -> dict[Any, str]:
-    statement = select(model.id, model.name).where(model.id.in_(ids - {None}))
-    return {row.id: row.name for row in db.session.execute(statement)}
-
-
-def _actors(org_id: uuid.UUID) -> list[tuple[str, str]]:
-    """Everybody who ever changed something here, leavers too."""
-    acted = select(AuditEvent.actor_user_id).where(AuditEvent.org_id == org_id)
-    people = db.session.execute(
-        select(User.id, User.name).where(User.id.in_(acted)).order_by(User.name)
-    )
-    return [(str(person.id), person.name) for person in people]
 
 
 def _words(action: str) -> str:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.statistics import delivery_stats
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
@@ -36,7 +37,6 @@ from gitlab_links.integrations.operations import (
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.observations.states import EVENT_NAMES
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.delivery_stats import delivery_stats
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.good_news import HEADLINES, good_news
 from gitlab_links.pages.operation_words import recent_operations

@@ -11,6 +11,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.task_list import Viewer
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.assets import asset_version
 from gitlab_links.pages.blueprint import pages
@@ -54,7 +55,7 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def _shown(principal: Principal) -> dict[str, Any]:
     org_id = principal.org_id
     sees_links = principal.may(Permission.LINK_READ)
-    viewer = listing.Viewer.of(org_id, principal.role, sees_links=sees_links)
+    viewer = Viewer.of(org_id, principal.role, sees_links=sees_links)
     wanted = listing.Wanted.of(request.args, sees_links=sees_links)
     found = listing.find_tasks(org_id, wanted, viewer)
 
