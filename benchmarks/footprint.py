@@ -24,7 +24,7 @@ START_LIMIT = 3.0
 _FLOOR = "import flask, time; time.sleep(60)"
 _WORKER = """
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.jobs import crew
 crew._preload(create_app(Settings.from_environ()))
 """

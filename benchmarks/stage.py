@@ -14,7 +14,7 @@ from redis import Redis
 
 from benchmarks.processes import weigh_less
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.local.processes import answers
 from gitlab_links.local.services import LOOPBACK, free_port, listens, python, start_redis
 from gitlab_links.local.supervisor import Child, Supervisor

@@ -26,10 +26,10 @@ import gitlab_links.clock
 from gitlab_links.accounts.bootstrap import bootstrap
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.app import create_app
 from gitlab_links.clock import utcnow
-from gitlab_links.config import Settings
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.settings import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from gitlab_links import api, cli, http, logs, ops, pages
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db, migrate
 from gitlab_links.storage.database import engine_options, prepare_engine
 from gitlab_links.storage.redis_pool import connect_redis

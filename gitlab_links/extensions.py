@@ -5,7 +5,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.database import Base
 

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from redis import Redis
 
-from gitlab_links.allowed_hosts import AllowedHosts
-from gitlab_links.config import Settings
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.local.services import free_port, redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor

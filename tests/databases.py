@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.local.supervisor import PROJECT
 from tests import postgresql

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 
 
 def as_environment(settings: Settings, allowed_hosts: str, folder: Path) -> dict[str, str]:

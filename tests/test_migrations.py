@@ -13,7 +13,7 @@ from flask_migrate import check, downgrade, migrate, upgrade
 from sqlalchemy import inspect, select, text
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor

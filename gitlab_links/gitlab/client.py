@@ -15,8 +15,8 @@ import requests
 import urllib3
 from gitlab.utils import EncodedId
 
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.answer_headers import read_rate_limit, read_retry_after
 from gitlab_links.gitlab.answers import (

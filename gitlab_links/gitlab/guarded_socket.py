@@ -20,7 +20,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.poolmanager import PoolManager
 from urllib3.util.ssl_ import create_urllib3_context
 
-from gitlab_links.allowed_hosts import AllowedHosts, literal_address
+from gitlab_links.config.allowed_hosts import AllowedHosts, literal_address
 
 CONNECT_SECONDS = 5.0
 

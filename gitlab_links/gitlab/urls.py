@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from gitlab_links.allowed_hosts import AllowedHosts, literal_address
+from gitlab_links.config.allowed_hosts import AllowedHosts, literal_address
 from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.drawers import UnreadableDrawer, item_in_drawer
 from gitlab_links.gitlab.item_paths import (

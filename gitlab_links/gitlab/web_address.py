@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
-from gitlab_links.allowed_hosts import literal_address
+from gitlab_links.config.allowed_hosts import literal_address
 
 MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"https": 443, "http": 80}

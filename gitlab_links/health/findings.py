@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from gitlab_links.config.setting_values import MEGABYTE
 from gitlab_links.deliveries.trust import still_distrusted
 from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
@@ -17,7 +18,6 @@ from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.states import HookState
 from gitlab_links.observations.tallies import Tally
 from gitlab_links.observations.watched import WatchedProject
-from gitlab_links.setting_values import MEGABYTE
 
 # The last threshold that has been passed counts, so that each is told once.
 EXPIRY_THRESHOLDS = (1, 7, 30)

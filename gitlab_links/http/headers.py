@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gitlab_links.accounts.sessions import SESSION_LIFETIME
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.http.mounting import Mounted
 
 CONTENT_SECURITY_POLICY = "; ".join(

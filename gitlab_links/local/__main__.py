@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, select
 
 from gitlab_links.accounts.models import User
-from gitlab_links.config import RUNNING_ENV_FILE, Settings, env_file
+from gitlab_links.config.settings import RUNNING_ENV_FILE, Settings, env_file
 from gitlab_links.local import processes
 from gitlab_links.local.foreground import run_until_stopped, say
 from gitlab_links.local.services import LOOPBACK, redis_answers, start_redis

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from gitlab_links.config import ConfigError
+from gitlab_links.config.settings import ConfigError
 from gitlab_links.local.services import LOOPBACK, NoRedis, port_is_free
 from gitlab_links.local.supervisor import ChildFailed, Supervisor
 

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 
 from gitlab_links.api.contract import contract
 from gitlab_links.api.contract_files import CONTRACT, SCOPES, differences, write
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from tests.databases import make_application
 
 ROOT = Path(__file__).parents[2]

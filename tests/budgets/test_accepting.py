@@ -79,7 +79,7 @@ def test_connections_that_the_server_closed_are_replaced_unnoticed(send, app):
 def test_the_web_process_imports_neither_python_gitlab_nor_requests(settings):
     program = (
         "import sys; from gitlab_links.app import create_app; "
-        "from gitlab_links.config import Settings; "
+        "from gitlab_links.config.settings import Settings; "
         "create_app(Settings(secret_key='long enough to be one', database_url=sys.argv[1])); "
         "print(sorted({'gitlab', 'requests', 'rq'} & set(sys.modules)))"
     )

@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.config.setting_values import MEGABYTE
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.setting_values import MEGABYTE
 from tests.deliveries.conftest import SECRET
 from tests.deliveries.test_processing import BASE_URL, PATH, drain
 from tests.gitlab import bodies

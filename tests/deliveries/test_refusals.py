@@ -97,7 +97,7 @@ def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, kn
 REFUSE_AND_END = """
 import sys
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 answer = create_app(Settings.from_environ()).test_client().post(
     sys.argv[1], data=b"{}", content_type="application/json", headers={"X-Gitlab-Token": "mistyped"}
 )

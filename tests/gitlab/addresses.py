@@ -1,6 +1,6 @@
 """GitLabs that exist in tests only: one at the root of its host, one under a path."""
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.urls import parse_base_url
 
 NOBODY = AllowedHosts.parse([])

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.urls import parse_base_url
 from tests.gitlab.asking import TOKEN

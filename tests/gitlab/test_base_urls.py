@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.urls import parse_base_url
 from tests.gitlab.addresses import ROOTED

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit, TokenCheck
 from gitlab_links.gitlab.checking import CheckingClient
 from gitlab_links.gitlab.client import GitLabClient

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.urls import BaseUrl
 from tests.gitlab.asking import ONE_ISSUE, TOKEN, failure, fetch, tls_client

@@ -16,9 +16,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.audit.models import AuditEvent
-from gitlab_links.config import Settings
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.settings import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project
 from gitlab_links.extensions import db

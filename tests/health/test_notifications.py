@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.integrations.policy import PolicyChange, update_policy

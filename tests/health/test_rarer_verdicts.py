@@ -10,8 +10,9 @@ from datetime import timedelta
 import pytest
 import requests
 
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.setting_values import MEGABYTE
 from gitlab_links.deliveries.claims import LEASE, MAX_ATTEMPTS, claim
 from gitlab_links.deliveries.refusals import flush_refused
 from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -19,7 +20,6 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.operations import IntegrationChange
-from gitlab_links.setting_values import MEGABYTE
 from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
 from tests.health.test_verdicts import five, the_token

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db

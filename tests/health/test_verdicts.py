@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import SHOWN_FIRST
 from gitlab_links.health.hook_repair import repair_now

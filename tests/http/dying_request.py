@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.http import idempotency
 from tests.api.callers import program

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from gitlab_links import revisions
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.local.services import free_port
 from gitlab_links.ops.command import examine

@@ -13,7 +13,7 @@ import requests
 from flask import Flask
 from sqlalchemy import event, make_url
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.http import transactions
 from gitlab_links.local.processes import start_web

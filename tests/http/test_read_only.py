@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import database_breaker, db
 from gitlab_links.jobs.workers import database_answers
 from tests import postgresql

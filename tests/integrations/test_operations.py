@@ -183,7 +183,7 @@ def test_a_lost_key_is_told_by_name(app: Flask, make_app: MakeApp, admin: Princi
 def test_an_address_that_is_no_longer_allowed_is_not_called(
     app: Flask, make_app: MakeApp, admin: Principal, gitlab_port: int
 ) -> None:
-    from gitlab_links.allowed_hosts import AllowedHosts
+    from gitlab_links.config.allowed_hosts import AllowedHosts
 
     with app.app_context():
         change(admin, base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")

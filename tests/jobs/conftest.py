@@ -15,7 +15,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries.claims import has_due
 from gitlab_links.deliveries.intake import accept
 from gitlab_links.demo.gitlab import SimulatedGitLab

@@ -1,7 +1,7 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
 from gitlab_links import triggers
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries import claims
 from gitlab_links.health import report
 from gitlab_links.http import transactions

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gitlab_links.allowed_hosts import AllowedHosts
 from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.gitlab import guarded_session
 from gitlab_links.health.reconnection import configure

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from gunicorn.config import KNOWN_SETTINGS
 
-from gitlab_links.config import CANNOT_START
+from gitlab_links.config.settings import CANNOT_START
 from gitlab_links.local.supervisor import PROJECT
 
 COMPOSE_ONLY = {"POSTGRES_PASSWORD", "PORT", "IMAGE_TAG", "WEB_CONCURRENCY"}

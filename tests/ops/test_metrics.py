@@ -11,7 +11,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
-from gitlab_links.config import ConfigError, Settings
+from gitlab_links.config.settings import ConfigError, Settings
 from gitlab_links.local.supervisor import PROJECT
 from tests.conftest import MakeApp
 from tests.factories import Factory

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from gitlab_links.config import INSTANCE
+from gitlab_links.config.settings import INSTANCE
 from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import TASKS
 from gitlab_links.local.guardian import processes, session_members

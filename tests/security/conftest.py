@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from tests import databases
 from tests.databases import Database

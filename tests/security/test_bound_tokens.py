@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import NewToken
 from gitlab_links.health.token_check import load_question

@@ -13,7 +13,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import text
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.local import processes as service

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
-from gitlab_links.config import ConfigError, Settings
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.settings import ConfigError, Settings
 from gitlab_links.extensions import db
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem

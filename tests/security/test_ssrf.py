@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.sending import send
 from gitlab_links.health.token_check import call_gitlab, load_question

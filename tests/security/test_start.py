@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from gitlab_links.config import ConfigError, Settings
+from gitlab_links.config.settings import ConfigError, Settings
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import PROJECT
 
@@ -86,7 +86,7 @@ def test_neither_web_nor_worker_starts_with_a_placeholder(module: str) -> None:
 def test_a_kept_secret_key_is_for_its_owner_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gitlab_links.config.INSTANCE", tmp_path / "instance")
+    monkeypatch.setattr("gitlab_links.config.settings.INSTANCE", tmp_path / "instance")
     first, second = Settings.from_environ({}), Settings.from_environ({})
     assert first.secret_key == second.secret_key
     assert len(first.secret_key) >= 43

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.local.processes import start_web
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor

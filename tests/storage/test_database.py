@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.storage.database import engine_options, insert_unless_exists, new_id
 from gitlab_links.tasks.models import Task

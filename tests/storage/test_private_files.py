@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask_migrate import upgrade
 
-from gitlab_links import config
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config import settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.storage import private_files
 from gitlab_links.storage.private_files import make_private_file
@@ -31,7 +31,7 @@ def _generous_umask() -> Iterator[None]:
 def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "instance"
     monkeypatch.setattr(private_files, "INSTANCE", folder)
-    monkeypatch.setattr(config, "INSTANCE", folder)
+    monkeypatch.setattr(settings, "INSTANCE", folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from sqlalchemy import select
 
 from gitlab_links.app import create_app
-from gitlab_links.config import Settings
+from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo import seed
 from gitlab_links.demo.gitlab import SimulatedGitLab

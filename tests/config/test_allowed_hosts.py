@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_links.allowed_hosts import AllowedHosts, is_public
+from gitlab_links.config.allowed_hosts import AllowedHosts, is_public
 
 NOBODY = AllowedHosts.parse([])
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-from gitlab_links import setting_urls
-from gitlab_links import setting_values as values
-from gitlab_links.allowed_hosts import AllowedHosts
+from gitlab_links.config import setting_urls
+from gitlab_links.config import setting_values as values
+from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.mail import MailServer, parse_mail_address
 from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 

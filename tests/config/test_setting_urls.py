@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gitlab_links.setting_urls import database_url, public_url, redis_url
+from gitlab_links.config.setting_urls import database_url, public_url, redis_url
 
 GOOD = [
     (database_url, "postgresql+psycopg://u:p%40ss@db.example.com:5432/links"),

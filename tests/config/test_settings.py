@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from gitlab_links import config
-from gitlab_links.config import CANNOT_START, ConfigError, Settings
+from gitlab_links.config import settings
+from gitlab_links.config.settings import CANNOT_START, ConfigError, Settings
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.mail import Transport
@@ -84,7 +84,7 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path):
 @pytest.fixture
 def env_file(tmp_path, monkeypatch):
     """A .env that processes read, and an environment without settings."""
-    monkeypatch.setattr(config, "ENV_FILE", tmp_path / ".env")
+    monkeypatch.setattr(settings, "ENV_FILE", tmp_path / ".env")
     monkeypatch.setattr(os, "environ", {"PATH": "/usr/bin:/bin"})
     return tmp_path / ".env"
 
@@ -95,7 +95,7 @@ def test_every_process_reads_the_env_file_and_the_environment_goes_before_it(env
     settings = Settings.from_environ()
     assert (settings.secret_key, settings.log_level) == (SECRET, "DEBUG")
     assert settings.worker_processes == 5
-    assert config.env_file() == env_file
+    assert settings.env_file() == env_file
 
 
 def test_the_env_file_is_left_alone_where_flask_is_told_to_skip_it(env_file, monkeypatch):
@@ -103,7 +103,7 @@ def test_the_env_file_is_left_alone_where_flask_is_told_to_skip_it(env_file, mon
     monkeypatch.setitem(os.environ, "SECRET_KEY", SECRET)
     monkeypatch.setitem(os.environ, "FLASK_SKIP_DOTENV", "1")
     assert Settings.from_environ().log_level == "INFO"
-    assert config.env_file() is None
+    assert settings.env_file() is None
 
 
 def test_an_env_file_that_is_no_text_is_named(env_file):
@@ -148,7 +148,7 @@ def test_a_database_in_memory_is_refused_because_web_and_workers_share_it():
 
 
 def test_processes_that_start_first_at_once_agree_on_one_secret(tmp_path, monkeypatch):
-    monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
+    monkeypatch.setattr(settings, "INSTANCE", tmp_path / "instance")
     start, found = threading.Barrier(12), []
 
     def begin():

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from gitlab_links.config import ConfigError, Settings
+from gitlab_links.config.settings import ConfigError, Settings
 from gitlab_links.local.supervisor import PROJECT
 
 
