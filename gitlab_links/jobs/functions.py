@@ -72,8 +72,9 @@ ALLOWED: dict[str, Callable[..., None]] = {
     )
 }
 # Queued under these names by the release before: accepted until the next one.
-ALLOWED |= {
+FORMER_NAMES: dict[str, Callable[..., None]] = {
     f"{__name__}.look": find_due_checks,
     f"{__name__}.watch": run_checks,
     f"{__name__}.check": request_check,
 }
+ALLOWED |= FORMER_NAMES

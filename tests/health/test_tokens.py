@@ -88,7 +88,7 @@ def test_checks_that_are_all_due_at_once_are_spread(app, factory, app_context, r
     assert len(orgs_with_due_token(utcnow(), 20)) == 20
     db.session.rollback()
     find_due_checks()
-    assert len(redis.keys("gitlab_links:trigger:watch:*")) == 20
+    assert len(redis.keys("gitlab_links:trigger:run_checks:*")) == 20
 
 
 @pytest.mark.parametrize(

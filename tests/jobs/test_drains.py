@@ -58,14 +58,14 @@ def test_what_comes_in_while_a_slice_ends_is_seen_or_rung_for(
     redis,
     monkeypatch,
 ):
-    """The kind is released before the last look: between the two nothing can be missed."""
-    real = drains.release
+    """Triggers are allowed before the last check: between the two nothing can be missed."""
+    real = drains.allow_triggers
 
     def at_the_worst_moment(kind, org_id):
-        receive(bodies.issue())  # finds the kind held
+        receive(bodies.issue())  # finds triggers suppressed
         real(kind, org_id)
 
-    monkeypatch.setattr(drains, "release", at_the_worst_moment)
+    monkeypatch.setattr(drains, "allow_triggers", at_the_worst_moment)
     receive(bodies.issue())
     redis.flushdb()
     drain_slice(org.id)

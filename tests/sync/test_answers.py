@@ -206,7 +206,7 @@ def test_what_was_changed_by_another_process_meanwhile_is_seen(
     with db.engine.begin() as other:
         other.execute(
             GitLabItem.__table__.update().values(
-                title="Told", source_updated_at=at(-1), webhook_applied_at=at(-1)
+                title="Told", source_updated_at=at(-1), told_at=at(-1)
             )
         )
     asked = Round([answer(project, ids, [told(1)])])
