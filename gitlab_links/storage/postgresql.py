@@ -11,10 +11,8 @@ from contextvars import ContextVar
 from typing import Any, Self
 
 import psycopg
-from psycopg._conninfo_attempts import conninfo_attempts
 from psycopg.abc import RV, AdaptContext, PQGen, PQGenConn
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import _WaitTimeout
+from psycopg.conninfo import conninfo_attempts, conninfo_to_dict
 from sqlalchemy import Connection as EngineConnection
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -99,10 +97,12 @@ class PatientConnection(psycopg.Connection[Any]):
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """See psycopg; raises :class:`psycopg.OperationalError` when time is up."""
+        started = time.monotonic()
         try:
             return super().wait(gen, interval, self.patience if timeout is None else timeout)
-        except _WaitTimeout:
-            if timeout is not None:
+        except psycopg.OperationalError:
+            waited = time.monotonic() - started
+            if timeout is not None or waited < (self.patience or math.inf):
                 raise
             self.pgconn.finish()
             if self.breaker is not None:
