@@ -20,7 +20,7 @@ from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, tick
-from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent, reap_strangers
+from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.triggers import JobKind
 
@@ -64,7 +64,6 @@ class WorkerPool:
         while not self._stopping:
             for slot in self._slots:
                 self._fill(slot)
-            reap_strangers({process.pid for process in self._processes.values()})
             self._rest()
         self._end()
 

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Container
 from contextlib import suppress
 from typing import Any, Self
 
@@ -180,17 +179,3 @@ def die_with_parent(parent: int, number: signal.Signals) -> bool:
         return True
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
     return os.getppid() == parent
-
-
-def reap_strangers(ours: Container[int | None]) -> None:
-    """Collect dead processes that are not ``ours``: as the first process of a container
-    this one inherits those whose parent died.
-    """
-    while True:
-        try:
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        if found is None or found.si_pid in ours:
-            return
-        os.waitpid(found.si_pid, 0)

@@ -13,7 +13,7 @@ from redis import Redis
 
 from gitlab_links.local.processes import start_worker
 from gitlab_links.local.services import free_port, python, redis_answers, redis_server
-from gitlab_links.local.supervisor import PROJECT, signal_all
+from gitlab_links.local.supervisor import signal_all
 from tests.hanging import HANGS
 from tests.soak.outages import is_alive
 from tests.soak.stage import pids_below, within
@@ -114,35 +114,6 @@ def first_process(pid):
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     line = next(line for line in status if line.startswith("NSpid"))
     return line.split()[-1] == "1"
-
-
-ORPHANAGE = """
-import os, sys, time
-from gitlab_links.jobs.workers import reap_strangers
-import ctypes
-ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: orphans come to this process
-ours = os.fork()
-if ours == 0:
-    if os.fork() == 0:
-        time.sleep(0.2)
-        os._exit(0)
-    os._exit(0)
-time.sleep(0.6)
-reap_strangers({ours})
-listing = open(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read().split()
-print(len(listing), os.waitpid(ours, 0)[0] == ours)
-reap_strangers(set())
-print(len(open(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read().split()))
-"""
-
-
-def test_orphans_are_collected_and_ones_own_left_to_their_owner():
-    found = subprocess.run(
-        python("-c", ORPHANAGE), capture_output=True, check=True, cwd=PROJECT, text=True
-    )
-    first, second = found.stdout.splitlines()
-    assert first in ("1 True", "2 True")
-    assert second == "0"
 
 
 @pytest.fixture
