@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "gitlab_links"
 # The simulated GitLab is an application of its own.
 MODULES = [path for path in PACKAGE.rglob("*.py") if "demo" not in path.parts]
 
-ENVIRONMENT = {"config.py"}
+ENVIRONMENT = {"config/settings.py"}
 OF_REQUESTS = {"http/", "api/", "pages/", "ops/"}
 COMMITTING = {
     "http/",
