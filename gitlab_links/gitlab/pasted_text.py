@@ -19,6 +19,8 @@ _REFERENCE = re.compile(r"(?P<path>[^\s#!&?:]+)(?P<sigil>[#!&])(?P<number>[0-9]+
 _NAMED_REFERENCE = re.compile(
     r"\[(?P<name>issue|work_item|merge_request|epic):(?P<path>[^\s\]]+)/(?P<number>[0-9]+)\]"
 )
+# What stands behind it is a value, if an odd one: without it the address names another item.
+_NAME_OF_VALUE = re.compile(r"[?&]\w+=$")
 _SIGILS = {"issue": "#", "work_item": "#", "merge_request": "!", "epic": "&"}
 _HOST_FIRST = re.compile(r"(?P<authority>(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?)(?=[/?#]|$)")
 
@@ -38,7 +40,7 @@ def unwrapped(text: str) -> str:
     """
     for _ in range(_MOST_WRAPPERS):
         within = _within_one_wrapper(text.strip())
-        if within == text:
+        if within == text or _NAME_OF_VALUE.search(within) is not None:
             break
         text = within
     return text
