@@ -48,7 +48,9 @@ def findings(org):
 def forge(org, *, iid=1, title="Forged", instance=None, **attributes):
     """An event of what GitLab does not have, by the shared secret; taken and processed."""
     project = {"id": org.project.id, "path_with_namespace": org.project.path_with_namespace}
-    known = {"id": org.issues[iid - 1].id, "iid": iid, "project_id": org.project.id}
+    issue = org.issues[iid - 1]
+    known = {"id": issue.id, "iid": iid, "project_id": org.project.id}
+    known["created_at"] = issue.created_at.isoformat()
     told = {**known, "title": title, **attributes}
     told.setdefault("updated_at", utcnow().isoformat())
     told.setdefault("due_date", None)
