@@ -92,9 +92,9 @@ def env_file(tmp_path, monkeypatch):
 def test_every_process_reads_the_env_file_and_the_environment_goes_before_it(env_file, monkeypatch):
     env_file.write_text(f"SECRET_KEY='{SECRET}'\nLOG_LEVEL=debug\nWORKER_PROCESSES=$LOG_LEVEL\n")
     monkeypatch.setitem(os.environ, "WORKER_PROCESSES", "5")
-    settings = Settings.from_environ()
-    assert (settings.secret_key, settings.log_level) == (SECRET, "DEBUG")
-    assert settings.worker_processes == 5
+    read_now = Settings.from_environ()
+    assert (read_now.secret_key, read_now.log_level) == (SECRET, "DEBUG")
+    assert read_now.worker_processes == 5
     assert settings.env_file() == env_file
 
 
