@@ -7,10 +7,11 @@ INSTALLED := $(VENV)/.installed
 RUNNABLE := $(VENV)/.runnable
 # A third of the tests wait for processes more than they compute.
 TEST_WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 7 ? n + 1 : 8)))
+PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test coverage soak bench check format migration lock audit clean
+.PHONY: help setup demo run test test-all coverage soak bench check format migration lock audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +45,14 @@ demo: $(INSTALLED) ## Run everything with sample data and a simulated GitLab (PO
 run: $(RUNNABLE) ## Run the service alone on this machine, kept in instance/ (PORT=8000)
 	@exec $(BIN)/python -m gitlab_links.local --port $(PORT)
 
-test: $(INSTALLED) ## Run all tests; ARGS="tests/links -k refresh" runs some
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(INSTALLED) ## Run the quick tests, in minutes; ARGS="tests/links -k refresh" runs some
+	@$(PYTEST) -m "not (processes or browser or slow)" --database one $(ARGS)
 
-coverage: $(INSTALLED) ## Run the tests and show which lines and branches they left out; ARGS as for test
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(ARGS)
+test-all: $(INSTALLED) ## Run every test on both databases, with processes, browser and short soaks
+	@$(PYTEST) $(ARGS)
+
+coverage: $(INSTALLED) ## Run every test and show which lines and branches they left out; ARGS as for test
+	@$(PYTEST) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)

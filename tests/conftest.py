@@ -51,7 +51,10 @@ GITLAB_TOKEN = "glpat-token-of-the-tests"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--database", choices=(*databases.DIALECTS, "both"), default="both", help="run on which"
+        "--database",
+        choices=(*databases.DIALECTS, "both", "one"),
+        default="both",
+        help="run on which; one: both only for what differs by database",
     )
     parser.addoption(
         "--redis",

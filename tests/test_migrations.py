@@ -20,6 +20,8 @@ from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 
+pytestmark = pytest.mark.differs_by_database
+
 
 @pytest.fixture
 def bare_app(empty_database: Database) -> Iterator[Flask]:

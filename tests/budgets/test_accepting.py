@@ -12,6 +12,8 @@ from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from tests.statements import statements
 
+pytestmark = pytest.mark.differs_by_database
+
 SECRET = "the secret of the hook"
 BODY = json.dumps(
     {

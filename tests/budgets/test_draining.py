@@ -13,6 +13,8 @@ from gitlab_links.jobs.drains import GATHER_SECONDS, drain_slice
 from gitlab_links.links.models import GitLabItem
 from tests.statements import statements
 
+pytestmark = pytest.mark.differs_by_database
+
 
 @pytest.fixture
 def org(factory):

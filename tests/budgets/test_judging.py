@@ -9,6 +9,8 @@ from gitlab_links.jobs.health_checks import find_due_checks
 from gitlab_links.observations.models import GitLabProjectWatch
 from tests.statements import statements
 
+pytestmark = pytest.mark.differs_by_database
+
 FEW, MANY = 3, 30
 
 

@@ -6,6 +6,8 @@ from gitlab_links.extensions import db
 from tests.api.callers import browser, program
 from tests.statements import statements
 
+pytestmark = pytest.mark.differs_by_database
+
 SIZES = (1, 20, 100)
 
 

@@ -26,6 +26,8 @@ from gitlab_links.extensions import db
 from tests.deliveries.conftest import deliveries, delivery
 from tests.gitlab import bodies
 
+pytestmark = pytest.mark.differs_by_database
+
 
 def take(org, now=None):
     taken = claim(org.id, now or utcnow())

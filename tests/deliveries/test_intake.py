@@ -20,6 +20,8 @@ from tests.deliveries.conftest import SECRET, deliveries
 from tests.factories import unknown_id
 from tests.gitlab import bodies
 
+pytestmark = pytest.mark.differs_by_database
+
 
 def test_an_event_of_interest_is_stored_whole_and_due_at_once(receive, app_context):
     body = bodies.sent(bodies.issue())

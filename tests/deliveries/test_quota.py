@@ -16,6 +16,8 @@ from tests.deliveries.conftest import SECRET
 from tests.deliveries.test_processing import BASE_URL, PATH, drain
 from tests.gitlab import bodies
 
+pytestmark = pytest.mark.differs_by_database
+
 
 @pytest.fixture
 def org(factory, org):

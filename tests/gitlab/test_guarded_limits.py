@@ -12,6 +12,8 @@ from tests.gitlab.asking import failure, tls_client
 from tests.gitlab.servers import make_authority, reply, serving
 from tests.hanging import HANGS
 
+pytestmark = pytest.mark.slow
+
 
 def drip(start: bytes, byte: bytes):
     yield start

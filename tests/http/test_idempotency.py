@@ -23,6 +23,8 @@ from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 
+pytestmark = pytest.mark.differs_by_database
+
 
 def key(text: str = "one") -> dict[str, str]:
     return {"Idempotency-Key": text}

@@ -7,6 +7,8 @@ from sqlalchemy import func, select
 from gitlab_links.accounts.models import User
 from gitlab_links.extensions import db
 
+pytestmark = pytest.mark.differs_by_database
+
 
 @pytest.fixture
 def unguarded(small: Flask) -> Flask:

@@ -23,6 +23,8 @@ from tests.factories import Factory
 from tests.gitlab import bodies
 from tests.jobs.conftest import Connected
 
+pytestmark = pytest.mark.slow
+
 SECRET = "secret-of-the-tests"
 ZONES = ("UTC", "Europe/Berlin", "America/New_York")
 NUMBERS = st.sampled_from(

@@ -16,6 +16,8 @@ from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("fault", "code"),

@@ -17,6 +17,8 @@ from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import queued
 
+pytestmark = pytest.mark.differs_by_database
+
 DAY = timedelta(days=1)
 
 

@@ -22,6 +22,8 @@ from gitlab_links.links.task_removal import remove_task
 from tests.factories import unknown_id
 from tests.statements import statements
 
+pytestmark = pytest.mark.differs_by_database
+
 BASE = "https://gitlab.example.com"
 ISSUE = f"{BASE}/acme/press/-/issues/7"
 

@@ -10,6 +10,8 @@ from gitlab_links.links.operations import attach
 from gitlab_links.observations.models import GitLabChangeCount
 from tests.observations.conftest import repair
 
+pytestmark = pytest.mark.differs_by_database
+
 
 @pytest.fixture
 def hooked(connected):

@@ -10,6 +10,8 @@ from flask import Flask
 from tests.api.callers import browser
 from tests.security.conftest import World, refusal
 
+pytestmark = pytest.mark.slow
+
 NO_IDS = [
     "x",
     "0",

@@ -13,6 +13,8 @@ from tests.api.callers import browser
 from tests.security.conftest import World, refusal
 from tests.security.routes import WITH_BODY, WRITING, filled
 
+pytestmark = pytest.mark.slow
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 HOSTILE = st.sampled_from(
     [

@@ -20,6 +20,8 @@ from gitlab_links.extensions import db
 from gitlab_links.jobs.drains import drain_slice
 from tests.security.conftest import World, refusal
 
+pytestmark = pytest.mark.slow
+
 PERSON = {"id": 1, "username": "dana", "name": "Dana"}
 ISSUE = {"object_kind": "issue", "event_type": "issue", "user": PERSON, "project": {"id": 15,
     "path_with_namespace": "acme/app", "web_url": "https://gitlab.example.com/acme/app"},

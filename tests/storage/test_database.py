@@ -15,6 +15,8 @@ from gitlab_links.extensions import db
 from gitlab_links.storage.database import engine_options, insert_unless_exists, new_id
 from gitlab_links.tasks.models import Task
 
+pytestmark = pytest.mark.differs_by_database
+
 MOMENT = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 
 

@@ -18,7 +18,7 @@ from gitlab_links.storage import postgresql
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
 
-pytestmark = pytest.mark.only_on("postgresql")
+pytestmark = [pytest.mark.slow, pytest.mark.only_on("postgresql")]
 
 SECONDS = 1
 GIVEN_UP = SECONDS + postgresql.GRACE_SECONDS

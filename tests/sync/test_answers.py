@@ -16,6 +16,8 @@ from gitlab_links.sync.pausing import Standing
 from gitlab_links.sync.plan import Batch, DueItem
 from tests.sync.conftest import NOON, at
 
+pytestmark = pytest.mark.differs_by_database
+
 TOKEN = "not decrypted here"
 TTL = 300
 

@@ -9,6 +9,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sync import lease as leases
 from tests.sync.conftest import BASE_URL, NOON, at
 
+pytestmark = pytest.mark.differs_by_database
+
 
 def acquire(org, now=NOON):
     lease = leases.acquire(org.id, now)

@@ -12,6 +12,8 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.sync.moves import follow
 from tests.lock_waits import wait_for_somebody_to_wait
 
+pytestmark = pytest.mark.differs_by_database
+
 PATH = "acme/tools"
 
 

@@ -10,6 +10,8 @@ from gitlab_links.sync import plan
 from tests.statements import statements
 from tests.sync.conftest import BASE_URL, NOON, at
 
+pytestmark = pytest.mark.differs_by_database
+
 TTL = 300
 
 

@@ -16,6 +16,8 @@ from gitlab_links.tasks.operations import create_task, delete_task, update_task
 from gitlab_links.tasks.queries import find_task
 from tests.factories import Factory, unknown_id
 
+pytestmark = pytest.mark.differs_by_database
+
 AT_ONCE, EACH = 4, 8
 
 
