@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, render_template
 from markupsafe import Markup, escape
 
+from gitlab_links import __version__
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.contract import contract
 from gitlab_links.http.access import public
@@ -26,8 +27,13 @@ _WHY = "the contract holds no data of any org, and clients are generated before 
 @blueprint.get("/api/openapi.json")
 @public(_WHY)
 def openapi_json() -> Response:
-    """The OpenAPI document."""
-    return json_answer(contract(_app()))
+    """The OpenAPI document, with the version of the service that answers.
+
+    The version of the API in it changes only when a client has to: files hold no other.
+    """
+    document = contract(_app())
+    info = {**document["info"], "x-service-version": __version__}
+    return json_answer({**document, "info": info})
 
 
 @blueprint.get("/api/docs")

@@ -34,6 +34,7 @@ from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
 from gitlab_links.gitlab.fields import read_id, read_object
 from gitlab_links.gitlab.guarded_session import (
     MAX_RESPONSE_BYTES,
+    USER_AGENT,
     GuardedSession,
     ResponseTooLargeError,
 )
@@ -89,7 +90,11 @@ class GitLabClient:
         self.rate_limit: RateLimit | None = None
         # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
         self._gitlab = gitlab.Gitlab(
-            str(base), oauth_token=token, session=self._session, keep_base_url=True
+            str(base),
+            oauth_token=token,
+            session=self._session,
+            keep_base_url=True,
+            user_agent=USER_AGENT,
         )
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from gitlab_links import __version__
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.guarded_socket import (
     Deadline,
@@ -23,6 +24,7 @@ from gitlab_links.gitlab.guarded_socket import (
 
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 MAX_REDIRECTS = 3
+USER_AGENT = f"gitlab_links/{__version__}"
 _CHUNK_BYTES = 64 * 1024
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -58,6 +60,7 @@ class GuardedSession(requests.Session):
         super().__init__()
         self.deadline = Deadline(seconds, whole_seconds)
         self.trust_env = False
+        self.headers["User-Agent"] = USER_AGENT
         self.max_redirects = MAX_REDIRECTS
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = _GuardedAdapter(Guard(allowed, self.deadline, resolver), max_bytes, ca_file)

@@ -47,7 +47,7 @@ def _post(to: str, body: dict[str, Any]) -> str | None:
             answer = session.post(
                 to,
                 data=json.dumps(body).encode(),
-                headers={"Content-Type": "application/json", "User-Agent": "gitlab_links"},
+                headers={"Content-Type": "application/json"},
                 allow_redirects=False,
             )
         except BlockedAddressError:

@@ -4,7 +4,7 @@ from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
-from gitlab_links import revisions
+from gitlab_links import __version__, revisions
 from gitlab_links.extensions import db, redis
 from gitlab_links.http import transactions
 from gitlab_links.http.access import public
@@ -21,7 +21,7 @@ def register(app: Flask) -> None:
 @public("probes carry no credentials; the answer says nothing of any org")
 def healthz() -> ResponseReturnValue:
     """200 while the process answers at all; asks nobody else."""
-    return jsonify(status="ok")
+    return jsonify(status="ok", version=__version__)
 
 
 @public("probes carry no credentials; the answer says nothing of any org")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import click
 from flask.cli import with_appcontext
 
+from gitlab_links import __version__
 from gitlab_links.ops import gitlab_checks, machine_checks, worker_checks
-from gitlab_links.ops.findings import Finding, Level
+from gitlab_links.ops.findings import Finding, Level, ok
 
 _MARKS = {Level.OK: "ok  ", Level.WARNING: "WARN", Level.FAILURE: "FAIL"}
 _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}
@@ -33,6 +34,7 @@ def doctor_command(*, ask_gitlab: bool) -> None:
 
 def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     """All findings, in the order of what stands on what."""
+    yield ok("version", __version__)
     yield from machine_checks.check_settings()
     yield from machine_checks.check_mail()
     database = list(machine_checks.check_database())

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 
 from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import settings
@@ -47,6 +48,7 @@ def _require_token() -> None:
 class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         now = utcnow()
+        yield InfoMetricFamily(f"{PREFIX}build", "What runs", value={"version": __version__})
         yield _by_label(
             "deliveries_recent",
             "Webhook deliveries that came in within the last 5 minutes, by present status",

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.pages import labels, times, wording
@@ -39,6 +40,7 @@ def register(app: Flask) -> None:
         new_form_id=lambda: uuid.uuid4().hex,
         server_now=lambda: times.iso(utcnow()),
         utcnow=utcnow,
+        version=__version__,
     )
 
 

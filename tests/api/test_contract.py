@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
+from gitlab_links import __version__
 from gitlab_links.api.contract import contract
 from gitlab_links.api.contract_files import CONTRACT, SCOPES, differences, write
 from gitlab_links.config.settings import Settings
@@ -155,6 +156,8 @@ def test_it_is_served_to_everybody(client: FlaskClient) -> None:
     answer = client.get("/api/openapi.json")
     assert answer.status_code == 200
     assert answer.json["info"]["title"] == "gitlab_links"
+    assert answer.json["info"]["version"] == "1"
+    assert answer.json["info"]["x-service-version"] == __version__
     again = client.get("/api/openapi.json", headers={"If-None-Match": answer.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit, TokenCheck
@@ -52,6 +53,12 @@ def test_the_token_travels_as_a_bearer_and_nowhere_else(server, make_client):
     make_client().fetch_items(42, ISSUE, [1])
     assert server.last.headers["authorization"] == f"Bearer {TOKEN}"
     assert server.last.head.count(TOKEN) == 1
+
+
+def test_gitlab_reads_which_version_calls_it(server, make_client):
+    server.answer = listing
+    make_client().fetch_items(42, ISSUE, [1])
+    assert server.last.headers["user-agent"] == f"gitlab_links/{__version__}"
 
 
 @pytest.mark.parametrize(

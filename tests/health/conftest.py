@@ -52,6 +52,7 @@ class Receiver:
     port: int
     status: int = 200
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    agents: set[str | None] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -75,6 +76,7 @@ def receiver(receiver_port: int) -> Iterator[Receiver]:
     @Request.application
     def take(request: Request) -> Response:
         here.bodies.append(request.get_json())
+        here.agents.add(request.headers.get("User-Agent"))
         return Response("thanks", status=here.status)
 
     with serving(take, here.port):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
@@ -44,6 +45,7 @@ def test_a_problem_is_told_once_and_not_every_minute(told, receiver, clock):
     settle(told, clock, times=30)
 
     (body,) = receiver.bodies
+    assert receiver.agents == {f"gitlab_links/{__version__}"}
     assert (body["type"], body["code"], body["severity"]) == (
         "health.problem",
         "token_expires_7d",

@@ -9,7 +9,7 @@ from flask_migrate import upgrade
 from redis import Redis
 from sqlalchemy import text
 
-from gitlab_links import revisions
+from gitlab_links import __version__, revisions
 from gitlab_links.app import create_app
 from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
@@ -21,7 +21,7 @@ from tests.databases import MIGRATIONS, Database
 
 
 def test_all_is_well(client: FlaskClient) -> None:
-    assert client.get("/healthz").json == {"status": "ok"}
+    assert client.get("/healthz").json == {"status": "ok", "version": __version__}
     assert client.get("/readyz").json == {"status": "ok", "database": "ok", "redis": "ok"}
 
 

@@ -12,6 +12,7 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import delete, text
 
+from gitlab_links import __version__
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
@@ -44,6 +45,7 @@ def run(app: Flask, *options: str) -> tuple[int, str]:
 def test_what_is_well_is_said_to_be_well(make_app: MakeApp) -> None:
     app = make_app(public_base_url="https://links.example.com", trusted_proxies=1)
     found = examined(app)
+    assert found["version"].told == __version__
     well = {"settings", "database", "redis", "migrations", "encryption key", "deliveries", "items"}
     assert {about for about in well if found[about].level is not Level.OK} == set()
 

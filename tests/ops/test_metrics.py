@@ -11,6 +11,7 @@ from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 
+from gitlab_links import __version__
 from gitlab_links.config.settings import ConfigError, Settings
 from gitlab_links.local.supervisor import PROJECT
 from tests.conftest import MakeApp
@@ -61,6 +62,10 @@ def test_an_api_key_does_not_open_it(monitored: Flask, factory: Factory) -> None
     key = factory.api_key(factory.org())
     answer = monitored.test_client().get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 404
+
+
+def test_the_version_that_answers_is_a_figure(monitored: Flask) -> None:
+    assert read(monitored)["build_info", __version__] == 1
 
 
 def test_deliveries_are_counted_by_status_while_they_are_recent(

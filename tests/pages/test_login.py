@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from gitlab_links import __version__
 from gitlab_links.accounts.models import LoginSession, Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
@@ -34,6 +35,10 @@ def log_in(client: FlaskClient, **values: str) -> TestResponse:
     assert token is not None
     form = {"email": EMAIL, "password": PASSWORD, "csrf_token": token.group(1), **values}
     return client.post("/login", data=form)
+
+
+def test_the_foot_of_a_page_names_the_version(client: FlaskClient) -> None:
+    assert f"gitlab_links {__version__} keeps" in client.get("/login").text
 
 
 def test_the_right_password_opens_the_tasks(client: FlaskClient, ana: None, org: Org) -> None:
