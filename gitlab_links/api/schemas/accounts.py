@@ -4,7 +4,7 @@ from marshmallow import fields, validate
 
 from gitlab_links.accounts.people import MAX_EMAIL, MAX_NAME, NAME
 from gitlab_links.accounts.roles import Role, Scope
-from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
+from gitlab_links.api.schemas.common import Answer, Page, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
 from gitlab_links.mail import ADDRESS
 
@@ -12,27 +12,18 @@ EMAIL = f"^{ADDRESS}$"
 TASK_KEY = "^[A-Z][A-Z0-9]{0,9}$"
 
 
-class OrgSchema(Strict):
+class OrgSchema(Answer):
     """An org as its member sees it."""
 
-    id = fields.UUID(required=True)
-    name = fields.String(required=True, metadata={"example": "Acme Corp"})
-    task_key = fields.String(required=True, metadata=described("Prefixes task references.", "ACME"))
-    role = choice(Role, required=True, metadata=described("What the caller is in this org."))
-    created_at = Time(required=True)
+    id = fields.UUID()
+    name = fields.String(metadata={"example": "Acme Corp"})
+    task_key = fields.String(metadata=described("Prefixes task references.", "ACME"))
+    role = choice(Role, metadata=described("What the caller is in this org."))
+    created_at = Time()
 
 
-class OrgEnvelope(Strict):
-    """One org."""
-
-    org = fields.Nested(OrgSchema, required=True)
-
-
-class OrgsEnvelope(Strict):
-    """A page of orgs."""
-
-    orgs = fields.List(fields.Nested(OrgSchema), required=True)
-    next_cursor = next_cursor()
+OrgEnvelope = envelope("OrgEnvelope", org=OrgSchema)
+OrgsEnvelope = page_of("OrgsEnvelope", orgs=OrgSchema)
 
 
 class OrgChange(Strict):
@@ -48,35 +39,23 @@ class OrgChange(Strict):
     )
 
 
-class MemberSchema(Strict):
+class MemberSchema(Answer):
     """A person's membership."""
 
-    id = fields.UUID(required=True, metadata=described("Of the membership, not the person."))
+    id = fields.UUID(metadata=described("Of the membership, not the person."))
     user_id = fields.UUID(
-        required=True,
-        allow_none=True,
-        metadata=described("Null until the person has opened the org."),
+        allow_none=True, metadata=described("Null until the person has opened the org.")
     )
-    email = fields.String(required=True, metadata={"example": "sam@example.com"})
+    email = fields.String(metadata={"example": "sam@example.com"})
     name = fields.String(
-        required=True,
-        metadata=described("As given to the org, until the person has opened it.", "Sam Jones"),
+        metadata=described("As given to the org, until the person has opened it.", "Sam Jones")
     )
-    role = choice(Role, required=True)
-    created_at = Time(required=True)
+    role = choice(Role)
+    created_at = Time()
 
 
-class MemberEnvelope(Strict):
-    """One member."""
-
-    member = fields.Nested(MemberSchema, required=True)
-
-
-class MembersEnvelope(Strict):
-    """A page of members."""
-
-    members = fields.List(fields.Nested(MemberSchema), required=True)
-    next_cursor = next_cursor()
+MemberEnvelope = envelope("MemberEnvelope", member=MemberSchema)
+MembersEnvelope = page_of("MembersEnvelope", members=MemberSchema)
 
 
 class NewMember(Strict):
@@ -100,16 +79,15 @@ class NewMember(Strict):
     role = choice(Role, required=True)
 
 
-class AddedMemberEnvelope(Strict):
+class AddedMemberEnvelope(Answer):
     """The new member."""
 
-    member = fields.Nested(MemberSchema, required=True)
+    member = fields.Nested(MemberSchema)
     initial_password = fields.String(
-        required=True,
         metadata=described(
             "To be handed over by the caller: shown this once. It is the password of a person who "
             "is new here; who has an account keeps their own, and nobody is told which is so."
-        ),
+        )
     )
 
 
@@ -119,38 +97,26 @@ class MemberChange(Strict):
     role = choice(Role, required=True)
 
 
-class ApiKeySchema(Strict):
+class ApiKeySchema(Answer):
     """An API key without its secret."""
 
-    id = fields.UUID(required=True)
-    name = fields.String(required=True, metadata={"example": "CI"})
-    hint = fields.String(required=True, metadata=described("How the key begins.", "glk_9fZ3aQ1x"))
-    scopes = fields.List(choice(Scope), required=True)
+    id = fields.UUID()
+    name = fields.String(metadata={"example": "CI"})
+    hint = fields.String(metadata=described("How the key begins.", "glk_9fZ3aQ1x"))
+    scopes = fields.List(choice(Scope))
     owner_id = fields.UUID(
-        required=True,
         attribute="user_id",
         metadata=described("The user as whom the key acts; it ends with their membership."),
     )
-    owner_email = fields.String(required=True, attribute="user.email")
-    created_at = Time(required=True)
-    expires_at = Time(required=True, allow_none=True)
-    revoked_at = Time(required=True, allow_none=True)
-    last_used_at = Time(
-        required=True, allow_none=True, metadata=described("To within five minutes.")
-    )
+    owner_email = fields.String(attribute="user.email")
+    created_at = Time()
+    expires_at = Time(allow_none=True)
+    revoked_at = Time(allow_none=True)
+    last_used_at = Time(allow_none=True, metadata=described("To within five minutes."))
 
 
-class ApiKeyEnvelope(Strict):
-    """One API key."""
-
-    api_key = fields.Nested(ApiKeySchema, required=True)
-
-
-class ApiKeysEnvelope(Strict):
-    """A page of API keys."""
-
-    api_keys = fields.List(fields.Nested(ApiKeySchema), required=True)
-    next_cursor = next_cursor()
+ApiKeyEnvelope = envelope("ApiKeyEnvelope", api_key=ApiKeySchema)
+ApiKeysEnvelope = page_of("ApiKeysEnvelope", api_keys=ApiKeySchema)
 
 
 class ApiKeysQuery(Page):
@@ -182,49 +148,42 @@ class NewApiKey(Strict):
     )
 
 
-class ApiKeySecretEnvelope(Strict):
+class ApiKeySecretEnvelope(Answer):
     """An API key with its secret, this once."""
 
-    api_key = fields.Nested(ApiKeySchema, required=True)
+    api_key = fields.Nested(ApiKeySchema)
     secret = fields.String(
-        required=True,
         metadata=described(
             "Send it as `Authorization: Bearer ...`. It cannot be read again.",
             "glk_9fZ3aQ1xW0c5Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw",
-        ),
+        )
     )
 
 
-class UserSchema(Strict):
+class UserSchema(Answer):
     """A person."""
 
-    id = fields.UUID(required=True)
-    email = fields.String(required=True, metadata={"example": "sam@example.com"})
-    name = fields.String(required=True, metadata={"example": "Sam Jones"})
+    id = fields.UUID()
+    email = fields.String(metadata={"example": "sam@example.com"})
+    name = fields.String(metadata={"example": "Sam Jones"})
 
 
-class OwnKeySchema(Strict):
+class OwnKeySchema(Answer):
     """The API key in use."""
 
-    id = fields.UUID(required=True)
-    org_id = fields.UUID(required=True)
-    role = choice(Role, required=True, metadata=described("Of the key's owner in the org."))
-    scopes = fields.List(choice(Scope), required=True)
+    id = fields.UUID()
+    org_id = fields.UUID()
+    role = choice(Role, metadata=described("Of the key's owner in the org."))
+    scopes = fields.List(choice(Scope))
 
 
-class MeSchema(Strict):
+class MeSchema(Answer):
     """Who is calling."""
 
-    user = fields.Nested(UserSchema, required=True)
+    user = fields.Nested(UserSchema)
     api_key = fields.Nested(
-        OwnKeySchema,
-        required=True,
-        allow_none=True,
-        metadata=described("Null for a browser session."),
+        OwnKeySchema, allow_none=True, metadata=described("Null for a browser session.")
     )
 
 
-class MeEnvelope(Strict):
-    """The caller."""
-
-    me = fields.Nested(MeSchema, required=True)
+MeEnvelope = envelope("MeEnvelope", me=MeSchema)

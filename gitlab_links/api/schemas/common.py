@@ -1,6 +1,6 @@
 """What all schemas share."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, fields
 
@@ -17,6 +17,16 @@ class Strict(Schema):
         """marshmallow's options."""
 
         unknown = RAISE
+
+
+class Answer(Strict):
+    """What is answered: each field is always there, but for those in ``MAY_BE_LEFT_OUT``."""
+
+    MAY_BE_LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """See marshmallow."""
+        field_obj.required = field_name not in self.MAY_BE_LEFT_OUT
 
 
 class Page(Strict):
@@ -53,10 +63,20 @@ class Problem(Strict):
 def next_cursor() -> fields.String:
     """The cursor of the next page."""
     return fields.String(
-        required=True,
         allow_none=True,
         metadata={"description": "Ask again with this `cursor` for more; null at the end."},
     )
+
+
+def envelope(name: str, **members: type[Schema]) -> type[Schema]:
+    """The schema of this name in the contract: each member is one object."""
+    return Answer.from_dict({key: fields.Nested(one) for key, one in members.items()}, name=name)
+
+
+def page_of(name: str, **lists: type[Schema]) -> type[Schema]:
+    """The same of a page: each member is a list, and there is the cursor of the next page."""
+    found = {key: fields.List(fields.Nested(one)) for key, one in lists.items()}
+    return Answer.from_dict({**found, "next_cursor": next_cursor()}, name=name)
 
 
 def described(text: str, example: Any = None, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.common import Answer, Strict, described, envelope
 from gitlab_links.api.schemas.fields import Time, choice
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.report import HealthColour
@@ -11,38 +11,30 @@ from gitlab_links.health.token_rotation import TokenKind
 from gitlab_links.observations.states import HookState
 
 
-class FindingSchema(Strict):
+class FindingSchema(Answer):
     """One thing that is wrong."""
 
     code = fields.String(
-        required=True,
         metadata=described(
             "An error code of the connection, or one of those listed in docs/api/README.md. New "
             "ones come with new releases: take one you do not know by its severity.",
             "hook_disabled",
-        ),
+        )
     )
     severity = choice(
-        Severity,
-        required=True,
-        metadata=described("`critical`: links are, or will soon be, out of date."),
+        Severity, metadata=described("`critical`: links are, or will soon be, out of date.")
     )
-    subject = fields.String(
-        required=True, metadata=described("A project path, or empty.", "acme/app")
-    )
+    subject = fields.String(metadata=described("A project path, or empty.", "acme/app"))
     summary = fields.String(
-        required=True,
         metadata=described(
             "What is the matter, for people.",
             "acme/app: GitLab has disabled the webhook for good after repeated failures.",
-        ),
+        )
     )
     remedy = fields.String(
-        required=True,
-        metadata=described("What to do about it.", "Press Repair beside the project."),
+        metadata=described("What to do about it.", "Press Repair beside the project.")
     )
     since = Time(
-        required=True,
         allow_none=True,
         metadata=described(
             "When it was noticed; null: just now, or a code that is new in this release and is not "
@@ -51,40 +43,34 @@ class FindingSchema(Strict):
     )
 
 
-class TokenHealthSchema(Strict):
+class TokenHealthSchema(Answer):
     """The access token as GitLab last told it."""
 
-    scopes = fields.List(
-        fields.String(metadata={"example": "read_api"}), required=True, allow_none=True
-    )
-    expires_at = Time(required=True, allow_none=True)
-    username = fields.String(
-        required=True, allow_none=True, metadata=described("Whose token it is.", "sam")
-    )
-    kind = choice(TokenKind, required=True, allow_none=True)
-    checked_at = Time(required=True, allow_none=True)
+    scopes = fields.List(fields.String(metadata={"example": "read_api"}), allow_none=True)
+    expires_at = Time(allow_none=True)
+    username = fields.String(allow_none=True, metadata=described("Whose token it is.", "sam"))
+    kind = choice(TokenKind, allow_none=True)
+    checked_at = Time(allow_none=True)
     may_rotate = fields.Boolean(
-        required=True, metadata=described("Whether it can replace itself: see `token/rotate`.")
+        metadata=described("Whether it can replace itself: see `token/rotate`.")
     )
 
 
-class WatchedProjectSchema(Strict):
+class WatchedProjectSchema(Answer):
     """A project with links, and how its changes arrive."""
 
-    id = fields.UUID(required=True)
-    path = fields.String(required=True, metadata={"example": "acme/app"})
+    id = fields.UUID()
+    path = fields.String(metadata={"example": "acme/app"})
     former_path = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "What it was called until `renamed_at`: links have followed.", "acme/api"
         ),
     )
-    renamed_at = Time(required=True, allow_none=True, metadata=described("When that was noticed."))
-    links = fields.Integer(required=True, metadata={"example": 12, "minimum": 0})
+    renamed_at = Time(allow_none=True, metadata=described("When that was noticed."))
+    links = fields.Integer(metadata={"example": 12, "minimum": 0})
     hook_state = choice(
         HookState,
-        required=True,
         metadata=described(
             "As of `checked_at`. `elsewhere`: events come by a hook of a group or of the "
             "instance. `unreadable`: the token may not see hooks. `unproven`: the hook does "
@@ -92,88 +78,70 @@ class WatchedProjectSchema(Strict):
             "asked, or gave no answer."
         ),
     )
-    disabled_until = Time(required=True, allow_none=True)
+    disabled_until = Time(allow_none=True)
     events_missing = fields.List(
         fields.String(metadata={"example": "issues_events"}),
-        required=True,
         metadata=described("What the hook should send and does not."),
     )
     error_code = fields.String(
-        required=True,
         allow_none=True,
         metadata=described("Why GitLab could not be asked about its hooks.", "http_403"),
     )
-    checked_at = Time(required=True, allow_none=True)
-    last_event_at = Time(required=True, allow_none=True)
+    checked_at = Time(allow_none=True)
+    last_event_at = Time(allow_none=True)
     last_missed_at = Time(
-        required=True,
-        allow_none=True,
-        metadata=described("When a change was last found that no event had told."),
+        allow_none=True, metadata=described("When a change was last found that no event had told.")
     )
-    changes_by_webhook = fields.Integer(
-        required=True, metadata=described("Within 7 days.", 40, minimum=0)
-    )
+    changes_by_webhook = fields.Integer(metadata=described("Within 7 days.", 40, minimum=0))
     changes_by_sweep = fields.Integer(
-        required=True,
-        metadata=described("Found only by looking, within 7 days.", 0, minimum=0),
+        metadata=described("Found only by looking, within 7 days.", 0, minimum=0)
     )
 
 
-class ConnectionHealthSchema(Strict):
+class ConnectionHealthSchema(Answer):
     """The connection as a whole."""
 
     status = choice(
         HealthColour,
-        required=True,
         metadata=described("`red`: something is critical; `amber`: something is to be looked at."),
     )
     checked_at = Time(
-        required=True,
         allow_none=True,
         metadata=described(
             "Since when GitLab has told of the token and of every webhook; null while one of "
             "them is still to be looked at."
         ),
     )
-    findings = fields.List(fields.Nested(FindingSchema), required=True)
-    token = fields.Nested(TokenHealthSchema, required=True)
-    projects = fields.List(fields.Nested(WatchedProjectSchema), required=True)
+    findings = fields.List(fields.Nested(FindingSchema))
+    token = fields.Nested(TokenHealthSchema)
+    projects = fields.List(fields.Nested(WatchedProjectSchema))
 
 
-class ConnectionHealthEnvelope(Strict):
-    """The health of a connection."""
-
-    health = fields.Nested(ConnectionHealthSchema, required=True)
+ConnectionHealthEnvelope = envelope("ConnectionHealthEnvelope", health=ConnectionHealthSchema)
 
 
-class CheckingEnvelope(Strict):
+class CheckingEnvelope(Answer):
     """How much will be looked at."""
 
     checking = fields.Integer(
-        required=True,
-        metadata=described("So many projects, and the token if it is one more.", 3, minimum=0),
+        metadata=described("So many projects, and the token if it is one more.", 3, minimum=0)
     )
 
 
-class WatchedProjectEnvelope(Strict):
-    """A project."""
-
-    project = fields.Nested(WatchedProjectSchema, required=True)
+WatchedProjectEnvelope = envelope("WatchedProjectEnvelope", project=WatchedProjectSchema)
 
 
-class PolicySchema(Strict):
+class PolicySchema(Answer):
     """What the org has decided."""
 
     confidential_roles = fields.List(
         choice(Role, metadata={"example": "admin"}),
-        required=True,
         metadata=described("Who sees what confidential items say; others see that one is linked."),
     )
     token_auto_rotate = fields.Boolean(
-        required=True, metadata=described("Whether the token replaces itself in its last week.")
+        metadata=described("Whether the token replaces itself in its last week.")
     )
     notify_url_host = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "Where changes of health are told: the host of a URL, or an e-mail address.",
@@ -182,10 +150,7 @@ class PolicySchema(Strict):
     )
 
 
-class PolicyEnvelope(Strict):
-    """The policy."""
-
-    policy = fields.Nested(PolicySchema, required=True)
+PolicyEnvelope = envelope("PolicyEnvelope", policy=PolicySchema)
 
 
 class PolicyChangeSchema(Strict):
@@ -206,18 +171,14 @@ class PolicyChangeSchema(Strict):
     )
 
 
-class TestAlertSchema(Strict):
+class TestAlertSchema(Answer):
     """What came of a test alert."""
 
-    sent = fields.Boolean(required=True)
+    sent = fields.Boolean()
     reason = fields.String(
-        required=True,
         allow_none=True,
         metadata=described("Why it was not taken.", "the address cannot be reached"),
     )
 
 
-class TestAlertEnvelope(Strict):
-    """A test alert."""
-
-    alert = fields.Nested(TestAlertSchema, required=True)
+TestAlertEnvelope = envelope("TestAlertEnvelope", alert=TestAlertSchema)

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.common import Answer, Strict, described, envelope
 from gitlab_links.api.schemas.fields import Time, choice
 from gitlab_links.api.schemas.links import PersonSchema
 from gitlab_links.health.token_check import ValidationStatus
@@ -14,51 +14,37 @@ _HEADER_SAFE = "^[!-~]{0,255}$"
 _SIGNING_TOKEN = "^(?:whsec_(?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/]{3}=)?)?$"
 
 
-class HealthSchema(Strict):
+class HealthSchema(Answer):
     """How the connection fares."""
 
     status = choice(
         HealthStatus,
-        required=True,
         metadata=described(
             "`ok`: `health` is green. `attention`: it is amber or red; without an error code, its "
             "findings say why."
         ),
     )
-    error_code = fields.String(required=True, allow_none=True, metadata={"example": "auth_error"})
-    paused_until = Time(required=True, allow_none=True)
-    last_event_at = Time(
-        required=True, allow_none=True, metadata=described("When GitLab last sent a webhook.")
-    )
-    last_synced_at = Time(
-        required=True, allow_none=True, metadata=described("When GitLab last answered.")
-    )
+    error_code = fields.String(allow_none=True, metadata={"example": "auth_error"})
+    paused_until = Time(allow_none=True)
+    last_event_at = Time(allow_none=True, metadata=described("When GitLab last sent a webhook."))
+    last_synced_at = Time(allow_none=True, metadata=described("When GitLab last answered."))
 
 
-class IntegrationSchema(Strict):
+class IntegrationSchema(Answer):
     """The org's GitLab as configured."""
 
-    base_url = fields.String(
-        required=True, allow_none=True, metadata={"example": "https://gitlab.example.com"}
-    )
-    has_token = fields.Boolean(required=True)
-    token_set_at = Time(required=True, allow_none=True)
-    token_expires_at = Time(required=True, allow_none=True)
-    token_scopes = fields.List(
-        fields.String(metadata={"example": "read_api"}), required=True, allow_none=True
-    )
-    webhook_configured = fields.Boolean(required=True)
-    webhook_url = fields.String(
-        required=True, metadata=described("To be entered in GitLab's webhook form.")
-    )
-    signing_configured = fields.Boolean(required=True)
-    health = fields.Nested(HealthSchema, required=True)
+    base_url = fields.String(allow_none=True, metadata={"example": "https://gitlab.example.com"})
+    has_token = fields.Boolean()
+    token_set_at = Time(allow_none=True)
+    token_expires_at = Time(allow_none=True)
+    token_scopes = fields.List(fields.String(metadata={"example": "read_api"}), allow_none=True)
+    webhook_configured = fields.Boolean()
+    webhook_url = fields.String(metadata=described("To be entered in GitLab's webhook form."))
+    signing_configured = fields.Boolean()
+    health = fields.Nested(HealthSchema)
 
 
-class IntegrationEnvelope(Strict):
-    """The integration."""
-
-    gitlab = fields.Nested(IntegrationSchema, required=True)
+IntegrationEnvelope = envelope("IntegrationEnvelope", gitlab=IntegrationSchema)
 
 
 class IntegrationChangeSchema(Strict):
@@ -114,30 +100,27 @@ class GitLabMoveSchema(Strict):
     )
 
 
-class GitLabMovedEnvelope(Strict):
+class GitLabMovedEnvelope(Answer):
     """The integration after a move, and what was carried over."""
 
-    gitlab = fields.Nested(IntegrationSchema, required=True)
+    gitlab = fields.Nested(IntegrationSchema)
     moved_projects = fields.Integer(
-        required=True, metadata=described("So many projects, with their links.", 3, minimum=0)
+        metadata=described("So many projects, with their links.", 3, minimum=0)
     )
     differences = fields.List(
         fields.String(),
-        required=True,
         metadata=described("Why links that lead to yet another address were left as they are."),
     )
 
 
-class ValidationSchema(Strict):
+class ValidationSchema(Answer):
     """What came of asking GitLab about the token."""
 
     status = choice(
         ValidationStatus,
-        required=True,
         metadata=described("`not_validated`: GitLab was not asked or did not tell."),
     )
     error_code = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "missing_integration, missing_token, encryption_key_missing, "
@@ -145,31 +128,25 @@ class ValidationSchema(Strict):
             "rate_limited, network_error, blocked_address, or http_ and GitLab's status."
         ),
     )
-    user = fields.Nested(
-        PersonSchema, required=True, allow_none=True, metadata=described("Whose token it is.")
-    )
-    scopes = fields.List(fields.String(), required=True, allow_none=True)
+    user = fields.Nested(PersonSchema, allow_none=True, metadata=described("Whose token it is."))
+    scopes = fields.List(fields.String(), allow_none=True)
     missing_scopes = fields.List(
         fields.String(metadata={"example": "read_api"}),
-        required=True,
         metadata=described(
             "With `insufficient_scope`: one of these scopes would do. Of a fine-grained token: "
             "the permissions it lacks, also of a valid one that lacks them for some links."
         ),
     )
-    expires_at = Time(required=True, allow_none=True)
-    gitlab_version = fields.String(
-        required=True, allow_none=True, metadata={"example": "19.2.0-ee"}
-    )
+    expires_at = Time(allow_none=True)
+    gitlab_version = fields.String(allow_none=True, metadata={"example": "19.2.0-ee"})
 
 
-class WebhookSecretEnvelope(Strict):
+class WebhookSecretEnvelope(Answer):
     """A webhook secret, this once."""
 
     webhook_secret = fields.String(
-        required=True,
         metadata=described(
             "Enter it in GitLab's webhook form as the secret token. It cannot be read again.",
             "glw_Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw9fZ3aQ1xW0c5",
-        ),
+        )
     )

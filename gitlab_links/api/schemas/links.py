@@ -5,7 +5,7 @@ from datetime import datetime
 from marshmallow import fields, validate
 
 from gitlab_links.api.cursors import Cursors
-from gitlab_links.api.schemas.common import Strict, described, next_cursor
+from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Cursor, Time, choice, limit, text
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.links.filters import LinkSort
@@ -15,86 +15,71 @@ BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": 
 _UNTOLD = "Null until GitLab has told it, and where it is confidential and not for the caller."
 
 
-class LabelSchema(Strict):
+class LabelSchema(Answer):
     """A label with its colours."""
 
-    name = fields.String(required=True, metadata={"example": "bug"})
-    color = fields.String(required=True, metadata={"example": "#dc143c"})
-    text_color = fields.String(required=True, metadata={"example": "#ffffff"})
+    name = fields.String(metadata={"example": "bug"})
+    color = fields.String(metadata={"example": "#dc143c"})
+    text_color = fields.String(metadata={"example": "#ffffff"})
 
 
-class PersonSchema(Strict):
+class PersonSchema(Answer):
     """A GitLab account."""
 
-    username = fields.String(required=True, metadata={"example": "sam"})
-    name = fields.String(required=True, metadata={"example": "Sam Jones"})
+    username = fields.String(metadata={"example": "sam"})
+    name = fields.String(metadata={"example": "Sam Jones"})
 
 
-class SyncSchema(Strict):
+class SyncSchema(Answer):
     """How current a link is."""
 
-    status = choice(SyncStatus, required=True)
-    last_synced_at = Time(required=True, allow_none=True)
-    next_sync_at = Time(required=True, allow_none=True)
+    status = choice(SyncStatus)
+    last_synced_at = Time(allow_none=True)
+    next_sync_at = Time(allow_none=True)
     error_code = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=described("Why it could not be brought up to date.", "auth_error"),
+        allow_none=True, metadata=described("Why it could not be brought up to date.", "auth_error")
     )
     paused_until = Time(
-        required=True,
-        allow_none=True,
-        metadata=described("GitLab asked for patience until then."),
+        allow_none=True, metadata=described("GitLab asked for patience until then.")
     )
 
 
-class LinkSchema(Strict):
+class LinkSchema(Answer):
     """A task's link to a GitLab item, with the item as last known."""
 
-    id = fields.UUID(required=True)
-    task_id = fields.UUID(required=True)
-    url = fields.String(
-        required=True, metadata={"example": "https://gitlab.example.com/acme/app/-/issues/7"}
-    )
-    project_path = fields.String(required=True, metadata={"example": "acme/app"})
-    gitlab_type = choice(ItemType, required=True)
-    gitlab_iid = fields.Integer(required=True, metadata={"example": 7, "minimum": 1})
-    reference = fields.String(required=True, metadata={"example": "acme/app#7"})
-    title = fields.String(required=True, allow_none=True, metadata=described(_UNTOLD, "Fix it"))
-    state = choice(ItemState, required=True, allow_none=True, metadata=described(_UNTOLD))
-    draft = fields.Boolean(required=True)
-    confidential = fields.Boolean(required=True)
-    labels = fields.List(fields.Nested(LabelSchema), required=True)
-    assignees = fields.List(fields.Nested(PersonSchema), required=True)
-    reviewers = fields.List(fields.Nested(PersonSchema), required=True)
-    author = fields.Nested(PersonSchema, required=True, allow_none=True)
-    milestone = fields.String(required=True, allow_none=True)
-    due_date = fields.Date(required=True, allow_none=True)
+    id = fields.UUID()
+    task_id = fields.UUID()
+    url = fields.String(metadata={"example": "https://gitlab.example.com/acme/app/-/issues/7"})
+    project_path = fields.String(metadata={"example": "acme/app"})
+    gitlab_type = choice(ItemType)
+    gitlab_iid = fields.Integer(metadata={"example": 7, "minimum": 1})
+    reference = fields.String(metadata={"example": "acme/app#7"})
+    title = fields.String(allow_none=True, metadata=described(_UNTOLD, "Fix it"))
+    state = choice(ItemState, allow_none=True, metadata=described(_UNTOLD))
+    draft = fields.Boolean()
+    confidential = fields.Boolean()
+    labels = fields.List(fields.Nested(LabelSchema))
+    assignees = fields.List(fields.Nested(PersonSchema))
+    reviewers = fields.List(fields.Nested(PersonSchema))
+    author = fields.Nested(PersonSchema, allow_none=True)
+    milestone = fields.String(allow_none=True)
+    due_date = fields.Date(allow_none=True)
     merge_status = fields.String(
-        required=True, allow_none=True, metadata=described("GitLab's own word.", "mergeable")
+        allow_none=True, metadata=described("GitLab's own word.", "mergeable")
     )
     pipeline_status = fields.String(
-        required=True, allow_none=True, metadata=described("GitLab's own word.", "success")
+        allow_none=True, metadata=described("GitLab's own word.", "success")
     )
-    gitlab_created_at = Time(required=True, allow_none=True)
-    gitlab_updated_at = Time(required=True, allow_none=True)
-    closed_at = Time(required=True, allow_none=True)
-    merged_at = Time(required=True, allow_none=True)
-    created_at = Time(required=True, metadata=described("When the task was linked."))
-    sync = fields.Nested(SyncSchema, required=True)
+    gitlab_created_at = Time(allow_none=True)
+    gitlab_updated_at = Time(allow_none=True)
+    closed_at = Time(allow_none=True)
+    merged_at = Time(allow_none=True)
+    created_at = Time(metadata=described("When the task was linked."))
+    sync = fields.Nested(SyncSchema)
 
 
-class LinkEnvelope(Strict):
-    """One link."""
-
-    link = fields.Nested(LinkSchema, required=True)
-
-
-class LinksEnvelope(Strict):
-    """A page of links."""
-
-    links = fields.List(fields.Nested(LinkSchema), required=True)
-    next_cursor = next_cursor()
+LinkEnvelope = envelope("LinkEnvelope", link=LinkSchema)
+LinksEnvelope = page_of("LinksEnvelope", links=LinkSchema)
 
 
 class NewLink(Strict):
@@ -147,9 +132,7 @@ class OrgLinksQuery(_LinkFilters):
     task_id = fields.UUID(load_default=None)
 
 
-class RefreshEnvelope(Strict):
+class RefreshEnvelope(Answer):
     """How much has been asked for."""
 
-    refreshing = fields.Integer(
-        required=True, metadata=described("So many items will be fetched.", 3, minimum=0)
-    )
+    refreshing = fields.Integer(metadata=described("So many items will be fetched.", 3, minimum=0))

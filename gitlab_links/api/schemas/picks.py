@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from gitlab_links.api.schemas.common import Strict, described
+from gitlab_links.api.schemas.common import Answer, Strict, described
 from gitlab_links.api.schemas.operations import OperationSchema
 from gitlab_links.health.project_picks import MOST_PICKED
 
@@ -22,25 +22,23 @@ class SearchQuery(Strict):
     )
 
 
-class ListedProjectSchema(Strict):
+class ListedProjectSchema(Answer):
     """A project as GitLab lists it."""
 
-    gitlab_id = fields.Integer(required=True, metadata={"example": 42})
-    path = fields.String(required=True, metadata={"example": "acme/app"})
+    gitlab_id = fields.Integer(metadata={"example": 42})
+    path = fields.String(metadata={"example": "acme/app"})
 
 
 class ChoiceSchema(ListedProjectSchema):
     """A project that can be picked."""
 
-    choice = fields.String(
-        required=True, metadata=described("What picks it, good for an hour.", "WyI4Zi…")
-    )
+    choice = fields.String(metadata=described("What picks it, good for an hour.", "WyI4Zi…"))
 
 
-class ChoicesEnvelope(Strict):
+class ChoicesEnvelope(Answer):
     """What can be picked."""
 
-    projects = fields.List(fields.Nested(ChoiceSchema), required=True)
+    projects = fields.List(fields.Nested(ChoiceSchema))
 
 
 class PickSchema(Strict):
@@ -54,8 +52,8 @@ class PickSchema(Strict):
     )
 
 
-class PickedEnvelope(Strict):
+class PickedEnvelope(Answer):
     """What was picked, and in the same order what makes the webhooks."""
 
-    projects = fields.List(fields.Nested(ListedProjectSchema), required=True)
-    operations = fields.List(fields.Nested(OperationSchema), required=True)
+    projects = fields.List(fields.Nested(ListedProjectSchema))
+    operations = fields.List(fields.Nested(OperationSchema))

@@ -5,7 +5,7 @@ from datetime import datetime
 from marshmallow import fields
 
 from gitlab_links.api.cursors import Cursors
-from gitlab_links.api.schemas.common import Strict, described, next_cursor
+from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import TaskSort
@@ -14,33 +14,22 @@ from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
 BY_ORDER = Cursors({"created_at": None, "updated_at": datetime, "title": str})
 
 
-class TaskSchema(Strict):
+class TaskSchema(Answer):
     """A task."""
 
-    id = fields.UUID(required=True)
-    reference = fields.String(required=True, metadata={"example": "ACME-12"})
-    title = fields.String(required=True, metadata={"example": "Ship the release"})
-    description = fields.String(required=True)
-    status = choice(TaskStatus, required=True)
-    external_url = fields.String(required=True, allow_none=True)
-    created_by = fields.UUID(
-        required=True, allow_none=True, metadata=described("Null once the user is gone.")
-    )
-    created_at = Time(required=True)
-    updated_at = Time(required=True)
+    id = fields.UUID()
+    reference = fields.String(metadata={"example": "ACME-12"})
+    title = fields.String(metadata={"example": "Ship the release"})
+    description = fields.String()
+    status = choice(TaskStatus)
+    external_url = fields.String(allow_none=True)
+    created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is gone."))
+    created_at = Time()
+    updated_at = Time()
 
 
-class TaskEnvelope(Strict):
-    """One task."""
-
-    task = fields.Nested(TaskSchema, required=True)
-
-
-class TasksEnvelope(Strict):
-    """A page of tasks."""
-
-    tasks = fields.List(fields.Nested(TaskSchema), required=True)
-    next_cursor = next_cursor()
+TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)
+TasksEnvelope = page_of("TasksEnvelope", tasks=TaskSchema)
 
 
 class TasksQuery(Strict):

@@ -2,41 +2,40 @@
 
 from marshmallow import fields, validate
 
-from gitlab_links.api.schemas.common import Page, Strict, described, next_cursor
+from gitlab_links.api.schemas.common import Answer, Page, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Time, WholeNumber, choice, text
 from gitlab_links.deliveries.intake import Intake
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, Proof
 from gitlab_links.gitlab.items import ItemType
 
 
-class AcceptedSchema(Strict):
+class AcceptedSchema(Answer):
     """What became of a webhook request."""
 
-    status = choice(Intake, required=True)
-    delivery_id = fields.UUID(required=True)
+    status = choice(Intake)
+    delivery_id = fields.UUID()
 
 
-class DeliverySchema(Strict):
+class DeliverySchema(Answer):
     """One webhook request as kept."""
 
-    id = fields.UUID(required=True)
-    status = choice(DeliveryStatus, required=True)
-    event = fields.String(required=True, allow_none=True, metadata={"example": "Issue Hook"})
-    object_kind = fields.String(required=True, allow_none=True, metadata={"example": "issue"})
-    action = fields.String(required=True, allow_none=True, metadata={"example": "update"})
-    project_path = fields.String(required=True, allow_none=True, metadata={"example": "acme/app"})
-    gitlab_type = choice(ItemType, required=True, allow_none=True)
-    gitlab_iid = fields.Integer(required=True, allow_none=True, metadata={"example": 7})
-    received_at = Time(required=True)
-    processed_at = Time(required=True, allow_none=True)
-    attempts = fields.Integer(required=True)
-    error_code = fields.String(required=True, allow_none=True)
-    links_matched = fields.Integer(required=True)
-    size_bytes = fields.Integer(required=True)
-    payload_sha256 = fields.String(required=True)
+    id = fields.UUID()
+    status = choice(DeliveryStatus)
+    event = fields.String(allow_none=True, metadata={"example": "Issue Hook"})
+    object_kind = fields.String(allow_none=True, metadata={"example": "issue"})
+    action = fields.String(allow_none=True, metadata={"example": "update"})
+    project_path = fields.String(allow_none=True, metadata={"example": "acme/app"})
+    gitlab_type = choice(ItemType, allow_none=True)
+    gitlab_iid = fields.Integer(allow_none=True, metadata={"example": 7})
+    received_at = Time()
+    processed_at = Time(allow_none=True)
+    attempts = fields.Integer()
+    error_code = fields.String(allow_none=True)
+    links_matched = fields.Integer()
+    size_bytes = fields.Integer()
+    payload_sha256 = fields.String()
     proof = choice(
         Proof,
-        required=True,
         metadata=described(
             "What has proven it. `hook`: the secret of one project's hook, which proves events of "
             "that project alone. `shared_secret`, `signature`: what all other hooks have in "
@@ -45,7 +44,6 @@ class DeliverySchema(Strict):
     )
     effect = choice(
         Effect,
-        required=True,
         allow_none=True,
         metadata=described(
             "What it did. `fetched`: GitLab's API was asked about the item. `outdated`: newer "
@@ -54,7 +52,6 @@ class DeliverySchema(Strict):
     )
     doubt = choice(
         Doubt,
-        required=True,
         allow_none=True,
         metadata=described(
             "Why its body does not count. `contradicted`: GitLab's API said otherwise afterwards. "
@@ -65,26 +62,22 @@ class DeliverySchema(Strict):
         ),
     )
     request_id = fields.String(
-        required=True,
         allow_none=True,
         metadata=described("The `X-Request-ID` of our answer, also in our log.", "5f2a9c1e77"),
     )
     event_uuid = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "GitLab's `X-Gitlab-Event-UUID`.", "13792a34-cac6-4fda-95a8-c58e00a3954e"
         ),
     )
     webhook_uuid = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "GitLab's `X-Gitlab-Webhook-UUID`.", "6f5b7a1e-5a1c-4b0e-9d53-0f0e4bb4c4a1"
         ),
     )
     webhook_id = fields.String(
-        required=True,
         allow_none=True,
         metadata=described(
             "GitLab's `webhook-id` or `Idempotency-Key`: the same at each attempt.",
@@ -94,7 +87,6 @@ class DeliverySchema(Strict):
     changes = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.Raw(allow_none=True)),
-        required=True,
         allow_none=True,
         metadata=described(
             "What its body changed here: fields with their values before and after.",
@@ -106,6 +98,8 @@ class DeliverySchema(Strict):
 class DeliveryWithPayload(DeliverySchema):
     """One webhook request with its body."""
 
+    MAY_BE_LEFT_OUT = frozenset({"payload"})
+
     payload = fields.Raw(
         allow_none=True,
         metadata=described(
@@ -115,23 +109,9 @@ class DeliveryWithPayload(DeliverySchema):
     )
 
 
-class DeliveryEnvelope(Strict):
-    """One delivery."""
-
-    delivery = fields.Nested(DeliverySchema, required=True)
-
-
-class DeliveryWithPayloadEnvelope(Strict):
-    """One delivery with its body."""
-
-    delivery = fields.Nested(DeliveryWithPayload, required=True)
-
-
-class DeliveriesEnvelope(Strict):
-    """A page of deliveries."""
-
-    deliveries = fields.List(fields.Nested(DeliverySchema), required=True)
-    next_cursor = next_cursor()
+DeliveryEnvelope = envelope("DeliveryEnvelope", delivery=DeliverySchema)
+DeliveryWithPayloadEnvelope = envelope("DeliveryWithPayloadEnvelope", delivery=DeliveryWithPayload)
+DeliveriesEnvelope = page_of("DeliveriesEnvelope", deliveries=DeliverySchema)
 
 
 class DeliveriesQuery(Page):
