@@ -150,10 +150,5 @@ def _check_descent(principal: Principal, key: ApiKey) -> None:
 
 def _audit(principal: Principal, action: Action, key: ApiKey) -> None:
     write_audit_event(
-        principal.org_id,
-        principal.actor,
-        action,
-        target_type="api_key",
-        target_id=key.id,
-        detail={"name": key.name, "scopes": key.scopes},
+        principal.org_id, principal.actor, action, key.id, {"name": key.name, "scopes": key.scopes}
     )

@@ -131,14 +131,7 @@ def _new_org(name: str) -> Org:
             "--org. Make sure first that it is the org you mean: its admins can rename it."
         )
     org = create_org(name)
-    write_audit_event(
-        org.id,
-        OPERATOR,
-        Action.ORG_CREATED,
-        target_type="org",
-        target_id=org.id,
-        detail={"name": name},
-    )
+    write_audit_event(org.id, OPERATOR, Action.ORG_CREATED, org.id, {"name": name})
     return org
 
 
@@ -199,9 +192,8 @@ def _make_admin(org: Org, user: User, *, promote: bool) -> None:
         org.id,
         OPERATOR,
         Action.MEMBER_ADDED if before is None else Action.MEMBER_CHANGED,
-        target_type="member",
-        target_id=membership.id,
-        detail=detail if before is None else {**detail, "before": before.value},
+        membership.id,
+        detail if before is None else {**detail, "before": before.value},
     )
 
 
@@ -211,8 +203,7 @@ def _new_key(org: Org, user: User) -> str:
         org.id,
         OPERATOR,
         Action.API_KEY_CREATED,
-        target_type="api_key",
-        target_id=new.key.id,
-        detail={"name": new.key.name, "scopes": new.key.scopes},
+        new.key.id,
+        {"name": new.key.name, "scopes": new.key.scopes},
     )
     return new.secret

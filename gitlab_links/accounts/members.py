@@ -296,10 +296,5 @@ def _keep_an_admin(leaving: Membership) -> None:
 
 def _audit(principal: Principal, action: Action, member: MemberView, **detail: str) -> None:
     write_audit_event(
-        principal.org_id,
-        principal.actor,
-        action,
-        target_type="member",
-        target_id=member.id,
-        detail={"email": member.email, **detail},
+        principal.org_id, principal.actor, action, member.id, {"email": member.email, **detail}
     )

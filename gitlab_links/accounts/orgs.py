@@ -72,14 +72,7 @@ def update_org(
     for field, value in told.items():
         setattr(org, field, value)
     if told:
-        write_audit_event(
-            org.id,
-            principal.actor,
-            Action.ORG_UPDATED,
-            target_type="org",
-            target_id=org.id,
-            detail=told,
-        )
+        write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, told)
     return _view(org, principal.role)
 
 

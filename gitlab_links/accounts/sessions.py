@@ -136,14 +136,7 @@ def reset_password(user: User, password: str, actor: Actor) -> None:
 def _audit_in_every_org(user: User, action: Action, actor: Actor) -> None:
     orgs = select(Membership.org_id).where(Membership.user_id == user.id)
     for org_id in db.session.scalars(orgs):
-        write_audit_event(
-            org_id,
-            actor,
-            action,
-            target_type="user",
-            target_id=user.id,
-            detail={"email": user.email},
-        )
+        write_audit_event(org_id, actor, action, user.id, {"email": user.email})
 
 
 def set_password(user: User, password: str) -> None:

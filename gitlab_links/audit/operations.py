@@ -41,6 +41,12 @@ class Action(StrEnum):
     HEALTH_RECOVERED = "health.recovered"
     DELIVERY_REPLAYED = "delivery.replayed"
 
+    @property
+    def target_type(self) -> str:
+        """What kind of thing is changed: the first word, where that is not called otherwise."""
+        kind = self.partition(".")[0]
+        return {"hook": "project", "password": "user"}.get(kind, kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:
@@ -59,24 +65,22 @@ def write_audit_event(
     org_id: uuid.UUID,
     actor: Actor,
     action: Action,
-    *,
-    target_type: str | None = None,
-    target_id: object = None,
-    detail: Mapping[str, Any] | None = None,
-) -> AuditEvent:
+    target_id: uuid.UUID,
+    detail: Mapping[str, Any],
+) -> None:
     """Add an event to the caller's transaction: it is kept if and only if the change is.
 
     ``detail`` must be JSON and must never hold a secret, not even a part of one.
     """
-    event = AuditEvent(
-        org_id=org_id,
-        actor_user_id=actor.user_id,
-        actor_api_key_id=actor.api_key_id,
-        actor_kind=actor.kind.value,
-        action=action.value,
-        target_type=target_type,
-        target_id=None if target_id is None else str(target_id),
-        detail=dict(detail or {}),
+    db.session.add(
+        AuditEvent(
+            org_id=org_id,
+            actor_user_id=actor.user_id,
+            actor_api_key_id=actor.api_key_id,
+            actor_kind=actor.kind.value,
+            action=action.value,
+            target_type=action.target_type,
+            target_id=str(target_id),
+            detail=dict(detail),
+        )
     )
-    db.session.add(event)
-    return event

@@ -60,9 +60,8 @@ def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDeliver
         principal.org_id,
         principal.actor,
         Action.DELIVERY_REPLAYED,
-        target_type="delivery",
-        target_id=delivery_id,
-        detail={"status": str(before), "event": delivery.event},
+        delivery_id,
+        {"status": str(before), "event": delivery.event},
     )
     trigger_after_commit(db.session, JobKind.DRAIN, principal.org_id)
     db.session.refresh(delivery)

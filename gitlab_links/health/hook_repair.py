@@ -171,9 +171,8 @@ def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datet
         principal.org_id,
         principal.actor,
         Action.HOOK_CREATED if done.created else Action.HOOK_REPAIRED,
-        target_type="project",
-        target_id=wanted.project_row,
-        detail={"project": wanted.path, "tested": done.tested, "resent": done.resent},
+        wanted.project_row,
+        {"project": wanted.path, "tested": done.tested, "resent": done.resent},
     )
 
 

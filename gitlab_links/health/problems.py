@@ -137,9 +137,8 @@ def audit_problem(problem: HealthProblem, action: Action) -> None:
         problem.org_id,
         SERVICE,
         action,
-        target_type="health",
-        target_id=problem.id,
-        detail={
+        problem.id,
+        {
             "code": problem.code,
             "severity": problem.severity,
             "summary": summary(finding_of(problem)),

@@ -205,9 +205,8 @@ def save_move(principal: Principal, move: Move, verified: Verified) -> Moved:
         principal.org_id,
         principal.actor,
         Action.INTEGRATION_MOVED,
-        target_type="integration",
-        target_id=integration.id,
-        detail={
+        integration.id,
+        {
             "from": [former.base_url for former in verified.same],
             "base_url": to,
             "projects": count,

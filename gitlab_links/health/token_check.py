@@ -142,9 +142,8 @@ def record(principal: Principal, question: Question, result: Validation) -> None
         principal.org_id,
         principal.actor,
         Action.INTEGRATION_VALIDATED,
-        target_type="integration",
-        target_id=integration.id,
-        detail={"status": result.status.value, "error_code": result.error_code},
+        integration.id,
+        {"status": result.status.value, "error_code": result.error_code},
     )
 
 

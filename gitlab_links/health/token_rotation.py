@@ -148,9 +148,8 @@ def save_rotated(
         org_id,
         actor,
         Action.TOKEN_ROTATED,
-        target_type="integration",
-        target_id=integration.id,
-        detail={"expires_at": None if new.expires_at is None else new.expires_at.isoformat()},
+        integration.id,
+        {"expires_at": None if new.expires_at is None else new.expires_at.isoformat()},
     )
 
 

@@ -281,7 +281,6 @@ def _audit(
         principal.org_id,
         principal.actor,
         action,
-        target_type="integration",
-        target_id=integration.id,
-        detail={"base_url": integration.base_url, **({"changed": changed} if changed else {})},
+        integration.id,
+        {"base_url": integration.base_url, **({"changed": changed} if changed else {})},
     )

@@ -79,9 +79,8 @@ def update_policy(principal: Principal, change: PolicyChange) -> Policy:
             principal.org_id,
             principal.actor,
             Action.POLICY_UPDATED,
-            target_type="integration",
-            target_id=integration.id,
-            detail={
+            integration.id,
+            {
                 "changed": changed,
                 "confidential_roles": [role.value for role in policy.confidential_roles],
                 "token_auto_rotate": policy.token_auto_rotate,

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, select, update
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action
+from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db, settings
@@ -16,7 +16,6 @@ from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.pauses import end_pause
-from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
@@ -80,6 +79,14 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
     audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
     fetch_unless_fresh(item)
     return link_id
+
+
+def audit_link(
+    principal: Principal, action: Action, link_id: uuid.UUID, task: str, item: ItemRef
+) -> None:
+    """Write it into the caller's transaction: ``ACME-12``, ``group/app!5`` and no title."""
+    detail = {"task": task, "item": str(item)}
+    write_audit_event(principal.org_id, principal.actor, action, link_id, detail)
 
 
 def fetch_unless_fresh(item: GitLabItem) -> None:

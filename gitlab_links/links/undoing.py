@@ -10,10 +10,9 @@ from gitlab_links.audit.operations import Action
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
-from gitlab_links.links.auditing import audit_link
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
-from gitlab_links.links.operations import Detached, LinkExists, fetch_unless_fresh
+from gitlab_links.links.operations import Detached, LinkExists, audit_link, fetch_unless_fresh
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.operations import mark_links_changed
 

@@ -122,10 +122,5 @@ def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
 
 def _audit(principal: Principal, action: Action, task: TaskView, **detail: Any) -> None:
     write_audit_event(
-        principal.org_id,
-        principal.actor,
-        action,
-        target_type="task",
-        target_id=task.id,
-        detail={"task": task.reference, **detail},
+        principal.org_id, principal.actor, action, task.id, {"task": task.reference, **detail}
     )
