@@ -1,1 +1,1 @@
-"""GitLab as values: no Flask, no SQLAlchemy. Parsed once here, frozen from then on."""
+"""GitLab's data as frozen values, parsed once here. Uses neither Flask nor SQLAlchemy."""

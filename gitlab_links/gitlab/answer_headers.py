@@ -1,4 +1,4 @@
-"""What the headers of GitLab's answers say about coming back."""
+"""The headers of GitLab's answers that limit the next call."""
 
 import re
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from gitlab_links.gitlab.answers import RateLimit
 from gitlab_links.gitlab.times import clamp_time
 
 MAX_RETRY_AFTER_SECONDS = 86_400.0
-MAX_CALLS = 2**31 - 1  # what an integer column holds
+MAX_CALLS = 2**31 - 1  # the largest value of an integer column
 _NUMBER = re.compile(r"[0-9]{1,40}")
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait by ``Retry-After``, which is a number or an HTTP date.
+    """Seconds to wait according to ``Retry-After``, which is a number or an HTTP date.
 
-    From 0 to a day; None where the header is missing or says nothing sensible.
+    From 0 to a day; None if the header is missing or malformed.
     """
     value = headers.get("Retry-After", "").strip()
     if _NUMBER.fullmatch(value) is not None:
@@ -31,9 +31,9 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
-    """The ``RateLimit-*`` headers; None where there are none, as with limits switched off.
+    """The ``RateLimit-*`` headers; None if GitLab sends none, as when its limits are off.
 
-    Numbers of calls are at most ``MAX_CALLS``; a reset that no calendar holds is None.
+    Numbers of calls are at most ``MAX_CALLS``. A reset time that is out of range is None.
     """
     limit = _calls(headers.get("RateLimit-Limit"))
     remaining = _calls(headers.get("RateLimit-Remaining"))

@@ -1,4 +1,4 @@
-"""What asking GitLab can come to, as values that cost nothing to import."""
+"""The outcomes of a call to GitLab, as values that are cheap to import."""
 
 import re
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ BLOCKED_ADDRESS = ErrorCode.BLOCKED_ADDRESS
 
 
 class GitLabFailure(Exception):
-    """A call that gave no usable answer.
+    """A call without a usable answer.
 
     ``code`` is ``auth_error`` (401), ``insufficient_scope``, ``rate_limited`` (429),
     ``not_found`` (404), ``blocked_address``, ``network_error`` (no complete answer: DNS,
     connection, certificate, deadline, truncation) or ``http_<n>`` for any other status.
-    ``http_200`` is an answer that is no JSON, not the JSON asked for, or too large;
-    ``http_3xx`` a redirect to another origin or one too many.
+    ``http_200`` is an answer that is not JSON, not the expected JSON, or too large.
+    ``http_3xx`` is a redirect to another origin, or one redirect too many.
 
-    ``retry_after`` is in seconds where GitLab said how long to wait. ``detail`` is a
-    sentence for people, in our words: nothing GitLab sent, no token. Of a missing scope,
-    ``needed`` names those of which one would do, ``held`` those the token has, if known.
-    ``granular``: the token is fine-grained, or has to be; ``needed`` then names the missing
-    permissions, all of them, and other calls may well succeed. ``reason`` is what GitLab
-    itself said of a refusal: one bounded line of text.
+    ``retry_after`` is GitLab's wait in seconds, if it sent one. ``detail`` is a sentence for
+    people in our own words; it contains no token and nothing from GitLab. If a scope is
+    missing, one of the scopes in ``needed`` is enough, and ``held`` has the token's scopes,
+    if known. ``granular``: the token is fine-grained, or has to be. ``needed`` then lists
+    every missing permission, and other calls may succeed. ``reason`` is GitLab's own
+    reason for a refusal: one line of limited length.
     """
 
     def __init__(
@@ -58,24 +58,24 @@ class GitLabFailure(Exception):
 
     @property
     def stops_all_calls(self) -> bool:
-        """Whether no other call could fare better; a fine-grained token lacks one right only."""
+        """Whether every other call would fail too. A fine-grained token lacks one right only."""
         return stops_all_calls(self.code) and not self.granular
 
     @property
-    def told(self) -> str:
-        """For people: our sentence, and behind it what GitLab said."""
+    def message(self) -> str:
+        """For people: our sentence, followed by GitLab's reason if there is one."""
         return f"{self.detail} GitLab says: {self.reason}" if self.reason else self.detail
 
     @property
     def is_trouble(self) -> bool:
-        """Whether GitLab gave no answer, or an error of its own: it may say more another time."""
+        """Whether the network or GitLab itself failed: the same call may succeed later."""
         return self.code == NETWORK_ERROR or self.code.startswith("http_5")
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The items of one batch by iid. One that was asked for and is missing is deleted, or
-    not visible to the token. ``started_at`` is when the fetch began, which orders answers.
+    """The items of one batch by iid. A requested item that is missing here is deleted, or
+    not visible to the token. ``started_at`` is the start of the fetch; it orders answers.
     """
 
     items: Mapping[int, Snapshot]
@@ -84,9 +84,9 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """A token that works. ``scopes`` and ``expires_at`` are None where GitLab does not tell
-    them (before 15.5, for example) or, for ``expires_at``, where the token never expires.
-    ``missing`` names permissions that a fine-grained one lacks for some of what is linked.
+    """A token that works. ``scopes`` and ``expires_at`` are None if GitLab does not send
+    them (before 15.5, for example); ``expires_at`` also if the token never expires.
+    ``missing`` lists permissions that a fine-grained token lacks for some linked items.
     """
 
     user: Person | None
@@ -98,7 +98,7 @@ class TokenCheck:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """What a rotation gave: the token that is good from now on, in clear."""
+    """The plaintext token that replaces the former one after a rotation."""
 
     token: str = field(repr=False)
     expires_at: date | None
@@ -106,7 +106,7 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """GitLab's ``RateLimit-*`` headers as last seen; None where a header was missing."""
+    """GitLab's latest ``RateLimit-*`` headers; None for a header that was missing."""
 
     limit: int | None
     remaining: int | None
@@ -119,7 +119,7 @@ _KNOWN_SCOPES = ("read_api", "api", "self_rotate", "read_user")
 
 
 def _needed_scopes(body: bytes) -> tuple[str, ...]:
-    """Those that GitLab names, as far as we know them; nothing else of it is repeated."""
+    """The scopes in GitLab's answer. Only known scopes are used, never other text from it."""
     found = _SCOPE.search(body)
     named = set(found.group(1).decode().split()) if found else set()
     return tuple(scope for scope in _KNOWN_SCOPES if scope in named) or READING_SCOPES
@@ -127,15 +127,15 @@ def _needed_scopes(body: bytes) -> tuple[str, ...]:
 
 _STATUS_DETAILS = {
     401: "GitLab does not accept the token: it is wrong, expired or revoked.",
-    403: "GitLab forbids this to the token's owner.",
-    404: "There is no such thing in this GitLab, or the token's owner may not see it.",
+    403: "GitLab denies this to the owner of the token.",
+    404: "GitLab does not have this, or the token's owner may not see it.",
     429: "GitLab's rate limit is used up.",
 }
 _STATUS_CODES = {401: AUTH_ERROR, 404: NOT_FOUND, 429: RATE_LIMITED}
 
 
 def failure_of_status(status: int, body: bytes, retry_after: float | None) -> GitLabFailure:
-    """The failure that an answer with a status other than 2xx comes to."""
+    """The failure for an answer with a status other than 2xx."""
     refusal = read_refusal(body) if status in (401, 403) else Refusal()
     if refusal.granular:
         named = ", ".join(refusal.permissions) or "a permission that GitLab does not name"
@@ -159,7 +159,7 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
     if detail is None and 300 <= status < 400:
         detail = "GitLab redirects to another address; is the base URL the right one?"
     elif detail is None and status >= 500:
-        detail = f"GitLab, or a proxy before it, has an error (status {status})."
+        detail = f"GitLab, or a proxy in front of it, failed with status {status}."
     return GitLabFailure(
         _STATUS_CODES.get(status, f"http_{status}"),
         detail or f"GitLab answered with status {status}.",

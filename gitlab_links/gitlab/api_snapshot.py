@@ -1,4 +1,4 @@
-"""What GitLab's REST API says of an issue or merge request, as a Snapshot."""
+"""Read an issue or merge request from GitLab's REST API into a Snapshot."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -32,21 +32,21 @@ T = TypeVar("T")
 
 
 class NotAnItemError(ValueError):
-    """An answer that is no issue or merge request: it has no iid."""
+    """An answer without an iid, which is neither an issue nor a merge request."""
 
 
 def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
-    """The snapshot of one object of a list or of a single GET, of any GitLab since 9.
+    """The snapshot of one object from a list or a single GET, of any GitLab since 9.
 
     A field that is missing or of the wrong type is UNKNOWN. The list form of a merge
-    request leaves ``pipeline_status`` UNKNOWN. Labels told as bare names have no colour:
-    only lists asked with ``with_labels_details`` tell colours.
+    request leaves ``pipeline_status`` UNKNOWN. Labels have a colour only in lists that were
+    requested with ``with_labels_details``; elsewhere they are bare names.
 
     Raises NotAnItemError if the iid is missing.
     """
     iid = read_id(item.get("iid"))
     if iid is None:
-        raise NotAnItemError(f"The answer is no {item_type.value}: it has no iid.")
+        raise NotAnItemError(f"The answer is not of type {item_type.value}: it has no iid.")
     is_merge_request = item_type is ItemType.MERGE_REQUEST
     title = read_text(item.get("title"), MAX_TITLE_LENGTH)
     milestone = read_given(item, "milestone", read_milestone)
@@ -84,7 +84,7 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
 def _of_merge_request(
     item: Object, item_type: ItemType, field: str, reader: Callable[[object], T | None]
 ) -> T | Unknown | None:
-    """What only merge requests have; an issue has none."""
+    """A field that only merge requests have; None for an issue."""
     return read_given(item, field, reader) if item_type is ItemType.MERGE_REQUEST else None
 
 
@@ -100,7 +100,7 @@ def _people(values: object) -> tuple[Person, ...] | Unknown:
 
 
 def _assignees(item: Object) -> tuple[Person, ...] | Unknown:
-    """GitLab before 11 tells one ``assignee`` of a merge request and no list."""
+    """GitLab before 11 sends one ``assignee`` of a merge request and no list."""
     if isinstance(item.get("assignees"), list):
         return read_people(item["assignees"])
     return read_people([item["assignee"]]) if "assignee" in item else UNKNOWN

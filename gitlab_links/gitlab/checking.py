@@ -1,6 +1,6 @@
-"""Whether a token can do what the service needs, tried by doing it.
+"""Check a token by making the calls that the service needs.
 
-Import it where it is used, as ``gitlab.client``.
+Import it where it is used, like ``gitlab.client``, which is slow to import.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,21 +22,21 @@ _OF_THE_TOKEN = (AUTH_ERROR, INSUFFICIENT_SCOPE, RATE_LIMITED)
 
 
 class CheckingClient(GitLabClient):
-    """A client that finds out what its token is good for."""
+    """A client that finds out what its token may do."""
 
     def check_token(self, needed: Sequence[tuple[int | str, ItemType]] = ()) -> TokenCheck:
-        """Whether the token can do what the service needs, tried by doing it.
+        """Check that the token can do what the service needs, by making those calls.
 
-        ``needed`` are lists to be read, by project and type; without any the list of
-        projects is. What GitLab tells of the token itself is welcome and not needed: a
-        fine-grained token may have no right to it.
+        ``needed`` are the lists to read, by project and type; if empty, the list of
+        projects is read. Facts about the token itself are optional: a fine-grained token
+        may lack the permission to read them.
 
         Raises GitLabFailure: ``auth_error`` for a token that is wrong, expired or revoked,
-        ``insufficient_scope`` for one that may not read what is needed.
+        ``insufficient_scope`` for one that may not read ``needed``.
         """
         with self._translated():
-            told = self._introspect("/personal_access_tokens/self")
-            scopes = _read_scopes(told)
+            facts = self._introspect("/personal_access_tokens/self")
+            scopes = _read_scopes(facts)
             user = read_person(self._introspect("/user"))
             version = self._introspect("/version")
             try:
@@ -47,13 +47,13 @@ class CheckingClient(GitLabClient):
         return TokenCheck(
             user=user,
             scopes=scopes,
-            expires_at=parse_date(told.get("expires_at")),
+            expires_at=parse_date(facts.get("expires_at")),
             gitlab_version=read_word(version.get("version")),
             missing=missing,
         )
 
     def project_path(self, project: int) -> str:
-        """The present path of a project."""
+        """The current path of a project."""
         with self._translated():
             answer = self._expect_object(self._get(path_of_project(project)))
         found = read_project_path(answer.get("path_with_namespace"))
@@ -62,8 +62,8 @@ class CheckingClient(GitLabClient):
         return found
 
     def _introspect(self, path: str) -> Mapping[str, Any]:
-        """What GitLab tells of the token; nothing where it has no such resource, or the token
-        no right to it. Whether that matters shows in the calls that are needed.
+        """A resource about the token; empty if GitLab does not have it or the token may not
+        read it. The calls that are needed show whether that matters.
         """
         try:
             return self._expect_object(self._get(path))
@@ -73,8 +73,8 @@ class CheckingClient(GitLabClient):
             raise
 
     def _try_reading(self, needed: Sequence[tuple[int | str, ItemType]]) -> tuple[str, ...]:
-        """The permissions that are missing for some of it. Raises why nothing can be read;
-        that a single project cannot be for another reason is not the token's fault.
+        """The permissions that the token lacks for some of ``needed``. Raises the failure if
+        nothing can be read. One project that fails for another reason is not the token's fault.
         """
         refusals, answered = [], False
         for path, query in _calls(needed):
@@ -85,7 +85,7 @@ class CheckingClient(GitLabClient):
                 refusals.append(failure)
         missing = [failure for failure in refusals if failure.code in _OF_THE_TOKEN]
         if not needed:
-            # The list of projects itself is not needed: what is shows with the first link.
+            # The service does not need the list of projects; the first link shows what it needs.
             missing = [failure for failure in refusals if not failure.granular]
         named = tuple(dict.fromkeys(name for failure in missing for name in failure.needed))
         if missing and not (answered and all(failure.granular for failure in missing)):
@@ -106,9 +106,9 @@ def _calls(
         yield "/projects", {"simple": "true", "membership": "true"}
 
 
-def _read_scopes(told: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The scopes GitLab tells; None where it tells none, as before 15.5."""
-    listed = told.get("scopes")
+def _read_scopes(facts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The token's scopes; None if GitLab does not send them, as before 15.5."""
+    listed = facts.get("scopes")
     if not isinstance(listed, list):
         return None
     words = [read_word(scope) for scope in listed]

@@ -1,8 +1,8 @@
-"""Asking GitLab. The only module that imports python-gitlab, which is slow to import and
-not for the web process's way of a webhook: import this one where it is used.
+"""Calls to GitLab. The only module that imports python-gitlab, which is slow to import.
+Import this module where it is used: the web process must take webhooks without it.
 
-python-gitlab carries the requests; answers are read from its raw responses, because its
-objects are made by an unguarded JSON parser and fail in as many ways as there are shapes.
+python-gitlab sends the requests. The answers are read from its raw responses, because its
+own objects come from a JSON parser without limits and fail on unexpected shapes.
 """
 
 import re
@@ -50,18 +50,17 @@ MAX_BATCH = 100
 DEFAULT_SECONDS = 10.0
 
 RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
-# Has GitLab work out the merge status where it has not yet; the next answer has it.
+# Makes GitLab compute a merge status that it does not know yet; the next answer has it.
 _EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
 _TOKEN = re.compile(r"[!-~]+")
 
 
 class GitLabClient:
-    """One GitLab, asked with one token, from one thread.
+    """A client for one GitLab with one token, for one thread.
 
-    Every call takes at most ``seconds`` in all, and all calls together ``whole_seconds`` where
-    that is given. A call raises GitLabFailure for whatever goes
-    wrong. ``token`` is a personal, project or group access token. Not to be pickled, nor
-    handed to a job: it holds the token.
+    Every call takes at most ``seconds``, and all calls together at most ``whole_seconds``, if
+    given. A failed call raises GitLabFailure. ``token`` is a personal, project or group
+    access token. Do not pickle a client or pass it to a job: it contains the token.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class GitLabClient:
         resolver: Resolver = system_resolver,
     ) -> None:
         if _TOKEN.fullmatch(token) is None:
-            raise GitLabFailure(AUTH_ERROR, "The token holds characters that no token has.")
+            raise GitLabFailure(AUTH_ERROR, "The token contains characters that no token has.")
         self._session = GuardedSession(
             allowed,
             seconds=seconds,
@@ -107,16 +106,16 @@ class GitLabClient:
         return f"<GitLabClient {self._gitlab.url}>"
 
     def close(self) -> None:
-        """Close the connections; the client is of no use after."""
+        """Close the connections. The client cannot be used afterwards."""
         self._session.close()
 
     def fetch_items(self, project: int | str, item_type: ItemType, iids: Sequence[int]) -> Fetched:
-        """Up to 100 items of a project by its id or path, in one request.
+        """Fetch up to 100 items of a project, by its id or path, in one request.
 
-        A batch whose answer is too large is asked for again in halves, and one that comes in
-        pages page by page, within the same deadline. What was not asked for is refused: other
-        numbers, and items of another project. Label colours are told; a merge request's
-        pipeline status is not.
+        If the answer is too large, the batch is fetched again in halves. If it has several
+        pages, all are fetched. One deadline covers everything. Items that were not requested
+        are dropped, also those of another project. The answer has the colours of labels, and
+        not the pipeline status of a merge request.
         """
         if len(iids) > MAX_BATCH:
             raise ValueError(f"{len(iids)} iids are more than the {MAX_BATCH} of one page")
@@ -128,18 +127,18 @@ class GitLabClient:
         return Fetched({iid: by_iid[iid] for iid in wanted if iid in by_iid}, started_at)
 
     def fetch_item(self, project: int | str, item_type: ItemType, iid: int) -> Snapshot:
-        """One item in its full form: with a merge request's pipeline status, but with
-        labels by name only, without their colours. Another item than this one is refused.
+        """Fetch one item in its full form: with the pipeline status of a merge request, but
+        without the colours of labels. An answer about another item is refused.
         """
         with self._translated():
             answer = self._get(f"{path_of_project(project)}/{RESOURCES[item_type]}/{iid}")
             found = snapshot_from_api(item_type, self._expect_object(answer))
         if found.iid != iid or not of_project(project, [found]):
-            raise self._unusable("is about another item than the one asked for")
+            raise self._unusable("is about another item than the requested one")
         return found
 
     def project_id(self, path: str) -> int:
-        """The id behind a project's path, also behind a former path that redirects."""
+        """The id of the project with a path; a former path that redirects works too."""
         with self._translated():
             answer = self._expect_object(self._get(path_of_project(path)))
         found = read_id(answer.get("id"))
@@ -148,11 +147,11 @@ class GitLabClient:
         return found
 
     def check_account(self) -> None:
-        """Whether GitLab answers the token's account at all.
+        """Check that GitLab answers the token's account at all.
 
-        Raises GitLabFailure for what no other call could fare better with: a token that is
-        refused, an account that is blocked, an address where no GitLab answers. A token that
-        may not read its own user is answered all the same.
+        Raises GitLabFailure for a failure that every other call shares: a refused token, a
+        blocked account, an address without a GitLab. A token that may not read its own user
+        passes.
         """
         with self._translated():
             try:
@@ -177,7 +176,7 @@ class GitLabClient:
         return [snapshot_from_api(item_type, read_object(one)) for one in answer]
 
     def _pages(self, path: str, query: Mapping[str, Any], wanted: int) -> list[Any]:
-        """A list of at most ``wanted`` entries. A GitLab may give smaller pages than asked for."""
+        """A list of at most ``wanted`` entries. GitLab may send smaller pages than requested."""
         found: list[Any] = []
         page = 1
         while True:
@@ -194,7 +193,7 @@ class GitLabClient:
             page += 1
 
     def _get_optional(self, path: str) -> Any:
-        """None where this GitLab has no such resource."""
+        """The answer, or None if this GitLab does not have the resource."""
         try:
             return self._get(path)
         except GitLabFailure as failure:
@@ -231,10 +230,10 @@ class GitLabClient:
         )
 
     def _inspect(self, response: requests.Response, *_: Any, **__: Any) -> None:
-        """Note the rate limit, and stop at an answer that is a failure.
+        """Record the rate limit, and raise for a failure.
 
-        Here, because python-gitlab would parse the body of an error unguarded, and its
-        exceptions carry no headers.
+        python-gitlab would parse the body of an error without limits, and its exceptions
+        have no headers.
         """
         self.rate_limit = read_rate_limit(response.headers) or self.rate_limit
         status = response.status_code
@@ -245,7 +244,7 @@ class GitLabClient:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Begin the deadline, and turn whatever a call raises into a GitLabFailure."""
+        """Start the deadline, and turn every error of a call into a GitLabFailure."""
         self._session.deadline.start()
         try:
             yield
@@ -265,5 +264,5 @@ class GitLabClient:
 
 
 def path_of_project(project: int | str) -> str:
-    """Where the API has a project, known by its id or by its path."""
+    """The API's path of a project, by the project's id or path."""
     return f"/projects/{EncodedId(project)}"

@@ -1,7 +1,7 @@
-"""Items that GitLab shows in a drawer: the address is that of the page beneath it.
+"""Items that GitLab shows in a drawer: the address is that of the page under the drawer.
 
 Since GitLab 18 an issue opens in a drawer above a list, a board or another issue, and
-``?show=`` says which: base64 of ``{"iid", "full_path", "id"}``. GitLab 15 to 17 write
+``?show=`` names it: base64 of ``{"iid", "full_path", "id"}``. GitLab 15 to 17 write
 ``?work_item_iid=`` for an item of the page's own project.
 """
 
@@ -19,25 +19,26 @@ _PARAMETERS = frozenset({"show", "work_item_iid", "work_item_id"})
 
 
 class UnreadableDrawer(Exception):
-    """A drawer is open, and the address does not say of which item."""
+    """The address opens a drawer and does not name the item in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrawerItem:
-    """The item in the drawer; ``full_path`` is None where it is of the page's own project."""
+    """The item in the drawer; ``full_path`` is None if it belongs to the page's own project."""
 
     full_path: str | None
     iid: int
 
 
 def item_in_drawer(query: str) -> DrawerItem | None:
-    """The item whose drawer a query opens, None where it opens none.
+    """The item whose drawer a query opens; None if it opens no drawer.
 
-    Raises UnreadableDrawer: the page beneath is not what the person was looking at.
+    Raises UnreadableDrawer if the item cannot be read. The page under the drawer is not a
+    substitute: the person saw the drawer's item.
     """
     values: dict[str, str] = {}
     for name, written in parse_qsl(query):
-        # Browsers and chats put a slash behind an address; neither value ends with one.
+        # Browsers and chats append a slash to an address; neither value ends with one.
         value = written.rstrip("/")
         if name in _PARAMETERS and values.setdefault(name, value) != value:
             raise UnreadableDrawer
@@ -49,12 +50,12 @@ def item_in_drawer(query: str) -> DrawerItem | None:
             raise UnreadableDrawer
         return DrawerItem(None, iid)
     if "work_item_id" in values:
-        raise UnreadableDrawer  # a number of the whole GitLab, which names no project
+        raise UnreadableDrawer  # an id across all of GitLab, without the project
     return None
 
 
 def _shown(text: str) -> DrawerItem:
-    # A plus sign in a query is read as a blank.
+    # Query parsing turns a plus sign into a blank.
     written = text.replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
     if len(written) > _MAX_SHOW_LENGTH:
         raise UnreadableDrawer

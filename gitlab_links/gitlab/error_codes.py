@@ -1,7 +1,7 @@
-"""Every error code of a connection, an item or a delivery, and all that follows from it.
+"""Every error code of a connection, an item or a delivery, with its facts.
 
-To add one: a member of :class:`ErrorCode` and a line in the table. Nothing else decides how
-grave a code is, who can end it, whether it stops all calls, and in which words it is shown.
+To add a code, add a member of :class:`ErrorCode` and an entry in the table. The table alone
+decides the severity, who can resolve the error, whether it stops all calls, and the texts.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """``critical``: links are, or will soon be, out of date. ``warning``: look at it."""
+    """``critical``: links are, or soon will be, out of date. ``warning``: should be checked."""
 
     CRITICAL = "critical"
     WARNING = "warning"
 
 
 class EndedBy(StrEnum):
-    """Who can end it: ``time``, by itself; an admin of the org; the operator of the service."""
+    """Who can resolve it: nobody has to (``time``), an admin of the org, or the operator."""
 
     TIME = "time"
     ADMIN = "admin"
@@ -24,7 +24,7 @@ class EndedBy(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """The codes with a name; any other answer of GitLab is ``http_<status>``."""
+    """The codes with a name. Any other answer of GitLab has the code ``http_<status>``."""
 
     MISSING_INTEGRATION = "missing_integration"
     MISSING_TOKEN = "missing_token"
@@ -47,11 +47,11 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
-    """What follows from a code.
+    """The facts about a code.
 
-    ``stops_all_calls``: no other call could have fared better, so that no item is to blame.
-    ``summary`` says what is the matter, ``remedy`` what an admin of the org can do about it,
-    ``advice`` what anybody else can.
+    ``stops_all_calls``: every other call would fail too, so the failure is not an item's.
+    ``summary`` describes the problem, ``remedy`` is what an admin of the org can do, and
+    ``advice`` is what everybody else can do.
     """
 
     severity: Severity
@@ -59,13 +59,17 @@ class ErrorFacts:
     stops_all_calls: bool
     summary: str
     remedy: str
-    advice: str = "Ask an admin of this org to look at the GitLab page."
+    advice: str = "Ask an admin of this org to check the GitLab page."
 
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 TIME, ADMIN, OPERATOR = EndedBy.TIME, EndedBy.ADMIN, EndedBy.OPERATOR
-_WAITS = "Nothing to do: reading goes on by itself."
+_WAITS = "No action needed: the service continues automatically."
 _REPLAY = "Press Replay."
+_RETRIES = (
+    "The service retries automatically. If the problem persists, ask an admin of this org to "
+    "check the GitLab page."
+)
 
 _FACTS: dict[str, ErrorFacts] = {
     ErrorCode.MISSING_INTEGRATION: ErrorFacts(
@@ -75,7 +79,7 @@ _FACTS: dict[str, ErrorFacts] = {
     ),
     ErrorCode.MISSING_TOKEN: ErrorFacts(
         WARNING, ADMIN, True,
-        "There is no access token to read GitLab with.",
+        "No access token is set.",
         "Set a token with the read_api scope on the GitLab page.",
     ),
     ErrorCode.ENCRYPTION_KEY_MISSING: ErrorFacts(
@@ -92,149 +96,151 @@ _FACTS: dict[str, ErrorFacts] = {
     ),
     ErrorCode.INVALID_TOKEN_CIPHERTEXT: ErrorFacts(
         CRITICAL, ADMIN, True,
-        "The stored token does not open with the service's present encryption key.",
-        "Set the token again, or have the operator restore the former key beside the new one.",
+        "The stored token cannot be decrypted with the current encryption key.",
+        "Set the token again, or ask the operator to add the former key to VIA_RAH_ENCRYPTION_KEY.",
     ),
     ErrorCode.AUTH_ERROR: ErrorFacts(
         CRITICAL, ADMIN, True,
         "GitLab refuses the access token: it is mistyped, has expired or was revoked.",
-        "Make a new token in GitLab and set it on the GitLab page.",
+        "Create a new token in GitLab and set it on the GitLab page.",
     ),
     ErrorCode.INSUFFICIENT_SCOPE: ErrorFacts(
         CRITICAL, ADMIN, True,
-        "The access token may not read this.",
-        "Make a token with the scope read_api, or a fine-grained one that may read work items, "
+        "The access token has no permission to read this.",
+        "Create a token with the scope read_api, or a fine-grained one that may read work items, "
         "merge requests and projects, and set it on the GitLab page.",
     ),
     ErrorCode.RATE_LIMITED: ErrorFacts(
         WARNING, TIME, True,
-        "GitLab asked for a pause: its limit of requests is used up.",
+        "GitLab's rate limit is used up, and GitLab asked for a pause.",
         _WAITS,
         _WAITS,
     ),
     ErrorCode.NETWORK_ERROR: ErrorFacts(
         CRITICAL, TIME, False,
         "GitLab cannot be reached.",
-        "It is tried again by itself. If GitLab opens in your browser, check the base URL, "
-        "the certificate and the firewall between this service and GitLab.",
-        "It is tried again by itself. If GitLab opens in your browser, tell an admin of this org.",
+        "The service retries automatically. If GitLab opens in your browser, check the base "
+        "URL, the certificate and the firewall between this service and GitLab.",
+        "The service retries automatically. If GitLab opens in your browser, ask an admin of "
+        "this org to check the GitLab page.",
     ),
     ErrorCode.BLOCKED_ADDRESS: ErrorFacts(
         CRITICAL, OPERATOR, True,
         "GitLab's address is internal, and this service may not connect to it.",
-        "Ask the operator of this service to list the host in GITLAB_ALLOWED_HOSTS. One on the "
-        "same machine needs its exact port there; the metadata service of a cloud is never asked.",
+        "Ask the operator of this service to add the host to GITLAB_ALLOWED_HOSTS. A GitLab on "
+        "the same machine needs its exact port there. A cloud's metadata service is never allowed.",
     ),
     ErrorCode.NOT_FOUND: ErrorFacts(
         WARNING, ADMIN, False,
-        "GitLab shows no such item: it was deleted, or the access token may not see it.",
+        "GitLab does not show this item: it was deleted, or the access token may not see it.",
         "If you can see it in GitLab, give the token's user access to the project.",
-        "Open it in GitLab. If you can see it there, tell an admin of this org.",
+        "Open it in GitLab. If you can see it there, ask an admin to give the token access.",
     ),
     ErrorCode.ANOTHER_ITEM: ErrorFacts(
         WARNING, ADMIN, False,
-        "Another item has this number in GitLab now. Shown is what was linked.",
-        "Unlink it from every task. If you mean the item that has the number now, paste it again.",
-        "Unlink it from every task. If you mean the item that has the number now, paste it again.",
+        "GitLab has given this number to another item. The task shows the item that was linked.",
+        "Unlink it from every task. To link the item that has the number now, paste it again.",
+        "Unlink it from every task. To link the item that has the number now, paste it again.",
     ),
     ErrorCode.NOT_IN_API: ErrorFacts(
         WARNING, ADMIN, False,
-        "GitLab's API does not give items of this type. Shown is what its last webhook said.",
-        "Nothing to do, as long as webhooks arrive. A newer GitLab gives such items.",
-        "Nothing to do, as long as webhooks arrive.",
+        "GitLab's API does not return items of this type. The task shows the last webhook's data.",
+        "No action needed while webhooks arrive. A newer GitLab returns such items.",
+        "No action needed while webhooks arrive.",
     ),
     ErrorCode.NOT_GIVEN: ErrorFacts(
         WARNING, ADMIN, False,
-        "GitLab gives no such item: there is none with this number, the access token may not see "
-        "it, or it is of a type that this GitLab keeps from programs, as an epic or an objective.",
-        "If you can see it in GitLab, give the token's user access to the project, and have "
-        "/api/graphql let through, which gives every type. A webhook shows it as well, once it "
-        "changes.",
-        "Open it in GitLab. If you can see it there, tell an admin of this org.",
+        "GitLab does not return this item: the number does not exist, the access token may not "
+        "see it, or this GitLab's API leaves out its type, such as an epic or an objective.",
+        "If you can see it in GitLab, give the token's user access to the project, and allow "
+        "requests to /api/graphql, which returns every type. Its next change also fills it in, "
+        "by webhook.",
+        "Open it in GitLab. If you can see it there, ask an admin to give the token access.",
     ),
     "http_403": ErrorFacts(
         CRITICAL, ADMIN, False,
-        "GitLab forbids this to the owner of the access token (403).",
-        "Log in to GitLab as the owner of the token: is the account blocked, are there terms to "
-        "accept? Else give the owner a role in the project, and look for a list of allowed "
-        "addresses that does not have this service's.",
-        "Ask an admin of this org to look at the GitLab page.",
+        "GitLab denies this to the owner of the access token (403).",
+        "Log in to GitLab as the token's owner. Check that the account is not blocked and has "
+        "accepted GitLab's terms, that it has a role in the project, and that GitLab's list of "
+        "allowed IP addresses includes this service.",
     ),
     "http_302": ErrorFacts(
         CRITICAL, ADMIN, False,
-        "GitLab's address leads to another one, such as a login page (302).",
-        "Have GitLab's API left out of single sign-on, or correct the base URL.",
+        "GitLab's address redirects elsewhere, for example to a login page (302).",
+        "Exclude GitLab's API from single sign-on, or correct the base URL.",
     ),
     "http_200": ErrorFacts(
         CRITICAL, ADMIN, False,
-        "Something else than GitLab's API answers, such as a login page.",
-        "Have GitLab's API left out of single sign-on and proxies, or correct the base URL.",
+        "The answer is not from GitLab's API; it may be a login page.",
+        "Exclude GitLab's API from single sign-on and proxies, or correct the base URL.",
     ),
     "http_401": ErrorFacts(
         CRITICAL, TIME, False,
-        "GitLab refused the access token for this project, and takes it for others (401).",
-        "It is tried again by itself. If it lasts, look for a proxy in between.",
-        "It is tried again by itself. If it lasts, tell an admin of this org.",
+        "GitLab refuses the access token for this project but accepts it for others (401).",
+        "The service retries automatically. If the problem persists, check for a proxy in "
+        "between.",
+        _RETRIES,
     ),
     ErrorCode.INSTANCE_MISMATCH: ErrorFacts(
         WARNING, ADMIN, False,
         "This item is on another GitLab than the one the org is connected to now.",
-        "Unlink it, or set the base URL back on the GitLab page.",
-        "Unlink it, and link its successor on the present GitLab.",
+        "Unlink it, or restore the former base URL on the GitLab page.",
+        "Unlink it, and link the same item on the current GitLab.",
     ),
     ErrorCode.PROCESSING_ERROR: ErrorFacts(
         WARNING, ADMIN, False,
-        "This service failed to process the delivery, each time it tried.",
-        f"{_REPLAY} If it fails once more, tell the operator of this service.",
+        "This service could not process the delivery, even after several attempts.",
+        f"{_REPLAY} If it fails again, contact the operator of this service.",
     ),
     ErrorCode.PROCESSING_INTERRUPTED: ErrorFacts(
         WARNING, ADMIN, False,
-        "The workers of this service stopped each time while they processed the delivery.",
-        f"{_REPLAY} If it happens once more, tell the operator of this service.",
+        "The worker stopped during every attempt to process the delivery.",
+        f"{_REPLAY} If it happens again, contact the operator of this service.",
     ),
 }  # fmt: skip
 
 
 def facts_of(code: str) -> ErrorFacts:
-    """What follows from a code; there is an answer for every code."""
+    """The facts about a code. Unknown codes have facts too."""
     known = _FACTS.get(code)
     if known is not None:
         return known
     if code.startswith("http_5"):
         return ErrorFacts(
             CRITICAL, TIME, False,
-            f"GitLab answered with an error of its own ({code.removeprefix('http_')}).",
-            "It is tried again by itself. If it lasts, look at GitLab's status page or logs.",
-            "It is tried again by itself.",
+            f"GitLab answered with a server error ({code.removeprefix('http_')}).",
+            "The service retries automatically. If the problem persists, check GitLab's status "
+            "page or logs.",
+            "The service retries automatically.",
         )  # fmt: skip
     if code.startswith("http_"):
         return ErrorFacts(
             CRITICAL, TIME, False,
-            f"GitLab answered {code.removeprefix('http_')}, which was not expected.",
+            f"GitLab gave an unexpected answer ({code.removeprefix('http_')}).",
             "Check that the base URL is that of GitLab itself, then validate the connection.",
-            "It is tried again by itself. If it lasts, tell an admin of this org.",
+            _RETRIES,
         )  # fmt: skip
     return ErrorFacts(
         CRITICAL, TIME, False,
-        f"It could not be read from GitLab ({code}).",
+        f"Reading from GitLab failed ({code}).",
         "Validate the connection on the GitLab page.",
-        "It is tried again by itself. If it lasts, tell an admin of this org.",
+        _RETRIES,
     )  # fmt: skip
 
 
 def in_words(code: str, reason: str | None = None) -> str:
-    """What is the matter, what GitLab itself says of it, and what an admin can do about it."""
+    """The problem, GitLab's own reason if given, and what an admin can do."""
     facts = facts_of(code)
     said = f" GitLab says: {reason}" if reason else ""
     return f"{facts.summary}{said} {facts.remedy}"
 
 
 def stops_all_calls(code: str) -> bool:
-    """Whether no other call could have fared better: no item is to blame."""
+    """Whether every other call would fail too, so that the failure is not an item's."""
     return facts_of(code).stops_all_calls
 
 
 def needs_a_person(code: str) -> bool:
-    """Whether the connection stays as it is until somebody puts it right."""
+    """Whether the connection stays broken until a person fixes it."""
     facts = facts_of(code)
     return facts.stops_all_calls and facts.ended_by is not EndedBy.TIME

@@ -1,4 +1,4 @@
-"""What a webhook body says of the item it is about, as a Snapshot."""
+"""Read the item in a webhook body into a Snapshot."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,10 +27,10 @@ from gitlab_links.gitlab.times import parse_date, parse_time
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The item an event is about, and where in the body it is described.
+    """The item of an event, and the parts of the body that describe it.
 
-    ``described`` is None where the body only names it. ``people`` is the object that
-    carries ``assignees`` and ``reviewers``, or None where the body does not speak of them.
+    ``described`` is None if the body only names the item. ``people`` is the object with
+    ``assignees`` and ``reviewers``, or None if the body has neither.
     """
 
     type: ItemType
@@ -42,10 +42,10 @@ class Subject:
 
 
 def snapshot_from_event(subject: Subject) -> Snapshot | None:
-    """What the body says of its subject; None where it only names it.
+    """The snapshot of an event's subject; None if the body only names it.
 
-    The author is never told (``user`` is whoever acted), nor is a milestone's title, nor
-    the pipeline's status.
+    A body never has the author (``user`` is the person who acted), the title of a milestone
+    or the status of the pipeline.
     """
     item = subject.described
     if item is None:
@@ -85,7 +85,7 @@ _NO_SOURCE: dict[str, Any] = {"source_project_id": None, "source_branch": None, 
 
 
 def _source(item: Object) -> dict[str, Any]:
-    """Where a merge request comes from. ``oldrev`` is there only after a push."""
+    """The source branch of a merge request. A body has ``oldrev`` only after a push."""
     return {
         "source_project_id": read_given(item, "source_project_id", read_id),
         "source_branch": read_given(item, "source_branch", read_branch),
@@ -103,7 +103,7 @@ def _labels(item: Object, body: Object | None) -> tuple[Label, ...] | Unknown:
 
 
 def _assignees(item: Object, body: Object | None) -> tuple[Person, ...] | Unknown:
-    """Absent when there are none; GitLab before 11 tells one ``assignee`` and no list."""
+    """Absent if there are none; GitLab before 11 sends one ``assignee`` and no list."""
     if body is None:
         return UNKNOWN
     if isinstance(body.get("assignees"), list):
@@ -116,7 +116,7 @@ def _assignees(item: Object, body: Object | None) -> tuple[Person, ...] | Unknow
 
 
 def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknown:
-    """Absent when there are none, and from GitLab before 13.8, which has none."""
+    """Absent if there are none, and before GitLab 13.8, which has no reviewers."""
     if body is None:
         return UNKNOWN
     if isinstance(body.get("reviewers"), list):
@@ -124,8 +124,8 @@ def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknow
     return UNKNOWN if item.get("reviewer_ids") else ()
 
 
-# Bodies of merge requests carry neither time, and GitLab before 12 leaves the closing time
-# on a reopened issue; the API clears both.
+# Bodies of merge requests have neither time. GitLab before 12 leaves the closing time in the
+# body of a reopened issue. The API clears both.
 def _closed_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
     if state in (ItemState.OPENED, ItemState.LOCKED, ItemState.MERGED):
         return None

@@ -1,7 +1,7 @@
-"""A webhook request, read into an Event: what happened, to which item, and is it of interest.
+"""Read a webhook request into an Event: what happened, to which item, and whether it matters.
 
-Pure: no I/O, and no exception but for a body that is not JSON. Bodies may be replaced
-whole by a custom webhook template, so every shape is checked.
+No I/O, and no exception except for a body that is not usable JSON. A custom webhook template
+can replace the whole body, so every shape is checked.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.gitlab.pipelines import BranchPipeline, read_branch_pipeline
 from gitlab_links.gitlab.snapshot import Snapshot
 
-# What GitLab calls the sender in X-Gitlab-Event where an administrator set the hook.
+# The X-Gitlab-Event header of hooks that an administrator of the GitLab added.
 SYSTEM_HOOK = "System Hook"
 MAX_EVENT_NAME_LENGTH = 100
 MAX_DEDUPE_KEY_LENGTH = 100
@@ -35,14 +35,14 @@ _MR_PAGE = re.compile(r"/(.+?)(?:/-)?/merge_requests/[1-9][0-9]*/?")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one webhook request says.
+    """The content of one webhook request.
 
-    ``relevant`` is True when ``item_type`` and ``iid`` are set and the project is named by
-    id or path, and for a pipeline of a branch, which is in ``branch_pipeline``: GitLab
-    names no item for it. ``project_id`` and ``project_path`` are those of the item: of the
-    target project for a merge request pipeline of a fork. ``dedupe_key`` is at most
-    MAX_DEDUPE_KEY_LENGTH visible ASCII characters, stable over GitLab's retries and
-    resends; None where nothing tells two requests apart.
+    ``relevant``: the event names an item (``item_type``, ``iid`` and the project's id or
+    path), or it is the pipeline of a branch, for which GitLab names no item and which is in
+    ``branch_pipeline``. ``project_id`` and ``project_path`` are those of the item: the target
+    project for a merge request pipeline of a fork. ``dedupe_key`` is at most
+    MAX_DEDUPE_KEY_LENGTH visible ASCII characters, and the same in GitLab's retries and
+    resends; None if two requests cannot be distinguished.
     """
 
     name: str | None
@@ -59,26 +59,26 @@ class Event:
 
     @classmethod
     def from_request(cls, headers: Mapping[str, str], body: bytes) -> "Event":
-        """Read a request; header names in any case.
+        """Read a request; header names are case-insensitive.
 
-        Raises InvalidJson, JsonTooDeep or BodyTooLarge for a body that ``parse_json``
-        refuses; any other body makes an Event.
+        Raises InvalidJson, JsonTooDeep or BodyTooLarge if ``parse_json`` refuses the body.
+        Any other body gives an Event.
         """
         lower = {name.lower(): value for name, value in headers.items()}
-        told = read_object(parse_json(body))
-        kind = read_word(told.get("object_kind")) or read_word(told.get("event_name"))
-        attributes = read_object(told.get("object_attributes"))
-        subject = _read_subject(kind, told, attributes)
+        payload = read_object(parse_json(body))
+        kind = read_word(payload.get("object_kind")) or read_word(payload.get("event_name"))
+        attributes = read_object(payload.get("object_attributes"))
+        subject = _read_subject(kind, payload, attributes)
         is_of_branch = subject is None and kind == "pipeline"
-        branch_pipeline = read_branch_pipeline(told) if is_of_branch else None
+        branch_pipeline = read_branch_pipeline(payload) if is_of_branch else None
         return cls(
             name=read_text(
-                lower.get("x-gitlab-event") or told.get("event_name"), MAX_EVENT_NAME_LENGTH
+                lower.get("x-gitlab-event") or payload.get("event_name"), MAX_EVENT_NAME_LENGTH
             ),
             object_kind=kind,
             action=read_word(attributes.get("action")),
-            project_id=subject.project_id if subject else _project_id(told, attributes),
-            project_path=subject.project_path if subject else _project_path(told),
+            project_id=subject.project_id if subject else _project_id(payload, attributes),
+            project_path=subject.project_path if subject else _project_path(payload),
             item_type=subject.type if subject else None,
             iid=subject.iid if subject else None,
             relevant=subject is not None or branch_pipeline is not None,
@@ -89,16 +89,16 @@ class Event:
 
     @classmethod
     def naming(cls, item_type: str | None, iid: int | None, project_path: str | None) -> "Event":
-        """What is known of a request whose body is not kept: which item it is about."""
+        """The event of a request whose body is not stored: only its item is known."""
         known = item_type is not None and iid is not None and project_path is not None
-        told_type = ItemType(item_type) if known and item_type is not None else None
+        known_type = ItemType(item_type) if known and item_type is not None else None
         return cls(
             name=None,
             object_kind=None,
             action=None,
             project_id=None,
             project_path=project_path,
-            item_type=told_type,
+            item_type=known_type,
             iid=iid if known else None,
             relevant=known,
             dedupe_key=None,
@@ -108,7 +108,7 @@ class Event:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """What the body says of the item; None where it names it only. Built when asked for."""
+        """The item in the body; None if the body only names it. Read on each access."""
         return None if self._subject is None else snapshot_from_event(self._subject)
 
 
@@ -123,13 +123,13 @@ def _issue(body: Object, attributes: Object) -> Subject | None:
 
 def _merge_request(body: Object, attributes: Object) -> Subject | None:
     if "iid" not in attributes:
-        # GitLab 8 sent the keys of group hooks with a blank at the end.
+        # GitLab 8 sends the keys of group hooks with a blank at the end.
         attributes = {key.strip(): value for key, value in attributes.items()}
     return _subject(ItemType.MERGE_REQUEST, body, attributes, people=body)
 
 
 def _note(body: Object, attributes: Object) -> Subject | None:
-    """Commits and snippets have notes too, and are no items."""
+    """The commented item. Commits and snippets have notes too, but are not items."""
     noteable = attributes.get("noteable_type")
     if noteable == "MergeRequest":
         return _subject(ItemType.MERGE_REQUEST, body, read_object(body.get("merge_request")))
@@ -165,7 +165,7 @@ _SUBJECT_READERS: dict[str, _Reader] = {
 def _subject(
     item_type: ItemType, body: Object, item: Object, people: Object | None = None
 ) -> Subject | None:
-    """None without an iid or a project: group epics have no project."""
+    """None without an iid or a project; a group's epic has no project."""
     iid, project_id, path = read_id(item.get("iid")), _project_id(body, item), _project_path(body)
     if iid is None or (project_id is None and path is None):
         return None
@@ -188,9 +188,9 @@ def _project_path(body: Object) -> str | None:
 
 
 def _path_in_url(url: object, body: Object) -> str | None:
-    """The project path within a merge request's URL, without the instance's relative root.
+    """The project path in a merge request's URL, without the instance's relative root.
 
-    The root is what the pipeline's own project has in its URL in front of its path.
+    The root is what precedes the path in the URL of the pipeline's own project.
     """
     match = _WEB_PATH.match(url) if isinstance(url, str) else None
     page = None if match is None else match.group(1)
@@ -212,7 +212,7 @@ def _dedupe_key(headers: Mapping[str, str], body: bytes) -> str | None:
     uuid = headers.get("x-gitlab-event-uuid")
     if not uuid:
         return None
-    # Recursive hooks share the UUID, so that it tells nothing without the body.
+    # Recursive hooks share the UUID, so only UUID and body together identify a request.
     digest = hashlib.sha256(body)
     digest.update(uuid.encode("utf-8", "surrogatepass"))
     return "sha256:" + digest.hexdigest()

@@ -1,6 +1,6 @@
-"""Reading single values out of what GitLab sent: tolerant of shape, strict about what is kept.
+"""Read single values from GitLab's JSON: any shape is accepted, only clean values are returned.
 
-Every reader takes any JSON value and returns a clean one, or None for what it cannot be.
+Every reader takes any JSON value and returns a clean one, or None if the value is not usable.
 """
 
 import re
@@ -18,11 +18,11 @@ MAX_BRANCH_LENGTH = 255
 MAX_LABELS = 200
 MAX_PEOPLE = 200
 
-DEFAULT_LABEL_COLOR = "#6699cc"  # what GitLab gives a label that has none
+DEFAULT_LABEL_COLOR = "#6699cc"  # GitLab's colour for a label without one
 _DARK_TEXT, _LIGHT_TEXT = "#1f1e24", "#ffffff"
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# Overrides of the writing direction make a title read as another one.
+# With direction overrides, a title can be displayed as another title.
 _DIRECTION_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _HEX_COLOR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
@@ -52,7 +52,7 @@ def read_object(value: object) -> Object:
 def read_given(
     source: Object, field: str, reader: Callable[[object], T | None]
 ) -> T | Unknown | None:
-    """None where the source says null, UNKNOWN where the field is missing or unreadable."""
+    """The field's value: None for null, UNKNOWN if the field is missing or unreadable."""
     if field not in source:
         return UNKNOWN
     if source[field] is None:
@@ -62,8 +62,8 @@ def read_given(
 
 
 def read_text(value: object, limit: int) -> str | None:
-    """One line of visible text of at most ``limit`` characters, with … at its end where it
-    was cut; None if nothing is left.
+    """One line of visible text of at most ``limit`` characters, with … at the end if it was
+    cut; None if nothing is left.
     """
     if not isinstance(value, str):
         return None
@@ -93,31 +93,31 @@ def read_id(value: object) -> int | None:
 
 
 def read_project_path(value: object) -> str | None:
-    """A full project path as GitLab writes it, or None: half a path would name another project."""
+    """A full project path in GitLab's spelling, or None: a cut path is another project's."""
     if not isinstance(value, str) or len(value) > MAX_PATH_LENGTH:
         return None
     return value if _PROJECT_PATH.fullmatch(value) is not None else None
 
 
 def read_branch(value: object) -> str | None:
-    """A branch as it is, or None for one too long to keep: half a name is another branch."""
+    """A branch name unchanged, or None if it is too long: a cut name is another branch's."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_BRANCH_LENGTH:
         return None
     return value if value.isprintable() else None
 
 
 def read_sha(value: object) -> str | None:
-    """The hash of a commit, of SHA-1 or SHA-256."""
+    """The SHA-1 or SHA-256 hash of a commit."""
     return value if isinstance(value, str) and _SHA.fullmatch(value) is not None else None
 
 
 def read_bool(value: object) -> bool | Unknown:
-    """True or False as told, else UNKNOWN."""
+    """True or False, or UNKNOWN for anything else."""
     return value if isinstance(value, bool) else UNKNOWN
 
 
 def read_state(value: object, state_id: object = None) -> ItemState | Unknown:
-    """The state by its name, or by GitLab's number for it where the name is missing."""
+    """The state by its name, or by GitLab's number if the name is missing."""
     named = _STATES.get(value.strip().lower()) if isinstance(value, str) else None
     if named is None and isinstance(state_id, int):
         named = _STATE_IDS.get(state_id)
@@ -125,51 +125,51 @@ def read_state(value: object, state_id: object = None) -> ItemState | Unknown:
 
 
 def read_draft(item: Object) -> bool | Unknown:
-    """``draft``, as ``work_in_progress`` before GitLab 14; the title's mark if neither is told."""
+    """``draft``, or ``work_in_progress`` before GitLab 14; by the title if both are missing."""
     for field in ("draft", "work_in_progress"):
-        told = read_bool(item.get(field))
-        if told is not UNKNOWN:
-            return told
+        flag = read_bool(item.get(field))
+        if flag is not UNKNOWN:
+            return flag
     title = item.get("title")
     return _DRAFT_TITLE.match(title) is not None if isinstance(title, str) else UNKNOWN
 
 
 def read_merge_status(item: Object) -> str | Unknown:
-    """``detailed_merge_status``, which GitLab before 15.6 does not tell, else ``merge_status``."""
-    told = read_word(item.get("detailed_merge_status")) or read_word(item.get("merge_status"))
-    return UNKNOWN if told is None else told
+    """``detailed_merge_status``, or ``merge_status``, the only one before GitLab 15.6."""
+    status = read_word(item.get("detailed_merge_status")) or read_word(item.get("merge_status"))
+    return UNKNOWN if status is None else status
 
 
 def read_person(value: object) -> Person | None:
-    """An account with a user name; its display name falls back to that."""
-    told = read_object(value)
-    username = read_text(told.get("username"), MAX_NAME_LENGTH)
+    """An account with a user name, which is also shown if there is no display name."""
+    data = read_object(value)
+    username = read_text(data.get("username"), MAX_NAME_LENGTH)
     if username is None:
         return None
-    return Person(username, read_text(told.get("name"), MAX_NAME_LENGTH) or username)
+    return Person(username, read_text(data.get("name"), MAX_NAME_LENGTH) or username)
 
 
 def read_people(values: list[Any]) -> tuple[Person, ...]:
-    """Those of the values that are accounts, in order."""
+    """The accounts among the values, in order."""
     people = (read_person(value) for value in values[:MAX_PEOPLE])
     return tuple(person for person in people if person is not None)
 
 
 def read_labels(values: list[Any]) -> tuple[Label, ...]:
-    """Labels from objects, or from bare names, which come without their colours."""
+    """Labels from objects, or from bare names, which have no colours."""
     labels = (_read_label(value) for value in values[:MAX_LABELS])
     return tuple(label for label in labels if label is not None)
 
 
 def _read_label(value: object) -> Label | None:
-    told = {"name": value} if isinstance(value, str) else read_object(value)
-    name = read_text(told.get("name") or told.get("title"), MAX_TITLE_LENGTH)
+    data = {"name": value} if isinstance(value, str) else read_object(value)
+    name = read_text(data.get("name") or data.get("title"), MAX_TITLE_LENGTH)
     if name is None:
         return None
-    color = _read_color(told.get("color"))
+    color = _read_color(data.get("color"))
     if color is None:
         return Label(name, None, None)
-    return Label(name, color, _read_color(told.get("text_color")) or contrasting(color))
+    return Label(name, color, _read_color(data.get("text_color")) or contrasting(color))
 
 
 def _read_color(value: object) -> str | None:
@@ -180,18 +180,18 @@ def _read_color(value: object) -> str | None:
 
 
 def contrasting(color: str) -> str:
-    """The text colour GitLab sets on a ``#rrggbb`` label: webhook bodies leave it out."""
+    """GitLab's text colour for a ``#rrggbb`` label; webhook bodies leave it out."""
     brightness = sum(int(color[start : start + 2], 16) for start in (1, 3, 5))
     return _DARK_TEXT if brightness > 500 else _LIGHT_TEXT
 
 
 def read_milestone(value: object) -> Milestone | None:
-    """A milestone with an id; one without a title shows its number."""
-    told = read_object(value)
-    milestone_id = read_id(told.get("id"))
+    """A milestone with an id; its number replaces a missing title."""
+    data = read_object(value)
+    milestone_id = read_id(data.get("id"))
     if milestone_id is None:
         return None
-    title = read_text(told.get("title"), MAX_TITLE_LENGTH)
+    title = read_text(data.get("title"), MAX_TITLE_LENGTH)
     return Milestone(
-        milestone_id, title or f"%{told.get('iid') or milestone_id}"[:MAX_TITLE_LENGTH]
+        milestone_id, title or f"%{data.get('iid') or milestone_id}"[:MAX_TITLE_LENGTH]
     )

@@ -1,7 +1,7 @@
-"""The HTTP session that python-gitlab is given: guarded connections, bounded answers.
+"""The HTTP session for python-gitlab: guarded connections, limited answers.
 
-requests-hardened was looked at and left: it checks the first of a name's addresses only,
-knows no allow list, and sets no bound on the time or the size of an answer.
+requests-hardened does not do: it checks only the first address of a name, has no allow list,
+and limits neither the time nor the size of an answer.
 """
 
 from http.cookiejar import DefaultCookiePolicy
@@ -40,11 +40,11 @@ class ResponseTooLargeError(Exception):
 class GuardedSession(requests.Session):
     """A session for one GitLab, one thread and one token.
 
-    Connects to permitted addresses only, follows redirects within the origin only, reads
-    neither proxies nor ``.netrc`` from the environment, keeps no cookies. Each answer is
-    read whole, up to ``max_bytes``; ``deadline.start()`` begins the time for a call,
-    redirects included, and ``whole_seconds`` limits all calls together. ``ca_file`` names
-    certificates to trust besides the well-known ones.
+    Connects only to permitted addresses, follows redirects only within the origin, ignores
+    proxies and ``.netrc`` of the environment, and stores no cookies. Each answer is read
+    whole, up to ``max_bytes``. ``deadline.start()`` starts the time for a call, redirects
+    included; ``whole_seconds`` limits all calls together. ``ca_file`` has certificates to
+    trust in addition to the well-known ones.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class GuardedSession(requests.Session):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """The redirect to follow: within the origin and for reading, else None, and then
-        the redirect itself is the answer.
+        """The redirect to follow, if it stays within the origin and the request only reads.
+        Otherwise None; the redirect itself is then the answer.
         """
         target = super().get_redirect_target(resp)
         if target is None or resp.request.method not in ("GET", "HEAD"):
@@ -109,10 +109,10 @@ class _GuardedAdapter(HTTPAdapter):
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
-        """Send without a proxy and read the answer whole, whatever was asked for."""
+        """Send without a proxy and read the whole answer, ignoring the caller's options."""
         kwargs |= {"stream": True, "timeout": None, "proxies": None}
         response = super().send(request, *args, **kwargs)
-        # The attribute is what Response.content itself fills; nothing public does it bounded.
+        # Response.content fills this attribute. No public way to fill it has a size limit.
         response._content = self._read(response)
         return response
 

@@ -1,7 +1,7 @@
-"""Connections that go to checked addresses only, and end when their time is up.
+"""Connections that go only to checked addresses, and end at a deadline.
 
-A read timeout starts anew with every byte, so that a peer that sends one now and then is
-never cut off. Here one deadline covers name resolution, connection, handshake and answer.
+A read timeout restarts with every byte, so it never stops a peer that sends one byte now and
+then. Here one deadline covers name resolution, connection, handshake and answer.
 """
 
 import queue
@@ -24,16 +24,16 @@ from gitlab_links.config.allowed_hosts import AllowedHosts, literal_address
 
 CONNECT_SECONDS = 5.0
 
-# Host and port to the addresses they resolve to, in the order to be tried.
+# Resolves a host and port to addresses, in the order in which they are tried.
 Resolver = Callable[[str, int], Sequence[str]]
 
 
 class BlockedAddressError(Exception):
-    """A host that is, or resolves to, an address this service must not connect to."""
+    """A host that is, or resolves to, an address that this service must not connect to."""
 
 
 class Deadline:
-    """The time a call may take, from ``start()``, and all calls together, if that has a limit."""
+    """The time limit of each call, from ``start()``, and of all calls together, if set."""
 
     def __init__(self, seconds: float, whole_seconds: float | None = None) -> None:
         self.seconds = seconds
@@ -41,11 +41,11 @@ class Deadline:
         self.start()
 
     def start(self) -> None:
-        """Begin the next call."""
+        """Start the time of the next call."""
         self._ends_at = min(time.monotonic() + self.seconds, self._whole_ends_at)
 
     def remaining(self) -> float:
-        """Seconds left, more than 0; raises TimeoutError if there are none."""
+        """The seconds left, more than 0. Raises TimeoutError if none are left."""
         left = self._ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError(f"no complete answer within {self.seconds:g} s")
@@ -53,13 +53,13 @@ class Deadline:
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
-    """All addresses of a host as the operating system knows them."""
+    """All addresses of a host, resolved by the operating system."""
     records = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(record[4][0]) for record in records))
 
 
 class Guard:
-    """What connections are checked against. One guard serves one session, in one thread."""
+    """Checks where connections may go. One guard serves one session, in one thread."""
 
     def __init__(self, allowed: AllowedHosts, deadline: Deadline, resolver: Resolver) -> None:
         self.allowed = allowed
@@ -67,11 +67,11 @@ class Guard:
         self._resolver = resolver
 
     def addresses(self, scheme: str, host: str, port: int) -> Sequence[str]:
-        """The addresses to connect to, every one of them permitted.
+        """The addresses to connect to, all of them permitted.
 
-        One forbidden record refuses the host: whoever mixes internal with public ones
-        means no good, or is misconfigured. Raises BlockedAddressError, OSError where the
-        name does not resolve, TimeoutError.
+        One forbidden address refuses the host: a mix of internal and public addresses is an
+        attack or a misconfiguration. Raises BlockedAddressError, OSError if the name does
+        not resolve, or TimeoutError.
         """
         name = host.lower().rstrip(".")
         if literal_address(name) is not None:
@@ -83,12 +83,12 @@ class Guard:
         for address in found:
             if not self.allowed.permits(scheme, name, port, ip_address(address)):
                 raise BlockedAddressError(
-                    f"{name} is at {address}, where this service must not connect by {scheme}."
+                    f"{name} is at {address}, and this service may not connect there by {scheme}."
                 )
         return found
 
     def _resolve(self, host: str, port: int) -> Sequence[str]:
-        # In a thread of its own because nothing else can put an end to getaddrinfo.
+        # getaddrinfo has no timeout, so it runs in a thread of its own.
         answers: queue.SimpleQueue[Sequence[str] | OSError] = queue.SimpleQueue()
 
         def resolve() -> None:
@@ -124,11 +124,11 @@ class _WithDeadline(socket.socket):
 
 
 class _TlsWithDeadline(_WithDeadline, ssl.SSLSocket):
-    """What the TLS context makes of a socket; its handshake has the socket's timeout in all."""
+    """The TLS context's socket. Its whole handshake is limited by the socket's timeout."""
 
 
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """A verifying context whose sockets keep the deadline; trusts ``ca_file`` in addition."""
+    """A verifying context whose sockets observe the deadline; also trusts ``ca_file``."""
     context = create_urllib3_context()
     context.sslsocket_class = _TlsWithDeadline
     if ca_file is not None:
@@ -204,7 +204,7 @@ class _HttpsPool(HTTPSConnectionPool):
 
 
 class GuardedPoolManager(PoolManager):
-    """Connection pools whose every new connection asks the guard."""
+    """Connection pools that have the guard check every new connection."""
 
     def __init__(self, guard: Guard, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""A project hook as GitLab shows it, and as it is to be: values that cost nothing to import."""
+"""The actual and the wanted settings of a project hook, as values cheap to import."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A project hook as GitLab shows it; ``events`` are the triggers that are on.
+    """A project hook in GitLab; ``events`` are the triggers that are on.
 
-    ``has_token`` and ``signs`` tell which proof of its origin an event will bear; before
-    GitLab told of tokens, one counts as set.
+    ``has_token`` and ``signs`` say how an event proves its origin. Older GitLabs do not show
+    whether a token is set; then ``has_token`` is True.
     """
 
     id: int
@@ -24,7 +24,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class HookSettings:
-    """What a hook is to be; an empty signing token is left out, as GitLab before 19 knows none."""
+    """The wanted settings. An empty signing token is not sent: GitLab before 19 has none."""
 
     url: str
     token: str
@@ -32,7 +32,7 @@ class HookSettings:
     events: frozenset[str]
 
     def body(self, known_events: frozenset[str]) -> dict[str, Any]:
-        """For GitLab's API: every event is named, so that those unwanted go off."""
+        """The body for GitLab's API. It names every event, so unwanted events are turned off."""
         verify = self.url.startswith("https:")
         settings: dict[str, Any] = {"url": self.url, "token": self.token}
         settings |= {name: name in self.events for name in sorted(known_events | self.events)}

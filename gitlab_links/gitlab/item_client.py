@@ -1,5 +1,5 @@
-"""Asking GitLab for items that its lists leave out. Import it where it is used, as
-``gitlab.client``.
+"""Fetch items that GitLab's lists leave out. Import it where it is used, like
+``gitlab.client``, which is slow to import.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ from gitlab_links.gitlab.work_items import (
 
 
 class ItemClient(GitLabClient):
-    """A client that finds an item in every form that GitLab has of it."""
+    """A client that finds an item by every API that GitLab has for it."""
 
     def fetch_work_items(
         self, project: int | str, path: str, iids: Sequence[int]
     ) -> Mapping[int, Snapshot] | None:
-        """Up to 100 items of a project at ``path`` by GraphQL, in one request.
+        """Fetch up to 100 items of any type of a project at ``path`` by GraphQL, in one request.
 
-        Of every type. An iid that is missing is not there, or not for the token to see. None
-        where this GitLab cannot say: no GraphQL, none of these fields, another project, or
-        a token that reads by REST and is refused here. Raises GitLabFailure for the rate
-        limit, and where GitLab could not say now: no answer, or an error of its own.
+        A missing iid does not exist, or the token may not see it. None if this GitLab cannot
+        answer: it has no GraphQL or not these fields, the path is another project's, or it
+        accepts the token only for REST. Raises GitLabFailure for the rate limit, and if the
+        network or GitLab fails.
         """
         wanted = {str(iid) for iid in iids}
         answer = self._query(WORK_ITEMS, {"path": path, "iids": sorted(wanted, key=int)})
@@ -49,10 +49,10 @@ class ItemClient(GitLabClient):
         return {iid: snapshot for iid, snapshot in items.items() if str(iid) in wanted}
 
     def project_elsewhere(self, path: str) -> int | None:
-        """The id of a project that is not found by its path in an address.
+        """The id of a project that REST does not find by its path.
 
-        Some proxies decode the ``%2F`` in it. GraphQL and the search have the path elsewhere;
-        None where they know no such project either.
+        Some proxies decode the ``%2F`` in such an address. GraphQL and the search send the
+        path outside of the address. None if they do not find the project either.
         """
         try:
             answer = self._query(PROJECT, {"path": path})
@@ -79,7 +79,7 @@ class ItemClient(GitLabClient):
         return None
 
     def find_project(self, path: str) -> int | None:
-        """The id behind a path, in whichever way GitLab tells it; None where it does not."""
+        """The id of the project with a path, by REST, GraphQL or search; None if none finds it."""
         try:
             return self.project_id(path)
         except GitLabFailure as failure:
@@ -88,9 +88,9 @@ class ItemClient(GitLabClient):
         return self.project_elsewhere(path)
 
     def find_moved(self, issue: Snapshot, project_path: str) -> Moved | None:
-        """What a moved issue is now, None where the token may not see that.
+        """The issue that a moved issue is now; None if the token may not see it.
 
-        The notes tell a reference, which is right if it leads to ``moved_to_id``.
+        The notes name a reference. It is the right one if its issue has ``moved_to_id``.
         """
         project = issue.project_id or project_path
         with self._translated():
@@ -98,16 +98,16 @@ class ItemClient(GitLabClient):
                 f"{path_of_project(project)}/issues/{issue.iid}/notes", per_page=MAX_BATCH
             )
             for ref in read_moves(notes, project_path):
-                there = read_object(
+                target = read_object(
                     self._get_optional(f"{path_of_project(ref.project_path)}/issues/{ref.iid}")
                 )
-                if read_id(there.get("id")) == issue.moved_to_id:
-                    return Moved(ref, snapshot_from_api(ItemType.ISSUE, there))
+                if read_id(target.get("id")) == issue.moved_to_id:
+                    return Moved(ref, snapshot_from_api(ItemType.ISSUE, target))
         return None
 
     def _query(self, query: str, variables: Mapping[str, Any]) -> Any:
-        """The answer of GraphQL, or None where this GitLab gives none to this token. Raises
-        GitLabFailure for the rate limit and for trouble that may pass.
+        """The answer of GraphQL, or None if this GitLab does not give this token one. Raises
+        GitLabFailure for the rate limit and for a failure that may be temporary.
         """
         try:
             with self._translated():

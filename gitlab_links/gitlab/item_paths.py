@@ -1,4 +1,4 @@
-"""Which item the path of a GitLab page names. Refusals are Invalid with a ``url_*`` code."""
+"""Find the item that the path of a GitLab page names. Raises Invalid with a ``url_*`` code."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _KINDS = {
     "incidents": ItemType.ISSUE,
     "merge_requests": ItemType.MERGE_REQUEST,
 }
-# Pages without ``/-/`` in GitLabs before 16, from which the project is read.
+# Before GitLab 16 these pages have no ``/-/``: the page name ends the project path.
 _LEGACY_PAGES = frozenset({*_KINDS, "boards", "epics"})
 _SIGILS = {"#": ItemType.ISSUE, "!": ItemType.MERGE_REQUEST}
 EXAMPLE = "https://gitlab.example.com/group/project/-/issues/1"
@@ -28,14 +28,14 @@ EXAMPLE = "https://gitlab.example.com/group/project/-/issues/1"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The path of a page: what stands before and behind ``/-/``."""
+    """The path of a page: the parts before and after ``/-/``."""
 
     place: Sequence[str]
     rest: Sequence[str]
 
     @property
     def is_of_group(self) -> bool:
-        """Whether it is a page of a group: GitLab keeps that name from top-level groups."""
+        """Whether it is a page of a group. GitLab reserves the name ``groups``."""
         return self.place[:1] == ["groups"]
 
     def may_be_epic_at(self, full_path: str) -> bool:
@@ -48,8 +48,8 @@ class Page:
 
 
 def page_at(segments: list[str]) -> Page:
-    """Take a path apart at its first ``-``, a name that GitLab keeps from groups; in a path
-    without one at the page's name furthest right, as a group may be called ``issues``.
+    """Split a path at its first ``-``, which GitLab reserves. A path without ``-`` is split at
+    the last page name, because a group may be called ``issues``.
     """
     if "-" in segments:
         dash = segments.index("-")
@@ -65,22 +65,23 @@ def page_at(segments: list[str]) -> Page:
 
 
 def item_of_page(page: Page) -> ItemRef:
-    """The item whose own page it is."""
+    """The item whose own page this is."""
     kind, rest = _kind_and_rest(page.rest)
     if kind in _EPIC_PAGES or (page.is_of_group and kind == "work_items"):
         raise bad_epic()
     if kind not in _KINDS or page.is_of_group:
         raise bad_url(
-            "url_not_issue_or_mr", f"It names neither an issue nor a merge request, as {EXAMPLE}."
+            "url_not_issue_or_mr",
+            f"Paste the address of an issue or merge request, like {EXAMPLE}.",
         )
     return item_ref(page.place, _KINDS[kind], rest[0] if rest else "")
 
 
 def item_ref(project: Sequence[str], item_type: ItemType, number: str) -> ItemRef:
-    """The item with that number in a project, each checked."""
+    """The item with that number in a project, after checking both."""
     if _IID.fullmatch(number) is None or int(number) > MAX_IID:
         raise bad_url(
-            "url_iid", f"{number[:40]!r} is no number that GitLab gives an item, as in {EXAMPLE}."
+            "url_iid", f"{number[:40]!r} is not the number of an item. An example: {EXAMPLE}."
         )
     return ItemRef(_project_path(project), item_type, int(number))
 
@@ -105,7 +106,7 @@ def _kind_and_rest(parts: Sequence[str]) -> tuple[str, Sequence[str]]:
 def _project_path(segments: Sequence[str]) -> str:
     if len(segments) < 2 or segments[0] == "groups":
         raise bad_url(
-            "url_project_path", f"It names no project within a group or user, as {EXAMPLE}."
+            "url_project_path", f"It does not name a project in a group. An example: {EXAMPLE}."
         )
     for segment in segments:
         well_formed = _PATH_SEGMENT.fullmatch(segment) is not None
@@ -116,25 +117,26 @@ def _project_path(segments: Sequence[str]) -> str:
             or len(segment) > _MAX_SEGMENT_LENGTH
         ):
             raise bad_url(
-                "url_project_path", f"{segment[:80]!r} in its path is no GitLab group or project."
+                "url_project_path",
+                f"{segment[:80]!r} in its path is not a GitLab group or project.",
             )
     return "/".join(segments)
 
 
 def bad_epic() -> Invalid:
-    """The refusal of what belongs to a group."""
+    """The refusal of an item that belongs to a group."""
     return bad_url(
         "url_epic_unsupported",
-        "It names a group's epic; only a project's issues and merge requests can be linked.",
+        "It is the epic of a group. Only a project's issues and merge requests can be linked.",
     )
 
 
 def bad_url(code: str, message: str) -> Invalid:
-    """A refusal, with the message beside the field."""
+    """A refusal with its message at the field ``url``."""
     return Invalid(message, code=code, errors={"url": [message]})
 
 
 def bad_address(error: AddressError) -> Invalid:
-    """The refusal of what is no web address at all."""
+    """The refusal of a text that is not a web address."""
     vague = error.fault in {Fault.SCHEME, Fault.HOST, Fault.PORT}
     return bad_url("url_invalid" if vague else f"url_{error.fault.value}", error.message)

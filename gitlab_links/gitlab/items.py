@@ -1,13 +1,13 @@
-"""What an item is, in GitLab's own words."""
+"""The identity, type and state of an item, in GitLab's terms."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-MAX_IID = 2**63 - 1  # what a bigint column holds; also the bound of GitLab's own ids
+MAX_IID = 2**63 - 1  # the largest bigint, also for GitLab's own ids
 
 
 class ItemType(StrEnum):
-    """The two kinds of item a link can follow; incidents and tasks are issues to the API."""
+    """The two types of item that can be linked; to the API, incidents and tasks are issues."""
 
     ISSUE = "issue"
     MERGE_REQUEST = "merge_request"
@@ -29,7 +29,7 @@ class ItemState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ItemRef:
-    """An item as a URL names it. ``project_path`` keeps the spelling of the URL."""
+    """An item named by a URL. ``project_path`` has the spelling of the URL."""
 
     project_path: str
     type: ItemType

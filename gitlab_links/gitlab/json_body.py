@@ -1,4 +1,4 @@
-"""JSON from outside, read without letting it hurt: bodies of requests and of GitLab's answers."""
+"""Read untrusted JSON safely: bodies of requests and of GitLab's answers."""
 
 import json
 import math
@@ -8,10 +8,10 @@ from typing import Any
 from gitlab_links.errors import BodyTooLarge, InvalidJson, JsonTooDeep
 
 MAX_DEPTH = 64
-# A value costs up to some 250 bytes of memory, however few bytes of body it takes:
-# 25 MB of "[],[],..." would grow to 700 MB. No webhook and no page of 100 items comes near.
+# A value takes up to 250 bytes of memory, even if it is a few bytes of the body: 25 MB of
+# "[],[],..." would take 700 MB. Webhooks and pages of 100 items are far below this limit.
 MAX_VALUES = 1_000_000
-# Nobody counts this far; int() is quadratic and refuses 4,300 digits with a ValueError.
+# No real number is longer. int() is quadratic and raises ValueError from 4,300 digits on.
 MAX_DIGITS = 100
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -48,14 +48,14 @@ _STRICT = json.JSONDecoder(
 def parse_json(body: bytes, *, infinite: bool = False) -> Any:
     """The value of a UTF-8 JSON body, with or without a byte order mark.
 
-    What comes back can be stored anywhere: NUL and lone surrogates are replaced with
-    U+FFFD, and numbers past all use (``1e400``, 5,000 digits) are read as ``None``. With
-    ``infinite`` they are read as infinity, for a schema to refuse: there, ``null`` may
-    mean something.
+    Every database can store the result: NUL and lone surrogates are replaced with U+FFFD,
+    and numbers that are too large (``1e400``, 5,000 digits) become ``None``. With
+    ``infinite`` they become infinity, which a schema refuses; ``None`` would be read as
+    a valid ``null`` there.
 
-    Raises InvalidJson for what is not JSON in UTF-8 (NaN and Infinity are not),
-    JsonTooDeep beyond MAX_DEPTH nested arrays and objects, and BodyTooLarge for more than
-    MAX_VALUES values; nothing else.
+    Raises InvalidJson if the body is not JSON in UTF-8 (NaN and Infinity are not JSON),
+    JsonTooDeep for more than MAX_DEPTH nested levels, and BodyTooLarge for more than
+    MAX_VALUES values. It raises nothing else.
     """
     containers = body.count(b"{") + body.count(b"[")
     if containers + body.count(b",") > MAX_VALUES:

@@ -1,11 +1,11 @@
-"""What GitLab lists for somebody to pick from."""
+"""The projects that a person can choose from."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ListedProject:
-    """A project as GitLab lists it."""
+    """A project in GitLab's list."""
 
     gitlab_id: int
     path: str

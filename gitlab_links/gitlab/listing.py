@@ -1,5 +1,5 @@
-"""Listing what a token reaches, for somebody to pick from. Import it where it is used, as
-``gitlab.client``.
+"""List the projects of a token, for a person to choose from. Import it where it is used, like
+``gitlab.client``, which is slow to import.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,16 +9,16 @@ from gitlab_links.gitlab.fields import read_id, read_object, read_project_path
 from gitlab_links.gitlab.listed import ListedProject
 
 PROJECTS_A_PAGE = 50
-# Whoever is less may not make webhooks in a project.
+# The lowest role that may create webhooks in a project.
 MAINTAINER = 40
 
 
 class ListingClient(GitLabClient):
-    """A client that looks for projects. Each call raises GitLabFailure, as reading does."""
+    """A client that finds projects. Each call raises GitLabFailure if it fails."""
 
     def projects(self, search: str = "") -> Sequence[ListedProject]:
-        """Projects that the token's owner maintains, the most active first, one page of them;
-        ``search`` looks in names and paths.
+        """One page of the projects that the token's owner maintains, the most active first.
+        ``search`` matches names and paths.
         """
         query = {
             "membership": "true",
@@ -39,8 +39,8 @@ class ListingClient(GitLabClient):
 
 def _read(listed: list[object]) -> Iterator[ListedProject]:
     for row in listed[:PROJECTS_A_PAGE]:
-        told = read_object(row)
-        gitlab_id = read_id(told.get("id"))
-        path = read_project_path(told.get("path_with_namespace"))
+        project = read_object(row)
+        gitlab_id = read_id(project.get("id"))
+        path = read_project_path(project.get("path_with_namespace"))
         if gitlab_id is not None and path is not None:
             yield ListedProject(gitlab_id, path)

@@ -1,4 +1,4 @@
-"""What an answer with a list is worth: of which project its items are, and whether it goes on."""
+"""Check an answer with a list: the project of its items, and whether more pages follow."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,10 @@ from gitlab_links.gitlab.snapshot import Snapshot
 
 
 def of_project(project: int | str, found: Sequence[Snapshot]) -> Sequence[Snapshot]:
-    """Those of the snapshots that are of the project, where they say which they are of.
+    """The snapshots that belong to the project, as far as they name theirs.
 
-    One asked for by its path may be called otherwise by now; then all are of one project.
+    A project requested by a former path has another path in the answer. All snapshots then
+    have one project id, and all are returned.
     """
     ids = {snapshot.project_id for snapshot in found} - {None}
     if isinstance(project, int):
@@ -21,5 +22,5 @@ def of_project(project: int | str, found: Sequence[Snapshot]) -> Sequence[Snapsh
 
 
 def has_next_page(response: requests.Response) -> bool:
-    """Whether GitLab says that the list goes on."""
+    """Whether the list has another page."""
     return bool(response.headers.get("X-Next-Page", "").strip()) or "next" in response.links

@@ -1,7 +1,7 @@
-"""Changing things in GitLab: hooks of a project, and the token itself.
+"""Change things in GitLab: the hooks of a project, and the token itself.
 
-For a maintainer's token with the scope ``api``; reading hooks takes ``read_api``. Import
-it where it is used, as ``gitlab.client``.
+Needs a maintainer's token with the scope ``api``; for reading hooks ``read_api`` is enough.
+Import it where it is used, like ``gitlab.client``, which is slow to import.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,24 +26,24 @@ FAILED_STATUSES = ("client_failure", "server_failure")
 
 
 class MaintainingClient(GitLabClient):
-    """A client that may also write. Each call raises GitLabFailure, as reading does;
-    ``http_403`` is a token whose owner is no maintainer of the project.
+    """A client that can also write. Each call raises GitLabFailure if it fails; ``http_403``
+    means that the token's owner is not a maintainer of the project.
     """
 
     def rotate_token(self, expires_at: date | None) -> NewToken:
-        """Have GitLab replace the token; the one this client has is void afterwards.
+        """Have GitLab replace the token. This client's own token is invalid afterwards.
 
-        Without a date GitLab gives it a week. Needs the scope ``api`` or ``self_rotate``.
+        Without a date the new token lasts a week. Needs the scope ``api`` or ``self_rotate``.
         """
         body = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
-        told = self._expect_object(self._send("post", "/personal_access_tokens/self/rotate", body))
-        token = told.get("token")
+        new = self._expect_object(self._send("post", "/personal_access_tokens/self/rotate", body))
+        token = new.get("token")
         if not isinstance(token, str) or not 0 < len(token) <= 255:
             raise self._unusable("has no new token")
-        return NewToken(token, parse_date(told.get("expires_at")))
+        return NewToken(token, parse_date(new.get("expires_at")))
 
     def hooks(self, project: int | str) -> list[Hook]:
-        """The project's own hooks; those of its groups and of the instance are not among them."""
+        """The project's own hooks, without those of its groups and of the instance."""
         found: list[Hook] = []
         with self._translated():
             for page in range(1, MAX_HOOK_PAGES + 1):
@@ -55,27 +55,28 @@ class MaintainingClient(GitLabClient):
         return found
 
     def create_hook(self, project: int | str, settings: HookSettings) -> int:
-        """Make a hook and give its id. GitLab switches pushes on unless told otherwise."""
+        """Create a hook and return its id. GitLab's default would turn push events on."""
         body = settings.body(frozenset({"push_events"}))
-        told = self._expect_object(self._send("post", _hooks_path(project), body))
-        hook_id = read_id(told.get("id"))
+        created = self._expect_object(self._send("post", _hooks_path(project), body))
+        hook_id = read_id(created.get("id"))
         if hook_id is None:
             raise self._unusable("has no hook id")
         return hook_id
 
     def change_hook(self, project: int | str, hook_id: int, settings: HookSettings) -> None:
-        """Set a hook's address, proof and events; other events that are on stay on."""
+        """Set a hook's URL, tokens and events. Other events that are on stay on."""
         self._send("put", f"{_hooks_path(project)}/{hook_id}", settings.body(frozenset()))
 
     def test_hook(self, project: int | str, hook_id: int, event: str) -> None:
-        """Have GitLab send its newest object of a kind now; one that is taken enables the hook.
+        """Have GitLab send an event about its newest object of a kind. If the receiver accepts
+        it, GitLab enables the hook.
 
-        ``http_422`` where there is no such object or the receiver refused it.
+        Raises ``http_422`` if there is no such object or the receiver refuses the event.
         """
         self._send("post", f"{_hooks_path(project)}/{hook_id}/test/{quote(event)}", {})
 
     def failed_events(self, project: int | str, hook_id: int) -> list[int]:
-        """Ids of the newest events that were not taken, the oldest first, 40 at most."""
+        """Ids of the newest events that failed, the oldest first, at most 40."""
         found: list[int] = []
         with self._translated():
             for status in FAILED_STATUSES:
@@ -85,7 +86,7 @@ class MaintainingClient(GitLabClient):
         return sorted(found)
 
     def resend_event(self, project: int | str, hook_id: int, event_id: int) -> None:
-        """Have GitLab send an event once more, under the same key."""
+        """Have GitLab send an event again, with the same key."""
         self._send("post", f"{_hooks_path(project)}/{hook_id}/events/{event_id}/resend", {})
 
     def _send(self, verb: str, path: str, body: Mapping[str, Any]) -> Any:
@@ -107,21 +108,21 @@ def _hooks_path(project: int | str) -> str:
 
 
 def _read_hook(row: object) -> Hook | None:
-    told = read_object(row)
-    hook_id, url = read_id(told.get("id")), told.get("url")
+    data = read_object(row)
+    hook_id, url = read_id(data.get("id")), data.get("url")
     if hook_id is None or not isinstance(url, str):
         return None
     return Hook(
         id=hook_id,
         url=url[:2000],
         events=frozenset(
-            name for name, on in told.items() if name.endswith("_events") and on is True
+            name for name, on in data.items() if name.endswith("_events") and on is True
         ),
-        # Told by GitLab from 16 on; before, a hook that is there counts as working.
-        alert_status=read_word(told.get("alert_status")) or "executable",
-        disabled_until=parse_time(told.get("disabled_until")),
-        has_token=told.get("token_present") is not False,
-        signs=told.get("signing_token_present") is True,
+        # GitLab before 16 does not send it; a hook of theirs counts as working.
+        alert_status=read_word(data.get("alert_status")) or "executable",
+        disabled_until=parse_time(data.get("disabled_until")),
+        has_token=data.get("token_present") is not False,
+        signs=data.get("signing_token_present") is True,
     )
 
 

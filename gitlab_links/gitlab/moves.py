@@ -1,4 +1,4 @@
-"""Where a moved issue went: GitLab names it in a system note of the issue it was."""
+"""Find the new place of a moved issue: GitLab names it in a system note of the old issue."""
 
 import re
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from gitlab_links.gitlab.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Where an issue is that was moved, and what it is there."""
+    """A moved issue at its new place."""
 
     ref: ItemRef
     issue: Snapshot
 
     @property
     def may_be_confidential(self) -> bool:
-        """Whether GitLab does not say that everybody may see it."""
+        """Whether it is confidential, or GitLab does not say."""
         return self.issue.confidential is not False
 
 
@@ -25,17 +25,17 @@ _MOVED = re.compile(r"moved to ([^\s#]*)#([0-9]{1,19})")
 
 
 def read_moves(notes: object, project_path: str) -> list[ItemRef]:
-    """The issues that notes say one of ``project_path`` was moved to, in the notes' order.
+    """The issues that an issue of ``project_path`` was moved to by its notes, in their order.
 
-    A path without a namespace is within that of the project. Anybody may write such a
-    sentence, but not as a system note.
+    A path without a namespace is in the project's namespace. Only system notes count,
+    because anybody can write such a sentence in a comment.
     """
     found: list[ItemRef] = []
     for note in notes if isinstance(notes, list) else []:
-        told = read_object(note)
-        body = told.get("body")
+        fields = read_object(note)
+        body = fields.get("body")
         match = _MOVED.match(body) if isinstance(body, str) else None
-        if match is None or told.get("system") is not True:
+        if match is None or fields.get("system") is not True:
             continue
         name, iid = match.group(1), read_id(match.group(2))
         namespace = project_path.rpartition("/")[0]

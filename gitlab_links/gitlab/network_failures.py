@@ -1,11 +1,11 @@
-"""Why there was no complete answer, in a sentence for people."""
+"""Explain in a sentence for people why there was no complete answer."""
 
 import requests
 import urllib3
 
 
 def network_detail(error: Exception) -> str:
-    """Nothing of what the other side sent is in it."""
+    """The reason, without any text from the other side."""
     causes = _causes(error)
     if any(isinstance(cause, requests.exceptions.SSLError) for cause in causes):
         return "GitLab's certificate is not trusted, or TLS failed."
@@ -13,11 +13,11 @@ def network_detail(error: Exception) -> str:
         return "GitLab's host name does not resolve."
     if any(isinstance(cause, TimeoutError | requests.Timeout) for cause in causes):
         return "GitLab did not give a complete answer in time."
-    return "GitLab cannot be reached, or broke off its answer."
+    return "GitLab cannot be reached, or the connection broke during its answer."
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    """The error and what it was raised from; urllib3 keeps some in ``reason``."""
+    """The error and its causes; urllib3 stores some of them in ``reason``."""
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)

@@ -1,7 +1,7 @@
-"""What people paste to name an item, freed of what stands around the address.
+"""Extract the address or reference of an item from pasted text.
 
-Chats, mails and documents wrap an address in brackets, end the sentence behind it, or leave
-its ``https://`` out; GitLab's own *Copy reference* gives ``group/project#1``.
+Chats, mails and documents put an address in brackets, end a sentence after it, or leave out
+its ``https://``. GitLab's own *Copy reference* gives ``group/project#1``.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 MAX_PASTED_LENGTH = 10_000
 _MOST_WRAPPERS = 10
 _SENTENCE_ENDS = ".,;:!?\N{HORIZONTAL ELLIPSIS}。，、；：！？"  # noqa: RUF001 - as typed
-# No address or reference begins with one of these, and none ends with one.
+# No address or reference begins with one of the first or ends with one of the second.
 _OPENING = "<([{\"'`*“„‘‚«‹（【"  # noqa: RUF001
 _CLOSING = ">)]}\"'`*”“’‘»›）】"  # noqa: RUF001
 _WRAPPERS = tuple(zip(_OPENING, _CLOSING, strict=True))
@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"(?P<path>[^\s#!&?:]+)(?P<sigil>[#!&])(?P<number>[0-9]+
 _NAMED_REFERENCE = re.compile(
     r"\[(?P<name>issue|work_item|merge_request|epic):(?P<path>[^\s\]]+)/(?P<number>[0-9]+)\]"
 )
-# What stands behind it is a value, if an odd one: without it the address names another item.
+# What follows is the value of a parameter. Without it the address may name another item.
 _NAME_OF_VALUE = re.compile(r"[?&]\w+=$")
 _SIGILS = {"issue": "#", "work_item": "#", "merge_request": "!", "epic": "&"}
 _HOST_FIRST = re.compile(r"(?P<authority>(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?)(?=[/?#]|$)")
@@ -27,7 +27,7 @@ _HOST_FIRST = re.compile(r"(?P<authority>(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """``group/project#1`` in its parts, unchecked; ``&`` is the sigil of an epic."""
+    """The unchecked parts of ``group/project#1``; ``&`` is the sigil of an epic."""
 
     path: str
     sigil: str
@@ -35,8 +35,8 @@ class Reference:
 
 
 def unwrapped(text: str) -> str:
-    """The address or reference within ``<url>``, ``[text](url)``, quotes, blanks and the
-    marks that end a sentence; of a pair of brackets or quotes one may be missing.
+    """The address or reference without ``<url>``, ``[text](url)``, quotes, blanks and the
+    marks that end a sentence. One of a pair of brackets or quotes may be missing.
     """
     for _ in range(_MOST_WRAPPERS):
         within = _within_one_wrapper(text.strip())
@@ -54,7 +54,7 @@ def _within_one_wrapper(text: str) -> str:
         return text
     for opening, closing in _WRAPPERS:
         if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
-            # Some chats write <url|what is shown>.
+            # Some chats write <url|text>.
             return text[1:-1].partition("|")[0] if opening == "<" else text[1:-1]
     if text.startswith(("[", "![")) and text.endswith(")") and text.count("](") == 1:
         target = text[:-1].partition("](")[2]
@@ -64,7 +64,7 @@ def _within_one_wrapper(text: str) -> str:
 
 
 def _without_half_a_pair(text: str) -> str:
-    """What is copied out of a sentence often has one bracket or quote of two."""
+    """Text copied from within a sentence often has only one of two brackets or quotes."""
     for opening, closing in _WRAPPERS:
         if text.endswith(closing) and _lacks_its_pair(text, closing, opening):
             return text[:-1]
@@ -89,8 +89,8 @@ def read_reference(text: str) -> Reference | None:
 
 
 def begins_with_host(text: str, authority: str) -> bool:
-    """Whether the text is an address without its scheme: it begins with the given
-    ``host[:port]``, or else with what only a host looks like.
+    """Whether the text is an address without its scheme: it begins with ``authority``
+    (``host[:port]``), or with something that can only be a host.
     """
     match = _HOST_FIRST.match(text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Pipelines: which are at work, and for which branch one ran by the body of a Pipeline Hook."""
+"""Which pipelines are running, and the branch of a pipeline in a Pipeline Hook's body."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ PIPELINE_MOVING = frozenset(
 class BranchPipeline:
     """A pipeline of a commit on a branch of the project ``project_id``.
 
-    GitLab names no merge request for it. It is the one of every merge request that comes
-    from this branch.
+    GitLab names no merge request for it. It applies to every merge request with this source
+    branch.
     """
 
     project_id: int
@@ -23,7 +23,7 @@ class BranchPipeline:
 
 
 def read_branch_pipeline(body: Object) -> BranchPipeline | None:
-    """The branch of a pipeline body; None for a tag, and where project or branch is missing."""
+    """The branch pipeline in a body; None for a tag, or if project or branch is missing."""
     attributes = read_object(body.get("object_attributes"))
     project_id = read_id(read_object(body.get("project")).get("id"))
     branch = read_branch(attributes.get("ref"))

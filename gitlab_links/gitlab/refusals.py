@@ -1,6 +1,6 @@
-"""What GitLab says of a call it refuses: a reason for people, and the rights that are missing.
+"""Read GitLab's reason for a refused call, and the permissions that are missing.
 
-Both are text from outside: one line, of visible characters, of bounded length.
+Both are untrusted text: one line of visible characters, of limited length.
 """
 
 import re
@@ -16,14 +16,14 @@ MOST_PERMISSIONS = 10
 _LARGEST_BODY = 20_000
 _SAYS = ("message", "error_description", "error")
 _PREFIX = re.compile(r"^40[13](?: (?:Forbidden|Unauthorized))?\s*[-:]?\s*", re.IGNORECASE)
-# Both ways in which GitLab has told it: "[Work Item: Read]" and "[read_issue]".
+# GitLab writes "[Work Item: Read]" or "[read_issue]".
 _LISTED = re.compile(r"permissions?: \[([^\]]{1,400})\]")
 _PERMISSION = re.compile(r"[A-Za-z][A-Za-z0-9_ :/-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """``granular``: a fine-grained token lacks ``permissions``, as far as GitLab names them."""
+    """``granular``: a fine-grained token lacks ``permissions``; empty if GitLab names none."""
 
     reason: str | None = None
     granular: bool = False
@@ -31,27 +31,27 @@ class Refusal:
 
 
 def read_refusal(body: bytes) -> Refusal:
-    """Read the body of a 401 or 403; one that is not GitLab's JSON says nothing."""
+    """Read the body of a 401 or 403; empty if the body is not GitLab's JSON."""
     try:
-        told = parse_json(body[:_LARGEST_BODY])
+        answer = parse_json(body[:_LARGEST_BODY])
     except DomainError:
         return Refusal()
-    if not isinstance(told, Mapping):
+    if not isinstance(answer, Mapping):
         return Refusal()
-    reason = _reason(told)
-    granular = told.get("error") == "insufficient_granular_scope"
+    reason = _reason(answer)
+    granular = answer.get("error") == "insufficient_granular_scope"
     return Refusal(reason, granular, _permissions(reason) if granular else ())
 
 
 def as_line(text: str, longest: int = LONGEST_REASON) -> str:
-    """One line of visible characters; control and direction marks are left out."""
+    """One line of visible characters, without control and direction marks."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[:2_000]).split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def _reason(told: Mapping[str, Any]) -> str | None:
+def _reason(answer: Mapping[str, Any]) -> str | None:
     for name in _SAYS:
-        value = told.get(name)
+        value = answer.get(name)
         if isinstance(value, str):
             line = _PREFIX.sub("", as_line(value))
             if line:

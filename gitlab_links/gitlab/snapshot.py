@@ -1,4 +1,4 @@
-"""An item's fields as GitLab told them at one moment, from the API or from a webhook body."""
+"""The fields of an item at one moment, from GitLab's API or from a webhook body."""
 
 from dataclasses import dataclass, fields
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 
 
 class Unknown(Enum):
-    """Marks a field the source did not speak of; ``None`` means GitLab said there is none."""
+    """Marks a field that the source does not have; ``None`` means that GitLab sent null."""
 
     UNKNOWN = "unknown"
 
@@ -22,7 +22,7 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A GitLab account as shown beside an item."""
+    """A GitLab account."""
 
     username: str
     name: str
@@ -30,7 +30,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label with its colours as ``#rrggbb``, None where the source gives its name only."""
+    """A label with its colours as ``#rrggbb``; None if the source has only its name."""
 
     name: str
     color: str | None
@@ -39,7 +39,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """A milestone by GitLab's global id; webhooks give the id and never the title."""
+    """A milestone by GitLab's global id. Webhooks have only the id, not the title."""
 
     id: int
     title: str
@@ -47,15 +47,15 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Frozen facts about one item. A field that is ``UNKNOWN`` was not told.
+    """Facts about one item. A field is ``UNKNOWN`` if the source does not have it.
 
-    Times are aware and in UTC. ``milestone_id`` is told by both sources, ``milestone``
-    only by the API. ``updated_at`` is GitLab's own clock, unclamped. ``source_branch`` is
-    that of a merge request, in the project ``source_project_id``; ``head_sha`` is its
+    Times are aware and in UTC. ``milestone_id`` comes from both sources, ``milestone`` only
+    from the API. ``updated_at`` is by GitLab's own clock, unchanged. ``source_branch`` is
+    the branch of a merge request, in the project ``source_project_id``; ``head_sha`` is its
     newest commit. ``gitlab_id`` is GitLab's id of the item across all projects.
 
-    ``detailed``: the single form of a merge request was asked as well. ``pushed``: a body
-    says that new commits came.
+    ``detailed``: the single form of a merge request was fetched too. ``pushed``: the webhook
+    reports new commits.
     """
 
     type: ItemType
@@ -88,9 +88,9 @@ class Snapshot:
     pushed: bool = False
 
     def known(self) -> dict[str, Any]:
-        """The told fields by name, without the identity (type, iid, project, GitLab's id)."""
-        told = {name: getattr(self, name) for name in _FACTS}
-        return {name: value for name, value in told.items() if value is not UNKNOWN}
+        """The known fields by name, without the identity (type, iid, project, GitLab's id)."""
+        values = {name: getattr(self, name) for name in _FACTS}
+        return {name: value for name, value in values.items() if value is not UNKNOWN}
 
     def unknown_fields(self) -> set[str]:
         """The names of the fields that are UNKNOWN."""

@@ -40,8 +40,9 @@ _WEB_KINDS = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """Where a GitLab lives. Host in lower case, IPv6 without brackets, no default port;
-    ``path`` is the relative root, empty or with a leading and no trailing slash.
+    """The base URL of a GitLab. The host is in lower case, IPv6 without brackets; ``port`` is
+    None for the default port. ``path`` is the relative root: empty, or with a leading and
+    without a trailing slash.
     """
 
     scheme: str
@@ -51,12 +52,12 @@ class BaseUrl:
 
     @property
     def effective_port(self) -> int:
-        """The port connections go to, whether written or not."""
+        """The port to connect to, also if the URL does not name it."""
         return self.port or DEFAULT_PORTS[self.scheme]
 
     @property
     def origin(self) -> str:
-        """``scheme://host[:port]``: what a token is bound to."""
+        """``scheme://host[:port]``. A token belongs to one origin."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}" + (f":{self.port}" if self.port else "")
 
@@ -65,19 +66,19 @@ class BaseUrl:
 
 
 def item_url(base: BaseUrl | str, ref: ItemRef) -> str:
-    """The page of an item, in the form every GitLab since 12 understands.
+    """The URL of an item's page, in a form that works since GitLab 12.
 
-    ``base`` may be the text of a BaseUrl, as it is stored.
+    ``base`` may be the stored text of a BaseUrl.
     """
     return f"{base}/{ref.project_path}/-/{_WEB_KINDS[ref.type]}/{ref.iid}"
 
 
 def parse_base_url(text: object, allowed: AllowedHosts) -> BaseUrl:
-    """The base URL an admin typed, normalised.
+    """The normalised base URL from an admin's input.
 
     Raises Invalid with a ``base_url_*`` code and the message under ``errors["base_url"]``.
-    Literal internal addresses and loopback names are refused here; what a name resolves
-    to is checked at each connection.
+    Literal internal addresses and loopback names are refused here. The addresses of a name
+    are checked at each connection.
     """
     try:
         address = parse_web_address(text)
@@ -99,12 +100,11 @@ def _parse_base_path(path: str) -> str:
         if segment in {"", ".", "..", "-"} or _BASE_SEGMENT.fullmatch(segment) is None:
             raise _bad_base(
                 "base_url_path",
-                f"Its path {path[:80]!r} is not where a GitLab can live: give the address of "
-                "the GitLab itself, such as https://gitlab.example.com or "
-                "https://example.com/gitlab.",
+                f"{path[:80]!r} cannot be the path of a GitLab. Enter the address of GitLab "
+                "itself, such as https://gitlab.example.com or https://example.com/gitlab.",
             )
     if segments[-2:-1] == ["api"] and re.fullmatch(r"v[0-9]", segments[-1]):
-        raise _bad_base("base_url_path", "Its path is that of the API; leave /api/v4 out.")
+        raise _bad_base("base_url_path", "It is the address of the API; leave out /api/v4.")
     return trimmed
 
 
@@ -114,12 +114,12 @@ def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
     if allowed.never_permits(base.host):
         raise _bad_base(
             "base_url_blocked_address",
-            f"{base.host} is the metadata service of a cloud, which this service never asks.",
+            f"{base.host} is the metadata service of a cloud, which is never allowed.",
         )
     if base.scheme != "https" and not allowed.lists(base.host, port):
         raise _bad_base(
             "base_url_scheme",
-            "It starts with http://, and the token would travel in clear: use https://. "
+            "It starts with http://, which would send the token unencrypted: use https://. "
             + _who_can_allow(base, "The operator can allow http for a host on a private network"),
         )
     permitted = (
@@ -140,17 +140,17 @@ def _who_can_allow(base: BaseUrl, otherwise: str) -> str:
         return f"{otherwise} (GITLAB_ALLOWED_HOSTS)."
     host = f"[{base.host}]" if ":" in base.host else base.host
     return (
-        f"{base.host} is the machine of this service itself: the operator can allow it by its "
-        f"exact port alone (GITLAB_ALLOWED_HOSTS={host}:{base.effective_port})."
+        f"{base.host} is the machine of this service. The operator can allow it only with its "
+        f"exact port (GITLAB_ALLOWED_HOSTS={host}:{base.effective_port})."
     )
 
 
 def parse_item_url(text: object, base: BaseUrl) -> ItemRef:
     """The issue or merge request on the GitLab at ``base`` that a pasted text names.
 
-    Takes the addresses of an item's page, in all their forms and with any page, query or
-    fragment behind; those of a page with the item in a drawer; ``group/project#1`` and
-    ``group/project!1``; each also in brackets, as a Markdown link, and without
+    Accepts the address of an item's page, in all its forms and followed by any subpage, query
+    or fragment; the address of a page with the item in a drawer; ``group/project#1`` and
+    ``group/project!1``. Each may be in brackets, in a Markdown link, or without
     ``https://``. Raises Invalid with a ``url_*`` code and the message under
     ``errors["url"]``.
     """
@@ -173,8 +173,8 @@ def parse_item_url(text: object, base: BaseUrl) -> ItemRef:
 
 
 def _pasted_text(text: object) -> str:
-    """Bounded; what is dropped behind an address may hold anything but blanks and controls,
-    which stand between two addresses.
+    """The unwrapped text. A blank or control character in it is refused: there may be two
+    addresses.
     """
     if not isinstance(text, str):
         raise bad_url("url_invalid", "It is not text.")
@@ -191,20 +191,20 @@ def _pasted_text(text: object) -> str:
 
 
 def _authorities(base: BaseUrl) -> tuple[str, ...]:
-    """How an address without its scheme may begin."""
+    """The possible beginnings of an address without its scheme."""
     host = base.origin.partition("://")[2]
     return (host,) if base.port else (host, f"{host}:{base.effective_port}")
 
 
 def _shown_item(page: Page, query: str) -> ItemRef:
-    """What the person was looking at: the item in the drawer, else that of the page."""
+    """The item that the person saw: the one in the drawer, or else that of the page."""
     try:
         drawer = item_in_drawer(query)
     except UnreadableDrawer:
         raise bad_url(
             "url_not_issue_or_mr",
-            "It opens an item in a panel beside the page, and does not say readably which: "
-            "open the item on a page of its own and paste that address.",
+            "It shows an item in a panel and does not name it. Open the item on a page of its "
+            "own and paste that address.",
         ) from None
     if drawer is None:
         return item_of_page(page)
@@ -234,7 +234,10 @@ def _segments_under(base: BaseUrl, address: WebAddress) -> list[str]:
         raise elsewhere
     segments = address.path[len(base.path) + 1 :].removesuffix("/").split("/")
     if segments == [""]:
-        raise bad_url("url_not_issue_or_mr", f"It names no issue or merge request, as {EXAMPLE}.")
+        raise bad_url(
+            "url_not_issue_or_mr",
+            f"Paste the address of an issue or merge request, like {EXAMPLE}.",
+        )
     for segment in segments:
         if segment in {"", ".", ".."} or _ENCODED_TRICK.search(segment) is not None:
             raise bad_url("url_project_path", "Its path has an empty, '.', '..' or encoded part.")

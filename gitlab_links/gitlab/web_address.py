@@ -1,4 +1,4 @@
-"""The parts of a pasted web address, taken apart strictly: nothing is guessed or repaired."""
+"""Split a pasted web address into its parts, strictly: nothing is guessed or repaired."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from gitlab_links.config.allowed_hosts import literal_address
 MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
-# U+FFFD stands where a NUL or half a surrogate pair was.
+# U+FFFD replaces a NUL or half a surrogate pair.
 CONTROL_OR_SPACE = re.compile("[\x00-\x20\x7f\N{REPLACEMENT CHARACTER}]")
 _HOST_AND_REST = re.compile(r"((?:[^/?#]*://)?[^/?#]*)(.*)", re.DOTALL)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -20,7 +20,7 @@ _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Fault(Enum):
-    """What is wrong with an address, before it is known what the address is for."""
+    """The problem with an address, independent of its purpose."""
 
     INVALID = "invalid"
     TOO_LONG = "too_long"
@@ -32,7 +32,7 @@ class Fault(Enum):
 
 
 class AddressError(Exception):
-    """An address that cannot be taken apart; the message says what was found."""
+    """An address that cannot be split into its parts; the message says why."""
 
     def __init__(self, fault: Fault, message: str) -> None:
         super().__init__(message)
@@ -42,9 +42,11 @@ class AddressError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebAddress:
-    """``scheme://host[:port]path``; host lower-case and without brackets, no default port.
+    """``scheme://host[:port]path``. The host is in lower case and without brackets; ``port`` is
+    None for the default port.
 
-    ``path`` is as written; ``has_suffix`` tells of a query or a fragment, which are dropped.
+    ``path`` is unchanged. ``has_suffix``: the address has a query or fragment, which is
+    dropped.
     """
 
     scheme: str
@@ -55,7 +57,7 @@ class WebAddress:
 
 
 def parse_web_address(text: object) -> WebAddress:
-    """Take an http or https address apart; raises AddressError."""
+    """Split an http or https address into its parts. Raises AddressError."""
     rest = _plain_text(text)
     scheme_match = _SCHEME.match(rest)
     if scheme_match is None or not rest.startswith("://", scheme_match.end() - 1):
@@ -101,8 +103,8 @@ def _plain_text(text: object) -> str:
 
 
 def check_ascii(text: str, what: str, remedy: str = "") -> None:
-    """Raise AddressError for a character outside ASCII, which may be invisible or look like
-    another: the message names it, as to show it may not help.
+    """Raise AddressError for a character outside ASCII. The message names the character,
+    because it may be invisible or resemble another.
     """
     found = next((sign for sign in text if not sign.isascii()), None)
     if found is None:
@@ -140,7 +142,7 @@ def _parse_host(written: str) -> str:
         return str(address)
     host = host.removesuffix(".")
     if not host:
-        raise AddressError(Fault.HOST, "It names no host.")
+        raise AddressError(Fault.HOST, "It has no host.")
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise AddressError(Fault.HOST, f"{written[:80]!r} is not a host name.")

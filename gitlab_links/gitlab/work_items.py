@@ -1,5 +1,5 @@
-"""Work items as GitLab's GraphQL API gives them: of every type, also those that the list of
-issues leaves out (objectives, key results, epics; in some versions tickets and tasks).
+"""Read work items from GitLab's GraphQL API: of every type, also those that the list of issues
+leaves out (objectives, key results, epics; in some versions tickets and tasks).
 """
 
 import re
@@ -24,7 +24,7 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Snapshot
 from gitlab_links.gitlab.times import parse_date, parse_time
 
-# No field that a GitLab before 16 does not have: one unknown field spoils the whole answer.
+# Only fields that GitLab has since 16: one unknown field makes the whole query fail.
 WORK_ITEMS = """
 query($path: ID!, $iids: [String!]) {
   project(fullPath: $path) {
@@ -57,21 +57,21 @@ def read_global_id(value: object) -> int | None:
 
 
 def project_of_answer(answer: object) -> Object | None:
-    """The project of a GraphQL answer; None where there are errors, or no project."""
-    told = read_object(answer)
-    project = read_object(read_object(told.get("data")).get("project"))
-    return project if project and not told.get("errors") else None
+    """The project in a GraphQL answer; None if it has errors or no project."""
+    body = read_object(answer)
+    project = read_object(read_object(body.get("data")).get("project"))
+    return project if project and not body.get("errors") else None
 
 
 def says_no_project(answer: object) -> bool:
-    """Whether the answer is that there is no such project, or none for the token to see."""
-    told = read_object(answer)
-    data = told.get("data")
-    return not told.get("errors") and isinstance(data, dict) and data.get("project", 0) is None
+    """Whether the answer says that the project does not exist or the token may not see it."""
+    body = read_object(answer)
+    data = body.get("data")
+    return not body.get("errors") and isinstance(data, dict) and data.get("project", 0) is None
 
 
 def read_work_items(project: Object) -> dict[int, Snapshot] | None:
-    """The work items of the answer by iid; None where it holds no list of them."""
+    """The work items in an answer by iid; None if it has no list of them."""
     nodes = read_object(project.get("workItems")).get("nodes")
     if not isinstance(nodes, list):
         return None
@@ -117,7 +117,7 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
 
 
 def _widgets(node: Object) -> dict[str, Any]:
-    """The fields of all widgets in one; a type of item has those that it needs."""
+    """The fields of all widgets in one dict. Which widgets exist depends on the item's type."""
     listed = node.get("widgets")
     found: dict[str, Any] = {}
     for widget in listed if isinstance(listed, list) else []:
@@ -131,10 +131,10 @@ def _nodes(connection: object) -> list[Any] | None:
 
 
 def _label(label: object) -> Mapping[str, Any]:
-    told = read_object(label)
-    return {**told, "text_color": told.get("textColor")}
+    data = read_object(label)
+    return {**data, "text_color": data.get("textColor")}
 
 
 def _milestone(value: object) -> Milestone | None:
-    told = read_object(value)
-    return read_milestone({**told, "id": read_global_id(told.get("id"))})
+    data = read_object(value)
+    return read_milestone({**data, "id": read_global_id(data.get("id"))})

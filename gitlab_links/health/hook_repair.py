@@ -189,7 +189,7 @@ def save_refusal(wanted: Repair, look: HookCheck, now: datetime) -> Conflict:
     if look.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.code not in NOT_ALLOWED:
-        return HookNotRepaired(f"GitLab did not change the hook: {failure.told}")
+        return HookNotRepaired(f"GitLab did not change the hook: {failure.message}")
     needed = "the scope api"
     if failure.granular:
         needed = " and ".join(failure.needed) or "a permission that GitLab does not name"

@@ -150,7 +150,8 @@ def verify_move(move: Move) -> Verified:
             found = {one.base_url: _difference(client, one, version) for one in move.formers}
     except GitLabFailure as failure:
         raise MoveNotVerified(
-            f"The GitLab at {move.base} could not be compared: {failure.told} Nothing was changed."
+            f"The GitLab at {move.base} could not be compared: {failure.message} "
+            "Nothing was changed."
         ) from None
     same = [one for one in move.formers if found[one.base_url] is None]
     differences = [why for why in found.values() if why is not None]

@@ -108,7 +108,7 @@ def rotate(question: Question) -> NewToken:
     except GitLabFailure as failure:
         if failure.code == INSUFFICIENT_SCOPE:
             raise _not_allowed(failure) from None
-        raise RotationFailed(f"GitLab did not rotate the token: {failure.told}") from None
+        raise RotationFailed(f"GitLab did not rotate the token: {failure.message}") from None
 
 
 def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:

@@ -16,10 +16,10 @@ def fetch(client, project=42):
 def failure(client, project=42) -> GitLabFailure:
     with pytest.raises(GitLabFailure) as caught:
         fetch(client, project)
-    told = caught.value
-    assert told.detail.endswith((".", "?"))
-    assert TOKEN not in f"{told!s} {told!r} {told.detail}"
-    return told
+    raised = caught.value
+    assert raised.detail.endswith((".", "?"))
+    assert TOKEN not in f"{raised!s} {raised!r} {raised.detail}"
+    return raised
 
 
 def tls_client(make_client, port, **options):

@@ -70,8 +70,8 @@ def reply(
 ) -> bytes:
     """A complete HTTP answer."""
     raw = body.encode() if isinstance(body, str) else body
-    told = {"Content-Type": "application/json", "Content-Length": len(raw)} | (headers or {})
-    lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    sent = {"Content-Type": "application/json", "Content-Length": len(raw)} | (headers or {})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode() + raw
 
 

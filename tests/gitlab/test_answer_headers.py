@@ -1,4 +1,4 @@
-"""When GitLab says to come back."""
+"""Waits and rate limits in the headers of GitLab's answers."""
 
 from datetime import UTC, datetime
 
@@ -47,12 +47,12 @@ def test_without_the_header_there_is_no_wait():
 
 
 @given(st.text())
-def test_no_header_makes_the_reader_stumble(value):
+def test_no_header_makes_the_reader_fail(value):
     seconds = read_retry_after({"Retry-After": value}, NOW)
     assert seconds is None or 0 <= seconds <= MAX_RETRY_AFTER_SECONDS
 
 
-def test_the_rate_limit_is_read_as_far_as_it_is_told():
+def test_the_rate_limit_is_read_as_far_as_gitlab_sends_it():
     headers = {
         "RateLimit-Limit": "2000",
         "RateLimit-Remaining": "1999",

@@ -163,7 +163,7 @@ def test_the_origin_leaves_the_relative_root_out():
         "https://gitlab.localhost", "http://0.0.0.0",
     ],
 )  # fmt: skip
-def test_what_the_operator_is_told_to_list_is_what_allows_the_machine_itself(text):
+def test_the_entry_named_in_the_message_allows_the_machine_itself(text):
     with pytest.raises(Invalid) as caught:
         parse_base_url(text, NOTHING_LISTED)
     entry = re.search(r"GITLAB_ALLOWED_HOSTS=(\S+)\)", caught.value.detail)[1]
@@ -185,7 +185,7 @@ def test_a_host_on_a_private_network_is_allowed_by_listing_it(text):
         "https://metadata", "https://[::ffff:a9fe:a9fe]", "http://100.100.100.200",
     ],
 )  # fmt: skip
-def test_of_a_metadata_service_nobody_is_told_that_a_setting_allows_it(text):
+def test_no_message_says_that_a_setting_allows_a_metadata_service(text):
     with pytest.raises(Invalid) as caught:
         parse_base_url(text, NOTHING_LISTED)
     assert caught.value.code == "base_url_blocked_address"

@@ -1,4 +1,4 @@
-"""What is asked of GitLab, and what comes back when it answers as it should."""
+"""The requests to GitLab, and what the client returns for good answers."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def item(iid, **more):
 
 
 def listing(request):
-    """Answers a list request with the items asked for, but for those over 100."""
+    """Answers a list request with the requested items, without those over 100."""
     wanted = [int(iid) for iid in request.query["iids[]"]]
     return reply_json([item(iid) for iid in wanted if iid <= 100])
 
@@ -48,7 +48,7 @@ def test_a_batch_of_a_hundred_is_one_request(server, make_client):
     assert request.query["with_labels_details"] == ["true"]
 
 
-def test_the_token_travels_as_a_bearer_and_nowhere_else(server, make_client):
+def test_the_token_is_sent_as_a_bearer_and_nowhere_else(server, make_client):
     server.answer = listing
     make_client().fetch_items(42, ISSUE, [1])
     assert server.last.headers["authorization"] == f"Bearer {TOKEN}"
@@ -70,7 +70,7 @@ def test_gitlab_reads_which_version_calls_it(server, make_client):
     ],
 )
 @pytest.mark.parametrize("root", ["", "/tools/gitlab"])
-def test_a_project_is_asked_for_by_id_or_by_path(
+def test_a_project_is_requested_by_id_or_by_path(
     server, make_client, project, item_type, path, root
 ):
     server.answer = listing
@@ -79,14 +79,14 @@ def test_a_project_is_asked_for_by_id_or_by_path(
     assert server.last.path == root + path
 
 
-def test_what_is_not_there_is_missing_and_what_was_not_asked_is_left_out(server, make_client):
+def test_absent_items_are_missing_and_unrequested_ones_are_left_out(server, make_client):
     server.answer = lambda _: reply_json([item(1), item(9), item(1, title="again")])
     fetched = make_client().fetch_items(42, ISSUE, [3, 1, 1])
     assert set(fetched.items) == {1}
     assert server.last.query["iids[]"] == ["1", "3"]
 
 
-def test_asking_for_nothing_asks_nothing(server, make_client):
+def test_an_empty_batch_makes_no_request(server, make_client):
     assert make_client().fetch_items(42, ISSUE, []).items == {}
     assert server.requests == []
 
@@ -96,7 +96,7 @@ def test_more_than_a_page_is_the_callers_mistake(make_client):
         make_client().fetch_items(42, ISSUE, range(1, 102))
 
 
-def test_a_batch_that_is_too_large_is_asked_for_in_halves(server, make_client):
+def test_a_batch_that_is_too_large_is_fetched_in_halves(server, make_client):
     def answer(request):
         wanted = [int(iid) for iid in request.query["iids[]"]]
         return reply_json([item(iid, description="x" * 4_000) for iid in wanted])
@@ -146,7 +146,7 @@ def test_the_id_of_a_project_is_found_behind_a_former_path(server, make_client):
 # Rate limits
 
 
-def test_the_rate_limit_is_kept_as_last_seen(server, make_client):
+def test_the_client_has_the_latest_rate_limit(server, make_client):
     client = make_client()
     assert client.rate_limit is None
     headers = {"RateLimit-Limit": 2000, "RateLimit-Remaining": 7, "RateLimit-Reset": 1780000000}
@@ -187,8 +187,8 @@ def test_a_token_that_works_is_described(server, make_client):
 
 @pytest.mark.parametrize("scopes", [["api"], ["read_user", "read_api"], ["api", "sudo", 7]])
 def test_api_and_read_api_are_enough(server, make_client, scopes):
-    told = SELF | {"scopes": scopes, "expires_at": None}
-    server.answer = token_server(**{"personal_access_tokens/self": reply_json(told)})
+    own = SELF | {"scopes": scopes, "expires_at": None}
+    server.answer = token_server(**{"personal_access_tokens/self": reply_json(own)})
     check = make_client(kind=CheckingClient).check_token()
     assert check.scopes == tuple(scope for scope in scopes if scope != 7)
     assert check.expires_at is None
@@ -196,10 +196,10 @@ def test_api_and_read_api_are_enough(server, make_client, scopes):
 
 @pytest.mark.parametrize("scopes", [[], ["read_user"], ["read_repository", "write_repository"]])
 def test_other_scopes_are_not_enough(server, make_client, scopes):
-    told = SELF | {"scopes": scopes}
+    own = SELF | {"scopes": scopes}
     lacking = reply_json({"error": "insufficient_scope", "scope": "api read_api"}, 403)
     server.answer = token_server(
-        **{"personal_access_tokens/self": reply_json(told), "projects": lacking}
+        **{"personal_access_tokens/self": reply_json(own), "projects": lacking}
     )
     with pytest.raises(GitLabFailure) as caught:
         make_client(kind=CheckingClient).check_token()
@@ -208,7 +208,7 @@ def test_other_scopes_are_not_enough(server, make_client, scopes):
     assert caught.value.held == tuple(scopes)
 
 
-def test_a_gitlab_that_tells_nothing_of_tokens_is_tried_instead(server, make_client):
+def test_a_gitlab_without_token_details_is_checked_by_reading(server, make_client):
     missing = reply_json({"error": "404 Not Found"}, 404)
     server.answer = token_server(**{"personal_access_tokens/self": missing, "version": missing})
     check = make_client(kind=CheckingClient).check_token()
@@ -256,7 +256,7 @@ def test_a_fine_grained_token_is_judged_by_the_lists_it_has_to_read(server, make
     assert caught.value.needed == ("Work Item: Read",)
 
 
-def test_what_a_token_may_not_tell_of_itself_is_no_fault(server, make_client):
+def test_a_token_that_may_not_read_itself_is_no_failure(server, make_client):
     refused = reply_json({"message": "403 Forbidden"}, 403)
     introspection = dict.fromkeys(["personal_access_tokens/self", "user", "version"], refused)
     server.answer = token_server(**introspection, **{"projects/7/issues": reply_json([])})
@@ -264,7 +264,7 @@ def test_what_a_token_may_not_tell_of_itself_is_no_fault(server, make_client):
     assert check == TokenCheck(None, None, None, None)
 
 
-def test_an_account_that_is_blocked_is_told_with_gitlabs_reason(server, make_client):
+def test_a_blocked_account_is_reported_with_gitlabs_reason(server, make_client):
     blocked = reply_json({"message": "403 Forbidden - Your account has been blocked."}, 403)
     server.answer = lambda _: blocked
     client = make_client(kind=CheckingClient)
@@ -288,7 +288,7 @@ def test_a_token_no_header_can_carry_is_an_auth_error(token):
     assert caught.value.code == "auth_error"
 
 
-# Keeping to itself
+# Secrets and imports
 
 
 def test_a_client_does_not_show_its_token(make_client):
@@ -297,7 +297,7 @@ def test_a_client_does_not_show_its_token(make_client):
     assert TOKEN not in str(client)
 
 
-def test_the_way_of_a_webhook_imports_neither_python_gitlab_nor_requests():
+def test_taking_a_webhook_imports_neither_python_gitlab_nor_requests():
     modules = ["events", "urls", "signatures", "answers", "answer_headers", "api_snapshot"]
     program = "; ".join(
         [

@@ -47,8 +47,8 @@ HTML = {"Content-Type": "text/html"}
 )
 def test_a_status_ends_in_its_code(server, make_client, status, body, code):
     server.answer = lambda _: reply(body, status)
-    told = failure(make_client())
-    assert (told.code, told.http_status, told.retry_after) == (code, status, None)
+    raised = failure(make_client())
+    assert (raised.code, raised.http_status, raised.retry_after) == (code, status, None)
 
 
 def test_a_token_echoed_by_the_server_is_not_repeated(server, make_client):
@@ -81,13 +81,13 @@ def test_a_token_echoed_by_the_server_is_not_repeated(server, make_client):
         ("[" + "0," * 1_100_000 + "0]", {}),
     ],
 )
-def test_an_answer_that_is_no_list_of_items_is_not_believed(server, make_client, body, headers):
+def test_an_answer_that_is_no_list_of_items_is_refused(server, make_client, body, headers):
     server.answer = lambda _: reply(body, headers=headers)
-    told = failure(make_client())
-    assert (told.code, told.http_status) == ("http_200", 200)
+    raised = failure(make_client())
+    assert (raised.code, raised.http_status) == ("http_200", 200)
 
 
-def test_a_list_is_believed_whatever_its_content_type(server, make_client):
+def test_a_list_is_accepted_with_any_content_type(server, make_client):
     server.answer = lambda _: reply('[{"iid": 1}]', headers={"Content-Type": "text/plain"})
     assert set(make_client().fetch_items(42, ItemType.ISSUE, [1]).items) == {1}
 
@@ -108,11 +108,11 @@ def test_a_list_is_believed_whatever_its_content_type(server, make_client):
 )
 def test_an_answer_that_breaks_off_is_a_network_error(server, make_client, raw):
     server.answer = lambda _: [raw]
-    told = failure(make_client(seconds=3))
-    assert (told.code, told.http_status) == ("network_error", None)
+    raised = failure(make_client(seconds=3))
+    assert (raised.code, raised.http_status) == ("network_error", None)
 
 
-def test_a_gzipped_answer_that_breaks_off_is_not_believed(server, make_client):
+def test_a_gzipped_answer_that_breaks_off_is_refused(server, make_client):
     cut = gzip.compress(b'[{"iid": 1, "title": "Pump leaks"}]')[:24]
     server.answer = lambda _: reply(cut, headers={"Content-Encoding": "gzip"})
     assert failure(make_client()).code == "http_200"
@@ -137,16 +137,16 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(server, mak
     ("value", "seconds"), [("30", 30), ("0", 0), ("soon", None), ("-1", None), ("", None)]
 )
 @pytest.mark.parametrize(("status", "code"), [(429, "rate_limited"), (503, "http_503")])
-def test_how_long_to_wait_is_told_and_not_slept(server, make_client, status, code, value, seconds):
+def test_a_wait_is_returned_and_not_slept(server, make_client, status, code, value, seconds):
     server.answer = lambda _: reply("Retry later\n", status, {"Retry-After": value})
     started = time.monotonic()
-    told = failure(make_client())
-    assert (told.code, told.retry_after) == (code, seconds)
+    raised = failure(make_client())
+    assert (raised.code, raised.retry_after) == (code, seconds)
     assert time.monotonic() - started < HANGS
     assert len(server.requests) == 1
 
 
-def test_a_wait_until_a_date_is_told_in_seconds(server, make_client):
+def test_a_wait_until_a_date_is_returned_in_seconds(server, make_client):
     until = format_datetime(utcnow() + timedelta(seconds=90), usegmt=True)
     server.answer = lambda _: reply("Retry later\n", 429, {"Retry-After": until})
     assert failure(make_client()).retry_after == pytest.approx(90, abs=3)

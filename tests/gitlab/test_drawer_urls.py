@@ -44,7 +44,7 @@ def show(full_path: str, iid: object, *, padded: bool = False, urlsafe: bool = T
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("base", [BASE, ROOTED], ids=["at the root", "under a path"])
-def test_the_item_in_the_drawer_is_linked_whatever_page_is_beneath(base, page):
+def test_the_item_in_the_drawer_is_linked_on_every_page(base, page):
     for query in (show("g/p", "12"), show("g/p", 12, padded=True), show("g/p", 12, urlsafe=False)):
         url = f"{base}{page}?sort=created_date&show={query}&state=all#x"
         assert parse_item_url(url, base) == ItemRef("g/p", ItemType.ISSUE, 12)
@@ -142,7 +142,7 @@ def test_every_item_in_a_drawer_names_itself(ref, beneath, page):
 
 
 @given(st.text(min_size=1, max_size=60), st.sampled_from(["show", "work_item_iid", "work_item_id"]))
-def test_no_drawer_whatever_links_the_page_beneath_instead(value, name):
+def test_no_drawer_links_the_page_beneath_instead(value, name):
     try:
         ref = parse_item_url(f"{BASE}/g/p/-/issues/10?{name}={quote(value, safe='')}", BASE)
     except Invalid as error:

@@ -1,4 +1,4 @@
-"""What follows from an error code stands in one table, and every code has its line there."""
+"""One table has the facts of every error code."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from gitlab_links.gitlab.error_codes import (
 @pytest.mark.parametrize(
     "code", [*ErrorCode, "http_500", "http_418", "http_302", "a_code_of_tomorrow"]
 )
-def test_every_code_says_what_is_the_matter_and_two_ways_out(code):
+def test_every_code_has_a_summary_a_remedy_and_advice(code):
     facts = facts_of(code)
     for text in (facts.summary, facts.remedy, facts.advice):
         assert text[0].isupper()
@@ -22,7 +22,7 @@ def test_every_code_says_what_is_the_matter_and_two_ways_out(code):
     assert "Ask an admin" not in facts.remedy
 
 
-def test_what_a_person_ends_and_what_ends_by_itself_are_told_apart():
+def test_errors_that_need_a_person_are_distinguished_from_temporary_ones():
     assert needs_a_person("auth_error")
     assert needs_a_person("blocked_address")
     assert not needs_a_person("rate_limited")
@@ -30,7 +30,7 @@ def test_what_a_person_ends_and_what_ends_by_itself_are_told_apart():
     assert facts_of("blocked_address").ended_by is EndedBy.OPERATOR
 
 
-def test_what_is_wrong_with_one_item_does_not_stop_the_others():
+def test_a_failure_of_one_item_does_not_stop_the_others():
     assert [
         code for code in ("not_found", "network_error", "http_403") if stops_all_calls(code)
     ] == []

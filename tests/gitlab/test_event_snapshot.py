@@ -1,4 +1,4 @@
-"""What a webhook body tells of its item, and what it leaves open."""
+"""The fields of an item that a webhook body has, and those that it lacks."""
 
 from datetime import UTC, date, datetime
 
@@ -24,7 +24,7 @@ def snapshot(body) -> Snapshot:
     return read
 
 
-def test_an_issue_is_told_whole_but_for_its_author():
+def test_an_issue_is_complete_except_for_its_author():
     assert snapshot(bodies.issue(assignees=[bodies.ACTOR])) == Snapshot(
         type=ItemType.ISSUE,
         iid=17,
@@ -56,7 +56,7 @@ def test_an_issue_is_told_whole_but_for_its_author():
     assert snapshot(bodies.issue()).unknown_fields() == {"author"}
 
 
-def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
+def test_a_merge_request_is_complete_except_for_author_and_pipeline():
     body = bodies.merge_request(reviewers=[{"username": "kim", "name": "Kim"}])
     assert snapshot(body) == Snapshot(
         type=ItemType.MERGE_REQUEST,
@@ -90,7 +90,7 @@ def test_a_merge_request_is_told_whole_but_for_author_and_pipeline():
 
 
 @pytest.mark.parametrize(("oldrev", "pushed"), [("0b" * 20, True), (None, False), (7, False)])
-def test_a_body_with_the_revision_before_tells_of_a_push(oldrev, pushed):
+def test_a_body_with_a_former_revision_reports_a_push(oldrev, pushed):
     assert snapshot(bodies.merge_request(attributes={"oldrev": oldrev})).pushed is pushed
 
 
@@ -154,7 +154,7 @@ def test_a_title_marks_a_draft(title, draft):
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("given", "state"),
     [
         ({"state": "closed"}, ItemState.CLOSED),
         ({"state": "reopened"}, ItemState.OPENED),
@@ -167,8 +167,8 @@ def test_a_title_marks_a_draft(title, draft):
         ({"state": {}, "state_id": []}, UNKNOWN),
     ],
 )
-def test_a_state_is_read_by_name_or_number(told, state):
-    assert snapshot(bodies.merge_request(attributes=told)).state is state
+def test_a_state_is_read_by_name_or_number(given, state):
+    assert snapshot(bodies.merge_request(attributes=given)).state is state
 
 
 def test_times_that_a_body_leaves_out_are_unknown():
@@ -178,40 +178,40 @@ def test_times_that_a_body_leaves_out_are_unknown():
     assert (closed.snapshot.merged_at, closed.snapshot.closed_at) == (None, UNKNOWN)
 
 
-def test_a_merge_request_that_tells_when_it_was_merged_is_believed():
+def test_the_merge_time_in_a_body_is_used():
     attributes = {"state": "merged", "action": "merge", "merged_at": "2026-05-02 08:00:00 UTC"}
     read = snapshot(bodies.merge_request(attributes=attributes))
     assert read.merged_at == datetime(2026, 5, 2, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("told", "moved_to"), [(99, 99), (None, None), ("here", UNKNOWN)])
-def test_an_issue_tells_what_it_was_moved_to_and_a_merge_request_never_is(told, moved_to):
-    attributes = {"moved_to_id": told}
+@pytest.mark.parametrize(("given", "moved_to"), [(99, 99), (None, None), ("here", UNKNOWN)])
+def test_a_body_says_where_an_issue_was_moved_and_a_merge_request_never_is(given, moved_to):
+    attributes = {"moved_to_id": given}
     assert snapshot(bodies.issue(attributes=attributes)).moved_to_id == moved_to
     assert snapshot(bodies.merge_request(attributes=attributes)).moved_to_id is None
 
 
-def test_an_issue_is_no_draft_and_has_no_reviewers_and_is_not_merged_whatever_a_body_says():
+def test_an_issue_is_never_a_draft_nor_merged_and_never_has_reviewers():
     attributes = {"title": "Draft: x", "state": "weird", "merged_at": "2026-05-02 08:00:00 UTC"}
     read = snapshot(bodies.issue(attributes=attributes, reviewers=[bodies.ACTOR]))
     assert (read.draft, read.reviewers, read.merged_at) == (False, (), None)
 
 
-def test_a_reopened_issue_has_no_closing_time_whatever_the_body_kept():
+def test_a_reopened_issue_has_no_closing_time_even_if_the_body_has_one():
     body = bodies.issue(attributes={"closed_at": "2026-05-02 08:00:00 UTC", "action": "reopen"})
     assert snapshot(body).closed_at is None
 
 
-def test_a_closed_issue_tells_when():
+def test_a_closed_issue_has_its_closing_time():
     attributes = {"state": "closed", "closed_at": "2026-05-02 08:00:00 UTC", "action": "close"}
     read = event(bodies.issue(attributes=attributes))
     assert read.snapshot.closed_at == datetime(2026, 5, 2, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("told", "milestone"), [(None, None), (5, UNKNOWN)])
-def test_a_milestone_is_told_by_id_and_never_by_title(told, milestone):
-    read = snapshot(bodies.issue(attributes={"milestone_id": told}))
-    assert (read.milestone_id, read.milestone) == (told, milestone)
+@pytest.mark.parametrize(("given", "milestone"), [(None, None), (5, UNKNOWN)])
+def test_a_body_has_a_milestones_id_and_never_its_title(given, milestone):
+    read = snapshot(bodies.issue(attributes={"milestone_id": given}))
+    assert (read.milestone_id, read.milestone) == (given, milestone)
 
 
 @pytest.mark.parametrize("field", ["title", "state", "confidential", "updated_at", "due_date"])
@@ -223,7 +223,7 @@ def test_a_field_left_out_is_unknown(field):
     assert field not in read.snapshot.known()
 
 
-def test_labels_told_as_null_are_not_told():
+def test_labels_that_are_null_are_unknown():
     body = bodies.merge_request(labels=None)
     assert snapshot(body).labels is UNKNOWN
     body = bodies.merge_request(labels=None, attributes={"labels": [bodies.URGENT]})
@@ -245,12 +245,12 @@ def test_labels_told_as_null_are_not_told():
         (None, None, None),
     ],
 )
-def test_the_text_colour_of_a_label_is_what_gitlab_would_take(color, shown, text_color):
+def test_the_text_colour_of_a_label_is_the_one_of_gitlab(color, shown, text_color):
     body = bodies.issue(labels=[{"title": "a", "color": color}])
     assert snapshot(body).labels == (Label("a", shown, text_color),)
 
 
-def test_a_note_tells_its_item_in_part():
+def test_a_note_has_some_fields_of_its_item():
     body = bodies.note("Issue", issue=bodies.issue()["object_attributes"] | {"labels": []})
     read = event(body)
     assert (read.snapshot.title, read.snapshot.labels) == ("Pump leaks", ())

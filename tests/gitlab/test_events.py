@@ -109,7 +109,7 @@ def test_what_is_about_no_item_is_not_relevant(body):
     assert (read.item_type, read.iid, read.snapshot) == (None, None, None)
 
 
-def test_an_irrelevant_event_still_says_what_it_was():
+def test_an_irrelevant_event_still_has_its_name_and_kind():
     read = event(
         {"object_kind": "push", "event_name": "push", "project": bodies.PROJECT},
         {"X-Gitlab-Event": "Push Hook"},
@@ -228,7 +228,7 @@ UUID = "f5e5f430-f57b-4e6e-9fac-d9128cd7232f"
         {"idempotency-key": UUID, "X-Gitlab-Event-UUID": "shared"},
     ],
 )
-def test_the_dedupe_key_is_what_gitlab_keeps_over_retries(headers):
+def test_the_dedupe_key_is_the_one_gitlab_repeats_in_retries(headers):
     assert event(bodies.issue(), headers).dedupe_key == UUID
 
 
@@ -249,7 +249,7 @@ def test_without_any_key_nothing_is_taken_for_a_duplicate():
 
 
 @pytest.mark.parametrize("key", ["k", "!~", "k" * MAX_DEDUPE_KEY_LENGTH])
-def test_a_key_that_fits_is_kept_as_it_is(key):
+def test_a_key_that_fits_is_unchanged(key):
     assert event(bodies.issue(), {"webhook-id": key}).dedupe_key == key
 
 

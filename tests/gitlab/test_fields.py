@@ -53,7 +53,7 @@ def test_anything_else_is_no_id(value):
     "path",
     ["a/b", "a/b/c", "1/2", ".x/_y", "A-b.c/d_e", "a.git/b", "a/" + "b" * (MAX_PATH_LENGTH - 2)],
 )
-def test_a_project_path_is_kept_as_written(path):
+def test_a_project_path_is_unchanged(path):
     assert read_project_path(path) == path
 
 
@@ -90,11 +90,11 @@ def test_text_is_one_printable_line_within_its_limit(value, limit):
         ("\n" * 300, None),
     ],
 )
-def test_text_that_is_cut_says_so(value, line):
+def test_cut_text_ends_with_an_ellipsis(value, line):
     assert read_text(value, 5) == line
 
 
-def test_what_would_break_a_line_or_turn_it_round_is_not_kept():
+def test_line_breaks_and_direction_overrides_are_removed():
     for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029):
         assert read_text(f"a{chr(code)}b", 9) == "a b"
     for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A)):
@@ -104,7 +104,7 @@ def test_what_would_break_a_line_or_turn_it_round_is_not_kept():
 
 
 @pytest.mark.parametrize("text", ["a\xa0b", "👩\u200d💻", "می\u200cخواهم", "\u200fא", "\ue000"])
-def test_what_writing_needs_is_kept(text):
+def test_joiners_and_marks_that_scripts_need_stay(text):
     assert read_text(text, 9) == text
 
 
@@ -122,7 +122,7 @@ def test_a_milestone_without_a_title_shows_its_number():
     assert read_milestone({"title": "v1"}) is None
 
 
-def test_a_merge_status_is_the_detailed_one_where_that_is_told():
+def test_a_merge_status_is_the_detailed_one_if_gitlab_sends_it():
     assert read_merge_status({"detailed_merge_status": "a", "merge_status": "b"}) == "a"
     assert read_merge_status({"detailed_merge_status": None, "merge_status": "b"}) == "b"
     assert read_merge_status({}) is UNKNOWN
@@ -133,6 +133,6 @@ def test_labels_are_bounded_in_number():
     assert read_labels([None, 7, {}, {"title": None}]) == ()
 
 
-def test_a_label_that_tells_its_text_colour_keeps_it():
-    told = {"name": "a", "color": "#ffffff", "text_color": "#C00"}
-    assert read_labels([told]) == (Label("a", "#ffffff", "#cc0000"),)
+def test_a_text_colour_from_gitlab_is_used():
+    label = {"name": "a", "color": "#ffffff", "text_color": "#C00"}
+    assert read_labels([label]) == (Label("a", "#ffffff", "#cc0000"),)

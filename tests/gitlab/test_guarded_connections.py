@@ -15,7 +15,7 @@ from tests.hanging import HANGS
 
 
 def never(*_):
-    raise AssertionError("this must not be asked")
+    raise AssertionError("this must not be called")
 
 
 def test_every_record_of_a_name_is_checked_before_any_is_used(server, make_client):
@@ -34,8 +34,8 @@ def test_every_record_of_a_name_is_checked_before_any_is_used(server, make_clien
 )
 def test_a_name_that_points_inside_is_refused(make_client, address):
     client = make_client("https://gitlab.example.com", resolver=lambda *_: [address])
-    told = failure(client)
-    assert (told.code, told.http_status) == ("blocked_address", None)
+    raised = failure(client)
+    assert (raised.code, raised.http_status) == ("blocked_address", None)
 
 
 def test_the_checked_address_is_the_one_connected_to(server, make_client, monkeypatch):
@@ -88,8 +88,8 @@ def test_the_next_address_is_tried_when_one_does_not_answer(server, make_client)
     ],
 )
 def test_a_name_that_does_not_resolve_is_a_network_error(make_client, resolver, words):
-    told = failure(make_client("https://gitlab.example.com", resolver=resolver, seconds=0.4))
-    assert (told.code, words in told.detail) == ("network_error", True)
+    raised = failure(make_client("https://gitlab.example.com", resolver=resolver, seconds=0.4))
+    assert (raised.code, words in raised.detail) == ("network_error", True)
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(
@@ -124,9 +124,9 @@ def test_an_address_that_takes_no_connection_is_given_up_in_time(make_client):
             filler.connect_ex(full.getsockname())
         name = f"127.0.0.1:{full.getsockname()[1]}"
         started = time.monotonic()
-        told = failure(make_client(f"http://{name}", listed=(name,), seconds=0.4))
+        raised = failure(make_client(f"http://{name}", listed=(name,), seconds=0.4))
         assert time.monotonic() - started < HANGS
-    assert (told.code, "in time" in told.detail) == ("network_error", True)
+    assert (raised.code, "in time" in raised.detail) == ("network_error", True)
 
 
 # TLS
@@ -150,8 +150,8 @@ def test_a_certificate_for_another_name_or_by_a_stranger_is_refused(
     authority = make_authority(tmp_path, certified)
     ca_file = str(authority.ca_file) if trusted else None
     with serving(lambda _: reply_json(ONE_ISSUE), authority.server) as secure:
-        told = failure(tls_client(make_client, secure.port, ca_file=ca_file))
-        assert (told.code, "certificate" in told.detail) == ("network_error", True)
+        raised = failure(tls_client(make_client, secure.port, ca_file=ca_file))
+        assert (raised.code, "certificate" in raised.detail) == ("network_error", True)
         assert secure.requests == []
 
 
@@ -197,17 +197,17 @@ def test_a_redirect_within_the_origin_is_followed_with_the_token(server, make_cl
     assert [one.headers["authorization"] for one in server.requests] == [f"Bearer {TOKEN}"] * 2
 
 
-def test_a_redirect_loop_ends_by_itself(server, make_client):
+def test_a_redirect_loop_ends(server, make_client):
     server.answer = lambda request: reply(status=302, headers={"Location": request.target})
-    told = failure(make_client())
-    assert (told.code, told.http_status) == ("http_302", 302)
+    raised = failure(make_client())
+    assert (raised.code, raised.http_status) == ("http_302", 302)
     assert len(server.requests) <= 5
 
 
 # Manners
 
 
-def test_connections_are_kept_and_cookies_are_not(server, make_client):
+def test_connections_are_reused_and_cookies_are_not(server, make_client):
     server.answer = lambda _: reply_json(ONE_ISSUE, headers={"Set-Cookie": "_session=1; Path=/"})
     client = make_client()
     for _ in range(3):

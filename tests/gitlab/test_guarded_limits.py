@@ -48,20 +48,20 @@ def test_a_slow_answer_is_cut_at_the_deadline(server, make_client, tmp_path, pie
             ca_file=str(authority.ca_file) if authority else None,
         )
         started = time.monotonic()
-        told = failure(client)
-        assert (told.code, "in time" in told.detail) == ("network_error", True)
+        raised = failure(client)
+        assert (raised.code, "in time" in raised.detail) == ("network_error", True)
         assert 0.4 < time.monotonic() - started < HANGS
 
 
 def test_a_handshake_that_never_comes_is_cut_at_the_deadline(make_client):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         started = time.monotonic()
-        told = failure(tls_client(make_client, mute.getsockname()[1], seconds=0.5))
-        assert told.code == "network_error"
+        raised = failure(tls_client(make_client, mute.getsockname()[1], seconds=0.5))
+        assert raised.code == "network_error"
         assert time.monotonic() - started < HANGS
 
 
-def test_redirects_share_one_deadline(server, make_client):
+def test_one_deadline_covers_all_redirects(server, make_client):
     def answer(request):
         time.sleep(0.3)
         return reply(status=302, headers={"Location": request.target})
@@ -80,11 +80,11 @@ def test_a_gzip_bomb_is_cut_while_it_unpacks(server, make_client):
     client = make_client(max_bytes=1_000_000)
     tracemalloc.start()
     try:
-        told = failure(client)
+        raised = failure(client)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (told.code, "more than" in told.detail) == ("http_200", True)
+    assert (raised.code, "more than" in raised.detail) == ("http_200", True)
     assert peak < 20_000_000
 
 

@@ -26,11 +26,11 @@ def refusal(call):
 
 
 @pytest.mark.parametrize(
-    ("told", "expires_at"),
+    ("given", "expires_at"),
     [("2027-02-01", date(2027, 2, 1)), (None, None), ("soon", None)],
 )
-def test_a_new_token_comes_with_its_end(server, client, told, expires_at):
-    server.answer = lambda _: reply_json({"token": "glpat-new", "expires_at": told})
+def test_a_new_token_comes_with_its_end(server, client, given, expires_at):
+    server.answer = lambda _: reply_json({"token": "glpat-new", "expires_at": given})
     assert client.rotate_token(date(2027, 2, 1)) == NewToken("glpat-new", expires_at)
     assert server.last.method == "POST"
     assert server.last.path == "/api/v4/personal_access_tokens/self/rotate"
@@ -48,20 +48,20 @@ def test_a_hook_without_an_id_was_not_made(server, client, body):
     assert "has no hook id" in refusal(lambda: client.create_hook(42, SETTINGS)).detail
 
 
-def test_an_answer_that_is_no_json_is_told_with_its_status(server, client):
+def test_an_answer_that_is_no_json_is_reported_with_its_status(server, client):
     server.answer = lambda _: reply("<html>Created</html>", 201)
-    told = refusal(lambda: client.create_hook(42, SETTINGS))
-    assert (told.http_status, "is not usable JSON" in told.detail) == (201, True)
+    raised = refusal(lambda: client.create_hook(42, SETTINGS))
+    assert (raised.http_status, "is not usable JSON" in raised.detail) == (201, True)
 
 
-def test_hooks_are_read_page_by_page_and_odd_rows_are_passed_over(server, client):
+def test_hooks_are_read_page_by_page_and_odd_rows_are_skipped(server, client):
     pages = [[HOOK] * 99 + ["odd"], [{"id": 8, "url": None}, HOOK | {"id": 9}]]
     server.answer = lambda request: reply_json(pages[int(request.query["page"][0]) - 1])
     assert [hook.id for hook in client.hooks("acme/press")] == [7] * 99 + [9]
     assert server.last.path == "/api/v4/projects/acme%2Fpress/hooks"
 
 
-def test_a_project_with_more_hooks_than_anybody_has_is_read_so_far(server, client):
+def test_hooks_beyond_the_page_limit_are_not_read(server, client):
     server.answer = lambda _: reply_json([HOOK] * 100)
     assert len(client.hooks(42)) == 500
 
@@ -72,13 +72,13 @@ def test_a_list_that_is_none_has_no_hooks(server, client, body):
     assert client.hooks(42) == []
 
 
-def test_failed_events_are_given_the_oldest_first_and_odd_rows_passed_over(server, client):
-    told = {"client_failure": [{"id": 5}, {"id": 2}, {}, 3], "server_failure": [{"id": 4}]}
-    server.answer = lambda request: reply_json(told[request.query["status"][0]])
+def test_failed_events_come_oldest_first_and_odd_rows_are_skipped(server, client):
+    failed = {"client_failure": [{"id": 5}, {"id": 2}, {}, 3], "server_failure": [{"id": 4}]}
+    server.answer = lambda request: reply_json(failed[request.query["status"][0]])
     assert client.failed_events(42, 7) == [2, 4, 5]
 
 
-def test_a_hook_of_a_gitlab_that_says_little_counts_as_working(server, client):
+def test_a_hook_without_details_counts_as_working(server, client):
     server.answer = lambda _: reply_json([HOOK])
     (hook,) = client.hooks(42)
     assert (hook.alert_status, hook.disabled_until, hook.has_token, hook.signs) == (

@@ -28,7 +28,7 @@ def note(body, **more):
         (None, None),
     ],
 )
-def test_a_system_note_tells_where_an_issue_went(body, place):
+def test_a_system_note_names_the_new_place_of_an_issue(body, place):
     wanted = [] if place is None else [ItemRef(place[0], ItemType.ISSUE, place[1])]
     assert read_moves([note(body)], "fleet/old/engine") == wanted
 
@@ -44,6 +44,6 @@ def test_notes_are_read_in_their_order():
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists))
-def test_anything_else_tells_nothing(value):
+def test_other_notes_name_no_new_place(value):
     assert read_moves(value, "fleet/engine") == []
     assert read_moves([value, {"body": value, "system": True}], "fleet/engine") == []

@@ -1,4 +1,4 @@
-"""What GitLab says of a refusal is read as one bounded line of text, whatever it sends."""
+"""GitLab's reason for a refusal is always one line of text with limited length."""
 
 import json
 
@@ -66,13 +66,13 @@ def test_a_body_that_is_no_object_says_nothing(body):
 
 
 @given(st.text(), st.sampled_from(["message", "error_description", "error"]))
-def test_whatever_it_says_is_bounded_and_visible(text, name):
+def test_every_reason_is_short_and_visible(text, name):
     reason = refusal(**{name: text * 50}).reason
     assert reason is None or (len(reason) <= LONGEST_REASON and reason.isprintable())
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), max_size=40))
-def test_however_many_permissions_it_names_few_are_kept(names):
+def test_the_number_of_permissions_is_limited(names):
     sentence = f"the following permissions: [{', '.join(names)}]"
     found = refusal(error="insufficient_granular_scope", error_description=sentence)
     assert len(found.permissions) <= MOST_PERMISSIONS

@@ -125,7 +125,7 @@ def test_nothing_random_is_valid_and_nothing_raises(message_id, timestamp, signa
     assert not signature_valid(headers, body, token, NOW)
 
 
-def test_a_request_is_signed_if_it_says_so():
+def test_a_request_with_the_signature_header_is_signed():
     assert is_signed({"Webhook-Signature": ""})
     assert not is_signed({"webhook-id": "x", "X-Gitlab-Token": "y"})
 

@@ -1,4 +1,4 @@
-"""What holds for every address: it goes round, or it is refused by a code."""
+"""Every address is either read and written back unchanged, or refused with a code."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -43,7 +43,7 @@ ANYTHING = st.one_of(
 @example("https://[")
 @example("https://]")
 @example("https://[]")
-def test_no_text_whatever_makes_the_base_url_parser_stumble(text):
+def test_no_text_makes_the_base_url_parser_fail(text):
     try:
         base = parse_base_url(text, NOBODY)
     except Invalid as error:
@@ -55,7 +55,7 @@ def test_no_text_whatever_makes_the_base_url_parser_stumble(text):
 
 
 @given(ANYTHING)
-def test_no_text_whatever_makes_the_item_url_parser_stumble(text):
+def test_no_text_makes_the_item_url_parser_fail(text):
     try:
         ref = parse_item_url(text, BASE)
     except Invalid as error:

@@ -74,7 +74,7 @@ UNCLOSED = "Its IPv6 address is not closed by a bracket."
         ("https://[::1", Fault.HOST, UNCLOSED),
         ("https://[::1]]", Fault.HOST, UNCLOSED),
         ("https://[::g]", Fault.HOST, "'[::g]' is not an IPv6 address."),
-        ("https://.", Fault.HOST, "It names no host."),
+        ("https://.", Fault.HOST, "It has no host."),
         ("https://gitlab-.com", Fault.HOST, "'gitlab-.com' is not a host name."),
         ("https://gitlab.0x", Fault.HOST, f"'gitlab.0x' {NEITHER}"),
         (f"https://{'a_' * 41}", Fault.HOST, f"{'a_' * 40!r} is not a host name."),
@@ -95,7 +95,7 @@ UNCLOSED = "Its IPv6 address is not closed by a bracket."
         ),
     ],
 )
-def test_a_fault_is_told_in_a_sentence(text, fault, message):
+def test_a_fault_has_a_message(text, fault, message):
     with pytest.raises(AddressError) as caught:
         parse_web_address(text)
     assert (caught.value.fault, caught.value.message) == (fault, message)

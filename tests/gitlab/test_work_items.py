@@ -40,7 +40,7 @@ def read(*nodes):
     return read_work_items(project)
 
 
-def test_a_work_item_is_told_as_an_issue_is():
+def test_a_work_item_is_read_like_an_issue():
     found = read(NODE)[756]
     assert (found.type, found.iid, found.gitlab_id) == (ItemType.ISSUE, 756, 179785913)
     assert (found.project_id, found.project_path) == (42, "ships/engine")
@@ -74,7 +74,7 @@ ODD = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.intege
 
 
 @given(st.sampled_from(sorted(NODE.keys() - {"iid"})), ODD)
-def test_a_field_of_the_wrong_type_spoils_nothing_else(field, value):
+def test_a_field_of_the_wrong_type_leaves_the_others_readable(field, value):
     touched = {"id": {"gitlab_id"}, "createdAt": {"created_at"}, "updatedAt": {"updated_at"}}
     touched |= {"closedAt": {"closed_at"}}
     touched |= {"widgets": {"assignees", "labels", "milestone", "milestone_id"}}
@@ -84,7 +84,7 @@ def test_a_field_of_the_wrong_type_spoils_nothing_else(field, value):
 
 
 @pytest.mark.parametrize("iid", [None, "x", 0, -1, {}, 2**63])
-def test_a_work_item_without_a_number_is_passed_over(iid):
+def test_a_work_item_without_a_number_is_skipped(iid):
     assert read(NODE | {"iid": iid}) == {}
 
 
@@ -100,7 +100,7 @@ def test_a_work_item_without_a_number_is_passed_over(iid):
         (42, "odd", None),
     ],
 )
-def test_only_what_was_asked_for_is_taken(server, make_client, project, answered, expected):
+def test_only_requested_items_are_taken(server, make_client, project, answered, expected):
     server.answer = lambda _: reply_json(answered)
     client = make_client(kind=ItemClient)
     found = client.fetch_work_items(project, "ships/engine", [756])

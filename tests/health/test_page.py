@@ -198,7 +198,7 @@ def test_the_list_of_projects_for_a_blocked_account_says_gitlabs_reason(connecte
     ("status", "words"),
     [
         (403, "The token may not see the webhooks of this project: the first event proves them."),
-        (502, "GitLab answered with an error of its own (502)."),
+        (502, "GitLab answered with a server error (502)."),
     ],
 )
 def test_a_look_that_gitlab_does_not_answer_says_why(connected, admin, path, status, words):

@@ -76,7 +76,7 @@ def test_a_broken_project_is_named_and_the_connection_is_not_blamed(well, clock)
     found = finding(well, "project_unreadable")
     assert found.subject == "ships/engine"
     assert summary(found) == (
-        "ships/engine: 3 of 3 links cannot be read. GitLab answered with an error of its own (500)."
+        "ships/engine: 3 of 3 links cannot be read. GitLab answered with a server error (500)."
     )
     assert remedy(found)
     assert well.integration().error_code is None
@@ -102,15 +102,15 @@ def test_lists_that_an_allow_list_forbids_are_not_called_working(well, clock, pr
     pass_time(well, clock, 12)
 
     code = "project_unreadable" if projects == 1 else "http_403"
-    assert "GitLab forbids this" in summary(finding(well, code))
+    assert "GitLab denies this" in summary(finding(well, code))
     assert headline(well)[0] == "Not working"
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"kind": "redirect", "location": "http://127.0.0.1:9/sso"}, "such as a login page (302)"),
-        ({"kind": "html"}, "such as a login page"),
+        ({"kind": "redirect", "location": "http://127.0.0.1:9/sso"}, "to a login page (302)"),
+        ({"kind": "html"}, "it may be a login page"),
     ],
 )
 def test_a_login_page_before_gitlab_is_not_called_working(well, clock, fault, words):

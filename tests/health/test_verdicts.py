@@ -269,7 +269,7 @@ def test_a_fault_is_not_called_a_pause_that_gitlab_asked_for(five, clock, troubl
 
     _, text = five.page()
     assert "asked for a pause" not in text
-    assert "Nothing to do" not in text
+    assert "No action needed" not in text
     by_itself = trouble in (gitlab_answers_502, gitlab_breaks_off)
     assert ("GitLab is asked again in" in text) == by_itself
 
@@ -280,7 +280,7 @@ def test_on_a_task_no_time_is_promised_for_what_a_person_has_to_end(five, clock,
     trouble(five.connected, clock)
 
     text = five.links_of_a_task()
-    assert "Make a" in text
+    assert "Create a" in text
     assert "Reading goes on" not in text
 
 

@@ -96,7 +96,7 @@ def test_what_may_be_of_a_type_that_gitlab_keeps_to_itself_is_not_called_gone(
     connected.fetch()
     refresh(connected)
     assert states(connected, [link]) == [(None, "not_given")]
-    assert "a type that this GitLab keeps from programs" in facts_of("not_given").summary
+    assert "this GitLab's API leaves out its type" in facts_of("not_given").summary
 
     send(state.publisher.bodies.item(issue, action="open", by=issue.author, changes={}))
     refresh(connected)

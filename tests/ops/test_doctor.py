@@ -280,10 +280,10 @@ def connect_well(factory: Factory, **known: Any) -> None:
 @pytest.mark.parametrize(
     ("known", "told", "advice"),
     [
-        ({"error_code": "auth_error"}, "refuses the access token", "Make a new token"),
+        ({"error_code": "auth_error"}, "refuses the access token", "Create a new token"),
         ({"error_code": "network_error"}, "cannot be reached", "firewall"),
         ({"error_code": "blocked_address"}, "is internal", "GITLAB_ALLOWED_HOSTS"),
-        ({"error_code": "http_502"}, "error of its own (502)", "tried again"),
+        ({"error_code": "http_502"}, "a server error (502)", "retries automatically"),
         ({"token_expires_at": datetime.now(UTC) - timedelta(days=1)}, "expired on", "new token"),
         ({"token_expires_at": datetime.now(UTC) + timedelta(days=6)}, "within 7 days", "Rotate"),
         ({"paused_until": datetime.now(UTC) + timedelta(hours=1)}, "not asked until", "again"),

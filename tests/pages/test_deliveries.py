@@ -123,7 +123,7 @@ def test_a_delivery_shows_what_came_and_what_became_of_it(
     )  # fmt: skip
     answer = acting(Role.ADMIN).get(f"{path}/{found.id}")
     text = text_of(answer)
-    for said in ("Failed", "an error of its own (502)", "X-Gitlab-Event", "http_502",
+    for said in ("Failed", "a server error (502)", "X-Gitlab-Event", "http_502",
                  '"object_kind": "issue"', "titleOldNew", "labelsnothingbug, p::1"):  # fmt: skip
         assert said in text, said
     assert "<script>alert" not in answer.text

@@ -84,7 +84,11 @@ def test_without_javascript_the_page_comes_back(acting: As, links: str) -> None:
         ("", 422, ""),
         ("nonsense", 422, ""),
         ("https://gitlab.com/acme/web/-/issues/1", 422, "It is not on the GitLab of this org"),
-        ("https://gitlab.example.com/acme/web", 422, "neither an issue nor a merge request"),
+        (
+            "https://gitlab.example.com/acme/web",
+            422,
+            "Paste the address of an issue",
+        ),
         ("https://gitlab.example.com/groups/acme/-/epics/1", 422, "epic"),
         ("https://gitlab.example.com/acme/web/-/issues/0", 422, "'0'"),
         ("javascript:alert(1)", 422, ""),

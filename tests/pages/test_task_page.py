@@ -161,9 +161,9 @@ def test_a_stale_link_says_when_it_was_last_good(
     ("code", "words"),
     [
         ("not_found", "deleted, or the access token may not see it"),
-        ("insufficient_scope", "may not read this"),
-        ("http_502", "an error of its own (502)"),
-        ("http_418", "answered 418"),
+        ("insufficient_scope", "no permission to read this"),
+        ("http_502", "a server error (502)"),
+        ("http_418", "unexpected answer (418)"),
         ("network_error", "cannot be reached"),
         ("something_new", "(something_new)"),
     ],
