@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadsc
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all coverage soak bench check format migration lock audit clean
+.PHONY: help setup demo run test test-all coverage soak bench check format migration lock package audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,9 +83,16 @@ lock: $(INSTALLED) ## Pin requirements/*.in again, with hashes, for every platfo
 	$(BIN)/$(LOCK) requirements/local.in -c requirements.txt -o requirements/local.txt
 	$(BIN)/$(LOCK) requirements/dev.in -c requirements/local.txt -o requirements/dev.txt
 
+package: $(INSTALLED) ## Build the wheel and the sdist into dist/
+	@# What an earlier build has noted would be packed again.
+	rm -rf dist gitlab_links.egg-info
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	rm -rf gitlab_links.egg-info
+	@ls dist/*
+
 audit: $(INSTALLED) ## Ask the public advisory database about every pinned version (needs the internet)
 	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements/dev.txt
 
 clean: ## Remove .venv, caches and test results; instance/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results
+	rm -rf $(VENV) dist gitlab_links.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Commands for the operator: ``flask --app wsgi <command>``."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,10 @@ def _as_text(made: Bootstrapped) -> str:
 @with_appcontext
 def openapi_command(folder: Path, *, check: bool) -> None:
     """Write the contract, docs/api/openapi.yaml and scope-map.yaml, from the code."""
+    if find_spec("yaml") is None:
+        raise click.ClickException(
+            "The contract is written in a checkout: requirements/dev.txt has what that needs."
+        )
     from gitlab_links.api.contract_files import differences, write
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]

@@ -6,11 +6,12 @@ from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
 
 from gitlab_links.config.settings import Settings
+from gitlab_links.places import MIGRATIONS
 from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.database import Base
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
-migrate = Migrate(render_as_batch=True, compare_type=True)
+migrate = Migrate(directory=str(MIGRATIONS), render_as_batch=True, compare_type=True)
 
 
 def settings() -> Settings:

@@ -4,7 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-INSTANCE = Path(__file__).resolve().parents[2] / "instance"
+from gitlab_links.places import HOME
+
+INSTANCE = HOME / "instance"
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 

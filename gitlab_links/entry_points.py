@@ -1,0 +1,39 @@
+"""What starts the service: for ``wsgi.py`` and ``worker.py``, and as scripts of the wheel."""
+
+import sys
+
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from gitlab_links.app import create_app
+from gitlab_links.config.settings import settings_or_exit
+from gitlab_links.places import GUNICORN_SETTINGS
+
+
+def web_app() -> Flask:
+    """The application of a web process."""
+    from gitlab_links.http.memory import return_large_blocks
+
+    return_large_blocks()
+    return create_app(settings_or_exit())
+
+
+def work() -> None:
+    """``gitlab-links-worker``, ``python worker.py``: run the workers until a signal ends them."""
+    from gitlab_links.jobs.worker_pool import WorkerPool
+
+    WorkerPool(create_app(settings_or_exit())).run()
+
+
+def serve() -> None:
+    """``gitlab-links-web``: gunicorn as gunicorn.conf.py sets it up; takes gunicorn's options."""
+    from gunicorn.app.wsgiapp import run
+
+    # gunicorn reads its options from here alone; those that come later go before ours.
+    sys.argv[1:1] = ["--config", str(GUNICORN_SETTINGS), "gitlab_links.entry_points:web_app()"]
+    run()
+
+
+def command() -> None:
+    """``gitlab-links``: the commands of ``flask --app wsgi``, from any folder."""
+    FlaskGroup(name="gitlab-links", create_app=lambda: create_app(settings_or_exit())).main()
