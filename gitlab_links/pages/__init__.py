@@ -23,7 +23,7 @@ from gitlab_links.pages import (
 )
 from gitlab_links.pages.blueprint import pages
 
-# Their views are on the blueprint by being imported.
+# Importing a module registers its views on the blueprint.
 VIEWS = (
     login,
     account,
@@ -42,7 +42,7 @@ VIEWS = (
 
 
 def register(app: Flask) -> None:
-    """Add the pages, their assets and the page that tells of failures."""
+    """Add the pages, their assets and the error page."""
     assets.register(app)
     filters.register(app)
     app.register_blueprint(pages)

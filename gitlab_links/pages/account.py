@@ -1,4 +1,4 @@
-"""The account of whoever is logged in: their password."""
+"""The account of the person logged in: their password."""
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,26 +21,26 @@ from gitlab_links.pages.form_fields import sent
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """The present password and the new one, twice; the CSRF token was checked at the gate."""
+    """The current password, and the new one twice. The guard has checked the CSRF token."""
 
     class Meta:
         csrf = False
 
     current = PasswordField(
-        "Present password",
-        validators=[InputRequired("Give your present password.")],
+        "Current password",
+        validators=[InputRequired("Enter your current password.")],
         render_kw={"autocomplete": "current-password", "maxlength": MAX_PASSWORD},
     )
     password = PasswordField(
         "New password",
-        validators=[InputRequired("Give the new password.")],
+        validators=[InputRequired("Enter the new password.")],
         render_kw={"autocomplete": "new-password", "maxlength": MAX_PASSWORD},
     )
     again = PasswordField(
         "New password, again",
         validators=[
-            InputRequired("Give the new password once more."),
-            EqualTo("password", "The two differ."),
+            InputRequired("Enter the new password again."),
+            EqualTo("password", "The two passwords differ."),
         ],
         render_kw={"autocomplete": "new-password", "maxlength": MAX_PASSWORD},
     )
@@ -49,7 +49,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]
 @pages.route("/account/password", methods=["GET", "POST"])
 @signed_in
 def account_password() -> ResponseReturnValue:
-    """Change one's password; every other session of the account ends."""
+    """Change the password of the person logged in; their other sessions are signed out."""
     form = PasswordForm()
     if request.method == "GET":
         return _page(form)
@@ -67,7 +67,7 @@ def account_password() -> ResponseReturnValue:
         form.current.errors = [refusal.detail]
         return _page(form), refusal.status, {"Retry-After": str(refusal.retry_after)}
     start_browser_session(open_session(user_id))
-    flash("Your password is changed. Wherever else you were logged in, you are not now.", "success")
+    flash("Password changed. Your other sessions have been signed out.", "success")
     return redirect(url_for("pages.root"))
 
 

@@ -1,4 +1,4 @@
-"""Stylesheets, modules and the mark, served by the application itself."""
+"""Style sheets, JavaScript modules and the logo, served by the application."""
 
 import hashlib
 from functools import partial
@@ -31,40 +31,40 @@ def register(app: Flask) -> None:
 
 
 def asset_version() -> str:
-    """Changes with any asset."""
+    """A short hash that changes with any asset."""
     found: str = current_app.extensions[_EXTENSION]
     return found
 
 
 def asset_url(name: str) -> str:
-    """The address of an asset. The version is a folder, so that modules import within it."""
+    """The address of an asset. The version is a folder: modules import each other within it."""
     return url_for("pages.asset", version=asset_version(), name=name)
 
 
 @pages.get("/static/<version>/app.css")
 @public("the stylesheet is the same for everybody")
 def stylesheet(version: str) -> Response:
-    """Our stylesheets as one."""
+    """All style sheets of ours in one answer."""
     css = "\n".join((FOLDER / "css" / f"{name}.css").read_text("utf-8") for name in SHEETS)
-    return _kept(Response(css, mimetype="text/css"), version)
+    return _cacheable(Response(css, mimetype="text/css"), version)
 
 
 @pages.get("/static/<version>/<path:name>")
 @public("modules and pictures are the same for everybody")
 def asset(version: str, name: str) -> Response:
-    """A file of the folder."""
-    return _kept(send_from_directory(FOLDER, name), version)
+    """One file of ``static/``."""
+    return _cacheable(send_from_directory(FOLDER, name), version)
 
 
 @pages.get("/favicon.ico")
-@public("browsers ask for it without being told, also on pages that are not ours")
+@public("browsers request it on their own")
 def favicon() -> Response:
-    """The mark for what does not read our pages: the queues, the contract, bookmarks."""
+    """The icon for pages without a link to the logo: the queues, the API documentation."""
     return send_from_directory(FOLDER, "favicon.ico", max_age=DAY_SECONDS)
 
 
-def _kept(response: Response, version: str) -> Response:
-    """For good under its own version; an old page gets the present file, for once."""
+def _cacheable(response: Response, version: str) -> Response:
+    """Cached forever under the current version; an old page gets the current file, uncached."""
     if version == asset_version():
         response.cache_control.public = True
         response.cache_control.max_age = YEAR_SECONDS

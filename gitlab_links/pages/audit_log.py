@@ -29,10 +29,10 @@ WORDS = {
     Action.MEMBER_REMOVED: "Removed a member",
     Action.PASSWORD_CHANGED: "Changed their password",
     Action.PASSWORD_RESET: "Set a new password for a member",
-    Action.API_KEY_CREATED: "Made an API key",
-    Action.API_KEY_ROTATED: "Renewed an API key",
+    Action.API_KEY_CREATED: "Created an API key",
+    Action.API_KEY_ROTATED: "Replaced the secret of an API key",
     Action.API_KEY_REVOKED: "Revoked an API key",
-    Action.TASK_CREATED: "Made a task",
+    Action.TASK_CREATED: "Created a task",
     Action.TASK_UPDATED: "Changed a task",
     Action.TASK_DELETED: "Deleted a task",
     Action.LINK_CREATED: "Linked an item to a task",
@@ -40,21 +40,21 @@ WORDS = {
     Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
     Action.INTEGRATION_DELETED: "Disconnected GitLab",
     Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",
-    Action.WEBHOOK_SECRET_GENERATED: "Made a webhook secret",
+    Action.WEBHOOK_SECRET_GENERATED: "Generated a webhook secret",
     Action.DELIVERY_REPLAYED: "Replayed a delivery",
-    Action.POLICY_UPDATED: "Changed who sees and who is told",
+    Action.POLICY_UPDATED: "Changed privacy and alerts",
     Action.INTEGRATION_MOVED: "Moved the links to another address of the same GitLab",
     Action.TOKEN_ROTATED: "Rotated the access token",
     Action.HOOK_CREATED: "Created a webhook in GitLab",
     Action.HOOK_REPAIRED: "Repaired a webhook in GitLab",
-    Action.HEALTH_PROBLEM: "A problem was noticed",
-    Action.HEALTH_RECOVERED: "A problem is over",
+    Action.HEALTH_PROBLEM: "Found a problem",
+    Action.HEALTH_RECOVERED: "A problem ended",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One change in words; ``who`` is the operator or this service where nobody was logged in."""
+    """One change in words. ``who`` is a person, the operator, or this service."""
 
     at: datetime
     who: str
@@ -66,7 +66,7 @@ class AuditRow:
 @pages.get("/orgs/<uuid:org_id>/audit")
 @access(Permission.AUDIT)
 def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The changes asked for."""
+    """One page of changes, filtered by action and person."""
     wanted = _wanted(request.args)
     found = audit_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
     shown = found[:PAGE_SIZE]
@@ -93,7 +93,7 @@ def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _wanted(args: Mapping[str, str]) -> AuditFilter:
-    """Read a query string; what nobody offered counts as nothing."""
+    """Read the query string; a value that the form does not offer is ignored."""
     try:
         action = Action(args.get("action", ""))
     except ValueError:
@@ -117,7 +117,7 @@ def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
             else None,
             what=_words(event.action),
             details=[
-                (name.replace("_", " "), _said(value)) for name, value in event.detail.items()
+                (name.replace("_", " "), _as_text(value)) for name, value in event.detail.items()
             ],
         )
         for event in events
@@ -132,7 +132,7 @@ def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
             return "The operator"
         case ActorKind.SERVICE:
             return "This service"
-    return "Somebody deleted"
+    return "Deleted user"
 
 
 def _words(action: str) -> str:
@@ -140,9 +140,9 @@ def _words(action: str) -> str:
     return known.get(action, action.replace(".", " ").replace("_", " ").capitalize())
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, list):
-        return ", ".join(_said(entry) for entry in value)
+        return ", ".join(_as_text(entry) for entry in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The blueprint that all pages are on."""
+"""The blueprint of all pages."""
 
 from flask import Blueprint
 

@@ -1,4 +1,4 @@
-"""Repairing a connection from its page: hooks made and set right, the token rotated, the policy."""
+"""The buttons of the GitLab page: check, repair webhooks, rotate the token, move, policy."""
 
 import uuid
 from datetime import timedelta
@@ -30,16 +30,16 @@ from gitlab_links.pages.settings_versions import POLICY, both_policies, changed_
 @pages.post(f"{PATH}/check")
 @access(Permission.INTEGRATION)
 def check_health(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Have workers look at the token and all hooks at once; the open page does it by itself."""
+    """Have workers check the token and all webhooks now, without waiting for the schedule."""
     count = check_soon(org_id, utcnow(), fresh=timedelta(seconds=5))
-    flash("Asking GitLab." if count else "GitLab was asked just now.", "info")
+    flash("Checking with GitLab." if count else "Checked with GitLab just now.", "info")
     return _back(org_id)
 
 
 @pages.post(f"{PATH}/projects/<uuid:project_id>/hook")
 @access(Permission.INTEGRATION)
 def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
-    """Have a worker make the webhook of a project, or repair it; the page shows its steps."""
+    """Have a worker create or repair a project's webhook; the page shows each step."""
     try:
         ask_for_repair(current_principal(), project_id)
     except Conflict as refusal:
@@ -50,27 +50,30 @@ def repair_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue
 @pages.post(f"{PATH}/projects/<uuid:project_id>/hook/check")
 @access(Permission.INTEGRATION)
 def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
-    """Look at the webhook of a project in GitLab now."""
+    """Check a project's webhook in GitLab now."""
     try:
-        look = check_now(current_principal(), project_id)
+        check = check_now(current_principal(), project_id)
     except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)
-    failure = look.failure
-    if failure is not None and failure.code in {"http_403", "not_found"} and not look.of_account:
-        words = "The token may not see the webhooks of this project: the first event proves them."
+    failure = check.failure
+    if failure is not None and failure.code in {"http_403", "not_found"} and not check.of_account:
+        words = (
+            "The token cannot see the webhooks of this project. The first event that arrives "
+            "shows that its webhook works."
+        )
         flash(words, "warning")
     elif failure is not None:
         flash(in_words(failure.code, failure.reason), "error")
     else:
-        flash("Looked in GitLab just now.", "success")
+        flash("Webhook checked in GitLab.", "success")
     return _back(org_id)
 
 
 @pages.post(f"{PATH}/token/rotate")
 @access(Permission.INTEGRATION)
 def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Have a worker replace the token through GitLab's own API; the page shows its steps."""
+    """Have a worker rotate the token through GitLab's API; the page shows each step."""
     try:
         ask_for_rotation(current_principal())
     except Conflict as refusal:
@@ -81,27 +84,27 @@ def rotate_token(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/move")
 @access(Permission.INTEGRATION)
 def move_gitlab(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Carry the links over to another address of the same GitLab, once that is verified."""
+    """Move the links to the new address of the same GitLab, after comparing the two."""
     base_url, token = sent("new_base_url", "new_token")
     try:
         moved = move_now(current_principal(), base_url, token)
     except DomainError as refusal:
         if refusal.status >= 500:
             raise
-        errors = {f"new_{name}": told for name, told in refusal.errors.items()}
+        errors = {f"new_{name}": messages for name, messages in refusal.errors.items()}
         typed = {"new_base_url": base_url}
         return page_with_errors(org_id, errors or {"new_base_url": [refusal.detail]}, typed)
     count = f"{moved.projects} project" + ("" if moved.projects == 1 else "s")
-    flash(f"It is the same GitLab. The links of {count} lead to {base_url} now.", "success")
+    flash(f"Same GitLab confirmed. The links of {count} now point to {base_url}.", "success")
     for difference in moved.differences:
-        flash(f"Some links stay as they are: {difference}", "warning")
+        flash(f"Some links were not changed: {difference}", "warning")
     return _back(org_id)
 
 
 @pages.post(f"{PATH}/policy")
 @access(Permission.INTEGRATION)
 def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Decide who sees confidential items, whether the token renews itself, who is told."""
+    """Set who sees confidential items, whether the token rotates automatically, and alerts."""
     clear = pressed("clear_notify_url")
     [typed] = [""] if clear else sent("notify_url")
     members = {Role.MEMBER} if pressed("confidential_members") else set()
@@ -127,9 +130,9 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/policy/test-alert")
 @access(Permission.INTEGRATION)
 def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Send a test to where health alerts go; an address that is only typed has to be saved."""
+    """Send a test alert to the saved address; a typed address must be saved first."""
     if request.form.get("notify_url", "").strip():
-        words = "Save this address first: a test goes to the one that is saved."
+        words = "Save this address first. Test alerts go to the saved address."
         return page_with_errors(org_id, {"notify_url": [words]}, request.form)
     try:
         failure = send_test_alert(org_id)
@@ -137,9 +140,9 @@ def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
         flash(refusal.detail, "error")
         return _back(org_id)
     if failure is None:
-        flash("A test alert was sent, and taken at the other end.", "success")
+        flash("The test alert was delivered.", "success")
     else:
-        flash(f"The test alert was not taken: {failure}.", "error")
+        flash(f"The test alert was not delivered: {failure}.", "error")
     return _back(org_id)
 
 

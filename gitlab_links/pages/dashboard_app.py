@@ -1,6 +1,6 @@
-"""rq-dashboard as an application of its own, reading jobs as JSON and never as pickles.
+"""rq-dashboard as a Flask application of its own, reading jobs as JSON and never as pickles.
 
-Imported on first use: it and RQ cost time that a web process should not spend at start.
+Imported on first use, because importing it and RQ slows the start of a web process.
 """
 
 from functools import cache, partial
@@ -14,12 +14,12 @@ from rq_dashboard import blueprint, web
 
 from gitlab_links.extensions import redis
 
-# What it raises for addresses that name nothing: job, instance, registry, page.
+# rq-dashboard raises these for an unknown job, instance, registry or page.
 UNKNOWN = (NoSuchJobError, LookupError, ValueError, UnboundLocalError)
 
 
 class _JsonJob(rq.job.Job):
-    """A job that is read as JSON, wherever the dashboard forgets to say so."""
+    """A job read as JSON, also where the dashboard passes no serializer."""
 
     @classmethod
     def fetch(cls, id: str, connection: Any = None, serializer: Any = None) -> Any:  # noqa: ARG003
@@ -27,7 +27,7 @@ class _JsonJob(rq.job.Job):
 
 
 class _JsonWorker(rq.Worker):
-    """A worker whose current job is read as JSON."""
+    """A worker whose current job is read as JSON, too."""
 
     @classmethod
     def all(cls, connection: Any = None, *_args: Any, **_options: Any) -> list[Any]:
@@ -36,7 +36,7 @@ class _JsonWorker(rq.Worker):
 
 @cache
 def dashboard() -> Flask:
-    """The application; it has no login of its own and trusts whoever calls it."""
+    """The application, made once. It has no login and trusts its caller."""
     web.config.serializer = JSONSerializer
     web.Job = _JsonJob
     web.Worker = _JsonWorker
@@ -52,7 +52,7 @@ def dashboard() -> Flask:
 
 
 def use_present_redis(app: Flask) -> None:
-    """Have the dashboard ask the Redis of the calling application, on its connections."""
+    """Have the dashboard use the Redis connections of the calling application."""
     connection = redis()
     app.redis_conn = connection  # type: ignore[attr-defined]
     web.from_url = lambda *_args, **_options: (None, connection)

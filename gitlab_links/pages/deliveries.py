@@ -1,4 +1,4 @@
-"""The webhook deliveries of an org: the list, one of them, and having it processed again."""
+"""The webhook deliveries of an org: the list, one delivery, replay."""
 
 import uuid
 from typing import Any
@@ -52,21 +52,21 @@ EVENTS = (
     ),
 )
 MEANINGS = {
-    "processed": "It was read, and the items it speaks of were brought up to date.",
-    "ignored": "It speaks of nothing that a link here could follow.",
-    "received": "A worker will take it in a moment.",
-    "processing": "A worker has it.",
+    "processed": "The event was processed.",
+    "ignored": "The event is not about an issue or merge request that is linked here.",
+    "received": "A worker processes it in a moment.",
+    "processing": "A worker is processing it.",
 }
 
 
 @pages.get(PATH)
 @access(Permission.DELIVERIES)
 def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The deliveries asked for, the newest first."""
+    """One page of deliveries, newest first."""
     wanted = _wanted(request.args)
     found = deliveries_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
     shown = found[:PAGE_SIZE]
-    filters = _told(wanted)
+    filters = _in_query(wanted)
     here: dict[str, Any] = {"org_id": org_id, **filters}
     return render_template(
         "deliveries/list.html",
@@ -89,7 +89,7 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.get(f"{PATH}/<uuid:delivery_id>")
 @access(Permission.DELIVERIES)
 def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
-    """One delivery: what came, what became of it and why."""
+    """One delivery: the request, its result and the reason."""
     delivery = find_delivery(org_id, delivery_id)
     status = DeliveryStatus(delivery.status)
     return render_template(
@@ -112,18 +112,18 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
 @pages.post(f"{PATH}/<uuid:delivery_id>/replay")
 @access(Permission.DELIVERIES)
 def replay_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
-    """Have it processed once more."""
+    """Have it processed again."""
     try:
         replay(current_principal(), delivery_id)
     except Conflict as refusal:
         flash(refusal.detail, "error")
     else:
-        flash("The delivery is in line again; a worker takes it in a moment.", "success")
+        flash("The delivery is queued again. A worker processes it in a moment.", "success")
     return redirect(url_for("pages.show_delivery", org_id=org_id, delivery_id=delivery_id))
 
 
 def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
-    """Read a query string; what nobody offered counts as nothing."""
+    """Read the query string; a value that the form does not offer is ignored."""
     try:
         status = DeliveryStatus(args.get("status", ""))
     except ValueError:
@@ -142,12 +142,12 @@ def _line(text: str) -> str:
     return text.strip().replace("\0", "")[:MAX_TEXT]
 
 
-def _told(wanted: DeliveryFilter) -> dict[str, Any]:
-    """The filters that are in force, as the query string names them."""
-    told = {
+def _in_query(wanted: DeliveryFilter) -> dict[str, Any]:
+    """The filters that are set, as the query string names them."""
+    filters = {
         "status": wanted.status,
         "event": wanted.event,
         "project": wanted.project_path,
         "id": wanted.any_id,
     }
-    return {name: str(value) for name, value in told.items() if value is not None}
+    return {name: str(value) for name, value in filters.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The body of a delivery for people to read: indented, and what it says has changed."""
+"""The body of a delivery for people: indented JSON, and the changes it names."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ MAX_CHANGES = 30
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A field that has changed."""
+    """A changed field, with its values as text."""
 
     field: str
     before: str
@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BodyView:
-    """``text`` is None once the body has been deleted; ``cut`` when there is more of it."""
+    """``text`` is None once the body has been deleted; ``cut`` is set when it was shortened."""
 
     text: str | None
     cut: bool
@@ -33,7 +33,7 @@ class BodyView:
 
 
 def body_view(payload: bytes | None) -> BodyView:
-    """Read a stored body; one that is no JSON, or too long to be read, is shown as it came."""
+    """Read a stored body. One that is not JSON, or over 1 MiB, is shown as it was received."""
     if payload is None:
         return BodyView(None, cut=False, changes=())
     value = _parsed(payload)
@@ -55,25 +55,25 @@ def _parsed(payload: bytes) -> Any:
 
 def _changes(value: Any) -> list[Change]:
     """GitLab's ``changes``: field to ``{"previous": ..., "current": ...}``."""
-    told = value.get("changes") if isinstance(value, Mapping) else None
-    if not isinstance(told, Mapping):
+    changes = value.get("changes") if isinstance(value, Mapping) else None
+    if not isinstance(changes, Mapping):
         return []
     return [
-        Change(str(field), _said(change.get("previous")), _said(change.get("current")))
-        for field, change in list(told.items())[:MAX_CHANGES]
+        Change(str(field), _as_text(change.get("previous")), _as_text(change.get("current")))
+        for field, change in list(changes.items())[:MAX_CHANGES]
         if isinstance(change, Mapping)
     ]
 
 
 def changes_here(changes: Mapping[str, Any] | None) -> list[Change]:
-    """What a delivery has changed of the item that is shown here."""
+    """The fields of the cached item that a delivery changed."""
     return [
-        Change(name.removesuffix("_id").replace("_", " "), _said(before), _said(after))
+        Change(name.removesuffix("_id").replace("_", " "), _as_text(before), _as_text(after))
         for name, (before, after) in (changes or {}).items()
     ]
 
 
-def _said(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value in (None, "", []):
         return "nothing"
     if isinstance(value, bool):

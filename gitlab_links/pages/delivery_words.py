@@ -1,4 +1,4 @@
-"""What has proven a delivery, what it did, and why it is not believed, in words."""
+"""Page texts for a delivery: what authenticated it, what it did, why it was not applied."""
 
 from dataclasses import dataclass
 
@@ -6,41 +6,41 @@ from gitlab_links.deliveries.models import Doubt, Effect, GitLabWebhookDelivery,
 from gitlab_links.pages.wording import Mark
 
 PROOFS = {
-    Proof.HOOK: "The secret of one project's own webhook. It proves events of that project alone.",
-    Proof.SHARED_SECRET: "The webhook secret that all webhooks share. GitLab is asked to confirm.",
-    Proof.SIGNATURE: "A signature by the signing token. GitLab is asked to confirm.",
+    Proof.HOOK: "The secret of one project's own webhook. It is valid for that project only.",
+    Proof.SHARED_SECRET: "The webhook secret shared by all webhooks. GitLab is asked to confirm.",
+    Proof.SIGNATURE: "A signature made with the signing token. GitLab is asked to confirm.",
 }
 EFFECTS = {
-    Effect.APPLIED: "What it says was applied.",
-    Effect.APPLIED_AND_FETCHED: "What it says was applied, and GitLab was asked for the rest.",
-    Effect.FETCHED: "GitLab was asked about the item.",
-    Effect.OUTDATED: "Nothing: newer content was known already.",
-    Effect.NONE: "Nothing: no link has the item.",
+    Effect.APPLIED: "The change was applied.",
+    Effect.APPLIED_AND_FETCHED: "The change was applied, and the item was fetched from GitLab.",
+    Effect.FETCHED: "The item was fetched from GitLab.",
+    Effect.OUTDATED: "Nothing: the item shown here is newer.",
+    Effect.NONE: "Nothing: the item is not linked.",
 }
 DOUBTS = {
-    Doubt.CONTRADICTED: "GitLab says that this is not so, and the link shows what GitLab says. "
-    "Somebody who knows the webhook secret may have sent it.",
-    Doubt.DISTRUSTED: "Not applied: GitLab has contradicted an event of this project that came "
-    "with the same secret.",
-    Doubt.OTHER_INSTANCE: "Not applied: another GitLab than the org's sent it, perhaps a copy.",
+    Doubt.CONTRADICTED: "GitLab's API gave different data, and the link shows that data. "
+    "Someone who knows the webhook secret may have sent this event.",
+    Doubt.DISTRUSTED: "Not applied: GitLab's API contradicted an earlier event of this project "
+    "that came with the same secret.",
+    Doubt.OTHER_INSTANCE: "Not applied: another GitLab sent it, perhaps a copy of yours.",
     Doubt.OTHER_PROJECT: "Not applied: its secret belongs to the webhook of another project.",
-    Doubt.UNKNOWN_PROJECT: "Not applied: GitLab has not yet said which project the link is of.",
+    Doubt.UNKNOWN_PROJECT: "Not applied: the id of the linked project is not known yet.",
 }
 
-_DISBELIEF = Mark("Not believed", "amber", "warning")
-_LOOKED_UP = Mark("Looked up in GitLab", "gray", "info")
+_NOT_TRUSTED = Mark("Not trusted", "amber", "warning")
+_FETCHED = Mark("Fetched from GitLab", "gray", "info")
 
 
 def doubt_mark(doubt: str | None) -> Mark | None:
-    """What marks a delivery whose body does not count; None where it does."""
+    """The badge of a delivery whose body was not used; None where it was."""
     if doubt is None:
         return None
-    return _LOOKED_UP if Doubt(doubt) is Doubt.UNKNOWN_PROJECT else _DISBELIEF
+    return _FETCHED if Doubt(doubt) is Doubt.UNKNOWN_PROJECT else _NOT_TRUSTED
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryWords:
-    """``effect`` is None until it was processed, ``doubt`` where there is none."""
+    """``effect`` is None until the delivery is processed, ``doubt`` where there is none."""
 
     proof: str
     effect: str | None
@@ -48,7 +48,7 @@ class DeliveryWords:
 
 
 def words_of(delivery: GitLabWebhookDelivery) -> DeliveryWords:
-    """The words for one delivery."""
+    """The page texts for one delivery."""
     return DeliveryWords(
         proof=PROOFS[delivery.proof],
         effect=EFFECTS[Effect(delivery.effect)] if delivery.effect else None,

@@ -1,4 +1,4 @@
-"""What templates may call: words for moments and codes, labels, and who is looking."""
+"""Filters and globals for templates: times, codes, labels and the viewer."""
 
 import uuid
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ def register(app: Flask) -> None:
 
 
 def shown_url(url: str) -> str:
-    """An address as short as it stays recognisable."""
+    """Host and path of an address, cut after 60 characters."""
     parts = urlsplit(url)
     text = (parts.netloc + parts.path).rstrip("/") or url
     return text if len(text) <= MAX_SHOWN_URL else text[: MAX_SHOWN_URL - 1] + "…"

@@ -6,21 +6,21 @@ from gitlab_links.errors import Invalid
 
 
 def sent(*names: str) -> list[str]:
-    """What was typed into each of the fields, without blanks around it.
+    """The value of each field, stripped.
 
-    Raises Invalid that names those which did not come: a field that is missing must
-    never mean one that somebody has emptied.
+    Raises Invalid that names the missing fields: a missing field must not count as one
+    that somebody emptied.
     """
     missing = [name for name in names if name not in request.form]
     if missing:
         raise Invalid(
-            f"The form came without {', '.join(missing)}. Nothing was changed: load the page "
-            "again and send its form once more.",
+            f"The form has no {', '.join(missing)}. Nothing was changed. Reload the page and "
+            "send the form again.",
             errors={name: ["This field is missing."] for name in missing},
         )
     return [request.form[name].strip() for name in names]
 
 
 def pressed(name: str) -> bool:
-    """Whether the button or tick box of that name was sent, which only a set one is."""
+    """Whether the button of that name was pressed, or the box ticked."""
     return name in request.form

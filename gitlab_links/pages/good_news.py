@@ -1,4 +1,4 @@
-"""What is in order with a connection, in sentences for its page; what is not, is a finding."""
+"""What works in a connection, in sentences for its page. What does not work is a finding."""
 
 from collections.abc import Iterator
 
@@ -17,17 +17,17 @@ HEADLINES = {
 
 
 def good_news(report: Report) -> Iterator[str]:
-    """One sentence each for the reading, the token and the events, where they are in order."""
+    """One sentence each about reading, the token and the events, where they work."""
     here, codes = report.connection, {finding.code for finding in report.findings}
     if not here.has_token:
         return
     if here.health.error_code is None and here.health.paused_until is None:
         if here.health.last_synced_at is None:
-            yield f"{here.base_url} is set; nothing has been read from it yet."
+            yield f"{here.base_url} is set, and nothing has been read from it yet."
         else:
             yield f"{here.base_url} was last read {ago(here.health.last_synced_at)}."
     expires_at = report.token.expires_at
     if expires_at is not None and not any(code.startswith(_ABOUT_EXPIRY) for code in codes):
-        yield f"The token is good until {day(expires_at.date())}."
+        yield f"The token is valid until {day(expires_at.date())}."
     if here.health.last_event_at is not None and not codes & _ABOUT_EVENTS:
-        yield f"The last event came {ago(here.health.last_event_at)}."
+        yield f"The last event arrived {ago(here.health.last_event_at)}."

@@ -1,4 +1,4 @@
-"""The page of an org's connection: its health, its settings and how to set GitLab up."""
+"""The GitLab page of an org: health, settings and set-up instructions."""
 
 import uuid
 from collections.abc import Mapping
@@ -57,20 +57,19 @@ from gitlab_links.pages.unsent_forms import typed_before
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
 EMPTY_ADDRESS = (
-    "Give the address of your GitLab. To disconnect the org, press Disconnect at the end of the "
-    "page."
+    "Enter the address of your GitLab. To disconnect the org, press Disconnect at the end of "
+    "the page."
 )
 TOKEN_PAGE = "/-/user_settings/personal_access_tokens?name=gitlab_links&scopes=api,self_rotate"
 LEFT_GITLAB = (
-    "What was agreed with the GitLab before is forgotten: its token, its webhook secret and the "
-    "secrets of its hooks."
+    "The token, the webhook secret and the hook secrets of the previous address were deleted."
 )
 
 
 @pages.get(PATH)
 @access(Permission.INTEGRATION)
 def integration(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Health, settings, webhook and instructions."""
+    """The whole page, or its health part alone for the open page."""
     if FRAGMENT_HEADER in request.headers:
         return _page(org_id)
     new = take_shown(path_here())
@@ -81,21 +80,21 @@ def integration(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.INTEGRATION)
 def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Set the address, and the token if one was typed: an empty field keeps the present one.
+    """Save the address, and the token if one was typed; an empty field leaves the token.
 
-    Another address is asked about first, unless a token for it came along; the answer is
-    the address itself, so that it holds for no other.
+    A new address without a new token needs a confirmation. The confirmation is the address
+    itself, so it is not valid for another one.
     """
     base_url, token, _ = sent("base_url", "token", CONNECTION)
     typed = {"base_url": base_url}
     if not base_url:
         return page_with_errors(org_id, {"base_url": [EMPTY_ADDRESS]}, typed)
-    answered = request.form.get("forget", "").strip() == base_url
+    confirmed = request.form.get("forget", "").strip() == base_url
     if changed_meanwhile(org_id, CONNECTION):
         both = both_connections(find_integration(org_id), base_url, bool(token))
         return _page(org_id, typed=typed, connection_conflict=both), 412
     change = IntegrationChange(
-        base_url=base_url, token=token or None, may_forget=answered or bool(token)
+        base_url=base_url, token=token or None, may_forget=confirmed or bool(token)
     )
     return _change(org_id, change, typed=typed)
 
@@ -103,7 +102,7 @@ def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/signing-token")
 @access(Permission.INTEGRATION)
 def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Set the signing token of the webhook, or clear it."""
+    """Save or remove the signing token of the webhook."""
     clear = pressed("clear")
     [token] = [""] if clear else sent("signing_token")
     if changed_meanwhile(org_id, SECRETS):
@@ -118,7 +117,7 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/webhook-secret")
 @access(Permission.INTEGRATION)
 def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a secret; the next page shows it once."""
+    """Generate a webhook secret; the next page shows it once."""
     if changed_meanwhile(org_id, SECRETS):
         return _page_with_both_secrets(org_id)
     secret = generate_webhook_secret(current_principal())
@@ -128,7 +127,7 @@ def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/validate")
 @access(Permission.INTEGRATION)
 def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Ask GitLab about the token and say the answer in words."""
+    """Check the token with GitLab now, and show the result."""
     try:
         result = validate_now(current_principal())
     except WAITS as refusal:
@@ -144,11 +143,11 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/disconnect")
 @access(Permission.INTEGRATION)
 def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Forget address, token and secrets."""
+    """Delete address, token and secrets."""
     if changed_meanwhile(org_id, SETTINGS):
         return _page(org_id, settings_conflict=True), 412
     delete_integration(current_principal())
-    flash("Disconnected: the address, the token and the secrets are forgotten.", "success")
+    flash("Disconnected. The address, the token and the secrets were deleted.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
@@ -160,7 +159,7 @@ def _accepted(result: Validation) -> str:
         listed = ", ".join(result.scopes).replace("granular", "fine-grained permissions")
         parts.append(f"Its scopes: {listed or 'none'}.")
     if result.missing_scopes:
-        parts.append(f"For some of what is linked it lacks: {', '.join(result.missing_scopes)}.")
+        parts.append(f"Missing for some of the links: {', '.join(result.missing_scopes)}.")
     if result.expires_at is not None:
         parts.append(f"It expires on {day(result.expires_at.date())}.")
     return " ".join(parts)
@@ -181,12 +180,12 @@ def _change(
 
 
 def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
-    """What became of a change, and its category; a new address or token is tried at once."""
+    """The message about a saved change, and its category. A new address or token is checked."""
     saved = f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved."
     try:
         result = validate_saved(principal, configured)
     except WAITS:
-        return f"{saved} GitLab is asked about the token in a moment.", "info"
+        return f"{saved} The token is checked with GitLab in a moment.", "info"
     if result is None:
         return saved, "success"
     if result.status is ValidationStatus.VALID:
@@ -199,23 +198,21 @@ def _reason(result: Validation) -> str:
 
 
 def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
-    """What is at fault beside its field; without a field it goes to the token, which
-    cannot be kept then.
-    """
+    """Messages by field. A refusal without a field is about the token that cannot be stored."""
     return refusal.errors or {"token": [refusal.detail]}
 
 
 def page_with_errors(
     org_id: uuid.UUID, errors: dict[str, list[str]], typed: Mapping[str, Any] | None = None
 ) -> ResponseReturnValue:
-    """The page again, with what is wrong beside its field."""
+    """The page again (422), with each message beside its field."""
     return _page(org_id, errors=errors, typed=typed or {}), 422
 
 
 def page_with_both_policies(
     org_id: uuid.UUID, both: list[Both], typed: Mapping[str, Any]
 ) -> ResponseReturnValue:
-    """The page again, with what somebody else has decided meanwhile beside what was sent."""
+    """The page again (412), with what somebody else saved meanwhile beside what was sent."""
     return _page(org_id, policy_conflict=both, typed=typed), 412
 
 

@@ -1,4 +1,4 @@
-"""The API keys of an org: made and renewed with the secret shown once, and revoked."""
+"""The API keys of an org: create, replace the secret, revoke. A secret is shown once."""
 
 import uuid
 from typing import Any
@@ -38,7 +38,7 @@ SCOPE_HINTS = {
 @pages.get(PATH)
 @access(Permission.API_KEYS)
 def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """All keys of the org, the revoked ones included."""
+    """All keys of the org, including revoked ones."""
     new, typed = take_shown(path_here()), typed_before()
     if typed is None:
         return unless_shown(_page(org_id, new=new), new)
@@ -53,17 +53,17 @@ def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.API_KEYS)
 def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
-    """A new key of one's own; its secret is shown once, on the next page."""
+    """Create a key of one's own; the next page shows its secret once."""
     name = request.form.get("name", "").strip()
     scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
     errors: dict[str, list[str]] = {}
     if not name or len(name) > MAX_NAME or not name.isprintable():
-        errors["name"] = [f"Give the key a name of at most {MAX_NAME} characters."]
+        errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
     if not scopes:
-        errors["scopes"] = ["Tick what the key may be used for."]
+        errors["scopes"] = ["Choose at least one scope."]
     expiry = request.form.get("expires")
     if expiry not in EXPIRIES:
-        errors["expires"] = ["Choose when the key ends."]
+        errors["expires"] = ["Choose when the key expires."]
     if errors:
         return _page(org_id, name=name, chosen=scopes, expiry=expiry, errors=errors), 422
     days = int(expiry) if expiry else None
@@ -73,22 +73,22 @@ def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/<uuid:key_id>/rotate")
 @access(Permission.API_KEYS)
 def renew_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
-    """Another secret for a key of one's own; the former one is refused from now on."""
+    """Replace the secret of one's own key; the old secret is refused at once."""
     return _shown_once(org_id, rotate_key(current_principal(), key_id))
 
 
 @pages.post(f"{PATH}/<uuid:key_id>/revoke")
 @access(Permission.API_KEYS)
 def end_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
-    """Revoke a key for good."""
+    """Revoke a key permanently."""
     key = find_key(org_id, key_id)
     revoke_key(current_principal(), key_id)
-    flash(f"Revoked {key.name}; it is refused from now on.", "success")
+    flash(f"Revoked {key.name}. It no longer works.", "success")
     return redirect(url_for("pages.key_list", org_id=org_id))
 
 
 def key_mark(key: ApiKey) -> Mark:
-    """Whether the key still opens anything."""
+    """Active, expired or revoked."""
     if key.revoked_at is not None:
         return Mark("Revoked", "gray", "cross")
     if key.expires_at is not None and key.expires_at <= utcnow():

@@ -24,7 +24,7 @@ class LabelView:
 
 
 def label_view(label: Mapping[str, Any]) -> LabelView:
-    """Read a cached label. A colour that is none is drawn grey: it ends up in markup."""
+    """Read a cached label. An invalid colour becomes grey, because it ends up in markup."""
     name, color = str(label.get("name", "")), str(label.get("color", ""))
     if _HEX.fullmatch(color) is None:
         color = _UNKNOWN_COLOUR
@@ -39,9 +39,9 @@ def label_view(label: Mapping[str, Any]) -> LabelView:
 
 
 def _white_reads_better(color: str) -> bool:
-    """GitLab keeps white text on colours where it does not reach the 4.5:1 of WCAG.
+    """GitLab uses white text also where it does not reach the 4.5:1 of WCAG; we do not.
 
-    White or black always does: whichever is better has at least 4.58:1.
+    The better of white and black always has at least 4.58:1.
     """
     luminance = _luminance(color)
     return 1.05 / (luminance + 0.05) >= READABLE
@@ -65,8 +65,6 @@ def initials(name: str) -> str:
 
 
 def avatar_colour(name: str) -> int:
-    """Which of the avatar colours a person has: by name, which is what GitLab and this service
-    know of them alike.
-    """
+    """The number of a person's avatar colour, from their name: GitLab and we both know it."""
     known = " ".join(name.casefold().split())
     return zlib.crc32(known.encode()) % AVATAR_COLOURS

@@ -1,4 +1,4 @@
-"""The links of a task in a few marks: how many in which state, and whether any fails."""
+"""The links of a task in a few marks: counts by state, and sync problems."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class SummaryEntry:
-    """So many links of a task in one state."""
+    """The number of a task's links in one state."""
 
     mark: Mark
     count: int

@@ -1,5 +1,6 @@
-"""What an *Undo* beside a removed link carries: the link, sealed, so that nobody makes one up,
-and nobody reads in it where an issue was moved that is withheld from them.
+"""The token of an *Undo* button: the removed link, encrypted.
+
+Encrypted so that nobody can forge a link, or read where a confidential issue was moved to.
 """
 
 import base64
@@ -16,20 +17,20 @@ from gitlab_links.links.operations import Detached
 from gitlab_links.security import digest
 
 GOOD_FOR_SECONDS = 24 * 3600
-# Written with so many digits: the length of the text does not tell the number's.
+# Padded, so that the length of the token does not reveal the number of digits.
 IID_DIGITS = 19
 
 
 class UndoRefused(Conflict):
-    """The undo is not one of ours, is another task's, or comes too late."""
+    """The undo token is forged, belongs to another task, or has expired."""
 
     code = "undo_refused"
 
 
 def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
-    """A text that brings the link back to this task, for a day."""
+    """A token that restores the link on this task, valid for a day."""
     maker = None if removed.created_by is None else str(removed.created_by)
-    told = [
+    fields = [
         str(removed.link_id),
         str(removed.project_id),
         removed.gitlab_type,
@@ -39,12 +40,12 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
         removed.made_path,
         removed.made_iid,
     ]
-    sealed = _cipher(task_id).encrypt_at_time(json.dumps(told).encode(), _now())
+    sealed = _cipher(task_id).encrypt_at_time(json.dumps(fields).encode(), _now())
     return sealed.decode("ascii")
 
 
 def removed_link(task_id: uuid.UUID, token: str) -> Detached:
-    """The link that a text of ours speaks of; raises :class:`UndoRefused`."""
+    """The link in an undo token; raises :class:`UndoRefused`."""
     link, project, kind, iid, created_at, maker, made_path, made_iid = _opened(task_id, token)
     return Detached(
         link_id=uuid.UUID(link),
@@ -60,14 +61,14 @@ def removed_link(task_id: uuid.UUID, token: str) -> Detached:
 
 def _opened(task_id: uuid.UUID, token: str) -> list[Any]:
     try:
-        told: list[Any] = json.loads(
+        fields: list[Any] = json.loads(
             _cipher(task_id).decrypt_at_time(token.encode(), GOOD_FOR_SECONDS, _now())
         )
     except (InvalidToken, UnicodeError):
         raise UndoRefused(
             "This can no longer be undone. Paste the address to link it again."
         ) from None
-    return told
+    return fields
 
 
 def _now() -> int:
@@ -75,6 +76,6 @@ def _now() -> int:
 
 
 def _cipher(task_id: uuid.UUID) -> Fernet:
-    """A key for each task: what was sealed for one opens for no other."""
+    """A key for each task: a token of one task is invalid for another."""
     secret = digest("undo-of-a-removed-link", str(task_id))
     return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))

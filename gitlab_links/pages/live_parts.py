@@ -1,4 +1,4 @@
-"""Parts of pages that an open page asks for again and again."""
+"""Parts of pages that an open page polls."""
 
 from flask import Response, make_response, request
 
@@ -8,12 +8,12 @@ from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 
 
 def is_part(name: str) -> bool:
-    """Whether the module of the open page asks for this part, which it puts in place itself."""
+    """Whether the open page's script requests this part alone."""
     return request.headers.get(FRAGMENT_HEADER) == name
 
 
 def tagged(body: str, etag: str, status: int = 200) -> Response:
-    """An answer that the page can ask again about. It is never taken for the page itself."""
+    """An answer with an ETag. ``Vary`` stops caches from serving it as the whole page."""
     response: Response = make_response(body, status)
     response.set_etag(etag)
     response.vary.add(FRAGMENT_HEADER)
@@ -21,5 +21,5 @@ def tagged(body: str, etag: str, status: int = 200) -> Response:
 
 
 def away_words(connection: Connection) -> str:
-    """Why GitLab is not followed just now, in words; empty while it is."""
+    """Why links are not updated at the moment; empty while they are."""
     return facts_of(connection.error_code).summary if connection.error_code else ""

@@ -1,4 +1,4 @@
-"""Logging in and out, and where one begins."""
+"""Login, logout and the start page."""
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -22,7 +22,7 @@ LAST_ORG = "last_org"
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]
-    """E-mail address and password; the CSRF token was checked at the gate."""
+    """E-mail address and password. The guard has checked the CSRF token."""
 
     class Meta:
         csrf = False
@@ -41,9 +41,9 @@ class LoginForm(FlaskForm):  # type: ignore[misc]
 
 
 @pages.route("/login", methods=["GET", "POST"])
-@public("one cannot be logged in before logging in")
+@public("people open it before they are logged in")
 def log_in() -> ResponseReturnValue:
-    """The login form; every failure reads the same."""
+    """The login form; every failure shows the same message."""
     form = LoginForm()
     if request.method == "GET":
         typed = typed_before() or Typed()
@@ -66,9 +66,9 @@ def log_in() -> ResponseReturnValue:
 
 
 @pages.post("/logout")
-@public("whoever is not logged in is logged out already")
+@public("logging out without a session changes nothing")
 def log_out() -> ResponseReturnValue:
-    """End the session for good."""
+    """End the session."""
     end_browser_session()
     flash("You are logged out.", "success")
     return redirect(url_for("pages.log_in"))
@@ -77,7 +77,7 @@ def log_out() -> ResponseReturnValue:
 @pages.get("/")
 @signed_in
 def root() -> ResponseReturnValue:
-    """The tasks of the org last looked at, or of the first one."""
+    """Redirect to the tasks of the org last opened, or of the first one."""
     orgs = orgs_page(current_caller().user_id)
     if not orgs:
         return render_template("auth/no_org.html")
@@ -87,7 +87,7 @@ def root() -> ResponseReturnValue:
 
 
 def local_path(target: str | None) -> str | None:
-    """``target`` if it is a path of this service, else None: nobody is sent elsewhere."""
+    """``target`` if it is a path of this service, else None: no redirect to other sites."""
     if not target or not target.startswith("/") or target.startswith("//"):
         return None
     # Browsers read a backslash as a slash, and leave out tabs and line ends.

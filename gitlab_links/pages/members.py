@@ -1,4 +1,4 @@
-"""The members of an org: who there is, adding, changing roles, removing."""
+"""The members of an org: list, add, change role, remove."""
 
 import uuid
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ ROLE_HINTS = {
 @pages.get(PATH)
 @access(Permission.MEMBERS_READ)
 def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Everybody in the org."""
+    """All members of the org."""
     added = take_shown(path_here())
     return unless_shown(_page(org_id, added=added, typed=typed_before()), added)
 
@@ -48,7 +48,7 @@ def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.MEMBERS_WRITE)
 def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Add a person; the password of one who is new here is shown once, on the next page."""
+    """Add a person; the next page shows the initial password of a new account once."""
     email, name, role = sent("email", "name", "role")
     typed = {"email": email, "name": name, "role": role}
     try:
@@ -67,7 +67,7 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/<uuid:member_id>/role")
 @access(Permission.MEMBERS_WRITE)
 def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
-    """Give a member another role; one that somebody else has changed meanwhile is shown first."""
+    """Change a member's role; if somebody else changed it meanwhile, show both first."""
     role, seen = map(_role, sent("role", "seen"))
     try:
         member = change_role(current_principal(), member_id, role, seen=seen)
@@ -84,14 +84,14 @@ def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnVa
 @pages.post(f"{PATH}/<uuid:member_id>/remove")
 @access(Permission.MEMBERS_WRITE)
 def end_membership(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
-    """Remove a member; their API keys of this org end at once."""
+    """Remove a member; their API keys of this org are revoked at once."""
     member = find_member(org_id, member_id)
     try:
         remove_member(current_principal(), member_id)
     except Conflict as refusal:
         flash(refusal.detail, "error")
     else:
-        flash(f"Removed {member.name}; their API keys of this org have ended.", "success")
+        flash(f"Removed {member.name}. Their API keys of this org were revoked.", "success")
     return redirect(url_for("pages.member_list", org_id=org_id))
 
 

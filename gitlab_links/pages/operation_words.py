@@ -1,4 +1,4 @@
-"""Operations in words: what is under way, and what came of it."""
+"""Page texts for operations: the steps so far, and the result."""
 
 import uuid
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from gitlab_links.operations.models import Operation, OperationKind, OperationSt
 from gitlab_links.operations.queue import operations_since
 from gitlab_links.pages.times import day
 
-# What has ended is shown for so long, and so many at once.
+# How long a finished operation stays on the page, and how many are shown at once.
 SHOWN_AFTERWARDS = timedelta(minutes=10)
 MOST_SHOWN = 5
 
 _OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 _STEPS = {
     "looking_for_the_webhook": "looking for the webhook in GitLab",
-    "making_the_webhook": "making the webhook",
-    "changing_the_webhook": "setting the webhook right",
-    "testing_the_webhook": "having GitLab send a test event",
-    "sending_failed_events_again": "having failed events sent once more",
+    "making_the_webhook": "creating the webhook",
+    "changing_the_webhook": "repairing the webhook",
+    "testing_the_webhook": "asking GitLab for a test event",
+    "sending_failed_events_again": "asking GitLab to resend failed events",
     "asking_for_a_token": "asking GitLab for a new token",
     "keeping_the_token": "storing the new token",
 }
@@ -29,7 +29,7 @@ _STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class OperationWords:
-    """One operation for the page."""
+    """One operation as the page shows it."""
 
     title: str
     text: str
@@ -39,7 +39,7 @@ class OperationWords:
 
 
 def recent_operations(org_id: uuid.UUID) -> list[OperationWords]:
-    """What is under way for the org, and what has ended just now."""
+    """The org's operations that are running or finished within the last ten minutes."""
     found = operations_since(org_id, utcnow() - SHOWN_AFTERWARDS, MOST_SHOWN)
     return [_words(one) for one in found]
 
@@ -69,9 +69,9 @@ def _outcome(operation: Operation) -> tuple[str, bool]:
         expires_at = result.get("token_expires_at")
         until = ""
         if expires_at is not None:
-            until = f" It is good until {day(date.fromisoformat(expires_at[:10]))}."
-        return f"GitLab gave a new token, and the former one is void.{until}", True
-    parts = ["The webhook was made." if result["created"] else "The webhook was set right."]
+            until = f" The new one is valid until {day(date.fromisoformat(expires_at[:10]))}."
+        return f"GitLab issued a new token and revoked the old one.{until}", True
+    parts = ["The webhook was created." if result["created"] else "The webhook was repaired."]
     if result["tested"]:
         parts.append("GitLab sent a test event, and it arrived.")
     else:
@@ -80,5 +80,5 @@ def _outcome(operation: Operation) -> tuple[str, bool]:
             "the project has nothing to send yet."
         )
     if result["resent"]:
-        parts.append(f"{result['resent']} failed events were sent once more.")
+        parts.append(f"{result['resent']} failed events were sent again.")
     return " ".join(parts), bool(result["tested"])

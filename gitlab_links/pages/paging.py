@@ -1,4 +1,4 @@
-"""Lists in parts: numbered ones, and those that go on behind a row."""
+"""Pages of lists: by number, or after a row."""
 
 import re
 import uuid
@@ -12,7 +12,7 @@ MAX_PAGE = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part is shown and where the neighbours are."""
+    """Which page of a list is shown, and the addresses of its neighbours."""
 
     first: int
     last: int
@@ -22,12 +22,12 @@ class Paging:
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is more than one part."""
+        """Whether there is more than one page."""
         return self.previous_url is not None or self.next_url is not None
 
     @classmethod
     def of(cls, total: int, page: int, size: int, url: Callable[[int], str]) -> "Paging":
-        """Part ``page`` of ``total`` things, ``size`` to a part."""
+        """Page ``page`` of ``total`` rows, ``size`` to a page."""
         last = min(page * size, total)
         return cls(
             first=(page - 1) * size + 1,
@@ -39,13 +39,13 @@ class Paging:
 
 
 def page_in(args: Mapping[str, str]) -> int:
-    """The number of the part that is asked for; what is no number counts as the first."""
+    """The requested page number; 1 if it is missing or invalid."""
     page = args.get("page", "")
     return min(int(page), MAX_PAGE) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
 
 
 def position_in(args: Mapping[str, str]) -> Position | None:
-    """The row named by ``after``; what is no id counts as none."""
+    """The row named by ``after``; None if it is missing or not an id."""
     try:
         return Position(uuid.UUID(args["after"]))
     except (KeyError, ValueError):

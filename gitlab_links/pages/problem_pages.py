@@ -1,4 +1,4 @@
-"""The page that tells people of a failure and of a way on."""
+"""The error page: what happened, and where to go next."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,7 +17,7 @@ FRAGMENT_HEADER = "X-Fragment"
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """What the page says; ``actions`` are pairs of words and address."""
+    """What the page says. Each of ``actions`` has ``text`` and ``url``."""
 
     status: int
     title: str
@@ -28,35 +28,35 @@ class ProblemPage:
 
 
 _WORDS = {
-    400: ("That request could not be read", "Go back and try it once more."),
-    403: ("You may not do this here", "Your role in this org does not include it."),
+    400: ("The request could not be read", "Go back and try again."),
+    403: ("You are not allowed to do this", "Your role in this org does not include it."),
     404: (
-        "There is nothing here",
-        "The address is wrong, the thing was deleted, or it belongs to an org you are not in.",
+        "Page not found",
+        "The address is wrong, the page was deleted, or it belongs to an org you are not in.",
     ),
-    405: ("That cannot be done at this address", "Open the page itself and start again there."),
-    409: ("That does not fit what is there now", ""),
-    412: ("Somebody else came first", ""),
-    413: ("That was too much", "What was sent is larger than this page takes."),
-    415: ("That form could not be read", "Open the page itself and send its form once more."),
-    422: ("The form was not taken", ""),
-    429: ("Too many tries", "Wait a few minutes, then try again."),
-    500: ("Something went wrong", "It is not your fault, and it has been logged."),
+    405: ("This cannot be done at this address", "Open the page and start again there."),
+    409: ("This conflicts with the current state", ""),
+    412: ("Somebody else made a change first", ""),
+    413: ("The form is too large", "It is larger than this page accepts."),
+    415: ("The form could not be read", "Open the page and send the form again."),
+    422: ("The form was not accepted", ""),
+    429: ("Too many attempts", "Wait a few minutes, then try again."),
+    500: ("Something went wrong", "The error has been logged. Try again in a moment."),
     503: (
-        "Not available just now",
-        "The database does not answer. Nothing was lost or half done: try again in a moment.",
+        "Temporarily unavailable",
+        "The database does not answer. Nothing was changed. Try again in a moment.",
     ),
 }
-# After these, what was typed waits on the page of the form.
+# After these errors the page of the form still has what was typed.
 _FORM_IS_KEPT = frozenset({400, 403, 409, 412, 413, 415, 422, 429, 500, 503})
 _CSRF = (
-    "This page was open for too long",
-    "The form no longer belongs to your session. Go back to it and send it once more.",
+    "Your session has changed",
+    "The form was opened in an older session. Go back to it and send it again.",
 )
 
 
 def render(problem: Problem) -> ResponseReturnValue:
-    """A page for ``problem``, or the way to the login for those who are not logged in."""
+    """The error page for ``problem``, or a redirect to the login for a 401."""
     if problem.status == 401:
         return _to_login(problem)
     title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
@@ -66,9 +66,9 @@ def render(problem: Problem) -> ResponseReturnValue:
     page = ProblemPage(
         problem.status, title, explanation, detail, _actions(problem), g.get("request_id")
     )
-    # Who is logged in is asked for once more, but not of a database that does not answer.
+    # The header needs the user, and a 503 means that the database does not answer.
     shown = visitor() if problem.status != HTTPStatus.SERVICE_UNAVAILABLE else None
-    # Not by render_template: Flask-Login's context processor would ask for the user.
+    # Not render_template: Flask-Login's context processor would query the user.
     template = current_app.jinja_env.get_template("errors/page.html")
     html = template.render(page=page, get_viewer=lambda: shown)
     return make_response(html, problem.status)
@@ -93,7 +93,7 @@ def _actions(problem: Problem) -> list[dict[str, str]]:
     principal = g.get("principal")
     if principal is not None:
         url = url_for("pages.task_list", org_id=principal.org_id)
-        actions.append({"text": "To the tasks", "url": url})
+        actions.append({"text": "Go to tasks", "url": url})
     else:
-        actions.append({"text": "To the start page", "url": url_for("pages.root")})
+        actions.append({"text": "Go to the start page", "url": url_for("pages.root")})
     return actions

@@ -1,4 +1,4 @@
-"""Picking the projects whose webhooks are to be made, from what the token reaches."""
+"""Choosing, from GitLab's list, the projects that get a webhook."""
 
 import uuid
 
@@ -22,7 +22,7 @@ MAX_SEARCH = 100
 @pages.get(f"{PATH}/projects")
 @access(Permission.INTEGRATION)
 def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Projects that the token's owner maintains, as GitLab lists them now."""
+    """The projects that the token's owner maintains, as GitLab lists them now."""
     search = request.args.get("q", "").strip().replace("\0", "")[:MAX_SEARCH]
     try:
         found, failure = choices(current_principal(), search), ""
@@ -41,10 +41,10 @@ def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/projects")
 @access(Permission.INTEGRATION)
 def pick_listed(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Watch the projects picked; a worker makes their webhooks, and the page shows that."""
+    """Follow the chosen projects; a worker creates their webhooks, and the page shows it."""
     texts = request.form.getlist("project")
     if not texts:
-        flash("Tick the projects whose changes are to arrive.", "error")
+        flash("Choose at least one project.", "error")
         return redirect(url_for("pages.pick_page", org_id=org_id))
     try:
         projects = pick(current_principal(), texts)
@@ -52,5 +52,5 @@ def pick_listed(org_id: uuid.UUID) -> ResponseReturnValue:
         flash(refusal.detail, "error")
         return redirect(url_for("pages.pick_page", org_id=org_id))
     noun = "The webhook is" if len(projects) == 1 else f"{len(projects)} webhooks are"
-    flash(f"{noun} being made. This page shows what came of it.", "success")
+    flash(f"{noun} being created. This page shows the result.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))

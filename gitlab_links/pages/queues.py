@@ -1,8 +1,7 @@
 """rq-dashboard under ``/ops/rq``: behind our login, with our CSRF check, on our serializer.
 
-It is an application of its own inside this one, since it has no login, requeues on GET,
-unpickles what it finds in Redis and runs inline scripts. Nothing reaches it but through
-the one view here.
+It runs as a separate application inside this one, because it has no login, requeues on GET,
+unpickles what it finds in Redis and runs inline scripts. The view here is the only way to it.
 """
 
 import secrets
@@ -22,7 +21,7 @@ from gitlab_links.pages.assets import asset_url
 from gitlab_links.pages.blueprint import pages
 
 MOUNT = "/ops/rq"
-CSRF_COOKIE = "_csrf_token"  # where the dashboard's script looks for it
+CSRF_COOKIE = "_csrf_token"  # the dashboard's script reads it there
 
 
 class QueuesUnavailable(DomainError):
@@ -37,28 +36,28 @@ class QueuesUnavailable(DomainError):
 @signed_in
 def queues(path: str) -> ResponseReturnValue:
     """Pass a request on to the dashboard."""
-    # Jobs name orgs by id, and whoever may delete one may delete all.
+    # The dashboard can delete any job, and jobs belong to all orgs.
     if not is_operator(current_user.user_id, current_user.email):
-        raise Forbidden("The queues are those of all orgs: they are for the operator alone.")
+        raise Forbidden("The queues contain jobs of all orgs. Only an operator may open them.")
     if request.method == "POST":
         _check_origin()
     elif path.startswith(("requeue/", "queue/", "job/")):
-        return redirect(url_for("pages.queues"))  # a GET must not do anything
-    answer = _asked(path)
+        return redirect(url_for("pages.queues"))  # a GET must not change anything
+    answer = _from_dashboard(path)
     if request.method == "GET" and answer.mimetype == "text/html":
-        return _readied(answer)
+        return _secured(answer)
     return answer
 
 
 def _check_origin() -> None:
-    """On top of the CSRF token: a POST comes from a page of this service, and says so."""
+    """In addition to the CSRF token: a POST must name a page of this service as its origin."""
     origin = request.headers.get("Origin")
     same_site = request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"
     if origin is None or urlsplit(origin).netloc != request.host or not same_site:
         raise Forbidden("This request did not come from a page of this service.")
 
 
-def _asked(path: str) -> Response:
+def _from_dashboard(path: str) -> Response:
     from gitlab_links.pages.dashboard_app import UNKNOWN, dashboard, use_present_redis
 
     environ = dict(request.environ)
@@ -75,7 +74,7 @@ def _asked(path: str) -> Response:
 
 
 def _framed(html: str) -> str:
-    """With a way back, and what keeps it within narrow screens."""
+    """With a link back to the tasks, and a style sheet for narrow screens."""
     sheet = f'<link rel="stylesheet" href="{asset_url("queues.css")}">'
     back = f'<a href="{url_for("pages.root")}">Back to the tasks</a>'
     bar = f'<nav class="way-back" aria-label="gitlab_links">{back}</nav>'
@@ -83,8 +82,8 @@ def _framed(html: str) -> str:
     return html.replace("<body>", f"<body>{bar}", 1)
 
 
-def _readied(answer: Response) -> Response:
-    """Let its own inline script run, and hand it the CSRF token by its cookie."""
+def _secured(answer: Response) -> Response:
+    """Allow only its own inline script, and set the cookie with the CSRF token."""
     nonce = secrets.token_urlsafe(16)
     html = answer.get_data(as_text=True).replace(
         '<script type="text/javascript">', f'<script nonce="{nonce}">'

@@ -1,4 +1,4 @@
-"""The state of the settings that a form began with: nobody overwrites what they never saw."""
+"""The version of the settings that a form shows, so that nobody overwrites an unseen change."""
 
 import uuid
 from collections.abc import Callable
@@ -13,23 +13,23 @@ from gitlab_links.security import digest
 CONNECTION, POLICY = "connection_version", "policy_version"
 SECRETS, SETTINGS = "secrets_version", "settings_version"
 NOTHING = "nothing-set"
-# These may be the first that is set: who comes second has to wait although there is no row yet.
+# These forms may create the row, so the lock must work without one.
 _BEGINNING = frozenset({CONNECTION, SECRETS})
 Row = OrgGitLabIntegration | None
-# What a setting is called, what somebody else has made of it, and what was sent now.
+# The name of a setting, the value somebody else saved, and the value sent now.
 Both = tuple[str, str, str]
 
 
 def versions(row: Row) -> dict[str, str]:
-    """By the name of its field, the state of what each form changes."""
+    """The version of each form's settings, by the name of its hidden field."""
     return {name: facts(row) for name, facts in _FACTS.items()}
 
 
 def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
-    """Whether the form began with another state than the present one, held until the commit."""
+    """Whether the settings changed since the form was loaded; locks them until the commit."""
     [began_with] = sent(name)
-    hold = begun_integration if name in _BEGINNING else lock_integration
-    return began_with != _FACTS[name](hold(org_id))
+    lock = begun_integration if name in _BEGINNING else lock_integration
+    return began_with != _FACTS[name](lock(org_id))
 
 
 def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
@@ -40,7 +40,7 @@ def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
     theirs = f"set on {in_full(set_at)}" if set_at else "none"
     return [
         *found,
-        ("Access token", theirs, "the one you typed" if with_token else "the present one"),
+        ("Access token", theirs, "the one you typed" if with_token else "not changed"),
     ]
 
 
@@ -55,14 +55,15 @@ def both_secrets(row: Row) -> list[Both]:
 
 
 def both_policies(row: Row, members: bool, rotate: bool, notify_url: str) -> list[Both]:
-    """The decisions that differ from what was sent."""
+    """The policy settings that differ from what was sent."""
     present = policy_of(row)
     found = [
         ("Members see confidential titles", _yes(_members_see(present)), _yes(members)),
-        ("The token replaces itself", _yes(present.token_auto_rotate), _yes(rotate)),
+        ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate)),
     ]
     differing = [one for one in found if one[1] != one[2]]
-    to = ("Health alerts go to", present.notify_url_host or "nobody", notify_url or "as they do")
+    alerts = present.notify_url_host or "nobody"
+    to = ("Send health alerts to", alerts, notify_url or "not changed")
     return [*differing, to] if notify_url or not differing else differing
 
 

@@ -1,6 +1,6 @@
-"""A secret that the next page shows, once: it goes along with the redirect, sealed in the cookie.
+"""A new secret that the next page shows once. It travels encrypted in the session cookie.
 
-The page that made it redirects, so that loading it again makes no second one.
+The view that creates a secret redirects, so that reloading does not create another one.
 """
 
 import base64
@@ -19,14 +19,14 @@ LASTS_SECONDS = 600
 
 
 def redirect_and_show(url: str, **shown: str) -> ResponseReturnValue:
-    """Go to ``url``, which finds ``shown`` by :func:`take_shown`."""
+    """Redirect to ``url``, which gets ``shown`` from :func:`take_shown`."""
     sealed = _cipher().encrypt(json.dumps({"at": url, **shown}).encode())
     session[SHOWN_ONCE] = sealed.decode("ascii")
     return redirect(url)
 
 
 def take_shown(url: str) -> dict[str, str] | None:
-    """What this page is to show this once, if it comes of a redirect to it."""
+    """What to show on this page, once; None unless a redirect to it left something."""
     sealed = session.get(SHOWN_ONCE)
     if sealed is None:
         return None
@@ -42,7 +42,7 @@ def take_shown(url: str) -> dict[str, str] | None:
 
 
 def unless_shown(page: Any, shown: dict[str, str] | None) -> ResponseReturnValue:
-    """The page; one with a secret is kept by no browser."""
+    """The page; a page with a secret is not cached."""
     response = make_response(page)
     if shown is not None:
         response.headers["Cache-Control"] = "no-store"
@@ -50,6 +50,6 @@ def unless_shown(page: Any, shown: dict[str, str] | None) -> ResponseReturnValue
 
 
 def _cipher() -> Fernet:
-    """Opens in the session that sealed it, and in no other."""
+    """Its key is derived from the session, so only that session can decrypt it."""
     secret = digest("shown-once", current_user.get_id())
     return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))

@@ -1,4 +1,4 @@
-"""Making, changing and deleting tasks."""
+"""Creating, changing and deleting tasks."""
 
 import re
 import uuid
@@ -41,7 +41,7 @@ def _web_address(_form: object, field: Any) -> None:
 
 
 class TaskForm(FlaskForm):  # type: ignore[misc]
-    """What people write about a task; the CSRF token was checked at the gate."""
+    """The fields of a task. The guard has checked the CSRF token."""
 
     class Meta:
         csrf = False
@@ -50,8 +50,8 @@ class TaskForm(FlaskForm):  # type: ignore[misc]
         "Title",
         filters=[_cleaned],
         validators=[
-            InputRequired("Give the task a title."),
-            Length(min=1, max=255, message="Give the task a title of at most 255 characters."),
+            InputRequired("Enter a title."),
+            Length(min=1, max=255, message="Enter a title of at most 255 characters."),
         ],
         render_kw={"maxlength": 255, "autocomplete": "off"},
     )
@@ -75,7 +75,7 @@ class TaskForm(FlaskForm):  # type: ignore[misc]
     version = HiddenField()
 
     def values(self) -> dict[str, Any]:
-        """The fields as the task keeps them."""
+        """The values to store."""
         return {
             "title": self.title.data,
             "description": self.description.data,
@@ -84,7 +84,7 @@ class TaskForm(FlaskForm):  # type: ignore[misc]
 
 
 class _Editing:
-    """What the form changes of a task, and the name of that state."""
+    """A task's editable fields, and a hash of them as their version."""
 
     def __init__(self, task: TaskView) -> None:
         self.title = task.title
@@ -97,7 +97,7 @@ class _Editing:
 @pages.route("/orgs/<uuid:org_id>/tasks/new", methods=["GET", "POST"])
 @access(Permission.TASK_WRITE)
 def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
-    """A form for a new task; a saved one opens, ready for links."""
+    """The form for a new task; saving opens the task."""
     if request.method == "GET":
         return _form_page(org_id, TaskForm(formdata=typed_before()), None)
     form = TaskForm()
@@ -114,7 +114,7 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
 def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Change title, description and external URL.
 
-    A form that began with other values than are stored now is shown beside them instead.
+    If somebody else changed them meanwhile, nothing is saved and both are shown.
     """
     task = task_at(org_id, reference)
     if request.method == "GET":
@@ -136,9 +136,7 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/status")
 @access(Permission.TASK_WRITE)
 def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Say how far the task has come; a status that somebody else has set meanwhile is shown
-    first.
-    """
+    """Set the status; if somebody else changed it meanwhile, show both first."""
     task = task_at(org_id, reference)
     try:
         status, seen = map(TaskStatus, sent("status", "seen"))
@@ -163,7 +161,7 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 
 
 def _both(form: TaskForm, stored: _Editing) -> list[Both]:
-    """What is stored beside what was typed, where they differ."""
+    """The stored and the typed values, where they differ."""
     parts = [(form[name], getattr(stored, name) or "") for name in FIELDS]
     return [
         (part.label.text, theirs, part.data or "")

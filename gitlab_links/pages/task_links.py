@@ -1,4 +1,4 @@
-"""What one may do to the links of a task, and the answer to the live page's question."""
+"""The links of a task: list for the open page, attach, unlink, undo, refresh."""
 
 import uuid
 from typing import Any
@@ -26,7 +26,7 @@ from gitlab_links.tasks.queries import task_at
 @pages.get("/orgs/<uuid:org_id>/tasks/<reference>/links")
 @access(Permission.LINK_READ)
 def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Task and list for the live page: a 304 after five small queries while nothing changed."""
+    """Task and links for the open page: a 304 after five small queries if nothing changed."""
     if not is_part(PART):
         return redirect(url_for("pages.show_task", org_id=org_id, reference=reference))
     principal = current_principal()
@@ -39,7 +39,7 @@ def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links")
 @access(Permission.LINK_WRITE)
 def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Link the item at the pasted address; what is wrong with it is said beside the field."""
+    """Link the item at the pasted address; an error is shown beside the field."""
     principal = current_principal()
     task = task_at(org_id, reference)
     [url] = sent("url")
@@ -61,7 +61,7 @@ def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/<uuid:link_id>/unlink")
 @access(Permission.LINK_WRITE)
 def unlink(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseReturnValue:
-    """Remove a link; the notice that says so can undo it."""
+    """Remove a link; the message about it has an *Undo* button."""
     task = task_at(org_id, reference)
     link = find_link(org_id, task.id, link_id)
     removed = detach(current_principal(), task.id, link_id)
@@ -78,7 +78,7 @@ def unlink(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseRet
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/undo")
 @access(Permission.LINK_WRITE)
 def relink(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Put a link back where it was before it was removed."""
+    """Undo the removal of a link."""
     principal = current_principal()
     task = task_at(org_id, reference)
     [token] = sent("undo")
@@ -95,23 +95,23 @@ def relink(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/refresh")
 @access(Permission.LINK_WRITE)
 def refresh_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Ask GitLab anew for every item of the task."""
+    """Have every item of the task fetched from GitLab."""
     task = task_at(org_id, reference)
     count = refresh_links_of_task(org_id, task.id)
-    words = f"Asking GitLab about {count} {'item' if count == 1 else 'items'}."
+    words = f"Fetching {count} {'item' if count == 1 else 'items'} from GitLab."
     return _done(current_principal(), reference, "info", words)
 
 
 def _done(
     principal: Principal, reference: str, category: str, *notices: Any
 ) -> ResponseReturnValue:
-    """The page of links that somebody is at, as it is now, with what has to be said."""
+    """The current page of links with the messages: the part alone, or a redirect to the page."""
     org_id, page = principal.org_id, page_in(request.args)
     task = task_at(org_id, reference)
     if is_part(PART):
         links = Links.of(principal, task, page)
-        said = [(category, notice) for notice in notices]
-        return tagged(links_fragment(principal, links, notices=said), links.etag)
+        messages = [(category, notice) for notice in notices]
+        return tagged(links_fragment(principal, links, notices=messages), links.etag)
     for notice in notices:
         flash(notice, category)
     number = page if page > 1 else None

@@ -1,4 +1,4 @@
-"""The list of tasks as people ask for it: searched, filtered, sorted and in parts."""
+"""The list of tasks: search, filters, order and pages."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -44,13 +44,13 @@ SORTS = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted(TaskQuery):
-    """What to show, and which part of it. A value nobody offered counts as none."""
+    """The filters and the page asked for. A value that the form does not offer is ignored."""
 
     page: int = 1
 
     @classmethod
     def of(cls, args: Mapping[str, str], *, sees_links: bool) -> "Wanted":
-        """Read a query string; filters by link are not for those who may not see links."""
+        """Read the query string; link filters are ignored for viewers who may not see links."""
         return cls(
             q=args.get("q", "").strip()[:MAX_SEARCH].replace("\0", ""),
             status=_offered(args.get("status"), STATUSES),
@@ -62,27 +62,27 @@ class Wanted(TaskQuery):
 
     @property
     def narrows(self) -> bool:
-        """Whether it leaves any task out."""
+        """Whether a search or filter is set."""
         return bool(self.q or self.status or self.links or self.type)
 
     def as_query(self, org_id: uuid.UUID, page: int) -> dict[str, Any]:
-        """What names another part of the same list."""
-        told: dict[str, Any] = {
+        """The arguments of ``url_for`` for another page of the same list."""
+        query: dict[str, Any] = {
             name: value
             for name in ("q", "status", "links", "type")
             if (value := getattr(self, name))
         }
-        told["org_id"] = org_id
+        query["org_id"] = org_id
         if self.sort != "newest":
-            told["sort"] = self.sort
-        return {**told, "page": page} if page > 1 else told
+            query["sort"] = self.sort
+        return {**query, "page": page} if page > 1 else query
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A line of the list; ``summary`` is empty for those who may not see links.
+    """A row of the list; ``summary`` is empty for viewers who may not see links.
 
-    ``updated_at`` is when the task, its links, or what they lead to in GitLab last changed.
+    ``updated_at`` is when the task, its links or their items in GitLab last changed.
     """
 
     id: uuid.UUID
@@ -95,7 +95,7 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class TaskPart:
-    """One part of the list and the number of tasks in all of it."""
+    """One page of the list, and the number of tasks on all pages."""
 
     rows: Sequence[TaskRow]
     total: int
@@ -103,7 +103,7 @@ class TaskPart:
 
 
 def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> TaskPart:
-    """The tasks asked for, in a fixed number of queries."""
+    """One page of tasks, in a fixed number of queries."""
     offset = (wanted.page - 1) * PAGE_SIZE
     found = listed_tasks(org_id, wanted, viewer, offset=offset, limit=PAGE_SIZE)
     ids = [task.id for task in found.tasks] if viewer.sees_links else []

@@ -1,4 +1,4 @@
-"""The page of a task and the part of it that lives on: one markup for both."""
+"""The page of a task, and the part of it that an open page polls; both use one markup."""
 
 import hashlib
 import uuid
@@ -32,10 +32,9 @@ STATUSES = [
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """A task's links as a whole, the page of them that is asked for, and the tag of both.
+    """Facts about all links of a task, the page of them to show, and the ETag.
 
-    Taken before the links themselves are read: a change that comes in between is then
-    fetched by the next look, not missed.
+    Read before the links themselves, so that the next poll picks up a change in between.
     """
 
     task: TaskView
@@ -45,14 +44,14 @@ class Links:
 
     @classmethod
     def of(cls, principal: Principal, task: TaskView, page: int) -> "Links":
-        """What is so now; a page that is not there any more is the last one."""
+        """The current facts; a page beyond the last one becomes the last one."""
         whole = links_of_task(principal.org_id, task.id, viewer=principal.role)
         page = max(1, min(page, -(-whole.count // LINKS_A_PAGE)))
         return cls(task, whole, page, _etag(principal, task, whole, page))
 
     @property
     def updated_at(self) -> datetime:
-        """When the task, its links, or what they lead to in GitLab last changed."""
+        """When the task, its links or their items in GitLab last changed."""
         moments = (self.task.updated_at, self.task.links_changed_at, self.whole.active_at)
         return max(moment for moment in moments if moment is not None)
 
@@ -66,8 +65,8 @@ def task_page(
     error: str = "",
     chosen: TaskStatus | None = None,
 ) -> str:
-    """The whole page; ``error`` is what is wrong with the ``url`` just pasted, ``chosen`` the
-    status that was not set, since somebody else set another one meanwhile.
+    """The whole page. ``error`` is about the ``url`` just pasted; ``chosen`` is a status that
+    was not saved because somebody else changed it meanwhile.
     """
     sees_links = principal.may(Permission.LINK_READ)
     parts = _head(principal, task, task.updated_at)
@@ -94,7 +93,7 @@ def links_fragment(
     notices: Sequence[tuple[str, Any]] = (),
     form: bool = False,
 ) -> str:
-    """The head, the list of links, what has to be said, and a fresh form if asked for."""
+    """Head, list of links, messages, and an empty form if ``form`` is set."""
     parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
     if form:
         parts |= _form(principal, links)
@@ -102,18 +101,18 @@ def links_fragment(
 
 
 def form_fragment(principal: Principal, links: Links, url: str, error: str) -> str:
-    """The form with what is wrong beside the field."""
+    """The form with the error beside the field."""
     return render_template("links/form.html", **_form(principal, links), url=url, error=error)
 
 
 def links_url(org_id: uuid.UUID, task: TaskView, page: int = 1) -> str:
-    """Where a page of the links of a task is read."""
+    """The address of a page of a task's links."""
     number = page if page > 1 else None
     return url_for("pages.task_links", org_id=org_id, reference=task.reference, page=number)
 
 
 def _etag(principal: Principal, task: TaskView, whole: LinksOfTask, page: int) -> str:
-    """Changes with whatever is shown: task, links, the day (overdue), the markup."""
+    """Changes with everything shown: task, links, the day (overdue), the markup."""
     parts = (
         task,
         whole.version,

@@ -28,8 +28,9 @@ PART = "tasks"
 @pages.get("/orgs/<uuid:org_id>/tasks")
 @access(Permission.TASK_READ)
 def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The org's tasks, with their links summed up for those who may see them; or the list
-    alone for the page that is open, with a 304 while nothing of it changed.
+    """The org's tasks, with a summary of their links for viewers who may see links.
+
+    An open page polls the list alone, and gets a 304 if nothing changed.
     """
     principal = current_principal()
     shown = _shown(principal)
@@ -81,7 +82,7 @@ def _shown(principal: Principal) -> dict[str, Any]:
 
 
 def _etag(principal: Principal, shown: dict[str, Any]) -> str:
-    """Changes with whatever the list shows, and with nothing else."""
+    """Changes with everything the list shows, and with nothing else."""
     parts = (shown["rows"], shown["paging"], shown["away"], shown["connected"], shown["may_edit"])
     text = "|".join(map(repr, (*parts, principal.role, asset_version())))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Moments and days as people say them; ``static/js/times.js`` goes on with the same words."""
+"""Times and days in words; ``static/js/times.js`` keeps them current in the same words."""
 
 from datetime import UTC, date, datetime
 
@@ -13,7 +13,7 @@ def iso(moment: datetime) -> str:
 
 
 def in_full(moment: datetime) -> str:
-    """The whole moment, for titles and for those without JavaScript."""
+    """Date and time in full, for tooltips."""
     return moment.astimezone(UTC).strftime("%b %-d, %Y, %H:%M:%S UTC")
 
 
@@ -49,10 +49,10 @@ def until(moment: datetime, now: datetime | None = None) -> str:
 
 
 def day(value: date) -> str:
-    """A day as GitLab writes it: ``Nov 30, 2026``."""
+    """A day in GitLab's format: ``Nov 30, 2026``."""
     return value.strftime("%b %-d, %Y")
 
 
 def is_past(value: date) -> bool:
-    """Whether the day is over everywhere that counts days in UTC."""
+    """Whether the day has ended in UTC."""
     return value < utcnow().date()

@@ -1,7 +1,7 @@
-"""What was typed into a form that could not be taken, kept for an hour for whoever typed it.
+"""What was typed into a form that could not be processed, saved for an hour.
 
-As when the session has ended, the page is older than a login in another tab, or the database
-is away. It waits in Redis, sealed with a ticket that only the browser gets.
+That happens when the session has ended, after a login in another tab, or while the database
+does not answer. The fields are in Redis, encrypted with a ticket that only the browser has.
 """
 
 import base64
@@ -24,19 +24,19 @@ from gitlab_links.security import digest, new_secret
 
 TICKET = "unsent"
 KEPT_SECONDS = 3600
-# So many from one address in a quarter of an hour: they are kept for strangers, too.
+# A limit per address, because forms of people who are not logged in are saved, too.
 KEPT_FROM_ADDRESS, THROTTLE_SECONDS = 60, 15 * 60
 NEVER_KEPT = frozenset(
     {"csrf_token", "once", "password", "current", "again", "token", "signing_token", "forget"}
 )
-# What answers a GET and is no page of its own.
+# These answer GET requests but have no form.
 _PARTS = frozenset({"pages.task_links", "pages.queues", "pages.root"})
 
 log = structlog.get_logger(__name__)
 
 
 def form_page_url() -> str | None:
-    """The page that the sent form is on, with what was typed into it; None if there is none."""
+    """The page of the form just sent, with a ticket for what was typed; None for a GET."""
     if request.method != "POST":
         return None
     if "form_page_url" not in g:
@@ -49,7 +49,7 @@ Typed = MultiDict[str, str]
 
 
 def typed_before() -> Typed | None:
-    """What was typed on this page before, if the address has the ticket of it; it says so."""
+    """What was typed on this page before, if the address has its ticket; flashes a message."""
     ticket = request.args.get(TICKET, "")
     if not ticket:
         return None
@@ -60,7 +60,7 @@ def typed_before() -> Typed | None:
         kept = {}
     if kept.get("page") != request.path:
         return None
-    flash("Your form was not sent. What you typed is here: look it over and send it.", "info")
+    flash("Your form was not saved. What you typed is below: check it and send it again.", "info")
     return MultiDict((name, value) for name, value in kept["fields"])
 
 
@@ -69,14 +69,14 @@ def _form_page_url() -> str | None:
     if page is None:
         return None
     endpoint, values = page
-    ticket = _keep(url_for(endpoint, **values))
+    ticket = _save(url_for(endpoint, **values))
     if ticket is not None:
         values[TICKET] = ticket
     return url_for(endpoint, **values)
 
 
 def _page_of(path: str) -> tuple[str, dict[str, Any]] | None:
-    """The nearest page at or above the address of a form."""
+    """The nearest page at or above the address that a form was sent to."""
     adapter = current_app.create_url_adapter(request)
     while adapter is not None and path.strip("/"):
         try:
@@ -89,8 +89,8 @@ def _page_of(path: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
-def _keep(page: str) -> str | None:
-    """A ticket for the typed fields, or None where there are none, or too many are kept."""
+def _save(page: str) -> str | None:
+    """Save the typed fields and return a ticket; None if nothing was typed, or over the limit."""
     fields = _typed()
     if not any(value.strip() for _, value in fields) or not _comes_from_here():
         return None
@@ -116,7 +116,7 @@ def _typed() -> list[tuple[str, str]]:
 
 
 def _comes_from_here() -> bool:
-    """Whether no other site wrote the form: it would be shown as what the visitor typed."""
+    """Whether the form is ours: fields set by another site must not appear as typed here."""
     origin = request.headers.get("Origin")
     same_origin = origin is None or urlsplit(origin).netloc == request.host
     return same_origin and request.headers.get("Sec-Fetch-Site", "same-origin") == "same-origin"

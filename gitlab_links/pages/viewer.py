@@ -1,4 +1,4 @@
-"""Who looks at a page: their orgs, their role here, and the pages they may open."""
+"""The person who views a page: their orgs, their role, and the pages they may open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ ROLE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class NavEntry:
-    """A page in the navigation. ``exact`` where it is the very page, not one below it."""
+    """A page in the navigation. ``exact``: it is the page shown, not one above it."""
 
     text: str
     icon: str
@@ -34,7 +34,7 @@ class NavEntry:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody logged in; ``org`` is the one the page belongs to, if any."""
+    """A person logged in; ``org`` is the org of the page, if it has one."""
 
     name: str
     email: str
@@ -49,7 +49,7 @@ class Viewer:
 
     @property
     def operates(self) -> bool:
-        """Whether to offer the queues; the page itself looks at orgs they do not know, too."""
+        """Whether to show the link to the queues; their page checks the permission itself."""
         named = settings().operator_emails
         return self.email in named if named else all(org.role is Role.ADMIN for org in self.orgs)
 
@@ -65,14 +65,12 @@ _NAV = (
 
 
 def viewer() -> Viewer | None:
-    """Whoever is logged in; one query. None for strangers."""
+    """The person logged in, or None; one query."""
     return _viewer() if "caller" in g else None
 
 
 def visitor() -> Viewer | None:
-    """Whoever is logged in, also where no view was reached; None where that is not to be found
-    out now. For pages of failures.
-    """
+    """The same for error pages, where no view may have run; None if the database fails."""
     try:
         return _viewer() if current_user.is_authenticated else None
     except SQLAlchemyError:

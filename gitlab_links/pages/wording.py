@@ -1,4 +1,4 @@
-"""States of GitLab's as a few words with a colour and an icon."""
+"""GitLab's states as a few words with a colour and an icon."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ _DRAFT = Mark("Draft", "gray", "mr-draft")
 
 
 def item_mark(gitlab_type: str, state: str | None, draft: bool = False) -> Mark:
-    """An item's state as GitLab shows it; a draft is told apart while it is open."""
+    """An item's state as GitLab shows it; an open draft has its own mark."""
     if draft and state == "opened":
         return _DRAFT
     kind = "issue" if gitlab_type == "issue" else "mr"
@@ -83,12 +83,12 @@ _MERGEABILITY = {
     "unchecked": Mark("Mergeability not checked yet", "gray", "clock"),
     "preparing": Mark("Being prepared", "gray", "clock"),
 }
-# The badge says these already.
+# The state badge shows these already.
 _SAID_BY_STATE = {"not_open", "draft_status"}
 
 
 def merge_mark(status: str | None) -> Mark | None:
-    """Whether a merge request can be merged; None where its state has said it already."""
+    """Whether a merge request can be merged; None where the state badge shows it already."""
     if status is None or status in _SAID_BY_STATE:
         return None
     return _MERGEABILITY.get(status, Mark(_spaced(status).capitalize(), "gray", "info"))
@@ -102,13 +102,13 @@ _HOOKS = {
     "disabled": Mark("Disabled", "red", "warning"),
     "events_missing": Mark("Events are missing", "amber", "warning"),
     "unproven": Mark("No secret", "red", "warning"),
-    "unreadable": Mark("Hidden from the token", "gray", "lock"),
+    "unreadable": Mark("Token cannot see webhooks", "gray", "lock"),
 }
 
 
 def hook_mark(state: str) -> Mark:
     """The state of a project's webhook."""
-    return _HOOKS.get(state, Mark("Not looked at yet", "gray", "clock"))
+    return _HOOKS.get(state, Mark("Not checked yet", "gray", "clock"))
 
 
 def _spaced(code: str) -> str:

@@ -111,7 +111,7 @@ def test_a_hook_that_gitlab_disabled(watcher):
     watcher.sees("red", "hook_disabled", "GitLab has disabled the webhook for good")
 
     project = watcher.connected.project_id
-    assert "The webhook was set right." in watcher.press(f"/projects/{project}/hook")
+    assert "The webhook was repaired." in watcher.press(f"/projects/{project}/hook")
 
     watcher.minute()
     watcher.sees_that_all_is_well()
@@ -160,7 +160,7 @@ def test_a_project_that_was_renamed(watcher):
     watcher.minute()
 
     assert "ships/turbine</a>" in watcher.page()[1]
-    assert "Called ships/engine until" in watcher.page()[1]
+    assert "Renamed from ships/engine" in watcher.page()[1]
     (project,) = watcher.api()["health"]["projects"]
     assert (project["path"], project["former_path"]) == ("ships/turbine", "ships/engine")
     assert project["renamed_at"] is not None

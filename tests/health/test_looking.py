@@ -102,7 +102,7 @@ def test_on_the_page_a_disabled_hook_is_seen_within_a_minute(well, page, worked,
     shown = page()
     assert Markup.of(shown).one("h2", id="health-heading").text == "Not working"
     assert DISABLED in shown.text
-    assert "The token and every webhook were looked at" in shown.text
+    assert "The token and all webhooks were checked" in shown.text
 
 
 def test_through_the_api_a_disabled_hook_is_seen_within_a_minute(well, api, worked, later):

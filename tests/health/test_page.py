@@ -53,7 +53,7 @@ def test_from_amber_to_green_with_one_press(connected, admin, path):
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
 
-    assert "The webhook was made. GitLab sent a test event, and it arrived." in said
+    assert "The webhook was created. GitLab sent a test event, and it arrived." in said
     connected.work()
     connected.watch()
     assert headline(admin.get(path)) == "Everything works"
@@ -65,14 +65,14 @@ def test_a_disabled_hook_is_red_and_repaired_from_the_page(connected, admin, pat
     connected.work()
     (hook,) = connected.gitlab.state.hooks.of(connected.project)
     hook.recent_failures = 40
-    assert "Looked in GitLab just now." in press(
+    assert "Webhook checked in GitLab." in press(
         admin, f"{path}/projects/{connected.project_id}/hook/check"
     )
     page = admin.get(path)
     assert headline(page) == "Not working"
     assert "ships/engine: GitLab has disabled the webhook for good" in text(page)
 
-    assert "The webhook was set right." in press(
+    assert "The webhook was repaired." in press(
         admin, f"{path}/projects/{connected.project_id}/hook"
     )
     connected.work()
@@ -82,10 +82,10 @@ def test_a_disabled_hook_is_red_and_repaired_from_the_page(connected, admin, pat
 def test_check_now_has_workers_look_and_what_is_fresh_is_left_alone(connected, admin, path, clock):
     connected.watch()
     connected.gitlab.state.calls.reset()
-    assert "GitLab was asked just now." in press(admin, f"{path}/check")
+    assert "Checked with GitLab just now." in press(admin, f"{path}/check")
 
     clock.advance(10)
-    assert "Asking GitLab." in press(admin, f"{path}/check")
+    assert "Checking with GitLab." in press(admin, f"{path}/check")
     clock.advance(1)
     connected.watch()
     assert connected.gitlab.state.calls.total("/hooks") == 1
@@ -104,7 +104,7 @@ def test_the_token_is_rotated_from_the_page(connected, admin, path):
     connected.watch()
     assert "Rotate the token" in text(admin.get(path))
 
-    assert "GitLab gave a new token" in press(admin, f"{path}/token/rotate")
+    assert "GitLab issued a new token" in press(admin, f"{path}/token/rotate")
 
 
 def test_a_token_that_cannot_rotate_comes_with_a_guide(connected, admin, path):
@@ -120,7 +120,7 @@ def test_a_token_that_cannot_rotate_comes_with_a_guide(connected, admin, path):
 
     page = text(admin.get(path))
     assert "Rotate the token" not in page
-    assert "To renew it: open the project in GitLab" in page
+    assert "To replace it: open the project in GitLab" in page
 
 
 def version_of(admin, path):
@@ -197,7 +197,7 @@ def test_the_list_of_projects_for_a_blocked_account_says_gitlabs_reason(connecte
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (403, "The token may not see the webhooks of this project: the first event proves them."),
+        (403, "The token cannot see the webhooks of this project."),
         (502, "GitLab answered with a server error (502)."),
     ],
 )
@@ -217,15 +217,15 @@ def test_what_was_lost_meanwhile_is_counted_by_the_repair(connected, admin, path
     connected.work()
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
-    assert "The webhook was set right. GitLab sent a test event, and it arrived." in said
-    assert "3 failed events were sent once more." in said
+    assert "The webhook was repaired. GitLab sent a test event, and it arrived." in said
+    assert "3 failed events were sent again." in said
 
 
 def test_a_test_event_that_does_not_arrive_is_a_warning(connected, admin, path):
     connected.gitlab.state.faults.answer("status", status=422, times=None, route="/test")
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
-    assert "The webhook was made. A test event did not arrive" in said
+    assert "The webhook was created. A test event did not arrive" in said
 
 
 @pytest.mark.parametrize("action", ["hook", "hook/check"])

@@ -65,8 +65,8 @@ def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
     answer = admin.post(path, data={"project": [box["value"] for box in found.values()]})
     assert answer.status_code == 302
     page = admin.get(answer.headers["Location"])
-    assert "2 webhooks are being made." in words(Markup.of(page).one("main").text)
-    assert page.text.count("Being made…") == 2
+    assert "2 webhooks are being created." in words(Markup.of(page).one("main").text)
+    assert page.text.count("Being created…") == 2
     connected.watch()
     connected.watch()
     hooks = connected.gitlab.state.hooks
@@ -75,7 +75,7 @@ def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
         (hook,) = hooks.of(connected.gitlab.state.projects.get(path_of_project))
         assert hook.url == connected.webhook_url
     done = admin.get(answer.headers["Location"])
-    assert "Being made…" not in done.text
+    assert "Being created…" not in done.text
     assert len(connected.audited("hook.created")) == 2
 
 
@@ -129,7 +129,7 @@ def test_each_pick_is_an_operation_whose_steps_page_and_api_show(
     page = words(Markup.of(admin.get(path.removesuffix("/projects"))).one("main").text)
     for one in paths:
         assert f"Webhook of {one}" in page
-    assert page.count("The webhook was made.") == 2
+    assert page.count("The webhook was created.") == 2
 
 
 def test_a_webhook_that_was_picked_waits_for_an_account_that_is_blocked(

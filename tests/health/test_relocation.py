@@ -217,10 +217,10 @@ def test_an_admin_moves_the_org_on_its_page(moving: Moving) -> None:
     version = Markup.of(admin.get(path)).one("input", name="connection_version")["value"]
     typed = {"base_url": moving.gitlab.url, "token": "", "connection_version": version}
     asked = admin.post(path, data=typed)
-    assert "carry the links over below" in asked.text
+    assert "move the links below" in asked.text
     answer = admin.post(
         f"{path}/move", data={"new_base_url": moving.gitlab.url, "new_token": GITLAB_TOKEN}
     )
     assert answer.status_code == 302, answer.text
-    assert "It is the same GitLab. The links of 1 project lead to" in admin.get(path).text
+    assert "Same GitLab confirmed. The links of 1 project now point to" in admin.get(path).text
     assert db.session.scalar(select(TaskGitLabLink.id).limit(1)) is not None

@@ -101,7 +101,7 @@ def test_an_admin_says_that_it_is_the_same_gitlab_and_links_are_read_over_https(
         )
         assert answer.status_code == 302, answer.text
         said = " ".join(admin.get(answer.location).text.split())
-        assert f"It is the same GitLab. The links of 1 project lead to {secure.url} now." in said
+        assert f"Same GitLab confirmed. The links of 1 project now point to {secure.url}." in said
 
         urls = [f"{secure.url}/bulk/project-1/-/issues/{iid}" for iid in (1, 2, 3)]
         assert moving.states() == [

@@ -223,7 +223,7 @@ def test_a_token_rotates_itself_a_week_ahead_where_the_org_wants_that(connected)
     admin = browser(connected.app, connected.admin.user_id)
     page = admin.get(f"/orgs/{connected.org.id}/gitlab")
     assert page.status_code == 200
-    assert "GitLab gave a new token, and the former one is void." in page.text
+    assert "GitLab issued a new token and revoked the old one." in page.text
 
 
 def test_a_rotation_of_the_schedule_that_gitlab_refuses_leaves_the_token_in_use(connected):

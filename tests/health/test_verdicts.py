@@ -271,7 +271,7 @@ def test_a_fault_is_not_called_a_pause_that_gitlab_asked_for(five, clock, troubl
     assert "asked for a pause" not in text
     assert "No action needed" not in text
     by_itself = trouble in (gitlab_answers_502, gitlab_breaks_off)
-    assert ("GitLab is asked again in" in text) == by_itself
+    assert ("GitLab is called again in" in text) == by_itself
 
 
 @pytest.mark.parametrize("trouble", [the_token_is_revoked, the_token_lost_its_scope])
@@ -296,7 +296,7 @@ def test_a_pause_that_gitlab_asked_for_says_until_when(five, clock):
 
     _, text = five.page()
     assert "GitLab asked for a pause" in text
-    assert "GitLab is asked again in 1" in text
+    assert "GitLab is called again in 1" in text
 
 
 def test_what_is_new_is_shown_and_neither_audited_nor_sent(five, clock):

@@ -39,7 +39,7 @@ def test_a_changed_password_ends_every_session_but_this_one(app: Flask, ana: Use
     log_in(elsewhere)
     answer = change(here)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/")
-    assert "Your password is changed" in text_of(here.get("/", follow_redirects=True))
+    assert "Password changed" in text_of(here.get("/", follow_redirects=True))
     assert "/login" in elsewhere.get("/").headers["Location"]
     assert log_in(app.test_client()).status_code == 422
     assert log_in(app.test_client(), password=NEW).status_code == 302
@@ -49,10 +49,10 @@ def test_a_changed_password_ends_every_session_but_this_one(app: Flask, ana: Use
     ("wrong", "message"),
     [
         ({"current": "a guess at it"}, "This is not your password."),
-        ({"current": ""}, "Give your present password."),
+        ({"current": ""}, "Enter your current password."),
         ({"password": "short", "again": "short"}, "Use 8 to 200 characters."),
-        ({"again": "something else"}, "The two differ."),
-        ({"again": ""}, "Give the new password once more."),
+        ({"again": "something else"}, "The two passwords differ."),
+        ({"again": ""}, "Enter the new password again."),
     ],
 )
 def test_a_refusal_says_why_and_changes_nothing(

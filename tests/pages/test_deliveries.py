@@ -111,7 +111,7 @@ def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, path: 
 
 
 def test_an_empty_list_leads_to_the_set_up(acting: As, path: str) -> None:
-    assert "Make a webhook secret" in text_of(acting(Role.ADMIN).get(path))
+    assert "Set it up on the GitLab page" in text_of(acting(Role.ADMIN).get(path))
 
 
 def test_a_delivery_shows_what_came_and_what_became_of_it(
@@ -133,8 +133,8 @@ def test_a_body_that_is_gone_is_said_to_be(
     acting: As, factory: Factory, org: Org, path: str
 ) -> None:
     for received, said in (
-        (utcnow() - timedelta(days=8), "The body has been deleted"),
-        (utcnow(), "The body was not kept: the org had stored as much as it may"),
+        (utcnow() - timedelta(days=8), "The body was deleted"),
+        (utcnow(), "The body was not stored, because the org had reached its daily limit"),
     ):
         found = factory.delivery(org, payload=None, received_at=received)
         page = acting(Role.ADMIN).get(f"{path}/{found.id}")
@@ -149,7 +149,7 @@ def test_replay_puts_it_in_line_again(
     admin = acting(Role.ADMIN)
     answer = admin.post(f"{path}/{found.id}/replay")
     text = text_of(admin.get(answer.headers["Location"]))
-    assert "in line again" in text
+    assert "queued again" in text
     assert "Waiting" in text
     with app.app_context():
         row = db.session.scalars(select(GitLabWebhookDelivery)).one()

@@ -88,7 +88,7 @@ def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
     shown = second.post(path, data={**mine, name: versions[1]})
     assert shown.status_code == 412
     assert "Members see confidential titles, theirs no" in text_of(shown)
-    assert "The token replaces itself, theirs yes" in text_of(shown)
+    assert "Rotate the token automatically, theirs yes" in text_of(shown)
     with app.app_context():
         kept = policy_of(find_integration(org.id))
         assert (Role.MEMBER in kept.confidential_roles, kept.token_auto_rotate) == (False, True)

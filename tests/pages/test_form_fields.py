@@ -68,7 +68,7 @@ def test_the_page_names_the_field_that_is_missing(acting: As, org: Org) -> None:
         f"/orgs/{org.id}/gitlab", data={"token": "", "connection_version": ""}
     )
     assert answer.status_code == 422
-    assert "The form came without base_url. Nothing was changed" in text_of(answer)
+    assert "The form has no base_url. Nothing was changed" in text_of(answer)
 
 
 def test_a_missing_field_of_what_is_not_there_is_still_not_there(acting: As, org: Org) -> None:

@@ -76,7 +76,7 @@ def test_a_new_token_is_asked_for_with_what_the_better_way_needs(
     link = page.one("a", data_token_page=TOKEN_PAGE)
     assert link["href"] == f"{BASE_URL}{TOKEN_PAGE}"
     assert "scopes=api,self_rotate" in link["href"]
-    assert "so that webhooks are made from here with one press" in words(page.one("main").text)
+    assert "this page creates the webhooks" in words(page.one("main").text)
 
 
 def folded(who: Caller, path: str) -> list[bool]:
@@ -227,16 +227,18 @@ def test_another_address_with_nothing_to_forget_is_saved_at_once(
     assert row.base_url == "https://gitlab.example.org"
 
 
-def test_whoever_moves_to_another_gitlab_is_told_what_is_forgotten(
+def test_an_admin_who_changes_the_address_sees_what_was_deleted(
     acting: As, org: Org, factory: Factory, path: str
 ) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
     admin = acting(Role.ADMIN)
-    told = "What was agreed with the GitLab before is forgotten"
+    message = (
+        "The token, the webhook secret and the hook secrets of the previous address were deleted."
+    )
     for address, forgotten in ((f"{BASE_URL}/", False), ("https://gitlab.example.org", True)):
         answer = save(admin, path, {"base_url": address, "token": TOKEN})
-        assert (told in text_of(admin.get(answer.headers["Location"]))) is forgotten
-    assert "Another address forgets the token and the webhook secrets." in text_of(admin.get(path))
+        assert (message in text_of(admin.get(answer.headers["Location"]))) is forgotten
+    assert "Changing it deletes the token and the webhook secrets." in text_of(admin.get(path))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +274,7 @@ def test_a_webhook_secret_is_shown_once(app: Flask, acting: As, org: Org, path: 
     assert secret not in admin.get(path).text
     seen = hidden(admin.get(path), "secrets_version")
     admin.post(f"{path}/webhook-secret", data=seen, follow_redirects=True)
-    assert "The former secret is still good" in text_of(admin.get(path))
+    assert "The previous secret is valid as well" in text_of(admin.get(path))
     with app.app_context():
         details = [event.detail for event in db.session.scalars(select(AuditEvent))]
     assert secret not in str(details)
@@ -322,7 +324,7 @@ GREEN: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("values", "verdict", "said"),
     [
-        ({}, "Everything works", "The last event came just now."),
+        ({}, "Everything works", "The last event arrived just now."),
         ({"error_code": "auth_error"}, "Not working", "has expired or was revoked"),
         ({"error_code": "network_error"}, "Not working", "cannot be reached"),
         ({"token_expires_at": utcnow() - timedelta(days=1)}, "Not working", "expired on"),
@@ -385,7 +387,7 @@ def test_the_headroom_is_shown(
 ) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN)
     change(app, org, rate_limit=2000, rate_limit_remaining=1874)
-    assert "1,874 of 2,000 calls were left" in text_of(acting(Role.ADMIN).get(path))
+    assert "1,874 of 2,000 calls are left" in text_of(acting(Role.ADMIN).get(path))
 
 
 def test_validate_says_the_answer_in_words(

@@ -83,7 +83,7 @@ def test_too_many_failures_are_told_to_wait(client: FlaskClient, ana: None) -> N
 def test_without_the_token_of_the_form_nobody_gets_in(client: FlaskClient, ana: None) -> None:
     answer = client.post("/login", data={"email": EMAIL, "password": PASSWORD})
     assert answer.status_code == 403
-    assert "open for too long" in text_of(answer)
+    assert "session has changed" in text_of(answer)
 
 
 def test_the_page_asked_for_opens_after_the_login(

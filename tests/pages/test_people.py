@@ -170,7 +170,7 @@ def test_renewing_and_revoking_end_the_secret(
     tasks = f"/api/orgs/{org.id}/tasks"
     assert [program(app, secret).get(tasks).status_code for secret in (first, second)] == [401, 200]
     answer = owner.post(f"{base}/api-keys/{key_id}/revoke")
-    assert "it is refused from now on" in text_of(owner.get(answer.headers["Location"]))
+    assert "It no longer works" in text_of(owner.get(answer.headers["Location"]))
     assert program(app, second).get(tasks).status_code == 401
     assert "Revoked" in text_of(owner.get(f"{base}/api-keys"))
 
@@ -209,7 +209,7 @@ def test_the_trail_is_told_in_words(
     factory.add(AuditEvent(org_id=org.id, **with_kind))
     answer = acting(Role.PM).get(f"{base}/audit")
     text = text_of(answer)
-    for said in ("Ana", "Added a member", "Made an API key", "The operator", "Created the org",
+    for said in ("Ana", "Added a member", "Created an API key", "The operator", "Created the org",
                  "This service", "read, write", "<b>0</b>"):  # fmt: skip
         assert said in text, said
     assert "<b>0</b>" not in answer.text

@@ -15,7 +15,7 @@ def test_a_wrong_address_leads_back(app: Flask, base: str, acting: As) -> None:
     for path in ("/nothing", f"{base}/tasks/ACME-99"):
         answer = acting().get(path)
         assert answer.status_code == 404
-        assert "There is nothing here" in text_of(answer)
+        assert "Page not found" in text_of(answer)
         assert Markup.of(answer).all("a", class_="btn")
 
 
@@ -75,5 +75,5 @@ def test_without_its_database_the_service_still_answers(make_app: Any) -> None:
         session["_user_id"] = "somebody"
     answer = client.get("/")
     assert answer.status_code == 503
-    assert "Nothing was lost or half done" in text_of(answer)
+    assert "Nothing was changed" in text_of(answer)
     assert int(answer.headers["Retry-After"]) > 0

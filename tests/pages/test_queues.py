@@ -58,7 +58,7 @@ def test_where_no_operator_is_named_an_admin_of_every_org_sees_the_queues(
     second = factory.org()
     refused = browser(app, user.id).get("/ops/rq/")
     assert refused.status_code == 403
-    assert "for the operator alone" in text_of(refused)
+    assert "Only an operator may open them" in text_of(refused)
     factory.membership(second, Role.ADMIN, user)
     assert browser(app, user.id).get("/ops/rq/").status_code == 200
 

@@ -1,4 +1,4 @@
-"""Making, changing and deleting tasks."""
+"""Creating, changing and deleting tasks."""
 
 import pytest
 from flask import Flask

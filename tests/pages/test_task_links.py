@@ -219,7 +219,9 @@ def test_refresh_asks_for_every_item(app: Flask, acting: As, links: str) -> None
     visitor.post(links, data={"url": URL})
     synced(app)
     answer = visitor.post(f"{links}/refresh", headers=IN_PLACE)
-    assert "Asking GitLab about 1 item." in words(fragment(answer).one("div", class_="notice").text)
+    assert "Fetching 1 item from GitLab." in words(
+        fragment(answer).one("div", class_="notice").text
+    )
     with app.app_context():
         assert db.session.scalars(select(GitLabItem.refresh_requested_at)).one() is not None
 

@@ -125,14 +125,14 @@ def test_an_empty_org_leads_to_connecting_whoever_may(
     assert "First, connect your GitLab" in page.one("main").text
     assert page.one("a", href=f"{base}/gitlab", class_="btn-primary").text == "Connect GitLab"
     member = Markup.of(acting(Role.MEMBER).get(f"{base}/tasks"))
-    assert "An admin or project manager of this org connects it" in member.one("main").text
+    assert "Ask an admin or project manager of this org to connect it" in member.one("main").text
     assert not member.all("a", href=f"{base}/gitlab")
 
 
 def test_an_empty_list_teaches(acting: As, factory: Factory, org: Org, base: str) -> None:
     factory.integration(org)
     assert "Create one, then paste" in text_of(acting().get(f"{base}/tasks"))
-    assert "As soon as the team" in text_of(acting(Role.CLIENT).get(f"{base}/tasks"))
+    assert "Tasks appear here when the team" in text_of(acting(Role.CLIENT).get(f"{base}/tasks"))
 
 
 IN_PLACE = {"X-Fragment": "tasks"}

@@ -76,7 +76,7 @@ def test_after_the_login_one_is_where_one_was_with_what_one_typed(
     page = visitor.get(back.headers["Location"])
     assert page.status_code == 200
     assert typed in page.text
-    assert "What you typed is here" in text_of(page)
+    assert "What you typed is below" in text_of(page)
     assert "glpat-x" not in page.text
 
 
@@ -108,7 +108,7 @@ def test_it_is_nobodys_but_the_browsers_that_typed_it(visitor: FlaskClient, base
     for ticket in ("", "x", "a" * 43):
         page = visitor.get(f"{base}/tasks/new?unsent={ticket}")
         assert page.status_code == 200
-        assert "What you typed is here" not in text_of(page)
+        assert "What you typed is below" not in text_of(page)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_unlinking_is_undone_from_the_keyboard(stack: Stack, fresh_task: Page) -
 def test_refresh_asks_and_says_so(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
     page.get_by_role("button", name="Refresh now").click()
-    expect(page.locator(".toasts")).to_contain_text("Asking GitLab about 2 items.")
+    expect(page.locator(".toasts")).to_contain_text("Fetching 2 items from GitLab.")
     expect(page.locator(".item").first).to_contain_text("synced just now")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".toasts .notice")).to_have_count(0)
@@ -166,8 +166,8 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
     expect(page.locator(".notices")).to_contain_text("Its scopes: api.")
 
     # By hand, though the token makes webhooks: that step is folded.
-    page.get_by_role("heading", name="Make a webhook secret").click()
-    page.get_by_role("button", name="Make a secret").click()
+    page.get_by_role("heading", name="Generate a webhook secret").click()
+    page.get_by_role("button", name="Generate a secret").click()
     secret = page.get_by_label("New secret token").input_value()
     webhook = page.locator("#webhook-url").input_value()
     hooks, issue = stack.gitlab.state.hooks, item(stack, SHOP, "issue", 1)
@@ -187,10 +187,14 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
     expect(page.get_by_role("heading", level=1)).to_have_text("Issue, update")
     expect(page.get_by_text("What changed in GitLab")).to_be_visible()
     page.get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("in line again")).to_be_visible()
+    expect(page.get_by_text("queued again")).to_be_visible()
 
     page.goto(f"{stack.url}/orgs/{new_org.id}/audit")
-    for words in ("Changed the GitLab connection", "Made a webhook secret", "Replayed a delivery"):
+    for words in (
+        "Changed the GitLab connection",
+        "Generated a webhook secret",
+        "Replayed a delivery",
+    ):
         expect(page.get_by_role("cell", name=words)).to_be_visible()
     page.goto(f"{stack.url}/orgs/{new_org.id}/gitlab")
     page.on("dialog", lambda dialog: dialog.accept())
@@ -202,7 +206,7 @@ def test_a_new_key_opens_the_api_until_it_is_revoked(stack: Stack, open_page: Op
     page = open_page("/api-keys")
     page.get_by_label("Name").fill("browser test")
     page.get_by_label("write").check()
-    page.get_by_role("button", name="Make key").click()
+    page.get_by_role("button", name="Create key").click()
     secret = page.get_by_label("Key browser test").input_value()
     tasks = stack.org_url.replace("/orgs/", "/api/orgs/") + "/tasks"
 
@@ -218,7 +222,7 @@ def test_a_new_key_opens_the_api_until_it_is_revoked(stack: Stack, open_page: Op
     assert status() == 200
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Revoke browser test").click()
-    expect(page.get_by_text("it is refused from now on")).to_be_visible()
+    expect(page.get_by_text("It no longer works")).to_be_visible()
     assert status() == 401
 
 

@@ -149,7 +149,7 @@ def test_what_is_in_the_link_field_survives_the_end_of_the_session(
         field.press("Enter")
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     fill_in_login(page)
-    expect(page.get_by_text("Your form was not sent.")).to_be_visible()
+    expect(page.get_by_text("Your form was not saved.")).to_be_visible()
     expect(field).to_have_value("acme/nope#77")
     assert page.url.startswith(stack.task_url), "one is where one was"
 

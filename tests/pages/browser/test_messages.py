@@ -25,13 +25,13 @@ def test_after_a_form_the_focus_is_on_what_came_of_it_and_that_is_in_sight(
     stack: Stack, open_page: Open
 ) -> None:
     page = open_page("/api-keys", viewport=LOW)
-    page.get_by_role("button", name="Make key").click()
+    page.get_by_role("button", name="Create key").click()
     name = page.get_by_label("Name")
     expect(name).to_be_focused()
     expect(name).to_be_in_viewport()
     name.fill("seen at once")
     expect(page.locator("#name-error")).to_have_count(0)
-    page.get_by_role("button", name="Make key").click()
+    page.get_by_role("button", name="Create key").click()
     secret = page.get_by_label("Key seen at once")
     expect(secret).to_be_focused()
     expect(secret).to_be_in_viewport()

@@ -1,8 +1,8 @@
-// A form that leads to another page is sent once: its button shows that it is busy until then.
+// Sends a form only once: its button shows that it is busy until the next page loads.
 
 const GIVE_UP = 20000;
 
-function settle(form) {
+function release(form) {
   delete form.dataset.sent;
   form.removeAttribute("aria-busy");
   for (const button of form.querySelectorAll(".is-busy")) {
@@ -11,10 +11,10 @@ function settle(form) {
   }
 }
 
-// At the window: what the page itself has to say to it, as a question first, comes before.
+// On window, so that handlers on the document, such as a confirm question, run first.
 window.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
-  // Those of a task are sent in place, and see to themselves.
+  // Forms with data-form are sent by task.js.
   if (event.defaultPrevented || form.dataset.form || form.method !== "post") return;
   if (form.dataset.sent) {
     event.preventDefault();
@@ -22,13 +22,13 @@ window.addEventListener("submit", (event) => {
   }
   form.dataset.sent = "1";
   form.setAttribute("aria-busy", "true");
-  // Not disabled: its name and value would not be sent, and the focus would be lost.
+  // aria-disabled, because disabled would drop its value from the form, and the focus.
   submitter?.setAttribute("aria-disabled", "true");
   submitter?.classList.add("is-busy");
-  setTimeout(() => settle(form), GIVE_UP);
+  setTimeout(() => release(form), GIVE_UP);
 });
 
-// Back in the browser's history: the page is as it was left, and may be sent again.
+// After going back in the browser's history the form can be sent again.
 window.addEventListener("pageshow", () => {
-  document.querySelectorAll("form[data-sent]").forEach(settle);
+  document.querySelectorAll("form[data-sent]").forEach(release);
 });

@@ -1,4 +1,4 @@
-// The page of a GitLab where tokens are made, at the address that is being typed.
+// Links to the page for creating tokens at the GitLab address being typed.
 
 const field = document.querySelector("#base_url");
 const link = document.querySelector("[data-token-page]");

@@ -1,4 +1,4 @@
-// A field at fault: what was wrong with it is over as soon as something else is typed.
+// Removes the error of a field when something else is typed into it.
 
 document.addEventListener("input", ({ target }) => {
   if (target.getAttribute?.("aria-invalid") !== "true") return;

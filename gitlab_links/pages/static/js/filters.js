@@ -1,4 +1,4 @@
-// A list follows its select boxes at once, in place: the focus stays where it is.
+// Updates a list when a select box changes, in place, so that the focus stays.
 
 import { announce } from "./messages.js";
 import { updateTimes } from "./times.js";
@@ -17,7 +17,7 @@ async function follow(form) {
     return;
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (mine !== newest) return; // somebody has chosen something else meanwhile
+  if (mine !== newest) return; // another choice was made meanwhile
   const [shown, next] = [document, page].map((root) => root.querySelector("[data-results]"));
   shown.replaceWith(document.importNode(next, true));
   window.history.replaceState(null, "", url);

@@ -1,14 +1,14 @@
-// The connection's page looks again by itself. To be looked at is what has GitLab asked anew.
+// Polls the health part of the GitLab page. Requesting it also makes workers check with GitLab.
 
 import { updateTimes } from "./times.js";
 
-const LOOK_EVERY = 5000;
+const POLL_EVERY = 5000;
 
 const section = document.querySelector("[data-health]");
 let shown = section.innerHTML;
 
-async function look() {
-  // Not under somebody's finger, nor what is being copied.
+async function poll() {
+  // Not while somebody uses a button in it or selects text.
   const picked = document.getSelection();
   if (document.hidden || section.contains(document.activeElement)) return;
   if (!picked.isCollapsed && section.contains(picked.anchorNode)) return;
@@ -26,4 +26,4 @@ async function look() {
   updateTimes(section);
 }
 
-setInterval(() => look().catch(() => {}), LOOK_EVERY);
+setInterval(() => poll().catch(() => {}), POLL_EVERY);

@@ -1,4 +1,4 @@
-// Asks for a part of the page again and again. An unchanged part costs a 304 without a body.
+// Polls a part of the page. An unchanged part costs a 304 without a body.
 
 import { setServerTime, updateTimes } from "./times.js";
 
@@ -8,10 +8,10 @@ const HIDDEN = 60000;
 const SLOWEST = 30000;
 const PATIENCE = 8000;
 
-// ``section`` says what to ask for: its address, its ETag and its name. Within it an element
-// with data-away says in words why GitLab is not followed just now, or nothing.
+// ``section`` has the address, ETag and name of the part. An element with data-away in it says
+// why links are not updated at the moment; it is empty while they are.
 export class LivePart {
-  // ``leave`` is called where one is logged out, or it is no longer ours: the page itself says so.
+  // ``leave`` is called when the session has ended or access was lost.
   constructor(section, { steady, show, hurries = () => false, leave = () => window.location.reload() }) {
     this.section = section;
     this.steady = steady;
@@ -25,7 +25,7 @@ export class LivePart {
     this.adopt(section);
   }
 
-  // From here on this is asked for: what a section names, or a part of one that is shown.
+  // Poll the address and ETag of this element from now on.
   adopt({ dataset }) {
     this.url = dataset.live ?? this.url;
     this.etag = dataset.etag ?? this.etag;
@@ -91,7 +91,7 @@ export class LivePart {
     if (url === this.url) this.show(page, answer);
   }
 
-  // Put an answer in place, also one to a form; gives what ``show`` gives.
+  // Show an answer, also one to a form; returns what ``show`` returns.
   show(page, answer) {
     this.etag = answer.headers.get("ETag") ?? this.etag;
     const result = this.put(page);

@@ -1,8 +1,8 @@
-// What the service has to say: put where it is seen, announced, and gone again in time.
+// Messages: shown in sight, announced to screen readers, and removed after a while.
 
 const SHORT = 8000;
 const WITH_UNDO = 30000;
-const LOOK_AGAIN = 2000;
+const RETRY = 2000;
 const MOST = 5;
 const FORM = "form-sent-from";
 const FRESH = 60000;
@@ -11,7 +11,7 @@ const toasts = document.querySelector("[data-toasts]");
 
 export function announce(text) {
   const region = document.querySelector("[data-announcer]");
-  // The same words twice in a row are news only if the region was empty in between.
+  // Screen readers announce the same words again only if the region was empty in between.
   region.textContent = "";
   setTimeout(() => { region.textContent = text; }, 50);
 }
@@ -20,26 +20,26 @@ function wordsOf(notice) {
   return [...notice.querySelectorAll("p")].map((p) => p.textContent).join(" ");
 }
 
-// Whoever was at the notice goes back to where they came from.
+// Returns the focus to where it was before the notice.
 function remove(notice) {
-  const held = notice.contains(document.activeElement);
+  const focused = notice.contains(document.activeElement);
   const { backTo } = notice;
   notice.remove();
-  if (!held) return;
+  if (!focused) return;
   const target = backTo?.isConnected ? backTo : document.querySelector("main");
   target.focus({ preventScroll: true });
 }
 
-// An error stays until somebody has seen it; nothing goes from under a hand.
+// An error stays until it is dismissed; a notice in use is not removed.
 function leaveInTime(notice) {
   if (notice.classList.contains("is-red")) return;
   const inUse = () => document.hidden || notice.matches(":hover")
     || notice.querySelector("button:focus-visible") !== null;
-  const leave = () => (inUse() ? setTimeout(leave, LOOK_AGAIN) : remove(notice));
+  const leave = () => (inUse() ? setTimeout(leave, RETRY) : remove(notice));
   setTimeout(leave, notice.querySelector("form") ? WITH_UNDO : SHORT);
 }
 
-// Show notices at an edge that is always in sight. What offers an undo outlives others.
+// Show notices as toasts. One with an undo button stays longer.
 export function toast(notices, backTo = document.activeElement) {
   for (const notice of notices) {
     const same = [...toasts.children].find((shown) => wordsOf(shown) === wordsOf(notice));
@@ -71,7 +71,7 @@ function focusOn(element) {
   element.focus({ preventScroll: true });
 }
 
-// The browser has a turn first: a field that asks for the focus by itself has it by then.
+// After the next frame, when the browser has handled autofocus.
 function goToField(field) {
   requestAnimationFrame(() => setTimeout(() => {
     if (document.activeElement !== field) focusOn(field);
@@ -80,7 +80,7 @@ function goToField(field) {
   }));
 }
 
-// Heard on the window: whoever handles a form in place has done so by then.
+// On window, so that handlers that send the form in place run first.
 window.addEventListener("submit", (event) => {
   if (event.defaultPrevented) return;
   const { target: form, submitter } = event;
@@ -106,7 +106,7 @@ function buttonOf(action) {
   return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
 }
 
-// Within the page, in front of what was pressed: there they cover nothing.
+// Show the messages above the pressed button, where they cover nothing.
 function putBeside(button, region) {
   const frame = button.closest(".table-frame, .actions, .page-head") ?? button.form;
   frame.before(region);
@@ -114,9 +114,9 @@ function putBeside(button, region) {
   region.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
-// After a form: to the field at fault, the question or the secret just made, else to the message, and the
-// page stays where it was.
-function showWhatCameOfIt() {
+// After a form: focus the invalid field, the question or the new secret, else the message, and
+// restore the scroll position.
+function showResult() {
   const sent = lastSent();
   const field = document.querySelector("[aria-invalid=true], [data-once], .notice[autofocus]");
   if (field) {
@@ -138,4 +138,4 @@ function showWhatCameOfIt() {
 }
 
 offerDismissal(document);
-showWhatCameOfIt();
+showResult();

@@ -1,12 +1,12 @@
-// Brings a list of rows to the state of another, touching only what differs:
-// focus, selection and scroll position stay where they are.
+// Updates a list of rows to match another, changing only what differs, so that focus,
+// selection and scroll position stay.
 
 const MARKED_FOR = 1200;
 
 const fingerprints = new WeakMap();
 
-// What a row says, as the server wrote it. The words of relative times change by
-// themselves; with withMoments unset, being synced again counts for nothing either.
+// A row's markup as the server sent it, without the words of relative times. Without
+// withMoments a new sync time is no difference either.
 function fingerprint(row, withMoments) {
   const copy = row.cloneNode(true);
   for (const time of copy.querySelectorAll("time[data-relative]")) {
@@ -48,8 +48,7 @@ export function morph(from, to) {
   before.slice(after.length).forEach((child) => child.remove());
 }
 
-// Rows are told apart by id. Returns the rows that are new and those that say something
-// else than before.
+// Rows are matched by id. Returns the new rows and the changed ones.
 export function updateRows(list, next) {
   const added = [];
   const changed = [];
@@ -77,7 +76,7 @@ export function updateRows(list, next) {
   return { added, changed };
 }
 
-// Brings a whole list to the state of another, with whatever stands around its rows.
+// Updates a whole list to match another, including what is around its rows.
 export function replaceRows(shown, next) {
   const rows = [shown, next].map((part) => part.querySelector(".rows"));
   let result = { added: [], changed: [] };
@@ -93,7 +92,7 @@ export function replaceRows(shown, next) {
   return result;
 }
 
-// The rest of a list beside its rows: the ways to its other parts.
+// The links to other pages of the list.
 function morphAround(shown, next) {
   const [before, after] = [shown, next].map((part) => part.querySelector(".pages"));
   if (before && after) morph(before, after);

@@ -1,5 +1,5 @@
-// What every page has: times that go on, messages, menus that close, buttons that copy or ask
-// first, and lists that follow their filters.
+// On every page: current times, messages, closing menus, copy buttons, confirm questions and
+// filters.
 
 import "./busy.js";
 import "./fields.js";
@@ -9,7 +9,7 @@ import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
 
-// On a narrow screen the row of pages scrolls; the present one should be in sight.
+// On a narrow screen the navigation scrolls; the current page should be visible.
 const tabs = document.querySelector(".tabs");
 const tab = tabs?.querySelector("[aria-current]");
 if (tab) tabs.scrollLeft = tab.offsetLeft - (tabs.clientWidth - tab.offsetWidth) / 2;

@@ -1,4 +1,4 @@
-// An open task: its title, status and links kept current; links made and removed in place.
+// An open task: keeps its title, status and links current, and adds and removes links in place.
 
 import { announce, takeBack, toast } from "./messages.js";
 import { LivePart } from "./live.js";
@@ -56,7 +56,7 @@ const live = new LivePart(section, {
 remember(list());
 live.start();
 
-// Logged out, or no longer ours. The login leads back here, with what is in the field.
+// After the session has ended: the login leads back here, with what is in the field.
 function leave() {
   const form = section.querySelector("[data-link-form]");
   if (form?.querySelector("#link-url").value.trim()) form.submit();
@@ -71,7 +71,7 @@ async function send(form, action, submitter) {
     return null;
   }
   if ([400, 403].includes(answer.status) && form.dataset.form === "link") {
-    form.submit(); // older than a login in another tab: the page says so, and keeps what was typed
+    form.submit(); // the CSRF token is too old: the error page explains it and saves what was typed
     return null;
   }
   return { answer, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
@@ -84,7 +84,7 @@ function showNotices(page, backTo) {
   return shown;
 }
 
-// What was refused stays in the field, marked, so that the next paste takes its place.
+// A refused address stays in the field, selected, so that the next paste replaces it.
 function showLinkForm(page) {
   const next = page.querySelector("[data-link-form]");
   const shown = section.querySelector("[data-link-form]");
@@ -116,8 +116,8 @@ async function handle(event, then) {
     const done = sent.answer.ok;
     live.answering = true;
     const rows = done ? live.show(sent.page, sent.answer) : { added: [] };
-    const said = sent.page.querySelector("[data-link-form], .notice");
-    if (!done && !said) failed();
+    const explained = sent.page.querySelector("[data-link-form], .notice");
+    if (!done && !explained) failed();
     then({ done, rows, page: sent.page });
   } catch {
     failed();
@@ -130,8 +130,8 @@ async function handle(event, then) {
   }
 }
 
-// Where the keyboard goes on after a row has gone: the next one, or the field for a link.
-function besides(row) {
+// Where the focus goes after a row is removed: the next row, or the field for a link.
+function focusAfter(row) {
   const next = row?.nextElementSibling ?? row?.previousElementSibling;
   return next?.querySelector("button") ?? section.querySelector("#link-url");
 }
@@ -142,7 +142,7 @@ const handlers = {
     if (done && rows.added[0]) announce(`Linked ${rows.added[0].dataset.reference}`);
   }),
   unlink: (event) => {
-    const backTo = besides(event.submitter?.closest("li"));
+    const backTo = focusAfter(event.submitter?.closest("li"));
     return handle(event, ({ page }) => {
       const [shown] = showNotices(page, backTo);
       shown?.querySelector("button")?.focus({ preventScroll: true });
@@ -167,7 +167,7 @@ document.addEventListener("submit", (event) => {
   if (role in handlers) handlers[role](event);
 });
 
-// Pasting an address says all there is to say, unless somebody was writing something else.
+// Pasting an address into an empty field sends the form at once.
 const ADDRESS = new RegExp([
   String.raw`^<?(https?://|[\w-]+(\.[\w-]+)+(:\d+)?/)\S+$`,
   String.raw`^[\w.-]+(/[\w.-]+)+[#!]\d+$`,

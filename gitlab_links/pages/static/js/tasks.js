@@ -1,4 +1,4 @@
-// The list of tasks, kept current: new ones come, and what is said of each follows GitLab.
+// Keeps the list of tasks current.
 
 import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";

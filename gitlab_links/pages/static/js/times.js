@@ -1,5 +1,5 @@
-// Keeps "12 s ago" true while a page stays open, in the words of admin/times.py.
-// The server's clock counts: a laptop that is minutes off would tell nonsense.
+// Keeps "12 s ago" current while a page is open, in the words of pages/times.py.
+// Uses the server's clock, because the reader's may be minutes off.
 
 let serverAhead = 0;
 
@@ -44,7 +44,7 @@ export function updateTimes(root = document) {
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-// Hours of the day, as of a chart, by the reader's own clock.
+// Converts times of day, as in the chart, to the reader's time zone.
 function localiseClocks() {
   for (const element of document.querySelectorAll("time[data-clock]")) {
     element.textContent = clock.format(Date.parse(element.dateTime));
