@@ -1,1 +1,1 @@
-"""What is wrong with an org's connection, noticed ahead of its users, and told once."""
+"""What is wrong with an org's connection: checks, the verdict, repairs and alerts."""

@@ -1,4 +1,4 @@
-"""Whose token is to be asked about: once a day each, and never all of them at once."""
+"""Which orgs' tokens are due for a check: each once a day, spread over the day."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
-# Longer than a job may take; whoever dies with it leaves the check to the next.
+# Longer than a job may take. If a worker dies, the check is due again after this time.
 CLAIM = timedelta(minutes=2)
 
 _integration = OrgGitLabIntegration
@@ -18,7 +18,7 @@ _has_token = (_integration.base_url.is_not(None), _integration.token_ciphertext.
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """A check makes several calls: none while GitLab has asked for a pause."""
+    """Due, and GitLab has not asked for a pause: a check makes several calls."""
     due_at, until = _integration.token_check_due_at, _integration.paused_until
     asked_for_a_pause = and_(
         func.coalesce(_integration.error_code, "") == ErrorCode.RATE_LIMITED,
@@ -28,7 +28,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 
 def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
-    """Those whose check is due, the most overdue first."""
+    """Orgs whose token check is due, the most overdue first."""
     return db.session.scalars(
         select(_integration.org_id)
         .where(*_has_token, _is_due(now))
@@ -38,7 +38,7 @@ def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
 
 
 def claim_due_token(org_id: uuid.UUID, now: datetime) -> bool:
-    """Take the org's check if it is due and nobody else has it; the caller commits."""
+    """Claim the org's check if it is due and not claimed; the caller commits."""
     taken = db.session.scalar(
         update(_integration)
         .where(_integration.org_id == org_id, *_has_token, _is_due(now))
@@ -49,8 +49,8 @@ def claim_due_token(org_id: uuid.UUID, now: datetime) -> bool:
     return taken is not None
 
 
-def ask_soon(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
-    """Make the check due now, unless GitLab was asked since; says whether it did."""
+def make_token_check_due(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
+    """Make the check due now unless one succeeded after ``unless_since``; returns whether."""
     checked = _integration.token_checked_at
     taken = db.session.scalar(
         update(_integration)

@@ -1,4 +1,4 @@
-"""A change of health as an e-mail."""
+"""A health alert as an e-mail."""
 
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from gitlab_links.clock import utcnow
 
 LONGEST_SUBJECT = 160
-# A subject is not folded: not every reader puts it together as it was.
+# Subjects are not folded: not every mail client unfolds them correctly.
 UNFOLDED = SMTP.clone(max_line_length=998)
 
 
 def email_of(body: dict[str, Any], to: str) -> EmailMessage:
-    """The same words as in the JSON that is posted.
+    """The e-mail with the texts of the JSON body.
 
-    A repetition bears the same Message-ID: of two copies, most readers show one.
+    A retry has the same Message-ID, so most mail clients show only one of two copies.
     """
     over = body["closed_at"] is not None
     message = EmailMessage(policy=UNFOLDED)
@@ -28,14 +28,14 @@ def email_of(body: dict[str, Any], to: str) -> EmailMessage:
     host = urlsplit(body["url"]).hostname
     message["Message-ID"] = f"<{body['id']}.{'closed' if over else 'opened'}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
-    words = f"Over: {body['summary']}" if over else body["summary"]
+    message_line = f"Over: {body['summary']}" if over else body["summary"]
     about = f"About the GitLab connection of the org {body['org_name']}."
-    lines = [words, body["remedy"], about, body["url"]]
+    lines = [message_line, body["remedy"], about, body["url"]]
     message.set_content("\n\n".join(line for line in lines if line) + "\n")
     return message
 
 
 def _one_line(text: str) -> str:
-    """Names of projects are GitLab's: nothing of them may begin another header."""
+    """Project names come from GitLab: a line break in one must not start another header."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"

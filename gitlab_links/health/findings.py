@@ -1,6 +1,6 @@
-"""What is wrong with a connection, as codes: the only place where a connection is judged.
+"""The only judge of a connection: what is wrong with it, as codes.
 
-Page, API, settings, notices, doctor and metrics all follow from these findings.
+Page, API, settings, alerts, doctor and metrics all use these findings.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from gitlab_links.observations.states import HookState
 from gitlab_links.observations.tallies import Tally
 from gitlab_links.observations.watched import WatchedProject
 
-# The last threshold that has been passed counts, so that each is told once.
+# Only the smallest threshold that applies is reported, so each is sent once.
 EXPIRY_THRESHOLDS = (1, 7, 30)
 MISSED_LATELY = timedelta(hours=1)
 SILENT_AFTER = timedelta(days=7)
@@ -42,7 +42,7 @@ SHOWN_FIRST = frozenset(
     }
 )
 LATELY = timedelta(days=1)
-# Events of one webhook may be taken while those of another are refused.
+# The events of one webhook may be accepted while those of another are rejected.
 REFUSED_LATELY = timedelta(hours=1)
 
 
@@ -57,12 +57,12 @@ class Finding:
 
 
 def findings(signals: Signals) -> list[Finding]:
-    """Everything that is wrong, the gravest first; nothing of an org that is not connected."""
+    """Everything that is wrong, critical first; empty for an org that is not connected."""
     integration = signals.integration
     if integration is None or not signals.connected:
         return []
     found = [*_connection(signals, integration), *_expiry(integration, signals.now)]
-    if integration.error_code is None:  # which explains whatever cannot be read
+    if integration.error_code is None:  # an error of the connection explains unreadable projects
         found += _unreadable(signals.projects)
     found += _elsewhere(signals)
     found += _projects(signals.projects, signals.now)
@@ -74,7 +74,7 @@ def findings(signals: Signals) -> list[Finding]:
 
 
 def is_notified(finding: Finding) -> bool:
-    """Whether it is written down, audited and sent: what is new is shown for a release first."""
+    """Whether it is stored, audited and sent; a new code is only shown for one release."""
     return finding.code not in SHOWN_FIRST
 
 
@@ -90,7 +90,7 @@ def _connection(signals: Signals, integration: OrgGitLabIntegration) -> Iterator
         return
     detail: dict[str, Any] = {}
     if code == ErrorCode.INSUFFICIENT_SCOPE:
-        # GitLab names what a fine-grained token lacks; any other needs one of two scopes.
+        # GitLab names what a fine-grained token lacks. Any other token needs one of two scopes.
         missing = None if integration.error_reason else list(READING_SCOPES)
         detail = {"scopes": integration.token_scopes, "missing_scopes": missing}
     if integration.error_reason:
@@ -124,18 +124,18 @@ def _elsewhere(signals: Signals) -> Iterator[Finding]:
 
 
 def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Finding]:
-    # A path that GitLab has never shown may be a typing error: that is told on its links.
+    # A path that GitLab has never shown may be a typing error: its links show that.
     projects = [project for project in projects if project.seen]
     hidden = [project for project in projects if _is_hidden(project)]
     projects = [project for project in projects if not _is_hidden(project)]
     for project in hidden:
         detail = {"project_id": str(project.id), "links": project.links}
         yield Finding("project_hidden", Severity.CRITICAL, project.path, detail)
-    looked = [project for project in projects if project.checked_at is not None]
-    deaf = {HookState.MISSING, HookState.UNREADABLE}
-    if looked and all(one.hook_state in deaf and one.last_event_at is None for one in looked):
-        # One thing to do, however many projects: nothing has been set up yet.
-        yield Finding("no_webhooks", Severity.WARNING, detail={"projects": len(looked)})
+    checked = [project for project in projects if project.checked_at is not None]
+    no_hook = {HookState.MISSING, HookState.UNREADABLE}
+    if checked and all(one.hook_state in no_hook and one.last_event_at is None for one in checked):
+        # Nothing is set up yet: one finding instead of one for each project.
+        yield Finding("no_webhooks", Severity.WARNING, detail={"projects": len(checked)})
         return
     for project in projects:
         yield from _hook(project)
@@ -143,7 +143,7 @@ def _projects(projects: Sequence[WatchedProject], now: datetime) -> Iterator[Fin
 
 
 def _unreadable(projects: Sequence[WatchedProject]) -> Iterator[Finding]:
-    """Projects that GitLab does not give what it gives of others."""
+    """Projects with items that cannot be read, while the connection works."""
     for project in projects:
         if project.unreadable:
             detail: dict[str, Any] = {
@@ -158,7 +158,7 @@ def _unreadable(projects: Sequence[WatchedProject]) -> Iterator[Finding]:
 
 
 def _is_hidden(project: WatchedProject) -> bool:
-    """GitLab has shown it before. To who sees a project and not its hooks it answers 403."""
+    """Whether GitLab answers 404. To a user who sees a project but not its hooks it answers 403."""
     return project.hook_state is HookState.UNREADABLE and project.error_code == ErrorCode.NOT_FOUND
 
 
@@ -183,7 +183,7 @@ def _hook(project: WatchedProject) -> Iterator[Finding]:
 
 
 def _missed(project: WatchedProject, now: datetime) -> Iterator[Finding]:
-    """Events that should have come: the proof that no setting can give."""
+    """Changes without an event: only they prove that webhooks do not work, whatever is set."""
     missed, event = project.last_missed_at, project.last_event_at
     if missed is None or missed < now - SILENT_AFTER:
         return
@@ -199,7 +199,7 @@ def _missed(project: WatchedProject, now: datetime) -> Iterator[Finding]:
 
 
 def _alerts(integration: OrgGitLabIntegration) -> Iterator[Finding]:
-    """Whether the org hears of all this where it wants to."""
+    """Whether health alerts arrive at the org's address."""
     if integration.notify_failure is not None:
         detail = {"to": integration.notify_url_host, "reason": integration.notify_failure}
         yield Finding("alerts_undelivered", Severity.WARNING, detail=detail)
@@ -208,12 +208,12 @@ def _alerts(integration: OrgGitLabIntegration) -> Iterator[Finding]:
 def _events(
     signals: Signals, integration: OrgGitLabIntegration, found: Sequence[Finding]
 ) -> Iterator[Finding]:
-    """Whether GitLab's events come at all, and whether they could be processed."""
+    """Whether events arrive at all, and whether they could be processed."""
     if signals.received is None:
         return
     last = signals.received.last_at
     if any(one.code in {"no_webhooks", "hook_missing"} for one in found):
-        pass  # that says it already
+        pass  # that finding covers it
     elif not integration.has_webhook_secret and not any(one.hook_id for one in signals.projects):
         yield Finding("no_webhook_secret", Severity.WARNING)
     elif last is None:
@@ -230,7 +230,7 @@ def _events(
 def _webhooks(
     signals: Signals, integration: OrgGitLabIntegration, tally: Tally
 ) -> Iterator[Finding]:
-    """What is wrong with webhooks that come in."""
+    """What is wrong with the webhooks received."""
     detail: dict[str, Any] = {"times": tally.count, "last_at": f"{tally.last_at:%Y-%m-%d %H:%M}"}
     match tally.kind:
         case TallyKind.CONTRADICTED if still_distrusted(
@@ -249,7 +249,7 @@ def _webhooks(
             detail |= {"megabytes": signals.body_quota // MEGABYTE}
             yield Finding("webhook_bodies_over_quota", Severity.WARNING, detail=detail)
         case TallyKind.REFUSED if _still_refused(signals, integration, tally.last_at):
-            # Strangers can cause it: it says nothing of how current the links are.
+            # A warning only: strangers can cause it, and the links may be current.
             detail |= tally.detail
             yield Finding("webhooks_refused", Severity.WARNING, detail=detail)
 
@@ -257,10 +257,10 @@ def _webhooks(
 def _still_refused(
     signals: Signals, integration: OrgGitLabIntegration, refused_at: datetime
 ) -> bool:
-    """Until the secret is replaced, or events come again; for a day at most."""
+    """Until the secret is replaced or events are accepted again, for a day at most."""
     set_at = integration.webhook_secret_set_at
     if refused_at <= signals.now - LATELY or (set_at is not None and set_at > refused_at):
         return False
-    taken_at = signals.received.last_at if signals.received is not None else None
-    taken_since = taken_at is not None and taken_at > refused_at
-    return not taken_since or refused_at > signals.now - REFUSED_LATELY
+    accepted_at = signals.received.last_at if signals.received is not None else None
+    accepted_since = accepted_at is not None and accepted_at > refused_at
+    return not accepted_since or refused_at > signals.now - REFUSED_LATELY

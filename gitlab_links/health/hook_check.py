@@ -1,4 +1,7 @@
-"""Looking at the hooks of projects in GitLab, in steps: claim, ask, keep. Nothing commits."""
+"""Checking the hooks of projects in GitLab, in steps: claim, call GitLab, save.
+
+Only :func:`check_now` commits.
+"""
 
 import random
 import uuid
@@ -34,13 +37,13 @@ WHILE_BROKEN = timedelta(hours=1)
 WITHOUT_ANSWER = timedelta(minutes=15)
 CLAIM = timedelta(minutes=2)
 _FORBIDDEN = "http_403"
-# GitLab says 404 to those who may not see the project's settings at all.
+# GitLab answers 404 if the token may not see the project's settings at all.
 _NOT_SHOWN = frozenset({_FORBIDDEN, "not_found", "insufficient_scope"})
 
 
 @dataclass(frozen=True, slots=True)
 class DueProject:
-    """A project to look at: ``project`` is GitLab's id, or the path while that is unknown."""
+    """A project to check: ``project`` is GitLab's id, or the path while that is unknown."""
 
     watch_id: uuid.UUID
     project: int | str
@@ -49,10 +52,10 @@ class DueProject:
 
 @dataclass(frozen=True, slots=True)
 class HookCheck:
-    """What was found: our hook, None where there is none, or why it could not be seen.
+    """Our hook, None if there is none, or why it could not be read.
 
-    ``of_account``: GitLab refuses the token's account every call, which says nothing of the
-    project.
+    ``of_account``: GitLab refuses every call of the token's account, so the project is not to
+    blame.
     """
 
     hook: Hook | None
@@ -63,7 +66,7 @@ class HookCheck:
 def claim_due_checks(
     org_id: uuid.UUID, base_url: str, now: datetime, limit: int
 ) -> list[DueProject]:
-    """Take projects whose hooks are to be looked at, the most overdue first."""
+    """Claim projects whose hook check is due, the most overdue first; the caller commits."""
     watch = GitLabProjectWatch
     rows = db.session.execute(
         select(watch.id, GitLabProject.gitlab_id, GitLabProject.path)
@@ -88,7 +91,7 @@ def claim_due_checks(
 
 
 def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
-    """These were taken and not looked at: they are due as before."""
+    """Make claimed projects due again that were not checked; the caller commits."""
     if not projects:
         return
     watch = GitLabProjectWatch
@@ -101,15 +104,15 @@ def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
 
 
 def check_hook(client: "MaintainingClient", project: int | str, webhook_url: str) -> HookCheck:
-    """Ask GitLab about our hook in one project; no database here, and no error raised."""
+    """Read our hook in one project from GitLab; no database. Failures are returned, not raised."""
     try:
         return HookCheck(our_hook(client.hooks(project), webhook_url))
     except GitLabFailure as failure:
-        return refused_look(client, failure)
+        return failed_check(client, failure)
 
 
-def refused_look(client: "MaintainingClient", failure: GitLabFailure) -> HookCheck:
-    """Why there was nothing to see. Of a 403 the account is asked about, too: GitLab forbids
+def failed_check(client: "MaintainingClient", failure: GitLabFailure) -> HookCheck:
+    """The result for a failure. After a 403 the account is checked as well: GitLab forbids
     a blocked one everything.
     """
     of_account = _account_failure(client) if failure.code == _FORBIDDEN else None
@@ -125,10 +128,10 @@ def _account_failure(client: "MaintainingClient") -> GitLabFailure | None:
 
 
 def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
-    """The hook that points here; one with our path at another host only if none does.
+    """The hook that points here; if there is none, one with our path at another host.
 
-    The path holds the org's id, which makes it ours: the service was moved, or is reached
-    by another name.
+    The path contains the org's id, so the hook is ours: the service was moved, or has another
+    name.
     """
     wanted = urlsplit(webhook_url)
     exact = [hook for hook in hooks if _same(hook.url, webhook_url)]
@@ -137,12 +140,12 @@ def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
 
 
 def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
-    """Write down what was found, and when to look again."""
+    """Save the result and when to check again; the caller commits."""
     watch = db.session.get(GitLabProjectWatch, watch_id, with_for_update=True)
     if watch is None:
         return
     if seen.of_account:
-        watch.check_due_at = now  # as soon as the connection is no longer paused
+        watch.check_due_at = now  # checked when the connection is no longer paused
         return
     before = HookState(watch.state)
     if seen.failure is not None and seen.failure.code not in _NOT_SHOWN:
@@ -152,7 +155,7 @@ def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
     hook = seen.hook
     watch.state = _state(watch, before, seen)
     watch.error_code = None if seen.failure is None else seen.failure.code
-    if seen.failure is None:  # a hook that cannot be seen may well be there
+    if seen.failure is None:  # a hook that cannot be read may still exist
         watch.hook_id = None if hook is None else hook.id
     watch.disabled_until = None if hook is None else hook.disabled_until
     watch.events_missing = [] if hook is None else _missing_events(hook)
@@ -167,8 +170,8 @@ def _state(watch: GitLabProjectWatch, before: HookState, seen: HookCheck) -> Hoo
         return _state_of(seen.hook, signing=_takes_signed_only(watch.org_id))
     if before is HookState.ELSEWHERE:
         return before
-    # Without a hook of the project's own, an event that came since the look before this
-    # one, or before the first, has come by another way.
+    # The project has no hook of its own. An event that arrived since the previous check, or
+    # before the first one, came from somewhere else, such as a hook of the group.
     fresh = watch.last_event_at is not None and (
         before in {HookState.UNKNOWN, HookState.UNREADABLE}
         or (
@@ -223,14 +226,14 @@ def _path_of(url: str) -> str | None:
 
 
 def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
-    """Make one item due of each project of which nothing was fetched since; says whether.
+    """Make one item due of each project without a fetch after ``unless_since``; says whether.
 
-    The answer tells what the project is called now, and whether the token still sees it.
+    Fetching it shows the project's current path, and whether the token still sees it.
     """
     item = GitLabItem
     first = func.row_number().over(
         partition_by=item.project_id,
-        # What is gone for good tells nothing of its project.
+        # An item with an error of its own says nothing about its project.
         order_by=(item.error_code.is_not(None), item.next_sync_at),
     )
     newest = func.max(item.last_synced_at).over(partition_by=item.project_id)
@@ -250,16 +253,16 @@ def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> 
 
 
 def note_account(org_id: uuid.UUID, seen: HookCheck) -> None:
-    """What GitLab refuses the token's account is the connection's, whoever came upon it."""
+    """Save a refused account as an error of the connection; the caller commits."""
     if seen.of_account and seen.failure is not None:
         note_refused_account(org_id, seen.failure, utcnow())
 
 
 def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
-    """Look at the hook of a project in GitLab, and keep what was seen.
+    """Check the hook of a project in GitLab, save the result, and commit.
 
-    Raises :class:`NotFound` and what ``credentials_of`` raises; a failure of GitLab's is
-    in the answer.
+    Raises :class:`NotFound` and what ``credentials_of`` and ``waiting_for_gitlab`` raise;
+    a failure of GitLab's is in the result.
     """
     from gitlab_links.gitlab.maintaining import MaintainingClient
 

@@ -1,6 +1,6 @@
-"""One click: make the hook of a project or set it right, test it, have lost events resent.
+"""Repairing a project's hook: create or change it, test it, have failed events resent.
 
-In steps as validation: prepare (committed by the caller), ask GitLab, keep.
+In steps: load, call GitLab, save.
 """
 
 import time
@@ -24,9 +24,9 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.hook_check import (
     HookCheck,
     check_hook,
+    failed_check,
     note_account,
     our_hook,
-    refused_look,
     save_check,
 )
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
@@ -57,24 +57,24 @@ NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope"})
 
 
 class HookNotAllowed(Conflict):
-    """The token may not manage hooks: a maintainer does it by hand."""
+    """The token may not manage hooks: a maintainer has to do it by hand."""
 
     code = "hook_not_allowed"
 
 
 class HookNotRepaired(Conflict):
-    """GitLab did not do it."""
+    """GitLab did not create or change the hook."""
 
     code = "hook_not_repaired"
 
 
 class TokenRefused(HookNotRepaired):
-    """GitLab refuses the token, or its account every call: no project is to blame."""
+    """GitLab refuses the token, or every call of its account: the project is not to blame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What is to be done, secrets in clear: for one call, never to be kept."""
+    """What to do, with secrets in plaintext: for one call, never stored."""
 
     credentials: Credentials
     watch_id: uuid.UUID
@@ -88,9 +88,9 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What came of it. ``tested``: GitLab sent an event of its own, which was taken here.
+    """The result. ``tested``: GitLab sent a test event, and this service accepted it.
 
-    ``resent`` is how many events GitLab sent once more.
+    ``resent`` is how many failed events GitLab sent again.
     """
 
     created: bool
@@ -101,8 +101,10 @@ class Repaired:
 
 
 def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
-    """Read what is needed and make the hook a secret; raises :class:`NotFound` for a project
-    that is not the org's, and what ``credentials_of`` raises.
+    """Load what is needed and create a secret for the hook; the caller commits.
+
+    Raises :class:`NotFound` for a project that is not the org's, and what ``credentials_of``
+    raises.
     """
     watch, project = require_watch(org_id, project_row)
     integration = find_integration(org_id)
@@ -128,14 +130,14 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
 
 
 def ignore_step(_step: str) -> None:
-    """For whoever does not follow."""
+    """For callers that do not show the steps."""
 
 
 def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookCheck:
-    """Make or change the hook, test it, have failed events resent; no database here.
+    """Create or change the hook, test it, have failed events resent; no database here.
 
-    ``on_step`` is told what is begun. All calls together take ``WHOLE_SECONDS`` at most.
-    Where the hook itself could not be made, the answer is a Look that has the failure.
+    ``on_step`` is called before each step. All calls together take ``WHOLE_SECONDS`` at most.
+    If the hook could not be created or changed, returns a :class:`HookCheck` with the failure.
     """
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
@@ -143,7 +145,7 @@ def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookChec
         try:
             return _repaired(client, wanted, on_step)
         except GitLabFailure as failure:
-            return refused_look(client, failure)
+            return failed_check(client, failure)
 
 
 def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> Repaired:
@@ -164,7 +166,7 @@ def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> R
 
 
 def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
-    """Write down what is so now; the caller commits."""
+    """Save and audit the result; the caller commits."""
     finish_hook_secret(wanted.secret_id, wanted.project_row, now)
     save_check(wanted.watch_id, done.check, now)
     write_audit_event(
@@ -176,17 +178,17 @@ def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datet
     )
 
 
-def save_refusal(wanted: Repair, look: HookCheck, now: datetime) -> Conflict:
-    """Write down why not, and give the refusal for the caller; who commits first.
+def save_refusal(wanted: Repair, check: HookCheck, now: datetime) -> Conflict:
+    """Save why it failed, and return the error for the caller to raise after committing.
 
-    After a network error nobody knows whether GitLab has the new secret: it stays good.
+    After a network error GitLab may have the new secret, so the secret stays valid.
     """
-    failure = look.failure
-    assert failure is not None  # noqa: S101 - that of repair()
+    failure = check.failure
+    assert failure is not None  # noqa: S101 - repair() returned it
     if failure.http_status is not None:
         forget_hook_secret(wanted.secret_id)
-    save_check(wanted.watch_id, look, now)
-    if look.of_account or failure.code == ErrorCode.AUTH_ERROR:
+    save_check(wanted.watch_id, check, now)
+    if check.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.code not in NOT_ALLOWED:
         return HookNotRepaired(f"GitLab did not change the hook: {failure.message}")
@@ -194,14 +196,14 @@ def save_refusal(wanted: Repair, look: HookCheck, now: datetime) -> Conflict:
     if failure.granular:
         needed = " and ".join(failure.needed) or "a permission that GitLab does not name"
     return HookNotAllowed(
-        f"The access token may not manage the webhooks of {wanted.path}: that takes {needed} "
-        "and a maintainer of the project. Have a maintainer add the webhook by hand, or "
-        f"use such a token. The URL is {wanted.settings.url}"
+        f"The access token may not manage the webhooks of {wanted.path}: that needs {needed} "
+        "and a maintainer of the project. Ask a maintainer to add the webhook by hand, or "
+        f"set such a token. The URL is {wanted.settings.url}"
     )
 
 
 def _test_events(project: GitLabProject) -> tuple[str, ...]:
-    """What there is to test with, by the kinds of items that are linked."""
+    """The events to test with, those of linked items first."""
     kinds = {ItemType.ISSUE: "issues_events", ItemType.MERGE_REQUEST: "merge_requests_events"}
     linked = [
         event
@@ -224,7 +226,7 @@ def _tested(client: "MaintainingClient", wanted: Repair, hook_id: int) -> bool:
 
 
 def _resent(client: "MaintainingClient", project: int | str, hook_id: int) -> int:
-    """What was lost while the hook failed; GitLab keeps it for some days."""
+    """How many failed events GitLab sent again; it stores them for some days."""
     ends_at, count = time.monotonic() + RESEND_SECONDS, 0
     try:
         for event_id in client.failed_events(project, hook_id)[-MAX_RESENT:]:
@@ -233,7 +235,7 @@ def _resent(client: "MaintainingClient", project: int | str, hook_id: int) -> in
             client.resend_event(project, hook_id, event_id)
             count += 1
     except GitLabFailure:
-        # Before GitLab 17 there is no such call; the sweep finds what was lost.
+        # GitLab has this call since 17. Polling finds the changes otherwise.
         return count
     return count
 
@@ -241,11 +243,10 @@ def _resent(client: "MaintainingClient", project: int | str, hook_id: int) -> in
 def repair_now(
     principal: Principal, project_row: uuid.UUID, on_step: OnStep = ignore_step
 ) -> Repaired:
-    """Make or repair the hook of a project; takes several calls to GitLab: for workers.
+    """Create or repair the hook of a project. Makes several calls to GitLab: for workers only.
 
     Raises :class:`NotFound`, ``HookNotAllowed``, ``HookNotRepaired`` and what
-    ``credentials_of`` raises. Commits by itself: GitLab has changed by then, or knows a
-    secret that must not be forgotten.
+    ``credentials_of`` raises. Commits: by then GitLab has changed or may know the new secret.
     """
     wanted = load_repair(principal.org_id, project_row)
     db.session.commit()
@@ -261,7 +262,7 @@ def repair_now(
 
 
 def ask_for_repair(principal: Principal, project_row: uuid.UUID) -> Operation:
-    """Have a worker make or repair the hook of a project.
+    """Create the operation with which a worker creates or repairs a project's hook.
 
     Raises :class:`NotFound` and what ``credentials_of`` raises.
     """

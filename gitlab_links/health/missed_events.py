@@ -1,4 +1,4 @@
-"""Settling what sweeps have found: told by an event after all, or missed."""
+"""Changes found by polling whose event did not arrive in time: counted as missed."""
 
 import uuid
 from collections import Counter
@@ -13,14 +13,14 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import note_missed
 
-# How long the event of a change that a sweep has found may still be under way.
+# How late the event of a change found by polling may arrive.
 GRACE = timedelta(seconds=30)
 ITEMS_A_TIME = 1000
 
 
 def orgs_with_missed_events(now: datetime) -> Sequence[uuid.UUID]:
-    """Orgs with changes whose event has not come, and no deliveries that wait for a worker:
-    where some do, the event may be among them.
+    """Orgs with changes whose event has not arrived, and with no deliveries waiting for a
+    worker: the event could be among those.
     """
     waiting = exists().where(
         GitLabWebhookDelivery.org_id == GitLabItem.org_id,
@@ -33,9 +33,9 @@ def orgs_with_missed_events(now: datetime) -> Sequence[uuid.UUID]:
 
 
 def count_missed(org_id: uuid.UUID, now: datetime) -> int:
-    """Count an org's changes whose event has not come as missed, and have their hooks looked at.
+    """Count an org's changes without an event as missed, and make checks of their hooks due.
 
-    The caller commits; returns how many were missed.
+    Returns how many items were missed. The caller commits.
     """
     items = db.session.scalars(
         select(GitLabItem)

@@ -12,10 +12,10 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class HealthProblem(Identified, Base):
-    """One thing that is, or was, wrong: open until ``closed_at``.
+    """One finding, stored: open until ``closed_at``.
 
-    ``subject`` names what it is about (a project path) or is empty. ``notice_due_at`` is
-    when to tell the org of the newest change, null once that is done or given up.
+    ``subject`` is a project path or empty. ``notice_due_at`` is when to send the newest change
+    to the org; null once it was sent or given up.
     """
 
     __tablename__ = "health_problems"

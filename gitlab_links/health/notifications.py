@@ -1,6 +1,6 @@
-"""Telling an org of changes of its health: once each, tried again for a while.
+"""Sending health alerts to an org: each change once, with retries.
 
-In steps as all that leaves the machine: prepare, send, keep.
+In steps, as for every call over the network: load, send, save.
 """
 
 import uuid
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One change to be told; ``to`` is a URL or an e-mail address, in clear."""
+    """One change to send; ``to`` is a URL or an e-mail address, in plaintext."""
 
     org_id: uuid.UUID
     problem_id: uuid.UUID
@@ -50,7 +50,7 @@ class Notification:
 
 
 def orgs_with_due_notifications(now: datetime, limit: int) -> Sequence[uuid.UUID]:
-    """Orgs that are to be told something."""
+    """Orgs with alerts that are due."""
     return db.session.scalars(
         select(HealthProblem.org_id)
         .where(HealthProblem.notice_due_at <= now)
@@ -60,7 +60,7 @@ def orgs_with_due_notifications(now: datetime, limit: int) -> Sequence[uuid.UUID
 
 
 def load_due_notifications(org_id: uuid.UUID, now: datetime) -> list[Notification]:
-    """Take what is due, and audit the recoveries that have lasted; the caller commits."""
+    """Claim the due alerts, and audit the recoveries that have lasted; the caller commits."""
     problems = db.session.scalars(
         select(HealthProblem)
         .where(HealthProblem.org_id == org_id, HealthProblem.notice_due_at <= now)
@@ -75,7 +75,7 @@ def load_due_notifications(org_id: uuid.UUID, now: datetime) -> list[Notificatio
     for problem in problems:
         if problem.closed_at is not None and problem.notice_attempts == 0:
             audit_problem(problem, Action.HEALTH_RECOVERED)
-        # Nobody needs to hear that something is over who has not heard that it began.
+        # No recovery is sent for a problem that was never sent.
         if to is None or (problem.closed_at is not None and problem.notified_at is None):
             problem.notice_due_at = None
             continue
@@ -86,7 +86,7 @@ def load_due_notifications(org_id: uuid.UUID, now: datetime) -> list[Notificatio
 
 
 def save_outcome(notice: Notification, now: datetime, failure: str | None) -> None:
-    """Note what became of it, ``failure`` being the reason if any; the caller commits."""
+    """Save the outcome, ``failure`` being the reason or None; the caller commits."""
     note_delivery(notice.org_id, now, failure)
     problem = db.session.get(HealthProblem, notice.problem_id, with_for_update=True)
     if problem is None:
@@ -102,7 +102,7 @@ def save_outcome(notice: Notification, now: datetime, failure: str | None) -> No
 
 
 def note_delivery(org_id: uuid.UUID, now: datetime, failure: str | None) -> None:
-    """Keep when alerts last failed to arrive, and why; nothing once one has arrived."""
+    """Save when and why the last alert failed to arrive; clears both if it arrived."""
     if failure is not None:
         log.warning("alert.not_sent", org_id=str(org_id), reason=failure)
     integration = OrgGitLabIntegration
@@ -121,15 +121,15 @@ def note_delivery(org_id: uuid.UUID, now: datetime, failure: str | None) -> None
 def test_body(org_id: uuid.UUID) -> dict[str, Any]:
     """An alert that says that it is a test."""
     org_name = db.session.scalar(select(Org.name).where(Org.id == org_id)) or ""
-    words = "This is a test: health alerts of this org arrive here."
+    message = "This is a test: health alerts of this org arrive here."
     page = _page_of(org_id)
     return {
-        "text": f"{org_name}: {words} {page}",
+        "text": f"{org_name}: {message} {page}",
         "type": "health.test",
         "id": str(new_id()),
         "org_id": str(org_id),
         "org_name": org_name,
-        "summary": words,
+        "summary": message,
         "remedy": "",
         "closed_at": None,
         "url": page,
@@ -137,7 +137,7 @@ def test_body(org_id: uuid.UUID) -> dict[str, Any]:
 
 
 def notify_url(integration: OrgGitLabIntegration | None) -> str | None:
-    """Where the org wants to be told, in clear; None where nowhere, or it cannot be read."""
+    """The org's address for alerts, in plaintext; None if not set or not readable."""
     if integration is None or integration.notify_url_ciphertext is None:
         return None
     try:
@@ -158,10 +158,10 @@ def _page_of(org_id: uuid.UUID) -> str:
 def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
     """``text`` is what chat services show; the rest is for programs."""
     finding, over = finding_of(problem), problem.closed_at is not None
-    words = summary(finding)
+    message = summary(finding)
     page = _page_of(problem.org_id)
     advice = "" if over else remedy(finding)
-    text = f"{org_name}: {'Over: ' if over else ''}{words} {advice}".rstrip()
+    text = f"{org_name}: {'Over: ' if over else ''}{message} {advice}".rstrip()
     return {
         "text": f"{text} {page}",
         "type": "health.recovered" if over else "health.problem",
@@ -171,7 +171,7 @@ def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
         "code": problem.code,
         "severity": problem.severity,
         "subject": problem.subject,
-        "summary": words,
+        "summary": message,
         "remedy": advice,
         "opened_at": problem.opened_at.isoformat(),
         "closed_at": None if problem.closed_at is None else problem.closed_at.isoformat(),
@@ -180,17 +180,17 @@ def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
 
 
 class NoAlertAddress(Conflict):
-    """The org has not said where its health alerts go."""
+    """The org has no readable address for health alerts."""
 
     code = "no_alert_address"
 
 
 def send_test_alert(org_id: uuid.UUID) -> str | None:
-    """Send a test to the stored address; gives None once it was taken, else the reason.
+    """Send a test to the stored address; returns None if it was accepted, else the reason.
 
     Raises :class:`NoAlertAddress`, and what ``waiting_for_gitlab`` raises.
     """
-    # requests is slow to import, and not for the web process's way of a webhook.
+    # requests is slow to import, and receiving webhooks does not need it.
     from gitlab_links.health.sending import send
 
     to = notify_url(find_integration(org_id))

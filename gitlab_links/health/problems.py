@@ -1,4 +1,4 @@
-"""Comparing what is wrong with what was wrong before: each change is audited and told once."""
+"""Comparing the findings with the stored problems: each change is audited and sent once."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
-# What comes back within this time was not over; a recovery is told only after it.
+# A problem that returns within this time was not over. A recovery is sent only after it.
 FLAPPING = timedelta(minutes=2)
 KEPT = timedelta(days=90)
 
@@ -26,32 +26,29 @@ Changes = tuple[Sequence[Finding], Sequence[HealthProblem]]
 
 
 def orgs_with_changes(org_ids: Sequence[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    """Those of which something is to be written down: :func:`update_problems` them.
-
-    As many statements for some hundred orgs as for one.
-    """
+    """The orgs that need :func:`update_problems`; as many statements for hundreds as for one."""
     return list(_changes(org_ids, now))
 
 
 def update_problems(org_id: uuid.UUID, now: datetime) -> int:
-    """Write down what has changed; says how much. The caller commits."""
+    """Store what has changed, and return how many changes. The caller commits."""
     if not _changes([org_id], now):
         return 0
-    # Two that judge at once would tell everything twice.
+    # Without the lock, two workers would send everything twice.
     integration = lock_integration(org_id)
-    telling = integration is not None and integration.notify_url_ciphertext is not None
+    notifies = integration is not None and integration.notify_url_ciphertext is not None
     opened, closed = _changes([org_id], now).get(org_id, ([], []))
     for finding in opened:
-        _open_problem(org_id, finding, now, telling=telling)
+        _open_problem(org_id, finding, now, notifies=notifies)
     for problem in closed:
         _close_problem(problem, now)
-    if telling and opened:
+    if notifies and opened:
         trigger_after_commit(db.session, JobKind.RUN_CHECKS, org_id)
     return len(opened) + len(closed)
 
 
 def connected_orgs() -> Sequence[uuid.UUID]:
-    """Every org that is connected, or has something open."""
+    """Every org that is connected or has an open problem."""
     integration = OrgGitLabIntegration
     connected = select(integration.org_id).where(integration.token_ciphertext.is_not(None))
     troubled = select(HealthProblem.org_id).where(HealthProblem.closed_at.is_(None))
@@ -59,20 +56,20 @@ def connected_orgs() -> Sequence[uuid.UUID]:
 
 
 def forget_old_problems(now: datetime) -> None:
-    """Delete what is long over; the audit trail keeps that it was."""
+    """Delete problems closed more than ``KEPT`` ago; the audit log still has them."""
     over = HealthProblem.closed_at < now - KEPT
     db.session.execute(delete(HealthProblem).where(over))
 
 
 def finding_of(problem: HealthProblem) -> Finding:
-    """What was found, as it was when it was."""
+    """The finding as it was when the problem opened."""
     return Finding(problem.code, Severity(problem.severity), problem.subject, dict(problem.detail))
 
 
 def _changes(org_ids: Sequence[uuid.UUID], now: datetime) -> dict[uuid.UUID, Changes]:
-    """What is found and not known yet, and what is known and not found any more."""
+    """New findings, and stored problems that are no longer found."""
     changes = {}
-    # Of the deliveries nothing is notified yet, so that they need not be read.
+    # No finding about deliveries is notified yet, so they need not be loaded.
     for org_id, signals in load_many(org_ids, now, with_deliveries=False).items():
         found = {(one.code, one.subject): one for one in findings(signals) if is_notified(one)}
         known = {(row.code, row.subject): row for row in signals.problems}
@@ -93,7 +90,7 @@ def _change(
     )
 
 
-def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling: bool) -> None:
+def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, notifies: bool) -> None:
     back = db.session.scalars(
         select(HealthProblem)
         .where(
@@ -106,9 +103,9 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling
         .limit(1)
     ).one_or_none()
     if back is not None and back.notice_due_at is not None:
-        # It was not over: nobody has been told that it was.
+        # Its recovery was not sent, so it opens again.
         back.closed_at = None
-        back.notice_due_at = now if telling and back.notified_at is None else None
+        back.notice_due_at = now if notifies and back.notified_at is None else None
         return
     problem = HealthProblem(
         org_id=org_id,
@@ -117,7 +114,7 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling
         severity=finding.severity.value,
         detail=finding.detail,
         opened_at=now,
-        notice_due_at=now if telling else None,
+        notice_due_at=now if notifies else None,
     )
     db.session.add(problem)
     db.session.flush()
@@ -125,14 +122,14 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, telling
 
 
 def _close_problem(problem: HealthProblem, now: datetime) -> None:
-    """Audited and told when it has stayed so for a while: see ``notices``."""
+    """The recovery is audited and sent after ``FLAPPING``: see ``notifications``."""
     problem.closed_at = now
     problem.notice_due_at = now + FLAPPING
     problem.notice_attempts = 0
 
 
 def audit_problem(problem: HealthProblem, action: Action) -> None:
-    """Put a change into the org's audit trail."""
+    """Write a change to the org's audit log."""
     write_audit_event(
         problem.org_id,
         SERVICE,

@@ -1,7 +1,4 @@
-"""Projects that somebody picks to be watched: each gets its webhook made by a worker.
-
-Nothing here commits.
-"""
+"""Projects that an admin picks to be watched: a worker creates the webhook of each."""
 
 import uuid
 from collections.abc import Sequence
@@ -34,7 +31,7 @@ GOOD_FOR_SECONDS = 3600
 
 
 class PickedElsewhere(Conflict):
-    """The projects were listed by another GitLab than the org is connected to now."""
+    """The list comes from another GitLab than the org is connected to now."""
 
     code = "picked_elsewhere"
 
@@ -42,30 +39,30 @@ class PickedElsewhere(Conflict):
 def pick_projects(
     principal: Principal, base_url: str, projects: Sequence[ListedProject], now: datetime
 ) -> list[Operation]:
-    """Watch these projects from now on; gives the operations that make their webhooks.
+    """Watch these projects; returns the operations that create their webhooks.
 
-    ``projects`` are as the GitLab at ``base_url`` listed them; raises
-    :class:`PickedElsewhere` where that is no longer the org's. A worker is rung for once
-    the caller has committed.
+    ``projects`` are as the GitLab at ``base_url`` listed them. Raises
+    :class:`PickedElsewhere` if that is no longer the org's. A job is triggered after the
+    caller has committed.
     """
     present = db.session.scalar(
         select(OrgGitLabIntegration.base_url).where(OrgGitLabIntegration.org_id == principal.org_id)
     )
     if present != base_url:
-        raise PickedElsewhere("The address of the GitLab has changed. Pick from its list again.")
-    asked = []
+        raise PickedElsewhere("The base URL has changed. Reload the list and pick again.")
+    requested = []
     for project in projects:
         row = _row_of(principal.org_id, base_url, project)
         watch, _ = require_watch(principal.org_id, row)
         watch.picked_at = watch.picked_at or now
         kind = OperationKind.MAKE_HOOK
-        asked.append(ask_for(principal, kind, target=row, subject=project.path))
-    return asked
+        requested.append(ask_for(principal, kind, target=row, subject=project.path))
+    return requested
 
 
 def _row_of(org_id: uuid.UUID, base_url: str, listed: ListedProject) -> uuid.UUID:
-    """The row of a project: GitLab's id is the identity. One that has the path and no id yet
-    is it; one with another id has lost the path.
+    """The row of a project, identified by GitLab's id. A row with its path and no id is the
+    same project; a row with its path and another id no longer has that path.
     """
     here = (GitLabProject.org_id == org_id, GitLabProject.base_url == base_url)
     same_id = select(GitLabProject.id).where(*here, GitLabProject.gitlab_id == listed.gitlab_id)
@@ -95,29 +92,31 @@ def _row_of(org_id: uuid.UUID, base_url: str, listed: ListedProject) -> uuid.UUI
 
 
 class StaleList(Conflict):
-    """The choice is not one of ours, or an old one."""
+    """The choice is expired, or not from a list of this org."""
 
     code = "stale_list"
 
 
 class ProjectsNotListed(Conflict):
-    """GitLab did not give the list."""
+    """GitLab did not return the list."""
 
     code = "projects_not_listed"
 
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A project that was picked, and what makes its webhook."""
+    """A picked project, and the operation that creates its webhook."""
 
     project: ListedProject
     operation: Operation
 
 
 def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, str]]:
-    """Projects that the token's owner maintains, as GitLab lists them now, each with its choice.
+    """Projects that the token's owner maintains, as GitLab lists them now, each with the signed
+    text to send to :func:`pick`.
 
-    Raises :class:`ProjectsNotListed`, and what ``projects_now`` raises besides.
+    Raises :class:`ProjectsNotListed` and what ``credentials_of`` and ``waiting_for_gitlab``
+    raise.
     """
     try:
         base_url, found = projects_now(principal, search)
@@ -127,7 +126,7 @@ def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, 
 
 
 def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
-    """Watch what was chosen; a worker makes the webhooks once the caller has committed.
+    """Watch the chosen projects; a worker creates their webhooks after the caller has committed.
 
     Raises :class:`StaleList` and ``PickedElsewhere``.
     """
@@ -148,7 +147,7 @@ def _read(org_id: uuid.UUID, text: str) -> tuple[str, ListedProject]:
     except BadData:
         owner = None
     if owner != str(org_id):
-        raise StaleList("The list of projects is an old one. Pick from the present one.")
+        raise StaleList("The list of projects has expired. Reload it and pick again.")
     return base_url, ListedProject(gitlab_id, path)
 
 
@@ -157,7 +156,7 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[ListedProject]]:
-    """The address of the org's GitLab, and the projects it lists for picking.
+    """The base URL of the org's GitLab, and the projects it lists. Commits before the call.
 
     Raises GitLabFailure, and what ``credentials_of`` and ``waiting_for_gitlab`` raise.
     """

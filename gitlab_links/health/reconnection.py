@@ -1,4 +1,4 @@
-"""What a change of the org's connection means for its links and for the hooks made here."""
+"""Changing an org's connection, with what follows for its items and hook secrets."""
 
 from sqlalchemy import select, update
 
@@ -15,17 +15,17 @@ from gitlab_links.observations.hook_secrets import forget_hook_secrets
 
 
 def configure(principal: Principal, change: IntegrationChange) -> Configured:
-    """Change the org's integration; with a new address or token every item is due at once.
+    """Change the org's integration; a new address or token makes every item due at once.
 
-    What a token may not see another may, so that waiting out an old failure would be
-    wrong. Whoever leaves a GitLab leaves the hooks there: their secrets end. Raises what
-    ``update_integration`` raises; the caller commits.
+    A new token may see what the old one could not, so old failures are not waited out. When
+    the org leaves a GitLab, the secrets of its hooks there are deleted. Raises what
+    ``update_integration`` raises. The caller commits.
     """
     configured = update_integration(principal, change)
     if configured.left_gitlab:
         forget_hook_secrets(configured.integration)
     if configured.reconnected:
-        # In the order in which everybody locks items.
+        # All code locks items in the order of their ids, which avoids deadlocks.
         ours = select(GitLabItem.id).where(GitLabItem.org_id == principal.org_id)
         db.session.execute(ours.order_by(GitLabItem.id).with_for_update())
         db.session.execute(

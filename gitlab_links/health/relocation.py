@@ -1,6 +1,7 @@
-"""A GitLab that has moved to another address: its items and projects are carried over once a
-new token has shown that it is the same one. Asked in three steps, with no transaction open
-in between; doors call ``http.relocation.move_now``.
+"""A GitLab that has moved to another address: its items and projects are carried over after a
+comparison has shown that it is the same GitLab.
+
+In three steps with no transaction open in between. :func:`move_now` runs them.
 """
 
 import uuid
@@ -42,7 +43,7 @@ class NothingToMove(Conflict):
 
 
 class NotTheSameGitLab(Conflict):
-    """What is at the new address is not the GitLab that the links were made for."""
+    """The GitLab at the new address is not the one of the links."""
 
     code = "not_the_same_gitlab"
 
@@ -55,7 +56,7 @@ class MoveNotVerified(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class KnownProject:
-    """A project as the GitLab at the former address told it."""
+    """A project as the GitLab at the former address described it."""
 
     gitlab_id: int
     path: str
@@ -63,8 +64,8 @@ class KnownProject:
 
 @dataclass(frozen=True, slots=True)
 class FormerAddress:
-    """Where links of the org lead, with what is compared: a sample of the projects there, and
-    GitLab's version, None where it is not known.
+    """An address that links of the org lead to, with what is compared: a sample of its projects
+    and GitLab's version, None if unknown.
     """
 
     base_url: str
@@ -74,7 +75,7 @@ class FormerAddress:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What is to be verified; ``present`` is the org's base URL when it was read."""
+    """What to verify; ``present`` is the org's base URL when it was loaded."""
 
     base: BaseUrl
     token: str = field(repr=False)
@@ -84,7 +85,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The former addresses of the same GitLab, and why others are not; its version."""
+    """The former addresses of the same GitLab, why the others differ, and its version."""
 
     same: Sequence[FormerAddress]
     differences: Sequence[str]
@@ -93,14 +94,14 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What was carried over, and why links of other addresses were not."""
+    """How many projects were carried over, and why those of other addresses were not."""
 
     projects: int
     differences: Sequence[str]
 
 
 def load_move(org_id: uuid.UUID, base_url: str, token: str) -> Move:
-    """Read what is to be compared. Raises :class:`Invalid` for address or token,
+    """Load what to compare. Raises :class:`Invalid` for address or token,
     :class:`IntegrationMissing` and :class:`NothingToMove`.
     """
     base = parse_base_url(base_url, settings().gitlab_allowed_hosts)
@@ -135,10 +136,10 @@ def _sample(org_id: uuid.UUID, base_url: str) -> Sequence[KnownProject]:
 
 
 def verify_move(move: Move) -> Verified:
-    """Ask the GitLab at the new address; no database here.
+    """Compare with the GitLab at the new address; no database here.
 
-    Raises :class:`MoveNotVerified`, and :class:`NotTheSameGitLab` if that is so of every
-    former address.
+    Raises :class:`MoveNotVerified`, and :class:`NotTheSameGitLab` if every former address
+    differs.
     """
     from gitlab_links.gitlab.checking import CheckingClient
 
@@ -161,9 +162,9 @@ def verify_move(move: Move) -> Verified:
 
 
 def _difference(client: "CheckingClient", former: FormerAddress, version: str | None) -> str | None:
-    """Why it is not the GitLab of the former address; None where all that was compared agrees."""
+    """Why it is not the GitLab of the former address; None if everything compared agrees."""
     if not former.sample:
-        return f"No project of {former.base_url} was ever read, so that nothing can be compared."
+        return f"No project of {former.base_url} was ever read, so there is nothing to compare."
     if former.version and version and _family(former.version) != _family(version):
         return f"{former.base_url} was GitLab {former.version}, and this is GitLab {version}."
     for project in former.sample:
@@ -187,10 +188,10 @@ def _family(version: str) -> str:
 
 
 def save_move(principal: Principal, move: Move, verified: Verified) -> Moved:
-    """Use the new address with the new token, and carry over what leads to the former ones.
+    """Set the new address and token, and carry over what leads to the former addresses.
 
-    Webhook secrets stay: they were agreed with the same GitLab. Raises
-    :class:`MoveNotVerified` if the settings have changed meanwhile. The caller commits.
+    Webhook secrets stay valid: it is the same GitLab. Raises :class:`MoveNotVerified` if the
+    settings have changed meanwhile. The caller commits.
     """
     integration = lock_integration(principal.org_id)
     if integration is None or integration.base_url != move.present:
@@ -218,10 +219,10 @@ def save_move(principal: Principal, move: Move, verified: Verified) -> Moved:
 
 
 def move_now(principal: Principal, base_url: str, token: str) -> Moved:
-    """Verify with the new token and carry everything over; takes as long as GitLab.
+    """Verify with the new token and carry everything over, waiting for GitLab.
 
     Raises what ``load_move``, ``verify_move``, ``save_move`` and ``waiting_for_gitlab``
-    raise.
+    raise. The caller commits.
     """
     move = load_move(principal.org_id, base_url, token)
     db.session.commit()

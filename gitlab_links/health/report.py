@@ -9,7 +9,7 @@ from enum import StrEnum
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
-from gitlab_links.health.due_tokens import ask_soon
+from gitlab_links.health.due_tokens import make_token_check_due
 from gitlab_links.health.findings import findings
 from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.signals import Signals, load
@@ -26,8 +26,8 @@ from gitlab_links.observations.watched import WatchedProject
 from gitlab_links.observations.watching import make_checks_due
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
-# Who looks wants to know what is so now, not what was so this morning. Shorter than the bell
-# is quiet: else what was looked at a moment after one ring would be passed over at the next.
+# A viewer expects current data. Must be shorter than triggers.CHECK_SECONDS, or a check right
+# after a job would be skipped.
 FRESH_ENOUGH = timedelta(seconds=30)
 
 
@@ -40,7 +40,7 @@ class HealthColour(StrEnum):
     GRAY = "gray"
 
 
-# The verdict in the words of an org's settings.
+# The verdict as an org's settings show it.
 _STATUS = {
     HealthColour.GREEN: HealthStatus.OK,
     HealthColour.AMBER: HealthStatus.ATTENTION,
@@ -51,7 +51,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class ReportedFinding:
-    """One finding in words; ``since`` is None where it was noticed just now."""
+    """One finding with its texts; ``since`` is None if it is not stored yet."""
 
     code: str
     severity: Severity
@@ -63,7 +63,7 @@ class ReportedFinding:
 
 @dataclass(frozen=True, slots=True)
 class TokenHealth:
-    """The token as GitLab last told it."""
+    """The token as GitLab last described it."""
 
     scopes: Sequence[str] | None
     expires_at: datetime | None
@@ -75,11 +75,11 @@ class TokenHealth:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The one verdict, and what it stands on.
+    """The verdict and its reasons.
 
-    ``checked_at`` is when GitLab had last told of the token and of every webhook; None
-    while one of them is still to be looked at. ``connection`` is the org's settings with
-    their health, which follows from ``status``; ``integration`` is the row behind it.
+    ``checked_at`` is the oldest check among the token and all webhooks; None while one of
+    them has not been checked. ``connection`` is the org's settings with their health, which
+    follows from ``status``; ``integration`` is the row behind it.
     """
 
     status: HealthColour
@@ -92,10 +92,10 @@ class Report:
 
 
 def report_of(org_id: uuid.UUID, now: datetime) -> Report:
-    """What is so now, as far as is known, for somebody who looks at it.
+    """The report for a viewer, from stored data: calls no GitLab and writes nothing.
 
-    Asks GitLab nothing and writes nothing: where that is a while ago, a worker is rung for
-    to ask, and the next look shows what came of it.
+    If the last check is older than ``FRESH_ENOUGH``, triggers one; a later report shows its
+    result.
     """
     signals = load(org_id, now)
     report = report_on(signals)
@@ -106,14 +106,14 @@ def report_of(org_id: uuid.UUID, now: datetime) -> Report:
 
 
 def connection_view(org_id: uuid.UUID) -> IntegrationView:
-    """The org's settings and how they fare; nobody is rung for."""
+    """The org's settings with their health; triggers no check."""
     return report_on(load(org_id, utcnow())).connection
 
 
 def report_on(signals: Signals) -> Report:
-    """The report that follows from what is known; touches no database."""
+    """The report that follows from the signals; no database."""
     since = {(row.code, row.subject): row.opened_at for row in signals.problems}
-    told = [
+    reported = [
         ReportedFinding(
             code=one.code,
             severity=one.severity,
@@ -124,11 +124,11 @@ def report_on(signals: Signals) -> Report:
         )
         for one in findings(signals)
     ]
-    status = _colour(told) if signals.connected else HealthColour.GRAY
+    status = _colour(reported) if signals.connected else HealthColour.GRAY
     return Report(
         status=status,
         checked_at=_checked_at(signals) if signals.connected else None,
-        findings=told,
+        findings=reported,
         token=_token_health(signals.integration),
         projects=signals.projects,
         connection=integration_view(
@@ -164,11 +164,11 @@ def _connection_health(signals: Signals, status: HealthColour) -> IntegrationHea
 
 
 def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENOUGH) -> int:
-    """Have the token and all hooks looked at that were not within ``fresh``; says how many.
+    """Make the checks of the token and of hooks due that are older than ``fresh``.
 
-    A worker is rung for once the caller has committed.
+    Returns how many. A job is triggered after the caller has committed.
     """
-    token = ask_soon(org_id, now, now - fresh)
+    token = make_token_check_due(org_id, now, now - fresh)
     projects = make_checks_due(org_id, now, unless_since=now - fresh)
     if token or projects:
         trigger_after_commit(db.session, JobKind.RUN_CHECKS, org_id)
@@ -182,7 +182,7 @@ def _checked_at(signals: Signals) -> datetime | None:
     return min(known) if len(known) == len(parts) else None
 
 
-def _colour(told: Sequence[ReportedFinding]) -> HealthColour:
-    if any(one.severity is Severity.CRITICAL for one in told):
+def _colour(reported: Sequence[ReportedFinding]) -> HealthColour:
+    if any(one.severity is Severity.CRITICAL for one in reported):
         return HealthColour.RED
-    return HealthColour.AMBER if told else HealthColour.GREEN
+    return HealthColour.AMBER if reported else HealthColour.GREEN

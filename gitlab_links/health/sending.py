@@ -1,4 +1,4 @@
-"""Handing a health alert to a URL or a mail server. No database here."""
+"""Sending a health alert to a URL or a mail server. No database here."""
 
 import json
 import smtplib
@@ -19,7 +19,7 @@ ANSWER_BYTES = 64 * 1024
 
 
 def send(to: str, body: dict[str, Any]) -> str | None:
-    """Post or mail it. Gives None once it is taken, else the reason, which names no secret."""
+    """Post or mail it. Returns None if it was accepted, else the reason without any secret."""
     return _post(to, body) if is_url(to) else _mail(to, body)
 
 
@@ -35,7 +35,7 @@ def _mail(to: str, body: dict[str, Any]) -> str | None:
 
 
 def _post(to: str, body: dict[str, Any]) -> str | None:
-    """The address was given by an admin: the connection is guarded as those to GitLab are."""
+    """An admin chose the address, so it is checked like GitLab's: no internal addresses."""
     with GuardedSession(
         settings().gitlab_allowed_hosts,
         seconds=SECONDS_EACH,

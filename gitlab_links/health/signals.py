@@ -1,4 +1,4 @@
-"""Everything a verdict on a connection needs, read at one moment; nothing is judged here."""
+"""Everything that the verdict on a connection needs, loaded at one moment."""
 
 import uuid
 from collections import defaultdict
@@ -21,14 +21,13 @@ FAILURES_COUNT_FOR = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What is known of an org's connection at ``now``; GitLab is not asked.
+    """What is known about an org's connection at ``now``, without calling GitLab.
 
-    ``elsewhere`` are the projects whose links lead to another address than the org's, counted
-    by address.
-    ``received`` is None where the deliveries have not been read. ``problems`` are those that
-    were noticed before and are not over. ``tallies`` count what was wrong with the webhooks that
-    came in within a week; they are read with the deliveries. ``body_quota`` is how many bytes
-    of webhook bodies an org may store a day.
+    ``elsewhere`` counts, by address, the projects whose links lead to another address than the
+    org's. ``received`` is None if the deliveries were not loaded. ``problems`` are the open
+    ones. ``tallies`` count what was wrong with the webhooks of the last week; they are loaded
+    with the deliveries. ``body_quota`` is how many bytes of webhook bodies an org may store a
+    day.
     """
 
     org_id: uuid.UUID
@@ -43,13 +42,13 @@ class Signals:
 
     @property
     def connected(self) -> bool:
-        """Whether there is an address and a token for it."""
+        """Whether the org has an address and a token."""
         found = self.integration
         return found is not None and None not in (found.base_url, found.token_ciphertext)
 
     @property
     def paused_until(self) -> datetime | None:
-        """Until when GitLab is not asked; None where it may be."""
+        """Until when GitLab is not called; None if it may be called now."""
         until = None if self.integration is None else self.integration.paused_until
         return until if until is not None and until > self.now else None
 

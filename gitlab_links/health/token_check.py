@@ -1,6 +1,6 @@
-"""Does the token work? Asked of GitLab in three steps, with no transaction open in between.
+"""Checking the token with GitLab, in three steps with no transaction open in between.
 
-Doors call ``http.validation.validate_now``, which puts the steps together.
+:func:`validate_now` runs them.
 """
 
 import random
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from gitlab_links.gitlab.checking import CheckingClient
 
 DAILY = timedelta(days=1)
-# Where GitLab gave no answer about the token.
+# After a check without an answer about the token.
 SOON = timedelta(hours=1)
 
 
 class ValidationStatus(StrEnum):
-    """``not_validated``: GitLab was not asked, or gave no answer about the token."""
+    """``not_validated``: GitLab was not called, or gave no answer about the token."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -56,7 +56,7 @@ class ValidationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What came of it, in the words of the contract."""
+    """The result, with the field names of the API."""
 
     status: ValidationStatus
     error_code: str | None = None
@@ -70,9 +70,9 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is to be asked: credentials, or the code that tells why there are none.
+    """What to check: credentials, or the code that says why there are none.
 
-    ``ciphertext`` tells later whether the answer is still about the present token. ``needed``
+    ``ciphertext`` shows later whether the result is still about the current token. ``needed``
     are lists that the token has to read, by project and type.
     """
 
@@ -83,12 +83,12 @@ class Question:
 
 
 _REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
-# Not failures of the connection: nothing is set, or GitLab asked for patience.
-_NOT_KEPT = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, RATE_LIMITED})
+# Not failures of the connection: nothing is set, or GitLab asked for a pause.
+_NOT_SAVED = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, RATE_LIMITED})
 
 
 def load_question(org_id: uuid.UUID) -> Question:
-    """Read what is needed for asking."""
+    """Load the credentials and the ciphertext of the token."""
     integration = find_integration(org_id)
     ciphertext = integration.token_ciphertext if integration is not None else None
     try:
@@ -98,10 +98,10 @@ def load_question(org_id: uuid.UUID) -> Question:
 
 
 def call_gitlab(question: Question) -> Validation:
-    """Ask GitLab; no database here, and no error that is not a result.
+    """Check the token with GitLab; no database here. GitLab's failures are returned, not raised.
 
-    All calls together take no longer than one may. A 401 is believed when it comes twice:
-    proxies and deploys give one now and then.
+    All calls together take no longer than one call may. A 401 counts only if it comes twice:
+    proxies and deploys cause one now and then.
     """
     if question.credentials is None:
         return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
@@ -134,7 +134,7 @@ def _checked(client: "CheckingClient", needed: Sequence[tuple[int | str, ItemTyp
 
 
 def record(principal: Principal, question: Question, result: Validation) -> None:
-    """Keep what was learnt and that the caller asked, unless the token has changed meanwhile."""
+    """Save and audit the result, unless the token has changed meanwhile; the caller commits."""
     integration = save_result(principal.org_id, question, result)
     if integration is None:
         return
@@ -150,14 +150,14 @@ def record(principal: Principal, question: Question, result: Validation) -> None
 def save_result(
     org_id: uuid.UUID, question: Question, result: Validation
 ) -> OrgGitLabIntegration | None:
-    """Keep what was learnt of the present token; None, and nothing kept, of another one."""
+    """Save the result; returns None and saves nothing if the token has changed meanwhile."""
     integration = find_integration(org_id)
     if integration is None or integration.token_ciphertext != question.ciphertext:
         return None
     now = utcnow()
-    unheard = result.status is ValidationStatus.NOT_VALIDATED
-    integration.token_check_due_at = next_check(now, soon=unheard)
-    if not unheard:
+    unanswered = result.status is ValidationStatus.NOT_VALIDATED
+    integration.token_check_due_at = next_check(now, soon=unanswered)
+    if not unanswered:
         integration.token_checked_at = now
     if result.scopes is not None or result.status is ValidationStatus.VALID:
         integration.token_scopes = None if result.scopes is None else list(result.scopes)
@@ -166,20 +166,20 @@ def save_result(
         integration.token_username = None if result.user is None else result.user.username
         if result.gitlab_version is not None and question.credentials is not None:
             integration.note_version(str(question.credentials.base), result.gitlab_version)
-    if result.status is not ValidationStatus.INVALID and _is_told_to_wait(integration, now):
-        return integration  # only a refusal weighs more than a pause that GitLab asked for
+    if result.status is not ValidationStatus.INVALID and _is_rate_limited(integration, now):
+        return integration  # only a refusal overrides a pause that GitLab asked for
     if result.status is ValidationStatus.VALID:
         integration.error_code = integration.error_at = integration.paused_until = None
         integration.error_reason = None
         integration.failures = 0
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
-    elif result.error_code not in _NOT_KEPT:
+    elif result.error_code not in _NOT_SAVED:
         _save_error(integration, result, now)
     return integration
 
 
 def _save_error(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> None:
-    """Told at once, and looked at again soon: it may be over at any time."""
+    """Save the error at once, and check again soon: it may end at any time."""
     integration.error_reason = result.reason
     if integration.error_code != result.error_code:
         integration.error_code, integration.error_at = result.error_code, now
@@ -187,14 +187,14 @@ def _save_error(integration: OrgGitLabIntegration, result: Validation, now: date
     integration.token_check_due_at = now + growing_pause(integration.failures)
 
 
-def _is_told_to_wait(integration: OrgGitLabIntegration, now: datetime) -> bool:
-    """By GitLab itself, which limits some calls and lets others through, as that for a token."""
+def _is_rate_limited(integration: OrgGitLabIntegration, now: datetime) -> bool:
+    """GitLab may limit other calls and still answer the one that checks the token."""
     until = integration.paused_until
     return integration.error_code == RATE_LIMITED and until is not None and until > now
 
 
 def next_check(now: datetime, *, soon: bool = False) -> datetime:
-    """When to ask about a token again: daily, spread so that orgs part ways."""
+    """When to check a token again: daily, with jitter so that orgs spread over the day."""
     return now + (SOON if soon else DAILY) * random.uniform(0.75, 1.0)  # noqa: S311
 
 
@@ -213,7 +213,7 @@ def _valid(check: TokenCheck) -> Validation:
 
 
 def load_check(org_id: uuid.UUID) -> Question:
-    """Read what is needed for asking GitLab about the token."""
+    """Load the credentials and a sample of the lists that the token has to read."""
     question = load_question(org_id)
     if question.credentials is None:
         return question
@@ -222,7 +222,7 @@ def load_check(org_id: uuid.UUID) -> Question:
 
 
 def _lists(org_id: uuid.UUID, item_type: ItemType) -> list[tuple[int | str, ItemType]]:
-    """Those read last, of projects that GitLab has shown."""
+    """The projects fetched last among those with a GitLab id."""
     project, integration = GitLabProject, OrgGitLabIntegration
     found = db.session.scalars(
         select(project.gitlab_id)
@@ -242,9 +242,9 @@ def _lists(org_id: uuid.UUID, item_type: ItemType) -> list[tuple[int | str, Item
 
 
 def validate_now(principal: Principal) -> Validation:
-    """Ask the org's GitLab about its token and keep the answer; takes as long as GitLab.
+    """Check the org's token with GitLab and save the result, waiting for GitLab.
 
-    Raises what ``waiting_for_gitlab`` raises.
+    Raises what ``waiting_for_gitlab`` raises. The caller commits the result.
     """
     question = load_check(principal.org_id)
     db.session.commit()
@@ -255,10 +255,10 @@ def validate_now(principal: Principal) -> Validation:
 
 
 def validate_saved(principal: Principal, configured: Configured) -> Validation | None:
-    """The same of a new address or token just saved, for every door that saves one.
+    """Check an address or token that was just saved; None if there is nothing new to check.
 
-    It is kept whatever GitLab says, or if it says nothing. None where there is nothing new to
-    try. Commits what was saved, and then raises what ``waiting_for_gitlab`` raises.
+    The saved values stay, whatever the result: they are committed before GitLab is called.
+    Raises what ``waiting_for_gitlab`` raises.
     """
     if not configured.reconnected or configured.integration.token_ciphertext is None:
         return None

@@ -1,7 +1,7 @@
-"""Replacing the token through GitLab's own API, in three steps as validation does.
+"""Replacing the token through GitLab's API, in steps: load, call GitLab, save.
 
-GitLab voids the former token as it gives the new one, which is told once: whatever could
-keep the new one from being stored is tried beforehand.
+GitLab revokes the old token when it creates the new one, and shows the new one only once. So
+everything that could prevent storing it is tried beforehand.
 """
 
 import re
@@ -44,19 +44,19 @@ _BOT = re.compile(r"(project|group)_[0-9]+_bot")
 
 
 class RotationNotAllowed(Conflict):
-    """GitLab says that the token may not replace itself: a person makes a new one."""
+    """The token may not replace itself: an admin has to create a new one."""
 
     code = "rotation_not_allowed"
 
 
 class RotationFailed(Conflict):
-    """GitLab did not rotate the token; the present one is still in use."""
+    """GitLab did not rotate the token; the current one stays in use."""
 
     code = "rotation_failed"
 
 
 class TokenKind(StrEnum):
-    """Whose token it is, by the name of its user."""
+    """What the token belongs to, by the name of its user."""
 
     PERSONAL = "personal"
     PROJECT = "project"
@@ -64,7 +64,7 @@ class TokenKind(StrEnum):
 
 
 def token_kind(username: str | None) -> TokenKind | None:
-    """Read off the user name: GitLab calls the users of such tokens bots."""
+    """By the user name: GitLab creates a bot user for each project or group token."""
     if username is None:
         return None
     found = _BOT.match(username)
@@ -72,30 +72,27 @@ def token_kind(username: str | None) -> TokenKind | None:
 
 
 def may_rotate(integration: OrgGitLabIntegration) -> bool:
-    """Whether it is worth trying to replace the token: its scopes, as far as they are known,
-    do not rule it out. Whether it may is found out by doing it.
-    """
+    """Whether the token's known scopes allow replacing it; only trying shows whether it works."""
     scopes = set(integration.token_scopes or ())
     return not scopes or bool({*ROTATING_SCOPES, GRANULAR} & scopes)
 
 
 def load_rotation(org_id: uuid.UUID) -> Question:
-    """Read what is needed, and make sure that a new token could be kept.
+    """Load the credentials, and make sure that a new token could be encrypted.
 
     Raises what ``credentials_of`` raises.
     """
     integration = find_integration(org_id)
     credentials = credentials_of(integration)
-    assert integration is not None  # noqa: S101 - credentials_of has seen it
+    assert integration is not None  # noqa: S101 - else credentials_of raises
     _encrypted(org_id, credentials, credentials.token)
     return Question(credentials, None, integration.token_ciphertext)
 
 
 def rotate(question: Question) -> NewToken:
-    """Ask GitLab for the new token; no database here.
+    """Have GitLab replace the token; no database here.
 
-    Raises :class:`RotationNotAllowed` where GitLab says that the token may not, and
-    :class:`RotationFailed`.
+    Raises :class:`RotationNotAllowed` if the token lacks the right, and :class:`RotationFailed`.
     """
     credentials = question.credentials
     if credentials is None:
@@ -116,7 +113,7 @@ def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:
     if failure.granular:
         needed = ", ".join(failure.needed) or "a permission that GitLab does not name"
     return RotationNotAllowed(
-        f"The token may not replace itself: that takes {needed}. Make a new token in GitLab and "
+        f"The token may not replace itself: that needs {needed}. Make a new token in GitLab and "
         "set it here."
     )
 
@@ -127,7 +124,7 @@ def _rotated(client: "MaintainingClient", until: date) -> NewToken:
     except GitLabFailure as failure:
         if failure.http_status != 400:
             raise
-        # An instance may allow shorter lives only; it then decides by itself.
+        # An instance may allow shorter lifetimes only. Without a date GitLab picks one.
         return client.rotate_token(None)
 
 
@@ -136,7 +133,7 @@ def save_rotated(
 ) -> None:
     """Store the new token, unless an admin has set another meanwhile; the caller commits."""
     integration = lock_integration(org_id)
-    assert question.credentials is not None  # noqa: S101 - rotate() has used them
+    assert question.credentials is not None  # noqa: S101 - rotate() used them
     if integration is None or not _still_has(integration, question.credentials.token):
         return
     integration.token_ciphertext = _encrypted(org_id, question.credentials, new.token)
@@ -154,7 +151,7 @@ def save_rotated(
 
 
 def _still_has(integration: OrgGitLabIntegration, token: str) -> bool:
-    """Compared in clear: `flask rotate-keys` may have encrypted it anew meanwhile."""
+    """Compares the plaintext: `flask rotate-keys` may have re-encrypted it meanwhile."""
     try:
         return credentials_of(integration).token == token
     except DomainError:
@@ -162,7 +159,7 @@ def _still_has(integration: OrgGitLabIntegration, token: str) -> bool:
 
 
 def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
-    """Whether the org wants it done by itself, and it is time."""
+    """Whether the org has automatic rotation on, and the token expires soon."""
     expires_at = integration.token_expires_at
     return (
         integration.token_auto_rotate
@@ -176,10 +173,10 @@ def _encrypted(org_id: uuid.UUID, credentials: Credentials, token: str) -> str:
 
 
 def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -> datetime | None:
-    """Replace the token and say when the new one expires; takes as long as GitLab: for workers,
-    and one at a time for an org.
+    """Replace the token and return when the new one expires.
 
-    Commits by itself: the former token is void from the moment that GitLab answers.
+    Waits for GitLab: for workers only, one at a time for an org. Commits, because the old token
+    is revoked as soon as GitLab answers.
     """
     question = load_rotation(org_id)
     db.session.commit()
@@ -191,7 +188,7 @@ def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -
 
 
 def _save_persistently(org_id: uuid.UUID, question: Question, new: NewToken, actor: Actor) -> None:
-    """Nothing else has the new token: where the database is away just now, it is waited for."""
+    """Retries while the database is unavailable: the new token is stored nowhere else."""
     ends_at = monotonic() + SAVING_SECONDS
     while True:
         try:
@@ -207,6 +204,6 @@ def _save_persistently(org_id: uuid.UUID, question: Question, new: NewToken, act
 
 
 def ask_for_rotation(principal: Principal) -> Operation:
-    """Have a worker replace the token; raises what ``load_rotation`` raises."""
+    """Create the operation that replaces the token; raises what ``load_rotation`` raises."""
     load_rotation(principal.org_id)
     return ask_for(principal, OperationKind.ROTATE_TOKEN)

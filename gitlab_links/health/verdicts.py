@@ -1,4 +1,4 @@
-"""The verdict on each connection, stored for the metrics: they count orgs without judging them."""
+"""The verdict on each connection, stored so that the metrics only have to count."""
 
 import uuid
 from collections import defaultdict
@@ -14,9 +14,9 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 
 
 def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
-    """Store the verdicts that have changed; says how many. The caller commits.
+    """Store the verdicts that have changed, and return how many. The caller commits.
 
-    As many SELECTs for some hundred orgs as for one, and an UPDATE for each colour.
+    As many SELECTs for hundreds of orgs as for one, and one UPDATE for each colour.
     """
     changed: defaultdict[HealthColour, list[uuid.UUID]] = defaultdict(list)
     for org_id, signals in load_many(org_ids, now).items():
@@ -29,7 +29,7 @@ def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
             .where(OrgGitLabIntegration.org_id.in_(those))
             .values(
                 health_status=status.value,
-                # The settings of the org stay as they were.
+                # The org's settings have not changed.
                 updated_at=OrgGitLabIntegration.updated_at,
             )
             .execution_options(synchronize_session=False)

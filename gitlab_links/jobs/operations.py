@@ -17,7 +17,7 @@ from gitlab_links.audit.operations import SERVICE, Actor
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
-from gitlab_links.health.due_tokens import ask_soon
+from gitlab_links.health.due_tokens import make_token_check_due
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.token_rotation import rotate_now
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -146,7 +146,7 @@ def see_to_operations(now: datetime) -> None:
         found = unattended(now, ORGS_A_LOOK, _may_call(now))
         if any(is_dead for _, is_dead in found):
             for org_id in fail_interrupted(now):
-                ask_soon(org_id, now, now)
+                make_token_check_due(org_id, now, now)
         db.session.commit()
     db.session.rollback()
     for org_id in {org_id for org_id, _ in found}:

@@ -70,7 +70,7 @@ def test_a_mistyped_secret_is_told_with_when_how_many_from_what_and_which_header
         }
         db.session.rollback()
         told = findings(org)["webhooks_refused"]
-    assert "GitLab's events are being refused: the secret differs" in told.summary
+    assert "Events from GitLab are rejected: the secret differs" in told.summary
     assert "GitLab says" not in told.summary
     assert "3 in 7 days" in told.summary
     assert "127.0.0.1" in told.summary

@@ -47,7 +47,7 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass
 class Receiver:
-    """An address of the org's choice, and what came to it."""
+    """An address of the org's choice, and what it received."""
 
     port: int
     status: int = 200
@@ -59,7 +59,7 @@ class Receiver:
         return f"http://{LOOPBACK}:{self.port}/hooks/s3cret"
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def received(self) -> list[tuple[str, str]]:
         return [(body["type"], body["code"]) for body in self.bodies]
 
 
@@ -136,7 +136,7 @@ class Health:
 
 @dataclass
 class Connected:
-    """An org that follows issues of one project, ``ships/engine``; jobs run when told to."""
+    """An org that follows issues of one project, ``ships/engine``; the test runs the jobs."""
 
     app: Flask
     org: Org

@@ -36,7 +36,7 @@ def program(connected):
     return Program(connected)
 
 
-def test_health_is_told_in_words_and_repaired_through_the_api(connected, program):
+def test_health_is_shown_in_words_and_repaired_through_the_api(connected, program):
     connected.watch()
     health = program.call("GET", "/health")["health"]
     assert (health["status"], [one["code"] for one in health["findings"]]) == (
@@ -77,8 +77,8 @@ def test_a_disabled_hook_turns_it_red_and_the_repair_green_again(connected, prog
     (hook,) = connected.gitlab.state.hooks.of(connected.project)
     hook.recent_failures = 40
 
-    looked = program.call("POST", f"/projects/{project['id']}/hook/check")["project"]
-    assert looked["hook_state"] == "disabled"
+    checked = program.call("POST", f"/projects/{project['id']}/hook/check")["project"]
+    assert checked["hook_state"] == "disabled"
     connected.watch()
     health = program.call("GET", "/health")["health"]
     assert health["status"] == "red"
@@ -92,7 +92,7 @@ def test_a_disabled_hook_turns_it_red_and_the_repair_green_again(connected, prog
     assert program.call("GET", "/health")["health"]["status"] == "green"
 
 
-def test_a_check_has_workers_look_anew(connected, program, clock):
+def test_a_check_has_workers_call_gitlab_again(connected, program, clock):
     connected.watch()
     clock.advance(10)
     assert program.call("POST", "/health/check", status=202) == {"checking": 2}
@@ -177,7 +177,7 @@ def test_a_policy_that_cannot_be_is_refused(connected, program, change, field):
     assert any(name.startswith(field) for name in refused["errors"])
 
 
-def test_members_may_not_look_at_the_connection(connected, program, factory):
+def test_members_may_not_see_the_connection(connected, program, factory):
     key = factory.api_key(connected.org, role=Role.MEMBER)
     for method, path in (("GET", "/health"), ("GET", "/policy"), ("POST", "/token/rotate")):
         answer = requests.request(

@@ -1,4 +1,4 @@
-"""What is confidential is told to the roles that the org chose, by every door alike."""
+"""Confidential items are shown to the roles that the org chose, by pages and API alike."""
 
 import pytest
 import requests
@@ -85,14 +85,14 @@ def test_the_state_is_not_to_be_found_out_either(secret):
     assert len(links(secret, Role.PM, "?state=opened")[0]) == 3
 
 
-def test_the_order_tells_nothing(secret):
+def test_the_order_reveals_nothing(secret):
     for sort, name in ((LinkSort.TITLE, "title"), (LinkSort.UPDATED, "gitlab_updated_at")):
         with secret.app.app_context():
             seen = links_page(secret.org.id, LinkFilter(), sort=sort, viewer=Role.MEMBER)
-        assert getattr(seen[0], name) is None, "as if nothing had been told"
+        assert getattr(seen[0], name) is None, "as for an item that was never read"
 
 
-def test_whoever_has_no_role_is_told_the_least(secret):
+def test_a_viewer_without_a_role_sees_the_least(secret):
     with secret.app.app_context():
         seen = links_page(secret.org.id, LinkFilter())
 
@@ -144,7 +144,7 @@ def page_of(connected, role):
 
 
 @pytest.mark.parametrize(("role", "sees"), [(Role.PM, True), (Role.MEMBER, False)])
-def test_pages_tell_as_much_as_the_api(secret, role, sees):
+def test_pages_show_as_much_as_the_api(secret, role, sees):
     caller, path = page_of(secret, role)
     for url in (path, f"{path}/links", f"/orgs/{secret.org.id}/tasks"):
         answer = caller.get(url, headers={"X-Fragment": "links"} if url.endswith("links") else {})
@@ -154,7 +154,7 @@ def test_pages_tell_as_much_as_the_api(secret, role, sees):
             assert "sabotage" not in answer.text
 
 
-def test_an_open_page_is_told_at_once_that_it_has_become_confidential(connected):
+def test_an_open_page_shows_at_once_that_an_item_has_become_confidential(connected):
     with connected.app.app_context():
         repair_now(connected.admin, connected.project_id)
     edit(connected, title=SECRET)
@@ -201,16 +201,16 @@ def sync_of(connected, role):
     return secret_link(links(connected, role)[0])["sync"]
 
 
-def test_how_often_it_is_looked_at_does_not_tell_whether_it_is_closed(secret):
-    told = []
+def test_how_often_it_is_polled_does_not_reveal_whether_it_is_closed(secret):
+    synced = []
     for state in ("opened", "closed"):
         if state == "closed":
             secret.gitlab.state.items.close(secret.issues[0])
             secret.work()
-        told.append(sync_of(secret, Role.MEMBER))
-    assert told[0] == told[1]
-    assert (told[0]["last_synced_at"], told[0]["next_sync_at"]) == (None, None)
-    assert (told[0]["status"], told[0]["error_code"]) == ("ok", None)
+        synced.append(sync_of(secret, Role.MEMBER))
+    assert synced[0] == synced[1]
+    assert (synced[0]["last_synced_at"], synced[0]["next_sync_at"]) == (None, None)
+    assert (synced[0]["status"], synced[0]["error_code"]) == ("ok", None)
     assert sync_of(secret, Role.PM)["next_sync_at"] is not None
 
 
@@ -225,7 +225,7 @@ def test_nor_does_whether_it_is_stale(secret, clock):
         assert any(link["gitlab_iid"] == 1 for link in fine) is not found
 
 
-def test_a_failure_to_read_it_is_not_told_either(secret):
+def test_a_failure_to_read_it_is_not_shown_either(secret):
     secret.gitlab.state.faults.answer("status", status=403, route="/issues")
     secret.sweep()
     assert sync_of(secret, Role.PM)["error_code"] == "http_403"
@@ -235,7 +235,7 @@ def test_a_failure_to_read_it_is_not_told_either(secret):
     assert 1 not in {link["gitlab_iid"] for link in errors}
 
 
-def test_where_a_confidential_issue_was_moved_is_not_told_to_members(secret):
+def test_where_a_confidential_issue_was_moved_is_not_shown_to_members(secret):
     state = secret.gitlab.state
     elsewhere = state.projects.add("layoffs/2027")
     state.items.move(secret.issues[0], elsewhere)
@@ -257,7 +257,7 @@ def test_where_a_confidential_issue_was_moved_is_not_told_to_members(secret):
     assert "layoffs" not in page
 
 
-def test_what_its_project_is_called_now_is_not_told_either(secret):
+def test_what_its_project_is_called_now_is_not_shown_either(secret):
     secret.gitlab.state.projects.rename(secret.project, "layoffs")
     secret.sweep()
     link = secret_link(links(secret, Role.MEMBER)[0])
@@ -348,11 +348,11 @@ def test_pasting_where_a_confidential_issue_may_have_gone_confirms_nothing(secre
     other = state.items.add_issue(moved.project, title="Another", author="dana", confidential=True)
     for guess in (moved, other):
         assert paste(secret, Role.MEMBER, guess) == 201
-    told = [
+    synced = [
         (link["title"], link["confidential"], link["state"], link["sync"]["status"])
         for link in links(secret, Role.MEMBER, "?project_path=layoffs/2027")[0]
     ]
-    assert told == [(None, False, None, "never")] * 2
+    assert synced == [(None, False, None, "never")] * 2
     secret.work()
     assert references(secret, Role.MEMBER) == [
         "layoffs/2027#1",

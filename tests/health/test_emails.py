@@ -1,4 +1,4 @@
-"""Changes of health by e-mail: through a real SMTP server, once, and never in clear by mistake."""
+"""Health alerts by e-mail: through a real SMTP server, once, and never unencrypted by mistake."""
 
 import smtplib
 import socket
@@ -45,7 +45,7 @@ class Postbox:
     refuses: bool = False
     unknown: tuple[str, ...] = ()
     good_bye: str = "221 Bye"
-    letters: list[EmailMessage] = field(default_factory=list)
+    emails: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
     users: list[bytes] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class Postbox:
         if self.refuses:
             return "451 Later"
         self.encrypted.append(session.ssl is not None)
-        self.letters.append(message_from_bytes(envelope.original_content, policy=default))
+        self.emails.append(message_from_bytes(envelope.original_content, policy=default))
         return "250 Taken"
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):
@@ -117,7 +117,7 @@ def test_with_starttls_and_a_password(start, trusted):
     box = start(tls_context=trusted, require_starttls=True)
     box.server(user="links").send(note(), 3)
 
-    (got,) = box.letters
+    (got,) = box.emails
     assert (box.encrypted, box.users) == ([True], [b"links"])
     assert (got["From"], got["To"]) == (SENDER, TO)
     assert got["Subject"] == "[Acme] ships/engine: GitLab has disabled the webhook for good."
@@ -135,7 +135,7 @@ def test_encrypted_from_the_first_byte(start, trusted):
     box = start(ssl_context=trusted)
     box.server(scheme="smtps").send(note(), 3)
 
-    assert len(box.letters) == 1, "the server speaks nothing but TLS"
+    assert len(box.emails) == 1, "the server speaks nothing but TLS"
 
 
 def test_a_server_without_starttls_gets_neither_password_nor_letter(start):
@@ -143,7 +143,7 @@ def test_a_server_without_starttls_gets_neither_password_nor_letter(start):
     with pytest.raises(smtplib.SMTPNotSupportedError):
         box.server(user="links").send(note(), 3)
 
-    assert (box.letters, box.users) == ([], [])
+    assert (box.emails, box.users) == ([], [])
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(start, trusted, monkeypatch):
@@ -196,7 +196,7 @@ def test_a_letter_that_was_taken_is_taken_however_the_good_bye_goes(start):
     box.good_bye = "451 Not yet"
     box.server("?tls=none").send(note(), 3)
 
-    assert len(box.letters) == 1
+    assert len(box.emails) == 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_nothing_that_gitlab_names_begins_another_header(start, summary):
     box = start()
     box.server("?tls=none").send(note(summary=summary), 3)
 
-    (got,) = box.letters
+    (got,) = box.emails
     assert got["Bcc"] is None
     assert got["To"] == TO
     assert len(got["Subject"].splitlines()) <= 1
@@ -234,8 +234,8 @@ def test_what_is_no_address_is_refused(text):
 
 
 @pytest.fixture
-def told(connected, start, clock):
-    """The org wants to be told by mail, and all is well."""
+def mailbox(connected, start, clock):
+    """The org gets its alerts by e-mail, and all is well."""
     box = start()
     settings = connected.app.extensions["settings"]
     connected.app.extensions["settings"] = replace(settings, mail_server=box.server("?tls=none"))
@@ -251,43 +251,45 @@ def told(connected, start, clock):
     return box
 
 
-def settle(connected, clock, times):
+def watch_for(connected, clock, times):
     for _ in range(times):
         clock.advance(10)
         connected.watch()
 
 
-def test_a_problem_and_its_end_are_mailed_once_each(connected, told, clock):
+def test_a_problem_and_its_end_are_mailed_once_each(connected, mailbox, clock):
     connected.change(token_expires_at=utcnow() + timedelta(days=6))
-    settle(connected, clock, 10)
+    watch_for(connected, clock, 10)
     connected.change(token_expires_at=utcnow() + timedelta(days=300))
-    settle(connected, clock, 20)
+    watch_for(connected, clock, 20)
 
-    subjects = [got["Subject"] for got in told.letters]
+    subjects = [got["Subject"] for got in mailbox.emails]
     assert len(subjects) == 2
     name = connected.org.name
     assert subjects[0].startswith(f"[{name}] The access token expires within 7 days, on ")
     assert subjects[1].startswith(f"[{name}] Over: The access token expires within 7 days")
-    assert f"/orgs/{connected.org.id}/gitlab" in told.letters[0].get_content()
+    assert f"/orgs/{connected.org.id}/gitlab" in mailbox.emails[0].get_content()
 
 
-def test_a_letter_that_was_not_taken_is_handed_in_again_with_the_same_id(connected, told, clock):
-    told.refuses = True
+def test_an_email_that_was_not_accepted_is_sent_again_with_the_same_id(connected, mailbox, clock):
+    mailbox.refuses = True
     connected.change(token_expires_at=utcnow() + timedelta(days=6))
-    settle(connected, clock, 2)
-    assert told.letters == []
+    watch_for(connected, clock, 2)
+    assert mailbox.emails == []
 
-    told.refuses = False
-    settle(connected, clock, 10)
+    mailbox.refuses = False
+    watch_for(connected, clock, 10)
 
-    (got,) = told.letters
+    (got,) = mailbox.emails
     assert got["Message-ID"].endswith(".opened@127.0.0.1>")
 
 
-def test_a_mail_that_is_not_taken_is_shown_with_its_reason_until_one_is(connected, told, clock):
-    told.refuses = True
+def test_an_email_that_is_not_accepted_is_shown_with_its_reason_until_one_is(
+    connected, mailbox, clock
+):
+    mailbox.refuses = True
     connected.change(token_expires_at=utcnow() + timedelta(days=6))
-    settle(connected, clock, 1)
+    watch_for(connected, clock, 1)
     with connected.app.app_context():
         found = report_of(connected.org.id, utcnow()).findings
     (shown,) = (one for one in found if one.code == "alerts_undelivered")
@@ -295,23 +297,23 @@ def test_a_mail_that_is_not_taken_is_shown_with_its_reason_until_one_is(connecte
         f"The last health alert to {TO} did not arrive: the mail server says: 451 Later."
     )
 
-    told.refuses = False
-    settle(connected, clock, 10)
+    mailbox.refuses = False
+    watch_for(connected, clock, 10)
     assert "alerts_undelivered" not in connected.codes()
 
 
-def test_a_test_alert_says_in_words_what_came_of_it(connected, told):
-    told.refuses = True
+def test_a_test_alert_says_in_words_what_came_of_it(connected, mailbox):
+    mailbox.refuses = True
     with connected.app.test_request_context():
         assert send_test_alert(connected.org.id) == "the mail server says: 451 Later"
         db.session.commit()
     assert "alerts_undelivered" in connected.codes()
-    told.refuses = False
+    mailbox.refuses = False
     with connected.app.test_request_context():
         assert send_test_alert(connected.org.id) is None
         db.session.commit()
     assert "alerts_undelivered" not in connected.codes()
-    (got,) = told.letters
+    (got,) = mailbox.emails
     assert got["Subject"] == (
         f"[{connected.org.name}] This is a test: health alerts of this org arrive here."
     )
@@ -351,7 +353,7 @@ def no_such_recipient(start, _certificate):
     ],
 )
 def test_the_button_says_why_no_mail_is_taken_and_then_that_one_is(
-    connected, told, start, trusted, monkeypatch, broken, reason
+    connected, mailbox, start, trusted, monkeypatch, broken, reason
 ):
     monkeypatch.setattr(notifications, "log", structlog.get_logger(notifications.__name__))
     admin = browser(connected.app, connected.admin.user_id)
@@ -376,20 +378,20 @@ def test_the_button_says_why_no_mail_is_taken_and_then_that_one_is(
     page, lines = press()
     assert "The test alert was delivered." in page
     assert "did not arrive" not in page
-    assert [got["To"] for got in told.letters] == [TO]
+    assert [got["To"] for got in mailbox.emails] == [TO]
 
 
-def test_a_mail_server_that_is_taken_away_leaves_the_letter_unsent(connected, told, clock):
+def test_a_mail_server_that_is_taken_away_leaves_the_email_unsent(connected, mailbox, clock):
     settings = connected.app.extensions["settings"]
     connected.app.extensions["settings"] = replace(settings, mail_server=None)
     connected.change(token_expires_at=utcnow() + timedelta(days=6))
-    settle(connected, clock, 2)
+    watch_for(connected, clock, 2)
 
-    assert told.letters == []
+    assert mailbox.emails == []
     assert "token_expires_7d" in connected.codes()
 
 
-def test_an_address_is_shown_and_kept_encrypted(connected, told):
+def test_an_address_is_shown_and_stored_encrypted(connected, mailbox):
     found = connected.integration()
     assert policy_of(found).notify_url_host == TO
     assert TO not in found.notify_url_ciphertext
@@ -403,7 +405,7 @@ def test_without_a_mail_server_an_address_is_refused_in_words(connected):
     assert "SMTP_URL" in refused.value.errors["notify_url"][0]
 
 
-def test_what_only_looks_like_an_address_is_refused(connected, told):
+def test_what_only_looks_like_an_address_is_refused(connected, mailbox):
     with connected.app.app_context():
         for text in ("ops@example.com\r\nBcc: all@example.com", "a@b@c", "ops"):
             with pytest.raises(Invalid):

@@ -118,7 +118,7 @@ def test_webhooks_are_made_with_the_right_permissions_and_else_they_are_named(co
     use(*READING)
     with connected.app.app_context(), pytest.raises(HookNotAllowed) as refused:
         repair_now(connected.admin, connected.project_id)
-    assert "that takes Webhook: Read" in refused.value.detail
+    assert "that needs Webhook: Read" in refused.value.detail
 
     use(*READING, *HOOKS)
     with connected.app.app_context():
@@ -132,7 +132,7 @@ def test_it_is_rotated_with_the_right_permission_and_else_it_is_named(connected,
     token = use(*READING)
     with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
         rotate_now(connected.org.id, connected.admin.actor)
-    assert "that takes Personal Access Token: Rotate" in refused.value.detail
+    assert "that needs Personal Access Token: Rotate" in refused.value.detail
     assert not token.revoked
 
     token = use(*READING, "Personal Access Token: Rotate")

@@ -1,7 +1,7 @@
 """Five things that go wrong in GitLab, from the first word on the page to green again.
 
 For each: it is on the page in words and in the API's answer, the repair works from where it
-is told, and then all is well. Nothing is pushed but by GitLab, the schedule and whoever looks.
+is told, and then all is well. Nothing is pushed but by GitLab, the schedule and a viewer.
 """
 
 from datetime import timedelta
@@ -49,7 +49,7 @@ class Watcher:
         return " ".join(self.browser.get(answer.location).text.split())
 
     def minute(self, *, changed=False):
-        """Less than a minute of somebody looking; with ``changed`` the sweep falls into it."""
+        """Less than a minute with a viewer; with ``changed`` the sweep falls into it."""
         for step in range(2):
             self.redis.delete(JobKind.REQUEST_CHECK.flag(self.connected.org.id))
             self.page()
@@ -75,7 +75,7 @@ class Watcher:
         return Markup.of(answer).one("h2", id="health-heading").text, " ".join(answer.text.split())
 
     def sees(self, colour, code, words):
-        """Page and API tell the same."""
+        """Page and API show the same."""
         headline, text = self.page()
         assert headline == {"red": "Not working", "amber": "Needs your attention"}[colour]
         assert words in text
@@ -95,7 +95,7 @@ class Watcher:
 
 @pytest.fixture
 def watcher(connected, redis, clock):
-    """All is well, and somebody looks."""
+    """All is well, and somebody has the page open."""
     with connected.app.app_context():
         repair_now(connected.admin, connected.project_id)
     found = Watcher(connected, redis, clock)
@@ -174,7 +174,7 @@ def test_every_third_event_dropped(watcher):
     for number, issue in enumerate(connected.issues):
         connected.gitlab.state.items.edit(issue, title=f"Changed {number}")
     watcher.minute(changed=True)
-    watcher.sees("amber", "events_missed", "1 of 3 changes in 7 days were found only by looking")
+    watcher.sees("amber", "events_missed", "1 of 3 changes in 7 days were found only by polling")
     assert watcher.titles() == {f"Changed {number}" for number in range(3)}, "found nonetheless"
 
     trouble.drop_every = 0

@@ -118,7 +118,7 @@ def test_without_rights_it_is_said_what_to_do_and_checked_that_it_was_done(
     assert connected.codes() == [], "an event has come: it was done"
 
 
-def test_a_gitlab_in_trouble_is_told_from_missing_rights(connected):
+def test_a_gitlab_in_trouble_is_distinguished_from_missing_rights(connected):
     connected.gitlab.state.faults.answer("status", status=502, route="/hooks")
     with connected.app.app_context(), pytest.raises(HookNotRepaired):
         repair_now(connected.admin, connected.project_id)

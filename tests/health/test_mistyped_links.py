@@ -28,7 +28,7 @@ def all_is_well(connected):
     assert connected.codes() == []
 
 
-def test_a_mistyped_project_is_told_on_the_link_and_leaves_the_connection_green(connected, clock):
+def test_a_mistyped_project_is_shown_on_the_link_and_leaves_the_connection_green(connected, clock):
     all_is_well(connected)
     task, link = mistype(connected)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""Changes of health are audited and told to an address of the org's choice, once each."""
+"""Changes of health are audited and sent to an address of the org's choice, once each."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,8 +14,8 @@ from gitlab_links.integrations.policy import PolicyChange, update_policy
 
 
 @pytest.fixture
-def told(connected, receiver):
-    """The org wants to be told; nothing is wrong so far."""
+def notified(connected, receiver):
+    """The org has an address for alerts; nothing is wrong so far."""
     with connected.app.app_context():
         from gitlab_links.health.hook_repair import repair_now
 
@@ -34,15 +34,15 @@ def expire_in(connected, days):
     connected.change(token_expires_at=utcnow() + timedelta(days=days))
 
 
-def settle(connected, clock, seconds=10, times=1):
+def watch_for(connected, clock, seconds=10, times=1):
     for _ in range(times):
         clock.advance(seconds)
         connected.watch()
 
 
-def test_a_problem_is_told_once_and_not_every_minute(told, receiver, clock):
-    expire_in(told, 6)
-    settle(told, clock, times=30)
+def test_a_problem_is_sent_once_and_not_every_minute(notified, receiver, clock):
+    expire_in(notified, 6)
+    watch_for(notified, clock, times=30)
 
     (body,) = receiver.bodies
     assert receiver.agents == {f"gitlab_links/{__version__}"}
@@ -51,116 +51,120 @@ def test_a_problem_is_told_once_and_not_every_minute(told, receiver, clock):
         "token_expires_7d",
         "warning",
     )
-    assert body["org_name"] == told.org.name
-    assert body["text"].startswith(f"{told.org.name}: The access token expires within 7 days, on ")
-    assert body["text"].endswith(f"/orgs/{told.org.id}/gitlab")
-    assert len(told.audited("health.problem")) == 1
+    assert body["org_name"] == notified.org.name
+    assert body["text"].startswith(
+        f"{notified.org.name}: The access token expires within 7 days, on "
+    )
+    assert body["text"].endswith(f"/orgs/{notified.org.id}/gitlab")
+    assert len(notified.audited("health.problem")) == 1
 
 
-def test_a_recovery_is_told_when_it_has_lasted(told, receiver, clock):
-    expire_in(told, 6)
-    settle(told, clock)
-    expire_in(told, 300)
-    settle(told, clock, times=6)
+def test_a_recovery_is_sent_when_it_has_lasted(notified, receiver, clock):
+    expire_in(notified, 6)
+    watch_for(notified, clock)
+    expire_in(notified, 300)
+    watch_for(notified, clock, times=6)
     assert len(receiver.bodies) == 1
 
-    settle(told, clock, times=8)
-    assert receiver.told == [
+    watch_for(notified, clock, times=8)
+    assert receiver.received == [
         ("health.problem", "token_expires_7d"),
         ("health.recovered", "token_expires_7d"),
     ]
     assert receiver.bodies[1]["closed_at"] is not None
-    settle(told, clock, times=20)
+    watch_for(notified, clock, times=20)
     assert len(receiver.bodies) == 2
 
 
-def test_what_comes_and_goes_is_told_once(told, receiver, clock):
+def test_what_comes_and_goes_is_sent_once(notified, receiver, clock):
     for days in (6, 300) * 10:
-        expire_in(told, days)
-        settle(told, clock)
+        expire_in(notified, days)
+        watch_for(notified, clock)
 
-    assert receiver.told == [("health.problem", "token_expires_7d")]
-    assert [event["code"] for event in told.audited("health.problem")].count(
+    assert receiver.received == [("health.problem", "token_expires_7d")]
+    assert [event["code"] for event in notified.audited("health.problem")].count(
         "token_expires_7d"
     ) == 1
-    assert "token_expires_7d" not in [event["code"] for event in told.audited("health.recovered")]
+    assert "token_expires_7d" not in [
+        event["code"] for event in notified.audited("health.recovered")
+    ]
 
 
-def test_each_threshold_is_told_once(told, receiver, clock):
+def test_each_threshold_is_sent_once(notified, receiver, clock):
     for days in (25, 20, 6, 5, 0.5):
-        expire_in(told, days)
-        settle(told, clock, times=3)
+        expire_in(notified, days)
+        watch_for(notified, clock, times=3)
 
-    problems = [code for kind, code in receiver.told if kind == "health.problem"]
+    problems = [code for kind, code in receiver.received if kind == "health.problem"]
     assert problems == ["token_expires_30d", "token_expires_7d", "token_expires_1d"]
 
 
-def test_an_address_that_fails_is_tried_again_and_given_up(told, receiver, clock):
+def test_an_address_that_fails_is_tried_again_and_given_up(notified, receiver, clock):
     receiver.status = 500
-    expire_in(told, 6)
-    settle(told, clock)
+    expire_in(notified, 6)
+    watch_for(notified, clock)
     assert len(receiver.bodies) == 1
 
     receiver.status = 200
-    settle(told, clock, seconds=31)
+    watch_for(notified, clock, seconds=31)
     assert len(receiver.bodies) == 2
-    settle(told, clock, seconds=31, times=20)
+    watch_for(notified, clock, seconds=31, times=20)
     assert len(receiver.bodies) == 2
 
     receiver.status = 500
-    expire_in(told, 0.5)
-    settle(told, clock, seconds=900, times=40)
+    expire_in(notified, 0.5)
+    watch_for(notified, clock, seconds=900, times=40)
     again = [body for body in receiver.bodies if body["code"] == "token_expires_1d"]
     assert len(again) == 5
 
 
-def test_an_internal_address_is_not_connected_to(told, receiver, clock):
+def test_an_internal_address_is_not_connected_to(notified, receiver, clock):
     """What was allowed when it was set may not be any more; the guard decides."""
-    settings = told.app.extensions["settings"]
+    settings = notified.app.extensions["settings"]
     none = replace(settings, gitlab_allowed_hosts=AllowedHosts.parse(()))
-    told.app.extensions["settings"] = none
-    expire_in(told, 6)
-    settle(told, clock)
+    notified.app.extensions["settings"] = none
+    expire_in(notified, 6)
+    watch_for(notified, clock)
 
-    assert "token_expires_7d" in [event["code"] for event in told.audited("health.problem")]
+    assert "token_expires_7d" in [event["code"] for event in notified.audited("health.problem")]
     assert receiver.bodies == []
 
 
 def test_without_an_address_it_is_audited_and_shown_all_the_same(connected, receiver, clock):
     expire_in(connected, 6)
-    settle(connected, clock)
+    watch_for(connected, clock)
     expire_in(connected, 300)
     connected.change(token_check_due_at=utcnow() + timedelta(days=1))
-    settle(connected, clock, times=15)
+    watch_for(connected, clock, times=15)
 
     assert "token_expires_7d" in [e["code"] for e in connected.audited("health.problem")]
     assert "token_expires_7d" in [e["code"] for e in connected.audited("health.recovered")]
     assert receiver.bodies == []
 
 
-def test_nothing_secret_is_told(told, receiver, clock):
+def test_nothing_secret_is_sent(notified, receiver, clock):
     from tests.conftest import GITLAB_TOKEN
 
-    expire_in(told, 6)
-    settle(told, clock)
+    expire_in(notified, 6)
+    watch_for(notified, clock)
 
-    assert receiver.told == [("health.problem", "token_expires_7d")]
+    assert receiver.received == [("health.problem", "token_expires_7d")]
     assert GITLAB_TOKEN not in str(receiver.bodies)
     assert "s3cret" not in str(receiver.bodies)
-    (set_up,) = told.audited("integration.policy_updated")
+    (set_up,) = notified.audited("integration.policy_updated")
     assert "s3cret" not in str(set_up)
 
 
-def test_old_problems_are_forgotten(told, clock):
+def test_old_problems_are_deleted(notified, clock):
     from gitlab_links.jobs.functions import clean
 
-    expire_in(told, 6)
-    settle(told, clock)
-    expire_in(told, 300)
-    settle(told, clock, times=15)
+    expire_in(notified, 6)
+    watch_for(notified, clock)
+    expire_in(notified, 300)
+    watch_for(notified, clock, times=15)
     for days, kept in ((89, ["token_expires_7d"]), (2, [])):
         clock.advance(days * 86_400)
-        with told.app.app_context():
+        with notified.app.app_context():
             clean()
             assert db.session.scalars(db.select(HealthProblem.code)).all() == kept
 

@@ -1,4 +1,4 @@
-"""The page of the connection tells health in words, and repairs it with one press."""
+"""The page of the connection shows its health, and repairs it with one press."""
 
 import pytest
 from sqlalchemy import true
@@ -49,7 +49,7 @@ def test_from_amber_to_green_with_one_press(connected, admin, path):
     connected.watch()
     page = admin.get(path)
     assert headline(page) == "Needs your attention"
-    assert "No event has come from any of the linked projects (1) yet" in text(page)
+    assert "No event has arrived from any of the linked projects (1) yet" in text(page)
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
 
@@ -79,7 +79,7 @@ def test_a_disabled_hook_is_red_and_repaired_from_the_page(connected, admin, pat
     assert headline(admin.get(path)) == "Everything works"
 
 
-def test_check_now_has_workers_look_and_what_is_fresh_is_left_alone(connected, admin, path, clock):
+def test_check_now_has_workers_check_what_is_not_fresh(connected, admin, path, clock):
     connected.watch()
     connected.gitlab.state.calls.reset()
     assert "Checked with GitLab just now." in press(admin, f"{path}/check")
@@ -149,7 +149,7 @@ def test_the_policy_is_set_from_the_page_and_the_address_is_not_shown(connected,
     assert (found.notify_url_host, found.confidential_roles) == (None, ["admin", "pm"])
 
 
-def test_an_address_that_cannot_be_told_to_is_refused_beside_its_field(admin, path):
+def test_an_address_that_cannot_be_sent_to_is_refused_beside_its_field(admin, path):
     typed = {"notify_url": "https://10.0.0.1/hook", "policy_version": version_of(admin, path)}
     answer = admin.post(f"{path}/policy", data=typed)
 
@@ -162,11 +162,11 @@ def test_what_gitlab_refuses_is_said(connected, admin, path):
     connected.gitlab.state.faults.answer("status", status=403, route="/hooks")
 
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
-    assert "Have a maintainer add the webhook by hand" in said
+    assert "Ask a maintainer to add the webhook by hand" in said
 
 
 @pytest.mark.parametrize("door", ["hook", "hook/check", "rotate"])
-def test_whoever_asks_for_a_blocked_account_is_told_gitlabs_reason(connected, admin, path, door):
+def test_a_check_with_a_blocked_account_shows_gitlabs_reason(connected, admin, path, door):
     """What every call comes to is the account's, and no project or right is blamed."""
     connected.watch()
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].user.state = "blocked"
@@ -180,7 +180,7 @@ def test_whoever_asks_for_a_blocked_account_is_told_gitlabs_reason(connected, ad
         assert connected.watched().hook_state == "missing", "as it was seen before"
 
 
-def test_whoever_repairs_with_a_revoked_token_is_told_that_of_the_token(connected, admin, path):
+def test_a_repair_with_a_revoked_token_shows_that_the_token_is_refused(connected, admin, path):
     connected.watch()
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
 
@@ -201,7 +201,7 @@ def test_the_list_of_projects_for_a_blocked_account_says_gitlabs_reason(connecte
         (502, "GitLab answered with a server error (502)."),
     ],
 )
-def test_a_look_that_gitlab_does_not_answer_says_why(connected, admin, path, status, words):
+def test_a_check_that_gitlab_does_not_answer_says_why(connected, admin, path, status, words):
     connected.watch()
     connected.gitlab.state.faults.answer("status", status=status, route="/hooks")
 

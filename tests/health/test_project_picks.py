@@ -15,7 +15,7 @@ from tests.frozen_clock import FrozenClock
 from tests.health.conftest import Connected
 from tests.pages.markup import Element, Markup, words
 
-# A refused account is looked at again by then.
+# A refused account is checked again by then.
 LATER_SECONDS = 121
 
 

@@ -207,11 +207,11 @@ def the_token_ends_in_a_month(five, clock):
     five.connected.watch()
 
 
-def no_event_tells_of_changes_any_more(five, clock):
+def no_event_arrives_any_more(five, clock):
     connected = five.connected
     clock.advance(7_200)
     connected.gitlab.state.faults.webhooks.drop_every = 1
-    connected.gitlab.state.items.edit(connected.issues[0], title="Not told")
+    connected.gitlab.state.items.edit(connected.issues[0], title="Not sent")
     connected.work()
     connected.sweep()
     clock.advance(31)
@@ -245,7 +245,7 @@ def another_project_has_a_hook_that_nobody_can_see(five, clock):
         (the_hook_fails_for_a_while, "red", "hook_temporarily_disabled"),
         (events_of_the_hook_are_switched_off, "amber", "hook_events_missing"),
         (another_project_has_a_hook_that_nobody_can_see, "amber", "hook_unreadable"),
-        (no_event_tells_of_changes_any_more, "red", "changes_only_by_sweep"),
+        (no_event_arrives_any_more, "red", "changes_only_by_sweep"),
         (a_login_page_is_before_gitlab, "red", "http_200"),
         (gitlab_redirects_to_a_login, "red", "http_302"),
         (the_token_ends_tomorrow, "red", "token_expires_1d"),
@@ -257,7 +257,7 @@ def test_page_api_settings_notices_doctor_and_metrics_agree(five, clock, come_ab
     five.agree_on(status, code)
 
 
-def test_links_that_lead_to_where_gitlab_was_are_told_everywhere(five, clock, at_another_address):
+def test_links_that_lead_to_where_gitlab_was_are_shown_everywhere(five, clock, at_another_address):
     save(five.connected, base_url=at_another_address, token=GITLAB_TOKEN)
     pass_time(five.connected, clock, 2)
     five.agree_on("amber", "links_at_former_address", "no_webhook_secret")

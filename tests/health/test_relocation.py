@@ -192,7 +192,7 @@ def test_where_all_links_are_at_home_there_is_nothing_to_move(moving: Moving) ->
         move_now(moving.admin, moving.former, GITLAB_TOKEN)
 
 
-def test_a_program_moves_the_org_and_is_told_what_came_of_it(moving: Moving) -> None:
+def test_a_program_moves_the_org_and_gets_the_outcome(moving: Moving) -> None:
     caller = program(moving.app, moving.factory.api_key(moving.org))
     path = f"/api/orgs/{moving.org.id}/integrations/gitlab/move"
     new = {"base_url": moving.gitlab.url, "token": GITLAB_TOKEN}

@@ -73,13 +73,13 @@ def test_a_valid_token_ends_a_pause_but_not_one_that_gitlab_asked_for(
         assert validate_now(factory.principal(org, Role.ADMIN)).status is ValidationStatus.VALID
         db.session.commit()
         db.session.refresh(integration)
-        kept = (integration.error_code, integration.paused_until, integration.failures)
-    assert kept == ((None, None, 0) if goes_on else (code, until, 3))
+        saved = (integration.error_code, integration.paused_until, integration.failures)
+    assert saved == ((None, None, 0) if goes_on else (code, until, 3))
 
 
-@pytest.mark.parametrize(("status", "kept"), [(502, "rate_limited"), (401, "auth_error")])
+@pytest.mark.parametrize(("status", "saved"), [(502, "rate_limited"), (401, "auth_error")])
 def test_a_check_that_gets_no_answer_does_not_end_the_pause_for_the_next_one(
-    app: Flask, factory: Factory, gitlab: SimulatedGitLab, status: int, kept: str
+    app: Flask, factory: Factory, gitlab: SimulatedGitLab, status: int, saved: str
 ) -> None:
     org = factory.org()
     until = utcnow() + timedelta(minutes=10)
@@ -93,4 +93,4 @@ def test_a_check_that_gets_no_answer_does_not_end_the_pause_for_the_next_one(
         validate_now(factory.principal(org, Role.ADMIN))
         db.session.commit()
         db.session.refresh(integration)
-        assert (integration.error_code, integration.paused_until) == (kept, until)
+        assert (integration.error_code, integration.paused_until) == (saved, until)

@@ -1,4 +1,4 @@
-"""Tokens are looked at daily, their end is told ahead of time, and they replace themselves."""
+"""Tokens are checked daily, their expiry is shown ahead of time, and they are rotated."""
 
 from datetime import timedelta
 
@@ -39,7 +39,7 @@ def check(connected):
     connected.watch()
 
 
-def test_a_new_token_is_looked_at_without_being_asked(connected):
+def test_a_new_token_is_checked_automatically(connected):
     assert connected.integration().token_scopes is None
 
     connected.watch()
@@ -50,7 +50,7 @@ def test_a_new_token_is_looked_at_without_being_asked(connected):
     assert found.token_checked_at is not None
 
 
-def test_a_token_is_looked_at_once_a_day(connected, clock):
+def test_a_token_is_checked_once_a_day(connected, clock):
     connected.watch()
     connected.gitlab.state.calls.reset()
 
@@ -100,16 +100,16 @@ def test_checks_that_are_all_due_at_once_are_spread(app, factory, app_context, r
         (1, "token_expires_1d", "critical"),
     ],
 )
-def test_the_end_of_a_token_is_told_30_7_and_1_days_ahead(connected, days, code, severity):
+def test_the_expiry_of_a_token_is_shown_30_7_and_1_days_ahead(connected, days, code, severity):
     expire_in(connected, days)
     check(connected)
 
-    told = [one for one in connected.health().findings if one.code.startswith("token_")]
-    assert [(one.code, one.severity) for one in told] == ([(code, severity)] if code else [])
+    shown = [one for one in connected.health().findings if one.code.startswith("token_")]
+    assert [(one.code, one.severity) for one in shown] == ([(code, severity)] if code else [])
     assert [one["code"] for one in connected.audited("health.problem")].count(code) == bool(code)
 
 
-def test_a_token_that_expired_is_told_though_nobody_calls_gitlab(connected, clock):
+def test_an_expired_token_is_shown_though_nobody_calls_gitlab(connected, clock):
     expire_in(connected, 2)
     check(connected)
     clock.advance(3 * 86_400)
@@ -119,7 +119,7 @@ def test_a_token_that_expired_is_told_though_nobody_calls_gitlab(connected, cloc
     assert "token_expired" in connected.codes()
 
 
-def test_a_token_that_was_revoked_is_told_by_the_next_sweep(connected):
+def test_a_revoked_token_is_shown_after_the_next_sweep(connected):
     connected.watch()
     token_of(connected).revoked = True
     connected.sweep()
@@ -142,7 +142,7 @@ def test_which_scope_is_missing_is_said(connected):
     )
 
 
-def test_project_group_and_personal_tokens_work_and_are_told_apart(connected):
+def test_project_group_and_personal_tokens_work_and_are_distinguished(connected):
     state = connected.gitlab.state
     for username, kind in {
         "project_1003_bot_7f2a": "project",
@@ -193,7 +193,7 @@ def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):
     with connected.app.app_context(), pytest.raises(RotationNotAllowed) as refused:
         rotate_now(connected.org.id, connected.admin.actor)
 
-    assert "that takes api or self_rotate" in refused.value.detail
+    assert "that needs api or self_rotate" in refused.value.detail
     assert not token_of(connected).revoked
 
 

@@ -1,4 +1,4 @@
-"""Health looks at the items as well: what cannot be read is never "Everything works"."""
+"""Health covers the items as well: what cannot be read is never "Everything works"."""
 
 import pytest
 
@@ -87,7 +87,7 @@ def test_a_broken_project_is_named_and_the_connection_is_not_blamed(well, clock)
     assert "project_unreadable" not in well.codes()
 
 
-def test_one_failure_that_is_over_in_seconds_is_not_told(well, clock):
+def test_one_failure_that_is_over_in_seconds_is_not_shown(well, clock):
     well.gitlab.state.faults.answer("status", status=500, times=1, route="issues")
     pass_time(well, clock, 8)
     assert "project_unreadable" not in well.codes()
@@ -125,7 +125,7 @@ def test_a_login_page_before_gitlab_is_not_called_working(well, clock, fault, wo
     assert headline(well)[0] == "Everything works"
 
 
-def test_why_an_account_is_refused_is_told_in_gitlabs_words(well, clock):
+def test_why_an_account_is_refused_is_shown_in_gitlabs_words(well, clock):
     user = well.gitlab.state.people.tokens[GITLAB_TOKEN].user
     user.state = "blocked"
     pass_time(well, clock)
@@ -139,8 +139,8 @@ def test_why_an_account_is_refused_is_told_in_gitlabs_words(well, clock):
     assert well.integration().error_reason is None
 
 
-def test_a_blocked_account_is_not_told_of_each_webhook(well, clock):
-    """Whoever comes first, the look at the webhooks or the fetch of items."""
+def test_a_blocked_account_is_not_shown_for_each_webhook(well, clock):
+    """Whichever comes first, the check of the webhooks or the fetch of items."""
     another_project(well)
     with well.app.app_context():
         repair_now(well.admin, one_called(well, "ships/hull").id)
@@ -163,7 +163,7 @@ def test_a_blocked_account_is_not_told_of_each_webhook(well, clock):
     assert well.codes() == []
 
 
-def test_a_refused_look_at_webhooks_is_the_projects_where_the_account_is_answered(well, clock):
+def test_a_refused_check_of_webhooks_is_the_projects_where_the_account_is_answered(well, clock):
     well.gitlab.state.faults.answer("status", status=403, times=None, route="/hooks")
     with well.app.app_context():
         check_now(well.admin, well.project_id)
@@ -171,8 +171,8 @@ def test_a_refused_look_at_webhooks_is_the_projects_where_the_account_is_answere
     assert well.integration().error_code is None
 
 
-def test_a_project_that_gitlab_no_longer_shows_is_told_within_seconds(well, clock):
-    """Not only at the daily look at its webhooks."""
+def test_a_project_that_gitlab_no_longer_shows_is_found_within_seconds(well, clock):
+    """Not only at the daily check of its webhooks."""
     state = well.gitlab.state
     sam = state.people.add_user("sam")
     state.projects.add_member(well.project, sam, 40)

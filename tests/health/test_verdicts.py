@@ -75,8 +75,8 @@ class Five:
 
     def doctor(self):
         with self.connected.app.app_context():
-            told = [finding.told for finding in check_connections()]
-        return {line for line in told if not line.startswith("not asked until")}
+            lines = [finding.told for finding in check_connections()]
+        return {line for line in lines if not line.startswith("not asked until")}
 
     def metrics(self):
         with self.connected.app.app_context():
@@ -185,7 +185,7 @@ def the_hook_is_deleted(connected, clock):
 
 def an_event_is_lost(connected, clock):
     connected.gitlab.state.faults.webhooks.drop_next = 1
-    connected.gitlab.state.items.edit(connected.issues[0], title="Not told")
+    connected.gitlab.state.items.edit(connected.issues[0], title="Not sent")
     connected.work()
     connected.sweep()
     clock.advance(31)
@@ -322,5 +322,5 @@ def test_the_page_reads_nothing_twice(five):
     with statements(five.connected.app) as sent:
         five.browser.get(f"/orgs/{five.connected.org.id}/gitlab")
     texts = [text for text, _ in sent]
-    # Seven for the report, one for the chart, three for who looks and where.
+    # Seven for the report, one for the chart, three for the viewer and the org.
     assert len(texts) == len(set(texts)) <= 11, texts

@@ -129,7 +129,9 @@ def test_a_forged_event_is_shown_until_gitlab_contradicts_it_and_never_again(org
         db.session.rollback()
     finding = findings(org)["webhook_contradicted"]
     assert finding.subject == "ships/engine"
-    assert "ships/engine: GitLab contradicts what an event said" in finding.summary
+    assert (
+        "ships/engine: events with the correct webhook secret contradict GitLab" in finding.summary
+    )
 
 
 def test_events_of_another_instance_are_told_with_its_name(org):

@@ -162,7 +162,7 @@ def test_a_project_whose_changes_come_only_by_sweep_is_flagged(hooked, clock):
 
     (finding,) = hooked.health().findings
     assert (finding.code, finding.severity) == ("changes_only_by_sweep", "critical")
-    assert "found only by looking" in summary(finding)
+    assert "found only by polling" in summary(finding)
     assert counts(hooked) == (0, 2)
 
     drop(hooked, drop_every=0)
@@ -189,8 +189,8 @@ def test_a_gitlab_that_loses_every_third_event_is_told_within_a_minute_of_the_sw
         1,
     )
     assert summary(finding) == (
-        "ships/engine: some events do not arrive: 1 of 3 changes in 7 days were found only by "
-        "looking."
+        "ships/engine: some events do not arrive. 1 of 3 changes in 7 days were found only by "
+        "polling."
     )
 
 

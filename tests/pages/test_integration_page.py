@@ -152,7 +152,7 @@ def test_an_address_where_no_gitlab_answers_is_said_at_once(
 ) -> None:
     gitlab.state.faults.answer("html", times=None)
     page = after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
-    assert "But it does not work yet: Something else than" in page
+    assert "But it does not work yet: The answer is not" in page
     assert "notice is-green" not in page
 
 
@@ -356,7 +356,7 @@ def test_failed_deliveries_and_silence_are_pointed_out(
 ) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN, webhook_secret="a-secret")
     change(app, org, **GREEN)
-    assert "No event has come" in text_of(acting(Role.ADMIN).get(path))
+    assert "No event has arrived" in text_of(acting(Role.ADMIN).get(path))
     factory.delivery(org, received_at=utcnow() - timedelta(days=8))
     assert "Settings > Webhooks" in text_of(acting(Role.ADMIN).get(path))
     factory.delivery(org, status="failed")

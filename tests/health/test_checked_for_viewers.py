@@ -1,4 +1,4 @@
-"""Whoever looks at the health of a connection has GitLab asked anew, within a minute."""
+"""Opening the health of a connection has it checked again, within a minute."""
 
 import pytest
 import requests
@@ -22,7 +22,7 @@ DISABLED = "ships/engine: GitLab has disabled the webhook for good"
 
 @pytest.fixture
 def worked(connected, redis, monkeypatch):
-    """Runs what was rung for, as a worker does."""
+    """Runs the triggered jobs, as a worker does."""
     monkeypatch.setattr(AllowedJob, "app", connected.app, raising=False)
 
     def burst():
@@ -71,7 +71,7 @@ def api(connected):
 
 @pytest.fixture
 def well(connected, worked, clock):
-    """All is well, and was looked at just now."""
+    """All is well, and was checked just now."""
     with connected.app.app_context():
         repair_now(connected.admin, connected.project_id)
     connected.work()
@@ -83,7 +83,7 @@ def well(connected, worked, clock):
 
 
 def disable(connected):
-    """GitLab disables the hook, while nothing changes that it could tell of."""
+    """GitLab disables the hook, while no change would cause an event."""
     (hook,) = connected.gitlab.state.hooks.of(connected.project)
     hook.recent_failures = 40
 
@@ -120,7 +120,7 @@ def test_through_the_api_a_disabled_hook_is_seen_within_a_minute(well, api, work
     assert well.audited("health.problem")[-1]["code"] == "hook_disabled"
 
 
-def test_to_look_writes_nothing(app, factory, redis):
+def test_viewing_writes_nothing(app, factory, redis):
     org = factory.org()
     factory.integration(org, token_ciphertext="of some token", token_set_at=utcnow())
     caller = browser(app, factory.membership(org, Role.ADMIN).user_id)
@@ -131,7 +131,9 @@ def test_to_look_writes_nothing(app, factory, redis):
     assert redis.llen(f"rq:queue:{JobKind.REQUEST_CHECK.queue}") == 1
 
 
-def test_however_many_look_gitlab_is_asked_once_in_a_while(well, page, api, worked, later):
+def test_however_many_viewers_there_are_gitlab_is_called_once_in_a_while(
+    well, page, api, worked, later
+):
     later(CHECK_SECONDS)
     for _ in range(5):
         page()
@@ -154,7 +156,7 @@ def test_what_gives_no_answer_is_not_asked_more_often_either(well, page, worked,
     assert hook_calls(well) == 1
 
 
-def test_while_nobody_looks_nothing_is_asked(well, worked, later):
+def test_without_viewers_gitlab_is_not_called(well, worked, later):
     later(3600)
     well.watch()
     worked()
@@ -181,7 +183,7 @@ def test_an_org_that_is_not_connected_rings_for_nobody(app, factory, redis):
     assert redis.keys("gitlab_links:trigger:check:*") == []
 
 
-def test_while_a_project_was_never_looked_at_no_time_is_told(connected, api, worked):
+def test_while_a_project_was_never_checked_no_time_is_shown(connected, api, worked):
     assert api()["checked_at"] is None
 
     connected.watch()
@@ -206,7 +208,7 @@ def two_projects(well):
     return well
 
 
-def test_more_projects_than_one_run_takes_are_all_looked_at(
+def test_more_projects_than_one_run_takes_are_all_checked(
     two_projects, page, worked, later, monkeypatch
 ):
     monkeypatch.setattr(health_checks, "PROJECTS_A_TIME", 1)
@@ -226,7 +228,7 @@ def test_what_a_run_has_no_time_for_is_due_at_once(two_projects, later, redis, m
             hurry.setattr(health_checks, "CALLING_SECONDS", 0.0)
             health_checks.run_checks(two_projects.org.id)
         assert hook_calls(two_projects) == 0
-        assert redis.exists(JobKind.RUN_CHECKS.flag(two_projects.org.id)), "rung once more"
+        assert redis.exists(JobKind.RUN_CHECKS.flag(two_projects.org.id)), "triggered once more"
         health_checks.run_checks(two_projects.org.id)
 
     assert hook_calls(two_projects) == 2
