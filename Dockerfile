@@ -8,6 +8,9 @@ COPY requirements.txt ./
 # Wheels only: nothing is compiled here, so no compiler and no headers are needed.
 RUN /opt/venv/bin/pip install --require-hashes --no-deps --only-binary=:all: -r requirements.txt \
     && /opt/venv/bin/pip uninstall --yes pip setuptools
+# The pages use one style sheet of Bootstrap; its scripts, icons and other versions are 27 MB.
+RUN find /opt/venv/lib -type f -path '*/flask_bootstrap/static/*' \
+    ! -path '*/bootstrap5/css/bootstrap.min.css' -delete
 
 
 FROM python:3.11-slim-bookworm

