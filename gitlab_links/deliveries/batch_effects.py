@@ -9,7 +9,7 @@ from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import note_events
-from gitlab_links.sync.reconciling import Face, note_webhook
+from gitlab_links.sync.reconciling import EventFields, note_webhook
 
 
 class BatchEffects:
@@ -25,7 +25,9 @@ class BatchEffects:
         found = (delivery.received_at, via)
         self._newest[project.id] = max(found, self._newest.get(project.id, found))
 
-    def of_item(self, item: GitLabItem, before: Face, delivery: GitLabWebhookDelivery) -> None:
+    def of_item(
+        self, item: GitLabItem, before: EventFields, delivery: GitLabWebhookDelivery
+    ) -> None:
         """An event about an item, which has been applied."""
         if note_webhook(item, before, delivery.received_at):
             self._changed.append(item)

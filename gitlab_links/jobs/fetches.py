@@ -17,7 +17,7 @@ from gitlab_links.sync.answers import record
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
-from gitlab_links.sync.rate_budget import put_off_scheduled, used_up_until
+from gitlab_links.sync.rate_budget import postpone_scheduled, used_up_until
 from gitlab_links.sync.succession import move_next_piece
 from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
@@ -122,7 +122,7 @@ class _Slice:
             return []  # an admin has changed them: the next run begins with the new ones
         until = used_up_until(integration, utcnow())
         if until is not None:
-            put_off_scheduled(self.org_id, until, utcnow())
+            postpone_scheduled(self.org_id, until, utcnow())
         # After a failure one call finds out whether GitLab is back.
         limit = 1 if integration.failures else PARALLEL_CALLS
         batches = next_batches(

@@ -1,1 +1,1 @@
-"""Keeping items current: what is due, fetched in batches, applied in the right order."""
+"""Keep items current: find what is due, fetch it in batches, apply it in the right order."""

@@ -1,7 +1,7 @@
-"""An item that is missing from a list is asked for in other ways before it is called gone.
+"""Fetch an item that is missing from a list in other ways before calling it gone.
 
-A list leaves out some types of work items, may be cut short by a proxy, and may be empty for
-reasons that have nothing to do with the items.
+A list leaves out some types of work items, a proxy may cut it short, and it may be empty for
+reasons unrelated to the items.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from gitlab_links.gitlab.item_client import ItemClient
     from gitlab_links.sync.plan import Batch, DueItem
 
-# The single form costs a call an item: of more missing ones these are a sample.
+# The single form costs one call per item. If more items are missing, this is a sample.
 SINGLE_CALLS = 20
 
 
 @dataclass(slots=True)
 class Absences:
-    """What came of asking otherwise: items after all, and by iid why there is none.
+    """The result of the other calls: items that were found, and error codes by iid.
 
-    What is in neither has not been settled, and is asked for again. ``trouble`` is why the
-    form that has every type gave no answer just now; ``lacks_types``: there is no such form.
+    An item in neither is still open and is fetched again. ``trouble`` is why GraphQL, which
+    has every type, failed; ``lacks_types``: this GitLab cannot answer by GraphQL.
     """
 
     found: dict[int, Snapshot] = field(default_factory=dict)
@@ -36,15 +36,15 @@ class Absences:
     lacks_types: bool = False
 
 
-def settle_absences(
+def resolve_absences(
     client: "ItemClient",
     batch: "Batch",
     listed: Mapping[int, Snapshot],
     in_time: Callable[[], bool],
 ) -> Absences:
-    """Ask for the items of the batch that its list has not given.
+    """Fetch the items of the batch that are missing from its list.
 
-    Raises GitLabFailure for what stops every call.
+    Raises GitLabFailure for a failure that stops all calls.
     """
     absent = [item for item in batch.items if item.iid not in listed]
     result = Absences()
@@ -52,16 +52,16 @@ def settle_absences(
         return result
     is_whole = batch.type is ItemType.ISSUE and _by_graphql(client, batch, absent, result)
     left = [item for item in absent if item.iid not in result.found]
-    # A list of merge requests leaves out no type, so that one that was not found before and
-    # is missing again is not asked for again; nor an issue, if GraphQL says the same.
+    # A list of merge requests leaves out no type. A merge request that was not found before and
+    # is missing again is gone. So is an issue, if GraphQL does not have it either.
     is_sure = is_whole or batch.type is ItemType.MERGE_REQUEST
-    believed = [item for item in left if is_sure and item.is_gone]
-    in_doubt = [item for item in left if item not in believed]
+    confirmed = [item for item in left if is_sure and item.is_gone]
+    in_doubt = [item for item in left if item not in confirmed]
     asked = _one_by_one(client, batch, in_doubt, result, in_time)
     gone = [item for item in asked if result.codes.get(item.iid) == ErrorCode.NOT_FOUND]
     if is_whole and asked and len(gone) == len(asked):
-        believed += in_doubt
-    for item in believed:
+        confirmed += in_doubt
+    for item in confirmed:
         result.codes[item.iid] = ErrorCode.NOT_FOUND
     if result.trouble is not None:
         _doubt_absence(left, result, result.trouble)
@@ -73,7 +73,7 @@ def settle_absences(
 def _by_graphql(
     client: "ItemClient", batch: "Batch", absent: Sequence["DueItem"], result: Absences
 ) -> bool:
-    """Whether GitLab has answered for all of them."""
+    """Fetch by GraphQL. Returns whether GitLab answered for all items."""
     if batch.path is None:
         return False
     try:
@@ -95,7 +95,7 @@ def _one_by_one(
     result: Absences,
     in_time: Callable[[], bool],
 ) -> list["DueItem"]:
-    """Ask for the single form of each, as far as calls and time go; gives those asked for."""
+    """Fetch the single forms, within the limits of calls and time. Returns the items tried."""
     asked = []
     for item in items[:SINGLE_CALLS]:
         if not in_time():
@@ -112,15 +112,15 @@ def _one_by_one(
 
 
 def _doubt_absence(items: Sequence["DueItem"], result: Absences, trouble: str) -> None:
-    """The single form leaves out types as well: what it does not have may be there."""
+    """Replace not_found by the failure: the single form leaves out types too."""
     for item in items:
         if not item.is_gone and result.codes.get(item.iid) == ErrorCode.NOT_FOUND:
             result.codes[item.iid] = trouble
 
 
 def _allow_for_types(items: Sequence["DueItem"], result: Absences) -> None:
-    """What the API has never given may be of a type that it leaves out: by what a webhook
-    said it is, and else nobody can tell.
+    """Replace not_found for items that the API has never returned: their type may be one that it
+    leaves out. A webhook shows that such an item exists; without one nobody knows.
     """
     for item in items:
         if result.codes.get(item.iid) != ErrorCode.NOT_FOUND:

@@ -1,4 +1,4 @@
-"""Writing the answers of a round of calls: items, their projects, and the connection."""
+"""Write the answers of a round of calls to items, their projects, and the connection."""
 
 import uuid
 from collections import Counter
@@ -17,12 +17,12 @@ from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import make_due, proven_projects
-from gitlab_links.sync.applying import apply_fetched, mark_failed, put_off
+from gitlab_links.sync.applying import apply_fetched, mark_failed, postpone
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
-from gitlab_links.sync.failing import all_projects_fail, revive
+from gitlab_links.sync.failing import all_projects_fail, retry_unreadable
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
-from gitlab_links.sync.moves import settle_move, with_moved_content
+from gitlab_links.sync.moves import record_move, with_moved_content
 from gitlab_links.sync.pausing import (
     Standing,
     note_all_failing,
@@ -33,7 +33,7 @@ from gitlab_links.sync.pausing import (
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.rate_budget import note_rate_limit
 from gitlab_links.sync.reconciling import Before, note_fetched
-from gitlab_links.sync.siblings import ask_siblings
+from gitlab_links.sync.siblings import request_siblings
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ Snapshots = Mapping[int, Snapshot]
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """What webhooks that came in ``since`` then said of an item, GitLab's API says is not so."""
+    """GitLab's API contradicts the webhooks about an item that were received from ``since`` on."""
 
     item_id: uuid.UUID
     since: datetime
@@ -51,9 +51,9 @@ class Contradiction:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The items of whose change an event had told, and what contradicts events."""
+    """The items whose changes came by webhook, and the contradictions."""
 
-    told: list[GitLabItem] = field(default_factory=list)
+    by_webhook: list[GitLabItem] = field(default_factory=list)
     contradicted: list[Contradiction] = field(default_factory=list)
 
 
@@ -68,44 +68,44 @@ def record(
 ) -> list[Contradiction]:
     """Apply a round of answers in one transaction, which the caller commits.
 
-    Gives what contradicts webhooks.
+    Returns the contradictions to webhooks.
 
-    ``token_ciphertext`` is that of the token the calls were made with: what they say of
-    the connection is of no interest once an admin has set another. ``before`` is how the
-    connection stood: once GitLab can be read again, what failed meanwhile is due at once.
+    ``token_ciphertext`` belongs to the token of the calls: if an admin has set another token
+    since, the answers do not change the connection. ``before`` is the connection's state
+    before the round: when GitLab can be read again, items that failed become due at once.
     """
     answers, verdict = asked.answers, blame(asked)
-    integration = lock_integration(org_id)  # first, as whoever saves a token does
+    integration = lock_integration(org_id)  # first, in the same order as saving a token
     items = _locked_items({item.id for answer in answers for item in answer.batch.items})
-    told: Counter[uuid.UUID] = Counter()
+    by_webhook: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
-    kept: list[Snapshots] = [
+    usable: list[Snapshots] = [
         with_moved_content(accepted(answer, items), answer.moved) for answer in answers
     ]
-    for answer, snapshots in zip(answers, kept, strict=True):
+    for answer, snapshots in zip(answers, usable, strict=True):
         is_proven = answer.batch.project_row in proven
         found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
-        told.update(item.id for item in found.told)
+        by_webhook.update(item.id for item in found.by_webhook)
         contradicted += found.contradicted
-    ask_siblings(
+    request_siblings(
         org_id,
         [one for one in items.values() if one.pipeline_status != pipelines[one.id]],
         now,
     )
-    for answer, snapshots in _one_of_each_project(answers, kept):
+    for answer, snapshots in _one_of_each_project(answers, usable):
         _record_project(answer, snapshots)
-    for answer, snapshots in zip(answers, kept, strict=True):
+    for answer, snapshots in zip(answers, usable, strict=True):
         _follow_moved(answer, snapshots, items)
         _record_reason(answer, verdict)
-    _count_told(org_id, items, told, now)
+    _count_by_webhook(org_id, items, by_webhook, now)
     hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
     if hidden:
-        make_due(hidden, now)  # which tells a project that is gone from one that is not
+        make_due(hidden, now)  # the check finds out whether a project is gone
     succeeded = any(answer.failure is None for answer in answers)
     if (before.failed and succeeded) or (before.stopped and verdict.works):
-        revive(org_id, now, but=items.keys())
+        retry_unreadable(org_id, now, but=items.keys())
     if integration is not None and integration.token_ciphertext == token_ciphertext:
         _record_connection(integration, answers, verdict, now)
     return contradicted
@@ -132,7 +132,7 @@ def _record_items(
     ttl: int,
     proven: bool,
 ) -> _Found:
-    """Apply one answer."""
+    """Apply one answer to its items."""
     found = _Found()
     for due in answer.batch.items:
         item = items.get(due.id)
@@ -147,17 +147,17 @@ def _record_items(
             if since is not None:
                 found.contradicted.append(Contradiction(item.id, since))
             if note_fetched(item, before, answer.started_at):
-                found.told.append(item)
+                found.by_webhook.append(item)
         elif due.iid in answer.snapshots:
             mark_failed(item, ErrorCode.ANOTHER_ITEM, started_at=answer.started_at, now=now)
-        elif answer.failure is None and due.iid in answer.unsettled:
-            put_off(item, started_at=answer.started_at, now=now)
+        elif answer.failure is None and due.iid in answer.unresolved:
+            postpone(item, started_at=answer.started_at, now=now)
         elif answer.failure is None:
-            # Absent, whichever way it was asked for: deleted, or hidden from the token.
+            # Absent in every form: deleted, or the token may not see it.
             code = answer.codes.get(due.iid, ErrorCode.NOT_FOUND)
             mark_failed(item, code, started_at=answer.started_at, now=now)
         elif (charged := verdict.item_code(answer.failure)) is not None:
-            # Otherwise the item stays due as it was: the pause is the connection's.
+            # Otherwise the item stays due: the connection is paused instead.
             mark_failed(item, charged, started_at=answer.started_at, now=now)
     return found
 
@@ -165,28 +165,30 @@ def _record_items(
 def _follow_moved(answer: Answer, snapshots: Snapshots, items: Items) -> None:
     for due in answer.batch.items:
         item = items.get(due.id)
-        # What was learned of the project may have merged the item into another.
+        # Recording the project may have merged the item into another one.
         if item is not None and due.iid in snapshots and item in db.session:
-            settle_move(item, answer.moved.get(due.iid))
+            record_move(item, answer.moved.get(due.iid))
 
 
-def _count_told(org_id: uuid.UUID, items: Items, told: Counter[uuid.UUID], now: datetime) -> None:
-    """After the projects: what was learned of one may have moved its items to another."""
-    by_project = Counter(items[item_id].project_id for item_id in told.elements())
+def _count_by_webhook(
+    org_id: uuid.UUID, items: Items, by_webhook: Counter[uuid.UUID], now: datetime
+) -> None:
+    """Runs after recording projects, which may have moved items to another project."""
+    by_project = Counter(items[item_id].project_id for item_id in by_webhook.elements())
     counts = {project: Changes(by_webhook=count) for project, count in by_project.items()}
     count_changes(org_id, counts, now.date())
 
 
 def _one_of_each_project(
-    answers: Sequence[Answer], kept: Sequence[Snapshots]
+    answers: Sequence[Answer], usable: Sequence[Snapshots]
 ) -> Sequence[tuple[Answer, Snapshots]]:
-    """The answers that tell of a project, one of each: all of a round tell the same."""
-    telling = [
+    """One answer with facts about each project; all answers of a round have the same facts."""
+    informative = [
         (answer, snapshots)
-        for answer, snapshots in zip(answers, kept, strict=True)
+        for answer, snapshots in zip(answers, usable, strict=True)
         if snapshots or (answer.path_owner, answer.project_id) != (None, None)
     ]
-    return list({pair[0].batch.project_row: pair for pair in reversed(telling)}.values())
+    return list({pair[0].batch.project_row: pair for pair in reversed(informative)}.values())
 
 
 def _record_project(answer: Answer, snapshots: Snapshots) -> None:
@@ -195,18 +197,18 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         .where(GitLabProject.id == answer.batch.project_row)
         .execution_options(populate_existing=True)
     )
-    told: Snapshot | None = next(iter(snapshots.values()), None)
-    if told is not None:
+    seen: Snapshot | None = next(iter(snapshots.values()), None)
+    if seen is not None:
         project = db.session.scalars(found).one_or_none()
-        if project is None or is_known(project, told.project_id, told.project_path):
+        if project is None or is_known(project, seen.project_id, seen.project_path):
             return
     elif answer.path_owner is None and answer.project_id is None:
         return
     project = db.session.scalars(found.with_for_update()).one_or_none()
     if project is None:
         return
-    if told is not None:
-        learn(project, told.project_id, told.project_path)
+    if seen is not None:
+        learn(project, seen.project_id, seen.project_path)
     elif answer.path_owner is not None:
         hand_over_path(project, answer.path_owner)
     else:
@@ -214,7 +216,7 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
 
 
 def _is_hidden(answer: Answer) -> bool:
-    """Whether GitLab does not show a project any more that it has shown before."""
+    """Whether GitLab has stopped showing a project that it showed before."""
     failure = answer.failure
     return (
         failure is not None
@@ -224,7 +226,7 @@ def _is_hidden(answer: Answer) -> bool:
 
 
 def _record_reason(answer: Answer, verdict: Blame) -> None:
-    """What GitLab said when it refused a call for this project alone."""
+    """Store GitLab's reason for refusing a call for this project alone."""
     failure = answer.failure
     if failure is None or failure.http_status is None or verdict.item_code(failure) is None:
         return

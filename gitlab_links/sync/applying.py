@@ -1,4 +1,4 @@
-"""Writing what GitLab said into cached items. The rows must be locked by the caller."""
+"""Write GitLab's data into cached items. The caller must lock the rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,12 +21,12 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.compared import compared_fields
 from gitlab_links.sync.confirming import (
     end_claim,
-    have_confirmed,
     is_contradicted,
     note_unconfirmed,
+    request_confirmation,
     restart_claim,
 )
-from gitlab_links.sync.details import ask_after_body, known_of, note_detail
+from gitlab_links.sync.details import known_of, note_detail, wants_detail_after_body
 from gitlab_links.sync.failing import stays_hidden
 from gitlab_links.sync.identity import is_same
 from gitlab_links.sync.ordering import (
@@ -35,15 +35,15 @@ from gitlab_links.sync.ordering import (
     Claim,
     Fetched,
     Known,
-    believable,
-    met,
-    weigh_body,
-    weigh_fetched,
+    clamp_to_now,
+    confirms,
+    decide_on_body,
+    decide_on_fetched,
 )
 
 REPEAT_AFTER = timedelta(seconds=3)
-# What webhook bodies leave out and the cached item may know; see ``_has_gaps``.
-KEPT_FROM_FETCHES = frozenset(
+# Fields that webhook bodies leave out, and that fetches write; see ``_has_gaps``.
+ONLY_FROM_FETCHES = frozenset(
     {
         "author",
         "milestone",
@@ -58,8 +58,8 @@ KEPT_FROM_FETCHES = frozenset(
 
 
 class Trust(Enum):
-    """How far a webhook is trusted: fully, until GitLab's API has confirmed it, or so little
-    that it leads to a fetch at most.
+    """How much a webhook is trusted: fully, until GitLab's API confirms it, or only enough to
+    request a fetch.
     """
 
     PROVEN = "proven"
@@ -69,61 +69,60 @@ class Trust(Enum):
 
 def apply_body(
     item: GitLabItem,
-    told: Snapshot,
+    body: Snapshot,
     *,
     received_at: datetime,
     now: datetime,
     ttl: int,
     trust: Trust = Trust.PROVEN,
 ) -> BodyVerdict:
-    """Apply a webhook's content if it is newer, and ask for a fetch where that is not enough.
+    """Apply a webhook's content if it is newer, and request a fetch if that is not enough.
 
-    It is enough when nothing that is shown is missing afterwards: the body told all that
-    bodies can tell, and the rest was told by a fetch before. What only GitLab's API may say is
-    left to a fetch: that an item is confidential no longer, that it was moved, that it is
-    there again. Gives what was decided.
+    It is enough if no shown field is missing afterwards: the body has every field that bodies
+    can have, and earlier fetches wrote the rest. Only a fetch may say that an item is no
+    longer confidential, was moved, or exists again. Returns the decision.
     """
-    updated_at = None if told.updated_at is UNKNOWN else told.updated_at
-    received_at = min(received_at, now)  # it came before now, whatever the clock said then
+    updated_at = None if body.updated_at is UNKNOWN else body.updated_at
+    received_at = min(received_at, now)  # the clock may have been set back since
     known, trusted = _known(item, now), trust is not Trust.NONE
-    verdict = weigh_body(known, updated_at, received_at, trusted=trusted)
+    verdict = decide_on_body(known, updated_at, received_at, trusted=trusted)
     if verdict is BodyVerdict.DROP:
         return verdict
-    if is_same(item, told) is False or item.moved_iid is not None:
+    if is_same(item, body) is False or item.moved_iid is not None:
         request_refresh(item, now)
         return BodyVerdict.FETCH
-    told = _without_what_only_fetches_tell(item, told)
+    body = _without_fields_of_fetches(item, body)
     detail_before = known_of(item)
     if verdict is BodyVerdict.APPLY:
         before = compared_fields(item)
-        _fill(item, told, now)
+        _fill(item, body, now)
         note_unconfirmed(item, known, before, received_at)
         item.webhook_applied_at = received_at
         failed = (item.error_code, item.failures)
-        # The event has just shown that events of this item arrive.
+        # This event proves that events of the item arrive.
         _mark_synced(item, received_at, now, ttl, proven=True)
-        if failed[0] in GONE:  # no body says that this is over
+        if failed[0] in GONE:  # only a fetch may end this
             item.error_code, item.failures = failed
             request_refresh(item, now)
         if trust is Trust.UNTIL_CONFIRMED:
-            have_confirmed(item, received_at)
-    detail = trusted and ask_after_body(item, told, detail_before)
+            request_confirmation(item, received_at)
+    detail = trusted and wants_detail_after_body(item, body, detail_before)
     if (
         detail
         or verdict is BodyVerdict.FETCH
-        or told.unknown_fields() - KEPT_FROM_FETCHES
+        or body.unknown_fields() - ONLY_FROM_FETCHES
         or _has_gaps(item)
     ):
         request_refresh(item, now, detail=detail)
     return verdict
 
 
-def _without_what_only_fetches_tell(item: GitLabItem, told: Snapshot) -> Snapshot:
-    if item.confidential and told.confidential is False:
-        told = replace(told, confidential=UNKNOWN)
-    if told.moved_to_id != item.moved_to_id:
-        told = replace(told, moved_to_id=UNKNOWN)
-    return replace(told, gitlab_id=None)
+def _without_fields_of_fetches(item: GitLabItem, body: Snapshot) -> Snapshot:
+    if item.confidential and body.confidential is False:
+        body = replace(body, confidential=UNKNOWN)
+    if body.moved_to_id != item.moved_to_id:
+        body = replace(body, moved_to_id=UNKNOWN)
+    return replace(body, gitlab_id=None)
 
 
 def apply_fetched(
@@ -135,36 +134,36 @@ def apply_fetched(
     ttl: int,
     proven: bool = False,
 ) -> datetime | None:
-    """Apply an answer of the API; a request made since it started stays open.
+    """Apply an answer of the API. A refresh requested after the fetch began stays open.
 
-    ``proven``: events of the item's project arrive, so that it is looked at less. Where the
-    answer contradicts what webhooks have told, gives since when those came in.
+    ``proven``: events of the item's project arrive, so the item is polled less often. If the
+    answer contradicts webhooks, returns when the first of them was received.
     """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
     known = _known(item, now)
     hides = fetched.confidential is True and not item.confidential
-    verdict = weigh_fetched(known, updated_at, started_at, hides=hides)
+    verdict = decide_on_fetched(known, updated_at, started_at, hides=hides)
     if verdict is Fetched.DROP:
-        # A fetch that began later was applied already, which settles this one's request too.
+        # A fetch that began later was applied already. It answers this one's request too.
         _answer_request(item, started_at, now)
-        _look_again(item, next_sync_after(now, ttl, Pace.of(item, proven=proven)))
+        _schedule(item, next_sync_after(now, ttl, Pace.of(item, proven=proven)))
         return None
     if verdict is Fetched.REPEAT:
-        if met(known, updated_at):
+        if confirms(known, updated_at):
             restart_claim(item)
         request_refresh(item, now + REPEAT_AFTER)
         return None
-    told, before = compared_fields(item), known_of(item)
+    cached, before = compared_fields(item), known_of(item)
     _fill(item, fetched, now)
     _note_identity(item, fetched)
     item.fetched_at = started_at
     _answer_request(item, started_at, now)
-    if hides and weigh_fetched(known, updated_at, started_at) is Fetched.REPEAT:
-        # Withheld at once; whether the rest was a lagging replica's, another fetch tells.
+    if hides and decide_on_fetched(known, updated_at, started_at) is Fetched.REPEAT:
+        # The item is withheld at once. Another fetch finds out whether a replica was lagging.
         contradicted = False
         request_refresh(item, now + REPEAT_AFTER)
     else:
-        contradicted = is_contradicted(item, known, told, updated_at, started_at)
+        contradicted = is_contradicted(item, known, cached, updated_at, started_at)
         end_claim(item, now)
     _mark_synced(item, started_at, now, ttl, proven=proven)
     note_detail(item, fetched, before, started_at, now)
@@ -172,33 +171,33 @@ def apply_fetched(
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
-    """Note why a fetch brought nothing and when to try again; what is cached stays."""
+    """Record why a fetch failed, and schedule the next attempt. The cached content stays."""
     fetched_at = _past(item.fetched_at, now)
     if fetched_at is not None and fetched_at > started_at:
         _answer_request(item, started_at, now)
-        _look_again(item, max(item.next_sync_at, now + RETRY_FIRST))
+        _schedule(item, max(item.next_sync_at, now + RETRY_FIRST))
         return
     item.failures += 1
     if item.error_code != code and not stays_hidden(item, code):
         item.error_code = code
         item.changed_at = now
     _answer_request(item, started_at, now)
-    _look_again(item, retry_after(item.failures, now))
+    _schedule(item, retry_after(item.failures, now))
 
 
 def _note_identity(item: GitLabItem, fetched: Snapshot) -> None:
-    """Only answers say which item it is: a body would be believed of any."""
+    """Record the identity. Only the API's answers are trusted with it, not webhooks."""
     if fetched.gitlab_id is not None:
         _set(item, "gitlab_id", fetched.gitlab_id)
     if isinstance(fetched.created_at, datetime):
         _set(item, "gitlab_created_at", fetched.created_at)
 
 
-def put_off(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
-    """Ask again later for what an answer has left open; nothing is said of the item."""
+def postpone(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
+    """Fetch again later what an answer has left open, without recording an error."""
     item.failures += 1
     _answer_request(item, started_at, now)
-    _look_again(item, retry_after(item.failures, now))
+    _schedule(item, retry_after(item.failures, now))
 
 
 def _known(item: GitLabItem, now: datetime) -> Known:
@@ -214,7 +213,7 @@ def _known(item: GitLabItem, now: datetime) -> Known:
 
 
 def _past(moment: datetime | None, now: datetime) -> datetime | None:
-    """None for a moment that is still to come: the clock was set back since."""
+    """The moment, or None if it is in the future because the clock was set back."""
     return None if moment is None or moment > now + CLOCK_TOLERANCE else moment
 
 
@@ -222,7 +221,7 @@ def _mark_synced(
     item: GitLabItem, moment: datetime, now: datetime, ttl: int, *, proven: bool
 ) -> None:
     item.last_synced_at = max(moment, _past(item.last_synced_at, now) or moment)
-    _look_again(item, next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven)))
+    _schedule(item, next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven)))
     item.error_code = None
     item.failures = 0
     item.changed_at = now
@@ -234,9 +233,9 @@ def _answer_request(item: GitLabItem, started_at: datetime, now: datetime) -> No
         item.refresh_requested_at = None
 
 
-def _look_again(item: GitLabItem, moment: datetime) -> None:
-    """At the moment, or for a request that is still open: rings get lost, and the sweep that
-    makes up for them looks at ``next_sync_at`` alone.
+def _schedule(item: GitLabItem, moment: datetime) -> None:
+    """Schedule the next fetch, for an open request if there is one: a trigger may get lost, and
+    the sweep, which then enqueues the job, reads only ``next_sync_at``.
     """
     item.next_sync_at = item.refresh_requested_at or moment
 
@@ -244,7 +243,7 @@ def _look_again(item: GitLabItem, moment: datetime) -> None:
 def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
     for name, value in snapshot.known().items():
         if name == "updated_at":
-            item.source_updated_at = believable(value, now)
+            item.source_updated_at = clamp_to_now(value, now)
         elif name == "created_at":
             item.gitlab_created_at = item.gitlab_created_at or value
         elif name == "milestone_id":
@@ -261,9 +260,8 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
 
 
 def _coloured(labels: Sequence[Label], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The labels with their colours; where only names were given, with those known before.
-
-    One whose colour nobody has given has GitLab's default.
+    """The labels with their colours. A label without a colour gets its cached one, or else
+    GitLab's default.
     """
     before = {label.get("name"): label for label in known}
     default = {"color": DEFAULT_LABEL_COLOR, "text_color": contrasting(DEFAULT_LABEL_COLOR)}
@@ -274,7 +272,7 @@ def _coloured(labels: Sequence[Label], known: Sequence[dict[str, Any]]) -> list[
 
 
 def _set(item: GitLabItem, name: str, value: Any) -> None:
-    """Of most items a scheduled refresh finds nothing changed: then nothing is to be written."""
+    """Set a changed value only: most scheduled fetches find no change, and write nothing."""
     if getattr(item, name) != value:
         setattr(item, name, value)
 
@@ -297,7 +295,7 @@ def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:
 
 
 def _has_gaps(item: GitLabItem) -> bool:
-    """Whether something is shown that no body has told and no fetch yet, or has moved on."""
+    """Whether a shown field is missing or may be outdated, and only a fetch has it."""
     return (
         item.fetched_at is None
         or (item.milestone_id is not None and item.milestone is None)

@@ -1,8 +1,8 @@
-"""Whom the failures of a round are charged to: the connection, or items and their projects.
+"""Decide whose failure a round's failures are: the connection's, or the items' and projects'.
 
-Free of any I/O. A failure is the connection's when no call could have fared better: the
-address does not answer, the token is refused, the account is blocked. What another call, or
-the one about the account, shows to work is not; then it is the project's.
+No I/O. A failure is the connection's if every call would fail: the address does not answer,
+the token is refused, the account is blocked. If another call succeeds, or the one about the
+account, it is the project's.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,27 +13,27 @@ from typing import Protocol
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 
-# What one project came to while the token works: its call was refused, and no other.
+# The error code of a project that refuses a token which works elsewhere.
 REFUSED_HERE = "http_401"
 
 
 class Kind(Enum):
-    """What failures have in common that may have one cause."""
+    """A group of failures that may have one common cause."""
 
-    TROUBLE = "trouble"  # no answer, or an error of GitLab's own
-    REFUSED = "refused"  # 403, a redirect, or a page where an answer should be
+    TROUBLE = "trouble"  # no answer, or a server error
+    REFUSED = "refused"  # 403, a redirect, or a page instead of JSON
     TOKEN = "token"  # 401
 
 
 class Answered(Protocol):
-    """What of an answer is of interest here."""
+    """The part of an answer that is needed here."""
 
     @property
     def failure(self) -> GitLabFailure | None: ...
 
 
 class Asked(Protocol):
-    """A round, as :class:`~gitlab_links.sync.fetching.Round` has it."""
+    """A round of calls, see :class:`~gitlab_links.sync.fetching.Round`."""
 
     @property
     def answers(self) -> Sequence[Answered]: ...
@@ -45,15 +45,15 @@ class Asked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """``connection`` is what is wrong with it, if anything. ``works``: some call succeeded, or
-    GitLab answered about the account.
+    """``connection`` is the connection's failure, if any. ``works``: a call succeeded, or GitLab
+    answered about the account.
     """
 
     connection: GitLabFailure | None
     works: bool
 
     def item_code(self, failure: GitLabFailure) -> str | None:
-        """What to note on the items of a failed call; None leaves them due as they were."""
+        """The error code for the items of a failed call; None leaves them due."""
         if failure.code == ErrorCode.AUTH_ERROR and self.works and self.connection is None:
             return REFUSED_HERE
         if failure.granular or (failure.code == ErrorCode.INSUFFICIENT_SCOPE and self.works):
@@ -65,7 +65,7 @@ class Blame:
 
 
 def kind_of(failure: GitLabFailure) -> Kind | None:
-    """The kind of a failure that may be the whole connection's; None for any other."""
+    """The kind of a failure that may be the connection's; None for any other."""
     code = failure.code
     if failure.is_trouble:
         return Kind.TROUBLE
@@ -75,20 +75,20 @@ def kind_of(failure: GitLabFailure) -> Kind | None:
 
 
 def wants_account(answers: Sequence[Answered]) -> bool:
-    """Whether only a call about the account can tell whose failure it is."""
+    """Whether a call about the account is needed to decide whose failure it is."""
     failures = [answer.failure for answer in answers if answer.failure is not None]
     none_succeeded = len(failures) == len(answers)
     return none_succeeded and any(kind_of(failure) is not None for failure in failures)
 
 
 def blame(asked: Asked) -> Blame:
-    """Judge a round."""
+    """Decide whose failures those of a round are."""
     failures = [answer.failure for answer in asked.answers if answer.failure is not None]
     succeeded = len(failures) < len(asked.answers)
     named = _of_the_connection(failures, succeeded=succeeded)
     if named is not None:
         return Blame(named, works=succeeded)
-    granular = any(failure.granular for failure in failures)  # the token itself was taken
+    granular = any(failure.granular for failure in failures)  # GitLab accepted the token
     if succeeded or granular or (asked.account_asked and asked.account_failure is None):
         return Blame(None, works=True)
     if not asked.account_asked:
@@ -100,7 +100,7 @@ def blame(asked: Asked) -> Blame:
 def _of_the_connection(
     failures: Iterable[GitLabFailure], *, succeeded: bool
 ) -> GitLabFailure | None:
-    """A failure that speaks for itself, the gravest first."""
+    """A failure that is certainly the connection's, the most severe first."""
     stops = [one for one in failures if stops_all_calls(one.code) and not one.granular]
     limited = [one for one in stops if one.code == ErrorCode.RATE_LIMITED]
     ended_by_a_person = [
@@ -117,5 +117,5 @@ def _by_account(failures: Sequence[GitLabFailure], account: GitLabFailure | None
         return Blame(None, works=True)
     kinds = {kind_of(failure) for failure in failures}
     if kind_of(account) is Kind.REFUSED and not kinds & {Kind.REFUSED, Kind.TOKEN}:
-        return Blame(None, works=True)  # GitLab is there: that call alone is forbidden
+        return Blame(None, works=True)  # GitLab answers and denies only that call
     return Blame(account, works=False)

@@ -1,4 +1,4 @@
-"""Projects that are known by their path only, which some proxies spoil on its way to GitLab."""
+"""Fetch projects that are known only by their path, which some proxies decode."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ def listed_by_path(
     ask: Callable[["ItemClient", Batch], Fetched],
     in_time: Callable[[], bool],
 ) -> tuple[Batch, Mapping[int, Snapshot]]:
-    """The list, and the batch as it was asked for: by the project's id, if not by its path."""
+    """The list, and the batch that found it: by the project's path, or else by its id."""
     try:
         return batch, ask(client, batch).items
     except GitLabFailure as failure:
@@ -42,14 +42,14 @@ def _elsewhere(client: "ItemClient", path: str) -> int | None:
 
 
 def decodes_slashes(asked: Batch, answered: Batch, failure: GitLabFailure | None) -> bool | None:
-    """Whether a proxy has decoded the path asked for; None where that was not tried."""
+    """Whether a proxy decoded the requested path; None if no path was tried."""
     if isinstance(asked.project, int) or failure is not None:
         return None
     return isinstance(answered.project, int)
 
 
 def id_of(client: "ItemClient", batch: Batch) -> int | None:
-    """The id of a project of which no item was found, so that its webhooks are recognised."""
+    """The id of a project without a found item; its webhooks are recognised by it."""
     if isinstance(batch.project, int):
         return batch.project
     try:

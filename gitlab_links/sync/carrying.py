@@ -1,4 +1,4 @@
-"""Carrying an org's projects over to another address of the same GitLab."""
+"""Move an org's projects to another address of the same GitLab."""
 
 import uuid
 
@@ -11,16 +11,16 @@ from gitlab_links.sync.succession import note_successor
 
 
 def carry_over(org_id: uuid.UUID, base_url: str, to: str) -> int:
-    """Have the projects of one address be those of another, with items and links; says how many.
+    """Move the projects of one address to another, with items and links. Returns their number.
 
-    One that was linked at the new address already passes its items to the row there, in
-    pieces, as ``succession`` does.
+    If a project is already linked at the new address, its items pass to that row in pieces;
+    see ``succession``.
     """
-    there = aliased(GitLabProject)
+    other = aliased(GitLabProject)
     alike = or_(
-        there.gitlab_id == GitLabProject.gitlab_id, there.path_key == GitLabProject.path_key
+        other.gitlab_id == GitLabProject.gitlab_id, other.path_key == GitLabProject.path_key
     )
-    twin = and_(there.org_id == org_id, there.base_url == to, alike)
+    twin = and_(other.org_id == org_id, other.base_url == to, alike)
     ours = and_(GitLabProject.org_id == org_id, GitLabProject.base_url == base_url)
     moved = db.session.scalars(
         update(GitLabProject)
@@ -42,7 +42,7 @@ def carry_over(org_id: uuid.UUID, base_url: str, to: str) -> int:
 
 
 def _join(project: GitLabProject, to: str) -> None:
-    """One that has a twin at the new address: the same by its id, or by its path."""
+    """Join a project with its twin at the new address, which has the same id or path."""
     at = (GitLabProject.org_id == project.org_id, GitLabProject.base_url == to)
     known = select(GitLabProject).where(*at, GitLabProject.gitlab_id == project.gitlab_id)
     named = select(GitLabProject).where(*at, GitLabProject.path_key == project.path_key)

@@ -1,8 +1,8 @@
-"""Dates that are still to come: the clock was set back after they were written.
+"""Repair dates in the future: the clock was set back after they were written.
 
-Nobody can tell what such a date means now, so it is not believed: what bears one is due at
-once, as if the service had been away. The sweep does this every two seconds, so that a
-clock set back by an hour costs seconds and not the hour.
+The meaning of such a date is lost, so its row becomes due at once, as after an outage of the
+service. The sweep does this every two seconds. A clock that is set back by an hour then costs
+seconds, not an hour.
 """
 
 import uuid
@@ -19,10 +19,10 @@ from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 from gitlab_links.sync.pausing import LONGEST_PAUSE
 
-# Hosts whose clocks differ by less than this are believed.
+# Clocks of hosts may differ by this much.
 TOLERANCE = CLOCK_TOLERANCE
 LEASE = timedelta(seconds=30)
-# A piece is one statement and one commit: nobody waits long for its locks.
+# A piece is one statement and one commit, so its locks are short.
 ITEMS_A_PIECE = 2_000
 
 _integration = OrgGitLabIntegration
@@ -31,13 +31,13 @@ _watch = GitLabProjectWatch
 
 
 def not_leased(now: datetime) -> ColumnElement[bool]:
-    """Whether nobody holds an integration's lease; none lasts longer than ``LEASE``."""
+    """Whether an integration is not leased; no lease lasts longer than ``LEASE``."""
     until = _integration.sync_leased_until
     return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
 
 
 def orgs_with_future_dates(now: datetime) -> Sequence[uuid.UUID]:
-    """Connected orgs with a date that is still to come: one index probe for each."""
+    """Connected orgs with a date in the future; one index probe per org."""
     later = now + TOLERANCE
     requested = exists().where(_item.org_id == _integration.org_id, _requested_later(later))
     return db.session.scalars(
@@ -54,9 +54,9 @@ def orgs_with_future_dates(now: datetime) -> Sequence[uuid.UUID]:
 
 
 def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
-    """Make a piece of the org's items due that bear a date to come; says how many.
+    """Make a piece of the org's items with future dates due. Returns their number.
 
-    The caller commits, and calls again until there are none.
+    The caller commits, and calls again until it is 0.
     """
     later = now + TOLERANCE
     dated = (_item.last_synced_at, _item.fetched_at, _item.webhook_applied_at)
@@ -71,10 +71,10 @@ def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
 
 
 def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
-    """The same of the connection and of the projects' webhooks; what failed is due as well.
+    """Repair the dates of the connection and of the projects' webhooks; failed items are due too.
 
-    A pause is over, and nothing is known of the rate limit: if GitLab still wants it, it says so
-    again. The caller commits.
+    This ends a pause and clears the rate limit; GitLab reports both again if they still apply.
+    The caller commits.
     """
     later = now + TOLERANCE
     failed = and_(

@@ -1,16 +1,16 @@
-"""What of an item GitLab's events tell, in a form to compare, keep and show."""
+"""The fields of an item that GitLab's events have, as JSON to compare, store and show."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from gitlab_links.links.models import GitLabItem
 
-# A field to its values before and after.
+# Field names with the values before and after.
 Changes = dict[str, list[Any]]
 
 
 def compared_fields(item: GitLabItem) -> dict[str, Any]:
-    """The fields by name, as JSON; lists in an order of their own."""
+    """The fields by name, as JSON with sorted lists."""
     return {
         "title": item.title,
         "state": item.state,
@@ -29,5 +29,5 @@ def _sorted(parts: list[dict[str, Any]] | None, key: str) -> list[str]:
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:
-    """The fields that differ."""
+    """The fields that differ, with both values."""
     return {name: [old, after[name]] for name, old in before.items() if after[name] != old}

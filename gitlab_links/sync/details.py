@@ -1,7 +1,7 @@
-"""When the single form of a merge request is asked for, which costs a call an item.
+"""Decide when to fetch the single form of a merge request, which costs one call per item.
 
-It alone gives the status of the pipeline, and it alone has GitLab work out whether the
-merge request can be merged. A list of a hundred gives everything else.
+Only the single form has the status of the pipeline, and only it makes GitLab compute whether
+the merge request can be merged. A list of a hundred has everything else.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot, Unknown
 from gitlab_links.links.models import GitLabItem
 
-# GitLab works these out when somebody asks, and answers before it has.
+# GitLab computes the status on request, and answers with one of these until it is done.
 MERGE_STATUS_PENDING = frozenset(
     {
         "unchecked",
@@ -23,20 +23,20 @@ MERGE_STATUS_PENDING = frozenset(
         "cannot_be_merged_rechecking",
     }
 )
-# How soon to ask again for a merge status that GitLab still works out; then by schedule.
+# When to fetch a merge status again that GitLab is computing; afterwards by schedule.
 RECHECKS = (timedelta(seconds=3), timedelta(seconds=10), timedelta(seconds=30))
-# A pipeline may begin, or run again, without any sign in the list. Asked for again after a
-# part of the time that the merge request has been left alone, within a day.
+# A pipeline may start, or run again, without any sign in the list. The single form is fetched
+# again after this part of the time without a change, and at least once a day.
 QUIET_PART = 1 / 2
-ASKED_AT_LEAST = timedelta(days=1)
-# For so long a pipeline that the token may not see is not asked for again, whoever asks.
+LONGEST_INTERVAL = timedelta(days=1)
+# For this long, a pipeline that the token may not see is never fetched again.
 HIDDEN_FOR = timedelta(days=1)
 
 KnownDetail = tuple[str | None, str | None]
 
 
 class Detailed(Protocol):
-    """What of a cached item decides whether its single form is due."""
+    """The fields of a cached item that decide whether its single form is due."""
 
     @property
     def type(self) -> str: ...
@@ -53,9 +53,9 @@ class Detailed(Protocol):
 
 
 def detail_due(item: Detailed, now: datetime) -> bool:
-    """Whether a fetch of the item is to ask for the single form, whatever the list says.
+    """Whether to fetch the single form regardless of the list.
 
-    Not while its answer still holds that the token may not see the pipeline.
+    False for ``HIDDEN_FOR`` after an answer showed that the token may not see the pipeline.
     """
     if _hides_pipeline(item, now):
         return False
@@ -67,7 +67,7 @@ def detail_due(item: Detailed, now: datetime) -> bool:
     if asked is None or asked > now:
         return True
     quiet = asked - (item.source_updated_at or asked)
-    return now >= asked + min(quiet * QUIET_PART, ASKED_AT_LEAST)
+    return now >= asked + min(quiet * QUIET_PART, LONGEST_INTERVAL)
 
 
 def _hides_pipeline(item: Detailed, now: datetime) -> bool:
@@ -76,9 +76,9 @@ def _hides_pipeline(item: Detailed, now: datetime) -> bool:
 
 
 def detail_shows(listed: Snapshot, head_sha: str | None, merge_status: str | None) -> bool:
-    """Whether an answer of the list is a sign that the single form has news.
+    """Whether an answer of the list suggests that the single form has changed.
 
-    ``head_sha`` and ``merge_status`` are those known before.
+    ``head_sha`` and ``merge_status`` are the cached values before it.
     """
     if listed.state is not ItemState.OPENED:
         return listed.head_sha not in (UNKNOWN, None, head_sha) and head_sha is not None
@@ -88,23 +88,23 @@ def detail_shows(listed: Snapshot, head_sha: str | None, merge_status: str | Non
     )
 
 
-def ask_after_body(item: GitLabItem, told: Snapshot, before: KnownDetail) -> bool:
-    """Whether a webhook's body calls for the single form: new commits, or a status that
-    GitLab has yet to work out. ``before`` is ``known_of`` the item before it was applied.
+def wants_detail_after_body(item: GitLabItem, body: Snapshot, before: KnownDetail) -> bool:
+    """Whether to fetch the single form after a webhook: for new commits, or a merge status that
+    GitLab is computing. ``before`` is ``known_of`` the item before the webhook was applied.
     """
     if item.type != ItemType.MERGE_REQUEST:
         return False
     head_sha, merge_status = before
     turned_pending = (
-        told.merge_status in MERGE_STATUS_PENDING
+        body.merge_status in MERGE_STATUS_PENDING
         and item.state == ItemState.OPENED
         and merge_status not in MERGE_STATUS_PENDING
     )
-    return told.pushed or _has_moved(told.head_sha, head_sha) or turned_pending
+    return body.pushed or _has_moved(body.head_sha, head_sha) or turned_pending
 
 
 def known_of(item: GitLabItem) -> KnownDetail:
-    """The head and the merge status that are cached."""
+    """The cached head commit and merge status."""
     return item.head_sha, item.merge_status
 
 
@@ -115,9 +115,9 @@ def note_detail(
     started_at: datetime,
     now: datetime,
 ) -> None:
-    """Note what an applied answer means for the next call of the single form.
+    """Decide from an applied answer when to fetch the single form next.
 
-    One that was asked and left the pipeline out has answered: it is not asked at once again.
+    A single form without a pipeline counts as an answer: it is not fetched again at once.
     """
     if item.type != ItemType.MERGE_REQUEST:
         item.detail_wanted = False
@@ -132,7 +132,7 @@ def note_detail(
 
 
 def _recheck(item: GitLabItem, now: datetime) -> None:
-    """Come back soon for a merge status that GitLab has been asked to work out."""
+    """Fetch soon again while GitLab is computing the merge status."""
     is_pending = item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED
     done = item.merge_rechecks or 0
     if not is_pending:

@@ -1,4 +1,4 @@
-"""Items that cannot be read: whether that is so of every project, and how it ends."""
+"""Items that cannot be read: whether every project has some, and how they become due again."""
 
 import uuid
 from collections.abc import Collection
@@ -13,8 +13,8 @@ from gitlab_links.links.freshness import ENDED, GONE
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.links.unreadable import is_unreadable
 
-REVIVED_AT_ONCE = 10_000
-# Answers about an item itself: why GitLab's API does not show it.
+RETRIED_AT_ONCE = 10_000
+# Codes that say why GitLab's API does not show an item.
 _SAY_WHY_ABSENT = GONE | {ErrorCode.NOT_IN_API, ErrorCode.NOT_GIVEN}
 _NEVER_GIVEN = (ErrorCode.NOT_FOUND, ErrorCode.NOT_GIVEN)
 
@@ -22,9 +22,9 @@ _item = GitLabItem
 
 
 def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
-    """Whether there are several projects, and of each something that cannot be read.
+    """Whether there are several projects, and each has an item that cannot be read.
 
-    Projects with nothing but closed items are left out: nobody has asked for a while.
+    Projects with only closed items do not count: their items are rarely fetched.
     """
     fails = func.max(case((is_unreadable(), 1), else_=0))
     asked = or_(_item.error_code.is_not(None), _item.state.is_(None), _item.state.not_in(ENDED))
@@ -46,11 +46,11 @@ def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
     return bool(count > 1 and failing == count)
 
 
-def revive(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> None:
-    """Make due at once what could not be read, now that GitLab answers again.
+def retry_unreadable(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> None:
+    """Make items due that could not be read, because GitLab answers again.
 
-    Rows that others are at are passed over: they are being written anew. Beyond so many the
-    rest is left to its own turn, as one round must not take for ever.
+        Locked rows are skipped: another transaction is writing them. At most REVIVED_AT_ONCE
+    items are changed, to limit the time of a round; the others wait for their own schedule.
     """
     found = (
         select(_item.id)
@@ -61,7 +61,7 @@ def revive(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> N
             _item.id.not_in(but),
         )
         .order_by(_item.id)
-        .limit(REVIVED_AT_ONCE)
+        .limit(RETRIED_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
     db.session.execute(
@@ -73,9 +73,9 @@ def revive(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> N
 
 
 def stays_hidden(item: GitLabItem, code: str) -> bool:
-    """Whether a failure says nothing of an issue that GitLab has stopped showing.
+    """Whether a failure leaves an issue hidden that GitLab has stopped showing.
 
-    It may be confidential by now, so that it is withheld until an answer shows it again.
+    The issue may be confidential now. It is withheld until an answer shows it again.
     """
     hidden = item.type == ItemType.ISSUE and item.error_code in GONE
     return hidden and code not in _SAY_WHY_ABSENT

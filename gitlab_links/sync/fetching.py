@@ -1,4 +1,4 @@
-"""Asking GitLab about a batch. No database here: nothing is locked while GitLab thinks."""
+"""Fetch batches from GitLab. No database here: nothing is locked during a call."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,7 +23,7 @@ from gitlab_links.gitlab.answers import (
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.moves import Moved
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
-from gitlab_links.sync.absences import settle_absences
+from gitlab_links.sync.absences import resolve_absences
 from gitlab_links.sync.blame import wants_account
 from gitlab_links.sync.by_path import decodes_slashes, id_of, listed_by_path
 from gitlab_links.sync.details import detail_shows
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from gitlab_links.gitlab.item_client import ItemClient
 
 PARALLEL_CALLS = 4
-# The single form costs a call an item: none begins after this part of the deadline.
-DETAILS_SHARE = 0.5
-# By then every call has met its own deadline, unless the resolver hangs.
-LAST_ANSWER_AT = 1.1 + DETAILS_SHARE
-# With less time left than this nobody is asked anything.
-SHORTEST_ASK = 0.2
+# The single form costs one call per item. None begins after this part of the deadline.
+DETAILS_PART = 0.5
+# Every call has reached its own deadline by then, unless the resolver hangs.
+LAST_ANSWER_AT = 1.1 + DETAILS_PART
+# With less time left than this, no further call is made.
+SHORTEST_CALL = 0.2
 REFUSALS = frozenset({"http_403", INSUFFICIENT_SCOPE, NOT_FOUND})
 
 log = structlog.get_logger(__name__)
@@ -47,17 +47,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one batch: snapshots by iid, a failure, or both if details failed.
+    """The result of one batch: snapshots by iid, a failure, or both if details failed.
 
-    ``started_at`` is taken before the call: the answer is at least as new as that.
-    ``path_owner`` is the id of another project that is found at the batch's path by now.
-    ``moved`` tells by iid where issues are that were moved. ``codes`` tells by iid why there
-    is no snapshot of an item, ``unsettled`` names those of which that is not known yet;
-    any other that is missing is gone.
+    ``started_at`` is the time before the call: the answer is at least that new.
+    ``path_owner`` is the id of another project that now has the batch's path. ``moved`` has
+    the new places of moved issues by iid. ``codes`` has by iid why an item has no snapshot;
+    for the iids in ``unresolved`` that is not known yet. All other missing items are gone.
 
-    ``project_id`` is the id of a project that was known by its path only, as far as no
-    snapshot gives it. ``decodes_slashes``: whether a proxy decodes the ``%2F`` of a path,
-    None where that was not tried.
+    ``project_id`` is the id of a project that was known only by its path, if no snapshot has
+    it. ``decodes_slashes``: whether a proxy decodes the ``%2F`` of a path; None if no path was
+    tried.
     """
 
     batch: Batch
@@ -68,17 +67,17 @@ class Answer:
     path_owner: int | None = None
     moved: Mapping[int, Moved] = field(default_factory=dict)
     codes: Mapping[int, str] = field(default_factory=dict)
-    unsettled: frozenset[int] = frozenset()
+    unresolved: frozenset[int] = frozenset()
     project_id: int | None = None
     decodes_slashes: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The answers of calls made side by side, in the order of their batches.
+    """The answers of parallel calls, in the order of their batches.
 
-    ``account_asked``: none of them succeeded, and GitLab was asked about the token's account
-    at once; ``account_failure`` is what came of that, None if it answered.
+    ``account_asked``: no call succeeded, and the token's account was checked right after;
+    ``account_failure`` is that check's failure, None if GitLab answered.
     """
 
     answers: Sequence[Answer]
@@ -87,9 +86,9 @@ class Round:
 
 
 class Fetcher:
-    """Fetches batches side by side, each thread with a connection of its own.
+    """Fetches batches in parallel, each thread with its own connection.
 
-    ``seconds`` is the deadline of one call; see ``LAST_ANSWER_AT`` for that of a round.
+    ``seconds`` is the deadline of one call. ``LAST_ANSWER_AT`` gives that of a round.
     """
 
     def __init__(self, connect: Callable[[], "ItemClient"], seconds: float) -> None:
@@ -100,10 +99,10 @@ class Fetcher:
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
 
     def fetch(self, batches: Sequence[Batch]) -> Round:
-        """One answer a batch; a failed call is an answer, too.
+        """One answer per batch; a failed call gives an answer too.
 
-        Where none succeeded, one more call within the same time tells whether it is the
-        connection that fails or what was asked for.
+        If no call succeeded, one more call in the same time finds out whether the connection
+        fails or only these calls.
         """
         started_at, ends_at = utcnow(), monotonic() + self._seconds * LAST_ANSWER_AT
         calls = [self._pool.submit(self._fetch, batch) for batch in batches]
@@ -111,7 +110,7 @@ class Fetcher:
         answers = [
             _answer_of(call, batch, started_at) for call, batch in zip(calls, batches, strict=True)
         ]
-        if not wants_account(answers) or monotonic() > ends_at - SHORTEST_ASK:
+        if not wants_account(answers) or monotonic() > ends_at - SHORTEST_CALL:
             return Round(answers)
         return self._ask_account(answers, ends_at)
 
@@ -128,7 +127,7 @@ class Fetcher:
         return Round(answers, account_asked=True, account_failure=error)
 
     def close(self) -> None:
-        """Close the connections; a thread that hangs is left to the end of the process."""
+        """Close the connections. A thread that hangs stays until the process ends."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         for client in self._clients:
             client.close()
@@ -142,7 +141,7 @@ class Fetcher:
 
     def _fetch(self, batch: Batch) -> Answer:
         started_at = utcnow()
-        ends_at = monotonic() + self._seconds * DETAILS_SHARE
+        ends_at = monotonic() + self._seconds * DETAILS_PART
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
         path_owner: int | None = None
@@ -158,11 +157,11 @@ class Fetcher:
             batch, listed = listed_by_path(client, batch, _list, in_time)
             found |= listed
             _add_details(client, batch, found, in_time)
-            absences = settle_absences(client, batch, found, in_time)
+            absences = resolve_absences(client, batch, found, in_time)
             found |= absences.found
             codes |= absences.codes
             moved |= find_moves(client, batch, found, in_time)
-            if _is_called_otherwise(batch, found) and in_time():
+            if _has_other_path(batch, found) and in_time():
                 path_owner = self._path_owner(batch)
             if not found and isinstance(asked.project, str) and in_time():
                 project_id = id_of(client, batch)
@@ -171,7 +170,7 @@ class Fetcher:
             if failure.code == NOT_FOUND:
                 path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-        unsettled = frozenset(iids_of(batch) - found.keys() - codes.keys())
+        unresolved = frozenset(iids_of(batch) - found.keys() - codes.keys())
         return Answer(
             batch=batch,
             started_at=started_at,
@@ -181,13 +180,13 @@ class Fetcher:
             path_owner=path_owner,
             moved=moved,
             codes=codes,
-            unsettled=unsettled,
+            unresolved=unresolved,
             project_id=project_id,
             decodes_slashes=decodes_slashes(asked, batch, failure),
         )
 
     def _path_owner(self, batch: Batch) -> int | None:
-        """Which other project has the batch's path, where that is not called so any more."""
+        """The id of another project that now has the batch's path, if any."""
         if batch.path is None or batch.project == batch.path:
             return None
         try:
@@ -198,7 +197,7 @@ class Fetcher:
 
 
 def _list(client: "ItemClient", batch: Batch) -> Fetched:
-    """The list; asked for once more at once after a 401, which proxies and deploys give too."""
+    """The list, with one immediate retry after a 401: proxies and deploys cause some too."""
     iids = [item.iid for item in batch.items]
     try:
         return client.fetch_items(batch.project, batch.type, iids)
@@ -210,24 +209,24 @@ def _list(client: "ItemClient", batch: Batch) -> Fetched:
 
 def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:
     if not call.done():
-        late = GitLabFailure(NETWORK_ERROR, "GitLab's address could not be looked up in time.")
+        late = GitLabFailure(NETWORK_ERROR, "GitLab's address did not resolve in time.")
         return Answer(batch, started_at, {}, late, None)
     try:
         return call.result()
     except Exception:
-        # A fault of ours with one answer must not keep the org's other items from theirs.
+        # A bug with one answer must not block the org's other items.
         log.exception("sync.call_failed", project_row=str(batch.project_row), type=batch.type)
         fault = GitLabFailure("internal_error", "The answer could not be read.")
         return Answer(batch, started_at, {}, fault, None)
 
 
 def iids_of(batch: Batch) -> set[int]:
-    """The numbers of the items asked for."""
+    """The iids of the requested items."""
     return {item.iid for item in batch.items}
 
 
-def _is_called_otherwise(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
-    """Whether a project asked for by its id has another path than the one known."""
+def _has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
+    """Whether a project that was requested by its id has another path than the cached one."""
     if batch.path is None or isinstance(batch.project, str):
         return False
     paths = {(one.project_path or batch.path).lower() for one in found.values()}
@@ -246,7 +245,7 @@ def _add_details(
 
 
 def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem]:
-    """Those whose single form is asked: it has the pipeline, the list has label colours."""
+    """The items whose single form is needed: it has the pipeline, the list the label colours."""
     if batch.type is not ItemType.MERGE_REQUEST:
         return []
     return [
@@ -263,7 +262,7 @@ def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:
     except GitLabFailure as failure:
         if failure.stops_all_calls:
             raise
-        # A refusal is an answer; what GitLab could not give now is asked for again.
+        # A refusal counts as an answer; after any other failure the detail is fetched again.
         return replace(listed, detailed=failure.code in REFUSALS)
     merge_status = single.merge_status
     return replace(

@@ -1,6 +1,6 @@
-"""Whether what GitLab gives is the item that was linked, or another under the same number.
+"""Check that GitLab's answer is about the linked item, and not another with the same number.
 
-Numbers and project ids come again where a GitLab is built anew, or a project is made again.
+Numbers and project ids repeat when a GitLab or a project is created anew.
 """
 
 import uuid
@@ -19,10 +19,10 @@ GRAIN = timedelta(seconds=1)
 
 
 def is_same(item: GitLabItem, snapshot: Snapshot) -> bool | None:
-    """By GitLab's id across projects and by when it was made; None where neither is known.
+    """Compare GitLab's id across projects and the creation time; None if neither is known.
 
-    Both, as a GitLab that is built anew counts its ids from one again. As the API gave them:
-    a webhook's body proves neither.
+    Both are compared, because a new GitLab counts its ids from one again. Both come from the
+    API: a webhook's body does not prove them.
     """
     known = item.gitlab_id is not None and snapshot.gitlab_id is not None
     if known and item.gitlab_id != snapshot.gitlab_id:
@@ -34,10 +34,10 @@ def is_same(item: GitLabItem, snapshot: Snapshot) -> bool | None:
 
 
 def accepted(answer: "Answer", items: Mapping[uuid.UUID, GitLabItem]) -> dict[int, Snapshot]:
-    """The snapshots that are of the items they were asked for.
+    """The snapshots that belong to their items.
 
-    None at all if another project has the id now: the path of ours leads elsewhere, and no
-    item is one that was known.
+    Empty if another project has the id now: our path leads to another project, and no item
+    is a known one.
     """
     verdicts = {
         due.iid: is_same(items[due.id], answer.snapshots[due.iid])

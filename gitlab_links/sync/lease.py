@@ -1,4 +1,4 @@
-"""One fetcher per integration at a time: a lease that ends by itself if its holder dies."""
+"""Allow one fetcher per integration: a lease that expires if its holder dies."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from gitlab_links.sync.plan import connected
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Held until ``until``; only its holder can renew or release it.
+    """A lease until ``until``. Only its holder can renew or release it.
 
-    ``integration`` is the org's, as read by the statement that took the lease.
+    ``integration`` is the org's row, read by the statement that took the lease.
     """
 
     until: datetime
@@ -24,28 +24,28 @@ class Lease:
 
 
 def acquire(org_id: uuid.UUID, now: datetime) -> Lease | None:
-    """Take the org's integration for fetching; None while another has it or it is paused."""
+    """Lease the org's integration for fetching; None if it is leased or paused."""
     integration = OrgGitLabIntegration
     return _take(now, integration.org_id == org_id, not_leased(now))
 
 
 def renew(lease: Lease, now: datetime) -> Lease | None:
-    """Extend the lease; None if it ran out and another took it, or if calls have to stop."""
-    return _take(now, *_held(lease))
+    """Extend the lease; None if it expired and another took it, or if calls have to stop."""
+    return _take(now, *_is_ours(lease))
 
 
 def release(lease: Lease) -> None:
-    """Give the lease back, unless it is somebody else's by now."""
+    """Release the lease, unless another has taken it since."""
     integration = OrgGitLabIntegration
     db.session.execute(
         update(integration)
-        .where(*_held(lease))
+        .where(*_is_ours(lease))
         .values(sync_leased_until=None, updated_at=integration.updated_at)
         .execution_options(synchronize_session=False)
     )
 
 
-def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+def _is_ours(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     integration = OrgGitLabIntegration
     return (
         integration.id == lease.integration.id,

@@ -1,4 +1,4 @@
-"""Asking GitLab where issues are that were moved, and what they are there."""
+"""Find the new places of moved issues in GitLab."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,33 +12,33 @@ from gitlab_links.sync.plan import Batch
 if TYPE_CHECKING:
     from gitlab_links.gitlab.item_client import ItemClient
 
-# A confidential issue is followed so far in one round; others go on with the next one.
+# A confidential issue is followed this many moves in one round. The next round follows others.
 MOST_MOVES = 3
 
 
 def find_moves(
     client: "ItemClient", batch: Batch, found: dict[int, Snapshot], in_time: Callable[[], bool]
 ) -> dict[int, Moved]:
-    """By iid what the moved issues among the found are now; two calls each.
+    """The new places of the moved issues in ``found``, by iid; two calls each.
 
-    One that has the content of what it was moved to, of which GitLab could not tell now, is
-    taken out of the found: it is asked for again, and keeps its content.
+    If GitLab cannot answer for an issue that shows the content of its new place, the issue is
+    removed from ``found``: it keeps its content and is fetched again.
     """
     moves: dict[int, Moved] = {}
     known = {item.iid for item in batch.items if item.is_moved}
     for issue in list(found.values()):
         if not isinstance(issue.moved_to_id, int):
             continue
-        move, is_settled = _find(client, batch, issue) if in_time() else (None, False)
+        move, is_answered = _find(client, batch, issue) if in_time() else (None, False)
         if move is not None:
             moves[issue.iid] = move
-        elif not is_settled and issue.iid in known:
+        elif not is_answered and issue.iid in known:
             del found[issue.iid]
     return moves
 
 
 def _find(client: "ItemClient", batch: Batch, issue: Snapshot) -> tuple[Moved | None, bool]:
-    """What it is now, and whether GitLab has answered."""
+    """The new place, and whether GitLab answered."""
     move: Moved | None = None
     path = issue.project_path or batch.path
     try:

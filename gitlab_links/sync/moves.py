@@ -1,8 +1,8 @@
 """Links follow an issue that was moved to another project.
 
-Where a confidential issue went is not for everybody. Its row stays what was linked, so that no
-list, no refusal and no link that vanishes tells where it is now; it gets the content of what it
-is now, and for those who see all the reference.
+Not everybody may see where a confidential issue went. Its row keeps the identity of the linked
+issue, so no list, error or vanished link reveals the new place. The row gets the content of the
+issue at its new place, and the reference for those who may see everything.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from gitlab_links.sync.succession import move_links_to
 def with_moved_content(
     snapshots: Mapping[int, Snapshot], moves: Mapping[int, Moved]
 ) -> Mapping[int, Snapshot]:
-    """The snapshots; those of confidential issues that were moved tell what they are now."""
+    """The snapshots; a moved confidential issue has the content of its new place."""
     now = {
         iid: _as_linked(snapshot, moves[iid].issue)
         for iid, snapshot in snapshots.items()
@@ -32,11 +32,11 @@ def with_moved_content(
     return {**snapshots, **now}
 
 
-def _as_linked(linked: Snapshot, there: Snapshot) -> Snapshot:
-    """The content of one under the identity of the other."""
-    times = [one.updated_at for one in (linked, there) if isinstance(one.updated_at, datetime)]
+def _as_linked(linked: Snapshot, target: Snapshot) -> Snapshot:
+    """The content of the new place, with the identity of the linked issue."""
+    times = [one.updated_at for one in (linked, target) if isinstance(one.updated_at, datetime)]
     return replace(
-        there,
+        target,
         iid=linked.iid,
         project_id=linked.project_id,
         project_path=linked.project_path,
@@ -48,34 +48,34 @@ def _as_linked(linked: Snapshot, there: Snapshot) -> Snapshot:
     )
 
 
-def settle_move(item: GitLabItem, move: Moved | None) -> None:
-    """Note where an issue was moved, if so; have its links follow it where all may see it."""
+def record_move(item: GitLabItem, move: Moved | None) -> None:
+    """Record where an issue was moved, if at all. Its links follow it if everybody may see it."""
     if move is None or move.may_be_confidential:
         ref = None if move is None else move.ref
-        there = (None, None) if ref is None else (ref.project_path, ref.iid)
-        if there != (item.moved_path, item.moved_iid):
-            item.moved_path, item.moved_iid = there
+        target = (None, None) if ref is None else (ref.project_path, ref.iid)
+        if target != (item.moved_path, item.moved_iid):
+            item.moved_path, item.moved_iid = target
         return
     follow(item, move.ref)
 
 
 def follow(item: GitLabItem, ref: ItemRef) -> None:
-    """Have the links of a moved issue lead to what it is now, which is then fetched.
+    """Point the links of a moved issue at its new place, which is then fetched.
 
-    The issue it was stays in GitLab, closed and pointing on, and is cached no longer.
+    The old issue stays in GitLab, closed, with a reference to the new one. Its row is deleted.
     """
     project = db.session.get_one(GitLabProject, item.project_id)
     target = cached_item(project.org_id, project.base_url, ref)
     if target.id == item.id:
         return
-    _keep_reference(item, project.path)
+    _save_reference(item, project.path)
     move_links_to(target.id, TaskGitLabLink.item_id == item.id)
     db.session.delete(item)
     db.session.flush()
 
 
-def _keep_reference(item: GitLabItem, path: str) -> None:
-    """Where the issue went is not for everybody: its links keep how they were made."""
+def _save_reference(item: GitLabItem, path: str) -> None:
+    """Store the original reference in the links: not everybody may see the new place."""
     link = TaskGitLabLink
     db.session.execute(
         update(link)

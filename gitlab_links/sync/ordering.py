@@ -1,25 +1,24 @@
-"""Which word on an item counts: the one rule for webhooks and fetches, free of any I/O.
+"""Decide which source of an item's content wins: one rule for webhooks and fetches. No I/O.
 
-GitLab's times are compared with GitLab's times only; our clock decides no more than
-whether GitLab's is believable and whether one thing happened before another here.
+GitLab's times are compared only with GitLab's times. Our clock decides only whether GitLab's
+time is plausible, and which of two events happened first here.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-# A body stamped further ahead of our clock than this is not believed.
+# A body with a time further ahead of our clock than this is not trusted.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-# For this long after a webhook, a fetch that answers with older content is taken for a
-# replica that lags behind, and is repeated.
+# For this long after a webhook, a fetch with older content is repeated: a replica may lag.
 REPLICA_LAG = timedelta(seconds=10)
 GRAIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The oldest applied body that no fetch has confirmed: when it came in, and the time that
-    its object bears.
+    """The oldest applied body that no fetch has confirmed: when it was received, and its
+    object's ``updated_at``.
     """
 
     received_at: datetime
@@ -28,7 +27,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How current the cached content is; see ``GitLabItem`` for the meaning of each."""
+    """How current the cached content is; ``GitLabItem`` explains the fields."""
 
     source_updated_at: datetime | None
     fetched_at: datetime | None
@@ -44,20 +43,20 @@ class BodyVerdict(Enum):
     DROP = "drop"
 
 
-def weigh_body(
+def decide_on_body(
     known: Known, updated_at: datetime | None, received_at: datetime, *, trusted: bool = True
 ) -> BodyVerdict:
-    """Judge a body by the time its object bears and when it came in.
+    """Decide by the time of the body's object and when the body was received.
 
-    One that is not ``trusted`` leads to a fetch at most.
+    A body that is not ``trusted`` causes at most a fetch.
 
-    Strictly newer content is applied; anything else (a tie, no time, a time from the
-    future, a time before the cached one) is settled by a fetch. Where a fetch began after
-    the body came in, it has settled that, and the body is dropped; unless the body is
-    newer even so, as when the fetch met a replica that lags behind: then by another fetch.
+    Strictly newer content is applied. Otherwise (a tie, no time, a time in the future, an
+    older time) a fetch decides. If a fetch began after the body was received, it has decided
+    already, and the body is dropped. If the body is newer even then, the fetch may have read
+    a lagging replica, and another fetch decides.
     """
-    believed = updated_at is not None and updated_at <= received_at + CLOCK_TOLERANCE
-    newer = believed and _is_newer(updated_at, known.source_updated_at)
+    plausible = updated_at is not None and updated_at <= received_at + CLOCK_TOLERANCE
+    newer = plausible and _is_newer(updated_at, known.source_updated_at)
     fetched_since = known.fetched_at is not None and known.fetched_at >= received_at
     if not trusted:
         return BodyVerdict.DROP if fetched_since else BodyVerdict.FETCH
@@ -78,21 +77,21 @@ class Fetched(Enum):
     DROP = "drop"
 
 
-def weigh_fetched(
+def decide_on_fetched(
     known: Known,
     updated_at: datetime | None,
     started_at: datetime,
     *,
     hides: bool = False,
 ) -> Fetched:
-    """Judge an answer by when its fetch began.
+    """Decide by the time when the fetch began.
 
-    A fetch wins over whatever was there, except over a fetch that began later, and except
-    for a short while over a webhook with newer content. That while begins with the oldest
-    webhook whose content no fetch has met yet: however many follow, GitLab's API is put off no
-    longer. An answer that ``hides`` the item, as it says that it is confidential, is never put
-    off. GitLab's time has the grain of a second: of two that bear the same, a webhook that came
-    in after the fetch began may be the newer one, which another fetch settles.
+    A fetch wins over the cached content, with two exceptions: a fetch that began later wins,
+    and for ``REPLICA_LAG`` a webhook with newer content wins. That time starts with the oldest
+    webhook that no fetch has confirmed, so more webhooks do not delay GitLab's API further.
+    An answer that ``hides`` the item because it is confidential is applied at once. GitLab's
+    times have a precision of a second: if both are equal, a webhook that was received after
+    the fetch began may be newer, and another fetch decides.
     """
     if known.fetched_at is not None and known.fetched_at > started_at:
         return Fetched.DROP
@@ -103,26 +102,26 @@ def weigh_fetched(
         or updated_at is None
     ):
         return Fetched.APPLY
-    older = _is_older(known, updated_at) and started_at < _put_off_until(known, updated_at)
+    older = _is_older(known, updated_at) and started_at < _delayed_until(known, updated_at)
     tie = updated_at == known.source_updated_at and started_at < known.webhook_applied_at
     return Fetched.REPEAT if older or tie else Fetched.APPLY
 
 
 def contradicts(known: Known, updated_at: datetime | None, started_at: datetime) -> bool:
-    """Whether an answer shows that GitLab never had content as new as an applied body's.
+    """Whether an answer proves that GitLab never had content as new as an applied body's.
 
-    No replica lags behind for as long as that.
+    No replica lags for that long.
     """
     if known.claim is None or updated_at is None:
         return False
     newest = max(known.claim.updated_at, known.source_updated_at or known.claim.updated_at)
-    # Of one moment, bodies and answers may bear more or less of the fraction of the second.
+    # For one moment, bodies and answers may have different fractions of the second.
     denied = updated_at <= newest - GRAIN
-    return denied and started_at >= _put_off_until(known, updated_at)
+    return denied and started_at >= _delayed_until(known, updated_at)
 
 
 def is_same_version(known: Known, updated_at: datetime | None) -> bool:
-    """Whether an answer bears the time of what is cached, as far as the grain goes."""
+    """Whether an answer has the time of the cached content, within ``GRAIN``."""
     if known.source_updated_at is None or updated_at is None:
         return False
     return abs(updated_at - known.source_updated_at) < GRAIN
@@ -132,21 +131,21 @@ def _is_older(known: Known, updated_at: datetime) -> bool:
     return known.source_updated_at is not None and updated_at < known.source_updated_at
 
 
-def _put_off_until(known: Known, updated_at: datetime) -> datetime:
+def _delayed_until(known: Known, updated_at: datetime) -> datetime:
     since = known.webhook_applied_at
     if known.claim is not None and updated_at < known.claim.updated_at:
         since = known.claim.received_at
     return (since or datetime.min.replace(tzinfo=updated_at.tzinfo)) + REPLICA_LAG
 
 
-def met(known: Known, updated_at: datetime | None) -> bool:
-    """Whether an answer is as new as the oldest body that no fetch has confirmed."""
+def confirms(known: Known, updated_at: datetime | None) -> bool:
+    """Whether an answer is at least as new as the oldest unconfirmed body."""
     return known.claim is not None and (updated_at is None or updated_at >= known.claim.updated_at)
 
 
-def believable(updated_at: datetime | None, now: datetime) -> datetime | None:
-    """GitLab's time, no further ahead of ours than the tolerance.
+def clamp_to_now(updated_at: datetime | None, now: datetime) -> datetime | None:
+    """GitLab's time, at most ``CLOCK_TOLERANCE`` ahead of ours.
 
-    Without the bound one wrong clock would make every later event look old.
+    Without this limit, one wrong clock would make every later event seem old.
     """
     return None if updated_at is None else min(updated_at, now + CLOCK_TOLERANCE)

@@ -1,4 +1,4 @@
-"""What a failure of the connection means for it: pauses, and how they end."""
+"""Pause the connection after a failure, and end the pause."""
 
 import uuid
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from gitlab_links.sync.blame import Kind, kind_of
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(hours=1)
-PAUSE_WITHOUT_A_WORD = timedelta(minutes=1)
-# What a person has to put right is looked at again this seldom.
+DEFAULT_RATE_LIMIT_PAUSE = timedelta(minutes=1)
+# How often to retry after a failure that a person has to fix.
 PAUSE_FOR_A_PERSON = timedelta(minutes=5)
 BREAKER_OPENS_AT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a connection fared before a round: ``failed`` if GitLab could not be read,
-    ``stopped`` if because of the connection itself, and not of each project.
+    """The state of a connection before a round. ``failed``: GitLab could not be read.
+    ``stopped``: because of the connection itself, not of each project.
     """
 
     failed: bool = False
@@ -31,22 +31,22 @@ class Standing:
 
     @classmethod
     def of(cls, integration: OrgGitLabIntegration) -> "Standing":
-        """The present standing."""
-        told = integration.error_code not in {None, ErrorCode.RATE_LIMITED}
+        """The current state."""
+        has_error = integration.error_code not in {None, ErrorCode.RATE_LIMITED}
         return cls(
-            failed=told or integration.failures >= BREAKER_OPENS_AT,
-            stopped=told and integration.failures > 0,
+            failed=has_error or integration.failures >= BREAKER_OPENS_AT,
+            stopped=has_error and integration.failures > 0,
         )
 
 
 def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
-    """GitLab gave what was asked for: whatever was wrong with the connection is over."""
+    """GitLab returned items: the connection works again."""
     integration.last_synced_at = started_at
     note_answered(integration)
 
 
 def note_answered(integration: OrgGitLabIntegration) -> None:
-    """GitLab answers, and takes the token."""
+    """GitLab answers and accepts the token: clear the failure and the pause."""
     integration.failures = 0
     integration.error_code = integration.error_reason = None
     integration.error_at = None
@@ -56,10 +56,10 @@ def note_answered(integration: OrgGitLabIntegration) -> None:
 def note_failure(
     integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime, *, calls: int = 1
 ) -> None:
-    """Pause as long as the failure asks for, and say why where an admin can read it.
+    """Pause for as long as the failure requires, and store its code for admins to see.
 
-    ``calls`` is how many calls in a row came to it. What GitLab refuses is looked at again
-    by itself, ever more seldom: see ``growing_pause``.
+    ``calls`` is the number of failed calls in a row. A refused token or account is retried
+    automatically, with growing pauses; see ``growing_pause``.
     """
     kind = kind_of(failure)
     if kind is None and not stops_all_calls(failure.code):
@@ -67,13 +67,13 @@ def note_failure(
     integration.failures += calls if kind is Kind.TROUBLE else 1
     if failure.code == ErrorCode.RATE_LIMITED:
         named = failure.retry_after
-        pause = PAUSE_WITHOUT_A_WORD if named is None else timedelta(seconds=min(named, 1e6))
+        pause = DEFAULT_RATE_LIMIT_PAUSE if named is None else timedelta(seconds=min(named, 1e6))
         until = now + max(SHORTEST_PAUSE, min(pause, LONGEST_PAUSE))
         _pause(integration, failure, now, until)
     elif kind in {Kind.TOKEN, Kind.REFUSED}:
         until = now + growing_pause(integration.failures)
         _pause(integration, failure, now, until)
-        # Looked at even if no item is due for a day.
+        # Retry even if no item is due for a day.
         due_at = integration.token_check_due_at
         integration.token_check_due_at = until if due_at is None else min(due_at, until)
     elif needs_a_person(failure.code):
@@ -83,7 +83,7 @@ def note_failure(
 
 
 def note_refused_account(org_id: uuid.UUID, failure: GitLabFailure, now: datetime) -> None:
-    """The same, of a call beside the fetching of items; the caller commits."""
+    """Like ``note_failure``, for a call outside of fetching. The caller commits."""
     integration = lock_integration(org_id)
     if integration is not None:
         note_failure(integration, failure, now)
@@ -92,20 +92,20 @@ def note_refused_account(org_id: uuid.UUID, failure: GitLabFailure, now: datetim
 def note_all_failing(
     integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime
 ) -> None:
-    """No project can be read, though GitLab answers about the account: that is told of the
-    connection. There is no pause, as each item waits by itself and a new one may fare better.
+    """Store that no project can be read although GitLab answers about the account. There is no
+    pause: each item has its own retry time, and a new item may succeed.
     """
-    _tell(integration, failure, now)
+    _store_error(integration, failure, now)
 
 
 def _pause(
     integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime, until: datetime
 ) -> None:
     integration.paused_until = max(until, integration.paused_until or until)
-    _tell(integration, failure, now)
+    _store_error(integration, failure, now)
 
 
-def _tell(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
+def _store_error(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
     integration.error_reason = failure.reason
     if integration.error_code != failure.code:
         integration.error_code = failure.code

@@ -1,4 +1,4 @@
-"""What is due: index ranges over items, cut into batches that are one API call each."""
+"""Find due items by index, and cut them into batches of one API call each."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,23 +20,22 @@ from gitlab_links.sync.details import detail_due
 
 BATCH_SIZE = 100
 LOOK_AHEAD = 500
-# A call costs the same for 1 item as for 100: a scheduled one takes along what is due
-# within this part of the TTL, so that items of a project stay due together.
+# A call costs the same for 1 item as for 100. A scheduled call also fetches items that are due
+# within this part of the TTL, so the items of a project stay due together.
 TAKE_ALONG = 0.5
-# A call for closed items alone is a rare one: the others of the project come along.
+# Calls for closed items only are rare, so they also fetch other items of the project.
 TAKE_ENDED_ALONG = 0.25
-# Items of an instance the org has left are looked at again this seldom.
+# How often to check items of an instance that the org has left.
 PARKED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class DueItem:
-    """One item of a batch, with what is known of it.
+    """One item of a batch, with its cached state.
 
-    ``wants_detail`` asks for what only the single form has. ``is_gone``: it was not found
-    last time. ``from_webhook_only``: webhooks have described it, and no answer of the API;
-    ``is_unseen``: nor have they. ``is_moved``: it has the content of the issue that it was
-    moved to.
+    ``wants_detail``: the single form is needed. ``is_gone``: it was not found last time.
+    ``from_webhook_only``: its content is from webhooks, never from the API. ``is_unseen``: it
+    has no content yet. ``is_moved``: it shows the content of the issue that it was moved to.
     """
 
     id: uuid.UUID
@@ -69,9 +68,9 @@ class DueItem:
 class Batch:
     """Up to 100 items of one project and type: one call of the list form.
 
-    ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the path
-    that links are made by, None while another project has it. ``only_ended``: all of them
-    are closed or merged.
+    ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the project's
+    current path, None while another project has it. ``only_ended``: all items are closed or
+    merged.
     """
 
     project_row: uuid.UUID
@@ -93,7 +92,7 @@ def connected(now: datetime) -> ColumnElement[bool]:
 
 
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
-    """Orgs with due items that nobody is fetching: one index probe per connected org."""
+    """Orgs with due items and without a fetcher; one index probe per connected org."""
     integration = OrgGitLabIntegration
     due = exists().where(GitLabItem.org_id == integration.org_id, GitLabItem.next_sync_at <= now)
     return db.session.scalars(
@@ -104,12 +103,12 @@ def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
 def next_batches(
     org_id: uuid.UUID, base_url: str, *, now: datetime, ttl: int, limit: int
 ) -> list[Batch]:
-    """Up to ``limit`` batches: items that someone asked for first, then by how late they are."""
+    """Up to ``limit`` batches: requested items first, then those that are due the longest."""
     ours = GitLabProject.base_url == base_url
     asked = and_(ours, GitLabItem.refresh_requested_at <= now)
     batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at), now)
     if len(batches) < limit:
-        late = and_(ours, GitLabItem.next_sync_at <= now, _not_asked_for(now))
+        late = and_(ours, GitLabItem.next_sync_at <= now, _not_requested(now))
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at), now):
             if len(batches) == limit:
                 break
@@ -118,20 +117,20 @@ def next_batches(
 
 
 def _soon(batch: Batch, now: datetime, ttl: int) -> datetime:
-    """What is due by then is taken along."""
+    """Items that are due by then join the batch."""
     if batch.only_ended:
         return now + timedelta(seconds=promise(ItemState.CLOSED, ttl) * TAKE_ENDED_ALONG)
     return now + timedelta(seconds=ttl * TAKE_ALONG)
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
-    """Whether anything is left to fetch for the org."""
+    """Whether the org has due items."""
     due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
     return bool(db.session.scalar(select(due)))
 
 
 def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
-    """Put off due items of an instance that is not the org's any more."""
+    """Postpone due items of an instance that the org has left."""
     foreign = select(GitLabProject.id).where(
         GitLabProject.org_id == org_id, GitLabProject.base_url != base_url
     )
@@ -206,17 +205,17 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
     )
 
 
-def _not_asked_for(now: datetime) -> ColumnElement[bool]:
-    """Nobody waits for it now; webhooks may be to be confirmed later."""
+def _not_requested(now: datetime) -> ColumnElement[bool]:
+    """Not requested for now; a request to confirm webhooks may be due later."""
     asked = GitLabItem.refresh_requested_at
     return or_(asked.is_(None), asked > now)
 
 
 def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datetime) -> Batch:
-    """The batch with what else of its project and type is due soon, as far as there is room."""
+    """The batch, filled up with other items of its project and type that are due soon."""
     if len(batch.items) == BATCH_SIZE:
         return batch
-    taken = [item.id for other in before for item in other.items if _are_alike(other, batch)]
+    taken = [item.id for other in before for item in other.items if _same_list(other, batch)]
     rows = db.session.execute(
         select(*_COLUMNS)
         .join(GitLabItem.project)
@@ -224,7 +223,7 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datet
             GitLabItem.project_id == batch.project_row,
             GitLabItem.type == batch.type,
             GitLabItem.next_sync_at <= soon,
-            _not_asked_for(now),
+            _not_requested(now),
             GitLabItem.id.not_in(taken),
         )
         .order_by(GitLabItem.next_sync_at)
@@ -233,5 +232,5 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datet
     return _batch(rows, now) if len(rows) > len(batch.items) else batch
 
 
-def _are_alike(first: Batch, second: Batch) -> bool:
+def _same_list(first: Batch, second: Batch) -> bool:
     return (first.project_row, first.type) == (second.project_row, second.type)

@@ -1,6 +1,6 @@
-"""What a project is called and which it is: GitLab's id is the identity, the path a name.
+"""Record the id and path of projects. GitLab's id is the identity, the path only a name.
 
-Nothing here takes longer for a project of 100,000 items than for one of ten.
+The cost does not depend on the number of items in a project.
 """
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -12,22 +12,22 @@ from gitlab_links.sync.succession import PIECE, succeed
 
 
 def is_known(project: GitLabProject, gitlab_id: int | None, path: str | None) -> bool:
-    """Whether there is nothing to learn from what GitLab told of a project."""
+    """Whether a project's row already has this id and path."""
     if project.successor_id is not None:
         return False
-    return gitlab_id in (None, project.gitlab_id) and _is_called(project, path)
+    return gitlab_id in (None, project.gitlab_id) and _has_path(project, path)
 
 
-def _is_called(project: GitLabProject, path: str | None) -> bool:
+def _has_path(project: GitLabProject, path: str | None) -> bool:
     return path is None or (project.path == path and project.path_key == path.lower())
 
 
 def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> GitLabProject:
-    """Note the id and the present path of a project; returns the row that stands for it.
+    """Record the id and the current path of a project. Returns the project's row.
 
-    Another row may turn out to be the same project under a former path (its items and
-    links move over, see ``succession``), or to hold a path that now belongs to this project
-    (it loses the path, and is asked for again by id).
+    Another row may be the same project under a former path: its items and links pass to the
+    returned row, see ``succession``. Another row may have a path that now belongs to this
+    project: that row loses the path, and is fetched by its id.
     """
     if gitlab_id is not None and project.gitlab_id is None:
         known = _project(project, GitLabProject.gitlab_id == gitlab_id)
@@ -36,17 +36,17 @@ def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> Gi
             project = known
         project.gitlab_id = gitlab_id
     if gitlab_id is not None and gitlab_id == project.gitlab_id:
-        # It answers, so that it has not left its path for good.
+        # It answers, so its path did not pass to another project for good.
         project.successor_id = project.succeeded_since = None
-        if path is not None and not _is_called(project, path):
+        if path is not None and not _has_path(project, path):
             _rename(project, path)
     return project
 
 
 def hand_over_path(project: GitLabProject, owner_id: int) -> None:
-    """Note that a project that is gone has left its path to another one.
+    """Record that another project now has the path of a project that is gone.
 
-    Links made since the project was last seen were made by the path, and mean the other.
+    Links that were made after the project was last seen refer to the new owner of the path.
     """
     if project.path_key is None or project.gitlab_id is None:
         return
@@ -67,7 +67,7 @@ def hand_over_path(project: GitLabProject, owner_id: int) -> None:
 
 
 def _rename(project: GitLabProject, path: str) -> None:
-    """The pages of its items move with ``renamed_at``: no item is written for it."""
+    """Pages notice the new name by ``renamed_at``, so no item is written."""
     key = path.lower()
     if key != project.path_key:
         holder = _project(project, GitLabProject.path_key == key)
@@ -85,7 +85,7 @@ def _take_path(holder: GitLabProject, project: GitLabProject) -> None:
         return
     holder.path_key = None
     db.session.flush()
-    # The first answer tells its new name, or that it is gone: some items are enough.
+    # Some items are enough: the first answer has the new path, or shows that it is gone.
     some = (
         select(GitLabItem.id)
         .where(GitLabItem.project_id == holder.id)

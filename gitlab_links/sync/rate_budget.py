@@ -1,4 +1,4 @@
-"""The part of GitLab's rate limit that looking by ourselves may use: others need the rest."""
+"""Limit scheduled fetches to a part of GitLab's rate limit; the rest is for other calls."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -10,16 +10,16 @@ from gitlab_links.gitlab.answers import RateLimit
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 
-# Scheduled looks leave this part of the limit to what somebody waits for, and to whoever
-# else calls with the same account.
+# The part that scheduled fetches leave for requested fetches, and for other programs with the
+# same account.
 LEFT_FOR_OTHERS = 0.5
 LONGEST_WAIT = timedelta(minutes=10)
-# No GitLab counts calls over a longer time. A wrong header must not keep an org waiting for years.
+# No GitLab uses a longer window. A wrong header must not make an org wait for years.
 LONGEST_WINDOW = timedelta(hours=1)
 
 
 def used_up_until(integration: OrgGitLabIntegration, now: datetime) -> datetime | None:
-    """Until when scheduled looks have to wait; None while their share lasts."""
+    """When scheduled fetches may continue; None while their budget is not used up."""
     limit, remaining = integration.rate_limit, integration.rate_limit_remaining
     reset_at = integration.rate_limit_reset_at
     if limit is None or remaining is None or reset_at is None or reset_at <= now:
@@ -29,18 +29,16 @@ def used_up_until(integration: OrgGitLabIntegration, now: datetime) -> datetime 
     return min(reset_at, now + LONGEST_WAIT)
 
 
-def note_rate_limit(integration: OrgGitLabIntegration, told: RateLimit, now: datetime) -> None:
-    """Keep what GitLab's newest answer says of its limit, an end of the window an hour at most
-    from now.
-    """
-    integration.rate_limit = told.limit
-    integration.rate_limit_remaining = told.remaining
-    reset_at = told.reset_at
+def note_rate_limit(integration: OrgGitLabIntegration, limit: RateLimit, now: datetime) -> None:
+    """Store the rate limit of GitLab's latest answer; the window ends in an hour at most."""
+    integration.rate_limit = limit.limit
+    integration.rate_limit_remaining = limit.remaining
+    reset_at = limit.reset_at
     integration.rate_limit_reset_at = reset_at and min(reset_at, now + LONGEST_WINDOW)
 
 
-def put_off_scheduled(org_id: uuid.UUID, until: datetime, now: datetime) -> None:
-    """Nothing but what was asked for is due before then."""
+def postpone_scheduled(org_id: uuid.UUID, until: datetime, now: datetime) -> None:
+    """Postpone the scheduled fetches that are due; requested ones stay due."""
     db.session.execute(
         update(GitLabItem)
         .where(

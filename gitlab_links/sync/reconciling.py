@@ -1,8 +1,8 @@
-"""By which way a change came: told by an event, or found by looking only.
+"""Decide whether a change came by webhook or only by polling.
 
-A change is one of what events tell: comments and mergeability move GitLab's time of an
-item as well, and are no news. What a fetch finds is not called missed at once: its event
-may be under way (``webhooks.reconciliation`` settles it).
+Only fields that events have count as changes. Comments and mergeability also update GitLab's
+time of an item, but are not changes. A change found by polling does not count as missed at
+once: its event may still arrive. ``health.missed_events`` counts it later.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from typing import Any
 
 from gitlab_links.links.models import GitLabItem
 
-Face = tuple[Any, ...]
+EventFields = tuple[Any, ...]
 
 
-def face(item: GitLabItem) -> Face:
-    """What of an item every event tells, in a form to compare."""
+def event_fields(item: GitLabItem) -> EventFields:
+    """The fields of an item that every event has, in a comparable form."""
     return (
         item.title,
         item.state,
@@ -34,41 +34,42 @@ def face(item: GitLabItem) -> Face:
     )
 
 
-def note_webhook(item: GitLabItem, before: Face, received_at: datetime) -> bool:
-    """Note that an event about the item was processed; whether it told a change, late or not.
-
-    ``before`` is the face from before the event was applied.
+def note_webhook(item: GitLabItem, before: EventFields, received_at: datetime) -> bool:
+    """Record that an event of the item was processed. Returns whether it reported a change, also
+    if late. ``before`` are the event fields before the event was applied.
     """
     late = item.missed_since is not None
     item.missed_since = None
     item.last_webhook_at = max(received_at, item.last_webhook_at or received_at)
-    return late or face(item) != before
+    return late or event_fields(item) != before
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was known of an item before the answer of a fetch was applied to it."""
+    """The state of an item before a fetch was applied."""
 
-    face: Face
+    fields: EventFields
     synced_at: datetime | None
     fetched_at: datetime | None
     requested_at: datetime | None
 
     @classmethod
     def of(cls, item: GitLabItem) -> "Before":
-        """The item as it is now."""
-        return cls(face(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at)
+        """The current state of the item."""
+        return cls(
+            event_fields(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at
+        )
 
 
 def note_fetched(item: GitLabItem, before: Before, started_at: datetime) -> bool:
-    """Note what a fetch has found; True if it was a change that an event had told of.
+    """Record a change that a fetch found. Returns True if a webhook reported it.
 
-    A first fetch finds no change: until then there was nothing, or what the body of an event
-    says. An event that came in since the last sync was not enough by itself, and asked for
-    this fetch; one whose body was applied, and which asked all the same, left something open:
-    what the fetch finds then may be that, and is not called missed.
+    A first fetch finds no change: before it there was no content, or only that of a webhook.
+    A webhook received since the last sync reported the change and requested this fetch. If a
+    webhook was applied and still requested a fetch, the fetch fills a gap: the change does not
+    count as missed.
     """
-    if before.fetched_at is None or before.synced_at is None or face(item) == before.face:
+    if before.fetched_at is None or before.synced_at is None or event_fields(item) == before.fields:
         return False
     if item.last_webhook_at is not None and item.last_webhook_at > before.synced_at:
         return True

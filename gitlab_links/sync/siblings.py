@@ -1,4 +1,4 @@
-"""Merge requests from one branch share its pipelines: what one shows, the others will."""
+"""Refresh merge requests from the same branch: they share its pipelines."""
 
 import uuid
 from collections.abc import Collection
@@ -12,11 +12,11 @@ from gitlab_links.links.freshness import ENDED
 from gitlab_links.links.models import GitLabItem
 
 
-def ask_siblings(org_id: uuid.UUID, changed: Collection[GitLabItem], now: datetime) -> None:
-    """Have open merge requests fetched that are at the commit of one whose pipeline changed.
+def request_siblings(org_id: uuid.UUID, changed: Collection[GitLabItem], now: datetime) -> None:
+    """Request a fetch of open merge requests at the commit of one whose pipeline changed.
 
-    GitLab's answer has shown the change, so that one event of a pipeline asks for one item.
-    No statement where no pipeline changed.
+    A pipeline's event therefore requests only one item; its answer leads to the others.
+    Makes no statement if no pipeline changed.
     """
     sources = {
         (item.source_project_id, item.source_branch, item.head_sha, item.pipeline_status)

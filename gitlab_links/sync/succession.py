@@ -1,8 +1,8 @@
-"""Items and links that pass from one project's row to another's, a bounded piece at a time.
+"""Move items and links from one project's row to another's, in pieces of limited size.
 
-Two rows may turn out to be one project under two paths, or a project may have left its path
-to another. Either may have 100,000 items: what is to be moved is noted on the row it leaves,
-and moved by statements over some hundred items each, so that every piece can be committed.
+Two rows may be one project under two paths, or another project may have taken a project's
+path. A project may have 100,000 items. The old row names its successor, and each statement
+moves some hundred items, so every piece can be committed on its own.
 """
 
 import uuid
@@ -27,7 +27,7 @@ _ITEM_KEY = (GitLabItem.id, GitLabItem.type, GitLabItem.iid)
 def succeed(
     project: GitLabProject, successor: GitLabProject, *, since: datetime | None = None
 ) -> None:
-    """Note that a project's items belong to another row now, and move the first piece."""
+    """Record that a project's items now belong to another row, and move the first piece."""
     note_successor(project, successor, since=since)
     _move_piece(project)
 
@@ -35,11 +35,11 @@ def succeed(
 def note_successor(
     project: GitLabProject, successor: GitLabProject, *, since: datetime | None = None
 ) -> None:
-    """Note that a project's items belong to another row now; the next fetch moves them.
+    """Record that a project's items now belong to another row; the next fetch moves them.
 
-    A project whose id is known is another one than its successor: of its links only those
-    made after ``since`` pass over (None: all), and what is cached stays behind. Without an
-    id it is the same project: its items pass over as they are, and its row goes.
+    A project with an id differs from its successor: only links made after ``since`` move
+    (None: all), without the cached content. A project without an id is the same project: its
+    items move unchanged, and its row is deleted.
     """
     if project.gitlab_id is None:
         move_hook_secrets(project.id, successor.id)
@@ -49,10 +49,10 @@ def note_successor(
 
 
 def move_next_piece(org_id: uuid.UUID) -> bool:
-    """Move a piece of what waits to be moved for an org; False if nothing waits.
+    """Move the next piece for an org; False if there is none.
 
-    The caller commits. Safe to be run by two at once, or to be left out: whatever is left
-    is moved by the next who calls.
+    The caller commits. Two processes may call it at once. The next call continues where the
+    last one stopped.
     """
     project = db.session.scalars(
         select(GitLabProject)
@@ -83,7 +83,7 @@ def _move_piece(project: GitLabProject) -> None:
 
 
 def _move_items(project: GitLabProject) -> int:
-    """Items of the same project under its other row; links of those that it has twice meet."""
+    """Move items to the same project's other row. Duplicate items are joined with their links."""
     rows = db.session.execute(_next_items(project)).all()
     twins = _twins(project.successor_id, rows)
     alone = [row.id for row in rows if (row.type, row.iid) not in twins]
@@ -107,7 +107,7 @@ def _move_items(project: GitLabProject) -> int:
 
 
 def _move_links(project: GitLabProject, made_since: ColumnElement[bool]) -> int:
-    """Links to items of a project that is gone, to items of the one that has its path."""
+    """Move links from a project that is gone to the project that has its path."""
     passing = exists().where(TaskGitLabLink.item_id == GitLabItem.id, made_since)
     rows = db.session.execute(_next_items(project).where(passing)).all()
     if not rows:
@@ -143,11 +143,11 @@ def _next_items(project: GitLabProject) -> Select[uuid.UUID, str, int]:
 def _twins(
     project_id: uuid.UUID | None, rows: Sequence[ItemRow]
 ) -> dict[tuple[str, int], uuid.UUID]:
-    """The items of a project with the types and iids of the rows, locked."""
+    """The project's items with the types and iids of the rows; locks them."""
     found: dict[tuple[str, int], uuid.UUID] = {}
     for item_type in sorted({row.type for row in rows}):
         iids = [row.iid for row in rows if row.type == item_type]
-        there = db.session.execute(
+        matching = db.session.execute(
             select(GitLabItem.id, GitLabItem.iid)
             .where(
                 GitLabItem.project_id == project_id,
@@ -157,7 +157,7 @@ def _twins(
             .order_by(GitLabItem.id)
             .with_for_update()
         )
-        found |= {(item_type, row.iid): row.id for row in there}
+        found |= {(item_type, row.iid): row.id for row in matching}
     return found
 
 
@@ -170,8 +170,8 @@ def _made_since(moment: datetime | None) -> ColumnElement[bool]:
 def _point_links_at_twins(
     project_id: uuid.UUID | None, item_ids: Sequence[uuid.UUID], which: ColumnElement[bool]
 ) -> None:
-    """Links to the items that ``which`` picks lead to the items of the same type and iid in
-    the project; where a task links both, the one that leads there already stays.
+    """Point the links that ``which`` selects at the items of the same type and iid in the
+    project. If a task links both, its existing link to that item stays.
     """
     mine, twin = aliased(GitLabItem), aliased(GitLabItem)
     same = and_(twin.project_id == project_id, twin.type == mine.type, twin.iid == mine.iid)
@@ -187,8 +187,8 @@ def _point_links_at_twins(
 
 
 def move_links_to(target: object, which: ColumnElement[bool]) -> None:
-    """Point the links that ``which`` picks at an item, or at what an SQL value gives for each;
-    a task that links it already loses the other link.
+    """Point the links that ``which`` selects at an item; ``target`` is an id or an SQL value.
+    A task that already links that item loses the other link.
     """
     other = aliased(TaskGitLabLink)
     linked = exists().where(other.task_id == TaskGitLabLink.task_id, other.item_id == target)

@@ -1,4 +1,4 @@
-"""Rows to plan and fetch with, written in bulk where there are many."""
+"""Rows for planning and fetching, written in bulk if there are many."""
 
 import uuid
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def items(app: Flask, factory: Factory) -> Callable[..., list[uuid.UUID]]:
         rows = [{"iid": iid, **owner, **common} for iid in iids]
         with app.app_context():
             statement = insert(GitLabItem).returning(GitLabItem.id)
-            # Else a None is taken for a missing value, and the default steps in.
+            # Otherwise None counts as a missing value, and the default is used.
             ids = db.session.scalars(
                 statement, rows, execution_options={"render_nulls": True}
             ).all()

@@ -1,4 +1,4 @@
-"""What is written into an item, and when a body is not enough."""
+"""The content written to an item, and the bodies that need a fetch as well."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -24,8 +24,8 @@ def item(**values):
 
 
 def body(updated_at=NOON, **values):
-    """An issue as its webhook bodies tell it: no author, no title of the milestone."""
-    told = {
+    """An issue from a webhook body: without the author and the milestone's title."""
+    known = {
         "title": "Title",
         "state": ItemState.OPENED,
         "draft": False,
@@ -43,7 +43,7 @@ def body(updated_at=NOON, **values):
         "closed_at": None,
         "merged_at": None,
     }
-    return Snapshot(ItemType.ISSUE, 1, 7, "acme/press", updated_at=updated_at, **told | values)
+    return Snapshot(ItemType.ISSUE, 1, 7, "acme/press", updated_at=updated_at, **known | values)
 
 
 def answer(updated_at=NOON, **values):
@@ -58,16 +58,16 @@ def fetched_item(**values):
     return found
 
 
-def tell(found, told, received_at=NOON, now=NOON):
-    apply_body(found, told, received_at=received_at, now=now, ttl=TTL)
+def receive(found, snapshot, received_at=NOON, now=NOON):
+    apply_body(found, snapshot, received_at=received_at, now=now, ttl=TTL)
 
 
 def test_a_fetch_writes_everything_that_is_shown():
     found = item()
-    told = answer(
+    snapshot = answer(
         state=ItemState.CLOSED, closed_at=NOON, milestone=NEXT, milestone_id=5, confidential=True
     )
-    apply_fetched(found, told, started_at=NOON, now=NOON + SECOND, ttl=TTL)
+    apply_fetched(found, snapshot, started_at=NOON, now=NOON + SECOND, ttl=TTL)
     assert (found.title, found.state, found.confidential) == ("Title", "closed", True)
     assert found.labels == [{"name": "bug", "color": "#ff0000", "text_color": "#ffffff"}]
     assert found.assignees == [{"username": "ann", "name": "Ann"}]
@@ -81,9 +81,9 @@ def test_a_fetch_writes_everything_that_is_shown():
     assert found.changed_at == NOON + SECOND
 
 
-def test_a_newer_body_that_says_all_is_applied_and_asks_for_nothing():
+def test_a_newer_complete_body_is_applied_and_requests_nothing():
     found = fetched_item()
-    tell(found, body(title="New"))
+    receive(found, body(title="New"))
     assert (found.title, found.webhook_applied_at, found.last_synced_at) == ("New", NOON, NOON)
     assert found.refresh_requested_at is None
     assert found.next_sync_at > NOON + SECOND
@@ -92,46 +92,46 @@ def test_a_newer_body_that_says_all_is_applied_and_asks_for_nothing():
 @pytest.mark.parametrize(
     "left_out", ["title", "state", "labels", "assignees", "confidential", "due_date", "reviewers"]
 )
-def test_a_body_that_leaves_out_what_only_it_could_tell_is_applied_and_asks_for_a_fetch(left_out):
+def test_a_body_with_a_missing_field_is_applied_and_requests_a_fetch(left_out):
     found = fetched_item()
-    tell(found, body(**{"draft": True, left_out: UNKNOWN}))
+    receive(found, body(**{"draft": True, left_out: UNKNOWN}))
     assert found.draft is True
     assert found.refresh_requested_at == found.next_sync_at == NOON
 
 
-def test_a_body_that_says_all_leaves_an_open_request_due():
-    """Else the request would wait for the TTL once its ring is lost: the sweep goes by the time."""
+def test_a_complete_body_leaves_an_open_request_due():
+    """If the trigger is lost, the sweep finds the request by its time, not after the TTL."""
     found = fetched_item()
-    tell(found, body(NOON, title=UNKNOWN))
-    tell(found, body(NOON + SECOND, title="New"), received_at=NOON + SECOND, now=NOON + SECOND)
+    receive(found, body(NOON, title=UNKNOWN))
+    receive(found, body(NOON + SECOND, title="New"), received_at=NOON + SECOND, now=NOON + SECOND)
     assert found.title == "New"
     assert found.refresh_requested_at == found.next_sync_at == NOON
 
 
-def test_an_item_that_was_never_fetched_asks_for_its_author():
+def test_an_item_that_was_never_fetched_requests_a_fetch_for_its_author():
     found = item()
-    tell(found, body())
+    receive(found, body())
     assert found.title == "Title"
     assert found.refresh_requested_at == NOON
 
 
-def test_a_new_milestone_asks_for_its_title_and_shows_no_wrong_one_until_then():
+def test_a_new_milestone_requests_its_title_and_shows_no_wrong_one_until_then():
     found = fetched_item(milestone=NEXT, milestone_id=5)
-    tell(found, body(milestone_id=6, milestone=UNKNOWN))
+    receive(found, body(milestone_id=6, milestone=UNKNOWN))
     assert (found.milestone_id, found.milestone) == (6, None)
     assert found.refresh_requested_at == NOON
 
 
-def test_a_milestone_that_is_known_already_asks_for_nothing():
+def test_a_known_milestone_requests_nothing():
     found = fetched_item(milestone=NEXT, milestone_id=5)
-    tell(found, body(milestone_id=5, milestone=UNKNOWN))
+    receive(found, body(milestone_id=5, milestone=UNKNOWN))
     assert (found.milestone_id, found.milestone) == (5, "Next")
     assert found.refresh_requested_at is None
 
 
-def test_a_milestone_that_was_taken_away_asks_for_nothing():
+def test_a_removed_milestone_requests_nothing():
     found = fetched_item(milestone=NEXT, milestone_id=5)
-    tell(found, body())
+    receive(found, body())
     assert (found.milestone_id, found.milestone) == (None, None)
     assert found.refresh_requested_at is None
 
@@ -139,9 +139,9 @@ def test_a_milestone_that_was_taken_away_asks_for_nothing():
 @pytest.mark.parametrize(
     ("state", "moment"), [(ItemState.MERGED, "merged_at"), (ItemState.CLOSED, "closed_at")]
 )
-def test_a_body_that_closes_without_saying_when_asks_once_and_not_for_later_bodies(state, moment):
+def test_a_missing_closing_time_is_requested_once_and_not_by_later_bodies(state, moment):
     found = fetched_item()
-    tell(found, body(state=state, **{moment: UNKNOWN}))
+    receive(found, body(state=state, **{moment: UNKNOWN}))
     assert found.state == state.value
     assert found.refresh_requested_at == NOON
     apply_fetched(
@@ -152,21 +152,21 @@ def test_a_body_that_closes_without_saying_when_asks_once_and_not_for_later_bodi
         ttl=TTL,
     )
     later = NOON + timedelta(seconds=20)
-    tell(found, body(later, state=state, title="After", **{moment: UNKNOWN}), later, later)
+    receive(found, body(later, state=state, title="After", **{moment: UNKNOWN}), later, later)
     assert (found.title, getattr(found, moment)) == ("After", NOON)
     assert found.refresh_requested_at is None
 
 
 def test_a_reopened_item_forgets_when_it_was_closed():
     found = fetched_item(state=ItemState.CLOSED, closed_at=NOON - timedelta(days=1))
-    tell(found, body(closed_at=UNKNOWN))
+    receive(found, body(closed_at=UNKNOWN))
     assert (found.state, found.closed_at) == ("opened", None)
     assert found.refresh_requested_at is None
 
 
-def test_a_body_that_is_not_newer_changes_nothing_and_asks_for_a_fetch():
+def test_a_body_that_is_not_newer_changes_nothing_and_requests_a_fetch():
     found = fetched_item()
-    tell(found, body(NOON - timedelta(minutes=1), title="Tie"))
+    receive(found, body(NOON - timedelta(minutes=1), title="Tie"))
     assert found.title == "Title"
     assert found.webhook_applied_at is None
     assert found.refresh_requested_at == NOON
@@ -187,9 +187,9 @@ def test_a_fetch_answers_the_requests_made_before_it_began():
     assert found.next_sync_at > NOON + SECOND
 
 
-def test_an_answer_older_than_a_body_just_told_is_asked_for_again():
+def test_an_answer_older_than_a_body_just_received_is_fetched_again():
     found = fetched_item()
-    tell(found, body(title="New"))
+    receive(found, body(title="New"))
     before = answer(NOON - timedelta(minutes=1))
     apply_fetched(found, before, started_at=NOON + SECOND, now=NOON + SECOND, ttl=TTL)
     assert found.title == "New"
@@ -203,22 +203,22 @@ def test_a_late_answer_does_not_undo_that_of_a_later_fetch():
     assert found.title == "Later"
 
 
-def test_an_answer_that_is_dropped_settles_its_request_all_the_same():
-    """Else the item would stay due, and be asked about again and again."""
-    for settle in (
+def test_a_dropped_answer_still_ends_its_request():
+    """Otherwise the item would stay due and be fetched again and again."""
+    for answered in (
         lambda found, at: apply_fetched(found, answer(), started_at=at, now=NOON, ttl=TTL),
         lambda found, at: mark_failed(found, "http_500", started_at=at, now=NOON),
     ):
         found = fetched_item()
         found.fetched_at = NOON
         found.refresh_requested_at = found.next_sync_at = NOON - 5 * SECOND
-        settle(found, NOON - 2 * SECOND)
+        answered(found, NOON - 2 * SECOND)
         assert found.refresh_requested_at is None
         assert found.next_sync_at > NOON
         assert found.error_code is None
 
 
-def test_times_that_are_still_to_come_are_not_believed():
+def test_times_in_the_future_are_not_trusted():
     """The clock was set back by an hour since."""
     found = fetched_item()
     hour = timedelta(hours=1)
@@ -237,7 +237,7 @@ def test_a_late_failure_does_not_undo_the_answer_of_a_later_fetch():
     assert (found.error_code, found.failures) == (None, 0)
 
 
-def test_a_failure_keeps_what_was_known_and_is_tried_again_ever_more_seldom():
+def test_a_failure_leaves_the_content_and_is_retried_less_and_less_often():
     found = fetched_item()
     waits = []
     for _ in range(14):
@@ -249,7 +249,7 @@ def test_a_failure_keeps_what_was_known_and_is_tried_again_ever_more_seldom():
     assert 2880 <= waits[-1] <= 3600
 
 
-def test_success_after_failures_forgets_them():
+def test_success_after_failures_clears_them():
     found = fetched_item()
     mark_failed(found, "not_found", started_at=NOON, now=NOON)
     apply_fetched(found, answer(), started_at=NOON + SECOND, now=NOON + SECOND, ttl=TTL)
@@ -259,14 +259,14 @@ def test_success_after_failures_forgets_them():
 @pytest.mark.parametrize(
     ("status", "wanted"), [("running", True), ("success", False), (None, False)]
 )
-def test_a_pipeline_is_followed_until_it_ends(status, wanted):
+def test_a_pipeline_is_polled_until_it_ends(status, wanted):
     found = item(detail_wanted=True)
     found.type = "merge_request"
     apply_fetched(found, answer(pipeline_status=status), started_at=NOON, now=NOON, ttl=TTL)
     assert (found.pipeline_status, found.detail_wanted) == (status, wanted)
 
 
-def test_the_list_form_leaves_the_pipeline_as_it_was_known():
+def test_the_list_form_does_not_change_the_pipeline():
     found = item(detail_wanted=True, pipeline_status="running")
     found.type = "merge_request"
     apply_fetched(found, answer(pipeline_status=UNKNOWN), started_at=NOON, now=NOON, ttl=TTL)

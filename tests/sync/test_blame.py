@@ -1,4 +1,4 @@
-"""Whose failure it is: the connection's, or the project's that was asked for."""
+"""Whose failure it is: the connection's or the project's."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ def failed(code, **details):
 
 
 def judged(*codes, account="not asked"):
-    """The verdict on answers (None is a success) and on what came of asking about the account."""
+    """The verdict on answers (None is a success) and on the answer about the account."""
     answers = [Answered(None if code is None else failed(code)) for code in codes]
     if account == "not asked":
         return blame(Round(answers))
@@ -49,14 +49,14 @@ def test_beside_a_success_it_is_the_projects(code):
 
 
 @pytest.mark.parametrize("code", QUESTIONABLE)
-def test_with_an_account_that_is_answered_it_is_the_projects(code):
+def test_if_the_account_check_succeeds_it_is_the_projects(code):
     verdict = judged(code, account=None)
     assert (connection(verdict), verdict.works) == (None, True)
     assert verdict.item_code(failed(code)) is not None
 
 
 @pytest.mark.parametrize("code", QUESTIONABLE)
-def test_with_an_account_that_fares_no_better_it_is_the_connections(code):
+def test_if_the_account_check_fails_too_it_is_the_connections(code):
     verdict = judged(code, code, account=code)
     assert (connection(verdict), verdict.works) == (code, False)
 
@@ -70,24 +70,24 @@ def test_trouble_is_noted_on_the_items_also_while_it_is_the_connections():
     assert judged("http_502", account="http_502").item_code(failed("http_502")) == "http_502"
 
 
-def test_a_refused_account_is_told_whatever_the_call_came_to():
+def test_a_refused_account_is_the_failure_whatever_the_calls_gave():
     assert connection(judged("http_500", account="auth_error")) == "auth_error"
 
 
 def test_an_account_that_may_not_be_asked_about_proves_no_trouble():
-    """GitLab is there: it has refused."""
+    """GitLab answers: it refuses."""
     verdict = judged("http_500", account="http_403")
     assert (connection(verdict), verdict.works) == (None, True)
 
 
-def test_the_account_is_asked_about_only_where_that_decides():
+def test_the_account_is_checked_only_if_that_decides():
     assert wants_account([Answered(failed("http_500")), Answered(failed("not_found"))])
     assert not wants_account([Answered(failed("http_500")), Answered(None)])
     assert not wants_account([Answered(failed("not_found"))])
     assert not wants_account([Answered(failed("rate_limited"))])
 
 
-def test_without_time_to_ask_trouble_counts_as_the_connections():
+def test_without_time_for_the_check_trouble_counts_as_the_connections():
     assert connection(judged("network_error")) == "network_error"
     assert connection(judged("http_403")) is None
 

@@ -1,4 +1,4 @@
-"""Whatever befalls one call of a round, the others get their answers."""
+"""A failure of one call in a round does not affect the others."""
 
 import threading
 import uuid
@@ -14,7 +14,7 @@ from gitlab_links.sync.plan import Batch, DueItem
 
 
 class Scripted:
-    """A client that does what a test says for a project; the rest of GitLab is well."""
+    """A client that runs a test's function for one project; all other calls succeed."""
 
     rate_limit = None
 
@@ -37,7 +37,7 @@ def batch(project):
 
 @pytest.fixture
 def fetched():
-    """Fetches one batch of each of three projects, the second of which does something else."""
+    """Fetches one batch of each of three projects; the second runs a given function."""
     made = []
 
     def fetch(behaviour, seconds=5.0):
@@ -54,7 +54,7 @@ def codes(answers):
     return [answer.failure and answer.failure.code for answer in answers]
 
 
-def test_a_fault_of_ours_costs_the_others_nothing(fetched):
+def test_a_bug_in_one_call_does_not_affect_the_others(fetched):
     def stumble():
         raise ZeroDivisionError
 
@@ -63,7 +63,7 @@ def test_a_fault_of_ours_costs_the_others_nothing(fetched):
     assert [set(answer.snapshots) for answer in answers] == [{1}, set(), {1}]
 
 
-def test_a_failure_of_gitlab_costs_the_others_nothing(fetched):
+def test_a_failure_of_gitlab_does_not_affect_the_others(fetched):
     def refuse():
         raise GitLabFailure("http_403", "No.")
 
@@ -76,4 +76,4 @@ def test_a_call_that_hangs_is_not_waited_for(fetched):
     awake.set()
 
     assert codes(answers) == [None, "network_error", None]
-    assert "could not be looked up in time" in answers[1].failure.detail
+    assert "did not resolve in time" in answers[1].failure.detail

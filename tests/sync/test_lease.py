@@ -1,4 +1,4 @@
-"""One fetcher per integration at a time, and never none for long."""
+"""One fetcher per integration at a time, and never blocked for long."""
 
 import threading
 
@@ -60,12 +60,12 @@ def test_a_renewed_lease_lasts_longer(org, integration, app_context):
 
 def test_who_lost_the_lease_can_neither_renew_nor_release_it(org, integration, app_context):
     lost = acquire(org)
-    held = acquire(org, at(31))
+    taken = acquire(org, at(31))
     assert leases.renew(lost, at(32)) is None
     leases.release(lost)
     db.session.commit()
     found = db.session.get(OrgGitLabIntegration, integration.id, populate_existing=True)
-    assert found.sync_leased_until == held.until
+    assert found.sync_leased_until == taken.until
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Following a moved issue while others change the rows it goes to."""
+"""Following a moved issue while other transactions change its target rows."""
 
 import threading
 import uuid
@@ -19,7 +19,7 @@ PATH = "acme/tools"
 
 @pytest.fixture
 def moved(factory, org):
-    """The id of an issue that a task links, and that is elsewhere now."""
+    """The id of a linked issue that was moved."""
     item = factory.gitlab_item(factory.gitlab_project(org), refresh_requested_at=null())
     factory.link(factory.task(org), item)
     return item.id
@@ -27,13 +27,13 @@ def moved(factory, org):
 
 @pytest.fixture
 def target(factory, org):
-    """The row of what it is now, which no link has."""
+    """The row of the issue at its new place, without links."""
     project = factory.gitlab_project(org, path=PATH)
     return factory.gitlab_item(project, iid=7, refresh_requested_at=null()).id
 
 
 def follow_in_thread(app, item_id):
-    """Follow and commit; the thread, and what it raised."""
+    """Follow and commit in a thread; returns the thread and its errors."""
     raised: list[Exception] = []
 
     def run():
@@ -54,7 +54,7 @@ def linked():
     return db.session.scalars(select(TaskGitLabLink.item_id)).all()
 
 
-@pytest.mark.only_on("postgresql")  # on SQLite one waits for the other from the first word on
+@pytest.mark.only_on("postgresql")  # on SQLite one transaction waits for the whole other one
 def test_a_row_that_is_forgotten_while_it_is_waited_for_is_made_anew(
     app, app_context, moved, target
 ):

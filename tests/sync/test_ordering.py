@@ -1,4 +1,4 @@
-"""The rule of which word on an item counts, as a table and as a simulation of time."""
+"""The rule for which content of an item wins, as a table and as a simulation of time."""
 
 import heapq
 import random
@@ -20,9 +20,9 @@ from gitlab_links.sync.ordering import (
     Claim,
     Fetched,
     Known,
-    believable,
-    weigh_body,
-    weigh_fetched,
+    clamp_to_now,
+    decide_on_body,
+    decide_on_fetched,
 )
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -51,8 +51,8 @@ def at(seconds: float) -> datetime:
         (Known(at(-2), at(5), None), at(-1), BodyVerdict.FETCH),  # fetched from a lagging replica
     ],
 )
-def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated, verdict):
-    assert weigh_body(known, updated, received_at=NOON) is verdict
+def test_a_body_is_decided_by_its_time_and_when_it_was_received(known, updated, verdict):
+    assert decide_on_body(known, updated, received_at=NOON) is verdict
 
 
 @pytest.mark.parametrize(
@@ -64,44 +64,42 @@ def test_a_body_is_judged_by_its_own_time_and_by_when_it_came_in(known, updated,
         (Known(at(-1), at(1), None), at(5), Fetched.DROP),  # over all but a later fetch
         (Known(at(-1), at(0), None), at(5), Fetched.APPLY),  # begun at the same moment
         (Known(at(-1), None, at(-9)), at(-2), Fetched.REPEAT),  # replica lag
-        (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # told while it was under way
+        (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # received during the fetch
         (Known(at(-1), None, at(-10)), at(-2), Fetched.APPLY),  # no lag lasts that long
-        (Known(at(-1), None, at(-9)), at(-1), Fetched.APPLY),  # as the webhook told it
+        (Known(at(-1), None, at(-9)), at(-1), Fetched.APPLY),  # same time as the webhook
         (Known(at(-1), None, at(0)), at(-1), Fetched.APPLY),
         (Known(at(-1), None, at(1)), at(-1), Fetched.REPEAT),  # which of the two is newer?
         (Known(at(-1), None, at(1)), at(0), Fetched.APPLY),
         (Known(at(-1), None, at(-9)), None, Fetched.APPLY),
     ],
 )
-def test_an_answer_is_judged_by_when_its_fetch_began(known, updated, verdict):
-    assert weigh_fetched(known, updated, started_at=NOON) is verdict
+def test_an_answer_is_decided_by_when_its_fetch_began(known, updated, verdict):
+    assert decide_on_fetched(known, updated, started_at=NOON) is verdict
 
 
 @pytest.mark.parametrize(
     ("claim", "updated", "verdict"),
     [
         (Claim(at(-9), at(-2)), at(-3), Fetched.REPEAT),
-        (Claim(at(-10), at(-2)), at(-3), Fetched.APPLY),  # however late the newest body came
-        (Claim(at(-30), at(-20)), at(-3), Fetched.REPEAT),  # it has met the oldest: a lag
+        (Claim(at(-10), at(-2)), at(-3), Fetched.APPLY),  # also if the newest body came late
+        (Claim(at(-30), at(-20)), at(-3), Fetched.REPEAT),  # as new as the oldest body: a lag
         (Claim(at(-30), at(-20)), at(-1), Fetched.APPLY),
     ],
 )
-def test_an_answer_is_put_off_for_as_long_as_it_has_not_met_the_oldest_body(
-    claim, updated, verdict
-):
+def test_an_answer_is_delayed_while_it_is_older_than_the_oldest_body(claim, updated, verdict):
     known = Known(at(-1), None, at(-1), claim)
-    assert weigh_fetched(known, updated, started_at=NOON) is verdict
+    assert decide_on_fetched(known, updated, started_at=NOON) is verdict
 
 
-def test_an_answer_that_hides_the_item_is_put_off_by_no_body():
+def test_an_answer_that_hides_the_item_is_never_delayed():
     known = Known(at(-1), None, at(-1), Claim(at(-1), at(-1)))
-    assert weigh_fetched(known, at(-60), started_at=NOON, hides=True) is Fetched.APPLY
+    assert decide_on_fetched(known, at(-60), started_at=NOON, hides=True) is Fetched.APPLY
 
 
-def test_a_time_from_the_future_is_kept_no_further_ahead_than_the_tolerance():
-    assert believable(at(3600), NOON) == at(60)
-    assert believable(at(-3600), NOON) == at(-3600)
-    assert believable(None, NOON) is None
+def test_a_time_from_the_future_is_limited_to_the_tolerance():
+    assert clamp_to_now(at(3600), NOON) == at(60)
+    assert clamp_to_now(at(-3600), NOON) == at(-3600)
+    assert clamp_to_now(None, NOON) is None
 
 
 def new_item() -> GitLabItem:
@@ -110,7 +108,7 @@ def new_item() -> GitLabItem:
 
 @dataclass
 class World:
-    """GitLab with one item, the way of its webhooks, and the row they end up in.
+    """GitLab with one item, its webhooks on their way, and the cached row.
 
     A body is received some time after the edit, and a fetch sees all edits up to its start.
 
@@ -147,16 +145,16 @@ class World:
         apply_body(
             self.item, body, received_at=received_at, now=self.now, ttl=TTL, trust=self.trust
         )
-        # What an answer has hidden, no body shows.
+        # A body never shows an item that an answer has hidden.
         assert self.item.confidential or not self.confidential
 
     def forge(self, number: int, ahead: float) -> None:
-        """A body of something that GitLab has never had."""
+        """A body with content that GitLab never had."""
         body = snapshot(number, self.now + self.skew + timedelta(seconds=ahead), of_a_body=True)
         self.process(replace(body, title="Forged", confidential=False), self.now)
 
     def fetch(self, latency: float) -> None:
-        """Answers what was true when it began."""
+        """Answers with the content at its beginning."""
         self.fetches += 1
         started_at, (_, truth) = self.now, self.edits[-1]
         self.later(started_at + timedelta(seconds=latency), lambda: self.answer(truth, started_at))
@@ -176,11 +174,11 @@ class World:
             self.now = max(self.now, moment)
             action()
             asked = self.item.refresh_requested_at
-            # A ring may be lost, and then the sweep goes by this alone.
+            # The trigger may be lost; then the sweep finds the item only by this.
             assert asked is None or self.item.next_sync_at <= asked
 
-    def settle(self) -> None:
-        """Whatever was requested is fetched, as the worker would."""
+    def fetch_requested(self) -> None:
+        """Fetch everything that was requested, like the worker."""
         for _ in range(5):
             if self.item.refresh_requested_at is None:
                 return
@@ -259,7 +257,7 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     for step, latency in fetches:
         world.later(at(step * pace), lambda seconds=latency * pace: world.fetch(seconds))
     world.run()
-    world.settle()
+    world.fetch_requested()
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
@@ -270,9 +268,7 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     fetches=st.lists(st.tuples(st.integers(0, 120), steps), max_size=8),
 )
 @example(edits=[], forged=[(second, 0) for second in range(0, 121, 4)], fetches=[])
-def test_however_many_bodies_are_forged_gitlabs_api_wins_and_what_it_hides_stays_hidden(
-    edits, forged, fetches
-):
+def test_gitlabs_api_wins_over_forged_bodies_and_what_it_hides_stays_hidden(edits, forged, fetches):
     world = World(timedelta(), Trust.UNTIL_CONFIRMED)
     world.edits.append((at(-60), snapshot(5, at(-60))))
     world.now = at(-30)
@@ -284,15 +280,13 @@ def test_however_many_bodies_are_forged_gitlabs_api_wins_and_what_it_hides_stays
     for step, latency in fetches:
         world.later(at(step), lambda seconds=latency: world.fetch(seconds))
     world.run()
-    world.settle()
+    world.fetch_requested()
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
 @settings(max_examples=100)
 @given(every=st.integers(1, 9), answers=st.integers(1, 9))
-def test_gitlabs_api_is_put_off_no_longer_than_ten_seconds_however_often_bodies_are_forged(
-    every, answers
-):
+def test_forged_bodies_delay_gitlabs_api_by_ten_seconds_at_most(every, answers):
     world = World(timedelta(), Trust.UNTIL_CONFIRMED)
     world.edits.append((at(-60), snapshot(2, at(-60))))
     world.now = at(-30)
@@ -320,7 +314,7 @@ def test_bodies_that_only_the_shared_secret_proves_are_confirmed_by_one_fetch_wi
     assert world.item.title == "Title 8"
     asked = world.item.refresh_requested_at
     assert at(10) < asked == world.item.next_sync_at < at(60)
-    world.settle()
+    world.fetch_requested()
     assert world.fetches == 2
     assert (world.item.unconfirmed_since, world.contradicted) == (None, [])
 
@@ -336,7 +330,7 @@ def test_a_scheduled_fetch_that_comes_first_confirms_as_well():
     assert world.item.unconfirmed_since is None
 
 
-def test_the_same_version_told_and_answered_otherwise_is_a_contradiction():
+def test_different_content_of_the_same_version_is_a_contradiction():
     world = World(timedelta(), Trust.UNTIL_CONFIRMED)
     truth = snapshot(2, at(-60))
     world.edits.append((at(-60), truth))
@@ -347,7 +341,7 @@ def test_the_same_version_told_and_answered_otherwise_is_a_contradiction():
     world.now = at(1)
     world.forge(4, -0.5)
     assert world.item.title == "Forged"
-    world.settle()
+    world.fetch_requested()
     assert world.item.title == "Title 2"
     assert world.contradicted == [at(1)]
 
@@ -365,7 +359,7 @@ def test_an_item_that_is_gone_stays_so_until_gitlabs_api_shows_it_again():
     assert world.item.refresh_requested_at == at(0)
 
 
-def test_bodies_in_order_that_say_all_cost_no_fetch():
+def test_complete_bodies_in_order_cost_no_fetch():
     world = World(timedelta())
     world.edits.append((NOON, snapshot(2, at(-60))))
     world.fetch(0)
@@ -388,12 +382,12 @@ def test_a_shuffled_burst_costs_one_fetch_not_one_per_body():
         delay = order.uniform(0, 5)
         world.later(at(number / 100), lambda n=number, d=delay: world.edit(n, d, 0))
     world.run()
-    world.settle()
+    world.fetch_requested()
     assert world.fetches == 2
     assert world.item.title == "Title 298"
 
 
-def test_a_replica_that_lags_behind_is_asked_again_and_does_not_turn_back_time():
+def test_a_lagging_replica_is_read_again_and_does_not_restore_old_content():
     world = World(timedelta())
     old, new = snapshot(2, at(-60)), snapshot(6, at(-1))
     world.edits.append((NOON, new))
@@ -402,18 +396,18 @@ def test_a_replica_that_lags_behind_is_asked_again_and_does_not_turn_back_time()
     apply_fetched(world.item, old, started_at=at(2), now=at(2), ttl=TTL)
     assert world.item.title == "Title 6"
     assert world.item.refresh_requested_at == at(5)
-    world.settle()
+    world.fetch_requested()
     assert world.item.title == "Title 6"
     assert world.item.refresh_requested_at is None
 
 
-def test_a_body_processed_after_a_fetch_that_met_a_lagging_replica_leads_to_another():
+def test_a_body_processed_after_a_fetch_from_a_lagging_replica_leads_to_another():
     world = World(timedelta())
     world.edits.append((NOON, snapshot(6, at(-1))))
     apply_fetched(world.item, snapshot(2, at(-60)), started_at=at(1), now=at(1), ttl=TTL)
     world.now = at(2)
     world.process(World.body(6, at(-1)), received_at=NOON)
-    world.settle()
+    world.fetch_requested()
     assert world.item.title == "Title 6"
 
 
@@ -427,5 +421,5 @@ def test_a_clock_that_stepped_back_leaves_an_item_stale_no_longer_than_until_the
     world.now = world.item.next_sync_at
     world.fetch(0)
     world.run()
-    world.settle()
+    world.fetch_requested()
     assert world.item.title == "Title 6"

@@ -1,4 +1,4 @@
-"""What failures mean for the connection as a whole."""
+"""Failures that pause the whole connection."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -53,9 +53,7 @@ def test_the_breaker_stays_open_ever_longer_up_to_an_hour(integration):
 
 
 @pytest.mark.parametrize("code", ["auth_error", "http_403", "http_200", "http_302"])
-def test_what_gitlab_refuses_is_looked_at_again_at_once_and_then_ever_more_seldom(
-    integration, code
-):
+def test_a_refusal_is_retried_at_once_and_then_less_and_less_often(integration, code):
     pauses = []
     for _ in range(25):
         integration.paused_until = None
@@ -80,7 +78,7 @@ def test_a_failure_of_one_project_leaves_the_connection_alone(integration, code)
 @pytest.mark.parametrize(
     "code", ["insufficient_scope", "encryption_key_missing", "blocked_address"]
 )
-def test_what_a_person_must_put_right_is_told_at_once(integration, code):
+def test_a_failure_that_a_person_must_fix_is_stored_at_once(integration, code):
     fail(integration, code)
     assert pause(integration) == 300
     assert integration.error_code == code

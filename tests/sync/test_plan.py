@@ -1,4 +1,4 @@
-"""What is fetched next: batches of one project and type, requested ones first."""
+"""The next batches: each of one project and type, requested items first."""
 
 from datetime import timedelta
 
@@ -52,7 +52,7 @@ def test_no_more_batches_than_asked_for(org, factory, items, app_context):
     assert len(batches(org, limit=4)) == 4
 
 
-def test_a_project_whose_id_is_unknown_is_asked_for_by_path(org, factory, items, app_context):
+def test_a_project_whose_id_is_unknown_is_fetched_by_path(org, factory, items, app_context):
     items(factory.gitlab_project(org, gitlab_id=None, path="Acme/Press"), [7])
     assert [batch.project for batch in batches(org)] == ["Acme/Press"]
 
@@ -72,7 +72,7 @@ def test_a_request_for_later_waits(org, factory, items, app_context):
     assert [iids(batch) for batch in batches(org, now=at(3))] == [[1]]
 
 
-def test_a_scheduled_batch_takes_along_what_is_due_soon(org, factory, items, app_context):
+def test_a_scheduled_batch_includes_items_that_are_due_soon(org, factory, items, app_context):
     project, other = factory.gitlab_project(org), factory.gitlab_project(org)
     items(project, [1])
     items(project, [2], next_sync_at=at(TTL * 0.49))
@@ -130,7 +130,7 @@ def test_planning_costs_a_fixed_number_of_statements(app, org, factory, items, a
         items(factory.gitlab_project(org), range(1, count + 1))
     with statements(app) as sent:
         assert len(batches(org)) == 4
-    # What was asked for, what is late, and what each batch can take along.
+    # Requested items, due items, and items that each batch adds.
     assert len(sent) <= 2 + 4
 
 

@@ -1,4 +1,4 @@
-"""Renames, transfers and reuse of paths: links follow the project, and none is lost or doubled."""
+"""Renames, transfers and reuse of paths: links follow the project, none is lost or doubled."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from tests.statements import statements
 
 
 def learned(project, gitlab_id, path):
-    """Learn, commit, and give the row that now stands for the project."""
+    """Learn, commit, and return the project's row."""
     row = learn(db.session.get(GitLabProject, project.id), gitlab_id, path)
     db.session.commit()
     db.session.expire_all()
@@ -68,11 +68,11 @@ def test_a_change_of_case_keeps_the_key(factory, app_context):
     assert projects() == [(7, "Acme/Press", "acme/press")]
 
 
-def test_nothing_is_learned_where_nothing_is_told_or_new(factory, app_context):
+def test_nothing_is_learned_from_missing_or_known_facts(factory, app_context):
     project = factory.gitlab_project(factory.org(), gitlab_id=7, path="acme/press")
-    for told in [(None, None), (7, None), (7, "acme/press"), (None, "acme/press")]:
-        assert is_known(project, *told)
-        learned(project, *told)
+    for facts in [(None, None), (7, None), (7, "acme/press"), (None, "acme/press")]:
+        assert is_known(project, *facts)
+        learned(project, *facts)
     assert projects() == [(7, "acme/press", "acme/press")]
 
 
@@ -99,12 +99,12 @@ def test_the_same_item_under_two_paths_becomes_one_with_the_links_of_both(factor
     known = factory.gitlab_project(org, gitlab_id=7, path="acme/new")
     former = factory.gitlab_project(org, gitlab_id=None, path="acme/old")
     one, two = factory.task(org), factory.task(org)
-    kept = linked(factory, one, known)
+    remaining = linked(factory, one, known)
     twin = linked(factory, two, former)
     learned(former, 7, "acme/new")
     assert links() == [(one.id, 7, 1), (two.id, 7, 1)]
-    assert db.session.scalars(select(GitLabItem.id)).all() == [kept.id]
-    assert twin.id != kept.id
+    assert db.session.scalars(select(GitLabItem.id)).all() == [remaining.id]
+    assert twin.id != remaining.id
 
 
 def test_a_task_that_linked_the_same_item_under_two_paths_keeps_one_link(factory, app_context):
@@ -127,9 +127,7 @@ def test_an_issue_and_a_merge_request_of_one_iid_stay_two(factory, app_context):
     assert links() == [(task.id, 7, 1), (task.id, 7, 1)]
 
 
-def test_a_rename_to_a_path_that_was_linked_before_gitlab_spoke_of_it_merges_both(
-    factory, app_context
-):
+def test_a_rename_to_a_path_that_was_linked_before_merges_both(factory, app_context):
     org, task = (org := factory.org()), factory.task(org)
     known = factory.gitlab_project(org, gitlab_id=7, path="acme/old")
     by_path = factory.gitlab_project(org, gitlab_id=None, path="acme/new")
@@ -139,7 +137,7 @@ def test_a_rename_to_a_path_that_was_linked_before_gitlab_spoke_of_it_merges_bot
     assert links() == [(task.id, 7, 3)]
 
 
-def test_a_project_whose_path_was_taken_over_loses_the_path_and_is_asked_for_by_id(
+def test_a_project_whose_path_was_taken_over_loses_the_path_and_is_fetched_by_id(
     factory, app_context
 ):
     org, task = (org := factory.org()), factory.task(org)
@@ -224,16 +222,16 @@ def test_an_owner_that_is_known_takes_the_path_and_keeps_its_items(factory, app_
     owner = factory.gitlab_project(org, gitlab_id=8, path="acme/print")
     one, two = factory.task(org), factory.task(org)
     linked(factory, one, gone)
-    kept = linked(factory, two, owner)
+    remaining = linked(factory, two, owner)
 
     handed_over(gone, 8)
 
     assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
     assert links() == [(one.id, 8, 1), (two.id, 8, 1)]
-    assert db.session.scalars(select(GitLabItem.id)).all() == [kept.id]
+    assert db.session.scalars(select(GitLabItem.id)).all() == [remaining.id]
 
 
-def test_links_older_than_the_last_look_stay(factory, app_context):
+def test_links_older_than_the_last_fetch_stay(factory, app_context):
     org, task = (org := factory.org()), factory.task(org)
     gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
     item = factory.gitlab_item(gone, fetched_at=utcnow(), refresh_requested_at=null())
@@ -250,7 +248,7 @@ def pieces_of_two(monkeypatch):
 
 
 def moved_on(org):
-    """How many pieces were still to be moved."""
+    """The number of pieces that were left to move."""
     count = 0
     while move_next_piece(org.id):
         db.session.commit()

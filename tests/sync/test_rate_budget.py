@@ -1,4 +1,4 @@
-"""How much of GitLab's rate limit is used up by looking at what nobody asked for."""
+"""The part of GitLab's rate limit that scheduled fetches may use."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from tests.sync.conftest import NOON
         (2000, None, 40, False),
     ],
 )
-def test_scheduled_looks_leave_half_of_the_rate_limit(limit, remaining, seconds, waits):
+def test_scheduled_fetches_leave_half_of_the_rate_limit(limit, remaining, seconds, waits):
     reset_at = NOON + timedelta(seconds=seconds)
     integration = OrgGitLabIntegration(
         rate_limit=limit, rate_limit_remaining=remaining, rate_limit_reset_at=reset_at
