@@ -4,6 +4,7 @@ from flask import current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from redis import Redis
+from sqlalchemy import Delete, Update
 
 from gitlab_links.config.settings import Settings
 from gitlab_links.places import MIGRATIONS
@@ -30,3 +31,9 @@ def database_breaker() -> CircuitBreaker:
     """Whether the database of the current application can be reached."""
     found: CircuitBreaker = current_app.extensions["database_breaker"]
     return found
+
+
+def change_rows(statement: Update | Delete) -> int:
+    """Execute it past what the session has loaded; says how many rows it met."""
+    result = db.session.execute(statement.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]

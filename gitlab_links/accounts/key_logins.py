@@ -11,7 +11,7 @@ from gitlab_links.accounts.models import ApiKey, Membership
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.security import API_KEY_PREFIX, digest
 
 USE_NOTED_EVERY = timedelta(minutes=5)
@@ -81,12 +81,11 @@ def is_in_force(key_id: uuid.UUID, now: datetime) -> bool:
 def mark_key_used(login: KeyLogin) -> None:
     """Note when the key was last used, unless another request has just done so."""
     now = utcnow()
-    db.session.execute(
+    change_rows(
         update(ApiKey)
         .where(
             ApiKey.id == login.key_id,
             or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - USE_NOTED_EVERY),
         )
         .values(last_used_at=now)
-        .execution_options(synchronize_session=False)
     )

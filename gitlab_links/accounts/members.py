@@ -16,7 +16,7 @@ from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Forbidden, NotFound, PreconditionFailed
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
 from gitlab_links.storage.database import insert_unless_exists
@@ -96,11 +96,10 @@ def standing_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Standing | None:
 
 def mark_member_arrived(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
     """The person has opened the org: from now on it sees them under their own name."""
-    db.session.execute(
+    change_rows(
         update(Membership)
         .where(Membership.org_id == org_id, Membership.user_id == user_id)
         .values(pending_name=None)
-        .execution_options(synchronize_session=False)
     )
 
 

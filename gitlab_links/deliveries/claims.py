@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import undefer
 
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 
@@ -55,24 +55,22 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
     taken = _worth_one_transaction(found)
     if not taken:
         return []
-    db.session.execute(
+    change_rows(
         update(delivery)
         .where(delivery.id.in_(taken))
         .values(
             status=DeliveryStatus.PROCESSING, attempts=delivery.attempts + 1, due_at=now + LEASE
         )
-        .execution_options(synchronize_session=False)
     )
     return load(taken)
 
 
 def _give_up_exhausted(org_id: uuid.UUID, now: datetime) -> None:
     delivery = GitLabWebhookDelivery
-    db.session.execute(
+    change_rows(
         update(delivery)
         .where(delivery.org_id == org_id, delivery.due_at <= now, delivery.attempts >= MAX_ATTEMPTS)
         .values(status=DeliveryStatus.FAILED, error_code=INTERRUPTED, due_at=None, processed_at=now)
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -134,7 +132,7 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
     Changes nothing if another worker has claimed the delivery meanwhile.
     """
     failed_for_good = attempts >= MAX_ATTEMPTS
-    db.session.execute(
+    change_rows(
         update(GitLabWebhookDelivery)
         .where(
             GitLabWebhookDelivery.id == delivery_id,
@@ -147,7 +145,6 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
             due_at=None if failed_for_good else now + retry_delay(attempts),
             processed_at=now if failed_for_good else None,
         )
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -175,11 +172,10 @@ def make_future_due(now: datetime) -> set[uuid.UUID]:
         )
     ).all()
     if rows:
-        db.session.execute(
+        change_rows(
             update(delivery)
             .where(delivery.id.in_([row.id for row in rows]), _waits_too_long(now))
             .values(due_at=now)
-            .execution_options(synchronize_session=False)
         )
     return {row.org_id for row in rows}
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
@@ -39,20 +39,18 @@ def orgs_with_due_token(now: datetime, limit: int) -> Sequence[uuid.UUID]:
 
 def claim_due_token(org_id: uuid.UUID, now: datetime) -> bool:
     """Claim the org's check if it is due and not claimed; the caller commits."""
-    taken = db.session.scalar(
+    taken = change_rows(
         update(_integration)
         .where(_integration.org_id == org_id, *_has_token, _is_due(now))
         .values(token_check_due_at=now + CLAIM, updated_at=_integration.updated_at)
-        .returning(_integration.id)
-        .execution_options(synchronize_session=False)
     )
-    return taken is not None
+    return taken > 0
 
 
 def make_token_check_due(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:
     """Make the check due now unless one succeeded after ``unless_since``; returns whether."""
     checked = _integration.token_checked_at
-    taken = db.session.scalar(
+    taken = change_rows(
         update(_integration)
         .where(
             _integration.org_id == org_id,
@@ -64,7 +62,5 @@ def make_token_check_due(org_id: uuid.UUID, now: datetime, unless_since: datetim
             ),
         )
         .values(token_check_due_at=now, updated_at=_integration.updated_at)
-        .returning(_integration.id)
-        .execution_options(synchronize_session=False)
     )
-    return taken is not None
+    return taken > 0

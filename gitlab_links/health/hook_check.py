@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
@@ -78,11 +78,8 @@ def claim_due_checks(
         .limit(limit)
         .with_for_update(of=watch, skip_locked=True)
     ).all()
-    db.session.execute(
-        update(watch)
-        .where(watch.id.in_([row.id for row in rows]))
-        .values(check_due_at=now + CLAIM)
-        .execution_options(synchronize_session=False)
+    change_rows(
+        update(watch).where(watch.id.in_([row.id for row in rows])).values(check_due_at=now + CLAIM)
     )
     return [
         DueProject(row.id, row.path if row.gitlab_id is None else row.gitlab_id, row.path)
@@ -95,11 +92,10 @@ def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
     if not projects:
         return
     watch = GitLabProjectWatch
-    db.session.execute(
+    change_rows(
         update(watch)
         .where(watch.id.in_([project.watch_id for project in projects]))
         .values(check_due_at=now)
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -243,13 +239,8 @@ def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> 
         .subquery()
     )
     chosen = select(ranked.c.id).where(ranked.c.place == 1, ranked.c.newest < unless_since)
-    result = db.session.execute(
-        update(item)
-        .where(item.id.in_(chosen), item.next_sync_at > now)
-        .values(next_sync_at=now)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    due = update(item).where(item.id.in_(chosen), item.next_sync_at > now)
+    return change_rows(due.values(next_sync_at=now)) > 0
 
 
 def note_account(org_id: uuid.UUID, seen: HookCheck) -> None:

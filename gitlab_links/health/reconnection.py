@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.operations import (
     Configured,
     IntegrationChange,
@@ -28,10 +28,9 @@ def configure(principal: Principal, change: IntegrationChange) -> Configured:
         # All code locks items in the order of their ids, which avoids deadlocks.
         ours = select(GitLabItem.id).where(GitLabItem.org_id == principal.org_id)
         db.session.execute(ours.order_by(GitLabItem.id).with_for_update())
-        db.session.execute(
+        change_rows(
             update(GitLabItem)
             .where(GitLabItem.org_id == principal.org_id)
             .values(next_sync_at=utcnow(), changed_at=utcnow(), failures=0, pipeline_hidden=False)
-            .execution_options(synchronize_session=False)
         )
     return configured

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows
 from gitlab_links.health.report import HealthColour, report_on
 from gitlab_links.health.signals import load_many
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -24,7 +24,7 @@ def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
         if integration is not None and integration.health_status != status:
             changed[status].append(org_id)
     for status, those in sorted(changed.items()):
-        db.session.execute(
+        change_rows(
             update(OrgGitLabIntegration)
             .where(OrgGitLabIntegration.org_id.in_(those))
             .values(
@@ -32,6 +32,5 @@ def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
                 # The org's settings have not changed.
                 updated_at=OrgGitLabIntegration.updated_at,
             )
-            .execution_options(synchronize_session=False)
         )
     return sum(map(len, changed.values()))

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
@@ -38,7 +38,7 @@ def end_pause(org_id: uuid.UUID, now: datetime) -> bool:
     commits, and enqueues what is to be fetched.
     """
     integration = OrgGitLabIntegration
-    ended = db.session.scalar(
+    ended = change_rows(
         update(integration)
         .where(
             integration.org_id == org_id,
@@ -47,7 +47,5 @@ def end_pause(org_id: uuid.UUID, now: datetime) -> bool:
             integration.updated_at <= now - TRIED_AT_MOST_EVERY,
         )
         .values(paused_until=None, updated_at=now)
-        .returning(integration.id)
-        .execution_options(synchronize_session=False)
     )
-    return ended is not None
+    return ended > 0

@@ -10,7 +10,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.credentials import IntegrationMissing
@@ -165,15 +165,13 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
     )
     now = utcnow()
     end_pause(org_id, now)  # before the items are locked, as whoever saves a token does
-    asked = db.session.execute(
+    asked = change_rows(
         update(GitLabItem)
         .where(GitLabItem.id.in_(items))
         .values(refresh_requested_at=now, next_sync_at=now, detail_wanted=True)
-        .returning(GitLabItem.id)
-        .execution_options(synchronize_session=False)
-    ).all()
+    )
     trigger_after_commit(db.session, JobKind.SYNC, org_id)
-    return len(asked)
+    return asked
 
 
 def forget_unlinked(*item_ids: uuid.UUID) -> None:
@@ -185,9 +183,7 @@ def forget_unlinked(*item_ids: uuid.UUID) -> None:
     these = GitLabItem.id.in_(item_ids)
     db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
     still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
-    db.session.execute(
-        delete(GitLabItem).where(these, ~still_linked).execution_options(synchronize_session=False)
-    )
+    change_rows(delete(GitLabItem).where(these, ~still_linked))
 
 
 def _base_url(org_id: uuid.UUID) -> str:

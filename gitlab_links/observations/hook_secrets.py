@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
 from gitlab_links.observations.models import GitLabHookSecret
@@ -50,11 +50,10 @@ def finish_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetim
 
 def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
     """Two rows have turned out to be one project: secrets of its hooks go on proving it."""
-    db.session.execute(
+    change_rows(
         update(GitLabHookSecret)
         .where(GitLabHookSecret.project_id == source_id)
         .values(project_id=target_id)
-        .execution_options(synchronize_session=False)
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, func, select, update
 
 from gitlab_links.errors import NotFound
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.models import GitLabProjectWatch
@@ -71,7 +71,7 @@ def orgs_with_due_projects(
 def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
     """Have hooks looked at now that were not since; says how many."""
     never = datetime.min.replace(tzinfo=now.tzinfo)
-    result = db.session.execute(
+    return change_rows(
         update(_watch)
         .where(
             _watch.org_id == org_id,
@@ -79,9 +79,7 @@ def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime)
             func.coalesce(_watch.checked_at, never) < unless_since,
         )
         .values(check_due_at=now)
-        .execution_options(synchronize_session=False)
     )
-    return int(result.rowcount)  # type: ignore[attr-defined]
 
 
 def note_events(
@@ -127,12 +125,7 @@ def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: dateti
     ids = sorted(set(project_ids))
     for project_id in ids:
         _make(org_id, project_id)
-    db.session.execute(
-        update(_watch)
-        .where(_watch.project_id.in_(ids))
-        .values(last_missed_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    change_rows(update(_watch).where(_watch.project_id.in_(ids)).values(last_missed_at=now))
     make_due(ids, now)
 
 
@@ -152,11 +145,10 @@ def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
 
 def make_due(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
     """Have the hooks of these projects looked at as soon as a worker is free."""
-    db.session.execute(
+    change_rows(
         update(_watch)
         .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)
         .values(check_due_at=now)
-        .execution_options(synchronize_session=False)
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -231,14 +231,13 @@ def _record_reason(answer: Answer, verdict: Blame) -> None:
     if failure is None or failure.http_status is None or verdict.item_code(failure) is None:
         return
     project = GitLabProject
-    db.session.execute(
+    change_rows(
         update(project)
         .where(
             project.id == answer.batch.project_row,
             project.error_reason.is_distinct_from(failure.reason),
         )
         .values(error_reason=failure.reason)
-        .execution_options(synchronize_session=False)
     )
 
 

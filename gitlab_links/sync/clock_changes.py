@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabProjectWatch
@@ -63,7 +63,7 @@ def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
     wrong = or_(_requested_later(later), *(column > later for column in dated))
     piece = select(_item.id).where(_item.org_id == org_id, wrong).limit(ITEMS_A_PIECE)
     columns = (*dated, _item.refresh_requested_at, _item.last_webhook_at, _item.missed_since)
-    return _changed(
+    return change_rows(
         update(_item)
         .where(_item.id.in_(piece))
         .values(next_sync_at=now, **{column.key: _at_most(column, now) for column in columns})
@@ -81,14 +81,14 @@ def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
         _item.org_id == org_id,
         or_(_item.error_code.is_not(None), _item.last_synced_at.is_(None)),
     )
-    _changed(update(_item).where(failed, _item.next_sync_at > now).values(next_sync_at=now))
+    change_rows(update(_item).where(failed, _item.next_sync_at > now).values(next_sync_at=now))
     columns = (_watch.checked_at, _watch.last_event_at, _watch.last_missed_at)
-    _changed(
+    change_rows(
         update(_watch)
         .where(_watch.org_id == org_id, or_(*(column > later for column in columns)))
         .values(check_due_at=now, **{column.key: _at_most(column, now) for column in columns})
     )
-    _changed(
+    change_rows(
         update(_integration)
         .where(_integration.org_id == org_id)
         .values(
@@ -109,8 +109,3 @@ def _requested_later(later: datetime) -> ColumnElement[bool]:
 
 def _at_most(column: Any, now: datetime) -> ColumnElement[Any]:
     return case((column > now, now), else_=column)
-
-
-def _changed(statement: Any) -> int:
-    result = db.session.execute(statement.execution_options(synchronize_session=False))
-    return int(result.rowcount)  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import case, func, or_, select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.freshness import ENDED, GONE
@@ -64,12 +64,7 @@ def retry_unreadable(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.U
         .limit(RETRIED_AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    db.session.execute(
-        update(_item)
-        .where(_item.id.in_(found))
-        .values(next_sync_at=now, failures=0)
-        .execution_options(synchronize_session=False)
-    )
+    change_rows(update(_item).where(_item.id.in_(found)).values(next_sync_at=now, failures=0))
 
 
 def stays_hidden(item: GitLabItem, code: str) -> bool:

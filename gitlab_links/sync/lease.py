@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, select, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sync.clock_changes import LEASE, not_leased
 from gitlab_links.sync.plan import connected
@@ -37,11 +37,10 @@ def renew(lease: Lease, now: datetime) -> Lease | None:
 def release(lease: Lease) -> None:
     """Release the lease, unless another has taken it since."""
     integration = OrgGitLabIntegration
-    db.session.execute(
+    change_rows(
         update(integration)
         .where(*_is_ours(lease))
         .values(sync_leased_until=None, updated_at=integration.updated_at)
-        .execution_options(synchronize_session=False)
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.gitlab.moves import Moved
 from gitlab_links.gitlab.snapshot import Snapshot
@@ -77,9 +77,8 @@ def follow(item: GitLabItem, ref: ItemRef) -> None:
 def _save_reference(item: GitLabItem, path: str) -> None:
     """Store the original reference in the links: not everybody may see the new place."""
     link = TaskGitLabLink
-    db.session.execute(
+    change_rows(
         update(link)
         .where(link.item_id == item.id, link.made_path.is_(None))
         .values(made_path=path, made_iid=item.iid)
-        .execution_options(synchronize_session=False)
     )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -134,7 +134,7 @@ def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
     foreign = select(GitLabProject.id).where(
         GitLabProject.org_id == org_id, GitLabProject.base_url != base_url
     )
-    db.session.execute(
+    change_rows(
         update(GitLabItem)
         .where(
             GitLabItem.org_id == org_id,
@@ -142,7 +142,6 @@ def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
             GitLabItem.project_id.in_(foreign),
         )
         .values(next_sync_at=now + PARKED, refresh_requested_at=None)
-        .execution_options(synchronize_session=False)
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows
 from gitlab_links.gitlab.answers import RateLimit
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
@@ -39,7 +39,7 @@ def note_rate_limit(integration: OrgGitLabIntegration, limit: RateLimit, now: da
 
 def postpone_scheduled(org_id: uuid.UUID, until: datetime, now: datetime) -> None:
     """Postpone the scheduled fetches that are due; requested ones stay due."""
-    db.session.execute(
+    change_rows(
         update(GitLabItem)
         .where(
             GitLabItem.org_id == org_id,
@@ -47,5 +47,4 @@ def postpone_scheduled(org_id: uuid.UUID, until: datetime, now: datetime) -> Non
             GitLabItem.refresh_requested_at.is_(None),
         )
         .values(next_sync_at=until)
-        .execution_options(synchronize_session=False)
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import and_, or_, update
 
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.freshness import ENDED
 from gitlab_links.links.models import GitLabItem
@@ -35,7 +35,7 @@ def request_siblings(org_id: uuid.UUID, changed: Collection[GitLabItem], now: da
         )
         for project_id, branch, sha, status in sources
     ]
-    db.session.execute(
+    change_rows(
         update(item)
         .where(
             item.org_id == org_id,
@@ -46,5 +46,4 @@ def request_siblings(org_id: uuid.UUID, changed: Collection[GitLabItem], now: da
             or_(*same),
         )
         .values(refresh_requested_at=now, next_sync_at=now, detail_wanted=True)
-        .execution_options(synchronize_session=False)
     )

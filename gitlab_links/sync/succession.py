@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select,
 from sqlalchemy.orm import aliased
 
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.hook_secrets import move_hook_secrets
 from gitlab_links.storage.database import new_id, upsert
@@ -192,13 +192,5 @@ def move_links_to(target: object, which: ColumnElement[bool]) -> None:
     """
     other = aliased(TaskGitLabLink)
     linked = exists().where(other.task_id == TaskGitLabLink.task_id, other.item_id == target)
-    unsynchronized = {"synchronize_session": False}
-    db.session.execute(
-        delete(TaskGitLabLink).where(which, linked).execution_options(**unsynchronized)
-    )
-    db.session.execute(
-        update(TaskGitLabLink)
-        .where(which)
-        .values(item_id=target)
-        .execution_options(**unsynchronized)
-    )
+    change_rows(delete(TaskGitLabLink).where(which, linked))
+    change_rows(update(TaskGitLabLink).where(which).values(item_id=target))
