@@ -6,7 +6,9 @@ looks into a message to find out what happened.
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import TypeVar
 
+T = TypeVar("T")
 FieldErrors = Mapping[str, Sequence[str]]
 
 
@@ -88,6 +90,13 @@ class NotFound(DomainError):
 
     def __init__(self, detail: str = "There is nothing here, or you may not see it.") -> None:
         super().__init__(detail)
+
+
+def required(thing: T | None) -> T:
+    """The thing itself; raises :class:`NotFound` where there is none."""
+    if thing is None:
+        raise NotFound
+    return thing
 
 
 class BodyTooLarge(DomainError):

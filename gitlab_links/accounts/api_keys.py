@@ -14,7 +14,7 @@ from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Forbidden, NotFound
+from gitlab_links.errors import Forbidden, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import API_KEY_PREFIX, new_secret
@@ -46,10 +46,7 @@ def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
     """One key with its owner; raises :class:`NotFound`, also for another org's or a revoked
     one.
     """
-    found = db.session.scalars(_joined(org_id).where(ApiKey.id == key_id)).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    return required(db.session.scalars(_joined(org_id).where(ApiKey.id == key_id)).one_or_none())
 
 
 def create_key(

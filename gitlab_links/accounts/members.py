@@ -15,7 +15,7 @@ from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, Forbidden, NotFound, PreconditionFailed
+from gitlab_links.errors import Conflict, Forbidden, PreconditionFailed, required
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
@@ -232,10 +232,8 @@ def _joined(org_id: uuid.UUID) -> Select[Membership]:
 
 
 def _find(org_id: uuid.UUID, member_id: uuid.UUID) -> Membership:
-    found = db.session.scalars(_joined(org_id).where(Membership.id == member_id)).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    ours = _joined(org_id).where(Membership.id == member_id)
+    return required(db.session.scalars(ours).one_or_none())
 
 
 def _view(membership: Membership) -> MemberView:

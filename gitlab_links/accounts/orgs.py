@@ -13,7 +13,7 @@ from gitlab_links.accounts.models import Membership, Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.operations import Action, write_audit_event
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 
@@ -92,10 +92,7 @@ def task_key_for(name: str) -> str:
 
 
 def _find(org_id: uuid.UUID) -> Org:
-    org = db.session.get(Org, org_id)
-    if org is None:
-        raise NotFound
-    return org
+    return required(db.session.get(Org, org_id))
 
 
 def _view(org: Org, role: Role) -> OrgView:

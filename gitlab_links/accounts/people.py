@@ -8,17 +8,14 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.models import ApiKey, User
 from gitlab_links.audit.models import AuditEvent
-from gitlab_links.errors import Invalid, NotFound
+from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
 from gitlab_links.mail import LONGEST_ADDRESS, parse_mail_address
 
 
 def find_user(user_id: uuid.UUID) -> User:
     """The person; raises :class:`NotFound`."""
-    user = db.session.get(User, user_id)
-    if user is None:
-        raise NotFound
-    return user
+    return required(db.session.get(User, user_id))
 
 
 def people_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:

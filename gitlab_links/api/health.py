@@ -17,7 +17,7 @@ from gitlab_links.api.schemas.health import (
 )
 from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
 from gitlab_links.health.notifications import NoAlertAddress, send_test_alert
@@ -38,7 +38,7 @@ from gitlab_links.integrations.policy import (
     policy_of,
     update_policy,
 )
-from gitlab_links.observations.watched import WatchedProject, watched_projects
+from gitlab_links.observations.watched import watched_projects
 from gitlab_links.operations.models import Operation
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
 
@@ -112,7 +112,7 @@ def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> Any:
 def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
     """Look at the webhook of a project in GitLab now"""
     check_now(current_principal(), project_id)
-    return {"project": _project(org_id, project_id)}
+    return {"project": required(next(iter(watched_projects(org_id, utcnow(), project_id)), None))}
 
 
 @integrations.get(f"{BASE}/policy")
@@ -142,12 +142,6 @@ def gitlab_test_alert_post(org_id: uuid.UUID) -> dict[str, Any]:
     """Send a test to where health alerts go, and say what came of it"""
     failure = send_test_alert(org_id)
     return {"alert": {"sent": failure is None, "reason": failure}}
-
-
-def _project(org_id: uuid.UUID, project_id: uuid.UUID) -> WatchedProject:
-    for project in watched_projects(org_id, utcnow(), project_id):
-        return project
-    raise NotFound
 
 
 def _accepted(operation: Operation) -> Any:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.audit.operations import Action
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 
@@ -41,9 +41,5 @@ def audit_page(
 
 def find_audit_event(org_id: uuid.UUID, event_id: uuid.UUID) -> AuditEvent:
     """One audit event; raises :class:`NotFound`, also for another org's."""
-    found = db.session.scalars(
-        select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    ours = select(AuditEvent).where(AuditEvent.org_id == org_id, AuditEvent.id == event_id)
+    return required(db.session.scalars(ours).one_or_none())

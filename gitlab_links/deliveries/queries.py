@@ -10,7 +10,7 @@ from sqlalchemy.orm import undefer
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.paging import Position, paged
@@ -68,14 +68,12 @@ def _has_id(text: str) -> ColumnElement[bool]:
 
 def find_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> GitLabWebhookDelivery:
     """One delivery with its body; raises :class:`NotFound`, also for another org's."""
-    found = db.session.scalars(
+    statement = (
         select(GitLabWebhookDelivery)
         .options(undefer(GitLabWebhookDelivery.payload))
         .where(GitLabWebhookDelivery.org_id == org_id, GitLabWebhookDelivery.id == delivery_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    )
+    return required(db.session.scalars(statement).one_or_none())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from gitlab_links.accounts.key_logins import KeyLogin, key_login
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.errors import Forbidden, NotFound, Unauthorized
+from gitlab_links.errors import Forbidden, NotFound, Unauthorized, required
 from gitlab_links.extensions import settings
 from gitlab_links.http import rate_limits, transactions
 from gitlab_links.http.access import Declaration, Kind, declaration_of
@@ -138,9 +138,7 @@ def _principal(caller: Caller) -> Principal:
         if caller.key.org_id != org_id:
             raise NotFound
         return caller.key
-    standing = standing_in_org(org_id, caller.user_id)
-    if standing is None:
-        raise NotFound
+    standing = required(standing_in_org(org_id, caller.user_id))
     if standing.is_new:
         transactions.mark_arrived_after_commit(org_id, caller.user_id)
     return Principal(org_id, caller.user_id, standing.role)

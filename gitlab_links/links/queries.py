@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, bindparam, case, false, func, select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.confidentiality import sees_all, withheld
@@ -59,9 +59,7 @@ def find_link(
     statement = _joined(org_id).where(
         TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id
     )
-    for view in _views(org_id, db.session.execute(statement), viewer):
-        return view
-    raise NotFound
+    return required(next(iter(_views(org_id, db.session.execute(statement), viewer)), None))
 
 
 @dataclass(frozen=True, slots=True)

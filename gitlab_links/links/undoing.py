@@ -7,7 +7,7 @@ from sqlalchemy import exists, select
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.items import locked_item
@@ -26,13 +26,10 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
-    path = db.session.scalar(
-        select(GitLabProject.path).where(
-            GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
-        )
+    project = select(GitLabProject.path).where(
+        GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
     )
-    if path is None:
-        raise NotFound
+    path = required(db.session.scalar(project))
     item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
     if db.session.scalar(select(linked)):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
 from gitlab_links.triggers import JobKind, trigger_after_commit
@@ -78,9 +78,9 @@ def _asked(
         .order_by(Operation.id)
         .limit(1)
     )
-    found = db.session.scalars(unfinished).one_or_none()
-    if found is None:
-        found = Operation(
+    operation = db.session.scalars(unfinished).one_or_none()
+    if operation is None:
+        operation = Operation(
             org_id=org_id,
             kind=kind.value,
             target_id=target,
@@ -88,20 +88,16 @@ def _asked(
             requested_by=principal and principal.user_id,
             api_key_id=principal and principal.api_key_id,
         )
-        db.session.add(found)
+        db.session.add(operation)
         db.session.flush()
     trigger_after_commit(db.session, JobKind.OPERATE, org_id)
-    return found
+    return operation
 
 
 def find_operation(org_id: uuid.UUID, operation_id: uuid.UUID) -> Operation:
     """One operation; raises :class:`NotFound`, also for another org's."""
-    found = db.session.scalars(
-        select(Operation).where(Operation.org_id == org_id, Operation.id == operation_id)
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+    ours = select(Operation).where(Operation.org_id == org_id, Operation.id == operation_id)
+    return required(db.session.scalars(ours).one_or_none())
 
 
 def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequence[Operation]:

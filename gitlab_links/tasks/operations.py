@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
@@ -65,11 +65,8 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
 
     Raises :class:`NotFound`, also for another org's task, and :class:`Invalid`.
     """
-    task = db.session.scalars(
-        select(Task).where(Task.org_id == principal.org_id, Task.id == task_id).with_for_update()
-    ).one_or_none()
-    if task is None:
-        raise NotFound
+    ours = select(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
+    task = required(db.session.scalars(ours.with_for_update()).one_or_none())
     checked_web_url(changes.get("external_url"))
     changed = {
         field: changes[field]
@@ -81,12 +78,12 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     if changed:
         task.updated_at = utcnow()
     db.session.flush()
-    found = find_task(principal.org_id, task_id)
+    view = find_task(principal.org_id, task_id)
     if changed:
         # A description may be a book: that it changed is what the log is asked for.
         told = {**changed, **({"description": "changed"} if "description" in changed else {})}
-        _audit(principal, Action.TASK_UPDATED, found, **told)
-    return found
+        _audit(principal, Action.TASK_UPDATED, view, **told)
+    return view
 
 
 def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
@@ -96,15 +93,13 @@ def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
     org's task.
     """
     key = select(Org.task_key).where(Org.id == org_id).scalar_subquery()
-    marked: Row[int, str] | None = db.session.execute(
+    marking = (
         update(Task)
         .where(Task.org_id == org_id, Task.id == task_id)
         .values(links_changed_at=utcnow(), updated_at=Task.updated_at)
         .returning(Task.number, key)
-    ).one_or_none()
-    if marked is None:
-        raise NotFound
-    number, task_key = marked
+    )
+    number, task_key = required(db.session.execute(marking).one_or_none())
     return task_reference(task_key, number)
 
 
@@ -115,8 +110,7 @@ def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
     """
     deleted = find_task(principal.org_id, task_id)
     gone = delete(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
-    if db.session.scalar(gone.returning(Task.id)) is None:
-        raise NotFound
+    required(db.session.scalar(gone.returning(Task.id)))
     _audit(principal, Action.TASK_DELETED, deleted, title=deleted.title)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, exists, select
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import NotFound, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.models import Task, TaskStatus
@@ -60,10 +60,7 @@ def tasks_page(
 
 def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
     """One task; raises :class:`NotFound`, also for another org's."""
-    row = db.session.execute(_joined(org_id).where(Task.id == task_id)).one_or_none()
-    if row is None:
-        raise NotFound
-    return task_view(row[0], row[1])
+    return _only(_joined(org_id).where(Task.id == task_id))
 
 
 def task_at(org_id: uuid.UUID, name: str) -> TaskView:
@@ -74,10 +71,12 @@ def task_at(org_id: uuid.UUID, name: str) -> TaskView:
     reference = parse_reference(name)
     if reference is None or reference.key is None:
         return find_task(org_id, _id(name))
-    row = db.session.execute(_joined(org_id).where(is_referred_to(reference))).one_or_none()
-    if row is None:
-        raise NotFound
-    return task_view(row[0], row[1])
+    return _only(_joined(org_id).where(is_referred_to(reference)))
+
+
+def _only(statement: Select[Task, str]) -> TaskView:
+    task, key = required(db.session.execute(statement).one_or_none())
+    return task_view(task, key)
 
 
 def _id(text: str) -> uuid.UUID:
