@@ -11,9 +11,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -49,6 +49,11 @@ class ClientOptions(TypedDict):
     ca_file: str | None
 
 
+def variable(name: str, parse: Callable[[str], Any], default: Any) -> Any:
+    """A setting that is read from one variable of the environment."""
+    return field(default=default, metadata={"name": name, "parse": parse})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything the operator may decide; durations are in seconds.
@@ -59,25 +64,35 @@ class Settings:
 
     secret_key: str
     database_url: str
-    redis_url: str = "redis://127.0.0.1:6379/0"
-    encryption_keys: tuple[str, ...] = ()
-    metadata_ttl: int = 300
-    public_base_url: str = "http://127.0.0.1:8000"
-    gitlab_allowed_hosts: AllowedHosts = field(default_factory=lambda: AllowedHosts.parse(()))
-    trusted_proxies: int = 0
-    log_level: str = "INFO"
-    metrics_token: str = ""
-    operator_emails: frozenset[str] = frozenset()
+    redis_url: str = variable("REDIS_URL", setting_urls.redis_url, "redis://127.0.0.1:6379/0")
+    encryption_keys: tuple[str, ...] = variable("VIA_RAH_ENCRYPTION_KEY", values.keys, ())
+    metadata_ttl: int = variable("GITLAB_METADATA_TTL_SECONDS", values.integer(1, 604_800), 300)
+    public_base_url: str = variable(
+        "PUBLIC_BASE_URL", setting_urls.public_url, "http://127.0.0.1:8000"
+    )
+    gitlab_allowed_hosts: AllowedHosts = variable(  # noqa: RUF009 - it makes a field
+        "GITLAB_ALLOWED_HOSTS",
+        lambda text: AllowedHosts.parse(values.parts(text)),
+        AllowedHosts(),
+    )
+    trusted_proxies: int = variable("TRUSTED_PROXIES", values.integer(0, 10), 0)
+    log_level: str = variable("LOG_LEVEL", values.log_level, "INFO")
+    metrics_token: str = variable("METRICS_TOKEN", values.metrics_token, "")
+    operator_emails: frozenset[str] = variable("OPERATOR_EMAILS", values.emails, frozenset())
     mail_server: MailServer | None = None
-    worker_processes: int = 3
-    database_timeout: float = 5.0
-    gitlab_timeout: float = 10.0
-    gitlab_ca_file: str | None = None
-    api_rate_limit: int = 6_000
-    webhook_bodies_kept: int = 7 * values.DAY
-    deliveries_kept: int = 30 * values.DAY
-    failed_deliveries_kept: int = 90 * values.DAY
-    webhook_body_quota: int = 1024 * values.MEGABYTE
+    worker_processes: int = variable("WORKER_PROCESSES", values.integer(1, 64), 3)
+    database_timeout: float = variable("DATABASE_TIMEOUT_SECONDS", values.integer(1, 20), 5)
+    gitlab_timeout: float = variable("GITLAB_TIMEOUT_SECONDS", values.integer(1, 10), 10)
+    gitlab_ca_file: str | None = variable("GITLAB_CA_FILE", values.ca_file, None)
+    api_rate_limit: int = variable("API_RATE_LIMIT_PER_MINUTE", values.integer(1, 1_000_000), 6_000)
+    webhook_bodies_kept: int = variable("WEBHOOK_BODY_RETENTION_DAYS", values.days, 7 * values.DAY)
+    deliveries_kept: int = variable("DELIVERY_RETENTION_DAYS", values.days, 30 * values.DAY)
+    failed_deliveries_kept: int = variable(
+        "FAILED_DELIVERY_RETENTION_DAYS", values.days, 90 * values.DAY
+    )
+    webhook_body_quota: int = variable(
+        "WEBHOOK_BODY_QUOTA_MB", values.megabytes, 1024 * values.MEGABYTE
+    )
 
     @property
     def served_over_https(self) -> bool:
@@ -106,42 +121,16 @@ class Settings:
         """
         reader = _Reader(_environment() if environ is None else environ)
         database_url = reader.read("DATABASE_URL", setting_urls.database_url, _default_database())
-        settings = {
+        found: dict[str, Any] = {
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
-            "redis_url": reader.read("REDIS_URL", setting_urls.redis_url, cls.redis_url),
-            "encryption_keys": reader.read(
-                "VIA_RAH_ENCRYPTION_KEY", values.keys, cls.encryption_keys
-            ),
-            "metadata_ttl": reader.read(
-                "GITLAB_METADATA_TTL_SECONDS", values.integer(1, 604_800), cls.metadata_ttl
-            ),
-            "public_base_url": reader.read(
-                "PUBLIC_BASE_URL", setting_urls.public_url, cls.public_base_url
-            ),
-            "gitlab_allowed_hosts": reader.read(
-                "GITLAB_ALLOWED_HOSTS",
-                lambda text: AllowedHosts.parse(values.parts(text)),
-                AllowedHosts.parse(()),
-            ),
-            "trusted_proxies": reader.read("TRUSTED_PROXIES", values.integer(0, 10), 0),
-            "log_level": reader.read("LOG_LEVEL", values.log_level, cls.log_level),
-            "metrics_token": reader.read("METRICS_TOKEN", values.metrics_token, cls.metrics_token),
-            "operator_emails": reader.read("OPERATOR_EMAILS", values.emails, cls.operator_emails),
             "mail_server": _mail_server(reader),
-            "worker_processes": reader.read("WORKER_PROCESSES", values.integer(1, 64), 3),
-            "database_timeout": reader.read("DATABASE_TIMEOUT_SECONDS", values.integer(1, 20), 5),
-            "gitlab_timeout": reader.read("GITLAB_TIMEOUT_SECONDS", values.integer(1, 10), 10),
-            "gitlab_ca_file": reader.read("GITLAB_CA_FILE", values.ca_file, cls.gitlab_ca_file),
-            "api_rate_limit": reader.read(
-                "API_RATE_LIMIT_PER_MINUTE",
-                values.integer(1, 1_000_000),
-                cls.api_rate_limit,
-            ),
-            **_retention(reader),
         }
+        for one in fields(cls):
+            if one.metadata:
+                found[one.name] = reader.read(**one.metadata, default=one.default)
         reader.finish()
-        return cls(**settings)  # type: ignore[arg-type]
+        return cls(**found)
 
 
 def settings_or_exit() -> Settings:
@@ -225,23 +214,6 @@ def _mail_server(reader: _Reader) -> MailServer | None:
     if server and not sender and not any(one.startswith("MAIL_FROM") for one in reader.problems):
         reader.problems.append("MAIL_FROM: required with SMTP_URL, as ops@example.com")
     return server
-
-
-def _retention(reader: _Reader) -> dict[str, int]:
-    return {
-        "webhook_bodies_kept": reader.read(
-            "WEBHOOK_BODY_RETENTION_DAYS", values.days, Settings.webhook_bodies_kept
-        ),
-        "deliveries_kept": reader.read(
-            "DELIVERY_RETENTION_DAYS", values.days, Settings.deliveries_kept
-        ),
-        "failed_deliveries_kept": reader.read(
-            "FAILED_DELIVERY_RETENTION_DAYS", values.days, Settings.failed_deliveries_kept
-        ),
-        "webhook_body_quota": reader.read(
-            "WEBHOOK_BODY_QUOTA_MB", values.megabytes, Settings.webhook_body_quota
-        ),
-    }
 
 
 def _kept_secret(path: Path) -> str:
