@@ -3,13 +3,14 @@
 import uuid
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import Changes, count_changes
 from gitlab_links.observations.watching import note_events
-from gitlab_links.sync.reconciling import EventFields, note_webhook
+from gitlab_links.sync.reconciling import note_webhook
 
 
 class BatchEffects:
@@ -26,7 +27,7 @@ class BatchEffects:
         self._newest[project.id] = max(found, self._newest.get(project.id, found))
 
     def of_item(
-        self, item: GitLabItem, before: EventFields, delivery: GitLabWebhookDelivery
+        self, item: GitLabItem, before: dict[str, Any], delivery: GitLabWebhookDelivery
     ) -> None:
         """An event about an item, which has been applied."""
         if note_webhook(item, before, delivery.received_at):

@@ -24,7 +24,6 @@ from gitlab_links.sync.applying import Trust, apply_body
 from gitlab_links.sync.compared import Changes, changes_between, compared_fields
 from gitlab_links.sync.ordering import BodyVerdict
 from gitlab_links.sync.projects import is_known
-from gitlab_links.sync.reconciling import event_fields
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
@@ -106,10 +105,10 @@ def _process_one(work: Work, batch: "_Batch") -> Outcome:
     if target is None:
         return outcome
     item = target[1]
-    shown, before = event_fields(item), compared_fields(item)
+    before = compared_fields(item)
     effect = _apply(target, work, told, trust_in(delivery, doubt), batch)
     if doubt not in _OF_ANOTHER:
-        batch.news.of_item(item, shown, delivery)
+        batch.news.of_item(item, before, delivery)
     changes = changes_between(before, compared_fields(item))
     links = targets.links_of(item)
     return replace(outcome, effect=effect, item_id=item.id, links=links, changes=changes)

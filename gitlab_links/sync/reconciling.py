@@ -10,45 +10,24 @@ from datetime import datetime
 from typing import Any
 
 from gitlab_links.links.models import GitLabItem
-
-EventFields = tuple[Any, ...]
-
-
-def event_fields(item: GitLabItem) -> EventFields:
-    """The fields of an item that every event has, in a comparable form."""
-    return (
-        item.title,
-        item.state,
-        item.draft,
-        item.confidential,
-        item.milestone_id,
-        item.due_date,
-        *(
-            tuple(sorted(str(part.get(key)) for part in parts or ()))
-            for parts, key in (
-                (item.labels, "name"),
-                (item.assignees, "username"),
-                (item.reviewers, "username"),
-            )
-        ),
-    )
+from gitlab_links.sync.compared import compared_fields
 
 
-def note_webhook(item: GitLabItem, before: EventFields, received_at: datetime) -> bool:
+def note_webhook(item: GitLabItem, before: dict[str, Any], received_at: datetime) -> bool:
     """Record that an event of the item was processed. Returns whether it reported a change, also
-    if late. ``before`` are the event fields before the event was applied.
+    if late. ``before`` are the compared fields before the event was applied.
     """
     late = item.missed_since is not None
     item.missed_since = None
     item.last_webhook_at = max(received_at, item.last_webhook_at or received_at)
-    return late or event_fields(item) != before
+    return late or compared_fields(item) != before
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
     """The state of an item before a fetch was applied."""
 
-    fields: EventFields
+    fields: dict[str, Any]
     synced_at: datetime | None
     fetched_at: datetime | None
     requested_at: datetime | None
@@ -57,7 +36,7 @@ class Before:
     def of(cls, item: GitLabItem) -> "Before":
         """The current state of the item."""
         return cls(
-            event_fields(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at
+            compared_fields(item), item.last_synced_at, item.fetched_at, item.refresh_requested_at
         )
 
 
@@ -69,7 +48,11 @@ def note_fetched(item: GitLabItem, before: Before, started_at: datetime) -> bool
     webhook was applied and still requested a fetch, the fetch fills a gap: the change does not
     count as missed.
     """
-    if before.fetched_at is None or before.synced_at is None or event_fields(item) == before.fields:
+    if (
+        before.fetched_at is None
+        or before.synced_at is None
+        or compared_fields(item) == before.fields
+    ):
         return False
     if item.last_webhook_at is not None and item.last_webhook_at > before.synced_at:
         return True
