@@ -40,11 +40,6 @@ class DomainError(Exception):
         }
         self.retry_after = retry_after
 
-    @property
-    def title(self) -> str:
-        """The standard phrase of the status, as RFC 9457 advises for ``about:blank``."""
-        return HTTPStatus(self.status).phrase
-
 
 class BadRequest(DomainError):
     """The request cannot be read at all (400)."""

@@ -1,5 +1,6 @@
 """Secrets: how tokens are encrypted, secrets hashed, keys made and passwords checked."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -138,6 +139,11 @@ def digest(purpose: str, *parts: str) -> str:
     """
     message = "\0".join((purpose, *parts)).encode("utf-8", "surrogatepass")
     return hmac.new(settings().secret_key.encode(), message, hashlib.sha256).hexdigest()
+
+
+def fernet_for(purpose: str, *parts: str) -> Fernet:
+    """A key for one purpose and these parts: what it encrypts is invalid for any other."""
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(digest(purpose, *parts))))
 
 
 def same_digest(first: str, second: str) -> bool:

@@ -1,6 +1,5 @@
 """Requests that were answered already, by the key their sender gave them. Nothing here commits."""
 
-import base64
 import json
 import uuid
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from gitlab_links.accounts.models import AnsweredRequest
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
-from gitlab_links.security import digest
+from gitlab_links.security import digest, fernet_for
 from gitlab_links.storage.database import insert_unless_exists
 
 KEPT = timedelta(hours=24)
 # A request that takes longer has died: it may be sent again.
 LONGEST_REQUEST = timedelta(minutes=1)
-_PURPOSE = "answered-request"
 
 
 class KeyReused(Invalid):
@@ -133,8 +131,7 @@ def _hash(sender: Sender) -> str:
 
 def _cipher(sender: Sender) -> Fernet:
     """Opens the answers to one request: the database alone, without its key, does not."""
-    secret = digest(_PURPOSE, str(sender.org_id), sender.caller, sender.key)
-    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))
+    return fernet_for("answered-request", str(sender.org_id), sender.caller, sender.key)
 
 
 def _open(sender: Sender, sealed: str) -> dict[str, Any]:

@@ -14,12 +14,11 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     false,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
-from gitlab_links.storage.database import Base, Identified
+from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class DeliveryStatus(StrEnum):
@@ -90,12 +89,8 @@ class GitLabWebhookDelivery(Identified, Base):
     __table_args__ = (
         UniqueConstraint("org_id", "dedupe_key"),
         Index(None, "org_id", "id"),
-        Index(
-            "ix_gitlab_webhook_deliveries_due",
-            "org_id",
-            "due_at",
-            postgresql_where=text("due_at IS NOT NULL"),
-            sqlite_where=text("due_at IS NOT NULL"),
+        partial_index(
+            "ix_gitlab_webhook_deliveries_due", "org_id", "due_at", where="due_at IS NOT NULL"
         ),
     )
 

@@ -17,6 +17,7 @@ NETWORK_ERROR = ErrorCode.NETWORK_ERROR
 BLOCKED_ADDRESS = ErrorCode.BLOCKED_ADDRESS
 
 
+@dataclass(eq=False, repr=False)
 class GitLabFailure(Exception):
     """A call without a usable answer.
 
@@ -34,27 +35,17 @@ class GitLabFailure(Exception):
     reason for a refusal: one line of limited length.
     """
 
-    def __init__(
-        self,
-        code: str,
-        detail: str,
-        *,
-        http_status: int | None = None,
-        retry_after: float | None = None,
-        needed: tuple[str, ...] = (),
-        held: tuple[str, ...] | None = None,
-        granular: bool = False,
-        reason: str | None = None,
-    ) -> None:
-        super().__init__(f"{code}: {detail}")
-        self.code = code
-        self.detail = detail
-        self.http_status = http_status
-        self.retry_after = retry_after
-        self.needed = needed
-        self.held = held
-        self.granular = granular
-        self.reason = reason
+    code: str
+    detail: str
+    http_status: int | None = field(default=None, kw_only=True)
+    retry_after: float | None = field(default=None, kw_only=True)
+    needed: tuple[str, ...] = field(default=(), kw_only=True)
+    held: tuple[str, ...] | None = field(default=None, kw_only=True)
+    granular: bool = field(default=False, kw_only=True)
+    reason: str | None = field(default=None, kw_only=True)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
 
     @property
     def stops_all_calls(self) -> bool:

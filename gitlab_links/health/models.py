@@ -4,11 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, text
+from sqlalchemy import JSON, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
-from gitlab_links.storage.database import Base, Identified
+from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class HealthProblem(Identified, Base):
@@ -20,20 +20,16 @@ class HealthProblem(Identified, Base):
 
     __tablename__ = "health_problems"
     __table_args__ = (
-        Index(
+        partial_index(
             "uq_health_problems_open",
             "org_id",
             "code",
             "subject",
             unique=True,
-            postgresql_where=text("closed_at IS NULL"),
-            sqlite_where=text("closed_at IS NULL"),
+            where="closed_at IS NULL",
         ),
-        Index(
-            "ix_health_problems_notice_due",
-            "notice_due_at",
-            postgresql_where=text("notice_due_at IS NOT NULL"),
-            sqlite_where=text("notice_due_at IS NOT NULL"),
+        partial_index(
+            "ix_health_problems_notice_due", "notice_due_at", where="notice_due_at IS NOT NULL"
         ),
     )
 

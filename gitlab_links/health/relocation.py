@@ -16,6 +16,7 @@ from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import NOT_FOUND, GitLabFailure
+from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.health.reconnection import configure
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
@@ -55,14 +56,6 @@ class MoveNotVerified(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
-class KnownProject:
-    """A project as the GitLab at the former address described it."""
-
-    gitlab_id: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class FormerAddress:
     """An address that links of the org lead to, with what is compared: a sample of its projects
     and GitLab's version, None if unknown.
@@ -70,7 +63,7 @@ class FormerAddress:
 
     base_url: str
     version: str | None
-    sample: Sequence[KnownProject]
+    sample: Sequence[ListedProject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,7 @@ def load_move(org_id: uuid.UUID, base_url: str, token: str) -> Move:
     return Move(base, token, integration.base_url, formers)
 
 
-def _sample(org_id: uuid.UUID, base_url: str) -> Sequence[KnownProject]:
+def _sample(org_id: uuid.UUID, base_url: str) -> Sequence[ListedProject]:
     rows = db.session.execute(
         select(GitLabProject.gitlab_id, GitLabProject.path)
         .where(
@@ -132,7 +125,7 @@ def _sample(org_id: uuid.UUID, base_url: str) -> Sequence[KnownProject]:
         .order_by(func.random())
         .limit(SAMPLE)
     )
-    return [KnownProject(row.gitlab_id or 0, row.path) for row in rows]
+    return [ListedProject(row.gitlab_id or 0, row.path) for row in rows]
 
 
 def verify_move(move: Move) -> Verified:

@@ -13,12 +13,11 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.clock import utcnow
-from gitlab_links.storage.database import Base, Identified
+from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class GitLabProject(Identified, Base):
@@ -85,26 +84,21 @@ class GitLabItem(Identified, Base):
         UniqueConstraint("project_id", "type", "iid"),
         Index("ix_gitlab_items_due", "org_id", "next_sync_at"),
         Index("ix_gitlab_items_group_due", "project_id", "type", "next_sync_at"),
-        Index(
+        partial_index(
             "ix_gitlab_items_requested",
             "org_id",
             "refresh_requested_at",
-            postgresql_where=text("refresh_requested_at IS NOT NULL"),
-            sqlite_where=text("refresh_requested_at IS NOT NULL"),
+            where="refresh_requested_at IS NOT NULL",
         ),
-        Index(
-            "ix_gitlab_items_unheard",
-            "unheard_since",
-            postgresql_where=text("unheard_since IS NOT NULL"),
-            sqlite_where=text("unheard_since IS NOT NULL"),
+        partial_index(
+            "ix_gitlab_items_unheard", "unheard_since", where="unheard_since IS NOT NULL"
         ),
-        Index(
+        partial_index(
             "ix_gitlab_items_source",
             "org_id",
             "source_project_id",
             "source_branch",
-            postgresql_where=text("source_branch IS NOT NULL"),
-            sqlite_where=text("source_branch IS NOT NULL"),
+            where="source_branch IS NOT NULL",
         ),
     )
 

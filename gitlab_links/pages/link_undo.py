@@ -3,7 +3,6 @@
 Encrypted so that nobody can forge a link, or read where a confidential issue was moved to.
 """
 
-import base64
 import json
 import uuid
 from datetime import datetime
@@ -14,7 +13,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.links.operations import Detached
-from gitlab_links.security import digest
+from gitlab_links.security import fernet_for
 
 GOOD_FOR_SECONDS = 24 * 3600
 # Padded, so that the length of the token does not reveal the number of digits.
@@ -77,5 +76,4 @@ def _now() -> int:
 
 def _cipher(task_id: uuid.UUID) -> Fernet:
     """A key for each task: a token of one task is invalid for another."""
-    secret = digest("undo-of-a-removed-link", str(task_id))
-    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))
+    return fernet_for("undo-of-a-removed-link", str(task_id))

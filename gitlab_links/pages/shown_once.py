@@ -3,7 +3,6 @@
 The view that creates a secret redirects, so that reloading does not create another one.
 """
 
-import base64
 import json
 from typing import Any
 
@@ -13,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from gitlab_links.http.idempotency import SHOWN_ONCE
-from gitlab_links.security import digest
+from gitlab_links.security import fernet_for
 
 LASTS_SECONDS = 600
 
@@ -51,5 +50,4 @@ def unless_shown(page: Any, shown: dict[str, str] | None) -> ResponseReturnValue
 
 def _cipher() -> Fernet:
     """Its key is derived from the session, so only that session can decrypt it."""
-    secret = digest("shown-once", current_user.get_id())
-    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(secret)))
+    return fernet_for("shown-once", current_user.get_id())

@@ -4,7 +4,6 @@ That happens when the session has ended, after a login in another tab, or while 
 does not answer. The fields are in Redis, encrypted with a ticket that only the browser has.
 """
 
-import base64
 import json
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ from werkzeug.routing import RequestRedirect
 from gitlab_links.accounts.throttle import count_use
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import redis
-from gitlab_links.security import digest, new_secret
+from gitlab_links.security import digest, fernet_for, new_secret
 
 TICKET = "unsent"
 KEPT_SECONDS = 3600
@@ -127,4 +126,4 @@ def _name(ticket: str) -> str:
 
 
 def _cipher(ticket: str) -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(digest("unsent-form-key", ticket))))
+    return fernet_for("unsent-form-key", ticket)

@@ -8,10 +8,13 @@ account, it is the project's.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
+
+if TYPE_CHECKING:
+    pass
 
 # The error code of a project that refuses a token which works elsewhere.
 REFUSED_HERE = "http_401"
@@ -23,24 +26,6 @@ class Kind(Enum):
     TROUBLE = "trouble"  # no answer, or a server error
     REFUSED = "refused"  # 403, a redirect, or a page instead of JSON
     TOKEN = "token"  # 401
-
-
-class Answered(Protocol):
-    """The part of an answer that is needed here."""
-
-    @property
-    def failure(self) -> GitLabFailure | None: ...
-
-
-class Asked(Protocol):
-    """A round of calls, see :class:`~gitlab_links.sync.fetching.Round`."""
-
-    @property
-    def answers(self) -> Sequence[Answered]: ...
-    @property
-    def account_asked(self) -> bool: ...
-    @property
-    def account_failure(self) -> GitLabFailure | None: ...
 
 
 @dataclass(frozen=True, slots=True)
