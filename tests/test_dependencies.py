@@ -4,7 +4,7 @@ import re
 
 from gitlab_links.local.supervisor import PROJECT
 
-COME_WITH_OTHERS = {"click", "markupsafe", "requests", "urllib3", "wtforms"}
+COME_WITH_OTHERS = {"click", "markupsafe", "requests", "urllib3"}
 
 
 def test_every_requirement_has_its_reason() -> None:

@@ -2,9 +2,6 @@
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import PasswordField
-from wtforms.validators import EqualTo, InputRequired
 
 from gitlab_links.accounts.sessions import (
     MAX_PASSWORD,
@@ -19,57 +16,39 @@ from gitlab_links.http.logins import start_browser_session
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
 
-
-class PasswordForm(FlaskForm):  # type: ignore[misc]
-    """The current password, and the new one twice. The guard has checked the CSRF token."""
-
-    class Meta:
-        csrf = False
-
-    current = PasswordField(
-        "Current password",
-        validators=[InputRequired("Enter your current password.")],
-        render_kw={"autocomplete": "current-password", "maxlength": MAX_PASSWORD},
-    )
-    password = PasswordField(
-        "New password",
-        validators=[InputRequired("Enter the new password.")],
-        render_kw={"autocomplete": "new-password", "maxlength": MAX_PASSWORD},
-    )
-    again = PasswordField(
-        "New password, again",
-        validators=[
-            InputRequired("Enter the new password again."),
-            EqualTo("password", "The two passwords differ."),
-        ],
-        render_kw={"autocomplete": "new-password", "maxlength": MAX_PASSWORD},
-    )
+_ASKED_FOR = {
+    "current": "Enter your current password.",
+    "password": "Enter the new password.",
+    "again": "Enter the new password again.",
+}
 
 
 @pages.route("/account/password", methods=["GET", "POST"])
 @signed_in
 def account_password() -> ResponseReturnValue:
     """Change the password of the person logged in; their other sessions are signed out."""
-    form = PasswordForm()
     if request.method == "GET":
-        return _page(form)
-    sent("current", "password", "again")
-    if not form.validate():
-        return _page(form), 422
+        return _page({})
+    sent(*_ASKED_FOR)
+    errors = {name: [words] for name, words in _ASKED_FOR.items() if not request.form[name]}
+    if "again" not in errors and request.form["again"] != request.form["password"]:
+        errors["again"] = ["The two passwords differ."]
+    if errors:
+        return _page(errors), 422
     user_id = current_caller().user_id
     try:
-        change_password(user_id, form.current.data, form.password.data)
+        change_password(user_id, request.form["current"], request.form["password"])
     except Invalid as refusal:
-        for name, messages in refusal.errors.items():
-            form[name].errors = messages
-        return _page(form), 422
+        return _page(refusal.errors), 422
     except RateLimited as refusal:
-        form.current.errors = [refusal.detail]
-        return _page(form), refusal.status, {"Retry-After": str(refusal.retry_after)}
+        page = _page({"current": [refusal.detail]})
+        return page, refusal.status, {"Retry-After": str(refusal.retry_after)}
     start_browser_session(open_session(user_id))
     flash("Password changed. Your other sessions have been signed out.", "success")
     return redirect(url_for("pages.root"))
 
 
-def _page(form: PasswordForm) -> str:
-    return render_template("auth/password.html", form=form, shortest=MIN_PASSWORD)
+def _page(errors: dict[str, list[str]]) -> str:
+    return render_template(
+        "auth/password.html", errors=errors, shortest=MIN_PASSWORD, longest=MAX_PASSWORD
+    )

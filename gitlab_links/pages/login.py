@@ -3,9 +3,6 @@
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
-from wtforms import EmailField, HiddenField, PasswordField
-from wtforms.validators import InputRequired
 
 from gitlab_links.accounts import sessions
 from gitlab_links.accounts.orgs import orgs_page
@@ -21,48 +18,29 @@ from gitlab_links.pages.unsent_forms import Typed, typed_before
 LAST_ORG = "last_org"
 
 
-class LoginForm(FlaskForm):  # type: ignore[misc]
-    """E-mail address and password. The guard has checked the CSRF token."""
-
-    class Meta:
-        csrf = False
-
-    email = EmailField(
-        "E-mail address",
-        validators=[InputRequired()],
-        render_kw={"autocomplete": "username", "maxlength": sessions.MAX_EMAIL, "autofocus": True},
-    )
-    password = PasswordField(
-        "Password",
-        validators=[InputRequired()],
-        render_kw={"autocomplete": "current-password", "maxlength": sessions.MAX_PASSWORD},
-    )
-    next = HiddenField()
-
-
 @pages.route("/login", methods=["GET", "POST"])
 @public("people open it before they are logged in")
 def log_in() -> ResponseReturnValue:
     """The login form; every failure shows the same message."""
-    form = LoginForm()
     if request.method == "GET":
         typed = typed_before() or Typed()
-        form.next.data = local_path(request.args.get("next") or typed.get("next"))
+        wanted = local_path(request.args.get("next") or typed.get("next"))
         if current_user.is_authenticated:
-            return redirect(form.next.data or url_for("pages.root"))
-        form.email.data = typed.get("email")
-        return render_template("auth/login.html", form=form, failure=None)
+            return redirect(wanted or url_for("pages.root"))
+        return _page(typed.get("email", ""), wanted)
     sent("email", "password")
+    email, wanted = request.form["email"], request.form.get("next")
     try:
-        token = sessions.log_in(
-            form.email.data or "", form.password.data or "", request.remote_addr or ""
-        )
+        token = sessions.log_in(email, request.form["password"], request.remote_addr or "")
     except (LoginFailed, RateLimited) as refusal:
         headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
-        page = render_template("auth/login.html", form=form, failure=refusal.detail)
-        return page, refusal.status, headers
+        return _page(email, wanted, refusal.detail), refusal.status, headers
     start_browser_session(token)
-    return redirect(local_path(form.next.data) or url_for("pages.root"))
+    return redirect(local_path(wanted) or url_for("pages.root"))
+
+
+def _page(email: str, wanted: str | None, failure: str | None = None) -> str:
+    return render_template("auth/login.html", email=email, next=wanted, failure=failure)
 
 
 @pages.post("/logout")

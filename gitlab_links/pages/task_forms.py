@@ -2,14 +2,12 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import HiddenField, StringField, TextAreaField, URLField
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import NotFound
@@ -25,73 +23,49 @@ from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
-from gitlab_links.tasks.web_urls import MESSAGE, is_web_url
+from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, is_web_url
 
-FIELDS = ("title", "description", "external_url")
+FIELDS = {"title": "Title", "description": "Description", "external_url": "External URL"}
+MAX_TITLE, MAX_DESCRIPTION = 255, 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+Values = Mapping[str, str]
+Errors = Mapping[str, list[str]]
 
 
-def _cleaned(text: str | None) -> str:
-    return _CONTROL.sub("", (text or "").replace("\r\n", "\n")).strip()
+def _typed(form: Values) -> Values:
+    """The fields of a task, as they are stored."""
+    return {
+        name: _CONTROL.sub("", form.get(name, "").replace("\r\n", "\n")).strip() for name in FIELDS
+    }
 
 
-def _web_address(_form: object, field: Any) -> None:
-    if not is_web_url(field.data):
-        raise ValidationError(MESSAGE)
+def _stored(task: TaskView) -> Values:
+    return {name: getattr(task, name) or "" for name in FIELDS}
 
 
-class TaskForm(FlaskForm):  # type: ignore[misc]
-    """The fields of a task. The guard has checked the CSRF token."""
-
-    class Meta:
-        csrf = False
-
-    title = StringField(
-        "Title",
-        filters=[_cleaned],
-        validators=[
-            InputRequired("Enter a title."),
-            Length(min=1, max=255, message="Enter a title of at most 255 characters."),
-        ],
-        render_kw={"maxlength": 255, "autocomplete": "off"},
-    )
-    description = TextAreaField(
-        "Description",
-        filters=[_cleaned],
-        validators=[Optional(), Length(max=20_000, message="Use at most 20,000 characters.")],
-        render_kw={"rows": 6},
-    )
-    external_url = URLField(
-        "External URL",
-        filters=[_cleaned],
-        validators=[
-            Optional(),
-            Length(max=500, message="Use at most 500 characters."),
-            _web_address,
-        ],
-        render_kw={"autocomplete": "off"},
-    )
-
-    version = HiddenField()
-
-    def values(self) -> dict[str, Any]:
-        """The values to store."""
-        return {
-            "title": self.title.data,
-            "description": self.description.data,
-            "external_url": self.external_url.data or None,
-        }
+def _version(task: TaskView) -> str:
+    """A hash of the editable fields."""
+    facts = repr((task.title, task.description, task.external_url))
+    return sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-class _Editing:
-    """A task's editable fields, and a hash of them as their version."""
+def _errors(typed: Values) -> Errors:
+    title, description, url = (typed[name] for name in FIELDS)
+    found: dict[str, list[str]] = {}
+    if not request.form["title"]:
+        found["title"] = ["Enter a title."]
+    elif not 0 < len(title) <= MAX_TITLE:
+        found["title"] = [f"Enter a title of at most {MAX_TITLE} characters."]
+    if len(description) > MAX_DESCRIPTION:
+        found["description"] = [f"Use at most {MAX_DESCRIPTION:,} characters."]
+    if request.form["external_url"].strip() and not is_web_url(url):
+        too_long = [f"Use at most {MAX_LENGTH} characters."] if len(url) > MAX_LENGTH else []
+        found["external_url"] = [*too_long, MESSAGE]
+    return found
 
-    def __init__(self, task: TaskView) -> None:
-        self.title = task.title
-        self.description = task.description
-        self.external_url = task.external_url
-        facts = repr((self.title, self.description, self.external_url))
-        self.version = sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+def _changes(typed: Values) -> dict[str, Any]:
+    return {**typed, "external_url": typed["external_url"] or None}
 
 
 @pages.route("/orgs/<uuid:org_id>/tasks/new", methods=["GET", "POST"])
@@ -99,12 +73,13 @@ class _Editing:
 def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     """The form for a new task; saving opens the task."""
     if request.method == "GET":
-        return _form_page(org_id, TaskForm(formdata=typed_before()), None)
-    form = TaskForm()
+        return _form_page(org_id, typed_before() or {})
     sent(*FIELDS)
-    if not form.validate():
-        return _form_page(org_id, form, None), 422
-    task = create_task(current_principal(), **form.values())
+    typed = _typed(request.form)
+    errors = _errors(typed)
+    if errors:
+        return _form_page(org_id, request.form, errors=errors), 422
+    task = create_task(current_principal(), **_changes(typed))
     flash(f"Created {task.reference}.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 
@@ -118,17 +93,19 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """
     task = task_at(org_id, reference)
     if request.method == "GET":
-        return _form_page(org_id, TaskForm(formdata=typed_before(), obj=_Editing(task)), task)
+        shown = {**_stored(task), "version": _version(task), **(typed_before() or {})}
+        return _form_page(org_id, shown, task)
     sent(*FIELDS, "version")
-    form = TaskForm()
-    if not form.validate():
-        return _form_page(org_id, form, task), 422
+    typed = _typed(request.form)
+    errors = _errors(typed)
+    if errors:
+        return _form_page(org_id, request.form, task, errors=errors), 422
     lock_task(task.id)
-    present = _Editing(task_at(org_id, reference))
-    if form.version.data != present.version:
-        form.version.data = present.version
-        return _form_page(org_id, form, task, stored=_both(form, present)), 412
-    update_task(current_principal(), task.id, form.values())
+    present = task_at(org_id, reference)
+    if request.form["version"] != _version(present):
+        shown = {**typed, "version": _version(present)}
+        return _form_page(org_id, shown, task, stored=_both(typed, present)), 412
+    update_task(current_principal(), task.id, _changes(typed))
     flash("Saved.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 
@@ -160,17 +137,30 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id))
 
 
-def _both(form: TaskForm, stored: _Editing) -> list[Both]:
+def _both(typed: Values, task: TaskView) -> list[Both]:
     """The stored and the typed values, where they differ."""
-    parts = [(form[name], getattr(stored, name) or "") for name in FIELDS]
+    stored = _stored(task)
     return [
-        (part.label.text, theirs, part.data or "")
-        for part, theirs in parts
-        if theirs != (part.data or "")
+        (label, stored[name], typed[name])
+        for name, label in FIELDS.items()
+        if stored[name] != typed[name]
     ]
 
 
 def _form_page(
-    org_id: uuid.UUID, form: TaskForm, task: TaskView | None, stored: list[Both] | None = None
+    org_id: uuid.UUID,
+    shown: Values,
+    task: TaskView | None = None,
+    *,
+    errors: Errors | None = None,
+    stored: list[Both] | None = None,
 ) -> str:
-    return render_template("tasks/form.html", org_id=org_id, form=form, task=task, stored=stored)
+    return render_template(
+        "tasks/form.html",
+        org_id=org_id,
+        values=_typed(shown),
+        version=shown.get("version", ""),
+        task=task,
+        errors=errors or {},
+        stored=stored,
+    )

@@ -59,14 +59,14 @@ def kind_of(failure: GitLabFailure) -> Kind | None:
     return Kind.TOKEN if code == ErrorCode.AUTH_ERROR else None
 
 
-def wants_account(answers: Sequence[Answered]) -> bool:
+def wants_account(answers: Sequence["Answer"]) -> bool:
     """Whether a call about the account is needed to decide whose failure it is."""
     failures = [answer.failure for answer in answers if answer.failure is not None]
     none_succeeded = len(failures) == len(answers)
     return none_succeeded and any(kind_of(failure) is not None for failure in failures)
 
 
-def blame(asked: Asked) -> Blame:
+def blame(asked: "Round") -> Blame:
     """Decide whose failures those of a round are."""
     failures = [answer.failure for answer in asked.answers if answer.failure is not None]
     succeeded = len(failures) < len(asked.answers)
