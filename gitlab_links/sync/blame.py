@@ -14,7 +14,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 
 if TYPE_CHECKING:
-    pass
+    from gitlab_links.sync.fetching import Answer, Round
 
 # The error code of a project that refuses a token which works elsewhere.
 REFUSED_HERE = "http_401"
