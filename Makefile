@@ -60,12 +60,13 @@ bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY
 soak: $(INSTALLED) ## Prove the promises about faults at full size, under an hour; ARGS="kills" runs some
 	@$(BIN)/python -m tests.soak --keep $(ARGS)
 
-check: $(INSTALLED) ## Check style, types, import rules, and the contract against the code
+check: $(INSTALLED) ## Check style, types, import rules, the contract and the list of dependencies
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	SECRET_KEY=only-for-this-check $(BIN)/flask --app wsgi openapi --check
+	$(BIN)/python -m tools.dependencies
 
 format: $(INSTALLED) ## Put the code into the one format
 	$(BIN)/ruff check --fix .

@@ -1,0 +1,1 @@
+"""What is done with the project, and is no part of it: checks of documents, releases."""
