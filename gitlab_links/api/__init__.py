@@ -28,7 +28,7 @@ from gitlab_links.http.access import Declaration, Kind, declaration_of, declare_
 from gitlab_links.http.conditional import require_match
 from gitlab_links.http.json_bodies import refuse_query
 
-# Their views are on the blueprints by being imported.
+# Importing a module registers its views on the blueprints.
 VIEWS = (
     me,
     orgs,
@@ -47,7 +47,7 @@ VIEWS = (
 
 
 class _Api(Api):  # type: ignore[misc]
-    """flask-smorest without its error renderer: there is one for the whole application."""
+    """flask-smorest without its error handlers: the application has its own."""
 
     ERROR_SCHEMA = Problem
 
@@ -56,7 +56,7 @@ class _Api(Api):  # type: ignore[misc]
 
 
 def register(app: Flask) -> None:
-    """Add it to the application."""
+    """Add the API to the application."""
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config.update(API_TITLE="gitlab_links", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     api = _Api(app)
@@ -69,9 +69,9 @@ def register(app: Flask) -> None:
 
 
 def _refuse_unknown_query() -> None:
-    """A parameter that a route does not know is a mistake, also where it knows none.
+    """Refuse unknown query parameters, also on routes that have none.
 
-    Only GitLab's webhook may be called with anything: its URL is typed by people.
+    GitLab's webhook accepts any: people type its URL into GitLab.
     """
     endpoint = request.endpoint or ""
     declaration = declaration_of(current_app, endpoint, request.method)

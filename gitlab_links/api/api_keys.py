@@ -43,10 +43,10 @@ def api_keys_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 @accounts.body(NewApiKey)
 @accounts.returns(201, ApiKeySecretEnvelope)
 def api_keys_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
-    """Make an API key of one's own
+    """Create an API key of one's own
 
-    The secret is in the answer and nowhere else. A key made with a key has no scope that
-    the making one lacks.
+    The secret is only in this answer. A key created with another key has no scope that the
+    other one lacks.
     """
     made = create_key(current_principal(), **new)
     where = location("accounts.api_key_get", org_id=org_id, key_id=made.key.id)
@@ -57,7 +57,7 @@ def api_keys_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
 @access(Permission.API_KEYS)
 @accounts.returns(200, ApiKeyEnvelope)
 def api_key_get(org_id: uuid.UUID, key_id: uuid.UUID) -> dict[str, Any]:
-    """Show an API key that is in force"""
+    """Show an API key that is not revoked"""
     return {"api_key": find_key(org_id, key_id)}
 
 
@@ -67,7 +67,7 @@ def api_key_get(org_id: uuid.UUID, key_id: uuid.UUID) -> dict[str, Any]:
 def api_key_delete(org_id: uuid.UUID, key_id: uuid.UUID) -> None:
     """Revoke an API key
 
-    For good: it is refused from the next request on.
+    It is refused from the next request on. This cannot be undone.
     """
     revoke_key(current_principal(), key_id)
 
@@ -78,7 +78,7 @@ def api_key_delete(org_id: uuid.UUID, key_id: uuid.UUID) -> None:
 def api_key_rotate_post(org_id: uuid.UUID, key_id: uuid.UUID) -> dict[str, Any]:
     """Replace the secret of one's own API key
 
-    The former secret is refused from the next request on.
+    The previous secret is refused from the next request on.
     """
     renewed = rotate_key(current_principal(), key_id)
     return {"api_key": renewed.key, "secret": renewed.secret}

@@ -1,6 +1,6 @@
-"""The API's blueprints: one a feature, with the decorators in the order a view is read.
+"""The API's blueprints, one per feature.
 
-Route, access, query or body, answer, refusals: then three to ten lines of view.
+A view has its decorators in this order: route, access, query or body, answer, refusals.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ TAKES_QUERY = "__takes_query__"
 
 
 class ApiBlueprint(Blueprint):  # type: ignore[misc]
-    """flask-smorest's blueprint, typed; an operation is named after its endpoint."""
+    """flask-smorest's blueprint with types; an operation is named after its endpoint."""
 
     ARGUMENTS_PARSER = StrictParser()
 
@@ -51,7 +51,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         return decorator
 
     def body(self, schema: type[ma.Schema]) -> Callable[[F], F]:
-        """Pass the parsed JSON body as the first argument, behind the query."""
+        """Pass the parsed JSON body as the first argument, or after the query."""
         decorator: Callable[[F], F] = self.arguments(schema)
         return decorator
 
@@ -63,7 +63,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
         return decorator
 
     def documented(self, **members: Any) -> Callable[[F], F]:
-        """Add members to the operation in the contract as they stand."""
+        """Add these members to the operation in the contract."""
         decorator: Callable[[F], F] = self.doc(**members)
         return decorator
 
@@ -73,7 +73,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
 
 def refuses(*errors: type[DomainError] | DomainError) -> Callable[[F], F]:
-    """Tell the contract which refusals of its own an operation has, besides the common ones."""
+    """Declare the errors of an operation in the contract, besides the common ones."""
 
     def decorator(view: F) -> F:
         setattr(view, REFUSALS, errors)
@@ -85,7 +85,7 @@ def refuses(*errors: type[DomainError] | DomainError) -> Callable[[F], F]:
 accounts = ApiBlueprint(
     "accounts", __name__, description="Who is calling; orgs, members and API keys."
 )
-tasks = ApiBlueprint("tasks", __name__, description="Work items, which links hang on.")
+tasks = ApiBlueprint("tasks", __name__, description="Tasks, which links belong to.")
 links = ApiBlueprint(
     "links", __name__, description="Links from tasks to GitLab issues and merge requests."
 )
@@ -93,8 +93,8 @@ integrations = ApiBlueprint(
     "integrations", __name__, description="The org's GitLab: address, token, secrets, health."
 )
 webhooks = ApiBlueprint(
-    "webhooks", __name__, description="What GitLab sends, and the log of its deliveries."
+    "webhooks", __name__, description="GitLab's webhooks, and the log of their deliveries."
 )
-audit = ApiBlueprint("audit", __name__, description="Who changed what, when.")
+audit = ApiBlueprint("audit", __name__, description="Who changed what, and when.")
 
 ALL = (accounts, tasks, links, integrations, webhooks, audit)

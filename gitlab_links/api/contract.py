@@ -1,5 +1,7 @@
-"""The contract: what flask-smorest gathers from views and schemas, completed from what views
-declare of access and refusals. Served as openapi.json, written to docs/api/openapi.yaml.
+"""The contract: the OpenAPI document, served as openapi.json and written to docs/api/openapi.yaml.
+
+flask-smorest gathers parameters and schemas. Access, errors and examples are added here, from
+what the views declare.
 """
 
 import json
@@ -95,7 +97,7 @@ def _build(app: Flask) -> Json:
 
 
 def _drop_unused_schemas(document: Json) -> None:
-    """What flask-smorest brings for features that are not used here."""
+    """Remove the schemas of flask-smorest features that are not used here."""
     text = json.dumps(document)
     schemas = document["components"]["schemas"]
     for name in [one for one in schemas if f'"#/components/schemas/{one}"' not in text]:
@@ -130,7 +132,7 @@ def _without_empty(members: Json) -> Json:
 
 
 def _plain(parameter: Json) -> Json:
-    """A query has no null, and what is left out has no value; descriptions stand once."""
+    """A query parameter's schema without null: a parameter that is left out has no value."""
     schema = dict(parameter["schema"])
     if schema.get("default", 0) in (None, []):
         del schema["default"]
@@ -157,5 +159,5 @@ def _who_may(declaration: Declaration) -> str:
         roles = ", ".join(sorted(permission.roles))
         return f"For the roles {roles}; an API key needs the scope `{permission.scope}`."
     if declaration.kind is Kind.SIGNED_IN:
-        return "For everybody who is logged in, and every API key."
+        return "For everybody who is logged in, and for every API key."
     return ""

@@ -1,4 +1,4 @@
-"""The parts of the contract that operations share: who calls, headers, errors."""
+"""The parts of the contract that operations share: credentials, headers, errors."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,13 +9,13 @@ INFO: Json = {
     "info": {
         "title": "gitlab_links",
         "version": "1",
-        "summary": "Tasks that show their GitLab issues and merge requests as they are now.",
+        "summary": "Tasks that show the current state of their GitLab issues and merge requests.",
         "description": (
             "Ids are UUIDs, times are ISO 8601 in UTC with `Z`, unknown fields and parameters "
             "are refused. Errors are `application/problem+json` with a stable `code`. Lists "
             "take `limit` and `cursor`. Reads carry an `ETag` and answer `If-None-Match` with "
-            "304; changes take it as `If-Match` and answer 412 if somebody else came first. "
-            "What is not yours looks like what is not there: 404."
+            "304; changes take it as `If-Match` and answer 412 if somebody else changed it "
+            "first. An id that is unknown, or of another org, is answered 404."
         ),
         "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
     },
@@ -26,8 +26,8 @@ SECURITY_SCHEMES: Json = {
     "apiKey": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key (`glk_...`). Bound to one org, to its scopes and to what its "
-        "owner's role allows.",
+        "description": "An API key (`glk_...`). Limited to one org, to its scopes and to the "
+        "permissions of its owner.",
     },
     "session": {
         "type": "apiKey",
@@ -39,7 +39,7 @@ SECURITY_SCHEMES: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "X-CSRFToken",
-        "description": "Goes with the session cookie on every write; pages carry it.",
+        "description": "Required with the session cookie on every write; pages contain it.",
     },
     "gitlabToken": {
         "type": "apiKey",
@@ -51,8 +51,8 @@ SECURITY_SCHEMES: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "webhook-signature",
-        "description": "A Standard Webhooks signature, which counts alone once the org has set "
-        "a signing token.",
+        "description": "A Standard Webhooks signature. Once the org has set a signing token, "
+        "only a signature is accepted.",
     },
 }
 
@@ -60,21 +60,21 @@ PARAMETERS: Json = {
     "IfNoneMatch": {
         "in": "header",
         "name": "If-None-Match",
-        "description": "The `ETag` of an answer one has: 304 if it is still the answer.",
+        "description": "The `ETag` of an earlier answer: 304 if it is still current.",
         "schema": {"type": "string"},
     },
     "IdempotencyKey": {
         "in": "header",
         "name": "Idempotency-Key",
-        "description": "A name for this request, new for each, such as a UUID. Sent again with "
-        "it within 24 hours, the request is not done again: the answer is that of the first "
-        "time, with `Idempotency-Replayed`. With another body it is a 422.",
+        "description": "A new name for each request, such as a UUID. A request that is sent "
+        "again with the same name within 24 hours is not carried out again: it gets the first "
+        "answer, with `Idempotency-Replayed`. With another body it is refused (422).",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "in": "header",
         "name": "If-Match",
-        "description": "The `ETag` of the state that was read: 412 if it was changed meanwhile.",
+        "description": "The `ETag` of the state that was read: 412 if it has changed since.",
         "schema": {"type": "string"},
     },
 }
@@ -87,11 +87,11 @@ def _header(description: str, kind: str, example: Any) -> Json:
 HEADERS: Json = {
     "RequestId": _header("Names the request in the logs.", "string", "8a1f0c2b9d7e4f60"),
     "ETag": _header("Changes with the answer.", "string", '"f9ae23be9652f7c1"'),
-    "Location": _header("Where what was made is.", "string", "/api/orgs/..."),
+    "Location": _header("The address of what was created.", "string", "/api/orgs/..."),
     "RetryAfter": _header("Seconds to wait.", "integer", 30),
     "RateLimitLimit": _header("Requests a minute for this API key.", "integer", 600),
     "RateLimitRemaining": _header("How many are left.", "integer", 599),
-    "RateLimitReset": _header("Seconds until it starts anew.", "integer", 42),
+    "RateLimitReset": _header("Seconds until the count starts again.", "integer", 42),
 }
 
 RATE_HEADERS: Json = {
@@ -109,7 +109,7 @@ def problem_response(
     errors: Json | None = None,
     headers: Json | None = None,
 ) -> Json:
-    """A response with a problem; ``codes`` are those it can have."""
+    """An error response with the codes that it can have."""
     phrase = HTTPStatus(status).phrase
     examples = {
         code: {
@@ -136,46 +136,46 @@ RETRY: Json = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
 
 RESPONSES: Json = {
     "NotModified": {
-        "description": "Not Modified. The answer is still the one whose `ETag` was sent.",
+        "description": "Not Modified. The answer with the sent `ETag` is still current.",
         "headers": REQUEST_ID,
     },
     "BadRequest": problem_response(
         400, "The body is not JSON, or nests too deep.", "invalid_json", "json_too_deep"
     ),
     "Unauthorized": problem_response(
-        401, "No credentials, or bad ones: one answer for all causes.", "unauthorized"
+        401, "Credentials are missing or wrong; all causes get this answer.", "unauthorized"
     ),
     "Forbidden": problem_response(
         403,
-        "The caller is known and may not do this.",
+        "The caller is not allowed to do this.",
         "forbidden",
         "insufficient_scope",
         "csrf_failed",
     ),
     "NotAuthentic": problem_response(
-        403, "Neither secret nor signature proves that the org's GitLab sent this.", "forbidden"
+        403, "Neither a secret nor a signature shows that the org's GitLab sent this.", "forbidden"
     ),
-    "NotFound": problem_response(404, "Unknown, or not for the caller to know of.", "not_found"),
+    "NotFound": problem_response(404, "Unknown, or not visible to the caller.", "not_found"),
     "PreconditionFailed": problem_response(
         412,
-        "It was changed since the state that `If-Match` names; `ETag` is the present one's.",
+        "It has changed since the state that `If-Match` names; `ETag` is the current one.",
         "precondition_failed",
         headers={"ETag": {"$ref": "#/components/headers/ETag"}},
     ),
     "BodyTooLarge": problem_response(413, "The body is too large.", "body_too_large"),
     "UriTooLong": {
-        "description": "URI Too Long. Said by the HTTP server before the service sees anything: "
-        "parameters within their bounds never come to that.",
+        "description": "URI Too Long. The HTTP server answers this before the service sees the "
+        "request; parameters within their limits never reach it.",
         "content": {
             "text/html": {"schema": {"type": "string"}, "example": "<h1>URI Too Long</h1>"}
         },
     },
     "UnsupportedMediaType": problem_response(
-        415, "The body does not say that it is JSON.", "unsupported_media_type"
+        415, "The Content-Type is not JSON.", "unsupported_media_type"
     ),
     "Invalid": problem_response(
         422,
-        "Well-formed and refused; `errors` names the fields or parameters.",
+        "Invalid values; `errors` names the fields or parameters.",
         "validation_error",
         errors={"limit": ["Must be greater than or equal to 1 and less than or equal to 100."]},
     ),

@@ -1,4 +1,4 @@
-"""An example for every body of the contract, put together from those of the fields."""
+"""An example for every body of the contract, built from the examples of its fields."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def add_examples(document: Json) -> None:
 
 
 def example_of(schema: Json, document: Json) -> Any:
-    """An example of what the schema describes."""
+    """An example value for the schema."""
     if "$ref" in schema:
         return example_of(_resolved(schema["$ref"], document), document)
     if "anyOf" in schema or "allOf" in schema:

@@ -1,4 +1,4 @@
-"""The contract as files in the repository, and whether they still tell what the code does."""
+"""The contract as files in the repository, and the check that they match the code."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def write(app: Flask, folder: Path) -> list[Path]:
 
 
 def differences(app: Flask, folder: Path) -> list[str]:
-    """What does not fit, a sentence each: routes, operations, scope entries, contents."""
+    """The differences between the files and the code, one sentence each."""
     kept = {name: _read(folder / name) for name in (CONTRACT, SCOPES)}
     routes = set(_routes(app))
     described = dict(_described(kept[CONTRACT]))
@@ -43,7 +43,7 @@ def differences(app: Flask, folder: Path) -> list[str]:
     ]
     for name, content in _generated(app).items():
         if not found and kept[name] != yaml.safe_load(_as_yaml(content)):
-            found.append(f"{name}: differs from what the code says")
+            found.append(f"{name}: differs from the code")
     return sorted(found)
 
 
@@ -52,7 +52,7 @@ def _generated(app: Flask) -> dict[str, Any]:
 
 
 def _routes(app: Flask) -> Iterator[str]:
-    """Every method of every path under /api/orgs and /api/me: whatever blueprint it is on."""
+    """Every method and path under /api/, on any blueprint."""
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/") and rule.endpoint not in UNDESCRIBED:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
@@ -76,7 +76,7 @@ def _read(path: Path) -> Any:
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        """Anchors help nobody who reads."""
+        """Write repeated values in full: anchors are hard to read."""
         return True
 
 

@@ -1,4 +1,4 @@
-"""The contract for programs, and the same for people: made here, with no asset from elsewhere."""
+"""The contract as JSON for programs and as a page for people, without external assets."""
 
 import json
 import re
@@ -21,7 +21,7 @@ blueprint = Blueprint(
 )
 
 _CODE = re.compile(r"`([^`]+)`")
-_WHY = "the contract holds no data of any org, and clients are generated before anyone logs in"
+_WHY = "the contract contains no data of any org, and clients are generated without a login"
 
 
 @blueprint.get("/api/openapi.json")
@@ -53,7 +53,7 @@ def docs() -> str:
 
 
 def _prose(text: str | None) -> Markup:
-    """Descriptions are Markdown, of which only code in backticks is used."""
+    """A description as HTML. Of Markdown, descriptions use only code in backticks."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text or ""))))  # noqa: S704
 
 

@@ -1,4 +1,4 @@
-"""What each operation can answer, derived from how it is declared."""
+"""The responses of each operation, derived from its declaration."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,14 +22,14 @@ _BODY = {
     413: "BodyTooLarge",
     415: "UnsupportedMediaType",
 }
-# What every operation can answer, whatever it answers besides.
+# Error codes that every operation can have.
 _ANY_OPERATION = {429: ("rate_limited",), 503: ("unavailable",)}
 
 
 def responses_of(
     method: str, declaration: Declaration, view: Callable[..., Any], gathered: Json
 ) -> Json:
-    """All responses by status: the good ones first, then every error it can give."""
+    """All responses by status: success first, then the errors."""
     succeeding = {
         status: _success(method, declaration, status, response, tagged=hasattr(view, TAGGED))
         for status, response in gathered["responses"].items()

@@ -1,5 +1,6 @@
-"""Cursors: a place in a list as text. Made up or tampered with, it is another place of one's
-own list and nothing worse: what may be seen is decided apart from it.
+"""Cursors: a position in a list as text.
+
+A forged cursor is only another position in the caller's own list; access is checked elsewhere.
 """
 
 import re
@@ -21,14 +22,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class InvalidCursor(ValueError):
-    """A text that is no cursor of this list."""
+    """The text is not a cursor of this list."""
 
 
 class Cursors:
-    """The cursors of one list. ``orders`` names what it can be ordered by and of which kind
-    the value is, None for the id's own order; a list with one order has no names.
+    """The cursors of one list. ``orders`` maps the name of each order to the type of its value,
+    None for the order of ids; a list with one order needs no names.
 
-    A cursor carries its order, so that a page always goes on as the page before.
+    A cursor contains its order, so the next page has the order of the page before.
     """
 
     def __init__(self, orders: Mapping[str, Kind] | None = None) -> None:
@@ -37,7 +38,7 @@ class Cursors:
         self.pattern = f"^(?:{'|'.join(alternatives) or _ID})$"
 
     def encode(self, position: Position, order: str = "") -> str:
-        """The text of a place in this order."""
+        """The cursor of a position in this order."""
         value = position.value
         parts = [order] if order else []
         if isinstance(value, datetime):
@@ -47,7 +48,7 @@ class Cursors:
         return "~".join([*parts, position.id.hex])
 
     def decode(self, text: str) -> tuple[str, Position]:
-        """Order and place; raises :class:`InvalidCursor`."""
+        """Order and position; raises :class:`InvalidCursor`."""
         if re.fullmatch(self.pattern, text) is None or text.endswith("\n"):
             raise InvalidCursor
         order, *value, row_id = text.split("~") if self.orders else ["", text]
@@ -71,7 +72,7 @@ def _microseconds(moment: datetime) -> int:
 def cut(
     rows: Sequence[Row], limit: int, cursor_of: Callable[[Row], str]
 ) -> tuple[Sequence[Row], str | None]:
-    """The page out of up to ``limit + 1`` rows, and the cursor if there are more."""
+    """The first ``limit`` rows, and the cursor of the next page if there are more rows."""
     if len(rows) <= limit:
         return rows, None
     page = rows[:limit]

@@ -46,7 +46,7 @@ def delivery_get(org_id: uuid.UUID, delivery_id: uuid.UUID) -> dict[str, Any]:
 @webhooks.returns(202, DeliveryEnvelope)
 @refuses(DeliveryPending, PayloadGone)
 def delivery_replay_post(org_id: uuid.UUID, delivery_id: uuid.UUID) -> dict[str, Any]:
-    """Have a webhook delivery processed once more"""
+    """Have a webhook delivery processed again"""
     return {"delivery": replay(current_principal(), delivery_id)}
 
 
@@ -55,7 +55,7 @@ def _facts(delivery: GitLabWebhookDelivery) -> dict[str, Any]:
 
 
 def _payload(delivery: GitLabWebhookDelivery) -> dict[str, Any]:
-    """The body as JSON: it was that when it was taken in, by the rules of the time."""
+    """The body as JSON, left out if it was deleted or no longer passes today's rules."""
     if delivery.payload is None:
         return {}
     try:

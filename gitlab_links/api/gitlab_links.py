@@ -43,10 +43,10 @@ from gitlab_links.tasks.queries import require_task
 def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
     """List a task's links
 
-    What is known is answered at once; links beyond their TTL are refreshed meanwhile.
+    Answers at once with what is known. Links older than their TTL are refreshed by workers.
     """
     found, cursor = _found(org_id, {**query, "task_id": task_id})
-    if not found:  # what has links is there
+    if not found:  # a task with links exists
         require_task(org_id, task_id)
     return _answer(found, cursor)
 
@@ -59,10 +59,10 @@ def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uui
 def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
     """Link an issue or merge request to a task
 
-    The answer comes at once, as a rule with `sync.status` `never`; title, state and people
-    are there a moment later. A URL that is refused is told why by code: `url_invalid`,
-    `url_credentials`, `url_host_mismatch`, `url_project_path`, `url_iid`, `url_not_ascii`,
-    `url_not_issue_or_mr`, `url_epic_unsupported`, `url_too_long`.
+    Answers at once, usually with `sync.status` `never`; title, state and people follow a
+    moment later. A refused URL has one of these codes: `url_invalid`, `url_credentials`,
+    `url_host_mismatch`, `url_project_path`, `url_iid`, `url_not_ascii`, `url_not_issue_or_mr`,
+    `url_epic_unsupported`, `url_too_long`.
     """
     link_id = attach(current_principal(), task_id, new["url"])
     link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
@@ -97,9 +97,9 @@ def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid
 @access(Permission.LINK_WRITE)
 @links.returns(202, RefreshEnvelope)
 def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any:
-    """Have a task's links fetched anew now
+    """Have a task's links fetched from GitLab now
 
-    Workers do it within seconds; `sync.last_synced_at` tells when it has been done.
+    Workers do it within seconds; then `sync.last_synced_at` changes.
     """
     require_task(org_id, task_id)
     return {"refreshing": refresh_links_of_task(org_id, task_id)}

@@ -1,4 +1,4 @@
-"""/api/orgs/<org_id>/integrations/gitlab/health, and what repairs it"""
+"""/api/orgs/<org_id>/integrations/gitlab/health, and the repairs"""
 
 import uuid
 from datetime import timedelta
@@ -57,11 +57,11 @@ NO_CREDENTIALS = (
 @access(Permission.INTEGRATION)
 @integrations.returns(200, ConnectionHealthEnvelope)
 def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
-    """Show how the connection fares, in words
+    """Show the health of the connection
 
-    What is known is answered at once. Where that is more than half a minute old a worker asks
-    GitLab anew, every 40 seconds at most: whoever asks on sees what is so within a minute.
-    `health/check` does not wait for that.
+    Answers at once with what is known. If the last check is more than half a minute old, a
+    worker checks with GitLab, at most every 40 seconds: a caller that polls sees a state that
+    is at most a minute old. `health/check` has it checked without waiting for that.
     """
     return {"health": report_of(org_id, utcnow())}
 
@@ -70,9 +70,9 @@ def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.INTEGRATION)
 @integrations.returns(202, CheckingEnvelope)
 def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
-    """Have GitLab asked about the token and all hooks
+    """Have the token and all webhooks checked with GitLab
 
-    Workers do it within seconds; what was asked a few seconds ago is not asked again.
+    Workers do it within seconds; what was checked in the last 5 seconds is left out.
     """
     return {"checking": check_soon(org_id, utcnow(), fresh=timedelta(seconds=5))}
 
@@ -82,11 +82,11 @@ def gitlab_health_check_post(org_id: uuid.UUID) -> dict[str, Any]:
 @integrations.returns(202, OperationEnvelope)
 @refuses(RotationNotAllowed, *NO_CREDENTIALS)
 def gitlab_token_rotate_post(org_id: uuid.UUID) -> Any:
-    """Have the token replaced through GitLab's own API
+    """Have the token rotated through GitLab's API
 
-    Takes a token with the scope `api` or `self_rotate`, or the permission to rotate. A worker
-    does it, and the operation tells how far it has come. The new one lasts 90 days, or as long
-    as GitLab allows; it is stored and never shown. The former one is void.
+    Needs a token with the scope `api` or `self_rotate`, or the permission to rotate. A worker
+    does it, and the operation shows its progress. The new token is valid for 90 days, or as
+    long as GitLab allows. It is stored and never shown. The previous token is revoked.
     """
     return _accepted(ask_for_rotation(current_principal()))
 
@@ -96,11 +96,11 @@ def gitlab_token_rotate_post(org_id: uuid.UUID) -> Any:
 @integrations.returns(202, OperationEnvelope)
 @refuses(*NO_CREDENTIALS)
 def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> Any:
-    """Have the webhook of a project made, or repaired
+    """Have the webhook of a project created or repaired
 
     Sets its address, a secret of its own and the events; tests it, which enables a disabled
-    one; has failed events sent once more. Takes a maintainer's token with the scope `api`. A
-    worker does it, and the operation tells how far it has come.
+    webhook; has failed events sent again. Needs a maintainer's token with the scope `api`. A
+    worker does it, and the operation shows its progress.
     """
     return _accepted(ask_for_repair(current_principal(), project_id))
 
@@ -110,7 +110,7 @@ def gitlab_project_hook_post(org_id: uuid.UUID, project_id: uuid.UUID) -> Any:
 @integrations.returns(200, WatchedProjectEnvelope)
 @refuses(*NO_CREDENTIALS, *WAITS)
 def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> dict[str, Any]:
-    """Look at the webhook of a project in GitLab now"""
+    """Check the webhook of a project in GitLab now"""
     check_now(current_principal(), project_id)
     return {"project": required(next(iter(watched_projects(org_id, utcnow(), project_id)), None))}
 
@@ -119,7 +119,7 @@ def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> 
 @access(Permission.INTEGRATION)
 @integrations.returns(200, PolicyEnvelope)
 def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
-    """Show what the org has decided about its connection"""
+    """Show the org's settings for privacy and alerts"""
     return {"policy": policy_of(find_integration(org_id))}
 
 
@@ -130,7 +130,7 @@ def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
 @integrations.returns(200, PolicyEnvelope)
 @refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
 def gitlab_policy_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Policy]:
-    """Decide who sees confidential items, whether the token renews itself, who is told"""
+    """Set who sees confidential items, automatic rotation of the token, and alerts"""
     return {"policy": update_policy(current_principal(), PolicyChange(**change))}
 
 
@@ -139,7 +139,7 @@ def gitlab_policy_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, 
 @integrations.returns(200, TestAlertEnvelope)
 @refuses(NoAlertAddress, *WAITS)
 def gitlab_test_alert_post(org_id: uuid.UUID) -> dict[str, Any]:
-    """Send a test to where health alerts go, and say what came of it"""
+    """Send a test alert to the address for health alerts"""
     failure = send_test_alert(org_id)
     return {"alert": {"sent": failure is None, "reason": failure}}
 

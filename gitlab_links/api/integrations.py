@@ -45,7 +45,7 @@ from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
 def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
     """Show the org's GitLab integration
 
-    Also where nothing has been set yet. Secrets are never in it.
+    Answers also if nothing has been set yet. Secrets are never included.
     """
     return _answer(org_id)
 
@@ -59,18 +59,17 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Configure the org's GitLab
 
-    A base URL that is refused is told why by code: `base_url_scheme`,
-    `base_url_credentials`, `base_url_host`, `base_url_port`, `base_url_path`,
-    `base_url_not_ascii`, `base_url_invalid`, `base_url_too_long`,
-    `base_url_blocked_address`. New address or token end any pause, and all links are
-    fetched anew.
+    A refused base URL has one of these codes: `base_url_scheme`, `base_url_credentials`,
+    `base_url_host`, `base_url_port`, `base_url_path`, `base_url_not_ascii`,
+    `base_url_invalid`, `base_url_too_long`, `base_url_blocked_address`. A new address or
+    token ends any pause, and all links are fetched again.
 
-    A new address or token is tried at once, within the time of one call to GitLab, and
-    `health` says what came of it. It is saved whatever that is: a token that GitLab refuses
-    has the `error_code` `auth_error` or `insufficient_scope`, a GitLab that cannot be reached
-    `network_error`, and is asked again without being told to. Where another request waits
-    for GitLab already, `health.status` is `attention` without an `error_code` until a worker
-    has asked.
+    A new address or token is checked at once, within the time of one call to GitLab, and
+    `health` has the result. It is saved in any case: a token that GitLab refuses has the
+    `error_code` `auth_error` or `insufficient_scope`, a GitLab that cannot be reached
+    `network_error`, and workers try again automatically. If another request is already
+    waiting for GitLab, `health.status` is `attention` without an `error_code` until a worker
+    has checked.
     """
     principal = current_principal()
     configured = configure(principal, IntegrationChange(**change))
@@ -86,7 +85,7 @@ def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[
 def gitlab_integration_delete(org_id: uuid.UUID) -> None:
     """Disconnect the org from its GitLab
 
-    Address, token and secrets are deleted; links stay with what was last known.
+    Address, token and secrets are deleted. Links stay, with the data last read from GitLab.
     """
     delete_integration(current_principal())
 
@@ -105,12 +104,12 @@ def gitlab_integration_delete(org_id: uuid.UUID) -> None:
     *WAITS,
 )
 def gitlab_integration_move_post(new: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
-    """Say that the same GitLab is at another address now
+    """Move the links to the new address of the same GitLab
 
-    GitLab is asked at the new address, with the new token: it must be of the same version
-    family, and a sample of the projects that are linked must have the same ids and paths
-    there. Then items, projects and links are carried over, and webhook secrets stay; else
-    nothing is changed, and `not_the_same_gitlab` says what differs.
+    GitLab is called at the new address with the new token: it must be of the same version
+    family, and a sample of the linked projects must have the same ids and paths there. Then
+    items, projects and links are moved, and webhook secrets stay. Otherwise nothing is
+    changed, and `not_the_same_gitlab` names the differences.
     """
     moved = move_now(current_principal(), new["base_url"], new["token"])
     return {
@@ -125,10 +124,10 @@ def gitlab_integration_move_post(new: dict[str, Any], org_id: uuid.UUID) -> dict
 @integrations.returns(200, ValidationSchema)
 @refuses(*WAITS)
 def gitlab_integration_validate_post(org_id: uuid.UUID) -> Validation:
-    """Ask GitLab whether the token works
+    """Check with GitLab whether the token works
 
-    What is wrong is in `error_code`. At most one request of an org waits for its GitLab at a
-    time, and few of all orgs: beyond that a 429 or 503 comes at once.
+    `error_code` has the problem, if any. At most one request of an org waits for its GitLab
+    at a time, and only a few of all orgs: others get a 429 or 503 at once.
     """
     return validate_now(current_principal())
 
@@ -137,14 +136,14 @@ def gitlab_integration_validate_post(org_id: uuid.UUID) -> Validation:
 @access(Permission.INTEGRATION)
 @integrations.returns(200, WebhookSecretEnvelope)
 def gitlab_webhook_secret_post(org_id: uuid.UUID) -> dict[str, Any]:
-    """Make a new webhook secret
+    """Generate a new webhook secret
 
-    Shown this once. The one before stays good for 24 hours.
+    It is shown only once. The previous one stays valid for 24 hours.
     """
     return {"webhook_secret": generate_webhook_secret(current_principal())}
 
 
 def _answer(org_id: uuid.UUID) -> dict[str, Any]:
-    """The connection; a change is measured by its settings, not by how it fares."""
+    """The connection. Its ETag for ``If-Match`` depends on the settings, not on the health."""
     set_version(settings_version(org_id))
     return {"gitlab": connection_view(org_id)}

@@ -1,6 +1,6 @@
-"""Links as JSON, written by hand: a schema would cost more than the query for them.
+"""Links as JSON, without a schema, which would take longer than the query.
 
-A test holds what is written here to ``schemas.links``, which the contract is made from.
+A test compares this with ``schemas.links``, which the contract is made from.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ def links_json(views: Iterable[LinkView]) -> list[dict[str, Any]]:
 
 
 def link_json(view: LinkView) -> dict[str, Any]:
-    """One link in the words of the contract."""
+    """One link as the contract describes it."""
     sync = view.sync
     return {
         "id": str(view.id),

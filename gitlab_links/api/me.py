@@ -13,9 +13,9 @@ from gitlab_links.http.guard import current_caller
 @signed_in
 @accounts.returns(200, MeEnvelope)
 def me_get() -> dict[str, Any]:
-    """Tell who is calling
+    """Show who is calling
 
-    The person and, where the call came with an API key, what the key may do.
+    The person and, for a call with an API key, the org, role and scopes of the key.
     """
     caller = current_caller()
     key = caller.key

@@ -49,9 +49,9 @@ def members_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 def members_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     """Add a member
 
-    The initial password is told this once. It is that of a person who is new here; the answer
-    is the same for somebody who has an account, with a password that opens nothing. A key
-    needs the scopes of all that the role may do, and makes no admins.
+    The initial password is shown only once. It is valid if the person is new here. For a
+    person who already has an account the answer looks the same, and the password is not
+    valid. A key needs the scopes of every permission of the role, and cannot add admins.
     """
     added = add_member(
         current_principal(),
@@ -80,8 +80,8 @@ def member_get(org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
 def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
     """Give a member another role
 
-    Their API keys can do no more than the new role allows, from the next request on. A key
-    needs the scopes of all that the new role adds, and makes no admins.
+    From the next request on, their API keys have at most the permissions of the new role. A
+    key needs the scopes of every permission that the new role adds, and cannot make admins.
     """
     return {"member": change_role(current_principal(), member_id, change["role"])}
 
@@ -94,6 +94,6 @@ def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID
 def member_delete(org_id: uuid.UUID, member_id: uuid.UUID) -> None:
     """Remove a member
 
-    Their API keys of this org are revoked with it.
+    Their API keys of this org are revoked, too.
     """
     remove_member(current_principal(), member_id)

@@ -14,8 +14,8 @@ from gitlab_links.operations.queue import find_operation
 @access(Permission.INTEGRATION)
 @integrations.returns(200, OperationEnvelope)
 def operation_get(org_id: uuid.UUID, operation_id: uuid.UUID) -> dict[str, Any]:
-    """Show how far an operation has come
+    """Show the progress of an operation
 
-    Answers to what takes several calls to GitLab name one. It is kept for 30 days.
+    Requests that take several calls to GitLab answer with one. It is deleted after 30 days.
     """
     return {"operation": find_operation(org_id, operation_id)}

@@ -21,7 +21,7 @@ from gitlab_links.http.guard import current_caller, current_principal
 def orgs_get(query: dict[str, Any]) -> dict[str, Any]:
     """List the caller's orgs
 
-    Those the person is a member of; with an API key, the one org of the key.
+    The orgs that the person is a member of; with an API key, the org of the key.
     """
     caller = current_caller()
     only = None if caller.key is None else caller.key.org_id

@@ -1,4 +1,4 @@
-"""Lists page by page, in the envelope."""
+"""Pages of lists, with the cursor of the next page."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from gitlab_links.paging import Position
 
 
 def listed(name: str, query: dict[str, Any], page: Callable[..., Sequence[Any]]) -> dict[str, Any]:
-    """The envelope of a list in the order of its ids.
+    """One page of a list in the order of its ids, and ``next_cursor``.
 
-    ``query`` is that of :class:`schemas.common.Page`; ``page`` takes ``after`` and ``limit``.
+    ``query`` is parsed by :class:`schemas.common.Page`; ``page`` takes ``after`` and ``limit``.
     """
     after = None if query["cursor"] is None else query["cursor"][1]
     rows = page(after=after, limit=query["limit"] + 1)
@@ -20,7 +20,7 @@ def listed(name: str, query: dict[str, Any], page: Callable[..., Sequence[Any]])
 
 
 def order_and_place(query: dict[str, Any]) -> tuple[str, Position | None]:
-    """Order and place of a list that has several orders: a cursor brings its own."""
+    """Order and position in a list with several orders; a cursor contains its order."""
     if query["cursor"] is None:
         return str(query["sort"]), None
     order, position = query["cursor"]

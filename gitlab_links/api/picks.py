@@ -30,9 +30,9 @@ from gitlab_links.http.guard import current_principal
 @integrations.returns(200, ChoicesEnvelope)
 @refuses(ProjectsNotListed, *NO_CREDENTIALS, *WAITS)
 def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
-    """List the projects whose webhooks can be made
+    """List the projects whose webhooks can be created
 
-    Those that the token's owner maintains, as GitLab lists them now.
+    The projects that the token's owner maintains, as GitLab lists them now.
     """
     found = choices(current_principal(), query["q"].strip())
     return {
@@ -49,10 +49,10 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
 @integrations.returns(202, PickedEnvelope)
 @refuses(StaleList, PickedElsewhere)
 def gitlab_projects_post(body: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
-    """Have the webhooks of listed projects made
+    """Have the webhooks of listed projects created
 
-    A worker makes each with a secret of its own; there is an operation for each, which tells
-    how far it has come.
+    A worker creates each webhook with a secret of its own. Each has an operation that shows
+    its progress.
     """
     picked = pick(current_principal(), body["choices"])
     return {

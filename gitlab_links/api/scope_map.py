@@ -9,7 +9,7 @@ from gitlab_links.http.access import Declaration, Kind
 
 
 def scope_map(app: Flask) -> dict[str, Any]:
-    """One entry an operation id, read off the views' declarations."""
+    """One entry for each operation id, from the declarations of the views."""
     return {
         "operations": {
             one.id: {"method": one.method, "path": one.path, **_who(one.declaration)}

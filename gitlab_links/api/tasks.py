@@ -44,7 +44,7 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 @tasks.returns(201, TaskEnvelope)
 @tagged
 def tasks_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
-    """Make a task
+    """Create a task
 
     It gets the org's next reference, such as `ACME-12`.
     """

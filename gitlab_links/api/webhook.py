@@ -1,4 +1,4 @@
-"""/api/orgs/<org_id>/integrations/gitlab/webhook: where GitLab knocks."""
+"""/api/orgs/<org_id>/integrations/gitlab/webhook: GitLab sends its webhooks here."""
 
 import uuid
 
@@ -24,7 +24,7 @@ WEBHOOK_BODY = {
     "description": "The body of a GitLab webhook, 25 MiB at most.",
     "content": {
         "application/json": {
-            "schema": {"description": "Any JSON: what is no event of ours is `ignored`."},
+            "schema": {"description": "Any JSON. Events that are not used are `ignored`."},
             "example": {
                 "object_kind": "issue",
                 "project": {"id": 15, "path_with_namespace": "acme/app"},
@@ -40,10 +40,10 @@ WEBHOOK_BODY = {
 @webhooks.returns(202, AcceptedSchema)
 @webhooks.documented(requestBody=WEBHOOK_BODY)
 def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
-    """Take in a webhook of GitLab
+    """Receive a webhook from GitLab
 
-    Stored first and processed by workers afterwards. Whatever GitLab can send is answered
-    202, once it is authentic and JSON: GitLab switches off hooks that fail.
+    It is stored first and processed by workers afterwards. Everything authentic that is JSON
+    is answered 202, because GitLab disables webhooks that fail.
     """
     require_json(request)
     body = read_body(request)

@@ -126,8 +126,8 @@ def test_parameters_have_bounds(document: dict[str, Any]) -> None:
         (SCOPES, "  accounts__me_get:", "  x:", "accounts__me_get: no entry in scope-map.yaml"),
         (SCOPES, "  accounts__me_get:", "  x:", "x: in scope-map.yaml and no operation"),
         (SCOPES, "path: /api/me", "path: /api/x", "in scope-map.yaml and no route"),
-        (SCOPES, "permission: audit", "permission: org_read", "differs from what the code says"),
-        (CONTRACT, "summary: Tell who is calling", "summary: X", "differs from what the code"),
+        (SCOPES, "permission: audit", "permission: org_read", "differs from the code"),
+        (CONTRACT, "summary: Show who is calling", "summary: X", "differs from the code"),
     ],
 )
 def test_a_difference_is_found_whichever_side_it_is_on(

@@ -1,1 +1,1 @@
-"""What goes in and out of the API, as marshmallow schemas: the source of the contract."""
+"""The requests and answers of the API as marshmallow schemas, the source of the contract."""

@@ -17,8 +17,8 @@ class OrgSchema(Answer):
 
     id = fields.UUID()
     name = fields.String(metadata={"example": "Acme Corp"})
-    task_key = fields.String(metadata=described("Prefixes task references.", "ACME"))
-    role = choice(Role, metadata=described("What the caller is in this org."))
+    task_key = fields.String(metadata=described("The prefix of task references.", "ACME"))
+    role = choice(Role, metadata=described("The caller's role in this org."))
     created_at = Time()
 
 
@@ -59,7 +59,7 @@ MembersEnvelope = page_of("MembersEnvelope", members=MemberSchema)
 
 
 class NewMember(Strict):
-    """Whom to add as what."""
+    """The member to add."""
 
     email = text(
         3,
@@ -74,7 +74,7 @@ class NewMember(Strict):
         MAX_NAME,
         NAME,
         load_default="",
-        metadata=described("Taken for a person who is new here.", "Sam Jones"),
+        metadata=described("Used for a person who is new here.", "Sam Jones"),
     )
     role = choice(Role, required=True)
 
@@ -85,8 +85,9 @@ class AddedMemberEnvelope(Answer):
     member = fields.Nested(MemberSchema)
     initial_password = fields.String(
         metadata=described(
-            "To be handed over by the caller: shown this once. It is the password of a person who "
-            "is new here; who has an account keeps their own, and nobody is told which is so."
+            "Shown only once; the caller gives it to the person. It is the password of a person "
+            "who is new here. A person with an account keeps their own password, and the answer "
+            "does not show which is the case."
         )
     )
 
@@ -106,7 +107,7 @@ class ApiKeySchema(Answer):
     scopes = fields.List(choice(Scope))
     owner_id = fields.UUID(
         attribute="user_id",
-        metadata=described("The user as whom the key acts; it ends with their membership."),
+        metadata=described("Whose permissions the key has; it ends with their membership."),
     )
     owner_email = fields.String(attribute="user.email")
     created_at = Time()
@@ -126,19 +127,19 @@ class ApiKeysQuery(Page):
         load_default=False,
         truthy={"true"},
         falsy={"false"},
-        metadata=described("Those that have been revoked instead of those in force."),
+        metadata=described("List the revoked keys instead of the others."),
     )
 
 
 class NewApiKey(Strict):
-    """The API key to make."""
+    """The API key to create."""
 
     name = text(1, 100, TITLE, required=True, metadata={"example": "CI"})
     scopes = fields.List(
         choice(Scope),
         required=True,
         validate=validate.Length(1, 3),
-        metadata=described("None implies another; a key can grant only what it has itself."),
+        metadata=described("No scope includes another; a key can grant only scopes it has."),
     )
     expires_in_days = WholeNumber(
         load_default=None,
@@ -149,7 +150,7 @@ class NewApiKey(Strict):
 
 
 class ApiKeySecretEnvelope(Answer):
-    """An API key with its secret, this once."""
+    """An API key with its secret, which is shown only once."""
 
     api_key = fields.Nested(ApiKeySchema)
     secret = fields.String(
@@ -173,7 +174,7 @@ class OwnKeySchema(Answer):
 
     id = fields.UUID()
     org_id = fields.UUID()
-    role = choice(Role, metadata=described("Of the key's owner in the org."))
+    role = choice(Role, metadata=described("The role of the key's owner in the org."))
     scopes = fields.List(choice(Scope))
 
 

@@ -16,11 +16,11 @@ class AuditEventSchema(Answer):
     actor = choice(
         ActorKind,
         attribute="kind",
-        metadata=described("A person, the operator by a command, or the service by itself."),
+        metadata=described("A person, the operator with a command, or the service."),
     )
     actor_user_id = fields.UUID(
         allow_none=True,
-        metadata=described("Null for operator and service, and for a user who is gone."),
+        metadata=described("Null for operator and service, and for a deleted user."),
     )
     actor_api_key_id = fields.UUID(
         allow_none=True, metadata=described("Null for a browser session.")

@@ -1,4 +1,4 @@
-"""What all schemas share."""
+"""The parts that all schemas share."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ BY_ID = Cursors()
 
 
 class Strict(Schema):
-    """A schema that refuses what it does not know."""
+    """A schema that refuses unknown fields."""
 
     class Meta:
         """marshmallow's options."""
@@ -20,7 +20,7 @@ class Strict(Schema):
 
 
 class Answer(Strict):
-    """What is answered: each field is always there, but for those in ``MAY_BE_LEFT_OUT``."""
+    """An answer: every field is always present, except those in ``MAY_BE_LEFT_OUT``."""
 
     MAY_BE_LEFT_OUT: ClassVar[frozenset[str]] = frozenset()
 
@@ -30,23 +30,23 @@ class Answer(Strict):
 
 
 class Page(Strict):
-    """The query of a list that has one order."""
+    """The query of a list with one order."""
 
     limit = limit()
     cursor = Cursor(BY_ID)
 
 
 class Problem(Strict):
-    """An error as RFC 9457 tells it. ``code`` is stable; texts are for people."""
+    """An error in the format of RFC 9457. ``code`` is stable; texts are for people."""
 
     type = fields.String(required=True, metadata={"example": "about:blank"})
     title = fields.String(required=True, metadata={"example": "Unprocessable Entity"})
     status = fields.Integer(required=True, metadata={"example": 422})
-    detail = fields.String(required=True, metadata={"example": "Not as it should be: title."})
+    detail = fields.String(required=True, metadata={"example": "Invalid fields: title."})
     code = fields.String(required=True, metadata={"example": "validation_error"})
     former_code = fields.String(
         metadata={
-            "description": "What `code` was in the release before; left out where it is the same.",
+            "description": "The `code` of the previous release; left out if it is the same.",
             "example": "integration_missing",
         }
     )
@@ -54,7 +54,7 @@ class Problem(Strict):
         keys=fields.String(),
         values=fields.List(fields.String()),
         metadata={
-            "description": "Messages by field, where fields are at fault.",
+            "description": "Messages by field, for invalid fields.",
             "example": {"title": ["Shorter than minimum length 1."]},
         },
     )
@@ -64,7 +64,7 @@ def next_cursor() -> fields.String:
     """The cursor of the next page."""
     return fields.String(
         allow_none=True,
-        metadata={"description": "Ask again with this `cursor` for more; null at the end."},
+        metadata={"description": "The `cursor` of the next page; null on the last page."},
     )
 
 
@@ -80,6 +80,6 @@ def page_of(name: str, **lists: type[Schema]) -> type[Schema]:
 
 
 def described(text: str, example: Any = None, **more: Any) -> dict[str, Any]:
-    """Metadata of a field, short to write."""
+    """The metadata of a field: description and example."""
     known = {} if example is None else {"example": example}
     return {"description": text, **known, **more}

@@ -1,4 +1,4 @@
-"""Fields that say in the contract exactly what they take."""
+"""Field types whose description in the contract is exact."""
 
 import re
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from marshmallow import ValidationError, fields, validate
 from gitlab_links.api.cursors import Cursors, InvalidCursor
 from gitlab_links.paging import Position
 
-# Neither control characters nor the sign that stands where one was replaced.
+# Without control characters and U+FFFD, the replacement character.
 LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
-_COMPLAINTS = {TITLE: "Begin with something visible; control characters do not belong here."}
+_MESSAGES = {TITLE: "Start with a visible character, and use no control characters."}
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 class Matches(validate.Regexp):
-    """The whole of ``^...$``: to Python's ``match`` a line break at the end would be nothing."""
+    """Matches the whole text: with Python's ``match``, ``$`` allows a line break at the end."""
 
     def __call__(self, value: Any) -> Any:
         """The value, or ValidationError."""
         if self.regex.fullmatch(value) is None or value.endswith("\n") > self._takes_lines:
-            raise ValidationError(self.error or "Does not have the right form.")
+            raise ValidationError(self.error or "Invalid format.")
         return value
 
     @property
@@ -37,13 +37,13 @@ def text(
     least: int, most: int, pattern: str = LINE, message: str = "", **options: Any
 ) -> fields.String:
     """A string of bounded length without control characters."""
-    complaint = message or _COMPLAINTS.get(pattern, "Control characters do not belong here.")
-    checks = [validate.Length(least, most), Matches(pattern, error=complaint)]
+    error = message or _MESSAGES.get(pattern, "Use no control characters.")
+    checks = [validate.Length(least, most), Matches(pattern, error=error)]
     return fields.String(validate=checks, **options)
 
 
 class Choice(fields.Enum[Any]):
-    """One of the values of an enum; rows hold plain strings, which go out as they are."""
+    """One of the values of an enum. Rows contain plain strings, which are sent unchanged."""
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else str(value)
@@ -66,26 +66,26 @@ class WholeNumber(fields.Integer):
 
 
 class Time(fields.Field[datetime]):
-    """An instant going out: ISO 8601 in UTC with ``Z``."""
+    """A time in answers: ISO 8601 in UTC with ``Z``."""
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return time_text(value)
 
 
 def time_text(value: datetime | None) -> str | None:
-    """How the API writes an instant."""
+    """A time as the API writes it."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 class Cursor(fields.Field[tuple[str, Position]]):
-    """A ``next_cursor`` of an earlier answer; parsed into order and place."""
+    """A ``next_cursor`` of an earlier answer, parsed into order and position."""
 
     def __init__(self, cursors: Cursors) -> None:
         super().__init__(
             load_default=None,
             metadata={
-                "description": "`next_cursor` of the page before; leave out for the first page. "
-                "Opaque: do not make one up.",
+                "description": "`next_cursor` of the page before; leave it out for the first "
+                "page. Its format may change: do not build one yourself.",
                 "pattern": cursors.pattern,
                 "maxLength": 3000,
             },
@@ -98,7 +98,7 @@ class Cursor(fields.Field[tuple[str, Position]]):
         try:
             return self.cursors.decode(value if isinstance(value, str) else "")
         except InvalidCursor:
-            raise ValidationError("This is no cursor of this list.") from None
+            raise ValidationError("This is not a cursor of this list.") from None
 
 
 def limit() -> WholeNumber:
@@ -106,5 +106,5 @@ def limit() -> WholeNumber:
     return WholeNumber(
         load_default=50,
         validate=validate.Range(1, 100),
-        metadata={"description": "How many to return at most."},
+        metadata={"description": "The maximum number of rows to return."},
     )

@@ -1,4 +1,4 @@
-"""How an org's connection fares, and what can be done about it."""
+"""The health of an org's connection, and its policy."""
 
 from marshmallow import fields
 
@@ -12,12 +12,12 @@ from gitlab_links.observations.states import HookState
 
 
 class FindingSchema(Answer):
-    """One thing that is wrong."""
+    """One problem."""
 
     code = fields.String(
         metadata=described(
-            "An error code of the connection, or one of those listed in docs/api/README.md. New "
-            "ones come with new releases: take one you do not know by its severity.",
+            "An error code of the connection, or a code listed in docs/api/README.md. New "
+            "releases add codes: treat an unknown one by its severity.",
             "hook_disabled",
         )
     )
@@ -27,7 +27,7 @@ class FindingSchema(Answer):
     subject = fields.String(metadata=described("A project path, or empty.", "acme/app"))
     summary = fields.String(
         metadata=described(
-            "What is the matter, for people.",
+            "The problem, for people.",
             "acme/app: GitLab has disabled the webhook for good after repeated failures.",
         )
     )
@@ -37,22 +37,22 @@ class FindingSchema(Answer):
     since = Time(
         allow_none=True,
         metadata=described(
-            "When it was noticed; null: just now, or a code that is new in this release and is not "
-            "notified yet."
+            "When it was first found. Null if that was just now, or if the code is new in this "
+            "release and not notified yet."
         ),
     )
 
 
 class TokenHealthSchema(Answer):
-    """The access token as GitLab last told it."""
+    """The access token, as of the last check with GitLab."""
 
     scopes = fields.List(fields.String(metadata={"example": "read_api"}), allow_none=True)
     expires_at = Time(allow_none=True)
-    username = fields.String(allow_none=True, metadata=described("Whose token it is.", "sam"))
+    username = fields.String(allow_none=True, metadata=described("The owner of the token.", "sam"))
     kind = choice(TokenKind, allow_none=True)
     checked_at = Time(allow_none=True)
     may_rotate = fields.Boolean(
-        metadata=described("Whether it can replace itself: see `token/rotate`.")
+        metadata=described("Whether it can be rotated: see `token/rotate`.")
     )
 
 
@@ -63,38 +63,37 @@ class WatchedProjectSchema(Answer):
     path = fields.String(metadata={"example": "acme/app"})
     former_path = fields.String(
         allow_none=True,
-        metadata=described(
-            "What it was called until `renamed_at`: links have followed.", "acme/api"
-        ),
+        metadata=described("Its path until it was renamed; links were updated.", "acme/api"),
     )
-    renamed_at = Time(allow_none=True, metadata=described("When that was noticed."))
+    renamed_at = Time(allow_none=True, metadata=described("When the rename was noticed."))
     links = fields.Integer(metadata={"example": 12, "minimum": 0})
     hook_state = choice(
         HookState,
         metadata=described(
-            "As of `checked_at`. `elsewhere`: events come by a hook of a group or of the "
-            "instance. `unreadable`: the token may not see hooks. `unproven`: the hook does "
-            "not send the secret or signature that is asked for. `unknown`: GitLab has not been "
-            "asked, or gave no answer."
+            "As of `checked_at`. `elsewhere`: events come from a hook of a group or of the "
+            "instance. `unreadable`: the token cannot see webhooks. `unproven`: the hook does "
+            "not send the required secret or signature. `unknown`: not checked yet, or GitLab "
+            "gave no answer."
         ),
     )
     disabled_until = Time(allow_none=True)
     events_missing = fields.List(
         fields.String(metadata={"example": "issues_events"}),
-        metadata=described("What the hook should send and does not."),
+        metadata=described("Events that the hook should send and does not."),
     )
     error_code = fields.String(
         allow_none=True,
-        metadata=described("Why GitLab could not be asked about its hooks.", "http_403"),
+        metadata=described("Why its hooks could not be checked.", "http_403"),
     )
     checked_at = Time(allow_none=True)
     last_event_at = Time(allow_none=True)
     last_missed_at = Time(
-        allow_none=True, metadata=described("When a change was last found that no event had told.")
+        allow_none=True,
+        metadata=described("When polling last found a change without an event."),
     )
     changes_by_webhook = fields.Integer(metadata=described("Within 7 days.", 40, minimum=0))
     changes_by_sweep = fields.Integer(
-        metadata=described("Found only by looking, within 7 days.", 0, minimum=0)
+        metadata=described("Found by polling, within 7 days.", 0, minimum=0)
     )
 
 
@@ -103,13 +102,13 @@ class ConnectionHealthSchema(Answer):
 
     status = choice(
         HealthColour,
-        metadata=described("`red`: something is critical; `amber`: something is to be looked at."),
+        metadata=described("`red`: something is critical; `amber`: something needs attention."),
     )
     checked_at = Time(
         allow_none=True,
         metadata=described(
-            "Since when GitLab has told of the token and of every webhook; null while one of "
-            "them is still to be looked at."
+            "When the token and every webhook had been checked; null while one of them has not "
+            "been checked yet."
         ),
     )
     findings = fields.List(fields.Nested(FindingSchema))
@@ -121,10 +120,10 @@ ConnectionHealthEnvelope = envelope("ConnectionHealthEnvelope", health=Connectio
 
 
 class CheckingEnvelope(Answer):
-    """How much will be looked at."""
+    """How much will be checked."""
 
     checking = fields.Integer(
-        metadata=described("So many projects, and the token if it is one more.", 3, minimum=0)
+        metadata=described("The number of projects, plus one for the token.", 3, minimum=0)
     )
 
 
@@ -132,19 +131,19 @@ WatchedProjectEnvelope = envelope("WatchedProjectEnvelope", project=WatchedProje
 
 
 class PolicySchema(Answer):
-    """What the org has decided."""
+    """The org's settings for privacy and alerts."""
 
     confidential_roles = fields.List(
         choice(Role, metadata={"example": "admin"}),
-        metadata=described("Who sees what confidential items say; others see that one is linked."),
+        metadata=described("Who sees confidential items; others see only that one is linked."),
     )
     token_auto_rotate = fields.Boolean(
-        metadata=described("Whether the token replaces itself in its last week.")
+        metadata=described("Whether the token is rotated a week before it expires.")
     )
     notify_url_host = fields.String(
         allow_none=True,
         metadata=described(
-            "Where changes of health are told: the host of a URL, or an e-mail address.",
+            "Where health alerts are sent: the host of a URL, or an e-mail address.",
             "chat.example.com",
         ),
     )
@@ -154,7 +153,7 @@ PolicyEnvelope = envelope("PolicyEnvelope", policy=PolicySchema)
 
 
 class PolicyChangeSchema(Strict):
-    """What to change; what is left out stays."""
+    """What to change; a field that is left out stays as it is."""
 
     confidential_roles = fields.List(
         choice(Role, metadata={"example": "admin"}),
@@ -163,21 +162,21 @@ class PolicyChangeSchema(Strict):
     token_auto_rotate = fields.Boolean(truthy={True}, falsy={False})
     notify_url = fields.String(
         metadata=described(
-            "Where each change of health is told, once: a URL that is posted JSON, whose `text` "
+            "Where each change of health is sent, once: a URL that receives JSON, whose `text` "
             "chat services show, or an e-mail address, if the operator has set up a mail server. "
-            "A URL never comes back. An empty string clears it.",
+            "A URL is never returned. An empty string turns alerts off.",
             "https://chat.example.com/hooks/5kq7",
         )
     )
 
 
 class TestAlertSchema(Answer):
-    """What came of a test alert."""
+    """The result of a test alert."""
 
     sent = fields.Boolean()
     reason = fields.String(
         allow_none=True,
-        metadata=described("Why it was not taken.", "the address cannot be reached"),
+        metadata=described("Why it was not delivered.", "the address cannot be reached"),
     )
 
 

@@ -8,20 +8,20 @@ from gitlab_links.api.schemas.links import PersonSchema
 from gitlab_links.health.token_check import ValidationStatus
 from gitlab_links.integrations.summaries import HealthStatus
 
-_NEVER_READ = "Never comes back. An empty string clears it."
-# What is refused is told by the domain; these say it in advance.
+_NEVER_READ = "Never returned. An empty string deletes it."
+# For the contract only: the domain checks these values.
 _HEADER_SAFE = "^[!-~]{0,255}$"
 _SIGNING_TOKEN = "^(?:whsec_(?:[A-Za-z0-9+/]{4}){8,20}(?:[A-Za-z0-9+/]{3}=)?)?$"
 
 
 class HealthSchema(Answer):
-    """How the connection fares."""
+    """The health of the connection."""
 
     status = choice(
         HealthStatus,
         metadata=described(
-            "`ok`: `health` is green. `attention`: it is amber or red; without an error code, its "
-            "findings say why."
+            "`ok`: `health` is green. `attention`: it is amber or red; without an error code, see "
+            "its findings."
         ),
     )
     error_code = fields.String(allow_none=True, metadata={"example": "auth_error"})
@@ -39,7 +39,7 @@ class IntegrationSchema(Answer):
     token_expires_at = Time(allow_none=True)
     token_scopes = fields.List(fields.String(metadata={"example": "read_api"}), allow_none=True)
     webhook_configured = fields.Boolean()
-    webhook_url = fields.String(metadata=described("To be entered in GitLab's webhook form."))
+    webhook_url = fields.String(metadata=described("The URL to enter in GitLab's webhook form."))
     signing_configured = fields.Boolean()
     health = fields.Nested(HealthSchema)
 
@@ -48,13 +48,13 @@ IntegrationEnvelope = envelope("IntegrationEnvelope", gitlab=IntegrationSchema)
 
 
 class IntegrationChangeSchema(Strict):
-    """What to change; what is left out stays, an empty string clears."""
+    """What to change; a field left out stays as it is, an empty string deletes it."""
 
     base_url = fields.String(
         metadata=described(
-            "Where GitLab is. Another origin or path is another GitLab: token, signing token, "
-            "webhook secret and the secrets of hooks made here are forgotten at once, unless "
-            "they come with it.",
+            "The address of GitLab. Another origin or path is another GitLab: token, signing "
+            "token, webhook secret and the secrets of hooks created here are deleted at once, "
+            "unless the same request sets them.",
             "https://gitlab.example.com",
         )
     )
@@ -67,7 +67,7 @@ class IntegrationChangeSchema(Strict):
     )
     webhook_secret = fields.String(
         metadata=described(
-            "What GitLab sends as `X-Gitlab-Token`. The one before stays good for 24 hours. "
+            "What GitLab sends as `X-Gitlab-Token`. The previous one stays valid for 24 hours. "
             + _NEVER_READ,
             "glw_Vd7rT2mYkLp8sNbEuHgJ4iRo6AqXtZw9fZ3aQ1xW0c5",
             pattern=_HEADER_SAFE,
@@ -93,7 +93,7 @@ class GitLabMoveSchema(Strict):
     token = fields.String(
         required=True,
         metadata=described(
-            "A token made at the new address; the former one was for the former address.",
+            "A token created at the new address; the current one belongs to the old address.",
             "glpat-Vd7rT2mYkLp8sNbEuHgJ",
             pattern=_HEADER_SAFE,
         ),
@@ -101,24 +101,24 @@ class GitLabMoveSchema(Strict):
 
 
 class GitLabMovedEnvelope(Answer):
-    """The integration after a move, and what was carried over."""
+    """The integration after a move, and what was moved."""
 
     gitlab = fields.Nested(IntegrationSchema)
     moved_projects = fields.Integer(
-        metadata=described("So many projects, with their links.", 3, minimum=0)
+        metadata=described("The number of projects moved.", 3, minimum=0)
     )
     differences = fields.List(
         fields.String(),
-        metadata=described("Why links that lead to yet another address were left as they are."),
+        metadata=described("Why links that point to a third address were not changed."),
     )
 
 
 class ValidationSchema(Answer):
-    """What came of asking GitLab about the token."""
+    """The result of checking the token with GitLab."""
 
     status = choice(
         ValidationStatus,
-        metadata=described("`not_validated`: GitLab was not asked or did not tell."),
+        metadata=described("`not_validated`: GitLab was not called, or gave no usable answer."),
     )
     error_code = fields.String(
         allow_none=True,
@@ -128,13 +128,15 @@ class ValidationSchema(Answer):
             "rate_limited, network_error, blocked_address, or http_ and GitLab's status."
         ),
     )
-    user = fields.Nested(PersonSchema, allow_none=True, metadata=described("Whose token it is."))
+    user = fields.Nested(
+        PersonSchema, allow_none=True, metadata=described("The owner of the token.")
+    )
     scopes = fields.List(fields.String(), allow_none=True)
     missing_scopes = fields.List(
         fields.String(metadata={"example": "read_api"}),
         metadata=described(
-            "With `insufficient_scope`: one of these scopes would do. Of a fine-grained token: "
-            "the permissions it lacks, also of a valid one that lacks them for some links."
+            "With `insufficient_scope`: one of these scopes is needed. For a fine-grained token: "
+            "the permissions it lacks, also if it is valid and lacks them for some links only."
         ),
     )
     expires_at = Time(allow_none=True)
@@ -142,7 +144,7 @@ class ValidationSchema(Answer):
 
 
 class WebhookSecretEnvelope(Answer):
-    """A webhook secret, this once."""
+    """A webhook secret, which is shown only once."""
 
     webhook_secret = fields.String(
         metadata=described(

@@ -1,4 +1,4 @@
-"""Links. Answers are written by ``api.link_json``, which a test holds to these schemas."""
+"""Links. ``api.link_json`` writes the answers; a test compares it with these schemas."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from gitlab_links.links.filters import LinkSort
 from gitlab_links.links.freshness import SyncStatus
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
-_UNTOLD = "Null until GitLab has told it, and where it is confidential and not for the caller."
+_NULL = "Null until it is read from GitLab, and for callers who may not see a confidential item."
 
 
 class LabelSchema(Answer):
@@ -31,16 +31,16 @@ class PersonSchema(Answer):
 
 
 class SyncSchema(Answer):
-    """How current a link is."""
+    """Whether a link is current."""
 
     status = choice(SyncStatus)
     last_synced_at = Time(allow_none=True)
     next_sync_at = Time(allow_none=True)
     error_code = fields.String(
-        allow_none=True, metadata=described("Why it could not be brought up to date.", "auth_error")
+        allow_none=True, metadata=described("Why it could not be updated.", "auth_error")
     )
     paused_until = Time(
-        allow_none=True, metadata=described("GitLab asked for patience until then.")
+        allow_none=True, metadata=described("GitLab is not called before this time.")
     )
 
 
@@ -54,8 +54,8 @@ class LinkSchema(Answer):
     gitlab_type = choice(ItemType)
     gitlab_iid = fields.Integer(metadata={"example": 7, "minimum": 1})
     reference = fields.String(metadata={"example": "acme/app#7"})
-    title = fields.String(allow_none=True, metadata=described(_UNTOLD, "Fix it"))
-    state = choice(ItemState, allow_none=True, metadata=described(_UNTOLD))
+    title = fields.String(allow_none=True, metadata=described(_NULL, "Fix it"))
+    state = choice(ItemState, allow_none=True, metadata=described(_NULL))
     draft = fields.Boolean()
     confidential = fields.Boolean()
     labels = fields.List(fields.Nested(LabelSchema))
@@ -65,10 +65,10 @@ class LinkSchema(Answer):
     milestone = fields.String(allow_none=True)
     due_date = fields.Date(allow_none=True)
     merge_status = fields.String(
-        allow_none=True, metadata=described("GitLab's own word.", "mergeable")
+        allow_none=True, metadata=described("GitLab's own value.", "mergeable")
     )
     pipeline_status = fields.String(
-        allow_none=True, metadata=described("GitLab's own word.", "success")
+        allow_none=True, metadata=described("GitLab's own value.", "success")
     )
     gitlab_created_at = Time(allow_none=True)
     gitlab_updated_at = Time(allow_none=True)
@@ -90,8 +90,8 @@ class NewLink(Strict):
         metadata=described(
             "The address of an issue, work item or merge request in the org's GitLab, as "
             "copied from the browser, also with the item in a drawer (`?show=`), or a reference "
-            "such as `acme/app!42`. Blanks, brackets and a Markdown link around it, and "
-            "whatever follows the number, are ignored.",
+            "such as `acme/app!42`. Spaces, brackets and a Markdown link around it, and "
+            "everything after the number, are ignored.",
             "https://gitlab.example.com/acme/app/-/merge_requests/42/diffs",
         ),
     )
@@ -101,14 +101,18 @@ class _LinkFilters(Strict):
     state = choice(ItemState, load_default=None)
     gitlab_type = choice(ItemType, load_default=None)
     project_path = text(
-        1, 500, LINE, load_default=None, metadata=described("In any case.", "acme/app")
+        1,
+        500,
+        LINE,
+        load_default=None,
+        metadata=described("In upper or lower case.", "acme/app"),
     )
     sync_status = choice(SyncStatus, load_default=None)
     label = fields.List(
         text(1, 255, LINE),
         load_default=list,
         validate=validate.Length(0, 10),
-        metadata=described("Labels that must all be there; repeat the parameter."),
+        metadata=described("Labels that a link must all have; repeat the parameter."),
     )
     assignee = text(
         1, 255, LINE, load_default=None, metadata=described("A GitLab username.", "sam")
@@ -116,7 +120,7 @@ class _LinkFilters(Strict):
     sort = choice(
         LinkSort,
         load_default=LinkSort.CREATED,
-        metadata=described("A minus turns the order round. A cursor keeps its own."),
+        metadata=described("A minus reverses the order. A cursor has its own order."),
     )
     limit = limit()
     cursor = Cursor(BY_ORDER)
@@ -133,6 +137,6 @@ class OrgLinksQuery(_LinkFilters):
 
 
 class RefreshEnvelope(Answer):
-    """How much has been asked for."""
+    """How many items will be fetched."""
 
-    refreshing = fields.Integer(metadata=described("So many items will be fetched.", 3, minimum=0))
+    refreshing = fields.Integer(metadata=described("The number of items to fetch.", 3, minimum=0))

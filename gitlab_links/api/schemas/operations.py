@@ -1,4 +1,4 @@
-"""What a worker does in GitLab, step by step."""
+"""Operations: changes in GitLab that a worker makes step by step."""
 
 from marshmallow import fields
 
@@ -8,36 +8,36 @@ from gitlab_links.operations.models import OperationKind, OperationStatus
 
 
 class OperationStepSchema(Answer):
-    """A step that was begun."""
+    """A step that has begun."""
 
     step = fields.String(metadata={"example": "testing"})
     at = fields.String(metadata={"format": "date-time", "example": "2026-11-29T12:00:00Z"})
 
 
 class OperationSchema(Answer):
-    """An operation and how far it has come."""
+    """An operation and its progress."""
 
     id = fields.UUID()
     kind = choice(OperationKind)
     subject = fields.String(metadata=described("A project path, or empty.", "acme/app"))
     status = choice(
         OperationStatus,
-        metadata=described("`done` and `failed` are the ends; ask again until then."),
+        metadata=described("Poll until it is `done` or `failed`."),
     )
     steps = fields.List(fields.Nested(OperationStepSchema))
     result = fields.Dict(
         allow_none=True,
         metadata=described(
-            "What came of it. `make_hook` and `repair_hook`: `created`, `tested` (GitLab sent an "
-            "event at once, which was taken here) and `resent` (failed events sent once more). "
-            "`rotate_token`, and `renew_token` which the service begins itself: "
+            "The result. `make_hook` and `repair_hook`: `created`, `tested` (GitLab sent a test "
+            "event, and it arrived) and `resent` (the number of failed events sent again). "
+            "`rotate_token`, and `renew_token`, which the service starts automatically: "
             "`token_expires_at`.",
             {"created": True, "tested": True, "resent": 0},
         ),
     )
     error_code = fields.String(
         allow_none=True,
-        metadata=described("Why it failed, as the refusals of requests.", "hook_not_allowed"),
+        metadata=described("Why it failed; the same codes as in errors.", "hook_not_allowed"),
     )
     error_detail = fields.String(allow_none=True)
     created_at = Time()

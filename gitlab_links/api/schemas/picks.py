@@ -1,4 +1,4 @@
-"""Projects to be picked from GitLab's list."""
+"""Projects to pick from GitLab's list."""
 
 from marshmallow import fields, validate
 
@@ -10,7 +10,7 @@ MAX_SEARCH, MAX_CHOICE = 100, 4000
 
 
 class SearchQuery(Strict):
-    """What to look for."""
+    """The search text."""
 
     q = fields.String(
         load_default="",
@@ -32,17 +32,19 @@ class ListedProjectSchema(Answer):
 class ChoiceSchema(ListedProjectSchema):
     """A project that can be picked."""
 
-    choice = fields.String(metadata=described("What picks it, good for an hour.", "WyI4Zi…"))
+    choice = fields.String(
+        metadata=described("Send this to pick it; valid for an hour.", "WyI4Zi…")
+    )
 
 
 class ChoicesEnvelope(Answer):
-    """What can be picked."""
+    """The projects that can be picked."""
 
     projects = fields.List(fields.Nested(ChoiceSchema))
 
 
 class PickSchema(Strict):
-    """What is picked."""
+    """The projects to pick."""
 
     choices = fields.List(
         fields.String(validate=validate.Length(min=1, max=MAX_CHOICE)),
@@ -53,7 +55,7 @@ class PickSchema(Strict):
 
 
 class PickedEnvelope(Answer):
-    """What was picked, and in the same order what makes the webhooks."""
+    """The picked projects, and in the same order the operations that create their webhooks."""
 
     projects = fields.List(fields.Nested(ListedProjectSchema))
     operations = fields.List(fields.Nested(OperationSchema))

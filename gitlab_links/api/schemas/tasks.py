@@ -23,7 +23,7 @@ class TaskSchema(Answer):
     description = fields.String()
     status = choice(TaskStatus)
     external_url = fields.String(allow_none=True)
-    created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is gone."))
+    created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is deleted."))
     created_at = Time()
     updated_at = Time()
 
@@ -40,12 +40,12 @@ class TasksQuery(Strict):
         1,
         100,
         load_default=None,
-        metadata=described("Looked for in title, description and reference.", "release"),
+        metadata=described("Searches title, description and reference.", "release"),
     )
     sort = choice(
         TaskSort,
         load_default=TaskSort.CREATED_DESC,
-        metadata=described("A minus turns the order round. A cursor keeps its own."),
+        metadata=described("A minus reverses the order. A cursor has its own order."),
     )
     limit = limit()
     cursor = Cursor(BY_ORDER)
@@ -67,7 +67,7 @@ def _external_url() -> fields.String:
 
 
 class NewTask(Strict):
-    """The task to make."""
+    """The task to create."""
 
     title = text(1, 255, TITLE, required=True, metadata={"example": "Ship the release"})
     description = _description()
@@ -76,7 +76,7 @@ class NewTask(Strict):
 
 
 class TaskChange(Strict):
-    """What to change of a task; what is left out stays."""
+    """What to change of a task; a field that is left out stays as it is."""
 
     title = text(1, 255, TITLE, metadata={"example": "Ship the release"})
     description = _description()

@@ -10,14 +10,14 @@ from gitlab_links.gitlab.items import ItemType
 
 
 class AcceptedSchema(Answer):
-    """What became of a webhook request."""
+    """The result of a webhook request."""
 
     status = choice(Intake)
     delivery_id = fields.UUID()
 
 
 class DeliverySchema(Answer):
-    """One webhook request as kept."""
+    """One webhook request as stored."""
 
     id = fields.UUID()
     status = choice(DeliveryStatus)
@@ -37,28 +37,28 @@ class DeliverySchema(Answer):
     proof = choice(
         Proof,
         metadata=described(
-            "What has proven it. `hook`: the secret of one project's hook, which proves events of "
-            "that project alone. `shared_secret`, `signature`: what all other hooks have in "
-            "common; what it says is confirmed by GitLab's API within a minute."
+            "How it was authenticated. `hook`: the secret of one project's hook, which is valid "
+            "for that project only. `shared_secret`, `signature`: the secret or key that all "
+            "other hooks share; GitLab's API is asked to confirm it within a minute."
         ),
     )
     effect = choice(
         Effect,
         allow_none=True,
         metadata=described(
-            "What it did. `fetched`: GitLab's API was asked about the item. `outdated`: newer "
-            "content was known. `none`: no link has the item."
+            "What it did. `fetched`: the item was fetched from GitLab's API. `outdated`: the item "
+            "was newer. `none`: the item is not linked."
         ),
     )
     doubt = choice(
         Doubt,
         allow_none=True,
         metadata=described(
-            "Why its body does not count. `contradicted`: GitLab's API said otherwise afterwards. "
-            "`distrusted`: an event of this project with the same secret was contradicted. "
-            "`other_instance`: another GitLab sent it. `other_project`: its secret is that of "
-            "another project's hook. `unknown_project`: GitLab's API has not yet said which "
-            "project the link is of."
+            "Why its body was not trusted. `contradicted`: GitLab's API gave different data "
+            "afterwards. `distrusted`: an event of this project with the same secret was "
+            "contradicted. `other_instance`: another GitLab sent it. `other_project`: its secret "
+            "belongs to another project's hook. `unknown_project`: the id of the linked project "
+            "is not known yet."
         ),
     )
     request_id = fields.String(
@@ -89,7 +89,7 @@ class DeliverySchema(Answer):
         values=fields.List(fields.Raw(allow_none=True)),
         allow_none=True,
         metadata=described(
-            "What its body changed here: fields with their values before and after.",
+            "The fields of the item that its body changed, with the values before and after.",
             {"state": ["opened", "closed"]},
         ),
     )
@@ -103,7 +103,7 @@ class DeliveryWithPayload(DeliverySchema):
     payload = fields.Raw(
         allow_none=True,
         metadata=described(
-            "The JSON that GitLab sent; left out once it is no longer kept.",
+            "The JSON that GitLab sent; left out once it is deleted.",
             {"object_kind": "issue"},
         ),
     )
