@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
-from gitlab_links.accounts.models import ApiKey, Membership, Org, User
+from gitlab_links.accounts.models import ApiKey, Membership, User
 from gitlab_links.accounts.operators import keep_for_operators
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Role, Scope
@@ -186,7 +187,7 @@ def change_role(
     the caller's own.
     """
     _check_rank(principal, role)
-    _lock_members(principal.org_id)
+    lock_org(principal.org_id)  # two admins cannot remove each other at once
     membership = _find(principal.org_id, member_id)
     before = membership.as_role
     if seen not in {None, before, role}:
@@ -206,7 +207,7 @@ def remove_member(principal: Principal, member_id: uuid.UUID) -> None:
 
     Raises :class:`NotFound` and :class:`LastAdmin`.
     """
-    _lock_members(principal.org_id)
+    lock_org(principal.org_id)  # two admins cannot remove each other at once
     membership = _find(principal.org_id, member_id)
     _keep_an_admin(membership)
     db.session.execute(
@@ -272,11 +273,6 @@ def _check_grant(principal: Principal, role: Role, before: Role | None = None) -
 def _check_rank(principal: Principal, role: Role) -> None:
     if _RANK[role] > _RANK[principal.role]:
         raise Forbidden(f"You cannot give the role '{role}': yours is '{principal.role}'.")
-
-
-def _lock_members(org_id: uuid.UUID) -> None:
-    """One change of admins at a time: two admins cannot remove each other at once."""
-    db.session.execute(select(Org.id).where(Org.id == org_id).with_for_update())
 
 
 def _keep_an_admin(leaving: Membership) -> None:

@@ -10,7 +10,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.answers import json_answer, location
 from gitlab_links.api.blueprints import links, refuses
 from gitlab_links.api.cursors import cut
-from gitlab_links.api.link_json import link_json, links_json
+from gitlab_links.api.link_json import link_json
 from gitlab_links.api.paging import order_and_place
 from gitlab_links.api.schemas.links import (
     BY_ORDER,
@@ -132,4 +132,4 @@ def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView]
 
 
 def _answer(page: Sequence[LinkView], cursor: str | None) -> Response:
-    return json_answer({"links": links_json(page), "next_cursor": cursor})
+    return json_answer({"links": [link_json(link) for link in page], "next_cursor": cursor})

@@ -3,16 +3,10 @@
 A test compares this with ``schemas.links``, which the contract is made from.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from gitlab_links.api.schemas.fields import time_text
 from gitlab_links.links.link_views import LinkView
-
-
-def links_json(views: Iterable[LinkView]) -> list[dict[str, Any]]:
-    """Several links."""
-    return [link_json(view) for view in views]
 
 
 def link_json(view: LinkView) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.counting import count_changes
 from gitlab_links.observations.watching import note_events
 from gitlab_links.sync.reconciling import note_webhook
 
@@ -37,5 +37,4 @@ class BatchEffects:
         """Note and count."""
         note_events(org_id, self._newest, now)
         counts = Counter(item.project_id for item in self._changed)
-        changes = {project: Changes(by_webhook=count) for project, count in counts.items()}
-        count_changes(org_id, changes, now.date())
+        count_changes(org_id, "by_webhook", counts, now.date())

@@ -10,7 +10,7 @@ from sqlalchemy import exists, select
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.counting import count_changes
 from gitlab_links.observations.watching import note_missed
 
 # How late the event of a change found by polling may arrive.
@@ -51,7 +51,6 @@ def count_missed(org_id: uuid.UUID, now: datetime) -> int:
         missed[item.project_id] += 1
     db.session.flush()
     if missed:
-        counts = {project: Changes(by_sweep=count) for project, count in missed.items()}
-        count_changes(org_id, counts, now.date())
+        count_changes(org_id, "by_sweep", missed, now.date())
         note_missed(org_id, missed, now)
     return len(items)

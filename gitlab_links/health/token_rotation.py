@@ -22,7 +22,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, GitLabFailure, NewToken
 from gitlab_links.health.hook_repair import OnStep, ignore_step
 from gitlab_links.health.token_check import Question
-from gitlab_links.integrations.credentials import Credentials, credentials_of, encrypt_token
+from gitlab_links.integrations.credentials import credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import find_integration, lock_integration
 from gitlab_links.operations.models import Operation, OperationKind
@@ -85,7 +85,7 @@ def load_rotation(org_id: uuid.UUID) -> Question:
     integration = find_integration(org_id)
     credentials = credentials_of(integration)
     assert integration is not None  # noqa: S101 - else credentials_of raises
-    _encrypted(org_id, credentials, credentials.token)
+    encrypt_token(credentials.token, org_id=org_id, base=credentials.base)
     return Question(credentials, None, integration.token_ciphertext)
 
 
@@ -136,7 +136,8 @@ def save_rotated(
     assert question.credentials is not None  # noqa: S101 - rotate() used them
     if integration is None or not _still_has(integration, question.credentials.token):
         return
-    integration.token_ciphertext = _encrypted(org_id, question.credentials, new.token)
+    base = question.credentials.base
+    integration.token_ciphertext = encrypt_token(new.token, org_id=org_id, base=base)
     integration.token_set_at = integration.token_check_due_at = utcnow()
     integration.token_expires_at = (
         None if new.expires_at is None else datetime.combine(new.expires_at, time(), UTC)
@@ -166,10 +167,6 @@ def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
         and expires_at is not None
         and now < expires_at < now + AUTO_BEFORE
     )
-
-
-def _encrypted(org_id: uuid.UUID, credentials: Credentials, token: str) -> str:
-    return encrypt_token(token, org_id=org_id, base=credentials.base)
 
 
 def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -> datetime | None:

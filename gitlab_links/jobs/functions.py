@@ -3,11 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-import structlog
-
 from gitlab_links.jobs import drains, fetches, health_checks, operations, sweeps
-
-log = structlog.get_logger(__name__)
 
 
 def drain(org_id: str) -> None:

@@ -2,8 +2,8 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy import delete
 
@@ -15,37 +15,22 @@ KEPT_DAYS = 31
 _counts = GitLabChangeCount.__table__.c
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """How many changes an event told, and how many only a sweep found."""
-
-    by_webhook: int = 0
-    by_sweep: int = 0
+Way = Literal["by_webhook", "by_sweep"]
 
 
-def count_changes(org_id: uuid.UUID, counts: Mapping[uuid.UUID, Changes], day: date) -> None:
+def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], day: date) -> None:
     """Add to the counts of projects: one statement, in the order of their ids."""
     if not counts:
         return
+    key = {"org_id": org_id, "day": day, "by_webhook": 0, "by_sweep": 0}
     rows = [
-        {
-            "id": new_id(),
-            "org_id": org_id,
-            "project_id": project_id,
-            "day": day,
-            "by_webhook": more.by_webhook,
-            "by_sweep": more.by_sweep,
-        }
-        for project_id, more in sorted(counts.items())
+        {**key, "id": new_id(), "project_id": project_id, way: count}
+        for project_id, count in sorted(counts.items())
     ]
-    more, known = upsert(db.engine.dialect.name, GitLabChangeCount).values(rows), _counts
+    more = upsert(db.engine.dialect.name, GitLabChangeCount).values(rows)
     db.session.execute(
         more.on_conflict_do_update(
-            index_elements=["project_id", "day"],
-            set_={
-                "by_webhook": known.by_webhook + more.excluded.by_webhook,
-                "by_sweep": known.by_sweep + more.excluded.by_sweep,
-            },
+            index_elements=["project_id", "day"], set_={way: _counts[way] + more.excluded[way]}
         )
     )
 

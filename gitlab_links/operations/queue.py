@@ -50,23 +50,22 @@ def ask_for(
     """An operation for a worker to take up after the commit. One of its kind that is not
     finished yet is the answer to whoever asks again, at the same moment too.
     """
-    lock_org(principal.org_id)
     return _asked(principal.org_id, kind, target, subject, principal)
 
 
 def ask_for_by_service(org_id: uuid.UUID, kind: OperationKind) -> Operation:
     """The same, of the service itself: nobody has asked."""
-    lock_org(org_id)
-    return _asked(org_id, kind, None, "", None)
+    return _asked(org_id, kind)
 
 
 def _asked(
     org_id: uuid.UUID,
     kind: OperationKind,
-    target: uuid.UUID | None,
-    subject: str,
-    principal: Principal | None,
+    target: uuid.UUID | None = None,
+    subject: str = "",
+    principal: Principal | None = None,
 ) -> Operation:
+    lock_org(org_id)
     unfinished = (
         select(Operation)
         .where(

@@ -23,7 +23,7 @@ from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
-from gitlab_links.pages.integration import PATH, page_with_both_policies, page_with_errors
+from gitlab_links.pages.integration import PATH, integration_page, page_with_errors
 from gitlab_links.pages.settings_versions import POLICY, both_policies, changed_meanwhile
 
 
@@ -112,7 +112,7 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
         row = find_integration(org_id)
         to = "nobody" if clear else typed
         both = both_policies(row, bool(members), pressed("token_auto_rotate"), to)
-        return page_with_both_policies(org_id, both, request.form)
+        return integration_page(org_id, policy_conflict=both, typed=request.form), 412
     change = PolicyChange(
         confidential_roles=sorted(MANAGERS | members),
         token_auto_rotate=pressed("token_auto_rotate"),

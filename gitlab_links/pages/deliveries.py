@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
-from gitlab_links.deliveries.models import DeliveryStatus
+from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect
 from gitlab_links.deliveries.queries import DeliveryFilter, deliveries_page, find_delivery
 from gitlab_links.deliveries.replay import DONE, replay
 from gitlab_links.errors import Conflict
@@ -20,7 +20,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.delivery_body import body_view, changes_here
-from gitlab_links.pages.delivery_words import doubt_mark, words_of
+from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mark
 from gitlab_links.pages.paging import position_in
 from gitlab_links.pages.wording import Mark
 
@@ -100,7 +100,9 @@ def show_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnVa
         body=body_view(delivery.payload),
         reason=facts_of(delivery.error_code) if delivery.error_code else None,
         meaning=MEANINGS.get(status.value, ""),
-        words=words_of(delivery),
+        proof=PROOFS[delivery.proof],
+        effect=EFFECTS[Effect(delivery.effect)] if delivery.effect else None,
+        disbelief=DOUBTS[Doubt(delivery.doubt)] if delivery.doubt else None,
         doubt=doubt_mark(delivery.doubt),
         over_quota=delivery.payload is None
         and (utcnow() - delivery.received_at).total_seconds() < settings().webhook_bodies_kept,

@@ -1,8 +1,6 @@
 """Page texts for a delivery: what authenticated it, what it did, why it was not applied."""
 
-from dataclasses import dataclass
-
-from gitlab_links.deliveries.models import Doubt, Effect, GitLabWebhookDelivery, Proof
+from gitlab_links.deliveries.models import Doubt, Effect, Proof
 from gitlab_links.pages.wording import Mark
 
 PROOFS = {
@@ -36,21 +34,3 @@ def doubt_mark(doubt: str | None) -> Mark | None:
     if doubt is None:
         return None
     return _FETCHED if Doubt(doubt) is Doubt.UNKNOWN_PROJECT else _NOT_TRUSTED
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryWords:
-    """``effect`` is None until the delivery is processed, ``doubt`` where there is none."""
-
-    proof: str
-    effect: str | None
-    doubt: str | None
-
-
-def words_of(delivery: GitLabWebhookDelivery) -> DeliveryWords:
-    """The page texts for one delivery."""
-    return DeliveryWords(
-        proof=PROOFS[delivery.proof],
-        effect=EFFECTS[Effect(delivery.effect)] if delivery.effect else None,
-        doubt=DOUBTS[Doubt(delivery.doubt)] if delivery.doubt else None,
-    )

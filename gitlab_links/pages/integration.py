@@ -11,7 +11,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.statistics import delivery_stats
-from gitlab_links.errors import Conflict, DomainError, Invalid
+from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.health.reconnection import configure
@@ -45,7 +45,6 @@ from gitlab_links.pages.settings_versions import (
     CONNECTION,
     SECRETS,
     SETTINGS,
-    Both,
     both_connections,
     both_secrets,
     changed_meanwhile,
@@ -71,9 +70,9 @@ LEFT_GITLAB = (
 def integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """The whole page, or its health part alone for the open page."""
     if FRAGMENT_HEADER in request.headers:
-        return _page(org_id)
+        return integration_page(org_id)
     new = take_shown(path_here())
-    page = _page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
+    page = integration_page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
     return unless_shown(page, new)
 
 
@@ -92,7 +91,7 @@ def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     confirmed = request.form.get("forget", "").strip() == base_url
     if changed_meanwhile(org_id, CONNECTION):
         both = both_connections(find_integration(org_id), base_url, bool(token))
-        return _page(org_id, typed=typed, connection_conflict=both), 412
+        return integration_page(org_id, typed=typed, connection_conflict=both), 412
     change = IntegrationChange(
         base_url=base_url, token=token or None, may_forget=confirmed or bool(token)
     )
@@ -106,7 +105,8 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
     clear = pressed("clear")
     [token] = [""] if clear else sent("signing_token")
     if changed_meanwhile(org_id, SECRETS):
-        return _page_with_both_secrets(org_id)
+        both = both_secrets(find_integration(org_id))
+        return integration_page(org_id, secrets_conflict=both), 412
     if not clear and not token:
         return page_with_errors(
             org_id, {"signing_token": ["Paste the signing token of the webhook."]}
@@ -119,7 +119,8 @@ def set_signing_token(org_id: uuid.UUID) -> ResponseReturnValue:
 def make_webhook_secret(org_id: uuid.UUID) -> ResponseReturnValue:
     """Generate a webhook secret; the next page shows it once."""
     if changed_meanwhile(org_id, SECRETS):
-        return _page_with_both_secrets(org_id)
+        both = both_secrets(find_integration(org_id))
+        return integration_page(org_id, secrets_conflict=both), 412
     secret = generate_webhook_secret(current_principal())
     return redirect_and_show(url_for("pages.integration", org_id=org_id), secret=secret)
 
@@ -145,7 +146,7 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
 def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
     """Delete address, token and secrets."""
     if changed_meanwhile(org_id, SETTINGS):
-        return _page(org_id, settings_conflict=True), 412
+        return integration_page(org_id, settings_conflict=True), 412
     delete_integration(current_principal())
     flash("Disconnected. The address, the token and the secrets were deleted.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
@@ -172,9 +173,10 @@ def _change(
     try:
         configured = configure(principal, change)
     except LeavesGitLab as question:
-        return _page(org_id, typed=typed or {}, leaving=question.detail), question.status
+        return integration_page(org_id, typed=typed or {}, leaving=question.detail), question.status
     except (Invalid, Conflict) as refusal:
-        return page_with_errors(org_id, _field_errors(refusal), typed)
+        # What has no field of its own goes to the token, which cannot be kept then.
+        return page_with_errors(org_id, refusal.errors or {"token": [refusal.detail]}, typed)
     flash(*_saved(principal, configured))
     return redirect(url_for("pages.integration", org_id=org_id))
 
@@ -197,31 +199,15 @@ def _reason(result: Validation) -> str:
     return in_words(result.error_code or ErrorCode.NETWORK_ERROR, result.reason)
 
 
-def _field_errors(refusal: DomainError) -> dict[str, list[str]]:
-    """Messages by field. A refusal without a field is about the token that cannot be stored."""
-    return refusal.errors or {"token": [refusal.detail]}
-
-
 def page_with_errors(
     org_id: uuid.UUID, errors: dict[str, list[str]], typed: Mapping[str, Any] | None = None
 ) -> ResponseReturnValue:
     """The page again (422), with each message beside its field."""
-    return _page(org_id, errors=errors, typed=typed or {}), 422
+    return integration_page(org_id, errors=errors, typed=typed or {}), 422
 
 
-def page_with_both_policies(
-    org_id: uuid.UUID, both: list[Both], typed: Mapping[str, Any]
-) -> ResponseReturnValue:
-    """The page again (412), with what somebody else saved meanwhile beside what was sent."""
-    return _page(org_id, policy_conflict=both, typed=typed), 412
-
-
-def _page_with_both_secrets(org_id: uuid.UUID) -> ResponseReturnValue:
-    both = both_secrets(find_integration(org_id))
-    return _page(org_id, secrets_conflict=both), 412
-
-
-def _page(org_id: uuid.UUID, **shown: Any) -> str:
+def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
+    """The page as it is now, with what is ``shown`` besides."""
     health = report_of(org_id, utcnow())
     defaults: dict[str, Any] = {
         "token_page": TOKEN_PAGE,

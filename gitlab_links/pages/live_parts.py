@@ -1,9 +1,12 @@
 """Parts of pages that an open page polls."""
 
+import hashlib
+
 from flask import Response, make_response, request
 
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.links.freshness import Connection
+from gitlab_links.pages.assets import asset_version
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 
 
@@ -18,6 +21,12 @@ def tagged(body: str, etag: str, status: int = 200) -> Response:
     response.set_etag(etag)
     response.vary.add(FRAGMENT_HEADER)
     return response
+
+
+def etag_of(*parts: object) -> str:
+    """Changes with whatever is shown, and with the markup."""
+    text = "|".join(map(repr, (*parts, asset_version())))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def away_words(connection: Connection) -> str:

@@ -19,7 +19,14 @@ from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.link_undo import removed_link, undo_token
 from gitlab_links.pages.live_parts import is_part, tagged
 from gitlab_links.pages.paging import page_in
-from gitlab_links.pages.task_page import PART, Links, form_fragment, links_fragment, task_page
+from gitlab_links.pages.task_page import (
+    PART,
+    Links,
+    form_fragment,
+    links_fragment,
+    task_page,
+    task_url,
+)
 from gitlab_links.tasks.queries import task_at
 
 
@@ -114,6 +121,4 @@ def _done(
         return tagged(links_fragment(principal, links, notices=messages), links.etag)
     for notice in notices:
         flash(notice, category)
-    number = page if page > 1 else None
-    url = url_for("pages.show_task", org_id=org_id, reference=task.reference, page=number)
-    return redirect(url)
+    return redirect(task_url("pages.show_task", org_id, task, page))

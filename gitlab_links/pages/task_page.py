@@ -1,10 +1,10 @@
 """The page of a task, and the part of it that an open page polls; both use one markup."""
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import render_template, url_for
@@ -14,8 +14,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.links.filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
-from gitlab_links.pages.assets import asset_version
-from gitlab_links.pages.live_parts import away_words
+from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.tasks.models import TaskStatus
@@ -23,6 +22,7 @@ from gitlab_links.tasks.summaries import TaskView
 
 EXAMPLE_PATH = "/group/project/-/issues/1"
 PART = "links"
+LINKS_VIEW = "pages.task_links"
 LINKS_A_PAGE = 50
 STATUSES = [
     {"value": status.value, "text": mark.text, "tone": mark.tone}
@@ -47,7 +47,9 @@ class Links:
         """The current facts; a page beyond the last one becomes the last one."""
         whole = links_of_task(principal.org_id, task.id, viewer=principal.role)
         page = max(1, min(page, -(-whole.count // LINKS_A_PAGE)))
-        return cls(task, whole, page, _etag(principal, task, whole, page))
+        today = utcnow().date()  # which decides what is overdue
+        etag = etag_of(task, whole.version, page, principal.role, today)
+        return cls(task, whole, page, etag)
 
     @property
     def updated_at(self) -> datetime:
@@ -105,23 +107,10 @@ def form_fragment(principal: Principal, links: Links, url: str, error: str) -> s
     return render_template("links/form.html", **_form(principal, links), url=url, error=error)
 
 
-def links_url(org_id: uuid.UUID, task: TaskView, page: int = 1) -> str:
-    """The address of a page of a task's links."""
+def task_url(view: str, org_id: uuid.UUID, task: TaskView, page: int = 1) -> str:
+    """The address of a view of a task, with a page of its links."""
     number = page if page > 1 else None
-    return url_for("pages.task_links", org_id=org_id, reference=task.reference, page=number)
-
-
-def _etag(principal: Principal, task: TaskView, whole: LinksOfTask, page: int) -> str:
-    """Changes with everything shown: task, links, the day (overdue), the markup."""
-    parts = (
-        task,
-        whole.version,
-        page,
-        principal.role.value,
-        utcnow().date().isoformat(),
-        asset_version(),
-    )
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+    return url_for(view, org_id=org_id, reference=task.reference, page=number)
 
 
 def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[str, Any]:
@@ -137,11 +126,7 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
 
 def _list(principal: Principal, links: Links) -> dict[str, Any]:
     org_id, task = principal.org_id, links.task
-
-    def page_url(page: int) -> str:
-        number = page if page > 1 else None
-        return url_for("pages.show_task", org_id=org_id, reference=task.reference, page=number)
-
+    page_url = partial(task_url, "pages.show_task", org_id, task)
     return {
         "links": links_page(
             org_id,
@@ -155,8 +140,8 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
         "page": links.page,
         "page_query": f"?page={links.page}" if links.page > 1 else "",
         "away": away_words(links.whole.connection),
-        "links_url": links_url(org_id, task),
-        "live_url": links_url(org_id, task, links.page),
+        "links_url": task_url(LINKS_VIEW, org_id, task),
+        "live_url": task_url(LINKS_VIEW, org_id, task, links.page),
         "may_write": principal.may(Permission.LINK_WRITE),
         "manages": principal.may(Permission.INTEGRATION),
     }
@@ -165,7 +150,7 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
 def _form(principal: Principal, links: Links) -> dict[str, Any]:
     base_url = links.whole.connection.base_url
     return {
-        "links_url": links_url(principal.org_id, links.task),
+        "links_url": task_url(LINKS_VIEW, principal.org_id, links.task),
         "connected": base_url is not None,
         "example": f"{base_url}{EXAMPLE_PATH}",
     }

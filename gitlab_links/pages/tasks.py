@@ -1,6 +1,5 @@
 """The list of tasks, and one task."""
 
-import hashlib
 import uuid
 from typing import Any
 
@@ -13,9 +12,8 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_list import Viewer
 from gitlab_links.pages import task_list as listing
-from gitlab_links.pages.assets import asset_version
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.live_parts import away_words, is_part, tagged
+from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.task_page import task_page
@@ -83,6 +81,5 @@ def _shown(principal: Principal) -> dict[str, Any]:
 
 def _etag(principal: Principal, shown: dict[str, Any]) -> str:
     """Changes with everything the list shows, and with nothing else."""
-    parts = (shown["rows"], shown["paging"], shown["away"], shown["connected"], shown["may_edit"])
-    text = "|".join(map(repr, (*parts, principal.role, asset_version())))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    names = ("rows", "paging", "away", "connected", "may_edit")
+    return etag_of(*(shown[name] for name in names), principal.role)

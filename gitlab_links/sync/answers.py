@@ -15,7 +15,7 @@ from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.observations.counting import Changes, count_changes
+from gitlab_links.observations.counting import count_changes
 from gitlab_links.observations.watching import make_due, proven_projects
 from gitlab_links.sync.applying import apply_fetched, mark_failed, postpone
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
@@ -175,8 +175,7 @@ def _count_by_webhook(
 ) -> None:
     """Runs after recording projects, which may have moved items to another project."""
     by_project = Counter(items[item_id].project_id for item_id in by_webhook.elements())
-    counts = {project: Changes(by_webhook=count) for project, count in by_project.items()}
-    count_changes(org_id, counts, now.date())
+    count_changes(org_id, "by_webhook", by_project, now.date())
 
 
 def _one_of_each_project(
