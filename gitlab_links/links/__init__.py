@@ -1,1 +1,1 @@
-"""Links from tasks to GitLab items, and the items as cached once per org."""
+"""Links from tasks to GitLab items, and the items, which are cached once per org."""

@@ -1,8 +1,8 @@
-"""Who sees what an item says: what is confidential is for the roles that the org chose.
+"""Who sees an item's content: confidential items are only for the roles that the org chose.
 
-Others see that something is linked, and its reference, which they may have pasted. An issue
-that the token no longer sees may have been made confidential: GitLab gives one answer for that
-and for a deletion, so that it is withheld alike.
+Others see that there is a link, and its reference, which they may have pasted. An issue that the
+token no longer sees may be confidential now. GitLab's answer is the same as for a deleted issue,
+so both are withheld.
 """
 
 from sqlalchemy import ColumnElement, and_, func, or_
@@ -14,12 +14,12 @@ from gitlab_links.links.models import GitLabItem
 
 
 def sees_all(connection: Connection, viewer: Role | None) -> bool:
-    """Whether nothing is withheld from the role; None is whoever has no role to show."""
+    """Whether nothing is withheld from the role; None is a viewer without a role."""
     return viewer is not None and viewer in connection.confidential_roles
 
 
 def is_withheld(*, confidential: bool, gitlab_type: str, error_code: str | None) -> bool:
-    """Whether an item is to be withheld from those who do not see all."""
+    """Whether an item is withheld from viewers who do not see everything."""
     return confidential or (gitlab_type == ItemType.ISSUE and error_code in GONE)
 
 
@@ -35,5 +35,5 @@ def withheld() -> ColumnElement[bool]:
 
 
 def maybe_withheld() -> ColumnElement[bool]:
-    """Whether it is withheld, or has never been fetched, and may turn out to be."""
+    """Whether it is withheld, or was never fetched and may be withheld later. In SQL."""
     return or_(withheld(), GitLabItem.fetched_at.is_(None))

@@ -1,4 +1,4 @@
-"""What to keep of a list of links and in which order, as SQL conditions."""
+"""Filters and orders for a list of links, as SQL conditions."""
 
 import uuid
 from collections.abc import Iterator
@@ -34,13 +34,13 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position
 from gitlab_links.storage.database import UtcDateTime
 
-# The oldest moment a cursor can name, and that is read of GitLab.
+# The oldest time in a cursor, and the oldest time that is read from GitLab.
 _LONG_AGO = EARLIEST
 
 
 class LinkSort(StrEnum):
-    """Orders of a list of links; a minus turns them round. What GitLab has not told yet
-    counts as oldest and as an empty title.
+    """Orders of a list of links; a minus reverses them. An item without content counts as the
+    oldest and has an empty title.
     """
 
     CREATED = "created_at"
@@ -52,12 +52,12 @@ class LinkSort(StrEnum):
 
     @property
     def descending(self) -> bool:
-        """Whether the order is turned round."""
+        """Whether the order is reversed."""
         return self.startswith("-")
 
     @property
     def by(self) -> ColumnElement[Any] | None:
-        """The SQL value to order by, None where it is the id."""
+        """The SQL value to order by; None to order by id."""
         if self.lstrip("-") == "title":
             return func.coalesce(GitLabItem.title, "")
         if self.lstrip("-") == "gitlab_updated_at":
@@ -65,8 +65,8 @@ class LinkSort(StrEnum):
         return None
 
     def by_for(self, *, all_seen: bool) -> ColumnElement[Any] | None:
-        """The same for somebody from whom items are withheld: the order must not tell what
-        the list does not.
+        """Like ``by``, for a viewer from whom items are withheld: the order must not reveal
+        what the list hides.
         """
         if all_seen or self.by is None:
             return self.by
@@ -74,7 +74,7 @@ class LinkSort(StrEnum):
         return case((withheld(), literal(nothing, self.by.type)), else_=self.by)
 
     def position_of(self, view: LinkView) -> Position:
-        """Where a link stands in this order, for going on behind it."""
+        """The position of a link in this order, to continue after it."""
         if self.lstrip("-") == "title":
             return Position(view.id, view.title or "")
         if self.lstrip("-") == "gitlab_updated_at":
@@ -84,8 +84,8 @@ class LinkSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
-    """What to keep; None keeps all. ``labels`` must all be there; names are exact, a
-    project path may be in any case.
+    """The filter; None accepts everything. An item must have all ``labels``. Names are exact; a
+    project path is case-insensitive.
     """
 
     task_id: uuid.UUID | None = None
@@ -97,8 +97,8 @@ class LinkFilter:
     assignee: str | None = None
 
     @property
-    def asks_what_is_told(self) -> bool:
-        """Whether it keeps links by what their items say."""
+    def reads_content(self) -> bool:
+        """Whether it filters by the content of items."""
         return self.state is not None or bool(self.labels) or self.assignee is not None
 
     def conditions(
@@ -106,10 +106,10 @@ class LinkFilter:
     ) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions, over links joined with items and projects.
 
-        What an item withheld from the viewer says cannot be found out by asking for it.
+        A filter cannot reveal the content of an item that is withheld from the viewer.
         """
         hidden = false() if sees_all(connection, viewer) else withheld()
-        if self.asks_what_is_told and not sees_all(connection, viewer):
+        if self.reads_content and not sees_all(connection, viewer):
             yield ~withheld()
         equal = {
             TaskGitLabLink.task_id: self.task_id,
@@ -133,7 +133,7 @@ class LinkFilter:
 
 
 def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
-    """What an item must have been synced since to be fresh: ``freshness.promise`` in SQL."""
+    """An item synced after this is fresh: ``freshness.promise`` in SQL."""
     ended = now - timedelta(seconds=promise(ItemState.CLOSED, ttl_seconds))
     open_ = now - timedelta(seconds=ttl_seconds)
     return case(
@@ -148,9 +148,9 @@ def has_sync_status(
     fresh_since: ColumnElement[datetime],
     hidden: ColumnElement[bool],
 ) -> ColumnElement[bool]:
-    """The rules of ``freshness.sync_state`` in SQL; a test holds the two together.
+    """The rules of ``freshness.sync_state`` in SQL; a test compares the two.
 
-    ``hidden``: whether the item is withheld, and nothing may be found out about it.
+    ``hidden``: the item is withheld, and its content must not be revealed.
     """
     broken = true() if connection.is_broken else false()
     never = and_(~hidden, GitLabItem.last_synced_at.is_(None))
@@ -177,7 +177,7 @@ def has_sync_status(
 
 
 def _json_list_has(field: Any, member: str, value: str) -> ColumnElement[bool]:
-    """Whether a JSON list of objects holds one whose ``member`` is ``value``."""
+    """Whether a JSON list has an object whose ``member`` is ``value``."""
     if db.engine.dialect.name == "postgresql":
         entries = func.json_array_elements(field).table_valued(column("value", field.type))
         found = entries.c.value[member].as_string() == value

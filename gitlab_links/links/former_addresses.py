@@ -1,4 +1,4 @@
-"""Links that lead to another GitLab than the org's: it was left, or has moved."""
+"""Find links to a GitLab address that is no longer the org's."""
 
 import uuid
 from collections import defaultdict
@@ -14,7 +14,7 @@ _LINKED = exists().where(GitLabItem.project_id == GitLabProject.id)
 
 
 def projects_elsewhere(org_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Mapping[str, int]]:
-    """How many linked projects of each org are at which other address."""
+    """The number of linked projects at each other address, by org."""
     found: defaultdict[uuid.UUID, dict[str, int]] = defaultdict(dict)
     rows = db.session.execute(
         select(GitLabProject.org_id, GitLabProject.base_url, func.count().label("projects"))
@@ -33,7 +33,7 @@ def projects_elsewhere(org_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Map
 
 
 def former_addresses(org_id: uuid.UUID, base_url: str) -> Sequence[str]:
-    """The addresses other than ``base_url`` that links of the org lead to."""
+    """The addresses other than ``base_url`` in the org's links."""
     return db.session.scalars(
         select(GitLabProject.base_url)
         .where(GitLabProject.org_id == org_id, GitLabProject.base_url != base_url, _LINKED)

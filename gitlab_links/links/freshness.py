@@ -1,4 +1,4 @@
-"""When an item is fresh, when it is due again, and what its sync state is called."""
+"""Decide when an item is fresh, when it is due again, and its sync state."""
 
 import random
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from gitlab_links.links.models import GitLabItem
 
 # A scheduled refresh starts this early in the TTL, so that it ends within it.
 REFRESH_AT = 0.8
-# What changes just now changes again soon: looked at more often, unless events tell of it.
+# A recently changed item probably changes again soon. It is polled more often without events.
 RECENTLY = timedelta(hours=1)
 RECENT_AT = 0.4
-# Where events prove to arrive, a look is only a precaution: as late as the TTL allows.
+# If events arrive, polling is only a precaution, as late as the TTL allows.
 PROVEN_AT = 0.95
 LAST_SECONDS = 10
-# What is closed or merged hardly changes: looked at again after a part of the time it has
-# been left alone, within bounds. The TTL is the promise for what is open.
+# Closed and merged items hardly change. They are polled again after a part of the time without
+# a change, within limits. The TTL applies to open items.
 ENDED = frozenset({ItemState.CLOSED, ItemState.MERGED})
 ENDED_PART = 1 / 8
 ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
-# GitLab does not show the item that was linked: none at all, or another under its number.
+# GitLab does not show the linked item: it shows none, or another one with its number.
 GONE = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 RETRY_FIRST = timedelta(seconds=5)
 RETRY_LAST = timedelta(hours=1)
@@ -47,7 +47,7 @@ class SyncStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """How current a link is, in the words of the contract."""
+    """How current a link is, in the API's terms."""
 
     status: SyncStatus
     last_synced_at: datetime | None
@@ -58,7 +58,7 @@ class SyncState:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What of an org's integration bears on the freshness of its links."""
+    """The state of an org's integration that affects the freshness of its links."""
 
     base_url: str | None
     error_code: str | None
@@ -67,12 +67,12 @@ class Connection:
 
     @property
     def is_broken(self) -> bool:
-        """Whether it is in an error; a pause that GitLab asked for is none."""
+        """Whether it has an error. A rate limit is not an error."""
         return self.error_code not in {None, ErrorCode.RATE_LIMITED}
 
     @classmethod
     def of(cls, integration: OrgGitLabIntegration | Row[*tuple[Any, ...]] | None) -> "Connection":
-        """The state of an integration, also of one that is missing or without a token."""
+        """The state of an integration, which may be missing or have no token."""
         if integration is None:
             return cls(None, ErrorCode.MISSING_INTEGRATION, None)
         code, paused_until = integration.error_code, integration.paused_until
@@ -86,8 +86,8 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What decides how soon an item is looked at again; ``proven``: its events arrive;
-    ``moving``: its pipeline is at work.
+    """Decides how soon an item is polled again. ``proven``: its events arrive. ``moving``: its
+    pipeline is running.
     """
 
     state: str | None = None
@@ -97,13 +97,13 @@ class Pace:
 
     @classmethod
     def of(cls, item: GitLabItem, *, proven: bool) -> "Pace":
-        """The pace of an item as it is now."""
+        """The current pace of an item."""
         moving = item.pipeline_status in PIPELINE_MOVING
         return cls(item.state, item.source_updated_at, proven, moving)
 
 
 def next_sync_after(synced_at: datetime, ttl_seconds: int, pace: Pace | None = None) -> datetime:
-    """When an item synced at ``synced_at`` is due again; spread, so that items part ways."""
+    """When an item synced at ``synced_at`` is due again; random, to spread items over time."""
     spread = random.uniform(0.95, 1.0)  # noqa: S311
     return synced_at + timedelta(seconds=_interval(synced_at, ttl_seconds, pace or Pace()) * spread)
 
@@ -112,7 +112,7 @@ def _interval(synced_at: datetime, ttl: int, pace: Pace) -> float:
     quiet = max(synced_at - (pace.changed_at or synced_at), timedelta())
     if pace.state in ENDED:
         longest = promise(pace.state, ttl) * REFRESH_AT
-        # Merged while its pipeline was at work, it is followed as long as it is news.
+        # After a merge it is polled more often while its pipeline is running.
         part = REFRESH_AT if pace.moving else ENDED_AT_LEAST * (2 if pace.proven else 1)
         shortest = min(ttl * part, longest)
         return min(max(quiet.total_seconds() * ENDED_PART, shortest), longest)
@@ -123,25 +123,25 @@ def _interval(synced_at: datetime, ttl: int, pace: Pace) -> float:
 
 
 def promise(state: str | None, ttl_seconds: int) -> int:
-    """For how many seconds a sync of an item counts as fresh: the TTL for what is open, a
-    day for what is closed or merged.
+    """How many seconds a synced item counts as fresh: the TTL for open items, at least a day
+    for closed and merged ones.
     """
     return max(ttl_seconds, ENDED_SECONDS) if state in ENDED else ttl_seconds
 
 
 def retry_after(failures: int, now: datetime) -> datetime:
-    """When to try again after so many failures in a row: doubling, capped, spread."""
+    """The time of the next attempt after ``failures`` in a row: doubled, limited, random."""
     delay = min(RETRY_FIRST * (1 << min(failures - 1, 20)), RETRY_LAST)
     return now + delay * random.uniform(0.8, 1.0)  # noqa: S311
 
 
 def is_fresh(last_synced_at: datetime | None, ttl_seconds: int, now: datetime) -> bool:
-    """Whether the TTL still holds."""
+    """Whether the TTL has not passed yet."""
     return last_synced_at is not None and now < last_synced_at + timedelta(seconds=ttl_seconds)
 
 
 class Cached(Protocol):
-    """What of a cached item and its project tells how current it is."""
+    """The fields of a cached item and its project that decide how current it is."""
 
     @property
     def base_url(self) -> str: ...
@@ -165,12 +165,12 @@ def sync_state(
 ) -> SyncState:
     """The state of one link at ``now``.
 
-    Of one whose item is ``withheld`` nothing is told that depends on its state, or on when it
-    last changed: how often it is looked at does.
+    If the item is ``withheld``, the result reveals neither its state nor the time of its last
+    change. Its sync times would: they depend on both.
 
-    What is wrong with the item is told at once; what is wrong with the connection only
-    from when the :func:`promise` has run out, as until then the item is as fresh as that.
-    A pause that GitLab asked for is no error: the link is late and says until when.
+    An error of the item is shown at once. An error of the connection is shown only after the
+    time of :func:`promise`, because the item is fresh until then. A rate limit is not an
+    error: the link is stale and has the end of the pause.
     """
     if withheld:
         return _sync_state_of_withheld(item, connection, now)
@@ -219,9 +219,9 @@ def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:
 
 
 def request_refresh(item: GitLabItem, now: datetime, *, detail: bool = False) -> None:
-    """Mark the item for a fetch that starts no earlier than now.
+    """Request a fetch of the item that starts now or later.
 
-    ``detail`` asks for the single form as well: see ``sync.details`` for when it is asked.
+    ``detail`` requests the single form too; ``sync.details`` explains when it is fetched.
     """
     item.refresh_requested_at = now
     item.next_sync_at = now

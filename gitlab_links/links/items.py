@@ -1,4 +1,4 @@
-"""The rows that stand for an item of GitLab: found, or made for the first who needs them."""
+"""Find or create the rows of an item and its project."""
 
 import uuid
 
@@ -11,10 +11,10 @@ from gitlab_links.storage.database import insert_unless_exists
 
 
 def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
-    """The cached item, made if need be, and locked: it cannot be forgotten meanwhile.
+    """The cached item, created if needed, and locked so that nobody deletes it.
 
-    What was there a moment ago may be gone: a project renamed or merged into another, an
-    item whose last link went. Then it is made anew.
+    A row may vanish in between: its project was renamed or merged, or the item's last link
+    was removed. Then it is created again.
     """
     item = None
     while item is None:
@@ -24,7 +24,7 @@ def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
 
 
 def locked_item(org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int) -> GitLabItem:
-    """The same of a project that is known to be the org's."""
+    """Like ``cached_item``, for a project of the org by its id."""
     item = None
     while item is None:
         item = _made_or_found(org_id, project_id, gitlab_type, iid)
@@ -34,7 +34,7 @@ def locked_item(org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid:
 def _made_or_found(
     org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int
 ) -> GitLabItem | None:
-    """None where its last link has gone between the two."""
+    """None if another transaction deleted the item between the two statements."""
     key = {"project_id": project_id, "type": gitlab_type, "iid": iid}
     insert_unless_exists(db.session, GitLabItem, {**key, "org_id": org_id}, *key)
     return db.session.scalars(select(GitLabItem).filter_by(**key).with_for_update()).one_or_none()

@@ -1,4 +1,4 @@
-"""A link as people and programs see it: one frozen value for pages and API alike."""
+"""A link for display: one frozen value for pages and API."""
 
 import uuid
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One link with its item as last known; field names are those of the contract.
+    """One link with its cached item; field names are those of the API.
 
-    ``title`` and ``state`` are None until GitLab has told them. ``labels`` hold ``name``,
-    ``color`` and ``text_color``; people hold ``username`` and ``name``. Of an item that is
-    ``withheld`` from the viewer nothing is told but its reference, as it was when it was linked,
-    and whether GitLab still has it.
+    ``title`` and ``state`` are None before the first fetch or webhook. Labels have ``name``,
+    ``color`` and ``text_color``; people have ``username`` and ``name``. If the item is
+    ``withheld`` from the viewer, only its reference at the time of linking is shown, and
+    whether GitLab still has it.
     """
 
     id: uuid.UUID
@@ -55,7 +55,7 @@ class LinkView:
 
 LinkRow = Row[*tuple[Any, ...]]
 
-_TOLD = (
+_CONTENT = (
     GitLabItem.title,
     GitLabItem.state,
     GitLabItem.draft,
@@ -72,16 +72,16 @@ _TOLD = (
     GitLabItem.closed_at,
     GitLabItem.merged_at,
 )
-_TOLD_NAMES = tuple(column.key for column in _TOLD)
+_CONTENT_NAMES = tuple(column.key for column in _CONTENT)
 
 _LISTS = frozenset({"labels", "assignees", "reviewers"})
 _NOTHING: dict[str, Any] = {
-    name: [] if name in _LISTS else False if name == "draft" else None for name in _TOLD_NAMES
+    name: [] if name in _LISTS else False if name == "draft" else None for name in _CONTENT_NAMES
 }
 
-# What ``link_view`` reads; told fields first, so that they can be cut off in one piece.
+# The columns for ``link_view``; it expects the content first.
 LINK_COLUMNS = (
-    *_TOLD,
+    *_CONTENT,
     TaskGitLabLink.id,
     TaskGitLabLink.task_id,
     TaskGitLabLink.created_at,
@@ -108,17 +108,17 @@ def link_view(
     hides = not sees_all(connection, viewer) and is_withheld(
         confidential=row.confidential, gitlab_type=row.type, error_code=row.error_code
     )
-    # Of what is withheld no newer reference: where it was moved, what its project is called now.
-    # What has never been fetched may turn out to be.
-    keeps = hides or (row.fetched_at is None and not sees_all(connection, viewer))
-    made = keeps and row.made_path is not None and row.made_iid is not None
+    # A withheld item shows neither its new place nor the new path of its project. An item that
+    # was never fetched may be withheld later.
+    as_linked = hides or (row.fetched_at is None and not sees_all(connection, viewer))
+    made = as_linked and row.made_path is not None and row.made_iid is not None
     path, iid = (row.made_path, row.made_iid) if made else (row.path, row.iid)
     if row.moved_iid is not None and sees_all(connection, viewer):
         path, iid = row.moved_path, row.moved_iid
     ref = ItemRef(path, ItemType(row.type), iid)
-    told = dict(zip(_TOLD_NAMES, row, strict=False))
+    content = dict(zip(_CONTENT_NAMES, row, strict=False))
     if hides:
-        told = {**_NOTHING, "confidential": row.confidential}
+        content = {**_NOTHING, "confidential": row.confidential}
     return LinkView(
         id=row.id,
         task_id=row.task_id,
@@ -131,5 +131,5 @@ def link_view(
         gitlab_updated_at=None if hides else row.source_updated_at,
         created_at=row.created_at,
         withheld=hides,
-        **told,
+        **content,
     )

@@ -1,4 +1,4 @@
-"""Projects and items as GitLab last told them, and the links that tasks have to them."""
+"""Tables of GitLab projects and items as last received, and of the links from tasks."""
 
 import uuid
 from datetime import date, datetime
@@ -21,16 +21,15 @@ from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class GitLabProject(Identified, Base):
-    """A GitLab project that some link of the org points into.
+    """A GitLab project with links or hooks of the org.
 
-    ``gitlab_id`` is unknown until GitLab first speaks of the project; from then on it is
-    the identity and ``path`` merely the newest name. ``path_key`` is the path in lower
-    case while it is known to be current, and null once another project has taken it.
-    ``former_path`` is what it was called until ``renamed_at``, as far as was noticed.
-    ``base_url`` is the instance the project lives on. ``successor_id`` is set while items or
-    links of this row wait to be moved to that one, see ``sync.succession``; those of links
-    made after ``succeeded_since``. ``error_reason`` is what GitLab
-    said when it last refused a call for this project.
+    ``gitlab_id`` is null until GitLab first sends it. From then on it is the identity, and
+    ``path`` is only the current name. ``path_key`` is the path in lower case, or null once
+    another project has that path. ``former_path`` is the path until ``renamed_at``.
+    ``base_url`` is the project's GitLab. ``successor_id`` is set while items or links wait to
+    be moved to that row, see ``sync.succession``; if ``succeeded_since`` is set, only links
+    made after it move. ``error_reason`` is GitLab's reason for its last refusal of a call for
+    this project.
     """
 
     __tablename__ = "gitlab_projects"
@@ -46,37 +45,38 @@ class GitLabProject(Identified, Base):
     path_key: Mapped[str | None] = mapped_column(String(1000))
     former_path: Mapped[str | None] = mapped_column(String(1000))
     renamed_at: Mapped[datetime | None]
-    successor_id: Mapped[uuid.UUID | None]  # a row with an id, which never goes before this one
+    successor_id: Mapped[uuid.UUID | None]  # a row that is never deleted before this one
     succeeded_since: Mapped[datetime | None]
     error_reason: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
 class GitLabItem(Identified, Base):
-    """An issue or merge request, cached once however many tasks link it.
+    """An issue or merge request, cached once per org for all links to it.
 
-    What is known: ``source_updated_at`` is GitLab's own time of the cached content, by
-    GitLab's clock; ``fetched_at`` is when the newest applied fetch started and
-    ``webhook_applied_at``
-    when the newest applied webhook came in, both by ours; ``last_synced_at`` is the later
-    of the two. When to look again: ``next_sync_at`` is when the next fetch is due, for
-    whatever reason; ``refresh_requested_at`` marks the newest request that no fetch has
-    answered yet, which goes before the scheduled ones. ``changed_at`` moves with anything
-    that is shown. How changes come: ``last_webhook_at`` is when the newest event about the item
-    came in; ``missed_since`` is set while a fetch has found a change that no event told.
+    Sources of the content: ``source_updated_at`` is GitLab's time of the content, by GitLab's
+    clock. ``fetched_at`` is the start of the newest applied fetch, ``webhook_applied_at`` the
+    receipt of the newest applied webhook, both by our clock; ``last_synced_at`` is the later
+    of the two. ``changed_at`` changes with every shown field.
 
-    Of a merge request: ``source_project_id``, ``source_branch`` and ``head_sha`` say which
-    pipelines are its own. ``detail_wanted`` asks for its single form, which alone gives the
-    pipeline's status; ``detail_fetched_at`` is when that was asked last, and
-    ``pipeline_hidden`` that it left the pipeline out, which the token may not see.
-    ``merge_rechecks`` counts the calls for a merge status that GitLab still works out.
-    ``gitlab_id`` is GitLab's id across projects: another item under the same number has
-    another.
-    ``moved_path`` and ``moved_iid`` say where a confidential issue was moved: it stays what was
-    linked, with the content of what it is now, see ``sync.moves``.
-    What GitLab's API has not confirmed: ``unconfirmed_since`` is when the oldest of the applied
-    webhooks came in that no fetch has confirmed, ``unconfirmed_updated_at`` the time that its
-    object bears, ``unconfirmed_before`` what the webhooks since then have changed, as it was.
+    Schedule: ``next_sync_at`` is when the next fetch is due, for any reason.
+    ``refresh_requested_at`` is the newest request that no fetch has answered; it precedes
+    scheduled fetches. ``last_webhook_at`` is the receipt of the item's newest event;
+    ``missed_since`` is set after a fetch found a change without an event.
+
+    Merge requests: ``source_project_id``, ``source_branch`` and ``head_sha`` identify its
+    pipelines. ``detail_wanted`` requests the single form, which has the pipeline's status;
+    ``detail_fetched_at`` is the time of the last one, and ``pipeline_hidden`` is set if it had
+    no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
+    merge status that GitLab is computing.
+
+    Identity: ``gitlab_id`` is GitLab's id across projects; another item with the same number
+    has another id. ``moved_path`` and ``moved_iid`` are the new place of a confidential issue,
+    whose row keeps its identity, see ``sync.moves``.
+
+    Confirmation by GitLab's API: ``unconfirmed_since`` is the receipt of the oldest applied
+    webhook that no fetch has confirmed, ``unconfirmed_updated_at`` the time of its object, and
+    ``unconfirmed_before`` the former values of the fields that webhooks changed since.
     """
 
     __tablename__ = "gitlab_items"
@@ -156,10 +156,10 @@ class GitLabItem(Identified, Base):
 
 
 class TaskGitLabLink(Identified, Base):
-    """A task's link to an item. Its URL is made from the item, so that it follows renames.
+    """A task's link to an item. Its URL is built from the item, so it follows renames.
 
-    ``made_path`` and ``made_iid`` are the reference as it was when the link was made: of an
-    item that is withheld nothing newer is shown.
+    ``made_path`` and ``made_iid`` are the reference when the link was created; a withheld item
+    shows this one.
     """
 
     __tablename__ = "task_gitlab_links"

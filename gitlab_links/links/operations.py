@@ -1,4 +1,4 @@
-"""Attaching GitLab items to tasks and detaching them. Nothing here commits."""
+"""Link GitLab items to tasks and unlink them. Nothing here commits."""
 
 import uuid
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.operations import mark_links_changed
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
-# A statement for so many items: SQLite takes 32,766 parameters.
-FORGOTTEN_AT_ONCE = 1000
+# Items per statement: SQLite takes 32,766 parameters.
+DELETED_AT_ONCE = 1000
 
 
 class LinkExists(Conflict):
-    """The task has a link to this item already."""
+    """The task already links this item."""
 
     code = "link_exists"
 
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A link that was removed, as far as it takes to put it back in its place."""
+    """A removed link, with everything that is needed to restore it."""
 
     link_id: uuid.UUID
     project_id: uuid.UUID
@@ -52,8 +52,8 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
 
     Raises :class:`NotFound` for a task that is not the org's, :class:`Invalid` with a
     ``url_*`` code for a URL that names no item of the org's GitLab,
-    :class:`IntegrationMissing`, and :class:`LinkExists`. The first fetch is rung for once
-    the caller has committed; the link can be shown before it has happened.
+    :class:`IntegrationMissing`, and :class:`LinkExists`. The first fetch is triggered after
+    the caller's commit; the link can be shown before it.
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
@@ -90,7 +90,7 @@ def audit_link(
 
 
 def fetch_unless_fresh(item: GitLabItem) -> None:
-    """Have a newly linked item fetched, once the caller has committed."""
+    """Have a newly linked item fetched after the caller's commit."""
     if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
         request_refresh(item, utcnow(), detail=True)
         end_pause(item.org_id, utcnow())
@@ -98,7 +98,7 @@ def fetch_unless_fresh(item: GitLabItem) -> None:
 
 
 def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
-    """Remove one link; the cached item goes with its last link. Raises :class:`NotFound`."""
+    """Remove a link, and with its last link the cached item. Raises :class:`NotFound`."""
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
     link = db.session.execute(
@@ -126,7 +126,7 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
         raise NotFound
     ref = ItemRef(link.path, ItemType(link.type), link.iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
-    forget_unlinked(link.item_id)
+    delete_unlinked(link.item_id)
     return Detached(
         link_id,
         link.project_id,
@@ -140,21 +140,21 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
 
 
 def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
-    """Remove every link of a task, before the task itself goes."""
+    """Remove every link of a task that is about to be deleted."""
     item_ids = db.session.scalars(
         delete(TaskGitLabLink)
         .where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
         .returning(TaskGitLabLink.item_id)
     ).all()
     in_order = sorted(item_ids)
-    for start in range(0, len(in_order), FORGOTTEN_AT_ONCE):
-        forget_unlinked(*in_order[start : start + FORGOTTEN_AT_ONCE])
+    for start in range(0, len(in_order), DELETED_AT_ONCE):
+        delete_unlinked(*in_order[start : start + DELETED_AT_ONCE])
 
 
 def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
-    """Have every item the task links fetched anew; returns how many there are.
+    """Have every linked item of a task fetched again; returns their number.
 
-    Tried at once even where GitLab was refusing or away, as somebody waits for it.
+    Somebody waits for it, so it ends a pause after a failure of GitLab.
     """
     items = (
         select(GitLabItem.id)
@@ -164,21 +164,21 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         .with_for_update(of=GitLabItem)
     )
     now = utcnow()
-    end_pause(org_id, now)  # before the items are locked, as whoever saves a token does
-    asked = change_rows(
+    end_pause(org_id, now)  # before locking the items, in the same order as saving a token
+    requested = change_rows(
         update(GitLabItem)
         .where(GitLabItem.id.in_(items))
         .values(refresh_requested_at=now, next_sync_at=now, detail_wanted=True)
     )
     trigger_after_commit(db.session, JobKind.SYNC, org_id)
-    return asked
+    return requested
 
 
-def forget_unlinked(*item_ids: uuid.UUID) -> None:
-    """Drop the cached items, except those that some link still has.
+def delete_unlinked(*item_ids: uuid.UUID) -> None:
+    """Delete the cached items that have no link.
 
-    The row locks come first and the look for links second: an attach that is under way
-    holds the same lock, and its link is seen once it has committed.
+    The rows are locked before the links are read: a concurrent attach has the same lock, and
+    its link is visible once it has committed.
     """
     these = GitLabItem.id.in_(item_ids)
     db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
@@ -192,6 +192,6 @@ def _base_url(org_id: uuid.UUID) -> str:
     )
     if base_url is None:
         raise IntegrationMissing(
-            "This org is not connected to a GitLab yet: an admin sets its base URL first."
+            "This org is not connected to a GitLab yet: an admin has to set its base URL first."
         )
     return base_url

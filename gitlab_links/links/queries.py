@@ -1,4 +1,4 @@
-"""Reading links: a fixed number of queries whatever their number, and never a write."""
+"""Read links, with a fixed number of queries and without writing."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -32,11 +32,11 @@ def links_page(
     offset: int = 0,
     viewer: Role | None = None,
 ) -> Sequence[LinkView]:
-    """Links from behind ``after``, in the order they were made unless told otherwise; for
-    numbered pages so many are passed over.
+    """One page of links after ``after``, in the order of creation by default; ``offset`` is for
+    numbered pages.
 
-    ``viewer`` is the role of whoever will see them: without one, as for one who may see the
-    least. Links beyond their TTL ring for a refresh; the caller gets what is known now.
+    ``viewer`` is the role of the person who sees them; None sees the least. Stale links
+    trigger a sync; the caller gets the cached content.
     """
     now, connection = utcnow(), connection_of(org_id)
     conditions = wanted.conditions(connection, settings().metadata_ttl, now, viewer)
@@ -64,10 +64,10 @@ def find_link(
 
 @dataclass(frozen=True, slots=True)
 class LinksOfTask:
-    """A task's links as a whole, as far as somebody may see them.
+    """A summary of a task's links, as far as a viewer may see them.
 
-    ``active_at`` is GitLab's newest time of the items, ``version`` a short text that
-    changes whenever anything shown of the links does. ``connection`` came along.
+    ``active_at`` is GitLab's newest time of the items. ``version`` is a short text that
+    changes with everything shown of the links. ``connection`` is that of the org.
     """
 
     count: int
@@ -77,9 +77,10 @@ class LinksOfTask:
 
 
 def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None) -> LinksOfTask:
-    """One aggregate over the task's links and one look at the integration, for polling.
+    """The summary of a task's links, for polling: one query for links, one for the integration.
 
-    What is withheld from the viewer moves nothing: when it changed would tell that it did.
+    Items withheld from the viewer do not affect it, because the time of a change would reveal
+    the change.
     """
     now, connection = utcnow(), connection_of(org_id)
     hidden = false() if sees_all(connection, viewer) else withheld()
@@ -106,7 +107,7 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
 
 
 def connection_of(org_id: uuid.UUID) -> Connection:
-    """The state of the org's integration as far as links show it."""
+    """The state of the org's integration that affects its links."""
     return Connection.of(db.session.execute(_CONNECTION, {"org_id": org_id}).one_or_none())
 
 
@@ -119,7 +120,7 @@ _CONNECTION = select(
     _integrations.confidential_roles,
 ).where(_integrations.org_id == bindparam("org_id"))
 
-# Rows of columns, not entities: for a list the ORM's objects cost more than the query.
+# Columns, not entities: for a list, building ORM objects costs more than the query.
 _LINKS = (
     select(*LINK_COLUMNS)
     .select_from(TaskGitLabLink)
@@ -141,13 +142,13 @@ def _views(
     now, ttl = utcnow(), settings().metadata_ttl
     connection = connection or connection_of(org_id)
     views = [link_view(link, connection, ttl, now, viewer) for link in links]
-    if _worth_a_ring(views, now):
-        # Not before: a worker would look while the caller's own changes are out of sight.
+    if _worth_a_sync(views, now):
+        # Not earlier: a worker would not see the caller's uncommitted changes.
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return views
 
 
-def _worth_a_ring(views: Sequence[LinkView], now: datetime) -> bool:
-    """A stale link is due already: ringing is all it takes for a worker to find it."""
+def _worth_a_sync(views: Sequence[LinkView], now: datetime) -> bool:
+    """Whether a link is stale and due, so that a triggered sync fetches it."""
     late = {SyncStatus.STALE, SyncStatus.NEVER}
     return any(v.sync.status in late and (v.sync.next_sync_at or now) <= now for v in views)

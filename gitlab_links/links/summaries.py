@@ -1,4 +1,4 @@
-"""The links of many tasks summed up: one query, whatever the number of links."""
+"""Count the links of many tasks in one query."""
 
 import uuid
 from collections import defaultdict
@@ -19,9 +19,9 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 
 @dataclass(frozen=True, slots=True)
 class LinkCount:
-    """So many links of a task to items of one type and state, ``problems`` of them with a
-    sync problem. ``active_at`` is GitLab's newest time of them. What is withheld from the
-    viewer has neither state nor time.
+    """The number of a task's links to items of one type and state. ``problems`` of them have a
+    sync problem. ``active_at`` is GitLab's newest time of these items. Items withheld from
+    the viewer have neither state nor time.
     """
 
     gitlab_type: str
@@ -39,11 +39,11 @@ def link_counts(
     connection: Connection,
     viewer: Role | None,
 ) -> Mapping[uuid.UUID, Sequence[LinkCount]]:
-    """The links of several tasks by task id."""
+    """The link counts of several tasks, by task id."""
     hidden = _hidden(connection, viewer)
     fresh_since = synced_since(settings().metadata_ttl, utcnow())
     failing = has_sync_status(SyncStatus.ERROR, connection, fresh_since, hidden)
-    # Counted around it: PostgreSQL takes an expression with parameters for another each time.
+    # Grouped outside of a subquery: PostgreSQL does not match expressions with parameters.
     link = (
         select(
             TaskGitLabLink.task_id,
@@ -71,8 +71,8 @@ def link_counts(
 
 
 def activity_by_task(org_id: uuid.UUID, connection: Connection, viewer: Role | None) -> Subquery:
-    """When GitLab last changed what a task links, as far as the viewer may see it: a row of
-    ``task_id`` and ``active_at`` for each task with links, to be joined.
+    """GitLab's newest time of each task's items, as far as the viewer may see it: a subquery
+    of ``task_id`` and ``active_at`` for tasks with links.
     """
     seen = case((~_hidden(connection, viewer), GitLabItem.source_updated_at))
     return (

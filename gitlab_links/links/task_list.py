@@ -1,4 +1,4 @@
-"""The tasks of a list that is filtered by their links, in one order and in parts."""
+"""List tasks, filtered by their links, sorted and in pages."""
 
 import uuid
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from gitlab_links.tasks.references import matches
 
 @dataclass(frozen=True, slots=True)
 class TaskQuery:
-    """Which tasks, in which order; an empty text keeps all.
+    """The filter and order of tasks; an empty text does not filter.
 
     ``links`` is a state of an item, ``draft``, ``problem``, or ``none`` for tasks without such
     a link; ``type`` is a type of item; ``sort`` is ``newest``, ``oldest``, ``updated`` or
@@ -39,9 +39,9 @@ class TaskQuery:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who will see the list: their role, and whether it may see links at all.
+    """The viewer of a list: the role, and whether it may see links at all.
 
-    ``connection`` says what of an item is withheld from the role.
+    ``connection`` decides which items are withheld from the role.
     """
 
     role: Role
@@ -50,13 +50,13 @@ class Viewer:
 
     @classmethod
     def of(cls, org_id: uuid.UUID, role: Role, *, sees_links: bool) -> "Viewer":
-        """The viewer as the org's policy has it now."""
+        """The viewer under the org's current policy."""
         return cls(role, sees_links, connection_of(org_id))
 
 
 @dataclass(frozen=True, slots=True)
 class TaskList:
-    """A part of the tasks that match, how many match, and the key of their references."""
+    """A page of the matching tasks, the number of matches, and the key of their references."""
 
     tasks: Sequence[Task]
     total: int
@@ -66,7 +66,7 @@ class TaskList:
 def listed_tasks(
     org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer, *, offset: int, limit: int
 ) -> TaskList:
-    """The tasks from ``offset`` on: three statements."""
+    """The tasks from ``offset`` on, in three statements."""
     task_key = db.session.scalars(select(Org.task_key).where(Org.id == org_id)).one()
     matching = _matching(org_id, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
@@ -87,9 +87,9 @@ def _matching(org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer) -> Select[Ta
 
 
 def _linked(state: str, kind: str, viewer: Viewer) -> ColumnElement[bool]:
-    """Tasks with a link of that state and kind; ``none`` is the lack of any such link.
+    """Tasks with a link of that state and kind; ``none`` means tasks without such a link.
 
-    The state of an item withheld from the viewer cannot be found out by asking for it.
+    The filter cannot reveal the state of an item that is withheld from the viewer.
     """
     conditions: list[Any] = [
         TaskGitLabLink.task_id == Task.id,
@@ -97,8 +97,8 @@ def _linked(state: str, kind: str, viewer: Viewer) -> ColumnElement[bool]:
     ]
     if kind:
         conditions.append(GitLabItem.type == ItemType(kind).value)
-    told = state not in {"", "none", "problem"}
-    if told and not sees_all(viewer.connection, viewer.role):
+    reads_state = state not in {"", "none", "problem"}
+    if reads_state and not sees_all(viewer.connection, viewer.role):
         conditions.append(~withheld())
     if state == "problem":
         code = GitLabItem.error_code
@@ -128,7 +128,7 @@ def _ordered(statement: Select[Task], org_id: uuid.UUID, sort: str, viewer: View
 
 
 def _latest(*moments: Any) -> ColumnElement[Any]:
-    """The latest of the task's own time and of others, which may be null."""
+    """The latest of the task's own time and the given times, which may be null."""
     if not moments:
         return Task.updated_at.expression
     known = [func.coalesce(moment, Task.updated_at) for moment in moments]

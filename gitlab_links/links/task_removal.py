@@ -1,4 +1,4 @@
-"""Deleting a task that may have links."""
+"""Delete a task with its links."""
 
 import uuid
 
@@ -8,7 +8,7 @@ from gitlab_links.tasks.operations import delete_task
 
 
 def remove_task(principal: Principal, task_id: uuid.UUID) -> None:
-    """Delete a task with its links; cached items that nothing else links go, too.
+    """Delete a task with its links, and the cached items without other links.
 
     Raises :class:`NotFound`, also for another org's task.
     """

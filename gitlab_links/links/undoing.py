@@ -1,4 +1,4 @@
-"""Putting a removed link back where it was. Nothing here commits."""
+"""Restore a removed link. Nothing here commits."""
 
 import uuid
 
@@ -18,11 +18,11 @@ from gitlab_links.tasks.operations import mark_links_changed
 
 
 def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uuid.UUID:
-    """Make a removed link again, with its id, its time and who made it: links of a task are
-    in the order of their ids, so that it is back in its place.
+    """Restore a removed link with its id, time and creator. It gets its former place, because
+    links are in the order of their ids.
 
-    Raises :class:`NotFound` where the task or the project is not the org's, and
-    :class:`LinkExists` where somebody has linked the item again meanwhile.
+    Raises :class:`NotFound` if the task or the project is not the org's, and
+    :class:`LinkExists` if somebody has linked the item again.
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
@@ -33,7 +33,7 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
     if db.session.scalar(select(linked)):
-        raise LinkExists("This task links it again already.")
+        raise LinkExists("This task already links it again.")
     maker = select(User.id).where(User.id == detached.created_by)
     link_id = insert_unless_exists(
         db.session,

@@ -1,4 +1,4 @@
-"""Which items could not be read when they were asked for last."""
+"""Find items whose last fetch failed."""
 
 from sqlalchemy import ColumnElement, or_
 
@@ -7,8 +7,8 @@ from gitlab_links.links.models import GitLabItem
 
 
 def is_unreadable() -> ColumnElement[bool]:
-    """Whether GitLab did not give an item that is there, as far as is known. One that was
-    deleted, or that never was, is not meant.
+    """Whether the last fetch of an item failed. Deleted items, and items that never existed, do
+    not count.
     """
     code = GitLabItem.error_code
     return or_(

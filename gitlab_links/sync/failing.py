@@ -49,7 +49,7 @@ def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
 def retry_unreadable(org_id: uuid.UUID, now: datetime, *, but: Collection[uuid.UUID]) -> None:
     """Make items due that could not be read, because GitLab answers again.
 
-        Locked rows are skipped: another transaction is writing them. At most REVIVED_AT_ONCE
+        Locked rows are skipped: another transaction is writing them. At most RETRIED_AT_ONCE
     items are changed, to limit the time of a round; the others wait for their own schedule.
     """
     found = (

@@ -1,4 +1,4 @@
-"""Attaching and detaching: one cached item however many links, gone with the last of them."""
+"""Attaching and detaching: one cached item for all links, deleted with the last one."""
 
 import threading
 
@@ -57,7 +57,7 @@ def link(principal, task, url=ISSUE):
     return made
 
 
-def test_a_link_makes_project_and_item_and_asks_for_a_fetch(principal, task, redis, app_context):
+def test_a_link_creates_project_and_item_and_requests_a_fetch(principal, task, redis, app_context):
     link_id = link(principal, task)
     item = db.session.scalars(select(GitLabItem)).one()
     project = db.session.scalars(select(GitLabProject)).one()
@@ -68,7 +68,7 @@ def test_a_link_makes_project_and_item_and_asks_for_a_fetch(principal, task, red
     assert redis.llen("rq:queue:fetches") == 1
 
 
-def test_nothing_is_rung_for_before_the_commit(principal, task, redis, app_context):
+def test_nothing_is_triggered_before_the_commit(principal, task, redis, app_context):
     attach(principal, task.id, ISSUE)
     assert redis.llen("rq:queue:fetches") == 0
     db.session.rollback()
@@ -129,13 +129,13 @@ def test_without_a_base_url_there_is_nothing_to_link_to(factory, app_context):
 @pytest.mark.parametrize(
     "url", [None, 7, "", "text", f"{BASE}/acme/press", "https://other.example.com/a/b/-/issues/1"]
 )
-def test_what_names_no_item_of_the_orgs_gitlab_is_refused(principal, task, app_context, url):
+def test_a_url_without_an_item_of_the_orgs_gitlab_is_refused(principal, task, app_context, url):
     with pytest.raises(Invalid):
         attach(principal, task.id, url)
     assert count(GitLabProject) == 0
 
 
-def test_the_item_goes_with_its_last_link(factory, org, principal, app_context):
+def test_the_item_is_deleted_with_its_last_link(factory, org, principal, app_context):
     one, two = factory.task(org), factory.task(org)
     first, second = link(principal, one), link(principal, two)
     detach(principal, one.id, first)
@@ -174,7 +174,7 @@ def test_a_link_is_detached_through_its_own_task_and_org_only(
     assert count(TaskGitLabLink) == 1
 
 
-def test_all_links_of_a_task_go_and_those_of_others_stay(
+def test_all_links_of_a_task_are_removed_and_those_of_others_stay(
     factory, org, principal, task, app_context
 ):
     for iid in range(1, 4):
@@ -206,7 +206,7 @@ def test_a_task_with_many_links_costs_as_few_statements_as_one_with_few(
     assert count(GitLabItem) == 0
 
 
-def test_a_refresh_asks_for_each_item_of_the_task(factory, org, principal, task, app_context):
+def test_a_refresh_requests_each_item_of_the_task(factory, org, principal, task, app_context):
     for iid in range(1, 4):
         link(principal, task, f"{BASE}/acme/press/-/issues/{iid}")
     db.session.execute(GitLabItem.__table__.update().values(refresh_requested_at=None))
@@ -218,7 +218,7 @@ def test_a_refresh_asks_for_each_item_of_the_task(factory, org, principal, task,
 
 
 def in_threads(app, *works):
-    """Run each in a thread with a context of its own, all at once; gives what they raised."""
+    """Run each in a thread with its own context, all at once; returns their errors."""
     start, raised = threading.Barrier(len(works)), []
 
     def run(work):
@@ -256,7 +256,7 @@ def test_different_tasks_linking_one_new_item_at_once_share_it(
     assert (count(TaskGitLabLink), count(GitLabItem), count(GitLabProject)) == (8, 1, 1)
 
 
-def test_a_link_made_while_the_last_one_goes_keeps_its_item(
+def test_a_link_made_while_the_last_one_is_removed_has_its_item(
     app, factory, org, principal, app_context
 ):
     for _ in range(12):

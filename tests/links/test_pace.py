@@ -1,4 +1,4 @@
-"""How often an item is looked at: never beyond the TTL while open, rarely once it has ended."""
+"""How often an item is polled: within the TTL while open, rarely once it has ended."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ def pause(state="opened", quiet=timedelta(days=3), proven=False, ttl=TTL, moving
     proven=st.booleans(),
     ttl=st.integers(1, 604_800),
 )
-def test_what_is_open_is_always_due_within_the_ttl(state, quiet, proven, ttl):
+def test_an_open_item_is_always_due_within_the_ttl(state, quiet, proven, ttl):
     assert 0 < pause(state, quiet, proven, ttl) < ttl
 
 
@@ -32,27 +32,27 @@ def test_what_is_open_is_always_due_within_the_ttl(state, quiet, proven, ttl):
     proven=st.booleans(),
     ttl=st.integers(1, 604_800),
 )
-def test_what_has_ended_is_due_within_a_day_or_the_ttl(state, quiet, proven, ttl):
+def test_an_ended_item_is_due_within_a_day_or_the_ttl(state, quiet, proven, ttl):
     assert 0 < pause(state, quiet, proven, ttl) < max(ttl, 86_400)
 
 
-def test_what_changed_just_now_is_looked_at_more_often():
+def test_a_recently_changed_item_is_polled_more_often():
     assert pause(quiet=timedelta(minutes=5)) <= 0.4 * TTL < 0.7 * TTL < pause()
 
 
-def test_where_events_arrive_it_is_looked_at_less():
+def test_an_item_whose_events_arrive_is_polled_less_often():
     assert pause(quiet=timedelta(minutes=5), proven=True) > 0.85 * TTL
     assert pause(proven=True) > pause(proven=False)
 
 
-def test_what_was_merged_while_its_pipeline_ran_is_followed_within_the_ttl():
+def test_a_merge_request_merged_during_its_pipeline_is_polled_within_the_ttl():
     just = timedelta(minutes=5)
     assert pause("merged", just, moving=True) < TTL
     assert pause("merged", just, proven=True, moving=True) < TTL
     assert pause("merged", timedelta(days=1), moving=True) > 10_000, "it may never end"
 
 
-def test_what_ended_long_ago_is_looked_at_least():
+def test_an_item_that_ended_long_ago_is_polled_least():
     just, week = pause("closed", timedelta(minutes=5)), pause("merged", timedelta(days=7))
     assert 0.9 * 3600 < just <= 3600
     assert 60_000 < week < 86_400

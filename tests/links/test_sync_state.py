@@ -1,4 +1,4 @@
-"""What a link says of its own freshness."""
+"""The sync state of a link."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ WELL = Connection(BASE, None, None)
 
 @dataclass
 class Item:
-    """What of an item tells how current it is."""
+    """The fields of an item that decide how current it is."""
 
     base_url: str = BASE
     state: str | None = "opened"
@@ -47,15 +47,15 @@ REFUSED, LIMITED = broken("auth_error"), broken("rate_limited")
         (NEVER, WELL, 0, ("never", None)),
         (GONE, WELL, 0, ("error", "not_found")),
         (GONE, WELL, TTL, ("error", "not_found")),
-        # The connection is no news of a link that is as fresh as promised.
+        # An error of the connection is not shown on a link that is still fresh.
         ({}, REFUSED, 0, ("ok", None)),
         ({}, REFUSED, TTL, ("error", "auth_error")),
         (NEVER, REFUSED, 0, ("error", "auth_error")),
         ({}, Connection.of(None), TTL, ("error", "missing_integration")),
-        # A pause that GitLab asked for is no error.
+        # A rate limit is not an error.
         ({}, LIMITED, TTL, ("stale", "rate_limited")),
         (NEVER, LIMITED, 0, ("never", "rate_limited")),
-        # What lives elsewhere cannot be fresh.
+        # An item on another GitLab cannot be fresh.
         (ELSEWHERE, WELL, 0, ("error", "instance_mismatch")),
     ],
 )
@@ -72,7 +72,7 @@ def test_while_a_pause_lasts_the_next_attempt_is_not_before_its_end():
     assert (state.next_sync_at, state.paused_until) == (at(240), None)
 
 
-def test_attempts_are_spread_and_ever_more_seldom_up_to_an_hour():
+def test_attempts_are_spread_and_less_and_less_frequent_up_to_an_hour():
     for failures, delay in [(1, 5), (2, 10), (5, 80), (10, 2560), (11, 3600), (10_000, 3600)]:
         waits = {retry_after(failures, NOON) - NOON for _ in range(50)}
         assert len(waits) > 1

@@ -144,7 +144,7 @@ def test_an_undone_unlinking_puts_the_link_back_in_its_place(
     assert references(fragment(again)) == ["acme/web!8", "acme/web!7", "acme/web!6"]
     assert rows_of(app) == before
     twice = followed(visitor, visitor.post(undo, data=data, headers=headers))
-    assert "This task links it again already." in twice.text
+    assert "This task already links it again." in twice.text
     assert rows_of(app) == before
 
 
