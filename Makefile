@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadsc
 LOCK := uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-all coverage soak bench check format migration lock package audit clean
+.PHONY: help setup demo run test test-all coverage soak bench check format migration lock package release audit clean
 
 help: ## Show what there is to make
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ package: $(INSTALLED) ## Build the wheel and the sdist into dist/
 	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 	rm -rf gitlab_links.egg-info
 	@ls dist/*
+
+release: $(INSTALLED) ## Date the changes and set the version: make release VERSION=0.2.0
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 audit: $(INSTALLED) ## Check pinned versions for known holes, and lint the Dockerfile (needs the internet)
 	$(BIN)/uv tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements/dev.txt
