@@ -62,12 +62,12 @@ def make_items_due(org_id: uuid.UUID, now: datetime) -> int:
     dated = (_item.last_synced_at, _item.fetched_at, _item.webhook_applied_at)
     wrong = or_(_requested_later(later), *(column > later for column in dated))
     piece = select(_item.id).where(_item.org_id == org_id, wrong).limit(ITEMS_A_PIECE)
-    columns = (*dated, _item.refresh_requested_at, _item.last_webhook_at, _item.missed_since)
-    return change_rows(
-        update(_item)
-        .where(_item.id.in_(piece))
-        .values(next_sync_at=now, **{column.key: _at_most(column, now) for column in columns})
-    )
+    columns = (_item.refresh_requested_at, _item.last_webhook_at, _item.missed_since)
+    # A fetch or a webhook under way began after the clock was set back, some seconds ago at most.
+    # It has to count as newer than what is cached.
+    dates = {column.key: _at_most(column, now, now - TOLERANCE) for column in dated}
+    dates |= {column.key: _at_most(column, now, now) for column in columns}
+    return change_rows(update(_item).where(_item.id.in_(piece)).values(next_sync_at=now, **dates))
 
 
 def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
@@ -86,7 +86,7 @@ def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
     change_rows(
         update(_watch)
         .where(_watch.org_id == org_id, or_(*(column > later for column in columns)))
-        .values(check_due_at=now, **{column.key: _at_most(column, now) for column in columns})
+        .values(check_due_at=now, **{column.key: _at_most(column, now, now) for column in columns})
     )
     change_rows(
         update(_integration)
@@ -94,10 +94,10 @@ def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
         .values(
             paused_until=None,
             rate_limit_reset_at=None,
-            last_synced_at=_at_most(_integration.last_synced_at, now),
-            token_checked_at=_at_most(_integration.token_checked_at, now),
+            last_synced_at=_at_most(_integration.last_synced_at, now, now),
+            token_checked_at=_at_most(_integration.token_checked_at, now, now),
             token_check_due_at=now,
-            error_at=_at_most(_integration.error_at, now),
+            error_at=_at_most(_integration.error_at, now, now),
             updated_at=now,
         )
     )
@@ -107,5 +107,5 @@ def _requested_later(later: datetime) -> ColumnElement[bool]:
     return _item.refresh_requested_at > later
 
 
-def _at_most(column: Any, now: datetime) -> ColumnElement[Any]:
-    return case((column > now, now), else_=column)
+def _at_most(column: Any, now: datetime, instead: datetime) -> ColumnElement[Any]:
+    return case((column > now, instead), else_=column)

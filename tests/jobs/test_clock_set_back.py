@@ -11,6 +11,7 @@ from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import INTERRUPTED, ask_for, find_operation, take_next
 from gitlab_links.sync import lease as leases
+from gitlab_links.sync.fetching import Fetcher
 from gitlab_links.triggers import JobKind, suppress_triggers
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
@@ -64,6 +65,26 @@ def test_a_scheduled_refresh_does_not_wait_for_the_hour(connected, issue, shown,
     item = connected.item(shown)
     assert item.last_synced_at <= utcnow()
     assert (item.next_sync_at - utcnow()).total_seconds() <= 300
+
+
+def test_a_fetch_that_was_under_way_when_the_sweep_noticed_counts(
+    connected, issue, shown, clock, monkeypatch
+):
+    rename(connected, issue, "Paper tears")
+    clock.advance(-HOUR)
+    refresh_links_of_task(connected.org.id, connected.tasks[shown])
+    db.session.commit()
+    call_gitlab = Fetcher.fetch
+
+    def fetch_while_the_sweep_runs(fetcher, batches):
+        answers = call_gitlab(fetcher, batches)
+        clock.advance(0.1)
+        sweep()
+        return answers
+
+    monkeypatch.setattr(Fetcher, "fetch", fetch_while_the_sweep_runs)
+    connected.fetch()
+    assert connected.view(shown).title == "Paper tears"
 
 
 def test_what_was_left_of_the_rate_limit_then_keeps_nothing_waiting(connected, issue, shown, clock):
