@@ -54,7 +54,7 @@ test-all: $(INSTALLED) ## Run every test on both databases, with processes, brow
 coverage: $(INSTALLED) ## Run every test and show which lines and branches they left out; ARGS as for test
 	@$(PYTEST) --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-bench: $(INSTALLED) ## Measure, and keep the tables in docs/performance.md; ONLY="accept drain" runs some
+bench: $(INSTALLED) ## Measure, and keep the tables in docs/evidence/performance.md; ONLY="accept drain" runs some
 	@$(BIN)/python -m benchmarks --keep $(ONLY)
 
 soak: $(INSTALLED) ## Prove the promises about faults at full size, under an hour; ARGS="kills" runs some

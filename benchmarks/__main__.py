@@ -25,7 +25,7 @@ def main() -> None:
     """One stage for all; each benchmark has an org of its own."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
-    parser.add_argument("--keep", action="store_true", help="write docs/performance.md")
+    parser.add_argument("--keep", action="store_true", help="write docs/evidence/performance.md")
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:

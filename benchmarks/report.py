@@ -1,4 +1,4 @@
-"""Figures as rows of a table: printed at the end of a run, and kept in docs/performance.md."""
+"""Figures as rows of a table: printed after a run, and written to docs/evidence/performance.md."""
 
 import re
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitlab_links.local.supervisor import PROJECT
 
-DOCUMENT = PROJECT / "docs" / "performance.md"
+DOCUMENT = PROJECT / "docs" / "evidence" / "performance.md"
 HEADER = ("measure", "here", "floor", "ratio", "target", "met")
 
 

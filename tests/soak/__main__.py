@@ -17,7 +17,7 @@ from tests.soak import clocks, crowds, demotions, hosts, kills, outages, recreat
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
-DOCUMENT = PROJECT / "docs" / "reliability.md"
+DOCUMENT = PROJECT / "docs" / "evidence" / "reliability.md"
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 
 Scenario = Callable[[Stage], Sequence[Figure]]
