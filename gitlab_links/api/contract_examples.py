@@ -25,8 +25,7 @@ def add_examples(document: Json) -> None:
 
 def example_of(schema: Json, document: Json) -> Any:
     """An example value for the schema."""
-    if "$ref" in schema:
-        return example_of(_resolved(schema["$ref"], document), document)
+    schema = resolved(document, schema)
     if "anyOf" in schema or "allOf" in schema:
         return example_of((schema.get("anyOf") or schema["allOf"])[0], document)
     if schema.keys() & {"example", "enum"}:
@@ -45,9 +44,11 @@ def _example_of_kind(schema: Json, document: Json) -> Any:
     return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE[kind])
 
 
-def _resolved(reference: str, document: Json) -> Json:
-    found: Any = document
-    for part in reference.removeprefix("#/").split("/"):
-        found = found[part]
-    resolved: Json = found
-    return resolved
+def resolved(document: Json, part: Json) -> Json:
+    """What a part of the document is, wherever it refers to."""
+    while "$ref" in part:
+        target: Any = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        part = target
+    return part

@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from gitlab_links import __version__
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.contract import contract
+from gitlab_links.api.contract_examples import resolved
 from gitlab_links.http.access import public
 
 blueprint = Blueprint(
@@ -45,7 +46,7 @@ def docs() -> str:
         "contract/docs.html",
         document=document,
         by_tag=_by_tag(document),
-        resolve=lambda part: _resolve(document, part),
+        resolve=lambda part: resolved(document, part),
         rows=lambda schema: _rows(document, schema),
         as_json=lambda value: json.dumps(value, indent=2, ensure_ascii=False),
         prose=_prose,
@@ -76,24 +77,15 @@ def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _resolve(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in part:
-        target: Any = document
-        for name in part["$ref"].removeprefix("#/").split("/"):
-            target = target[name]
-        part = target
-    return part
-
-
 def _rows(document: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
     """The fields of an object, for a table; nested objects by dotted name, lists with ``[]``."""
-    schema = _resolve(document, schema)
+    schema = resolved(document, schema)
     required = schema.get("required", [])
     rows = []
     for name, given in schema.get("properties", {}).items():
-        inner, suffix = _resolve(document, given), ""
+        inner, suffix = resolved(document, given), ""
         rows.append({**inner, "name": name, "required": name in required})
         if inner.get("type") == "array":
-            inner, suffix = _resolve(document, inner["items"]), "[]"
+            inner, suffix = resolved(document, inner["items"]), "[]"
         rows += [{**row, "name": f"{name}{suffix}.{row['name']}"} for row in _rows(document, inner)]
     return rows

@@ -117,15 +117,7 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
 def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
     order, after = order_and_place(query)
     sort, limit = LinkSort(order), query["limit"]
-    wanted = LinkFilter(
-        task_id=query["task_id"],
-        state=query["state"],
-        gitlab_type=query["gitlab_type"],
-        project_path=query["project_path"],
-        sync_status=query["sync_status"],
-        labels=tuple(query["label"]),
-        assignee=query["assignee"],
-    )
+    wanted = LinkFilter(**{name: query[name] for name in LinkFilter.__slots__})
     viewer = current_principal().role
     found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
     return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))

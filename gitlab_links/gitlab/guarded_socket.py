@@ -184,7 +184,7 @@ class _HttpsConnection(HTTPSConnection):
 
 
 class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
+    ConnectionCls: type[HTTPConnection] = _HttpConnection
     guard: Guard
 
     def _new_conn(self) -> Any:
@@ -193,14 +193,8 @@ class _HttpPool(HTTPConnectionPool):
         return connection
 
 
-class _HttpsPool(HTTPSConnectionPool):
+class _HttpsPool(_HttpPool, HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection
-    guard: Guard
-
-    def _new_conn(self) -> Any:
-        connection = super()._new_conn()
-        connection.guard = self.guard  # type: ignore[attr-defined]
-        return connection
 
 
 class GuardedPoolManager(PoolManager):

@@ -9,14 +9,10 @@ from datetime import date
 from typing import Any
 from urllib.parse import quote
 
-import requests
-
-from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.answers import NewToken
 from gitlab_links.gitlab.client import GitLabClient, path_of_project
 from gitlab_links.gitlab.fields import read_id, read_object, read_word
 from gitlab_links.gitlab.hooks import Hook, HookSettings
-from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.gitlab.times import parse_date, parse_time
 
 HOOKS_A_PAGE = 100
@@ -94,13 +90,7 @@ class MaintainingClient(GitLabClient):
             response = self._gitlab.http_request(
                 verb, path, post_data=dict(body), obey_rate_limit=False, max_retries=0
             )
-            return self._parsed(response)
-
-    def _parsed(self, response: requests.Response) -> Any:
-        try:
-            return parse_json(response.content) if response.content else {}
-        except DomainError as error:
-            raise self._unusable("is not usable JSON", response.status_code) from error
+            return self._read(response) if response.content else {}
 
 
 def _hooks_path(project: int | str) -> str:

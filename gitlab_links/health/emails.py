@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.refusals import as_line
 
 LONGEST_SUBJECT = 160
 # Subjects are not folded: not every mail client unfolds them correctly.
@@ -21,9 +22,9 @@ def email_of(body: dict[str, Any], to: str) -> EmailMessage:
     over = body["closed_at"] is not None
     message = EmailMessage(policy=UNFOLDED)
     message["To"] = to
-    message["Subject"] = _one_line(
-        f"[{body['org_name']}] {'Over: ' if over else ''}{body['summary']}"
-    )
+    # Project names come from GitLab: a line break in one must not start another header.
+    subject = f"[{body['org_name']}] {'Over: ' if over else ''}{body['summary']}"
+    message["Subject"] = as_line(subject, LONGEST_SUBJECT)
     message["Date"] = format_datetime(utcnow())
     host = urlsplit(body["url"]).hostname
     message["Message-ID"] = f"<{body['id']}.{'closed' if over else 'opened'}@{host}>"
@@ -33,9 +34,3 @@ def email_of(body: dict[str, Any], to: str) -> EmailMessage:
     lines = [message_line, body["remedy"], about, body["url"]]
     message.set_content("\n\n".join(line for line in lines if line) + "\n")
     return message
-
-
-def _one_line(text: str) -> str:
-    """Project names come from GitLab: a line break in one must not start another header."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1] + "…"

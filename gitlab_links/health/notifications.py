@@ -122,18 +122,8 @@ def test_body(org_id: uuid.UUID) -> dict[str, Any]:
     """An alert that says that it is a test."""
     org_name = db.session.scalar(select(Org.name).where(Org.id == org_id)) or ""
     message = "This is a test: health alerts of this org arrive here."
-    page = _page_of(org_id)
-    return {
-        "text": f"{org_name}: {message} {page}",
-        "type": "health.test",
-        "id": str(new_id()),
-        "org_id": str(org_id),
-        "org_name": org_name,
-        "summary": message,
-        "remedy": "",
-        "closed_at": None,
-        "url": page,
-    }
+    known = {"type": "health.test", "id": str(new_id()), "closed_at": None}
+    return known | _message(org_id, org_name, message)
 
 
 def notify_url(integration: OrgGitLabIntegration | None) -> str | None:
@@ -151,32 +141,35 @@ def notify_url(integration: OrgGitLabIntegration | None) -> str | None:
         return None
 
 
-def _page_of(org_id: uuid.UUID) -> str:
-    return f"{settings().public_base_url}/orgs/{org_id}/gitlab"
+def _message(
+    org_id: uuid.UUID, org_name: str, message: str, advice: str = "", before: str = ""
+) -> dict[str, str]:
+    """``text`` is what chat services show; the rest is for programs."""
+    page = f"{settings().public_base_url}/orgs/{org_id}/gitlab"
+    text = f"{org_name}: {before}{message} {advice}".rstrip()
+    return {
+        "text": f"{text} {page}",
+        "org_id": str(org_id),
+        "org_name": org_name,
+        "summary": message,
+        "remedy": advice,
+        "url": page,
+    }
 
 
 def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
-    """``text`` is what chat services show; the rest is for programs."""
     finding, over = finding_of(problem), problem.closed_at is not None
-    message = summary(finding)
-    page = _page_of(problem.org_id)
-    advice = "" if over else remedy(finding)
-    text = f"{org_name}: {'Over: ' if over else ''}{message} {advice}".rstrip()
-    return {
-        "text": f"{text} {page}",
+    advice, before = ("", "Over: ") if over else (remedy(finding), "")
+    known = {
         "type": "health.recovered" if over else "health.problem",
         "id": str(problem.id),
-        "org_id": str(problem.org_id),
-        "org_name": org_name,
         "code": problem.code,
         "severity": problem.severity,
         "subject": problem.subject,
-        "summary": message,
-        "remedy": advice,
         "opened_at": problem.opened_at.isoformat(),
         "closed_at": None if problem.closed_at is None else problem.closed_at.isoformat(),
-        "url": page,
     }
+    return known | _message(problem.org_id, org_name, summary(finding), advice, before)
 
 
 class NoAlertAddress(Conflict):

@@ -169,22 +169,14 @@ def save_result(
     if result.status is not ValidationStatus.INVALID and _is_rate_limited(integration, now):
         return integration  # only a refusal overrides a pause that GitLab asked for
     if result.status is ValidationStatus.VALID:
-        integration.error_code = integration.error_at = integration.paused_until = None
-        integration.error_reason = None
-        integration.failures = 0
+        integration.clear_error()
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
     elif result.error_code not in _NOT_SAVED:
-        _save_error(integration, result, now)
+        integration.note_error(result.error_code, result.reason, now)
+        integration.failures += 1
+        # It may end at any time.
+        integration.token_check_due_at = now + growing_pause(integration.failures)
     return integration
-
-
-def _save_error(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> None:
-    """Save the error at once, and check again soon: it may end at any time."""
-    integration.error_reason = result.reason
-    if integration.error_code != result.error_code:
-        integration.error_code, integration.error_at = result.error_code, now
-    integration.failures += 1
-    integration.token_check_due_at = now + growing_pause(integration.failures)
 
 
 def _is_rate_limited(integration: OrgGitLabIntegration, now: datetime) -> bool:

@@ -73,6 +73,17 @@ class OrgGitLabIntegration(Identified, Base):
         """Whether a webhook can prove itself by a secret or a signature of the org's."""
         return self.webhook_secret_hash is not None or self.signing_token_ciphertext is not None
 
+    def clear_error(self) -> None:
+        """Nothing is wrong with the connection any more, and GitLab may be called."""
+        self.error_code = self.error_reason = self.error_at = self.paused_until = None
+        self.failures = 0
+
+    def note_error(self, code: str | None, reason: str | None, now: datetime) -> None:
+        """Store what is wrong, and since when if it is another error than before."""
+        self.error_reason = reason
+        if self.error_code != code:
+            self.error_code, self.error_at = code, now
+
     def note_version(self, base_url: str, version: str) -> None:
         """Keep which version the GitLab at an address told last, for a few addresses."""
         known = {**(self.gitlab_versions or {})}

@@ -131,7 +131,8 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
         if replace_webhook_secret(integration, secret, utcnow()):
             changed.add("webhook_secret")
     if reconnected:
-        _forget_failures(integration)
+        integration.clear_error()
+        integration.slashes_decoded_at = None
         trigger_after_commit(db.session, JobKind.SYNC, principal.org_id)
     if changed:
         _audit(principal, Action.INTEGRATION_UPDATED, integration, changed=sorted(changed))
@@ -248,14 +249,6 @@ def _clear_token(integration: OrgGitLabIntegration) -> None:
     integration.token_username = None
     integration.token_checked_at = None
     integration.token_check_due_at = None
-
-
-def _forget_failures(integration: OrgGitLabIntegration) -> None:
-    integration.error_code = integration.error_reason = None
-    integration.error_at = None
-    integration.paused_until = None
-    integration.failures = 0
-    integration.slashes_decoded_at = None
 
 
 def checked_secret(field: str, text: str, *, required: bool = False) -> str | None:

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Row
 
@@ -140,19 +140,8 @@ def is_fresh(last_synced_at: datetime | None, ttl_seconds: int, now: datetime) -
     return last_synced_at is not None and now < last_synced_at + timedelta(seconds=ttl_seconds)
 
 
-class Cached(Protocol):
-    """The fields of a cached item and its project that decide how current it is."""
-
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def state(self) -> str | None: ...
-    @property
-    def error_code(self) -> str | None: ...
-    @property
-    def last_synced_at(self) -> datetime | None: ...
-    @property
-    def next_sync_at(self) -> datetime: ...
+# The columns of an item and its project that tell how current the item is.
+Cached = Row[*tuple[Any, ...]]
 
 
 def sync_state(

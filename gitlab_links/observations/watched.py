@@ -131,51 +131,46 @@ def watched_by_org(
     return found
 
 
-_SEEN = (
+# Shown as they are.
+_PLAIN = (
     GitLabProject.id,
-    GitLabProject.org_id,
-    GitLabProject.gitlab_id,
     GitLabProject.path,
-    GitLabProject.former_path,
-    GitLabProject.renamed_at,
     GitLabProject.base_url,
-    GitLabProject.error_reason,
-    _watch.state,
+    GitLabProject.error_reason.label("reason"),
     _watch.hook_id,
     _watch.disabled_until,
-    _watch.events_missing,
     _watch.error_code,
     _watch.checked_at,
     _watch.last_event_at,
     _watch.last_event_via,
     _watch.last_missed_at,
 )
+_SEEN = (
+    *_PLAIN,
+    GitLabProject.org_id,
+    GitLabProject.gitlab_id,
+    GitLabProject.former_path,
+    GitLabProject.renamed_at,
+    _watch.state,
+    _watch.events_missing,
+)
 
 
 def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
     """What is known; of a project that is not watched yet that is nothing."""
     renamed = row.renamed_at is not None and row.renamed_at > now - timedelta(days=COUNTED_DAYS)
+    plain: dict[str, Any] = {column.key: getattr(row, column.key) for column in _PLAIN}
     return WatchedProject(
-        id=row.id,
-        path=row.path,
+        **plain,
         former_path=row.former_path if renamed else None,
         renamed_at=row.renamed_at if renamed else None,
         seen=row.gitlab_id is not None,
-        base_url=row.base_url,
         links=row.links or 0,
         hook_state=HookState(row.state or HookState.UNKNOWN),
-        hook_id=row.hook_id,
         hook_wanted=row.wanted is not None,
-        disabled_until=row.disabled_until,
         events_missing=tuple(row.events_missing or ()),
-        error_code=row.error_code,
-        checked_at=row.checked_at,
-        last_event_at=row.last_event_at,
-        last_event_via=row.last_event_via,
-        last_missed_at=row.last_missed_at,
         changes_by_webhook=int(row.by_webhook or 0),
         changes_by_sweep=int(row.by_sweep or 0),
         unreadable=int(row.unreadable or 0),
         unreadable_code=row.unreadable_code,
-        reason=row.error_reason,
     )

@@ -26,7 +26,6 @@ from gitlab_links.sync.moves import record_move, with_moved_content
 from gitlab_links.sync.pausing import (
     Standing,
     note_all_failing,
-    note_answered,
     note_failure,
     note_success,
 )
@@ -248,7 +247,7 @@ def _record_connection(
         last = max(answer.started_at for answer in answers if answer.failure is None)
         note_success(integration, last)
     elif verdict.works and verdict.connection is None:
-        note_answered(integration)
+        integration.clear_error()
         if all_projects_fail(integration.org_id, integration.base_url):
             note_all_failing(integration, failures[0], now)
     if verdict.connection is not None:

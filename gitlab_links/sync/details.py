@@ -5,7 +5,9 @@ the merge request can be merged. A list of a hundred has everything else.
 """
 
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any
+
+from sqlalchemy import Row
 
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
@@ -35,24 +37,7 @@ HIDDEN_FOR = timedelta(days=1)
 KnownDetail = tuple[str | None, str | None]
 
 
-class Detailed(Protocol):
-    """The fields of a cached item that decide whether its single form is due."""
-
-    @property
-    def type(self) -> str: ...
-    @property
-    def state(self) -> str | None: ...
-    @property
-    def detail_wanted(self) -> bool: ...
-    @property
-    def detail_fetched_at(self) -> datetime | None: ...
-    @property
-    def pipeline_hidden(self) -> bool | None: ...
-    @property
-    def source_updated_at(self) -> datetime | None: ...
-
-
-def detail_due(item: Detailed, now: datetime) -> bool:
+def detail_due(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
     """Whether to fetch the single form regardless of the list.
 
     False for ``HIDDEN_FOR`` after an answer showed that the token may not see the pipeline.
@@ -67,10 +52,10 @@ def detail_due(item: Detailed, now: datetime) -> bool:
     if asked is None or asked > now:
         return True
     quiet = asked - (item.source_updated_at or asked)
-    return now >= asked + min(quiet * QUIET_PART, LONGEST_INTERVAL)
+    return bool(now >= asked + min(quiet * QUIET_PART, LONGEST_INTERVAL))
 
 
-def _hides_pipeline(item: Detailed, now: datetime) -> bool:
+def _hides_pipeline(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
     asked = item.detail_fetched_at
     return bool(item.pipeline_hidden) and asked is not None and asked <= now < asked + HIDDEN_FOR
 

@@ -42,15 +42,7 @@ class Standing:
 def note_success(integration: OrgGitLabIntegration, started_at: datetime) -> None:
     """GitLab returned items: the connection works again."""
     integration.last_synced_at = started_at
-    note_answered(integration)
-
-
-def note_answered(integration: OrgGitLabIntegration) -> None:
-    """GitLab answers and accepts the token: clear the failure and the pause."""
-    integration.failures = 0
-    integration.error_code = integration.error_reason = None
-    integration.error_at = None
-    integration.paused_until = None
+    integration.clear_error()
 
 
 def note_failure(
@@ -95,18 +87,11 @@ def note_all_failing(
     """Store that no project can be read although GitLab answers about the account. There is no
     pause: each item has its own retry time, and a new item may succeed.
     """
-    _store_error(integration, failure, now)
+    integration.note_error(failure.code, failure.reason, now)
 
 
 def _pause(
     integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime, until: datetime
 ) -> None:
     integration.paused_until = max(until, integration.paused_until or until)
-    _store_error(integration, failure, now)
-
-
-def _store_error(integration: OrgGitLabIntegration, failure: GitLabFailure, now: datetime) -> None:
-    integration.error_reason = failure.reason
-    if integration.error_code != failure.code:
-        integration.error_code = failure.code
-        integration.error_at = now
+    integration.note_error(failure.code, failure.reason, now)

@@ -108,8 +108,9 @@ class _LinkFilters(Strict):
         metadata=described("In upper or lower case.", "acme/app"),
     )
     sync_status = choice(SyncStatus, load_default=None)
-    label = fields.List(
+    labels = fields.List(
         text(1, 255, LINE),
+        data_key="label",
         load_default=list,
         validate=validate.Length(0, 10),
         metadata=described("Labels that a link must all have; repeat the parameter."),
