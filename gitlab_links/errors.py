@@ -24,6 +24,12 @@ class DomainError(Exception):
     code: str = "internal_error"
     former_code: str | None = None
 
+    def __init_subclass__(
+        cls, *, status: int | None = None, code: str | None = None, former_code: str | None = None
+    ) -> None:
+        cls.status, cls.code = status or cls.status, code or cls.code
+        cls.former_code = former_code or cls.former_code
+
     def __init__(
         self,
         detail: str,
@@ -41,47 +47,31 @@ class DomainError(Exception):
         self.retry_after = retry_after
 
 
-class BadRequest(DomainError):
+class BadRequest(DomainError, status=HTTPStatus.BAD_REQUEST, code="bad_request"):
     """The request cannot be read at all (400)."""
 
-    status = HTTPStatus.BAD_REQUEST
-    code = "bad_request"
 
-
-class InvalidJson(BadRequest):
+class InvalidJson(BadRequest, code="invalid_json"):
     """A body that is not JSON in UTF-8."""
 
-    code = "invalid_json"
 
-
-class JsonTooDeep(BadRequest):
+class JsonTooDeep(BadRequest, code="json_too_deep"):
     """A body nested deeper than any honest client nests."""
 
-    code = "json_too_deep"
 
-
-class Unauthorized(DomainError):
+class Unauthorized(DomainError, status=HTTPStatus.UNAUTHORIZED, code="unauthorized"):
     """No or bad credentials (401): one answer for all causes."""
-
-    status = HTTPStatus.UNAUTHORIZED
-    code = "unauthorized"
 
     def __init__(self) -> None:
         super().__init__("Log in, or send a valid API key as 'Authorization: Bearer <key>'.")
 
 
-class Forbidden(DomainError):
+class Forbidden(DomainError, status=HTTPStatus.FORBIDDEN, code="forbidden"):
     """A known caller who may not do this (403)."""
 
-    status = HTTPStatus.FORBIDDEN
-    code = "forbidden"
 
-
-class NotFound(DomainError):
+class NotFound(DomainError, status=HTTPStatus.NOT_FOUND, code="not_found"):
     """Unknown, or not for this caller to know of (404): the two look the same."""
-
-    status = HTTPStatus.NOT_FOUND
-    code = "not_found"
 
     def __init__(self, detail: str = "There is nothing here, or you may not see it.") -> None:
         super().__init__(detail)
@@ -94,47 +84,33 @@ def required(thing: T | None) -> T:
     return thing
 
 
-class BodyTooLarge(DomainError):
+class BodyTooLarge(DomainError, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="body_too_large"):
     """A body over the limit of its route (413)."""
 
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    code = "body_too_large"
 
-
-class UnsupportedMediaType(DomainError):
+class UnsupportedMediaType(
+    DomainError, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, code="unsupported_media_type"
+):
     """A body that does not say it is JSON (415)."""
 
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    code = "unsupported_media_type"
 
-
-class Conflict(DomainError):
+class Conflict(DomainError, status=HTTPStatus.CONFLICT, code="conflict"):
     """At odds with what is stored (409); ``code`` says how."""
 
-    status = HTTPStatus.CONFLICT
-    code = "conflict"
 
-
-class PreconditionFailed(DomainError):
+class PreconditionFailed(
+    DomainError, status=HTTPStatus.PRECONDITION_FAILED, code="precondition_failed"
+):
     """Changed meanwhile: If-Match names a former state (412). ``etag`` is the present one's."""
-
-    status = HTTPStatus.PRECONDITION_FAILED
-    code = "precondition_failed"
 
     def __init__(self, detail: str, *, etag: str | None = None) -> None:
         super().__init__(detail)
         self.etag = etag
 
 
-class Invalid(DomainError):
+class Invalid(DomainError, status=HTTPStatus.UNPROCESSABLE_ENTITY, code="validation_error"):
     """Well-formed and refused (422); ``errors`` names the fields."""
 
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "validation_error"
 
-
-class RateLimited(DomainError):
+class RateLimited(DomainError, status=HTTPStatus.TOO_MANY_REQUESTS, code="rate_limited"):
     """Too many requests (429); ``retry_after`` is always set."""
-
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    code = "rate_limited"

@@ -20,22 +20,16 @@ API_KEY_PREFIX = "glk_"
 WEBHOOK_SECRET_PREFIX = "glw_"
 
 
-class EncryptionKeyMissing(Conflict):
+class EncryptionKeyMissing(Conflict, code="encryption_key_missing"):
     """The operator set no ``VIA_RAH_ENCRYPTION_KEY``."""
 
-    code = "encryption_key_missing"
 
-
-class EncryptionKeyInvalid(Conflict):
+class EncryptionKeyInvalid(Conflict, code="encryption_key_invalid"):
     """``VIA_RAH_ENCRYPTION_KEY`` holds something that is not a Fernet key."""
 
-    code = "encryption_key_invalid"
 
-
-class CiphertextInvalid(Conflict):
+class CiphertextInvalid(Conflict, code="invalid_token_ciphertext"):
     """No key opens the stored secret, or it was made for another org, origin or purpose."""
-
-    code = "invalid_token_ciphertext"
 
 
 class SecretCipher:

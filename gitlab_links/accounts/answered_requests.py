@@ -21,16 +21,12 @@ KEPT = timedelta(hours=24)
 LONGEST_REQUEST = timedelta(minutes=1)
 
 
-class KeyReused(Invalid):
+class KeyReused(Invalid, code="idempotency_key_reused"):
     """The key came with another request before (422)."""
 
-    code = "idempotency_key_reused"
 
-
-class RequestInProgress(Conflict):
+class RequestInProgress(Conflict, code="request_in_progress"):
     """The request with this key is being answered at the moment (409)."""
-
-    code = "request_in_progress"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,8 @@ KEY_NAME = "bootstrap"
 LONGEST_NAME = 100
 
 
-class AlreadyThere(Conflict):
+class AlreadyThere(Conflict, code="already_there"):
     """The command would change a person or an org that exists; the message names the option."""
-
-    code = "already_there"
 
 
 @dataclass(frozen=True, slots=True)

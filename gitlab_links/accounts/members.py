@@ -23,28 +23,20 @@ from gitlab_links.security import hash_password, new_secret
 from gitlab_links.storage.database import insert_unless_exists
 
 
-class MemberExists(Conflict):
+class MemberExists(Conflict, code="member_exists"):
     """The person is a member already."""
 
-    code = "member_exists"
 
-
-class RoleChangedMeanwhile(PreconditionFailed):
+class RoleChangedMeanwhile(PreconditionFailed, code="changed_meanwhile"):
     """Somebody else has changed the role since the author of this change read it (412)."""
 
-    code = "changed_meanwhile"
 
-
-class LastAdmin(Conflict):
+class LastAdmin(Conflict, code="last_admin"):
     """An org keeps at least one admin."""
 
-    code = "last_admin"
 
-
-class AdminByKey(Forbidden):
+class AdminByKey(Forbidden, code="admin_by_key"):
     """A program wants to make somebody an admin."""
-
-    code = "admin_by_key"
 
 
 @dataclass(frozen=True, slots=True)

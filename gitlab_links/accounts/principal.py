@@ -9,10 +9,8 @@ from gitlab_links.audit.operations import Actor
 from gitlab_links.errors import Forbidden
 
 
-class InsufficientScope(Forbidden):
+class InsufficientScope(Forbidden, code="insufficient_scope"):
     """An API key without the scope that the operation needs."""
-
-    code = "insufficient_scope"
 
 
 @dataclass(frozen=True, slots=True)

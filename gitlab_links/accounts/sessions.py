@@ -32,11 +32,8 @@ _SESSION_USER = (
 )
 
 
-class LoginFailed(DomainError):
+class LoginFailed(DomainError, status=422, code="login_failed"):
     """No such account, no password or the wrong one (422): one answer for all."""
-
-    status = 422
-    code = "login_failed"
 
     def __init__(self) -> None:
         super().__init__("E-mail address or password is wrong.")

@@ -16,16 +16,12 @@ from gitlab_links.triggers import JobKind, trigger_after_commit
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.FAILED)
 
 
-class DeliveryPending(Conflict):
+class DeliveryPending(Conflict, code="delivery_pending"):
     """The delivery is waiting for a worker, or with one."""
 
-    code = "delivery_pending"
 
-
-class PayloadGone(Conflict):
+class PayloadGone(Conflict, code="payload_gone"):
     """The body has been deleted; there is nothing to process."""
-
-    code = "payload_gone"
 
 
 def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDelivery:

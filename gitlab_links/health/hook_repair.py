@@ -56,16 +56,12 @@ OnStep = Callable[[str], None]
 NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope"})
 
 
-class HookNotAllowed(Conflict):
+class HookNotAllowed(Conflict, code="hook_not_allowed"):
     """The token may not manage hooks: a maintainer has to do it by hand."""
 
-    code = "hook_not_allowed"
 
-
-class HookNotRepaired(Conflict):
+class HookNotRepaired(Conflict, code="hook_not_repaired"):
     """GitLab did not create or change the hook."""
-
-    code = "hook_not_repaired"
 
 
 class TokenRefused(HookNotRepaired):

@@ -172,10 +172,8 @@ def _body(problem: HealthProblem, org_name: str) -> dict[str, Any]:
     return known | _message(problem.org_id, org_name, summary(finding), advice, before)
 
 
-class NoAlertAddress(Conflict):
+class NoAlertAddress(Conflict, code="no_alert_address"):
     """The org has no readable address for health alerts."""
-
-    code = "no_alert_address"
 
 
 def send_test_alert(org_id: uuid.UUID) -> str | None:

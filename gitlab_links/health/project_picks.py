@@ -30,10 +30,8 @@ MOST_PICKED = 50
 GOOD_FOR_SECONDS = 3600
 
 
-class PickedElsewhere(Conflict):
+class PickedElsewhere(Conflict, code="picked_elsewhere"):
     """The list comes from another GitLab than the org is connected to now."""
-
-    code = "picked_elsewhere"
 
 
 def pick_projects(
@@ -91,16 +89,12 @@ def _row_of(org_id: uuid.UUID, base_url: str, listed: ListedProject) -> uuid.UUI
     return made or db.session.scalars(same_id).one()
 
 
-class StaleList(Conflict):
+class StaleList(Conflict, code="stale_list"):
     """The choice is expired, or not from a list of this org."""
 
-    code = "stale_list"
 
-
-class ProjectsNotListed(Conflict):
+class ProjectsNotListed(Conflict, code="projects_not_listed"):
     """GitLab did not return the list."""
-
-    code = "projects_not_listed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,22 +37,16 @@ if TYPE_CHECKING:
 SAMPLE = 5
 
 
-class NothingToMove(Conflict):
+class NothingToMove(Conflict, code="nothing_to_move"):
     """No link of the org leads to another address than the one given."""
 
-    code = "nothing_to_move"
 
-
-class NotTheSameGitLab(Conflict):
+class NotTheSameGitLab(Conflict, code="not_the_same_gitlab"):
     """The GitLab at the new address is not the one of the links."""
 
-    code = "not_the_same_gitlab"
 
-
-class MoveNotVerified(Conflict):
+class MoveNotVerified(Conflict, code="move_not_verified"):
     """GitLab did not answer at the new address, or refused the token."""
-
-    code = "move_not_verified"
 
 
 @dataclass(frozen=True, slots=True)

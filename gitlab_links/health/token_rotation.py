@@ -43,16 +43,12 @@ AUTO_BEFORE = timedelta(days=7)
 _BOT = re.compile(r"(project|group)_[0-9]+_bot")
 
 
-class RotationNotAllowed(Conflict):
+class RotationNotAllowed(Conflict, code="rotation_not_allowed"):
     """The token may not replace itself: an admin has to create a new one."""
 
-    code = "rotation_not_allowed"
 
-
-class RotationFailed(Conflict):
+class RotationFailed(Conflict, code="rotation_failed"):
     """GitLab did not rotate the token; the current one stays in use."""
-
-    code = "rotation_failed"
 
 
 class TokenKind(StrEnum):

@@ -19,17 +19,12 @@ _waiting: set[uuid.UUID] = set()
 _lock = threading.Lock()
 
 
-class GitLabAskedAlready(RateLimited):
+class GitLabAskedAlready(RateLimited, code="gitlab_asked_already"):
     """A request of the org waits for its GitLab already (429)."""
 
-    code = "gitlab_asked_already"
 
-
-class NoPlaceToWait(DomainError):
+class NoPlaceToWait(DomainError, status=503, code="busy"):
     """Too many requests of other orgs wait for their GitLab at the moment (503)."""
-
-    status = 503
-    code = "busy"
 
 
 WAITS = (GitLabAskedAlready, NoPlaceToWait)

@@ -19,23 +19,18 @@ TOKEN = "token"
 SIGNING_TOKEN = "signing-token"
 
 
-class IntegrationMissing(Conflict):
+class IntegrationMissing(
+    Conflict, code=ErrorCode.MISSING_INTEGRATION.value, former_code="integration_missing"
+):
     """The org has not said where its GitLab is."""
 
-    code = ErrorCode.MISSING_INTEGRATION.value
-    former_code = "integration_missing"
 
-
-class MissingToken(Conflict):
+class MissingToken(Conflict, code=ErrorCode.MISSING_TOKEN.value):
     """The org has set no token."""
 
-    code = ErrorCode.MISSING_TOKEN.value
 
-
-class BlockedAddress(Conflict):
+class BlockedAddress(Conflict, code=ErrorCode.BLOCKED_ADDRESS.value):
     """The operator does not, or no longer, allow calls to this address."""
-
-    code = ErrorCode.BLOCKED_ADDRESS.value
 
 
 def encrypt_token(token: str, *, org_id: uuid.UUID, base: BaseUrl) -> str:

@@ -23,10 +23,8 @@ from gitlab_links.triggers import JobKind, trigger_after_commit
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
 
-class LeavesGitLab(Conflict):
+class LeavesGitLab(Conflict, code="leaves_gitlab"):
     """The new address would cost what was agreed with the GitLab at the present one."""
-
-    code = "leaves_gitlab"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,8 @@ from gitlab_links.triggers import JobKind, trigger_after_commit
 DELETED_AT_ONCE = 1000
 
 
-class LinkExists(Conflict):
+class LinkExists(Conflict, code="link_exists"):
     """The task already links this item."""
-
-    code = "link_exists"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,8 @@ GOOD_FOR_SECONDS = 24 * 3600
 IID_DIGITS = 19
 
 
-class UndoRefused(Conflict):
+class UndoRefused(Conflict, code="undo_refused"):
     """The undo token is forged, belongs to another task, or has expired."""
-
-    code = "undo_refused"
 
 
 def undo_token(task_id: uuid.UUID, removed: Detached) -> str:

@@ -24,11 +24,8 @@ MOUNT = "/ops/rq"
 CSRF_COOKIE = "_csrf_token"  # the dashboard's script reads it there
 
 
-class QueuesUnavailable(DomainError):
+class QueuesUnavailable(DomainError, status=503, code="unavailable"):
     """Redis does not answer (503)."""
-
-    status = 503
-    code = "unavailable"
 
 
 @pages.route(f"{MOUNT}/", defaults={"path": ""}, methods=["GET", "POST"])
