@@ -1,1 +1,1 @@
-"""What sync and webhooks write down as it happens: webhooks of projects, counts of events."""
+"""Records that sync and webhooks write: the state of projects' hooks, and counts of events."""

@@ -1,4 +1,4 @@
-"""Counting by which way changes came, a row per project and day."""
+"""Count changes by webhook and by polling, in one row per project and day."""
 
 import uuid
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
 from gitlab_links.storage.database import new_id, upsert
 
-KEPT_DAYS = 31
+STORED_DAYS = 31
 _counts = GitLabChangeCount.__table__.c
 
 
@@ -19,7 +19,7 @@ Way = Literal["by_webhook", "by_sweep"]
 
 
 def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], day: date) -> None:
-    """Add to the counts of projects: one statement, in the order of their ids."""
+    """Add to the counts of projects in one statement, in the order of their ids."""
     if not counts:
         return
     key = {"org_id": org_id, "day": day, "by_webhook": 0, "by_sweep": 0}
@@ -36,6 +36,6 @@ def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], 
 
 
 def forget_old_counts(now: datetime) -> None:
-    """Delete what is no longer shown."""
-    before = (now - timedelta(days=KEPT_DAYS)).date()
+    """Delete counts that are no longer shown."""
+    before = (now - timedelta(days=STORED_DAYS)).date()
     db.session.execute(delete(GitLabChangeCount).where(GitLabChangeCount.day < before))

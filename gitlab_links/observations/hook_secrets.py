@@ -1,7 +1,7 @@
-"""Secrets of single hooks: each hook that this service makes has one of its own.
+"""Secrets of single hooks: each hook that this service creates has its own secret.
 
-Only hashes are kept, so that the org's one secret cannot be entered into another hook, and
-a new one would end those that are in use.
+Only hashes are stored, so this service cannot enter the org's shared secret into another hook,
+and a new shared secret would invalidate the hooks in use.
 """
 
 import uuid
@@ -19,9 +19,9 @@ from gitlab_links.security import WEBHOOK_SECRET_PREFIX, new_secret
 def make_hook_secret(
     integration: OrgGitLabIntegration, project_id: uuid.UUID
 ) -> tuple[uuid.UUID, str]:
-    """The id and the text of a new secret, good once the caller has committed.
+    """The id and the text of a new secret, which is valid after the caller's commit.
 
-    Committed before GitLab is told it: no event can come with a secret not known here.
+    Commit it before sending it to GitLab, so that no event arrives with an unknown secret.
     """
     secret = new_secret(WEBHOOK_SECRET_PREFIX)
     row = GitLabHookSecret(
@@ -36,7 +36,7 @@ def make_hook_secret(
 
 
 def finish_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetime) -> None:
-    """The hook has the new secret: its former ones end, after a while for what is under way."""
+    """The hook has the new secret. Its former ones stay valid for ``ROTATION_WINDOW``."""
     db.session.execute(
         update(GitLabHookSecret)
         .where(
@@ -49,7 +49,7 @@ def finish_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetim
 
 
 def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
-    """Two rows have turned out to be one project: secrets of its hooks go on proving it."""
+    """Move the secrets to the other row of the same project, so they stay valid."""
     change_rows(
         update(GitLabHookSecret)
         .where(GitLabHookSecret.project_id == source_id)
@@ -58,17 +58,17 @@ def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:
 
 
 def forget_hook_secret(secret_id: uuid.UUID) -> None:
-    """GitLab has not taken the secret: nobody has it."""
+    """Delete a secret that GitLab did not accept."""
     db.session.execute(delete(GitLabHookSecret).where(GitLabHookSecret.id == secret_id))
 
 
 def forget_hook_secrets(integration: OrgGitLabIntegration) -> None:
-    """The org has left that GitLab: no hook there is believed any more."""
+    """Delete the secrets of all hooks: the org has left that GitLab."""
     db.session.execute(
         delete(GitLabHookSecret).where(GitLabHookSecret.integration_id == integration.id)
     )
 
 
 def forget_ended_secrets(now: datetime) -> None:
-    """Delete those whose time is over."""
+    """Delete secrets that have expired."""
     db.session.execute(delete(GitLabHookSecret).where(GitLabHookSecret.ends_at <= now))

@@ -1,4 +1,4 @@
-"""What is known of the hooks of projects, and of what came by them."""
+"""Tables about the hooks of projects, and about the events they sent."""
 
 import uuid
 from datetime import date, datetime
@@ -13,13 +13,13 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class GitLabProjectWatch(Identified, Base):
-    """The way that events of a project take to us: seen from here, and from GitLab.
+    """The state of a project's webhook, from received events and from GitLab.
 
-    From here: ``last_event_at`` and ``last_event_via`` (``project`` or ``system``);
-    ``last_missed_at`` is when a change was found that no event had told. From GitLab, as
-    of ``checked_at``: ``state`` is a :class:`~gitlab_links.observations.states.HookState`, the rest
-    what the list of hooks said. ``check_due_at`` is when to look again. A project that
-    somebody picked (``picked_at``) is watched without links, too.
+    From events: ``last_event_at`` and ``last_event_via`` (``project`` or ``system``);
+    ``last_missed_at`` is when a change without an event was found. From GitLab's list of hooks
+    at ``checked_at``: ``state``, a :class:`~gitlab_links.observations.states.HookState`, and
+    the other columns. ``check_due_at`` is when to check again. A project that somebody chose
+    (``picked_at``) is watched even without links.
     """
 
     __tablename__ = "gitlab_project_watches"
@@ -46,16 +46,16 @@ class GitLabProjectWatch(Identified, Base):
 
 
 class GitLabHookSecret(Identified, Base):
-    """The secret of one hook that this service made: a keyed hash, as of the org's own.
+    """The secret of one hook that this service created, as a keyed hash.
 
-    ``ends_at`` is set once another has taken its place, for a while after that.
+    ``ends_at`` is set when a new secret replaces it: it stays valid until then.
     """
 
     __tablename__ = "gitlab_hook_secrets"
     __table_args__ = (UniqueConstraint("org_id", "secret_hash"),)
 
     org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
-    # Whoever disconnects the org from its GitLab ends them all.
+    # Disconnecting the org from its GitLab deletes all of its secrets.
     integration_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("org_gitlab_integrations.id", ondelete="CASCADE"), index=True
     )
@@ -68,7 +68,7 @@ class GitLabHookSecret(Identified, Base):
 
 
 class TallyKind(StrEnum):
-    """What is counted: see ``hooks.tallies``. ``subject`` is a project row's id for the last."""
+    """What is counted. For the last kind, ``subject`` is the id of a project row."""
 
     REFUSED = "refused"
     OTHER_INSTANCE = "other_instance"
@@ -77,10 +77,10 @@ class TallyKind(StrEnum):
 
 
 class GitLabWebhookTally(Identified, Base):
-    """How often something happened to an org's webhooks on a day (UTC), in one row.
+    """How often something happened to an org's webhooks on a day (UTC).
 
-    ``detail`` describes the newest time. One row a day however often it happens: strangers
-    can cause some of it.
+    ``detail`` describes the last occurrence. There is one row per day however often it
+    happens, because strangers can cause some of it.
     """
 
     __tablename__ = "gitlab_webhook_tallies"
@@ -97,7 +97,7 @@ class GitLabWebhookTally(Identified, Base):
 
 
 class GitLabChangeCount(Identified, Base):
-    """How many changes of a project's linked items came in on a day (UTC), by which way."""
+    """The changes of a project's linked items on a day (UTC), by webhook and by polling."""
 
     __tablename__ = "gitlab_change_counts"
     __table_args__ = (

@@ -1,9 +1,9 @@
-"""The words for the state of a hook, and what a hook of ours should listen to."""
+"""The states of a hook, and the events that our hooks send."""
 
 from enum import StrEnum
 
-# What a hook of ours listens to, by its name in GitLab's API, as GitLab's form calls it, in the
-# order of that form. Page, messages and documents take it from here; a test holds the documents.
+# The events of our hooks: their names in GitLab's API and in GitLab's form, in the order of the
+# form. Page and messages use this list; a test compares the documents with it.
 EVENT_NAMES = {
     "note_events": "Comments",
     "confidential_note_events": "Confidential comments",
@@ -13,17 +13,17 @@ EVENT_NAMES = {
     "pipeline_events": "Pipeline events",
 }
 OUR_EVENTS = frozenset(EVENT_NAMES)
-# Those whose absence is a finding: confidential comments say nothing that is shown.
+# A hook without one of these has a finding. Confidential comments change nothing that is shown.
 EXPECTED_EVENTS = tuple(sorted(OUR_EVENTS - {"confidential_note_events"}))
 
 
 class HookState(StrEnum):
-    """What became of the newest look at a project's hooks.
+    """The result of the last check of a project's hooks.
 
-    ``unknown``: not looked at yet, or GitLab gave no answer. ``unreadable``: the token may
-    not see hooks. ``elsewhere``: no hook of the project's own, and yet events arrive, by a
-    group's hook or the instance's. ``unproven``: it does not send the secret or signature that is
-    asked for.
+    ``unknown``: not checked yet, or GitLab gave no answer. ``unreadable``: the token may not
+    see hooks. ``elsewhere``: the project has no hook, but events arrive from a hook of its
+    group or of the instance. ``unproven``: the hook does not send the required secret or
+    signature.
     """
 
     UNKNOWN = "unknown"

@@ -1,4 +1,4 @@
-"""Counting what happens to an org's webhooks: a row a day for each kind, however often."""
+"""Count what happens to an org's webhooks, in one row per day and kind."""
 
 import uuid
 from collections import defaultdict
@@ -14,14 +14,14 @@ from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import new_id, upsert
 
-KEPT_DAYS = 31
+STORED_DAYS = 31
 SHOWN_DAYS = 7
 _tallies = GitLabWebhookTally.__table__.c
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What has happened, how often, and when first and last; ``detail`` is of the last time."""
+    """How often something happened, first and last time; ``detail`` is of the last time."""
 
     kind: TallyKind
     count: int
@@ -34,7 +34,7 @@ class Tally:
 def add_tallies(
     to: Session | scoped_session[Any] | Connection, org_id: uuid.UUID, more: Sequence[Tally]
 ) -> None:
-    """Add to the rows of today: one statement, in one order of rows. Kinds and subjects differ."""
+    """Add to the rows of a day in one statement, in a fixed order. No two of a kind and subject."""
     if not more:
         return
     rows = [
@@ -67,7 +67,7 @@ def add_tallies(
 def tallies_by_org(
     org_ids: Collection[uuid.UUID], now: datetime
 ) -> defaultdict[uuid.UUID, list[Tally]]:
-    """What has happened within some days to each org's webhooks, summed up; one statement."""
+    """The sums of the last SHOWN_DAYS days for each org, in one statement."""
     rows = db.session.execute(
         select(
             _tallies.org_id,
@@ -85,7 +85,7 @@ def tallies_by_org(
     for row in rows:
         before = found[row.org_id].get((row.kind, row.subject))
         if row.kind == TallyKind.STORED_BYTES:
-            before = None  # a quota is for a day: the newest counts
+            before = None  # a quota is per day: only the newest row counts
         found[row.org_id][row.kind, row.subject] = Tally(
             kind=TallyKind(row.kind),
             subject=row.subject,
@@ -100,6 +100,6 @@ def tallies_by_org(
 
 
 def forget_old_tallies(now: datetime) -> None:
-    """Delete what is no longer shown."""
-    before = (now - timedelta(days=KEPT_DAYS)).date()
+    """Delete tallies that are no longer shown."""
+    before = (now - timedelta(days=STORED_DAYS)).date()
     db.session.execute(delete(GitLabWebhookTally).where(GitLabWebhookTally.day < before))

@@ -1,4 +1,4 @@
-"""The projects that links point into, and what was noticed of each: for page, API and health."""
+"""Read the watched projects with their hooks and counts, for pages, API and health."""
 
 import uuid
 from collections import defaultdict
@@ -19,17 +19,16 @@ from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import targets
 
 COUNTED_DAYS = 7
-# Of one failure nobody needs to hear: it is tried again within seconds.
+# A single failure is not reported: the next attempt follows within seconds.
 UNREADABLE_AT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
-    """A project with links or a picked one. Counts and a former path are of the last 7 days.
-    ``seen``: GitLab has shown it to us. ``hook_wanted``: a worker is still to make its webhook.
-    ``unreadable`` is how many of its links could not be read several times in a row, though
-    their items are there as far as is known; ``unreadable_code`` is why, ``reason`` what
-    GitLab said.
+    """A project with links, or a chosen one. Counts and ``former_path`` cover the last 7 days.
+    ``seen``: GitLab has shown the project. ``hook_wanted``: a worker has yet to create its
+    webhook. ``unreadable`` is the number of links whose fetch failed several times in a row,
+    without those to deleted items; ``unreadable_code`` is the error, ``reason`` GitLab's reason.
     """
 
     id: uuid.UUID
@@ -57,7 +56,7 @@ class WatchedProject:
 
     @property
     def only_by_sweep(self) -> bool:
-        """Whether events would have told of changes and none did."""
+        """Whether there were changes, all found by polling and none by webhook."""
         return self.changes_by_sweep > 0 and self.changes_by_webhook == 0
 
 
@@ -67,7 +66,7 @@ _watch = GitLabProjectWatch
 def watched_projects(
     org_id: uuid.UUID, now: datetime, only: uuid.UUID | None = None
 ) -> list[WatchedProject]:
-    """The org's projects on its present GitLab with links, and the picked ones, by path."""
+    """The org's projects with links and the chosen ones, on its current GitLab, by path."""
     conditions = () if only is None else (GitLabProject.id == only,)
     return watched_by_org([org_id], now, *conditions)[org_id]
 
@@ -75,7 +74,7 @@ def watched_projects(
 def watched_by_org(
     org_ids: Collection[uuid.UUID], now: datetime, *conditions: ColumnElement[bool]
 ) -> defaultdict[uuid.UUID, list[WatchedProject]]:
-    """The same of many orgs at once, in one statement."""
+    """Like ``watched_projects``, for many orgs in one statement."""
     failing = and_(is_unreadable(), GitLabItem.failures >= UNREADABLE_AT)
     links = (
         select(
@@ -101,7 +100,7 @@ def watched_by_org(
         .subquery()
     )
     wanted = targets(org_ids, OperationKind.MAKE_HOOK)
-    # Columns, not entities: these may be many rows, and nobody changes them.
+    # Columns, not entities: there may be many rows, and they are only read.
     rows = db.session.execute(
         select(
             *_SEEN,
@@ -157,7 +156,7 @@ _SEEN = (
 
 
 def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
-    """What is known; of a project that is not watched yet that is nothing."""
+    """The project of a row. Without a watch, the hook's state is unknown."""
     renamed = row.renamed_at is not None and row.renamed_at > now - timedelta(days=COUNTED_DAYS)
     plain: dict[str, Any] = {column.key: getattr(row, column.key) for column in _PLAIN}
     return WatchedProject(

@@ -1,4 +1,4 @@
-"""Which projects are watched, and what is noticed of them."""
+"""Watch the webhooks of projects: create watches, record events, and make checks due."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,17 +15,17 @@ from gitlab_links.observations.states import HookState
 from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 
 NEW_WATCHES_A_TIME = 200
-# A way that has worked within this time, and missed nothing, is trusted.
+# A hook is trusted if an event arrived, and none was missed, within this time.
 PROVEN_FOR = timedelta(days=7)
 
 _watch = GitLabProjectWatch
-_DEAF = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.DISABLED})
+_NOT_SENDING = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.DISABLED})
 
 
 def require_watch(
     org_id: uuid.UUID, project_row: uuid.UUID
 ) -> tuple[GitLabProjectWatch, GitLabProject]:
-    """The watch of an org's project, made if need be; raises :class:`NotFound`."""
+    """The watch of an org's project, created if needed. Raises :class:`NotFound`."""
     project = db.session.get(GitLabProject, project_row)
     if project is None or project.org_id != org_id:
         raise NotFound
@@ -34,9 +34,10 @@ def require_watch(
 
 
 def watch_new_projects() -> int:
-    """Begin to watch projects that links have come to point into; says how many.
+    """Start to watch newly linked projects. Returns their number.
 
-    Not before GitLab has shown them: a link may name a project that does not exist.
+    A project is watched once GitLab has shown it, because a link may name one that does not
+    exist.
     """
     watched = exists().where(_watch.project_id == GitLabProject.id)
     used = exists().where(GitLabItem.project_id == GitLabProject.id)
@@ -53,7 +54,7 @@ def watch_new_projects() -> int:
 def orgs_with_due_projects(
     now: datetime, limit: int, connected: ColumnElement[bool]
 ) -> Sequence[uuid.UUID]:
-    """Orgs with hooks to be looked at; ``connected`` is a condition on integrations."""
+    """Orgs with hooks to check; ``connected`` is a condition on integrations."""
     return db.session.scalars(
         select(_watch.org_id)
         .join(GitLabProject, GitLabProject.id == _watch.project_id)
@@ -69,7 +70,7 @@ def orgs_with_due_projects(
 
 
 def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
-    """Have hooks looked at now that were not since; says how many."""
+    """Make the hooks due that were not checked since ``unless_since``. Returns their number."""
     never = datetime.min.replace(tzinfo=now.tzinfo)
     return change_rows(
         update(_watch)
@@ -85,13 +86,13 @@ def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime)
 def note_events(
     org_id: uuid.UUID, newest: Mapping[uuid.UUID, tuple[datetime, str]], now: datetime
 ) -> None:
-    """Note when and by which kind of hook the newest event of each project came.
+    """Record the time and kind of hook of each project's newest event.
 
-    Where the project was thought to have no working hook, it is looked at again at once.
+    A project without a working hook, by its last check, is checked again at once.
     """
     if not newest:
         return
-    told = upsert(db.engine.dialect.name, GitLabProjectWatch).values(
+    rows_of_events = upsert(db.engine.dialect.name, GitLabProjectWatch).values(
         [
             {
                 "id": new_id(),
@@ -107,21 +108,21 @@ def note_events(
         ]
     )
     rows = db.session.execute(
-        told.on_conflict_do_update(
+        rows_of_events.on_conflict_do_update(
             index_elements=["project_id"],
             set_={
-                "last_event_at": told.excluded.last_event_at,
-                "last_event_via": told.excluded.last_event_via,
+                "last_event_at": rows_of_events.excluded.last_event_at,
+                "last_event_via": rows_of_events.excluded.last_event_via,
             },
         ).returning(_watch.project_id, _watch.state)
     ).all()
-    broken = [row.project_id for row in rows if row.state in _DEAF]
+    broken = [row.project_id for row in rows if row.state in _NOT_SENDING]
     if broken:
         make_due(broken, now)
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
-    """Note that changes came without an event: the hooks are looked at, at once."""
+    """Record that changes came without an event, and make checks of the hooks due at once."""
     ids = sorted(set(project_ids))
     for project_id in ids:
         _make(org_id, project_id)
@@ -130,7 +131,7 @@ def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: dateti
 
 
 def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
-    """Projects whose events arrive: some did lately, and nothing was missed since then."""
+    """Projects whose events arrive: one did within PROVEN_FOR, and none was missed."""
     since = now - PROVEN_FOR
     return frozenset(
         db.session.scalars(
@@ -144,7 +145,7 @@ def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
 
 
 def make_due(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
-    """Have the hooks of these projects looked at as soon as a worker is free."""
+    """Make checks of these projects' hooks due now."""
     change_rows(
         update(_watch)
         .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)

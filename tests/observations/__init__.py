@@ -1,1 +1,1 @@
-"""Tests of observations."""
+"""The tests of observations."""

@@ -1,4 +1,4 @@
-"""The org of the tests of health; what a click does, and what GitLab then has."""
+"""The org of the tests of health, clicks on its page, and the state of its GitLab."""
 
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_check import check_now
@@ -23,8 +23,8 @@ def repair(connected):
         return repair_now(connected.admin, connected.project_id)
 
 
-def look(connected):
-    """A look at the project's hook by somebody, and what the schedule makes of it."""
+def check_hook(connected):
+    """Check the project's hook like a click, and run the schedule."""
     with connected.app.app_context():
         check_now(connected.admin, connected.project_id)
     connected.watch()

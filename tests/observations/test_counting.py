@@ -1,4 +1,4 @@
-"""Changes that came by webhook and those only a sweep has found are told apart."""
+"""Changes by webhook and changes found by polling are counted separately."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.differs_by_database
 
 @pytest.fixture
 def hooked(connected):
-    """The org, whose project has a hook of ours."""
+    """The org, whose project has a hook created by this service."""
     repair(connected)
     connected.work()
     return connected
@@ -35,7 +35,7 @@ def drop(org, **how):
         setattr(org.gitlab.state.faults.webhooks, name, value)
 
 
-def test_a_change_that_an_event_told_is_counted_once(hooked):
+def test_a_change_by_webhook_is_counted_once(hooked):
     edit(hooked, title="Told")
     hooked.work()
     hooked.sweep()
@@ -44,9 +44,9 @@ def test_a_change_that_an_event_told_is_counted_once(hooked):
     assert counts(hooked) == (1, 0)
 
 
-def test_a_change_that_no_event_told_is_counted_after_a_while(hooked, clock):
+def test_a_change_without_an_event_is_counted_after_a_while(hooked, clock):
     drop(hooked, drop_next=1)
-    edit(hooked, title="Not told")
+    edit(hooked, title="No event")
     hooked.work()
     hooked.sweep()
     hooked.watch()
@@ -60,7 +60,7 @@ def test_a_change_that_no_event_told_is_counted_after_a_while(hooked, clock):
     assert counts(hooked) == (0, 1)
 
 
-def test_an_event_that_comes_after_the_sweep_has_told_the_change_all_the_same(hooked, clock):
+def test_an_event_after_the_sweep_still_counts_as_the_source(hooked, clock):
     drop(hooked, delay=0.3)
     edit(hooked, title="Told late")
     hooked.sweep()
@@ -71,9 +71,9 @@ def test_an_event_that_comes_after_the_sweep_has_told_the_change_all_the_same(ho
     assert counts(hooked) == (1, 0)
 
 
-def test_what_waits_for_a_worker_is_not_missed(hooked, clock):
+def test_a_delivery_that_waits_for_a_worker_is_not_missed(hooked, clock):
     drop(hooked, drop_next=1)
-    edit(hooked, title="Not told yet")
+    edit(hooked, title="No event yet")
     hooked.sweep()
     hooked.factory.delivery(hooked.org, status="received", due_at=utcnow())
     clock.advance(31)
@@ -85,7 +85,7 @@ def test_what_waits_for_a_worker_is_not_missed(hooked, clock):
     assert counts(hooked) == (0, 1)
 
 
-def test_what_events_do_not_tell_is_no_missed_change(hooked, clock):
+def test_a_change_that_events_never_have_is_not_missed(hooked, clock):
     drop(hooked, drop_every=1)
     hooked.gitlab.state.items.comment(hooked.issues[0], "A comment moves its time", by="dana")
     hooked.sweep()
@@ -110,7 +110,7 @@ def link(org, issue):
 
 
 def test_an_event_that_comes_before_the_first_fetch_leaves_nothing_missed(hooked, clock):
-    """The body of a comment names no assignee: the fetch that it asks for brings them."""
+    """The body of a comment names no assignee; the fetch that it requests does."""
     items = hooked.gitlab.state.items
     busy = items.add_issue(hooked.project, title="Busy", author="dana", assignees=["dana"])
     hooked.work()
@@ -124,8 +124,8 @@ def test_an_event_that_comes_before_the_first_fetch_leaves_nothing_missed(hooked
     assert hooked.codes() == []
 
 
-def test_what_a_fetch_finds_that_an_event_asked_for_is_not_called_missed(hooked, clock):
-    """The body of the comment names no assignee: whether another event did cannot be known."""
+def test_a_change_found_by_a_fetch_for_an_event_is_not_missed(hooked, clock):
+    """The comment's body names no assignee, and nobody knows whether another event did."""
     items = hooked.gitlab.state.items
     drop(hooked, drop_next=1)
     edit(hooked, assignees=["dana"])
@@ -143,7 +143,7 @@ def test_a_change_that_is_lost_after_an_event_was_applied_is_missed(hooked, cloc
     edit(hooked, title="Told")
     hooked.work()
     drop(hooked, drop_next=1)
-    edit(hooked, title="Not told")
+    edit(hooked, title="No event")
     hooked.sweep()
     clock.advance(31)
     hooked.watch()
@@ -155,7 +155,7 @@ def test_a_project_whose_changes_come_only_by_sweep_is_flagged(hooked, clock):
     drop(hooked, drop_every=1)
     clock.advance(2 * 3600)
     for number in (0, 1):
-        edit(hooked, number, title=f"Not told {number}")
+        edit(hooked, number, title=f"No event {number}")
     hooked.sweep()
     clock.advance(31)
     hooked.watch()
@@ -172,7 +172,7 @@ def test_a_project_whose_changes_come_only_by_sweep_is_flagged(hooked, clock):
     assert "changes_only_by_sweep" not in hooked.codes()
 
 
-def test_a_gitlab_that_loses_every_third_event_is_told_within_a_minute_of_the_sweep(hooked, clock):
+def test_a_gitlab_that_loses_every_third_event_is_reported_within_a_minute(hooked, clock):
     hooked.gitlab.state.faults.webhooks.seen = 0
     drop(hooked, drop_every=3)
     for number in (0, 1, 2):
@@ -194,12 +194,12 @@ def test_a_gitlab_that_loses_every_third_event_is_told_within_a_minute_of_the_sw
     )
 
 
-def test_a_missed_change_has_the_hook_looked_at_at_once(hooked, clock):
+def test_a_missed_change_has_the_hook_checked_at_once(hooked, clock):
     clock.advance(60)
     hooked.watch()
     (hook,) = hooked.gitlab.state.hooks.of(hooked.project)
     hook.recent_failures = 40
-    edit(hooked, title="Not told: the hook is off")
+    edit(hooked, title="No event: the hook is off")
     hooked.gitlab.state.calls.reset()
     hooked.sweep()
     clock.advance(31)
@@ -209,7 +209,7 @@ def test_a_missed_change_has_the_hook_looked_at_at_once(hooked, clock):
     assert "hook_disabled" in hooked.codes()
 
 
-def test_events_of_items_that_nobody_links_tell_that_the_hook_works(hooked):
+def test_events_of_unlinked_items_show_that_the_hook_works(hooked):
     before = hooked.watched().last_event_at
     hooked.gitlab.state.items.add_issue(hooked.project, title="Unlinked", author="dana")
     hooked.work()
@@ -218,7 +218,7 @@ def test_events_of_items_that_nobody_links_tell_that_the_hook_works(hooked):
     assert counts(hooked) == (0, 0)
 
 
-def test_counts_of_a_month_ago_are_forgotten(hooked, clock):
+def test_counts_of_a_month_ago_are_deleted(hooked, clock):
     edit(hooked, title="Told")
     hooked.work()
     assert counts(hooked) == (1, 0)

@@ -1,4 +1,4 @@
-"""The events of a webhook are named in one list, which the documents repeat word for word."""
+"""One list has the events of a webhook, and the documents have the same names."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ def test_the_documents_name_the_events_of_the_list(document):
     assert " and ".join(named.rsplit(", ", 1)) in text
 
 
-def test_what_must_not_be_missing_is_part_of_what_is_made():
+def test_the_required_events_are_among_the_created_ones():
     assert OUR_EVENTS.issuperset(EXPECTED_EVENTS)

@@ -1,4 +1,4 @@
-"""Each hook that this service makes has a secret of its own, and only its hash is kept."""
+"""Each hook that this service creates has its own secret, stored only as a hash."""
 
 import pytest
 import requests
@@ -24,7 +24,7 @@ def test_each_hook_has_a_secret_of_its_own_and_none_ends_another(connected, fact
     body = {"object_kind": "issue"}
     for secret, status in {
         hook.token: 202,
-        first: 202,  # for what is under way
+        first: 202,  # for events under way
         "typed-by-an-admin": 202,
         "guessed": 403,
         "": 403,
@@ -47,7 +47,7 @@ def test_the_former_secret_of_a_hook_ends_a_day_after_the_repair(connected, cloc
         assert len(db.session.scalars(db.select(GitLabHookSecret)).all()) == 1
 
 
-def test_disconnecting_ends_the_secrets_of_hooks(connected):
+def test_disconnecting_deletes_the_secrets_of_hooks(connected):
     repair(connected)
     (hook,) = hooks(connected)
     with connected.app.app_context():

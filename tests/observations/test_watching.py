@@ -1,4 +1,4 @@
-"""What is wrong with a hook is noticed and told in words; whose events arrive needs none."""
+"""Problems of hooks become findings; a project whose events arrive needs no hook."""
 
 from datetime import timedelta
 
@@ -8,10 +8,10 @@ import requests
 from gitlab_links.clock import utcnow
 from gitlab_links.health.messages import remedy, summary
 from gitlab_links.observations.states import OUR_EVENTS
-from tests.observations.conftest import SIGNING_TOKEN, hooks, look, repair, retitle, titles
+from tests.observations.conftest import SIGNING_TOKEN, check_hook, hooks, repair, retitle, titles
 
 
-def told(connected, code):
+def finding_of(connected, code):
     return next(one for one in connected.health().findings if one.code == code)
 
 
@@ -24,17 +24,17 @@ def disable(connected, failures):
 @pytest.mark.parametrize(
     ("failures", "code", "words"),
     [
-        (4, "hook_temporarily_disabled", "disabled the webhook for a while"),
+        (4, "hook_temporarily_disabled", "temporarily disabled the webhook"),
         (40, "hook_disabled", "disabled the webhook for good"),
     ],
 )
-def test_a_disabled_hook_is_told_and_one_click_repairs_it(connected, failures, code, words):
+def test_a_disabled_hook_is_reported_and_one_click_repairs_it(connected, failures, code, words):
     repair(connected)
     connected.work()
     disable(connected, failures)
-    look(connected)
+    check_hook(connected)
 
-    finding = told(connected, code)
+    finding = finding_of(connected, code)
     assert finding.subject == "ships/engine"
     assert words in summary(finding)
     assert "Repair" in remedy(finding)
@@ -54,9 +54,9 @@ def test_events_that_are_switched_off_are_named(connected):
     repair(connected)
     (hook,) = hooks(connected)
     hook.enabled -= {"merge_requests_events", "note_events"}
-    look(connected)
+    check_hook(connected)
 
-    assert summary(told(connected, "hook_events_missing")) == (
+    assert summary(finding_of(connected, "hook_events_missing")) == (
         "ships/engine: the webhook does not send Merge request events and Comments."
     )
     repair(connected)
@@ -65,48 +65,48 @@ def test_events_that_are_switched_off_are_named(connected):
     assert connected.watched().hook_state == "ok"
 
 
-def test_a_hook_without_any_proof_is_told(connected):
+def test_a_hook_without_any_proof_is_reported(connected):
     connected.gitlab.state.hooks.add(
         connected.project, connected.webhook_url, **dict.fromkeys(OUR_EVENTS, True)
     )
-    look(connected)
+    check_hook(connected)
 
-    assert "are refused" in summary(told(connected, "hook_unproven"))
+    assert "are rejected" in summary(finding_of(connected, "hook_unproven"))
     assert repair(connected).tested
     connected.watch()
     assert connected.watched().hook_state == "ok"
     assert len(hooks(connected)) == 1
 
 
-def test_a_hook_with_a_secret_alone_is_told_where_only_signed_events_are_taken(connected, factory):
+def test_a_hook_with_only_a_secret_is_reported_if_signatures_are_required(connected, factory):
     repair(connected)
     factory.connect(connected.org, signing_token=SIGNING_TOKEN)
-    look(connected)
-    assert "are refused" in summary(told(connected, "hook_unproven"))
+    check_hook(connected)
+    assert "are rejected" in summary(finding_of(connected, "hook_unproven"))
 
     assert repair(connected).tested
     connected.watch()
     assert connected.watched().hook_state == "ok"
 
 
-def test_a_hook_that_was_deleted_is_missed(connected):
+def test_a_deleted_hook_is_reported(connected):
     repair(connected)
     connected.work()
     (hook,) = hooks(connected)
     connected.gitlab.state.hooks.delete(hook)
-    look(connected)
+    check_hook(connected)
 
-    assert summary(told(connected, "hook_missing")) == (
+    assert summary(finding_of(connected, "hook_missing")) == (
         "ships/engine: there is no webhook that points here."
     )
-    look(connected)
+    check_hook(connected)
     assert connected.watched().hook_state == "missing", "its last event is not another's"
     assert repair(connected).created
 
 
 def test_a_group_hook_is_recognised_by_its_events(connected, factory):
     factory.connect(connected.org, webhook_secret="of-the-group")
-    look(connected)
+    check_hook(connected)
     assert connected.watched().hook_state == "missing"
 
     body = {"object_kind": "issue", "project": {"id": connected.project.id}}
@@ -124,8 +124,8 @@ def test_a_group_hook_is_recognised_by_its_events(connected, factory):
     assert (found.hook_state, found.last_event_via) == ("elsewhere", "project")
     assert connected.codes() == []
 
-    look(connected)
-    assert connected.watched().hook_state == "elsewhere", "a look cannot see such a hook"
+    check_hook(connected)
+    assert connected.watched().hook_state == "elsewhere", "a check cannot see such a hook"
 
 
 def test_a_system_hook_is_recognised_by_its_events(connected, factory):
@@ -146,24 +146,24 @@ def test_a_system_hook_is_recognised_by_its_events(connected, factory):
     )
 
 
-def test_lost_rights_are_noticed_at_the_next_look(connected, factory):
+def test_lost_rights_are_noticed_at_the_next_check(connected, factory):
     repair(connected)
     state = connected.gitlab.state
     reader = state.people.add_user("reader")
     state.projects.add_member(connected.project, reader, 40)
     token = state.people.add_token(reader, scopes=["api"]).value
     factory.connect(connected.org, token=token)
-    look(connected)
+    check_hook(connected)
     assert connected.watched().hook_state == "ok"
 
     state.projects.remove_member(connected.project, reader)
-    look(connected)
+    check_hook(connected)
 
     found = connected.watched()
     assert (found.hook_state, found.error_code) == ("unreadable", "not_found")
 
 
-def test_hooks_are_not_looked_at_while_gitlab_wants_a_pause(connected):
+def test_hooks_are_not_checked_during_a_pause(connected):
     connected.change(
         paused_until=utcnow() + timedelta(minutes=5),
         token_check_due_at=utcnow() + timedelta(days=1),
