@@ -86,14 +86,12 @@ def _own_refusals(errors: tuple[type[DomainError], ...]) -> Json:
     return {
         str(status): problem_response(
             status,
-            " ".join(f"`{one.code}`: {_first_line(one)}" for one in group),
+            " ".join(
+                f"`{one.code}`: {(one.__doc__ or '').strip().splitlines()[0]}" for one in group
+            ),
             *dict.fromkeys(one.code for one in group),
             *_ANY_OPERATION.get(status, ()),
             headers=RETRY if status in _ANY_OPERATION else None,
         )
         for status, group in by_status.items()
     }
-
-
-def _first_line(error: type[DomainError]) -> str:
-    return (error.__doc__ or "").strip().splitlines()[0]

@@ -38,7 +38,8 @@ def deliveries_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 def delivery_get(org_id: uuid.UUID, delivery_id: uuid.UUID) -> dict[str, Any]:
     """Show a webhook delivery with its body"""
     delivery = find_delivery(org_id, delivery_id)
-    return {"delivery": {**_facts(delivery), **_payload(delivery)}}
+    shown = {name: getattr(delivery, name) for name in DeliverySchema._declared_fields}
+    return {"delivery": {**shown, **_payload(delivery)}}
 
 
 @webhooks.post("/api/orgs/<uuid:org_id>/deliveries/<uuid:delivery_id>/replay")
@@ -48,10 +49,6 @@ def delivery_get(org_id: uuid.UUID, delivery_id: uuid.UUID) -> dict[str, Any]:
 def delivery_replay_post(org_id: uuid.UUID, delivery_id: uuid.UUID) -> dict[str, Any]:
     """Have a webhook delivery processed again"""
     return {"delivery": replay(current_principal(), delivery_id)}
-
-
-def _facts(delivery: GitLabWebhookDelivery) -> dict[str, Any]:
-    return {name: getattr(delivery, name) for name in DeliverySchema._declared_fields}
 
 
 def _payload(delivery: GitLabWebhookDelivery) -> dict[str, Any]:

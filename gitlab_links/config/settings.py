@@ -120,7 +120,8 @@ class Settings:
         Raises :class:`ConfigError` with one line for each bad value.
         """
         reader = _Reader(_environment() if environ is None else environ)
-        database_url = reader.read("DATABASE_URL", setting_urls.database_url, _default_database())
+        own = f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
+        database_url = reader.read("DATABASE_URL", setting_urls.database_url, own)
         found: dict[str, Any] = {
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
@@ -231,7 +232,3 @@ def _kept_secret(path: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text(encoding="utf-8").strip()
-
-
-def _default_database() -> str:
-    return f"sqlite:///{INSTANCE / 'gitlab_links.db'}"

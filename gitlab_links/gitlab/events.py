@@ -68,7 +68,8 @@ class Event:
         payload = read_object(parse_json(body))
         kind = read_word(payload.get("object_kind")) or read_word(payload.get("event_name"))
         attributes = read_object(payload.get("object_attributes"))
-        subject = _read_subject(kind, payload, attributes)
+        read_subject = _SUBJECT_READERS.get(kind or "")
+        subject = read_subject(payload, attributes) if read_subject else None
         is_of_branch = subject is None and kind == "pipeline"
         branch_pipeline = read_branch_pipeline(payload) if is_of_branch else None
         return cls(
@@ -110,11 +111,6 @@ class Event:
     def snapshot(self) -> Snapshot | None:
         """The item in the body; None if the body only names it. Read on each access."""
         return None if self._subject is None else snapshot_from_event(self._subject)
-
-
-def _read_subject(kind: str | None, body: Object, attributes: Object) -> Subject | None:
-    read = _SUBJECT_READERS.get(kind) if kind is not None else None
-    return None if read is None else read(body, attributes)
 
 
 def _issue(body: Object, attributes: Object) -> Subject | None:

@@ -130,7 +130,8 @@ def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
     name.
     """
     wanted = urlsplit(webhook_url)
-    exact = [hook for hook in hooks if _same(hook.url, webhook_url)]
+    here = webhook_url.rstrip("/").lower()
+    exact = [hook for hook in hooks if hook.url.strip().rstrip("/").lower() == here]
     moved = [hook for hook in hooks if _path_of(hook.url) == wanted.path]
     return next(iter(exact or moved), None)
 
@@ -208,10 +209,6 @@ def _next_check(watch: GitLabProjectWatch, now: datetime) -> datetime:
     if watch.state == HookState.TEMPORARILY_DISABLED and watch.disabled_until is not None:
         pause = min(pause, max(timedelta(minutes=1), watch.disabled_until - now))
     return now + pause * random.uniform(0.75, 1.0)  # noqa: S311
-
-
-def _same(first: str, second: str) -> bool:
-    return first.strip().rstrip("/").lower() == second.rstrip("/").lower()
 
 
 def _path_of(url: str) -> str | None:

@@ -156,7 +156,9 @@ def save_result(
         return None
     now = utcnow()
     unanswered = result.status is ValidationStatus.NOT_VALIDATED
-    integration.token_check_due_at = next_check(now, soon=unanswered)
+    # With jitter, so that the checks of orgs spread.
+    wait = (SOON if unanswered else DAILY) * random.uniform(0.75, 1.0)  # noqa: S311
+    integration.token_check_due_at = now + wait
     if not unanswered:
         integration.token_checked_at = now
     if result.scopes is not None or result.status is ValidationStatus.VALID:
@@ -183,11 +185,6 @@ def _is_rate_limited(integration: OrgGitLabIntegration, now: datetime) -> bool:
     """GitLab may limit other calls and still answer the one that checks the token."""
     until = integration.paused_until
     return integration.error_code == RATE_LIMITED and until is not None and until > now
-
-
-def next_check(now: datetime, *, soon: bool = False) -> datetime:
-    """When to check a token again: daily, with jitter so that orgs spread over the day."""
-    return now + (SOON if soon else DAILY) * random.uniform(0.75, 1.0)  # noqa: S311
 
 
 def _valid(check: TokenCheck) -> Validation:

@@ -87,17 +87,13 @@ def _admit() -> None:
     if declaration.kind is Kind.WEBHOOK:
         _limit_body(MAX_WEBHOOK_BYTES)
         return
-    if _is_form_page():
+    if request.method not in transactions.SAFE_METHODS and not is_api_path(request.path):
         require_form()
     if declaration.kind is Kind.PUBLIC:
         csrf.protect()
     else:
         _admit_caller(declaration)
     _limit_body(MAX_BODY_BYTES)
-
-
-def _is_form_page() -> bool:
-    return request.method not in transactions.SAFE_METHODS and not is_api_path(request.path)
 
 
 def _admit_caller(declaration: Declaration) -> None:

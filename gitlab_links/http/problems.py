@@ -174,14 +174,10 @@ def _json_response(problem: Problem) -> Response:
     )
 
 
-def _has_addresses() -> bool:
-    """Whether a page can have links: not where no address can be made from the Host header."""
-    return not isinstance(request.routing_exception, BadHost)
-
-
 def _page(problem: Problem) -> Any:
     renderer: PageRenderer | None = current_app.extensions.get(_PAGE_RENDERER)
-    if renderer is not None and _has_addresses():
+    # A page has links, which cannot be made from a bad Host header.
+    if renderer is not None and not isinstance(request.routing_exception, BadHost):
         try:
             return renderer(problem)
         except Exception:

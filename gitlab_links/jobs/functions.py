@@ -25,7 +25,6 @@ def clean() -> None:
     """Drop what is past its retention. Scheduled."""
     sweeps.clean()
     health_checks.forget_old()
-    operations.clean_operations()
 
 
 def find_due_checks() -> None:

@@ -46,7 +46,7 @@ from gitlab_links.observations.hook_secrets import forget_ended_secrets
 from gitlab_links.observations.tallies import forget_old_tallies
 from gitlab_links.observations.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.operations.models import OperationKind
-from gitlab_links.operations.queue import ask_for_by_service
+from gitlab_links.operations.queue import ask_for_by_service, forget_old_operations
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.pausing import note_refused_account
@@ -274,12 +274,13 @@ def _notify(org_id: uuid.UUID, ends_at: float) -> None:
 
 
 def forget_old() -> None:
-    """Forget ended secrets of hooks, counts that are no longer shown, and old problems."""
+    """Delete ended secrets of webhooks, and counts, problems and operations that are too old."""
     for forget in (
         forget_ended_secrets,
         forget_old_counts,
         forget_old_tallies,
         forget_old_problems,
+        forget_old_operations,
     ):
         with isolated(forget.__name__):
             forget(utcnow())

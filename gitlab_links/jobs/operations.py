@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import exists
 
 from gitlab_links.accounts.key_logins import is_in_force
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.audit.operations import SERVICE, Actor
+from gitlab_links.audit.operations import SERVICE
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
@@ -28,7 +28,6 @@ from gitlab_links.operations.queue import (
     fail,
     fail_interrupted,
     finish,
-    forget_old,
     take_next,
     unattended,
 )
@@ -118,16 +117,10 @@ def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:
 
 
 def _rotate(operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    return _rotated(operation.org_id, _principal(operation).actor, on_step)
-
-
-def _renew(operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    """What the org has decided once and for all; see ``due_for_rotation``."""
-    return _rotated(operation.org_id, SERVICE, on_step)
-
-
-def _rotated(org_id: uuid.UUID, actor: Actor, on_step: OnStep) -> dict[str, Any]:
-    expires_at = rotate_now(org_id, actor, on_step)
+    """The service renews a token because the org has decided so; see ``due_for_rotation``."""
+    renewing = operation.kind == OperationKind.RENEW_TOKEN
+    actor = SERVICE if renewing else _principal(operation).actor
+    expires_at = rotate_now(operation.org_id, actor, on_step)
     return {"token_expires_at": None if expires_at is None else expires_at.isoformat()}
 
 
@@ -135,7 +128,7 @@ _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
     OperationKind.MAKE_HOOK: _repair,
     OperationKind.REPAIR_HOOK: _repair,
     OperationKind.ROTATE_TOKEN: _rotate,
-    OperationKind.RENEW_TOKEN: _renew,
+    OperationKind.RENEW_TOKEN: _rotate,
 }
 
 
@@ -143,7 +136,9 @@ def see_to_operations(now: datetime) -> None:
     """Those of dead workers are over; for those that wait it is rung once more."""
     found: Sequence[tuple[uuid.UUID, bool]] = []
     with isolated("operations"):
-        found = unattended(now, ORGS_A_LOOK, _may_call(now))
+        integration = OrgGitLabIntegration
+        may_call = exists().where(integration.org_id == Operation.org_id, connected(now))
+        found = unattended(now, ORGS_A_LOOK, may_call)
         if any(is_dead for _, is_dead in found):
             for org_id in fail_interrupted(now):
                 make_token_check_due(org_id, now, now)
@@ -151,14 +146,3 @@ def see_to_operations(now: datetime) -> None:
     db.session.rollback()
     for org_id in {org_id for org_id, _ in found}:
         trigger(JobKind.OPERATE, org_id)
-
-
-def _may_call(now: datetime) -> ColumnElement[bool]:
-    integration = OrgGitLabIntegration
-    return exists().where(integration.org_id == Operation.org_id, connected(now))
-
-
-def clean_operations() -> None:
-    """Drop operations that are past their time."""
-    forget_old(utcnow())
-    db.session.commit()

@@ -227,6 +227,6 @@ def _is_dead(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def forget_old(now: datetime) -> None:
+def forget_old_operations(now: datetime) -> None:
     """Drop what was asked for long ago."""
     db.session.execute(delete(Operation).where(Operation.created_at < now - KEPT))

@@ -112,11 +112,12 @@ def connections(now: datetime) -> Connections:
     counted = db.session.execute(select(state, func.count()).group_by(state))
     left = integration.rate_limit_remaining * 1.0 / func.nullif(integration.rate_limit, 0)
     expires_at, reset_at = integration.token_expires_at, integration.rate_limit_reset_at
+    headroom = db.session.scalar(select(func.min(left)).where(reset_at > now))
     return Connections(
         states={"ok": 0} | {row[0]: row[1] for row in counted},
         expiring=db.session.scalar(select(func.count()).where(expires_at < now + EXPIRY_WARNING))
         or 0,
-        headroom=_or_all(db.session.scalar(select(func.min(left)).where(reset_at > now))),
+        headroom=1.0 if headroom is None else float(headroom),
     )
 
 
@@ -168,10 +169,6 @@ def state_at(now: datetime) -> ColumnElement[str]:
         (integration.paused_until > now, "paused"),
         else_="ok",
     )
-
-
-def _or_all(part: float | None) -> float:
-    return 1.0 if part is None else float(part)
 
 
 def _lateness(due_at: datetime | None, now: datetime) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import begun_integration, lock_integration
-from gitlab_links.integrations.policy import Policy, policy_of
+from gitlab_links.integrations.policy import policy_of
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.times import in_full
 from gitlab_links.security import digest
@@ -22,6 +22,7 @@ Both = tuple[str, str, str]
 
 def versions(row: Row) -> dict[str, str]:
     """The version of each form's settings, by the name of its hidden field."""
+    row = row or OrgGitLabIntegration()
     return {name: facts(row) for name, facts in _FACTS.items()}
 
 
@@ -29,7 +30,7 @@ def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
     """Whether the settings changed since the form was loaded; locks them until the commit."""
     [began_with] = sent(name)
     lock = begun_integration if name in _BEGINNING else lock_integration
-    return began_with != _FACTS[name](lock(org_id))
+    return began_with != versions(lock(org_id))[name]
 
 
 def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
@@ -58,7 +59,11 @@ def both_policies(row: Row, members: bool, rotate: bool, notify_url: str) -> lis
     """The policy settings that differ from what was sent."""
     present = policy_of(row)
     found = [
-        ("Members see confidential titles", _yes(_members_see(present)), _yes(members)),
+        (
+            "Members see confidential titles",
+            _yes("member" in present.confidential_roles),
+            _yes(members),
+        ),
         ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate)),
     ]
     differing = [one for one in found if one[1] != one[2]]
@@ -67,29 +72,23 @@ def both_policies(row: Row, members: bool, rotate: bool, notify_url: str) -> lis
     return [*differing, to] if notify_url or not differing else differing
 
 
-def _members_see(policy: Policy) -> bool:
-    return "member" in policy.confidential_roles
-
-
 def _yes(answer: bool) -> str:
     return "yes" if answer else "no"
 
 
-def _connection(row: Row) -> str:
-    return _named(row.base_url, row.token_set_at) if row else NOTHING
+def _connection(row: OrgGitLabIntegration) -> str:
+    return _named(row.base_url, row.token_set_at)
 
 
-def _policy(row: Row) -> str:
-    if row is None:
-        return NOTHING
+def _policy(row: OrgGitLabIntegration) -> str:
     return _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext)
 
 
-def _secrets(row: Row) -> str:
-    return _named(row.webhook_secret_hash, row.signing_token_ciphertext) if row else NOTHING
+def _secrets(row: OrgGitLabIntegration) -> str:
+    return _named(row.webhook_secret_hash, row.signing_token_ciphertext)
 
 
-def _settings(row: Row) -> str:
+def _settings(row: OrgGitLabIntegration) -> str:
     return " ".join((_connection(row), _secrets(row), _policy(row)))
 
 
@@ -97,7 +96,7 @@ def _named(*facts: object) -> str:
     return digest("settings-version", repr(facts))[:16] if any(facts) else NOTHING
 
 
-_FACTS: dict[str, Callable[[Row], str]] = {
+_FACTS: dict[str, Callable[[OrgGitLabIntegration], str]] = {
     CONNECTION: _connection,
     POLICY: _policy,
     SECRETS: _secrets,

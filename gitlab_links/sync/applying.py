@@ -256,7 +256,8 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
             _set(item, name, _coloured(value, item.labels or []))
         else:
             _set(item, name, _plain(value))
-    _forget_ends_of_reopened(item, snapshot)
+    if snapshot.state is ItemState.OPENED:  # perhaps again
+        item.closed_at = item.merged_at = None
 
 
 def _coloured(labels: Sequence[Label], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -287,11 +288,6 @@ def _plain(value: Any) -> Any:
 
 def _members(part: Label | Person) -> dict[str, Any]:
     return {name: getattr(part, name) for name in part.__slots__}
-
-
-def _forget_ends_of_reopened(item: GitLabItem, snapshot: Snapshot) -> None:
-    if snapshot.state is ItemState.OPENED:
-        item.closed_at = item.merged_at = None
 
 
 def _has_gaps(item: GitLabItem) -> bool:

@@ -170,7 +170,7 @@ class Fetcher:
             if failure.code == NOT_FOUND:
                 path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
-        unresolved = frozenset(iids_of(batch) - found.keys() - codes.keys())
+        unresolved = frozenset({item.iid for item in batch.items} - found.keys() - codes.keys())
         return Answer(
             batch=batch,
             started_at=started_at,
@@ -218,11 +218,6 @@ def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answ
         log.exception("sync.call_failed", project_row=str(batch.project_row), type=batch.type)
         fault = GitLabFailure("internal_error", "The answer could not be read.")
         return Answer(batch, started_at, {}, fault, None)
-
-
-def iids_of(batch: Batch) -> set[int]:
-    """The iids of the requested items."""
-    return {item.iid for item in batch.items}
 
 
 def _has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, true, update
 from sqlalchemy.orm import aliased
 
 from gitlab_links.clock import utcnow
@@ -69,10 +69,7 @@ def move_next_piece(org_id: uuid.UUID) -> bool:
 
 
 def _move_piece(project: GitLabProject) -> None:
-    if project.gitlab_id is None:
-        moved = _move_items(project)
-    else:
-        moved = _move_links(project, _made_since(project.succeeded_since))
+    moved = _move_items(project) if project.gitlab_id is None else _move_links(project)
     if moved == PIECE:
         return
     if project.gitlab_id is None:
@@ -106,8 +103,10 @@ def _move_items(project: GitLabProject) -> int:
     return len(rows)
 
 
-def _move_links(project: GitLabProject, made_since: ColumnElement[bool]) -> int:
+def _move_links(project: GitLabProject) -> int:
     """Move links from a project that is gone to the project that has its path."""
+    since = project.succeeded_since
+    made_since = true() if since is None else TaskGitLabLink.created_at > since
     passing = exists().where(TaskGitLabLink.item_id == GitLabItem.id, made_since)
     rows = db.session.execute(_next_items(project).where(passing)).all()
     if not rows:
@@ -159,12 +158,6 @@ def _twins(
         )
         found |= {(item_type, row.iid): row.id for row in matching}
     return found
-
-
-def _made_since(moment: datetime | None) -> ColumnElement[bool]:
-    if moment is None:
-        return TaskGitLabLink.id.is_not(None)
-    return TaskGitLabLink.created_at > moment
 
 
 def _point_links_at_twins(
