@@ -1,0 +1,18 @@
+"""The table of roles and permissions in docs/security.md is that of the code."""
+
+import re
+from pathlib import Path
+
+from gitlab_links.accounts.roles import Permission, Role
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
+ROW = re.compile(r"^\| `(\w+)` \| [^|]+ \|(.*)\| `(\w+)` \|$", re.MULTILINE)
+
+
+def test_the_document_has_the_roles_and_the_scope_of_every_permission() -> None:
+    written = {}
+    for label, cells, scope in ROW.findall(DOCUMENT.read_text(encoding="utf-8")):
+        answers = [cell.strip() for cell in cells.split("|")]
+        roles = {role for role, answer in zip(Role, answers, strict=True) if answer == "yes"}
+        written[label] = (roles, scope)
+    assert written == {one.label: (set(one.roles), one.scope.value) for one in Permission}
