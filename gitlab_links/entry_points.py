@@ -2,9 +2,11 @@
 
 import sys
 
+import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
+from gitlab_links import __version__
 from gitlab_links.app import create_app
 from gitlab_links.config.settings import settings_or_exit
 from gitlab_links.places import GUNICORN_SETTINGS
@@ -36,4 +38,9 @@ def serve() -> None:
 
 def command() -> None:
     """``gitlab-links``: the commands of ``flask --app wsgi``, from any folder."""
-    FlaskGroup(name="gitlab-links", create_app=lambda: create_app(settings_or_exit())).main()
+    group = FlaskGroup(
+        name="gitlab-links",
+        create_app=lambda: create_app(settings_or_exit()),
+        add_version_option=False,  # it would name Flask's
+    )
+    click.version_option(__version__, prog_name="gitlab-links")(group).main()

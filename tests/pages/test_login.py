@@ -38,7 +38,7 @@ def log_in(client: FlaskClient, **values: str) -> TestResponse:
 
 
 def test_the_foot_of_a_page_names_the_version(client: FlaskClient) -> None:
-    assert f"gitlab_links {__version__} keeps" in client.get("/login").text
+    assert f"gitlab_links {__version__}" in client.get("/login").text
 
 
 def test_the_right_password_opens_the_tasks(client: FlaskClient, ana: None, org: Org) -> None:
