@@ -1,1 +1,1 @@
-"""Background work: what workers run, the schedule, and the worker processes."""
+"""Background jobs, their schedule, and the worker processes."""

@@ -1,4 +1,4 @@
-"""Running jobs by name from a short list: a job planted in Redis is refused, not run."""
+"""Running only jobs on a list: a job that somebody planted in Redis is refused."""
 
 import uuid
 from collections.abc import Callable
@@ -13,14 +13,13 @@ from gitlab_links.triggers import moved_to_slow
 
 
 class JobNotAllowed(Exception):
-    """The job names something that is not one of ours."""
+    """The job names a function that is not on the list."""
 
 
 class AllowedJob(Job):
-    """A job that runs only what ``functions.ALLOWED`` names, within an application context.
+    """A job that runs only functions in ``functions.ALLOWED``, within an application context.
 
-    RQ by itself would import any dotted name that it finds in Redis, as a job or as a
-    callback.
+    Plain RQ would import any dotted name in Redis, as a job or as a callback.
     """
 
     app: ClassVar[Flask]
@@ -44,7 +43,7 @@ class AllowedJob(Job):
         return run
 
     def _is_moved(self, arguments: tuple[str, ...]) -> bool:
-        """Whether it is left to the worker that sees to slow GitLabs."""
+        """Whether the job was moved to the queue of slow GitLabs."""
         return bool(arguments) and moved_to_slow(
             self.func_name or "", self.origin, uuid.UUID(arguments[0])
         )

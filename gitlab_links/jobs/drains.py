@@ -1,4 +1,4 @@
-"""One slice of draining for one org: claim a batch, commit, process it, commit, again."""
+"""One slice of draining for one org: claim a batch, commit, process it, commit, repeat."""
 
 import time
 import uuid
@@ -16,23 +16,23 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
-# Short, so that a flood in one org makes the others wait no longer than this.
+# A flood in one org makes the others wait this long at most.
 SLICE_SECONDS = 1.0
-# What comes in behind the first event of a burst is gathered this long into fuller batches:
-# a batch takes the same number of statements whatever its size.
+# In a burst, wait this long for fuller batches: a batch takes the same number of statements
+# whatever its size.
 GATHER_SECONDS = 0.05
 
-# The database is away, or time is up: the leases run out, and nothing is half-written.
+# The database is unavailable, or time is up: the leases run out, and nothing is half-written.
 LEFT_TO_THE_LEASE = (OperationalError, JobTimeoutException)
 
 log = structlog.get_logger(__name__)
 
 
 def drain_slice(org_id: uuid.UUID) -> None:
-    """Process what is due for an org, for some seconds at most; ring again if more is left.
+    """Process an org's due deliveries for ``SLICE_SECONDS``; trigger again if more are left.
 
     Safe to run twice or never: claims are exclusive, effect and state change commit
-    together, and the sweeper rings for whatever a lost run left behind.
+    together, and the sweep triggers what a lost run left behind.
     """
     ends_at = time.monotonic() + SLICE_SECONDS
     while time.monotonic() < ends_at:
@@ -42,7 +42,7 @@ def drain_slice(org_id: uuid.UUID) -> None:
             break
         if 1 < taken < BATCH_SIZE:
             time.sleep(GATHER_SECONDS)
-    # Released before the last look: what came in meanwhile found the bell held.
+    # Before the last check: deliveries that arrived meanwhile could not trigger a job.
     allow_triggers(JobKind.DRAIN, org_id)
     if has_due(org_id, utcnow()):
         trigger(JobKind.DRAIN, org_id)
@@ -52,7 +52,7 @@ def drain_slice(org_id: uuid.UUID) -> None:
 def _drain_batch(org_id: uuid.UUID) -> int:
     claimed = claim(org_id, utcnow())
     db.session.commit()
-    # Kept apart from the rows, which a rollback would read anew.
+    # Copied, because a rollback would load the rows again.
     attempts = {delivery.id: delivery.attempts for delivery in claimed}
     try:
         _process_twice(org_id, claimed, attempts)
@@ -69,7 +69,7 @@ def _drain_batch(org_id: uuid.UUID) -> int:
 def _process_twice(
     org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], attempts: dict[uuid.UUID, int]
 ) -> None:
-    """Once more at once after a deadlock or a lost connection, rather than after the lease."""
+    """Retry once after a deadlock or a lost connection, instead of after the lease."""
     try:
         _process(org_id, deliveries, attempts)
     except OperationalError as error:
@@ -96,7 +96,7 @@ def _process(
 
 
 def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID, attempt: int) -> None:
-    """One delivery in a transaction of its own, so that a bad one fails by itself."""
+    """Process one delivery in its own transaction, so that a bad one fails alone."""
     try:
         _process(org_id, load([delivery_id]), {delivery_id: attempt})
     except LEFT_TO_THE_LEASE:
@@ -105,5 +105,5 @@ def _process_alone(org_id: uuid.UUID, delivery_id: uuid.UUID, attempt: int) -> N
         db.session.rollback()
         log.exception("delivery.failed", org_id=str(org_id), delivery_id=str(delivery_id))
         give_back(delivery_id, attempt, ErrorCode.PROCESSING_ERROR, utcnow())
-    # Also ends the transaction of one that was not ours any more.
+    # Also ends the transaction if the delivery was no longer ours.
     db.session.commit()

@@ -1,4 +1,4 @@
-"""One slice of fetching for one org: claim, commit, ask GitLab, apply, commit, again."""
+"""One slice of fetching for one org: plan, commit, call GitLab, apply, commit, repeat."""
 
 import time
 import uuid
@@ -24,17 +24,17 @@ from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, tr
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
 SLICE_SECONDS = 5.0
-# What comes in behind the first event of a burst is gathered this long into fuller batches.
+# In a burst, wait this long for fuller batches.
 GATHER_SECONDS = 0.15
 
 log = structlog.get_logger(__name__)
 
 
 def fetch_slice(org_id: uuid.UUID) -> None:
-    """Fetch what is due for an org, for some seconds at most; ring again if more is left.
+    """Fetch an org's due items for ``SLICE_SECONDS``; trigger again if more are left.
 
-    Safe to run twice or never: the lease keeps a second run out, the sweeper makes up for
-    a missing one, and an answer applied twice changes nothing.
+    Safe to run twice or never: the lease excludes a second run, the sweep makes up for a
+    lost one, and an answer applied twice changes nothing.
     """
     suppress_triggers(JobKind.SYNC, org_id)
     lease = leases.acquire(org_id, utcnow())
@@ -70,12 +70,12 @@ class _Slice:
                 return
             self._round(self.fetcher, batches)
             rounds += 1
-            # A slow GitLab gets one round at a time: the next one waits behind the others'.
+            # A slow GitLab gets one round a job: its next one waits behind those of other orgs.
             if is_slow(self.org_id) or not self._renew():
                 return
 
     def end(self) -> None:
-        """Give everything back and let the next ring through."""
+        """Release the lease, allow triggers again, and trigger if more is due."""
         if self.fetcher is not None:
             self.fetcher.close()
         db.session.rollback()
@@ -103,7 +103,7 @@ class _Slice:
         return Fetcher(lambda: ItemClient(base, token, **options), options["seconds"])
 
     def _move_links(self, ends_at: float) -> None:
-        """Move what still waits for it, a committed piece at a time."""
+        """Move links to successor rows, a committed piece at a time."""
         while time.monotonic() < ends_at and move_next_piece(self.org_id):
             db.session.commit()
         db.session.commit()
@@ -119,7 +119,7 @@ class _Slice:
         integration = self.lease.integration
         found = (integration.base_url, integration.token_ciphertext)
         if self.base_url is None or found != (self.base_url, self.token_ciphertext):
-            return []  # an admin has changed them: the next run begins with the new ones
+            return []  # an admin has changed them: the next run uses the new ones
         until = used_up_until(integration, utcnow())
         if until is not None:
             postpone_scheduled(self.org_id, until, utcnow())
@@ -136,7 +136,7 @@ class _Slice:
         return batches
 
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
-        """Fetch and apply."""
+        """Fetch the batches, apply the answers, and commit."""
         before = Standing.of(self.lease.integration)
         suppress_triggers(JobKind.SYNC, self.org_id)
         with measured(self.org_id):
@@ -160,7 +160,7 @@ class _Slice:
         )
 
     def _renew(self) -> bool:
-        """False where the connection should now be left alone."""
+        """Renew the lease; False if GitLab may not be called any more."""
         renewed = leases.renew(self.lease, utcnow())
         db.session.commit()
         self.lease = renewed or self.lease

@@ -1,4 +1,4 @@
-"""The jobs that may run: each takes ids as text, each may run twice or never."""
+"""The jobs that may run. Each takes ids as text, and may run twice or never."""
 
 import uuid
 from collections.abc import Callable
@@ -7,28 +7,28 @@ from gitlab_links.jobs import drains, fetches, health_checks, operations, sweeps
 
 
 def drain(org_id: str) -> None:
-    """Process an org's due deliveries. Rung by each accepted webhook and by the sweeper."""
+    """Process an org's due deliveries. Triggered by accepted webhooks and by the sweep."""
     drains.drain_slice(uuid.UUID(org_id))
 
 
 def sync(org_id: str) -> None:
-    """Fetch an org's due items. Rung by whatever asks for a refresh and by the sweeper."""
+    """Fetch an org's due items. Triggered by requests for a refresh and by the sweep."""
     fetches.fetch_slice(uuid.UUID(org_id))
 
 
 def sweep() -> None:
-    """Ring for every org with due work that nobody is at. Scheduled."""
+    """Trigger the jobs of every org with due work. Scheduled."""
     sweeps.sweep()
 
 
 def clean() -> None:
-    """Drop what is past its retention. Scheduled."""
+    """Delete what is past its retention. Scheduled."""
     sweeps.clean()
     health_checks.forget_old()
 
 
 def find_due_checks() -> None:
-    """Find what has become of connections, and which are to be looked at. Scheduled."""
+    """Store changes of health, and trigger the checks that are due. Scheduled."""
     health_checks.find_due_checks()
 
 
@@ -38,17 +38,17 @@ def verdicts() -> None:
 
 
 def run_checks(org_id: str) -> None:
-    """Look at an org's token and hooks where that is due. Rung by the schedule and by pages."""
+    """Run an org's due checks of token and hooks. Triggered by the schedule and by pages."""
     health_checks.run_checks(uuid.UUID(org_id))
 
 
 def operate(org_id: str) -> None:
-    """Do what an org has asked for in its GitLab. Rung by pages, programs and the schedule."""
+    """Run an org's waiting operations. Triggered by pages, programs and the schedule."""
     operations.run_operations(uuid.UUID(org_id))
 
 
 def request_check(org_id: str) -> None:
-    """Make an org's token and hooks due. Rung by whoever looks at its health."""
+    """Make the checks of an org's token and hooks due. Triggered by viewing its health."""
     health_checks.request_check(uuid.UUID(org_id))
 
 
@@ -66,7 +66,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         request_check,
     )
 }
-# Queued under these names by the release before: accepted until the next one.
+# The previous release enqueued under these names. Accepted until the next release.
 FORMER_NAMES: dict[str, Callable[..., None]] = {
     f"{__name__}.look": find_due_checks,
     f"{__name__}.watch": run_checks,

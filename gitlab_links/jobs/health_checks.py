@@ -1,4 +1,4 @@
-"""Looking at connections ahead of their users: tokens, hooks, and what is to be told."""
+"""The jobs of health: checking tokens and hooks, storing problems, sending alerts."""
 
 import random
 import time
@@ -40,7 +40,7 @@ from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.jobs.isolation import isolated
-from gitlab_links.jobs.operations import see_to_operations
+from gitlab_links.jobs.operations import trigger_operations
 from gitlab_links.observations.counting import forget_old_counts
 from gitlab_links.observations.hook_secrets import forget_ended_secrets
 from gitlab_links.observations.tallies import forget_old_tallies
@@ -60,11 +60,11 @@ from gitlab_links.triggers import (
     trigger_after_commit,
 )
 
-# So many a look: checks that are all due at once, as after a downtime, are spread.
+# Per run: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_ROUND = 20
 ORGS_AT_ONCE = 200
 PROJECTS_A_TIME = 20
-# No call begins later in a job: the last one has its own deadline, and the job's comes after.
+# No call begins later in a job: the last call must end before the job's timeout.
 CALLING_SECONDS = 8.0
 PROBLEM_SECONDS = 8.0
 
@@ -72,16 +72,16 @@ log = structlog.get_logger(__name__)
 
 
 def find_due_checks() -> None:
-    """Ring for the orgs with something due; costs a few queries however many orgs there are.
+    """Trigger the checks that are due; a few queries however many orgs there are.
 
-    What goes wrong with one org is logged, and the others are seen to.
+    An error with one org is logged, and the others go on.
     """
     missed, watched = _count_all_missed(), 0
     with isolated("watch_new_projects"):
         watched = watch_new_projects()
         db.session.commit()
     changes = 0
-    with isolated("judge_all"):
+    with isolated("update_all_problems"):
         changes = _update_all_problems()
     if missed or watched or changes:
         log.info("health_checks.round", missed=missed, new_projects=watched, changes=changes)
@@ -96,29 +96,31 @@ def find_due_checks() -> None:
     db.session.rollback()
     for org_id in due:
         trigger(JobKind.RUN_CHECKS, org_id)
-    see_to_operations(now)
+    trigger_operations(now)
 
 
 def _count_all_missed() -> int:
     missed = 0
     org_ids: list[uuid.UUID] = []
-    with isolated("orgs_to_settle"):
+    with isolated("orgs_with_missed_events"):
         org_ids += orgs_with_missed_events(utcnow())
     for org_id in org_ids:
-        with isolated("settle", org_id):
+        with isolated("count_missed", org_id):
             missed += count_missed(org_id, utcnow())
             db.session.commit()
     return missed
 
 
 def _update_all_problems() -> int:
-    """Judge every org, within a time; each begins somewhere else, so that none waits always."""
+    """Update every org's problems within ``PROBLEM_SECONDS``, in random order so that none is
+    always left out.
+    """
     ends_at, changes = time.monotonic() + PROBLEM_SECONDS, 0
     org_ids = list(connected_orgs())
     random.shuffle(org_ids)
     for start in range(0, len(org_ids), ORGS_AT_ONCE):
         for org_id in _with_changes(org_ids[start : start + ORGS_AT_ONCE]):
-            with isolated("judge", org_id):
+            with isolated("update_problems", org_id):
                 changes += update_problems(org_id, utcnow())
                 db.session.commit()
             if time.monotonic() > ends_at:
@@ -127,7 +129,7 @@ def _update_all_problems() -> int:
 
 
 def store_all_verdicts() -> None:
-    """Store each connection's verdict for the metrics; trouble with some orgs stays theirs."""
+    """Store each connection's verdict for the metrics; if a group fails, org by org."""
     ends_at = time.monotonic() + PROBLEM_SECONDS
     org_ids = list(connected_orgs())
     random.shuffle(org_ids)
@@ -147,19 +149,19 @@ def store_all_verdicts() -> None:
 
 
 def _with_changes(org_ids: list[uuid.UUID]) -> list[uuid.UUID]:
-    """Those to be judged: all, one by one, where they cannot be read together."""
+    """The orgs to update; all of them if they cannot be read together."""
     found = org_ids
-    with isolated("unsettled_orgs"):
+    with isolated("orgs_with_changes"):
         found = orgs_with_changes(org_ids, utcnow())
     db.session.rollback()
     return found
 
 
 def request_check(org_id: uuid.UUID) -> None:
-    """Make due what was not looked at just now: the token, hooks, an item of each project.
+    """Make what was not checked just now due: the token, hooks, an item of each project.
 
-    Not where that took what is left to others of the rate limit. Safe to run twice or
-    never: whoever looks rings again.
+    Does nothing while the rate budget is used up. Safe to run twice or never: the next viewer
+    triggers it again.
     """
     now = utcnow()
     integration = find_integration(org_id)
@@ -171,7 +173,7 @@ def request_check(org_id: uuid.UUID) -> None:
 
 
 def run_checks(org_id: uuid.UUID) -> None:
-    """Do what is due for one org, for some seconds at most; ring again if more is left.
+    """Run an org's due checks and send its due alerts; trigger again if more are left.
 
     Safe to run twice or never: each check is claimed.
     """
@@ -190,14 +192,16 @@ def run_checks(org_id: uuid.UUID) -> None:
 
 
 def _call_gitlab(org_id: uuid.UUID, ends_at: float) -> bool:
-    """The token and hooks; says whether anything is left. Of a slow GitLab one of them a job."""
+    """Check the token and hooks; returns whether any are left. A slow GitLab gets one check a
+    job.
+    """
     if _check_token(org_id) and is_slow(org_id):
         return True
     return _check_hooks(org_id, ends_at)
 
 
 def _check_token(org_id: uuid.UUID) -> bool:
-    """Ask about the token where that is due; says whether it was."""
+    """Check the token if due; returns whether it was."""
     claimed = claim_due_token(org_id, utcnow())
     db.session.commit()
     if not claimed:
@@ -217,7 +221,7 @@ def _check_token(org_id: uuid.UUID) -> bool:
 
 
 def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
-    """Look at hooks that are due, within the time of a job; says whether there may be more."""
+    """Check due hooks until ``ends_at``; returns whether there may be more."""
     from gitlab_links.gitlab.maintaining import MaintainingClient
 
     found = _claim_hooks(org_id)
@@ -244,7 +248,7 @@ def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
 
 
 def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | None:
-    """What to look at and how; None where nothing is due or GitLab may not be called now."""
+    """What to check and with which token; None if nothing is due or GitLab may not be called."""
     integration = find_integration(org_id)
     if integration is None or not may_call(org_id, utcnow()):
         db.session.rollback()
@@ -274,7 +278,7 @@ def _notify(org_id: uuid.UUID, ends_at: float) -> None:
 
 
 def forget_old() -> None:
-    """Delete ended secrets of webhooks, and counts, problems and operations that are too old."""
+    """Delete ended hook secrets, counts that are no longer shown, and old problems."""
     for forget in (
         forget_ended_secrets,
         forget_old_counts,

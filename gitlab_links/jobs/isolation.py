@@ -1,4 +1,4 @@
-"""Jobs over all orgs go on where one org's data makes a step fail."""
+"""Jobs over all orgs continue when one org's data makes a step fail."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def isolated(step: str, org_id: uuid.UUID | None = None) -> Iterator[None]:
-    """Roll back and log what goes wrong in the block; the code after it runs.
+    """Roll back and log an error in the block; the code after the block runs.
 
-    Raised are only the ends of the whole job: its time is up, or the database is away. A
-    statement that times out for one org is that org's trouble.
+    Raises only what ends the whole job: its timeout, or a lost database. A statement that
+    times out for one org does not.
     """
     try:
         yield

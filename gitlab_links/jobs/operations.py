@@ -1,4 +1,4 @@
-"""Doing operations: one after the other, within the time of a job."""
+"""Running operations: one after the other, within the time of a job."""
 
 import time
 import uuid
@@ -36,9 +36,8 @@ from gitlab_links.sync.lease import may_call
 from gitlab_links.sync.plan import connected
 from gitlab_links.triggers import JobKind, allow_triggers, trigger
 
-# So many a look.
-ORGS_A_LOOK = 20
-# Another one is begun only where it can end within the job's timeout.
+ORGS_A_ROUND = 20
+# No operation begins later: each must end within the job's timeout.
 SLICE_SECONDS = 3.0
 
 OnStep = Callable[[str], None]
@@ -47,9 +46,9 @@ log = structlog.get_logger(__name__)
 
 
 def run_operations(org_id: uuid.UUID) -> None:
-    """Do what waits for an org; ring again if time is up.
+    """Run an org's waiting operations; trigger again if time is up.
 
-    Safe to run twice or never: each is taken up once, and the schedule rings for those that
+    Safe to run twice or never: each is started once, and the schedule triggers those that
     wait.
     """
     ends_at = time.monotonic() + SLICE_SECONDS
@@ -100,24 +99,24 @@ def _run(operation: Operation) -> None:
 
 
 def _principal(operation: Operation) -> Principal:
-    """Whoever asked for it, if they still may, and their key; raises :class:`Forbidden`."""
+    """The requester, with their current role; raises :class:`Forbidden` if no longer allowed."""
     user_id, key_id = operation.requested_by, operation.api_key_id
     if key_id is not None and not is_in_force(key_id, utcnow()):
-        raise Forbidden("The API key that asked for it has ended.")
+        raise Forbidden("The API key that requested it has expired or was revoked.")
     standing = None if user_id is None else standing_in_org(operation.org_id, user_id)
     if user_id is None or standing is None or standing.role not in Permission.INTEGRATION.roles:
-        raise Forbidden("Whoever asked for it may not do it any more.")
+        raise Forbidden("The member who requested it no longer has the permission.")
     return Principal(operation.org_id, user_id, standing.role, api_key_id=key_id)
 
 
 def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    assert operation.target_id is not None  # noqa: S101 - asked for with a project
+    assert operation.target_id is not None  # noqa: S101 - always requested with a project
     done = repair_now(_principal(operation), operation.target_id, on_step)
     return {"created": done.created, "tested": done.tested, "resent": done.resent}
 
 
 def _rotate(operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    """The service renews a token because the org has decided so; see ``due_for_rotation``."""
+    """Automatic rotation, which the org has turned on; see ``due_for_rotation``."""
     renewing = operation.kind == OperationKind.RENEW_TOKEN
     actor = SERVICE if renewing else _principal(operation).actor
     expires_at = rotate_now(operation.org_id, actor, on_step)
@@ -132,8 +131,8 @@ _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
 }
 
 
-def see_to_operations(now: datetime) -> None:
-    """Those of dead workers are over; for those that wait it is rung once more."""
+def trigger_operations(now: datetime) -> None:
+    """Fail the operations of dead workers, and trigger those that wait."""
     found: Sequence[tuple[uuid.UUID, bool]] = []
     with isolated("operations"):
         integration = OrgGitLabIntegration

@@ -1,4 +1,6 @@
-"""Redis is away, or takes no writes: said once for all processes of a ``worker.py``."""
+"""Logging that Redis is unavailable or takes no writes, once for all processes of a
+``worker.py``.
+"""
 
 import multiprocessing
 import time
@@ -6,10 +8,10 @@ import time
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
-# It is said anew only after no process has met it for so long: a memory that is full now and
-# then, or a process that is just waiting for its next attempt, is the same trouble.
+# The same error is logged again only after no process has had it for so long: a process may be
+# waiting for its next attempt meanwhile.
 CALM_SECONDS = 30.0
-# A process that was killed may hold the lock for ever: then two may say the same.
+# A killed process may never release the lock. Then two processes may log the same.
 LOCK_SECONDS = 0.1
 
 AWAY, REFUSES = "worker_pool.redis_away", "worker_pool.redis_refuses"
@@ -18,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class RedisTrouble:
-    """Made before forking: the processes share when each kind of trouble was last met."""
+    """Created before forking: the processes share when each kind of error last happened."""
 
     def __init__(self) -> None:
         shared = multiprocessing.get_context("fork")
@@ -26,12 +28,12 @@ class RedisTrouble:
         self._last_met = {event: shared.RawValue("d", 0.0) for event in (AWAY, REFUSES)}
 
     def meet(self, error: RedisError) -> None:
-        """Log the error, unless a process has met its kind a moment ago."""
+        """Log the error, unless a process has just had one of its kind."""
         event = REFUSES if isinstance(error, ResponseError) else AWAY
-        if self._is_news(event):
+        if self._is_new(event):
             log.warning(event, error=str(error))
 
-    def _is_news(self, event: str) -> bool:
+    def _is_new(self, event: str) -> bool:
         locked = self._lock.acquire(timeout=LOCK_SECONDS)
         try:
             last_met, now = self._last_met[event].value, time.monotonic()

@@ -1,4 +1,4 @@
-"""The schedule: one list, ticked by every ``worker.py``, run once per slot."""
+"""The schedule of jobs: every ``worker.py`` ticks, and each job runs once per slot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from rq.exceptions import DuplicateJobError
 from gitlab_links.jobs import functions
 from gitlab_links.triggers import enqueue
 
-# Its own queue, which goes before all others: a sweep must not wait behind what it finds.
+# A queue of its own, before all others: a sweep must not wait behind the jobs it triggers.
 QUEUE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
 class Scheduled:
-    """A job to run once every so many seconds, however many processes tick."""
+    """A job to run once every ``every`` seconds, however many processes tick."""
 
     name: str
     every: int
@@ -30,10 +30,10 @@ SCHEDULE = (
 
 
 def tick(now: float) -> None:
-    """Queue what the present slots ask for; ``now`` in Unix seconds.
+    """Enqueue the jobs of the current slots; ``now`` in Unix seconds.
 
-    The job's id names the slot, and RQ refuses a second job of that id. A job that nobody
-    took until its slot was long over is dropped: the next one does the same.
+    The job's id names the slot, and RQ refuses a second job with that id. A job that waits for
+    three slots expires: later ones do the same.
     """
     for entry in SCHEDULE:
         try:
@@ -51,5 +51,5 @@ def tick(now: float) -> None:
 
 
 def job_id(entry: Scheduled, moment: float) -> str:
-    """The id of the job that an entry's slot around ``moment`` asks for."""
+    """The id of an entry's job in the slot around ``moment``, in Unix seconds."""
     return f"tick-{entry.name}-{int(moment // entry.every)}"

@@ -1,4 +1,4 @@
-"""What makes up for lost rings and clears away what is past its time."""
+"""The sweep, which makes up for lost triggers, and the deletion of old rows."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Ring for due deliveries and due items; costs next to nothing when there are none."""
+    """Trigger the jobs for due deliveries and due items; very cheap if there are none."""
     now = utcnow()
     with isolated("clock_changes"):
         _make_future_due(now)
@@ -37,10 +37,10 @@ def sweep() -> None:
 
 
 def _make_future_due(now: datetime) -> None:
-    """After the clock was set back: what bears a date to come is due now, org by org.
+    """After the clock was set back, make rows with a date in the future due, org by org.
 
-    Redis counts by the same clock: a flag that was to keep rings quiet for seconds would do so
-    for as long as the clock was set back.
+    Redis uses the same clock: a flag that suppresses triggers for seconds would do so until
+    the clock has caught up. So triggers are allowed again.
     """
     orgs = claims.make_future_due(now)
     db.session.commit()
@@ -58,11 +58,11 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Drop old bodies, then old deliveries, then ended login sessions and
-    answers kept for a second time, batch by batch.
+    """Delete old bodies, old deliveries, expired login sessions and expired stored answers,
+    batch by batch.
 
-    What is not done yet stays whole however old it is, and so does a failed delivery for
-    as long as it is kept: both need their bodies.
+    Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
+    processing and replay need them.
     """
     delivery, kept = GitLabWebhookDelivery, settings()
     without_body = update(delivery).values(payload=None)
@@ -85,10 +85,9 @@ def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]
 
 
 def _change(model: Cleaned, change: Update | Delete, *conditions: ColumnElement[bool]) -> None:
-    """Apply ``change`` to the rows that meet the conditions; each batch is committed.
+    """Apply ``change`` to the rows that meet the conditions; commits each batch.
 
-    One walk along the primary key, however many batches it takes. A batch that fails is
-    logged, and the walk goes on behind it.
+    Walks along the primary key once. A batch that fails is logged and skipped.
     """
     last: uuid.UUID | None = None
     while True:

@@ -1,4 +1,4 @@
-"""The processes behind one ``worker.py``: RQ workers, a ticker, and a parent that minds them."""
+"""The processes of one ``worker.py``: RQ workers, a ticker, and a parent that restarts them."""
 
 import logging
 import multiprocessing
@@ -29,7 +29,7 @@ RESTART_SECONDS = 1.0
 POLL_SECONDS = 0.2
 TICK_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 30.0
-FAILED = 1  # the exit code of a process that an exception has ended
+FAILED = 1  # the exit code of a process that ended with an exception
 
 log = structlog.get_logger(__name__)
 _fork = multiprocessing.get_context("fork")
@@ -37,14 +37,14 @@ _fork = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in the pool that is always to be filled."""
+    """A process that the pool keeps running."""
 
     name: str
     work: Callable[[], None]
 
 
 class WorkerPool:
-    """Forks the processes after everything heavy is imported, and replaces those that die."""
+    """Forks the processes after the slow imports, and replaces those that die."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -56,7 +56,7 @@ class WorkerPool:
         self._stopping = False
 
     def run(self) -> None:
-        """Mind the pool until SIGTERM or SIGINT, then let jobs end, for some seconds."""
+        """Run the pool until SIGTERM or SIGINT, then wait ``STOP_SECONDS`` for jobs to end."""
         AllowedJob.app = self._app
         _preload(self._app)
         signal.signal(signal.SIGTERM, self._stop)
@@ -92,7 +92,7 @@ class WorkerPool:
         self._processes[slot.name] = process
 
     def _may_restart(self, slot: Slot, dead: BaseProcess) -> bool:
-        """At once where a process was killed; ever later where each ends by an exception."""
+        """At once if the process was killed; with growing pauses if it keeps failing."""
         now = time.monotonic()
         if slot.name not in self._restart_at:
             pause = self._pauses.get(slot.name, 0.0)
@@ -121,7 +121,7 @@ class WorkerPool:
                 process.kill()
 
     def _work(self, queue_names: list[str]) -> None:
-        """Work until told to stop; waits for a Redis that is away or takes no writes."""
+        """Work until SIGTERM; waits while Redis is unavailable or takes no writes."""
         backoff = Backoff()
         while True:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -148,10 +148,11 @@ class WorkerPool:
 
 
 def queues_of_workers(count: int) -> list[list[str]]:
-    """The queues of each worker, in the order it looks at them.
+    """The queues of each worker, in the order it takes jobs from them.
 
-    One worker never fetches: a slow GitLab must not hold up anybody's deliveries. From three
-    on, one sees to slow GitLabs first and no other does: they must not hold up the others'.
+    From two workers on, one never fetches, so that a slow GitLab cannot delay deliveries. From
+    three on, only the last one takes the queue of slow GitLabs, so that they cannot delay
+    fetches of other orgs.
     """
     deliveries, fetches = JobKind.DRAIN.queue, JobKind.SYNC.queue
     if count == 1:
@@ -175,15 +176,15 @@ def _preload(app: Flask) -> None:
 
 
 def _is_not_of_redis(record: logging.LogRecord) -> bool:
-    """Each worker would say every two seconds that Redis is away; the ticker says it once."""
+    """Each worker would log every two seconds that Redis is unavailable; the pool logs it once."""
     return "could not connect to Redis instance" not in str(record.msg)
 
 
 def _in_child(work: Callable[[], None], parent: int) -> None:
-    """Run one slot; it ends with its parent, however that ended."""
+    """Run one slot; the process ends when its parent ends, in whatever way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # One JSON line each, as everything else: the interpreter's own tracebacks are many lines.
+    # Log thread failures as one JSON line instead of the interpreter's tracebacks.
     threading.excepthook = _log_thread_failure
     if not die_with_parent(parent, signal.SIGTERM):
         return

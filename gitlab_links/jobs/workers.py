@@ -1,4 +1,4 @@
-"""What a worker process of ours does otherwise than RQ's, and how processes end together."""
+"""The RQ worker with our changes, and ending a process with its parent."""
 
 import ctypes
 import os
@@ -26,14 +26,14 @@ from gitlab_links.storage.redis_pool import connect_blocking_redis
 
 WORKER_TTL_SECONDS = 25
 MAINTENANCE_SECONDS = 10
-# Redis holds an idle worker's question for so long; what is not answered by then and some
-# seconds more is not going to be, and the worker asks anew.
+# An idle worker's read blocks in Redis for so long. Without an answer some seconds later, the
+# connection is lost and the worker connects again.
 DEQUEUE_SECONDS = 5
 SILENCE_SECONDS = DEQUEUE_SECONDS + 3
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 4.0
 PR_SET_PDEATHSIG = 1
-# Web processes of the same machine go first: what is not accepted in time is lost, as GitLab
-# does not send it again, and what waits is merely late.
+# Web processes on the same machine go first: GitLab does not resend a webhook that is not
+# accepted in time, and jobs can wait.
 NICENESS = 3
 
 
@@ -51,14 +51,14 @@ class Backoff:
 
 
 class PoolWorker(SimpleWorker):
-    """Runs allowed jobs only, in its own process, and is back soon after Redis is.
+    """Runs allowed jobs only, in its own process, and reconnects soon after Redis is back.
 
-    A process per job, as RQ has it, would start each with cold statements and without a
-    connection. What a fork isolates is isolated by the pool: a worker that crashes is
-    replaced, and what it held is taken up again when its lease has run out.
+    RQ's process per job would start each job with cold statements and no connection. The pool
+    isolates instead: it replaces a worker that crashes, and the work is claimed again when its
+    lease has run out.
     """
 
-    # RQ doubles its wait up to a minute; rings must be heard seconds after Redis is back.
+    # RQ doubles its wait up to a minute; jobs must run seconds after Redis is back.
     max_connection_wait_time = 2.0
     trouble: RedisTrouble
 
@@ -89,9 +89,9 @@ class PoolWorker(SimpleWorker):
     def dequeue_job_and_maintain_ttl(
         self, *arguments: Any, **options: Any
     ) -> tuple[Job, Queue] | None:
-        """Take no job while the database is away: a worker that fails at once would take
-        everything from those on hosts that still reach it. Wait for a Redis that takes no
-        writes, as one whose memory is full, without leaving the process.
+        """Take no job while the database is unavailable: a worker that fails at once would take
+        all jobs from hosts that still reach it. Wait, in this process, while Redis takes no
+        writes, for example because its memory is full.
         """
         backoff = Backoff()
         while True:
@@ -113,10 +113,10 @@ class PoolWorker(SimpleWorker):
                 time.sleep(ASK_AGAIN_SECONDS)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Say that it lives; enter the register of workers again if Redis has forgotten it, or
-        dashboards, metrics and ``flask doctor`` would see nobody at work.
+        """Send a heartbeat, and register again if Redis has lost the worker: dashboards, metrics
+        and ``flask doctor`` read that register.
 
-        A Redis that takes no writes is no reason to stop.
+        Continues if Redis takes no writes.
         """
         if pipeline is not None:
             super().heartbeat(timeout, pipeline)
@@ -128,37 +128,37 @@ class PoolWorker(SimpleWorker):
             super().heartbeat(timeout)
 
     def run_maintenance_tasks(self) -> None:
-        """What a Redis that takes no writes refuses is done the next time."""
+        """If Redis takes no writes, the tasks wait for the next time."""
         with suppress(ResponseError):
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Whatever is logged meanwhile, by RQ of a failure too, tells the job and its org.
+        """Run the job with its id and org in every log line, those of RQ included.
 
-        Where Redis does not take what became of the job, the job is done all the same, or its
-        lease runs out.
+        If Redis does not take the job's outcome, the work is done all the same, or its lease
+        runs out.
         """
         with structlog.contextvars.bound_contextvars(**_named(job)), suppress(ResponseError):
             super().execute_job(job, queue)
 
     def work(self, *arguments: Any, **options: Any) -> bool:
-        """Run jobs until told to stop, behind whatever answers requests."""
-        # Some sandboxes forbid it, and then it is theirs to say who goes first.
+        """Run jobs until SIGTERM, with a lower priority than web processes."""
+        # Some sandboxes forbid it, and set priorities themselves.
         with suppress(PermissionError):
             os.nice(NICENESS)
         return super().work(*arguments, **options)
 
 
 def _named(job: Job) -> dict[str, str]:
-    """By its id and, where it is about an org, by the org's: its only argument."""
+    """The job's id, and the org's if the job has one: it is the only argument."""
     names = {"job_id": job.id}
-    with suppress(DeserializationError):  # of a planted one, which is about to be refused
+    with suppress(DeserializationError):  # a planted job, which is refused next
         names |= {"org_id": str(job.args[0])} if job.args else {}
     return names
 
 
 def database_answers() -> bool:
-    """Whether it does; costs nothing unless it has just been found not to."""
+    """Whether the database answers; free unless a query has just failed."""
     if not database_breaker().lost:
         return True
     try:

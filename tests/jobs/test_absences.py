@@ -68,7 +68,7 @@ def test_without_graphql_the_single_form_is_asked(connected):
     assert states(connected, [link]) == [("Help", None)]
 
 
-def test_what_the_api_cannot_give_is_said_and_keeps_what_a_webhook_told(connected, send):
+def test_what_the_api_cannot_give_is_shown_and_keeps_the_data_of_a_webhook(connected, send):
     state = connected.gitlab.state
     state.has_graphql = False
     project = connected.project()
@@ -321,7 +321,7 @@ def test_items_of_another_project_in_the_list_are_refused(connected, monkeypatch
     assert states(connected, [link]) == [("Paper jams", None)]
 
 
-def test_an_item_known_before_ids_were_kept_is_told_by_when_it_was_made(connected, clock):
+def test_an_item_known_before_ids_were_stored_is_recognised_by_its_creation_time(connected, clock):
     project = connected.project()
     link = connected.link(connected.issue(project))
     connected.fetch()

@@ -1,4 +1,4 @@
-"""What is planted in Redis is refused, not run; what is rung and scheduled is there."""
+"""Jobs planted in Redis are refused, not run; triggered and scheduled ones exist."""
 
 import json
 import zlib

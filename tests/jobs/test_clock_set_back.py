@@ -5,7 +5,7 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.extensions import db
-from gitlab_links.jobs.operations import see_to_operations
+from gitlab_links.jobs.operations import trigger_operations
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.operations.models import OperationKind
@@ -135,7 +135,7 @@ def test_an_operation_whose_worker_died_just_before_is_over_as_soon_as_any(conne
     assert take_next(connected.org.id, utcnow()) is not None
     db.session.commit()
     clock.advance(-HOUR)
-    see_to_operations(utcnow())
+    trigger_operations(utcnow())
     db.session.expire_all()
     assert find_operation(connected.org.id, asked.id).error_code == INTERRUPTED
 

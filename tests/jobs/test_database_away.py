@@ -57,7 +57,7 @@ def test_jobs_stay_in_the_queue_until_the_database_is_back(pool, app_context, re
     assert not pool.died()
 
 
-def test_it_still_ends_when_told_to_and_needs_not_be_killed(pool, app_context, redis, network):
+def test_it_still_ends_on_sigterm_and_need_not_be_killed(pool, app_context, redis, network):
     network.reset()
     queue_drains(3)
     time.sleep(3)

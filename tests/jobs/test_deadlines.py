@@ -28,29 +28,32 @@ def test_the_longest_slice_of_fetching_ends_before_the_jobs_timeout():
     assert fetches.SLICE_SECONDS + last_round < triggers.JOB_TIMEOUT_SECONDS
 
 
-def test_a_job_ends_before_what_it_holds_is_given_to_another():
+def test_a_job_ends_before_its_leases_run_out():
     assert lease.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
     assert claims.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
 
 
-def test_what_a_killed_worker_held_is_taken_up_within_40_seconds():
-    rung_for = triggers.FLAG_SECONDS + SWEEP
-    for held in (lease.LEASE, claims.LEASE):
+def test_the_work_of_a_killed_worker_is_claimed_again_within_40_seconds():
+    triggered_within = triggers.FLAG_SECONDS + SWEEP
+    for leased in (lease.LEASE, claims.LEASE):
         assert (
-            held.total_seconds() + rung_for + worker_pool.RESTART_SECONDS + drains.SLICE_SECONDS
+            leased.total_seconds()
+            + triggered_within
+            + worker_pool.RESTART_SECONDS
+            + drains.SLICE_SECONDS
             < 40
         )
 
 
-def test_what_redis_forgot_is_rung_for_within_10_seconds():
+def test_what_redis_forgot_is_triggered_within_10_seconds():
     assert triggers.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
     assert workers.PoolWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
 
 
-def test_whoever_looks_at_health_sees_what_is_so_within_a_minute():
+def test_a_viewer_of_health_sees_current_data_within_a_minute():
     page_asks_every = 5
     assert triggers.CHECK_SECONDS + page_asks_every + health_checks.CALLING_SECONDS < 60
-    # Else what was looked at last in one round would be passed over in the next.
+    # Otherwise what was checked last in one round would be skipped in the next.
     assert (
         report.FRESH_ENOUGH.total_seconds() + health_checks.CALLING_SECONDS < triggers.CHECK_SECONDS
     )
@@ -60,7 +63,7 @@ def test_a_stop_is_over_within_10_seconds():
     assert worker_pool.STOP_SECONDS + worker_pool.POLL_SECONDS < 8
 
 
-def test_the_doorbell_never_takes_a_request_long():
+def test_a_trigger_never_takes_a_request_long():
     assert REDIS_WAIT_SECONDS <= 0.5
 
 
@@ -94,5 +97,5 @@ def test_a_webhook_is_answered_before_gitlab_gives_up_whatever_the_database_does
 
 
 def test_what_a_lost_client_has_locked_is_free_before_its_lease_ends():
-    for held in (lease.LEASE, claims.LEASE):
-        assert held.total_seconds() > postgresql.IDLE_IN_TRANSACTION_SECONDS
+    for leased in (lease.LEASE, claims.LEASE):
+        assert leased.total_seconds() > postgresql.IDLE_IN_TRANSACTION_SECONDS

@@ -1,4 +1,4 @@
-"""Draining: every delivery once, a poisonous one by itself, few jobs for a flood."""
+"""Draining: every delivery once, a poisonous one alone, few jobs for a flood."""
 
 import threading
 from datetime import timedelta
@@ -51,7 +51,7 @@ def test_what_is_left_when_time_is_up_rings_again(
     assert queued(redis, "deliveries") == 1
 
 
-def test_what_comes_in_while_a_slice_ends_is_seen_or_rung_for(
+def test_what_comes_in_while_a_slice_ends_is_processed_or_triggered(
     org,
     receive,
     app_context,
@@ -240,7 +240,7 @@ def test_drains_of_one_org_at_once_process_each_delivery_once(
 
 
 def test_a_flood_costs_few_jobs(org, receive, app_context, redis):
-    """Each webhook rings; a job is queued or busy nearly all the time."""
+    """Each webhook triggers; a job is queued or busy nearly all the time."""
     jobs = 0
     for number in range(300):
         receive(bodies.issue())

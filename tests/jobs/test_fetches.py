@@ -130,7 +130,7 @@ def test_two_fetchers_at_once_cost_no_more_calls_than_one(app, connected):
     assert connected.calls() == before + 1
 
 
-def test_the_lease_is_given_back_and_the_bell_released(connected, redis):
+def test_the_lease_is_released_and_triggers_are_allowed_again(connected, redis):
     connected.link(connected.issue(connected.project()))
     connected.fetch()
     assert connected.integration().sync_leased_until is None

@@ -175,7 +175,7 @@ def test_a_pause_gitlab_asks_for_while_a_move_is_followed_is_kept(connected):
     connected.gitlab.state.faults.answer("status", status=429, retry_after="60", route="/notes")
     connected.fetch()
     view = connected.view(link)
-    assert (view.title, view.state) == ("Paper jams", "closed"), "what was told is shown"
+    assert (view.title, view.state) == ("Paper jams", "closed"), "what a webhook said is shown"
     assert connected.integration().error_code == "rate_limited"
 
 
@@ -252,7 +252,9 @@ def test_after_access_was_lost_for_long_a_refresh_by_hand_does_not_wait(connecte
     assert connected.view(link).sync.status == "ok"
 
 
-def test_merge_requests_that_are_restricted_are_told_from_those_that_are_gone(connected, bot):
+def test_merge_requests_that_are_restricted_are_distinguished_from_those_that_are_gone(
+    connected, bot
+):
     project = connected.project()
     project.visibility = "public"
     project.merge_requests_access = "disabled"

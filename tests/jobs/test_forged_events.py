@@ -51,12 +51,12 @@ def forge(org, *, iid=1, title="Forged", instance=None, **attributes):
     issue = org.issues[iid - 1]
     known = {"id": issue.id, "iid": iid, "project_id": org.project.id}
     known["created_at"] = issue.created_at.isoformat()
-    told = {**known, "title": title, **attributes}
-    told.setdefault("updated_at", utcnow().isoformat())
-    told.setdefault("due_date", None)
+    sent = {**known, "title": title, **attributes}
+    sent.setdefault("updated_at", utcnow().isoformat())
+    sent.setdefault("due_date", None)
     answer = requests.post(
         org.webhook_url,
-        data=json.dumps(bodies.issue(project=project, attributes=told, labels=[])),
+        data=json.dumps(bodies.issue(project=project, attributes=sent, labels=[])),
         headers={
             "X-Gitlab-Token": SHARED,
             "X-Gitlab-Event": "Issue Hook",
@@ -134,7 +134,7 @@ def test_a_forged_event_is_shown_until_gitlab_contradicts_it_and_never_again(org
     )
 
 
-def test_events_of_another_instance_are_told_with_its_name(org):
+def test_events_of_another_instance_are_shown_with_its_name(org):
     forge(org, instance="https://staging.example.com", state="closed")
     assert "Forged" not in titles(org)
     finding = findings(org)["webhook_other_instance"]

@@ -82,7 +82,7 @@ def test_missed_events_of_the_others_are_counted(
     assert db.session.scalars(waiting).all() == [orgs[1].id]
 
 
-def test_deliveries_are_seen_to_where_due_items_cannot_be_told(
+def test_deliveries_are_triggered_where_due_items_cannot_be_read(
     orgs: list[Any], factory: Factory, redis: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factory.delivery(orgs[0], status="received", due_at=utcnow())

@@ -139,7 +139,7 @@ def test_a_head_that_moves_brings_its_pipeline_without_any_webhook(connected, mr
     assert connected.view(link).pipeline_status == "failed"
 
 
-def test_a_push_told_by_a_webhook_asks_for_the_pipeline(connected, mr, link, pipelines, send):
+def test_a_push_reported_by_a_webhook_asks_for_the_pipeline(connected, mr, link, pipelines, send):
     state = connected.gitlab.state
     state.items.push(mr)
     pipelines.run(mr, "pending")
@@ -225,9 +225,7 @@ def test_a_merge_status_that_stays_unchecked_is_not_asked_for_without_end(
     assert connected.calls() <= before + 10
 
 
-def test_label_colours_told_by_a_webhook_outlive_answers_with_names_only(
-    connected, send, monkeypatch
-):
+def test_label_colours_of_a_webhook_outlive_answers_with_names_only(connected, send, monkeypatch):
     state = connected.gitlab.state
     project = connected.project()
     state.projects.add_label(project, "bug", "#d1242f")

@@ -1,4 +1,4 @@
-"""Answers that are none: told on the item with a code of their own, tried again in time."""
+"""Malformed answers: shown on the item with a code of their own, tried again in time."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave
         ({"kind": "redirect"}, "http_302"),  # to itself, for ever
     ],
 )
-def test_a_refusal_is_told_on_the_item_and_tried_again_in_seconds(
+def test_a_refusal_is_shown_on_the_item_and_tried_again_in_seconds(
     connected, impatient, link, fault, code
 ):
     misbehave(connected, route="issues", **fault)
@@ -57,7 +57,7 @@ def test_trouble_with_one_project_does_not_keep_the_others_from_theirs(connected
     assert connected.view(refused).sync.status == "error"
 
 
-def test_details_that_fail_leave_the_list_as_it_was_told(connected, impatient):
+def test_details_that_fail_leave_the_list_as_it_was_read(connected, impatient):
     mr = connected.merge_request(connected.project())
     link = connected.link(mr)
     misbehave(connected, status=500, route="merge_requests/:iid")

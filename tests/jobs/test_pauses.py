@@ -96,9 +96,9 @@ def test_a_rate_limit_pauses_the_whole_connection_for_as_long_as_it_says(
     run = fetch(connected)
     integration = connected.integration()
     assert integration.error_code == "rate_limited"
-    told_as_date = retry_after is not None and "GMT" in retry_after
+    given_as_date = retry_after is not None and "GMT" in retry_after
     # A date knows no fractions, and time has passed since it was written.
-    least = seconds - 2 - run.seconds if told_as_date else seconds
+    least = seconds - 2 - run.seconds if given_as_date else seconds
     assert run.comes_before(integration.paused_until, least, seconds)
     view = connected.view(link)
     assert view.sync.status == "never"  # late, and no error
@@ -132,15 +132,15 @@ def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(
 ):
     """Nobody tells when a deploy is over, or a proxy mended; and nobody has to."""
     misbehave(connected, status=401)
-    ends_at, looks = utcnow() + timedelta(seconds=seconds), 0
+    ends_at, calls = utcnow() + timedelta(seconds=seconds), 0
     while utcnow() < ends_at:
         before = connected.calls()
         fetch(connected)
         assert connected.integration().error_code == "auth_error"
         assert connected.view(link).sync.error_code == "auth_error"
-        looks += connected.calls() > before
+        calls += connected.calls() > before
         clock.advance(5)
-    assert looks <= 12 + seconds / 200
+    assert calls <= 12 + seconds / 200
     connected.gitlab.state.faults.clear()
     clock.advance(300 if seconds < 3600 else 3600)
     fetch(connected)
@@ -148,9 +148,7 @@ def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(
     assert connected.integration().error_code is None
 
 
-def test_a_refused_token_is_looked_at_again_though_no_item_is_due(
-    connected, impatient, link, clock
-):
+def test_a_refused_token_is_checked_again_though_no_item_is_due(connected, impatient, link, clock):
     fetch(connected)
     misbehave(connected, status=401)
     connected.make_due()
@@ -219,9 +217,7 @@ def test_a_new_token_is_tried_at_once(connected, impatient, link):
     assert connected.integration().error_code is None
 
 
-def test_a_token_of_too_small_a_scope_is_told_and_looked_at_again_seldom(
-    connected, impatient, link
-):
+def test_a_token_of_too_small_a_scope_is_shown_and_checked_again_seldom(connected, impatient, link):
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].scopes = ["read_user"]
     run = fetch(connected)
     integration = connected.integration()

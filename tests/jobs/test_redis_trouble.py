@@ -15,10 +15,10 @@ AWAY_ERROR = RedisConnectionError("Connection refused")
 
 
 def events_of(trouble: RedisTrouble, *errors: Exception) -> list[str]:
-    with capture_logs() as told:
+    with capture_logs() as logged:
         for error in errors:
             trouble.meet(error)
-    return [line["event"] for line in told]
+    return [line["event"] for line in logged]
 
 
 def test_what_another_process_has_said_is_not_said_again() -> None:

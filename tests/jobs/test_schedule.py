@@ -70,4 +70,4 @@ def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
 
 def test_the_schedule_is_a_list_of_named_jobs():
     assert len({entry.name for entry in SCHEDULE}) == len(SCHEDULE)
-    assert EVERY["sweep"] <= 5  # rung again within 10 s of a flush
+    assert EVERY["sweep"] <= 5  # triggered again within 10 s of a flush

@@ -1,4 +1,4 @@
-"""What makes up for lost rings, and how long what was received is kept."""
+"""The sweep makes up for lost triggers, and old rows are deleted."""
 
 from datetime import timedelta
 
@@ -22,14 +22,14 @@ pytestmark = pytest.mark.differs_by_database
 DAY = timedelta(days=1)
 
 
-def test_a_due_delivery_whose_ring_was_lost_is_rung_for(org, receive, redis, app_context):
+def test_a_due_delivery_whose_trigger_was_lost_is_triggered(org, receive, redis, app_context):
     receive(bodies.issue())
     redis.flushdb()
     sweep()
     assert queued(redis, "deliveries") == 1
 
 
-def test_a_leased_delivery_is_rung_for_when_its_lease_is_over(org, receive, redis, app_context):
+def test_a_leased_delivery_is_triggered_when_its_lease_is_over(org, receive, redis, app_context):
     receive(bodies.issue())
     for wait, jobs in [(30, 0), (-1, 1)]:
         due_at = utcnow() + timedelta(seconds=wait)
@@ -40,7 +40,7 @@ def test_a_leased_delivery_is_rung_for_when_its_lease_is_over(org, receive, redi
         assert queued(redis, "deliveries") == jobs
 
 
-def test_a_due_item_is_rung_for_unless_its_connection_may_not_be_used(connected, redis):
+def test_a_due_item_is_triggered_unless_its_connection_may_not_be_used(connected, redis):
     connected.link(connected.issue(connected.project()))
     redis.flushdb()
     sweep()
@@ -53,7 +53,7 @@ def test_a_due_item_is_rung_for_unless_its_connection_may_not_be_used(connected,
     assert queued(redis, "fetches") == 0
 
 
-def test_without_anything_due_nothing_is_rung(connected, redis):
+def test_without_anything_due_nothing_is_triggered(connected, redis):
     connected.link(connected.issue(connected.project()))
     connected.fetch()
     redis.flushdb()

@@ -76,11 +76,11 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
     with Redis.from_url(url) as redis:
         within(8, lambda: redis.scard("rq:workers") == 1)
         within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
-    told = pool.log.read_text()
-    assert told.count("worker_pool.redis_away") == 1
-    assert "could not connect" not in told
-    assert "Connection refused" in told
-    assert "Traceback" not in told
+    logged = pool.log.read_text()
+    assert logged.count("worker_pool.redis_away") == 1
+    assert "could not connect" not in logged
+    assert "Connection refused" in logged
+    assert "Traceback" not in logged
 
 
 def can_be_first_process():
@@ -148,9 +148,9 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     time.sleep(6)
     # Nobody has died, and of all processes one says it, once.
     assert members(pool) == before
-    told = [line["event"] for line in _all_json(pool.log.read_text())]
-    assert [event for event in told if "redis" in event.lower()] == ["worker_pool.redis_refuses"]
-    assert len(told) < 12
+    logged = [line["event"] for line in _all_json(pool.log.read_text())]
+    assert [event for event in logged if "redis" in event.lower()] == ["worker_pool.redis_refuses"]
+    assert len(logged) < 12
     own_redis.config_set("maxmemory", 0)
     own_redis.flushdb()
     within(10, lambda: own_redis.scard("rq:workers") == 2)

@@ -52,7 +52,7 @@ def test_a_worker_that_redis_forgot_is_seen_at_work_again(redis: Redis, redis_ur
     assert (seen.name, seen.pid, seen.queue_names()) == (worker.name, os.getpid(), ["nothing"])
 
 
-def test_a_worker_that_is_registered_keeps_what_is_told_of_it(redis: Redis, redis_url: str) -> None:
+def test_a_registered_worker_keeps_its_entry(redis: Redis, redis_url: str) -> None:
     worker = PoolWorker.of(redis_url, ["nothing"], RedisTrouble())
     worker.register_birth()
     redis.hset(worker.key, "successful_job_count", 3)

@@ -145,7 +145,7 @@ def test_what_a_key_asked_for_is_not_done_once_the_key_has_ended(
         found = find_operation(org.id, one)
         assert (found.error_code, found.error_detail) == (
             "forbidden",
-            "The API key that asked for it has ended.",
+            "The API key that requested it has expired or was revoked.",
         )
 
 
