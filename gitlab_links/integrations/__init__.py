@@ -1,1 +1,1 @@
-"""An org's own GitLab: where it is, how to get in, how it fares."""
+"""An org's connection to its GitLab: address, token, secrets and state."""

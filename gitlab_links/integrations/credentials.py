@@ -1,4 +1,4 @@
-"""What it takes to call an org's GitLab: the address and the token, or why not."""
+"""The address and the decrypted token for calling an org's GitLab."""
 
 import uuid
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -22,40 +22,40 @@ SIGNING_TOKEN = "signing-token"
 class IntegrationMissing(
     Conflict, code=ErrorCode.MISSING_INTEGRATION.value, former_code="integration_missing"
 ):
-    """The org has not said where its GitLab is."""
+    """The org has no base URL."""
 
 
 class MissingToken(Conflict, code=ErrorCode.MISSING_TOKEN.value):
-    """The org has set no token."""
+    """The org has no token."""
 
 
 class BlockedAddress(Conflict, code=ErrorCode.BLOCKED_ADDRESS.value):
-    """The operator does not, or no longer, allow calls to this address."""
+    """The operator does not allow calls to this address (any more)."""
 
 
 def encrypt_token(token: str, *, org_id: uuid.UUID, base: BaseUrl) -> str:
-    """The token to be stored: it opens for this org and this address alone, path included."""
+    """The ciphertext to store: it decrypts only for this org and this address with its path."""
     return cipher().encrypt(token, org_id=org_id, origin=base.origin, path=base.path, purpose=TOKEN)
 
 
 class Credentials(NamedTuple):
-    """Where the org's GitLab is, and the token in clear: for one call, never to be kept."""
+    """The address and the token in plaintext: for one use, never stored."""
 
     base: BaseUrl
     token: str
 
     def client(self, kind: type[Client], *, whole_seconds: float | None = None) -> Client:
-        """A client of that kind, within the operator's limits; to be closed by the caller.
+        """A client of that kind, with the operator's limits; the caller closes it.
 
-        All its calls together take ``whole_seconds`` at most, where that is given.
+        All its calls together take ``whole_seconds`` at most, if given.
         """
         return kind(self.base, self.token, whole_seconds=whole_seconds, **settings().gitlab_client)
 
 
 def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
-    """Decrypt the token; touches no database.
+    """Decrypt the token; no database.
 
-    Raises a :class:`Conflict` whose code is one of the contract's: ``missing_integration``,
+    Raises a :class:`Conflict` with one of the API's codes: ``missing_integration``,
     ``missing_token``, ``blocked_address``, ``encryption_key_missing``,
     ``encryption_key_invalid``, ``invalid_token_ciphertext``.
     """

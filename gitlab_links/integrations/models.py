@@ -13,12 +13,12 @@ VERSIONS_KEPT = 5
 
 
 class OrgGitLabIntegration(Identified, Base):
-    """One per org. Whatever belongs to a token or a host lives here: pauses, failures, limits.
+    """One per org: settings, and the state of token and host, such as pauses and failures.
 
-    What ends in ``_ciphertext`` is encrypted and bound to the org, the token to its origin
-    as well; webhook secrets are kept as keyed hashes only. ``error_reason`` is what GitLab
-    itself said of the error, as one line of text. ``health_status`` is the verdict that the
-    metrics count: see ``health.verdicts``.
+    Columns ending in ``_ciphertext`` are encrypted and bound to the org, the token to its
+    address as well. Webhook secrets are stored only as keyed hashes. ``error_reason`` is
+    GitLab's own reason for the error, as one line of text. ``health_status`` is the verdict
+    that the metrics count: see ``health.verdicts``.
     """
 
     __tablename__ = "org_gitlab_integrations"
@@ -70,7 +70,7 @@ class OrgGitLabIntegration(Identified, Base):
 
     @property
     def has_webhook_secret(self) -> bool:
-        """Whether a webhook can prove itself by a secret or a signature of the org's."""
+        """Whether the org has a webhook secret or a signing token."""
         return self.webhook_secret_hash is not None or self.signing_token_ciphertext is not None
 
     def clear_error(self) -> None:
@@ -85,7 +85,7 @@ class OrgGitLabIntegration(Identified, Base):
             self.error_code, self.error_at = code, now
 
     def note_version(self, base_url: str, version: str) -> None:
-        """Keep which version the GitLab at an address told last, for a few addresses."""
+        """Save the version of the GitLab at an address, for the newest few addresses."""
         known = {**(self.gitlab_versions or {})}
         known.pop(base_url, None)
         newest = {**known, base_url: version}

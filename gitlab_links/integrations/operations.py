@@ -24,16 +24,16 @@ _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
 
 class LeavesGitLab(Conflict, code="leaves_gitlab"):
-    """The new address would cost what was agreed with the GitLab at the present one."""
+    """The new address would delete the token and secrets of the current GitLab."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntegrationChange:
-    """What to change: None leaves as is, an empty string clears.
+    """What to change: None leaves a value as it is, an empty string clears it.
 
-    ``may_forget``: whether a new address may cost the token and secrets of the former one.
-    ``same_gitlab``: it was verified that the GitLab at the new address is the same, so that
-    its secrets stay.
+    ``may_forget``: whether a new address may delete the token and secrets of the old one.
+    ``same_gitlab``: the GitLab at the new address was verified to be the same, so the secrets
+    stay.
     """
 
     base_url: str | None = None
@@ -48,8 +48,8 @@ class IntegrationChange:
 class Configured:
     """The integration after a change.
 
-    ``reconnected``: address or token are new. ``left_gitlab``: it was connected to another
-    GitLab before, of which nothing is kept.
+    ``reconnected``: address or token are new. ``left_gitlab``: the org was connected to
+    another GitLab before, whose token and secrets are deleted.
     """
 
     integration: OrgGitLabIntegration
@@ -58,14 +58,14 @@ class Configured:
 
 
 def find_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
-    """The org's integration, None before anything was set."""
+    """The org's integration; None if nothing was ever set."""
     return db.session.scalars(
         select(OrgGitLabIntegration).where(OrgGitLabIntegration.org_id == org_id)
     ).one_or_none()
 
 
 def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
-    """The org's integration as it is now, and nobody else's until the commit."""
+    """The org's integration, reloaded and locked until the commit; None if there is none."""
     return db.session.scalars(
         select(OrgGitLabIntegration)
         .where(OrgGitLabIntegration.org_id == org_id)
@@ -75,20 +75,21 @@ def lock_integration(org_id: uuid.UUID) -> OrgGitLabIntegration | None:
 
 
 def begun_integration(org_id: uuid.UUID) -> OrgGitLabIntegration:
-    """The org's integration, begun with nothing set where there is none, and nobody else's
-    until the commit: of two who connect the org first, the second one waits here as well.
+    """The org's integration, locked until the commit; inserted empty if there is none.
+
+    If two requests connect the org for the first time, the second one waits here.
     """
     now = utcnow()
     blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
     integration = None
-    while integration is None:  # somebody may disconnect the org in between
+    while integration is None:  # another request may disconnect the org in between
         insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
         integration = lock_integration(org_id)
     return integration
 
 
 def settings_version(org_id: uuid.UUID) -> str:
-    """Changes with every setting of the connection, and with nothing that GitLab says."""
+    """A digest of the connection's settings; the state reported by GitLab does not change it."""
     found = find_integration(org_id)
     if found is None:
         return ""
@@ -106,14 +107,14 @@ def settings_version(org_id: uuid.UUID) -> str:
 
 
 def update_integration(principal: Principal, change: IntegrationChange) -> Configured:
-    """Change what is given and nothing else; doors call ``hooks.reconnection.configure``.
+    """Change what is given and nothing else; pages and API call
+    ``health.reconnection.configure``.
 
-    A base URL of another origin or path is another GitLab: token, signing token and webhook
-    secrets of the former one are forgotten, unless they come with it. A token must never
-    be sent to where it was not meant for, and who was left has no more to say. New address
-    or token clear error state and pause. Raises :class:`Invalid` with the field at fault,
-    :class:`LeavesGitLab`, :class:`IntegrationMissing`, and the ``encryption_key_*``
-    conflicts.
+    Another base URL is another GitLab: the token, signing token and webhook secrets of the old
+    one are deleted, unless the change sets new ones. So a token is never sent to another host,
+    and the old GitLab's webhooks are no longer accepted. A new address or token clears error
+    and pause. Raises :class:`Invalid` with the field at fault, :class:`LeavesGitLab`,
+    :class:`IntegrationMissing`, and the ``encryption_key_*`` conflicts.
     """
     integration = begun_integration(principal.org_id)
     left_gitlab = not change.same_gitlab and _leaves(integration, change.base_url)
@@ -138,7 +139,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
 
 
 def generate_webhook_secret(principal: Principal) -> str:
-    """Make a new webhook secret; this is the only time it is told."""
+    """Replace the webhook secret; returns the new one, which cannot be shown again."""
     integration = begun_integration(principal.org_id)
     secret = new_secret(WEBHOOK_SECRET_PREFIX)
     replace_webhook_secret(integration, secret, utcnow())
@@ -147,7 +148,7 @@ def generate_webhook_secret(principal: Principal) -> str:
 
 
 def delete_integration(principal: Principal) -> None:
-    """Forget address, token and secrets. Links stay, with what was last known."""
+    """Delete address, token and secrets. Links stay, with the data fetched last."""
     integration = find_integration(principal.org_id)
     if integration is None:
         return
@@ -166,13 +167,13 @@ def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:
 
 
 def _agreed(integration: OrgGitLabIntegration) -> set[str]:
-    """Which of the things that an org and its GitLab agree on are set."""
-    kept = {
+    """Which of the secrets that belong to one GitLab are set."""
+    stored = {
         "token": integration.token_ciphertext,
         "signing_token": integration.signing_token_ciphertext,
         "webhook_secret": integration.webhook_secret_hash,
     }
-    return {name for name, value in kept.items() if value is not None}
+    return {name for name, value in stored.items() if value is not None}
 
 
 def _ask_before_forgetting(integration: OrgGitLabIntegration) -> None:
@@ -181,13 +182,13 @@ def _ask_before_forgetting(integration: OrgGitLabIntegration) -> None:
     lost = [names[name] for name in sorted(_agreed(integration))]
     if lost:
         raise LeavesGitLab(
-            f"This is another address than {integration.base_url}. Saving it forgets "
-            f"{' and '.join(lost)} of the GitLab there, and the secrets of webhooks made here."
+            f"This is another address than {integration.base_url}. Saving it deletes "
+            f"{' and '.join(lost)} of the GitLab there, and the secrets of webhooks created here."
         )
 
 
 def _forget_gitlab(integration: OrgGitLabIntegration) -> set[str]:
-    """Drop what was agreed with the GitLab that is left; says what there was."""
+    """Clear the secrets of the old GitLab; returns the names of those that were set."""
     agreed = _agreed(integration)
     _clear_token(integration)
     integration.signing_token_ciphertext = None
@@ -226,7 +227,7 @@ def _change_signing_token(integration: OrgGitLabIntegration, text: str | None) -
         problem = signing_token_problem(token)
         if problem is not None:
             raise _invalid("signing_token", problem)
-        # Bound to no origin: intake opens it before it has read anything else.
+        # Not bound to an origin: intake decrypts it before it has read anything else.
         integration.signing_token_ciphertext = cipher().encrypt(
             token, org_id=integration.org_id, origin="", purpose=SIGNING_TOKEN
         )
@@ -250,7 +251,7 @@ def _clear_token(integration: OrgGitLabIntegration) -> None:
 
 
 def checked_secret(field: str, text: str, *, required: bool = False) -> str | None:
-    """The secret, None where it is to be cleared; raises :class:`Invalid`."""
+    """The secret, or None to clear it; raises :class:`Invalid`."""
     if text == "" and not required:
         return None
     if _HEADER_SAFE.fullmatch(text) is None:

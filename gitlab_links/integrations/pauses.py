@@ -1,4 +1,4 @@
-"""For how long a connection that GitLab refuses is left alone, and who may cut that short."""
+"""How long a connection pauses after GitLab refused it, and ending a pause early."""
 
 import random
 import uuid
@@ -12,17 +12,17 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=5)
-# Refused for more than an hour without a break: nothing but a person ends it, most likely.
+# After more than an hour of refusals, most likely only a person can end it.
 FINAL_AT = 20
 FINAL_PAUSE = timedelta(hours=1)
-# People who press a button again and again do not make more calls than this.
+# Pressing a button again and again makes no more calls than this.
 TRIED_AT_MOST_EVERY = timedelta(seconds=5)
 
 
 def growing_pause(failures: int) -> timedelta:
-    """How long to wait after so many refusals in a row: from 5 seconds to 5 minutes, doubling
-    and spread, and an hour at last. A refusal may be over at any time: the account is
-    unblocked, the proxy before GitLab is mended.
+    """How long to wait after so many refusals in a row: 5 seconds, doubling to 5 minutes, in the
+    end an hour, with jitter. A refusal may end at any time, for example when an account is
+    unblocked or a proxy is repaired.
     """
     if failures >= FINAL_AT:
         longest = FINAL_PAUSE
@@ -32,10 +32,10 @@ def growing_pause(failures: int) -> timedelta:
 
 
 def end_pause(org_id: uuid.UUID, now: datetime) -> bool:
-    """Have GitLab asked now, as somebody waits for it; says whether there was a pause to end.
+    """End the org's pause, because somebody waits for GitLab; returns whether there was one.
 
-    Not one that GitLab itself asked for, and not within seconds of the last try. The caller
-    commits, and enqueues what is to be fetched.
+    Does not end a pause that GitLab asked for, nor within ``TRIED_AT_MOST_EVERY`` of the last
+    change. The caller commits and triggers the fetch.
     """
     integration = OrgGitLabIntegration
     ended = change_rows(

@@ -1,4 +1,4 @@
-"""What an org decides about its connection: who sees what is confidential, who is told."""
+"""An org's policy: who sees confidential items, where alerts go, and token rotation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ NOTIFY_URL = "notify-url"
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The decisions in force. Of a URL that is told changes only the host is shown, as the
-    rest of it often is a secret; of an e-mail address all.
+    """The policy in force. Of a URL for alerts only the host is shown, because the rest often
+    contains a secret. An e-mail address is shown whole.
     """
 
     confidential_roles: Sequence[Role]
@@ -32,7 +32,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """What to change: None leaves as is, an empty ``notify_url`` clears."""
+    """What to change: None leaves a value as it is, an empty ``notify_url`` clears it."""
 
     confidential_roles: Sequence[Role] | None = None
     token_auto_rotate: bool | None = None
@@ -40,12 +40,12 @@ class PolicyChange:
 
 
 def confidential_roles(stored: Sequence[str] | None) -> frozenset[Role]:
-    """Who sees what confidential items say: admin and pm, and whom the org has added."""
+    """Who sees confidential items: admin, pm and the roles that the org has added."""
     return MANAGERS | {Role(role) for role in stored or ()}
 
 
 def policy_of(integration: OrgGitLabIntegration | None) -> Policy:
-    """The decisions in force, also where nothing was decided."""
+    """The policy in force; the defaults if nothing was set."""
     roles = confidential_roles(None if integration is None else integration.confidential_roles)
     return Policy(
         confidential_roles=[role for role in Role if role in roles],
@@ -55,7 +55,7 @@ def policy_of(integration: OrgGitLabIntegration | None) -> Policy:
 
 
 def update_policy(principal: Principal, change: PolicyChange) -> Policy:
-    """Change what is given; audited. Raises :class:`Invalid`, :class:`IntegrationMissing` and
+    """Change and audit what is given. Raises :class:`Invalid`, :class:`IntegrationMissing` and
     the ``encryption_key_*`` conflicts. The caller commits.
     """
     integration = find_integration(principal.org_id)
@@ -91,8 +91,8 @@ def update_policy(principal: Principal, change: PolicyChange) -> Policy:
 
 
 def _checked_roles(roles: Sequence[Role]) -> list[Role]:
-    """Managers read every delivery's body, so that hiding items from them would be a pretence;
-    clients see no links at all.
+    """The roles in order. Managers are required, because they can read every delivery's body;
+    clients are refused, because they see no links.
     """
     chosen = set(roles)
     if not chosen >= MANAGERS or not chosen <= STAFF:
@@ -100,8 +100,8 @@ def _checked_roles(roles: Sequence[Role]) -> list[Role]:
             "The policy was not changed.",
             errors={
                 "confidential_roles": [
-                    "Admin and pm always see them, as they see what GitLab sends; member may "
-                    "be added, client sees no links."
+                    "Admin and pm always see confidential items, because they see what GitLab "
+                    "sends. You can add member. A client sees no links."
                 ]
             },
         )
@@ -109,7 +109,7 @@ def _checked_roles(roles: Sequence[Role]) -> list[Role]:
 
 
 def is_url(text: str) -> bool:
-    """Whether changes are told to a URL, or else to an e-mail address."""
+    """Whether alerts go to a URL, and not to an e-mail address."""
     return "://" in text
 
 
@@ -129,7 +129,7 @@ def _set_notify_url(integration: OrgGitLabIntegration, text: str) -> bool:
 
 def _checked_mail(text: str) -> str:
     if settings().mail_server is None:
-        raise _refused("This service sends no mail: ask the operator to set SMTP_URL.")
+        raise _refused("This service cannot send e-mail. Ask the operator to set SMTP_URL.")
     try:
         return parse_mail_address(text)
     except ValueError as error:
@@ -139,7 +139,7 @@ def _checked_mail(text: str) -> str:
 def _checked_host(text: str) -> str:
     try:
         address = parse_web_address(text)
-        # The rules for internal hosts are those for GitLab's own address.
+        # The same rules for internal hosts as for GitLab's address.
         host = f"[{address.host}]" if ":" in address.host else address.host
         port = f":{address.port}" if address.port else ""
         parse_base_url(f"{address.scheme}://{host}{port}", settings().gitlab_allowed_hosts)

@@ -1,4 +1,4 @@
-"""An org's connection as pages and API show it: never a secret in it."""
+"""An org's connection as pages and API show it, without any secret."""
 
 import uuid
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IntegrationHealth:
-    """How the connection fares, as the report of ``health`` says it in full.
+    """A summary of the report of ``health``.
 
-    ``error_code`` is what stops the reading; ``attention`` without one: see the findings.
+    ``error_code`` is the error that stops calls to GitLab. For ``attention`` without one, see
+    the findings.
     """
 
     status: HealthStatus
@@ -35,7 +36,7 @@ class IntegrationHealth:
 
 @dataclass(frozen=True, slots=True)
 class IntegrationView:
-    """The configuration in the words of the contract."""
+    """The configuration, with the field names of the API."""
 
     base_url: str | None
     has_token: bool
@@ -51,7 +52,7 @@ class IntegrationView:
 def integration_view(
     org_id: uuid.UUID, integration: OrgGitLabIntegration | None, health: IntegrationHealth
 ) -> IntegrationView:
-    """Build the view, also of an integration that is not there yet."""
+    """The view of an integration, also if it does not exist yet."""
     found = integration or OrgGitLabIntegration(org_id=org_id)
     return IntegrationView(
         base_url=found.base_url,
@@ -67,5 +68,5 @@ def integration_view(
 
 
 def webhook_url(org_id: uuid.UUID) -> str:
-    """Where the org's GitLab sends its webhooks."""
+    """The URL to which the org's GitLab sends its webhooks."""
     return f"{settings().public_base_url}/api/orgs/{org_id}/integrations/gitlab/webhook"

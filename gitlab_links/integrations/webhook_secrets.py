@@ -1,4 +1,4 @@
-"""Webhook secrets: only their keyed hashes are kept, during a rotation those of two."""
+"""Webhook secrets: only keyed hashes are stored, during a rotation those of two secrets."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -11,15 +11,15 @@ ROTATION_WINDOW = timedelta(hours=24)
 
 
 def hash_webhook_secret(org_id: uuid.UUID, secret: str) -> str:
-    """The digest to store: of no use in another org."""
+    """The digest to store; it depends on the org."""
     return digest("webhook-secret", str(org_id), secret)
 
 
 def webhook_secret_matches(org_id: uuid.UUID, integration: Any, secret: str, now: datetime) -> bool:
-    """Whether ``X-Gitlab-Token`` is the org's secret, or within a rotation the one before.
+    """Whether ``X-Gitlab-Token`` is the org's secret, or the previous one during a rotation.
 
     ``integration`` has the webhook secret columns of :class:`OrgGitLabIntegration`, or is
-    None. The same work is done whatever is missing, and an empty secret is never right.
+    None. Takes the same time whatever is missing. An empty secret never matches.
     """
     given = hash_webhook_secret(org_id, secret)
     present = previous = None
@@ -35,10 +35,10 @@ def webhook_secret_matches(org_id: uuid.UUID, integration: Any, secret: str, now
 def replace_webhook_secret(
     integration: OrgGitLabIntegration, secret: str | None, now: datetime
 ) -> bool:
-    """Set the secret, None for none; says whether that changed anything.
+    """Set the secret, or clear it with None; returns whether that changed anything.
 
-    The secret before stays good for the rotation window, so that GitLab's webhook form
-    can be changed without losing an event; clearing ends both at once.
+    The previous secret stays valid for ``ROTATION_WINDOW``, so that no event is lost while
+    GitLab's webhook is changed. Clearing ends both at once.
     """
     new = None if secret is None else hash_webhook_secret(integration.org_id, secret)
     if new == integration.webhook_secret_hash:

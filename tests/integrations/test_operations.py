@@ -171,7 +171,7 @@ def test_without_a_usable_key_a_token_is_refused_and_the_rest_is_not(
         assert find_integration(admin.org_id).token_ciphertext is None
 
 
-def test_a_lost_key_is_told_by_name(app: Flask, make_app: MakeApp, admin: Principal) -> None:
+def test_a_lost_key_is_named(app: Flask, make_app: MakeApp, admin: Principal) -> None:
     with app.app_context():
         change(admin, base_url=BASE, token="glpat-x")
     other = make_app(encryption_keys=(Fernet.generate_key().decode(),))
