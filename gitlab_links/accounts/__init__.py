@@ -1,1 +1,1 @@
-"""Orgs, users, memberships, API keys and login sessions; who is calling and what they may do."""
+"""Orgs, users, memberships, API keys, login sessions, and the permissions of a caller."""

@@ -1,4 +1,4 @@
-"""Requests that were answered already, by the key their sender gave them. Nothing here commits."""
+"""Answers stored by Idempotency-Key, for requests that are sent again. Nothing here commits."""
 
 import json
 import uuid
@@ -17,21 +17,21 @@ from gitlab_links.security import digest, fernet_for
 from gitlab_links.storage.database import insert_unless_exists
 
 KEPT = timedelta(hours=24)
-# A request that takes longer has died: it may be sent again.
+# A request that takes longer has failed without an answer: it may be sent again.
 LONGEST_REQUEST = timedelta(minutes=1)
 
 
 class KeyReused(Invalid, code="idempotency_key_reused"):
-    """The key came with another request before (422)."""
+    """The key was used for another request (422)."""
 
 
 class RequestInProgress(Conflict, code="request_in_progress"):
-    """The request with this key is being answered at the moment (409)."""
+    """The request with this key is being processed (409)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends a request, and the key they gave it."""
+    """The caller, and the Idempotency-Key of the request."""
 
     org_id: uuid.UUID
     caller: str
@@ -40,7 +40,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A request that is new here; its answer is kept by :func:`keep_answer`."""
+    """A new request; :func:`save_answer` stores its answer."""
 
     id: uuid.UUID
     sender: Sender
@@ -48,17 +48,16 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request that was answered before, with what was kept of the answer."""
+    """A request that was answered before, with the stored answer."""
 
     answer: dict[str, Any]
 
 
 def begin(sender: Sender, fingerprint: str) -> Begun | Answered:
-    """Begin to answer a request, or find what it was answered.
+    """Begin to answer a request, or return its stored answer.
 
-    Two of the same at once wait for one another on PostgreSQL and SQLite alike, as long as
-    the first one is one transaction. Raises :class:`KeyReused` and
-    :class:`RequestInProgress`.
+    Of two equal requests at once the second waits for the first, if that one is a single
+    transaction. Raises :class:`KeyReused` and :class:`RequestInProgress`.
     """
     _forget_ended(sender)
     begun = insert_unless_exists(
@@ -83,18 +82,18 @@ def begin(sender: Sender, fingerprint: str) -> Begun | Answered:
     ).one_or_none()
     if known is not None and known.fingerprint != fingerprint:
         raise KeyReused(
-            "This Idempotency-Key came with another request. Give each request a key of its own.",
-            errors={"Idempotency-Key": ["It came with another request."]},
+            "This Idempotency-Key was used for another request. Use a new key for each request.",
+            errors={"Idempotency-Key": ["It was used for another request."]},
         )
     if known is None or known.answer is None:
         raise RequestInProgress(
-            "The request with this Idempotency-Key is being answered. Try again.", retry_after=1
+            "The request with this Idempotency-Key is being processed. Try again.", retry_after=1
         )
     return Answered(_open(sender, known.answer))
 
 
-def keep_answer(begun: Begun, answer: dict[str, Any]) -> None:
-    """Keep what is to be answered again. It may hold secrets that are shown once."""
+def save_answer(begun: Begun, answer: dict[str, Any]) -> None:
+    """Store the answer, encrypted: it may contain secrets that are shown once."""
     sealed = _cipher(begun.sender).encrypt(json.dumps(answer).encode()).decode("ascii")
     db.session.execute(
         update(AnsweredRequest).where(AnsweredRequest.id == begun.id).values(answer=sealed)
@@ -102,7 +101,7 @@ def keep_answer(begun: Begun, answer: dict[str, Any]) -> None:
 
 
 def forget(begun: Begun) -> None:
-    """A request that failed may be sent again under its key."""
+    """Delete a request that failed: it may be sent again with its key."""
     db.session.execute(delete(AnsweredRequest).where(AnsweredRequest.id == begun.id))
 
 
@@ -126,7 +125,7 @@ def _hash(sender: Sender) -> str:
 
 
 def _cipher(sender: Sender) -> Fernet:
-    """Opens the answers to one request: the database alone, without its key, does not."""
+    """Decrypts the answer to one request. The key is needed: the database stores only its hash."""
     return fernet_for("answered-request", str(sender.org_id), sender.caller, sender.key)
 
 
@@ -134,5 +133,5 @@ def _open(sender: Sender, sealed: str) -> dict[str, Any]:
     try:
         opened: dict[str, Any] = json.loads(_cipher(sender).decrypt(sealed.encode()))
     except InvalidToken:
-        raise RequestInProgress("What was answered cannot be read. Use a new key.") from None
+        raise RequestInProgress("The stored answer cannot be read. Use a new key.") from None
     return opened

@@ -1,4 +1,4 @@
-"""API keys: made, renewed and revoked. The secret is shown once. Nothing here commits."""
+"""Creating, rotating and revoking API keys. A secret is shown once. Nothing here commits."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -43,19 +43,17 @@ def keys_page(
 
 
 def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
-    """One key with its owner; raises :class:`NotFound`, also for another org's or a revoked
-    one.
-    """
+    """One key with its owner; raises :class:`NotFound`, also if it is revoked or another org's."""
     return required(db.session.scalars(_joined(org_id).where(ApiKey.id == key_id)).one_or_none())
 
 
 def create_key(
     principal: Principal, name: str, scopes: Iterable[Scope], expires_in_days: int | None
 ) -> NewKey:
-    """A key of the caller's own; without a number of days it never ends.
+    """Create a key for the caller; without a number of days it does not expire.
 
-    One made with a key ends with it: no later, and when that is revoked. Raises
-    :class:`InsufficientScope` where a key would make one that may do more than itself.
+    A key created with another key expires no later, and is revoked with it. Raises
+    :class:`InsufficientScope` for scopes that the caller's own key lacks.
     """
     wanted = frozenset(scopes)
     _check_scopes(principal, wanted)
@@ -75,7 +73,7 @@ def issue_key(
     scopes: Iterable[Scope],
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Make a key without asking whether the caller may: for the operator and for demo data."""
+    """Create a key without any check of permissions: for the operator and for demo data."""
     secret = new_secret(API_KEY_PREFIX)
     key = ApiKey(
         org_id=org_id,
@@ -92,15 +90,15 @@ def issue_key(
 
 
 def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
-    """Replace the secret of a key; the former one is refused from the commit on.
+    """Replace the secret of a key; the old one is invalid from the commit on.
 
-    Only the owner may: whoever has the secret acts as the owner. With a key, only itself and
-    those made with it: the secret of another would outlive it. Raises :class:`NotFound`,
-    :class:`Forbidden`, :class:`InsufficientScope`.
+    Only for the owner, because the secret gives the owner's permissions. A key may rotate
+    only itself and keys created with it, because another one would stay valid when it ends.
+    Raises :class:`NotFound`, :class:`Forbidden`, :class:`InsufficientScope`.
     """
     key = find_key(principal.org_id, key_id)
     if key.user_id != principal.user_id:
-        raise Forbidden("Only the owner of an API key may renew it; you may revoke it.")
+        raise Forbidden("Only the owner of an API key may replace its secret. You may revoke it.")
     _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
     _check_descent(principal, key)
     secret = new_secret(API_KEY_PREFIX)
@@ -110,7 +108,7 @@ def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
 
 
 def revoke_key(principal: Principal, key_id: uuid.UUID) -> None:
-    """End a key of the org for good, and all that were made with it. Raises :class:`NotFound`."""
+    """Revoke a key of the org and all keys created with it. Raises :class:`NotFound`."""
     ending: Sequence[ApiKey] = [find_key(principal.org_id, key_id)]
     while ending:
         for key in ending:
@@ -132,17 +130,19 @@ def _check_scopes(principal: Principal, wanted: frozenset[Scope]) -> None:
     if principal.scopes is not None and not wanted <= principal.scopes:
         missing = ", ".join(sorted(wanted - principal.scopes))
         raise InsufficientScope(
-            f"An API key cannot hand out scopes that it lacks itself: {missing}."
+            f"An API key cannot give another key scopes that it lacks itself: {missing}."
         )
 
 
 def _check_descent(principal: Principal, key: ApiKey) -> None:
-    """A key with a secret of another key would go on when it ends itself."""
+    """Refuse a key that is neither the caller's nor created with it, directly or indirectly."""
     maker: ApiKey | None = key
     while maker is not None and principal.api_key_id not in {None, maker.id}:
         maker = db.session.get(ApiKey, maker.made_with_id) if maker.made_with_id else None
     if maker is None:
-        raise Forbidden("An API key may renew itself and the keys made with it, and no other.")
+        raise Forbidden(
+            "An API key may only replace its own secret and those of keys created with it."
+        )
 
 
 def _audit(principal: Principal, action: Action, key: ApiKey) -> None:

@@ -1,7 +1,7 @@
-"""The operator sets up orgs and their admins. Nothing here commits.
+"""The operator's command to create orgs and their admins. Nothing here commits.
 
-Nobody who exists already is changed unless the operator says so: a mistyped name or
-address must not give somebody else's org an admin, or somebody else a new password.
+Existing people and orgs change only with an explicit option: a mistyped name or address must
+not add an admin to another org, or change another person's password.
 """
 
 import uuid
@@ -27,7 +27,7 @@ LONGEST_NAME = 100
 
 
 class AlreadyThere(Conflict, code="already_there"):
-    """The command would change a person or an org that exists; the message names the option."""
+    """The command would change an existing person or org; the message names the option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrapped:
-    """What stands now; ``api_key`` is shown this once, None where none was made."""
+    """The result; ``api_key`` can be shown only now, and is None if none was created."""
 
     org_id: uuid.UUID
     org_name: str
@@ -59,11 +59,11 @@ def bootstrap(
     person_name: str = "",
     consent: Consent | None = None,
 ) -> Bootstrapped:
-    """Make an org with an admin who can log in, and an API key with all scopes.
+    """Create an org with an admin who can log in, and an API key with all scopes.
 
     A new org needs ``org_name``, an existing one ``consent.org_id``; a new person needs a
-    ``password``. An org that exists gets a key only with ``consent.with_key``. Raises
-    :class:`AlreadyThere` where a person or an org exists that ``consent`` does not name,
+    ``password``. An existing org gets a key only with ``consent.with_key``. Raises
+    :class:`AlreadyThere` if a person or an org exists and ``consent`` does not allow a change,
     :class:`NotFound` for an unknown org, :class:`Invalid` for a bad address, name or password.
     """
     consent = consent or Consent()
@@ -80,10 +80,10 @@ def bootstrap(
 
 
 def find_person(email: str) -> User:
-    """The account of this address; raises :class:`NotFound` and :class:`Invalid`."""
+    """The account with this address; raises :class:`NotFound` and :class:`Invalid`."""
     user = db.session.scalars(select(User).where(User.email == _read_email(email))).one_or_none()
     if user is None:
-        raise NotFound(f"Nobody here has the address {email}.")
+        raise NotFound(f"There is no account with the address {email}.")
     return user
 
 
@@ -102,7 +102,7 @@ def _existing_org(org_id: uuid.UUID) -> Org:
 
 
 def _own_org(user: User, name: str | None) -> Org | None:
-    """The org of this name that the person administers already: naming it changes nothing."""
+    """The org with this name if the person is its admin already: a repeated run changes nothing."""
     found = db.session.scalars(
         select(Org)
         .join(Membership, Membership.org_id == Org.id)
@@ -118,15 +118,15 @@ def _own_org(user: User, name: str | None) -> Org | None:
 def _new_org(name: str) -> Org:
     name = name.strip()
     if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"The name of an org has 1 to {LONGEST_NAME} characters.")
-    # "acme" beside "Acme" is a mistyped name as well.
+        raise Invalid(f"The name of an org must have 1 to {LONGEST_NAME} characters.")
+    # "acme" next to "Acme" is most likely a mistyped name too.
     alike = func.lower(Org.name) == name.lower()
     named = db.session.scalars(select(Org.id).where(alike).order_by(Org.id)).all()
     if named:
         ids = " or ".join(f"--org-id {org_id}" for org_id in named)
         raise AlreadyThere(
             f"An org named {name!r} exists. To make the person its admin, use {ids} instead of "
-            "--org. Make sure first that it is the org you mean: its admins can rename it."
+            "--org. First make sure that it is the org you mean: its admins can rename it."
         )
     org = create_org(name)
     write_audit_event(org.id, OPERATOR, Action.ORG_CREATED, org.id, {"name": name})
@@ -141,15 +141,15 @@ def _person(email: str, password: str | None, name: str, consent: Consent) -> Us
         reset_password(user, password, OPERATOR)
     elif not consent.keep_password:
         raise AlreadyThere(
-            f"{email} has an account here, in {_orgs_of(user)}. Add --keep-password to leave its "
-            "password as it is, or --reset-password to set the one given."
+            f"{email} has an account, in {_orgs_of(user)}. Add --keep-password to keep its "
+            "password, or --reset-password to set the one given."
         )
     return user
 
 
 def _new_person(email: str, password: str | None, name: str) -> User:
     if password is None:
-        raise NotFound(f"{email} has no account here: give a password instead of --keep-password.")
+        raise NotFound(f"{email} has no account. Give a password instead of --keep-password.")
     email, name = checked_person(email, name.strip() or email.partition("@")[0])
     user = User(email=email, name=name)
     db.session.add(user)

@@ -1,4 +1,4 @@
-"""Recognising an API key: one indexed SELECT, and one answer for all that is wrong with it."""
+"""Authenticating an API key, with one indexed SELECT and the same answer for every failure."""
 
 import re
 import uuid
@@ -22,7 +22,7 @@ _IN_FORCE = and_(
     ApiKey.revoked_at.is_(None),
     or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > bindparam("now")),
 )
-# Written once: at every request it would cost as much to write as to run.
+# Built once: building it for each request would cost as much as running it.
 _LOGIN = (
     select(
         ApiKey.id,
@@ -43,25 +43,25 @@ _LOGIN = (
 
 @dataclass(frozen=True, slots=True)
 class KeyLogin:
-    """A valid key's principal, and when its use was last noted."""
+    """The principal of a valid key, and when its use was last saved."""
 
     principal: Principal
     key_id: uuid.UUID
     last_used_at: datetime | None
 
     @property
-    def use_is_news(self) -> bool:
-        """Whether the use is worth a write: not at every request of a busy program."""
+    def use_is_due(self) -> bool:
+        """Whether to save the use; not for every request of a busy program."""
         return self.last_used_at is None or self.last_used_at < utcnow() - USE_NOTED_EVERY
 
 
 def hash_key(secret: str) -> str:
-    """The digest by which a key is found."""
+    """The digest by which a key is stored and looked up."""
     return digest("api-key", secret)
 
 
 def key_login(secret: str) -> KeyLogin | None:
-    """Who a key stands for; None for malformed, unknown, revoked or expired, or a leaver's."""
+    """The login of a key; None if malformed, unknown, revoked, expired, or its owner has left."""
     if _SHAPE.fullmatch(secret) is None:
         return None
     row = db.session.execute(_LOGIN, {"hash": hash_key(secret), "now": utcnow()}).one_or_none()
@@ -73,13 +73,13 @@ def key_login(secret: str) -> KeyLogin | None:
 
 
 def is_in_force(key_id: uuid.UUID, now: datetime) -> bool:
-    """Whether a key that was used before would be taken now."""
+    """Whether a key is neither revoked nor expired."""
     found = exists().where(ApiKey.id == key_id, _IN_FORCE)
     return bool(db.session.scalar(select(found), {"now": now}))
 
 
 def mark_key_used(login: KeyLogin) -> None:
-    """Note when the key was last used, unless another request has just done so."""
+    """Save when the key was last used, unless another request has just done so."""
     now = utcnow()
     change_rows(
         update(ApiKey)

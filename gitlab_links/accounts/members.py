@@ -1,4 +1,4 @@
-"""Who belongs to an org and as what. Nothing here commits."""
+"""The members of an org and their roles. Nothing here commits."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.models import ApiKey, Membership, User
-from gitlab_links.accounts.operators import keep_for_operators
+from gitlab_links.accounts.operators import refuse_new_operator
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.principal import InsufficientScope, Principal
@@ -28,23 +28,23 @@ class MemberExists(Conflict, code="member_exists"):
 
 
 class RoleChangedMeanwhile(PreconditionFailed, code="changed_meanwhile"):
-    """Somebody else has changed the role since the author of this change read it (412)."""
+    """The role has changed since the caller read it (412)."""
 
 
 class LastAdmin(Conflict, code="last_admin"):
-    """An org keeps at least one admin."""
+    """The change would leave the org without an admin."""
 
 
 class AdminByKey(Forbidden, code="admin_by_key"):
-    """A program wants to make somebody an admin."""
+    """An API key may not make anybody an admin."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
     """A membership as pages and API show it; ``id`` is the membership's.
 
-    Of a person who has not opened the org yet, it tells what the org was told, and no
-    ``user_id``: neither says whether there was an account before.
+    For a person who has not opened the org yet, it shows the name given by the org and no
+    ``user_id``, so that it does not reveal whether there was an account before.
     """
 
     id: uuid.UUID
@@ -57,8 +57,8 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class AddedMember:
-    """A new member. ``initial_password`` is told this once; it is the password of a person who
-    is new here, and nobody's where there was an account.
+    """A new member. ``initial_password`` can be shown only now. It is the password of a new
+    account; if there was an account already, it is nobody's password.
     """
 
     member: MemberView
@@ -75,20 +75,20 @@ _STANDING = select(Membership.role, Membership.pending_name).where(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a user is in an org, and whether they open it for the first time."""
+    """A user's role in an org, and whether they open it for the first time."""
 
     role: Role
     is_new: bool
 
 
 def standing_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Standing | None:
-    """The user's role, None for strangers and leavers. One indexed SELECT."""
+    """The user's role; None for non-members. One indexed SELECT."""
     row = db.session.execute(_STANDING, {"org_id": org_id, "user_id": user_id}).one_or_none()
     return None if row is None else Standing(Role(row.role), row.pending_name is not None)
 
 
 def mark_member_arrived(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
-    """The person has opened the org: from now on it sees them under their own name."""
+    """Save that the person has opened the org: from now on it sees their own name."""
     change_rows(
         update(Membership)
         .where(Membership.org_id == org_id, Membership.user_id == user_id)
@@ -99,7 +99,7 @@ def mark_member_arrived(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
 def members_page(
     org_id: uuid.UUID, *, after: Position | None = None, limit: int | None = None
 ) -> Sequence[MemberView]:
-    """Members in the order they joined, from behind ``after``."""
+    """Members in the order they joined, starting behind ``after``."""
     statement = paged(_joined(org_id), Membership.id, after=after, limit=limit)
     return [_view(membership) for membership in db.session.scalars(statement)]
 
@@ -110,22 +110,22 @@ def find_member(org_id: uuid.UUID, member_id: uuid.UUID) -> MemberView:
 
 
 def lock_member(member_id: uuid.UUID) -> None:
-    """Nobody else changes the membership until the commit."""
+    """Lock the membership until the commit."""
     db.session.execute(select(Membership.id).where(Membership.id == member_id).with_for_update())
 
 
 def add_member(principal: Principal, email: str, name: str, role: Role) -> AddedMember:
     """Make the person with this e-mail address a member.
 
-    A person unknown so far gets an account and a password that is told once. The answer is
-    the same for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
+    A new person gets an account and a password that is shown once. The answer looks the same
+    for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
     :class:`InsufficientScope` for a key without the scopes of the role, :class:`AdminByKey` for
-    any key that makes an admin, and :class:`Forbidden` for a role above the caller's own and
+    a key that would make an admin, and :class:`Forbidden` for a role above the caller's own and
     for an operator without an account.
     """
     _check_grant(principal, role)
     email, name = checked_person(email, name)
-    keep_for_operators(email)
+    refuse_new_operator(email)
     user, initial_password = _person(email, name)
     member_id = insert_unless_exists(
         db.session,
@@ -148,9 +148,9 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
 
 
 def _person(email: str, name: str) -> tuple[User, str]:
-    """Whoever has the address, and a password: theirs, if they are new here.
+    """The account with the address, and a password, which is the account's if it is new.
 
-    The password is made and hashed in any case, so that both take the same time.
+    The password is created and hashed in any case, so that both cases take the same time.
     """
     password = new_secret()
     insert_unless_exists(
@@ -171,12 +171,12 @@ def _person(email: str, name: str) -> tuple[User, str]:
 def change_role(
     principal: Principal, member_id: uuid.UUID, role: Role, *, seen: Role | None = None
 ) -> MemberView:
-    """Give a member another role, where they still have the one that was ``seen``.
+    """Change a member's role, if it is still the one that the caller has ``seen``.
 
     Raises :class:`NotFound`, :class:`RoleChangedMeanwhile`, :class:`LastAdmin`,
     :class:`InsufficientScope` for a key without the scopes of what the role adds,
-    :class:`AdminByKey` for any key that makes an admin, and :class:`Forbidden` for a role above
-    the caller's own.
+    :class:`AdminByKey` for a key that would make an admin, and :class:`Forbidden` for a role
+    above the caller's own.
     """
     _check_rank(principal, role)
     lock_org(principal.org_id)  # two admins cannot remove each other at once
@@ -195,7 +195,7 @@ def change_role(
 
 
 def remove_member(principal: Principal, member_id: uuid.UUID) -> None:
-    """End a membership; the leaver's API keys of this org end with it, for good.
+    """Delete a membership, and revoke the person's API keys of this org.
 
     Raises :class:`NotFound` and :class:`LastAdmin`.
     """
@@ -242,8 +242,8 @@ def _view(membership: Membership) -> MemberView:
 
 
 def _check_grant(principal: Principal, role: Role, before: Role | None = None) -> None:
-    """A key gives nobody what it may not do itself: that person may be its holder. It makes no
-    admin either: who is one goes on when the key has ended.
+    """A key cannot give a role more permissions than it has, because its user could be that
+    member. It cannot make an admin either, who would stay one after the key has ended.
     """
     _check_rank(principal, role)
     added = {one for one in Permission if role in one.roles and before not in one.roles}
@@ -252,13 +252,13 @@ def _check_grant(principal: Principal, role: Role, before: Role | None = None) -
     )
     if missing:
         raise InsufficientScope(
-            f"This API key cannot give the role '{role}', which takes scopes that it lacks: "
+            f"This API key cannot give the role '{role}', which needs scopes that it lacks: "
             f"{', '.join(sorted(missing))}."
         )
     if principal.scopes is not None and role is Role.ADMIN and added:
         raise AdminByKey(
-            "An API key makes nobody an admin, who would remain one when the key has ended. "
-            "An admin who is logged in can do it on the page Members."
+            "An API key cannot make anybody an admin. An admin who is logged in can do it on the "
+            "page Members."
         )
 
 
@@ -276,7 +276,7 @@ def _keep_an_admin(leaving: Membership) -> None:
         Membership.id != leaving.id,
     )
     if not db.session.scalar(others):
-        raise LastAdmin("An org needs an admin: make another member one first.")
+        raise LastAdmin("An org needs an admin. First make another member an admin.")
 
 
 def _audit(principal: Principal, action: Action, member: MemberView, **detail: str) -> None:

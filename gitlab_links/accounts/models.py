@@ -1,4 +1,4 @@
-"""Who there is: orgs, users, and what ties them."""
+"""Orgs, users, memberships, API keys, login sessions, and stored answers."""
 
 import uuid
 from datetime import datetime
@@ -23,7 +23,7 @@ class Org(Identified, Base):
 
 
 class User(Identified, Base):
-    """A person. ``email`` is kept in lower case."""
+    """A person. ``email`` is stored in lower case."""
 
     __tablename__ = "users"
 
@@ -36,7 +36,7 @@ class User(Identified, Base):
 class Membership(Identified, Base):
     """A user's role in an org; leaving the org deletes the row.
 
-    ``pending_name`` is what the org called the person, until they open the org.
+    ``pending_name`` is the name given by the org; null once the person has opened the org.
     """
 
     __tablename__ = "memberships"
@@ -59,10 +59,10 @@ class Membership(Identified, Base):
 
 
 class ApiKey(Identified, Base):
-    """A program's credential: bound to one org, never more than its owner's role allows.
+    """A program's credential for one org. It has at most the permissions of its owner.
 
-    Only a keyed hash of the secret is kept; ``hint`` is its recognisable beginning. One made
-    with another key (``made_with_id``) ends with that key.
+    Only a keyed hash of the secret is stored; ``hint`` is its beginning. A key created with
+    another one (``made_with_id``) is revoked with it.
     """
 
     __tablename__ = "api_keys"
@@ -88,7 +88,7 @@ class ApiKey(Identified, Base):
 
 
 class LoginSession(Identified, Base):
-    """A browser that is logged in: deleted at logout, so a kept cookie is worth nothing."""
+    """A browser that is logged in. Logout deletes the row, so an old cookie stops working."""
 
     __tablename__ = "login_sessions"
 
@@ -101,10 +101,10 @@ class LoginSession(Identified, Base):
 
 
 class AnsweredRequest(Identified, Base):
-    """A POST whose sender gave it a key, so that it may be sent again and is done once.
+    """A request with an Idempotency-Key: it may be sent again, and is done once.
 
-    ``caller`` is an API key or a user. The answer, null while there is none, opens with the
-    key alone, of which the digest is kept.
+    ``caller`` is an API key or a user. ``answer`` is null until there is one, and encrypted
+    with the Idempotency-Key, of which only the digest is stored.
     """
 
     __tablename__ = "answered_requests"

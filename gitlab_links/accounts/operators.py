@@ -1,4 +1,4 @@
-"""Who runs the installation, and may see what belongs to no org."""
+"""The operators, who run the installation and may see what belongs to no org."""
 
 import uuid
 
@@ -11,22 +11,25 @@ from gitlab_links.extensions import db, settings
 
 
 def is_operator(user_id: uuid.UUID, email: str) -> bool:
-    """Whether ``OPERATOR_EMAILS`` names the person; where it names nobody, whether they are
-    an admin of every org.
+    """Whether ``OPERATOR_EMAILS`` contains the person's address; if the setting is empty,
+    whether they are an admin of every org.
     """
     named = settings().operator_emails
     return email in named if named else _administers_every_org(user_id)
 
 
-def keep_for_operators(email: str) -> None:
+def refuse_new_operator(email: str) -> None:
     """Raise :class:`Forbidden` for the address of an operator who has no account yet.
 
-    Whoever adds a person who is new here learns the first password, and would be the operator.
+    An admin who adds a new person sees the first password, and could log in as the operator.
     """
     if email not in settings().operator_emails:
         return
     if not db.session.scalar(select(exists().where(User.email == email))):
-        raise Forbidden("This address is an operator's, who makes the account (flask bootstrap).")
+        raise Forbidden(
+            "This address belongs to an operator. Ask the operator to create the account with "
+            "flask bootstrap."
+        )
 
 
 def _administers_every_org(user_id: uuid.UUID) -> bool:

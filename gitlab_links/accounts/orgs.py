@@ -1,4 +1,4 @@
-"""Orgs: found, listed, renamed, and set up by the operator. Nothing here commits."""
+"""Finding, listing, changing and creating orgs. Nothing here commits."""
 
 import re
 import unicodedata
@@ -36,7 +36,7 @@ def orgs_page(
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[OrgView]:
-    """The orgs the user is a member of, oldest first; ``only`` keeps one, for its API keys."""
+    """The orgs the user is a member of, oldest first; ``only`` limits them to an API key's org."""
     statement = (
         select(Org, Membership.role)
         .join(Membership, Membership.org_id == Org.id)
@@ -54,30 +54,30 @@ def find_org(principal: Principal) -> OrgView:
 
 
 def lock_org(org_id: uuid.UUID) -> None:
-    """Nobody else changes the org until the commit."""
+    """Lock the org until the commit."""
     db.session.execute(select(Org.id).where(Org.id == org_id).with_for_update())
 
 
 def update_org(
     principal: Principal, *, name: str | None = None, task_key: str | None = None
 ) -> OrgView:
-    """Rename the org, or have its tasks referred to by another key; None leaves as is."""
+    """Change the org's name or its task key; None leaves a value as it is."""
     org = _find(principal.org_id)
     changes = {"name": name, "task_key": task_key}
-    told = {
+    changed = {
         field: value
         for field, value in changes.items()
         if value is not None and value != getattr(org, field)
     }
-    for field, value in told.items():
+    for field, value in changed.items():
         setattr(org, field, value)
-    if told:
-        write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, told)
+    if changed:
+        write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, changed)
     return _view(org, principal.role)
 
 
 def create_org(name: str) -> Org:
-    """A new org without members; its task key is made from the name."""
+    """Create an org without members; its task key is derived from the name."""
     org = Org(name=name, task_key=task_key_for(name))
     db.session.add(org)
     db.session.flush()
@@ -85,7 +85,7 @@ def create_org(name: str) -> Org:
 
 
 def task_key_for(name: str) -> str:
-    """``ACME`` for "Acme Corp.", ``TASK`` where the name has no Latin letters."""
+    """``ACME`` for "Acme Corp.", ``TASK`` if the name has no Latin letters."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     word = re.search(r"[A-Za-z][A-Za-z0-9]+", plain)
     return word.group()[:10].upper() if word else "TASK"

@@ -1,4 +1,4 @@
-"""Looking people up, and the one rule for their addresses and names."""
+"""Finding people, and the rule for addresses and names."""
 
 import re
 import uuid
@@ -19,12 +19,12 @@ def find_user(user_id: uuid.UUID) -> User:
 
 
 def people_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
-    """The names of these people; of those without an account none."""
+    """The names of these users; unknown ids are left out."""
     return _names(User, ids)
 
 
 def keys_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
-    """The names of these API keys."""
+    """The names of these API keys; unknown ids are left out."""
     return _names(ApiKey, ids)
 
 
@@ -36,13 +36,13 @@ def _names(
 
 
 def people_in_audit_log(org_id: uuid.UUID) -> Sequence[User]:
-    """Everybody who ever changed something in the org, leavers too, by name."""
+    """Everybody in the org's audit log, by name, former members included."""
     acted = select(AuditEvent.actor_user_id).where(AuditEvent.org_id == org_id)
     return db.session.scalars(select(User).where(User.id.in_(acted)).order_by(User.name)).all()
 
 
 MAX_EMAIL, MAX_NAME = LONGEST_ADDRESS, 100
-# No control character, and none that is invisible or turns the writing direction round.
+# No control characters, and none that are invisible or change the writing direction.
 NAME = (
     r"^[^\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
     r"\u2028-\u202f\u205f-\u206f\u3000\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd]*$"
@@ -51,18 +51,18 @@ _NAME = re.compile(NAME)
 
 
 def checked_person(email: str, name: str) -> tuple[str, str]:
-    """Address, in lower case, and name of a person; raises :class:`Invalid`.
+    """The address in lower case, and the name; raises :class:`Invalid`.
 
-    An address is ASCII alone, a name visible characters: none that is invisible, and in an
-    address none that looks like another.
+    An address must be ASCII, so that no character can imitate another. A name must have no
+    invisible characters.
     """
     errors: dict[str, list[str]] = {}
     try:
         email = parse_mail_address(email.strip()).lower()
     except ValueError:
-        errors["email"] = ["Give an e-mail address, such as ana@example.com."]
+        errors["email"] = ["Enter an e-mail address, such as ana@example.com."]
     if not name or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
-        errors["name"] = [f"Give a name of at most {MAX_NAME} characters."]
+        errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
     if errors:
         raise Invalid("The person was not added.", errors=errors)
     return email, name

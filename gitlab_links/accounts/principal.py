@@ -1,4 +1,4 @@
-"""Who is calling: resolved once per request from a session or an API key."""
+"""The caller, resolved once per request from a session or an API key."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from gitlab_links.errors import Forbidden
 
 
 class InsufficientScope(Forbidden, code="insufficient_scope"):
-    """An API key without the scope that the operation needs."""
+    """The API key lacks a scope that the operation needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller within one org. ``scopes`` is None for a session, which the role alone bounds.
+    """A caller in one org. ``scopes`` is None for a session, which only the role limits.
 
-    ``expires_at`` is when the API key ends, None for one that does not, and for sessions.
+    ``expires_at`` is when the API key expires; None for sessions and keys without expiry.
     """
 
     org_id: uuid.UUID
@@ -29,7 +29,7 @@ class Principal:
 
     @property
     def actor(self) -> Actor:
-        """The caller as the audit trail names them."""
+        """The caller as the audit log names them."""
         return Actor(self.user_id, self.api_key_id)
 
     def may(self, permission: Permission) -> bool:

@@ -1,10 +1,10 @@
-"""Roles, scopes and permissions: the one table of who may do what."""
+"""Roles, scopes and permissions: who may do what."""
 
 from enum import Enum, StrEnum
 
 
 class Role(StrEnum):
-    """What a member is in an org."""
+    """A member's role in an org."""
 
     ADMIN = "admin"
     PM = "pm"
@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 
 class Scope(StrEnum):
-    """What an API key may be used for; none implies another."""
+    """What an API key may be used for; no scope implies another."""
 
     READ = "read"
     WRITE = "write"
@@ -27,7 +27,7 @@ ADMINS = frozenset({Role.ADMIN})
 
 
 class Permission(Enum):
-    """One thing one may be allowed to do: the roles that may, the scope a key needs."""
+    """One permission: the roles that have it, and the scope that an API key needs."""
 
     ORG_READ = ("org_read", Scope.READ, EVERYONE)
     ORG_WRITE = ("org_write", Scope.ADMIN, ADMINS)

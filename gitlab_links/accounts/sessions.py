@@ -1,4 +1,4 @@
-"""Logging in with e-mail address and password, and the sessions that come of it."""
+"""Logging in with e-mail address and password, passwords, and login sessions."""
 
 import uuid
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ SESSION_LIFETIME = timedelta(days=14)
 THROTTLE_SECONDS = 15 * 60
 TRIES_PER_ACCOUNT = 10
 TRIES_PER_ADDRESS = 100
-MIN_PASSWORD = 8  # the least that ASVS 5 (6.2.1) allows; guessing is throttled
+MIN_PASSWORD = 8  # the minimum of ASVS 5 (6.2.1); guessing is throttled
 MAX_PASSWORD = 200
 MAX_EMAIL = LONGEST_ADDRESS
 
-# Written once: at every request it would cost as much to write as to run.
+# Built once: building it for each request would cost as much as running it.
 _SESSION_USER = (
     select(User)
     .join(LoginSession, LoginSession.user_id == User.id)
@@ -33,7 +33,7 @@ _SESSION_USER = (
 
 
 class LoginFailed(DomainError, status=422, code="login_failed"):
-    """No such account, no password or the wrong one (422): one answer for all."""
+    """No such account, no password or a wrong one (422): the same answer for all."""
 
     def __init__(self) -> None:
         super().__init__("E-mail address or password is wrong.")
@@ -42,9 +42,9 @@ class LoginFailed(DomainError, status=422, code="login_failed"):
 def log_in(email: str, password: str, address: str) -> str:
     """Check the password and open a session; returns the token for the browser's cookie.
 
-    Raises :class:`LoginFailed`, or :class:`RateLimited` once the account or the address
-    has failed too often, whether or not there is such an account. Every try counts before
-    the password is looked at, so that a burst of tries at once gains nothing.
+    Raises :class:`LoginFailed`, or :class:`RateLimited` once the account or the IP address
+    has failed too often, whether or not the account exists. Every try counts before the
+    password is checked, so that parallel tries gain nothing.
     """
     email = email.strip().lower()
     tries = (
@@ -61,7 +61,7 @@ def log_in(email: str, password: str, address: str) -> str:
 
 
 def count_refused_form(address: str) -> None:
-    """Count a body that is no form as a failed login of the address it came from.
+    """Count a body that is not a form as a failed login of its IP address.
 
     Raises :class:`RateLimited` once the address has failed too often.
     """
@@ -69,7 +69,7 @@ def count_refused_form(address: str) -> None:
 
 
 def open_session(user_id: uuid.UUID) -> str:
-    """A new session of a user whose password has been checked; expired ones are swept."""
+    """Open a session for a user whose password was checked; deletes the user's expired ones."""
     now = utcnow()
     db.session.execute(
         delete(LoginSession).where(LoginSession.user_id == user_id, LoginSession.expires_at <= now)
@@ -85,7 +85,7 @@ def open_session(user_id: uuid.UUID) -> str:
 
 
 def session_user(token: str) -> User | None:
-    """Whose session this is; None once it has ended. One indexed SELECT."""
+    """The user of a session; None once it has ended. One indexed SELECT."""
     return db.session.scalars(
         _SESSION_USER, {"hash": _token_hash(token), "now": utcnow()}
     ).one_or_none()
@@ -102,10 +102,10 @@ def end_all_sessions(user_id: uuid.UUID) -> None:
 
 
 def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
-    """Set a new password and end every session of the user, the present one included.
+    """Set a new password and end every session of the user, the current one included.
 
-    Raises :class:`Invalid` with the field at fault, and :class:`RateLimited` for whoever
-    guesses at the present password in a session that is not theirs.
+    Raises :class:`Invalid` with the field at fault, and :class:`RateLimited` after too many
+    wrong guesses of the current password.
     """
     quota = count_use(f"password:{user_id}", TRIES_PER_ACCOUNT, THROTTLE_SECONDS)
     if quota.exceeded:
@@ -122,9 +122,9 @@ def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
 
 
 def reset_password(user: User, password: str, actor: Actor) -> None:
-    """Set a password for somebody else and end all their sessions.
+    """Set a password for another person and end all their sessions.
 
-    Every org of the person has it in its audit log. Raises :class:`Invalid`.
+    Audited in each of the person's orgs. Raises :class:`Invalid`.
     """
     set_password(user, password)
     _audit_in_every_org(user, Action.PASSWORD_RESET, actor)
@@ -137,10 +137,10 @@ def _audit_in_every_org(user: User, action: Action, actor: Actor) -> None:
 
 
 def set_password(user: User, password: str) -> None:
-    """Set a password and end the user's sessions; raises :class:`Invalid` unless fit."""
+    """Set a password and end the user's sessions; raises :class:`Invalid` for its length."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise Invalid(
-            f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.",
+            f"A password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters.",
             errors={"password": [f"Use {MIN_PASSWORD} to {MAX_PASSWORD} characters."]},
         )
     user.password_hash = hash_password(password)
@@ -162,11 +162,11 @@ def _of_address(address: str) -> str:
 
 
 def _neighbourhood(address: str) -> str:
-    """Whoever has one address: with IPv6 a network of 2^64, and a fresh address for each try."""
+    """The unit of counting. With IPv6 one client has 2^64 addresses, so its /64 network counts."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return address  # a socket's path, or nothing
+        return address  # the path of a socket, or empty
     if isinstance(parsed, IPv4Address):
         return address
     return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
@@ -174,7 +174,7 @@ def _neighbourhood(address: str) -> str:
 
 def _account(email: str) -> User | None:
     if len(email) > MAX_EMAIL or not email.isprintable():
-        return None  # PostgreSQL would refuse a NUL with an error of its own
+        return None  # PostgreSQL raises an error for a NUL character
     return db.session.scalars(select(User).where(User.email == email)).one_or_none()
 
 

@@ -1,4 +1,4 @@
-"""Counting uses in fixed windows, in Redis; in the process's own memory while that is away."""
+"""Counting uses in fixed windows, in Redis, or in the process's memory while it is unavailable."""
 
 import math
 import time
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How far a limit is used up within the present window."""
+    """How much of a limit is used in the current window."""
 
     limit: int
     used: int
@@ -39,14 +39,14 @@ class Quota:
 
 @dataclass
 class Counters:
-    """One counter per name and window. With Redis away the limits hold per process."""
+    """One counter per name and window. While Redis is unavailable, limits apply per process."""
 
     shared: RedisStorage
     own: MemoryStorage = field(default_factory=MemoryStorage)
     shared_again_at: float = 0.0
 
     def add(self, name: str, amount: int, window_seconds: int) -> int:
-        """Count and return the sum; costs one round trip."""
+        """Add to the counter and return the sum; one round trip."""
         if time.monotonic() >= self.shared_again_at:
             try:
                 return self.shared.incr(name, window_seconds, amount)

@@ -14,7 +14,7 @@ from gitlab_links.accounts.answered_requests import (
     Sender,
     begin,
     forget,
-    keep_answer,
+    save_answer,
 )
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Invalid
@@ -59,7 +59,7 @@ def finish(response: Response) -> Response:
     if begun is None:
         return response
     if response.status_code < 400:
-        keep_answer(begun, _kept(response))
+        save_answer(begun, _kept(response))
         return response
     db.session.rollback()
     try:

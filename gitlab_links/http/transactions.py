@@ -84,7 +84,7 @@ def _finish(response: Response) -> Response:
             db.session.rollback()
             return make_response(render(error))
     login: KeyLogin | None = g.pop("used_key", None)
-    if login is not None and login.use_is_news:
+    if login is not None and login.use_is_due:
         _note("api_key.use_not_noted", lambda: mark_key_used(login))
     arrived: tuple[uuid.UUID, uuid.UUID] | None = g.pop("arrived", None)
     if arrived is not None:

@@ -31,7 +31,7 @@ def test_an_address_is_kept_in_lower_case(email: str, kept: str) -> None:
         f"{'a' * 65}@example.com", f"ana@{'a.' * 130}com",
     ],
 )  # fmt: skip
-def test_what_is_no_address_or_looks_like_another_is_refused(email: str) -> None:
+def test_malformed_and_misleading_addresses_are_refused(email: str) -> None:
     with pytest.raises(Invalid) as refusal:
         checked_person(email, "Ana")
     assert list(refusal.value.errors) == ["email"]

@@ -51,7 +51,7 @@ def test_the_right_password_opens_a_session_of_that_person(sam: User) -> None:
     ],
 )
 @pytest.mark.usefixtures("sam", "app_context")
-def test_every_failure_is_told_alike(factory: Factory, email: str, password: str) -> None:
+def test_every_failure_gets_the_same_answer(factory: Factory, email: str, password: str) -> None:
     if email == "new@example.com":
         factory.user(email=email)  # who has no password yet
     with pytest.raises(LoginFailed) as refusal:
@@ -111,7 +111,7 @@ def test_who_succeeds_is_never_braked(braked: Flask) -> None:
             log_in("sam@example.com", PASSWORD, ADDRESS)
 
 
-def test_a_new_password_is_checked_told_to_the_audit_and_ends_sessions(
+def test_a_new_password_is_checked_audited_and_ends_sessions(
     app: Flask, factory: Factory, sam: User
 ) -> None:
     factory.membership(factory.org(), user=sam)

@@ -24,7 +24,7 @@ def main(moment: str, path: str) -> None:
     app = create_app(Settings.from_environ())
     commit = db.session.commit
     if moment == "before the answer is kept":
-        idempotency.keep_answer = _die
+        idempotency.save_answer = _die
     elif moment == "before the commit":
         db.session.commit = _die  # type: ignore[method-assign]
     else:
