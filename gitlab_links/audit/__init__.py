@@ -1,1 +1,1 @@
-"""Who changed what, when: one row for every change of configuration, key, member and replay."""
+"""The audit log: one row for each change of configuration, key, member, task, link or health."""

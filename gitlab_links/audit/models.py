@@ -1,4 +1,4 @@
-"""The audit trail."""
+"""The audit log."""
 
 import uuid
 from datetime import datetime
@@ -13,7 +13,7 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class ActorKind(StrEnum):
-    """Who makes a change: a person, the operator by a command, or this service by itself."""
+    """Who makes a change: a person, the operator by a command, or the service automatically."""
 
     PERSON = "person"
     OPERATOR = "operator"
@@ -21,9 +21,9 @@ class ActorKind(StrEnum):
 
 
 class AuditEvent(Identified, Base):
-    """One change. Who: a user, perhaps through an API key; both null for any other kind.
+    """One change, by a user, perhaps with an API key; both are null for other kinds of actor.
 
-    ``actor_kind`` is null in rows that are older than the column: see :attr:`kind`.
+    ``actor_kind`` is null in rows older than the column: see :attr:`kind`.
     """
 
     __tablename__ = "audit_events"
@@ -43,7 +43,7 @@ class AuditEvent(Identified, Base):
 
     @property
     def kind(self) -> ActorKind:
-        """Who it was; of an older row what its action leaves possible."""
+        """The kind of actor; for older rows derived from the action."""
         if self.actor_kind is not None:
             return ActorKind(self.actor_kind)
         if self.actor_user_id is not None:

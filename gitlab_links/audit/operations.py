@@ -1,4 +1,4 @@
-"""Writing the audit trail."""
+"""Writing the audit log."""
 
 import uuid
 from collections.abc import Mapping
@@ -43,14 +43,14 @@ class Action(StrEnum):
 
     @property
     def target_type(self) -> str:
-        """What kind of thing is changed: the first word, where that is not called otherwise."""
+        """The kind of target: the action's first word, with two exceptions."""
         kind = self.partition(".")[0]
         return {"hook": "project", "password": "user"}.get(kind, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: a user, through an API key or not; neither for the operator and the service."""
+    """Who makes a change: a user, perhaps with an API key, or the operator or the service."""
 
     user_id: uuid.UUID | None = None
     api_key_id: uuid.UUID | None = None
@@ -68,9 +68,9 @@ def write_audit_event(
     target_id: uuid.UUID,
     detail: Mapping[str, Any],
 ) -> None:
-    """Add an event to the caller's transaction: it is kept if and only if the change is.
+    """Add an event to the caller's transaction, so that both commit or neither.
 
-    ``detail`` must be JSON and must never hold a secret, not even a part of one.
+    ``detail`` must be JSON and must never contain a secret or a part of one.
     """
     db.session.add(
         AuditEvent(

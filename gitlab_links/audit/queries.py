@@ -1,4 +1,4 @@
-"""Reading the audit trail, newest first."""
+"""Reading the audit log, newest first."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from gitlab_links.paging import Position, paged
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """What to keep of the trail; None keeps all."""
+    """Which events to return; None does not filter."""
 
     action: Action | None = None
     actor_user_id: uuid.UUID | None = None
@@ -29,7 +29,7 @@ def audit_page(
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[AuditEvent]:
-    """The org's audit events from behind ``after``."""
+    """The org's audit events, newest first, starting behind ``after``."""
     statement = select(AuditEvent).where(AuditEvent.org_id == org_id)
     for field in AuditFilter.__slots__:
         value = getattr(wanted, field)

@@ -1,1 +1,1 @@
-"""Tasks: the work items that links hang on."""
+"""Tasks: the work items of an org that have links."""

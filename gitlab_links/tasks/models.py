@@ -12,7 +12,7 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class TaskStatus(StrEnum):
-    """How far a task has come."""
+    """The status of a task."""
 
     OPEN = "open"
     IN_PROGRESS = "in_progress"
@@ -22,7 +22,8 @@ class TaskStatus(StrEnum):
 class Task(Identified, Base):
     """A work item of an org, numbered within it.
 
-    ``updated_at`` moves with its own fields, ``links_changed_at`` with a link made or removed.
+    ``updated_at`` changes with its own fields, ``links_changed_at`` when a link is added or
+    removed.
     """
 
     __tablename__ = "tasks"

@@ -1,4 +1,4 @@
-"""Making and changing tasks. Nothing here commits."""
+"""Creating, changing and deleting tasks. Nothing here commits."""
 
 import uuid
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ def create_task(
     status: TaskStatus = TaskStatus.OPEN,
     external_url: str | None = None,
 ) -> TaskView:
-    """A new task with the org's next number: no two get the same, none is left out.
+    """Create a task with the org's next number, without duplicates or gaps.
 
-    Raises :class:`Invalid` for an address that is none.
+    Raises :class:`Invalid` for a malformed ``external_url``.
     """
     number, task_key = db.session.execute(
         update(Org)
@@ -56,7 +56,7 @@ def create_task(
 
 
 def lock_task(task_id: uuid.UUID) -> None:
-    """Nobody else changes the task until the commit."""
+    """Lock the task until the commit."""
     db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())
 
 
@@ -80,16 +80,16 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     db.session.flush()
     view = find_task(principal.org_id, task_id)
     if changed:
-        # A description may be a book: that it changed is what the log is asked for.
-        told = {**changed, **({"description": "changed"} if "description" in changed else {})}
-        _audit(principal, Action.TASK_UPDATED, view, **told)
+        # A description may be very long: the log only says that it changed.
+        logged = {**changed, **({"description": "changed"} if "description" in changed else {})}
+        _audit(principal, Action.TASK_UPDATED, view, **logged)
     return view
 
 
 def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
-    """Note that a link of the task is made or removed now; the task itself stays as it was.
+    """Set ``links_changed_at`` to now, without changing ``updated_at``.
 
-    Gives the task's reference, as ``ACME-12``. Raises :class:`NotFound`, also for another
+    Returns the task's reference, as ``ACME-12``. Raises :class:`NotFound`, also for another
     org's task.
     """
     key = select(Org.task_key).where(Org.id == org_id).scalar_subquery()
@@ -104,7 +104,7 @@ def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
 
 
 def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
-    """Delete a task whose links are gone: doors call ``links.task_removal.remove_task``.
+    """Delete a task without links; pages and API call ``links.task_removal.remove_task``.
 
     Raises :class:`NotFound`, also for another org's task.
     """

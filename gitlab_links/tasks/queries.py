@@ -1,4 +1,4 @@
-"""Reading tasks: one query whatever their number."""
+"""Reading tasks: one query, however many there are."""
 
 import uuid
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from gitlab_links.tasks.summaries import TaskView, task_view
 
 
 class TaskSort(StrEnum):
-    """Orders of a list of tasks; a minus turns them round."""
+    """Sort orders of a list of tasks; a minus sorts descending."""
 
     CREATED = "created_at"
     CREATED_DESC = "-created_at"
@@ -30,8 +30,8 @@ class TaskSort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """What to keep of a list of tasks; None keeps all. ``q`` is looked for in title,
-    description and reference, in any case.
+    """Which tasks to return; None does not filter. ``q`` is searched in title, description and
+    reference, ignoring case.
     """
 
     status: TaskStatus | None = None
@@ -46,7 +46,7 @@ def tasks_page(
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[TaskView]:
-    """The org's tasks from behind ``after``."""
+    """The org's tasks, starting behind ``after``."""
     statement = paged(
         _filtered(_joined(org_id), wanted or TaskFilter()),
         Task.id,
@@ -64,7 +64,7 @@ def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
 
 
 def task_at(org_id: uuid.UUID, name: str) -> TaskView:
-    """The org's task that an address names by its reference, as ``ACME-12``, or its id.
+    """The org's task with this reference, as ``ACME-12``, or this id.
 
     One query; raises :class:`NotFound`.
     """
@@ -87,7 +87,7 @@ def _id(text: str) -> uuid.UUID:
 
 
 def position_of(task: TaskView, sort: TaskSort) -> Position:
-    """Where a task stands in the order, for going on behind it."""
+    """A task's position in the order, from which the next page starts."""
     by = sort.lstrip("-")
     return Position(task.id, None if by == "created_at" else getattr(task, by))
 

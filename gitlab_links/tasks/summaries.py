@@ -9,9 +9,9 @@ from gitlab_links.tasks.models import Task, TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task; ``reference`` is what people call it, as ``ACME-12``.
+    """One task; ``reference`` is for people, as ``ACME-12``.
 
-    ``updated_at`` is of its own fields, ``links_changed_at`` of what links it has.
+    ``updated_at`` changes with its own fields, ``links_changed_at`` with its set of links.
     """
 
     id: uuid.UUID
@@ -27,7 +27,7 @@ class TaskView:
 
 
 def task_view(task: Task, task_key: str) -> TaskView:
-    """Build the view; ``task_key`` is the org's."""
+    """The view of a task; ``task_key`` is the org's."""
     return TaskView(
         id=task.id,
         reference=task_reference(task_key, task.number),
@@ -43,5 +43,5 @@ def task_view(task: Task, task_key: str) -> TaskView:
 
 
 def task_reference(task_key: str, number: int) -> str:
-    """What people call a task, as ``ACME-12``."""
+    """The reference of a task, as ``ACME-12``."""
     return f"{task_key}-{number}"

@@ -30,7 +30,7 @@ def test_a_web_address_is_kept_as_it_is(text: str) -> None:
         "https://example.com\\@evil.example", "https://example.com/" + "x" * 500, "https://.example",
     ],
 )  # fmt: skip
-def test_what_opens_no_page_or_looks_like_another_is_refused(text: str) -> None:
+def test_addresses_that_open_no_page_or_imitate_another_are_refused(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
         checked_web_url(text)
     assert list(refusal.value.errors) == ["external_url"]
