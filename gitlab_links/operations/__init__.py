@@ -1,1 +1,1 @@
-"""What takes several calls to GitLab: asked for by a page or a program, done by a worker."""
+"""Operations: work with several calls to GitLab, requested by pages or API, run by a worker."""

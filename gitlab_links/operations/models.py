@@ -13,9 +13,9 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class OperationKind(StrEnum):
-    """What is to be done; ``renew_token`` is a rotation that the service itself begins.
+    """What to do; ``renew_token`` is an automatic rotation by the service.
 
-    ``make_hook`` is for a project that somebody picked, and waits while GitLab may not be asked.
+    ``make_hook`` is for a picked project, and waits while GitLab may not be called.
     """
 
     MAKE_HOOK = "make_hook"
@@ -25,7 +25,7 @@ class OperationKind(StrEnum):
 
 
 class OperationStatus(StrEnum):
-    """How far it has come; ``done`` and ``failed`` are the ends."""
+    """The status of an operation; ``done`` and ``failed`` are final."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -34,10 +34,10 @@ class OperationStatus(StrEnum):
 
 
 class Operation(Identified, Base):
-    """One thing that a worker does in an org's GitLab, and what came of it.
+    """Work of a worker in an org's GitLab, with its steps and its result.
 
-    ``subject`` names what it is about, as a project's path; ``steps`` are what was begun, in
-    order. A worker that dies leaves ``leased_until``, after which it counts as failed.
+    ``subject`` is for people, as a project's path; ``steps`` are the steps begun, in order. If
+    the worker dies, the operation counts as failed after ``leased_until``.
     """
 
     __tablename__ = "operations"

@@ -1,4 +1,4 @@
-"""Asking for an operation, taking it up, and writing down how it goes. Nothing here commits."""
+"""Requesting an operation, starting it, and saving its progress. Nothing here commits."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -28,13 +28,13 @@ _RANK = case(
     else_=2,
 )
 _MAYBE_REPLACED = (
-    "The worker was stopped midway, so GitLab may have replaced the token without telling the "
-    "new one. The present one is being checked: if GitLab refuses it, make a token there and "
+    "The worker stopped midway, so GitLab may have replaced the token, and the new one is lost. "
+    "The current token is being checked. If GitLab refuses it, make a new token in GitLab and "
     "set it here."
 )
 _PRESS_REPAIR = (
-    "The worker was stopped midway. Press Create or Repair: a webhook that was made already is "
-    "found and set right."
+    "The worker stopped midway. Press Create or Repair: if the webhook exists already, it is "
+    "found and repaired."
 )
 _INTERRUPTED = {
     OperationKind.MAKE_HOOK: _PRESS_REPAIR,
@@ -47,14 +47,14 @@ _INTERRUPTED = {
 def ask_for(
     principal: Principal, kind: OperationKind, *, target: uuid.UUID | None = None, subject: str = ""
 ) -> Operation:
-    """An operation for a worker to take up after the commit. One of its kind that is not
-    finished yet is the answer to whoever asks again, at the same moment too.
+    """Request an operation, which a worker starts after the commit. Returns the existing one if
+    one of the same kind and target is unfinished, also for requests at the same moment.
     """
     return _asked(principal.org_id, kind, target, subject, principal)
 
 
 def ask_for_by_service(org_id: uuid.UUID, kind: OperationKind) -> Operation:
-    """The same, of the service itself: nobody has asked."""
+    """The same for an operation that the service starts automatically."""
     return _asked(org_id, kind)
 
 
@@ -100,7 +100,7 @@ def find_operation(org_id: uuid.UUID, operation_id: uuid.UUID) -> Operation:
 
 
 def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequence[Operation]:
-    """Those unfinished or finished since then: what is under way, what waits, what has ended."""
+    """Operations that are unfinished or finished since ``moment``: running, queued, finished."""
     recent = (Operation.finished_at.is_(None)) | (Operation.finished_at >= moment)
     return db.session.scalars(
         select(Operation)
@@ -113,11 +113,10 @@ def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequenc
 def take_next(
     org_id: uuid.UUID, now: datetime, *, but: Collection[OperationKind] = ()
 ) -> Operation | None:
-    """The oldest that nobody has taken up, ``but`` of these kinds; it is the caller's until its
-    lease ends.
+    """Start the oldest queued operation, except of the kinds in ``but``; the caller has it until
+    the lease ends. None if there is none, or one is running.
 
-    One at a time for an org: a token that is replaced twice at once is lost, as GitLab then
-    revokes the new one too.
+    One at a time for an org: of two rotations at once, GitLab would revoke the new token too.
     """
     lock_org(org_id)
     other = aliased(Operation)
@@ -143,7 +142,7 @@ def take_next(
 
 
 def begin_step(operation: Operation, step: str) -> None:
-    """Write down what is begun now."""
+    """Save that a step begins now."""
     operation.steps = [
         *operation.steps,
         {"step": step, "at": utcnow().isoformat().replace("+00:00", "Z")},
@@ -151,22 +150,23 @@ def begin_step(operation: Operation, step: str) -> None:
 
 
 def finish(operation: Operation, result: dict[str, Any]) -> None:
-    """It is done."""
+    """Save that the operation is done."""
     operation.status, operation.result = OperationStatus.DONE.value, result
     operation.finished_at, operation.leased_until = utcnow(), None
 
 
 def fail(operation: Operation, code: str, detail: str) -> None:
-    """It is not done, and why."""
+    """Save that the operation failed, and why."""
     operation.status = OperationStatus.FAILED.value
     operation.error_code, operation.error_detail = code, detail
     operation.finished_at, operation.leased_until = utcnow(), None
 
 
 def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
-    """Those whose worker has died: what it did in GitLab is not known, so it is not done twice.
+    """Fail the operations of dead workers. They are not retried, because it is not known what
+    the worker has done in GitLab.
 
-    Gives the orgs whose token was being replaced.
+    Returns the orgs whose token was being replaced.
     """
     orgs: list[uuid.UUID] = []
     for kind in OperationKind:
@@ -188,7 +188,7 @@ def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
 
 
 def targets(org_ids: Collection[uuid.UUID], kind: OperationKind) -> Subquery:
-    """What unfinished operations of a kind are about, as a column ``target_id``."""
+    """The targets of unfinished operations of a kind, as a column ``target_id``."""
     return (
         select(Operation.target_id)
         .where(
@@ -204,8 +204,8 @@ def targets(org_ids: Collection[uuid.UUID], kind: OperationKind) -> Subquery:
 def unattended(
     now: datetime, limit: int, may_call: ColumnElement[bool]
 ) -> Sequence[tuple[uuid.UUID, bool]]:
-    """Orgs with an operation that nobody is at, and whether its worker has died; of the others
-    the ring may have been lost. ``may_call`` is whether the org's GitLab may be asked.
+    """Orgs with an operation that no worker runs, and whether its worker has died; if not, its
+    trigger may have been lost. ``may_call`` is whether the org's GitLab may be called.
     """
     is_for_now = or_(Operation.kind != OperationKind.MAKE_HOOK.value, may_call)
     queued = and_(Operation.status == OperationStatus.QUEUED.value, is_for_now)
@@ -219,7 +219,7 @@ def unattended(
 
 
 def _is_dead(now: datetime) -> ColumnElement[bool]:
-    """Whether its lease is over, or longer than any: the clock was set back since."""
+    """Whether the lease is over, or too long because the clock was set back."""
     until = Operation.leased_until
     return and_(
         Operation.status == OperationStatus.RUNNING.value,
@@ -228,5 +228,5 @@ def _is_dead(now: datetime) -> ColumnElement[bool]:
 
 
 def forget_old_operations(now: datetime) -> None:
-    """Drop what was asked for long ago."""
+    """Delete operations requested more than ``KEPT`` ago."""
     db.session.execute(delete(Operation).where(Operation.created_at < now - KEPT))

@@ -183,7 +183,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
     found = connected.operation(asked)
     assert found["error_code"] == "interrupted"
-    assert "Press Create or Repair: a webhook that was made already" in found["error_detail"]
+    assert "Press Create or Repair: if the webhook exists already" in found["error_detail"]
     again = connected.api.post(path, {})
     assert again["operation"]["id"] != asked["operation"]["id"]
     within(30, lambda: connected.operation(again)["status"], "done")
@@ -204,7 +204,7 @@ def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connecte
     assert found["error_code"] == "interrupted"
     assert "GitLab may have replaced the token" in found["error_detail"]
     assert calls.total("rotate") == 1
-    # GitLab did replace it: what the page says is what came of asking about the present one.
+    # GitLab did replace it: the page shows the result of checking the current token.
     health = f"{connected.root}/health"
     within(
         40,
