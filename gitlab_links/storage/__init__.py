@@ -1,1 +1,1 @@
-"""What is stored where, and how it is reached: PostgreSQL or SQLite, Redis, private files."""
+"""Connections to PostgreSQL or SQLite and Redis, and private files."""

@@ -1,14 +1,14 @@
-"""A circuit breaker: callers of a server that is away share one attempt to reach it."""
+"""A circuit breaker: while a server is unavailable, callers share one attempt to reach it."""
 
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-# How often a worker tries while the database is away.
+# How often a worker tries while the database is unavailable.
 ASK_AGAIN_SECONDS = 1.0
-# A new connection takes milliseconds. An attempt that has taken longer may have been begun while
-# the server was still away: the next caller begins another.
+# A new connection takes milliseconds. An attempt that takes longer may have begun while the
+# server was still unavailable, so the next caller begins another.
 STUCK_SECONDS = 1.0
 # How long a caller waits for the attempts of others.
 PATIENCE_SECONDS = 2.0
@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 
 class Unreachable(Exception):
-    """Another caller has just found that the server does not answer."""
+    """Another caller has just tried, and the server did not answer."""
 
 
 class CircuitBreaker:
-    """Whether a server can be reached, as far as this process knows.
+    """Whether a server is available, as far as this process knows.
 
-    While it cannot, one caller tries and the others wait for what comes of it, for
-    ``patience`` seconds at most. After a failure callers are refused for ``quiet`` seconds. By
-    default that is none: the server may be back at any moment, and only those are refused who
-    have waited for an attempt that failed.
+    While it is not, one caller tries and the others wait for the result, for ``patience``
+    seconds at most. After a failure callers are refused for ``quiet`` seconds. The default is
+    none: the server may be back at any moment, so only callers that waited for the failed
+    attempt are refused.
     """
 
     def __init__(self, patience: float = PATIENCE_SECONDS, quiet: float = 0.0) -> None:
@@ -40,9 +40,9 @@ class CircuitBreaker:
         self._failed = 0  # the number of the newest attempt that failed
 
     def attempt(self, connect: Callable[[], T], failures: tuple[type[Exception], ...]) -> T:
-        """What ``connect`` gives; its ``failures`` mean that the server is away.
+        """The result of ``connect``; its ``failures`` mean that the server is unavailable.
 
-        Raises :class:`Unreachable` instead of trying where another caller's attempt has failed.
+        Raises :class:`Unreachable` instead of trying if another caller's attempt has failed.
         """
         number = self._turn() if self.lost else 0
         try:
@@ -58,16 +58,16 @@ class CircuitBreaker:
         return made
 
     def found(self) -> None:
-        """The server has answered."""
+        """Record that the server has answered."""
         if self.lost:
             self._end(0, reached=True)
 
     def missed(self) -> None:
-        """The server has not answered in time, or refused."""
+        """Record that the server has not answered in time, or refused."""
         self._end(0, reached=False)
 
     def _turn(self) -> int:
-        """Wait until the server is back, 0, or until the caller is to try: the attempt's number."""
+        """Wait. Returns 0 if the server is back, or the attempt's number if the caller must try."""
         ends_at = time.monotonic() + self._patience
         with self._changed:
             while self.lost:
@@ -91,7 +91,7 @@ class CircuitBreaker:
         return self._newest
 
     def _give_up(self, number: int) -> None:
-        """The attempt was broken off and says nothing of the server: somebody else is to try."""
+        """Record that the attempt was broken off without a result: another caller must try."""
         if not number:
             return
         with self._changed:

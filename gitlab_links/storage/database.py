@@ -1,4 +1,4 @@
-"""SQLAlchemy base, column types and engine set-up shared by all models."""
+"""The SQLAlchemy base, column types and engine setup of all models."""
 
 import secrets
 import time
@@ -32,14 +32,14 @@ from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.private_files import make_private_file
 
 SQLITE_WAIT_SECONDS = 15
-# Whoever has to answer GitLab, which gives up after 10 s, waits for other writers this long.
+# How long a webhook request waits for other writers: GitLab gives up after 10 s.
 SQLITE_SHORT_WAIT_SECONDS = 6
 _BEGIN_BY = "begin_by"
 _BUSY = "PRAGMA busy_timeout={}"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: refuses naive values, stores UTC, gives aware UTC back.
+    """An instant: refuses naive values, stores UTC, returns aware UTC.
 
     ``DateTime(timezone=True)`` alone drops the offset on SQLite.
     """
@@ -51,7 +51,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"a naive datetime is no instant: {value!r}")
+            raise ValueError(f"a naive datetime is not an instant: {value!r}")
         in_utc = value.astimezone(UTC)
         return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
@@ -62,10 +62,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def new_id() -> uuid.UUID:
-    """A UUID version 7 (RFC 9562): ids sort by when they were made, to a quarter microsecond.
+    """A UUID version 7 (RFC 9562): ids sort by creation time, to a quarter microsecond.
 
     Random keys would spread inserts over the whole index, and lists could not page by id.
-    The 12 bits behind the version go on with the time, as the RFC's method 3 has it.
+    The 12 bits after the version continue the time, by the RFC's method 3.
     """
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     fraction = nanoseconds * 4096 // 1_000_000
@@ -74,12 +74,12 @@ def new_id() -> uuid.UUID:
 
 
 def first_id_at(moment: datetime) -> uuid.UUID:
-    """The smallest id that :func:`new_id` could make then: what came later is an index range."""
+    """The smallest id that :func:`new_id` could create at ``moment``, for range queries by id."""
     return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 class Base(DeclarativeBase):
-    """Base of all models; the naming convention lets migrations name every constraint."""
+    """The base of all models; by the naming convention migrations can name every constraint."""
 
     metadata = MetaData(
         naming_convention={
@@ -106,19 +106,19 @@ class Identified:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options for ``create_engine``; on PostgreSQL a lost connection is noticed and replaced.
+    """Options for ``create_engine``.
 
-    Errors do not tell the values of a statement: they end up in logs.
+    Errors do not contain the values of a statement, because they end up in logs.
     """
     if url.startswith("sqlite"):
-        # SQLAlchemy must not open transactions by itself: see _prepare_sqlite.
+        # The driver must not open transactions on its own: see _prepare_sqlite.
         return {
             "hide_parameters": True,
             "connect_args": {"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None},
         }
     return {
         "hide_parameters": True,
-        "pool_size": 12,  # as many as a web process has threads that ask for one
+        "pool_size": 12,  # as many as a web process has threads that need one
         "max_overflow": 0,
         "pool_timeout": 5,
         "connect_args": dict(postgresql_connections.CONNECT_ARGS),
@@ -126,9 +126,9 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def prepare_engine(engine: Engine, seconds: float) -> CircuitBreaker:
-    """Make connections safe, and PostgreSQL's give up on a statement after ``seconds``.
+    """Prepare the engine's connections; PostgreSQL's give up on a statement after ``seconds``.
 
-    Gives whether the database can be reached, which a file always can.
+    Returns the circuit breaker of the database; SQLite's never opens.
     """
     if engine.dialect.name != "sqlite":
         event.listen(engine, "before_cursor_execute", _refuse_late)
@@ -139,11 +139,11 @@ def prepare_engine(engine: Engine, seconds: float) -> CircuitBreaker:
 
 @contextmanager
 def begin_statements_by(engine: Engine, moment: float) -> Iterator[Connection]:
-    """A connection on which no statement waits for long that begins after ``moment``, of
-    :func:`time.monotonic`: :class:`sqlalchemy.exc.OperationalError` is raised instead.
+    """A connection on which a statement that would begin after ``moment``, of
+    :func:`time.monotonic`, raises :class:`sqlalchemy.exc.OperationalError` instead.
 
-    Nor is a connection made after it, which takes seconds where the server says nothing. On
-    SQLite all waiting is at the begin of the transaction, and shorter than elsewhere.
+    No connection is opened after ``moment`` either: that takes seconds if the server does not
+    answer. On SQLite the whole wait is at the begin of the transaction, and shorter than usual.
     """
     _refuse_after(moment)
     with engine.connect() as connection:
@@ -169,7 +169,7 @@ def _refuse_after(moment: float | None) -> None:
 
 
 def require_writable(connection: Connection) -> None:
-    """Raise :class:`sqlalchemy.exc.OperationalError` if PostgreSQL takes no writes at present."""
+    """Raise :class:`sqlalchemy.exc.OperationalError` if PostgreSQL takes no writes now."""
     if connection.dialect.name == "postgresql":
         postgresql_connections.require_writable(connection)
 
@@ -177,8 +177,8 @@ def require_writable(connection: Connection) -> None:
 def _prepare_sqlite(engine: Engine) -> None:
     """Make SQLite safe for several processes: WAL, foreign keys, writers that queue.
 
-    Deferred transactions fail with "database is locked" when two of them turn from
-    reading to writing; one that begins IMMEDIATE waits for its turn instead.
+    Two deferred transactions that both go from reading to writing fail with "database is
+    locked". One that begins IMMEDIATE waits for its turn instead.
     """
 
     @event.listens_for(engine, "do_connect")
@@ -208,9 +208,9 @@ def insert_unless_exists(
     values: Mapping[str, Any],
     *key: str,
 ) -> uuid.UUID | None:
-    """Insert one row; None where a row with the same ``key`` columns exists.
+    """Insert one row and return its id; None if a row with the same ``key`` columns exists.
 
-    Only that one conflict is passed over: every other violated constraint still raises.
+    Every other violated constraint still raises.
     """
     bind = to if isinstance(to, Connection) else to.get_bind()
     statement = _insert_unless_exists(bind.dialect.name, model, key)
@@ -222,12 +222,12 @@ def insert_unless_exists(
 
 @cache
 def _insert_unless_exists(dialect: str, model: type[Base], key: tuple[str, ...]) -> Executable:
-    """Built once, past the ORM: an INSERT of a webhook spent half its time on being written."""
+    """Built once, without the ORM: building took half the time of a webhook's INSERT."""
     insert = upsert(dialect, model).on_conflict_do_nothing(index_elements=key)
     return cast(Executable, insert.returning(model.__table__.c.id))
 
 
 def upsert(dialect: str, model: type[Base]) -> Any:
-    """An INSERT of the dialect that can be told what to do ``on_conflict_do_update``."""
+    """The dialect's INSERT, which has ``on_conflict_do_update``."""
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     return insert(cast(Table, model.__table__))

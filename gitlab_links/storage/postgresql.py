@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL that neither wait for ever nor keep others waiting.
+"""Connections to PostgreSQL with time limits, for both sides.
 
-TCP notices a machine that has gone. It does not notice one that takes what it is sent and
-says nothing: a stalled disk, a proxy without its server, a network that is cut behind one.
+TCP detects a machine that is gone. It does not detect one that accepts data and never answers,
+because of a stalled disk, a proxy without its server, or a network that is cut behind a proxy.
 """
 
 import math
@@ -20,19 +20,19 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
 
-# The server ends a statement that takes too long; who hears nothing of that by then hears
-# nothing at all.
+# The server ends a statement that takes too long. A client that gets no error this much later
+# has lost the server.
 GRACE_SECONDS = 1.0
-# No transaction waits for anything but the database. One that does has lost its client, and
-# what it has locked keeps everybody else from that work.
+# No transaction waits for anything but the database. An idle one has lost its client, and its
+# locks block others.
 IDLE_IN_TRANSACTION_SECONDS = 20
 
-# A new connection's first statement only sets limits: a server that takes longer than this over
-# it is silent, and a webhook may have waited for the connection for some seconds already.
+# A new connection's first statement only sets limits: a server that takes longer for it does
+# not answer, and a webhook may have waited for the connection for some seconds already.
 FIRST_STATEMENT_SECONDS = 1.5
 
-# Less than a statement may take: who waits for a lock for so long is told while GitLab, which
-# gives up on a webhook after 10 s, still listens.
+# Less than a statement may take: a webhook that waits for a lock must be answered before GitLab
+# gives up after 10 s.
 LOCK_SECONDS = 3.0
 # A primary that was demoted answers every read and refuses every write with this SQLSTATE.
 READ_ONLY = "25006"
@@ -42,8 +42,8 @@ _LIMITS = (
     " set_config('lock_timeout', %s, {local}),"
     " set_config('idle_in_transaction_session_timeout', %s, {local})"
 )
-# In another time zone the server gives the first and last days of the calendar in years that
-# Python does not have, and their rows cannot be read.
+# In other time zones the server returns the first and last days of the calendar with years that
+# Python does not support, and their rows cannot be read.
 _OF_THE_SESSION = _LIMITS.format(local=False) + ", set_config('TimeZone', 'UTC', False)"
 _OF_THE_TRANSACTION = _LIMITS.format(local=True)
 _REQUIRE_WRITABLE = """
@@ -54,14 +54,14 @@ _REQUIRE_WRITABLE = """
     END $$
 """
 
-# To all addresses of the server together: a webhook waits for no more than that.
+# For all addresses of the server together: a webhook waits this long at most.
 CONNECT_SECONDS = 3
 
 CONNECT_ARGS = {
-    # Of several hosts in the URL the primary; a server that takes no writes is as good as none.
+    # Of several hosts in the URL use the primary; a server that takes no writes is of no use.
     "target_session_attrs": "read-write",
     "connect_timeout": CONNECT_SECONDS,
-    # A server that vanished without a word must not hold a thread for minutes.
+    # A server that vanishes must not block a thread for minutes.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 2,
@@ -69,21 +69,21 @@ CONNECT_ARGS = {
 }
 
 
-# When the attempt that this thread is at is given up.
+# When this thread gives up its current attempt to connect.
 _ends_at: ContextVar[float] = ContextVar("_ends_at", default=math.inf)
 
 
 class PatientConnection(psycopg.Connection[Any]):
-    """Waits ``patience`` seconds for an answer, then is closed: who knows what it would say."""
+    """Waits ``patience`` seconds for an answer, then closes: a late answer would be misread."""
 
     patience: float | None = None
     breaker: CircuitBreaker | None = None
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        """The steps of connecting, which psycopg comes back to every 0.1 s, until time is up.
+        """The steps of connecting, which psycopg polls every 0.1 s, until ``_ends_at``.
 
-        Its own time is for each address, and 2 s at least.
+        psycopg's own timeout is for each address, and at least 2 s.
         """
         steps = super()._connect_gen(conninfo)
         try:
@@ -111,9 +111,9 @@ class PatientConnection(psycopg.Connection[Any]):
 
 
 def prepare(engine: Engine, seconds: float) -> CircuitBreaker:
-    """Have the engine's connections give up after ``seconds``, at either end.
+    """Limit statements of the engine's connections to ``seconds``, on server and client.
 
-    Gives what the engine knows about the server.
+    Returns the circuit breaker of the server.
     """
     breaker = CircuitBreaker()
 
@@ -153,9 +153,9 @@ def require_writable(connection: EngineConnection) -> None:
 
 
 def _connected(*words: str, context: AdaptContext | None, **named: Any) -> PatientConnection:
-    """Connect to the first address that lets us, within ``CONNECT_SECONDS`` for all of them.
+    """Connect to the first address that answers, within ``CONNECT_SECONDS`` for all of them.
 
-    Each has an equal share of what is left, so that a silent one keeps nobody from the next.
+    The remaining time is divided equally, so that one silent address does not use it up.
     """
     attempts: list[dict[str, Any]] = [*conninfo_attempts(conninfo_to_dict(*words, **named))]
     ends_at, failure = time.monotonic() + CONNECT_SECONDS, psycopg.OperationalError()
@@ -182,9 +182,9 @@ def _limited(connection: PatientConnection, seconds: float) -> PatientConnection
 
 
 def take_time(connection: EngineConnection) -> None:
-    """Lift the limits for the transaction that is open: a migration takes what it takes.
+    """Lift the time limits for the open transaction, for migrations.
 
-    The connection should be closed afterwards, not go back to the pool.
+    Close the connection afterwards instead of returning it to the pool.
     """
     raw: Any = connection.connection.driver_connection
     raw.patience = None
@@ -192,10 +192,10 @@ def take_time(connection: EngineConnection) -> None:
 
 
 def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
-    """Notice what the server closed while it was in the pool, without asking the server.
+    """Detect that the server closed a pooled connection, without a round trip.
 
-    An idle connection has nothing to say but its end, which SQLAlchemy answers with a new
-    one. Its own ``pool_pre_ping`` costs each webhook another round trip.
+    An idle connection becomes readable only when it ends. SQLAlchemy then opens a new one. Its
+    own ``pool_pre_ping`` would cost each webhook another round trip.
     """
     poll = select.poll()
     try:

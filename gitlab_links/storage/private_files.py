@@ -1,4 +1,4 @@
-"""Files and folders that only the service's own user may read, whoever makes them first."""
+"""Files and folders that only the service's own user may read."""
 
 import os
 from contextlib import suppress
@@ -12,20 +12,20 @@ FOLDER_MODE, FILE_MODE = 0o700, 0o600
 
 
 def make_private_folder(path: Path) -> None:
-    """Make it, with its parents; close it to others if it was there and is ours."""
+    """Create it with its parents; if it exists and is ours, remove others' permissions."""
     path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     _close_to_others(path, FOLDER_MODE)
 
 
 def make_private_file(path: Path) -> None:
-    """Make it, empty, or close it to others if it was there and is ours.
+    """Create it empty; if it exists and is ours, remove others' permissions.
 
-    ``instance/`` is made and closed as well; any other folder is the operator's.
+    ``instance/`` is created and closed to others as well; other folders are the operator's.
     """
     if path.parent == INSTANCE:
         make_private_folder(INSTANCE)
-    # Whoever may not make it is told so by who wants to open it. One that is there is not opened:
-    # to close it again would end the locks that this process has on it.
+    # An error here is ignored: opening the file fails too, and reports it. An existing file is not
+    # opened: closing it again would release this process's locks on it.
     with suppress(OSError):
         if not path.exists():
             flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
@@ -35,5 +35,5 @@ def make_private_file(path: Path) -> None:
 
 def _close_to_others(path: Path, mode: int) -> None:
     if path.stat().st_mode & 0o777 & ~mode:
-        with suppress(PermissionError):  # another user's: the operator has decided
+        with suppress(PermissionError):  # another user's file: the operator's decision
             path.chmod(path.stat().st_mode & mode)

@@ -1,4 +1,4 @@
-"""Connections to Redis on which no request waits for long, nor again and again."""
+"""Connections to Redis with short waits: a request waits for an unavailable Redis once."""
 
 from functools import partial
 from typing import Any
@@ -13,20 +13,20 @@ from redis.retry import Retry
 from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
 
 WAIT_SECONDS = 0.5
-# No request fails for want of Redis: it is better done without than waited for again.
+# No request fails without Redis, so it goes on without instead of waiting again.
 QUIET_SECONDS = 1.0
 WRITE_PROBE = "gitlab_links:write_probe"
 
 
 class BreakerPool(ConnectionPool):
-    """While Redis is away, one caller at a time tries to connect and the others wait for it."""
+    """While Redis is unavailable, one caller tries to connect and the others wait for it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.breaker = CircuitBreaker(patience=WAIT_SECONDS, quiet=QUIET_SECONDS)
 
     def get_connection(self, *arguments: Any, **options: Any) -> Connection:
-        """A connection that is made; raises :class:`redis.exceptions.ConnectionError`."""
+        """An open connection; raises :class:`redis.exceptions.ConnectionError`."""
         connect = partial(super().get_connection, *arguments, **options)
         try:
             connection: Connection = self.breaker.attempt(connect, (RedisError,))
@@ -36,9 +36,9 @@ class BreakerPool(ConnectionPool):
 
 
 def refusal_of_writes(redis: Redis) -> str | None:
-    """Why Redis takes no writes, in its own words, as when its memory is full; None if it does.
+    """Redis's own reason for taking no writes, such as full memory; None if it takes writes.
 
-    Raises :class:`redis.exceptions.RedisError` where it does not answer.
+    Raises :class:`redis.exceptions.RedisError` if it does not answer.
     """
     try:
         redis.set(WRITE_PROBE, "1", ex=1)
@@ -48,7 +48,7 @@ def refusal_of_writes(redis: Redis) -> str | None:
 
 
 def connect_redis(url: str) -> Redis:
-    """A client that gives up quickly: no request waits for the doorbell."""
+    """A client that gives up quickly, so that no request waits for a trigger."""
     pool = BreakerPool.from_url(
         url,
         socket_timeout=WAIT_SECONDS,
@@ -59,9 +59,9 @@ def connect_redis(url: str) -> Redis:
 
 
 def connect_blocking_redis(url: str) -> Redis:
-    """A client for a worker, which sets by itself how long a read may block.
+    """A client for a worker, which sets on its own how long a read may block.
 
-    It does not try again by itself either: the library's ten times would keep a worker
-    waiting for minutes after Redis is back.
+    It does not retry: with the library's ten retries a worker would wait for minutes after
+    Redis is back.
     """
     return Redis.from_url(url, socket_connect_timeout=WAIT_SECONDS, retry=Retry(NoBackoff(), 0))

@@ -58,10 +58,10 @@ def at_once(
         time.sleep(SOON)
         between()
         server.answers.set()
-        return [_told(one) for one in waiting]
+        return [_outcome(one) for one in waiting]
 
 
-def _told(one: Future[str]) -> str:
+def _outcome(one: Future[str]) -> str:
     error = one.exception(10)
     return one.result() if error is None else type(error).__name__
 
@@ -81,8 +81,8 @@ def test_nobody_of_a_first_burst_is_refused_once_the_server_is_back(
 
 
 def test_while_it_is_away_a_burst_costs_one_attempt(lost: CircuitBreaker, server: Server) -> None:
-    told = at_once(lost, server, 8, lambda: None)
-    assert sorted(told) == ["ConnectionError"] + ["Unreachable"] * 7
+    outcomes = at_once(lost, server, 8, lambda: None)
+    assert sorted(outcomes) == ["ConnectionError"] + ["Unreachable"] * 7
     assert server.tried == 1
 
 
@@ -102,8 +102,8 @@ def test_an_attempt_from_before_the_server_was_back_keeps_nobody_waiting(
             time.sleep(SOON)
 
     # The first attempt fails in the end, and takes none of the others with it.
-    told = at_once(lost, server, 4, come_back)
-    assert sorted(told) == ["ConnectionError"] + ["connected"] * 3
+    outcomes = at_once(lost, server, 4, come_back)
+    assert sorted(outcomes) == ["ConnectionError"] + ["connected"] * 3
 
 
 def test_nobody_waits_for_longer_than_patience_allows(
@@ -111,15 +111,15 @@ def test_nobody_waits_for_longer_than_patience_allows(
 ) -> None:
     impatient = CircuitBreaker(patience=SOON)
     impatient.missed()
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def give_up() -> None:
         with pytest.raises(Unreachable):
             impatient.attempt(server.connect, FAILURES)
-        told.append("refused")
+        outcomes.append("refused")
 
     at_once(impatient, server, 1, give_up)
-    assert told == ["refused"]
+    assert outcomes == ["refused"]
 
 
 def test_an_attempt_that_is_broken_off_lets_the_next_caller_try(

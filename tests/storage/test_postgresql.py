@@ -128,7 +128,7 @@ def test_nobody_of_the_first_burst_after_an_outage_is_refused(far, network, how)
         assert not database_breaker().lost
 
 
-def test_a_connection_that_is_broken_off_is_told_from_one_that_was_idle(far, network):
+def test_a_connection_that_is_broken_off_is_distinguished_from_an_idle_one(far, network):
     with far.app_context():
         select_one()
         network.reset()
@@ -154,7 +154,7 @@ def test_a_statement_that_takes_too_long_is_ended_by_the_server(far):
     with far.app_context(), db.engine.connect() as connection:
         assert seconds_to_fail(sleep) < HANGS
         connection.rollback()
-        # The connection is as good as before, and nobody else was told otherwise.
+        # The connection still works, and no other caller was refused.
         assert connection.scalar(text("SELECT 1")) == 1
         assert not database_breaker().lost
 

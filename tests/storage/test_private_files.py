@@ -89,6 +89,6 @@ def test_locks_of_this_process_are_kept(tmp_path: Path) -> None:
         writer.execute("ROLLBACK")
 
 
-def test_a_file_that_cannot_be_made_is_told_by_who_opens_it(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_created_fails_when_it_is_opened(tmp_path: Path) -> None:
     make_private_file(tmp_path / "nowhere" / "links.db")
     assert not (tmp_path / "nowhere").exists()

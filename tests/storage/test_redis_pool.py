@@ -32,7 +32,7 @@ def seconds_to_fail(client):
     return time.monotonic() - started
 
 
-def test_the_first_to_find_out_wait_and_all_others_are_told_at_once(client, network):
+def test_the_first_callers_wait_and_all_others_are_refused_at_once(client, network):
     client.ping()
     network.silence()
     # The one connection of the pool hears nothing, then a new one does not come to be.
