@@ -137,7 +137,7 @@ def trigger_operations(now: datetime) -> None:
     with isolated("operations"):
         integration = OrgGitLabIntegration
         may_call = exists().where(integration.org_id == Operation.org_id, connected(now))
-        found = unattended(now, ORGS_A_LOOK, may_call)
+        found = unattended(now, ORGS_A_ROUND, may_call)
         if any(is_dead for _, is_dead in found):
             for org_id in fail_interrupted(now):
                 make_token_check_due(org_id, now, now)
