@@ -4,7 +4,7 @@ A view has its decorators in this order: route, access, query or body, answer, r
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import marshmallow as ma
 from flask_smorest import Blueprint
@@ -18,57 +18,37 @@ REFUSALS = "__refusals__"
 TAKES_QUERY = "__takes_query__"
 
 
+class Decorator(Protocol):
+    """Returns a view of the same type."""
+
+    def __call__(self, view: F, /) -> F: ...
+
+
 class ApiBlueprint(Blueprint):  # type: ignore[misc]
-    """flask-smorest's blueprint with types; an operation is named after its endpoint."""
+    """flask-smorest's blueprint with types; an operation is named after its endpoint.
+
+    ``body`` passes the parsed JSON body as the first argument, or after the query; ``returns``
+    takes a status and a schema; ``documented`` adds members to the operation in the contract.
+    """
 
     ARGUMENTS_PARSER = StrictParser()
+    get: Callable[[str], Decorator]
+    post: Callable[[str], Decorator]
+    patch: Callable[[str], Decorator]
+    delete: Callable[[str], Decorator]
+    body: Callable[..., Decorator] = Blueprint.arguments
+    returns: Callable[..., Decorator] = Blueprint.response
+    documented: Callable[..., Decorator] = staticmethod(Blueprint.doc)
 
-    def get(self, rule: str) -> Callable[[F], F]:
-        """Register a view for GET (and HEAD)."""
-        return self._on("GET", rule)
-
-    def post(self, rule: str) -> Callable[[F], F]:
-        """Register a view for POST."""
-        return self._on("POST", rule)
-
-    def patch(self, rule: str) -> Callable[[F], F]:
-        """Register a view for PATCH."""
-        return self._on("PATCH", rule)
-
-    def delete(self, rule: str) -> Callable[[F], F]:
-        """Register a view for DELETE."""
-        return self._on("DELETE", rule)
-
-    def query(self, schema: type[ma.Schema]) -> Callable[[F], F]:
+    def query(self, schema: type[ma.Schema]) -> Decorator:
         """Pass the parsed query string as the first argument."""
-        parse: Callable[[F], F] = self.arguments(schema, location="query")
+        parse: Decorator = self.arguments(schema, location="query")
 
         def decorator(view: F) -> F:
             parsing = parse(view)
             setattr(parsing, TAKES_QUERY, True)
             return parsing
 
-        return decorator
-
-    def body(self, schema: type[ma.Schema]) -> Callable[[F], F]:
-        """Pass the parsed JSON body as the first argument, or after the query."""
-        decorator: Callable[[F], F] = self.arguments(schema)
-        return decorator
-
-    def returns(
-        self, status: int, schema: type[ma.Schema] | None = None, description: str | None = None
-    ) -> Callable[[F], F]:
-        """Answer with this status and schema."""
-        decorator: Callable[[F], F] = self.response(status, schema, description=description)
-        return decorator
-
-    def documented(self, **members: Any) -> Callable[[F], F]:
-        """Add these members to the operation in the contract."""
-        decorator: Callable[[F], F] = self.doc(**members)
-        return decorator
-
-    def _on(self, method: str, rule: str) -> Callable[[F], F]:
-        decorator: Callable[[F], F] = self.route(rule, methods=[method])
         return decorator
 
 

@@ -14,7 +14,6 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import GONE, Connection
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.queries import connection_of
 from gitlab_links.links.summaries import activity_by_task
 from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.tasks.models import Task
@@ -47,11 +46,6 @@ class Viewer:
     role: Role
     sees_links: bool
     connection: Connection
-
-    @classmethod
-    def of(cls, org_id: uuid.UUID, role: Role, *, sees_links: bool) -> "Viewer":
-        """The viewer under the org's current policy."""
-        return cls(role, sees_links, connection_of(org_id))
 
 
 @dataclass(frozen=True, slots=True)

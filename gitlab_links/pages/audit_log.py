@@ -21,7 +21,7 @@ from gitlab_links.pages.paging import position_in
 
 PAGE_SIZE = 50
 
-WORDS = {
+WORDS: dict[str, str] = {
     Action.ORG_CREATED: "Created the org",
     Action.ORG_UPDATED: "Changed the org",
     Action.MEMBER_ADDED: "Added a member",
@@ -136,8 +136,7 @@ def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
 
 
 def _words(action: str) -> str:
-    known = {known.value: words for known, words in WORDS.items()}
-    return known.get(action, action.replace(".", " ").replace("_", " ").capitalize())
+    return WORDS.get(action, action.replace(".", " ").replace("_", " ").capitalize())
 
 
 def _as_text(value: Any) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gitlab_links.links.summaries import LinkCount, link_counts
-from gitlab_links.links.task_list import TaskQuery, Viewer, listed_tasks
+from gitlab_links.links.task_list import TaskList, TaskQuery, Viewer, listed_tasks
 from gitlab_links.pages.link_summary import SummaryEntry, summary
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.wording import Mark
@@ -93,23 +93,15 @@ class TaskRow:
     summary: Sequence[SummaryEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPart:
-    """One page of the list, and the number of tasks on all pages."""
-
-    rows: Sequence[TaskRow]
-    total: int
-    task_key: str
-
-
-def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> TaskPart:
-    """One page of tasks, in a fixed number of queries."""
+def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> tuple[TaskList, list[TaskRow]]:
+    """One page of tasks and its rows, in a fixed number of queries."""
     offset = (wanted.page - 1) * PAGE_SIZE
     found = listed_tasks(org_id, wanted, viewer, offset=offset, limit=PAGE_SIZE)
     ids = [task.id for task in found.tasks] if viewer.sees_links else []
     links = link_counts(org_id, ids, viewer.connection, viewer.role) if ids else {}
-    rows = [_row(task, found.task_key, links.get(task.id, ()), viewer) for task in found.tasks]
-    return TaskPart(rows, found.total, found.task_key)
+    return found, [
+        _row(task, found.task_key, links.get(task.id, ()), viewer) for task in found.tasks
+    ]
 
 
 def _row(task: Task, task_key: str, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:

@@ -10,6 +10,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.links.task_list import Viewer
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
@@ -54,9 +55,9 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def _shown(principal: Principal) -> dict[str, Any]:
     org_id = principal.org_id
     sees_links = principal.may(Permission.LINK_READ)
-    viewer = Viewer.of(org_id, principal.role, sees_links=sees_links)
+    viewer = Viewer(principal.role, sees_links, connection_of(org_id))
     wanted = listing.Wanted.of(request.args, sees_links=sees_links)
-    found = listing.find_tasks(org_id, wanted, viewer)
+    found, rows = listing.find_tasks(org_id, wanted, viewer)
 
     def url(page: int) -> str:
         return url_for("pages.task_list", **wanted.as_query(org_id, page))
@@ -64,7 +65,7 @@ def _shown(principal: Principal) -> dict[str, Any]:
     return {
         "org_id": org_id,
         "wanted": wanted,
-        "rows": found.rows,
+        "rows": rows,
         "total": found.total,
         "filtered": wanted.narrows or wanted.page > 1,
         "sees_links": sees_links,
