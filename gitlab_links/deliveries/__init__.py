@@ -1,1 +1,1 @@
-"""Webhook deliveries: verified and stored first, processed by workers afterwards."""
+"""Webhook deliveries: verified and stored at once, processed by workers later."""

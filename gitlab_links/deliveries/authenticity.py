@@ -1,4 +1,4 @@
-"""Who sent a webhook: the rule that says what proves a request, in SQL and in Python."""
+"""Authenticate a webhook's sender. The same rule in SQL and in Python."""
 
 import uuid
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ from gitlab_links.security import SecretCipher, cipher
 
 DECOY_TOKEN = TOKEN_PREFIX + "A" * 43 + "="
 
-# Written once, and over the table: at every webhook the ORM would cost more than the answer.
+# Built once, on table columns: for each webhook the ORM would cost more than the answer.
 _integrations = OrgGitLabIntegration.__table__.c
 _hook_secrets = GitLabHookSecret.__table__.c
-# One probe of a unique index, within the one statement: hooks that this service made have
-# secrets of their own, each of which proves events of one project.
+# One probe of a unique index, in the same statement. Hooks that this service created have their
+# own secrets, each of which authenticates events of one project.
 HOOK_PROJECT = (
     select(_hook_secrets.project_id)
     .where(
@@ -43,8 +43,8 @@ _SECRETS = select(
     _integrations.signing_token_ciphertext,
     HOOK_PROJECT.label("hook_project_id"),
 ).where(_integrations.org_id == bindparam("org_id"))
-# The same rule as in ``verify``. That a database compares digests byte by byte tells nobody
-# anything: what they are digests of is keyed.
+# The same rule as in ``verify``. The database does not compare in constant time. That reveals
+# nothing, because the digests are keyed.
 PROVEN_BY_SECRET = and_(
     _integrations.org_id == bindparam("org_id"),
     _integrations.signing_token_ciphertext.is_(None),
@@ -60,7 +60,7 @@ PROVEN_BY_SECRET = and_(
 
 
 class Refusal(StrEnum):
-    """Which header of a refused request was wrong, and how."""
+    """The header of a refused request that is missing or wrong."""
 
     TOKEN_MISSING = "token_missing"
     TOKEN_WRONG = "token_wrong"
@@ -68,7 +68,7 @@ class Refusal(StrEnum):
     SIGNATURE_WRONG = "signature_wrong"
 
 
-# By whether the org takes signed requests only, and whether the request has the header.
+# Keys: whether the org requires signatures, and whether the request has the header.
 _REFUSALS = {
     (False, False): Refusal.TOKEN_MISSING,
     (False, True): Refusal.TOKEN_WRONG,
@@ -80,7 +80,7 @@ _REFUSALS = {
 class Unproven(Forbidden):
     """The request does not prove that it comes from the org's GitLab.
 
-    The answer is the same for every ``reason``; ``is_known``: there is such an org.
+    The answer is the same for every ``reason``. ``is_known``: the org exists.
     """
 
     def __init__(self, *, is_known: bool, reason: Refusal) -> None:
@@ -91,7 +91,7 @@ class Unproven(Forbidden):
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """What has proven a request: see ``webhooks.models.Proof``."""
+    """The proof of a request; see ``deliveries.models.Proof``."""
 
     hook_project_id: uuid.UUID | None
     signed: bool
@@ -104,17 +104,17 @@ def verify(
     body: bytes,
     now: datetime,
 ) -> Proven:
-    """What proves that the org's GitLab sent this; raises :class:`Unproven` where nothing does.
+    """The proof that the org's GitLab sent the request. Raises :class:`Unproven` without one.
 
-    Once a signing token is set only a valid signature will do; until then the secret
-    token counts: the org's present one, during a rotation the one before, or one that was
-    made for a single hook. Header names in lower case. A secret of a single hook says of a
-    signed request, too, which project it is of.
+    With a signing token only a valid signature counts. Without one the secret token counts:
+    the org's current one, the former one during a rotation, or that of a single hook. A
+    single hook's secret also names the project of a signed request. Header names must be in
+    lower case.
     """
     secret = headers.get("x-gitlab-token", "")
     given = hash_webhook_secret(org_id, secret)
-    asked = {"org_id": org_id, "given": given, "received_at": now}
-    integration = connection.execute(_SECRETS, asked).one_or_none()
+    parameters = {"org_id": org_id, "given": given, "received_at": now}
+    integration = connection.execute(_SECRETS, parameters).one_or_none()
     ciphertext = None if integration is None else integration.signing_token_ciphertext
     authentic = webhook_secret_matches(org_id, integration, secret, now)
     hook_project_id: uuid.UUID | None = None
@@ -140,9 +140,10 @@ def _signed(
     body: bytes,
     now: datetime,
 ) -> bool:
-    """Whether the org's signing token made the signature, where the request has one.
+    """Whether the org's signing token made the signature, if the request has one.
 
-    The same work without a signing token: how long it takes tells nobody which org has one.
+    It does the same work without a signing token, so its time does not reveal which org has
+    one.
     """
     if not is_signed(headers):
         return False
@@ -158,5 +159,5 @@ def _signed(
 
 @lru_cache(maxsize=4)
 def _decoy(made_by: SecretCipher) -> str:
-    """A ciphertext that opens for no org."""
+    """A ciphertext that decrypts for no org."""
     return made_by.encrypt(DECOY_TOKEN, org_id=uuid.UUID(int=0), origin="", purpose="decoy")

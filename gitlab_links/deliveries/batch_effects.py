@@ -1,4 +1,4 @@
-"""What a batch of deliveries says of the way events take, gathered and written once."""
+"""Collect what a batch of deliveries shows about a project's events, and write it once."""
 
 import uuid
 from collections import Counter
@@ -14,14 +14,14 @@ from gitlab_links.sync.reconciling import note_webhook
 
 
 class BatchEffects:
-    """Collects while the deliveries are applied; ``write`` comes last, in one order of rows."""
+    """Collects while deliveries are applied. Call ``write`` last; it locks rows in one order."""
 
     def __init__(self) -> None:
         self._newest: dict[uuid.UUID, tuple[datetime, str]] = {}
         self._changed: list[GitLabItem] = []
 
     def of_project(self, project: GitLabProject, delivery: GitLabWebhookDelivery) -> None:
-        """An event of a project that links point into, whichever item it is about."""
+        """Record an event of a linked project, about any item."""
         via = "system" if delivery.event == SYSTEM_HOOK else "project"
         found = (delivery.received_at, via)
         self._newest[project.id] = max(found, self._newest.get(project.id, found))
@@ -29,12 +29,12 @@ class BatchEffects:
     def of_item(
         self, item: GitLabItem, before: dict[str, Any], delivery: GitLabWebhookDelivery
     ) -> None:
-        """An event about an item, which has been applied."""
+        """Record an applied event of an item."""
         if note_webhook(item, before, delivery.received_at):
             self._changed.append(item)
 
     def write(self, org_id: uuid.UUID, now: datetime) -> None:
-        """Note and count."""
+        """Write the newest events and the counts of changes."""
         note_events(org_id, self._newest, now)
         counts = Counter(item.project_id for item in self._changed)
         count_changes(org_id, "by_webhook", counts, now.date())

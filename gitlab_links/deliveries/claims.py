@@ -1,4 +1,4 @@
-"""Which deliveries a worker takes, and what becomes of those it cannot finish."""
+"""Claim deliveries for a worker, and return those that it cannot finish."""
 
 import random
 import uuid
@@ -15,20 +15,20 @@ from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 
 BATCH_SIZE = 100
 BATCH_BYTES = 8 * 1024 * 1024
-# How many are taken together by the attempts they had: what a kill interrupted is made good soon,
-# and what kills its worker each time is by itself from the third attempt.
+# How many deliveries with one attempt are claimed together: few, so that one that kills its worker
+# delays few others. From the third attempt on, each is claimed alone.
 RETAKEN_TOGETHER = 10
 LEASE = timedelta(seconds=30)
-# Waiting times before the second and each later attempt.
+# The delays before the second and each later attempt.
 RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
 LONGEST_SPREAD = 1.2
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
-# Said of a delivery whose every attempt ended without a word, as when it kills its worker.
+# The error of a delivery whose attempts all ended without a result, as when the worker dies.
 INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
 
 
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
-    """Orgs with deliveries to process or leases that ran out; reads only the undone rows."""
+    """Orgs with due deliveries or expired leases; reads only unfinished rows."""
     delivery = GitLabWebhookDelivery
     return db.session.scalars(
         select(delivery.org_id).where(delivery.due_at <= now).distinct()
@@ -36,12 +36,12 @@ def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
 
 
 def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
-    """Take due deliveries in the order they came, leased to the caller.
+    """Lease due deliveries to the caller, in the order of receipt.
 
-    One that was attempted once is taken with few others, one attempted more often by itself:
-    whatever kills its worker then harms no other. Two workers never get the same row. The
-    claim counts as an attempt, so that a lease that runs out does, too: after the last one
-    it is failed.
+    After one attempt, a delivery is claimed with few others; after more, alone, so that one
+    that kills its worker affects no other. Two workers never get the same row. The claim
+    counts as an attempt, so an expired lease counts too. A delivery without attempts left
+    becomes failed.
     """
     delivery = GitLabWebhookDelivery
     _give_up_exhausted(org_id, now)
@@ -75,10 +75,10 @@ def _give_up_exhausted(org_id: uuid.UUID, now: datetime) -> None:
 
 
 def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
-    """Which deliveries nobody took over since they were claimed; locked until the commit.
+    """The deliveries that no other worker has claimed since; locks them until the commit.
 
-    ``attempts`` is what each row had when it was claimed. A worker that was stopped for
-    longer than its lease must not do the work twice.
+    ``attempts`` are the attempts of each row at its claim. A worker that was stopped for
+    longer than its lease must not repeat the work.
     """
     if not attempts:
         return set()
@@ -93,7 +93,7 @@ def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
 
 
 def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
-    """Deliveries with their bodies, in the order they came."""
+    """Deliveries with their bodies, in the order of receipt."""
     delivery = GitLabWebhookDelivery
     return db.session.scalars(
         select(delivery)
@@ -105,7 +105,7 @@ def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
 
 
 def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uuid.UUID]:
-    """In the order they came: else a flood of fresh ones would hold up the others for ever."""
+    """The first rows with equal attempts. New deliveries must not delay older ones for ever."""
     if not found:
         return []
     attempts = found[0].attempts
@@ -127,9 +127,9 @@ def _taken_together(attempts: int) -> int:
 
 
 def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime) -> None:
-    """Note that attempt number ``attempts`` failed: try again later, or leave it to a person.
+    """Record that attempt number ``attempts`` failed: schedule the next one, or give up.
 
-    Changes nothing if another worker has claimed the delivery meanwhile.
+    Changes nothing if another worker has claimed the delivery since.
     """
     failed_for_good = attempts >= MAX_ATTEMPTS
     change_rows(
@@ -149,7 +149,7 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts, spread by a fifth."""
+    """The delay after ``attempts``, randomly changed by up to a fifth."""
     return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, LONGEST_SPREAD)  # noqa: S311
 
 
@@ -161,9 +161,9 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
 
 
 def make_future_due(now: datetime) -> set[uuid.UUID]:
-    """Make due what waits for longer than any rule has it wait: the clock was set back since.
+    """Make deliveries due that would wait too long because the clock was set back.
 
-    Gives the orgs; reads only the undone rows. The caller commits.
+    Returns their orgs. Reads only unfinished rows. The caller commits.
     """
     delivery = GitLabWebhookDelivery
     rows = db.session.execute(
@@ -181,7 +181,7 @@ def make_future_due(now: datetime) -> set[uuid.UUID]:
 
 
 def _waits_too_long(now: datetime) -> ColumnElement[bool]:
-    """Nothing waits for its first attempt, a lease and each later wait have a known length."""
+    """Whether a delivery waits longer than its lease or its retry delay can be."""
     delivery = GitLabWebhookDelivery
     later = now + CLOCK_TOLERANCE
     retried = (

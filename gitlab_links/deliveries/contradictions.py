@@ -1,4 +1,4 @@
-"""Marking the deliveries that GitLab's API has contradicted, and counting them by project."""
+"""Mark the deliveries that GitLab's API has contradicted, and count them by project."""
 
 import uuid
 from collections import Counter
@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 def mark_contradicted(
     org_id: uuid.UUID, found: Sequence[Contradiction], now: datetime
 ) -> list[uuid.UUID]:
-    """Mark what the shared secret proved alone, and count it; gives the deliveries.
+    """Mark and count the contradicted deliveries that only the shared secret proves; returns them.
 
-    From then on events of those projects by the shared secret are not applied: see
-    ``webhooks.trust``. The caller commits.
+    From then on, events of those projects by the shared secret are not applied; see
+    ``deliveries.trust``. The caller commits.
     """
     if not found:
         return []

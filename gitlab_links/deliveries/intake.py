@@ -1,6 +1,6 @@
-"""Taking a webhook in: one INSERT, which stores only what proves to be authentic.
+"""Store a webhook with one INSERT that accepts only authentic requests.
 
-What is authentic is kept before anything else is done with it: GitLab does not send again.
+An authentic request is stored before anything else is done, because GitLab does not resend it.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ from gitlab_links.gitlab.signatures import is_signed
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 
-# Reading a body that may be anybody's must not cost more than refusing it.
+# Parsing an unauthenticated body must not cost more than refusing it.
 MAX_UNPROVEN_BYTES = 64 * 1024
-KEPT_HEADERS = (
+STORED_HEADERS = (
     "Content-Type",
     "User-Agent",
     "Idempotency-Key",
@@ -39,9 +39,9 @@ KEPT_HEADERS = (
 )
 MAX_HEADER_LENGTH = 500
 MAX_ID_LENGTH = 100
-_KEPT = [(name.lower(), name) for name in KEPT_HEADERS]
+_STORED = [(name.lower(), name) for name in STORED_HEADERS]
 
-# Over the table: at every webhook the ORM would cost more than the answer.
+# On table columns: for each webhook the ORM would cost more than the answer.
 _deliveries = GitLabWebhookDelivery.__table__.c
 _FIRST_COPY = select(_deliveries.id).where(
     _deliveries.org_id == bindparam("org_id"), _deliveries.dedupe_key == bindparam("dedupe_key")
@@ -52,7 +52,7 @@ Row = dict[str, Any]
 
 
 class Intake(StrEnum):
-    """What became of a webhook request, in the words of the contract."""
+    """The result of a webhook request, in the API's terms."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -61,7 +61,7 @@ class Intake(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to GitLab; ``delivery_id`` names the stored row, also of a duplicate."""
+    """The answer to GitLab; ``delivery_id`` is the stored row, also for a duplicate."""
 
     status: Intake
     delivery_id: uuid.UUID
@@ -74,11 +74,11 @@ def accept(
     body: bytes,
     request_id: str | None = None,
 ) -> Accepted:
-    """Verify and store one request; the caller commits, and rings for what was accepted.
+    """Verify and store one request. The caller commits, and triggers a job if it was accepted.
 
-    Header names in any case; ``request_id`` is ours, to find it again.
-    Raises :class:`Unproven` unless the request is authentic; then :class:`InvalidJson` or
-    :class:`JsonTooDeep`. Everything else is taken.
+    Header names are case-insensitive; ``request_id`` is our own id of the request.
+    Raises :class:`Unproven` unless the request is authentic. An authentic request raises only
+    for an unusable body: :class:`InvalidJson`, :class:`JsonTooDeep` or ``BodyTooLarge``.
     """
     received_at = utcnow()
     headers = {name.lower(): value for name, value in headers.items()}
@@ -105,13 +105,13 @@ def accept(
 def _unproven_row(
     org_id: uuid.UUID, headers: Mapping[str, str], body: bytes, received_at: datetime
 ) -> Row | None:
-    """The row of a request that a secret may prove; None where more has to be looked at."""
+    """The row of a request that a secret may prove; None if a full check is needed."""
     if len(body) > MAX_UNPROVEN_BYTES or is_signed(headers):
         return None
     try:
         event = Event.from_request(headers, body)
     except DomainError:
-        return None  # whether it may be told so is not known yet
+        return None  # the sender is not authenticated yet, so the error is not reported
     return _row(org_id, event, headers, body, received_at)
 
 
@@ -134,28 +134,28 @@ def _row(
         "received_at": received_at,
         "size_bytes": len(body),
         "payload_sha256": hashlib.sha256(body).hexdigest(),
-        "headers": kept_headers(headers),
+        "headers": stored_headers(headers),
         "payload": body,
     }
 
 
 def _ids(headers: Mapping[str, str], request_id: str | None) -> Row:
-    """What a request is called: by us, and by GitLab in its log of recent events."""
+    """The ids of a request: ours, and GitLab's from its log of recent events."""
     return {
         "request_id": request_id,
-        "event_uuid": _kept(headers.get("x-gitlab-event-uuid"), MAX_ID_LENGTH),
-        "webhook_uuid": _kept(headers.get("x-gitlab-webhook-uuid"), MAX_ID_LENGTH),
+        "event_uuid": _cut(headers.get("x-gitlab-event-uuid"), MAX_ID_LENGTH),
+        "webhook_uuid": _cut(headers.get("x-gitlab-webhook-uuid"), MAX_ID_LENGTH),
     }
 
 
-def _kept(value: str | None, length: int) -> str | None:
+def _cut(value: str | None, length: int) -> str | None:
     return None if value is None else value[:length].replace("\0", "")
 
 
 def _store_if_proven(connection: Connection, row: Row, secret: str) -> uuid.UUID | None:
-    """Insert the row if the secret is one of the org's; None if not, or if it is there.
+    """Insert the row if the secret is one of the org's. None if it is not, or for a duplicate.
 
-    An empty secret is never right, and takes as long as a wrong one.
+    An empty secret is always wrong, and takes as long as a wrong one.
     """
     given = hash_webhook_secret(row["org_id"], secret) if secret else ""
     statement = _insert_if_proven(connection.dialect.name, tuple(row))
@@ -179,11 +179,11 @@ def _insert_if_proven(dialect: str, names: tuple[str, ...]) -> Executable:
     return statement
 
 
-def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Of headers in lower case those worth keeping, neither the secret nor the signature."""
+def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers to store, without secret and signature; ``headers`` has lower-case names."""
     return {
         name: headers[key][:MAX_HEADER_LENGTH].replace("\0", "")
-        for key, name in _KEPT
+        for key, name in _STORED
         if key in headers
     }
 

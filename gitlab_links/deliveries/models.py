@@ -1,4 +1,4 @@
-"""Webhook deliveries as stored."""
+"""The table of webhook deliveries."""
 
 import uuid
 from datetime import datetime
@@ -32,11 +32,11 @@ class DeliveryStatus(StrEnum):
 
 
 class Proof(StrEnum):
-    """What has proven that a delivery is the org's GitLab's.
+    """The proof that a delivery comes from the org's GitLab.
 
-    ``hook``: the secret of one project's hook, which proves events of that project alone.
-    ``shared_secret`` and ``signature``: what all other hooks have in common, and so every
-    maintainer of a project that has one.
+    ``hook``: the secret of one project's hook, which proves only events of that project.
+    ``shared_secret`` and ``signature``: all other hooks share these, so the maintainers of all
+    projects with such a hook may know them.
     """
 
     HOOK = "hook"
@@ -45,13 +45,13 @@ class Proof(StrEnum):
 
 
 class Doubt(StrEnum):
-    """Why a delivery's body does not count, so that GitLab's API is asked instead.
+    """Why a delivery's body is not used, and the item is fetched instead.
 
-    ``contradicted``: it was applied, and then GitLab's API said otherwise.
-    ``distrusted``: the shared secret was used for a contradicted event of this project.
-    ``other_instance``: GitLab at another address sent it. ``other_project``: the secret
-    belongs to the hook of another project. ``unknown_project``: the link names the project by
-    its path, and GitLab's API has not yet said which project that is.
+    ``contradicted``: it was applied, and GitLab's API contradicted it later. ``distrusted``:
+    it has the shared secret, which proved a contradicted event of this project before.
+    ``other_instance``: a GitLab at another address sent it. ``other_project``: the secret
+    belongs to another project's hook. ``unknown_project``: the project is known only by its
+    path, and GitLab's API has not confirmed its id yet.
     """
 
     CONTRADICTED = "contradicted"
@@ -62,9 +62,9 @@ class Doubt(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a delivery did: its body was applied, GitLab's API is asked, both, or neither.
+    """The effect of a delivery: its body was applied, its item is fetched, both, or neither.
 
-    ``none``: no link has the item. ``outdated``: newer content was known already.
+    ``none``: the item is not linked. ``outdated``: newer content was already cached.
     """
 
     APPLIED = "applied"
@@ -75,14 +75,14 @@ class Effect(StrEnum):
 
 
 class GitLabWebhookDelivery(Identified, Base):
-    """One authenticated webhook request, kept for processing and for people to look at.
+    """One authenticated webhook request, stored for processing and for display.
 
-    ``due_at`` is when a worker may take it: the next attempt while it waits, the end of
-    the lease while one works on it, null once it is done. ``payload`` is the raw body and
-    goes after some days, the rest of the row later. ``hook_project_id`` is the project whose
-    hook's own secret came with it. ``request_id`` is ours, ``event_uuid`` and ``webhook_uuid``
-    are GitLab's. ``changes`` maps each field that the body has changed to its values before
-    and after.
+    ``due_at`` is when a worker may claim it: the next attempt while it waits, the end of the
+    lease while a worker processes it, null once it is done. ``payload`` is the raw body; it is
+    deleted after some days, the rest of the row later. ``hook_project_id`` is the project whose
+    hook secret the request had. ``request_id`` is our id; ``event_uuid`` and ``webhook_uuid``
+    are GitLab's. ``changes`` maps the fields that the body changed to the values before and
+    after.
     """
 
     __tablename__ = "gitlab_webhook_deliveries"
@@ -128,13 +128,13 @@ class GitLabWebhookDelivery(Identified, Base):
 
     @property
     def proof(self) -> Proof:
-        """What has proven where it came from."""
+        """The proof of its origin."""
         if self.hook_project_id is not None:
             return Proof.HOOK
         return Proof.SIGNATURE if self.signed else Proof.SHARED_SECRET
 
     @property
     def webhook_id(self) -> str | None:
-        """GitLab's id of the message, the same at each attempt."""
+        """GitLab's id of the message, the same in every retry."""
         found = self.headers.get("webhook-id") or self.headers.get("Idempotency-Key")
         return None if found is None else str(found)

@@ -1,4 +1,4 @@
-"""Which merge request a pipeline of a branch is about: GitLab does not name it."""
+"""Find the merge request of a branch's pipeline, which GitLab does not name."""
 
 import uuid
 from collections.abc import Collection, Iterable
@@ -16,7 +16,7 @@ ItemKey = tuple[uuid.UUID, str, int]
 
 
 def keys_from_branches(org_id: uuid.UUID, pipelines: Collection[BranchPipeline]) -> set[ItemKey]:
-    """The linked merge requests that come from the branches; one SELECT, none without any."""
+    """The linked merge requests with these source branches, in one SELECT at most."""
     if not pipelines:
         return set()
     branches = {(pipeline.project_id, pipeline.branch) for pipeline in pipelines}
@@ -41,17 +41,17 @@ def keys_from_branches(org_id: uuid.UUID, pipelines: Collection[BranchPipeline])
 
 
 def merge_request_of(pipeline: BranchPipeline, items: Iterable[GitLabItem]) -> GitLabItem | None:
-    """The merge request to ask about: one at this commit, else an open one of the branch.
+    """The merge request to fetch: one at this commit, or else an open one of the branch.
 
-    One only, as an event asks for one item: others at the same commit follow from
-    GitLab's answer (``sync.siblings``).
+    Only one, because an event requests one item. GitLab's answer leads to the others at the
+    same commit (``sync.siblings``).
     """
     found = [item for item in items if _is_of(pipeline, item)]
     return max(found, key=lambda item: (is_at(pipeline, item), item.iid), default=None)
 
 
 def is_at(pipeline: BranchPipeline, item: GitLabItem) -> bool:
-    """Whether the pipeline ran for the newest commit that is known of the merge request."""
+    """Whether the pipeline ran for the cached head commit of the merge request."""
     return pipeline.sha is not None and pipeline.sha == item.head_sha
 
 

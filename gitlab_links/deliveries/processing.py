@@ -1,4 +1,4 @@
-"""Bringing links up to date with a batch of claimed deliveries, in one transaction."""
+"""Apply a batch of claimed deliveries to cached items, in one transaction."""
 
 import uuid
 from collections import defaultdict
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from gitlab_links.deliveries.batch_effects import BatchEffects
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
 from gitlab_links.deliveries.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
-from gitlab_links.deliveries.trust import Referee, trust_in
+from gitlab_links.deliveries.trust import BodyChecks, trust_in
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.pipelines import BranchPipeline
@@ -29,7 +29,7 @@ from gitlab_links.triggers import JobKind, trigger_after_commit
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed delivery and what it says."""
+    """A claimed delivery and its parsed event."""
 
     delivery: GitLabWebhookDelivery
     event: Event
@@ -37,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a delivery; ``item_id`` is that of the linked item that it is about."""
+    """The outcome of a delivery; ``item_id`` is the linked item of the event."""
 
     delivery_id: uuid.UUID
     effect: Effect
@@ -49,7 +49,7 @@ class Outcome:
     item: str | None = None
 
     def logged(self) -> dict[str, str]:
-        """Which delivery it was, which item it named, and what it did: no content."""
+        """The fields for the log: ids, the item's reference and the effect, without content."""
         facts = {
             "delivery_id": str(self.delivery_id),
             "request_id": self.request_id,
@@ -61,25 +61,25 @@ class Outcome:
         return {name: str(value) for name, value in facts.items() if value}
 
 
-# Deliveries that show nothing of how events of the project arrive.
+# Deliveries that do not show whether the project's events arrive.
 _OF_ANOTHER = frozenset({Doubt.OTHER_INSTANCE, Doubt.OTHER_PROJECT, Doubt.UNKNOWN_PROJECT})
 
 
 def process(
     org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], *, now: datetime, ttl: int
 ) -> list[Outcome]:
-    """Apply the deliveries in order and mark them done; the caller commits both at once.
+    """Apply the deliveries in order and mark them as processed. The caller commits both at once.
 
-    A fixed number of queries for the batch. Bodies that are newer than what is cached are
-    applied, as far as they are trusted; where a body is not enough, the item is asked for,
-    once however many bodies name it, and the fetching job is rung after the commit.
+    A batch costs a fixed number of queries. Bodies that are trusted and newer than the cached
+    content are applied. If a body is not enough, its item is requested, once for all bodies of
+    the batch, and a sync is triggered after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    batch = _Batch(_Targets(org_id, works), Referee.of(org_id, now), BatchEffects(), now, ttl)
+    batch = _Batch(_Targets(org_id, works), BodyChecks.of(org_id, now), BatchEffects(), now, ttl)
     outcomes = [_process_one(work, batch) for work in works]
     _mark_processed(outcomes, now)
-    batch.news.write(org_id, now)
-    add_tallies(db.session, org_id, batch.referee.tallies())
+    batch.effects.write(org_id, now)
+    add_tallies(db.session, org_id, batch.checks.tallies())
     if batch.targets.any_requested(now):
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return outcomes
@@ -88,13 +88,13 @@ def process(
 def _process_one(work: Work, batch: "_Batch") -> Outcome:
     delivery, event, targets = work.delivery, work.event, batch.targets
     target, project = targets.of(event), targets.project_of(event)
-    doubt = batch.referee.doubt(delivery, project)
+    doubt = batch.checks.doubt(delivery, project)
     if project is not None and doubt not in _OF_ANOTHER:
-        batch.news.of_project(project, delivery)
-    told = event.snapshot if target is not None else None
+        batch.effects.of_project(project, delivery)
+    snapshot = event.snapshot if target is not None else None
     if target is not None and doubt is not Doubt.OTHER_INSTANCE:
-        # A pipeline of a fork is about a merge request of another project, and says nothing of it.
-        doubt = None if told is None else batch.referee.doubt(delivery, target[0])
+        # The merge request of a fork's pipeline is in another project; the body has no content.
+        doubt = None if snapshot is None else batch.checks.doubt(delivery, target[0])
     outcome = Outcome(
         delivery.id,
         Effect.NONE,
@@ -106,23 +106,23 @@ def _process_one(work: Work, batch: "_Batch") -> Outcome:
         return outcome
     item = target[1]
     before = compared_fields(item)
-    effect = _apply(target, work, told, trust_in(delivery, doubt), batch)
+    effect = _apply(target, work, snapshot, trust_in(delivery, doubt), batch)
     if doubt not in _OF_ANOTHER:
-        batch.news.of_item(item, before, delivery)
+        batch.effects.of_item(item, before, delivery)
     changes = changes_between(before, compared_fields(item))
     links = targets.links_of(item)
     return replace(outcome, effect=effect, item_id=item.id, links=links, changes=changes)
 
 
 def _item_name(event: Event) -> str | None:
-    """The item as the event names it; the project by its id where the path is not told."""
+    """The item's reference in the event, with the project's id if it has no path."""
     if event.item_type is None or event.iid is None:
         return None
     return f"{event.project_path or event.project_id}{event.item_type.sigil}{event.iid}"
 
 
 def _mark_processed(outcomes: Sequence[Outcome], now: datetime) -> None:
-    """One statement for all of them."""
+    """Mark all of them in one statement."""
     db.session.execute(
         update(GitLabWebhookDelivery),
         [
@@ -145,7 +145,7 @@ def _mark_processed(outcomes: Sequence[Outcome], now: datetime) -> None:
 
 def _read(delivery: GitLabWebhookDelivery) -> Work:
     if delivery.payload is None:
-        # Over the quota of stored bodies: the item is fetched instead.
+        # The body was not stored because of the quota, so the item is fetched.
         named = (delivery.gitlab_type, delivery.gitlab_iid, delivery.project_path)
         return Work(delivery, Event.naming(*named))
     return Work(delivery, Event.from_request(delivery.headers, delivery.payload))
@@ -154,23 +154,25 @@ def _read(delivery: GitLabWebhookDelivery) -> Work:
 def _apply(
     target: tuple[GitLabProject, GitLabItem],
     work: Work,
-    told: Snapshot | None,
+    snapshot: Snapshot | None,
     trust: Trust,
     batch: "_Batch",
 ) -> Effect:
-    """Apply one body, or ask for the item: never for more than that one."""
+    """Apply one body, or request its item; never more than that one."""
     (project, item), now, received_at = target, batch.now, work.delivery.received_at
-    if told is None:
-        # A pipeline's body names its merge request, or its branch, and no more. Of a commit
-        # that is not known here the list says whether it is the newest.
+    if snapshot is None:
+        # A pipeline's body only names its merge request or branch. If its commit is not the
+        # cached one, the list shows whether it is the newest.
         pipeline = work.event.branch_pipeline
         request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
         return Effect.FETCHED
-    verdict = apply_body(item, told, received_at=received_at, now=now, ttl=batch.ttl, trust=trust)
+    verdict = apply_body(
+        item, snapshot, received_at=received_at, now=now, ttl=batch.ttl, trust=trust
+    )
     if verdict is BodyVerdict.DROP:
         return Effect.OUTDATED
-    if not is_known(project, told.project_id, told.project_path):
-        # What a project is called is learned from GitLab's API, which this fetch asks.
+    if not is_known(project, snapshot.project_id, snapshot.project_path):
+        # The path of a project is accepted only from GitLab's API, so this requests a fetch.
         request_refresh(item, now)
     if verdict is BodyVerdict.FETCH:
         return Effect.FETCHED
@@ -179,17 +181,17 @@ def _apply(
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What deliveries that are processed together have in common."""
+    """The state shared by the deliveries of a batch."""
 
     targets: "_Targets"
-    referee: Referee
-    news: BatchEffects
+    checks: BodyChecks
+    effects: BatchEffects
     now: datetime
     ttl: int
 
 
 class _Targets:
-    """The items that a batch of events names, as far as links of the org have them."""
+    """The linked items of a batch of events."""
 
     def __init__(self, org_id: uuid.UUID, works: Sequence[Work]) -> None:
         events = [work.event for work in works if work.event.relevant]
@@ -200,7 +202,7 @@ class _Targets:
         self._links = _count_links(self._items.values())
 
     def of(self, event: Event) -> tuple[GitLabProject, GitLabItem] | None:
-        """The item an event is about, with its project; None if no link has it."""
+        """The item of an event with its project; None if the item is not linked."""
         if not event.relevant:
             return None
         if event.branch_pipeline is not None:
@@ -213,25 +215,25 @@ class _Targets:
         return None if item is None else (db.session.get_one(GitLabProject, item.project_id), item)
 
     def project_of(self, event: Event) -> GitLabProject | None:
-        """The project an event is of, if links of the org point into it."""
+        """The project of an event, if it is linked."""
         if not event.relevant:
             return None
         return next((project for project, _ in self._candidates(event)), None)
 
     def links_of(self, item: GitLabItem) -> int:
-        """How many links have the item."""
+        """The number of links to the item."""
         return self._links.get(item.id, 0)
 
     def any_requested(self, now: datetime) -> bool:
-        """Whether some item waits to be fetched now; the sweep sees to what is due later."""
+        """Whether an item is requested for now; the sweep finds items that are due later."""
         asked = (item.refresh_requested_at for item in self._items.values())
         return any(moment is not None and moment <= now for moment in asked)
 
     def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:
-        """The project by GitLab's id first; then one of that path whose id is not known yet.
+        """The project with GitLab's id first, then one with the path whose id is unknown.
 
-        After a rename both may stand for the same project until the first fetch: a link
-        made by the new path has a row of its own until then.
+        After a rename there may be both for one project: a link with the new path has its own
+        row until the first fetch.
         """
         path_key = (event.project_path or "").lower()
         by_id = [p for p in self._projects if p.gitlab_id == event.project_id is not None]
@@ -273,7 +275,7 @@ def _items(keys: set[ItemKey]) -> dict[ItemKey, GitLabItem]:
 
 
 def _named(keys: set[ItemKey]) -> Iterator[ColumnElement[bool]]:
-    """One index range for each project and type: SQLite reads a whole table for row values."""
+    """One index range per project and type: SQLite scans the whole table for row values."""
     iids: defaultdict[tuple[uuid.UUID, str], list[int]] = defaultdict(list)
     for project_id, item_type, iid in keys:
         iids[project_id, item_type].append(iid)

@@ -1,4 +1,4 @@
-"""Reading deliveries, newest first."""
+"""Read deliveries, newest first."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -19,8 +19,8 @@ from gitlab_links.storage.database import first_id_at
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
-    """What to keep of a list of deliveries; None keeps all. ``any_id`` is an id of the delivery
-    itself, of its request, event or webhook.
+    """The filter of a list of deliveries; None accepts everything. ``any_id`` is an id of the
+    delivery, its request, its event or its webhook.
     """
 
     status: DeliveryStatus | None = None
@@ -41,7 +41,7 @@ def deliveries_page(
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[GitLabWebhookDelivery]:
-    """The org's deliveries from behind ``after``, without their bodies."""
+    """The org's deliveries after ``after``, without their bodies."""
     statement = select(GitLabWebhookDelivery).where(GitLabWebhookDelivery.org_id == org_id)
     if wanted.any_id is not None:
         statement = statement.where(_has_id(wanted.any_id))
@@ -78,7 +78,7 @@ def find_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> GitLabWebhookDel
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """When the newest delivery of an org came in, and how many of late were given up."""
+    """The receipt of an org's newest delivery, and the number that failed recently."""
 
     last_at: datetime | None
     failed: int
@@ -87,7 +87,7 @@ class Received:
 def received_by_org(
     org_ids: Collection[uuid.UUID], failed_since: datetime
 ) -> Mapping[uuid.UUID, Received]:
-    """One index probe and one index range for each org, in one statement."""
+    """By org, in one statement with one index probe and one index range per org."""
     delivery = GitLabWebhookDelivery
     newest = (
         select(delivery.received_at)

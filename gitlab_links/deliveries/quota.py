@@ -1,7 +1,7 @@
-"""How much of webhook bodies an org stores a day: counted in few writes, bounded at intake.
+"""Limit the size of webhook bodies that an org stores per day, and count it in few writes.
 
-Beyond the quota a delivery is stored without its body, and its item is fetched: no event is
-lost, and the org's health says so.
+Over the quota, a delivery is stored without its body, and its item is fetched. No event is lost,
+and the org's health page shows it.
 """
 
 import threading
@@ -18,7 +18,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.observations.tallies import Tally, add_tallies
 
-# What a process has not written yet is no more than this for an org, and a part of the quota.
+# A process keeps at most this much of an org uncounted, and at most this part of the quota.
 MOST_UNWRITTEN = 1024 * 1024
 PART_UNWRITTEN = 64
 _EXTENSION = "webhook_quota"
@@ -37,12 +37,12 @@ OVER_QUOTA: ColumnElement[bool] = exists().where(
 
 
 def quota_parameters(now: datetime) -> dict[str, object]:
-    """What ``OVER_QUOTA`` is asked with, besides the org."""
+    """The parameters of ``OVER_QUOTA``, besides the org."""
     return {"day": now.date(), "quota": settings().webhook_body_quota}
 
 
 def count_stored(org_id: uuid.UUID, size: int, now: datetime) -> None:
-    """Count a body that came in; raises nothing. Call it once the delivery is committed."""
+    """Count a stored body; never raises. Call it after the delivery's commit."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     counter: _Counter = app.extensions.setdefault(_EXTENSION, _Counter())
     unwritten = counter.add(
@@ -59,13 +59,13 @@ def count_stored(org_id: uuid.UUID, size: int, now: datetime) -> None:
 
 @dataclass(slots=True)
 class _Counter:
-    """Of a process: an entry for each org whose webhooks it has taken."""
+    """The uncounted bytes of a process, by org."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _sizes: dict[uuid.UUID, int] = field(default_factory=dict)
 
     def add(self, org_id: uuid.UUID, size: int, most: int) -> int:
-        """How many bytes are to be written down now; 0 while there are few."""
+        """The bytes to write now; 0 while there are only few."""
         with self._lock:
             total = self._sizes.get(org_id, 0) + size
             self._sizes[org_id] = 0 if total >= most else total

@@ -1,7 +1,7 @@
-"""Refused webhooks: counted for each org that is known, in few writes however many there are.
+"""Count refused webhooks of existing orgs, in few writes.
 
-Strangers can cause all of it. Nothing of a body is read or kept; of the headers only which one
-was wrong, and of the last request where it came from.
+Strangers can send all of them, so bodies are neither read nor stored. A count has only the wrong
+header, and the address and user agent of the last request.
 """
 
 import atexit
@@ -19,7 +19,7 @@ from gitlab_links.extensions import db
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.tallies import Tally, add_tallies
 
-# At most one write in so long for each org and process; what comes in between is added up.
+# The shortest time between two writes of a process for an org.
 WRITE_SECONDS = 5.0
 MAX_TEXT = 100
 _EXTENSION = "webhook_refusals"
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 def note_refused(
     org_id: uuid.UUID, refusal: Unproven, now: datetime, *, address: str, agent: str
 ) -> None:
-    """Count one refused webhook, if there is such an org. Takes as long if there is none."""
+    """Count a refused webhook if the org exists. It takes as long if it does not."""
     header = refusal.reason.value
     detail = {"header": header, "address": _clean(address), "user_agent": _clean(agent)}
     tally = Tally(TallyKind.REFUSED, 1, now, now, detail=detail)
@@ -38,7 +38,7 @@ def note_refused(
 
 
 def flush_refused() -> None:
-    """Write down now what has not been yet."""
+    """Write all counts that are not written yet."""
     _counter().flush()
 
 
@@ -54,10 +54,10 @@ def _clean(text: str) -> str:
 
 @dataclass(slots=True)
 class RefusalCounter:
-    """One for a process. Its memory holds an entry for each org of the installation at most.
+    """The counter of a process. It has at most one entry per org of the installation.
 
-    Nothing is written before the answer: how long it takes would tell which org there is. What is
-    pending when the process ends in good order is written by then.
+    Nothing is written before the answer, because the time would reveal which orgs exist. Pending
+    counts are written when the process exits normally.
     """
 
     app: Flask
@@ -69,7 +69,7 @@ class RefusalCounter:
         atexit.register(self._flush_in_context)
 
     def add(self, org_id: uuid.UUID, tally: Tally | None) -> None:
-        """Have it written with others a few seconds later; None does as much for nothing."""
+        """Write it with others a few seconds later; None does the same work without a count."""
         with self._lock:
             before = self._pending.get(org_id)
             if tally is not None and before is not None:
@@ -82,7 +82,7 @@ class RefusalCounter:
                 self._timer.start()
 
     def flush(self) -> None:
-        """Write whatever is pending."""
+        """Write the pending counts."""
         with self._lock:
             due, self._pending, self._timer = self._pending, {}, None
         self._write(due)

@@ -1,4 +1,4 @@
-"""Having a delivery processed once more."""
+"""Process a delivery again."""
 
 import uuid
 
@@ -17,22 +17,22 @@ DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.FAILED)
 
 
 class DeliveryPending(Conflict, code="delivery_pending"):
-    """The delivery is waiting for a worker, or with one."""
+    """The delivery waits for a worker, or a worker is processing it."""
 
 
 class PayloadGone(Conflict, code="payload_gone"):
-    """The body has been deleted; there is nothing to process."""
+    """The body has been deleted, so the delivery cannot be processed."""
 
 
 def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDelivery:
-    """Put a delivery that is done back in line, with all its attempts.
+    """Make a finished delivery due again, with all of its attempts.
 
-    A worker is rung for once the caller has committed. Raises :class:`NotFound`,
+    A worker is triggered after the caller's commit. Raises :class:`NotFound`,
     :class:`DeliveryPending` and :class:`PayloadGone`.
     """
     delivery = find_delivery(principal.org_id, delivery_id)
     if delivery.payload is None:
-        raise PayloadGone("The body of this delivery is no longer kept.")
+        raise PayloadGone("The body of this delivery has been deleted.")
     before = delivery.status
     taken = db.session.scalar(
         update(GitLabWebhookDelivery)
@@ -51,7 +51,9 @@ def replay(principal: Principal, delivery_id: uuid.UUID) -> GitLabWebhookDeliver
         .returning(GitLabWebhookDelivery.id)
     )
     if taken is None:
-        raise DeliveryPending("This delivery is not done yet; there is nothing to repeat.")
+        raise DeliveryPending(
+            "This delivery is not done yet. Replay it once it has been processed."
+        )
     write_audit_event(
         principal.org_id,
         principal.actor,

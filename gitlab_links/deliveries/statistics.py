@@ -1,4 +1,4 @@
-"""How many deliveries came in each of the last hours, and how they ended."""
+"""Count the deliveries of the last 24 hours by hour, and those that failed."""
 
 import uuid
 from collections.abc import Sequence
@@ -29,19 +29,19 @@ class HourCount:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStats:
-    """The last 24 hours, the oldest first, and what still waits for a worker."""
+    """The last 24 hours, the oldest first, and the number of unfinished deliveries."""
 
     hours: Sequence[HourCount]
     waiting: int
 
     @property
     def total(self) -> int:
-        """All deliveries of the time."""
+        """All deliveries of these hours."""
         return sum(hour.total for hour in self.hours)
 
     @property
     def failed(self) -> int:
-        """Those that were given up."""
+        """The failed deliveries of these hours."""
         return sum(hour.failed for hour in self.hours)
 
     @property
@@ -51,7 +51,7 @@ class DeliveryStats:
 
 
 def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
-    """Count in one query over an index range: ids are in the order of receipt."""
+    """Count in one query over an index range, because ids are in the order of receipt."""
     this_hour = utcnow().replace(minute=0, second=0, microsecond=0)
     starts = [this_hour - _HOUR * back for back in reversed(range(HOURS))]
     columns: list[Any] = []

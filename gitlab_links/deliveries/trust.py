@@ -1,4 +1,4 @@
-"""How far a delivery's body is trusted: by what has proven it, and what it claims."""
+"""Decide how far a delivery's body is trusted, by its proof and its content."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ from gitlab_links.observations.tallies import Tally
 from gitlab_links.sync.applying import Trust
 
 INSTANCE = "X-Gitlab-Instance"
-# For so long after a contradiction, events of the project by the shared secret are not applied.
+# After a contradiction, events of the project by the shared secret are not applied for this long.
 DISTRUSTED_FOR = timedelta(days=7)
 MAX_SHOWN_INSTANCE = 200
 
 
 @dataclass(slots=True)
-class Referee:
-    """Judges the deliveries of one batch; what it has read and what it has noticed.
+class BodyChecks:
+    """The checks of one batch of deliveries. ``others`` collects those of other instances.
 
-    ``distrusted`` are the project rows of which an event by the shared secret was contradicted
-    since the secret was set.
+    ``distrusted`` are the project rows with a contradicted event by the shared secret, since
+    the secret was set.
     """
 
     org_id: uuid.UUID
@@ -35,8 +35,8 @@ class Referee:
     others: list[GitLabWebhookDelivery] = field(default_factory=list)
 
     @classmethod
-    def of(cls, org_id: uuid.UUID, now: datetime) -> "Referee":
-        """Read what the verdicts need: one statement for a batch."""
+    def of(cls, org_id: uuid.UUID, now: datetime) -> "BodyChecks":
+        """Read the data for the checks in one statement per batch."""
         integration, tally = OrgGitLabIntegration, GitLabWebhookTally
         rows = db.session.execute(
             select(
@@ -67,9 +67,9 @@ class Referee:
         )
 
     def doubt(self, delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> Doubt | None:
-        """Why the body does not count, if so, for the project that it seems to be about.
+        """Why the body is not used for ``project``, the event's project; None if it is used.
 
-        Deliveries of another instance are remembered: see :meth:`tallies`.
+        Collects deliveries of other instances for :meth:`tallies`.
         """
         instance = delivery.headers.get(INSTANCE)
         if instance is not None and _origin(instance) != self.origin:
@@ -80,12 +80,12 @@ class Referee:
         if delivery.proof is Proof.HOOK:
             return None if delivery.hook_project_id == project.id else Doubt.OTHER_PROJECT
         if project.gitlab_id is None:
-            # Found by the path that the body claims, which GitLab's API has not confirmed yet.
+            # The project was found by the body's path, and GitLab's API has not confirmed it yet.
             return Doubt.UNKNOWN_PROJECT
         return Doubt.DISTRUSTED if str(project.id) in self.distrusted else None
 
     def tallies(self) -> list[Tally]:
-        """What is to be counted."""
+        """The counts to store."""
         if not self.others:
             return []
         times = [one.received_at for one in self.others]
@@ -96,20 +96,20 @@ class Referee:
 
 
 def still_distrusted(last_at: datetime, secret_set_at: datetime | None, now: datetime) -> bool:
-    """Whether a contradiction still counts: it is over with a new secret, or after some days."""
+    """Whether a contradiction still counts; a new secret or DISTRUSTED_FOR ends it."""
     renewed = secret_set_at is not None and secret_set_at > last_at
     return last_at > now - DISTRUSTED_FOR and not renewed
 
 
 def trust_in(delivery: GitLabWebhookDelivery, doubt: Doubt | None) -> Trust:
-    """The trust that a body is applied with."""
+    """The trust in a body when it is applied."""
     if doubt is not None:
         return Trust.NONE
     return Trust.PROVEN if delivery.proof is Proof.HOOK else Trust.UNTIL_CONFIRMED
 
 
 def _origin(url: str | None) -> tuple[str, str, int | None] | None:
-    """Scheme, host and port; None for what is no address, which equals no org's."""
+    """Scheme, host and port; None if the text is not an address."""
     try:
         address = parse_web_address(url)
     except AddressError:

@@ -1,4 +1,4 @@
-"""An org that GitLab may send webhooks to, and its deliveries."""
+"""An org that receives webhooks, and its deliveries."""
 
 import uuid
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def org(app: Flask, factory: Factory) -> Org:
 
 @pytest.fixture
 def receive(app: Flask, org: Org) -> Callable[..., Accepted]:
-    """Takes in a body as a request would: in a context of its own, committed."""
+    """Stores a body like a request: in its own context, committed."""
 
     def take(body: Any, key: str | None = None, **headers: str) -> Accepted:
         content = body if isinstance(body, bytes) else bodies.sent(body)
@@ -46,7 +46,7 @@ def receive(app: Flask, org: Org) -> Callable[..., Accepted]:
 
 
 def deliveries() -> list[GitLabWebhookDelivery]:
-    """All of them as they are in the database, in the order they came."""
+    """All deliveries in the database, in the order of receipt."""
     statement = select(GitLabWebhookDelivery).order_by(GitLabWebhookDelivery.received_at)
     return list(db.session.scalars(statement.execution_options(populate_existing=True)))
 

@@ -1,4 +1,4 @@
-"""Who is believed to be the org's GitLab: by secret, or by signature."""
+"""Webhooks are authenticated by secret or by signature."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,7 +27,7 @@ def change(org, **values):
 
 
 def authentic(org, headers, body=b"{}"):
-    """By the rule in Python; the one statement that stores what is proven must agree."""
+    """Checks by the rule in Python; the storing statement must agree."""
     db.session.rollback()
     lower = {name.lower(): value for name, value in headers.items()}
     with single_write() as connection:
@@ -83,7 +83,7 @@ def test_during_a_rotation_the_secret_before_counts_until_its_end(org, app_conte
 
 @pytest.fixture
 def signed(org, app_context):
-    """Makes the org expect signatures; gives headers signed for a body."""
+    """Makes the org require signatures; returns headers signed for a body."""
     ciphertext = cipher().encrypt(SIGNING_TOKEN, org_id=org.id, origin="", purpose="signing-token")
     change(org, signing_token_ciphertext=ciphertext)
 
@@ -102,7 +102,7 @@ def signed(org, app_context):
 def test_a_valid_signature_is_enough_and_needed_once_a_signing_token_is_set(org, signed):
     body = bodies.sent(bodies.issue())
     assert authentic(org, signed(body), body)
-    assert authentic(org, signed(body) | {"X-Gitlab-Token": "whatever"}, body)
+    assert authentic(org, signed(body) | {"X-Gitlab-Token": "anything"}, body)
     assert not authentic(org, {"X-Gitlab-Token": SECRET}, body)
 
 
@@ -119,13 +119,13 @@ def test_a_signature_of_another_body_time_or_key_is_refused(org, signed):
         assert not authentic(org, headers | {"webhook-signature": broken}, body)
 
 
-def test_a_signing_token_that_no_longer_opens_refuses_instead_of_falling_back(org, signed):
+def test_a_signing_token_that_cannot_be_decrypted_refuses_instead_of_falling_back(org, signed):
     body = bodies.sent(bodies.issue())
     change(org, signing_token_ciphertext="gAAAA-not-a-ciphertext")
     assert not authentic(org, signed(body) | {"X-Gitlab-Token": SECRET}, body)
 
 
-def test_what_does_not_prove_itself_is_not_told_that_it_is_no_json(org, app_context):
+def test_an_unauthenticated_request_gets_no_json_error(org, app_context):
     with single_write() as connection, pytest.raises(Forbidden):
         accept(connection, org.id, {"X-Gitlab-Token": "wrong"}, b"not json")
     assert deliveries() == []

@@ -1,4 +1,4 @@
-"""Who takes which delivery, and how a bad one ends."""
+"""Which worker claims which delivery, and how a failing one ends."""
 
 import threading
 from datetime import timedelta
@@ -44,20 +44,20 @@ def change(delivery_id, **values):
 
 @pytest.fixture
 def received(receive):
-    """Ids of so many deliveries in the order they came."""
+    """The ids of some deliveries in the order of receipt."""
     return lambda count: [receive(bodies.issue()).delivery_id for _ in range(count)]
 
 
 def test_deliveries_are_taken_in_the_order_they_came_with_their_bodies(org, received, app_context):
     ids = received(3)
     taken = take(org)
-    assert [one.id for one in taken] == sorted(ids)  # ids tell the millisecond
+    assert [one.id for one in taken] == sorted(ids)  # ids contain the millisecond
     assert all(one.payload == bodies.sent(bodies.issue()) for one in taken)
     assert {one.status for one in deliveries()} == {"processing"}
     assert {one.attempts for one in deliveries()} == {1}
 
 
-def test_what_is_taken_is_leased(org, received, app_context):
+def test_claimed_deliveries_are_leased(org, received, app_context):
     received(1)
     now = utcnow()
     take(org, now)
@@ -104,9 +104,7 @@ def test_of_eight_at_once_no_two_take_the_same(app, org, received):
     assert sorted(taken) == sorted(ids)
 
 
-def test_what_was_attempted_twice_is_taken_by_itself_when_its_turn_comes(
-    org, received, app_context
-):
+def test_a_delivery_attempted_twice_is_claimed_alone_in_its_turn(org, received, app_context):
     first, poison, second, worse, once = sorted(received(5))
     change(poison, attempts=2)
     change(worse, attempts=2)
@@ -115,7 +113,7 @@ def test_what_was_attempted_twice_is_taken_by_itself_when_its_turn_comes(
     assert taken == [[first, second], [poison], [worse], [once], []]
 
 
-def test_what_was_attempted_once_is_taken_with_few_others(org, received, app_context):
+def test_a_delivery_attempted_once_is_claimed_with_few_others(org, received, app_context):
     ids = sorted(received(RETAKEN_TOGETHER + 3))
     for one in ids[:-1]:
         change(one, attempts=1)
@@ -123,7 +121,7 @@ def test_what_was_attempted_once_is_taken_with_few_others(org, received, app_con
     assert taken == [ids[:RETAKEN_TOGETHER], ids[RETAKEN_TOGETHER:-1], ids[-1:], []]
 
 
-def test_what_kills_its_worker_takes_nobody_down_from_the_third_attempt(org, received, app_context):
+def test_a_delivery_that_kills_its_worker_is_claimed_alone_at_last(org, received, app_context):
     ids = sorted(received(2 * RETAKEN_TOGETHER))
     poison, now, done = ids[3], utcnow(), set()
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -139,9 +137,7 @@ def test_what_kills_its_worker_takes_nobody_down_from_the_third_attempt(org, rec
     assert delivery(poison).status == "failed"
 
 
-def test_what_was_attempted_before_does_not_wait_behind_a_flood(
-    org, received, receive, app_context
-):
+def test_a_retried_delivery_does_not_wait_behind_a_flood(org, received, receive, app_context):
     poison = min(received(2))
     change(poison, attempts=1)
     receive(bodies.issue())
@@ -168,7 +164,7 @@ def test_a_failed_attempt_waits_longer_each_time_and_ends_as_failed(org, receive
     assert take(org, now + timedelta(days=1)) == []
 
 
-def test_what_kills_its_worker_each_time_ends_as_failed_too(org, received, app_context):
+def test_a_delivery_that_always_kills_its_worker_ends_as_failed(org, received, app_context):
     (poison,) = received(1)
     now = utcnow()
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -195,7 +191,7 @@ def test_a_worker_that_slept_through_its_lease_finds_its_delivery_taken_over(
     assert (delivery(others).status, delivery(others).attempts) == ("processing", 2)
 
 
-def test_what_is_done_is_nobodys_any_more(org, received, app_context):
+def test_a_finished_delivery_is_not_claimed(org, received, app_context):
     (done,) = received(1)
     taken = {one.id: one.attempts for one in take(org)}
     change(done, status="processed", due_at=None)
@@ -203,7 +199,7 @@ def test_what_is_done_is_nobodys_any_more(org, received, app_context):
     assert still_ours({}) == set()
 
 
-def test_looking_for_due_work_reads_an_index(org, received, app_context, dialect):
+def test_finding_due_work_reads_an_index(org, received, app_context, dialect):
     received(1)
     statement = "SELECT DISTINCT org_id FROM gitlab_webhook_deliveries WHERE due_at <= '2099-01-01'"
     if dialect == "sqlite":

@@ -1,4 +1,4 @@
-"""Taking webhooks in: what comes is stored, once; nothing GitLab can send is refused."""
+"""Intake of webhooks: each is stored once, and nothing that GitLab can send is refused."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
-from gitlab_links.deliveries.intake import KEPT_HEADERS, accept, kept_headers
+from gitlab_links.deliveries.intake import STORED_HEADERS, accept, stored_headers
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.errors import InvalidJson, JsonTooDeep
 from gitlab_links.extensions import db
@@ -23,7 +23,7 @@ from tests.gitlab import bodies
 pytestmark = pytest.mark.differs_by_database
 
 
-def test_an_event_of_interest_is_stored_whole_and_due_at_once(receive, app_context):
+def test_a_relevant_event_is_stored_whole_and_due_at_once(receive, app_context):
     body = bodies.sent(bodies.issue())
     answer = receive(body, key="key-1", **{"User-Agent": "GitLab/19.1"})
     (stored,) = deliveries()
@@ -38,7 +38,7 @@ def test_an_event_of_interest_is_stored_whole_and_due_at_once(receive, app_conte
 
 
 @pytest.mark.parametrize("body", [{"object_kind": "build"}, {}, [], 7, "text", None, [[]]])
-def test_json_that_is_no_event_of_ours_is_kept_and_not_due(receive, app_context, body):
+def test_json_that_is_no_relevant_event_is_stored_and_not_due(receive, app_context, body):
     assert receive(body).status == "ignored"
     (stored,) = deliveries()
     assert (stored.status, stored.due_at) == ("ignored", None)
@@ -68,16 +68,16 @@ def test_the_webhook_id_goes_before_the_idempotency_key(receive, app_context):
     assert receive(bodies.issue(), key="key-2", **{"webhook-id": "id-2"}).status == "duplicate"
 
 
-def test_a_gitlab_that_sends_no_key_is_taken_at_its_word_each_time(receive, app_context):
+def test_without_a_key_every_request_is_stored(receive, app_context):
     assert receive(bodies.issue()).status == "accepted"
     assert receive(bodies.issue()).status == "accepted"
 
 
-def test_without_a_key_the_events_uuid_and_body_tell_a_repeat(receive, app_context):
+def test_without_a_key_the_events_uuid_and_body_identify_a_repeat(receive, app_context):
     uuid = {"X-Gitlab-Event-UUID": "13792a34-cac6-4fda-95a8-c58e00a3954e"}
     assert receive(bodies.issue(), **uuid).status == "accepted"
     assert receive(bodies.issue(), **uuid).status == "duplicate"
-    # Recursive hooks share the UUID of the event that began it all.
+    # Recursive hooks share the UUID of the first event.
     assert receive(bodies.issue(attributes={"iid": 18}), **uuid).status == "accepted"
 
 
@@ -138,7 +138,7 @@ def test_no_other_violated_constraint_is_taken_for_a_duplicate(receive, app_cont
         (b"[" * 100_000, JsonTooDeep),
     ],
 )
-def test_what_is_not_json_is_refused_and_not_stored(receive, app_context, body, error):
+def test_a_body_that_is_not_json_is_refused_and_not_stored(receive, app_context, body, error):
     with pytest.raises(error):
         receive(body)
     assert deliveries() == []
@@ -164,7 +164,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_values_are_stored_without_a_fuss(receive, app_context, body):
+def test_hostile_values_are_stored(receive, app_context, body):
     receive(body, **{"X-Gitlab-Event": "\x00Issue" * 200, "webhook-id": "\xff" * 999})
     (stored,) = deliveries()
     assert stored.payload == bodies.sent(body)
@@ -201,14 +201,14 @@ spoilt = st.one_of(
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=spoilt, header=st.text(st.characters(codec="latin-1"), max_size=300))
-def test_whatever_is_json_is_accepted_or_ignored(receive, app_context, body, header):
+def test_all_json_is_accepted_or_ignored(receive, app_context, body, header):
     headers = {"X-Gitlab-Event": header, "webhook-id": header + str(new_id())}
     assert receive(body, **headers).status in ("accepted", "ignored")
 
 
-def test_the_secret_and_the_signature_are_not_kept():
-    names = (*KEPT_HEADERS, "X-Gitlab-Token", "webhook-signature")
+def test_the_secret_and_the_signature_are_not_stored():
+    names = (*STORED_HEADERS, "X-Gitlab-Token", "webhook-signature")
     headers = {name.lower(): name for name in names}
-    assert set(kept_headers(headers)) == set(KEPT_HEADERS)
-    assert kept_headers({"user-agent": "a\0" * 999})["User-Agent"] == "a" * 250
-    assert json.dumps(kept_headers(headers))
+    assert set(stored_headers(headers)) == set(STORED_HEADERS)
+    assert stored_headers({"user-agent": "a\0" * 999})["User-Agent"] == "a" * 250
+    assert json.dumps(stored_headers(headers))

@@ -1,4 +1,4 @@
-"""From a claimed batch to items that are up to date, in a fixed number of queries."""
+"""A claimed batch updates its items in a fixed number of queries."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def item_of(factory):
             "fetched_at": then,
             "last_synced_at": then,
             "next_sync_at": utcnow() + timedelta(hours=1),
-            "refresh_requested_at": null(),  # a plain None calls for the default
+            "refresh_requested_at": null(),  # None would mean the default
         }
         return factory.gitlab_item(project, iid=iid, type=type, **known | values)
 
@@ -46,7 +46,7 @@ def item_of(factory):
 
 
 def drain(org):
-    """What one run does for one batch."""
+    """Processes one batch like a run of the job."""
     batch = claim(org.id, utcnow())
     db.session.commit()
     process(org.id, batch, now=utcnow(), ttl=TTL)
@@ -62,7 +62,7 @@ def asked_for(item):
     return fresh(item).refresh_requested_at is not None
 
 
-def test_a_body_that_says_all_is_applied_and_costs_no_fetch(
+def test_a_complete_body_is_applied_and_costs_no_fetch(
     org, project, item_of, receive, redis: Redis, app_context
 ):
     item = item_of(project)
@@ -105,7 +105,7 @@ def test_a_merge_request_does_not_touch_the_issue_of_its_number(
         (bodies.note("Issue", issue={"iid": 4, "title": "New"}), "issue", False),
     ],
 )
-def test_what_only_names_an_item_asks_for_it_and_rings(
+def test_an_event_that_only_names_an_item_requests_it_and_triggers_a_sync(
     org, project, item_of, receive, redis: Redis, app_context, body, type, wants_detail
 ):
     item = item_of(project, 4, type)
@@ -117,7 +117,7 @@ def test_what_only_names_an_item_asks_for_it_and_rings(
     assert redis.llen("rq:queue:fetches") == 1
 
 
-def test_a_project_nobody_links_into_is_passed_over(org, project, item_of, receive, app_context):
+def test_a_project_without_links_is_skipped(org, project, item_of, receive, app_context):
     item = item_of(project)
     elsewhere = {"id": 43, "path_with_namespace": "ships/hull"}
     receive(bodies.issue(project=elsewhere, attributes={"project_id": 43}))
@@ -126,7 +126,7 @@ def test_a_project_nobody_links_into_is_passed_over(org, project, item_of, recei
     assert fresh(item).title == "Before"
 
 
-def test_a_project_known_by_path_only_learns_nothing_from_a_body_and_asks_gitlab(
+def test_a_project_known_only_by_path_is_fetched_instead_of_trusting_the_body(
     org, factory, item_of, receive, app_context
 ):
     project = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=None, path="Ships/Engine")
@@ -139,7 +139,7 @@ def test_a_project_known_by_path_only_learns_nothing_from_a_body_and_asks_gitlab
     assert [one.doubt for one in deliveries()] == ["unknown_project"]
 
 
-def test_a_new_path_of_a_known_project_is_asked_for_and_not_believed(
+def test_a_new_path_of_a_known_project_is_fetched_and_not_trusted(
     org, factory, item_of, receive, app_context
 ):
     project = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=42, path="ships/old")
@@ -160,7 +160,7 @@ def test_another_project_that_has_taken_the_path_is_not_ours(
     assert fresh(item).title == "Before"
 
 
-def test_a_project_of_an_instance_the_org_has_left_is_not_told(
+def test_a_project_of_an_instance_the_org_has_left_is_skipped(
     org, factory, item_of, receive, app_context
 ):
     old = factory.gitlab_project(org, base_url="https://old.example.com", gitlab_id=42, path=PATH)
@@ -179,7 +179,7 @@ def test_other_orgs_items_are_left_alone(org, factory, item_of, receive, app_con
     assert fresh(item).title == "Before"
 
 
-def test_a_burst_for_one_item_leaves_the_newest_and_asks_once(
+def test_a_burst_for_one_item_applies_the_newest_and_requests_once(
     org, project, item_of, receive, redis: Redis, app_context
 ):
     item = item_of(project)
@@ -189,11 +189,11 @@ def test_a_burst_for_one_item_leaves_the_newest_and_asks_once(
     redis.flushdb()
     drain(org)
     assert fresh(item).title == "Title 10"
-    assert asked_for(item)  # what came late and older is settled by one fetch
+    assert asked_for(item)  # one fetch decides about late and older bodies
     assert redis.llen("rq:queue:fetches") == 1
 
 
-def test_a_body_that_was_dropped_meanwhile_is_no_reason_to_fail(
+def test_a_body_that_was_deleted_meanwhile_does_not_fail(
     org, project, item_of, receive, app_context
 ):
     item_of(project)
@@ -220,6 +220,6 @@ def test_a_batch_costs_a_fixed_number_of_queries(
     with statements(app) as sent:
         process(org.id, batch, now=utcnow(), ttl=TTL)
         db.session.commit()
-    # Projects, items, links counted, who is trusted; items, deliveries, projects and counts
-    # written.
+    # Reads projects, items, link counts and trust; writes items, deliveries, projects and
+    # counts.
     assert len(sent) <= 8, sent

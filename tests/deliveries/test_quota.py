@@ -1,4 +1,4 @@
-"""A quota of stored bodies for each org and day: beyond it no event is lost, and health says so."""
+"""A quota of stored bodies per org and day: over it no event is lost, and health reports it."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.differs_by_database
 
 @pytest.fixture
 def org(factory, org):
-    """With a token: what is amiss with webhooks is told of a connection that is there."""
+    """With a token: health reports problems of webhooks only for a connected org."""
     factory.connect(org, token="glpat-of-some-user")
     return org
 
@@ -51,7 +51,7 @@ def send(app, org):
     return post
 
 
-def kept_bodies():
+def stored_bodies():
     rows = db.session.scalars(
         select(GitLabWebhookDelivery.payload).order_by(GitLabWebhookDelivery.id)
     ).all()
@@ -60,27 +60,27 @@ def kept_bodies():
 
 
 @pytest.mark.parametrize("size", [40_000, 400_000])
-def test_beyond_the_quota_bodies_are_not_kept_and_the_item_is_fetched(
+def test_over_the_quota_bodies_are_not_stored_and_the_item_is_fetched(
     app, factory, org, small_quota, send, size
 ):
-    """Small bodies are stored by what proves them, large ones after that was looked up."""
+    """Small bodies are stored by the authenticating INSERT, large ones after a SELECT."""
     project = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=42, path=PATH)
     item = factory.gitlab_item(project, iid=17)
     count = MEGABYTE // size + 2
     for _ in range(count):
         send(size)
     with app.app_context():
-        kept = kept_bodies()
-        assert kept[0] is True
-        assert kept[-1] is False
+        stored = stored_bodies()
+        assert stored[0] is True
+        assert stored[-1] is False
         drain(org)
         assert db.session.get_one(GitLabItem, item.id).refresh_requested_at <= utcnow()
         (last,) = db.session.scalars(
             select(GitLabWebhookDelivery).order_by(GitLabWebhookDelivery.id.desc()).limit(1)
         )
         assert (last.status, last.effect) == ("processed", "fetched")
-        told = {one.code: one for one in report_of(org.id, utcnow()).findings}
-        assert "(1 MB)" in told["webhook_bodies_over_quota"].summary
+        findings = {one.code: one for one in report_of(org.id, utcnow()).findings}
+        assert "(1 MB)" in findings["webhook_bodies_over_quota"].summary
         db.session.rollback()
 
 

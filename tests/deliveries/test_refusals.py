@@ -1,4 +1,4 @@
-"""Refused webhooks are counted for the org, in few writes, and nothing of a stranger is kept."""
+"""Refused webhooks are counted for the org in few writes, without a stranger's content."""
 
 import json
 import os
@@ -22,14 +22,14 @@ from tests.statements import statements
 
 @pytest.fixture
 def org(factory, org):
-    """With a token: what is amiss with webhooks is told of a connection that is there."""
+    """With a token: health reports problems of webhooks only for a connected org."""
     factory.connect(org, token="glpat-of-some-user")
     return org
 
 
 @pytest.fixture
-def knock(app, org):
-    """Sends an event with some headers; gives the answer."""
+def send(app, org):
+    """Sends an event with some headers; returns the answer."""
     client = app.test_client()
 
     def post(org_id=None, secret="mistyped", **headers):
@@ -55,9 +55,9 @@ def findings(org):
     return found
 
 
-def test_a_mistyped_secret_is_told_with_when_how_many_from_what_and_which_header(app, org, knock):
+def test_a_mistyped_secret_is_reported_with_time_count_sender_and_header(app, org, send):
     for _ in range(3):
-        assert knock().status_code == 403
+        assert send().status_code == 403
     with app.app_context():
         flush_refused()
         (tally,) = tallies()
@@ -69,26 +69,26 @@ def test_a_mistyped_secret_is_told_with_when_how_many_from_what_and_which_header
             "user_agent": "GitLab/18.6.0",
         }
         db.session.rollback()
-        told = findings(org)["webhooks_refused"]
-    assert "Events from GitLab are rejected: the secret differs" in told.summary
-    assert "GitLab says" not in told.summary
-    assert "3 in 7 days" in told.summary
-    assert "127.0.0.1" in told.summary
-    assert "Paste the webhook secret" in told.remedy
+        finding = findings(org)["webhooks_refused"]
+    assert "Events from GitLab are rejected: the secret differs" in finding.summary
+    assert "GitLab says" not in finding.summary
+    assert "3 in 7 days" in finding.summary
+    assert "127.0.0.1" in finding.summary
+    assert "Paste the webhook secret" in finding.remedy
 
 
-def test_a_webhook_without_a_secret_is_told_as_such(app, org, knock):
-    knock(secret=None)
+def test_a_webhook_without_a_secret_is_reported(app, org, send):
+    send(secret=None)
     with app.app_context():
         assert "X-Gitlab-Token is missing" in findings(org)["webhooks_refused"].summary
 
 
-def test_however_many_knock_few_writes_are_made_and_one_row_is_kept(app, org, knock):
+def test_many_refusals_are_written_rarely_and_into_one_row(app, org, send):
     with statements(app) as sent:
         for _ in range(20):
-            knock()
+            send()
     written = [one for one, _ in sent if one.startswith("INSERT INTO gitlab_webhook_tallies")]
-    assert written == [], "how long an answer takes would tell which org there is"
+    assert written == [], "the time of an answer would reveal which orgs exist"
     with app.app_context():
         flush_refused()
         assert [row.count for row in tallies()] == [20]
@@ -105,7 +105,7 @@ assert answer.status_code == 403
 """
 
 
-def test_what_was_refused_just_before_a_process_ends_is_counted_too(app, org, environment):
+def test_refusals_just_before_a_process_ends_are_counted_too(app, org, environment):
     path = f"/api/orgs/{org.id}/integrations/gitlab/webhook"
     command = python("-c", REFUSE_AND_END, path)
     subprocess.run(command, env={**os.environ, **environment}, cwd=PROJECT, timeout=60, check=True)
@@ -113,8 +113,8 @@ def test_what_was_refused_just_before_a_process_ends_is_counted_too(app, org, en
         assert [row.count for row in tallies()] == [1]
 
 
-def test_nothing_of_a_stranger_is_kept_but_where_they_came_from(app, org, knock):
-    knock(**{"User-Agent": "Strange\x7f" * 100, "X-Gitlab-Event": "Of a stranger"})
+def test_only_the_address_and_agent_of_a_stranger_are_stored(app, org, send):
+    send(**{"User-Agent": "Strange\x7f" * 100, "X-Gitlab-Event": "Of a stranger"})
     with app.app_context():
         flush_refused()
         (tally,) = tallies()
@@ -123,16 +123,16 @@ def test_nothing_of_a_stranger_is_kept_but_where_they_came_from(app, org, knock)
         assert deliveries() == []
 
 
-def test_of_orgs_that_there_are_not_nothing_is_kept(app, knock):
+def test_nothing_is_stored_for_unknown_orgs(app, send):
     for _ in range(3):
-        assert knock(org_id=unknown_id()).status_code == 403
+        assert send(org_id=unknown_id()).status_code == 403
     with app.app_context():
         flush_refused()
         assert tallies() == []
 
 
-def test_the_finding_is_over_once_the_secret_is_replaced(app, factory, org, knock):
-    knock()
+def test_the_finding_is_over_once_the_secret_is_replaced(app, factory, org, send):
+    send()
     with app.app_context():
         assert "webhooks_refused" in findings(org)
     factory.connect(org, webhook_secret="the-one-that-was-pasted")
@@ -140,8 +140,8 @@ def test_the_finding_is_over_once_the_secret_is_replaced(app, factory, org, knoc
         assert "webhooks_refused" not in findings(org)
 
 
-def test_an_accepted_event_is_no_refusal(app, knock):
-    assert knock(secret=SECRET).status_code == 202
+def test_an_accepted_event_is_no_refusal(app, send):
+    assert send(secret=SECRET).status_code == 202
     with app.app_context():
         flush_refused()
         assert tallies() == []

@@ -1,4 +1,4 @@
-"""Who is trusted with what: a hook's own secret, the shared secret, another instance."""
+"""The trust in bodies by a hook's own secret, by the shared secret, and of other instances."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -31,7 +31,7 @@ def project(factory, org):
 
 @pytest.fixture
 def receive(receive):
-    """On SQLite nobody else writes while the session of the test has a transaction."""
+    """SQLite allows no other writer while the test's session has a transaction."""
 
     def take(*body, **headers):
         db.session.rollback()
@@ -42,7 +42,7 @@ def receive(receive):
 
 @pytest.fixture
 def own_secret(app, org):
-    """Makes the secret of one project's hook, as *Create* does; gives its header."""
+    """Creates the secret of one project's hook, like *Create*; returns its header."""
 
     def make(project):
         db.session.rollback()
@@ -55,8 +55,8 @@ def own_secret(app, org):
 
 
 def answer(project, iid, **values):
-    """What GitLab's API says of an issue."""
-    told = {
+    """The answer of GitLab's API about an issue."""
+    before = {
         "title": "Before",
         "state": ItemState.OPENED,
         "draft": False,
@@ -75,18 +75,18 @@ def answer(project, iid, **values):
         "closed_at": None,
         "merged_at": None,
     }
-    return Snapshot(ItemType.ISSUE, iid, project.gitlab_id, project.path, **told | values)
+    return Snapshot(ItemType.ISSUE, iid, project.gitlab_id, project.path, **before | values)
 
 
 @pytest.fixture
 def item_of(app, org):
-    """An item that GitLab's API was asked for an hour ago."""
+    """An item that was fetched an hour ago."""
 
-    def make(project, iid=17, **said):
+    def make(project, iid=17, **fields):
         then = utcnow() - timedelta(hours=1)
         with app.app_context():
             item = locked_item(org.id, project.id, ItemType.ISSUE, iid)
-            apply_fetched(item, answer(project, iid, **said), started_at=then, now=then, ttl=3600)
+            apply_fetched(item, answer(project, iid, **fields), started_at=then, now=then, ttl=3600)
             db.session.commit()
             db.session.refresh(item)
             db.session.expunge(item)
@@ -99,7 +99,7 @@ def effects():
     return [(one.effect, one.doubt) for one in deliveries()]
 
 
-def test_a_hooks_own_secret_proves_events_of_its_project_which_cost_no_fetch(
+def test_events_by_a_hooks_own_secret_are_proven_and_cost_no_fetch(
     org, project, item_of, own_secret, receive, app_context
 ):
     item = item_of(project)
@@ -111,7 +111,7 @@ def test_a_hooks_own_secret_proves_events_of_its_project_which_cost_no_fetch(
     assert (done.effect, done.doubt) == ("applied", None)
 
 
-def test_a_hooks_own_secret_proves_nothing_of_another_project(
+def test_a_hooks_own_secret_does_not_prove_events_of_another_project(
     org, factory, project, item_of, own_secret, receive, app_context
 ):
     item, other = item_of(project), item_of(project, 18)
@@ -122,7 +122,7 @@ def test_a_hooks_own_secret_proves_nothing_of_another_project(
     assert effects() == [("fetched", "other_project")]
 
 
-def test_the_path_of_another_project_claims_none_of_its_links(
+def test_a_body_with_the_path_of_another_project_changes_none_of_its_links(
     org, factory, item_of, own_secret, receive, app_context
 ):
     victim = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=None, path="victim/app")
@@ -162,7 +162,7 @@ def test_by_the_shared_secret_a_body_is_applied_at_once_and_confirmed_within_a_m
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_no_body_shows_what_is_confidential(
+def test_no_body_shows_a_confidential_item(
     org, project, item_of, own_secret, receive, app_context, own
 ):
     item = item_of(project, confidential=True)
@@ -173,7 +173,7 @@ def test_no_body_shows_what_is_confidential(
     assert effects() == [("applied_and_fetched", None)]
 
 
-def test_a_body_hides_what_it_says_is_confidential_at_once(
+def test_a_body_that_makes_an_item_confidential_hides_it_at_once(
     org, project, item_of, receive, app_context
 ):
     item = item_of(project)
@@ -189,7 +189,7 @@ def test_no_body_moves_an_item(org, project, item_of, own_secret, receive, app_c
     assert (fresh(item).moved_to_id, asked_for(item)) == (None, True)
 
 
-def test_an_event_of_another_instance_leads_to_a_fetch_and_is_told(
+def test_an_event_of_another_instance_causes_a_fetch_and_is_counted(
     org, project, item_of, own_secret, receive, app_context
 ):
     item = item_of(project)
@@ -226,18 +226,18 @@ def test_an_instance_is_known_by_its_origin(
 
 
 def contradicted(org, project, item, clock):
-    """Has GitLab's API say otherwise, a minute after a delivery was applied."""
+    """Applies a contradicting answer of GitLab's API, a minute after a delivery."""
     now = clock.advance(60)
     found = locked_item(org.id, project.id, item.type, item.iid)
-    said = answer(project, item.iid)
-    since = apply_fetched(found, said, started_at=now, now=now, ttl=TTL)
+    contradicting = answer(project, item.iid)
+    since = apply_fetched(found, contradicting, started_at=now, now=now, ttl=TTL)
     marked = mark_contradicted(org.id, [Contradiction(item.id, since)], now)
     db.session.commit()
     clock.advance(1)
     return marked
 
 
-def test_after_a_contradiction_the_shared_secret_only_has_gitlab_asked(
+def test_after_a_contradiction_the_shared_secret_only_causes_fetches(
     org, factory, project, item_of, receive, app_context, clock
 ):
     item = item_of(project)
@@ -307,8 +307,8 @@ def test_a_delivery_shows_what_it_changed(org, project, item_of, receive, app_co
     assert "assignees" not in done.changes
 
 
-def test_one_event_asks_for_one_item_at_most(org, factory, project, item_of, receive, app_context):
-    """Not for those of a project whose path it claims either."""
+def test_one_event_requests_one_item_at_most(org, factory, project, item_of, receive, app_context):
+    """Also not for items of a project whose path the body has."""
     mine = factory.gitlab_project(org, base_url=BASE_URL, gitlab_id=7, path="mine/app")
     items = [item_of(project, iid) for iid in range(1, 6)] + [item_of(mine, 17)]
     receive(
