@@ -50,7 +50,7 @@ def orgs_page(
 
 def find_org(principal: Principal) -> OrgView:
     """The caller's org."""
-    return _view(_find(principal.org_id), principal.role)
+    return _view(required(db.session.get(Org, principal.org_id)), principal.role)
 
 
 def lock_org(org_id: uuid.UUID) -> None:
@@ -62,7 +62,7 @@ def update_org(
     principal: Principal, *, name: str | None = None, task_key: str | None = None
 ) -> OrgView:
     """Change the org's name or its task key; None leaves a value as it is."""
-    org = _find(principal.org_id)
+    org = required(db.session.get(Org, principal.org_id))
     changes = {"name": name, "task_key": task_key}
     changed = {
         field: value
@@ -89,10 +89,6 @@ def task_key_for(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     word = re.search(r"[A-Za-z][A-Za-z0-9]+", plain)
     return word.group()[:10].upper() if word else "TASK"
-
-
-def _find(org_id: uuid.UUID) -> Org:
-    return required(db.session.get(Org, org_id))
 
 
 def _view(org: Org, role: Role) -> OrgView:

@@ -18,19 +18,10 @@ def find_user(user_id: uuid.UUID) -> User:
     return required(db.session.get(User, user_id))
 
 
-def people_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
-    """The names of these users; unknown ids are left out."""
-    return _names(User, ids)
-
-
-def keys_by_id(ids: Iterable[uuid.UUID | None]) -> Mapping[uuid.UUID | None, str]:
-    """The names of these API keys; unknown ids are left out."""
-    return _names(ApiKey, ids)
-
-
-def _names(
+def names_by_id(
     model: type[User] | type[ApiKey], ids: Iterable[uuid.UUID | None]
 ) -> Mapping[uuid.UUID | None, str]:
+    """The names of these users or API keys; unknown ids are left out."""
     statement = select(model.id, model.name).where(model.id.in_(set(ids) - {None}))
     return {row.id: row.name for row in db.session.execute(statement)}
 

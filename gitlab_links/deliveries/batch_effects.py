@@ -3,14 +3,12 @@
 import uuid
 from collections import Counter
 from datetime import datetime
-from typing import Any
 
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.counting import count_changes
 from gitlab_links.observations.watching import note_events
-from gitlab_links.sync.reconciling import note_webhook
 
 
 class BatchEffects:
@@ -18,7 +16,7 @@ class BatchEffects:
 
     def __init__(self) -> None:
         self._newest: dict[uuid.UUID, tuple[datetime, str]] = {}
-        self._changed: list[GitLabItem] = []
+        self.changed: list[GitLabItem] = []
 
     def of_project(self, project: GitLabProject, delivery: GitLabWebhookDelivery) -> None:
         """Record an event of a linked project, about any item."""
@@ -26,15 +24,8 @@ class BatchEffects:
         found = (delivery.received_at, via)
         self._newest[project.id] = max(found, self._newest.get(project.id, found))
 
-    def of_item(
-        self, item: GitLabItem, before: dict[str, Any], delivery: GitLabWebhookDelivery
-    ) -> None:
-        """Record an applied event of an item."""
-        if note_webhook(item, before, delivery.received_at):
-            self._changed.append(item)
-
     def write(self, org_id: uuid.UUID, now: datetime) -> None:
         """Write the newest events and the counts of changes."""
         note_events(org_id, self._newest, now)
-        counts = Counter(item.project_id for item in self._changed)
+        counts = Counter(item.project_id for item in self.changed)
         count_changes(org_id, "by_webhook", counts, now.date())

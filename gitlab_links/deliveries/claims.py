@@ -13,6 +13,8 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 
+_delivery = GitLabWebhookDelivery
+
 BATCH_SIZE = 100
 BATCH_BYTES = 8 * 1024 * 1024
 # How many deliveries with one attempt are claimed together: few, so that one that kills its worker
@@ -29,9 +31,8 @@ INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
 
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
     """Orgs with due deliveries or expired leases; reads only unfinished rows."""
-    delivery = GitLabWebhookDelivery
     return db.session.scalars(
-        select(delivery.org_id).where(delivery.due_at <= now).distinct()
+        select(_delivery.org_id).where(_delivery.due_at <= now).distinct()
     ).all()
 
 
@@ -43,12 +44,11 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
     counts as an attempt, so an expired lease counts too. A delivery without attempts left
     becomes failed.
     """
-    delivery = GitLabWebhookDelivery
     _give_up_exhausted(org_id, now)
     found = db.session.execute(
-        select(delivery.id, delivery.attempts, delivery.size_bytes)
-        .where(delivery.org_id == org_id, delivery.due_at <= now)
-        .order_by(delivery.id)
+        select(_delivery.id, _delivery.attempts, _delivery.size_bytes)
+        .where(_is_due(org_id, now))
+        .order_by(_delivery.id)
         .limit(BATCH_SIZE)
         .with_for_update(skip_locked=True)
     ).all()
@@ -56,20 +56,19 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
     if not taken:
         return []
     change_rows(
-        update(delivery)
-        .where(delivery.id.in_(taken))
+        update(_delivery)
+        .where(_delivery.id.in_(taken))
         .values(
-            status=DeliveryStatus.PROCESSING, attempts=delivery.attempts + 1, due_at=now + LEASE
+            status=DeliveryStatus.PROCESSING, attempts=_delivery.attempts + 1, due_at=now + LEASE
         )
     )
     return load(taken)
 
 
 def _give_up_exhausted(org_id: uuid.UUID, now: datetime) -> None:
-    delivery = GitLabWebhookDelivery
     change_rows(
-        update(delivery)
-        .where(delivery.org_id == org_id, delivery.due_at <= now, delivery.attempts >= MAX_ATTEMPTS)
+        update(_delivery)
+        .where(_is_due(org_id, now), _delivery.attempts >= MAX_ATTEMPTS)
         .values(status=DeliveryStatus.FAILED, error_code=INTERRUPTED, due_at=None, processed_at=now)
     )
 
@@ -82,11 +81,10 @@ def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
     """
     if not attempts:
         return set()
-    delivery = GitLabWebhookDelivery
     rows = db.session.execute(
-        select(delivery.id, delivery.attempts)
-        .where(delivery.id.in_(attempts), delivery.status == DeliveryStatus.PROCESSING)
-        .order_by(delivery.id)
+        select(_delivery.id, _delivery.attempts)
+        .where(_delivery.id.in_(attempts), _delivery.status == DeliveryStatus.PROCESSING)
+        .order_by(_delivery.id)
         .with_for_update()
     )
     return {row.id for row in rows if row.attempts == attempts[row.id]}
@@ -94,12 +92,11 @@ def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
 
 def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
     """Deliveries with their bodies, in the order of receipt."""
-    delivery = GitLabWebhookDelivery
     return db.session.scalars(
-        select(delivery)
-        .where(delivery.id.in_(ids))
-        .order_by(delivery.id)
-        .options(undefer(delivery.payload))
+        select(_delivery)
+        .where(_delivery.id.in_(ids))
+        .order_by(_delivery.id)
+        .options(undefer(_delivery.payload))
         .execution_options(populate_existing=True)
     ).all()
 
@@ -153,10 +150,13 @@ def retry_delay(attempts: int) -> timedelta:
     return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, LONGEST_SPREAD)  # noqa: S311
 
 
+def _is_due(org_id: uuid.UUID, now: datetime) -> ColumnElement[bool]:
+    return and_(_delivery.org_id == org_id, _delivery.due_at <= now)
+
+
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     """Whether the org has deliveries that a worker may take now."""
-    delivery = GitLabWebhookDelivery
-    due = exists().where(delivery.org_id == org_id, delivery.due_at <= now)
+    due = exists().where(_is_due(org_id, now))
     return bool(db.session.scalar(select(due)))
 
 
@@ -165,16 +165,15 @@ def make_future_due(now: datetime) -> set[uuid.UUID]:
 
     Returns their orgs. Reads only unfinished rows. The caller commits.
     """
-    delivery = GitLabWebhookDelivery
     rows = db.session.execute(
-        select(delivery.id, delivery.org_id).where(
-            delivery.due_at > now + CLOCK_TOLERANCE, _waits_too_long(now)
+        select(_delivery.id, _delivery.org_id).where(
+            _delivery.due_at > now + CLOCK_TOLERANCE, _waits_too_long(now)
         )
     ).all()
     if rows:
         change_rows(
-            update(delivery)
-            .where(delivery.id.in_([row.id for row in rows]), _waits_too_long(now))
+            update(_delivery)
+            .where(_delivery.id.in_([row.id for row in rows]), _waits_too_long(now))
             .values(due_at=now)
         )
     return {row.org_id for row in rows}
@@ -182,14 +181,13 @@ def make_future_due(now: datetime) -> set[uuid.UUID]:
 
 def _waits_too_long(now: datetime) -> ColumnElement[bool]:
     """Whether a delivery waits longer than its lease or its retry delay can be."""
-    delivery = GitLabWebhookDelivery
     later = now + CLOCK_TOLERANCE
     retried = (
-        and_(delivery.attempts == attempts, delivery.due_at > later + delay * LONGEST_SPREAD)
+        and_(_delivery.attempts == attempts, _delivery.due_at > later + delay * LONGEST_SPREAD)
         for attempts, delay in enumerate(RETRY_DELAYS, start=1)
     )
-    received = delivery.status == DeliveryStatus.RECEIVED
+    received = _delivery.status == DeliveryStatus.RECEIVED
     return or_(
-        and_(delivery.status == DeliveryStatus.PROCESSING, delivery.due_at > later + LEASE),
-        and_(received, or_(delivery.attempts == 0, delivery.received_at > later, *retried)),
+        and_(_delivery.status == DeliveryStatus.PROCESSING, _delivery.due_at > later + LEASE),
+        and_(received, or_(_delivery.attempts == 0, _delivery.received_at > later, *retried)),
     )

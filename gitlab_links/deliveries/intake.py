@@ -97,7 +97,8 @@ def accept(
             row["payload"] = None
         stored = insert_unless_exists(connection, GitLabWebhookDelivery, row, *DEDUPED_BY)
     if stored is None:
-        return Accepted(Intake.DUPLICATE, _first_copy(connection, row))
+        first_copy = connection.execute(_FIRST_COPY, row).scalar_one()
+        return Accepted(Intake.DUPLICATE, first_copy)
     ignored = row["status"] is DeliveryStatus.IGNORED
     return Accepted(Intake.IGNORED if ignored else Intake.ACCEPTED, stored)
 
@@ -186,8 +187,3 @@ def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
         for key, name in _STORED
         if key in headers
     }
-
-
-def _first_copy(connection: Connection, row: Row) -> uuid.UUID:
-    found: uuid.UUID = connection.execute(_FIRST_COPY, row).scalar_one()
-    return found

@@ -24,6 +24,7 @@ from gitlab_links.sync.applying import Trust, apply_body
 from gitlab_links.sync.compared import Changes, changes_between, compared_fields
 from gitlab_links.sync.ordering import BodyVerdict
 from gitlab_links.sync.projects import is_known
+from gitlab_links.sync.reconciling import note_webhook
 from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
@@ -107,8 +108,8 @@ def _process_one(work: Work, batch: "_Batch") -> Outcome:
     item = target[1]
     before = compared_fields(item)
     effect = _apply(target, work, snapshot, trust_in(delivery, doubt), batch)
-    if doubt not in _OF_ANOTHER:
-        batch.effects.of_item(item, before, delivery)
+    if doubt not in _OF_ANOTHER and note_webhook(item, before, delivery.received_at):
+        batch.effects.changed.append(item)
     changes = changes_between(before, compared_fields(item))
     links = targets.links_of(item)
     return replace(outcome, effect=effect, item_id=item.id, links=links, changes=changes)

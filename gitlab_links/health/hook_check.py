@@ -111,16 +111,12 @@ def failed_check(client: "MaintainingClient", failure: GitLabFailure) -> HookChe
     """The result for a failure. After a 403 the account is checked as well: GitLab forbids
     a blocked one everything.
     """
-    of_account = _account_failure(client) if failure.code == _FORBIDDEN else None
-    return HookCheck(None, of_account or failure, of_account=of_account is not None)
-
-
-def _account_failure(client: "MaintainingClient") -> GitLabFailure | None:
-    try:
-        client.check_account()
-    except GitLabFailure as failure:
-        return failure
-    return None
+    if failure.code == _FORBIDDEN:
+        try:
+            client.check_account()
+        except GitLabFailure as of_account:
+            return HookCheck(None, of_account, of_account=True)
+    return HookCheck(None, failure)
 
 
 def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:

@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -11,8 +12,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
-from gitlab_links.accounts.key_logins import KeyLogin, key_login
-from gitlab_links.accounts.members import standing_in_org
+from gitlab_links.accounts.key_logins import KeyLogin, key_login, mark_key_used
+from gitlab_links.accounts.members import mark_member_arrived, standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Forbidden, NotFound, Unauthorized, required
 from gitlab_links.extensions import settings
@@ -111,7 +112,9 @@ def _caller() -> Caller:
     """From the API key if the request brings any credentials in a header, else the session."""
     if "Authorization" in request.headers:
         login = _key_login()
-        transactions.touch_key_after_commit(login)
+        if login.use_is_due:
+            used = partial(mark_key_used, login)
+            transactions.write_after_commit("api_key.use_not_noted", used)
         rate_limits.count(login.principal)
         return Caller(login.principal.user_id, login.principal)
     if not current_user.is_authenticated:
@@ -136,7 +139,8 @@ def _principal(caller: Caller) -> Principal:
         return caller.key
     standing = required(standing_in_org(org_id, caller.user_id))
     if standing.is_new:
-        transactions.mark_arrived_after_commit(org_id, caller.user_id)
+        arrived = partial(mark_member_arrived, org_id, caller.user_id)
+        transactions.write_after_commit("member.arrival_not_noted", arrived)
     return Principal(org_id, caller.user_id, standing.role)
 
 

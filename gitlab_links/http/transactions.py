@@ -1,7 +1,6 @@
 """One transaction per request: committed when the answer is a success, else rolled back."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,8 +10,6 @@ from flask import Flask, Response, g, make_response, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from gitlab_links.accounts.key_logins import KeyLogin, mark_key_used
-from gitlab_links.accounts.members import mark_member_arrived
 from gitlab_links.extensions import db
 from gitlab_links.http.problems import render
 from gitlab_links.http.request_threads import seconds_waited
@@ -62,14 +59,9 @@ def single_write() -> Iterator[Connection]:
             yield connection.execution_options(**_STATEMENT_BY_STATEMENT)
 
 
-def touch_key_after_commit(login: KeyLogin) -> None:
-    """Note the use of a key in a transaction of its own: a read stays one that only reads."""
-    g.used_key = login
-
-
-def mark_arrived_after_commit(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
-    """Note that a member has come, in a transaction of its own as well."""
-    g.arrived = (org_id, user_id)
+def write_after_commit(event_of_failure: str, write: Callable[[], None]) -> None:
+    """Have it written in a transaction of its own: a read stays one that only reads."""
+    g.setdefault("writes_after_commit", []).append((event_of_failure, write))
 
 
 def _finish(response: Response) -> Response:
@@ -83,12 +75,8 @@ def _finish(response: Response) -> Response:
         except Exception as error:
             db.session.rollback()
             return make_response(render(error))
-    login: KeyLogin | None = g.pop("used_key", None)
-    if login is not None and login.use_is_due:
-        _note("api_key.use_not_noted", lambda: mark_key_used(login))
-    arrived: tuple[uuid.UUID, uuid.UUID] | None = g.pop("arrived", None)
-    if arrived is not None:
-        _note("member.arrival_not_noted", lambda: mark_member_arrived(*arrived))
+    for event, write in g.pop("writes_after_commit", ()):
+        _note(event, write)
     return response
 
 

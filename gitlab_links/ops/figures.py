@@ -23,6 +23,8 @@ from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.plan import connected
 from gitlab_links.triggers import queue_names
 
+_integration = OrgGitLabIntegration
+
 RECENT = timedelta(minutes=5)
 _CONNECTED = [colour.value for colour in HealthColour if colour is not HealthColour.GRAY]
 
@@ -96,10 +98,9 @@ def delivery_backlog(now: datetime) -> Backlog:
 
 def item_backlog(now: datetime) -> Backlog:
     """Items that are due for a fetch, of orgs whose GitLab may be called at present."""
-    integration = OrgGitLabIntegration
     count, first = db.session.execute(
         select(func.count(), func.min(GitLabItem.next_sync_at))
-        .join(integration, integration.org_id == GitLabItem.org_id)
+        .join(_integration, _integration.org_id == GitLabItem.org_id)
         .where(connected(now), GitLabItem.next_sync_at <= now)
     ).one()
     return Backlog(count, _lateness(first, now))
@@ -107,11 +108,10 @@ def item_backlog(now: datetime) -> Backlog:
 
 def connections(now: datetime) -> Connections:
     """The state of all integrations, counted by the database."""
-    integration = OrgGitLabIntegration
     state = state_at(now)
     counted = db.session.execute(select(state, func.count()).group_by(state))
-    left = integration.rate_limit_remaining * 1.0 / func.nullif(integration.rate_limit, 0)
-    expires_at, reset_at = integration.token_expires_at, integration.rate_limit_reset_at
+    left = _integration.rate_limit_remaining * 1.0 / func.nullif(_integration.rate_limit, 0)
+    expires_at, reset_at = _integration.token_expires_at, _integration.rate_limit_reset_at
     headroom = db.session.scalar(select(func.min(left)).where(reset_at > now))
     return Connections(
         states={"ok": 0} | {row[0]: row[1] for row in counted},
@@ -126,15 +126,14 @@ def verdicts() -> Mapping[str, int]:
 
     Those connected within the last half minute may not be in it yet.
     """
-    integration = OrgGitLabIntegration
     counted = db.session.execute(
-        select(integration.health_status, func.count())
+        select(_integration.health_status, func.count())
         .where(
-            integration.base_url.is_not(None),
-            integration.token_ciphertext.is_not(None),
-            integration.health_status.in_(_CONNECTED),
+            _integration.base_url.is_not(None),
+            _integration.token_ciphertext.is_not(None),
+            _integration.health_status.in_(_CONNECTED),
         )
-        .group_by(integration.health_status)
+        .group_by(_integration.health_status)
     )
     return dict.fromkeys(_CONNECTED, 0) | {str(row[0]): row[1] for row in counted}
 
@@ -161,12 +160,11 @@ def queue_figures() -> QueueFigures | None:
 
 def state_at(now: datetime) -> ColumnElement[str]:
     """One word for an integration, as SQL: see ``Connections.states``."""
-    integration = OrgGitLabIntegration
-    missing = or_(integration.base_url.is_(None), integration.token_ciphertext.is_(None))
+    missing = or_(_integration.base_url.is_(None), _integration.token_ciphertext.is_(None))
     return case(
         (missing, "not_configured"),
-        (integration.error_code.is_not(None), integration.error_code),
-        (integration.paused_until > now, "paused"),
+        (_integration.error_code.is_not(None), _integration.error_code),
+        (_integration.paused_until > now, "paused"),
         else_="ok",
     )
 

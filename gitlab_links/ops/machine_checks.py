@@ -154,13 +154,10 @@ def check_migrations() -> Iterator[Finding]:
         )
     else:
         told = f"the database is at {here}, the code wants {', '.join(sorted(wanted))}."
-        yield failure("migrations", told, _way_to_migrate())
-
-
-def _way_to_migrate() -> str:
-    if db.engine.name == "postgresql":
-        return way_to_migrate(db.session.connection())
-    return "Run: flask --app wsgi db upgrade"
+        upgrade = "Run: flask --app wsgi db upgrade"
+        on_postgresql = db.engine.name == "postgresql"
+        advice = way_to_migrate(db.session.connection()) if on_postgresql else upgrade
+        yield failure("migrations", told, advice)
 
 
 def _clock(theirs: datetime | None) -> Finding:

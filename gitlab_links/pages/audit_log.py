@@ -5,21 +5,22 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.people import keys_by_id, people_by_id, people_in_audit_log
+from gitlab_links.accounts.models import ApiKey, User
+from gitlab_links.accounts.people import names_by_id, people_in_audit_log
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.audit.operations import Action
 from gitlab_links.audit.queries import AuditFilter, audit_page
 from gitlab_links.http.access import access
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.paging import position_in
-
-PAGE_SIZE = 50
+from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.paging import part_behind
 
 WORDS: dict[str, str] = {
     Action.ORG_CREATED: "Created the org",
@@ -67,47 +68,28 @@ class AuditRow:
 @access(Permission.AUDIT)
 def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
     """One page of changes, filtered by action and person."""
-    wanted = _wanted(request.args)
-    found = audit_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
-    filters: dict[str, Any] = {}
-    if wanted.action is not None:
-        filters["action"] = wanted.action.value
-    if wanted.actor_user_id is not None:
-        filters["actor"] = str(wanted.actor_user_id)
-    older = {**filters, "after": shown[-1].id} if len(found) > PAGE_SIZE else None
+    wanted = AuditFilter(
+        action=parsed(Action, request.args.get("action", "")),
+        actor_user_id=parsed(uuid.UUID, request.args.get("actor", "")),
+    )
+    filters = {"action": wanted.action, "actor": wanted.actor_user_id}
+    read = partial(audit_page, org_id, wanted)
+    events, around = part_behind("pages.audit_log", org_id, filters, read)
     return render_template(
         "audit/list.html",
-        org_id=org_id,
-        rows=_rows(shown),
-        wanted=filters,
+        rows=_rows(events),
         actions=[("", "Anything"), *((action.value, _words(action.value)) for action in Action)],
         actors=[
             ("", "Anybody"),
             *((str(person.id), person.name) for person in people_in_audit_log(org_id)),
         ],
-        paged="after" in request.args,
-        newest_url=url_for("pages.audit_log", org_id=org_id, **filters),
-        older_url=url_for("pages.audit_log", org_id=org_id, **older) if older else None,
+        **around,
     )
 
 
-def _wanted(args: Mapping[str, str]) -> AuditFilter:
-    """Read the query string; a value that the form does not offer is ignored."""
-    try:
-        action = Action(args.get("action", ""))
-    except ValueError:
-        action = None
-    try:
-        actor = uuid.UUID(args.get("actor", ""))
-    except ValueError:
-        actor = None
-    return AuditFilter(action=action, actor_user_id=actor)
-
-
 def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
-    users = people_by_id(event.actor_user_id for event in events)
-    keys = keys_by_id(event.actor_api_key_id for event in events)
+    users = names_by_id(User, (event.actor_user_id for event in events))
+    keys = names_by_id(ApiKey, (event.actor_api_key_id for event in events))
     return [
         AuditRow(
             at=event.created_at,

@@ -1,7 +1,7 @@
 """The webhook deliveries of an org: the list, one delivery, replay."""
 
 import uuid
-from typing import Any
+from functools import partial
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,11 +21,11 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.delivery_body import body_view, changes_here
 from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mark
-from gitlab_links.pages.paging import position_in
+from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.wording import Mark
 
 PATH = "/orgs/<uuid:org_id>/deliveries"
-PAGE_SIZE = 50
 MAX_TEXT = 1000
 
 STATUS_MARKS = {
@@ -64,25 +64,23 @@ MEANINGS = {
 def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """One page of deliveries, newest first."""
     wanted = _wanted(request.args)
-    found = deliveries_page(org_id, wanted, after=position_in(request.args), limit=PAGE_SIZE + 1)
-    shown = found[:PAGE_SIZE]
-    filters = _in_query(wanted)
-    here: dict[str, Any] = {"org_id": org_id, **filters}
+    filters = {
+        "status": wanted.status,
+        "event": wanted.event,
+        "project": wanted.project_path,
+        "id": wanted.any_id,
+    }
+    read = partial(deliveries_page, org_id, wanted)
+    shown, around = part_behind("pages.delivery_list", org_id, filters, read)
     return render_template(
         "deliveries/list.html",
-        org_id=org_id,
         deliveries=shown,
         marks=STATUS_MARKS,
         doubt_mark=doubt_mark,
         statuses=STATUSES,
         events=EVENTS,
-        wanted=filters,
         view=None if shown else connection_view(org_id),
-        paged="after" in request.args,
-        newest_url=url_for("pages.delivery_list", **here),
-        older_url=url_for("pages.delivery_list", after=shown[-1].id, **here)
-        if len(found) > PAGE_SIZE
-        else None,
+        **around,
     )
 
 
@@ -126,14 +124,10 @@ def replay_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturn
 
 def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
     """Read the query string; a value that the form does not offer is ignored."""
-    try:
-        status = DeliveryStatus(args.get("status", ""))
-    except ValueError:
-        status = None
     event = args.get("event", "")
     project = _line(args.get("project", ""))
     return DeliveryFilter(
-        status=status,
+        status=parsed(DeliveryStatus, args.get("status", "")),
         event=event if event in dict(EVENTS) and event else None,
         project_path=project or None,
         any_id=_line(args.get("id", "")) or None,
@@ -142,14 +136,3 @@ def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
 
 def _line(text: str) -> str:
     return text.strip().replace("\0", "")[:MAX_TEXT]
-
-
-def _in_query(wanted: DeliveryFilter) -> dict[str, Any]:
-    """The filters that are set, as the query string names them."""
-    filters = {
-        "status": wanted.status,
-        "event": wanted.event,
-        "project": wanted.project_path,
-        "id": wanted.any_id,
-    }
-    return {name: str(value) for name, value in filters.items() if value is not None}

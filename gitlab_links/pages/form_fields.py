@@ -1,8 +1,13 @@
 """The fields of a page's form. A browser sends every text field of a form, empty ones too."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from flask import request
 
 from gitlab_links.errors import Invalid
+
+T = TypeVar("T")
 
 
 def sent(*names: str) -> list[str]:
@@ -24,3 +29,11 @@ def sent(*names: str) -> list[str]:
 def pressed(name: str) -> bool:
     """Whether the button of that name was pressed, or the box ticked."""
     return name in request.form
+
+
+def parsed(kind: Callable[[str], T], text: str) -> T | None:
+    """The value that a text stands for; None if it stands for none."""
+    try:
+        return kind(text)
+    except ValueError:
+        return None

@@ -17,12 +17,12 @@ from gitlab_links.accounts.members import (
     remove_member,
 )
 from gitlab_links.accounts.roles import Permission, Role
-from gitlab_links.errors import Conflict, Forbidden, Invalid, NotFound
+from gitlab_links.errors import Conflict, Forbidden, Invalid, required
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.pages.viewer import ROLE_NAMES
@@ -52,7 +52,7 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
     email, name, role = sent("email", "name", "role")
     typed = {"email": email, "name": name, "role": role}
     try:
-        added = add_member(current_principal(), email, name, _role(role))
+        added = add_member(current_principal(), email, name, required(parsed(Role, role)))
     except (Conflict, Forbidden, Invalid) as refusal:
         errors = refusal.errors or {"email": [refusal.detail]}
         return _page(org_id, typed=typed, errors=errors), refusal.status
@@ -68,7 +68,7 @@ def invite_member(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.MEMBERS_WRITE)
 def set_member_role(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnValue:
     """Change a member's role; if somebody else changed it meanwhile, show both first."""
-    role, seen = map(_role, sent("role", "seen"))
+    role, seen = (required(parsed(Role, text)) for text in sent("role", "seen"))
     try:
         member = change_role(current_principal(), member_id, role, seen=seen)
     except RoleChangedMeanwhile as refusal:
@@ -93,13 +93,6 @@ def end_membership(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnVal
     else:
         flash(f"Removed {member.name}. Their API keys of this org were revoked.", "success")
     return redirect(url_for("pages.member_list", org_id=org_id))
-
-
-def _role(text: str) -> Role:
-    try:
-        return Role(text)
-    except ValueError:
-        raise NotFound from None
 
 
 def _page(

@@ -2,12 +2,17 @@
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from flask import request, url_for
+
+from gitlab_links.pages.form_fields import parsed
 from gitlab_links.paging import Position
 
 MAX_PAGE = 100_000
+ROWS_A_PART = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,20 @@ def page_in(args: Mapping[str, str]) -> int:
     return min(int(page), MAX_PAGE) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
 
 
-def position_in(args: Mapping[str, str]) -> Position | None:
-    """The row named by ``after``; None if it is missing or not an id."""
-    try:
-        return Position(uuid.UUID(args["after"]))
-    except (KeyError, ValueError):
-        return None
+def part_behind(
+    view: str, org_id: uuid.UUID, filters: Mapping[str, Any], read: Callable[..., Sequence[Any]]
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """The rows behind the one named by ``after``, and what the template of the list needs."""
+    wanted = {name: str(value) for name, value in filters.items() if value is not None}
+    after = parsed(uuid.UUID, request.args.get("after", ""))
+    found = read(after=after and Position(after), limit=ROWS_A_PART + 1)
+    rows = found[:ROWS_A_PART]
+    here: dict[str, Any] = {"org_id": org_id, **wanted}
+    older = url_for(view, after=rows[-1].id, **here) if len(found) > len(rows) else None
+    return rows, {
+        "org_id": org_id,
+        "wanted": wanted,
+        "paged": "after" in request.args,
+        "newest_url": url_for(view, **here),
+        "older_url": older,
+    }

@@ -10,12 +10,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.errors import NotFound
+from gitlab_links.errors import required
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.settings_versions import Both
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import typed_before
@@ -115,10 +115,7 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def set_task_status(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Set the status; if somebody else changed it meanwhile, show both first."""
     task = task_at(org_id, reference)
-    try:
-        status, seen = map(TaskStatus, sent("status", "seen"))
-    except ValueError:
-        raise NotFound from None
+    status, seen = (required(parsed(TaskStatus, text)) for text in sent("status", "seen"))
     lock_task(task.id)
     task = task_at(org_id, reference)
     if task.status not in (seen, status):

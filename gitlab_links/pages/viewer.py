@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import current_app, g, url_for
+from flask import g, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -82,16 +82,12 @@ def _viewer() -> Viewer:
     principal: Principal | None = g.get("principal")
     orgs = orgs_page(current_user.user_id)
     org = next((org for org in orgs if principal and org.id == principal.org_id), None)
-    nav = _nav(principal) if principal and org else ()
-    return Viewer(current_user.name, current_user.email, orgs, org, nav)
-
-
-def _nav(principal: Principal) -> Sequence[NavEntry]:
-    return [
-        _entry(text, icon, url_for(endpoint, org_id=principal.org_id))
+    nav = [
+        _entry(text, icon, url_for(endpoint, org_id=org.id))
         for text, icon, endpoint, permission in _NAV
-        if principal.may(permission) and endpoint in current_app.view_functions
+        if principal and org and principal.may(permission)
     ]
+    return Viewer(current_user.name, current_user.email, orgs, org, nav)
 
 
 def _entry(text: str, icon: str, url: str) -> NavEntry:

@@ -11,6 +11,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sync.clock_changes import LEASE, not_leased
 from gitlab_links.sync.plan import connected
 
+_integration = OrgGitLabIntegration
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -25,8 +27,7 @@ class Lease:
 
 def acquire(org_id: uuid.UUID, now: datetime) -> Lease | None:
     """Lease the org's integration for fetching; None if it is leased or paused."""
-    integration = OrgGitLabIntegration
-    return _take(now, integration.org_id == org_id, not_leased(now))
+    return _take(now, _integration.org_id == org_id, not_leased(now))
 
 
 def renew(lease: Lease, now: datetime) -> Lease | None:
@@ -36,29 +37,26 @@ def renew(lease: Lease, now: datetime) -> Lease | None:
 
 def release(lease: Lease) -> None:
     """Release the lease, unless another has taken it since."""
-    integration = OrgGitLabIntegration
     change_rows(
-        update(integration)
+        update(_integration)
         .where(*_is_ours(lease))
-        .values(sync_leased_until=None, updated_at=integration.updated_at)
+        .values(sync_leased_until=None, updated_at=_integration.updated_at)
     )
 
 
 def _is_ours(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    integration = OrgGitLabIntegration
     return (
-        integration.id == lease.integration.id,
-        integration.sync_leased_until == lease.until,
+        _integration.id == lease.integration.id,
+        _integration.sync_leased_until == lease.until,
     )
 
 
 def _take(now: datetime, *conditions: ColumnElement[bool]) -> Lease | None:
-    integration = OrgGitLabIntegration
     taken = db.session.scalars(
-        update(integration)
+        update(_integration)
         .where(connected(now), *conditions)
-        .values(sync_leased_until=now + LEASE, updated_at=integration.updated_at)
-        .returning(integration)
+        .values(sync_leased_until=now + LEASE, updated_at=_integration.updated_at)
+        .returning(_integration)
         .execution_options(synchronize_session=False, populate_existing=True)
     ).one_or_none()
     return None if taken is None else Lease(now + LEASE, taken)
@@ -66,7 +64,6 @@ def _take(now: datetime, *conditions: ColumnElement[bool]) -> Lease | None:
 
 def may_call(org_id: uuid.UUID, now: datetime) -> bool:
     """Whether the org's integration is connected and not paused."""
-    integration = OrgGitLabIntegration
     return bool(
-        db.session.scalar(select(exists().where(integration.org_id == org_id, connected(now))))
+        db.session.scalar(select(exists().where(_integration.org_id == org_id, connected(now))))
     )
