@@ -1,4 +1,4 @@
-"""What the two HTTP doors share: access, errors, request ids, the one commit."""
+"""What pages and API share: access, errors, request ids, and the transaction of a request."""
 
 from flask import Flask
 
@@ -17,10 +17,10 @@ from gitlab_links.http import (
 
 
 def register(app: Flask) -> None:
-    """Add it to the application.
+    """Add the handlers to the application.
 
-    Flask runs what comes after a response in reverse: the commit is registered last, so
-    that a failed one is rendered before headers and validators are put on the answer.
+    Flask runs ``after_request`` handlers in reverse order. The commit is registered last, so
+    that a failed commit is rendered before headers and ETags are set.
     """
     access_log.register(app)
     request_ids.register(app)

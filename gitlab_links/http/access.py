@@ -1,4 +1,4 @@
-"""Who may call a view: declared on the view itself, and nobody where nothing is declared."""
+"""Who may call a view, declared on the view. A view that declares nothing refuses everybody."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _EXTENSION = "access"
 
 
 class Kind(StrEnum):
-    """The ways of being let in."""
+    """The kinds of access."""
 
     ORG = "org"
     SIGNED_IN = "signed_in"
@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a view says of its callers; ``why`` tells the reason of an open door."""
+    """Who may call a view; ``why`` is the reason for a public one."""
 
     kind: Kind
     permission: Permission | None = None
@@ -34,22 +34,22 @@ class Declaration:
 
 
 def access(permission: Permission) -> Callable[[F], F]:
-    """Only callers with this permission in the org of the ``org_id`` path argument."""
+    """Allow callers with this permission in the org of the ``org_id`` path argument."""
     return _declare(Declaration(Kind.ORG, permission))
 
 
 def signed_in(view: F) -> F:
-    """Whoever is logged in or sends a valid API key; what they see is up to the view."""
+    """Allow everybody with a session or a valid API key; the view decides what they see."""
     return _declare(Declaration(Kind.SIGNED_IN))(view)
 
 
 def public(why: str) -> Callable[[F], F]:
-    """Everybody, for the reason given. A write still needs the CSRF token."""
+    """Allow everybody, for the reason given. A write still needs the CSRF token."""
     return _declare(Declaration(Kind.PUBLIC, why=why))
 
 
 def webhook(view: F) -> F:
-    """GitLab, which the view itself recognises by secret token or signature."""
+    """Allow GitLab, which the view authenticates by secret token or signature."""
     return _declare(Declaration(Kind.WEBHOOK))(view)
 
 
@@ -61,7 +61,7 @@ def declare_endpoint(app: Flask, endpoint: str, declaration: Declaration) -> Non
 
 
 def declaration_of(app: Flask, endpoint: str, method: str) -> Declaration | None:
-    """What a view declares; for a ``MethodView``, what the handler of the method declares."""
+    """The declaration of a view; for a ``MethodView``, that of the method's handler."""
     declared: dict[str, Declaration] = app.extensions.get(_EXTENSION, {})
     if endpoint in declared:
         return declared[endpoint]

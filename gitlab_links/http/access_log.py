@@ -1,7 +1,7 @@
-"""One line for each request: what was asked, how it ended, and how long that took.
+"""One log line for each request: route, status and duration.
 
-The route and the ids in the address; no query, no header, no body and no other part of the
-address: they may hold secrets. What the request has bound, as ``delivery_id``, is in it too.
+It has the ids in the path and what the request has bound, as ``delivery_id``. It has no query,
+no header, no body and no other part of the path, because they may contain secrets.
 """
 
 import uuid
@@ -10,14 +10,14 @@ from time import perf_counter
 import structlog
 from flask import Flask, Response, g, request
 
-# Asked every few seconds by machines, and files that every page loads.
+# Requested every few seconds by monitoring, and files that every page loads.
 QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 
 log = structlog.get_logger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Write the line when the answer is ready; register it before whatever may change that."""
+    """Write the line when the response is ready; register it before handlers that change it."""
     app.before_request(_begin)
     app.after_request(_write)
 

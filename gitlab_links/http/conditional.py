@@ -1,4 +1,4 @@
-"""ETags: an unchanged answer costs a 304, and no change overwrites what its author never saw."""
+"""ETags: an unchanged response becomes a 304, and If-Match prevents lost updates."""
 
 import uuid
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _LOCK = "__lock__"
 
 
 def register(app: Flask) -> None:
-    """Give JSON answers of the API a validator and honour If-None-Match."""
+    """Set ETags on the API's JSON responses, and answer If-None-Match."""
     app.after_request(_validate)
 
 
 def locks(lock: Callable[[uuid.UUID], Any]) -> Callable[[F], F]:
-    """Have ``lock`` hold the row until the commit, before If-Match is compared with it.
+    """Call ``lock`` with the last id of the path, before If-Match is compared.
 
-    It is called with the last id of the path.
+    It locks the row until the commit.
     """
 
     def decorator(view: F) -> F:
@@ -35,24 +35,24 @@ def locks(lock: Callable[[uuid.UUID], Any]) -> Callable[[F], F]:
 
 
 def tagged(view: F) -> F:
-    """The answer to a POST is what a GET of it says, and carries its ETag."""
+    """Set an ETag on the response to a POST: its body is the same as that of a later GET."""
     setattr(view, TAGGED, True)
     return view
 
 
 def set_version(*facts: Any) -> None:
-    """Say what of the answer a change is measured by: If-Match looks at these facts alone.
+    """Make If-Match compare only these facts instead of the whole response.
 
-    For answers that also tell what changes by itself, as when GitLab was last asked.
+    For responses with data that changes without a user, as the time of the last fetch.
     """
     g.version = sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def require_match() -> None:
-    """Raise :class:`PreconditionFailed` where If-Match names another state than the present one.
+    """Raise :class:`PreconditionFailed` if If-Match does not match the current state.
 
-    Only for methods that change what is there. The present state is what a GET of the same
-    address answers, within the transaction of the change.
+    Only for methods that change an existing resource. The current state is the response to a
+    GET of the same path, within the transaction of the change.
     """
     if "If-Match" not in request.headers or request.method not in CHANGING:
         return
@@ -64,26 +64,26 @@ def require_match() -> None:
     if lock is not None:
         lock(path_ids[-1])
     answer = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
-    present = _etag(answer)
+    current = _etag(answer)
     g.pop("version", None)
-    if not _names(present):
+    if not _matches(current):
         raise PreconditionFailed(
-            "It was changed since you read it. Read it again, and decide anew.", etag=present
+            "It has changed since you read it. Read it again before you change it.", etag=current
         )
 
 
-def _names(present: str) -> bool:
-    """Whether If-Match names the present state; of a state with a version, the version counts.
+def _matches(current: str) -> bool:
+    """Whether If-Match matches the current state; of a state with a version, only the version.
 
-    A weak tag counts as well, other than RFC 9110 has it: every tag given out here is strong,
-    and a proxy that compresses the answer, as nginx does, makes it weak on the way.
+    Weak tags match too, unlike in RFC 9110: every tag of this service is strong, and a proxy
+    that compresses responses, as nginx does, makes it weak.
     """
     wanted = request.if_match
     if wanted.star_tag:
         return True
-    version, dot, _ = present.partition(".")
+    version, dot, _ = current.partition(".")
     tags = [tag for tag in wanted.as_set(include_weak=True) if tag]
-    return present in tags or any(dot and tag.startswith(f"{version}.") for tag in tags)
+    return current in tags or any(dot and tag.startswith(f"{version}.") for tag in tags)
 
 
 def _reading_endpoint() -> str | None:
@@ -107,12 +107,12 @@ def _validate(response: Response) -> Response:
         if response.get_etag()[0] is None:
             response.set_etag(_etag(response))
         response.make_conditional(request)
-    elif _tells_the_new_state(response):
+    elif _has_the_new_state(response):
         response.set_etag(_etag(response))
     return response
 
 
-def _tells_the_new_state(response: Response) -> bool:
+def _has_the_new_state(response: Response) -> bool:
     view = current_app.view_functions.get(request.endpoint or "")
     patched = request.method == "PATCH" and response.status_code == 200
     return patched or (response.status_code == 201 and hasattr(view, TAGGED))

@@ -1,4 +1,4 @@
-"""What the pages take as a body: fields of a form. Anything else is refused before it is read."""
+"""Bodies of page requests: only forms. Anything else is refused before it is read."""
 
 from typing import Any, NoReturn
 
@@ -12,24 +12,24 @@ FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-dat
 
 
 class FormRequest(Request):
-    """A request whose forms have named fields and no files."""
+    """A request whose forms may have only named fields and no files."""
 
     def _load_form_data(self) -> None:
-        """Refuse a part whose header gives it no name: the parser passes it on as ``None``."""
+        """Refuse a part without a name, which the parser returns as ``None``."""
         super()._load_form_data()
         if None in self.form:
             raise UnsupportedMediaType("Each part of a form needs a name.")
 
     def _get_file_stream(self, *_facts: Any, **_more: Any) -> NoReturn:
-        """Refuse a file as soon as its headers are read: no form here has a place for one."""
+        """Refuse a file as soon as its headers are read: no form here takes one."""
         raise UnsupportedMediaType("This form takes no files.")
 
 
 def require_form() -> None:
-    """Raise :class:`UnsupportedMediaType` unless the body is a form's, or there is none.
+    """Raise :class:`UnsupportedMediaType` unless the body is a form or missing.
 
-    A stranger's refused body counts as a failed login of the address: pages send nothing
-    but forms. Raises :class:`RateLimited` beyond the limit.
+    Without a session, a refused body counts as a failed login of the IP address, because pages
+    send only forms. Raises :class:`RateLimited` beyond the limit.
     """
     if not _has_body():
         return

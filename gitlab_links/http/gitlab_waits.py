@@ -1,4 +1,4 @@
-"""Requests that wait for a GitLab: few of a process's threads at once, one for each org."""
+"""Limits for requests that wait for a GitLab: a few per process, and one per org."""
 
 import threading
 import uuid
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from gitlab_links.errors import DomainError, RateLimited
 from gitlab_links.extensions import redis, settings
 
-# Of the 8 threads of a process: the others are for webhooks, pages and programs.
+# Of the 8 threads of a process; the others are for webhooks, pages and API.
 WAITING_REQUESTS = 2
 RETRY_SECONDS = 5
 
@@ -20,11 +20,11 @@ _lock = threading.Lock()
 
 
 class GitLabAskedAlready(RateLimited, code="gitlab_asked_already"):
-    """A request of the org waits for its GitLab already (429)."""
+    """Another request of the org is waiting for its GitLab (429)."""
 
 
 class NoPlaceToWait(DomainError, status=503, code="busy"):
-    """Too many requests of other orgs wait for their GitLab at the moment (503)."""
+    """Too many requests of other orgs are waiting for their GitLab (503)."""
 
 
 WAITS = (GitLabAskedAlready, NoPlaceToWait)
@@ -32,16 +32,15 @@ WAITS = (GitLabAskedAlready, NoPlaceToWait)
 
 @contextmanager
 def waiting_for_gitlab(org_id: uuid.UUID) -> Iterator[None]:
-    """Hold a thread while the org's GitLab is asked.
+    """Reserve a place for a request that waits for the org's GitLab.
 
-    Raises at once, and asks nothing, where the org has a request that waits, in whatever
-    process, or where as many wait as a process has places for:
-    :class:`GitLabAskedAlready` and :class:`NoPlaceToWait`.
+    Raises at once :class:`GitLabAskedAlready` if a request of the org waits in any process, and
+    :class:`NoPlaceToWait` if ``WAITING_REQUESTS`` wait in this process.
     """
     with _one_of_the_org(org_id):
         if not _places.acquire(blocking=False):
             raise NoPlaceToWait(
-                "Others wait for their GitLab at the moment. Try again in some seconds.",
+                "Too many requests are waiting for GitLab. Try again in a few seconds.",
                 retry_after=RETRY_SECONDS,
             )
         try:
@@ -66,7 +65,7 @@ def _one_of_the_org(org_id: uuid.UUID) -> Iterator[None]:
 
 @contextmanager
 def _one_in_all_processes(org_id: uuid.UUID) -> Iterator[None]:
-    """While Redis is away, each process counts for itself."""
+    """While Redis is unavailable, each process counts alone."""
     name, mark = f"gitlab_links:waiting:{org_id}", uuid.uuid4().hex
     ends_in = round(settings().gitlab_timeout) + RETRY_SECONDS
     try:
@@ -85,6 +84,6 @@ def _one_in_all_processes(org_id: uuid.UUID) -> Iterator[None]:
 
 def _asked_already() -> GitLabAskedAlready:
     return GitLabAskedAlready(
-        "Your GitLab is being asked already. Wait for that answer, then try again.",
+        "Another request is waiting for your GitLab. Wait until it is done, then try again.",
         retry_after=RETRY_SECONDS,
     )

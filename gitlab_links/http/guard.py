@@ -1,4 +1,4 @@
-"""The gate before every view: who is calling, and does the view's declaration let them in?"""
+"""The check before every view: who is calling, and does the view's declaration allow it?"""
 
 import uuid
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from gitlab_links.http.problems import PROBES, is_api_path
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
-# Monitoring asks each machine by its own name. The figures are protected by their token.
+# Monitoring uses each machine's own name. Metrics are protected by their token.
 ANY_HOST_PATHS = PROBES | {"/metrics"}
 
 csrf = CSRFProtect()
@@ -35,26 +35,26 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Someone logged in; ``key`` is set for an API key, which belongs to one org."""
+    """An authenticated caller; ``key`` is set for an API key, which belongs to one org."""
 
     user_id: uuid.UUID
     key: Principal | None
 
 
 def current_principal() -> Principal:
-    """The caller within the org of the path; only in views with ``@access``."""
+    """The caller in the org of the path; only in views with ``@access``."""
     found: Principal = g.principal
     return found
 
 
 def current_caller() -> Caller:
-    """The caller; in views with ``@access`` or ``@signed_in``."""
+    """The caller; only in views with ``@access`` or ``@signed_in``."""
     found: Caller = g.caller
     return found
 
 
 def register(app: Flask) -> None:
-    """Put the gate before every view."""
+    """Check every request before its view."""
     app.request_class = FormRequest
     app.config.update(
         WTF_CSRF_CHECK_DEFAULT=False,
@@ -67,15 +67,15 @@ def register(app: Flask) -> None:
 
 
 def _check_host() -> None:
-    """Answer to the name the operator gave out, and to probes on the machine itself.
+    """Accept only the host name of ``PUBLIC_BASE_URL`` and loopback names.
 
-    While that name is a loopback one, as in a trial on a laptop, any name will do.
+    If ``PUBLIC_BASE_URL`` is a loopback address, as in a trial on a laptop, accept any name.
     """
     public_host = urlsplit(settings().public_base_url).hostname or ""
     if public_host in {"localhost", "127.0.0.1", "::1"} or request.path in ANY_HOST_PATHS:
         return
     if not host_is_trusted(request.host, [public_host, *LOOPBACK_NAMES]):
-        raise BadRequest("This service does not answer to that host name.")
+        raise BadRequest("This service does not accept that host name.")
 
 
 def _admit() -> None:
@@ -84,7 +84,7 @@ def _admit() -> None:
     declaration = declaration_of(current_app, request.endpoint, request.method)
     if declaration is None:
         log.error("access.undeclared", endpoint=request.endpoint)
-        raise Forbidden("This page does not say who may open it, so nobody may.")
+        raise Forbidden("This page declares no access, so nobody may open it.")
     if declaration.kind is Kind.WEBHOOK:
         _limit_body(MAX_WEBHOOK_BYTES)
         return
@@ -109,7 +109,7 @@ def _admit_caller(declaration: Declaration) -> None:
 
 
 def _caller() -> Caller:
-    """From the API key if the request brings any credentials in a header, else the session."""
+    """The caller by API key if there is an Authorization header, else by session."""
     if "Authorization" in request.headers:
         login = _key_login()
         if login.use_is_due:
@@ -123,7 +123,7 @@ def _caller() -> Caller:
 
 
 def _key_login() -> KeyLogin:
-    """API keys open the API alone, never the pages."""
+    """The login of the API key, which is valid only for the API, not for pages."""
     scheme, _, secret = request.headers["Authorization"].partition(" ")
     login = key_login(secret.strip()) if scheme.lower() == "bearer" else None
     if login is None or not request.path.startswith("/api/"):
@@ -145,9 +145,9 @@ def _principal(caller: Caller) -> Principal:
 
 
 def _limit_body(limit: int) -> None:
-    """Refuse what says it is too large; ``read_body`` sees to what does not say.
+    """Refuse a body whose declared length is too large; ``read_body`` checks the others.
 
-    One byte more than allowed may be read, as werkzeug cuts off without a word.
+    One byte more than the limit may be read, because werkzeug truncates silently.
     """
     request.max_content_length = limit + 1
     if (request.content_length or 0) > limit:

@@ -1,4 +1,4 @@
-"""Cookies, proxies and the headers that keep browsers from being used against their owners."""
+"""Cookie settings, proxies, and security headers."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ _HSTS = f"max-age={int(timedelta(days=365).total_seconds())}; includeSubDomains"
 
 
 def register(app: Flask) -> None:
-    """Set cookies and headers by the settings; a view may set a header of its own first."""
+    """Configure cookies and headers; a header that a view has set stays."""
     settings: Settings = app.extensions["settings"]
     https = settings.served_over_https
     app.config.update(

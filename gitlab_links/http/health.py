@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work?"""
+"""The probes: is the process alive, and can it do its work?"""
 
 from flask import Flask, jsonify
 from flask.typing import ResponseReturnValue
@@ -18,16 +18,16 @@ def register(app: Flask) -> None:
     app.add_url_rule("/readyz", view_func=readyz)
 
 
-@public("probes carry no credentials; the answer says nothing of any org")
+@public("probes have no credentials; the response contains nothing about any org")
 def healthz() -> ResponseReturnValue:
-    """200 while the process answers at all; asks nobody else."""
+    """200 while the process answers; checks nothing else."""
     return jsonify(status="ok", version=__version__)
 
 
-@public("probes carry no credentials; the answer says nothing of any org")
+@public("probes have no credentials; the response contains nothing about any org")
 def readyz() -> ResponseReturnValue:
-    """200 when the database answers, takes writes and is migrated, else 503. A Redis that is
-    away or full is told and no reason to stop: webhooks are stored and processed later.
+    """200 if the database answers, takes writes and is migrated, else 503. The state of Redis is
+    shown but does not matter: webhooks are stored and processed later.
     """
     transactions.begin()
     require_writable(db.session.connection())

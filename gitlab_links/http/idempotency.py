@@ -1,4 +1,4 @@
-"""A request that is sent twice, since its answer got lost or a button was pressed twice."""
+"""Requests sent twice, because a response was lost or a button was pressed twice."""
 
 import re
 from hashlib import sha256
@@ -23,7 +23,7 @@ from gitlab_links.extensions import db
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 FORM_FIELD = "once"
-# What a page leaves for the next one: its messages, and a secret to show.
+# What a request leaves in the session for the next page: messages, and a secret to show.
 FLASHES, SHOWN_ONCE = "_flashes", "shown_once"
 _KEY = re.compile(r"[!-~]{1,255}")
 
@@ -31,21 +31,21 @@ log = structlog.get_logger(__name__)
 
 
 def begin_call() -> Response | None:
-    """Before a POST of a program: its answer, if it was answered before under its key.
+    """Before a POST to the API: the stored response, if the key was used for it before.
 
-    Raises :class:`Invalid` for a key that is none, and what ``answered_requests`` raises.
+    Raises :class:`Invalid` for a malformed key, and what ``answered_requests`` raises.
     """
     key = request.headers.get(HEADER)
     if key is None or request.method != "POST" or "principal" not in g:
         return None
     if _KEY.fullmatch(key) is None:
         words = "Use 1 to 255 printable ASCII characters without blanks."
-        raise Invalid("The Idempotency-Key is no key.", errors={HEADER: [words]})
+        raise Invalid("The Idempotency-Key is malformed.", errors={HEADER: [words]})
     return _begin(key, request.get_data(cache=True))
 
 
 def begin_form() -> Response | None:
-    """Before a form is taken: the redirect that its first press led to, if there was one."""
+    """Before a form is processed: the stored response, if the same form was sent before."""
     once = request.form.get(FORM_FIELD, "") if request.method == "POST" else ""
     if _KEY.fullmatch(once) is None or "principal" not in g:
         return None
@@ -54,7 +54,7 @@ def begin_form() -> Response | None:
 
 
 def finish(response: Response) -> Response:
-    """Keep the answer with what it did, in one transaction; a failed request is forgotten."""
+    """Save the response in the transaction of its changes; forget a failed request."""
     begun: Begun | None = g.pop("begun_request", None)
     if begun is None:
         return response

@@ -1,4 +1,4 @@
-"""Reading request bodies and query strings: one guard for every route, strict about all."""
+"""Parsing request bodies and query strings by schema, strictly, for every route."""
 
 from collections.abc import Iterable
 from typing import Any, NoReturn
@@ -21,7 +21,7 @@ def require_json(request: Request) -> None:
 
 
 def read_body(request: Request) -> bytes:
-    """The raw body; raises :class:`BodyTooLarge`, also where no length was announced."""
+    """The raw body; raises :class:`BodyTooLarge`, also without a Content-Length."""
     body = request.get_data(cache=False)
     limit = (request.max_content_length or 1) - 1
     if len(body) > limit:
@@ -30,12 +30,12 @@ def read_body(request: Request) -> bytes:
 
 
 def body_too_large(limit: int) -> BodyTooLarge:
-    """The refusal of a body over the limit in bytes."""
-    return BodyTooLarge(f"The body may have {limit:,} bytes at most.")
+    """The error for a body over the limit in bytes."""
+    return BodyTooLarge(f"The body may have at most {limit:,} bytes.")
 
 
 class StrictParser(FlaskParser):
-    """Parses by schema; whatever does not fit becomes :class:`Invalid` with field names."""
+    """Parses by schema; raises :class:`Invalid` with the names of invalid fields."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = {"json": ma.RAISE, "query": ma.RAISE}
 
@@ -50,7 +50,7 @@ class StrictParser(FlaskParser):
         return value
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
-        """The query string; a parameter that is no list may be given once."""
+        """The query string; only a list parameter may be repeated."""
         proxy = MultiDictProxy(req.args, schema)
         repeated = [
             name
@@ -70,7 +70,7 @@ class StrictParser(FlaskParser):
         error_status_code: int | None,
         error_headers: Any,
     ) -> NoReturn:
-        """Tell which fields are at fault."""
+        """Raise :class:`Invalid` with the messages by field."""
         by_location = error.messages if isinstance(error.messages, dict) else {}
         found: dict[str, list[str]] = {}
         for messages in by_location.values():
@@ -79,13 +79,13 @@ class StrictParser(FlaskParser):
 
 
 def refuse_query(request: Request) -> None:
-    """Raise :class:`Invalid` for any query parameter, where a route takes none."""
+    """Raise :class:`Invalid` for any query parameter, for routes without parameters."""
     if request.args:
         raise _invalid({name: ["Unknown parameter."] for name in request.args})
 
 
 def _invalid(errors: FieldErrors) -> Invalid:
-    return Invalid(f"Not as it should be: {', '.join(sorted(errors))}.", errors=errors)
+    return Invalid(f"Invalid fields: {', '.join(sorted(errors))}.", errors=errors)
 
 
 def _flattened(prefix: str, messages: Any) -> Iterable[tuple[str, list[str]]]:
@@ -98,5 +98,5 @@ def _flattened(prefix: str, messages: Any) -> Iterable[tuple[str, list[str]]]:
 
 
 def _printable(name: str) -> str:
-    """Field names come from strangers: short and without anything a log might trip over."""
+    """A field name from a request, shortened and escaped, so that it can be logged."""
     return name.encode("unicode_escape").decode("ascii")[:100]

@@ -21,12 +21,12 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
     token: str
 
     def get_id(self) -> str:
-        """What the cookie holds."""
+        """The token, which the cookie contains."""
         return self.token
 
 
 class _CookieSessions(SecureCookieSessionInterface):
-    """Flask's own, which makes ready to check a signature only where there is a cookie."""
+    """Flask's own, but it prepares the signature check only if there is a cookie."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if self.get_cookie_name(app) not in request.cookies:
@@ -35,7 +35,7 @@ class _CookieSessions(SecureCookieSessionInterface):
 
 
 def register(app: Flask) -> None:
-    """Have ``current_user`` loaded from the session's row."""
+    """Load ``current_user`` from the session's row."""
     app.session_interface = _CookieSessions()
     manager = LoginManager()
     manager.session_protection = None
@@ -44,14 +44,14 @@ def register(app: Flask) -> None:
 
 
 def start_browser_session(token: str) -> None:
-    """Give the browser the token of a session just made; whatever it had before is gone."""
+    """Give the browser the token of a new session; its previous session data is cleared."""
     session.clear()
     session.permanent = True
     login_user(_load(token))
 
 
 def end_browser_session() -> None:
-    """Log out: the session's row goes, so that a kept copy of the cookie opens nothing."""
+    """Log out and delete the session's row, so that a copy of the cookie stops working."""
     if current_user.is_authenticated:
         end_session(current_user.token)
     logout_user()

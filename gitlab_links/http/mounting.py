@@ -1,4 +1,4 @@
-"""The service under a path, as ``https://example.com/links``: the one in ``PUBLIC_BASE_URL``."""
+"""Serving under the path of ``PUBLIC_BASE_URL``, as ``https://example.com/links``."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,11 +9,10 @@ Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class Mounted:
-    """WSGI middleware: every address that is made begins with ``path``.
+    """WSGI middleware: every generated URL begins with ``path``.
 
-    The proxy may leave the path in what it passes on, or take it away. Requests without it,
-    as a probe's to the process itself, are answered as well. What a client claims in
-    ``X-Forwarded-Prefix`` counts for nothing.
+    The proxy may pass the path on or remove it. Requests without it, such as probes, are
+    answered too. ``X-Forwarded-Prefix`` is ignored.
     """
 
     def __init__(self, app: Wsgi, path: str) -> None:
@@ -30,7 +29,7 @@ class Mounted:
 
 
 def path_here() -> str:
-    """The path of the present request as :func:`flask.url_for` gives it."""
+    """The path of the current request as :func:`flask.url_for` returns it."""
     return f"{request.script_root}{request.path}"
 
 

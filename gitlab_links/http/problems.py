@@ -1,4 +1,4 @@
-"""The one place where a failure becomes an answer: problem+json, or a page for people."""
+"""Rendering every error as a response: problem+json for programs, a page for people."""
 
 import html
 import json
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A failure as RFC 9457 tells it, with this service's stable ``code``."""
+    """An error in the form of RFC 9457, with this service's stable ``code``."""
 
     status: int
     code: str
@@ -71,21 +71,21 @@ _HTTP_CODES = {
 
 
 def register(app: Flask) -> None:
-    """Render every failure of the application here."""
+    """Render every error of the application here."""
     app.register_error_handler(Exception, render)
 
 
 def use_page_renderer(app: Flask, renderer: PageRenderer) -> None:
-    """Have failures that people meet shown by ``renderer``: a view-like callable.
+    """Render errors on pages with ``renderer``, a callable like a view.
 
-    It may answer with anything a view may, say a redirect to the login for a 401. It must
-    not need the database: that may be what failed.
+    It may return anything a view may, such as a redirect to the login for a 401. It must not
+    use the database, which may be what failed.
     """
     app.extensions[_PAGE_RENDERER] = renderer
 
 
 def render(error: Exception) -> Any:
-    """The answer to a failure. The transaction is rolled back first."""
+    """The response to an error. The transaction is rolled back first."""
     if isinstance(error, HTTPException) and (error.code is None or error.response is not None):
         return error
     db.session.rollback()
@@ -98,7 +98,7 @@ def render(error: Exception) -> Any:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Translate; whatever nobody foresaw is logged and told without details."""
+    """The problem of an error; an unexpected error is logged, and shown without details."""
     if isinstance(error, DomainError):
         headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
         if error.status == HTTPStatus.UNAUTHORIZED:
@@ -114,16 +114,16 @@ def problem_of(error: Exception) -> Problem:
         return _http_problem(error)
     if _is_outage(error):
         log.error("database.unavailable", error=repr(error))
-        detail = "The database does not answer at the moment. Nothing was changed; try again."
+        detail = "The database does not answer. Nothing was changed. Try again in a few seconds."
         return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
     if _is_garbled(error):
-        return Problem(400, "bad_request", "The body is not framed as HTTP has it.")
+        return Problem(400, "bad_request", "The body's HTTP framing is malformed.")
     log.error("request.failed", exc_info=error)
     return Problem(500, "internal_error", "Something went wrong here. It has been logged.")
 
 
 def wants_json() -> bool:
-    """Whether the caller is a program: the API's paths, the probes, or JSON preferred to a page."""
+    """Whether the response should be JSON: for the API, for probes, or by the Accept header."""
     if is_api_path(request.path) or request.path in PROBES:
         return True
     best = request.accept_mimetypes.best_match(
@@ -133,7 +133,7 @@ def wants_json() -> bool:
 
 
 def is_api_path(path: str) -> bool:
-    """Whether the address is for programs; all others are pages."""
+    """Whether the path belongs to the API; all others are pages."""
     return f"{path}/".startswith("/api/")
 
 
@@ -141,7 +141,7 @@ def _http_problem(error: HTTPException) -> Problem:
     status = error.code or 500
     detail = error.description or HTTPStatus(status).phrase
     if status == HTTPStatus.NOT_FOUND:
-        detail = NotFound().detail  # an address that is no address looks like any other
+        detail = NotFound().detail  # the same text for an unknown path and an unknown id
     headers = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(sorted(error.valid_methods))
@@ -158,8 +158,8 @@ def _is_outage(error: Exception) -> bool:
 
 
 def _is_garbled(error: Exception) -> bool:
-    """Whether the server could not read on in a body: its chunks are none."""
-    # Loaded already where gunicorn serves; nobody else should pay for it at start.
+    """Whether gunicorn could not read the body because its chunks are malformed."""
+    # gunicorn has imported it already; other processes should not pay for it at start.
     from gunicorn.http.errors import ParseException
 
     return isinstance(error, ParseException)

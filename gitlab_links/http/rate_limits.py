@@ -1,4 +1,4 @@
-"""Requests per minute and API key, told in ``RateLimit-*`` headers."""
+"""The limit of requests per minute and API key, with ``RateLimit-*`` headers."""
 
 from flask import Flask, Response, g
 
@@ -11,8 +11,8 @@ WINDOW_SECONDS = 60
 
 
 def register(app: Flask) -> None:
-    """Tell callers with a key how much they have left."""
-    app.after_request(_tell)
+    """Set the headers on responses to callers with a key."""
+    app.after_request(_set_headers)
 
 
 def count(principal: Principal) -> None:
@@ -26,7 +26,7 @@ def count(principal: Principal) -> None:
         )
 
 
-def _tell(response: Response) -> Response:
+def _set_headers(response: Response) -> Response:
     quota: Quota | None = g.get("quota")
     if quota is not None:
         response.headers["RateLimit-Limit"] = str(quota.limit)

@@ -1,4 +1,4 @@
-"""A request id on every request, answer and log line."""
+"""A request id for every request, in its response and its log lines."""
 
 import re
 import uuid
@@ -10,13 +10,13 @@ _ACCEPTABLE = re.compile(r"[A-Za-z0-9._\-]{8,64}")
 
 
 def register(app: Flask) -> None:
-    """Take the caller's ``X-Request-ID`` if it is harmless, else make one; send it back."""
+    """Use the caller's ``X-Request-ID`` if it is well-formed, else create one; send it back."""
     app.before_request(_begin)
     app.after_request(_send_back)
 
 
 def current_request_id() -> str:
-    """The id of the request at hand."""
+    """The id of the current request."""
     found: str = g.request_id
     return found
 

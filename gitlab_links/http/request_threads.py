@@ -1,7 +1,8 @@
-"""gunicorn's threads in lanes: neither a probe nor a webhook waits behind slow requests.
+"""gunicorn's threads in lanes, so that probes and webhooks do not wait behind slow requests.
 
-All threads of a process may wait for a locked table or a slow GitLab. GitLab gives up on a
-webhook after 10 s and does not send it again, and a monitor restarts what does not answer.
+All threads of a process may be waiting for a locked table or a slow GitLab. But GitLab gives up
+on a webhook after 10 s and does not resend it, and monitoring restarts a process whose probe
+fails.
 """
 
 import socket
@@ -12,19 +13,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
 from typing import Any
 
-# With gunicorn's ``threads`` no more than the connections that a process may open.
+# Together with gunicorn's ``threads`` no more than the database connections of a process.
 WEBHOOK_THREADS = 4
 WEBHOOK_PATH = b"/integrations/gitlab/webhook"
 PROBE_PATH = b"/healthz"
 PEEKED_BYTES = 4096
-# The kernel hands over a connection when its first bytes are there, or after so many seconds.
+# The kernel passes on a connection when its first bytes have arrived, or after so many seconds.
 FIRST_BYTES_SECONDS = 5
 
 _current = threading.local()
 
 
 class Lane(Enum):
-    """What a request is, by its first line."""
+    """The kind of a request, by its first line."""
 
     PROBE = "probe"
     WEBHOOK = "webhook"
@@ -32,16 +33,16 @@ class Lane(Enum):
 
 
 def seconds_waited() -> float:
-    """How long the present request has waited for its thread; 0 outside of gunicorn."""
+    """How long the current request has waited for its thread; 0 outside gunicorn."""
     waited: float = getattr(_current, "seconds_waited", 0.0)
     return waited
 
 
 def lane_of(head: bytes) -> Lane:
-    """The lane of a request whose first bytes these are.
+    """The lane of a request with these first bytes.
 
-    A probe counts as one only when it is complete: a sender who stops in the middle would keep
-    the one thread for probes.
+    A probe must be complete to count as one: a client that stops in the middle would block the
+    only thread for probes.
     """
     method, _, rest = head.partition(b" ")
     path = rest.partition(b" ")[0].partition(b"?")[0]
@@ -53,7 +54,7 @@ def lane_of(head: bytes) -> Lane:
 
 
 class RequestThreads(ThreadPoolExecutor):
-    """In place of a gunicorn worker's thread pool."""
+    """Replaces the thread pool of a gunicorn worker."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads)
@@ -65,20 +66,20 @@ class RequestThreads(ThreadPoolExecutor):
     def submit(  # type: ignore[override]
         self, handle: Callable[[Any], Any], connection: Any, /
     ) -> Future[Any]:
-        """Have a thread of the connection's lane handle its next request."""
+        """Handle the connection's next request in a thread of its lane."""
         lane = self._lanes.get(lane_of(_first_bytes(connection.sock)))
         submit = super().submit if lane is None else lane.submit
         return submit(_handle, handle, connection, time.monotonic())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Of all lanes."""
+        """Shut down all lanes."""
         for lane in self._lanes.values():
             lane.shutdown(wait, cancel_futures=cancel_futures)
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 def install(worker: Any) -> None:
-    """Give a ``gthread`` worker of gunicorn these threads, before it accepts connections."""
+    """Replace the threads of a gunicorn ``gthread`` worker before it accepts connections."""
     worker.tpool.shutdown(wait=False)
     worker.tpool = RequestThreads(worker.cfg.threads)
     for listener in worker.sockets:
@@ -91,7 +92,7 @@ def _handle(handle: Callable[[Any], Any], connection: Any, submitted_at: float) 
 
 
 def _first_bytes(connection: socket.socket) -> bytes:
-    """What has arrived and is still to be read; empty where nothing has."""
+    """The bytes that have arrived, without consuming them; empty if there are none."""
     try:
         return connection.recv(PEEKED_BYTES, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except (OSError, ValueError):
@@ -99,7 +100,7 @@ def _first_bytes(connection: socket.socket) -> bytes:
 
 
 def _accept_with_first_bytes(listener: Any) -> None:
-    """So that a new connection's first line can be read when it is accepted; Linux, TCP only."""
+    """Accept a connection only when its first line has arrived; Linux and TCP only."""
     option = getattr(socket, "TCP_DEFER_ACCEPT", None)
     if option is not None and listener.sock.family in {socket.AF_INET, socket.AF_INET6}:
         listener.sock.setsockopt(socket.IPPROTO_TCP, option, FIRST_BYTES_SECONDS)

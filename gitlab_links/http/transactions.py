@@ -1,4 +1,4 @@
-"""One transaction per request: committed when the answer is a success, else rolled back."""
+"""One transaction per request: committed if the response is a success, else rolled back."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +15,8 @@ from gitlab_links.http.problems import render
 from gitlab_links.http.request_threads import seconds_waited
 from gitlab_links.storage.database import begin_statements_by
 
-# A statement takes up to 6 s, and GitLab gives up after 10 s: the last one begins by then, counted
-# from when the request came.
+# A statement takes up to 6 s, and GitLab gives up after 10 s. So the last statement must begin
+# within this time after the request arrived.
 BEGIN_SECONDS = 2.5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SQLITE_READ = {"sqlite_deferred": True}
@@ -26,15 +26,15 @@ log = structlog.get_logger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Commit after every successful view; a failed commit is answered like any failure."""
+    """Commit after every successful view; a failed commit is rendered like any error."""
     app.after_request(_finish)
 
 
 def begin() -> None:
-    """Begin the request's transaction; one that only reads takes the light form of it.
+    """Begin the request's transaction, in a cheaper form for requests that only read.
 
-    On SQLite that does not queue behind writers; on PostgreSQL each SELECT sees what is
-    committed by then in any case, and the BEGIN and the COMMIT are saved.
+    On SQLite such a transaction does not queue behind writers. On PostgreSQL it saves BEGIN and
+    COMMIT: each SELECT sees the latest commits in any case.
     """
     if db.session().in_transaction() or request.method not in SAFE_METHODS:
         return
@@ -46,9 +46,9 @@ def begin() -> None:
 def single_write() -> Iterator[Connection]:
     """A connection for a request that writes one row, committed at the end.
 
-    Past the session, which would cost a webhook more than the row. On PostgreSQL one
-    statement is a transaction already: BEGIN and COMMIT are saved. Raises what SQLAlchemy
-    raises for a database that is away where a statement would begin too late for GitLab.
+    Without the session, which would cost a webhook more than the row. On PostgreSQL a single
+    statement needs no BEGIN and COMMIT. Raises :class:`sqlalchemy.exc.OperationalError` if a
+    statement would begin too late for GitLab.
     """
     begin_by = time.monotonic() + BEGIN_SECONDS - seconds_waited()
     with begin_statements_by(db.engine, begin_by) as connection:
@@ -60,13 +60,13 @@ def single_write() -> Iterator[Connection]:
 
 
 def write_after_commit(event_of_failure: str, write: Callable[[], None]) -> None:
-    """Have it written in a transaction of its own: a read stays one that only reads."""
+    """Call ``write`` in a separate transaction after the commit, so that a read only reads."""
     g.setdefault("writes_after_commit", []).append((event_of_failure, write))
 
 
 def _finish(response: Response) -> Response:
     if not db.session.registry.has():
-        return response  # nobody has asked for a session
+        return response  # no database session was used
     if response.status_code >= 400:
         db.session.rollback()
     else:
@@ -81,7 +81,7 @@ def _finish(response: Response) -> Response:
 
 
 def _note(event: str, write: Callable[[], None]) -> None:
-    """In a transaction of its own; the answer does not depend on it."""
+    """Write in a separate transaction; if that fails, the response stays the same."""
     try:
         write()
         db.session.commit()

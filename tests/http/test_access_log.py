@@ -78,11 +78,15 @@ def test_the_delivery_tells_the_same_ids(app, factory, org, send):
     answer, _ = send(SECRET)
     caller = program(app, factory.api_key(org))
     url = f"/api/orgs/{org.id}/deliveries"
-    told = caller.get(f"{url}/{answer.json['delivery_id']}").json["delivery"]
-    assert told["request_id"] == "our-request-1"
-    assert (told["event_uuid"], told["webhook_uuid"]) == ("event-1", "webhook-1")
-    assert told["webhook_id"] == "message-1"
-    assert (told["proof"], told["effect"], told["doubt"]) == ("shared_secret", None, None)
+    delivery = caller.get(f"{url}/{answer.json['delivery_id']}").json["delivery"]
+    assert delivery["request_id"] == "our-request-1"
+    assert (delivery["event_uuid"], delivery["webhook_uuid"]) == ("event-1", "webhook-1")
+    assert delivery["webhook_id"] == "message-1"
+    assert (delivery["proof"], delivery["effect"], delivery["doubt"]) == (
+        "shared_secret",
+        None,
+        None,
+    )
     for query, found in (
         ("request_id=our-request-1", 1),
         ("event_uuid=event-1", 1),

@@ -126,7 +126,7 @@ def test_a_form_sent_to_the_api_by_a_browser_is_refused(org: Org, member: Caller
         assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
 
 
-def test_programs_are_told_by_code_and_people_by_a_page(client: FlaskClient) -> None:
+def test_programs_get_a_code_and_people_a_page(client: FlaskClient) -> None:
     options = {"data": b"5", "content_type": "application/json"}
     answer = client.post("/login", headers={"Accept": "application/json"}, **options)
     assert answer.json["code"] == "unsupported_media_type"

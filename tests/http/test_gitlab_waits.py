@@ -100,4 +100,4 @@ def test_the_page_says_that_it_is_being_asked_already(
     with app.app_context(), waiting_for_gitlab(org.id):
         answer = admin.post(f"/orgs/{org.id}/gitlab/validate", follow_redirects=True)
     assert answer.status_code == 200
-    assert "is being asked already" in answer.text
+    assert "is waiting for your GitLab" in answer.text

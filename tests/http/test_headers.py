@@ -20,7 +20,7 @@ def test_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
     assert headers["Cache-Control"]
 
 
-def test_over_https_browsers_are_told_to_stay_there(make_app: MakeApp) -> None:
+def test_over_https_browsers_are_made_to_stay_there(make_app: MakeApp) -> None:
     app = make_app(public_base_url="https://links.example.com")
     answer = app.test_client().get("/healthz")
     assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")

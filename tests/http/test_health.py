@@ -31,7 +31,7 @@ def test_without_redis_the_service_is_ready_and_says_so(make_app: MakeApp) -> No
     assert (answer.status_code, answer.json["redis"]) == (200, "unavailable")
 
 
-def test_a_redis_whose_memory_is_full_is_told_and_no_reason_to_stop(
+def test_a_redis_whose_memory_is_full_is_shown_and_no_reason_to_stop(
     client: FlaskClient, redis: Redis
 ) -> None:
     redis.config_set("maxmemory", 1)
@@ -46,18 +46,18 @@ def test_a_redis_whose_memory_is_full_is_told_and_no_reason_to_stop(
 
 
 @pytest.mark.parametrize(
-    ("revision", "status", "told"),
+    ("revision", "status", "state"),
     [(None, 503, "not migrated"), ("0001", 503, "not migrated"), ("head", 200, "ok")],
 )
 def test_the_service_is_ready_once_its_database_is_migrated(
-    settings: Settings, empty_database: Database, revision: str | None, status: int, told: str
+    settings: Settings, empty_database: Database, revision: str | None, status: int, state: str
 ) -> None:
     app = create_app(replace(settings, database_url=empty_database.url))
     if revision is not None:
         with app.app_context():
             upgrade(directory=MIGRATIONS, revision=revision)
     answer = app.test_client().get("/readyz")
-    assert (answer.status_code, answer.json["database"]) == (status, told)
+    assert (answer.status_code, answer.json["database"]) == (status, state)
     with app.app_context():
         db.engine.dispose()
 

@@ -110,8 +110,8 @@ def test_programs_find_the_path_in_the_contract_and_in_locations(
     assert made.status_code == 201
     location = urlsplit(made.headers.get("Location", "/links/")).path
     assert location.startswith("/links/")
-    told = client.get(f"/links/api/orgs/{org.id}/integrations/gitlab", headers=key).json
-    assert told["gitlab"]["webhook_url"].startswith("http://localhost/links/api/orgs/")
+    settings = client.get(f"/links/api/orgs/{org.id}/integrations/gitlab", headers=key).json
+    assert settings["gitlab"]["webhook_url"].startswith("http://localhost/links/api/orgs/")
 
 
 def test_at_the_root_the_contract_says_so(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""A failure is told once and in one form, to programs and to people."""
+"""An error is rendered once and in one form, for programs and for people."""
 
 import pytest
 from flask import Flask
@@ -28,7 +28,7 @@ def test_programs_get_a_problem_document(small: Flask, what: str, status: int, c
     assert "canary" not in answer.text and "SELECT" not in answer.text
 
 
-def test_fields_and_patience_are_told(small: Flask) -> None:
+def test_invalid_fields_and_retry_times_are_shown(small: Flask) -> None:
     client = small.test_client()
     assert client.get("/api/t/conflict").json["errors"] == {"field": ["no"]}
     assert client.get("/api/t/limited").headers["Retry-After"] == "7"

@@ -26,7 +26,7 @@ def org(factory: Factory) -> Org:
     return factory.org()
 
 
-def test_a_key_is_told_what_it_has_left_and_then_to_wait(
+def test_a_key_gets_its_remaining_requests_and_then_a_retry_time(
     limited: Flask, factory: Factory, org: Org, clock: FrozenClock
 ) -> None:
     caller = program(limited, factory.api_key(org))

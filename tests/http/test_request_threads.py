@@ -36,7 +36,7 @@ PAGE = b"GET /login HTTP/1.1\r\n\r\n"
         (b"\x16\x03\x01", Lane.OTHER),
     ],
 )
-def test_the_lane_is_told_by_the_first_bytes(head: bytes, lane: Lane) -> None:
+def test_the_lane_depends_on_the_first_bytes(head: bytes, lane: Lane) -> None:
     assert lane_of(head) is lane
 
 
