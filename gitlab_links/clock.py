@@ -1,8 +1,8 @@
-"""The one source of the current time, so that tests have one thing to freeze."""
+"""The only source of the current time, so that tests can freeze it in one place."""
 
 from datetime import UTC, datetime
 
 
 def utcnow() -> datetime:
-    """Now, aware, in UTC."""
+    """The current time, aware and in UTC."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""Typed refusals: each knows its HTTP status and its stable code.
+"""Typed errors, each with its HTTP status and stable code.
 
-Domain code raises them; the doors render them (``problem+json`` or a page). Nobody
-looks into a message to find out what happened.
+Domain code raises them, and the API and pages render them (``problem+json`` or a page). Code
+distinguishes errors by type and code, never by message.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ FieldErrors = Mapping[str, Sequence[str]]
 
 
 class DomainError(Exception):
-    """A refusal with a status, a snake_case ``code`` and a ``detail`` written for people.
+    """An error with a status, a snake_case ``code`` and a ``detail`` written for people.
 
-    ``errors`` maps field names to messages where fields are at fault; ``retry_after`` is
-    in whole seconds and becomes the header of that name. ``former_code`` is what the code
-    was called in the release before; it is sent beside it for one more.
+    ``errors`` maps invalid fields to messages. ``retry_after`` is in whole seconds and is sent
+    as the header ``Retry-After``. ``former_code`` is the code's name in the previous release;
+    it is sent as well for one release.
     """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -56,7 +56,7 @@ class InvalidJson(BadRequest, code="invalid_json"):
 
 
 class JsonTooDeep(BadRequest, code="json_too_deep"):
-    """A body nested deeper than any honest client nests."""
+    """A body with too many nested levels."""
 
 
 class Unauthorized(DomainError, status=HTTPStatus.UNAUTHORIZED, code="unauthorized"):
@@ -71,14 +71,14 @@ class Forbidden(DomainError, status=HTTPStatus.FORBIDDEN, code="forbidden"):
 
 
 class NotFound(DomainError, status=HTTPStatus.NOT_FOUND, code="not_found"):
-    """Unknown, or not for this caller to know of (404): the two look the same."""
+    """Unknown, or not visible to this caller (404): both give the same answer."""
 
-    def __init__(self, detail: str = "There is nothing here, or you may not see it.") -> None:
+    def __init__(self, detail: str = "This does not exist, or you may not see it.") -> None:
         super().__init__(detail)
 
 
 def required(thing: T | None) -> T:
-    """The thing itself; raises :class:`NotFound` where there is none."""
+    """The thing; raises :class:`NotFound` if it is None."""
     if thing is None:
         raise NotFound
     return thing
@@ -91,17 +91,17 @@ class BodyTooLarge(DomainError, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code
 class UnsupportedMediaType(
     DomainError, status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE, code="unsupported_media_type"
 ):
-    """A body that does not say it is JSON (415)."""
+    """A body whose media type is not JSON (415)."""
 
 
 class Conflict(DomainError, status=HTTPStatus.CONFLICT, code="conflict"):
-    """At odds with what is stored (409); ``code`` says how."""
+    """The request conflicts with stored data (409); ``code`` gives the reason."""
 
 
 class PreconditionFailed(
     DomainError, status=HTTPStatus.PRECONDITION_FAILED, code="precondition_failed"
 ):
-    """Changed meanwhile: If-Match names a former state (412). ``etag`` is the present one's."""
+    """The resource has changed: If-Match has an old ETag (412). ``etag`` is the current one."""
 
     def __init__(self, detail: str, *, etag: str | None = None) -> None:
         super().__init__(detail)
@@ -109,7 +109,7 @@ class PreconditionFailed(
 
 
 class Invalid(DomainError, status=HTTPStatus.UNPROCESSABLE_ENTITY, code="validation_error"):
-    """Well-formed and refused (422); ``errors`` names the fields."""
+    """Well-formed but invalid (422); ``errors`` has the fields."""
 
 
 class RateLimited(DomainError, status=HTTPStatus.TOO_MANY_REQUESTS, code="rate_limited"):

@@ -1,4 +1,4 @@
-"""The Flask extensions, made once and bound to an application in ``create_app``."""
+"""The Flask extensions, created once and bound to an application in ``create_app``."""
 
 from flask import current_app
 from flask_migrate import Migrate
@@ -22,7 +22,7 @@ def settings() -> Settings:
 
 
 def redis() -> Redis:
-    """The Redis of the current application: a doorbell, so every wait is short."""
+    """The Redis of the current application. It is only for triggers, so every wait is short."""
     found: Redis = current_app.extensions["redis"]
     return found
 
@@ -34,6 +34,6 @@ def database_breaker() -> CircuitBreaker:
 
 
 def change_rows(statement: Update | Delete) -> int:
-    """Execute it past what the session has loaded; says how many rows it met."""
+    """Execute without updating the session's objects; returns the number of matched rows."""
     result = db.session.execute(statement.execution_options(synchronize_session=False))
     return int(result.rowcount)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Every model in one place, so that mappers and migrations see all of them."""
+"""Imports every model, so that mappers and migrations know all of them."""
 
 # ruff: noqa: F401
 import gitlab_links.accounts.models

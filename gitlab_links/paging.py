@@ -1,4 +1,4 @@
-"""Walking a list page by page, by the place in the order and never by offset."""
+"""Read a list page by page, by position and not by offset."""
 
 import uuid
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """The last row of a page: its id, and its sort value where ids are not the order."""
+    """The last row of a page: its id, and its sort value if the list is not ordered by id."""
 
     id: uuid.UUID
     value: datetime | str | None = None
@@ -28,7 +28,7 @@ def paged(
     after: Position | None,
     limit: int | None,
 ) -> S:
-    """Order by ``by`` (must not be null) and id, or by id alone, and go on behind ``after``."""
+    """Order by ``by`` (never null) and id, or only by id, and continue after ``after``."""
     if after is not None:
         beyond = id_column < after.id if descending else id_column > after.id
         if by is not None:

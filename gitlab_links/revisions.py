@@ -1,4 +1,4 @@
-"""The revision of the schema: which one the database is at, and which ones this code knows."""
+"""The schema's revision: the one of the database, and those that this code knows."""
 
 from functools import cache
 
@@ -12,14 +12,14 @@ from gitlab_links.extensions import db
 
 @cache
 def wanted() -> frozenset[str]:
-    """What the code was written for; read from the disk once."""
+    """The revision that this code needs; read from disk once."""
     return frozenset(_scripts().get_heads())
 
 
 def found() -> frozenset[str]:
-    """What the database is at, empty before the first migration. One statement, as a rule.
+    """The database's revision; empty before the first migration. Usually one statement.
 
-    Raises what SQLAlchemy raises if the database does not answer; rolls back by then.
+    Raises SQLAlchemy's DBAPIError if the database does not answer, after a rollback.
     """
     try:
         return frozenset(db.session.scalars(text("SELECT version_num FROM alembic_version")))
@@ -31,8 +31,8 @@ def found() -> frozenset[str]:
 
 
 def is_behind(revisions: frozenset[str]) -> bool:
-    """Whether migrations are missing. One that is not known here is a newer release's, on
-    whose schema this one runs.
+    """Whether migrations are missing. An unknown revision belongs to a newer release; this one
+    can run on its schema.
     """
     return revisions != wanted() and revisions <= _known()
 

@@ -1,4 +1,4 @@
-"""Secrets: how tokens are encrypted, secrets hashed, keys made and passwords checked."""
+"""Encrypt tokens, hash secrets, generate keys and check passwords."""
 
 import base64
 import hashlib
@@ -21,22 +21,21 @@ WEBHOOK_SECRET_PREFIX = "glw_"
 
 
 class EncryptionKeyMissing(Conflict, code="encryption_key_missing"):
-    """The operator set no ``VIA_RAH_ENCRYPTION_KEY``."""
+    """``VIA_RAH_ENCRYPTION_KEY`` is not set."""
 
 
 class EncryptionKeyInvalid(Conflict, code="encryption_key_invalid"):
-    """``VIA_RAH_ENCRYPTION_KEY`` holds something that is not a Fernet key."""
+    """``VIA_RAH_ENCRYPTION_KEY`` has a value that is not a Fernet key."""
 
 
 class CiphertextInvalid(Conflict, code="invalid_token_ciphertext"):
-    """No key opens the stored secret, or it was made for another org, origin or purpose."""
+    """No key decrypts the stored secret, or it belongs to another org, origin or purpose."""
 
 
 class SecretCipher:
-    """Encrypts secrets that must be read back; the first key encrypts, all decrypt.
+    """Encrypts secrets that must be decrypted later. The first key encrypts, all keys decrypt.
 
-    A ciphertext is bound to the org, origin and purpose it was made for: moved to another
-    row it does not open.
+    A ciphertext is bound to its org, origin and purpose: it does not decrypt in another row.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -45,13 +44,13 @@ class SecretCipher:
     def _fernet(self) -> MultiFernet:
         if not self._keys:
             raise EncryptionKeyMissing(
-                "Secrets cannot be kept: the operator has set no VIA_RAH_ENCRYPTION_KEY."
+                "Secrets cannot be stored: the operator has not set VIA_RAH_ENCRYPTION_KEY."
             )
         try:
             return MultiFernet([Fernet(key) for key in self._keys])
         except ValueError:
             raise EncryptionKeyInvalid(
-                "Secrets cannot be read: VIA_RAH_ENCRYPTION_KEY is not a list of Fernet keys "
+                "Secrets cannot be decrypted: VIA_RAH_ENCRYPTION_KEY is not a list of Fernet keys "
                 "(44 characters of url-safe base64 each)."
             ) from None
 
@@ -62,7 +61,7 @@ class SecretCipher:
     def encrypt(
         self, secret: str, *, org_id: uuid.UUID, origin: str, purpose: str, path: str | None = None
     ) -> str:
-        """The ciphertext of ``secret``, ASCII; with ``path`` it opens for no other path."""
+        """The ciphertext of ``secret`` in ASCII. With ``path``, it is bound to that path too."""
         bound = {"org": str(org_id), "origin": origin, "for": purpose, "secret": secret}
         if path is not None:
             bound["path"] = path
@@ -77,9 +76,9 @@ class SecretCipher:
         purpose: str,
         path: str | None = None,
     ) -> str:
-        """The secret; raises :class:`CiphertextInvalid` where it was not made for this use.
+        """The secret. Raises :class:`CiphertextInvalid` if it was encrypted for another use.
 
-        One that is bound to no path, as all were once, opens for any path of its origin.
+        An older ciphertext without a path decrypts for every path of its origin.
         """
         try:
             bound = json.loads(self._fernet().decrypt(ciphertext.encode()))
@@ -88,21 +87,21 @@ class SecretCipher:
         made_for = (bound.get("org"), bound.get("origin"), bound.get("for"))
         if made_for != (str(org_id), origin, purpose) or bound.get("path", path) != path:
             raise CiphertextInvalid(
-                "The stored secret does not open with the present VIA_RAH_ENCRYPTION_KEY. "
-                "Restore the former key beside the new one, or set the secret again."
+                "The stored secret cannot be decrypted with the current VIA_RAH_ENCRYPTION_KEY. "
+                "Add the former key after the new one, or set the secret again."
             )
         return str(bound["secret"])
 
     def is_current(self, ciphertext: str) -> bool:
-        """Whether the first key made it; raises :class:`CiphertextInvalid` if none did."""
+        """Whether the first key decrypts it. Raises :class:`CiphertextInvalid` if no key does."""
         if self._opens(ciphertext, self._keys[:1]):
             return True
         if self._opens(ciphertext, self._keys):
             return False
-        raise CiphertextInvalid("A stored secret opens with none of the keys.")
+        raise CiphertextInvalid("No key decrypts a stored secret.")
 
     def renew(self, ciphertext: str) -> str:
-        """The same secret under the first key; raises as :meth:`is_current` does."""
+        """The secret encrypted with the first key. Raises like :meth:`is_current`."""
         if self.is_current(ciphertext):
             return ciphertext
         return self._fernet().rotate(ciphertext.encode()).decode("ascii")
@@ -126,10 +125,10 @@ def cipher() -> SecretCipher:
 
 
 def digest(purpose: str, *parts: str) -> str:
-    """A keyed SHA-256 in hex of a secret, for look-up and comparison.
+    """A keyed SHA-256 digest of a secret in hex, to find and compare it.
 
-    Fit for secrets of 256 random bits; fast, so that unknown keys cost an attacker's
-    victim nothing. ``purpose`` and further parts (an org id) keep digests from being moved.
+    Only for secrets of 256 random bits. It is fast, so requests with unknown keys are cheap
+    to refuse. ``purpose`` and other parts (an org id) make a digest invalid for other uses.
     """
     message = "\0".join((purpose, *parts)).encode("utf-8", "surrogatepass")
     return hmac.new(settings().secret_key.encode(), message, hashlib.sha256).hexdigest()
@@ -155,7 +154,7 @@ _passwords = PasswordHasher()
 
 @cache
 def _some_hash() -> str:
-    """Made when it is first needed: it takes longer than any import."""
+    """Computed on first use, because it takes longer than any import."""
     return _passwords.hash(secrets.token_urlsafe(16))
 
 
@@ -165,13 +164,13 @@ def hash_password(password: str) -> str:
 
 
 def _as_bytes(password: str) -> bytes:
-    """UTF-8; JSON can carry halves of surrogate pairs, which strict UTF-8 cannot."""
+    """UTF-8 that allows lone surrogates, which JSON can contain."""
     return password.encode("utf-8", "surrogatepass")
 
 
 def password_matches(password: str, password_hash: str | None) -> bool:
-    """Whether the password is right; an unknown account takes as long as a wrong password."""
-    decoy = _some_hash()  # for every caller alike, also the first
+    """Whether the password is right. An unknown account takes as long as a wrong password."""
+    decoy = _some_hash()  # computed for every caller, so that all take the same time
     try:
         _passwords.verify(password_hash or decoy, _as_bytes(password))
     except (VerificationError, InvalidHashError):

@@ -1,6 +1,6 @@
-"""Which orgs' GitLabs are slow: their jobs wait on a queue of their own, and hold up nobody else's.
+"""Find slow GitLabs. Jobs of their orgs wait on a separate queue and do not delay other orgs.
 
-Kept in Redis, shared by all workers. While that is away no GitLab counts as slow.
+Stored in Redis for all workers. While Redis is away, no GitLab counts as slow.
 """
 
 import time
@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 from gitlab_links.extensions import redis
 
 QUEUE = "slow_fetches"
-# A worker waits no longer than this for a GitLab that is well.
+# A GitLab that answers later than this is slow.
 SLOW_SECONDS = 2.5
 QUICK_SECONDS = 1.0
-# What an org may hold workers for, in a minute, before the others go first.
+# The time per minute that workers may wait for an org's GitLab before it counts as slow.
 BUDGET_SECONDS = 20.0
-# Longer than open items are left alone by default: a slow GitLab must not be met anew each time.
+# Longer than the default TTL, so that a slow GitLab is not forgotten between two fetches.
 REMEMBERED_SECONDS = 3600
 
 log = structlog.get_logger(__name__)
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def measured(org_id: uuid.UUID) -> Iterator[None]:
-    """Charge the time that a worker waits for an org's GitLab to the org."""
+    """Measure the time in the block and charge it to the org."""
     began = time.monotonic()
     try:
         yield
@@ -36,8 +36,8 @@ def measured(org_id: uuid.UUID) -> Iterator[None]:
 
 
 def charge(org_id: uuid.UUID, seconds: float) -> None:
-    """Note how long a worker waited. One slow answer, or a minute's budget, makes it slow;
-    a quick one within the budget ends that.
+    """Record how long a worker waited for the org's GitLab. One slow answer, or a used-up budget,
+    makes the GitLab slow. A quick answer within the budget ends that.
     """
     minute = f"gitlab_links:waited:{org_id}:{int(time.time() // 60)}"
     try:
@@ -55,7 +55,7 @@ def charge(org_id: uuid.UUID, seconds: float) -> None:
 
 
 def is_slow(org_id: uuid.UUID) -> bool:
-    """Whether the org's GitLab was slow when it last answered, within the last hour."""
+    """Whether the org's GitLab counts as slow, for at most an hour after it was."""
     try:
         return bool(redis().exists(_flag(org_id)))
     except RedisError:

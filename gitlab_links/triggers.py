@@ -1,7 +1,7 @@
-"""Ringing the workers: the database holds the work, Redis only says that there is some.
+"""Trigger jobs of workers. The database has the work; Redis only has the queued jobs.
 
-A ring that gets lost costs seconds, never work: the sweeper rings again for whatever is
-due. A flag per kind and org keeps a burst from queueing a job per event.
+A lost trigger costs seconds and no work: the sweep triggers a job for everything that is due. A
+flag per kind and org prevents a job per event in a burst.
 """
 
 import uuid
@@ -18,15 +18,15 @@ from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.slow_gitlabs import is_slow
 
 FLAG_SECONDS = 3
-# Shorter still, as one that dies at work keeps its org waiting for so long. One that takes longer
-# over a batch has another queued behind it, which finds everything claimed.
+# Shorter, because an org waits this long after its job dies. If a batch takes longer, another job
+# is queued after it, which finds everything claimed.
 RUNNING_SECONDS = 2
-# One on the queue of slow GitLabs may wait for its turn. Rung for meanwhile, it is queued once.
+# A job may wait this long on the queue of slow GitLabs without another one being queued.
 SLOW_FLAG_SECONDS = 60
-# Whoever looks at a page rings with each look; GitLab is asked anew this often at most.
+# Every view of a page triggers a check; GitLab is called this often at most.
 CHECK_SECONDS = 40
-# Longer than any slice of work takes, shorter than the leases: a job that overruns is ended
-# before another may take over what it holds.
+# Longer than any slice of work, shorter than the leases: a job that takes too long is stopped
+# before its leases expire.
 JOB_TIMEOUT_SECONDS = 25
 FAILED_JOB_SECONDS = 3600
 
@@ -34,10 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 class JobKind(Enum):
-    """A job that can be rung for one org: its queue, its dotted name, and for how many
-    seconds further rings are quiet unless the job lets them through.
+    """A job that can be triggered for one org: its queue, its dotted name, and for how many
+    seconds further triggers are ignored unless the job allows them.
 
-    A job that asks GitLab waits on a queue of its own where the org's GitLab is slow.
+    If the org's GitLab is slow, a job that calls GitLab waits on a separate queue.
     """
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
@@ -53,28 +53,29 @@ class JobKind(Enum):
 
     @property
     def asks_gitlab(self) -> bool:
-        """Whether the job takes as long as the org's GitLab."""
+        """Whether the job calls GitLab, so that its time depends on the org's GitLab."""
         return self in {JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.OPERATE}
 
     def queue_of(self, org_id: uuid.UUID) -> str:
-        """Where the org's job waits."""
+        """The queue for the org's job."""
         return SLOW_QUEUE if self.asks_gitlab and is_slow(org_id) else self.queue
 
     def flag(self, org_id: uuid.UUID) -> str:
-        """The Redis key that says a job is queued or busy for the org."""
+        """The Redis key that marks a queued or running job of the org."""
         return f"gitlab_links:trigger:{self.name.lower()}:{org_id}"
 
 
 def queue_names() -> list[str]:
-    """Every queue that orgs' jobs wait on."""
+    """Every queue with jobs of orgs."""
     return list(dict.fromkeys([*(kind.queue for kind in JobKind), SLOW_QUEUE]))
 
 
 def trigger(kind: JobKind, org_id: uuid.UUID) -> bool:
-    """Have a worker look at the org; False where Redis did not take it. Never raises.
+    """Enqueue a job for the org, unless one is queued or running. Never raises; False if Redis
+    failed.
 
-    One round trip while a job is already queued or busy. Call it after the commit that
-    made the work visible, or use :func:`trigger_after_commit`.
+    One round trip while a job is queued or running. Call it after the commit of the work, or
+    use :func:`trigger_after_commit`.
     """
     try:
         if redis().set(kind.flag(org_id), "1", nx=True, ex=kind.quiet_seconds):
@@ -92,8 +93,9 @@ def _enqueue_for(kind: JobKind, org_id: uuid.UUID, queue: str) -> None:
 
 
 def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:
-    """Move a job that was queued before the org's GitLab was found to be slow to the queue of
-    slow ones, unless it has one there; says whether it is moved. Never raises.
+    """Move a job to the queue of slow GitLabs, if the org's GitLab became slow after the job was
+    queued. A second such job is dropped. Returns whether the job was moved or dropped. Never
+    raises.
     """
     kind = next((kind for kind in JobKind if kind.job == job), None)
     if kind is None or queue == SLOW_QUEUE or kind.queue_of(org_id) != SLOW_QUEUE:
@@ -108,12 +110,12 @@ def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:
 
 
 def suppress_triggers(kind: JobKind, org_id: uuid.UUID) -> None:
-    """Keep further rings quiet for the next batch of a job that is at work for the org."""
+    """Ignore further triggers during the next batch of the org's running job."""
     _quietly(lambda: redis().set(kind.flag(org_id), "1", ex=RUNNING_SECONDS))
 
 
 def allow_triggers(kind: JobKind, org_id: uuid.UUID) -> None:
-    """Let rings through again. Look once more for work afterwards: some may have come."""
+    """Allow triggers again. Check for work again afterwards: a trigger may have been ignored."""
     _quietly(lambda: redis().delete(kind.flag(org_id)))
 
 
@@ -125,7 +127,7 @@ def _quietly(command: Any) -> None:
 
 
 def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:
-    """Queue a job by its dotted name; arguments are ids as text, nothing else."""
+    """Queue a job by its dotted name. The only arguments are ids as text."""
     from rq import Queue
     from rq.serializers import JSONSerializer
 
@@ -142,7 +144,7 @@ def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:
 def trigger_after_commit(
     session: Session | scoped_session[Any], kind: JobKind, org_id: uuid.UUID
 ) -> None:
-    """Ring once the transaction of ``session`` is committed; a rollback forgets it."""
+    """Trigger a job after the commit of ``session``'s transaction; not after a rollback."""
     session.info.setdefault(_PENDING, {})[kind, org_id] = None
 
 
@@ -152,7 +154,7 @@ _PENDING = "triggers_after_commit"
 @event.listens_for(Session, "after_commit")
 def _send_pending(session: Session) -> None:
     if session.in_nested_transaction():
-        return  # a savepoint: nobody else sees the work yet
+        return  # a savepoint: no other process can see the work yet
     for kind, org_id in session.info.pop(_PENDING, {}):
         trigger(kind, org_id)
 

@@ -1,4 +1,4 @@
-"""Secrets: bound ciphertexts, keyed digests, passwords that cost the same whoever is asked for."""
+"""Secrets: bound ciphertexts, keyed digests, and password checks that take constant time."""
 
 import uuid
 
@@ -22,7 +22,7 @@ USE = {"org_id": ORG, "origin": "https://gitlab.example.com", "purpose": "token"
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
-def test_what_was_encrypted_comes_back():
+def test_an_encrypted_secret_is_decrypted():
     for secret in ("glpat-x", "", "é\0" * 99):
         ciphertext = SecretCipher([NEW]).encrypt(secret, **USE)
         assert secret not in ciphertext or not secret
@@ -48,12 +48,12 @@ def test_the_first_key_encrypts_and_every_key_decrypts():
 
 
 @pytest.mark.parametrize("broken", ["", "gAAAA", "é", "\ud800", "x" * 999])
-def test_what_is_no_ciphertext_is_told_as_such(broken):
+def test_an_invalid_ciphertext_has_its_own_error(broken):
     with pytest.raises(CiphertextInvalid):
         SecretCipher([NEW]).decrypt(broken, **USE)
 
 
-def test_a_missing_and_an_unusable_key_are_told_apart():
+def test_a_missing_and_an_unusable_key_have_different_errors():
     for keys, error in [((), EncryptionKeyMissing), (("short",), EncryptionKeyInvalid)]:
         cipher = SecretCipher(keys)
         with pytest.raises(error):
@@ -78,7 +78,7 @@ def test_digests_depend_on_purpose_parts_and_key(app_context, make_app):
         assert digest("a", "b") not in digests
 
 
-def test_digests_are_compared_whatever_they_hold():
+def test_digests_with_any_characters_are_compared():
     assert same_digest("aé", "aé")
     assert not same_digest("a", "")
 
@@ -91,17 +91,17 @@ def test_new_secrets_are_long_different_and_recognisable():
 
 @pytest.mark.parametrize("password", ["correct horse", "", "é" * 200, "half \ud800 pair", "\0"])
 def test_a_password_matches_its_own_hash_only(password):
-    kept = hash_password(password)
-    assert kept.startswith("$argon2id$")
-    assert password_matches(password, kept)
-    assert not password_matches(password + "x", kept)
+    stored = hash_password(password)
+    assert stored.startswith("$argon2id$")
+    assert password_matches(password, stored)
+    assert not password_matches(password + "x", stored)
 
 
 def test_a_password_is_hashed_with_64_mib_three_times(costly_hashes):
-    """As RFC 9106 has it for where memory is scarce: guessing costs that much, too."""
+    """The parameters of RFC 9106 for little memory; each guess costs that much too."""
     assert hash_password("correct horse").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_an_unknown_account_and_a_broken_hash_never_match():
-    for kept in (None, "", "not a hash", "$argon2id$broken"):
-        assert not password_matches("anything", kept)
+    for stored in (None, "", "not a hash", "$argon2id$broken"):
+        assert not password_matches("anything", stored)

@@ -1,4 +1,4 @@
-"""Jobs of a slow GitLab wait on a queue of their own."""
+"""Jobs of a slow GitLab wait on a separate queue."""
 
 import uuid
 
@@ -18,7 +18,7 @@ def waiting(redis: Redis) -> dict[str, int]:
     return {name: redis.llen(f"rq:queue:{name}") for name in ("deliveries", "fetches", QUEUE)}
 
 
-def test_one_slow_answer_sends_what_asks_gitlab_to_the_other_queue(
+def test_one_slow_answer_sends_jobs_that_call_gitlab_to_the_other_queue(
     app_context: Flask, redis: Redis
 ) -> None:
     charge(ORG, SLOW_SECONDS + 0.1)
@@ -28,7 +28,9 @@ def test_one_slow_answer_sends_what_asks_gitlab_to_the_other_queue(
     assert waiting(redis) == {"deliveries": 2, "fetches": 2, QUEUE: 2}
 
 
-def test_so_does_a_budget_that_is_used_up(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_used_up_budget_makes_a_gitlab_slow(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gitlab_links.slow_gitlabs.time.time", lambda: 1_800_000_000.0)
     for _ in range(round(BUDGET_SECONDS / 2)):
         charge(ORG, 2.0)
@@ -37,37 +39,37 @@ def test_so_does_a_budget_that_is_used_up(redis: Redis, monkeypatch: pytest.Monk
     assert is_slow(ORG)
 
 
-def test_a_gitlab_that_is_well_is_not_slow() -> None:
+def test_a_quick_gitlab_is_not_slow() -> None:
     for _ in range(5):
         charge(ORG, 0.3)
     assert not is_slow(ORG)
 
 
-def test_a_quick_answer_ends_it() -> None:
+def test_a_quick_answer_ends_the_slow_state() -> None:
     charge(ORG, SLOW_SECONDS + 1)
     charge(ORG, 0.2)
     assert not is_slow(ORG)
 
 
-def test_it_is_forgotten_in_time(redis: Redis) -> None:
+def test_the_slow_state_expires(redis: Redis) -> None:
     charge(ORG, SLOW_SECONDS + 1)
     assert is_slow(ORG)
     assert 0 < redis.ttl(f"gitlab_links:slow:{ORG}") <= 3600
 
 
-def test_what_was_queued_before_it_was_found_slow_is_moved_there_once(redis: Redis) -> None:
+def test_a_job_queued_before_gitlab_became_slow_is_moved_once(redis: Redis) -> None:
     trigger(JobKind.RUN_CHECKS, ORG)
     charge(ORG, SLOW_SECONDS + 0.1)
     assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG)
     assert waiting(redis)[QUEUE] == 1
     assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG), "a second one of the same"
     assert waiting(redis)[QUEUE] == 1
-    assert not moved_to_slow(JobKind.RUN_CHECKS.job, QUEUE, ORG), "that is where it belongs"
-    assert not moved_to_slow(JobKind.DRAIN.job, "deliveries", ORG), "it asks nobody"
+    assert not moved_to_slow(JobKind.RUN_CHECKS.job, QUEUE, ORG), "it is on the right queue"
+    assert not moved_to_slow(JobKind.DRAIN.job, "deliveries", ORG), "it does not call GitLab"
     assert not moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", uuid.UUID(int=8))
 
 
-def test_a_worker_leaves_it_to_the_one_for_slow_ones(
+def test_a_worker_leaves_a_slow_job_to_the_worker_for_slow_ones(
     app_context: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
@@ -80,7 +82,7 @@ def test_a_worker_leaves_it_to_the_one_for_slow_ones(
     assert done == [str(uuid.UUID(int=8)), str(ORG)]
 
 
-def test_while_one_waits_its_turn_there_no_others_pile_up(redis: Redis) -> None:
+def test_while_a_slow_job_waits_no_other_is_queued(redis: Redis) -> None:
     charge(ORG, SLOW_SECONDS + 0.1)
     trigger(JobKind.SYNC, ORG)
     assert redis.ttl(JobKind.SYNC.flag(ORG)) > FLAG_SECONDS

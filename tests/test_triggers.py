@@ -1,4 +1,4 @@
-"""The doorbell: one job for many rings, never a failure of the one who rings."""
+"""Triggers: one job for many triggers, and never an error for the caller."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def queued(redis, kind):
     return redis.llen(f"rq:queue:{kind.queue}")
 
 
-def test_2000_rings_are_one_job_as_long_as_the_flag_lasts(app_context, redis):
+def test_2000_triggers_are_one_job_while_the_flag_lasts(app_context, redis):
     started = time.monotonic()
     for _ in range(2000):
         assert trigger(JobKind.DRAIN, ORG)
@@ -38,14 +38,14 @@ def test_2000_rings_are_one_job_as_long_as_the_flag_lasts(app_context, redis):
     assert 1 <= queued(redis, JobKind.DRAIN) <= flags
 
 
-def test_each_org_and_each_bell_rings_for_itself(app_context, redis):
+def test_each_org_and_each_kind_has_its_own_job(app_context, redis):
     for org in (ORG, uuid.UUID(int=8)):
         trigger(JobKind.DRAIN, org)
         trigger(JobKind.SYNC, org)
     assert queued(redis, JobKind.DRAIN) == queued(redis, JobKind.SYNC) == 2
 
 
-def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context, redis):
+def test_triggers_are_ignored_while_a_job_runs_and_work_afterwards(app_context, redis):
     suppress_triggers(JobKind.DRAIN, ORG)
     trigger(JobKind.DRAIN, ORG)
     assert queued(redis, JobKind.DRAIN) == 0
@@ -54,14 +54,14 @@ def test_while_a_job_is_at_work_rings_are_quiet_and_afterwards_heard(app_context
     assert queued(redis, JobKind.DRAIN) == 1
 
 
-def test_the_flag_of_a_job_that_was_lost_goes_by_itself(app_context, redis):
+def test_the_flag_of_a_lost_job_expires(app_context, redis):
     trigger(JobKind.DRAIN, ORG)
     assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 3
     suppress_triggers(JobKind.DRAIN, ORG)
     assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= RUNNING_SECONDS <= 2
 
 
-def test_a_ring_is_one_round_trip_while_a_job_is_queued(app_context, redis):
+def test_a_trigger_is_one_round_trip_while_a_job_is_queued(app_context, redis):
     trigger(JobKind.DRAIN, ORG)
     before = redis.info("commandstats")["cmdstat_set"]["calls"]
     total = redis.info("stats")["total_commands_processed"]
@@ -81,7 +81,7 @@ def test_a_job_carries_the_orgs_id_and_nothing_else(app_context, redis):
 
 @pytest.fixture
 def without_redis(settings, database):
-    """Applications whose Redis is nowhere, or accepts connections and says nothing."""
+    """Applications whose Redis is down, or accepts connections without an answer."""
     made = []
 
     def make(url):
@@ -94,23 +94,23 @@ def without_redis(settings, database):
             db.engine.dispose()
 
 
-def test_a_ring_that_redis_does_not_take_is_swallowed(without_redis):
+def test_a_trigger_without_redis_raises_nothing(without_redis):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
         assert trigger(JobKind.DRAIN, ORG) is False
         suppress_triggers(JobKind.DRAIN, ORG)
         allow_triggers(JobKind.DRAIN, ORG)
 
 
-def test_the_log_says_why_redis_did_not_take_a_ring(without_redis, capsys):
+def test_the_log_says_why_redis_did_not_take_a_trigger(without_redis, capsys):
     with without_redis(f"redis://127.0.0.1:{free_port()}/0").app_context():
         trigger(JobKind.DRAIN, ORG)
     (line,) = capsys.readouterr().err.splitlines()
-    told = json.loads(line)
-    assert (told["event"], told["kind"]) == ("trigger.not_sent", "DRAIN")
-    assert "Connection refused" in told["error"]
+    logged = json.loads(line)
+    assert (logged["event"], logged["kind"]) == ("trigger.not_sent", "DRAIN")
+    assert "Connection refused" in logged["error"]
 
 
-def test_a_redis_that_hangs_holds_nobody_up_for_long(without_redis, processes):
+def test_a_redis_that_hangs_delays_nobody_for_long(without_redis, processes):
     import os
     import signal
 
@@ -131,7 +131,7 @@ def begin():
     db.session.execute(text("SELECT 1"))
 
 
-def test_what_rings_after_the_commit_is_silent_before(app_context, redis):
+def test_a_trigger_after_the_commit_enqueues_nothing_before(app_context, redis):
     begin()
     trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     assert queued(redis, JobKind.DRAIN) == 0
@@ -139,7 +139,7 @@ def test_what_rings_after_the_commit_is_silent_before(app_context, redis):
     assert queued(redis, JobKind.DRAIN) == 1
 
 
-def test_a_rollback_forgets_the_ring(app_context, redis):
+def test_a_rollback_drops_the_trigger(app_context, redis):
     begin()
     trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.rollback()
@@ -148,7 +148,7 @@ def test_a_rollback_forgets_the_ring(app_context, redis):
     assert queued(redis, JobKind.DRAIN) == 0
 
 
-def test_a_session_that_is_given_up_forgets_the_ring(app_context, redis):
+def test_a_removed_session_drops_the_trigger(app_context, redis):
     begin()
     trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.remove()
@@ -157,7 +157,7 @@ def test_a_session_that_is_given_up_forgets_the_ring(app_context, redis):
     assert queued(redis, JobKind.DRAIN) == 0
 
 
-def test_the_same_ring_asked_for_twice_rings_once(app_context, redis):
+def test_equal_triggers_of_one_transaction_enqueue_once(app_context, redis):
     begin()
     for _ in range(3):
         trigger_after_commit(db.session, JobKind.DRAIN, ORG)
@@ -176,7 +176,7 @@ def test_a_savepoint_is_no_commit_and_its_rollback_is_no_rollback(app_context, r
     assert queued(redis, JobKind.DRAIN) == 1
 
 
-def test_rings_are_not_repeated_by_the_next_commit(app_context, redis):
+def test_triggers_are_not_repeated_by_the_next_commit(app_context, redis):
     begin()
     trigger_after_commit(db.session, JobKind.DRAIN, ORG)
     db.session.commit()

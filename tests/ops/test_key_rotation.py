@@ -118,7 +118,7 @@ def test_what_no_key_opens_is_counted_and_left_alone(make_app: MakeApp, gitlab_p
     assert token_of(old, org) == f"glpat-of-{org.id}"
 
 
-@pytest.mark.parametrize(("keys", "word"), [((), "no VIA_RAH"), (("nonsense",), "not a list")])
+@pytest.mark.parametrize(("keys", "word"), [((), "not set VIA_RAH"), (("nonsense",), "not a list")])
 def test_without_usable_keys_it_says_so(
     make_app: MakeApp, keys: tuple[str, ...], word: str
 ) -> None:
