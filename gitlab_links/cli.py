@@ -63,7 +63,11 @@ def bootstrap_command(
         password = _ask_password()
     made = bootstrap(email, password, org_name, name, Consent(**consent))
     db.session.commit()
-    click.echo(_as_json(made) if as_json else _as_text(made))
+    if as_json:
+        ids = {"org_id": str(made.org_id), "user_id": str(made.user_id)}
+        click.echo(json.dumps({**ids, "api_key": made.api_key}))
+    else:
+        click.echo(_as_text(made))
 
 
 @click.command("set-password")
@@ -86,12 +90,6 @@ def set_password_command(email: str, password: str | None) -> None:
 def _ask_password() -> str:
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return asked
-
-
-def _as_json(made: Bootstrapped) -> str:
-    return json.dumps(
-        {"org_id": str(made.org_id), "user_id": str(made.user_id), "api_key": made.api_key}
-    )
 
 
 def _as_text(made: Bootstrapped) -> str:

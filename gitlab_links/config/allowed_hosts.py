@@ -146,7 +146,8 @@ class AllowedHosts:
         return self.lists(host, port) or self._covers(address)
 
     def _covers(self, address: Address) -> bool:
-        candidates = (address, *_embedded(address)) if _is_mapped(address) else (address,)
+        mapped = isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+        candidates = (address, *_embedded(address)) if mapped else (address,)
         return any(candidate in network for network in self.networks for candidate in candidates)
 
 
@@ -184,10 +185,6 @@ def _is_loopback(address: Address) -> bool:
 
 def _unscoped(address: Address) -> Address:
     return IPv6Address(int(address)) if isinstance(address, IPv6Address) else address
-
-
-def _is_mapped(address: Address) -> bool:
-    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
 
 
 def _embedded(address: Address) -> tuple[Address, ...]:

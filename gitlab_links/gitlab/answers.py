@@ -9,13 +9,6 @@ from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 from gitlab_links.gitlab.refusals import Refusal, read_refusal
 from gitlab_links.gitlab.snapshot import Person, Snapshot
 
-AUTH_ERROR = ErrorCode.AUTH_ERROR
-INSUFFICIENT_SCOPE = ErrorCode.INSUFFICIENT_SCOPE
-RATE_LIMITED = ErrorCode.RATE_LIMITED
-NOT_FOUND = ErrorCode.NOT_FOUND
-NETWORK_ERROR = ErrorCode.NETWORK_ERROR
-BLOCKED_ADDRESS = ErrorCode.BLOCKED_ADDRESS
-
 
 @dataclass(eq=False, repr=False)
 class GitLabFailure(Exception):
@@ -60,7 +53,7 @@ class GitLabFailure(Exception):
     @property
     def is_trouble(self) -> bool:
         """Whether the network or GitLab itself failed: the same call may succeed later."""
-        return self.code == NETWORK_ERROR or self.code.startswith("http_5")
+        return self.code == ErrorCode.NETWORK_ERROR or self.code.startswith("http_5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ _STATUS_DETAILS = {
     404: "GitLab does not have this, or the token's owner may not see it.",
     429: "GitLab's rate limit is used up.",
 }
-_STATUS_CODES = {401: AUTH_ERROR, 404: NOT_FOUND, 429: RATE_LIMITED}
+_STATUS_CODES = {401: ErrorCode.AUTH_ERROR, 404: ErrorCode.NOT_FOUND, 429: ErrorCode.RATE_LIMITED}
 
 
 def failure_of_status(status: int, body: bytes, retry_after: float | None) -> GitLabFailure:
@@ -131,7 +124,7 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
     if refusal.granular:
         named = ", ".join(refusal.permissions) or "a permission that GitLab does not name"
         return GitLabFailure(
-            INSUFFICIENT_SCOPE,
+            ErrorCode.INSUFFICIENT_SCOPE,
             f"The fine-grained token lacks {named}.",
             http_status=status,
             needed=refusal.permissions,
@@ -141,7 +134,7 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
     if status == 403 and b"insufficient_scope" in body:
         needed = _needed_scopes(body)
         return GitLabFailure(
-            INSUFFICIENT_SCOPE,
+            ErrorCode.INSUFFICIENT_SCOPE,
             f"The token lacks a scope: it needs {' or '.join(needed)}.",
             http_status=status,
             needed=needed,

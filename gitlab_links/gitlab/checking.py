@@ -7,18 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gitlab_links.gitlab.answers import (
-    AUTH_ERROR,
-    INSUFFICIENT_SCOPE,
-    RATE_LIMITED,
     GitLabFailure,
     TokenCheck,
 )
 from gitlab_links.gitlab.client import RESOURCES, GitLabClient, path_of_project
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_person, read_project_path, read_word
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.times import parse_date
 
-_OF_THE_TOKEN = (AUTH_ERROR, INSUFFICIENT_SCOPE, RATE_LIMITED)
+_OF_THE_TOKEN = (ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE, ErrorCode.RATE_LIMITED)
 
 
 class CheckingClient(GitLabClient):

@@ -20,17 +20,13 @@ from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.answer_headers import read_rate_limit, read_retry_after
 from gitlab_links.gitlab.answers import (
-    AUTH_ERROR,
-    BLOCKED_ADDRESS,
-    INSUFFICIENT_SCOPE,
-    NETWORK_ERROR,
-    NOT_FOUND,
     Fetched,
     GitLabFailure,
     RateLimit,
     failure_of_status,
 )
 from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_object
 from gitlab_links.gitlab.guarded_session import (
     MAX_RESPONSE_BYTES,
@@ -76,7 +72,8 @@ class GitLabClient:
         resolver: Resolver = system_resolver,
     ) -> None:
         if _TOKEN.fullmatch(token) is None:
-            raise GitLabFailure(AUTH_ERROR, "The token contains characters that no token has.")
+            detail = "The token contains characters that no token has."
+            raise GitLabFailure(ErrorCode.AUTH_ERROR, detail)
         self._session = GuardedSession(
             allowed,
             seconds=seconds,
@@ -157,7 +154,7 @@ class GitLabClient:
             try:
                 self._expect_object(self._get("/user"))
             except GitLabFailure as failure:
-                if failure.code != INSUFFICIENT_SCOPE:
+                if failure.code != ErrorCode.INSUFFICIENT_SCOPE:
                     raise
 
     def _fetch_batch(
@@ -197,7 +194,7 @@ class GitLabClient:
         try:
             return self._get(path)
         except GitLabFailure as failure:
-            if failure.code == NOT_FOUND:
+            if failure.code == ErrorCode.NOT_FOUND:
                 return None
             raise
 
@@ -249,7 +246,7 @@ class GitLabClient:
         try:
             yield
         except BlockedAddressError as error:
-            raise GitLabFailure(BLOCKED_ADDRESS, str(error)) from error
+            raise GitLabFailure(ErrorCode.BLOCKED_ADDRESS, str(error)) from error
         except ResponseTooLargeError as error:
             raise GitLabFailure(
                 f"http_{error.status}", str(error), http_status=error.status
@@ -260,7 +257,7 @@ class GitLabClient:
             status = 302 if error.response is None else error.response.status_code
             raise failure_of_status(status, b"", None) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise GitLabFailure(NETWORK_ERROR, network_detail(error)) from error
+            raise GitLabFailure(ErrorCode.NETWORK_ERROR, network_detail(error)) from error
 
 
 def path_of_project(project: int | str) -> str:

@@ -178,13 +178,8 @@ def _state(watch: GitLabProjectWatch, before: HookState, seen: HookCheck) -> Hoo
 
 def _takes_signed_only(org_id: uuid.UUID) -> bool:
     integration = OrgGitLabIntegration
-    return bool(
-        db.session.scalar(
-            select(integration.signing_token_ciphertext.is_not(None)).where(
-                integration.org_id == org_id
-            )
-        )
-    )
+    signed = integration.signing_token_ciphertext.is_not(None)
+    return bool(db.session.scalar(select(signed).where(integration.org_id == org_id)))
 
 
 def _state_of(hook: Hook, *, signing: bool) -> HookState:

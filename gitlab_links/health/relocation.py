@@ -15,7 +15,8 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.operations import Action, write_audit_event
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
-from gitlab_links.gitlab.answers import NOT_FOUND, GitLabFailure
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.listed import ListedProject
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.health.reconnection import configure
@@ -158,7 +159,7 @@ def _difference(client: "CheckingClient", former: FormerAddress, version: str | 
         try:
             path = client.project_path(project.gitlab_id)
         except GitLabFailure as failure:
-            if failure.code != NOT_FOUND:
+            if failure.code != ErrorCode.NOT_FOUND:
                 raise
             path = None
         if path is None or path.lower() != project.path.lower():

@@ -19,9 +19,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import (
-    AUTH_ERROR,
-    INSUFFICIENT_SCOPE,
-    RATE_LIMITED,
     GitLabFailure,
     TokenCheck,
 )
@@ -82,9 +79,11 @@ class Question:
     needed: Sequence[tuple[int | str, ItemType]] = ()
 
 
-_REFUSED = frozenset({AUTH_ERROR, INSUFFICIENT_SCOPE})
+_REFUSED = frozenset({ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE})
 # Not failures of the connection: nothing is set, or GitLab asked for a pause.
-_NOT_SAVED = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, RATE_LIMITED})
+_NOT_SAVED = frozenset(
+    {ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, ErrorCode.RATE_LIMITED}
+)
 
 
 def load_question(org_id: uuid.UUID) -> Question:
@@ -128,7 +127,7 @@ def _checked(client: "CheckingClient", needed: Sequence[tuple[int | str, ItemTyp
     try:
         return client.check_token(needed)
     except GitLabFailure as failure:
-        if failure.code != AUTH_ERROR:
+        if failure.code != ErrorCode.AUTH_ERROR:
             raise
     return client.check_token(needed)
 
@@ -184,7 +183,7 @@ def save_result(
 def _is_rate_limited(integration: OrgGitLabIntegration, now: datetime) -> bool:
     """GitLab may limit other calls and still answer the one that checks the token."""
     until = integration.paused_until
-    return integration.error_code == RATE_LIMITED and until is not None and until > now
+    return integration.error_code == ErrorCode.RATE_LIMITED and until is not None and until > now
 
 
 def _valid(check: TokenCheck) -> Validation:

@@ -19,7 +19,8 @@ from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_ev
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.answers import INSUFFICIENT_SCOPE, GitLabFailure, NewToken
+from gitlab_links.gitlab.answers import GitLabFailure, NewToken
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.health.hook_repair import OnStep, ignore_step
 from gitlab_links.health.token_check import Question
 from gitlab_links.integrations.credentials import credentials_of, encrypt_token
@@ -99,7 +100,7 @@ def rotate(question: Question) -> NewToken:
         with credentials.client(MaintainingClient) as client:
             return _rotated(client, utcnow().date() + LIFETIME)
     except GitLabFailure as failure:
-        if failure.code == INSUFFICIENT_SCOPE:
+        if failure.code == ErrorCode.INSUFFICIENT_SCOPE:
             raise _not_allowed(failure) from None
         raise RotationFailed(f"GitLab did not rotate the token: {failure.message}") from None
 

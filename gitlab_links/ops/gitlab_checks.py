@@ -24,7 +24,6 @@ from gitlab_links.security import cipher
 
 log = structlog.get_logger(__name__)
 _KEY = "VIA_RAH_ENCRYPTION_KEY"
-_UNREADABLE = ErrorCode.INVALID_TOKEN_CIPHERTEXT
 
 
 def check_keys() -> Iterator[Finding]:
@@ -130,7 +129,7 @@ def _does_not_open(integration: OrgGitLabIntegration | None) -> bool:
     try:
         credentials_of(integration)
     except DomainError as refusal:
-        return refusal.code == _UNREADABLE
+        return refusal.code == ErrorCode.INVALID_TOKEN_CIPHERTEXT
     return False
 
 

@@ -209,17 +209,6 @@ def page_with_errors(
 def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
     """The page as it is now, with what is ``shown`` besides."""
     health = report_of(org_id, utcnow())
-    defaults: dict[str, Any] = {
-        "token_page": TOKEN_PAGE,
-        "new_secret": None,
-        "errors": {},
-        "typed": {},
-        "leaving": None,
-        "connection_conflict": None,
-        "policy_conflict": None,
-        "secrets_conflict": None,
-        "settings_conflict": False,
-    }
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",
@@ -235,5 +224,5 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         policy=policy_of(health.integration),
         versions=versions(health.integration),
         mails=settings().mail_server is not None,
-        **{**defaults, **shown},
+        **{"token_page": TOKEN_PAGE, "errors": {}, "typed": {}, **shown},
     )

@@ -8,14 +8,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.links.operations import Detached
 from gitlab_links.security import fernet_for
 
-GOOD_FOR_SECONDS = 24 * 3600
+KEY, GOOD_FOR_SECONDS = "undo-of-a-removed-link", 24 * 3600
 # Padded, so that the length of the token does not reveal the number of digits.
 IID_DIGITS = 19
 
@@ -37,8 +37,9 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
         removed.made_path,
         removed.made_iid,
     ]
-    sealed = _cipher(task_id).encrypt_at_time(json.dumps(fields).encode(), _now())
-    return sealed.decode("ascii")
+    # A key for each task: a token of one task is invalid for another.
+    fernet = fernet_for(KEY, str(task_id))
+    return fernet.encrypt_at_time(json.dumps(fields).encode(), _now()).decode("ascii")
 
 
 def removed_link(task_id: uuid.UUID, token: str) -> Detached:
@@ -58,8 +59,9 @@ def removed_link(task_id: uuid.UUID, token: str) -> Detached:
 
 def _opened(task_id: uuid.UUID, token: str) -> list[Any]:
     try:
+        fernet = fernet_for(KEY, str(task_id))
         fields: list[Any] = json.loads(
-            _cipher(task_id).decrypt_at_time(token.encode(), GOOD_FOR_SECONDS, _now())
+            fernet.decrypt_at_time(token.encode(), GOOD_FOR_SECONDS, _now())
         )
     except (InvalidToken, UnicodeError):
         raise UndoRefused(
@@ -70,8 +72,3 @@ def _opened(task_id: uuid.UUID, token: str) -> list[Any]:
 
 def _now() -> int:
     return int(utcnow().timestamp())
-
-
-def _cipher(task_id: uuid.UUID) -> Fernet:
-    """A key for each task: a token of one task is invalid for another."""
-    return fernet_for("undo-of-a-removed-link", str(task_id))

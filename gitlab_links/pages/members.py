@@ -1,14 +1,12 @@
 """The members of an org: list, add, change role, remove."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import (
-    MemberView,
     RoleChangedMeanwhile,
     add_member,
     change_role,
@@ -42,7 +40,7 @@ ROLE_HINTS = {
 def member_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """All members of the org."""
     added = take_shown(path_here())
-    return unless_shown(_page(org_id, added=added, typed=typed_before()), added)
+    return unless_shown(_page(org_id, added=added, typed=typed_before() or {}), added)
 
 
 @pages.post(PATH)
@@ -95,15 +93,7 @@ def end_membership(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseReturnVal
     return redirect(url_for("pages.member_list", org_id=org_id))
 
 
-def _page(
-    org_id: uuid.UUID,
-    *,
-    added: dict[str, str] | None = None,
-    typed: Mapping[str, Any] | None = None,
-    errors: dict[str, list[str]] | None = None,
-    changed: MemberView | None = None,
-    chosen: Role | None = None,
-) -> str:
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
     principal = current_principal()
     return render_template(
         "members/list.html",
@@ -113,9 +103,5 @@ def _page(
         role_names=ROLE_NAMES,
         may_write=principal.may(Permission.MEMBERS_WRITE),
         own_id=principal.user_id,
-        added=added,
-        typed=typed or {},
-        errors=errors or {},
-        changed=changed,
-        chosen=chosen,
+        **{"typed": {}, "errors": {}, **shown},
     )

@@ -1,4 +1,5 @@
-"""A new secret that the next page shows once. It travels encrypted in the session cookie.
+"""A new secret that the next page shows once. It travels encrypted in the session cookie,
+with a key derived from the session, so only that session can decrypt it.
 
 The view that creates a secret redirects, so that reloading does not create another one.
 """
@@ -6,7 +7,7 @@ The view that creates a secret redirects, so that reloading does not create anot
 import json
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from flask import make_response, redirect, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -19,8 +20,8 @@ LASTS_SECONDS = 600
 
 def redirect_and_show(url: str, **shown: str) -> ResponseReturnValue:
     """Redirect to ``url``, which gets ``shown`` from :func:`take_shown`."""
-    sealed = _cipher().encrypt(json.dumps({"at": url, **shown}).encode())
-    session[SHOWN_ONCE] = sealed.decode("ascii")
+    fernet = fernet_for("shown-once", current_user.get_id())
+    session[SHOWN_ONCE] = fernet.encrypt(json.dumps({"at": url, **shown}).encode()).decode("ascii")
     return redirect(url)
 
 
@@ -29,8 +30,9 @@ def take_shown(url: str) -> dict[str, str] | None:
     sealed = session.get(SHOWN_ONCE)
     if sealed is None:
         return None
+    fernet = fernet_for("shown-once", current_user.get_id())
     try:
-        opened: dict[str, str] = json.loads(_cipher().decrypt(sealed, ttl=LASTS_SECONDS))
+        opened: dict[str, str] = json.loads(fernet.decrypt(sealed, ttl=LASTS_SECONDS))
     except InvalidToken:
         session.pop(SHOWN_ONCE)
         return None
@@ -46,8 +48,3 @@ def unless_shown(page: Any, shown: dict[str, str] | None) -> ResponseReturnValue
     if shown is not None:
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _cipher() -> Fernet:
-    """Its key is derived from the session, so only that session can decrypt it."""
-    return fernet_for("shown-once", current_user.get_id())

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from flask import current_app, flash, g, request, url_for
 from redis.exceptions import RedisError
 from werkzeug.datastructures import MultiDict
@@ -21,7 +21,7 @@ from gitlab_links.errors import DomainError
 from gitlab_links.extensions import redis
 from gitlab_links.security import digest, fernet_for, new_secret
 
-TICKET = "unsent"
+TICKET, KEY = "unsent", "unsent-form-key"
 KEPT_SECONDS = 3600
 # A limit per address, because forms of people who are not logged in are saved, too.
 KEPT_FROM_ADDRESS, THROTTLE_SECONDS = 60, 15 * 60
@@ -54,7 +54,7 @@ def typed_before() -> Typed | None:
         return None
     try:
         sealed = redis().get(_name(ticket))
-        kept = json.loads(_cipher(ticket).decrypt(sealed)) if sealed else {}
+        kept = json.loads(fernet_for(KEY, ticket).decrypt(sealed)) if sealed else {}
     except (RedisError, InvalidToken):
         kept = {}
     if kept.get("page") != request.path:
@@ -98,8 +98,9 @@ def _save(page: str) -> str | None:
         return None
     ticket = new_secret()
     content = json.dumps({"page": page.removeprefix(request.script_root), "fields": fields})
+    sealed = fernet_for(KEY, ticket).encrypt(content.encode())
     try:
-        redis().set(_name(ticket), _cipher(ticket).encrypt(content.encode()), ex=KEPT_SECONDS)
+        redis().set(_name(ticket), sealed, ex=KEPT_SECONDS)
     except RedisError as error:
         log.warning("unsent_form.not_kept", error=str(error))
         return None
@@ -123,7 +124,3 @@ def _comes_from_here() -> bool:
 
 def _name(ticket: str) -> str:
     return f"gitlab_links:unsent:{digest('unsent-form', ticket)}"
-
-
-def _cipher(ticket: str) -> Fernet:
-    return fernet_for("unsent-form-key", ticket)

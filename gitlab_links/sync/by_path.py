@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gitlab_links.gitlab.answers import NOT_FOUND, Fetched, GitLabFailure
-from gitlab_links.gitlab.error_codes import stops_all_calls
+from gitlab_links.gitlab.answers import Fetched, GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.sync.plan import Batch
 
@@ -23,7 +23,7 @@ def listed_by_path(
     try:
         return batch, ask(client, batch).items
     except GitLabFailure as failure:
-        if failure.code != NOT_FOUND or isinstance(batch.project, int) or not in_time():
+        if failure.code != ErrorCode.NOT_FOUND or isinstance(batch.project, int) or not in_time():
             raise
         found = _elsewhere(client, batch.project)
         if found is None:

@@ -12,14 +12,11 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import (
-    AUTH_ERROR,
-    INSUFFICIENT_SCOPE,
-    NETWORK_ERROR,
-    NOT_FOUND,
     Fetched,
     GitLabFailure,
     RateLimit,
 )
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.moves import Moved
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
@@ -40,7 +37,7 @@ DETAILS_PART = 0.5
 LAST_ANSWER_AT = 1.1 + DETAILS_PART
 # With less time left than this, no further call is made.
 SHORTEST_CALL = 0.2
-REFUSALS = frozenset({"http_403", INSUFFICIENT_SCOPE, NOT_FOUND})
+REFUSALS = frozenset({"http_403", ErrorCode.INSUFFICIENT_SCOPE, ErrorCode.NOT_FOUND})
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +115,7 @@ class Fetcher:
         asked = self._pool.submit(lambda: self._client().check_account())
         wait([asked], timeout=ends_at - monotonic())
         if not asked.done():
-            late = GitLabFailure(NETWORK_ERROR, "GitLab did not answer in time.")
+            late = GitLabFailure(ErrorCode.NETWORK_ERROR, "GitLab did not answer in time.")
             return Round(answers, account_asked=True, account_failure=late)
         error = asked.exception()
         if error is not None and not isinstance(error, GitLabFailure):
@@ -167,7 +164,7 @@ class Fetcher:
                 project_id = id_of(client, batch)
         except GitLabFailure as error:
             failure = error
-            if failure.code == NOT_FOUND:
+            if failure.code == ErrorCode.NOT_FOUND:
                 path_owner = self._path_owner(batch)
         rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
         unresolved = frozenset({item.iid for item in batch.items} - found.keys() - codes.keys())
@@ -202,14 +199,14 @@ def _list(client: "ItemClient", batch: Batch) -> Fetched:
     try:
         return client.fetch_items(batch.project, batch.type, iids)
     except GitLabFailure as failure:
-        if failure.code != AUTH_ERROR:
+        if failure.code != ErrorCode.AUTH_ERROR:
             raise
     return client.fetch_items(batch.project, batch.type, iids)
 
 
 def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:
     if not call.done():
-        late = GitLabFailure(NETWORK_ERROR, "GitLab's address did not resolve in time.")
+        late = GitLabFailure(ErrorCode.NETWORK_ERROR, "GitLab's address did not resolve in time.")
         return Answer(batch, started_at, {}, late, None)
     try:
         return call.result()

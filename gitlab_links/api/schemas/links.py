@@ -97,7 +97,9 @@ class NewLink(Strict):
     )
 
 
-class _LinkFilters(Strict):
+class TaskLinksQuery(Strict):
+    """Which of a task's links to list."""
+
     state = choice(ItemState, load_default=None)
     gitlab_type = choice(ItemType, load_default=None)
     project_path = text(
@@ -127,11 +129,7 @@ class _LinkFilters(Strict):
     cursor = Cursor(BY_ORDER)
 
 
-class TaskLinksQuery(_LinkFilters):
-    """Which of a task's links to list."""
-
-
-class OrgLinksQuery(_LinkFilters):
+class OrgLinksQuery(TaskLinksQuery):
     """Which of an org's links to list."""
 
     task_id = fields.UUID(load_default=None)
