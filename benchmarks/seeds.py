@@ -18,6 +18,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import open_session
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.demo.gitlab.bulk import CREATED_AT
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.operations import (
@@ -158,7 +159,7 @@ def _item_row(org_id: uuid.UUID, project_id: uuid.UUID, iid: int, now: datetime)
         "labels": labels[: iid % 3],
         "assignees": [person],
         "author": person,
-        "gitlab_created_at": now,
+        "gitlab_created_at": CREATED_AT,
         "source_updated_at": now,
         "fetched_at": now,
         "last_synced_at": now,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from gitlab_links.demo.gitlab.bulk import CREATED_AT
+
 BODY_BYTES = 6 * 1024
 
 
@@ -114,7 +116,7 @@ def _attributes(item: Item, title: str, updated_at: datetime) -> dict[str, Any]:
         "state_id": 1,
         "author_id": 2,
         "project_id": item.project_id,
-        "created_at": "2026-01-05T08:00:00.000Z",
+        "created_at": _iso(CREATED_AT),
         "updated_at": _iso(updated_at),
         "closed_at": None,
         "milestone_id": None,

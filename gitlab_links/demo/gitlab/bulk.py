@@ -1,11 +1,14 @@
 """Many projects and items at once, for benchmarks and soak tests: no webhooks, no waiting."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from gitlab_links.demo.gitlab.records import MAINTAINER, Project, User
 from gitlab_links.demo.gitlab.state import GitLabState
 
 AUTHOR = "bulk.author"
+# Of every item, so that a benchmark can write webhooks about it without asking.
+CREATED_AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 LABEL_COLORS = {"bug": "#d1242f", "feature": "#1f75cb", "later": "#8fbc8f"}
 
 
@@ -34,7 +37,7 @@ def _project(state: GitLabState, bulk: Bulk, number: int, author: User) -> Proje
         state.projects.add_label(project, name, color)
     labels = list(LABEL_COLORS)
     for index in range(bulk.issues):
-        state.items.add_issue(
+        issue = state.items.add_issue(
             project,
             f"Issue {index + 1} of project {number}",
             author=author,
@@ -42,6 +45,7 @@ def _project(state: GitLabState, bulk: Bulk, number: int, author: User) -> Proje
             assignees=[author] if index % 2 else [],
             notify=False,
         )
+        issue.created_at = CREATED_AT
     for index in range(bulk.merge_requests):
         state.items.add_merge_request(
             project,
