@@ -227,8 +227,8 @@ class _Targets:
 
     def any_requested(self, now: datetime) -> bool:
         """Whether an item is requested for now; the sweep finds items that are due later."""
-        asked = (item.refresh_requested_at for item in self._items.values())
-        return any(moment is not None and moment <= now for moment in asked)
+        requested = (item.refresh_requested_at for item in self._items.values())
+        return any(moment is not None and moment <= now for moment in requested)
 
     def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:
         """The project with GitLab's id first, then one with the path whose id is unknown.

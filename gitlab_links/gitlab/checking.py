@@ -56,7 +56,7 @@ class CheckingClient(GitLabClient):
             answer = self._expect_object(self._get(path_of_project(project)))
         found = read_project_path(answer.get("path_with_namespace"))
         if found is None or read_id(answer.get("id")) != project:
-            raise self._unusable("is not the project that was asked for")
+            raise self._unusable("is not about the requested project")
         return found
 
     def _introspect(self, path: str) -> Mapping[str, Any]:

@@ -154,8 +154,8 @@ def sync_state(
 ) -> SyncState:
     """The state of one link at ``now``.
 
-    If the item is ``withheld``, the result reveals neither its state nor the time of its last
-    change. Its sync times would: they depend on both.
+    If the item is ``withheld``, the result has no sync times: they depend on its state and on
+    the time of its last change, which must not be revealed.
 
     An error of the item is shown at once. An error of the connection is shown only after the
     time of :func:`promise`, because the item is fresh until then. A rate limit is not an

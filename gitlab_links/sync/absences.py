@@ -57,9 +57,9 @@ def resolve_absences(
     is_sure = is_whole or batch.type is ItemType.MERGE_REQUEST
     confirmed = [item for item in left if is_sure and item.is_gone]
     in_doubt = [item for item in left if item not in confirmed]
-    asked = _one_by_one(client, batch, in_doubt, result, in_time)
-    gone = [item for item in asked if result.codes.get(item.iid) == ErrorCode.NOT_FOUND]
-    if is_whole and asked and len(gone) == len(asked):
+    tried = _one_by_one(client, batch, in_doubt, result, in_time)
+    gone = [item for item in tried if result.codes.get(item.iid) == ErrorCode.NOT_FOUND]
+    if is_whole and tried and len(gone) == len(tried):
         confirmed += in_doubt
     for item in confirmed:
         result.codes[item.iid] = ErrorCode.NOT_FOUND
@@ -96,11 +96,11 @@ def _one_by_one(
     in_time: Callable[[], bool],
 ) -> list["DueItem"]:
     """Fetch the single forms, within the limits of calls and time. Returns the items tried."""
-    asked = []
+    tried = []
     for item in items[:SINGLE_CALLS]:
         if not in_time():
             break
-        asked.append(item)
+        tried.append(item)
         try:
             result.found[item.iid] = client.fetch_item(batch.project, batch.type, item.iid)
         except GitLabFailure as failure:
@@ -108,7 +108,7 @@ def _one_by_one(
                 raise
             if kind_of(failure) is not Kind.TROUBLE:
                 result.codes[item.iid] = failure.code
-    return asked
+    return tried
 
 
 def _doubt_absence(items: Sequence["DueItem"], result: Absences, trouble: str) -> None:

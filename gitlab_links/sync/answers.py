@@ -58,7 +58,7 @@ class _Found:
 
 def record(
     org_id: uuid.UUID,
-    asked: Round,
+    calls: Round,
     *,
     token_ciphertext: str | None,
     before: Standing,
@@ -73,7 +73,7 @@ def record(
     since, the answers do not change the connection. ``before`` is the connection's state
     before the round: when GitLab can be read again, items that failed become due at once.
     """
-    answers, verdict = asked.answers, blame(asked)
+    answers, verdict = calls.answers, blame(calls)
     integration = lock_integration(org_id)  # first, in the same order as saving a token
     items = _locked_items({item.id for answer in answers for item in answer.batch.items})
     by_webhook: Counter[uuid.UUID] = Counter()
@@ -110,10 +110,10 @@ def record(
     return contradicted
 
 
-def _locked_items(asked: set[uuid.UUID]) -> Items:
+def _locked_items(item_ids: set[uuid.UUID]) -> Items:
     rows = db.session.scalars(
         select(GitLabItem)
-        .where(GitLabItem.id.in_(asked))
+        .where(GitLabItem.id.in_(item_ids))
         .order_by(GitLabItem.id)
         .with_for_update()
         .execution_options(populate_existing=True)

@@ -228,8 +228,8 @@ def _mark_synced(
 
 
 def _answer_request(item: GitLabItem, started_at: datetime, now: datetime) -> None:
-    asked = _past(item.refresh_requested_at, now)
-    if asked is None or asked <= started_at:
+    requested = _past(item.refresh_requested_at, now)
+    if requested is None or requested <= started_at:
         item.refresh_requested_at = None
 
 

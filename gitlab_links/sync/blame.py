@@ -66,20 +66,20 @@ def wants_account(answers: Sequence["Answer"]) -> bool:
     return none_succeeded and any(kind_of(failure) is not None for failure in failures)
 
 
-def blame(asked: "Round") -> Blame:
+def blame(calls: "Round") -> Blame:
     """Decide whose failures those of a round are."""
-    failures = [answer.failure for answer in asked.answers if answer.failure is not None]
-    succeeded = len(failures) < len(asked.answers)
+    failures = [answer.failure for answer in calls.answers if answer.failure is not None]
+    succeeded = len(failures) < len(calls.answers)
     named = _of_the_connection(failures, succeeded=succeeded)
     if named is not None:
         return Blame(named, works=succeeded)
     granular = any(failure.granular for failure in failures)  # GitLab accepted the token
-    if succeeded or granular or (asked.account_asked and asked.account_failure is None):
+    if succeeded or granular or (calls.account_asked and calls.account_failure is None):
         return Blame(None, works=True)
-    if not asked.account_asked:
+    if not calls.account_asked:
         doubtful = (one for one in failures if kind_of(one) in {Kind.TROUBLE, Kind.TOKEN})
         return Blame(next(doubtful, None), works=False)
-    return _by_account(failures, asked.account_failure)
+    return _by_account(failures, calls.account_failure)
 
 
 def _of_the_connection(

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def listed_by_path(
     client: "ItemClient",
     batch: Batch,
-    ask: Callable[["ItemClient", Batch], Fetched],
+    fetch: Callable[["ItemClient", Batch], Fetched],
     in_time: Callable[[], bool],
 ) -> tuple[Batch, Mapping[int, Snapshot]]:
     """The list, and the batch that found it: by the project's path, or else by its id."""
     try:
-        return batch, ask(client, batch).items
+        return batch, fetch(client, batch).items
     except GitLabFailure as failure:
         if failure.code != ErrorCode.NOT_FOUND or isinstance(batch.project, int) or not in_time():
             raise
@@ -29,7 +29,7 @@ def listed_by_path(
         if found is None:
             raise
     by_id = replace(batch, project=found)
-    return by_id, ask(client, by_id).items
+    return by_id, fetch(client, by_id).items
 
 
 def _elsewhere(client: "ItemClient", path: str) -> int | None:
@@ -41,9 +41,11 @@ def _elsewhere(client: "ItemClient", path: str) -> int | None:
         return None
 
 
-def decodes_slashes(asked: Batch, answered: Batch, failure: GitLabFailure | None) -> bool | None:
+def decodes_slashes(
+    requested: Batch, answered: Batch, failure: GitLabFailure | None
+) -> bool | None:
     """Whether a proxy decoded the requested path; None if no path was tried."""
-    if isinstance(asked.project, int) or failure is not None:
+    if isinstance(requested.project, int) or failure is not None:
         return None
     return isinstance(answered.project, int)
 

@@ -48,16 +48,20 @@ def detail_due(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
         return True
     if item.type != ItemType.MERGE_REQUEST or item.state != ItemState.OPENED:
         return False
-    asked = item.detail_fetched_at
-    if asked is None or asked > now:
+    last_fetch = item.detail_fetched_at
+    if last_fetch is None or last_fetch > now:
         return True
-    quiet = asked - (item.source_updated_at or asked)
-    return bool(now >= asked + min(quiet * QUIET_PART, LONGEST_INTERVAL))
+    quiet = last_fetch - (item.source_updated_at or last_fetch)
+    return bool(now >= last_fetch + min(quiet * QUIET_PART, LONGEST_INTERVAL))
 
 
 def _hides_pipeline(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
-    asked = item.detail_fetched_at
-    return bool(item.pipeline_hidden) and asked is not None and asked <= now < asked + HIDDEN_FOR
+    last_fetch = item.detail_fetched_at
+    return (
+        bool(item.pipeline_hidden)
+        and last_fetch is not None
+        and last_fetch <= now < last_fetch + HIDDEN_FOR
+    )
 
 
 def detail_shows(listed: Snapshot, head_sha: str | None, merge_status: str | None) -> bool:

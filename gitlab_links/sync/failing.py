@@ -27,14 +27,14 @@ def all_projects_fail(org_id: uuid.UUID, base_url: str | None) -> bool:
     Projects with only closed items do not count: their items are rarely fetched.
     """
     fails = func.max(case((is_unreadable(), 1), else_=0))
-    asked = or_(_item.error_code.is_not(None), _item.state.is_(None), _item.state.not_in(ENDED))
+    polled = or_(_item.error_code.is_not(None), _item.state.is_(None), _item.state.not_in(ENDED))
     projects = (
         select(fails.label("fails"))
         .join(GitLabProject, GitLabProject.id == _item.project_id)
         .where(
             _item.org_id == org_id,
             GitLabProject.base_url == base_url,
-            asked,
+            polled,
             func.coalesce(_item.error_code, "").not_in(_NEVER_GIVEN),
         )
         .group_by(_item.project_id)

@@ -109,15 +109,15 @@ class Fetcher:
         ]
         if not wants_account(answers) or monotonic() > ends_at - SHORTEST_CALL:
             return Round(answers)
-        return self._ask_account(answers, ends_at)
+        return self._check_account(answers, ends_at)
 
-    def _ask_account(self, answers: Sequence[Answer], ends_at: float) -> Round:
-        asked = self._pool.submit(lambda: self._client().check_account())
-        wait([asked], timeout=ends_at - monotonic())
-        if not asked.done():
+    def _check_account(self, answers: Sequence[Answer], ends_at: float) -> Round:
+        check = self._pool.submit(lambda: self._client().check_account())
+        wait([check], timeout=ends_at - monotonic())
+        if not check.done():
             late = GitLabFailure(ErrorCode.NETWORK_ERROR, "GitLab did not answer in time.")
             return Round(answers, account_asked=True, account_failure=late)
-        error = asked.exception()
+        error = check.exception()
         if error is not None and not isinstance(error, GitLabFailure):
             log.error("sync.account_call_failed", error=repr(error))
             return Round(answers)
@@ -144,7 +144,7 @@ class Fetcher:
         path_owner: int | None = None
         moved: dict[int, Moved] = {}
         codes: dict[int, str] = {}
-        asked, project_id = batch, None
+        requested, project_id = batch, None
 
         def in_time() -> bool:
             return monotonic() < ends_at
@@ -160,7 +160,7 @@ class Fetcher:
             moved |= find_moves(client, batch, found, in_time)
             if _has_other_path(batch, found) and in_time():
                 path_owner = self._path_owner(batch)
-            if not found and isinstance(asked.project, str) and in_time():
+            if not found and isinstance(requested.project, str) and in_time():
                 project_id = id_of(client, batch)
         except GitLabFailure as error:
             failure = error
@@ -179,7 +179,7 @@ class Fetcher:
             codes=codes,
             unresolved=unresolved,
             project_id=project_id,
-            decodes_slashes=decodes_slashes(asked, batch, failure),
+            decodes_slashes=decodes_slashes(requested, batch, failure),
         )
 
     def _path_owner(self, batch: Batch) -> int | None:

@@ -105,8 +105,8 @@ def next_batches(
 ) -> list[Batch]:
     """Up to ``limit`` batches: requested items first, then those that are due the longest."""
     ours = GitLabProject.base_url == base_url
-    asked = and_(ours, GitLabItem.refresh_requested_at <= now)
-    batches = _grouped(_due(org_id, asked, GitLabItem.refresh_requested_at), now)
+    requested = and_(ours, GitLabItem.refresh_requested_at <= now)
+    batches = _grouped(_due(org_id, requested, GitLabItem.refresh_requested_at), now)
     if len(batches) < limit:
         late = and_(ours, GitLabItem.next_sync_at <= now, _not_requested(now))
         for batch in _grouped(_due(org_id, late, GitLabItem.next_sync_at), now):
@@ -206,8 +206,8 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
 
 def _not_requested(now: datetime) -> ColumnElement[bool]:
     """Not requested for now; a request to confirm webhooks may be due later."""
-    asked = GitLabItem.refresh_requested_at
-    return or_(asked.is_(None), asked > now)
+    requested = GitLabItem.refresh_requested_at
+    return or_(requested.is_(None), requested > now)
 
 
 def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datetime) -> Batch:
