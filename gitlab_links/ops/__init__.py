@@ -8,7 +8,7 @@ from gitlab_links.ops.key_rotation import rotate_keys_command
 
 
 def register(app: Flask) -> None:
-    """Add them to the application."""
+    """Add the route and the commands to the application."""
     metrics.register(app)
     app.cli.add_command(doctor_command)
     app.cli.add_command(rotate_keys_command)

@@ -1,4 +1,4 @@
-"""``flask doctor``: examine the installation and say in words what to do."""
+"""``flask doctor``: check the installation, and say what to do."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}
 
 
 @click.command("doctor")
-@click.option("--gitlab", "ask_gitlab", is_flag=True, help="Ask every org's GitLab, too.")
+@click.option("--gitlab", "ask_gitlab", is_flag=True, help="Also call every org's GitLab.")
 @with_appcontext
 def doctor_command(*, ask_gitlab: bool) -> None:
     """Check settings, database, migrations, Redis, workers, schedule, keys and connections.
@@ -26,14 +26,14 @@ def doctor_command(*, ask_gitlab: bool) -> None:
     for finding in examine(ask_gitlab=ask_gitlab):
         worst = worst or finding.level is Level.FAILURE
         mark = click.style(_MARKS[finding.level], fg=_COLORS[finding.level])
-        click.echo(f"{mark}  {finding.about}: {finding.told}")
+        click.echo(f"{mark}  {finding.about}: {finding.message}")
         if finding.advice:
             click.echo(f"      {finding.advice}")
     sys.exit(1 if worst else 0)
 
 
 def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
-    """All findings, in the order of what stands on what."""
+    """All findings; what others depend on comes first."""
     yield ok("version", __version__)
     yield from machine_checks.check_settings()
     yield from machine_checks.check_mail()

@@ -1,4 +1,4 @@
-"""What the service's role may do with its tables in PostgreSQL, and whose they are."""
+"""The privileges of the service's role on its tables in PostgreSQL, and their owner."""
 
 from sqlalchemy import Connection, text
 
@@ -22,7 +22,7 @@ _FOREIGN_OWNER = text("""
 
 
 def missing_rights(connection: Connection) -> Finding | None:
-    """What keeps the service's role from its tables; None where nothing does."""
+    """The privileges that the service's role lacks on its tables; None if none."""
     role, schema = _place(connection)
     if schema is None:
         return failure(
@@ -47,7 +47,7 @@ def missing_rights(connection: Connection) -> Finding | None:
 
 
 def way_to_migrate(connection: Connection) -> str:
-    """What to do so that the schema is upgraded: by whom, and which right is missing first."""
+    """How to upgrade the schema: as which role, and which privilege to grant first."""
     role, schema = _place(connection)
     names = [*Base.metadata.tables, "alembic_version"]
     owner = connection.scalar(_FOREIGN_OWNER, {"names": names})
@@ -60,7 +60,7 @@ def way_to_migrate(connection: Connection) -> str:
     if connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")):
         return "Run: flask --app wsgi db upgrade"
     return (
-        f"The role {role} may make no tables in the schema {schema}. As the database's "
+        f"The role {role} may not create tables in the schema {schema}. As the database's "
         f'owner: GRANT CREATE ON SCHEMA {schema} TO "{role}". '
         "Then run: flask --app wsgi db upgrade"
     )

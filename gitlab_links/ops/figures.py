@@ -1,7 +1,7 @@
-"""How the service fares as a whole, over all orgs, read from index ranges.
+"""Figures over all orgs, for metrics and doctor, read from index ranges.
 
-Figures come from the database and Redis, where all processes meet: it does not matter
-which of them is asked. Nothing here commits, and nothing names an org.
+They come from the database and Redis, so every process returns the same. Nothing here commits,
+and nothing names an org.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ _CONNECTED = [colour.value for colour in HealthColour if colour is not HealthCol
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """Work that is not done: how much, and by how many seconds the first of it is late."""
+    """Work that is not done: how much, and how many seconds the oldest is late."""
 
     count: int
     late_seconds: float
@@ -42,8 +42,8 @@ class Connections:
     """The orgs' integrations.
 
     ``states`` counts them by ``ok``, ``paused``, ``not_configured`` or the error code;
-    ``expiring`` are tokens that end soon or have ended; ``headroom`` is the least part of
-    a rate limit that any of them has left, 1.0 where none is being used up.
+    ``expiring`` counts tokens that expire soon or have expired; ``headroom`` is the smallest
+    remaining fraction of any rate limit, 1.0 if none is known.
     """
 
     states: Mapping[str, int]
@@ -53,7 +53,7 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """What Redis holds: jobs by queue, workers that listen, jobs that raised an error."""
+    """The state of Redis: jobs by queue, registered workers, jobs that raised an error."""
 
     queued: Mapping[str, int]
     workers: int
@@ -61,9 +61,9 @@ class QueueFigures:
 
 
 def deliveries_of_late(now: datetime) -> Mapping[str, int]:
-    """Deliveries that came in within ``RECENT``, by their present status.
+    """Deliveries received within ``RECENT``, by their current status.
 
-    Ids begin with their time, so that this is a range of the primary key.
+    Ids begin with their time, so this is a range of the primary key.
     """
     delivery = GitLabWebhookDelivery
     first = first_id_at(now - RECENT)
@@ -74,7 +74,7 @@ def deliveries_of_late(now: datetime) -> Mapping[str, int]:
 
 
 def refused_today(now: datetime) -> Mapping[str, int]:
-    """Webhooks refused since midnight UTC, by the header that was wrong the last time."""
+    """Webhooks refused since midnight UTC, by the header that was wrong last."""
     tally = GitLabWebhookTally
     rows = db.session.execute(
         select(tally.count.label("times"), tally.detail).where(
@@ -88,7 +88,7 @@ def refused_today(now: datetime) -> Mapping[str, int]:
 
 
 def delivery_backlog(now: datetime) -> Backlog:
-    """Deliveries that no worker is done with; those that wait for a further try included."""
+    """Deliveries that are not done, including those that wait for a retry."""
     due_at = GitLabWebhookDelivery.due_at
     count, first = db.session.execute(
         select(func.count(), func.min(due_at)).where(due_at.is_not(None))
@@ -97,7 +97,7 @@ def delivery_backlog(now: datetime) -> Backlog:
 
 
 def item_backlog(now: datetime) -> Backlog:
-    """Items that are due for a fetch, of orgs whose GitLab may be called at present."""
+    """Items that are due for a fetch, of orgs whose GitLab may be called now."""
     count, first = db.session.execute(
         select(func.count(), func.min(GitLabItem.next_sync_at))
         .join(_integration, _integration.org_id == GitLabItem.org_id)
@@ -122,9 +122,9 @@ def connections(now: datetime) -> Connections:
 
 
 def verdicts() -> Mapping[str, int]:
-    """Connected orgs by the verdict that their page shows, as it was stored last.
+    """Connected orgs by the verdict stored last, which is the one that their page shows.
 
-    Those connected within the last half minute may not be in it yet.
+    Orgs connected within the last half minute may be missing.
     """
     counted = db.session.execute(
         select(_integration.health_status, func.count())
@@ -139,7 +139,7 @@ def verdicts() -> Mapping[str, int]:
 
 
 def queue_figures() -> QueueFigures | None:
-    """What Redis holds; None while it is away."""
+    """The state of Redis; None while it does not answer."""
     from rq import Queue, Worker
     from rq.registry import FailedJobRegistry
 
@@ -159,7 +159,7 @@ def queue_figures() -> QueueFigures | None:
 
 
 def state_at(now: datetime) -> ColumnElement[str]:
-    """One word for an integration, as SQL: see ``Connections.states``."""
+    """The state of an integration as an SQL expression: see ``Connections.states``."""
     missing = or_(_integration.base_url.is_(None), _integration.token_ciphertext.is_(None))
     return case(
         (missing, "not_configured"),

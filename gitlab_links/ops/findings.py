@@ -1,11 +1,11 @@
-"""What a check found, in words: how it is, and what to do about it."""
+"""The result of a check: what was found, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """``failure``: the service does not do its work; ``warning``: look into it."""
+    """``failure``: the service does not work; ``warning``: the operator should check it."""
 
     OK = "ok"
     WARNING = "warning"
@@ -14,24 +14,24 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence on one thing; ``advice`` says what to do unless it is well."""
+    """What was found about one thing; ``advice`` says what to do, and is empty for ``ok``."""
 
     about: str
     level: Level
-    told: str
+    message: str
     advice: str = ""
 
 
-def ok(about: str, told: str) -> Finding:
-    """All is well."""
-    return Finding(about, Level.OK, told)
+def ok(about: str, message: str) -> Finding:
+    """A finding for what works."""
+    return Finding(about, Level.OK, message)
 
 
-def warning(about: str, told: str, advice: str) -> Finding:
-    """It works, and a person should look into it."""
-    return Finding(about, Level.WARNING, told, advice)
+def warning(about: str, message: str, advice: str) -> Finding:
+    """A finding for what works but should be checked."""
+    return Finding(about, Level.WARNING, message, advice)
 
 
-def failure(about: str, told: str, advice: str) -> Finding:
-    """It does not work."""
-    return Finding(about, Level.FAILURE, told, advice)
+def failure(about: str, message: str, advice: str) -> Finding:
+    """A finding for what does not work."""
+    return Finding(about, Level.FAILURE, message, advice)

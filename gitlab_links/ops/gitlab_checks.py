@@ -34,7 +34,7 @@ def check_keys() -> Iterator[Finding]:
         yield failure(
             "encryption key",
             refusal.detail,
-            f"Set {_KEY}; if tokens are stored already, to the key they were stored with.",
+            f"Set {_KEY}. If tokens are stored already, use the key they were encrypted with.",
         )
         return
     shut = 0
@@ -46,15 +46,15 @@ def check_keys() -> Iterator[Finding]:
     if shut:
         yield failure(
             "encryption key",
-            f"{shut} stored tokens do not open with it.",
-            f"Add the former key behind the present one in {_KEY}, separated by a comma.",
+            f"{shut} stored tokens cannot be decrypted with it.",
+            f"Add the old key behind the current one in {_KEY}, separated by a comma.",
         )
     else:
-        yield ok("encryption key", "opens every stored token")
+        yield ok("encryption key", "decrypts every stored token")
 
 
 def check_connections() -> Iterator[Finding]:
-    """What was last learnt of each org's GitLab; nobody is asked."""
+    """The stored state of each org's connection; calls no GitLab."""
     now = utcnow()
     for name, org_id in _connected():
         try:
@@ -72,13 +72,13 @@ def _troubles(name: str, signals: Signals) -> Iterator[Finding]:
     if until is not None:
         yield warning(
             about,
-            f"not asked until {until:%H:%M:%S} UTC, after what it answered last.",
-            "Nothing, if it is up: it is asked again by itself.",
+            f"not called until {until:%H:%M:%S} UTC, because of its last answer.",
+            "No action needed if it is up: the service calls it again automatically.",
         )
 
 
 def ask_gitlabs() -> Iterator[Finding]:
-    """Ask every connected GitLab about the token, with no transaction open meanwhile."""
+    """Check the token of every connected org with its GitLab; no transaction is open meanwhile."""
     for name, org_id in _connected():
         try:
             yield from list(_answer_of(name, org_id))
@@ -99,18 +99,18 @@ def _answer_of(name: str, org_id: uuid.UUID) -> Iterator[Finding]:
         yield failure(
             about,
             f"{_refusal(result)} ({result.error_code} at {question.credentials.base})",
-            "Have the org's admin press Validate on the page GitLab.",
+            "Ask the org's admin to press Validate on the GitLab page.",
         )
 
 
 def _not_examined(about: str, org_id: uuid.UUID, error: Exception) -> Finding:
-    """What goes wrong with one org is told, and the others are examined."""
+    """The finding for an org whose check raised an error; the other orgs are still checked."""
     db.session.rollback()
     log.error("doctor.org_failed", org_id=str(org_id), exc_info=error)
     return failure(
         about,
         f"the org {org_id} cannot be examined ({type(error).__name__}).",
-        "The log says why.",
+        "See the log for the error.",
     )
 
 

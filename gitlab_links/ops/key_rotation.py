@@ -1,7 +1,7 @@
-"""``flask rotate-keys``: bring every stored secret under the first encryption key.
+"""``flask rotate-keys``: re-encrypt every stored secret with the first encryption key.
 
-Works while the service runs: each secret is replaced only if it is still the one that was
-read. Runs again where it was interrupted: what is under the first key is passed over.
+Works while the service runs: each secret is replaced only if it has not changed since it was
+read. After an interruption it can run again: it skips secrets encrypted with the first key.
 """
 
 import sys
@@ -23,7 +23,7 @@ SUFFIX = "_ciphertext"
 
 @dataclass(slots=True)
 class Tally:
-    """How many secrets were found, by what stands with them."""
+    """How many secrets were found, by the key that decrypts them."""
 
     current: int = 0
     outdated: int = 0
@@ -38,8 +38,8 @@ class Tally:
 def rotate_keys_command(*, check: bool) -> None:
     """Re-encrypt every stored secret with the first key of VIA_RAH_ENCRYPTION_KEY.
 
-    Set that to NEW,OLD everywhere and restart before running this. Once --check is content,
-    OLD may go.
+    Before running this, set it to NEW,OLD everywhere and restart. Once --check exits 0, remove
+    OLD.
     """
     cipher().check()
     tally = rotate(write=not check)
@@ -47,15 +47,15 @@ def rotate_keys_command(*, check: bool) -> None:
     click.echo(f"{tally.current} under the first key, {tally.outdated} {verb}")
     if tally.unreadable:
         click.echo(
-            f"{tally.unreadable} open with none of the keys: add the key they were stored with, "
-            "or have the tokens set again.",
+            f"{tally.unreadable} cannot be decrypted with any key: add the key they were "
+            "encrypted with, or ask the orgs' admins to set the tokens again.",
             err=True,
         )
     sys.exit(1 if tally.unreadable or (check and tally.outdated) else 0)
 
 
 def rotate(*, write: bool) -> Tally:
-    """Look at every secret and, with ``write``, renew it; commits batch by batch."""
+    """Check every secret and, with ``write``, re-encrypt it; commits batch by batch."""
     tally = Tally()
     for column in _columns():
         for rows in _batches(column):
@@ -87,7 +87,7 @@ def _rotate_one(
 
 
 def _columns() -> list[Column[str]]:
-    """Every column that holds secrets, by its name, so that a new one is not forgotten."""
+    """Every column with encrypted secrets, found by its name, new ones included."""
     return [
         column
         for table in db.metadata.sorted_tables

@@ -1,4 +1,4 @@
-"""Settings, database and migrations: what the service stands on."""
+"""Checks of settings, mail server, secret key, database and migrations."""
 
 import smtplib
 from collections.abc import Iterator
@@ -22,34 +22,37 @@ from gitlab_links.storage.database import require_writable
 OLDEST_POSTGRESQL = 150000
 CLOCK_SECONDS = 2.0
 MAIL_SECONDS = 5.0
-_CONNECTS_AGAIN = "Check DATABASE_URL, and that the server runs and lets this machine in."
+_CONNECTS_AGAIN = "Check DATABASE_URL, and that the server runs and accepts this machine."
 _WRITES_AGAIN = {
-    "postgresql": "Point DATABASE_URL at the primary, and let the service's role write.",
-    "sqlite": "Let the service's user write the file and its folder; see that the disk has room.",
+    "postgresql": "Set DATABASE_URL to the primary, and allow the service's role to write.",
+    "sqlite": "Allow the service's user to write the file and its folder, and check for free disk "
+    "space.",
 }
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check_settings() -> Iterator[Finding]:
-    """Settings that are allowed and seldom meant. Bad ones have kept us from starting."""
+    """Settings that are valid but rarely intended. With invalid ones the service does not start."""
     found = settings()
     address = urlsplit(found.public_base_url)
     if address.hostname in _LOOPBACK:
         yield warning(
             "settings",
-            f"PUBLIC_BASE_URL is {found.public_base_url}: no GitLab elsewhere can reach that.",
+            f"PUBLIC_BASE_URL is {found.public_base_url}: no GitLab on another machine can reach "
+            "that.",
             "Set it to the address that people and GitLab use, beginning with https://.",
         )
     elif not found.served_over_https:
         yield warning(
             "settings",
-            "PUBLIC_BASE_URL is plain http: passwords and webhook secrets travel in clear.",
+            "PUBLIC_BASE_URL is plain http: passwords and webhook secrets are sent unencrypted.",
             "Put a proxy with TLS in front and set PUBLIC_BASE_URL to its https:// address.",
         )
     elif found.trusted_proxies == 0:
         yield warning(
             "settings",
-            "TRUSTED_PROXIES is 0 while people come by https: all seem to have one address.",
+            "TRUSTED_PROXIES is 0 although the service is reached by https: all clients seem to "
+            "have the same address.",
             "Set it to the number of proxies in front, usually 1.",
         )
     else:
@@ -57,51 +60,50 @@ def check_settings() -> Iterator[Finding]:
 
 
 def check_mail() -> Iterator[Finding]:
-    """Does the mail server take our login? Nothing is sent."""
+    """Whether the mail server accepts our login; sends nothing."""
     server = settings().mail_server
     if server is None:
         return
     try:
         server.try_login(MAIL_SECONDS)
     except (smtplib.SMTPException, OSError) as error:
-        told = f"{server.host}:{server.port} takes no mail: {mail_failure(error)}."
-        yield failure("mail", told, "Check SMTP_URL, and that the server lets this machine in.")
+        message = f"{server.host}:{server.port} accepts no mail: {mail_failure(error)}."
+        yield failure("mail", message, "Check SMTP_URL, and that the server accepts this machine.")
     else:
-        yield ok("mail", f"{server.host}:{server.port} takes mail from {server.sender}")
+        yield ok("mail", f"{server.host}:{server.port} accepts mail from {server.sender}")
 
 
 def check_secret_key() -> Iterator[Finding]:
-    """Is it the one that API keys and webhook secrets were hashed with?"""
+    """Whether it is the one that API keys and webhook secrets were hashed with."""
     ours = secret_key_is_ours()
     if ours:
         yield ok("secret key", "is the one of this installation")
     elif ours is not None:
         yield failure(
             "secret key",
-            "SECRET_KEY is another one than before: no API key, webhook secret or login is "
-            "recognised.",
-            "Set SECRET_KEY to the former one everywhere. If it was changed on purpose, make API "
-            "keys and webhook secrets anew and run: flask --app wsgi accept-secret-key",
+            "SECRET_KEY has changed, so no API key, webhook secret or login is accepted.",
+            "Set SECRET_KEY to the old one everywhere. If it was changed on purpose, create new "
+            "API keys and webhook secrets and run: flask --app wsgi accept-secret-key",
         )
     elif db.session.scalar(select(exists(select(Org.id)))):
         yield warning(
             "secret key",
-            "nothing says whether SECRET_KEY is the one that API keys and webhook secrets were "
+            "it is not known whether SECRET_KEY is the one that API keys and webhook secrets were "
             "hashed with.",
-            "If API keys made before still work, run: flask --app wsgi accept-secret-key. If they "
-            "do not, set SECRET_KEY to the former one everywhere.",
+            "If existing API keys still work, run: flask --app wsgi accept-secret-key. If they do "
+            "not, set SECRET_KEY to the old one everywhere.",
         )
     else:
-        yield ok("secret key", "there is no org yet that it could not fit")
+        yield ok("secret key", "there is no org yet")
 
 
 def check_database() -> Iterator[Finding]:
-    """Does it answer, take writes, is it new enough, does its clock agree with ours?"""
+    """Whether it answers, takes writes, is new enough, and its clock agrees with ours."""
     try:
         connection = db.session.connection()
     except OperationalError as error:
         said = reason(error)
-        # A new connection to a server that takes no writes is given up at once.
+        # A new connection to a server that takes no writes fails at once.
         advice = _WRITES_AGAIN["postgresql"] if "read-only" in said else _CONNECTS_AGAIN
         yield failure("database", f"no connection: {said}", advice)
         return
@@ -128,7 +130,7 @@ def check_database() -> Iterator[Finding]:
 
 
 def _write_refused(connection: Connection) -> str | None:
-    """What the database says to a write, which is undone; None where it takes one."""
+    """The database's error for a write; None if it takes writes. The write is rolled back."""
     try:
         require_writable(connection)
         if inspect(connection).has_table(Installation.__tablename__):
@@ -141,7 +143,7 @@ def _write_refused(connection: Connection) -> str | None:
 
 
 def check_migrations() -> Iterator[Finding]:
-    """Is the schema one that this code runs on?"""
+    """Whether this code runs on the database's schema."""
     wanted, found = revisions.wanted(), revisions.found()
     here = ", ".join(sorted(found)) or "no revision"
     if found == wanted:
@@ -150,14 +152,15 @@ def check_migrations() -> Iterator[Finding]:
         yield warning(
             "migrations",
             f"the database is at {here}, of a newer version. This one runs on it.",
-            "Nothing after going back to the version before. Otherwise install the newer one here.",
+            "No action needed after a return to the previous version. Otherwise install the newer "
+            "version here.",
         )
     else:
-        told = f"the database is at {here}, the code wants {', '.join(sorted(wanted))}."
+        message = f"the database is at {here}, the code needs {', '.join(sorted(wanted))}."
         upgrade = "Run: flask --app wsgi db upgrade"
         on_postgresql = db.engine.name == "postgresql"
         advice = way_to_migrate(db.session.connection()) if on_postgresql else upgrade
-        yield failure("migrations", told, advice)
+        yield failure("migrations", message, advice)
 
 
 def _clock(theirs: datetime | None) -> Finding:
@@ -166,6 +169,6 @@ def _clock(theirs: datetime | None) -> Finding:
         return ok("clock", "agrees with the database's")
     return warning(
         "clock",
-        f"is {apart:.0f} s apart from the database's; leases compare clocks of machines.",
+        f"is {apart:.0f} s apart from the database's. Leases depend on equal clocks.",
         "Run a time service (NTP) on every machine.",
     )

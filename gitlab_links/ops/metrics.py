@@ -1,8 +1,7 @@
-"""``/metrics``: the figures in the text form that Prometheus reads.
+"""``/metrics``: the figures in the text format of Prometheus.
 
-There for those who know ``METRICS_TOKEN``, and for nobody while none is set; everybody else
-gets the 404 of an address that is none. The caller's address would be no guard: behind a
-proxy every request comes from the proxy.
+Requires ``METRICS_TOKEN``. Without the token, or if none is set, the answer is 404. The caller's
+IP address would not protect it: behind a proxy every request comes from the proxy.
 """
 
 import hmac
@@ -29,9 +28,9 @@ def register(app: Flask) -> None:
     app.add_url_rule("/metrics", view_func=metrics)
 
 
-@public("asks for a token of its own: Prometheus has neither a login nor an org")
+@public("requires a token of its own: Prometheus has neither a session nor an org")
 def metrics() -> Response:
-    """All figures, read at this moment; a handful of queries."""
+    """All figures, read now with a few queries."""
     _require_token()
     registry = CollectorRegistry()
     registry.register(_Figures())
@@ -51,13 +50,13 @@ class _Figures(Collector):
         yield InfoMetricFamily(f"{PREFIX}build", "What runs", value={"version": __version__})
         yield _by_label(
             "deliveries_recent",
-            "Webhook deliveries that came in within the last 5 minutes, by present status",
+            "Webhook deliveries received within the last 5 minutes, by current status",
             "status",
             figures.deliveries_of_late(now),
         )
         yield _by_label(
             "webhooks_refused_today",
-            "Webhooks refused since midnight UTC, by the header that was wrong the last time",
+            "Webhooks refused since midnight UTC, by the header that was wrong last",
             "header",
             figures.refused_today(now),
         )
@@ -66,7 +65,7 @@ class _Figures(Collector):
         connections = figures.connections(now)
         yield _by_label(
             "integrations",
-            "Orgs' GitLab connections, by what stops the reading",
+            "Orgs' GitLab connections, by state or error code",
             "state",
             connections.states,
         )
@@ -77,11 +76,11 @@ class _Figures(Collector):
             figures.verdicts(),
         )
         yield _single(
-            "tokens_expiring", "GitLab tokens that end within 30 days", connections.expiring
+            "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
         )
         yield _single(
             "rate_limit_headroom_ratio",
-            "The least part of a GitLab's rate limit that any org has left",
+            "The smallest remaining fraction of a GitLab's rate limit in any org",
             connections.headroom,
         )
         yield from _redis()
@@ -92,24 +91,24 @@ def _redis() -> Iterator[Metric]:
     yield _single("redis_up", "Whether Redis answers", queues is not None)
     if queues is None:
         return
-    yield _by_label("jobs_queued", "Jobs that wait in Redis", "queue", queues.queued)
-    yield _single("jobs_failed", "Jobs that raised an error and are still kept", queues.failed)
-    yield _single("workers", "RQ workers that listen", queues.workers)
+    yield _by_label("jobs_queued", "Jobs waiting in Redis", "queue", queues.queued)
+    yield _single("jobs_failed", "Jobs that raised an error, until Redis drops them", queues.failed)
+    yield _single("workers", "Registered RQ workers", queues.workers)
 
 
 def _backlog(what: str, backlog: Backlog) -> Iterator[Metric]:
     yield _single(f"{what}_waiting", f"{what.capitalize()} that are not done", backlog.count)
     yield _single(
-        f"{what}_late_seconds", f"How late the first of the {what} is", backlog.late_seconds
+        f"{what}_late_seconds", f"How late the oldest of the {what} is", backlog.late_seconds
     )
 
 
-def _single(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(PREFIX + name, told, value=value)
+def _single(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
-def _by_label(name: str, told: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = GaugeMetricFamily(PREFIX + name, told, labels=[label])
+def _by_label(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(PREFIX + name, text, labels=[label])
     for key, value in sorted(values.items()):
         family.add_metric([key], value)
     return family

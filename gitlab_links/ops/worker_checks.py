@@ -1,4 +1,4 @@
-"""Redis, the workers behind it, and whether what is due gets done."""
+"""Checks of Redis, workers, the schedule, and the backlog."""
 
 import time
 from collections.abc import Iterator
@@ -13,37 +13,37 @@ from gitlab_links.storage.redis_pool import refusal_of_writes
 from gitlab_links.triggers import queue_names
 
 LATE_SECONDS = 60.0
-_START_A_WORKER = "Start worker.py, and look at its log if it runs."
-_FIRST_REDIS = "Mend Redis, as said above: running workers go on without a restart."
+_START_A_WORKER = "Start worker.py. If it runs already, check its log."
+_FIRST_REDIS = "First repair Redis, as above: running workers continue without a restart."
 
 
 def check_redis() -> Iterator[Finding]:
-    """Does it answer, and does it keep what it is given?"""
+    """Whether Redis answers, takes writes, and evicts nothing."""
     try:
         refusal = refusal_of_writes(redis())
     except RedisError as error:
         yield failure(
             "redis",
             f"no answer ({error}). Webhooks are stored and wait until it is back.",
-            "Check REDIS_URL, and that the server runs and lets this machine in.",
+            "Check REDIS_URL, and that the server runs and accepts this machine.",
         )
         return
     if refusal is not None:
         yield failure(
             "redis",
             f"takes no writes ({refusal}). Webhooks are stored and wait until it does.",
-            "Give it more memory (maxmemory) if that is full, or see to its disk.",
+            "Give it more memory (maxmemory) if that is full, or check its disk.",
         )
         return
     try:
         policy = str(_text(redis().config_get("maxmemory-policy").get("maxmemory-policy")))
     except ResponseError:
-        yield ok("redis", "answers; it does not tell its configuration")
+        yield ok("redis", "answers; its configuration cannot be read")
         return
     if policy != "noeviction":
         yield warning(
             "redis",
-            f"maxmemory-policy is {policy}: when memory is short, jobs and limits vanish.",
+            f"maxmemory-policy is {policy}: when memory is short, jobs and limits are lost.",
             "Set maxmemory-policy noeviction.",
         )
     else:
@@ -51,9 +51,9 @@ def check_redis() -> Iterator[Finding]:
 
 
 def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
-    """Does somebody listen to every queue, and does the schedule tick?
+    """Whether every queue has a worker, and the schedule ticks.
 
-    Neither can be seen of a running worker while Redis keeps nothing.
+    While Redis takes no writes, running workers cannot be seen.
     """
     from rq import Worker
     from rq.serializers import JSONSerializer
@@ -66,21 +66,21 @@ def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
     except RedisError:
         return
     advice = _START_A_WORKER if redis_works else _FIRST_REDIS
-    heard = {name for worker in workers for name in worker.queue_names()}
-    missing = sorted({QUEUE, *queue_names()} - heard)
+    served = {name for worker in workers for name in worker.queue_names()}
+    missing = sorted({QUEUE, *queue_names()} - served)
     if missing:
-        told = f"nobody listens to: {', '.join(missing)}."
-        yield failure("workers", told, advice)
+        message = f"no worker serves the queues: {', '.join(missing)}."
+        yield failure("workers", message, advice)
     else:
-        yield ok("workers", f"{len(workers)} listen to every queue")
+        yield ok("workers", f"{len(workers)} workers serve every queue")
     if ticking:
         yield ok("schedule", "ticks")
     else:
-        yield failure("schedule", "has not ticked for some seconds.", advice)
+        yield failure("schedule", "has not ticked for several seconds.", advice)
 
 
 def check_backlog() -> Iterator[Finding]:
-    """Does what is due get done in time?"""
+    """Whether due work is done in time."""
     now = utcnow()
     for what, backlog in (
         ("deliveries", figures.delivery_backlog(now)),
@@ -89,8 +89,8 @@ def check_backlog() -> Iterator[Finding]:
         if backlog.late_seconds > LATE_SECONDS:
             yield warning(
                 what,
-                f"{backlog.count:,} wait, the first of them for {backlog.late_seconds:.0f} s.",
-                "See that workers run; if they do and are busy, start more: docs/scale.md.",
+                f"{backlog.count:,} wait, the oldest for {backlog.late_seconds:.0f} s.",
+                "Check that workers run. If they are busy, start more: docs/scale.md.",
             )
         else:
             yield ok(what, f"{backlog.count:,} wait, none for long")

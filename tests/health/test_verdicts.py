@@ -75,8 +75,8 @@ class Five:
 
     def doctor(self):
         with self.connected.app.app_context():
-            lines = [finding.told for finding in check_connections()]
-        return {line for line in lines if not line.startswith("not asked until")}
+            lines = [finding.message for finding in check_connections()]
+        return {line for line in lines if not line.startswith("not called until")}
 
     def metrics(self):
         with self.connected.app.app_context():

@@ -42,7 +42,7 @@ def test_a_redis_whose_memory_is_full_is_shown_and_no_reason_to_stop(
     finally:
         redis.config_set("maxmemory", 0)
     assert (answer.status_code, answer.json["redis"]) == (200, "takes no writes")
-    assert found.level is Level.FAILURE and "takes no writes" in found.told
+    assert found.level is Level.FAILURE and "takes no writes" in found.message
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def reads(app: Flask, connected: Connected, caplog: pytest.LogCaptureFixture) ->
             assert page.status_code == 200, page.text
             path = f"{base}/gitlab-links?limit=1&cursor={page.json['next_cursor']}"
         assert page.json["next_cursor"] is None
-        assert not [one for one in examine() if "cannot be examined" in one.told]
+        assert not [one for one in examine() if "cannot be examined" in one.message]
         find_due_checks()
         assert "job.step_failed" not in caplog.text
 

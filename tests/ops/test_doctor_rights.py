@@ -40,7 +40,7 @@ def examined_as_plain(make_app: MakeApp, database: Database) -> Findings:
     return found
 
 
-def test_a_role_that_may_make_no_tables_is_told_which_right_it_lacks(
+def test_a_role_that_may_create_no_tables_is_shown_with_the_right_it_lacks(
     make_app: MakeApp, empty_database: Database, plain_role: Callable[[str], None]
 ) -> None:
     plain_role("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
@@ -48,7 +48,7 @@ def test_a_role_that_may_make_no_tables_is_told_which_right_it_lacks(
     assert 'GRANT CREATE ON SCHEMA public TO "plain"' in advice
 
 
-def test_a_role_that_may_use_no_schema_is_told_so(
+def test_a_role_that_may_use_no_schema_is_found(
     make_app: MakeApp, empty_database: Database, plain_role: Callable[[str], None]
 ) -> None:
     plain_role("REVOKE ALL ON SCHEMA public FROM PUBLIC")
@@ -58,7 +58,7 @@ def test_a_role_that_may_use_no_schema_is_told_so(
     assert examined_as_plain(make_app, empty_database)["database"].level is Level.OK
 
 
-def test_a_role_that_may_write_but_some_tables_is_told_which_and_the_advice_helps(
+def test_tables_that_a_role_may_not_write_are_shown_and_the_advice_helps(
     make_app: MakeApp, empty_database: Database, plain_role: Callable[[str], None]
 ) -> None:
     databases.migrate(empty_database.url)
@@ -66,7 +66,7 @@ def test_a_role_that_may_write_but_some_tables_is_told_which_and_the_advice_help
     plain_role("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain")
     found = examined_as_plain(make_app, empty_database)["database"]
     assert found.level is Level.FAILURE
-    assert "the role plain lacks INSERT, UPDATE, DELETE on answered_requests," in found.told
+    assert "the role plain lacks INSERT, UPDATE, DELETE on answered_requests," in found.message
     plain_role(statement_in(found.advice))
     assert examined_as_plain(make_app, empty_database)["database"].level is Level.OK
 

@@ -114,7 +114,7 @@ def test_what_no_key_opens_is_counted_and_left_alone(make_app: MakeApp, gitlab_p
     (org,) = connected(old, gitlab_port)
     code, output = run(make_app(encryption_keys=(NEW, OTHER)))
     assert code == 1
-    assert "2 open with none of the keys" in output
+    assert "2 cannot be decrypted with any key" in output
     assert token_of(old, org) == f"glpat-of-{org.id}"
 
 

@@ -76,8 +76,8 @@ def test_deliveries_are_counted_by_status_while_they_are_recent(
         factory.delivery(org, status=status)
     factory.delivery(org, id=id_of(now - timedelta(minutes=4)), status="ignored")
     factory.delivery(org, id=id_of(now - timedelta(minutes=6)), status="ignored")
-    told = read(monitored)
-    counted = {key[1]: value for key, value in told.items() if key[0] == "deliveries_recent"}
+    figures = read(monitored)
+    counted = {key[1]: value for key, value in figures.items() if key[0] == "deliveries_recent"}
     assert counted == {
         "received": 0,
         "processing": 0,
@@ -96,9 +96,9 @@ def test_the_backlog_tells_how_much_waits_and_how_late_the_first_is(
     factory.delivery(org, status="received", due_at=now - timedelta(seconds=5))
     factory.delivery(org, status="received", due_at=now + timedelta(hours=1))
     factory.delivery(org, status="processed")
-    told = read(monitored)
-    assert told["deliveries_waiting",] == 3
-    assert 90 <= told["deliveries_late_seconds",] < 120
+    figures = read(monitored)
+    assert figures["deliveries_waiting",] == 3
+    assert 90 <= figures["deliveries_late_seconds",] < 120
 
 
 def test_due_items_count_only_where_gitlab_may_be_called(
@@ -109,9 +109,9 @@ def test_due_items_count_only_where_gitlab_may_be_called(
     factory.connect(connected, base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
     for org in (connected, lonely):
         factory.gitlab_item(factory.gitlab_project(org), next_sync_at=late)
-    told = read(monitored)
-    assert told["items_waiting",] == 1
-    assert 300 <= told["items_late_seconds",] < 330
+    figures = read(monitored)
+    assert figures["items_waiting",] == 1
+    assert 300 <= figures["items_late_seconds",] < 330
 
 
 def test_integrations_are_counted_by_state(monitored: Flask, factory: Factory) -> None:
@@ -128,11 +128,11 @@ def test_integrations_are_counted_by_state(monitored: Flask, factory: Factory) -
         rate_limit_remaining=500,
         rate_limit_reset_at=soon,
     )
-    told = read(monitored)
-    states = {key[1]: value for key, value in told.items() if key[0] == "integrations"}
+    figures = read(monitored)
+    states = {key[1]: value for key, value in figures.items() if key[0] == "integrations"}
     assert states == {"ok": 1, "not_configured": 1, "auth_error": 1, "paused": 1}
-    assert told["tokens_expiring",] == 1
-    assert told["rate_limit_headroom_ratio",] == 0.25
+    assert figures["tokens_expiring",] == 1
+    assert figures["rate_limit_headroom_ratio",] == 0.25
 
 
 def test_a_rate_limit_whose_window_is_over_is_no_limit(monitored: Flask, factory: Factory) -> None:
@@ -150,11 +150,11 @@ def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> Non
 
     with monitored.app_context():
         trigger(JobKind.SYNC, uuid.uuid4())
-    told = read(monitored)
-    assert told["redis_up",] == 1
-    assert told["jobs_queued", "fetches"] == 1
-    assert told["jobs_queued", "deliveries"] == 0
-    assert told["workers",] == 0
+    figures = read(monitored)
+    assert figures["redis_up",] == 1
+    assert figures["jobs_queued", "fetches"] == 1
+    assert figures["jobs_queued", "deliveries"] == 0
+    assert figures["workers",] == 0
 
 
 def test_a_failed_job_counts_once(monitored: Flask, redis: Redis) -> None:
@@ -162,11 +162,11 @@ def test_a_failed_job_counts_once(monitored: Flask, redis: Redis) -> None:
     assert read(monitored)["jobs_failed",] == 1
 
 
-def test_with_redis_away_the_rest_is_told(make_app: MakeApp) -> None:
-    told = read(make_app(metrics_token=TOKEN, redis_url="redis://127.0.0.1:1/0"))
-    assert told["redis_up",] == 0
-    assert ("workers",) not in told
-    assert ("deliveries_waiting",) in told
+def test_with_redis_away_the_rest_is_shown(make_app: MakeApp) -> None:
+    figures = read(make_app(metrics_token=TOKEN, redis_url="redis://127.0.0.1:1/0"))
+    assert figures["redis_up",] == 0
+    assert ("workers",) not in figures
+    assert ("deliveries_waiting",) in figures
 
 
 def test_prometheus_reads_them_as_the_docs_set_it_up(make_app: MakeApp, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_short_token_stops_the_start() -> None:
         Settings.from_environ({"METRICS_TOKEN": "short", "SECRET_KEY": "x"})
 
 
-def test_every_alert_asks_for_what_is_told_and_says_what_to_do(monitored: Flask) -> None:
+def test_every_alert_uses_an_existing_metric_and_says_what_to_do(monitored: Flask) -> None:
     groups = yaml.safe_load((PROJECT / "deploy" / "prometheus-alerts.yml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     asked = {name for rule in rules for name in re.findall(r"gitlab_links_(\w+)", rule["expr"])}
