@@ -202,7 +202,7 @@ def test_another_address_asks_before_it_forgets_the_token(
     assert answer.status_code == 409
     page = Markup.of(answer)
     assert page.one("input", name="base_url")["value"] == address
-    assert "forgets the access token and the webhook secret" in text_of(answer)
+    assert "deletes the access token and the webhook secret" in text_of(answer)
     kept = stored(app, org)
     assert kept is not None
     assert kept.base_url == BASE_URL
