@@ -109,18 +109,12 @@ def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uu
     alike = [row for row in found if row.attempts == attempts]
     taken: list[uuid.UUID] = []
     size = 0
-    for row in alike[: _taken_together(attempts)]:
+    for row in alike[: {0: BATCH_SIZE, 1: RETAKEN_TOGETHER}.get(attempts, 1)]:
         size += row.size_bytes
         if taken and size > BATCH_BYTES:
             break
         taken.append(row.id)
     return taken
-
-
-def _taken_together(attempts: int) -> int:
-    if attempts == 0:
-        return BATCH_SIZE
-    return RETAKEN_TOGETHER if attempts == 1 else 1
 
 
 def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datetime) -> None:

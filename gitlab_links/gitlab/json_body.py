@@ -25,23 +25,19 @@ def _finite_float(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _bounded_int(text: str) -> int | None:
-    return int(text) if len(text) <= MAX_DIGITS else None
-
-
-def _int_or_infinity(text: str) -> float:
-    return int(text) if len(text) <= MAX_DIGITS else math.inf
-
-
 def _refuse_constant(name: str) -> Any:
     raise InvalidJson(f"The body is not JSON: {name} is not a JSON number.")
 
 
 _STORABLE = json.JSONDecoder(
-    parse_float=_finite_float, parse_int=_bounded_int, parse_constant=_refuse_constant
+    parse_float=_finite_float,
+    parse_int=lambda text: int(text) if len(text) <= MAX_DIGITS else None,
+    parse_constant=_refuse_constant,
 )
 _STRICT = json.JSONDecoder(
-    parse_float=float, parse_int=_int_or_infinity, parse_constant=_refuse_constant
+    parse_float=float,
+    parse_int=lambda text: int(text) if len(text) <= MAX_DIGITS else math.inf,
+    parse_constant=_refuse_constant,
 )
 
 

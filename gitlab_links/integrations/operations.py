@@ -12,7 +12,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.signatures import signing_token_problem
-from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
+from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, IntegrationMissing, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
@@ -212,7 +212,9 @@ def _change_token(integration: OrgGitLabIntegration, text: str | None) -> set[st
     token = checked_secret("token", text)
     _clear_token(integration)
     if token is not None:
-        base = _base_of(integration)
+        if integration.base_url is None:
+            raise IntegrationMissing("Set the base URL first: a token belongs to one GitLab.")
+        base = parse_base_url(integration.base_url, settings().gitlab_allowed_hosts)
         integration.token_ciphertext = encrypt_token(token, org_id=integration.org_id, base=base)
         integration.token_set_at = integration.token_check_due_at = utcnow()
     return {"token"}
@@ -232,12 +234,6 @@ def _change_signing_token(integration: OrgGitLabIntegration, text: str | None) -
             token, org_id=integration.org_id, origin="", purpose=SIGNING_TOKEN
         )
     return {"signing_token"}
-
-
-def _base_of(integration: OrgGitLabIntegration) -> BaseUrl:
-    if integration.base_url is None:
-        raise IntegrationMissing("Set the base URL first: a token belongs to one GitLab.")
-    return parse_base_url(integration.base_url, settings().gitlab_allowed_hosts)
 
 
 def _clear_token(integration: OrgGitLabIntegration) -> None:

@@ -41,9 +41,8 @@ from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.jobs.isolation import isolated
 from gitlab_links.jobs.operations import trigger_operations
-from gitlab_links.observations.counting import forget_old_counts
 from gitlab_links.observations.hook_secrets import forget_ended_secrets
-from gitlab_links.observations.tallies import forget_old_tallies
+from gitlab_links.observations.tallies import forget_old_counts
 from gitlab_links.observations.watching import orgs_with_due_projects, watch_new_projects
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import ask_for_by_service, forget_old_operations
@@ -282,7 +281,6 @@ def forget_old() -> None:
     for forget in (
         forget_ended_secrets,
         forget_old_counts,
-        forget_old_tallies,
         forget_old_problems,
         forget_old_operations,
     ):

@@ -2,16 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Literal
-
-from sqlalchemy import delete
 
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
 from gitlab_links.storage.database import new_id, upsert
 
-STORED_DAYS = 31
 _counts = GitLabChangeCount.__table__.c
 
 
@@ -33,9 +30,3 @@ def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], 
             index_elements=["project_id", "day"], set_={way: _counts[way] + more.excluded[way]}
         )
     )
-
-
-def forget_old_counts(now: datetime) -> None:
-    """Delete counts that are no longer shown."""
-    before = (now - timedelta(days=STORED_DAYS)).date()
-    db.session.execute(delete(GitLabChangeCount).where(GitLabChangeCount.day < before))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session, scoped_session
 
 from gitlab_links.extensions import db
-from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.models import GitLabChangeCount, GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import new_id, upsert
 
 STORED_DAYS = 31
@@ -99,7 +99,8 @@ def tallies_by_org(
     return tallies
 
 
-def forget_old_tallies(now: datetime) -> None:
-    """Delete tallies that are no longer shown."""
+def forget_old_counts(now: datetime) -> None:
+    """Delete counts of changes and tallies that are no longer shown."""
     before = (now - timedelta(days=STORED_DAYS)).date()
+    db.session.execute(delete(GitLabChangeCount).where(GitLabChangeCount.day < before))
     db.session.execute(delete(GitLabWebhookTally).where(GitLabWebhookTally.day < before))

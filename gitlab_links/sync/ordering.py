@@ -55,18 +55,17 @@ def decide_on_body(
     already, and the body is dropped. If the body is newer even then, the fetch may have read
     a lagging replica, and another fetch decides.
     """
-    plausible = updated_at is not None and updated_at <= received_at + CLOCK_TOLERANCE
-    newer = plausible and _is_newer(updated_at, known.source_updated_at)
+    newer = (
+        updated_at is not None
+        and updated_at <= received_at + CLOCK_TOLERANCE
+        and (known.source_updated_at is None or updated_at > known.source_updated_at)
+    )
     fetched_since = known.fetched_at is not None and known.fetched_at >= received_at
     if not trusted:
         return BodyVerdict.DROP if fetched_since else BodyVerdict.FETCH
     if newer == fetched_since:
         return BodyVerdict.FETCH
     return BodyVerdict.APPLY if newer else BodyVerdict.DROP
-
-
-def _is_newer(updated_at: datetime | None, known: datetime | None) -> bool:
-    return known is None or (updated_at is not None and updated_at > known)
 
 
 class Fetched(Enum):
@@ -102,9 +101,10 @@ def decide_on_fetched(
         or updated_at is None
     ):
         return Fetched.APPLY
-    older = _is_older(known, updated_at) and started_at < _delayed_until(known, updated_at)
+    older = updated_at < known.source_updated_at
+    delayed = older and started_at < _delayed_until(known, updated_at)
     tie = updated_at == known.source_updated_at and started_at < known.webhook_applied_at
-    return Fetched.REPEAT if older or tie else Fetched.APPLY
+    return Fetched.REPEAT if delayed or tie else Fetched.APPLY
 
 
 def contradicts(known: Known, updated_at: datetime | None, started_at: datetime) -> bool:
@@ -125,10 +125,6 @@ def is_same_version(known: Known, updated_at: datetime | None) -> bool:
     if known.source_updated_at is None or updated_at is None:
         return False
     return abs(updated_at - known.source_updated_at) < GRAIN
-
-
-def _is_older(known: Known, updated_at: datetime) -> bool:
-    return known.source_updated_at is not None and updated_at < known.source_updated_at
 
 
 def _delayed_until(known: Known, updated_at: datetime) -> datetime:

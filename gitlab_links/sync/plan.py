@@ -214,7 +214,9 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datet
     """The batch, filled up with other items of its project and type that are due soon."""
     if len(batch.items) == BATCH_SIZE:
         return batch
-    taken = [item.id for other in before for item in other.items if _same_list(other, batch)]
+    key = (batch.project_row, batch.type)
+    same = [other for other in before if (other.project_row, other.type) == key]
+    taken = [item.id for other in same for item in other.items]
     rows = db.session.execute(
         select(*_COLUMNS)
         .join(GitLabItem.project)
@@ -229,7 +231,3 @@ def _filled_up(batch: Batch, soon: datetime, before: Sequence[Batch], now: datet
         .limit(BATCH_SIZE)
     ).all()
     return _batch(rows, now) if len(rows) > len(batch.items) else batch
-
-
-def _same_list(first: Batch, second: Batch) -> bool:
-    return (first.project_row, first.type) == (second.project_row, second.type)
