@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "growth": growth.run,
     "large": large.run,
     "memory": footprint.run_memory,
+    "idle": footprint.run_idle,
     "start": footprint.run_start,
 }
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from benchmarks.accept import webhooks
 from benchmarks.load import send
-from benchmarks.processes import children, memory
-from benchmarks.report import Result, Row, median
+from benchmarks.processes import children, cpu_seconds, memory
+from benchmarks.report import Result, Row, below, median
 from benchmarks.seeds import forget_deliveries, make_world
 from benchmarks.stage import Stage
 from gitlab_links.local.services import python
@@ -21,12 +21,15 @@ LONGEST_SECONDS = 150
 GROWTH_MB = 10.0
 STARTS = 5
 START_LIMIT = 3.0
+SETTLING_SECONDS = 15
+IDLE_SECONDS = 60
+IDLE_LIMIT = 8.0
 _FLOOR = "import flask, time; time.sleep(60)"
 _WORKER = """
 from gitlab_links.app import create_app
 from gitlab_links.config.settings import Settings
-from gitlab_links.jobs import crew
-crew._preload(create_app(Settings.from_environ()))
+from gitlab_links.jobs import worker_pool
+worker_pool._preload(create_app(Settings.from_environ()))
 """
 
 
@@ -81,6 +84,33 @@ def _row(what: str, pid: int, floor: float) -> Row:
 
 def _together(pids: Sequence[int]) -> float:
     return sum(memory(pid).proportional for pid in pids)
+
+
+def run_idle(stage: Stage) -> Result:
+    """What web and worker processes use while nothing happens, with one org connected."""
+    make_world(stage, "idle", projects=2, issues=20)
+    web, worker = stage.start_web(processes=2), stage.start_worker()
+    time.sleep(SETTLING_SECONDS)
+    pids = (web.child.pid, worker.pid)
+    before, commands = [cpu_seconds(pid) for pid in pids], _redis_commands(stage)
+    time.sleep(IDLE_SECONDS)
+    used = [cpu_seconds(pid) - ago for pid, ago in zip(pids, before, strict=True)]
+    commands = _redis_commands(stage) - commands
+    stage.stop(worker)
+    stage.stop(web.child)
+    whole = sum(used) / IDLE_SECONDS * 1000
+    return Result(
+        [
+            Row("web, two processes: CPU", f"{used[0] / IDLE_SECONDS * 1000:.1f} ms/s"),
+            Row("worker.py, three workers: CPU", f"{used[1] / IDLE_SECONDS * 1000:.1f} ms/s"),
+            below("both together: CPU", whole, IDLE_LIMIT, "ms/s"),
+            Row("Redis commands", f"{commands / IDLE_SECONDS:.1f} a second"),
+        ]
+    )
+
+
+def _redis_commands(stage: Stage) -> int:
+    return int(stage.redis.info("stats")["total_commands_processed"])
 
 
 def run_start(stage: Stage) -> Result:

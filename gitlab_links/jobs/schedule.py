@@ -1,6 +1,7 @@
 """The schedule of jobs: every ``worker.py`` ticks, and each job runs once per slot."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rq.exceptions import DuplicateJobError
@@ -29,25 +30,38 @@ SCHEDULE = (
 )
 
 
-def tick(now: float) -> None:
-    """Enqueue the jobs of the current slots; ``now`` in Unix seconds.
-
-    The job's id names the slot, and RQ refuses a second job with that id. A job that waits for
-    three slots expires: later ones do the same.
+class Ticker:
+    """Enqueues the jobs of each slot. Remembers what it has enqueued, so that a tick within the
+    same slot costs nothing.
     """
-    for entry in SCHEDULE:
-        try:
-            enqueue(
-                QUEUE,
-                f"{functions.__name__}.{entry.job.__name__}",
-                job_id=job_id(entry, now),
-                unique=True,
-                ttl=entry.every * 3,
-                result_ttl=entry.every * 3,
-                failure_ttl=entry.every * 3,
-            )
-        except DuplicateJobError:
-            continue
+
+    def __init__(self) -> None:
+        self._enqueued: dict[str, str] = {}
+
+    def tick(self, now: float) -> None:
+        """Enqueue the jobs of the current slots; ``now`` in Unix seconds.
+
+        The job's id names the slot, and RQ refuses a second job with that id, as where another
+        host has enqueued it. A job that waits for three slots expires: later ones do the same.
+        """
+        for entry in SCHEDULE:
+            name = job_id(entry, now)
+            if self._enqueued.get(entry.name) != name:
+                _enqueue_once(entry, name)
+                self._enqueued[entry.name] = name
+
+
+def _enqueue_once(entry: Scheduled, name: str) -> None:
+    with suppress(DuplicateJobError):
+        enqueue(
+            QUEUE,
+            f"{functions.__name__}.{entry.job.__name__}",
+            job_id=name,
+            unique=True,
+            ttl=entry.every * 3,
+            result_ttl=entry.every * 3,
+            failure_ttl=entry.every * 3,
+        )
 
 
 def job_id(entry: Scheduled, moment: float) -> str:

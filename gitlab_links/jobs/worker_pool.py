@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from gitlab_links.extensions import settings
 from gitlab_links.jobs.allowed import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
-from gitlab_links.jobs.schedule import QUEUE, tick
+from gitlab_links.jobs.schedule import QUEUE, Ticker
 from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.triggers import JobKind
@@ -138,10 +138,11 @@ class WorkerPool:
 
     def _tick(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        ticker = Ticker()
         while True:
             try:
                 with self._app.app_context():
-                    tick(time.time())
+                    ticker.tick(time.time())
             except RedisError as error:
                 self._trouble.meet(error)
             time.sleep(TICK_SECONDS)

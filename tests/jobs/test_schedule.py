@@ -2,10 +2,13 @@
 
 import threading
 
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from gitlab_links.jobs.schedule import QUEUE, SCHEDULE, tick
+from gitlab_links.jobs.schedule import QUEUE, SCHEDULE, Ticker
 from tests.jobs.conftest import queued
 
 START = 1_800_000_000.0  # a moment at which every slot begins
@@ -20,7 +23,18 @@ def named(redis, name):
     return [job_id for job_id in ids(redis) if job_id.startswith(f"tick-{name}-")]
 
 
+def tick(now):
+    """By a process that has just started."""
+    Ticker().tick(now)
+
+
 def test_a_slot_queues_its_job_once_however_often_it_is_ticked(app_context, redis):
+    ticker = Ticker()
+    ticker.tick(START)
+    before = redis.info("stats")["total_commands_processed"]
+    ticker.tick(START + 1)
+    assert redis.info("stats")["total_commands_processed"] == before + 1  # asking for it
+    redis.flushdb()
     for step in range(8):
         tick(START + step / 4)
     assert len(named(redis, "sweep")) == 1
@@ -54,9 +68,10 @@ def test_a_job_that_ran_is_not_queued_again_within_its_slot(app_context, redis):
 
 
 def test_a_job_that_was_lost_does_not_block_the_next_slot(app_context, redis):
-    tick(START)
+    ticker = Ticker()
+    ticker.tick(START)
     redis.delete(f"rq:queue:{QUEUE}")  # popped by a worker that died
-    tick(START + EVERY["sweep"])
+    ticker.tick(START + EVERY["sweep"])
     assert len(named(redis, "sweep")) == 1
 
 
@@ -66,6 +81,16 @@ def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
     job = Job.fetch(name, connection=redis, serializer=JSONSerializer)
     assert job.ttl == 3 * EVERY["sweep"]
     assert 0 < redis.ttl(job.key) <= 3 * EVERY["sweep"]
+
+
+def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis, monkeypatch):
+    ticker = Ticker()
+    with monkeypatch.context() as away:
+        away.setattr("gitlab_links.triggers.redis", lambda: Redis(port=1))
+        with pytest.raises(RedisError):
+            ticker.tick(START)
+    ticker.tick(START + 1)
+    assert queued(redis, QUEUE) == len(SCHEDULE)
 
 
 def test_the_schedule_is_a_list_of_named_jobs():
