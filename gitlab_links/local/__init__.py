@@ -1,1 +1,1 @@
-"""Running the service on one person's machine: processes, and what the machine lacks."""
+"""Running the service on a single machine with ``make run``, and starting what it needs."""

@@ -1,7 +1,7 @@
-"""``python -m gitlab_links.local``: the service alone, for one person's machine.
+"""``python -m gitlab_links.local``: runs the service on a single machine.
 
-Web process and workers, and a Redis where none answers at ``REDIS_URL``. The environment
-decides as in production; what it leaves open is kept under ``instance/``.
+Starts the web process and workers, and a Redis if none answers at ``REDIS_URL``. Settings come
+from the environment as in production; missing ones are created in ``instance/``.
 """
 
 import argparse
@@ -42,16 +42,16 @@ def _start(supervisor: Supervisor, port: int) -> None:
     processes.start_worker(supervisor, environment)
     say(f"Ready: http://{LOOPBACK}:{port}")
     say(f"  Settings: {_sources()}.")
-    say(f"  Logs: {supervisor.logs}. Ctrl-C ends it.")
+    say(f"  Logs: {supervisor.logs}. Press Ctrl-C to stop.")
     if not _has_users(Settings.from_environ()):
-        say("  Nobody can log in yet. Make the first admin in another terminal:")
+        say("  Nobody can log in yet. Create the first admin in another terminal:")
         say('  .venv/bin/flask --app wsgi bootstrap --email you@example.com --org "Your org"')
 
 
 def _sources() -> str:
     file = env_file()
     named = f"the environment, then {file}" if file else "the environment (there is no .env)"
-    return f"{named}; what they leave open is in {INSTANCE}"
+    return f"{named}; the others are in {INSTANCE}"
 
 
 def _has_users(settings: Settings) -> bool:
@@ -60,27 +60,27 @@ def _has_users(settings: Settings) -> bool:
 
 
 def _environment(supervisor: Supervisor, settings: Settings, port: int) -> dict[str, str]:
-    """What is to be set beyond what the environment says already."""
+    """The settings to add to the environment."""
     environment = {}
     if not redis_answers(settings.redis_url):
         environment["REDIS_URL"] = start_redis(supervisor)
     if not settings.encryption_keys:
-        environment["VIA_RAH_ENCRYPTION_KEY_FILE"] = str(_kept_key(INSTANCE / "encryption_key"))
+        environment["VIA_RAH_ENCRYPTION_KEY_FILE"] = str(_stored_key(INSTANCE / "encryption_key"))
     if settings.public_base_url == Settings.public_base_url:
         environment["PUBLIC_BASE_URL"] = f"http://{LOOPBACK}:{port}"
     return environment
 
 
 def _share(supervisor: Supervisor, environment: Mapping[str, str]) -> None:
-    """Let commands in another terminal see these settings, as long as this run lasts."""
+    """Give commands in other terminals these settings while this run lasts."""
     settings = supervisor.folder / RUNNING_ENV_FILE.name
     settings.write_text("".join(f"{name}='{value}'\n" for name, value in environment.items()))
-    # The folder goes with the run however it ends, and the link then leads nowhere.
+    # However the run ends, the folder is deleted and the link is broken, so settings end too.
     RUNNING_ENV_FILE.symlink_to(settings)
 
 
-def _kept_key(path: Path) -> Path:
-    """A key made once: with another one, the stored tokens could not be read."""
+def _stored_key(path: Path) -> Path:
+    """A key that is created once: with another one, stored tokens could not be decrypted."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""A command that runs processes until Ctrl-C, SIGTERM or the death of one of them."""
+"""Running processes until Ctrl-C, SIGTERM, or until one of them dies."""
 
 import signal
 import sys
@@ -15,27 +15,27 @@ CHECK_SECONDS = 0.5
 
 
 class StartFailed(Exception):
-    """What was started cannot be used; the text says why."""
+    """A started process cannot be used; the text says why."""
 
 
 class Stopped(BaseException):
-    """Somebody asked us to end: no error, and nothing that ``except Exception`` may catch."""
+    """A signal to stop: not an error, and not caught by ``except Exception``."""
 
 
 def say(line: str = "") -> None:
-    """Print at once: whoever reads may be waiting for the line."""
+    """Print and flush: a program may be waiting for the line."""
     print(line, flush=True)
 
 
 def run_until_stopped(
     port: int, start: Callable[[Supervisor], None], *, logs: Path | None = None
 ) -> int:
-    """Call ``start``, then mind what it started; gives the exit code.
+    """Call ``start``, then wait until a signal or a dead child; returns the exit code.
 
-    However it ends, the processes are gone and their folder with them; ``logs`` stay.
+    In any case the children are ended and their folder is removed; ``logs`` stay.
     """
     if not port_is_free(LOOPBACK, port):
-        say(f"Port {port} is taken. Add another one to the command, for example PORT={port + 1}.")
+        say(f"Port {port} is in use. Add another port to the command, such as PORT={port + 1}.")
         return 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -54,7 +54,7 @@ def run_until_stopped(
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    # Once is enough: a second Ctrl-C must not interrupt the ending of the processes.
+    # A second Ctrl-C must not interrupt ending the children.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise Stopped

@@ -1,6 +1,6 @@
-"""Ends processes whose supervisor was killed before it could end them itself.
+"""Ends processes whose supervisor was killed before it could end them.
 
-Runs as a script of its own, with the standard library alone. It reads lines from stdin,
+Runs as a separate script, with only the standard library. It reads lines from stdin,
 ``session <leader pid> <signal>``, ``forget <leader pid>`` and ``folder <path>``; when stdin
 closes or its parent is gone, it ends the sessions and removes the folders.
 """
@@ -19,9 +19,9 @@ GRACE_SECONDS = 3.0
 
 
 def session_members(leader: int) -> list[int]:
-    """The processes of the session that ``leader`` leads, zombies left out.
+    """The processes of ``leader``'s session, without zombies.
 
-    By session and not by process group: a child may put its own into groups of theirs.
+    By session instead of process group, because a child may create process groups.
     """
     members = []
     for pid, _, state in processes():
@@ -47,7 +47,7 @@ def processes() -> list[tuple[int, int, str]]:
 
 def _status(entry: Path) -> tuple[int, int, str] | None:
     try:
-        # The name before the bracket may hold anything, spaces and brackets as well.
+        # The name before the bracket may contain anything, even spaces and brackets.
         state, parent = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
     except (OSError, ValueError):
         return None
@@ -55,7 +55,7 @@ def _status(entry: Path) -> tuple[int, int, str] | None:
 
 
 def signal_all(pids: list[int], number: int) -> None:
-    """Send a signal; a process that is gone by now is no error."""
+    """Send a signal to each; a process that has ended is not an error."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -64,7 +64,7 @@ def signal_all(pids: list[int], number: int) -> None:
 
 
 def end_session(leader: int, number: int = signal.SIGTERM) -> None:
-    """Ask the leader to end, give it a moment, then kill whatever is left of its session."""
+    """Send a signal to the leader, wait ``GRACE_SECONDS``, then kill the rest of its session."""
     signal_all([leader], number)
     deadline = time.monotonic() + GRACE_SECONDS
     while (left := session_members(leader)) and time.monotonic() < deadline:

@@ -12,7 +12,7 @@ Environment = Mapping[str, str]
 
 
 def migrate(supervisor: Supervisor, environment: Environment) -> None:
-    """Bring the database to the newest revision."""
+    """Migrate the database to the newest revision."""
     command = python("-m", "flask", "--app", "wsgi", "db", "upgrade")
     supervisor.run("migrations", command, settings=environment)
 
@@ -29,7 +29,7 @@ def start_web(
     """Start gunicorn on a loopback address and wait until it answers."""
     command = python("-m", "gunicorn", "wsgi:app", "--bind", f"{host}:{port}")
     command += ["--workers", str(workers)]
-    # An open tab keeps its connection, and Ctrl-C shall not wait for it.
+    # An open tab keeps its connection, and Ctrl-C must not wait for it.
     command += ["--graceful-timeout", str(WEB_STOP_SECONDS)]
     return supervisor.start(
         name, command, settings=environment, ready=lambda: answers(port, host=host)
@@ -39,12 +39,12 @@ def start_web(
 def start_worker(
     supervisor: Supervisor, environment: Environment, *, name: str = "worker"
 ) -> Child:
-    """Start ``worker.py``: RQ workers and the schedule. What it is told meanwhile waits."""
+    """Start ``worker.py``, with RQ workers and the schedule, without waiting until it is ready."""
     return supervisor.start(name, python("worker.py"), settings=environment)
 
 
 def start_gitlab(supervisor: Supervisor, *options: str) -> str:
-    """Start the simulated GitLab as a process of its own; gives its base URL."""
+    """Start the simulated GitLab as a separate process; returns its base URL."""
     port = free_port()
     supervisor.start(
         "gitlab",
@@ -55,7 +55,7 @@ def start_gitlab(supervisor: Supervisor, *options: str) -> str:
 
 
 def answers(port: int, path: str = "/healthz", *, host: str = LOOPBACK) -> bool:
-    """Whether a server on a loopback address answers without an error of its own."""
+    """Whether a server on a loopback address answers without a server error."""
     connection = HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)

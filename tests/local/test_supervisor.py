@@ -120,7 +120,7 @@ def test_a_child_that_dies_is_named_with_the_end_of_its_log() -> None:
         with pytest.raises(ChildFailed) as failure:
             supervisor.check()
 
-    assert "'oracle' ended by itself with exit code 3" in str(failure.value)
+    assert "'oracle' ended unexpectedly with exit code 3" in str(failure.value)
     assert "    no more" in str(failure.value)
 
 

@@ -159,7 +159,7 @@ def test_the_demo_says_which_of_its_processes_died(
         os.kill(child_running("worker.py", demo), signal.SIGKILL)
         assert demo.end() == 1
 
-    assert "'worker' ended by itself with SIGKILL. The end of its log:" in demo.said
+    assert "'worker' ended unexpectedly with SIGKILL. The end of its log:" in demo.said
 
 
 def test_the_service_alone_shares_its_settings_with_the_commands_beside_it(
