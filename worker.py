@@ -1,4 +1,4 @@
-"""The worker process: ``python worker.py``. Any number may run, on any number of machines."""
+"""The worker process: ``python worker.py``. Several may run, also on several machines."""
 
 from gitlab_links.entry_points import work
 

@@ -1,4 +1,4 @@
-"""create_app: wiring and nothing else."""
+"""create_app puts the application together."""
 
 from flask import Flask
 

@@ -29,14 +29,14 @@ def register(app: Flask) -> None:
 
 @click.command("bootstrap")
 @click.option("--email", required=True, help="The admin's e-mail address.")
-@click.option("--password", help="The admin's password; asked for when left out.")
+@click.option("--password", help="The admin's password; prompted for if left out.")
 @click.option("--org", "org_name", help="The name of the new org.")
-@click.option("--org-id", type=click.UUID, help="The id of an org that exists, instead of --org.")
+@click.option("--org-id", type=click.UUID, help="The id of an existing org, instead of --org.")
 @click.option("--name", default="", help="The admin's own name.")
-@click.option("--keep-password", is_flag=True, help="The person has an account: leave it as is.")
-@click.option("--reset-password", is_flag=True, help="The person has an account: set the password.")
-@click.option("--promote", is_flag=True, help="Make a member of the org with a lower role admin.")
-@click.option("--with-key", is_flag=True, help="Make an API key for an org that exists, too.")
+@click.option("--keep-password", is_flag=True, help="Keep the password of an existing account.")
+@click.option("--reset-password", is_flag=True, help="Set the password of an existing account.")
+@click.option("--promote", is_flag=True, help="Make an existing member of the org an admin.")
+@click.option("--with-key", is_flag=True, help="Create an API key for an existing org, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 @with_appcontext
 @database_errors_in_a_sentence()
@@ -50,15 +50,15 @@ def bootstrap_command(
     as_json: bool,
     **consent: Any,
 ) -> None:
-    """Set up an org with an admin who can log in, and an API key with all scopes.
+    """Create an org with an admin who can log in, and an API key with all scopes.
 
-    A person or an org that exists is left alone, unless an option says otherwise. A
-    forgotten password: flask set-password.
+    Existing people and orgs stay as they are, unless an option says otherwise. For a forgotten
+    password, use: flask set-password.
     """
     if (org_name is None) == (consent["org_id"] is None):
         raise click.UsageError("Give either --org, for a new org, or --org-id.")
     if consent["keep_password"] and (password is not None or consent["reset_password"]):
-        raise click.UsageError("--keep-password goes without a password.")
+        raise click.UsageError("--keep-password cannot be combined with a password.")
     if password is None and not consent["keep_password"]:
         password = _ask_password()
     made = bootstrap(email, password, org_name, name, Consent(**consent))
@@ -72,14 +72,15 @@ def bootstrap_command(
 
 @click.command("set-password")
 @click.option("--email", required=True, help="The person's e-mail address.")
-@click.option("--password", help="The new password; asked for when left out.")
+@click.option("--password", help="The new password; prompted for if left out.")
 @with_appcontext
 @database_errors_in_a_sentence()
 @refusals_in_a_sentence()
 def set_password_command(email: str, password: str | None) -> None:
     """Set a person's password and end all their sessions.
 
-    Roles and API keys stay as they are. Each org of the person has it in its audit log.
+    Roles and API keys stay as they are. The change is in the audit log of each of the person's
+    orgs.
     """
     user = find_person(email)
     reset_password(user, password or _ask_password(), OPERATOR)
@@ -93,11 +94,11 @@ def _ask_password() -> str:
 
 
 def _as_text(made: Bootstrapped) -> str:
-    key = made.api_key or "none made; add --with-key for one"
+    key = made.api_key or "none created; add --with-key for one"
     return (
         f"Org      {made.org_name} ({made.org_id})\n"
         f"Log in   {settings().public_base_url} as {made.email}\n"
-        f"API key  {key}" + ("  (shown this once)" if made.api_key else "")
+        f"API key  {key}" + ("  (shown only once)" if made.api_key else "")
     )
 
 
@@ -116,9 +117,7 @@ def _as_text(made: Bootstrapped) -> str:
 def openapi_command(folder: Path, *, check: bool) -> None:
     """Write the contract, docs/api/openapi.yaml and scope-map.yaml, from the code."""
     if find_spec("yaml") is None:
-        raise click.ClickException(
-            "The contract is written in a checkout: requirements/dev.txt has what that needs."
-        )
+        raise click.ClickException("Run this in a checkout with requirements/dev.txt installed.")
     from gitlab_links.api.contract_files import differences, write
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
@@ -138,10 +137,10 @@ def openapi_command(folder: Path, *, check: bool) -> None:
 @with_appcontext
 @database_errors_in_a_sentence()
 def accept_secret_key_command() -> None:
-    """Take the present SECRET_KEY for the one of this installation, after it was changed.
+    """Accept the current SECRET_KEY as this installation's, after it was changed.
 
-    Sessions have ended by then, and API keys and webhook secrets must be made anew.
+    Sessions have ended, and all API keys and webhook secrets must be replaced.
     """
     accept_secret_key()
     db.session.commit()
-    click.echo("The present SECRET_KEY is the one of this installation from now on.")
+    click.echo("The current SECRET_KEY is now the one of this installation.")

@@ -1,4 +1,4 @@
-"""What a command says when it is refused or the database fails: a sentence, no traceback."""
+"""Errors of commands: a sentence instead of a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,24 +10,24 @@ from gitlab_links.errors import DomainError
 
 
 def reason(error: DBAPIError) -> str:
-    """The driver's own words, their first line."""
+    """The first line of the driver's message."""
     return str(error.orig).strip().partition("\n")[0]
 
 
 @contextmanager
 def database_errors_in_a_sentence() -> Iterator[None]:
-    """Around a command, as a decorator or a block; raises :class:`click.ClickException`."""
+    """A decorator or context manager: database errors become :class:`click.ClickException`."""
     try:
         yield
     except DBAPIError as error:
         raise click.ClickException(
-            f"The database says: {reason(error)}\nWhat to do about it: flask --app wsgi doctor"
+            f"The database says: {reason(error)}\nTo find out what to do: flask --app wsgi doctor"
         ) from None
 
 
 @contextmanager
 def refusals_in_a_sentence() -> Iterator[None]:
-    """Around a command, as ``database_errors_in_a_sentence``: typed errors become one line."""
+    """A decorator or context manager: typed errors become :class:`click.ClickException`."""
     try:
         yield
     except DomainError as refusal:

@@ -1,4 +1,4 @@
-"""What starts the service: for ``wsgi.py`` and ``worker.py``, and as scripts of the wheel."""
+"""The functions that start the service, for ``wsgi.py``, ``worker.py`` and the wheel's scripts."""
 
 import sys
 
@@ -31,7 +31,7 @@ def serve() -> None:
     """``gitlab-links-web``: gunicorn as gunicorn.conf.py sets it up; takes gunicorn's options."""
     from gunicorn.app.wsgiapp import run
 
-    # gunicorn reads its options from here alone; those that come later go before ours.
+    # gunicorn reads its options only from here; later ones have precedence over ours.
     sys.argv[1:1] = ["--config", str(GUNICORN_SETTINGS), "gitlab_links.entry_points:web_app()"]
     run()
 

@@ -1,4 +1,4 @@
-"""What is true of the installation as a whole. Nothing here commits."""
+"""The installation's row, with a digest of its ``SECRET_KEY``. Nothing here commits."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from gitlab_links.storage.database import Base, Identified, insert_unless_exists
 
 
 class Installation(Identified, Base):
-    """One row: which ``SECRET_KEY`` the stored API keys and webhook secrets were hashed with."""
+    """The only row: a digest of the ``SECRET_KEY`` that the stored hashes were made with."""
 
     __tablename__ = "installation"
 
@@ -23,22 +23,22 @@ class Installation(Identified, Base):
 
 
 def note_secret_key() -> None:
-    """Remember the present ``SECRET_KEY`` as this installation's, if none is known yet.
+    """Store the current ``SECRET_KEY``'s digest as this installation's, if there is none yet.
 
-    For a moment at which nothing has been hashed yet: later nobody knows whether it fits.
+    Call it before anything is hashed: later it is not known whether the key is the right one.
     """
     row = {"number": 1, "secret_key_digest": _present(), "noted_at": utcnow()}
     insert_unless_exists(db.session, Installation, row, "number")
 
 
 def accept_secret_key() -> None:
-    """Take the present ``SECRET_KEY`` for this installation's from now on."""
+    """Store the current ``SECRET_KEY``'s digest as this installation's."""
     note_secret_key()
     db.session.execute(update(Installation).values(secret_key_digest=_present(), noted_at=utcnow()))
 
 
 def secret_key_is_ours() -> bool | None:
-    """False where another ``SECRET_KEY`` is known to be this installation's, None if none is."""
+    """Whether ``SECRET_KEY`` is this installation's; None if no digest is stored."""
     known = db.session.scalar(select(Installation.secret_key_digest))
     return None if known is None else same_digest(known, _present())
 

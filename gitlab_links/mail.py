@@ -1,4 +1,4 @@
-"""Mail by the operator's SMTP server: where it is, what an address looks like, and sending."""
+"""Sending mail by the operator's SMTP server, and the rule for e-mail addresses."""
 
 import re
 import smtplib
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 LONGEST_ADDRESS = 254
 LONGEST_REASON = 200
-# As browsers check what is typed into a field for an address, and nothing beyond ASCII.
+# The rule of browsers for e-mail fields, and only ASCII.
 ADDRESS = (
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -24,7 +24,7 @@ _ADDRESS = re.compile(ADDRESS)
 
 
 class Transport(Enum):
-    """How the connection is protected, with the port that is usual for it."""
+    """How the connection is encrypted, with its usual port."""
 
     TLS = 465
     STARTTLS = 587
@@ -33,7 +33,7 @@ class Transport(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """Where mail is handed in, and in whose name."""
+    """The SMTP server, and the sender of its mail."""
 
     host: str
     port: int
@@ -44,25 +44,25 @@ class MailServer:
 
     @classmethod
     def parse(cls, url: str, sender: str) -> "MailServer":
-        """Read ``smtp://user:password@host:587`` (STARTTLS is insisted on), ``smtps://host``
-        or ``smtp://host?tls=none``. Raises ValueError, without what may be a secret.
+        """Parse ``smtp://user:password@host:587`` (STARTTLS is required), ``smtps://host``
+        or ``smtp://host?tls=none``. Raises ValueError, whose text contains no secret.
         """
         parts = urlsplit(url)
         try:
             port = parts.port
         except ValueError:
-            # Its text may be a part of a password that holds a slash.
+            # The original error may contain a part of a password with a slash.
             raise ValueError("must have a port from 1 to 65535; %2F is a / in a password") from None
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise ValueError("must be a URL such as smtp://user:password@mail.example.com:587")
         if parts.path not in {"", "/"} or parts.fragment or options not in ({}, {"tls": "none"}):
-            raise ValueError("must have no path, and nothing behind it but ?tls=none")
+            raise ValueError("must have no path, and no option but ?tls=none")
         transport = Transport.TLS if parts.scheme == "smtps" else Transport.STARTTLS
         if options:
             transport = Transport.PLAIN
         if options and (parts.scheme == "smtps" or parts.username is not None):
-            raise ValueError("?tls=none goes with smtp:// alone, and never with a password")
+            raise ValueError("?tls=none is allowed only with smtp:// and without a password")
         return cls(
             host=parts.hostname,
             port=port or transport.value,
@@ -73,9 +73,9 @@ class MailServer:
         )
 
     def send(self, message: EmailMessage, seconds: float) -> None:
-        """Hand a message in; raises ``smtplib.SMTPException`` or OSError.
+        """Send a message from the sender; raises ``smtplib.SMTPException`` or OSError.
 
-        ``From`` is the sender. The certificate is checked, and ``seconds`` are for all of it.
+        The certificate is checked. ``seconds`` is the time for the whole conversation.
         """
         del message["From"]
         message["From"] = self.sender
@@ -83,7 +83,7 @@ class MailServer:
             smtp.send_message(message)
 
     def try_login(self, seconds: float) -> None:
-        """Connect and log in, and send nothing; raises as :meth:`send` does."""
+        """Connect and log in without sending; raises as :meth:`send` does."""
         with self._logged_in(seconds) as smtp:
             smtp.noop()
 
@@ -96,7 +96,7 @@ class MailServer:
             if self.user:
                 smtp.login(self.user, self.password)
             yield smtp
-            # A message is taken by now: a good-bye that fails must not have it sent again.
+            # The message is accepted by now: an error of QUIT must not cause a retry.
             with suppress(smtplib.SMTPException, OSError):
                 smtp.quit()
         finally:
@@ -110,14 +110,14 @@ class MailServer:
 
 
 def parse_mail_address(text: str) -> str:
-    """An address such as ops@example.com, and nothing around it; raises ValueError."""
+    """A plain address such as ops@example.com; raises ValueError."""
     if len(text) > LONGEST_ADDRESS or _ADDRESS.fullmatch(text) is None:
         raise ValueError("must be an e-mail address such as ops@example.com")
     return text
 
 
 def mail_failure(error: smtplib.SMTPException | OSError) -> str:
-    """Why no mail was taken: a clause of at most 200 characters, without a full stop."""
+    """Why the server did not accept mail: a clause of at most 200 characters, without a stop."""
     line = " ".join("".join(c if c.isprintable() else " " for c in _reason(error)).split())
     return line[:LONGEST_REASON].rstrip(" .")
 
@@ -128,7 +128,7 @@ def _reason(error: smtplib.SMTPException | OSError) -> str:
         return f"the mail server says: {code} {_plain(said)}"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"the mail server says: {error.smtp_code} {_plain(error.smtp_error)}"
-    # smtplib tells a deadline as a connection that was closed, caused by it.
+    # smtplib raises a timeout as a closed connection, with the timeout as its context.
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "the mail server does not answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -143,7 +143,7 @@ def _plain(said: bytes | str) -> str:
 
 
 class _InTime(smtplib.SMTP):
-    """One deadline for the whole conversation; smtplib's timeout begins anew at each word."""
+    """One deadline for the whole conversation; smtplib's timeout restarts at each reply."""
 
     def __init__(self, host: str, port: int, *, seconds: float, **options: Any) -> None:
         self._ends_at = time.monotonic() + seconds
@@ -152,7 +152,7 @@ class _InTime(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         left = self._ends_at - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the mail server takes too much time")
+            raise TimeoutError("the mail server takes too long")
         if self.sock is not None:
             self.sock.settimeout(left)
         return super().getreply()

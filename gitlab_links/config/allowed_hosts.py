@@ -1,4 +1,4 @@
-"""Which addresses the service may connect to: the public ones, and what the operator listed."""
+"""Which addresses the service may connect to: public ones, and those the operator listed."""
 
 import re
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain", "ip6-localhos
 _LOOPBACK_NETWORKS = tuple(
     ip_network(text) for text in ("127.0.0.0/8", "0.0.0.0/8", "::1/128", "::/128")
 )
-# What is_global of Python 3.11 calls global and is not: multicast, relays, translations.
+# Not public, although is_global of Python 3.11 is true: multicast, relays, translations.
 _NOT_PUBLIC = tuple(
     ip_network(text)
     for text in (
@@ -73,8 +73,8 @@ _V4_COMPATIBLE = ip_network("::/96")
 class AllowedHosts:
     """The operator's list of self-hosted GitLabs on internal addresses.
 
-    ``hosts`` holds lower-case names or literal addresses with the port they are listed
-    for (None: any port); ``networks`` the listed CIDRs.
+    ``hosts`` are lower-case names or literal addresses, each with its port (None: any port);
+    ``networks`` are the listed CIDRs.
     """
 
     hosts: frozenset[tuple[str, int | None]] = frozenset()
@@ -82,7 +82,7 @@ class AllowedHosts:
 
     @classmethod
     def parse(cls, entries: Iterable[str]) -> "AllowedHosts":
-        """Read ``host``, ``host:port``, ``[v6]:port`` and CIDR entries.
+        """Parse ``host``, ``host:port``, ``[v6]:port`` and CIDR entries.
 
         Raises ValueError with a sentence that names the bad entry.
         """
@@ -96,8 +96,8 @@ class AllowedHosts:
         return cls(frozenset(hosts), tuple(networks))
 
     def lists(self, host: str, port: int) -> bool:
-        """Whether the operator named this host: with the port, without one, or as an
-        address within a listed CIDR. ``host`` is lower-case, IPv6 without brackets.
+        """Whether the operator listed this host: with the port, without one, or by a CIDR that
+        contains it. ``host`` is lower-case, IPv6 without brackets.
         """
         if (host, port) in self.hosts or (host, None) in self.hosts:
             return True
@@ -106,19 +106,19 @@ class AllowedHosts:
 
     @staticmethod
     def never_permits(host: str) -> bool:
-        """Whether no setting allows the host: it is the metadata service of a cloud."""
+        """Whether the host is a cloud's metadata service, which no setting can allow."""
         address = literal_address(host)
         return host in _METADATA_NAMES if address is None else _is_metadata(address)
 
     @staticmethod
     def permits_by_port_only(host: str) -> bool:
-        """Whether the host is this machine, which is allowed by its exact port alone."""
+        """Whether the host is this machine, which must be listed with its exact port."""
         address = literal_address(host)
         return _is_loopback_name(host) if address is None else _is_loopback(address)
 
     def permits_name(self, host: str, port: int) -> bool:
-        """Whether the name as such may be asked of DNS: not that of a metadata service,
-        and a loopback name only when its exact host and port are listed.
+        """Whether the name may be resolved: not that of a metadata service, and a loopback name
+        only if its exact host and port are listed.
         """
         if host in _METADATA_NAMES:
             return False
@@ -127,13 +127,13 @@ class AllowedHosts:
         return True
 
     def permits(self, scheme: str, host: str, port: int, address: Address) -> bool:
-        """Whether a connection for ``scheme://host:port`` may go to ``address``, which is
-        what the name resolved to, or the host itself where that is a literal.
+        """Whether a connection for ``scheme://host:port`` may go to ``address``, to which the
+        name resolved, or which is the host itself.
 
-        Public addresses by https; internal ones where host, host:port or a CIDR covering
-        the address is listed; loopback only where exactly host:port is; metadata services
-        never. Plain http goes to listed hosts only, and not to a public address unless a
-        listed CIDR or literal covers it: the token would cross the internet in clear.
+        Public addresses by https; internal ones if host, host:port or a CIDR with the address
+        is listed; loopback only if exactly host:port is listed; metadata services never. Plain
+        http only to listed hosts, and to a public address only if a listed CIDR or literal
+        covers it: otherwise the token would cross the internet unencrypted.
         """
         if not self.permits_name(host, port) or _is_metadata(address):
             return False
@@ -152,7 +152,7 @@ class AllowedHosts:
 
 
 def literal_address(host: str) -> Address | None:
-    """The address that ``host`` spells out, without a zone, or None for a name."""
+    """The IP address in ``host``, without its zone; None for a name."""
     try:
         return ip_address(host.partition("%")[0])
     except ValueError:
@@ -162,8 +162,8 @@ def literal_address(host: str) -> Address | None:
 def is_public(address: Address) -> bool:
     """Whether the address is an ordinary one of the public internet.
 
-    Stricter than ``is_global``: no multicast, no reserved block, and no IPv6 form that
-    carries an IPv4 address within, whatever that address is.
+    Stricter than ``is_global``: no multicast, no reserved block, and no IPv6 form that contains
+    an IPv4 address.
     """
     if isinstance(address, IPv4Address):
         return address.is_global and not any(address in network for network in _NOT_PUBLIC)
@@ -188,7 +188,7 @@ def _unscoped(address: Address) -> Address:
 
 
 def _embedded(address: Address) -> tuple[Address, ...]:
-    """The IPv4 addresses that an IPv6 form carries: mapped, compatible, 6to4, Teredo, NAT64."""
+    """The IPv4 addresses within an IPv6 form: mapped, compatible, 6to4, Teredo, NAT64."""
     if isinstance(address, IPv4Address):
         return ()
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
@@ -206,7 +206,7 @@ def _parse_network(entry: str) -> Network:
         ) from None
     if any(network.version == own.version and network.subnet_of(own) for own in _LOOPBACK_NETWORKS):  # type: ignore[arg-type]
         raise ValueError(
-            f"{entry!r} is loopback, which is allowed as an exact host and port only, "
+            f"{entry!r} is loopback, which is allowed only as an exact host and port, "
             "for example 127.0.0.1:8080."
         )
     if network.num_addresses == 1:
@@ -231,7 +231,7 @@ def _parse_host(entry: str) -> tuple[str, int | None]:
     loopback = _is_loopback(address) if address is not None else _is_loopback_name(host)
     if loopback and port is None:
         raise ValueError(
-            f"{entry!r} is loopback, which is allowed with its exact port only, "
+            f"{entry!r} is loopback, which is allowed only with its exact port, "
             "for example localhost:8080."
         )
     return (str(address) if address is not None else host.rstrip("."), port)

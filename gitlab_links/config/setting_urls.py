@@ -1,6 +1,4 @@
-"""The URLs among the settings. What is wrong with one is told without any part of it that
-may belong to a password.
-"""
+"""The URLs among the settings. Error messages contain no part that may belong to a password."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -10,7 +8,7 @@ from sqlalchemy.exc import ArgumentError
 
 
 def database_url(text: str) -> str:
-    """As SQLAlchemy takes it, with the driver named; ValueError says what would be right."""
+    """The URL for SQLAlchemy, with its driver; ValueError says what would be valid."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         raise ValueError("must be a URL such as postgresql://user@host/name")
@@ -26,7 +24,7 @@ def database_url(text: str) -> str:
 
 
 def redis_url(text: str) -> str:
-    """As redis-py takes it; ValueError says what would be right."""
+    """The URL for redis-py; ValueError says what would be valid."""
     parts = _split(text)
     if parts.scheme not in {"redis", "rediss", "unix"}:
         raise ValueError("must start with redis://, rediss:// or unix://")
@@ -36,7 +34,7 @@ def redis_url(text: str) -> str:
 
 
 def public_url(text: str) -> str:
-    """Without a slash at its end; ValueError says what would be right."""
+    """The URL without a trailing slash; ValueError says what would be valid."""
     parts = _split(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text:
         raise ValueError("must be a URL such as https://links.example.com")

@@ -1,4 +1,4 @@
-"""The values of settings, each read from its text. ValueError says what would be right."""
+"""Parsers of single settings. ValueError says what would be valid."""
 
 import ssl
 from collections.abc import Callable
@@ -13,55 +13,55 @@ MEGABYTE = 1024 * 1024
 
 
 def secret(text: str) -> str:
-    """Not one of the values that examples hold."""
+    """A secret that is not a placeholder of an example."""
     if text.lower() in PLACEHOLDERS:
-        raise ValueError("still holds a placeholder")
+        raise ValueError("is still a placeholder")
     return text
 
 
 def secret_key(text: str) -> str:
-    """Long enough that it cannot be guessed."""
+    """A secret that is long enough."""
     if len(secret(text)) < SHORTEST_SECRET_KEY:
         raise ValueError(
-            f"must have {SHORTEST_SECRET_KEY} characters or more; make one with: "
+            f"must have {SHORTEST_SECRET_KEY} characters or more; create one with: "
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     return text
 
 
 def metrics_token(text: str) -> str:
-    """Long enough that it cannot be guessed."""
+    """A token that is long enough."""
     if len(text) < SHORTEST_METRICS_TOKEN:
         raise ValueError(f"must have {SHORTEST_METRICS_TOKEN} characters or more")
     return text
 
 
 def ca_file(text: str) -> str:
-    """The path of a file that holds certificates."""
+    """The path of a file with certificates."""
     try:
         ssl.create_default_context(cafile=text)
     except ssl.SSLError:
-        raise ValueError(f"{text} holds no certificates in PEM form") from None
+        raise ValueError(f"{text} contains no certificates in PEM format") from None
     return text
 
 
 def keys(text: str) -> tuple[str, ...]:
-    """Several secrets, separated by commas."""
+    """Secrets separated by commas."""
     return tuple(secret(key) for key in parts(text))
 
 
 def emails(text: str) -> frozenset[str]:
-    """In lower case, as accounts have them."""
+    """E-mail addresses separated by commas, in lower case as in accounts."""
     return frozenset(parse_mail_address(one) for one in parts(text.lower()))
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """What stands between commas, without blanks."""
+    """The parts between commas, without spaces."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
-    """A reader of whole numbers within bounds, both included."""
+    """A parser of whole numbers from ``low`` to ``high``, both included."""
 
     def parse(text: str) -> int:
         plain = len(text) <= 12 and text.isascii() and text.isdigit()
@@ -73,12 +73,12 @@ def integer(low: int, high: int) -> Callable[[str], int]:
 
 
 def days(text: str) -> int:
-    """Days, in seconds."""
+    """A number of days, as seconds."""
     return integer(1, 3650)(text) * DAY
 
 
 def megabytes(text: str) -> int:
-    """Megabytes, in bytes."""
+    """A number of megabytes, as bytes."""
     return integer(1, 1_000_000)(text) * MEGABYTE
 
 

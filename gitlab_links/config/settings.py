@@ -1,8 +1,8 @@
-"""Settings, read from the environment once at start; a bad value stops the start.
+"""Settings, read from the environment once at start; an invalid value prevents the start.
 
-The only module that looks at ``os.environ``. Every variable has a ``NAME_FILE`` variant
-that names a file holding the value, as container platforms hand over secrets. Every process
-reads ``.env`` beside ``wsgi.py`` as well; the environment goes before it.
+The only module that reads ``os.environ``. Every variable has a ``NAME_FILE`` variant, the path
+of a file with the value, because container platforms provide secrets as files. Every process
+also reads ``.env`` beside ``wsgi.py``; the environment has precedence.
 """
 
 import os
@@ -25,12 +25,12 @@ from gitlab_links.mail import MailServer, parse_mail_address
 from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 
 ENV_FILE = INSTANCE.parent / ".env"
-# What `make run` decided beyond the environment, while it runs: commands beside it see the same.
+# The settings that a running `make run` adds, so that commands in other terminals use the same.
 RUNNING_ENV_FILE = INSTANCE / "run.env"
-# Flask's own switch: its command line reads the same file.
+# Flask's own variable: its command line reads the same file.
 SKIP_ENV_FILE = "FLASK_SKIP_DOTENV"
-# gunicorn ends when a process of its own leaves with this; after any other code it would
-# start another one, for ever.
+# gunicorn stops if a worker exits with this code. With any other code it would start workers
+# again and again.
 CANNOT_START = 3
 
 
@@ -38,11 +38,11 @@ T = TypeVar("T")
 
 
 class ConfigError(Exception):
-    """Raised with one message that names every bad setting."""
+    """The settings are invalid; the message names every bad one."""
 
 
 class ClientOptions(TypedDict):
-    """How every connection to a GitLab is made."""
+    """The options of every client of a GitLab."""
 
     allowed: AllowedHosts
     seconds: float
@@ -50,16 +50,16 @@ class ClientOptions(TypedDict):
 
 
 def variable(name: str, parse: Callable[[str], Any], default: Any) -> Any:
-    """A setting that is read from one variable of the environment."""
+    """A dataclass field that is read from one environment variable."""
     return field(default=default, metadata={"name": name, "parse": parse})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything the operator may decide; durations are in seconds.
+    """All settings of the operator; durations are in seconds.
 
-    ``encryption_keys`` are taken as given, first one encrypts: a missing or unusable key
-    is told to admins by ``validate`` and does not keep pages and links from being shown.
+    ``encryption_keys`` are not checked here; the first one encrypts. A missing or invalid key
+    does not prevent the start, because pages and links work without one; health shows it.
     """
 
     secret_key: str
@@ -101,12 +101,12 @@ class Settings:
 
     @property
     def public_path(self) -> str:
-        """The path that the service is served under, without a slash at its end; "" at the root."""
+        """The path of ``PUBLIC_BASE_URL`` without a trailing slash; "" at the root."""
         return urlsplit(self.public_base_url).path.rstrip("/")
 
     @property
     def gitlab_client(self) -> ClientOptions:
-        """The keyword arguments of every client of a GitLab."""
+        """The keyword arguments for every client of a GitLab."""
         return {
             "allowed": self.gitlab_allowed_hosts,
             "seconds": self.gitlab_timeout,
@@ -135,7 +135,7 @@ class Settings:
 
 
 def settings_or_exit() -> Settings:
-    """The settings of this process. Bad ones end it, with the message and no traceback."""
+    """The settings of this process. If they are invalid, prints why and exits."""
     try:
         return Settings.from_environ()
     except ConfigError as refusal:
@@ -144,12 +144,12 @@ def settings_or_exit() -> Settings:
 
 
 def env_file() -> Path | None:
-    """The ``.env`` that this process reads; None where there is none or it is not wanted."""
+    """The ``.env`` that this process reads; None if it does not exist or is skipped."""
     return ENV_FILE if ENV_FILE.is_file() and not os.environ.get(SKIP_ENV_FILE) else None
 
 
 def _environment() -> Mapping[str, str]:
-    """The environment, below it ``.env``, below that what a running ``make run`` decided."""
+    """The environment; then ``.env``; then the settings of a running ``make run``."""
     if os.environ.get(SKIP_ENV_FILE):
         return os.environ
     return _values(RUNNING_ENV_FILE) | _values(ENV_FILE) | os.environ
@@ -167,7 +167,7 @@ def _values(file: Path) -> dict[str, str]:
 
 
 class _Reader:
-    """Reads single variables and gathers what is wrong with them."""
+    """Reads single variables and collects their errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -202,11 +202,11 @@ def _secret_key(reader: _Reader, database_url: str) -> str:
         return secret
     if not database_url.startswith("sqlite"):
         reader.problems.append(
-            "SECRET_KEY: required; make one with: "
+            "SECRET_KEY: required; create one with: "
             "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
         return ""
-    return _kept_secret(INSTANCE / "secret_key")
+    return _stored_secret(INSTANCE / "secret_key")
 
 
 def _mail_server(reader: _Reader) -> MailServer | None:
@@ -217,11 +217,11 @@ def _mail_server(reader: _Reader) -> MailServer | None:
     return server
 
 
-def _kept_secret(path: Path) -> str:
-    """A random key made once for an installation that is one machine and one SQLite file.
+def _stored_secret(path: Path) -> str:
+    """A random key, created once for an installation with a single SQLite file.
 
-    Web and worker may be the first to start at the same time: the file appears whole, and
-    whoever comes second reads what the first one wrote.
+    Web process and worker may start at the same time: the file appears complete, and the second
+    process reads what the first one wrote.
     """
     if not path.exists():
         make_private_folder(path.parent)

@@ -10,7 +10,7 @@ from gitlab_links.local.supervisor import PROJECT
 
 
 class Asked(Mapping[str, str]):
-    """An environment that remembers which variables were looked for."""
+    """An environment that records which variables were read."""
 
     def __init__(self, values: dict[str, str]) -> None:
         self._values = values
@@ -48,15 +48,15 @@ def test_its_values_are_the_defaults(example: dict[str, str]) -> None:
 
 
 def test_its_placeholder_does_not_pass_for_a_secret(example: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="SECRET_KEY: still holds"):
+    with pytest.raises(ConfigError, match="SECRET_KEY: is still"):
         Settings.from_environ(example)
 
 
-def test_the_readme_tells_of_the_same_with_the_same_defaults(example: dict[str, str]) -> None:
+def test_the_readme_lists_the_same_settings_with_the_same_defaults(example: dict[str, str]) -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", readme, re.MULTILINE))
-    defaults = {name: text.strip("`") for name, text in told.items() if text.startswith("`")}
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", readme, re.MULTILINE))
+    defaults = {name: text.strip("`") for name, text in documented.items() if text.startswith("`")}
 
-    assert told.keys() == example.keys()
+    assert documented.keys() == example.keys()
     assert defaults == {name: example[name] for name in defaults}
-    assert all(not example[name] for name in told.keys() - defaults.keys() - {"SECRET_KEY"})
+    assert all(not example[name] for name in documented.keys() - defaults.keys() - {"SECRET_KEY"})

@@ -40,10 +40,10 @@ def test_what_can_be_connected_to_is_taken_as_it_is(parse: Parse, text: str) -> 
     assert parse(text) == text
 
 
-@pytest.mark.parametrize(("parse", "text", "told"), BAD)
+@pytest.mark.parametrize(("parse", "text", "message"), BAD)
 def test_what_cannot_is_refused_without_telling_a_password(
-    parse: Parse, text: str, told: str
+    parse: Parse, text: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=told) as refused:
+    with pytest.raises(ValueError, match=message) as refused:
         parse(text)
     assert "hun" not in str(refused.value)

@@ -77,8 +77,8 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "missing", tmp_path / "binary"):
         assert "VIA_RAH_ENCRYPTION_KEY:" in problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(path))
-    told = problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(tmp_path / "missing"))
-    assert f"VIA_RAH_ENCRYPTION_KEY: {tmp_path / 'missing'}: No such file or directory" in told
+    found = problems(VIA_RAH_ENCRYPTION_KEY_FILE=str(tmp_path / "missing"))
+    assert f"VIA_RAH_ENCRYPTION_KEY: {tmp_path / 'missing'}: No such file or directory" in found
 
 
 @pytest.fixture

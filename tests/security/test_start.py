@@ -26,11 +26,11 @@ def test_postgresql_without_a_secret_key_is_refused(given: dict[str, str]) -> No
 )
 def test_a_placeholder_is_refused_on_any_database(tmp_path: Path, name: str, value: str) -> None:
     for database in (POSTGRESQL, f"sqlite:///{tmp_path / 'x.db'}"):
-        with pytest.raises(ConfigError, match=f"{name}: still holds a placeholder"):
+        with pytest.raises(ConfigError, match=f"{name}: is still a placeholder"):
             Settings.from_environ({**GOOD, "DATABASE_URL": database, name: value})
     (tmp_path / "secret").write_text(value)
     without = {key: text for key, text in GOOD.items() if key != name}
-    with pytest.raises(ConfigError, match=f"{name}: still holds a placeholder"):
+    with pytest.raises(ConfigError, match=f"{name}: is still a placeholder"):
         Settings.from_environ({**without, f"{name}_FILE": str(tmp_path / "secret")})
 
 
@@ -80,7 +80,7 @@ def test_neither_web_nor_worker_starts_with_a_placeholder(module: str) -> None:
         cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert ended.returncode != 0
-    assert "SECRET_KEY: still holds a placeholder" in ended.stderr
+    assert "SECRET_KEY: is still a placeholder" in ended.stderr
 
 
 def test_a_kept_secret_key_is_for_its_owner_alone(
