@@ -102,13 +102,7 @@ def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
-    defaults: dict[str, Any] = {
-        "new": None,
-        "name": "",
-        "chosen": {Scope.READ},
-        "expiry": next(iter(EXPIRIES)),
-        "errors": {},
-    }
+    typed = {"name": "", "chosen": {Scope.READ}, "expiry": next(iter(EXPIRIES))}
     keys = (*keys_page(org_id), *keys_page(org_id, revoked=True))
     return render_template(
         "keys/list.html",
@@ -117,5 +111,5 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         own_id=current_principal().user_id,
         scopes=SCOPE_HINTS,
         expiries=EXPIRIES,
-        **{**defaults, **shown},
+        **{**typed, "errors": {}, **shown},
     )
