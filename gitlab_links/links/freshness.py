@@ -161,42 +161,26 @@ def sync_state(
     time of :func:`promise`, because the item is fresh until then. A rate limit is not an
     error: the link is stale and has the end of the pause.
     """
-    if withheld:
-        return _sync_state_of_withheld(item, connection, now)
     code = item.error_code
-    fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
+    if withheld:
+        code = code if code in GONE else None
+        fresh = not connection.is_broken
+    else:
+        fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
     if connection.base_url is not None and connection.base_url != item.base_url:
         code = ErrorCode.INSTANCE_MISMATCH
     elif code is None and not fresh:
         code = connection.error_code
-    paused = _paused(connection, now)
+    until = connection.paused_until
+    paused = None if until is None or until <= now else until
+    next_sync_at = item.next_sync_at if paused is None else max(paused, item.next_sync_at)
     return SyncState(
         status=_status(item, code, fresh),
-        last_synced_at=item.last_synced_at,
-        next_sync_at=item.next_sync_at if paused is None else max(paused, item.next_sync_at),
+        last_synced_at=None if withheld else item.last_synced_at,
+        next_sync_at=None if withheld else next_sync_at,
         error_code=code,
         paused_until=paused,
     )
-
-
-def _sync_state_of_withheld(item: Cached, connection: Connection, now: datetime) -> SyncState:
-    code = item.error_code if item.error_code in GONE else None
-    if connection.base_url is not None and connection.base_url != item.base_url:
-        code = ErrorCode.INSTANCE_MISMATCH
-    elif code is None and connection.is_broken:
-        code = connection.error_code
-    return SyncState(
-        status=SyncStatus.OK if code is None else SyncStatus.ERROR,
-        last_synced_at=None,
-        next_sync_at=None,
-        error_code=code,
-        paused_until=_paused(connection, now),
-    )
-
-
-def _paused(connection: Connection, now: datetime) -> datetime | None:
-    until = connection.paused_until
-    return None if until is None or until <= now else until
 
 
 def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:

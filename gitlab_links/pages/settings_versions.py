@@ -1,7 +1,6 @@
 """The version of the settings that a form shows, so that nobody overwrites an unseen change."""
 
 import uuid
-from collections.abc import Callable
 
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.operations import begun_integration, lock_integration
@@ -23,7 +22,12 @@ Both = tuple[str, str, str]
 def versions(row: Row) -> dict[str, str]:
     """The version of each form's settings, by the name of its hidden field."""
     row = row or OrgGitLabIntegration()
-    return {name: facts(row) for name, facts in _FACTS.items()}
+    found = {
+        CONNECTION: _named(row.base_url, row.token_set_at),
+        SECRETS: _named(row.webhook_secret_hash, row.signing_token_ciphertext),
+        POLICY: _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext),
+    }
+    return {**found, SETTINGS: " ".join(found.values())}
 
 
 def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
@@ -76,29 +80,5 @@ def _yes(answer: bool) -> str:
     return "yes" if answer else "no"
 
 
-def _connection(row: OrgGitLabIntegration) -> str:
-    return _named(row.base_url, row.token_set_at)
-
-
-def _policy(row: OrgGitLabIntegration) -> str:
-    return _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext)
-
-
-def _secrets(row: OrgGitLabIntegration) -> str:
-    return _named(row.webhook_secret_hash, row.signing_token_ciphertext)
-
-
-def _settings(row: OrgGitLabIntegration) -> str:
-    return " ".join((_connection(row), _secrets(row), _policy(row)))
-
-
 def _named(*facts: object) -> str:
     return digest("settings-version", repr(facts))[:16] if any(facts) else NOTHING
-
-
-_FACTS: dict[str, Callable[[OrgGitLabIntegration], str]] = {
-    CONNECTION: _connection,
-    POLICY: _policy,
-    SECRETS: _secrets,
-    SETTINGS: _settings,
-}
