@@ -1,4 +1,4 @@
-"""Memory that was needed for a large body goes back to the machine."""
+"""Returning the memory of large bodies to the operating system."""
 
 import ctypes
 from contextlib import suppress
@@ -8,11 +8,11 @@ LARGE_BYTES = 1024 * 1024
 
 
 def return_large_blocks() -> None:
-    """Have each large block mapped by itself, and unmapped as soon as it is freed.
+    """Have glibc map each large block separately, and unmap it when it is freed.
 
-    glibc moves its limit up to 32 MB once it has seen such blocks, and then keeps them:
-    ten webhooks of 25 MB left 235 MB behind, and now leave 30. Other C libraries have no
-    such call and no such habit.
+    By default glibc raises this threshold to up to 32 MB after such blocks, and does not return
+    them: ten webhooks of 25 MB left 235 MB in use, and now leave 30 MB. Other C libraries have
+    neither this call nor this behaviour.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)

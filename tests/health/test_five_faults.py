@@ -1,7 +1,7 @@
 """Five things that go wrong in GitLab, from the first word on the page to green again.
 
-For each: it is on the page in words and in the API's answer, the repair works from where it
-is told, and then all is well. Nothing is pushed but by GitLab, the schedule and a viewer.
+For each: page and API show it, the repair that they name works, and then all is well. Only GitLab,
+the schedule and a viewer cause anything.
 """
 
 from datetime import timedelta
