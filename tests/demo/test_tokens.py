@@ -40,12 +40,12 @@ def test_an_expired_and_a_revoked_token_are_told_apart(sim: SimulatedGitLab, dan
 
 
 def test_a_reading_token_may_not_write(sim: SimulatedGitLab, project: Project, dana: User) -> None:
-    sim.state.items.add_issue(project, "Read me", author=dana)
+    sim.state.projects.add_member(project, dana, MAINTAINER)
     token = sim.state.people.add_token(dana, scopes=["read_api"])
-    url = f"{sim.url}/api/v4/projects/{project.id}/issues/1"
+    url = f"{sim.url}/api/v4/projects/{project.id}/hooks"
     headers = {"Authorization": f"Bearer {token.value}"}
     assert requests.get(url, headers=headers, timeout=5).status_code == 200
-    refused = requests.put(url, headers=headers, json={"title": "No"}, timeout=5)
+    refused = requests.post(url, headers=headers, json={"url": "http://x.example"}, timeout=5)
     assert (refused.status_code, refused.json()) == (
         403,
         {

@@ -27,8 +27,6 @@ CALLS = {
     "test_hook": ("project", "Webhook: Test"),
     "events": ("project", "Webhook"),
     "resend": ("project", "Webhook: Resend"),
-    "move": ("project", "Work Item: Update"),
-    "merge": ("project", "Merge Request: Merge"),
 }
 RESOURCES = {"issues": "Work Item", "merge_requests": "Merge Request"}
 
