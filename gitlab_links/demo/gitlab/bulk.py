@@ -18,7 +18,6 @@ class Bulk:
 
     projects: int = 20
     issues: int = 100
-    merge_requests: int = 0
     prefix: str = "bulk"
 
 
@@ -46,13 +45,4 @@ def _project(state: GitLabState, bulk: Bulk, number: int, author: User) -> Proje
             notify=False,
         )
         issue.created_at = CREATED_AT
-    for index in range(bulk.merge_requests):
-        state.items.add_merge_request(
-            project,
-            f"Merge request {index + 1} of project {number}",
-            author=author,
-            source_branch=f"branch-{index + 1}",
-            labels=labels[: index % 3],
-            notify=False,
-        )
     return project

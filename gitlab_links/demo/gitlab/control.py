@@ -1,4 +1,4 @@
-"""The control API: makes things happen, or go wrong, from another process.
+"""The control API: makes things happen from another process.
 
 ``POST /-/sim/<operation>`` with a JSON object; ``GET /-/sim/`` lists the operations. Only
 for callers on this machine, and never for a page of another origin.
@@ -10,11 +10,8 @@ from typing import Any
 
 from flask import Blueprint, abort, request
 
-from gitlab_links.demo.gitlab.control_items import ITEM_OPERATIONS
-from gitlab_links.demo.gitlab.control_world import WORLD_OPERATIONS
+from gitlab_links.demo.gitlab.control_operations import OPERATIONS
 from gitlab_links.demo.gitlab.current import state
-
-OPERATIONS = WORLD_OPERATIONS | ITEM_OPERATIONS
 
 
 def create_control() -> Blueprint:
