@@ -16,20 +16,23 @@ def answer_to(sim: SimulatedGitLab, headers: dict[str, str]) -> requests.Respons
     return requests.get(f"{sim.url}/api/v4/user", headers=headers, timeout=5)
 
 
-def test_both_headers_are_taken(sim: SimulatedGitLab) -> None:
-    for headers in ({"PRIVATE-TOKEN": TOKEN}, {"Authorization": f"Bearer {TOKEN}"}):
-        assert answer_to(sim, headers).json()["username"] == "root"
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_bearer_is_let_in(sim: SimulatedGitLab) -> None:
+    assert answer_to(sim, bearer(TOKEN)).json()["username"] == "root"
 
 
 def test_no_token_and_an_unknown_one_get_the_same_401(sim: SimulatedGitLab) -> None:
-    for headers in ({}, {"PRIVATE-TOKEN": "glpat-nobody"}, {"Authorization": "Bearer x"}):
+    for headers in ({}, bearer("glpat-nobody"), {"Authorization": TOKEN}):
         answer = answer_to(sim, headers)
         assert (answer.status_code, answer.json()) == (401, {"message": "401 Unauthorized"})
 
 
 def test_an_expired_and_a_revoked_token_are_told_apart(sim: SimulatedGitLab, dana: User) -> None:
     token = sim.state.people.add_token(dana, expires_at=clock.utcnow().date() + timedelta(days=1))
-    headers = {"PRIVATE-TOKEN": token.value}
+    headers = bearer(token.value)
     assert answer_to(sim, headers).status_code == 200
     sim.state.clock.advance(timedelta(days=2).total_seconds())
     expired = answer_to(sim, headers)
@@ -43,7 +46,7 @@ def test_a_reading_token_may_not_write(sim: SimulatedGitLab, project: Project, d
     sim.state.projects.add_member(project, dana, MAINTAINER)
     token = sim.state.people.add_token(dana, scopes=["read_api"])
     url = f"{sim.url}/api/v4/projects/{project.id}/hooks"
-    headers = {"Authorization": f"Bearer {token.value}"}
+    headers = bearer(token.value)
     assert requests.get(url, headers=headers, timeout=5).status_code == 200
     refused = requests.post(url, headers=headers, json={"url": "http://x.example"}, timeout=5)
     assert (refused.status_code, refused.json()) == (
@@ -99,7 +102,7 @@ def test_a_fine_grained_token_may_do_what_it_was_given_and_is_told_what_it_lacks
         permissions=["Work Item: Read", "Personal Access Token: Read"],
         projects=[project.path_with_namespace],
     )
-    headers = {"Authorization": f"Bearer {token.value}"}
+    headers = bearer(token.value)
 
     def get(path: str) -> requests.Response:
         return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=5)

@@ -14,7 +14,6 @@ READS = {"GET", "HEAD"}
 ANY_SCOPE = "*"
 EXTRA_SCOPES = {
     "rest.version": "read_user",
-    "rest.metadata": "read_user",
     "rest.current_user": "read_user",
     "rest.token_self": ANY_SCOPE,
     "rest.rotate_token": "self_rotate",
@@ -22,17 +21,15 @@ EXTRA_SCOPES = {
 }
 
 
-def presented_token() -> str | None:
-    """The token of the request, by any of GitLab's ways; it may be nobody's."""
-    authorization = request.headers.get("Authorization", "")
-    if authorization.startswith("Bearer "):
-        return authorization.removeprefix("Bearer ").strip()
-    return request.headers.get("PRIVATE-TOKEN") or request.args.get("private_token")
+def presented_token() -> str:
+    """The bearer token of the request, or nothing; it may be nobody's."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme == "Bearer" else ""
 
 
 def authenticate() -> None:
     """Let the caller in, or raise what GitLab answers."""
-    token = state().people.tokens.get(presented_token() or "")
+    token = state().people.tokens.get(presented_token())
     if token is None:
         raise errors.unauthorized()
     if token.revoked:

@@ -9,6 +9,7 @@ from gitlab_links.demo.gitlab import entities
 from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, caller_token, project_named
+from gitlab_links.demo.gitlab.rest.filters import flag
 from gitlab_links.demo.gitlab.rest.paging import paged, positive
 
 REVISION = "5b7d8f21c3a"
@@ -17,28 +18,15 @@ REVISION = "5b7d8f21c3a"
 def register(rest: Blueprint) -> None:
     """Add the routes to the API's blueprint."""
     rest.get("/version")(version)
-    rest.get("/metadata")(metadata)
     rest.get("/user")(current_user)
     rest.get("/personal_access_tokens/self")(token_self)
     rest.post("/personal_access_tokens/self/rotate")(rotate_token)
     rest.get("/projects")(projects)
     rest.get("/projects/<key>")(project)
-    rest.get("/projects/<key>/labels")(labels)
-    rest.get("/projects/<key>/milestones")(milestones)
 
 
 def version() -> dict[str, Any]:
     return {"version": state().version, "revision": REVISION}
-
-
-def metadata() -> dict[str, Any]:
-    kas = {"enabled": False, "externalUrl": None, "externalK8sProxyUrl": None, "version": None}
-    return {
-        "version": state().version,
-        "revision": REVISION,
-        "kas": kas,
-        "enterprise": False,
-    }
 
 
 def current_user() -> dict[str, Any]:
@@ -67,7 +55,7 @@ def projects() -> Response:
     """
     wanted = request.args.get("search", "").lower()
     here, whose = state(), caller()
-    member = request.args.get("membership") in ("true", "1")
+    member = flag("membership")
     least = positive("min_access_level", 0) if "min_access_level" in request.args else 0
     found = [
         record
@@ -82,13 +70,3 @@ def projects() -> Response:
 
 def project(key: str) -> dict[str, Any]:
     return entities.project(state().urls, project_named(key), caller())
-
-
-def labels(key: str) -> Response:
-    found = sorted(project_named(key).labels.values(), key=lambda label: label.name)
-    return paged(found, entities.label_details)
-
-
-def milestones(key: str) -> Response:
-    home = project_named(key)
-    return paged(home.milestones, lambda record: entities.milestone(state().urls, home, record))

@@ -25,8 +25,8 @@ def register(rest: Blueprint) -> None:
 
 def list_items(key: str, kind: str) -> Response:
     project = project_named(key)
-    details = bool(flag("with_labels_details"))
-    rechecks = bool(flag("with_merge_status_recheck"))
+    details = flag("with_labels_details")
+    rechecks = flag("with_merge_status_recheck")
 
     def present(item: Item) -> dict[str, Any]:
         entity = item_entity(state().urls, item, label_objects=details, single=False)

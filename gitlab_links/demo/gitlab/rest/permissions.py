@@ -11,14 +11,11 @@ ACTIONS = {"GET": "Read", "HEAD": "Read", "POST": "Create", "PUT": "Update", "DE
 # By endpoint; where only the resource is named, the method decides what is done to it.
 CALLS = {
     "version": ("instance", "Metadata"),
-    "metadata": ("instance", "Metadata"),
     "current_user": ("user", "User"),
     "token_self": ("user", "Personal Access Token"),
     "rotate_token": ("user", "Personal Access Token: Rotate"),
     "projects": ("user", "Project"),
     "project": ("project", "Project"),
-    "labels": ("project", "Label"),
-    "milestones": ("project", "Milestone"),
     "hooks": ("project", "Webhook"),
     "add_hook": ("project", "Webhook"),
     "hook": ("project", "Webhook"),
