@@ -130,12 +130,11 @@ def test_a_redirect_leads_in_a_circle_or_to_another_host(sim: SimulatedGitLab) -
     assert ask(sim).headers["Location"] == "http://other.example/api/v4/user"
 
 
-def test_a_fault_may_be_for_one_route_project_or_token_and_ends_when_cleared(
+def test_a_fault_may_be_for_one_route_or_project_and_ends_when_cleared(
     sim: SimulatedGitLab, project: Project
 ) -> None:
     other = sim.state.projects.add("acme/other")
     sim.state.faults.answer(status=500, times=None, route="/issues", project_id=project.id)
-    sim.state.faults.answer(status=403, times=None, token="glpat-somebody-else")
     statuses = {
         path: ask(sim, path).status_code
         for path in ("user", f"projects/{project.id}/issues", f"projects/{other.id}/issues")

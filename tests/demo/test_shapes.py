@@ -78,14 +78,6 @@ def test_incidents_and_tasks_are_issues_to_the_api(
     assert (task.type, task.web_url) == ("TASK", f"{sim.url}/acme/tools/press/-/work_items/2")
 
 
-def test_an_instance_of_2026_gives_every_issue_a_work_item_address(
-    sim: SimulatedGitLab, project: Project, dana: User, client: gitlab.Gitlab
-) -> None:
-    sim.state.urls.issues_as_work_items = True
-    sim.state.items.add_issue(project, "Plain", author=dana)
-    assert client.projects.get(project.id).issues.get(1).web_url.endswith("/-/work_items/1")
-
-
 def test_instance_and_caller_are_told_as_gitlab_tells_them(sim: SimulatedGitLab) -> None:
     client = client_of(sim, TOKEN)
     client.auth()

@@ -10,12 +10,9 @@ from gitlab_links.demo.gitlab.server import SimulatedGitLab
 def main() -> None:
     """Serve until SIGINT or SIGTERM; says where, and with which token it may be read."""
     parser = argparse.ArgumentParser(prog="python -m gitlab_links.demo.gitlab")
-    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
-    parser.add_argument("--relative-root", default="", help="a path such as /gitlab")
     parser.add_argument("--token", help="value of the sample data's api token")
     parser.add_argument("--empty", action="store_true", help="start without sample data")
-    parser.add_argument("--sender-threads", type=int, default=1)
     options = parser.parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -23,10 +20,7 @@ def main() -> None:
     server = SimulatedGitLab.start(
         sample=not options.empty,
         token=options.token,
-        host=options.host,
         port=options.port,
-        relative_root=options.relative_root,
-        sender_threads=options.sender_threads,
     )
     with server:
         print(f"Simulated GitLab: {server.url}", flush=True)

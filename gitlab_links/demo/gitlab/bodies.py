@@ -1,6 +1,5 @@
 """Webhook bodies, field by field as GitLab builds them."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from gitlab_links.demo.gitlab.records import (
     User,
     fake_sha,
 )
-from gitlab_links.demo.gitlab.timing import iso, legacy
+from gitlab_links.demo.gitlab.timing import iso
 from gitlab_links.demo.gitlab.urls import Urls
 
 Json = dict[str, Any]
@@ -32,15 +31,10 @@ NO_TIME_SPENT = {
 
 
 class Bodies:
-    """Builds bodies. ``legacy_times`` writes times as ``2018-09-15 19:08:43 UTC``."""
+    """Builds bodies."""
 
-    def __init__(self, urls: Urls, *, legacy_times: bool = False) -> None:
+    def __init__(self, urls: Urls) -> None:
         self.urls = urls
-        self.legacy_times = legacy_times
-
-    @property
-    def time(self) -> Callable[[datetime | None], str | None]:
-        return legacy if self.legacy_times else iso
 
     def user(self, user: User) -> Json:
         return {
@@ -85,10 +79,10 @@ class Bodies:
             "title": label.name,
             "color": label.color,
             "project_id": label.project_id,
-            "created_at": self.time(label.created_at),
-            "updated_at": self.time(label.created_at),
+            "created_at": iso(label.created_at),
+            "updated_at": iso(label.created_at),
             "template": False,
-            "description": label.description,
+            "description": None,
             "type": "ProjectLabel",
             "group_id": None,
         }
@@ -113,10 +107,10 @@ class Bodies:
             "state": item.state,
             "state_id": STATE_IDS[item.state],
             "author_id": item.author.id,
-            "created_at": self.time(item.created_at),
-            "updated_at": self.time(item.updated_at),
+            "created_at": iso(item.created_at),
+            "updated_at": iso(item.updated_at),
             "updated_by_id": item.updated_by.id if item.updated_by else None,
-            "last_edited_at": self.time(item.last_edited_at),
+            "last_edited_at": iso(item.last_edited_at),
             "last_edited_by_id": item.last_edited_by.id if item.last_edited_by else None,
             "milestone_id": item.milestone.id if item.milestone else None,
             "assignee_ids": assignee_ids,
@@ -129,9 +123,9 @@ class Bodies:
     def issue_attributes(self, issue: Issue) -> Json:
         attributes = self._shared_attributes(issue) | {
             "project_id": issue.project.id,
-            "closed_at": self.time(issue.closed_at),
+            "closed_at": iso(issue.closed_at),
             "confidential": issue.confidential,
-            "discussion_locked": issue.discussion_locked,
+            "discussion_locked": None,
             "due_date": issue.due_date and issue.due_date.isoformat(),
             "moved_to_id": issue.moved_to_id,
             "duplicated_to_id": None,
@@ -249,8 +243,8 @@ class Bodies:
             "noteable_id": item.id,
             "author_id": note.author.id,
             "project_id": item.project.id,
-            "created_at": self.time(note.created_at),
-            "updated_at": self.time(note.created_at),
+            "created_at": iso(note.created_at),
+            "updated_at": iso(note.created_at),
             "discussion_id": fake_sha(f"discussion {note.id}"),
             "internal": False,
             "system": False,

@@ -14,12 +14,11 @@ import requests
 from gitlab_links.demo.gitlab.hooks import Hook, HookEvent
 from gitlab_links.demo.gitlab.timing import Clock
 
+VERSION = "19.1.2"
 TIMEOUT_SECONDS = 10
 RESPONSE_BODY_KEPT = 8192
 NO_ANSWER = "internal error"
 SECRET_PREFIX = "whsec_"
-
-SIGNED_SINCE, KEYED_SINCE, NUMBERED_SINCE = (19, 0), (17, 4), (16, 2)
 
 
 @dataclass(frozen=True)
@@ -55,35 +54,27 @@ def sign(signing_token: str, webhook_id: str, timestamp: str, body: bytes) -> st
 
 
 class Courier:
-    """Makes attempts in the name of one instance and version of GitLab."""
+    """Makes attempts in the name of one instance of GitLab."""
 
-    def __init__(self, version: str, clock: Clock) -> None:
-        self.version = version
+    def __init__(self, clock: Clock) -> None:
         self.instance = "http://gitlab.example.com"
         self._clock = clock
         self._http = requests.Session()
         # The proxies of the machine are not GitLab's.
         self._http.trust_env = False
 
-    def _since(self, version: tuple[int, int]) -> bool:
-        major, minor = self.version.split(".")[:2]
-        return (int(major), int(minor)) >= version
-
     def headers(self, outgoing: Outgoing) -> dict[str, str]:
-        """Every header of an attempt, those that newer versions brought included."""
+        """Every header of an attempt."""
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": f"GitLab/{self.version}",
+            "User-Agent": f"GitLab/{VERSION}",
             "X-Gitlab-Event": event_header(outgoing.hook_name),
             "X-Gitlab-Event-UUID": outgoing.event_uuid,
             "X-Gitlab-Instance": self.instance,
+            "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
+            "Idempotency-Key": outgoing.idempotency_key,
+            **self._standard_webhooks(outgoing),
         }
-        if self._since(NUMBERED_SINCE):
-            headers["X-Gitlab-Webhook-UUID"] = str(uuid.uuid4())
-        if self._since(KEYED_SINCE):
-            headers["Idempotency-Key"] = outgoing.idempotency_key
-        if self._since(SIGNED_SINCE):
-            headers |= self._standard_webhooks(outgoing)
         if outgoing.hook.token:
             headers["X-Gitlab-Token"] = outgoing.hook.token
         return headers

@@ -22,7 +22,6 @@ class Edits:
         self._setters: dict[str, Setter] = {
             "labels": self._labels,
             "add_labels": self._add_labels,
-            "remove_labels": self._remove_labels,
             "assignees": self._assignees,
             "reviewers": self._reviewers,
             "milestone": self._milestone,
@@ -30,7 +29,7 @@ class Edits:
             "draft": self._draft,
             "type": self._type,
         }
-        plain = ("title", "description", "discussion_locked", "confidential", "severity",
+        plain = ("title", "description", "confidential", "severity",
                  "target_branch", "mergeability")  # fmt: skip
         self._setters |= {name: _plain(name) for name in plain}
 
@@ -47,10 +46,6 @@ class Edits:
 
     def _add_labels(self, item: Item, names: Iterable[str]) -> None:
         self._labels(item, [*(label.name for label in item.labels), *names])
-
-    def _remove_labels(self, item: Item, names: Iterable[str]) -> None:
-        removed = set(names)
-        item.labels = [label for label in item.labels if label.name not in removed]
 
     def _assignees(self, item: Item, users: Iterable[Any]) -> None:
         item.assignees = [self._people.user(user) for user in users]

@@ -27,7 +27,7 @@ class Fault:
     ``times`` is how many more calls it meets, ``None`` for all until cleared. ``status``
     belongs to the kind ``status``; ``retry_after`` is a header value, seconds or a date;
     ``location`` is where ``redirect`` points. ``route`` is a part of the API route, as
-    ``issues`` or ``/hooks``; ``project_id`` and ``token`` narrow further.
+    ``issues`` or ``/hooks``; ``project_id`` narrows further.
     """
 
     kind: str = "status"
@@ -38,18 +38,16 @@ class Fault:
     seconds: float = 1.0
     route: str | None = None
     project_id: int | None = None
-    token: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind is one of {', '.join(KINDS)}")
 
-    def applies(self, route: str, project_id: int | None, token: str | None) -> bool:
+    def applies(self, route: str, project_id: int | None) -> bool:
         return (
             (self.times is None or self.times > 0)
             and (self.route is None or self.route in route)
             and (self.project_id is None or self.project_id == project_id)
-            and (self.token is None or self.token == token)
         )
 
 
@@ -98,11 +96,11 @@ class Faults:
             self.rewrite = None
             self.webhooks = WebhookTrouble()
 
-    def take(self, route: str, project_id: int | None, token: str | None) -> Fault | None:
+    def take(self, route: str, project_id: int | None) -> Fault | None:
         """The first fault that this call meets, counted down."""
         with self._lock:
             for fault in self.api:
-                if fault.applies(route, project_id, token):
+                if fault.applies(route, project_id):
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

@@ -58,7 +58,7 @@ def _shared(urls: Urls, item: Item, *, label_objects: bool) -> Json:
         "user_notes_count": sum(not note.system for note in item.notes),
         "upvotes": 0,
         "downvotes": 0,
-        "discussion_locked": item.discussion_locked,
+        "discussion_locked": None,
         "web_url": urls.item(item),
         "time_stats": TIME_STATS,
         "task_completion_status": NO_TASKS,

@@ -17,7 +17,7 @@ Actor = User | str | None
 
 # GitLab tells these in `changes` when they differ; everything else it keeps to itself.
 TOLD_CHANGES = (
-    "closed_at", "confidential", "description", "discussion_locked", "draft", "due_date",
+    "closed_at", "confidential", "description", "draft", "due_date",
     "head_pipeline_id", "last_edited_at", "last_edited_by_id", "merge_commit_sha",
     "merge_status", "merge_user_id", "milestone_id", "moved_to_id", "severity", "state_id",
     "target_branch", "title", "type", "updated_at", "updated_by_id", "labels", "assignees",
@@ -133,9 +133,9 @@ class Items:
     ) -> bool:
         """Set fields and tell the hooks; whether anything differed. ``notify=False`` tells none.
 
-        Fields: title, description, labels, add_labels, remove_labels, assignees, milestone,
-        discussion_locked; issues: due_date, confidential, type, severity; merge requests:
-        reviewers, draft, target_branch, mergeability.
+        Fields: title, description, labels, add_labels, assignees, milestone; issues:
+        due_date, confidential, type, severity; merge requests: reviewers, draft,
+        target_branch, mergeability.
         """
         with self._lock:
             before = self._told(item)
@@ -157,11 +157,6 @@ class Items:
 
     def merge(self, mr: MergeRequest, *, by: Actor = None, at: datetime | None = None) -> None:
         self._change_state(mr, "merge", "merged", by, at)
-
-    def approve(self, mr: MergeRequest, *, by: Actor = None) -> None:
-        """An approval: an event of its own action, without changes."""
-        with self._lock:
-            self._publisher.item(mr, action="approved", by=self._actor(mr, by), changes={})
 
     def push(self, mr: MergeRequest, *, by: Actor = None) -> None:
         """New commits on the source branch: an update with ``oldrev``."""

@@ -2,6 +2,7 @@
 
 from gitlab_links.demo.gitlab.bodies import Bodies, Json
 from gitlab_links.demo.gitlab.records import MergeRequest, Pipeline, Project
+from gitlab_links.demo.gitlab.timing import iso
 
 STAGES = ("build", "test")
 MERGE_REQUEST_EVENT = "merge_request_event"
@@ -48,8 +49,8 @@ def _attributes(bodies: Bodies, pipeline: Pipeline, project: Project) -> Json:
         "status": pipeline.status,
         "detailed_status": DETAILED.get(pipeline.status, pipeline.status),
         "stages": list(STAGES),
-        "created_at": bodies.time(pipeline.created_at),
-        "finished_at": bodies.time(pipeline.finished_at),
+        "created_at": iso(pipeline.created_at),
+        "finished_at": iso(pipeline.finished_at),
         "duration": duration,
         "queued_duration": None,
         "protected_ref": False,
@@ -80,9 +81,9 @@ def _build(bodies: Bodies, pipeline: Pipeline, index: int, stage: str) -> Json:
         "stage": stage,
         "name": f"{stage}-job",
         "status": pipeline.status,
-        "created_at": bodies.time(pipeline.created_at),
-        "started_at": bodies.time(pipeline.started_at),
-        "finished_at": bodies.time(pipeline.finished_at),
+        "created_at": iso(pipeline.created_at),
+        "started_at": iso(pipeline.started_at),
+        "finished_at": iso(pipeline.finished_at),
         "duration": None,
         "queued_duration": None,
         "failure_reason": "script_failure" if pipeline.status == "failed" else None,

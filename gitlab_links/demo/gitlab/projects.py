@@ -68,7 +68,6 @@ class Projects:
         project: Project,
         name: str,
         color: str = DEFAULT_COLOR,
-        description: str | None = None,
     ) -> Label:
         """A new label; ``color`` is ``#rrggbb``, anything else a ValueError."""
         if not COLOR.fullmatch(color):
@@ -79,7 +78,6 @@ class Projects:
             color=color,
             project_id=project.id,
             created_at=self._clock.now(),
-            description=description,
         )
         project.labels[name] = label
         return label

@@ -66,7 +66,6 @@ class Label:
     color: str
     project_id: int
     created_at: datetime
-    description: str | None = None
 
     @property
     def text_color(self) -> str:
@@ -86,9 +85,6 @@ class Milestone:
     project_id: int
     created_at: datetime
     due_date: date | None = None
-    start_date: date | None = None
-    state: str = "active"
-    description: str = ""
 
 
 @dataclass(eq=False)
@@ -146,7 +142,6 @@ class Item:
     updated_by: User | None = None
     last_edited_at: datetime | None = None
     last_edited_by: User | None = None
-    discussion_locked: bool | None = None
 
 
 @dataclass(eq=False, kw_only=True)

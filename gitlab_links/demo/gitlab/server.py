@@ -10,7 +10,9 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from gitlab_links.demo.gitlab.app import create_gitlab
 from gitlab_links.demo.gitlab.sample import fill
-from gitlab_links.demo.gitlab.state import VERSION, GitLabState
+from gitlab_links.demo.gitlab.state import GitLabState
+
+HOST = "127.0.0.1"
 
 
 class _Quiet(WSGIRequestHandler):
@@ -41,7 +43,6 @@ class SimulatedGitLab:
         self,
         state: GitLabState,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
         relative_root: str = "",
         tls: ssl.SSLContext | None = None,
@@ -49,10 +50,10 @@ class SimulatedGitLab:
         self.state = state
         app = create_gitlab(state, relative_root=relative_root)
         self._server: BaseWSGIServer = make_server(
-            host, port, app, threaded=True, request_handler=_Quiet, ssl_context=tls
+            HOST, port, app, threaded=True, request_handler=_Quiet, ssl_context=tls
         )
         scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://{host}:{self._server.port}{relative_root.rstrip('/')}"
+        self.url = f"{scheme}://{HOST}:{self._server.port}{relative_root.rstrip('/')}"
         state.settle_at(self.url)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -64,11 +65,8 @@ class SimulatedGitLab:
         *,
         sample: bool = False,
         token: str | None = None,
-        host: str = "127.0.0.1",
         port: int = 0,
         relative_root: str = "",
-        version: str = VERSION,
-        legacy_times: bool = False,
         sender_threads: int = 1,
     ) -> Self:
         """A running instance: with the sample data and its ``token``, or without any.
@@ -76,15 +74,13 @@ class SimulatedGitLab:
         An empty instance given a ``token`` has one user, the administrator ``root``, whose
         token of the scope ``api`` it is.
         """
-        state = GitLabState(
-            version=version, legacy_times=legacy_times, sender_threads=sender_threads
-        )
+        state = GitLabState(sender_threads=sender_threads)
         if sample:
             fill(state, token=token)
         elif token:
             root = state.people.add_user("root", "Administrator", is_admin=True)
             state.people.add_token(root, scopes=["api"], value=token)
-        server = cls(state, host=host, port=port, relative_root=relative_root)
+        server = cls(state, port=port, relative_root=relative_root)
         server._thread.start()
         return server
 

@@ -5,7 +5,7 @@ import threading
 
 from gitlab_links.demo.gitlab.bodies import Bodies
 from gitlab_links.demo.gitlab.calls import Calls
-from gitlab_links.demo.gitlab.delivery import Courier
+from gitlab_links.demo.gitlab.delivery import VERSION, Courier
 from gitlab_links.demo.gitlab.faults import Faults
 from gitlab_links.demo.gitlab.hooks import Hooks
 from gitlab_links.demo.gitlab.items import Items
@@ -15,8 +15,6 @@ from gitlab_links.demo.gitlab.projects import Projects
 from gitlab_links.demo.gitlab.sending import Publisher, Sender
 from gitlab_links.demo.gitlab.timing import Clock
 from gitlab_links.demo.gitlab.urls import Urls
-
-VERSION = "19.1.2"
 
 
 class GitLabState:
@@ -29,12 +27,10 @@ class GitLabState:
     ``decodes_slashes`` is a proxy before it that makes two segments of ``acme%2Fshop``.
     """
 
-    def __init__(
-        self, *, version: str = VERSION, legacy_times: bool = False, sender_threads: int = 1
-    ) -> None:
+    def __init__(self, *, sender_threads: int = 1) -> None:
         ids = itertools.count(1001)
         self.lock = threading.RLock()
-        self.version = version
+        self.version = VERSION
         self.has_graphql = True
         self.page_size = 100
         self.decodes_slashes = False
@@ -45,9 +41,9 @@ class GitLabState:
         self.people = People(ids.__next__, self.clock)
         self.projects = Projects(ids.__next__, self.clock)
         self.hooks = Hooks(ids.__next__, self.clock)
-        self._courier = Courier(version, self.clock)
+        self._courier = Courier(self.clock)
         self.sender = Sender(self._courier, self.faults, ids.__next__, self.clock, sender_threads)
-        bodies = Bodies(self.urls, legacy_times=legacy_times)
+        bodies = Bodies(self.urls)
         self.publisher = Publisher(bodies, self.hooks, self.sender)
         self.items = Items(
             self.lock,

@@ -20,13 +20,8 @@ class Clock:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """``2026-05-28T05:58:40.456Z``, as the API and newer webhooks write a time."""
+    """``2026-05-28T05:58:40.456Z``, as the API and webhooks write a time."""
     if moment is None:
         return None
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
-
-
-def legacy(moment: datetime | None) -> str | None:
-    """``2018-09-15 19:08:43 UTC``, as older webhooks write a time."""
-    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

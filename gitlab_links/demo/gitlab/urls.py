@@ -17,13 +17,9 @@ from gitlab_links.demo.gitlab.records import (
 
 @dataclass
 class Urls:
-    """Addresses under ``base_url``, which has the relative root and no slash at its end.
-
-    ``issues_as_work_items`` gives every issue the ``/-/work_items/N`` address of 2026.
-    """
+    """Addresses under ``base_url``, which has the relative root and no slash at its end."""
 
     base_url: str = "http://gitlab.example.com"
-    issues_as_work_items: bool = False
 
     @property
     def instance(self) -> str:
@@ -48,7 +44,7 @@ class Urls:
     def item(self, item: Item) -> str:
         if isinstance(item, MergeRequest):
             kind = "merge_requests"
-        elif isinstance(item, Issue) and (item.type == "task" or self.issues_as_work_items):
+        elif isinstance(item, Issue) and (item.type == "task"):
             kind = "work_items"
         else:
             kind = "issues"

@@ -54,7 +54,7 @@ def _receive() -> WerkzeugResponse | None:
     g.quota = here.calls.charge(token or request.remote_addr or "")
     if here.faults.latency:
         time.sleep(here.faults.latency)
-    g.fault = here.faults.take(route, project_id, token)
+    g.fault = here.faults.take(route, project_id)
     if g.fault and (answer := misbehave(g.fault)):
         return answer
     if g.quota.exceeded:
