@@ -78,7 +78,7 @@ class World:
         return self.factory.delivery(self.org).id
 
     def strangers(self) -> Iterator[tuple[str, Caller, int]]:
-        """Callers that no route of the org lets in, and what they are told."""
+        """Callers that every route of the org refuses, and the answer."""
         revoked = self.factory.api_key(self.org)
         leaver = self.factory.membership(self.org, Role.ADMIN)
         leavers_user = self.factory.user()
@@ -153,7 +153,7 @@ def test_roles_may_what_the_scope_map_says(app: Flask, world: World, name: str) 
         for kind, caller in callers.items():
             answer = send(caller, entry, world.path(entry["path"]))
             if role.value in entry["session_roles"]:
-                # The key that is made for the path is somebody else's, which is told.
+                # The key that is made for the path is somebody else's, and the answer says so.
                 rotates = name == "accounts__api_key_rotate_post"
                 assert answer[0] not in (REFUSED - {403} if rotates else REFUSED), (role, kind)
             else:
@@ -201,7 +201,7 @@ def test_ids_of_another_org_are_unknown(world: World, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SIGNED_IN))
-def test_whoever_is_logged_in_sees_what_is_theirs(app: Flask, world: World, name: str) -> None:
+def test_a_person_who_is_logged_in_sees_what_is_theirs(app: Flask, world: World, name: str) -> None:
     entry = SIGNED_IN[name]
     allowed = {"a session": browser(app, world.admins[0])}
     allowed |= {

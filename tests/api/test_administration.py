@@ -152,7 +152,7 @@ def test_deliveries_are_found(admin: Caller, base: str, query: str, count: int) 
     assert len(admin.get(f"{base}/deliveries?{query}").json["deliveries"]) == count
 
 
-def test_the_audit_trail_tells_who_did_what(admin: Caller, base: str) -> None:
+def test_the_audit_log_says_who_did_what(admin: Caller, base: str) -> None:
     admin.patch(base, json={"name": "Acme"})
     admin.post(f"{base}/api-keys", json={"name": "CI", "scopes": ["read"]})
     me = admin.get("/api/me").json["me"]

@@ -162,7 +162,7 @@ def test_it_is_served_to_everybody(client: FlaskClient) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_the_page_tells_every_operation_and_loads_nothing_from_elsewhere(
+def test_the_page_shows_every_operation_and_loads_nothing_external(
     client: FlaskClient, document: dict[str, Any]
 ) -> None:
     page = client.get("/api/docs")

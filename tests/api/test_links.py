@@ -33,7 +33,7 @@ def task_path(factory: Factory, org: Org, base: str) -> str:
 
 def full_item(factory: Factory, project: GitLabProject, **values: Any) -> GitLabItem:
     """An item of which everything is known, in sync just now."""
-    told = {
+    content = {
         "type": "merge_request",
         "title": "Fix it",
         "state": "merged",
@@ -54,7 +54,7 @@ def full_item(factory: Factory, project: GitLabProject, **values: Any) -> GitLab
         "last_synced_at": utcnow(),
         "next_sync_at": utcnow() + timedelta(minutes=4),
     }
-    return factory.gitlab_item(project, **{**told, **values})
+    return factory.gitlab_item(project, **{**content, **values})
 
 
 def test_a_link_is_made_shown_listed_and_removed(admin: Caller, task_path: str) -> None:

@@ -1,4 +1,4 @@
-"""docs/api/README.md: whoever types the commands gets what it says."""
+"""docs/api/README.md: its commands do what it says."""
 
 import json
 import os
@@ -47,8 +47,8 @@ def test_every_command_does_what_it_says(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = [part.partition("\n")[2].strip() for part in done.stdout.split("=== ")[1:]]
-    _check(blocks, told)
+    printed = [part.partition("\n")[2].strip() for part in done.stdout.split("=== ")[1:]]
+    _check(blocks, printed)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -68,8 +68,8 @@ def _blocks(url: str, gitlab: SimulatedGitLab) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def _check(blocks: list[str], told: list[str]) -> None:
-    """Each block that prints something, by what tells it from the others."""
+def _check(blocks: list[str], printed: list[str]) -> None:
+    """Each block that prints something, by a part that no other block has."""
     wanted = {
         '"name": "CI"': '"secret":"glk_',
         "-X PATCH": '"has_token":true',
@@ -84,7 +84,7 @@ def _check(blocks: list[str], told: list[str]) -> None:
     }
     for sign, answer in wanted.items():
         (number,) = [one for one, block in enumerate(blocks) if sign in block]
-        assert answer in told[number], (sign, told[number])
+        assert answer in printed[number], (sign, printed[number])
 
 
 def test_the_error_it_shows_is_the_one_there_is() -> None:

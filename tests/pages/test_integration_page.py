@@ -339,7 +339,7 @@ GREEN: dict[str, Any] = {
     ids=["green", "refused", "away", "expired", "expiring", "scopes", "unknown", "paused",
          "no secret"],
 )  # fmt: skip
-def test_the_health_is_told_at_a_glance(
+def test_the_health_is_seen_at_a_glance(
     app: Flask, acting: As, factory: Factory, org: Org, path: str,
     values: dict[str, Any], verdict: str, said: str,
 ) -> None:  # fmt: skip

@@ -113,7 +113,7 @@ def test_a_local_path_never_names_another_host(target: str) -> None:
     assert path is None or re.match(r"/(?![/\\])", path)
 
 
-def test_whoever_is_logged_in_needs_no_form(client: FlaskClient, ana: None) -> None:
+def test_a_person_who_is_logged_in_needs_no_form(client: FlaskClient, ana: None) -> None:
     log_in(client)
     assert client.get("/login").headers["Location"] == "/"
 
@@ -153,7 +153,7 @@ def test_the_org_last_looked_at_opens_first(app: Flask, factory: Factory) -> Non
     assert visitor.get("/").headers["Location"] == f"/orgs/{second.id}/tasks"
 
 
-def test_whoever_is_in_no_org_is_told_what_to_do(app: Flask, factory: Factory) -> None:
+def test_a_person_without_an_org_sees_what_to_do(app: Flask, factory: Factory) -> None:
     assert "Ask an admin" in text_of(browser(app, factory.user().id).get("/"))
 
 

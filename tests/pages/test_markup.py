@@ -1,4 +1,4 @@
-"""Every page is well-formed, labelled, and free of anything inline or from elsewhere."""
+"""Every page is well-formed, labelled, and without inline or external parts."""
 
 import re
 from collections.abc import Iterator

@@ -64,7 +64,7 @@ def test_the_menu_offers_the_queues_to_the_operator_alone(
 def test_an_orgs_admin_cannot_make_the_operators_account(
     named: Flask, factory: Factory, org: Org, email: str
 ) -> None:
-    """They would be told its first password."""
+    """They would see its first password."""
     key = factory.api_key(org)
     answer = program(named, key).post(
         f"/api/orgs/{org.id}/members", json={"email": email, "role": "client"}

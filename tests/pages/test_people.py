@@ -62,7 +62,7 @@ def test_somebody_known_keeps_their_password(
     assert "a member of the org already" in text_of(again)
 
 
-def test_adding_tells_nothing_of_an_account_that_was_here(
+def test_adding_does_not_reveal_an_existing_account(
     app: Flask, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
     """Until the person has opened the org, which then sees them as they call themselves."""

@@ -1,4 +1,4 @@
-"""The pages that tell of failures."""
+"""The error pages."""
 
 from typing import Any
 

@@ -135,11 +135,11 @@ def test_an_undone_unlinking_puts_the_link_back_in_its_place(
         visitor.post(links, data={"url": URL.replace("/7", f"/{number}")})
     before = rows_of(app)
     answer = unlink(visitor, links, "acme/web!7", headers)
-    told = fragment(answer)
-    assert references(told) == ["acme/web!8", "acme/web!6"]
+    part = fragment(answer)
+    assert references(part) == ["acme/web!8", "acme/web!6"]
     assert "Unlinked acme/web!7." in answer.text
-    undo = told.one("form", data_form="undo")["action"]
-    data = {"undo": told.one("input", name="undo")["value"]}
+    undo = part.one("form", data_form="undo")["action"]
+    data = {"undo": part.one("input", name="undo")["value"]}
     again = followed(visitor, visitor.post(undo, data=data, headers=headers))
     assert references(fragment(again)) == ["acme/web!8", "acme/web!7", "acme/web!6"]
     assert rows_of(app) == before
@@ -154,8 +154,8 @@ def test_an_undo_is_good_for_its_own_task_and_for_a_day(
     visitor = acting()
     factory.task(org, number=13)
     visitor.post(links, data={"url": URL})
-    told = fragment(unlink(visitor, links, "acme/web!7", IN_PLACE))
-    token = told.one("input", name="undo")["value"]
+    part = fragment(unlink(visitor, links, "acme/web!7", IN_PLACE))
+    token = part.one("input", name="undo")["value"]
     elsewhere = links.replace("ACME-12", "ACME-13")
     for path, undo in ((elsewhere, token), (links, "made up"), (links, "")):
         answer = visitor.post(f"{path}/undo", data={"undo": undo}, headers=IN_PLACE)
@@ -340,10 +340,10 @@ def test_who_unlinks_stays_on_their_part_and_who_links_sees_the_first(
     visitor = acting()
     page = Markup.of(visitor.get(f"{links.removesuffix('/links')}?page=3"))
     unlinking = page.one("button", form="unlink", aria_label="Unlink acme/many#7")["formaction"]
-    told = fragment(visitor.post(unlinking, headers=IN_PLACE))
-    assert references(told) == [f"acme/many#{iid}" for iid in range(6, 0, -1)]
-    data = {"undo": told.one("input", name="undo")["value"]}
-    undo = told.one("form", data_form="undo")["action"]
+    part = fragment(visitor.post(unlinking, headers=IN_PLACE))
+    assert references(part) == [f"acme/many#{iid}" for iid in range(6, 0, -1)]
+    data = {"undo": part.one("input", name="undo")["value"]}
+    undo = part.one("form", data_form="undo")["action"]
     again = fragment(visitor.post(undo, data=data, headers=IN_PLACE))
     assert references(again) == references(page)
     linked = fragment(visitor.post(page.one("form", id="link-form")["action"],

@@ -118,7 +118,7 @@ def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, base: 
     assert "No task matches" in text_of(visitor.get(f"{base}/tasks?page=9"))
 
 
-def test_an_empty_org_leads_to_connecting_whoever_may(
+def test_an_empty_org_leads_those_who_may_to_connecting(
     acting: As, factory: Factory, org: Org, base: str
 ) -> None:
     page = Markup.of(acting(Role.PM).get(f"{base}/tasks"))
@@ -202,7 +202,7 @@ def test_the_open_list_is_a_304_until_something_of_it_changes(
 
 
 def change(app: Flask, **values: Any) -> None:
-    """GitLab tells something else of the issue, which was linked first."""
+    """GitLab changes the issue, which was linked first."""
     with app.app_context():
         issue = select(GitLabItem.id).order_by(GitLabItem.id).limit(1).scalar_subquery()
         db.session.execute(update(GitLabItem).where(GitLabItem.id == issue).values(**values))

@@ -168,7 +168,7 @@ def open_page(stack: Stack, browser: Browser, cookies: list[Any]) -> Iterator[Op
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        # A refused form is an answer of 4xx, which Chromium reports by itself.
+        # A refused form is an answer of 4xx, which Chromium reports on its own.
         if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
             errors.append(message.text)
 

@@ -1,4 +1,4 @@
-"""Every page from the keyboard alone: whoever moves on sees where they are."""
+"""Every page from the keyboard alone: the focus is always visible."""
 
 from typing import Any
 

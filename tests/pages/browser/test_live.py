@@ -1,4 +1,4 @@
-"""The open page follows GitLab by itself, quietly, and at next to no cost."""
+"""The open page follows GitLab without a reload, quietly, and cheaply."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,7 @@ def row(page: Page):  # type: ignore[no-untyped-def]
     return page.locator(f'.item[data-reference="{SHOP}#1"]')
 
 
-def settle(page: Page) -> None:
+def wait_until_steady(page: Page) -> None:
     """Wait until every row has been read and the page asks at its steady pace."""
     expect(page.locator('.item[data-sync="never"]')).to_have_count(0)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
@@ -45,7 +45,7 @@ def settle(page: Page) -> None:
 
 def test_a_change_in_gitlab_appears_by_itself(stack: Stack, open_page: Open, issue: Item) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     link = row(page).get_by_role("link")
     link.focus()
     page.evaluate("document.querySelectorAll('.item').forEach((item) => { item.known = true; })")
@@ -63,7 +63,7 @@ def test_closing_changes_the_state_and_reopening_again(
     stack: Stack, open_page: Open, issue: Item
 ) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     state = row(page).locator("[data-state]")
     stack.gitlab.state.items.close(issue)
     expect(state).to_have_text("Closed", timeout=5000)
@@ -75,7 +75,7 @@ def test_an_idle_page_costs_empty_answers_every_second_and_a_half(
     stack: Stack, open_page: Open
 ) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     answers = polls(page)
     page.wait_for_timeout(6000)
     assert 2 <= len(answers) <= 5
@@ -89,7 +89,7 @@ def test_a_hidden_page_rests_and_looks_at_once_when_it_is_seen_again(
     page = open_page(stack.task_url)
     page.add_init_script(HIDING)
     page.reload()
-    settle(page)
+    wait_until_steady(page)
     page.evaluate("window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(2000)
     answers = polls(page)
@@ -104,7 +104,7 @@ def test_a_page_that_was_cut_off_says_so_and_catches_up(
     stack: Stack, open_page: Open, issue: Item
 ) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     page.context.set_offline(True)
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
     title = f"Changed while away at {time.monotonic_ns()}"
@@ -117,7 +117,7 @@ def test_a_page_that_was_cut_off_says_so_and_catches_up(
 
 def test_what_one_tab_links_the_other_shows(stack: Stack, open_page: Open) -> None:
     first, second = open_page(stack.task_url), open_page(stack.task_url)
-    settle(second)
+    wait_until_steady(second)
     before = second.locator(".item").count()
     state = stack.gitlab.state
     url = state.urls.item(state.items.find(state.projects.get(SHOP), "issue", 2))
@@ -131,7 +131,7 @@ def test_what_one_tab_links_the_other_shows(stack: Stack, open_page: Open) -> No
 
 def test_a_page_whose_session_ended_goes_to_the_login(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     page.context.clear_cookies()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
 
@@ -141,7 +141,7 @@ def test_what_is_in_the_link_field_survives_the_end_of_the_session(
     stack: Stack, open_page: Open, *, sent: bool
 ) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     field = page.get_by_label("Link an issue or merge request")
     field.fill("acme/nope#77")
     page.context.clear_cookies()
@@ -158,7 +158,7 @@ def test_a_page_older_than_a_login_in_another_tab_keeps_the_link_field(
     stack: Stack, browser: Browser, open_page: Open
 ) -> None:
     page = open_page(stack.task_url)
-    settle(page)
+    wait_until_steady(page)
     page.get_by_label("Link an issue or merge request").fill("acme/nope#78")
     elsewhere = browser.new_context()
     log_in(elsewhere.new_page(), stack)
@@ -195,6 +195,6 @@ def test_the_browser_says_moments_like_the_server(stack: Stack, open_page: Open,
     began = datetime.fromtimestamp(now / 1000, UTC)
     for moment, words in shown:
         at = datetime.fromisoformat(moment)
-        # The page goes by the server's clock as it was told, which is some seconds ago.
+        # The page uses the server's clock of its last answer, some seconds ago.
         fitting = {say(at, began + timedelta(seconds=late)) for late in (-3, -2, -1, 0, 1)}
         assert words in fitting, (moment, words)

@@ -56,12 +56,12 @@ def _events(stack: Stack, delivery_path: str) -> None:
 def violations(page: Page) -> list[str]:
     """Rule, place and advice of each violation, and what is wider than the screen."""
     found = axe.Axe().run(page, options=RULES).response["violations"]
-    told = [
+    faults = [
         f"{rule['id']}: {node['html'][:160]} -- {node['failureSummary']}"
         for rule in found
         for node in rule["nodes"]
     ]
-    return [*told, "it scrolls sideways"] if is_too_wide(page) else told
+    return [*faults, "it scrolls sideways"] if is_too_wide(page) else faults
 
 
 def is_too_wide(page: Page) -> bool:
@@ -79,16 +79,16 @@ def test_no_page_has_a_violation_and_each_has_its_picture(
     stack: Stack, open_page: Open, delivery_path: str, look: str
 ) -> None:
     page = open_page("/tasks", **LOOKS[look], device_scale_factor=1)
-    told = {}
+    faults = {}
     for name, path in PICTURED.items():
         page.goto(stack.org_url + path)
         take(page, f"{name}-{look}")
-        told[path] = violations(page)
+        faults[path] = violations(page)
     others = [stack.org_path + path for path in OTHERS]
     for path in [*others, stack.task_path, f"{stack.task_path}/edit", delivery_path]:
         page.goto(stack.url + path)
-        told[path] = violations(page)
-    assert {path: found for path, found in told.items() if found} == {}
+        faults[path] = violations(page)
+    assert {path: found for path, found in faults.items() if found} == {}
 
 
 @pytest.mark.parametrize("look", LOOKS)
