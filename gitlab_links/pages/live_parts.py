@@ -24,7 +24,7 @@ def tagged(body: str, etag: str, status: int = 200) -> Response:
 
 
 def etag_of(*parts: object) -> str:
-    """Changes with whatever is shown, and with the markup."""
+    """Changes with everything shown, and with the markup."""
     text = "|".join(map(repr, (*parts, asset_version())))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
