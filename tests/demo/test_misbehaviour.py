@@ -46,6 +46,7 @@ def test_too_many_requests_is_plain_text_with_or_without_retry_after(
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert answer.headers.get("Retry-After") == retry_after
     assert answer.headers["RateLimit-Remaining"] == "0"
+    assert answer.headers["RateLimit-ResetTime"].endswith("GMT")
 
 
 def test_the_rate_limit_is_told_and_kept(sim: SimulatedGitLab, client: gitlab.Gitlab) -> None:

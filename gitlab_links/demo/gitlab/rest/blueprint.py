@@ -2,6 +2,7 @@
 
 import re
 import time
+from email.utils import formatdate
 from typing import Any
 
 from flask import Blueprint, Response, g, request
@@ -10,7 +11,13 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.rest import account, graphql, hooks, items
 from gitlab_links.demo.gitlab.rest.access import authenticate, presented_token, spelled
-from gitlab_links.demo.gitlab.rest.errors import ApiError, Moved, render, render_moved
+from gitlab_links.demo.gitlab.rest.errors import (
+    ApiError,
+    Moved,
+    render,
+    render_graphql,
+    render_moved,
+)
 from gitlab_links.demo.gitlab.rest.misbehaviour import misbehave, spoil, too_many_requests
 
 CONVERTER = re.compile(r"<(?:\w+(?:\(([^)]*)\))?:)?(\w+)>")
@@ -38,7 +45,7 @@ def create_graphql() -> Blueprint:
     graphql.register(api)
     api.before_request(_receive)
     api.after_request(_label)
-    api.register_error_handler(ApiError, render)
+    api.register_error_handler(ApiError, render_graphql)
     return api
 
 
@@ -72,6 +79,7 @@ def _label(response: Response) -> Response:
         response.headers["RateLimit-Observed"] = str(quota.observed)
         response.headers["RateLimit-Remaining"] = "0" if throttled else str(quota.remaining)
         response.headers["RateLimit-Reset"] = str(quota.reset)
+        response.headers["RateLimit-ResetTime"] = formatdate(quota.reset, usegmt=True)
     if g.get("fault"):
         spoil(g.fault, response)
     elif (rewrite := state().faults.rewrite) is not None:

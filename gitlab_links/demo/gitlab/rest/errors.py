@@ -33,6 +33,12 @@ def render(error: ApiError) -> Response:
     return response
 
 
+def render_graphql(error: ApiError) -> Response:
+    """GraphQL does not say why it lets nobody in."""
+    body = {"errors": [{"message": "Invalid token"}]} if error.status == 401 else error.body
+    return render(ApiError(error.status, body))
+
+
 def render_moved(error: Moved) -> Response:
     text = f"This resource has been moved permanently to {error.location}"
     response = Response(text, status=301, mimetype="text/plain")
