@@ -14,6 +14,9 @@ from gitlab_links.demo.gitlab.records import (
     User,
 )
 
+# Other types of work items have no page of their own kind.
+LEGACY_PAGES = ("issue", "incident", "ticket")
+
 
 @dataclass
 class Urls:
@@ -44,7 +47,7 @@ class Urls:
     def item(self, item: Item) -> str:
         if isinstance(item, MergeRequest):
             kind = "merge_requests"
-        elif isinstance(item, Issue) and (item.type == "task"):
+        elif isinstance(item, Issue) and (item.type not in LEGACY_PAGES):
             kind = "work_items"
         else:
             kind = "issues"
