@@ -1,67 +1,187 @@
-"""Answers have the fields that GitLab's have, no more in a list than belongs there."""
+"""Bodies and answers have the fields and types of those that GitLab has sent."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Any
 
 import gitlab
+import pytest
+import requests
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.gitlab.records import Project, User
-from tests.demo.conftest import TOKEN, client_of
+from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
+from tests.demo.conftest import TOKEN, Receiver
+from tests.demo.recorded_shapes import differences
 
-USER = {"id", "username", "name", "state", "avatar_url", "web_url"}
-ITEM = {
-    "id", "iid", "project_id", "title", "description", "state", "created_at", "updated_at",
-    "closed_at", "closed_by", "labels", "milestone", "assignees", "assignee", "author",
-    "user_notes_count", "upvotes", "downvotes", "discussion_locked", "web_url", "references",
-    "time_stats", "task_completion_status",
-}  # fmt: skip
-ISSUE = ITEM | {
-    "type", "issue_type", "due_date", "confidential", "has_tasks", "severity", "moved_to_id",
-    "_links", "merge_requests_count",
-}  # fmt: skip
-MERGE_REQUEST = ITEM | {
-    "draft", "work_in_progress", "reviewers", "merged_by", "merge_user", "merged_at",
-    "target_branch", "source_branch", "source_project_id", "target_project_id", "merge_status",
-    "detailed_merge_status", "sha", "merge_commit_sha", "has_conflicts",
-    "blocking_discussions_resolved", "prepared_at", "reference",
-}  # fmt: skip
 ONLY_ALONE = {"head_pipeline", "pipeline", "diff_refs", "changes_count", "subscribed", "user"}
+CURRENT_TYPES = ("Task", "Incident", "Ticket", "Objective", "Key Result", "Epic")
+
+Sent = Callable[[], Any]
 
 
-def test_an_issue_has_the_same_fields_listed_and_alone_but_one(
-    sim: SimulatedGitLab, project: Project, dana: User, client: gitlab.Gitlab
-) -> None:
-    milestone = sim.state.projects.add_milestone(project, "Spring")
-    sim.state.items.add_issue(
-        project, "Full", author=dana, assignees=[dana], milestone=milestone, due_date="2027-01-31"
-    )
-    issues = client.projects.get(project.id, lazy=True).issues
-    (listed,) = issues.list(get_all=False)
-    alone = issues.get(1)
-    assert listed.asdict().keys() >= ISSUE
-    assert alone.asdict().keys() - listed.asdict().keys() == {"subscribed"}
-    assert listed.author.keys() >= USER
-    assert listed.milestone["title"] == "Spring"
-    assert listed.due_date == "2027-01-31"
-    assert listed.references["full"] == "acme/tools/press#1"
-    assert listed.updated_at.endswith("Z")
-    assert len(listed.updated_at) == len("2026-05-28T05:58:40.456Z")
+@pytest.fixture
+def api(sim: SimulatedGitLab) -> Callable[[str], Any]:
+    def get(path: str) -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=5).json()
+
+    return get
 
 
-def test_a_listed_merge_request_has_no_pipeline_and_a_single_one_has(
-    sim: SimulatedGitLab, project: Project, dana: User, client: gitlab.Gitlab
-) -> None:
+@pytest.fixture
+def sent(hooked: Callable[..., Any], issue: Issue, mr: MergeRequest, receiver: Receiver) -> Sent:
+    """Gives the body of the next webhook, of a project whose items have everything."""
+    hooked()
+    return lambda: receiver.next().json
+
+
+@pytest.fixture
+def everything(sim: SimulatedGitLab, project: Project, dana: User) -> dict[str, Any]:
+    return {
+        "author": dana,
+        "assignees": [dana],
+        "labels": ["bug"],
+        "milestone": sim.state.projects.add_milestone(project, "Spring", date(2027, 3, 1)),
+    }
+
+
+@pytest.fixture
+def issue(sim: SimulatedGitLab, project: Project, everything: dict[str, Any]) -> Issue:
+    return sim.state.items.add_issue(project, "Full", due_date="2027-01-31", **everything)
+
+
+@pytest.fixture
+def mr(
+    sim: SimulatedGitLab, project: Project, dana: User, everything: dict[str, Any]
+) -> MergeRequest:
     mr = sim.state.items.add_merge_request(
-        project, "Draft: New", author=dana, source_branch="new", reviewers=[dana]
+        project, "New", source_branch="new", reviewers=[dana], **everything
     )
     sim.state.pipelines.run(mr, "success")
-    mrs = client.projects.get(project.id, lazy=True).mergerequests
-    (listed,) = mrs.list(get_all=False)
-    alone = mrs.get(1)
-    assert listed.asdict().keys() >= MERGE_REQUEST
-    assert not listed.asdict().keys() & ONLY_ALONE
-    assert alone.asdict().keys() >= MERGE_REQUEST | ONLY_ALONE
-    assert alone.head_pipeline["status"] == "success"
-    assert alone.head_pipeline["detailed_status"]["text"] == "passed"
-    assert (listed.draft, listed.reviewers[0]["username"]) == (True, "dana.moss")
+    return mr
+
+
+def test_an_issue_event_has_the_shape_of_a_recorded_one(
+    sim: SimulatedGitLab, issue: Issue, sent: Sent
+) -> None:
+    sim.state.items.edit(issue, title="Fuller", labels=["bug", "late"])
+    assert differences("issue event", sent()) == set()
+    sim.state.items.close(issue)
+    assert differences("issue event", sent()) == set()
+
+
+@pytest.mark.parametrize("type_name", CURRENT_TYPES)
+def test_a_work_item_event_has_the_shape_of_a_recorded_one(
+    sim: SimulatedGitLab, issue: Issue, sent: Sent, type_name: str
+) -> None:
+    sim.state.items.edit(issue, type=type_name.lower().replace(" ", "_"))
+    body = sent()
+    assert differences("work item event", body) == set()
+    assert (body["object_kind"], body["object_attributes"]["type"]) == ("work_item", type_name)
+
+
+def test_a_merge_request_event_has_the_shape_of_a_recorded_one(
+    sim: SimulatedGitLab, mr: MergeRequest, sent: Sent
+) -> None:
+    sim.state.items.push(mr)
+    assert differences("merge request event", sent()) == set()
+    sim.state.items.merge(mr)
+    assert differences("merge request event", sent()) == {"missing: object_attributes.oldrev"}
+
+
+def test_changes_have_what_was_and_what_is(
+    sim: SimulatedGitLab, issue: Issue, mr: MergeRequest, sent: Sent
+) -> None:
+    for item in (issue, mr):
+        sim.state.items.edit(item, title="Changed", labels=[])
+        changes = sent()["changes"].values()
+        assert {tuple(change) for change in changes} == {("previous", "current")}
+
+
+def test_comments_have_the_shape_of_recorded_ones(
+    sim: SimulatedGitLab, issue: Issue, mr: MergeRequest, sent: Sent
+) -> None:
+    sim.state.items.comment(issue, "Me too")
+    assert differences("comment on an issue", sent()) == set()
+    sim.state.items.comment(mr, "Ship it")
+    assert differences("comment on a merge request", sent()) == set()
+
+
+@pytest.mark.parametrize("source", ["push", "merge_request_event"])
+def test_a_pipeline_event_has_the_shape_of_a_recorded_one(
+    sim: SimulatedGitLab, mr: MergeRequest, sent: Sent, source: str
+) -> None:
+    sim.state.pipelines.run(mr, "failed", source=source)
+    body = sent()
+    assert differences("pipeline event", body) == set()
+    assert (body["merge_request"] is None) == (source == "push")
+
+
+def test_an_issue_of_the_api_has_the_shape_of_a_recorded_one(
+    project: Project, issue: Issue, api: Callable[[str], Any]
+) -> None:
+    path = f"/projects/{project.id}/issues"
+    (listed,) = api(f"{path}?with_labels_details=true")
+    alone = api(f"{path}/1")
+    assert differences("issue", alone) == set()
+    assert alone.keys() - listed.keys() == {"subscribed"}
+    assert listed["labels"][0]["text_color"] == "#FFFFFF"
+    assert listed["references"]["full"] == "acme/tools/press#1"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", listed["updated_at"])
+
+
+def test_merge_requests_of_the_api_have_the_shapes_of_recorded_ones(
+    project: Project, mr: MergeRequest, api: Callable[[str], Any]
+) -> None:
+    path = f"/projects/{project.id}/merge_requests"
+    (listed,) = api(path)
+    alone = api(f"{path}/1")
+    assert differences("merge request in a list", listed) == set()
+    assert differences("merge request", alone) == set()
+    assert not listed.keys() & ONLY_ALONE
+    assert alone.keys() >= ONLY_ALONE
+    assert alone["head_pipeline"]["detailed_status"]["text"] == "passed"
+
+
+def test_projects_hooks_tokens_and_people_have_the_shapes_of_recorded_ones(
+    sim: SimulatedGitLab,
+    project: Project,
+    hooked: Callable[..., Any],
+    client: gitlab.Gitlab,
+    api: Callable[[str], Any],
+) -> None:
+    hooked(token="a plain secret")
+    assert differences("project", api(f"/projects/{project.id}")) == set()
+    assert differences("webhook", api(f"/projects/{project.id}/hooks")[0]) == set()
+    assert differences("user", api("/user")) == set()
+    assert api("/version").keys() == {"version", "revision"}
+    assert differences("token", api("/personal_access_tokens/self")) == {"missing: token"}
+    rotated = client.http_post("/personal_access_tokens/self/rotate", post_data={})
+    assert differences("token", rotated) == set()
+
+
+def test_a_list_of_projects_has_the_short_form(project: Project, api: Callable[[str], Any]) -> None:
+    (listed,) = api("/projects?simple=true")
+    left_out = api(f"/projects/{project.id}").keys() - listed.keys()
+    assert left_out >= {"permissions", "_links", "archived", "issues_access_level"}
+    assert listed["path_with_namespace"] == project.path_with_namespace
+
+
+def test_work_items_by_graphql_have_fields_of_recorded_ones(
+    sim: SimulatedGitLab, project: Project, issue: Issue
+) -> None:
+    def ask(token: str) -> Any:
+        asked = {"variables": {"path": project.path_with_namespace, "iids": ["1"]}}
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{sim.url}/api/graphql"
+        return requests.post(url, json=asked, headers=headers, timeout=5).json()
+
+    (node,) = ask(TOKEN)["data"]["project"]["workItems"]["nodes"]
+    # A query chooses its fields: what it did not ask for is not missing.
+    found = differences("work item by GraphQL", node)
+    assert {one for one in found if not one.startswith("missing")} == set()
+    assert ask("glpat-nobody") == {"errors": [{"message": "Invalid token"}]}
 
 
 def test_incidents_and_tasks_are_issues_to_the_api(
@@ -76,15 +196,3 @@ def test_incidents_and_tasks_are_issues_to_the_api(
     )  # fmt: skip
     assert incident.web_url.endswith("/-/issues/1")
     assert (task.type, task.web_url) == ("TASK", f"{sim.url}/acme/tools/press/-/work_items/2")
-
-
-def test_instance_and_caller_are_told_as_gitlab_tells_them(sim: SimulatedGitLab) -> None:
-    client = client_of(sim, TOKEN)
-    client.auth()
-    assert client.user is not None
-    assert client.user.asdict().keys() >= USER | {"email", "created_at", "external", "bot"}
-    assert client.version()[0] == "19.1.2"
-    assert set(client.personal_access_tokens.get("self").asdict()) == {
-        "id", "name", "revoked", "created_at", "description", "scopes", "user_id",
-        "last_used_at", "active", "expires_at",
-    }  # fmt: skip

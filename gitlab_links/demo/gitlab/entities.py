@@ -50,6 +50,9 @@ def user_self(urls: Urls, user: User) -> Json:
         "pronouns": None,
         "organization": "",
         "bot": user.bot,
+        "followers": 0,
+        "following": 0,
+        "is_followed": False,
         "work_information": None,
         "local_time": None,
         "last_sign_in_at": iso(user.created_at),
@@ -103,10 +106,8 @@ def milestone(urls: Urls, project: Project, record: Milestone) -> Json:
     }
 
 
-def project(urls: Urls, record: Project, user: User) -> Json:
-    """``GET /projects/:id``, the settings that nobody here reads left out."""
-    level = record.members.get(user.id)
-    access = None if level is None else {"access_level": level, "notification_level": 3}
+def project_simple(urls: Urls, record: Project) -> Json:
+    """What a list of projects has of each if ``simple`` is asked for."""
     return {
         "id": record.id,
         "description": record.description,
@@ -115,7 +116,6 @@ def project(urls: Urls, record: Project, user: User) -> Json:
         "path": record.path,
         "path_with_namespace": record.path_with_namespace,
         "created_at": iso(record.created_at),
-        "updated_at": iso(record.created_at),
         "default_branch": record.default_branch,
         "tag_list": [],
         "topics": [],
@@ -129,6 +129,15 @@ def project(urls: Urls, record: Project, user: User) -> Json:
         "last_activity_at": iso(record.created_at),
         "visibility": record.visibility,
         "namespace": _namespace(urls, record),
+    }
+
+
+def project(urls: Urls, record: Project, user: User) -> Json:
+    """``GET /projects/:id``, the settings that nobody here reads left out."""
+    level = record.members.get(user.id)
+    access = None if level is None else {"access_level": level, "notification_level": 3}
+    return project_simple(urls, record) | {
+        "updated_at": iso(record.created_at),
         "_links": _links(urls, record),
         "empty_repo": False,
         "archived": False,
@@ -154,8 +163,9 @@ def _namespace(urls: Urls, record: Project) -> Json:
 
 def _links(urls: Urls, record: Project) -> Json:
     api = urls.api(f"projects/{record.id}")
-    below = ("issues", "merge_requests", "labels", "events", "members")
-    return {"self": api} | {name: f"{api}/{name}" for name in below}
+    below = ("issues", "merge_requests", "labels", "events", "members", "cluster_agents")
+    branches = {"self": api, "repo_branches": f"{api}/repository/branches"}
+    return branches | {name: f"{api}/{name}" for name in below}
 
 
 def hook(record: Hook, clock: Clock) -> Json:

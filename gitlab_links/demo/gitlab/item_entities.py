@@ -187,6 +187,7 @@ def _pipeline_details(urls: Urls, pipeline: Pipeline) -> Json:
             "group": pipeline.status,
             "tooltip": text,
             "has_details": True,
+            "favicon": f"/assets/ci_favicons/favicon_status_{pipeline.status}.png",
             "details_path": f"/-/pipelines/{pipeline.id}",
             "illustration": None,
         },

@@ -50,8 +50,9 @@ def rotate_token() -> dict[str, Any]:
 
 
 def projects() -> Response:
-    """Those the caller may read, the newest first; with ``membership`` those of a member, with
-    ``search`` those whose path contains it.
+    """Those the caller may read, the newest first, in the short form of ``simple``.
+
+    With ``membership`` those of a member, with ``search`` those whose path contains it.
     """
     wanted = request.args.get("search", "").lower()
     here, whose = state(), caller()
@@ -65,7 +66,7 @@ def projects() -> Response:
         and record.members.get(whose.id, 0) >= least
         and wanted in record.path_with_namespace.lower()
     ]
-    return paged(found[::-1], lambda record: entities.project(here.urls, record, whose))
+    return paged(found[::-1], lambda record: entities.project_simple(here.urls, record))
 
 
 def project(key: str) -> dict[str, Any]:
