@@ -10,7 +10,6 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.answers import json_answer, location
 from gitlab_links.api.blueprints import links, refuses
 from gitlab_links.api.cursors import cut
-from gitlab_links.api.link_json import link_json
 from gitlab_links.api.paging import order_and_place
 from gitlab_links.api.schemas.links import (
     BY_ORDER,
@@ -66,7 +65,7 @@ def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid
     """
     link_id = attach(current_principal(), task_id, new["url"])
     link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
-    answer = json_answer({"link": link_json(link)}, 201)
+    answer = json_answer({"link": link}, 201)
     answer.headers.update(
         location("links.task_gitlab_link_get", org_id=org_id, task_id=task_id, link_id=link_id)
     )
@@ -79,7 +78,7 @@ def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid
 def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Response:
     """Show a link"""
     link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
-    return json_answer({"link": link_json(link)})
+    return json_answer({"link": link})
 
 
 @links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
@@ -124,4 +123,4 @@ def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView]
 
 
 def _answer(page: Sequence[LinkView], cursor: str | None) -> Response:
-    return json_answer({"links": [link_json(link) for link in page], "next_cursor": cursor})
+    return json_answer({"links": page, "next_cursor": cursor})

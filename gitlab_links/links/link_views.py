@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Row
 
@@ -17,14 +17,13 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One link with its cached item; field names are those of the API.
+    """One link with its cached item. The API sends its fields as they are, in this order.
 
     ``title`` and ``state`` are None before the first fetch or webhook. Labels have ``name``,
-    ``color`` and ``text_color``; people have ``username`` and ``name``. If the item is
-    ``withheld`` from the viewer, only its reference at the time of linking is shown, and
-    whether GitLab still has it.
+    ``color`` and ``text_color``; people have ``username`` and ``name``.
     """
 
+    withheld: ClassVar[bool] = False
     id: uuid.UUID
     task_id: uuid.UUID
     url: str
@@ -50,7 +49,15 @@ class LinkView:
     merged_at: datetime | None
     created_at: datetime
     sync: SyncState
-    withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldLink(LinkView):
+    """A link whose item is withheld from the viewer: only its reference at the time of linking
+    is shown, and whether GitLab still has it.
+    """
+
+    withheld: ClassVar[bool] = True
 
 
 LinkRow = Row[*tuple[Any, ...]]
@@ -119,7 +126,8 @@ def link_view(
     content = dict(zip(_CONTENT_NAMES, row, strict=False))
     if hides:
         content = {**_NOTHING, "confidential": row.confidential}
-    return LinkView(
+    view = WithheldLink if hides else LinkView
+    return view(
         id=row.id,
         task_id=row.task_id,
         url=item_url(row.base_url, ref),
@@ -130,6 +138,5 @@ def link_view(
         sync=sync_state(row, connection, ttl_seconds, now, withheld=hides),
         gitlab_updated_at=None if hides else row.source_updated_at,
         created_at=row.created_at,
-        withheld=hides,
         **content,
     )

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -114,10 +115,12 @@ def engine_options(url: str) -> dict[str, Any]:
         # The driver must not open transactions on its own: see _prepare_sqlite.
         return {
             "hide_parameters": True,
+            "json_deserializer": orjson.loads,
             "connect_args": {"timeout": SQLITE_WAIT_SECONDS, "isolation_level": None},
         }
     return {
         "hide_parameters": True,
+        "json_deserializer": orjson.loads,
         "pool_size": 12,  # as many as a web process has threads that need one
         "max_overflow": 0,
         "pool_timeout": 5,

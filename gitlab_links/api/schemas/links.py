@@ -1,4 +1,4 @@
-"""Links. ``api.link_json`` writes the answers; a test compares it with these schemas."""
+"""Links, for the contract. A ``LinkView`` is sent without them; a test compares the two."""
 
 from datetime import datetime
 
