@@ -174,7 +174,7 @@ def hook(record: Hook, clock: Clock) -> Json:
         "id": record.id,
         "url": record.url,
         "name": record.name,
-        "description": record.description,
+        "description": None,
         "created_at": iso(record.created_at),
         "project_id": record.project.id,
         **{trigger: trigger in record.enabled for trigger in TRIGGERS},

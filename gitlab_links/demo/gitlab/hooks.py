@@ -68,7 +68,6 @@ class Hook:
     token: str | None = None
     signing_token: str | None = None
     name: str | None = None
-    description: str | None = None
     enable_ssl_verification: bool = True
     recent_failures: int = 0
     disabled_until: datetime | None = None
@@ -97,7 +96,7 @@ class Hook:
 
 
 SETTABLE = {f.name for f in fields(Hook)} & {
-    "url", "token", "signing_token", "name", "description", "enable_ssl_verification"
+    "url", "token", "signing_token", "name", "enable_ssl_verification"
 }  # fmt: skip
 
 

@@ -34,18 +34,9 @@ class People:
         self.users[username] = user
         return user
 
-    def user(self, key: User | str | int) -> User:
-        """The user itself, or the one with that username or id; KeyError if unknown."""
-        if isinstance(key, User):
-            return key
-        if isinstance(key, str):
-            return self.users[key]
-        return next(iter(self.by_ids([key])))
-
-    def by_ids(self, ids: Iterable[int]) -> list[User]:
-        """The users with these ids, in this order; KeyError at the first unknown one."""
-        known = {user.id: user for user in self.users.values()}
-        return [known[user_id] for user_id in ids]
+    def user(self, key: User | str) -> User:
+        """The user itself, or the one with that username; KeyError if unknown."""
+        return key if isinstance(key, User) else self.users[key]
 
     def add_token(
         self,

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, request
 
 from gitlab_links.demo.gitlab import entities
 from gitlab_links.demo.gitlab.current import state
-from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, caller_token, project_named
 from gitlab_links.demo.gitlab.rest.filters import flag
 from gitlab_links.demo.gitlab.rest.paging import paged, positive
@@ -39,11 +38,8 @@ def token_self() -> dict[str, Any]:
 
 def rotate_token() -> dict[str, Any]:
     """A new token that lasts a week, its value told this once; the old one is revoked."""
-    body = request.get_json(silent=True) or request.form
-    try:
-        expires_at = date.fromisoformat(body["expires_at"]) if "expires_at" in body else None
-    except (TypeError, ValueError):
-        raise errors.bad_parameter("expires_at") from None
+    body = request.get_json()
+    expires_at = date.fromisoformat(body["expires_at"]) if "expires_at" in body else None
     with state().lock:
         token = state().people.rotate(caller_token(), expires_at)
     return entities.token_self(token, state().clock) | {"token": token.value}

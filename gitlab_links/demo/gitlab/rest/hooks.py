@@ -18,7 +18,7 @@ from gitlab_links.demo.gitlab.rest.errors import ApiError
 from gitlab_links.demo.gitlab.rest.paging import paged
 from gitlab_links.demo.gitlab.trials import Untestable, trial
 
-TEXTS = ("url", "token", "signing_token", "name", "description")
+TEXTS = ("url", "token", "signing_token", "name")
 FLAGS = (*TRIGGERS, "enable_ssl_verification")
 EVENT_STATUSES = {"successful": "2", "client_failure": "4", "server_failure": "5"}
 LARGEST_EVENT_PAGE = 20
@@ -28,9 +28,7 @@ def register(rest: Blueprint) -> None:
     """Add the routes to the API's blueprint."""
     rest.get("/projects/<key>/hooks")(hooks)
     rest.post("/projects/<key>/hooks")(add_hook)
-    rest.get("/projects/<key>/hooks/<int:hook_id>")(hook)
     rest.put("/projects/<key>/hooks/<int:hook_id>")(change_hook)
-    rest.delete("/projects/<key>/hooks/<int:hook_id>")(delete_hook)
     rest.post("/projects/<key>/hooks/<int:hook_id>/test/<trigger>")(test_hook)
     rest.get("/projects/<key>/hooks/<int:hook_id>/events")(events)
     rest.post("/projects/<key>/hooks/<int:hook_id>/events/<int:event_id>/resend")(resend)
@@ -52,22 +50,11 @@ def add_hook(key: str) -> tuple[dict[str, Any], int]:
         return _present(state().hooks.add(project, **settings)), 201
 
 
-def hook(key: str, hook_id: int) -> dict[str, Any]:
-    return _present(_hook(key, hook_id))
-
-
 def change_hook(key: str, hook_id: int) -> dict[str, Any]:
     found = _hook(key, hook_id)
     with state().lock:
         state().hooks.update(found, **_settings())
     return _present(found)
-
-
-def delete_hook(key: str, hook_id: int) -> tuple[str, int]:
-    found = _hook(key, hook_id)
-    with state().lock:
-        state().hooks.delete(found)
-    return "", 204
 
 
 def test_hook(key: str, hook_id: int, trigger: str) -> tuple[dict[str, Any], int]:
@@ -128,9 +115,9 @@ def _hook(key: str, hook_id: int) -> Hook:
 
 
 def _settings() -> dict[str, Any]:
-    body = request.get_json(silent=True) or request.form
+    body = request.get_json()
     settings: dict[str, Any] = {name: body[name] for name in TEXTS if name in body}
-    settings |= {name: _flag(body[name]) for name in FLAGS if name in body}
+    settings |= {name: bool(body[name]) for name in FLAGS if name in body}
     if "url" in settings and urlsplit(settings["url"]).scheme not in ("http", "https"):
         raise ApiError(422, {"error": "Invalid url given"})
     if settings.get("signing_token"):
@@ -143,7 +130,3 @@ def _check_signing_token(token: str) -> None:
         base64.b64decode(token.removeprefix("whsec_"), validate=True)
     except binascii.Error:
         raise ApiError(422, {"message": {"signing_token": ["is invalid"]}}) from None
-
-
-def _flag(value: Any) -> bool:
-    return value is True or str(value).lower() in ("true", "1")
