@@ -36,13 +36,17 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
     post: Callable[[str], Decorator]
     patch: Callable[[str], Decorator]
     delete: Callable[[str], Decorator]
-    body: Callable[..., Decorator] = Blueprint.arguments
     returns: Callable[..., Decorator] = Blueprint.response
     documented: Callable[..., Decorator] = staticmethod(Blueprint.doc)
 
+    def body(self, schema: type[ma.Schema]) -> Decorator:
+        """Pass the parsed body; the schema is made once, not for each request."""
+        parse: Decorator = self.arguments(schema())
+        return parse
+
     def query(self, schema: type[ma.Schema]) -> Decorator:
         """Pass the parsed query string as the first argument."""
-        parse: Decorator = self.arguments(schema, location="query")
+        parse: Decorator = self.arguments(schema(), location="query")
 
         def decorator(view: F) -> F:
             parsing = parse(view)
