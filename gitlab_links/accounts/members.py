@@ -80,11 +80,16 @@ class Standing:
     role: Role
     is_new: bool
 
+    @classmethod
+    def of(cls, role: str | None, pending_name: str | None) -> "Standing | None":
+        """The standing by the columns of a membership; None without one."""
+        return None if role is None else cls(Role(role), pending_name is not None)
+
 
 def standing_in_org(org_id: uuid.UUID, user_id: uuid.UUID) -> Standing | None:
     """The user's role; None for non-members. One indexed SELECT."""
     row = db.session.execute(_STANDING, {"org_id": org_id, "user_id": user_id}).one_or_none()
-    return None if row is None else Standing(Role(row.role), row.pending_name is not None)
+    return None if row is None else Standing.of(row.role, row.pending_name)
 
 
 def mark_member_arrived(org_id: uuid.UUID, user_id: uuid.UUID) -> None:

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import and_, bindparam, delete, select
 
+from gitlab_links.accounts.members import Standing
 from gitlab_links.accounts.models import LoginSession, Membership, User
 from gitlab_links.accounts.throttle import count_use
 from gitlab_links.audit.operations import Action, Actor, write_audit_event
@@ -26,10 +28,24 @@ MAX_EMAIL = LONGEST_ADDRESS
 
 # Built once: building it for each request would cost as much as running it.
 _SESSION_USER = (
-    select(User)
+    select(User.id, User.email, User.name, Membership.role, Membership.pending_name)
     .join(LoginSession, LoginSession.user_id == User.id)
+    .outerjoin(
+        Membership,
+        and_(Membership.user_id == User.id, Membership.org_id == bindparam("org_id")),
+    )
     .where(LoginSession.token_hash == bindparam("hash"), LoginSession.expires_at > bindparam("now"))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUser:
+    """The user of a session. ``standing`` is that in the org asked for; None for non-members."""
+
+    id: uuid.UUID
+    email: str
+    name: str
+    standing: Standing | None
 
 
 class LoginFailed(DomainError, status=422, code="login_failed"):
@@ -84,11 +100,18 @@ def open_session(user_id: uuid.UUID) -> str:
     return token
 
 
-def session_user(token: str) -> User | None:
-    """The user of a session; None once it has ended. One indexed SELECT."""
-    return db.session.scalars(
-        _SESSION_USER, {"hash": _token_hash(token), "now": utcnow()}
+def session_user(token: str, org_id: uuid.UUID | None = None) -> SessionUser | None:
+    """The user of a session, with their standing in an org; None once it has ended.
+
+    One indexed SELECT.
+    """
+    row = db.session.execute(
+        _SESSION_USER, {"hash": _token_hash(token), "now": utcnow(), "org_id": org_id}
     ).one_or_none()
+    if row is None:
+        return None
+    user_id, email, name, role, pending_name = row
+    return SessionUser(user_id, email, name, Standing.of(role, pending_name))
 
 
 def end_session(token: str) -> None:

@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.sansio.utils import host_is_trusted
 
 from gitlab_links.accounts.key_logins import KeyLogin, key_login, mark_key_used
-from gitlab_links.accounts.members import mark_member_arrived, standing_in_org
+from gitlab_links.accounts.members import Standing, mark_member_arrived
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Forbidden, NotFound, Unauthorized, required
 from gitlab_links.extensions import settings
@@ -137,7 +137,7 @@ def _principal(caller: Caller) -> Principal:
         if caller.key.org_id != org_id:
             raise NotFound
         return caller.key
-    standing = required(standing_in_org(org_id, caller.user_id))
+    standing: Standing = required(current_user.standing)
     if standing.is_new:
         arrived = partial(mark_member_arrived, org_id, caller.user_id)
         transactions.write_after_commit("member.arrival_not_noted", arrived)

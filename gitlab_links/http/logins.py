@@ -3,22 +3,27 @@
 import uuid
 from dataclasses import dataclass
 
-from flask import Flask, Request, session
+from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
+from gitlab_links.accounts.members import Standing
 from gitlab_links.accounts.sessions import end_session, session_user
 from gitlab_links.http import transactions
 
 
 @dataclass(frozen=True, eq=False)
 class LoggedIn(UserMixin):  # type: ignore[misc]
-    """``flask_login.current_user`` of a valid session; Flask-Login's id is the token."""
+    """``flask_login.current_user`` of a valid session; Flask-Login's id is the token.
+
+    ``standing`` is that in the org of the path; None for non-members, and without one.
+    """
 
     user_id: uuid.UUID
     email: str
     name: str
     token: str
+    standing: Standing | None
 
     def get_id(self) -> str:
         """The token, which the cookie contains."""
@@ -60,5 +65,7 @@ def end_browser_session() -> None:
 
 def _load(token: str) -> LoggedIn | None:
     transactions.begin()
-    user = session_user(token)
-    return None if user is None else LoggedIn(user.id, user.email, user.name, token)
+    user = session_user(token, (request.view_args or {}).get("org_id"))
+    if user is None:
+        return None
+    return LoggedIn(user.id, user.email, user.name, token, user.standing)

@@ -38,7 +38,7 @@ def read(caller, org, task, expected):
     assert len(answer.json["links"]) == expected
 
 
-@pytest.mark.parametrize(("who", "budget"), [("member", 4), ("key", 3)])
+@pytest.mark.parametrize(("who", "budget"), [("member", 3), ("key", 3)])
 def test_the_number_of_links_does_not_change_the_number_of_statements(
     request, app, org, project, link_many, who, budget
 ):
