@@ -101,6 +101,11 @@ class LinkFilter:
         """Whether it filters by the content of items."""
         return self.state is not None or bool(self.labels) or self.assignee is not None
 
+    @property
+    def is_of_a_task(self) -> bool:
+        """Whether it accepts all links of one task."""
+        return self.task_id is not None and self == LinkFilter(self.task_id)
+
     def conditions(
         self, connection: Connection, ttl_seconds: int, now: datetime, viewer: Role | None
     ) -> Iterator[ColumnElement[bool]]:

@@ -16,7 +16,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
-from gitlab_links.links.link_views import LINK_COLUMNS, LinkRow, LinkView, link_view
+from gitlab_links.links.link_views import LINK_COLUMNS, LinkRow, LinkView, link_views
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position, paged
 from gitlab_links.triggers import JobKind, trigger_after_commit
@@ -38,8 +38,12 @@ def links_page(
     ``viewer`` is the role of the person who sees them; None sees the least. Stale links
     trigger a sync; the caller gets the cached content.
     """
-    now, connection = utcnow(), connection_of(org_id)
-    conditions = wanted.conditions(connection, settings().metadata_ttl, now, viewer)
+    connection = connection_of(org_id)
+    is_first = after is None and offset == 0 and limit is not None
+    if is_first and sort is LinkSort.CREATED and wanted.is_of_a_task:
+        known = {"org_id": org_id, "task_id": wanted.task_id, "limit": limit}
+        return _views(org_id, db.session.execute(_FIRST_OF_TASK, known), viewer, connection)
+    conditions = wanted.conditions(connection, settings().metadata_ttl, utcnow(), viewer)
     statement = paged(
         _joined(org_id).where(*conditions),
         TaskGitLabLink.id,
@@ -120,12 +124,20 @@ _CONNECTION = select(
     _integrations.confidential_roles,
 ).where(_integrations.org_id == bindparam("org_id"))
 
-# Columns, not entities: for a list, building ORM objects costs more than the query.
-_LINKS = (
-    select(*LINK_COLUMNS)
-    .select_from(TaskGitLabLink)
-    .join(TaskGitLabLink.item)
-    .join(GitLabItem.project)
+# Of tables and columns, not classes: for a list, the ORM costs more than the query.
+_links, _items, _projects = (
+    model.__table__ for model in (TaskGitLabLink, GitLabItem, GitLabProject)
+)
+_LINKS = select(*LINK_COLUMNS).select_from(
+    _links.join(_items, _items.c.id == _links.c.item_id).join(
+        _projects, _projects.c.id == _items.c.project_id
+    )
+)
+# The list that is asked for most; built once, as building it takes a third of the query's CPU.
+_FIRST_OF_TASK = (
+    _LINKS.where(_links.c.org_id == bindparam("org_id"), _links.c.task_id == bindparam("task_id"))
+    .order_by(_links.c.id)
+    .limit(bindparam("limit"))
 )
 
 
@@ -141,7 +153,7 @@ def _views(
 ) -> list[LinkView]:
     now, ttl = utcnow(), settings().metadata_ttl
     connection = connection or connection_of(org_id)
-    views = [link_view(link, connection, ttl, now, viewer) for link in links]
+    views = link_views(links, connection, ttl, now, viewer)
     if _worth_a_sync(views, now):
         # Not earlier: a worker would not see the caller's uncommitted changes.
         trigger_after_commit(db.session, JobKind.SYNC, org_id)

@@ -126,6 +126,24 @@ def test_what_is_sent_without_a_schema_is_what_the_contract_says(
     assert (shown["due_date"], shown["labels"]) == ("2026-12-24", [LABEL])
 
 
+def test_every_field_of_an_item_is_sent_under_its_name(
+    factory: Factory, org: Org, admin: Caller, base: str
+) -> None:
+    item = full_item(factory, factory.gitlab_project(org))
+    factory.link(factory.task(org), item)
+    (shown,) = admin.get(f"{base}/gitlab-links").json["links"]
+    plain = ("title", "state", "draft", "confidential", "labels", "assignees", "reviewers")
+    plain += ("author", "milestone", "merge_status", "pipeline_status")
+    assert {name: shown[name] for name in plain} == {name: getattr(item, name) for name in plain}
+    times = ("gitlab_created_at", "gitlab_updated_at", "closed_at", "merged_at")
+    assert [shown[name] for name in times] == [
+        "2026-01-01T00:00:00Z",
+        "2026-01-03T04:05:06Z",
+        "2026-01-02T00:00:00Z",
+        "2026-01-03T04:05:06.000789Z",
+    ]
+
+
 FILTERS = {
     "": {"fix", "new", "old"},
     "state=merged": {"fix"},
