@@ -27,3 +27,20 @@ def statements(app: Flask) -> Iterator[list[tuple[str, Any]]]:
         yield sent
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def built_statements(app: Flask) -> Iterator[list[Any]]:
+    """Every statement that is executed meanwhile, as it was built for SQLAlchemy."""
+    executed: list[Any] = []
+
+    def note(_connection: Any, statement: Any, *_rest: Any) -> None:
+        executed.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_execute", note)
+    try:
+        yield executed
+    finally:
+        event.remove(engine, "before_execute", note)

@@ -116,7 +116,8 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
 def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
     order, after = order_and_place(query)
     sort, limit = LinkSort(order), query["limit"]
-    wanted = LinkFilter(**{name: query[name] for name in LinkFilter.__slots__})
+    asked = {name: query[name] for name in LinkFilter.__slots__}
+    wanted = LinkFilter(**{**asked, "labels": tuple(query["labels"])})
     viewer = current_principal().role
     found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
     return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))

@@ -4,7 +4,7 @@ import pytest
 
 from gitlab_links.extensions import db
 from tests.api.callers import browser, program
-from tests.statements import statements
+from tests.statements import built_statements, statements
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -51,6 +51,21 @@ def test_the_number_of_links_does_not_change_the_number_of_statements(
             read(caller, org, task, size)
         counts[size] = len(sent)
     assert counts == dict.fromkeys(SIZES, budget)
+
+
+@pytest.mark.parametrize("who", ["member", "key"])
+def test_the_statements_of_a_list_are_built_once_and_not_for_each_request(
+    request, app, org, project, link_many, who
+):
+    caller = request.getfixturevalue(who)
+    task = link_many(org, project, 2)
+    read(caller, org, task, 2)  # the first use of a key is noted
+    with built_statements(app) as first:
+        read(caller, org, task, 2)
+    with built_statements(app) as second:
+        read(caller, org, task, 2)
+    assert len(first) == 3
+    assert all(one is other for one, other in zip(first, second, strict=True))
 
 
 def test_reading_stale_links_writes_nothing_and_rings_once(
