@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.accounts.roles import Role
@@ -42,9 +42,9 @@ class Membership(Identified, Base):
     __tablename__ = "memberships"
     __table_args__ = (UniqueConstraint("org_id", "user_id"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     user_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), index=True
+        Uuid, ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     role: Mapped[str] = mapped_column(String(10))
     pending_name: Mapped[str | None] = mapped_column(String(100))
@@ -68,9 +68,9 @@ class ApiKey(Identified, Base):
     __tablename__ = "api_keys"
     __table_args__ = (Index(None, "org_id", "id"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     user_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), index=True
+        Uuid, ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     name: Mapped[str] = mapped_column(String(100))
     hint: Mapped[str] = mapped_column(String(12))
@@ -81,7 +81,7 @@ class ApiKey(Identified, Base):
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     made_with_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("api_keys.id", ondelete="SET NULL"), index=True
+        Uuid, ForeignKey("api_keys.id", ondelete="SET NULL"), index=True
     )
 
     user: Mapped[User] = relationship(lazy="raise")
@@ -93,7 +93,7 @@ class LoginSession(Identified, Base):
     __tablename__ = "login_sessions"
 
     user_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), index=True
+        Uuid, ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -110,7 +110,7 @@ class AnsweredRequest(Identified, Base):
     __tablename__ = "answered_requests"
     __table_args__ = (UniqueConstraint("org_id", "caller", "key_hash"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     caller: Mapped[str] = mapped_column(String(50))
     key_hash: Mapped[str] = mapped_column(String(64))
     fingerprint: Mapped[str] = mapped_column(String(64))

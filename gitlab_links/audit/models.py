@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -29,9 +29,9 @@ class AuditEvent(Identified, Base):
     __tablename__ = "audit_events"
     __table_args__ = (Index(None, "org_id", "id"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     actor_user_id: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
+        Uuid, ForeignKey("users.id", ondelete="SET NULL"), index=True
     )
     actor_api_key_id: Mapped[uuid.UUID | None]
     actor_kind: Mapped[str | None] = mapped_column(String(10))

@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    Uuid,
     false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -94,7 +95,7 @@ class GitLabWebhookDelivery(Identified, Base):
         ),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     dedupe_key: Mapped[str | None] = mapped_column(String(200))
     status: Mapped[str] = mapped_column(String(12))
     due_at: Mapped[datetime | None]

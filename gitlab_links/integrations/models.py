@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, Text, false
+from sqlalchemy import JSON, ForeignKey, String, Text, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -24,7 +24,7 @@ class OrgGitLabIntegration(Identified, Base):
     __tablename__ = "org_gitlab_integrations"
 
     org_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("orgs.id", ondelete="CASCADE"), unique=True
+        Uuid, ForeignKey("orgs.id", ondelete="CASCADE"), unique=True
     )
     base_url: Mapped[str | None] = mapped_column(String(500))
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -38,7 +39,7 @@ class GitLabProject(Identified, Base):
         UniqueConstraint("org_id", "base_url", "path_key"),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     base_url: Mapped[str] = mapped_column(String(500))
     gitlab_id: Mapped[int | None] = mapped_column(BigInteger)
     path: Mapped[str] = mapped_column(String(1000))
@@ -102,9 +103,9 @@ class GitLabItem(Identified, Base):
         ),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     project_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("gitlab_projects.id", ondelete="CASCADE")
+        Uuid, ForeignKey("gitlab_projects.id", ondelete="CASCADE")
     )
     type: Mapped[str] = mapped_column(String(20))
     iid: Mapped[int] = mapped_column(BigInteger)
@@ -170,11 +171,11 @@ class TaskGitLabLink(Identified, Base):
         Index(None, "item_id"),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
-    task_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
-    item_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("gitlab_items.id"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
+    task_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("tasks.id", ondelete="CASCADE"))
+    item_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("gitlab_items.id"))
     created_by: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
+        Uuid, ForeignKey("users.id", ondelete="SET NULL"), index=True
     )
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     made_path: Mapped[str | None] = mapped_column(String(1000))

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -26,9 +26,9 @@ class GitLabProjectWatch(Identified, Base):
     __table_args__ = (Index(None, "org_id", "check_due_at"),)
 
     project_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("gitlab_projects.id", ondelete="CASCADE"), unique=True
+        Uuid, ForeignKey("gitlab_projects.id", ondelete="CASCADE"), unique=True
     )
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
 
     last_event_at: Mapped[datetime | None]
     last_event_via: Mapped[str | None] = mapped_column(String(10))
@@ -54,13 +54,13 @@ class GitLabHookSecret(Identified, Base):
     __tablename__ = "gitlab_hook_secrets"
     __table_args__ = (UniqueConstraint("org_id", "secret_hash"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     # Disconnecting the org from its GitLab deletes all of its secrets.
     integration_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("org_gitlab_integrations.id", ondelete="CASCADE"), index=True
+        Uuid, ForeignKey("org_gitlab_integrations.id", ondelete="CASCADE"), index=True
     )
     project_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("gitlab_projects.id", ondelete="CASCADE"), index=True
+        Uuid, ForeignKey("gitlab_projects.id", ondelete="CASCADE"), index=True
     )
     secret_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -86,7 +86,7 @@ class GitLabWebhookTally(Identified, Base):
     __tablename__ = "gitlab_webhook_tallies"
     __table_args__ = (UniqueConstraint("org_id", "kind", "subject", "day"),)
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(30))
     subject: Mapped[str] = mapped_column(String(40), default="")
     day: Mapped[date] = mapped_column(Date)
@@ -105,9 +105,9 @@ class GitLabChangeCount(Identified, Base):
         Index(None, "org_id", "day"),
     )
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     project_id: Mapped[uuid.UUID] = mapped_column(
-        ForeignKey("gitlab_projects.id", ondelete="CASCADE")
+        Uuid, ForeignKey("gitlab_projects.id", ondelete="CASCADE")
     )
     day: Mapped[date] = mapped_column(Date)
     by_webhook: Mapped[int] = mapped_column(default=0)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -43,7 +43,7 @@ class Operation(Identified, Base):
     __tablename__ = "operations"
     __table_args__ = (Index(None, "org_id", "id"), Index(None, "status", "leased_until"))
 
-    org_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("orgs.id", ondelete="CASCADE"))
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     kind: Mapped[str] = mapped_column(String(20))
     target_id: Mapped[uuid.UUID | None]
     subject: Mapped[str] = mapped_column(String(1000), default="")
@@ -53,7 +53,7 @@ class Operation(Identified, Base):
     error_code: Mapped[str | None] = mapped_column(String(60))
     error_detail: Mapped[str | None] = mapped_column(Text)
     requested_by: Mapped[uuid.UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
+        Uuid, ForeignKey("users.id", ondelete="SET NULL"), index=True
     )
     api_key_id: Mapped[uuid.UUID | None]
     leased_until: Mapped[datetime | None]
