@@ -19,7 +19,7 @@ from tests.statements import statements
 
 ROUNDS = 150
 SIZES = (1, 20, 200)
-PAGE = 100
+PAGE = 200
 SESSION, KEY = "session", "key"
 
 

@@ -177,7 +177,7 @@ RESPONSES: Json = {
         422,
         "Invalid values; `errors` names the fields or parameters.",
         "validation_error",
-        errors={"limit": ["Must be greater than or equal to 1 and less than or equal to 100."]},
+        errors={"limit": ["Must be greater than or equal to 1 and less than or equal to 200."]},
     ),
     "RateLimited": problem_response(
         429,

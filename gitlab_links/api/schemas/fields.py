@@ -105,6 +105,6 @@ def limit() -> WholeNumber:
     """How many rows a page has."""
     return WholeNumber(
         load_default=50,
-        validate=validate.Range(1, 100),
+        validate=validate.Range(1, 200),
         metadata={"description": "The maximum number of rows to return."},
     )
