@@ -1,4 +1,5 @@
-"""The package of setup.cfg, and in it what lies beside it in a checkout: gitlab_links/places.py."""
+"""The package of setup.cfg, and in it what lies beside it in a checkout:
+gitlab_links/installed_files.py."""
 
 import shutil
 from pathlib import Path

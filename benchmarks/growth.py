@@ -20,7 +20,7 @@ from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.sweeps import sweep
-from gitlab_links.sync.plan import next_batches
+from gitlab_links.sync.due_items import next_batches
 from tests.statements import statements
 
 SIZES = {"postgresql": (1_000, 10_000, 100_000, 1_000_000), "sqlite": (1_000, 100_000, 1_000_000)}

@@ -18,8 +18,8 @@ from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.storage.database import new_id
+from gitlab_links.sync.project_successors import move_next_piece, succeed
 from gitlab_links.sync.projects import hand_over_path, learn
-from gitlab_links.sync.succession import move_next_piece, succeed
 from gitlab_links.tasks.models import Task
 
 RECREATED = (8_001, 20_000)

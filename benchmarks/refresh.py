@@ -6,9 +6,9 @@ from benchmarks.processes import cpu_seconds
 from benchmarks.report import Result, Row, at_most, median
 from benchmarks.seeds import make_stale, make_world, unfinished
 from benchmarks.stage import GITLAB_SECONDS, Stage
+from gitlab_links.job_triggers import JobKind, trigger
+from gitlab_links.sync.due_items import BATCH_SIZE
 from gitlab_links.sync.fetching import PARALLEL_CALLS
-from gitlab_links.sync.plan import BATCH_SIZE
-from gitlab_links.triggers import JobKind, trigger
 
 PROJECTS = 20
 PER_PROJECT = 100

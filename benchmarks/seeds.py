@@ -21,7 +21,7 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo.gitlab.bulk import CREATED_AT
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.integrations.operations import (
+from gitlab_links.integrations.changes import (
     IntegrationChange,
     find_integration,
     update_integration,

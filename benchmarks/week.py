@@ -35,15 +35,15 @@ from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
+from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.links.operations import attach
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
 from gitlab_links.local.supervisor import PROJECT, Supervisor
-from gitlab_links.tasks.operations import create_task
+from gitlab_links.tasks.changes import create_task
 
 TOKEN = "glpat-of-the-simulated-week"
 SHARED_SECRET = "one-for-all-webhooks-of-the-week"

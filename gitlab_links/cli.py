@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
 from gitlab_links.accounts.sessions import reset_password
-from gitlab_links.audit.operations import OPERATOR
+from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import accept_secret_key

@@ -9,7 +9,7 @@ from flask.cli import FlaskGroup
 from gitlab_links import __version__
 from gitlab_links.app import create_app
 from gitlab_links.config.settings import settings_or_exit
-from gitlab_links.places import GUNICORN_SETTINGS
+from gitlab_links.installed_files import GUNICORN_SETTINGS
 
 
 def web_app() -> Flask:

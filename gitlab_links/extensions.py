@@ -7,7 +7,7 @@ from redis import Redis
 from sqlalchemy import Delete, Update
 
 from gitlab_links.config.settings import Settings
-from gitlab_links.places import MIGRATIONS
+from gitlab_links.installed_files import MIGRATIONS
 from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.database import Base
 

@@ -15,8 +15,8 @@ from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.reconnection import configure
+from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import IntegrationChange
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task

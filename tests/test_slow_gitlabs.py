@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.job_triggers import FLAG_SECONDS, JobKind, moved_to_slow, trigger
+from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.slow_gitlabs import BUDGET_SECONDS, QUEUE, SLOW_SECONDS, charge, is_slow
-from gitlab_links.triggers import FLAG_SECONDS, JobKind, moved_to_slow, trigger
 
 pytestmark = pytest.mark.usefixtures("app_context")
 ORG = uuid.UUID(int=7)
@@ -73,7 +73,7 @@ def test_a_worker_leaves_a_slow_job_to_the_worker_for_slow_ones(
     app_context: Flask, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
-    monkeypatch.setattr("gitlab_links.jobs.allowed.ALLOWED", {JobKind.SYNC.job: done.append})
+    monkeypatch.setattr("gitlab_links.jobs.allowed_jobs.ALLOWED", {JobKind.SYNC.job: done.append})
     monkeypatch.setattr(AllowedJob, "app", app_context, raising=False)
     for queue, org_id in (("fetches", ORG), ("fetches", uuid.UUID(int=8)), (QUEUE, ORG)):
         charge(ORG, SLOW_SECONDS + 0.1)

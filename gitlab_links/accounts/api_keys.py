@@ -12,7 +12,7 @@ from gitlab_links.accounts.key_logins import hash_key
 from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Scope
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Forbidden, required
 from gitlab_links.extensions import db

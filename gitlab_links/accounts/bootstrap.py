@@ -16,7 +16,7 @@ from gitlab_links.accounts.orgs import create_org
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import reset_password, set_password
-from gitlab_links.audit.operations import OPERATOR, Action, write_audit_event
+from gitlab_links.audit.changes import OPERATOR, Action, write_audit_event
 from gitlab_links.errors import Conflict, Invalid, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.installation import note_secret_key

@@ -14,7 +14,7 @@ from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Role, Scope
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Forbidden, PreconditionFailed, required
 from gitlab_links.extensions import change_rows, db

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from gitlab_links.accounts.models import Membership, Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitlab_links.accounts.roles import Permission, Role, Scope
-from gitlab_links.audit.operations import Actor
+from gitlab_links.audit.changes import Actor
 from gitlab_links.errors import Forbidden
 
 

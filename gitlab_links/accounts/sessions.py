@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, delete, select
 from gitlab_links.accounts.members import Standing
 from gitlab_links.accounts.models import LoginSession, Membership, User
 from gitlab_links.accounts.throttle import count_use
-from gitlab_links.audit.operations import Action, Actor, write_audit_event
+from gitlab_links.audit.changes import Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Invalid, RateLimited
 from gitlab_links.extensions import db

@@ -27,18 +27,15 @@ from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
+from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import BlockedAddress, IntegrationMissing, MissingToken
-from gitlab_links.integrations.operations import (
-    find_integration,
-    lock_integration,
-)
 from gitlab_links.integrations.policy import (
     Policy,
     PolicyChange,
     policy_of,
     update_policy,
 )
-from gitlab_links.observations.watched import watched_projects
+from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
 

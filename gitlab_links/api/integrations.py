@@ -27,8 +27,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.integrations.operations import (
+from gitlab_links.integrations.changes import (
     IntegrationChange,
     begun_integration,
     delete_integration,
@@ -36,6 +35,7 @@ from gitlab_links.integrations.operations import (
     lock_integration,
     settings_version,
 )
+from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.security import EncryptionKeyInvalid, EncryptionKeyMissing
 
 

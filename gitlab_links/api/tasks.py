@@ -20,7 +20,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, tagged
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
-from gitlab_links.tasks.operations import create_task, lock_task, update_task
+from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import TaskFilter, TaskSort, find_task, position_of, tasks_page
 
 

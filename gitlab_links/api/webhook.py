@@ -17,7 +17,7 @@ from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.http.request_ids import current_request_id
 from gitlab_links.http.transactions import single_write
-from gitlab_links.triggers import JobKind, trigger
+from gitlab_links.job_triggers import JobKind, trigger
 
 WEBHOOK_BODY = {
     "required": True,

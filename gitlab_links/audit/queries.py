@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from gitlab_links.audit.changes import Action
 from gitlab_links.audit.models import AuditEvent
-from gitlab_links.audit.operations import Action
 from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged

@@ -7,8 +7,8 @@ from datetime import datetime
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.observations.counting import count_changes
-from gitlab_links.observations.watching import note_events
+from gitlab_links.observations.change_counts import count_changes
+from gitlab_links.observations.project_watches import note_events
 
 
 class BatchEffects:

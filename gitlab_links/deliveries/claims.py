@@ -1,6 +1,5 @@
 """Claim deliveries for a worker, and return those that it cannot finish."""
 
-import random
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
 from sqlalchemy.orm import undefer
 
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deliveries.retries import LONGEST_SPREAD, MAX_ATTEMPTS, RETRY_DELAYS, retry_delay
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
@@ -21,10 +21,6 @@ BATCH_BYTES = 8 * 1024 * 1024
 # delays few others. From the third attempt on, each is claimed alone.
 RETAKEN_TOGETHER = 10
 LEASE = timedelta(seconds=30)
-# The delays before the second and each later attempt.
-RETRY_DELAYS = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 14400))
-LONGEST_SPREAD = 1.2
-MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 # The error of a delivery whose attempts all ended without a result, as when the worker dies.
 INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
 
@@ -137,11 +133,6 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
             processed_at=now if failed_for_good else None,
         )
     )
-
-
-def retry_delay(attempts: int) -> timedelta:
-    """The delay after ``attempts``, randomly changed by up to a fifth."""
-    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, LONGEST_SPREAD)  # noqa: S311
 
 
 def _is_due(org_id: uuid.UUID, now: datetime) -> ColumnElement[bool]:

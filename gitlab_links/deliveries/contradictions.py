@@ -12,7 +12,7 @@ from gitlab_links.deliveries.models import Doubt, Effect, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.models import TallyKind
-from gitlab_links.observations.tallies import Tally, add_tallies
+from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.answers import Contradiction
 

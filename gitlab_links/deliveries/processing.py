@@ -10,22 +10,27 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
 from gitlab_links.deliveries.batch_effects import BatchEffects
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
-from gitlab_links.deliveries.pipelines import ItemKey, is_at, keys_from_branches, merge_request_of
+from gitlab_links.deliveries.pipeline_events import (
+    ItemKey,
+    is_at,
+    keys_from_branches,
+    merge_request_of,
+)
 from gitlab_links.deliveries.trust import BodyChecks, trust_in
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.observations.tallies import add_tallies
+from gitlab_links.observations.webhook_tallies import add_tallies
 from gitlab_links.sync.applying import Trust, apply_body
-from gitlab_links.sync.compared import Changes, changes_between, compared_fields
+from gitlab_links.sync.change_sources import note_webhook
+from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
 from gitlab_links.sync.ordering import BodyVerdict
 from gitlab_links.sync.projects import is_known
-from gitlab_links.sync.reconciling import note_webhook
-from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
 @dataclass(frozen=True, slots=True)

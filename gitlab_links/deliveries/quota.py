@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.extensions import db, settings
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
-from gitlab_links.observations.tallies import Tally, add_tallies
+from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 
 # A process keeps at most this much of an org uncounted, and at most this part of the quota.
 MOST_UNWRITTEN = 1024 * 1024

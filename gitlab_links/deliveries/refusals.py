@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gitlab_links.deliveries.authenticity import Unproven
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import TallyKind
-from gitlab_links.observations.tallies import Tally, add_tallies
+from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 
 # The shortest time between two writes of a process for an org.
 WRITE_SECONDS = 5.0

@@ -5,13 +5,13 @@ import uuid
 from sqlalchemy import update
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.deliveries.queries import find_delivery
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
-from gitlab_links.triggers import JobKind, trigger_after_commit
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED, DeliveryStatus.FAILED)
 

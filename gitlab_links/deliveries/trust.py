@@ -12,7 +12,7 @@ from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
-from gitlab_links.observations.tallies import Tally
+from gitlab_links.observations.webhook_tallies import Tally
 from gitlab_links.sync.applying import Trust
 
 INSTANCE = "X-Gitlab-Instance"

@@ -17,7 +17,7 @@ from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import PROJECTS, TASKS, SampleTask
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
-from gitlab_links.observations.states import OUR_EVENTS
+from gitlab_links.observations.hook_states import OUR_EVENTS
 
 ADMIN = "admin@acme.example"
 PASSWORD = "follow-the-item"

@@ -37,7 +37,7 @@ from gitlab_links.gitlab.guarded_session import (
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError, Resolver, system_resolver
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
-from gitlab_links.gitlab.lists import has_next_page, of_project
+from gitlab_links.gitlab.list_answers import has_next_page, of_project
 from gitlab_links.gitlab.network_failures import network_detail
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.urls import BaseUrl

@@ -10,8 +10,8 @@ from gitlab_links.gitlab.api_snapshot import snapshot_from_api
 from gitlab_links.gitlab.client import MAX_BATCH, GitLabClient, path_of_project
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_object
+from gitlab_links.gitlab.item_moves import Moved, read_moves
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.gitlab.moves import Moved, read_moves
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.work_items import (
     PROJECT,

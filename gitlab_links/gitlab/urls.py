@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gitlab_links.config.allowed_hosts import AllowedHosts, literal_address
 from gitlab_links.errors import Invalid
-from gitlab_links.gitlab.drawers import UnreadableDrawer, item_in_drawer
+from gitlab_links.gitlab.drawer_urls import UnreadableDrawer, item_in_drawer
 from gitlab_links.gitlab.item_paths import (
     EXAMPLE,
     Page,

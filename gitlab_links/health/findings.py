@@ -14,10 +14,10 @@ from gitlab_links.gitlab.answers import READING_SCOPES
 from gitlab_links.gitlab.error_codes import ErrorCode, Severity, facts_of
 from gitlab_links.health.signals import Signals
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import TallyKind
-from gitlab_links.observations.states import HookState
-from gitlab_links.observations.tallies import Tally
-from gitlab_links.observations.watched import WatchedProject
+from gitlab_links.observations.watched_projects import WatchedProject
+from gitlab_links.observations.webhook_tallies import Tally
 
 # Only the smallest threshold that applies is reported, so each is sent once.
 EXPIRY_THRESHOLDS = (1, 7, 30)

@@ -19,18 +19,18 @@ from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.observations.states import EXPECTED_EVENTS, HookState
-from gitlab_links.observations.watching import require_watch
+from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.sync.pausing import note_refused_account
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
 DAILY = timedelta(days=1)
 WHILE_BROKEN = timedelta(hours=1)
@@ -243,7 +243,7 @@ def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
     Raises :class:`NotFound` and what ``credentials_of`` and ``waiting_for_gitlab`` raise;
     a failure of GitLab's is in the result.
     """
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
     org_id = principal.org_id
     watch, project = require_watch(org_id, project_row)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import db
@@ -29,8 +29,8 @@ from gitlab_links.health.hook_check import (
     our_hook,
     save_check,
 )
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import (
@@ -38,14 +38,14 @@ from gitlab_links.observations.hook_secrets import (
     forget_hook_secret,
     make_hook_secret,
 )
-from gitlab_links.observations.states import OUR_EVENTS
-from gitlab_links.observations.watching import require_watch
+from gitlab_links.observations.hook_states import OUR_EVENTS
+from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 from gitlab_links.security import cipher
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
 MAX_RESENT = 20
 RESEND_SECONDS = 10.0
@@ -135,7 +135,7 @@ def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookChec
     ``on_step`` is called before each step. All calls together take ``WHOLE_SECONDS`` at most.
     If the hook could not be created or changed, returns a :class:`HookCheck` with the failure.
     """
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
     with wanted.credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Finding
-from gitlab_links.observations.states import EVENT_NAMES
+from gitlab_links.observations.hook_states import EVENT_NAMES
 
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
 _GRANT = "Make a fine-grained token with that permission in GitLab, and set it on the GitLab page."

@@ -10,8 +10,8 @@ from sqlalchemy import exists, select
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.observations.counting import count_changes
-from gitlab_links.observations.watching import note_missed
+from gitlab_links.observations.change_counts import count_changes
+from gitlab_links.observations.project_watches import note_missed
 
 # How late the event of a change found by polling may arrive.
 GRACE = timedelta(seconds=30)

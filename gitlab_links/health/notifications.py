@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.audit.operations import Action
+from gitlab_links.audit.changes import Action
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db, settings
@@ -21,8 +21,8 @@ from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.problems import audit_problem, finding_of
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.policy import NOTIFY_URL
 from gitlab_links.security import cipher
 from gitlab_links.storage.database import new_id
@@ -182,7 +182,7 @@ def send_test_alert(org_id: uuid.UUID) -> str | None:
     Raises :class:`NoAlertAddress`, and what ``waiting_for_gitlab`` raises.
     """
     # requests is slow to import, and receiving webhooks does not need it.
-    from gitlab_links.health.sending import send
+    from gitlab_links.health.alert_sending import send
 
     to = notify_url(find_integration(org_id))
     if to is None:

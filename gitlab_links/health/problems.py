@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from gitlab_links.audit.operations import SERVICE, Action, write_audit_event
+from gitlab_links.audit.changes import SERVICE, Action, write_audit_event
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import Finding, findings, is_notified
 from gitlab_links.health.messages import summary
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.signals import load_many
+from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import lock_integration
-from gitlab_links.triggers import JobKind, trigger_after_commit
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 
 # A problem that returns within this time was not over. A recovery is sent only after it.
 FLAPPING = timedelta(minutes=2)

@@ -15,13 +15,13 @@ from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
-from gitlab_links.gitlab.listed import ListedProject
+from gitlab_links.gitlab.listed_project import ListedProject
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.links.models import GitLabProject
-from gitlab_links.observations.watching import require_watch
+from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 from gitlab_links.storage.database import insert_unless_exists
@@ -154,7 +154,7 @@ def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[Liste
 
     Raises GitLabFailure, and what ``credentials_of`` and ``waiting_for_gitlab`` raise.
     """
-    from gitlab_links.gitlab.listing import ListingClient
+    from gitlab_links.gitlab.project_client import ListingClient
 
     credentials = credentials_of(find_integration(principal.org_id))
     db.session.commit()

@@ -5,11 +5,7 @@ from sqlalchemy import select, update
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db
-from gitlab_links.integrations.operations import (
-    Configured,
-    IntegrationChange,
-    update_integration,
-)
+from gitlab_links.integrations.changes import Configured, IntegrationChange, update_integration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.hook_secrets import forget_hook_secrets
 

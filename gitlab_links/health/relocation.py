@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, func, select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.gitlab.listed import ListedProject
+from gitlab_links.gitlab.listed_project import ListedProject
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
 from gitlab_links.health.reconnection import configure
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
-from gitlab_links.integrations.credentials import Credentials, IntegrationMissing
-from gitlab_links.integrations.operations import (
+from gitlab_links.integrations.changes import (
     IntegrationChange,
     checked_secret,
     find_integration,
     lock_integration,
 )
+from gitlab_links.integrations.credentials import Credentials, IntegrationMissing
 from gitlab_links.links.former_addresses import former_addresses
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.sync.carrying import carry_over
+from gitlab_links.sync.address_moves import carry_over
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.checking import CheckingClient
+    from gitlab_links.gitlab.token_client import CheckingClient
 
 SAMPLE = 5
 
@@ -129,7 +129,7 @@ def verify_move(move: Move) -> Verified:
     Raises :class:`MoveNotVerified`, and :class:`NotTheSameGitLab` if every former address
     differs.
     """
-    from gitlab_links.gitlab.checking import CheckingClient
+    from gitlab_links.gitlab.token_client import CheckingClient
 
     try:
         with Credentials(move.base, move.token).client(

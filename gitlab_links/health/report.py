@@ -21,10 +21,10 @@ from gitlab_links.integrations.summaries import (
     IntegrationView,
     integration_view,
 )
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import Connection
-from gitlab_links.observations.watched import WatchedProject
-from gitlab_links.observations.watching import make_checks_due
-from gitlab_links.triggers import JobKind, trigger_after_commit
+from gitlab_links.observations.project_watches import make_checks_due
+from gitlab_links.observations.watched_projects import WatchedProject
 
 # A viewer expects current data. Must be shorter than triggers.CHECK_SECONDS, or a check right
 # after a job would be skipped.

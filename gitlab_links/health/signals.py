@@ -13,8 +13,8 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.former_addresses import projects_elsewhere
-from gitlab_links.observations.tallies import Tally, tallies_by_org
-from gitlab_links.observations.watched import WatchedProject, watched_by_org
+from gitlab_links.observations.watched_projects import WatchedProject, watched_by_org
+from gitlab_links.observations.webhook_tallies import Tally, tallies_by_org
 
 FAILURES_COUNT_FOR = timedelta(hours=24)
 

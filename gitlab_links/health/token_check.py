@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
@@ -26,17 +26,17 @@ from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.integrations.changes import Configured, find_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import Configured, find_integration
 from gitlab_links.integrations.pauses import growing_pause
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.triggers import JobKind, trigger_after_commit
 
 LISTS_OF_EACH_TYPE = 2
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.checking import CheckingClient
+    from gitlab_links.gitlab.token_client import CheckingClient
 
 DAILY = timedelta(days=1)
 # After a check without an answer about the token.
@@ -104,7 +104,7 @@ def call_gitlab(question: Question) -> Validation:
     """
     if question.credentials is None:
         return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
-    from gitlab_links.gitlab.checking import CheckingClient
+    from gitlab_links.gitlab.token_client import CheckingClient
 
     try:
         with question.credentials.client(

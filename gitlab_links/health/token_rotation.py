@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import SERVICE, Action, Actor, write_audit_event
+from gitlab_links.audit.changes import SERVICE, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db
@@ -23,9 +23,9 @@ from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.health.hook_repair import OnStep, ignore_step
 from gitlab_links.health.token_check import Question
+from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration, lock_integration
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 
@@ -34,7 +34,7 @@ SAVING_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
 ROTATING_SCOPES = frozenset({"api", "self_rotate"})
 GRANULAR = "granular"
@@ -94,7 +94,7 @@ def rotate(question: Question) -> NewToken:
     credentials = question.credentials
     if credentials is None:
         raise RotationFailed("There is no token to rotate.")
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
     try:
         with credentials.client(MaintainingClient) as client:

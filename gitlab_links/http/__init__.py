@@ -5,11 +5,11 @@ from flask import Flask
 from gitlab_links.http import (
     access_log,
     conditional,
+    error_rendering,
     guard,
     headers,
-    health,
     logins,
-    problems,
+    probes,
     rate_limits,
     request_ids,
     transactions,
@@ -24,10 +24,10 @@ def register(app: Flask) -> None:
     """
     access_log.register(app)
     request_ids.register(app)
-    problems.register(app)
+    error_rendering.register(app)
     logins.register(app)
     guard.register(app)
-    health.register(app)
+    probes.register(app)
     headers.register(app)
     rate_limits.register(app)
     conditional.register(app)

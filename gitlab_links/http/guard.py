@@ -19,9 +19,9 @@ from gitlab_links.errors import Forbidden, NotFound, Unauthorized, required
 from gitlab_links.extensions import settings
 from gitlab_links.http import rate_limits, transactions
 from gitlab_links.http.access import Declaration, Kind, declaration_of
+from gitlab_links.http.error_rendering import PROBES, is_api_path
 from gitlab_links.http.form_bodies import FormRequest, require_form
 from gitlab_links.http.json_bodies import body_too_large
-from gitlab_links.http.problems import PROBES, is_api_path
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024

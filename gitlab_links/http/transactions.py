@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.extensions import db
-from gitlab_links.http.problems import render
+from gitlab_links.http.error_rendering import render
 from gitlab_links.http.request_threads import seconds_waited
 from gitlab_links.storage.database import begin_statements_by
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import MANAGERS, STAFF, Role
-from gitlab_links.audit.operations import Action, write_audit_event
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.mail import parse_mail_address
 from gitlab_links.security import cipher
 

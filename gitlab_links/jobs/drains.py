@@ -14,7 +14,7 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.deliveries.processing import process
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
 # A flood in one org makes the others wait this long at most.
 SLICE_SECONDS = 1.0

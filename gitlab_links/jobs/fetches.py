@@ -11,15 +11,15 @@ from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
+from gitlab_links.sync.due_items import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import Standing, note_failure
-from gitlab_links.sync.plan import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
+from gitlab_links.sync.project_successors import move_next_piece
 from gitlab_links.sync.rate_budget import postpone_scheduled, used_up_until
-from gitlab_links.sync.succession import move_next_piece
-from gitlab_links.triggers import JobKind, allow_triggers, suppress_triggers, trigger
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.

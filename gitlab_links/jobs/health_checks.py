@@ -10,6 +10,7 @@ import structlog
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
+from gitlab_links.health.alert_sending import send
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.health.hook_check import (
     DueProject,
@@ -32,32 +33,31 @@ from gitlab_links.health.problems import (
     update_problems,
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
-from gitlab_links.health.sending import send
 from gitlab_links.health.token_check import call_gitlab, load_check, save_result
 from gitlab_links.health.token_rotation import due_for_rotation
 from gitlab_links.health.verdicts import store_verdicts
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.summaries import webhook_url
-from gitlab_links.jobs.isolation import isolated
-from gitlab_links.jobs.operations import trigger_operations
-from gitlab_links.observations.hook_secrets import forget_ended_secrets
-from gitlab_links.observations.tallies import forget_old_counts
-from gitlab_links.observations.watching import orgs_with_due_projects, watch_new_projects
-from gitlab_links.operations.models import OperationKind
-from gitlab_links.operations.queue import ask_for_by_service, forget_old_operations
-from gitlab_links.slow_gitlabs import is_slow, measured
-from gitlab_links.sync.lease import may_call
-from gitlab_links.sync.pausing import note_refused_account
-from gitlab_links.sync.plan import connected
-from gitlab_links.sync.rate_budget import used_up_until
-from gitlab_links.triggers import (
+from gitlab_links.job_triggers import (
     JobKind,
     allow_triggers,
     suppress_triggers,
     trigger,
     trigger_after_commit,
 )
+from gitlab_links.jobs.operations import trigger_operations
+from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.observations.hook_secrets import forget_ended_secrets
+from gitlab_links.observations.project_watches import orgs_with_due_projects, watch_new_projects
+from gitlab_links.observations.webhook_tallies import forget_old_counts
+from gitlab_links.operations.models import OperationKind
+from gitlab_links.operations.queue import ask_for_by_service, forget_old_operations
+from gitlab_links.slow_gitlabs import is_slow, measured
+from gitlab_links.sync.due_items import connected
+from gitlab_links.sync.lease import may_call
+from gitlab_links.sync.pausing import note_refused_account
+from gitlab_links.sync.rate_budget import used_up_until
 
 # Per run: checks that are all due at once, as after a downtime, are spread.
 ORGS_A_ROUND = 20
@@ -221,7 +221,7 @@ def _check_token(org_id: uuid.UUID) -> bool:
 
 def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
     """Check due hooks until ``ends_at``; returns whether there may be more."""
-    from gitlab_links.gitlab.maintaining import MaintainingClient
+    from gitlab_links.gitlab.hook_client import MaintainingClient
 
     found = _claim_hooks(org_id)
     if found is None:

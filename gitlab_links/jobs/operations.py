@@ -13,7 +13,7 @@ from gitlab_links.accounts.key_logins import is_in_force
 from gitlab_links.accounts.members import standing_in_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.audit.operations import SERVICE
+from gitlab_links.audit.changes import SERVICE
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
@@ -21,7 +21,8 @@ from gitlab_links.health.due_tokens import make_token_check_due
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.token_rotation import rotate_now
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.jobs.isolation import isolated
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import (
     begin_step,
@@ -32,9 +33,8 @@ from gitlab_links.operations.queue import (
     unattended,
 )
 from gitlab_links.slow_gitlabs import charge
+from gitlab_links.sync.due_items import connected
 from gitlab_links.sync.lease import may_call
-from gitlab_links.sync.plan import connected
-from gitlab_links.triggers import JobKind, allow_triggers, trigger
 
 ORGS_A_ROUND = 20
 # No operation begins later: each must end within the job's timeout.

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rq.exceptions import DuplicateJobError
 
+from gitlab_links.job_triggers import enqueue
 from gitlab_links.jobs import functions
-from gitlab_links.triggers import enqueue
 
 # A queue of its own, before all others: a sweep must not wait behind the jobs it triggers.
 QUEUE = "schedule"

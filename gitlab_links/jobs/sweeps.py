@@ -11,9 +11,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db, settings
-from gitlab_links.jobs.isolation import isolated
-from gitlab_links.sync import clock_changes, plan
-from gitlab_links.triggers import JobKind, allow_triggers, trigger
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.sync import clock_changes, due_items
 
 CLEAN_BATCH = 500
 Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest]
@@ -28,7 +28,7 @@ def sweep() -> None:
     with isolated("clock_changes"):
         _make_future_due(now)
     due: list[tuple[JobKind, uuid.UUID]] = []
-    for kind, orgs_due in ((JobKind.DRAIN, claims.orgs_due), (JobKind.SYNC, plan.orgs_due)):
+    for kind, orgs_due in ((JobKind.DRAIN, claims.orgs_due), (JobKind.SYNC, due_items.orgs_due)):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]
     db.session.rollback()

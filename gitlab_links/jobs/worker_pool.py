@@ -17,12 +17,12 @@ from flask import Flask
 from redis.exceptions import RedisError
 
 from gitlab_links.extensions import settings
-from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.job_triggers import JobKind
+from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import QUEUE, Ticker
 from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
-from gitlab_links.triggers import JobKind
 
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.extensions import database_breaker, db
-from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
 from gitlab_links.storage.redis_pool import connect_blocking_redis

@@ -13,13 +13,13 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import required
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.confidentiality import sees_all, withheld
-from gitlab_links.links.filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
+from gitlab_links.links.link_filters import LinkFilter, LinkSort, synced_since
 from gitlab_links.links.link_views import LINK_COLUMNS, LinkRow, LinkView, link_views
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position, paged
-from gitlab_links.triggers import JobKind, trigger_after_commit
 
 
 def links_page(

@@ -12,8 +12,8 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
 from gitlab_links.links.confidentiality import sees_all, withheld
-from gitlab_links.links.filters import has_sync_status, synced_since
 from gitlab_links.links.freshness import Connection, SyncStatus
+from gitlab_links.links.link_filters import has_sync_status, synced_since
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 
 

@@ -3,8 +3,8 @@
 import uuid
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.links.operations import detach_all
-from gitlab_links.tasks.operations import delete_task
+from gitlab_links.links.changes import detach_all
+from gitlab_links.tasks.changes import delete_task
 
 
 def remove_task(principal: Principal, task_id: uuid.UUID) -> None:

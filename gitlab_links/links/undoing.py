@@ -6,15 +6,15 @@ from sqlalchemy import exists, select
 
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.audit.operations import Action
+from gitlab_links.audit.changes import Action
 from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.links.changes import Detached, LinkExists, audit_link, fetch_unless_fresh
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
-from gitlab_links.links.operations import Detached, LinkExists, audit_link, fetch_unless_fresh
 from gitlab_links.storage.database import insert_unless_exists
-from gitlab_links.tasks.operations import mark_links_changed
+from gitlab_links.tasks.changes import mark_links_changed
 
 
 def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uuid.UUID:

@@ -17,7 +17,7 @@ class GitLabProjectWatch(Identified, Base):
 
     From events: ``last_event_at`` and ``last_event_via`` (``project`` or ``system``);
     ``last_missed_at`` is when a change without an event was found. From GitLab's list of hooks
-    at ``checked_at``: ``state``, a :class:`~gitlab_links.observations.states.HookState`, and
+    at ``checked_at``: ``state``, a :class:`~gitlab_links.observations.hook_states.HookState`, and
     the other columns. ``check_due_at`` is when to check again. A project that somebody chose
     (``picked_at``) is watched even without links.
     """

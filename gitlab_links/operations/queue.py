@@ -13,8 +13,8 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import required
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
-from gitlab_links.triggers import JobKind, trigger_after_commit
 
 # Longer than a job may take.
 LEASE = timedelta(seconds=30)

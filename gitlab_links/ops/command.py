@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 
 from gitlab_links import __version__
 from gitlab_links.ops import gitlab_checks, machine_checks, worker_checks
-from gitlab_links.ops.findings import Finding, Level, ok
+from gitlab_links.ops.check_results import Finding, Level, ok
 
 _MARKS = {Level.OK: "ok  ", Level.WARNING: "WARN", Level.FAILURE: "FAIL"}
 _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAILURE: "red"}

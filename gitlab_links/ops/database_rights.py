@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, text
 
-from gitlab_links.ops.findings import Finding, failure
+from gitlab_links.ops.check_results import Finding, failure
 from gitlab_links.storage.database import Base
 
 _READ = "SELECT"

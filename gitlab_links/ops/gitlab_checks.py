@@ -16,10 +16,10 @@ from gitlab_links.health.messages import summary
 from gitlab_links.health.report import report_on
 from gitlab_links.health.signals import Signals, load
 from gitlab_links.health.token_check import Validation, ValidationStatus, call_gitlab, load_check
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
-from gitlab_links.ops.findings import Finding, failure, ok, warning
+from gitlab_links.ops.check_results import Finding, failure, ok, warning
 from gitlab_links.security import cipher
 
 log = structlog.get_logger(__name__)

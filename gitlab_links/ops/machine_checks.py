@@ -8,15 +8,15 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, exists, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gitlab_links import revisions
+from gitlab_links import schema_revision
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.command_errors import reason
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
+from gitlab_links.ops.check_results import Finding, failure, ok, warning
 from gitlab_links.ops.database_rights import missing_rights, way_to_migrate
-from gitlab_links.ops.findings import Finding, failure, ok, warning
 from gitlab_links.storage.database import require_writable
 
 OLDEST_POSTGRESQL = 150000
@@ -144,11 +144,11 @@ def _write_refused(connection: Connection) -> str | None:
 
 def check_migrations() -> Iterator[Finding]:
     """Whether this code runs on the database's schema."""
-    wanted, found = revisions.wanted(), revisions.found()
+    wanted, found = schema_revision.wanted(), schema_revision.found()
     here = ", ".join(sorted(found)) or "no revision"
     if found == wanted:
         yield ok("migrations", f"at revision {here}")
-    elif not revisions.is_behind(found):
+    elif not schema_revision.is_behind(found):
         yield warning(
             "migrations",
             f"the database is at {here}, of a newer version. This one runs on it.",

@@ -17,8 +17,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import settings
 from gitlab_links.http.access import public
-from gitlab_links.ops import figures
-from gitlab_links.ops.figures import Backlog
+from gitlab_links.ops import metric_sources
+from gitlab_links.ops.metric_sources import Backlog
 
 PREFIX = "gitlab_links_"
 
@@ -52,17 +52,17 @@ class _Figures(Collector):
             "deliveries_recent",
             "Webhook deliveries received within the last 5 minutes, by current status",
             "status",
-            figures.deliveries_of_late(now),
+            metric_sources.deliveries_of_late(now),
         )
         yield _by_label(
             "webhooks_refused_today",
             "Webhooks refused since midnight UTC, by the header that was wrong last",
             "header",
-            figures.refused_today(now),
+            metric_sources.refused_today(now),
         )
-        yield from _backlog("deliveries", figures.delivery_backlog(now))
-        yield from _backlog("items", figures.item_backlog(now))
-        connections = figures.connections(now)
+        yield from _backlog("deliveries", metric_sources.delivery_backlog(now))
+        yield from _backlog("items", metric_sources.item_backlog(now))
+        connections = metric_sources.connections(now)
         yield _by_label(
             "integrations",
             "Orgs' GitLab connections, by state or error code",
@@ -73,7 +73,7 @@ class _Figures(Collector):
             "connections",
             "Connected orgs by the verdict on their connection",
             "status",
-            figures.verdicts(),
+            metric_sources.verdicts(),
         )
         yield _single(
             "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
@@ -87,7 +87,7 @@ class _Figures(Collector):
 
 
 def _redis() -> Iterator[Metric]:
-    queues = figures.queue_figures()
+    queues = metric_sources.queue_figures()
     yield _single("redis_up", "Whether Redis answers", queues is not None)
     if queues is None:
         return

@@ -7,10 +7,10 @@ from redis.exceptions import RedisError, ResponseError
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, redis
-from gitlab_links.ops import figures
-from gitlab_links.ops.findings import Finding, failure, ok, warning
+from gitlab_links.job_triggers import queue_names
+from gitlab_links.ops import metric_sources
+from gitlab_links.ops.check_results import Finding, failure, ok, warning
 from gitlab_links.storage.redis_pool import refusal_of_writes
-from gitlab_links.triggers import queue_names
 
 LATE_SECONDS = 60.0
 _START_A_WORKER = "Start worker.py. If it runs already, check its log."
@@ -83,8 +83,8 @@ def check_backlog() -> Iterator[Finding]:
     """Whether due work is done in time."""
     now = utcnow()
     for what, backlog in (
-        ("deliveries", figures.delivery_backlog(now)),
-        ("items", figures.item_backlog(now)),
+        ("deliveries", metric_sources.delivery_backlog(now)),
+        ("items", metric_sources.item_backlog(now)),
     ):
         if backlog.late_seconds > LATE_SECONDS:
             yield warning(

@@ -2,14 +2,13 @@
 
 from flask import Flask
 
-from gitlab_links.http.problems import use_page_renderer
+from gitlab_links.http.error_rendering import use_page_renderer
 from gitlab_links.pages import (
     account,
     assets,
     audit_log,
     connection_health,
     deliveries,
-    filters,
     integration,
     keys,
     login,
@@ -20,6 +19,7 @@ from gitlab_links.pages import (
     task_forms,
     task_links,
     tasks,
+    template_filters,
 )
 from gitlab_links.pages.blueprint import pages
 
@@ -44,6 +44,6 @@ VIEWS = (
 def register(app: Flask) -> None:
     """Add the pages, their assets and the error page."""
     assets.register(app)
-    filters.register(app)
+    template_filters.register(app)
     app.register_blueprint(pages)
     use_page_renderer(app, problem_pages.render)

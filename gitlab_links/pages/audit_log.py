@@ -14,8 +14,8 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.models import ApiKey, User
 from gitlab_links.accounts.people import names_by_id, people_in_audit_log
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.audit.changes import Action
 from gitlab_links.audit.models import ActorKind, AuditEvent
-from gitlab_links.audit.operations import Action
 from gitlab_links.audit.queries import AuditFilter, audit_page
 from gitlab_links.http.access import access
 from gitlab_links.pages.blueprint import pages

@@ -19,7 +19,7 @@ from gitlab_links.health.token_rotation import ask_for_rotation
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent

@@ -26,7 +26,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
-from gitlab_links.integrations.operations import (
+from gitlab_links.integrations.changes import (
     Configured,
     IntegrationChange,
     LeavesGitLab,
@@ -35,10 +35,9 @@ from gitlab_links.integrations.operations import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
-from gitlab_links.observations.states import EVENT_NAMES
+from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
-from gitlab_links.pages.good_news import HEADLINES, good_news
 from gitlab_links.pages.operation_words import recent_operations
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 from gitlab_links.pages.settings_versions import (
@@ -53,6 +52,7 @@ from gitlab_links.pages.settings_versions import (
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.pages.times import day
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.pages.working_parts import HEADLINES, good_news
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
 EMPTY_ADDRESS = (

@@ -12,7 +12,7 @@ from cryptography.fernet import InvalidToken
 
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
-from gitlab_links.links.operations import Detached
+from gitlab_links.links.changes import Detached
 from gitlab_links.security import fernet_for
 
 KEY, GOOD_FOR_SECONDS = "undo-of-a-removed-link", 24 * 3600

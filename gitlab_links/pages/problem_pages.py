@@ -7,8 +7,8 @@ from flask import current_app, g, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from gitlab_links.http.error_rendering import Problem
 from gitlab_links.http.mounting import address_here
-from gitlab_links.http.problems import Problem
 from gitlab_links.pages.unsent_forms import form_page_url
 from gitlab_links.pages.viewer import visitor
 

@@ -2,8 +2,8 @@
 
 import uuid
 
+from gitlab_links.integrations.changes import begun_integration, lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import begun_integration, lock_integration
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.times import in_full

@@ -19,8 +19,8 @@ from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.settings_versions import Both
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.models import TaskStatus
-from gitlab_links.tasks.operations import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, is_web_url

@@ -11,7 +11,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.operations import attach, detach, refresh_links_of_task
+from gitlab_links.links.changes import attach, detach, refresh_links_of_task
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.undoing import reattach
 from gitlab_links.pages.blueprint import pages

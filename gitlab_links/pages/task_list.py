@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from gitlab_links.links.summaries import LinkCount, link_counts
-from gitlab_links.links.task_list import TaskList, TaskQuery, Viewer, listed_tasks
+from gitlab_links.links.task_filters import TaskList, TaskQuery, Viewer, listed_tasks
 from gitlab_links.pages.link_summary import SummaryEntry, summary
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.wording import Mark

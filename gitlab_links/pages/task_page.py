@@ -12,7 +12,7 @@ from flask import render_template, url_for
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
-from gitlab_links.links.filters import LinkFilter, LinkSort
+from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging

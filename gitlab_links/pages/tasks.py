@@ -11,7 +11,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.queries import connection_of
-from gitlab_links.links.task_list import Viewer
+from gitlab_links.links.task_filters import Viewer
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from gitlab_links.places import HOME
+from gitlab_links.installed_files import HOME
 
 INSTANCE = HOME / "instance"
 

@@ -12,17 +12,17 @@ from sqlalchemy import select, update
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.observations.counting import count_changes
-from gitlab_links.observations.watching import make_due, proven_projects
+from gitlab_links.observations.change_counts import count_changes
+from gitlab_links.observations.project_watches import make_due, proven_projects
 from gitlab_links.sync.applying import apply_fetched, mark_failed, postpone
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
-from gitlab_links.sync.failing import all_projects_fail, retry_unreadable
+from gitlab_links.sync.change_sources import Before, note_fetched
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
-from gitlab_links.sync.moves import record_move, with_moved_content
+from gitlab_links.sync.issue_moves import record_move, with_moved_content
 from gitlab_links.sync.pausing import (
     Standing,
     note_all_failing,
@@ -31,8 +31,8 @@ from gitlab_links.sync.pausing import (
 )
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
 from gitlab_links.sync.rate_budget import note_rate_limit
-from gitlab_links.sync.reconciling import Before, note_fetched
-from gitlab_links.sync.siblings import request_siblings
+from gitlab_links.sync.same_branch import request_siblings
+from gitlab_links.sync.unreadable_items import all_projects_fail, retry_unreadable
 
 log = structlog.get_logger(__name__)
 

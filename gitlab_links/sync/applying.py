@@ -18,17 +18,16 @@ from gitlab_links.links.freshness import (
     retry_after,
 )
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.compared import compared_fields
-from gitlab_links.sync.confirming import (
+from gitlab_links.sync.compared_fields import compared_fields
+from gitlab_links.sync.confirmations import (
     end_claim,
     is_contradicted,
     note_unconfirmed,
     request_confirmation,
     restart_claim,
 )
-from gitlab_links.sync.details import known_of, note_detail, wants_detail_after_body
-from gitlab_links.sync.failing import stays_hidden
 from gitlab_links.sync.identity import is_same
+from gitlab_links.sync.merge_request_details import known_of, note_detail, wants_detail_after_body
 from gitlab_links.sync.ordering import (
     CLOCK_TOLERANCE,
     BodyVerdict,
@@ -40,6 +39,7 @@ from gitlab_links.sync.ordering import (
     decide_on_body,
     decide_on_fetched,
 )
+from gitlab_links.sync.unreadable_items import stays_hidden
 
 REPEAT_AFTER = timedelta(seconds=3)
 # Fields that webhook bodies leave out, and that fetches write; see ``_has_gaps``.

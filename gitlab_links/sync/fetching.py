@@ -17,15 +17,15 @@ from gitlab_links.gitlab.answers import (
     RateLimit,
 )
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.gitlab.item_moves import Moved
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.gitlab.moves import Moved
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
-from gitlab_links.sync.absences import resolve_absences
 from gitlab_links.sync.blame import wants_account
-from gitlab_links.sync.by_path import decodes_slashes, id_of, listed_by_path
-from gitlab_links.sync.details import detail_shows
-from gitlab_links.sync.moved import find_moves
-from gitlab_links.sync.plan import Batch, DueItem
+from gitlab_links.sync.due_items import Batch, DueItem
+from gitlab_links.sync.fetch_by_path import decodes_slashes, id_of, listed_by_path
+from gitlab_links.sync.merge_request_details import detail_shows
+from gitlab_links.sync.missing_items import resolve_absences
+from gitlab_links.sync.moved_issues import find_moves
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.item_client import ItemClient

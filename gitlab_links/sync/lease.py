@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sync.clock_changes import LEASE, not_leased
-from gitlab_links.sync.plan import connected
+from gitlab_links.sync.due_items import connected
 
 _integration = OrgGitLabIntegration
 

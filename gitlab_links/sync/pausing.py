@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, needs_a_person, stops_all_calls
+from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import lock_integration
 from gitlab_links.integrations.pauses import growing_pause
 from gitlab_links.links.freshness import retry_after
 from gitlab_links.sync.blame import Kind, kind_of

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.sync.succession import PIECE, succeed
+from gitlab_links.sync.project_successors import PIECE, succeed
 
 
 def is_known(project: GitLabProject, gitlab_id: int | None, path: str | None) -> bool:

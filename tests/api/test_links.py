@@ -12,8 +12,8 @@ from gitlab_links.api.schemas.links import LinkSchema
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.times import EARLIEST, LATEST
-from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.queries import links_page
 from tests.api.callers import Caller, browser

@@ -12,9 +12,7 @@ from gitlab_links.deliveries.claims import (
     BATCH_BYTES,
     BATCH_SIZE,
     LEASE,
-    MAX_ATTEMPTS,
     RETAKEN_TOGETHER,
-    RETRY_DELAYS,
     claim,
     give_back,
     has_due,
@@ -22,6 +20,7 @@ from gitlab_links.deliveries.claims import (
     still_ours,
 )
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.retries import MAX_ATTEMPTS, RETRY_DELAYS
 from gitlab_links.extensions import db
 from tests.deliveries.conftest import deliveries, delivery
 from tests.gitlab import bodies

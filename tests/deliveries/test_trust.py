@@ -9,11 +9,11 @@ from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import make_hook_secret
-from gitlab_links.observations.tallies import tallies_by_org
+from gitlab_links.observations.webhook_tallies import tallies_by_org
 from gitlab_links.sync.answers import Contradiction
 from gitlab_links.sync.applying import apply_fetched
 from tests.deliveries.conftest import deliveries, delivery

@@ -10,10 +10,10 @@ from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit, TokenCheck
-from gitlab_links.gitlab.checking import CheckingClient
 from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Label, Person
+from gitlab_links.gitlab.token_client import CheckingClient
 from gitlab_links.gitlab.urls import BaseUrl
 from tests.gitlab.asking import TOKEN
 from tests.gitlab.servers import reply, reply_json

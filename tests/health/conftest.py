@@ -24,16 +24,16 @@ from gitlab_links.demo.gitlab.records import Project
 from gitlab_links.extensions import db
 from gitlab_links.health.findings import Finding, findings
 from gitlab_links.health.signals import load
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.jobs.operations import run_operations
+from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.operations import attach
 from gitlab_links.local.services import LOOPBACK
-from gitlab_links.observations.watched import WatchedProject, watched_projects
+from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory

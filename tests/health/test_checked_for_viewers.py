@@ -9,10 +9,10 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.job_triggers import CHECK_SECONDS, JobKind
 from gitlab_links.jobs import health_checks
-from gitlab_links.jobs.allowed import AllowedJob
-from gitlab_links.links.operations import attach
-from gitlab_links.triggers import CHECK_SECONDS, JobKind
+from gitlab_links.jobs.allowed_jobs import AllowedJob
+from gitlab_links.links.changes import attach
 from tests.api.callers import browser
 from tests.pages.markup import Markup
 from tests.statements import statements

@@ -13,9 +13,9 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.job_triggers import CHECK_SECONDS, JobKind
 from gitlab_links.jobs import functions
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.triggers import CHECK_SECONDS, JobKind
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.pages.markup import Markup

@@ -6,7 +6,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.errors import NotFound
 from gitlab_links.health import hook_repair
 from gitlab_links.health.hook_repair import HookNotAllowed, HookNotRepaired, repair_now
-from gitlab_links.observations.states import OUR_EVENTS
+from gitlab_links.observations.hook_states import OUR_EVENTS
 from tests.factories import unknown_id
 from tests.observations.conftest import SIGNING_TOKEN, hooks, repair, retitle, titles
 

@@ -7,8 +7,8 @@ from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.observations.states import HookState
-from gitlab_links.observations.watched import WatchedProject, watched_projects
+from gitlab_links.observations.hook_states import HookState
+from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
 from tests.frozen_clock import FrozenClock

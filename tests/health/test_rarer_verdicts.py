@@ -13,13 +13,14 @@ import requests
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.setting_values import MEGABYTE
-from gitlab_links.deliveries.claims import LEASE, MAX_ATTEMPTS, claim
+from gitlab_links.deliveries.claims import LEASE, claim
 from gitlab_links.deliveries.refusals import flush_refused
+from gitlab_links.deliveries.retries import MAX_ATTEMPTS
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
 from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
 from tests.health.test_verdicts import five, the_token

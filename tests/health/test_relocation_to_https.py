@@ -13,7 +13,7 @@ from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
 from gitlab_links.extensions import db
 from gitlab_links.health.relocation import MoveNotVerified, move_now
 from gitlab_links.health.token_check import validate_now
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.jobs.fetches import fetch_slice
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN, MakeApp

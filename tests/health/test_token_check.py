@@ -12,7 +12,7 @@ from gitlab_links.extensions import db
 from gitlab_links.health import token_check
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.token_check import Question, Validation, ValidationStatus, validate_now
-from gitlab_links.integrations.operations import IntegrationChange, find_integration
+from gitlab_links.integrations.changes import IntegrationChange, find_integration
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 

@@ -19,7 +19,7 @@ from gitlab_links.health.token_rotation import (
     save_rotated,
     token_kind,
 )
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.sync.pausing import note_failure
 from tests.api.callers import browser

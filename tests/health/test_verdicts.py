@@ -18,12 +18,12 @@ from gitlab_links.extensions import db
 from gitlab_links.health.findings import SHOWN_FIRST
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.jobs.health_checks import store_all_verdicts
 from gitlab_links.local.services import LOOPBACK
-from gitlab_links.ops.figures import verdicts
 from gitlab_links.ops.gitlab_checks import check_connections
+from gitlab_links.ops.metric_sources import verdicts
 from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN

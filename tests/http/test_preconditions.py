@@ -11,7 +11,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.sync.pausing import note_success
 from tests.api.callers import Caller, program
 from tests.factories import Factory

@@ -22,13 +22,13 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
+from gitlab_links.integrations.changes import generate_webhook_secret
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import generate_webhook_secret
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.links.changes import attach
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.operations import attach
 from gitlab_links.links.queries import find_link
 from tests import databases
 from tests.conftest import GITLAB_TOKEN

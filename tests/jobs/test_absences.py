@@ -5,8 +5,8 @@ import pytest
 from gitlab_links.demo.gitlab.bodies import Bodies
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.operations import detach
 
 
 def refresh(connected):

@@ -5,14 +5,14 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import JobKind, suppress_triggers
 from gitlab_links.jobs.operations import trigger_operations
 from gitlab_links.jobs.sweeps import sweep
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import INTERRUPTED, ask_for, find_operation, take_next
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.fetching import Fetcher
-from gitlab_links.triggers import JobKind, suppress_triggers
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued

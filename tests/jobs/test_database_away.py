@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from gitlab_links.job_triggers import JobKind, enqueue
 from gitlab_links.local.processes import start_worker
 from gitlab_links.local.services import free_port
-from gitlab_links.triggers import JobKind, enqueue
 from tests.soak.relay import Relay
 from tests.soak.stage import within
 

@@ -1,6 +1,6 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
-from gitlab_links import triggers
+from gitlab_links import job_triggers
 from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries import claims
 from gitlab_links.health import report
@@ -25,16 +25,16 @@ def test_no_longer_timeout_than_this_can_be_set():
 
 def test_the_longest_slice_of_fetching_ends_before_the_jobs_timeout():
     last_round = fetches.GATHER_SECONDS + LONGEST_TIMEOUT * LAST_ANSWER_AT + APPLYING
-    assert fetches.SLICE_SECONDS + last_round < triggers.JOB_TIMEOUT_SECONDS
+    assert fetches.SLICE_SECONDS + last_round < job_triggers.JOB_TIMEOUT_SECONDS
 
 
 def test_a_job_ends_before_its_leases_run_out():
-    assert lease.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
-    assert claims.LEASE.total_seconds() > triggers.JOB_TIMEOUT_SECONDS
+    assert lease.LEASE.total_seconds() > job_triggers.JOB_TIMEOUT_SECONDS
+    assert claims.LEASE.total_seconds() > job_triggers.JOB_TIMEOUT_SECONDS
 
 
 def test_the_work_of_a_killed_worker_is_claimed_again_within_40_seconds():
-    triggered_within = triggers.FLAG_SECONDS + SWEEP
+    triggered_within = job_triggers.FLAG_SECONDS + SWEEP
     for leased in (lease.LEASE, claims.LEASE):
         assert (
             leased.total_seconds()
@@ -46,16 +46,17 @@ def test_the_work_of_a_killed_worker_is_claimed_again_within_40_seconds():
 
 
 def test_what_redis_forgot_is_triggered_within_10_seconds():
-    assert triggers.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
+    assert job_triggers.FLAG_SECONDS + SWEEP + drains.SLICE_SECONDS < 10
     assert workers.PoolWorker.max_connection_wait_time + SWEEP + drains.SLICE_SECONDS < 10
 
 
 def test_a_viewer_of_health_sees_current_data_within_a_minute():
     page_asks_every = 5
-    assert triggers.CHECK_SECONDS + page_asks_every + health_checks.CALLING_SECONDS < 60
+    assert job_triggers.CHECK_SECONDS + page_asks_every + health_checks.CALLING_SECONDS < 60
     # Otherwise what was checked last in one round would be skipped in the next.
     assert (
-        report.FRESH_ENOUGH.total_seconds() + health_checks.CALLING_SECONDS < triggers.CHECK_SECONDS
+        report.FRESH_ENOUGH.total_seconds() + health_checks.CALLING_SECONDS
+        < job_triggers.CHECK_SECONDS
     )
 
 
@@ -77,7 +78,7 @@ def test_the_database_is_given_up_on_before_the_job_is_and_before_gitlab_gives_u
     longest = 20
     environ = {"SECRET_KEY": "k" * 40, "DATABASE_TIMEOUT_SECONDS": str(longest)}
     assert Settings.from_environ(environ).database_timeout == longest
-    assert longest + postgresql.GRACE_SECONDS < triggers.JOB_TIMEOUT_SECONDS
+    assert longest + postgresql.GRACE_SECONDS < job_triggers.JOB_TIMEOUT_SECONDS
     gitlab_waits = 10
     reconnecting = postgresql.CONNECT_ARGS["connect_timeout"]
     assert default + postgresql.GRACE_SECONDS + reconnecting < gitlab_waits

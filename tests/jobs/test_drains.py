@@ -14,9 +14,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.deliveries.processing import process
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.jobs import drains
 from gitlab_links.jobs.drains import drain_slice
-from gitlab_links.triggers import JobKind
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.jobs.conftest import drain_all, queued

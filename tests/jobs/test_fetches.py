@@ -8,12 +8,12 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.sync import lease as leases
-from gitlab_links.triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued
 from tests.statements import statements

@@ -13,11 +13,11 @@ from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.links.filters import LinkFilter
+from gitlab_links.links.changes import refresh_links_of_task
+from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.links.queries import links_page
-from gitlab_links.observations.tallies import tallies_by_org
+from gitlab_links.observations.webhook_tallies import tallies_by_org
 from gitlab_links.tasks.models import Task
 from tests.gitlab import bodies
 from tests.health.conftest import (

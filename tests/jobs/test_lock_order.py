@@ -6,10 +6,10 @@ import pytest
 
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange, lock_integration
+from gitlab_links.integrations.changes import IntegrationChange, lock_integration
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from tests.conftest import GITLAB_TOKEN
 from tests.lock_waits import wait_for_somebody_to_wait
 

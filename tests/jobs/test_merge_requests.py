@@ -4,8 +4,8 @@ import pytest
 
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.integrations.changes import IntegrationChange
+from gitlab_links.links.changes import refresh_links_of_task
 from tests.gitlab import bodies
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.filters import LinkFilter
 from gitlab_links.links.freshness import SyncStatus, request_refresh
+from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.queries import links_page
 

@@ -8,10 +8,10 @@ import pytest
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.jobs.health_checks import run_checks
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.operations import refresh_links_of_task
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.misbehaving import TIMEOUT, end_pause, fetch, misbehave

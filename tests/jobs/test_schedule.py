@@ -86,7 +86,7 @@ def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
 def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis, monkeypatch):
     ticker = Ticker()
     with monkeypatch.context() as away:
-        away.setattr("gitlab_links.triggers.redis", lambda: Redis(port=1))
+        away.setattr("gitlab_links.job_triggers.redis", lambda: Redis(port=1))
         with pytest.raises(RedisError):
             ticker.tick(START)
     ticker.tick(START + 1)

@@ -16,7 +16,7 @@ from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.gitlab import guarded_session
 from gitlab_links.health.reconnection import configure
-from gitlab_links.integrations.operations import IntegrationChange
+from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN

@@ -12,12 +12,12 @@ from redis import Redis
 from rq import Worker
 from structlog.stdlib import ProcessorFormatter
 
+from gitlab_links.job_triggers import JobKind, enqueue
 from gitlab_links.jobs import workers
-from gitlab_links.jobs.allowed import AllowedJob
+from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.workers import PoolWorker
-from gitlab_links.triggers import JobKind, enqueue
 
 OF_THE_ORG = "00000000-0000-0000-0000-000000000007"
 

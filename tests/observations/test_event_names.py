@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gitlab_links.observations.states import EVENT_NAMES, EXPECTED_EVENTS, OUR_EVENTS
+from gitlab_links.observations.hook_states import EVENT_NAMES, EXPECTED_EVENTS, OUR_EVENTS
 
 ROOT = Path(__file__).parents[2]
 

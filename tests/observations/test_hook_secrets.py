@@ -5,7 +5,7 @@ import requests
 
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
-from gitlab_links.integrations.operations import delete_integration
+from gitlab_links.integrations.changes import delete_integration
 from gitlab_links.jobs.functions import clean
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.conftest import GITLAB_TOKEN

@@ -17,13 +17,13 @@ from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
+from gitlab_links.job_triggers import queue_names
 from gitlab_links.jobs import sweeps
 from gitlab_links.local.services import free_port
 from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
+from gitlab_links.ops.check_results import Finding, Level
 from gitlab_links.ops.command import examine
-from gitlab_links.ops.findings import Finding, Level
-from gitlab_links.triggers import queue_names
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.databases import Database
 from tests.factories import Factory
@@ -239,10 +239,10 @@ def test_without_workers_both_workers_and_schedule_fail(app: Flask) -> None:
 
 
 def test_a_schedule_that_ticked_just_now_is_well(app: Flask) -> None:
-    from gitlab_links.jobs.schedule import tick
+    from gitlab_links.jobs.schedule import Ticker
 
     with app.app_context():
-        tick(time.time())
+        Ticker().tick(time.time())
     assert examined(app)["schedule"].level is Level.OK
 
 
@@ -340,7 +340,7 @@ def test_the_exit_code_is_0_when_nothing_fails(
 def with_worker(app: Flask, redis_url: str) -> Any:
     """Registers a worker as ``worker.py`` does, without running any job."""
     from gitlab_links.jobs.redis_trouble import RedisTrouble
-    from gitlab_links.jobs.schedule import QUEUE, tick
+    from gitlab_links.jobs.schedule import QUEUE, Ticker
     from gitlab_links.jobs.workers import PoolWorker
 
     registered = []
@@ -350,7 +350,7 @@ def with_worker(app: Flask, redis_url: str) -> Any:
             worker = PoolWorker.of(redis_url, [QUEUE, *queue_names()], RedisTrouble())
             worker.register_birth()
             registered.append(worker)
-            tick(time.time())
+            Ticker().tick(time.time())
 
     yield register
     for worker in registered:

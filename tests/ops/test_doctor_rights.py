@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from gitlab_links.extensions import db
-from gitlab_links.ops.findings import Level
+from gitlab_links.ops.check_results import Level
 from tests import databases
 from tests.conftest import MakeApp
 from tests.databases import Database

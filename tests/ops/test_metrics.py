@@ -146,7 +146,7 @@ def test_a_rate_limit_whose_window_is_over_is_no_limit(monitored: Flask, factory
 
 
 def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> None:
-    from gitlab_links.triggers import JobKind, trigger
+    from gitlab_links.job_triggers import JobKind, trigger
 
     with monitored.app_context():
         trigger(JobKind.SYNC, uuid.uuid4())

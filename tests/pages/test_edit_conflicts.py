@@ -7,7 +7,7 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.policy import policy_of
 from tests.factories import Factory
 from tests.pages.conftest import As

@@ -8,7 +8,7 @@ from flask import Flask
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.tasks.models import Task
 from tests.factories import Factory
 from tests.pages.conftest import As

@@ -13,8 +13,8 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.operations import find_integration
 from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
 from gitlab_links.pages.integration import TOKEN_PAGE
 from tests.api.callers import Caller

@@ -16,7 +16,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
 from gitlab_links.tasks.models import Task

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_links.pages import labels, times, wording
-from gitlab_links.pages.filters import shown_url
+from gitlab_links.pages.template_filters import shown_url
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 

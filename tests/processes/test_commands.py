@@ -207,5 +207,5 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(
 
         assert command.end() == 1
 
-    assert command.said.startswith(f"Port {command.port} is taken.")
+    assert command.said.startswith(f"Port {command.port} is in use.")
     assert list((tmp_path / "temporary").iterdir()) == []

@@ -19,10 +19,10 @@ from rq.serializers import JSONSerializer
 from gitlab_links.accounts.models import Org
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.rest_api import RestApi
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
-from gitlab_links.triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory

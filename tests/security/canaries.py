@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
-from gitlab_links.triggers import JobKind
+from gitlab_links.job_triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.processes.waiting import within
 
@@ -163,7 +163,7 @@ def fail_in_every_way(canary: Browser, app: Flask, gitlab: SimulatedGitLab, redi
     gitlab.stop()
     canary.api("POST", "integrations/gitlab/validate")
     with app.app_context():
-        from gitlab_links.triggers import enqueue
+        from gitlab_links.job_triggers import enqueue
 
         enqueue(JobKind.SYNC.queue, JobKind.SYNC.job, "not an id")
     with broken(app):

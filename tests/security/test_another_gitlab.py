@@ -9,7 +9,7 @@ from standardwebhooks import Webhook
 
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.observations.hook_secrets import make_hook_secret
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.security.conftest import GITLAB, SECRET, World

@@ -3,7 +3,7 @@
 import pytest
 
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from tests.security.conftest import GITLAB, World, refusal
 
 REFUSED = {

@@ -9,9 +9,9 @@ import pytest
 
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
-from gitlab_links.health.sending import send
+from gitlab_links.health.alert_sending import send
 from gitlab_links.health.token_check import call_gitlab, load_question
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.security import cipher
 from tests.gitlab.servers import Server, reply_json, serving
 from tests.security.conftest import TOKEN, World

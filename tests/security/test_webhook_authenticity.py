@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 from gitlab_links.accounts.models import Org
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
-from gitlab_links.integrations.operations import find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.frozen_clock import FrozenClock

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitlab_links import clock
 from gitlab_links.extensions import db
-from gitlab_links.links.operations import refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.tasks.models import Task
 from tests.soak.figures import Figure, at_least, at_most, exactly

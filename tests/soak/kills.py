@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.local.supervisor import signal_all
-from gitlab_links.triggers import JobKind
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
 from tests.soak.stage import WORKER_PROCESSES, Stage, within

@@ -15,8 +15,8 @@ from gitlab_links.deliveries.claims import LEASE
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.triggers import JobKind
 from tests.soak.world import World
 
 TOO_LONG = 40

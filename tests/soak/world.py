@@ -15,10 +15,10 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.job_triggers import queue_names
 from gitlab_links.jobs.schedule import QUEUE
+from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.links.operations import attach
-from gitlab_links.triggers import queue_names
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 
 SECRET = "webhook-secret-of-the-soak"

@@ -11,9 +11,9 @@ from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.answers import record
+from gitlab_links.sync.due_items import Batch, DueItem
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.pausing import Standing
-from gitlab_links.sync.plan import Batch, DueItem
 from tests.sync.conftest import NOON, at
 
 pytestmark = pytest.mark.differs_by_database

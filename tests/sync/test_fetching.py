@@ -9,8 +9,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answers import Fetched, GitLabFailure
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.sync.due_items import Batch, DueItem
 from gitlab_links.sync.fetching import Fetcher
-from gitlab_links.sync.plan import Batch, DueItem
 
 
 class Scripted:

@@ -10,9 +10,9 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.queries import links_of_task
-from gitlab_links.sync import succession
+from gitlab_links.sync import project_successors
+from gitlab_links.sync.project_successors import move_next_piece
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
-from gitlab_links.sync.succession import move_next_piece
 from tests.statements import statements
 
 
@@ -244,7 +244,7 @@ def test_links_older_than_the_last_fetch_stay(factory, app_context):
 
 @pytest.fixture
 def pieces_of_two(monkeypatch):
-    monkeypatch.setattr(succession, "PIECE", 2)
+    monkeypatch.setattr(project_successors, "PIECE", 2)
 
 
 def moved_on(org):

@@ -4,8 +4,8 @@ from marshmallow import fields
 
 from gitlab_links.api.schemas.common import Answer, Page, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Time, choice, text
+from gitlab_links.audit.changes import Action
 from gitlab_links.audit.models import ActorKind
-from gitlab_links.audit.operations import Action
 
 
 class AuditEventSchema(Answer):

@@ -8,7 +8,7 @@ from gitlab_links.api.schemas.fields import Time, choice
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.report import HealthColour
 from gitlab_links.health.token_rotation import TokenKind
-from gitlab_links.observations.states import HookState
+from gitlab_links.observations.hook_states import HookState
 
 
 class FindingSchema(Answer):

@@ -8,8 +8,8 @@ from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Cursor, Time, choice, limit, text
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.links.filters import LinkSort
 from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.link_filters import LinkSort
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
 _NULL = "Null until it is read from GitLab, and for callers who may not see a confidential item."

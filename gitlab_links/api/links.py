@@ -1,0 +1,122 @@
+"""/api/orgs/<org_id>/tasks/<task_id>/gitlab-links and /api/orgs/<org_id>/gitlab-links"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.answers import json_answer, location
+from gitlab_links.api.blueprints import links, refuses
+from gitlab_links.api.cursors import cut
+from gitlab_links.api.paging import order_and_place
+from gitlab_links.api.schemas.links import (
+    BY_ORDER,
+    LinkEnvelope,
+    LinksEnvelope,
+    NewLink,
+    OrgLinksQuery,
+    RefreshEnvelope,
+    TaskLinksQuery,
+)
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.links.changes import LinkExists, attach, detach, refresh_links_of_task
+from gitlab_links.links.link_filters import LinkFilter, LinkSort
+from gitlab_links.links.link_views import LinkView
+from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.tasks.queries import require_task
+
+
+@links.get("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
+@access(Permission.LINK_READ)
+@links.query(TaskLinksQuery)
+@links.returns(200, LinksEnvelope)
+def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
+    """List a task's links
+
+    Answers at once with what is known. Links older than their TTL are refreshed by workers.
+    """
+    found, cursor = _found(org_id, {**query, "task_id": task_id})
+    if not found:  # a task with links exists
+        require_task(org_id, task_id)
+    return _answer(found, cursor)
+
+
+@links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
+@access(Permission.LINK_WRITE)
+@links.body(NewLink)
+@links.returns(201, LinkEnvelope)
+@refuses(LinkExists, IntegrationMissing)
+def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> Response:
+    """Link an issue or merge request to a task
+
+    Answers at once, usually with `sync.status` `never`; title, state and people follow a
+    moment later. A refused URL has one of these codes: `url_invalid`, `url_credentials`,
+    `url_host_mismatch`, `url_project_path`, `url_iid`, `url_not_ascii`, `url_not_issue_or_mr`,
+    `url_epic_unsupported`, `url_too_long`.
+    """
+    link_id = attach(current_principal(), task_id, new["url"])
+    link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
+    answer = json_answer({"link": link}, 201)
+    answer.headers.update(
+        location("links.task_gitlab_link_get", org_id=org_id, task_id=task_id, link_id=link_id)
+    )
+    return answer
+
+
+@links.get("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_READ)
+@links.returns(200, LinkEnvelope)
+def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> Response:
+    """Show a link"""
+    link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
+    return json_answer({"link": link})
+
+
+@links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_WRITE)
+@links.returns(204)
+def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
+    """Remove a link
+
+    Nothing changes in GitLab.
+    """
+    detach(current_principal(), task_id, link_id)
+
+
+@links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/refresh")
+@access(Permission.LINK_WRITE)
+@links.returns(202, RefreshEnvelope)
+def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any:
+    """Have a task's links fetched from GitLab now
+
+    Workers do it within seconds; then `sync.last_synced_at` changes.
+    """
+    require_task(org_id, task_id)
+    return {"refreshing": refresh_links_of_task(org_id, task_id)}
+
+
+@links.get("/api/orgs/<uuid:org_id>/gitlab-links")
+@access(Permission.LINK_READ)
+@links.query(OrgLinksQuery)
+@links.returns(200, LinksEnvelope)
+def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
+    """List the links of all of an org's tasks"""
+    return _answer(*_found(org_id, query))
+
+
+def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
+    order, after = order_and_place(query)
+    sort, limit = LinkSort(order), query["limit"]
+    asked = {name: query[name] for name in LinkFilter.__slots__}
+    wanted = LinkFilter(**{**asked, "labels": tuple(query["labels"])})
+    viewer = current_principal().role
+    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
+    return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
+
+
+def _answer(page: Sequence[LinkView], cursor: str | None) -> Response:
+    return json_answer({"links": page, "next_cursor": cursor})

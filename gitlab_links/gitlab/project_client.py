@@ -1,0 +1,46 @@
+"""List the projects of a token, for a person to choose from. Import it where it is used, like
+``gitlab.client``, which is slow to import.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gitlab_links.gitlab.client import GitLabClient
+from gitlab_links.gitlab.fields import read_id, read_object, read_project_path
+from gitlab_links.gitlab.listed_project import ListedProject
+
+PROJECTS_A_PAGE = 50
+# The lowest role that may create webhooks in a project.
+MAINTAINER = 40
+
+
+class ListingClient(GitLabClient):
+    """A client that finds projects. Each call raises GitLabFailure if it fails."""
+
+    def projects(self, search: str = "") -> Sequence[ListedProject]:
+        """One page of the projects that the token's owner maintains, the most active first.
+        ``search`` matches names and paths.
+        """
+        query = {
+            "membership": "true",
+            "min_access_level": MAINTAINER,
+            "archived": "false",
+            "simple": "true",
+            "order_by": "last_activity_at",
+            "per_page": PROJECTS_A_PAGE,
+        }
+        if search:
+            query |= {"search": search, "search_namespaces": "true"}
+        with self._translated():
+            listed = self._get("/projects", **query)
+            if not isinstance(listed, list):
+                raise self._unusable("is not a list")
+            return list(_read(listed))
+
+
+def _read(listed: list[object]) -> Iterator[ListedProject]:
+    for row in listed[:PROJECTS_A_PAGE]:
+        project = read_object(row)
+        gitlab_id = read_id(project.get("id"))
+        path = read_project_path(project.get("path_with_namespace"))
+        if gitlab_id is not None and path is not None:
+            yield ListedProject(gitlab_id, path)

@@ -1,0 +1,195 @@
+"""Link GitLab items to tasks and unlink them. Nothing here commits."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select, update
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.changes import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.extensions import change_rows, db, settings
+from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
+from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.integrations.pauses import end_pause
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
+from gitlab_links.links.freshness import is_fresh, request_refresh
+from gitlab_links.links.items import cached_item
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.database import insert_unless_exists
+from gitlab_links.tasks.changes import mark_links_changed
+
+# Items per statement: SQLite takes 32,766 parameters.
+DELETED_AT_ONCE = 1000
+
+
+class LinkExists(Conflict, code="link_exists"):
+    """The task already links this item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A removed link, with everything that is needed to restore it."""
+
+    link_id: uuid.UUID
+    project_id: uuid.UUID
+    gitlab_type: str
+    gitlab_iid: int
+    created_at: datetime
+    created_by: uuid.UUID | None
+    made_path: str | None = None
+    made_iid: int | None = None
+
+
+def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
+    """Link the item at ``url`` to a task of the caller's org and return the link's id.
+
+    Raises :class:`NotFound` for a task that is not the org's, :class:`Invalid` with a
+    ``url_*`` code for a URL that names no item of the org's GitLab,
+    :class:`IntegrationMissing`, and :class:`LinkExists`. The first fetch is triggered after
+    the caller's commit; the link can be shown before it.
+    """
+    org_id = principal.org_id
+    task = mark_links_changed(org_id, task_id)
+    base_url = _base_url(org_id)
+    ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
+    item = cached_item(org_id, base_url, ref)
+    link_id = insert_unless_exists(
+        db.session,
+        TaskGitLabLink,
+        {
+            "org_id": org_id,
+            "task_id": task_id,
+            "item_id": item.id,
+            "created_by": principal.user_id,
+            "made_path": ref.project_path,
+            "made_iid": ref.iid,
+        },
+        "task_id",
+        "item_id",
+    )
+    if link_id is None:
+        raise LinkExists(f"This task already links {ref}.")
+    audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
+    fetch_unless_fresh(item)
+    return link_id
+
+
+def audit_link(
+    principal: Principal, action: Action, link_id: uuid.UUID, task: str, item: ItemRef
+) -> None:
+    """Write it into the caller's transaction: ``ACME-12``, ``group/app!5`` and no title."""
+    detail = {"task": task, "item": str(item)}
+    write_audit_event(principal.org_id, principal.actor, action, link_id, detail)
+
+
+def fetch_unless_fresh(item: GitLabItem) -> None:
+    """Have a newly linked item fetched after the caller's commit."""
+    if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
+        request_refresh(item, utcnow(), detail=True)
+        end_pause(item.org_id, utcnow())
+        trigger_after_commit(db.session, JobKind.SYNC, item.org_id)
+
+
+def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
+    """Remove a link, and with its last link the cached item. Raises :class:`NotFound`."""
+    org_id = principal.org_id
+    task = mark_links_changed(org_id, task_id)
+    link = db.session.execute(
+        select(
+            TaskGitLabLink.item_id,
+            GitLabItem.project_id,
+            GitLabItem.type,
+            GitLabItem.iid,
+            GitLabProject.path,
+            TaskGitLabLink.created_at,
+            TaskGitLabLink.created_by,
+            TaskGitLabLink.made_path,
+            TaskGitLabLink.made_iid,
+        )
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+        .where(
+            TaskGitLabLink.id == link_id,
+            TaskGitLabLink.task_id == task_id,
+            TaskGitLabLink.org_id == org_id,
+        )
+    ).one_or_none()
+    removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
+    if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
+        raise NotFound
+    ref = ItemRef(link.path, ItemType(link.type), link.iid)
+    audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
+    delete_unlinked(link.item_id)
+    return Detached(
+        link_id,
+        link.project_id,
+        link.type,
+        link.iid,
+        link.created_at,
+        link.created_by,
+        link.made_path,
+        link.made_iid,
+    )
+
+
+def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    """Remove every link of a task that is about to be deleted."""
+    item_ids = db.session.scalars(
+        delete(TaskGitLabLink)
+        .where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
+        .returning(TaskGitLabLink.item_id)
+    ).all()
+    in_order = sorted(item_ids)
+    for start in range(0, len(in_order), DELETED_AT_ONCE):
+        delete_unlinked(*in_order[start : start + DELETED_AT_ONCE])
+
+
+def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
+    """Have every linked item of a task fetched again; returns their number.
+
+    Somebody waits for it, so it ends a pause after a failure of GitLab.
+    """
+    items = (
+        select(GitLabItem.id)
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
+        .order_by(GitLabItem.id)
+        .with_for_update(of=GitLabItem)
+    )
+    now = utcnow()
+    end_pause(org_id, now)  # before locking the items, in the same order as saving a token
+    requested = change_rows(
+        update(GitLabItem)
+        .where(GitLabItem.id.in_(items))
+        .values(refresh_requested_at=now, next_sync_at=now, detail_wanted=True)
+    )
+    trigger_after_commit(db.session, JobKind.SYNC, org_id)
+    return requested
+
+
+def delete_unlinked(*item_ids: uuid.UUID) -> None:
+    """Delete the cached items that have no link.
+
+    The rows are locked before the links are read: a concurrent attach has the same lock, and
+    its link is visible once it has committed.
+    """
+    these = GitLabItem.id.in_(item_ids)
+    db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
+    still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
+    change_rows(delete(GitLabItem).where(these, ~still_linked))
+
+
+def _base_url(org_id: uuid.UUID) -> str:
+    base_url = db.session.scalar(
+        select(OrgGitLabIntegration.base_url).where(OrgGitLabIntegration.org_id == org_id)
+    )
+    if base_url is None:
+        raise IntegrationMissing(
+            "This org is not connected to a GitLab yet: an admin has to set its base URL first."
+        )
+    return base_url

@@ -1,0 +1,158 @@
+"""Watch the webhooks of projects: create watches, record events, and make checks due."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, select, update
+
+from gitlab_links.errors import NotFound
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_states import HookState
+from gitlab_links.observations.models import GitLabProjectWatch
+from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
+
+NEW_WATCHES_A_TIME = 200
+# A hook is trusted if an event arrived, and none was missed, within this time.
+PROVEN_FOR = timedelta(days=7)
+
+_watch = GitLabProjectWatch
+_NOT_SENDING = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.DISABLED})
+
+
+def require_watch(
+    org_id: uuid.UUID, project_row: uuid.UUID
+) -> tuple[GitLabProjectWatch, GitLabProject]:
+    """The watch of an org's project, created if needed. Raises :class:`NotFound`."""
+    project = db.session.get(GitLabProject, project_row)
+    if project is None or project.org_id != org_id:
+        raise NotFound
+    _make(org_id, project_row)
+    return db.session.scalars(select(_watch).where(_watch.project_id == project_row)).one(), project
+
+
+def watch_new_projects() -> int:
+    """Start to watch newly linked projects. Returns their number.
+
+    A project is watched once GitLab has shown it, because a link may name one that does not
+    exist.
+    """
+    watched = exists().where(_watch.project_id == GitLabProject.id)
+    used = exists().where(GitLabItem.project_id == GitLabProject.id)
+    rows = db.session.execute(
+        select(GitLabProject.id, GitLabProject.org_id)
+        .where(~watched, used, GitLabProject.gitlab_id.is_not(None))
+        .limit(NEW_WATCHES_A_TIME)
+    ).all()
+    for row in rows:
+        _make(row.org_id, row.id)
+    return len(rows)
+
+
+def orgs_with_due_projects(
+    now: datetime, limit: int, connected: ColumnElement[bool]
+) -> Sequence[uuid.UUID]:
+    """Orgs with hooks to check; ``connected`` is a condition on integrations."""
+    return db.session.scalars(
+        select(_watch.org_id)
+        .join(GitLabProject, GitLabProject.id == _watch.project_id)
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == _watch.org_id)
+        .where(
+            _watch.check_due_at <= now,
+            GitLabProject.base_url == OrgGitLabIntegration.base_url,
+            connected,
+        )
+        .distinct()
+        .limit(limit)
+    ).all()
+
+
+def make_checks_due(org_id: uuid.UUID, now: datetime, *, unless_since: datetime) -> int:
+    """Make the hooks due that were not checked since ``unless_since``. Returns their number."""
+    never = datetime.min.replace(tzinfo=now.tzinfo)
+    return change_rows(
+        update(_watch)
+        .where(
+            _watch.org_id == org_id,
+            _watch.check_due_at > now,
+            func.coalesce(_watch.checked_at, never) < unless_since,
+        )
+        .values(check_due_at=now)
+    )
+
+
+def note_events(
+    org_id: uuid.UUID, newest: Mapping[uuid.UUID, tuple[datetime, str]], now: datetime
+) -> None:
+    """Record the time and kind of hook of each project's newest event.
+
+    A project without a working hook, by its last check, is checked again at once.
+    """
+    if not newest:
+        return
+    rows_of_events = upsert(db.engine.dialect.name, GitLabProjectWatch).values(
+        [
+            {
+                "id": new_id(),
+                "org_id": org_id,
+                "project_id": project_id,
+                "state": HookState.UNKNOWN.value,
+                "events_missing": [],
+                "last_event_at": received_at,
+                "last_event_via": via,
+                "check_due_at": now,
+            }
+            for project_id, (received_at, via) in sorted(newest.items())
+        ]
+    )
+    rows = db.session.execute(
+        rows_of_events.on_conflict_do_update(
+            index_elements=["project_id"],
+            set_={
+                "last_event_at": rows_of_events.excluded.last_event_at,
+                "last_event_via": rows_of_events.excluded.last_event_via,
+            },
+        ).returning(_watch.project_id, _watch.state)
+    ).all()
+    broken = [row.project_id for row in rows if row.state in _NOT_SENDING]
+    if broken:
+        make_due(broken, now)
+
+
+def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
+    """Record that changes came without an event, and make checks of the hooks due at once."""
+    ids = sorted(set(project_ids))
+    for project_id in ids:
+        _make(org_id, project_id)
+    change_rows(update(_watch).where(_watch.project_id.in_(ids)).values(last_missed_at=now))
+    make_due(ids, now)
+
+
+def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
+    """Projects whose events arrive: one did within PROVEN_FOR, and none was missed."""
+    since = now - PROVEN_FOR
+    return frozenset(
+        db.session.scalars(
+            select(_watch.project_id).where(
+                _watch.org_id == org_id,
+                _watch.last_event_at > since,
+                func.coalesce(_watch.last_missed_at, since) <= since,
+            )
+        )
+    )
+
+
+def make_due(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """Make checks of these projects' hooks due now."""
+    change_rows(
+        update(_watch)
+        .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)
+        .values(check_due_at=now)
+    )
+
+
+def _make(org_id: uuid.UUID, project_id: uuid.UUID) -> None:
+    values = {"project_id": project_id, "org_id": org_id}
+    insert_unless_exists(db.session, GitLabProjectWatch, values, "project_id")

@@ -1,0 +1,120 @@
+"""Creating, changing and deleting tasks. Nothing here commits."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.changes import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import required
+from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.queries import find_task
+from gitlab_links.tasks.summaries import TaskView, task_reference, task_view
+from gitlab_links.tasks.web_urls import checked_web_url
+
+CHANGEABLE = frozenset({"title", "description", "status", "external_url"})
+
+
+def create_task(
+    principal: Principal,
+    title: str,
+    *,
+    description: str = "",
+    status: TaskStatus = TaskStatus.OPEN,
+    external_url: str | None = None,
+) -> TaskView:
+    """Create a task with the org's next number, without duplicates or gaps.
+
+    Raises :class:`Invalid` for a malformed ``external_url``.
+    """
+    number, task_key = db.session.execute(
+        update(Org)
+        .where(Org.id == principal.org_id)
+        .values(last_task_number=Org.last_task_number + 1)
+        .returning(Org.last_task_number, Org.task_key)
+        .execution_options(synchronize_session=False)
+    ).one()
+    task = Task(
+        org_id=principal.org_id,
+        number=number,
+        title=title,
+        description=description,
+        status=status.value,
+        external_url=checked_web_url(external_url),
+        created_by=principal.user_id,
+    )
+    db.session.add(task)
+    db.session.flush()
+    made = task_view(task, task_key)
+    _audit(principal, Action.TASK_CREATED, made, title=title)
+    return made
+
+
+def lock_task(task_id: uuid.UUID) -> None:
+    """Lock the task until the commit."""
+    db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())
+
+
+def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, Any]) -> TaskView:
+    """Change the fields given (see ``CHANGEABLE``) and no other.
+
+    Raises :class:`NotFound`, also for another org's task, and :class:`Invalid`.
+    """
+    ours = select(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
+    task = required(db.session.scalars(ours.with_for_update()).one_or_none())
+    checked_web_url(changes.get("external_url"))
+    changed = {
+        field: changes[field]
+        for field in sorted(CHANGEABLE & changes.keys())
+        if getattr(task, field) != changes[field]
+    }
+    for field, value in changed.items():
+        setattr(task, field, value)
+    if changed:
+        task.updated_at = utcnow()
+    db.session.flush()
+    view = find_task(principal.org_id, task_id)
+    if changed:
+        # A description may be very long: the log only says that it changed.
+        logged = {**changed, **({"description": "changed"} if "description" in changed else {})}
+        _audit(principal, Action.TASK_UPDATED, view, **logged)
+    return view
+
+
+def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:
+    """Set ``links_changed_at`` to now, without changing ``updated_at``.
+
+    Returns the task's reference, as ``ACME-12``. Raises :class:`NotFound`, also for another
+    org's task.
+    """
+    key = select(Org.task_key).where(Org.id == org_id).scalar_subquery()
+    marking = (
+        update(Task)
+        .where(Task.org_id == org_id, Task.id == task_id)
+        .values(links_changed_at=utcnow(), updated_at=Task.updated_at)
+        .returning(Task.number, key)
+    )
+    number, task_key = required(db.session.execute(marking).one_or_none())
+    return task_reference(task_key, number)
+
+
+def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
+    """Delete a task without links; pages and API call ``links.task_removal.remove_task``.
+
+    Raises :class:`NotFound`, also for another org's task.
+    """
+    deleted = find_task(principal.org_id, task_id)
+    gone = delete(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
+    required(db.session.scalar(gone.returning(Task.id)))
+    _audit(principal, Action.TASK_DELETED, deleted, title=deleted.title)
+
+
+def _audit(principal: Principal, action: Action, task: TaskView, **detail: Any) -> None:
+    write_audit_event(
+        principal.org_id, principal.actor, action, task.id, {"task": task.reference, **detail}
+    )

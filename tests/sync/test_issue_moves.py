@@ -1,0 +1,91 @@
+"""Following a moved issue while other transactions change its target rows."""
+
+import threading
+import uuid
+
+import pytest
+from sqlalchemy import null, select
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.sync.issue_moves import follow
+from tests.lock_waits import wait_for_somebody_to_wait
+
+pytestmark = pytest.mark.differs_by_database
+
+PATH = "acme/tools"
+
+
+@pytest.fixture
+def moved(factory, org):
+    """The id of a linked issue that was moved."""
+    item = factory.gitlab_item(factory.gitlab_project(org), refresh_requested_at=null())
+    factory.link(factory.task(org), item)
+    return item.id
+
+
+@pytest.fixture
+def target(factory, org):
+    """The row of the issue at its new place, without links."""
+    project = factory.gitlab_project(org, path=PATH)
+    return factory.gitlab_item(project, iid=7, refresh_requested_at=null()).id
+
+
+def follow_in_thread(app, item_id):
+    """Follow and commit in a thread; returns the thread and its errors."""
+    raised: list[Exception] = []
+
+    def run():
+        with app.app_context():
+            try:
+                follow(db.session.get_one(GitLabItem, item_id), ItemRef(PATH, ItemType.ISSUE, 7))
+                db.session.commit()
+            except Exception as error:
+                raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+def linked():
+    db.session.rollback()
+    return db.session.scalars(select(TaskGitLabLink.item_id)).all()
+
+
+@pytest.mark.only_on("postgresql")  # on SQLite one transaction waits for the whole other one
+def test_a_row_that_is_forgotten_while_it_is_waited_for_is_made_anew(
+    app, app_context, moved, target
+):
+    row = db.session.scalars(select(GitLabItem).filter_by(id=target).with_for_update()).one()
+    thread, raised = follow_in_thread(app, moved)
+    wait_for_somebody_to_wait()
+    db.session.delete(row)
+    db.session.commit()
+    thread.join()
+    assert raised == []
+    assert [item.iid for item in db.session.scalars(select(GitLabItem))] == [7]
+    assert linked() != [target]
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_row_that_another_makes_meanwhile_is_taken(app, app_context, factory, org, moved):
+    project = factory.gitlab_project(org, path=PATH)
+    made = GitLabItem(id=uuid.uuid4(), org_id=org.id, project_id=project.id, type="issue", iid=7)
+    db.session.add(made)
+    db.session.flush()
+    made_id = made.id
+    thread, raised = follow_in_thread(app, moved)
+    wait_for_somebody_to_wait()
+    db.session.commit()
+    thread.join()
+    assert (raised, linked()) == ([], [made_id])
+
+
+def test_an_issue_that_is_said_to_have_moved_to_itself_stays(app_context, factory, org):
+    item = factory.gitlab_item(factory.gitlab_project(org, path=PATH), iid=7)
+    factory.link(factory.task(org), item)
+    follow(db.session.get_one(GitLabItem, item.id), ItemRef(PATH, ItemType.ISSUE, 7))
+    db.session.commit()
+    assert linked() == [item.id]
