@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 import requests
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.setting_values import MEGABYTE
@@ -21,9 +22,12 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
+from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.observations.hook_states import OUR_EVENTS
+from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
-from tests.health.test_verdicts import five, the_token
+from tests.health.test_verdicts import Five, five, the_token
 
 __all__ = ["five"]
 
@@ -256,6 +260,21 @@ def another_project_has_a_hook_that_nobody_can_see(five, clock):
 def test_page_api_settings_notices_doctor_and_metrics_agree(five, clock, come_about, status, code):
     come_about(five, clock)
     five.agree_on(status, code)
+
+
+def test_a_webhook_of_which_nothing_has_come_yet(connected, receiver):
+    """An admin has added it in GitLab by hand, and nothing has happened there since."""
+    save(connected, webhook_secret=SHARED)
+    hooks, events = connected.gitlab.state.hooks, dict.fromkeys(OUR_EVENTS, True)
+    hooks.add(connected.project, connected.webhook_url, token=SHARED, **events)
+    with connected.app.app_context():
+        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        db.session.commit()
+    connected.watch()
+    user = connected.factory.membership(connected.org, Role.ADMIN).user_id
+    key = connected.factory.api_key(connected.org)
+    found = Five(connected, receiver, key, browser(connected.app, user))
+    found.agree_on("amber", "no_events")
 
 
 def test_links_that_lead_to_where_gitlab_was_are_shown_everywhere(five, clock, at_another_address):
