@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 import requests
+from cryptography.fernet import Fernet
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -260,6 +261,23 @@ def another_project_has_a_hook_that_nobody_can_see(five, clock):
 def test_page_api_settings_notices_doctor_and_metrics_agree(five, clock, come_about, status, code):
     come_about(five, clock)
     five.agree_on(status, code)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ((), "encryption_key_missing"),
+        (("no key at all",), "encryption_key_invalid"),
+        ((Fernet.generate_key().decode(),), "invalid_token_ciphertext"),
+    ],
+)
+def test_the_operator_starts_the_service_without_the_right_key(five, clock, keys, code):
+    app = five.connected.app
+    app.extensions["settings"] = replace(app.extensions["settings"], encryption_keys=keys)
+    five.connected.sweep()
+    clock.advance(90_000)
+    five.connected.watch()
+    five.agree_on("red", code, sent=False)
 
 
 def test_a_webhook_of_which_nothing_has_come_yet(connected, receiver):
