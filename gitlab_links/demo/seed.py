@@ -47,8 +47,8 @@ def bootstrap(supervisor: Supervisor, environment: Mapping[str, str], url: str) 
     options = ["--email", ADMIN, "--name", "Amara Okafor", "--password", PASSWORD]
     options += ["--org", "Acme", "--json"]
     command = python("-m", "flask", "--app", "wsgi", "bootstrap", *options)
-    *_, told = supervisor.run("bootstrap", command, settings=environment).splitlines()
-    made = json.loads(told)
+    *_, last_line = supervisor.run("bootstrap", command, settings=environment).splitlines()
+    made = json.loads(last_line)
     return Org(RestApi(url, made["api_key"]), made["api_key"], f"/orgs/{made['org_id']}")
 
 
@@ -103,7 +103,7 @@ def wait_until_synced(org: Org, check: Callable[[], None]) -> int:
         if not late:
             return len(links)
         if time.monotonic() > deadline:
-            raise NotSynced(_told(late))
+            raise NotSynced(_summary(late))
         time.sleep(0.2)
 
 
@@ -116,7 +116,7 @@ def _add_task(org: Org, gitlab_url: str, sample: SampleTask) -> str:
     return reference
 
 
-def _told(late: list[dict[str, Any]]) -> str:
+def _summary(late: list[dict[str, Any]]) -> str:
     first = late[0]["sync"]
     return (
         f"{len(late)} links are not up to date after {SYNC_SECONDS:.0f} s "

@@ -140,7 +140,7 @@ def is_fresh(last_synced_at: datetime | None, ttl_seconds: int, now: datetime) -
     return last_synced_at is not None and now < last_synced_at + timedelta(seconds=ttl_seconds)
 
 
-# The columns of an item and its project that tell how current the item is.
+# The columns of an item and its project that show how current the item is.
 Cached = Row[*tuple[Any, ...]]
 
 

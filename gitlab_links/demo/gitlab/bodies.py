@@ -180,15 +180,15 @@ class Bodies:
 
     def people(self, item: Item) -> Json:
         """``assignees`` and ``reviewers``: there only when there are any."""
-        told: Json = {}
+        people: Json = {}
         if item.assignees:
-            told["assignees"] = [self.user(user) for user in item.assignees]
+            people["assignees"] = [self.user(user) for user in item.assignees]
         if isinstance(item, MergeRequest) and item.reviewers:
-            told["reviewers"] = [
+            people["reviewers"] = [
                 self.user(user) | {"state": "unreviewed", "re_requested": False}
                 for user in item.reviewers
             ]
-        return told
+        return people
 
     def item(
         self, item: Item, *, action: str, by: User, changes: Json, oldrev: str | None = None

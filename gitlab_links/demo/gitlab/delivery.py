@@ -89,7 +89,7 @@ class Courier:
         return headers
 
     def attempt(self, outgoing: Outgoing, event_id: int) -> HookEvent:
-        """Send once and tell what came of it; no answer is a status of ``internal error``."""
+        """Send once and return the result; its status is ``internal error`` without an answer."""
         headers = self.headers(outgoing)
         answered: dict[str, str] = {}
         text, status, started = "", NO_ANSWER, time.monotonic()

@@ -37,7 +37,7 @@ TRIGGERS = (
 
 @dataclass(frozen=True)
 class HookEvent:
-    """One attempt, as ``GET .../events`` tells it; ``body`` is what went over the wire."""
+    """One attempt, as ``GET .../events`` returns it; ``body`` has the bytes sent."""
 
     id: int
     url: str
@@ -109,7 +109,7 @@ class Hooks:
         self.by_id: dict[int, Hook] = {}
 
     def add(self, project: Project, url: str, **settings: Any) -> Hook:
-        """A new hook; like in GitLab it listens to pushes alone unless told otherwise."""
+        """A new hook; as in GitLab, it listens only to pushes by default."""
         hook = Hook(id=self._next_id(), project=project, url=url, created_at=self._clock.now())
         self.update(hook, **settings)
         self.by_id[hook.id] = hook
@@ -136,6 +136,6 @@ class Hooks:
         return [hook for hook in self.by_id.values() if hook.project is project]
 
     def listening(self, project: Project, trigger: str) -> list[Hook]:
-        """The hooks that would be told, disabled ones left out: their events are lost."""
+        """The hooks to send to, without disabled ones: their events are lost."""
         now = self._clock.now()
         return [h for h in self.of(project) if trigger in h.enabled and h.executable(now)]

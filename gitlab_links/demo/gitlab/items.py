@@ -15,15 +15,15 @@ from gitlab_links.demo.gitlab.timing import Clock
 
 Actor = User | str | None
 
-# GitLab tells these in `changes` when they differ; everything else it keeps to itself.
-TOLD_CHANGES = (
+# The fields that GitLab sends in `changes` if they differ; it sends no others.
+CHANGES_SENT = (
     "closed_at", "confidential", "description", "draft", "due_date",
     "head_pipeline_id", "last_edited_at", "last_edited_by_id", "merge_commit_sha",
     "merge_status", "merge_user_id", "milestone_id", "moved_to_id", "severity", "state_id",
     "target_branch", "title", "type", "updated_at", "updated_by_id", "labels", "assignees",
     "reviewers",
 )  # fmt: skip
-TOLD_WHEN_NEW = (
+SENT_WHEN_NEW = (
     "author_id", "created_at", "description", "id", "iid", "project_id", "source_branch",
     "source_project_id", "target_branch", "target_project_id", "title", "updated_at",
 )  # fmt: skip
@@ -131,14 +131,14 @@ class Items:
         notify: bool = True,
         **fields: Any,
     ) -> bool:
-        """Set fields and tell the hooks; whether anything differed. ``notify=False`` tells none.
+        """Set fields and send webhooks, unless ``notify=False``. Returns whether anything differed.
 
         Fields: title, description, labels, add_labels, assignees, milestone; issues:
         due_date, confidential, type, severity; merge requests: reviewers, draft,
         target_branch, mergeability.
         """
         with self._lock:
-            before = self._told(item)
+            before = self._attributes(item)
             self._edits.apply(item, fields)
             if not self._differs(before, item):
                 return False
@@ -146,7 +146,7 @@ class Items:
             if TEXT & fields.keys():
                 item.last_edited_at, item.last_edited_by = item.updated_at, user
             if notify:
-                self._tell(item, "update", user, before)
+                self._publish(item, "update", user, before)
             return True
 
     def close(self, item: Item, *, by: Actor = None, at: datetime | None = None) -> None:
@@ -161,10 +161,10 @@ class Items:
     def push(self, mr: MergeRequest, *, by: Actor = None) -> None:
         """New commits on the source branch: an update with ``oldrev``."""
         with self._lock:
-            before, oldrev = self._told(mr), mr.sha
+            before, oldrev = self._attributes(mr), mr.sha
             mr.pushes += 1
             mr.unchecked = True
-            self._tell(mr, "update", self._touch(mr, by, None), before, oldrev=oldrev)
+            self._publish(mr, "update", self._touch(mr, by, None), before, oldrev=oldrev)
 
     def comment(self, item: Item, text: str, *, by: Actor = None) -> Note:
         with self._lock:
@@ -219,7 +219,7 @@ class Items:
         with self._lock:
             if item.state == state:
                 return
-            before = self._told(item)
+            before = self._attributes(item)
             user = self._touch(item, by, at)
             item.state = state
             closed = state == "closed"
@@ -228,7 +228,7 @@ class Items:
             if isinstance(item, MergeRequest) and state == "merged":
                 item.merged_at, item.merged_by = item.updated_at, user
                 item.merge_commit_sha = item.sha[::-1]
-            self._tell(item, action, user, before)
+            self._publish(item, action, user, before)
 
     def _actor(self, item: Item, by: Actor) -> User:
         return item.author if by is None else self._people.user(by)
@@ -250,28 +250,28 @@ class Items:
             attributes = self._publisher.bodies.item_attributes(item)
             changes: Json = {
                 name: {"previous": None, "current": attributes[name]}
-                for name in TOLD_WHEN_NEW
+                for name in SENT_WHEN_NEW
                 if attributes.get(name) is not None
             }
             self._publisher.item(item, action="open", by=item.author, changes=changes)
 
-    def _told(self, item: Item) -> Json:
+    def _attributes(self, item: Item) -> Json:
         bodies = self._publisher.bodies
-        told = bodies.item_attributes(item)
-        told["assignees"] = [bodies.user(user) for user in item.assignees]
+        attributes = bodies.item_attributes(item)
+        attributes["assignees"] = [bodies.user(user) for user in item.assignees]
         if isinstance(item, MergeRequest):
-            told["reviewers"] = [bodies.user(user) for user in item.reviewers]
-        return {name: told[name] for name in TOLD_CHANGES if name in told}
+            attributes["reviewers"] = [bodies.user(user) for user in item.reviewers]
+        return {name: attributes[name] for name in CHANGES_SENT if name in attributes}
 
     def _differs(self, before: Json, item: Item) -> bool:
-        return before != self._told(item)
+        return before != self._attributes(item)
 
-    def _tell(
+    def _publish(
         self, item: Item, action: str, user: User, before: Json, oldrev: str | None = None
     ) -> None:
         changes = {
             name: {"previous": before[name], "current": value}
-            for name, value in self._told(item).items()
+            for name, value in self._attributes(item).items()
             if before[name] != value
         }
         self._publisher.item(item, action=action, by=user, changes=changes, oldrev=oldrev)

@@ -70,7 +70,7 @@ def show_project(path: str) -> str | WerkzeugResponse:
 
 
 def change_project(path: str) -> WerkzeugResponse | tuple[str, int]:
-    """Rename or transfer a project: GitLab tells no hook."""
+    """Rename or transfer a project: GitLab sends no webhook."""
     with state().lock:
         project = _project(path)
         try:

@@ -69,7 +69,7 @@ class People:
         return token
 
     def rotate(self, token: Token, expires_at: date | None = None) -> Token:
-        """Revoke ``token`` and give a new one that lasts a week unless told otherwise."""
+        """Revoke ``token`` and return a new one, by default valid for a week."""
         token.revoked = True
         return self.add_token(
             token.user,

@@ -101,7 +101,7 @@ class Projects:
         return milestone
 
     def milestone(self, project: Project, key: Milestone | int | str | None) -> Milestone | None:
-        """A milestone by itself, id or title; KeyError if the project has none such."""
+        """Find a milestone by object, id or title; KeyError if the project has no such one."""
         if key is None or isinstance(key, Milestone):
             return key
         for milestone in project.milestones:
@@ -110,7 +110,7 @@ class Projects:
         raise KeyError(key)
 
     def rename(self, project: Project, new_path: str) -> None:
-        """Give a project another full path: the old one redirects, and no hook is told.
+        """Give a project another full path: the old one redirects, and no webhook is sent.
 
         A change of namespace is what GitLab calls a transfer; nothing else differs.
         """

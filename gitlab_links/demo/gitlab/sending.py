@@ -1,4 +1,4 @@
-"""Who is told of an event, and the background threads that tell them."""
+"""Chooses the hooks of an event, and sends to them from background threads."""
 
 import queue
 import threading
@@ -95,7 +95,7 @@ class Sender:
 
 
 class Publisher:
-    """Turns what happened into bodies and hands them to the hooks that listen."""
+    """Builds the bodies of events and enqueues them for the hooks that listen."""
 
     def __init__(self, bodies: Bodies, hooks: Hooks, sender: Sender) -> None:
         self.bodies = bodies
@@ -105,7 +105,7 @@ class Publisher:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Whatever happens within is told to nobody; enter it holding the instance's lock."""
+        """No webhooks are sent within; enter it with the instance's lock acquired."""
         self._muted = True
         try:
             yield

@@ -20,8 +20,8 @@ from gitlab_links.demo.gitlab.urls import Urls
 class GitLabState:
     """The state of one instance; safe to use from several threads.
 
-    ``people`` and ``projects`` hold who and what there is; ``items`` and ``pipelines``
-    change it and send the webhooks; ``hooks`` knows whom to tell, ``sender`` tells them;
+    ``people`` and ``projects`` store the records; ``items`` and ``pipelines`` change them and
+    publish the events; ``hooks`` selects the webhooks of an event, ``sender`` sends them;
     ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
     ``page_size`` is the most that a page of a list holds, whatever is asked for;
     ``decodes_slashes`` is a proxy before it that makes two segments of ``acme%2Fshop``.

@@ -6,7 +6,7 @@ from gitlab_links import clock
 
 
 class Clock:
-    """Now, to the millisecond, as GitLab tells it; ``advance`` lets days pass at once."""
+    """The current time, to the millisecond, as in GitLab; ``advance`` moves it ahead."""
 
     def __init__(self) -> None:
         self.offset = timedelta()

@@ -37,7 +37,7 @@ def token_self() -> dict[str, Any]:
 
 
 def rotate_token() -> dict[str, Any]:
-    """A new token that lasts a week, its value told this once; the old one is revoked."""
+    """A new token, valid for a week, with its value, shown only here; the old one is revoked."""
     body = request.get_json()
     expires_at = date.fromisoformat(body["expires_at"]) if "expires_at" in body else None
     with state().lock:
