@@ -1,12 +1,12 @@
 """Read links, with a fixed number of queries and without writing."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, false, func, select
+from sqlalchemy import Result, Select, and_, bindparam, case, false, func, select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -17,7 +17,7 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.link_filters import LinkFilter, LinkSort, synced_since
-from gitlab_links.links.link_views import LINK_COLUMNS, LinkRow, LinkView, link_views
+from gitlab_links.links.link_views import LINK_COLUMNS, LinkView, link_views
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position, paged
 
@@ -147,13 +147,13 @@ def _joined(org_id: uuid.UUID) -> Select[*tuple[Any, ...]]:
 
 def _views(
     org_id: uuid.UUID,
-    links: Iterable[LinkRow],
+    links: Result[*tuple[Any, ...]],
     viewer: Role | None,
     connection: Connection | None = None,
 ) -> list[LinkView]:
     now, ttl = utcnow(), settings().metadata_ttl
     connection = connection or connection_of(org_id)
-    views = link_views(links, connection, ttl, now, viewer)
+    views = link_views(links.all(), connection, ttl, now, viewer)  # row by row takes longer
     if _worth_a_sync(views, now):
         # Not earlier: a worker would not see the caller's uncommitted changes.
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
