@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gitlab_links.demo.gitlab.bulk import CREATED_AT
+from gitlab_links.demo.gitlab.bulk import CREATED_AT, id_of
 
 BODY_BYTES = 6 * 1024
 
@@ -108,7 +108,7 @@ def _project(item: Item) -> dict[str, Any]:
 
 def _attributes(item: Item, title: str, updated_at: datetime) -> dict[str, Any]:
     return {
-        "id": item.project_id * 100_000 + item.iid,
+        "id": id_of(item.project_id, item.iid),
         "iid": item.iid,
         "title": title,
         "description": "",

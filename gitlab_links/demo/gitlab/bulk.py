@@ -21,6 +21,11 @@ class Bulk:
     prefix: str = "bulk"
 
 
+def id_of(project_id: int, iid: int) -> int:
+    """The id of an issue across projects; also for a benchmark's webhooks."""
+    return project_id * 100_000 + iid
+
+
 def create_bulk(state: GitLabState, bulk: Bulk) -> list[Project]:
     """Make projects ``<prefix>/project-1`` and on, every user there is a maintainer of each."""
     with state.lock:
@@ -44,5 +49,5 @@ def _project(state: GitLabState, bulk: Bulk, number: int, author: User) -> Proje
             assignees=[author] if index % 2 else [],
             notify=False,
         )
-        issue.created_at = CREATED_AT
+        issue.created_at, issue.id = CREATED_AT, id_of(project.id, issue.iid)
     return project
