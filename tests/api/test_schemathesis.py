@@ -45,8 +45,10 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"http://{LOOPBACK}:{port}/api/openapi.json", "--checks", "all"]
     command += ["-H", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)]
+    # In one thread: where two call ast.parse, as hypothesis does, Python 3.11 now and then fails
+    # with "AST constructor recursion depth mismatch".
     done = subprocess.run(
-        [*command, "--phases", PHASES[dialect], "--continue-on-failure", "--workers", "2"],
+        [*command, "--phases", PHASES[dialect], "--continue-on-failure", "--workers", "1"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
