@@ -14,7 +14,7 @@ _SENTENCE_ENDS = ".,;:!?\N{HORIZONTAL ELLIPSIS}。，、；：！？"  # noqa: R
 _OPENING = "<([{\"'`*“„‘‚«‹（【"  # noqa: RUF001
 _CLOSING = ">)]}\"'`*”“’‘»›）】"  # noqa: RUF001
 _WRAPPERS = tuple(zip(_OPENING, _CLOSING, strict=True))
-_LINK_TITLE = re.compile(r"""\s+(?:"[^"]*"|'[^']*'|\([^()]*\))\s*""")
+_LINK_TITLE = re.compile(r"""(?<=\S)\s+(?:"[^"]*"|'[^']*'|\([^()]*\))\s*""")
 _REFERENCE = re.compile(r"(?P<path>[^\s#!&?:]+)(?P<sigil>[#!&])(?P<number>[0-9]+)(?:\+s?)?")
 _NAMED_REFERENCE = re.compile(
     r"\[(?P<name>issue|work_item|merge_request|epic):(?P<path>[^\s\]]+)/(?P<number>[0-9]+)\]"

@@ -72,6 +72,11 @@ def test_every_reference_names_its_item(ref, base):
     assert parse_item_url(str(ref), base) == ref
 
 
+def test_an_address_in_brackets_is_no_title_of_a_link():
+    pasted = "[x]( (gitlab.example.com/g/p/-/issues/1) )"
+    assert parse_item_url(pasted, BASE) == ItemRef("g/p", ItemType.ISSUE, 1)
+
+
 @given(
     REFS,
     st.sampled_from([BASE, ROOTED]),
