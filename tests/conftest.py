@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 
 LONG = ("processes", "browser")
 
-# A busy machine is no reason to fail: neither an example nor its making has a time to keep.
+# A busy machine is no reason to fail: neither an example nor its making has a time to keep. CI
+# sends the same examples each time; whoever runs the tests by hand looks for new ones.
 hypothesis_settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
 )
 hypothesis_settings.load_profile("any machine")
 
