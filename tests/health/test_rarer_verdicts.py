@@ -28,7 +28,7 @@ from gitlab_links.observations.hook_states import OUR_EVENTS
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
-from tests.health.test_verdicts import Five, five, the_token
+from tests.health.test_verdicts import Five, change_without_event, five, the_token
 
 __all__ = ["five"]
 
@@ -214,14 +214,9 @@ def the_token_ends_in_a_month(five, clock):
 
 
 def no_event_arrives_any_more(five, clock):
-    connected = five.connected
     clock.advance(7_200)
-    connected.gitlab.state.faults.webhooks.drop_every = 1
-    connected.gitlab.state.items.edit(connected.issues[0], title="Not sent")
-    connected.work()
-    connected.sweep()
-    clock.advance(31)
-    connected.watch()
+    five.connected.gitlab.state.faults.webhooks.drop_every = 1
+    change_without_event(five.connected, clock)
 
 
 def another_project_has_a_hook_that_nobody_can_see(five, clock):

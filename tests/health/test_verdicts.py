@@ -188,6 +188,11 @@ def the_hook_is_deleted(connected, clock):
 
 def an_event_is_lost(connected, clock):
     connected.gitlab.state.faults.webhooks.drop_next = 1
+    change_without_event(connected, clock)
+
+
+def change_without_event(connected, clock):
+    """A change that polling finds, and of which no event has come half a minute later."""
     connected.gitlab.state.items.edit(connected.issues[0], title="Not sent")
     connected.work()
     connected.sweep()
