@@ -72,10 +72,10 @@ def _check_document(project: Path) -> Iterator[str]:
         yield "docs/dependencies.md: does not name those that others bring along"
 
 
-def _check_names(table: str, told: list[str], named: set[str]) -> Iterator[str]:
-    for name in sorted(named - set(told)):
+def _check_names(table: str, listed: list[str], named: set[str]) -> Iterator[str]:
+    for name in sorted(named - set(listed)):
         yield f"docs/dependencies.md, {table}: no row for {name}"
-    for name in sorted(set(told) - named):
+    for name in sorted(set(listed) - named):
         yield f"docs/dependencies.md, {table}: {name} is no requirement"
 
 

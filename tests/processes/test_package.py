@@ -187,10 +187,10 @@ def test_it_links_an_item_from_an_empty_folder(
     assert __version__ in installed.run("gitlab-links", "--version")
     installed.run("gitlab-links", "db", "upgrade")
     person = ["--email", "ada@example.com", "--password", "correct horse battery"]
-    *_, told = installed.run(
+    *_, printed = installed.run(
         "gitlab-links", "bootstrap", *person, "--org", "Acme", "--json"
     ).splitlines()
-    made = json.loads(told)
+    made = json.loads(printed)
     url = installed.serve()
 
     assert requests.get(f"{url}/healthz", timeout=10).json()["version"] == __version__

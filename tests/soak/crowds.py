@@ -53,7 +53,7 @@ def copies(stage: Stage, *, deliveries: int, of_each: int) -> Sequence[Figure]:
     return [
         exactly("answers", dict(answers), wanted),
         exactly("rows", world.count() - before, deliveries),
-        exactly("delivery ids told", len(ids), deliveries),
+        exactly("delivery ids returned", len(ids), deliveries),
         exactly(
             "deliveries lost, failed or left over", world.count() - world.count("processed"), 0
         ),

@@ -75,9 +75,9 @@ def test_the_next_one_goes_above_and_leaves_the_former_alone(project: Path) -> N
 
 def test_it_says_what_to_tag(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["0.7.0"], project) == 0
-    told = capsys.readouterr().out
-    assert 'git tag --annotate v0.7.0 --message "gitlab_links 0.7.0"' in told
-    assert "tests.soak.upgrade" not in told
+    said = capsys.readouterr().out
+    assert 'git tag --annotate v0.7.0 --message "gitlab_links 0.7.0"' in said
+    assert "tests.soak.upgrade" not in said
     day = datetime.now(UTC).date()
     assert f"## [0.7.0] - {day.year}-" in written(project)[0]
 
