@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.exceptions import HTTPException
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.pages.queues import MOUNT
@@ -84,7 +85,7 @@ def _is_read(app: Flask, address: str) -> bool:
     adapter = app.url_map.bind("localhost")
     try:
         return bool(adapter.match(address.removeprefix("/links"), method="GET"))
-    except Exception:
+    except HTTPException:
         return False
 
 
