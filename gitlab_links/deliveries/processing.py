@@ -26,10 +26,10 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.webhook_tallies import add_tallies
-from gitlab_links.sync.applying import Trust, apply_body
+from gitlab_links.sync.applying import apply_body
 from gitlab_links.sync.change_sources import note_webhook
 from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
-from gitlab_links.sync.ordering import BodyVerdict
+from gitlab_links.sync.ordering import BodyVerdict, Trust
 from gitlab_links.sync.projects import is_known
 
 

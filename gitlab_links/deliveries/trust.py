@@ -13,7 +13,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.observations.webhook_tallies import Tally
-from gitlab_links.sync.applying import Trust
+from gitlab_links.sync.ordering import Trust
 
 INSTANCE = "X-Gitlab-Instance"
 # After a contradiction, events of the project by the shared secret are not applied for this long.

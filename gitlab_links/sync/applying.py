@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any
 
 from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
@@ -34,6 +33,7 @@ from gitlab_links.sync.ordering import (
     Claim,
     Fetched,
     Known,
+    Trust,
     clamp_to_now,
     confirms,
     decide_on_body,
@@ -55,16 +55,6 @@ ONLY_FROM_FETCHES = frozenset(
         "head_sha",
     }
 )
-
-
-class Trust(Enum):
-    """How much a webhook is trusted: fully, until GitLab's API confirms it, or only enough to
-    request a fetch.
-    """
-
-    PROVEN = "proven"
-    UNTIL_CONFIRMED = "until_confirmed"
-    NONE = "none"
 
 
 def apply_body(

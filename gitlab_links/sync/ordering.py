@@ -35,6 +35,16 @@ class Known:
     claim: Claim | None = None
 
 
+class Trust(Enum):
+    """How much a webhook is trusted: fully, until GitLab's API confirms it, or only enough to
+    request a fetch.
+    """
+
+    PROVEN = "proven"
+    UNTIL_CONFIRMED = "until_confirmed"
+    NONE = "none"
+
+
 class BodyVerdict(Enum):
     """What to do with the content of a webhook body."""
 

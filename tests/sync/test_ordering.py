@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import Milestone, Person, Snapshot
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.applying import Trust, apply_body, apply_fetched, mark_failed
+from gitlab_links.sync.applying import apply_body, apply_fetched, mark_failed
 from gitlab_links.sync.ordering import (
     BodyVerdict,
     Claim,
     Fetched,
     Known,
+    Trust,
     clamp_to_now,
     decide_on_body,
     decide_on_fetched,
