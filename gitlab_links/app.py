@@ -4,7 +4,7 @@ from flask import Flask
 
 from gitlab_links import api, cli, http, logs, ops, pages
 from gitlab_links.config.settings import Settings
-from gitlab_links.extensions import db, migrate
+from gitlab_links.extensions import db, prepare_migrations
 from gitlab_links.storage.database import engine_options, prepare_engine
 from gitlab_links.storage.redis_pool import connect_redis
 
@@ -33,6 +33,6 @@ def _connect_database(app: Flask, seconds: float) -> None:
     from gitlab_links import models  # noqa: F401
 
     db.init_app(app)
-    migrate.init_app(app, db)
+    prepare_migrations(app)
     with app.app_context():
         app.extensions["database_breaker"] = prepare_engine(db.engine, seconds)

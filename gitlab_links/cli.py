@@ -7,24 +7,40 @@ from typing import Any
 
 import click
 from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
 from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import bind_migrations, db, settings
 from gitlab_links.installation import accept_secret_key
 
+MIGRATION_COMMANDS = "db"
 API_DOCS = Path("docs") / "api"
 
 
 def register(app: Flask) -> None:
     """Add the commands to the application."""
+    app.cli = Commands(app.name)
     app.cli.add_command(bootstrap_command)
     app.cli.add_command(set_password_command)
     app.cli.add_command(openapi_command)
     app.cli.add_command(accept_secret_key_command)
+
+
+class Commands(AppGroup):
+    """The application's commands; those of Flask-Migrate are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands."""
+        return sorted({*super().list_commands(ctx), MIGRATION_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command with this name."""
+        if cmd_name == MIGRATION_COMMANDS:
+            bind_migrations(ctx.ensure_object(ScriptInfo).load_app())
+        return super().get_command(ctx, cmd_name)
 
 
 @click.command("bootstrap")

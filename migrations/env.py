@@ -16,7 +16,6 @@ from gitlab_links.storage.postgresql import take_time
 UPGRADE_LOCK = 0x6765746C  # any number that nothing else in the database locks on
 
 logging.getLogger("alembic.autogenerate").setLevel(logging.WARNING)
-logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 def _render_item(type_: str, item: Any, _autogen: Any) -> str | Literal[False]:
