@@ -3,10 +3,12 @@
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, exists, select
 
-from gitlab_links.accounts.models import ApiKey, User
+from gitlab_links.accounts.models import ApiKey, Membership, User
+from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
@@ -24,6 +26,43 @@ def names_by_id(
     """The names of these users or API keys; unknown ids are left out."""
     statement = select(model.id, model.name).where(model.id.in_(set(ids) - {None}))
     return {row.id: row.name for row in db.session.execute(statement)}
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A member who works on tasks; ``id`` is the user's."""
+
+    id: uuid.UUID
+    name: str
+
+
+def colleagues(org_id: uuid.UUID) -> Sequence[Colleague]:
+    """Everybody in the org who may change tasks, by name.
+
+    Without people who have not opened the org yet: their ids would reveal whether they had an
+    account before.
+    """
+    statement = (
+        select(User.id, User.name)
+        .join(Membership, Membership.user_id == User.id)
+        .where(_works_in(org_id))
+        .order_by(User.name, User.id)
+    )
+    return [Colleague(*row) for row in db.session.execute(statement)]
+
+
+def may_be_assigned(org_id: uuid.UUID, user_id: uuid.UUID) -> bool:
+    """Whether the user is one of the org's ``colleagues``."""
+    found = exists().where(_works_in(org_id), Membership.user_id == user_id)
+    return bool(db.session.scalar(select(found)))
+
+
+def _works_in(org_id: uuid.UUID) -> ColumnElement[bool]:
+    return and_(
+        Membership.org_id == org_id,
+        Membership.role.in_(sorted(Permission.TASK_WRITE.roles)),
+        Membership.pending_name.is_(None),
+    )
 
 
 def people_in_audit_log(org_id: uuid.UUID) -> Sequence[User]:

@@ -32,7 +32,7 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """List the tasks of an org"""
     order, after = order_and_place(query)
     sort, limit = TaskSort(order), query["limit"]
-    wanted = TaskFilter(query["status"], query["q"])
+    wanted = TaskFilter(query["status"], query["q"], query["assignee_id"])
     found = tasks_page(org_id, wanted, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))
     return {"tasks": page, "next_cursor": cursor}

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 
-from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import sees_all, withheld
@@ -16,8 +17,9 @@ from gitlab_links.links.freshness import GONE, Connection
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.summaries import activity_by_task
 from gitlab_links.storage.database import UtcDateTime
-from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import matches
+from gitlab_links.tasks.summaries import TaskView, task_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +27,27 @@ class TaskQuery:
     """The filter and order of tasks; an empty text does not filter.
 
     ``links`` is a state of an item, ``draft``, ``problem``, or ``none`` for tasks without such
-    a link; ``type`` is a type of item; ``sort`` is ``newest``, ``oldest``, ``updated`` or
-    ``title``.
+    a link; ``type`` is a type of item; ``sort`` is ``newest``, ``oldest``, ``updated``, ``due``
+    or ``title``. ``assignee`` is a user's id, ``me`` or ``none``; ``due`` is ``overdue``.
     """
 
     q: str = ""
     status: str = ""
     links: str = ""
     type: str = ""
+    assignee: str = ""
+    due: str = ""
     sort: str = "newest"
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The viewer of a list: the role, and whether it may see links at all.
+    """The viewer of a list: the person, the role, and whether it may see links at all.
 
     ``connection`` decides which items are withheld from the role.
     """
 
+    user_id: uuid.UUID
     role: Role
     sees_links: bool
     connection: Connection
@@ -52,7 +57,7 @@ class Viewer:
 class TaskList:
     """A page of the matching tasks, the number of matches, and the key of their references."""
 
-    tasks: Sequence[Task]
+    tasks: Sequence[TaskView]
     total: int
     task_key: str
 
@@ -65,8 +70,9 @@ def listed_tasks(
     matching = _matching(org_id, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     ordered = _ordered(matching, org_id, wanted.sort, viewer)
-    tasks = db.session.scalars(ordered.limit(limit).offset(offset)).all()
-    return TaskList(tasks, total, task_key)
+    named = ordered.outerjoin(User, User.id == Task.assignee_id).add_columns(User.name)
+    rows = db.session.execute(named.limit(limit).offset(offset))
+    return TaskList([task_view(task, task_key, name) for task, name in rows], total, task_key)
 
 
 def _matching(org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer) -> Select[Task]:
@@ -75,6 +81,15 @@ def _matching(org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer) -> Select[Ta
         statement = statement.where(matches(wanted.q))
     if wanted.status:
         statement = statement.where(Task.status == wanted.status)
+    if wanted.assignee == "none":
+        statement = statement.where(Task.assignee_id.is_(None))
+    elif wanted.assignee:
+        wants_me = wanted.assignee == "me"
+        assignee_id = viewer.user_id if wants_me else uuid.UUID(wanted.assignee)
+        statement = statement.where(Task.assignee_id == assignee_id)
+    if wanted.due == "overdue":
+        late = Task.due_date < utcnow().date()
+        statement = statement.where(late, Task.status != TaskStatus.DONE.value)
     if wanted.links or wanted.type:
         statement = statement.where(_linked(wanted.links, wanted.type, viewer))
     return statement
@@ -116,6 +131,8 @@ def _ordered(statement: Select[Task], org_id: uuid.UUID, sort: str, viewer: View
         else:
             moment = _latest()
         return statement.order_by(moment.desc(), Task.number.desc())
+    if sort == "due":
+        return statement.order_by(Task.due_date.is_(None), Task.due_date, Task.number.desc())
     if sort == "title":
         return statement.order_by(func.lower(Task.title).asc(), Task.number.asc())
     return statement.order_by(Task.number.asc() if sort == "oldest" else Task.number.desc())

@@ -2,13 +2,15 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import required
 from gitlab_links.http.access import access
@@ -25,11 +27,18 @@ from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, is_web_url
 
-FIELDS = {"title": "Title", "description": "Description", "external_url": "External URL"}
+FIELDS = {
+    "title": "Title",
+    "description": "Description",
+    "assignee_id": "Assignee",
+    "due_date": "Due date",
+    "external_url": "External URL",
+}
 MAX_TITLE, MAX_DESCRIPTION = 255, 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Values = Mapping[str, str]
 Errors = Mapping[str, list[str]]
+Choices = Sequence[tuple[str, str]]
 
 
 def _typed(form: Values) -> Values:
@@ -40,17 +49,26 @@ def _typed(form: Values) -> Values:
 
 
 def _stored(task: TaskView) -> Values:
-    return {name: getattr(task, name) or "" for name in FIELDS}
+    return {name: str(getattr(task, name) or "") for name in FIELDS}
 
 
 def _version(task: TaskView) -> str:
     """A hash of the editable fields."""
-    facts = repr((task.title, task.description, task.external_url))
+    facts = repr(tuple(_stored(task).values()))
     return sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _errors(typed: Values) -> Errors:
-    title, description, url = (typed[name] for name in FIELDS)
+def _assignees(org_id: uuid.UUID, task: TaskView | None) -> Choices:
+    """Who may be chosen; whoever is assigned now stays a choice after leaving the org."""
+    found = [(str(person.id), person.name) for person in colleagues(org_id)]
+    if task is not None and task.assignee_id is not None:
+        present = (str(task.assignee_id), task.assignee or "")
+        found += [present] if present not in found else []
+    return [("", "Nobody"), *found]
+
+
+def _errors(typed: Values, assignees: Choices) -> Errors:
+    title, description, url = (typed[name] for name in ("title", "description", "external_url"))
     found: dict[str, list[str]] = {}
     if not request.form["title"]:
         found["title"] = ["Enter a title."]
@@ -58,6 +76,10 @@ def _errors(typed: Values) -> Errors:
         found["title"] = [f"Enter a title of at most {MAX_TITLE} characters."]
     if len(description) > MAX_DESCRIPTION:
         found["description"] = [f"Use at most {MAX_DESCRIPTION:,} characters."]
+    if typed["assignee_id"] not in dict(assignees):
+        found["assignee_id"] = ["Choose somebody of this list."]
+    if typed["due_date"] and parsed(date.fromisoformat, typed["due_date"]) is None:
+        found["due_date"] = ["Enter a day, such as 2026-12-24."]
     if request.form["external_url"].strip() and not is_web_url(url):
         too_long = [f"Use at most {MAX_LENGTH} characters."] if len(url) > MAX_LENGTH else []
         found["external_url"] = [*too_long, MESSAGE]
@@ -65,20 +87,26 @@ def _errors(typed: Values) -> Errors:
 
 
 def _changes(typed: Values) -> dict[str, Any]:
-    return {**typed, "external_url": typed["external_url"] or None}
+    return {
+        **typed,
+        "external_url": typed["external_url"] or None,
+        "assignee_id": parsed(uuid.UUID, typed["assignee_id"]),
+        "due_date": parsed(date.fromisoformat, typed["due_date"]),
+    }
 
 
 @pages.route("/orgs/<uuid:org_id>/tasks/new", methods=["GET", "POST"])
 @access(Permission.TASK_WRITE)
 def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     """The form for a new task; saving opens the task."""
+    assignees = _assignees(org_id, None)
     if request.method == "GET":
-        return _form_page(org_id, typed_before() or {})
+        return _form_page(org_id, typed_before() or {}, assignees)
     sent(*FIELDS)
     typed = _typed(request.form)
-    errors = _errors(typed)
+    errors = _errors(typed, assignees)
     if errors:
-        return _form_page(org_id, request.form, errors=errors), 422
+        return _form_page(org_id, request.form, assignees, errors=errors), 422
     task = create_task(current_principal(), **_changes(typed))
     flash(f"Created {task.reference}.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
@@ -87,24 +115,26 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.route("/orgs/<uuid:org_id>/tasks/<reference>/edit", methods=["GET", "POST"])
 @access(Permission.TASK_WRITE)
 def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Change title, description and external URL.
+    """Change every field but the status.
 
     If somebody else changed them meanwhile, nothing is saved and both are shown.
     """
     task = task_at(org_id, reference)
+    assignees = _assignees(org_id, task)
     if request.method == "GET":
         shown = {**_stored(task), "version": _version(task), **(typed_before() or {})}
-        return _form_page(org_id, shown, task)
+        return _form_page(org_id, shown, assignees, task)
     sent(*FIELDS, "version")
     typed = _typed(request.form)
-    errors = _errors(typed)
+    errors = _errors(typed, assignees)
     if errors:
-        return _form_page(org_id, request.form, task, errors=errors), 422
+        return _form_page(org_id, request.form, assignees, task, errors=errors), 422
     lock_task(task.id)
     present = task_at(org_id, reference)
     if request.form["version"] != _version(present):
         shown = {**typed, "version": _version(present)}
-        return _form_page(org_id, shown, task, stored=_both(typed, present)), 412
+        stored = _both(typed, present, assignees)
+        return _form_page(org_id, shown, assignees, task, stored=stored), 412
     update_task(current_principal(), task.id, _changes(typed))
     flash("Saved.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
@@ -134,11 +164,15 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id))
 
 
-def _both(typed: Values, task: TaskView) -> list[Both]:
-    """The stored and the typed values, where they differ."""
-    stored = _stored(task)
+def _both(typed: Values, task: TaskView, assignees: Choices) -> list[Both]:
+    """The stored and the typed values, where they differ, with the names of people."""
+    stored, names = _stored(task), {**dict(assignees), str(task.assignee_id): task.assignee or ""}
+
+    def shown(values: Values, name: str) -> str:
+        return names[values[name]] if name == "assignee_id" else values[name]
+
     return [
-        (label, stored[name], typed[name])
+        (label, shown(stored, name), shown(typed, name))
         for name, label in FIELDS.items()
         if stored[name] != typed[name]
     ]
@@ -147,6 +181,7 @@ def _both(typed: Values, task: TaskView) -> list[Both]:
 def _form_page(
     org_id: uuid.UUID,
     shown: Values,
+    assignees: Choices,
     task: TaskView | None = None,
     *,
     errors: Errors | None = None,
@@ -156,6 +191,7 @@ def _form_page(
         "tasks/form.html",
         org_id=org_id,
         values=_typed(shown),
+        assignees=assignees,
         version=shown.get("version", ""),
         task=task,
         errors=errors or {},

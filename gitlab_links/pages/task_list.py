@@ -3,19 +3,22 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from gitlab_links.accounts.people import Colleague
+from gitlab_links.clock import utcnow
 from gitlab_links.links.summaries import LinkCount, link_counts
 from gitlab_links.links.task_filters import TaskList, TaskQuery, Viewer, listed_tasks
 from gitlab_links.pages.link_summary import SummaryEntry, summary
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.wording import Mark
-from gitlab_links.tasks.models import Task, TaskStatus
-from gitlab_links.tasks.summaries import task_reference
+from gitlab_links.tasks.models import TaskStatus
+from gitlab_links.tasks.summaries import TaskView
 
 PAGE_SIZE = 25
 MAX_SEARCH = 100
+FILTERS = ("q", "status", "assignee", "due", "links", "type")
 
 STATUS_MARKS = {
     TaskStatus.OPEN: Mark("Open", "green", "issue-opened"),
@@ -34,12 +37,20 @@ LINKS = (
     ("none", "No links"),
 )
 TYPES = (("", "Any"), ("issue", "Issues"), ("merge_request", "Merge requests"))
+DUE = (("", "Any"), ("overdue", "Overdue"))
 SORTS = (
     ("newest", "Newest"),
     ("oldest", "Oldest"),
     ("updated", "Last updated"),
+    ("due", "Due date"),
     ("title", "Title"),
 )
+
+
+def assignees(people: Sequence[Colleague]) -> list[tuple[str, str]]:
+    """The choices of an assignee."""
+    names = [(str(person.id), person.name) for person in people]
+    return [("", "Anybody"), ("me", "Me"), ("none", "Nobody"), *names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +60,17 @@ class Wanted(TaskQuery):
     page: int = 1
 
     @classmethod
-    def of(cls, args: Mapping[str, str], *, sees_links: bool) -> "Wanted":
+    def of(
+        cls, args: Mapping[str, str], people: Sequence[Colleague], *, sees_links: bool
+    ) -> "Wanted":
         """Read the query string; link filters are ignored for viewers who may not see links."""
         return cls(
             q=args.get("q", "").strip()[:MAX_SEARCH].replace("\0", ""),
             status=_offered(args.get("status"), STATUSES),
             links=_offered(args.get("links"), LINKS) if sees_links else "",
             type=_offered(args.get("type"), TYPES) if sees_links else "",
+            assignee=_offered(args.get("assignee"), assignees(people)),
+            due=_offered(args.get("due"), DUE),
             sort=_offered(args.get("sort"), SORTS) or "newest",
             page=page_in(args),
         )
@@ -63,15 +78,11 @@ class Wanted(TaskQuery):
     @property
     def narrows(self) -> bool:
         """Whether a search or filter is set."""
-        return bool(self.q or self.status or self.links or self.type)
+        return any(getattr(self, name) for name in FILTERS)
 
     def as_query(self, org_id: uuid.UUID, page: int) -> dict[str, Any]:
         """The arguments of ``url_for`` for another page of the same list."""
-        query: dict[str, Any] = {
-            name: value
-            for name in ("q", "status", "links", "type")
-            if (value := getattr(self, name))
-        }
+        query: dict[str, Any] = {name: value for name in FILTERS if (value := getattr(self, name))}
         query["org_id"] = org_id
         if self.sort != "newest":
             query["sort"] = self.sort
@@ -89,6 +100,9 @@ class TaskRow:
     reference: str
     title: str
     status: Mark
+    assignee: str | None
+    due_date: date | None
+    is_late: bool
     updated_at: datetime
     summary: Sequence[SummaryEntry]
 
@@ -99,21 +113,22 @@ def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> tuple[TaskL
     found = listed_tasks(org_id, wanted, viewer, offset=offset, limit=PAGE_SIZE)
     ids = [task.id for task in found.tasks] if viewer.sees_links else []
     links = link_counts(org_id, ids, viewer.connection, viewer.role) if ids else {}
-    return found, [
-        _row(task, found.task_key, links.get(task.id, ()), viewer) for task in found.tasks
-    ]
+    return found, [_row(task, links.get(task.id, ()), viewer) for task in found.tasks]
 
 
-def _row(task: Task, task_key: str, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:
+def _row(task: TaskView, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:
     moments = [task.updated_at]
     if viewer.sees_links:
         moments += [task.links_changed_at or task.updated_at]
         moments += [link.active_at for link in links if link.active_at is not None]
     return TaskRow(
         id=task.id,
-        reference=task_reference(task_key, task.number),
+        reference=task.reference,
         title=task.title,
-        status=STATUS_MARKS[TaskStatus(task.status)],
+        status=STATUS_MARKS[task.status],
+        assignee=task.assignee,
+        due_date=task.due_date,
+        is_late=task.is_late(utcnow().date()),
         updated_at=max(moments),
         summary=summary(links),
     )

@@ -119,6 +119,7 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
         "task": task,
         "updated_at": updated_at,
         "status_text": STATUS_MARKS[TaskStatus(task.status)].text,
+        "is_late": task.is_late(utcnow().date()),
         "statuses": STATUSES,
         "may_edit": principal.may(Permission.TASK_WRITE),
     }

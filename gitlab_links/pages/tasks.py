@@ -6,6 +6,7 @@ from typing import Any
 from flask import render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
@@ -55,8 +56,9 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def _shown(principal: Principal) -> dict[str, Any]:
     org_id = principal.org_id
     sees_links = principal.may(Permission.LINK_READ)
-    viewer = Viewer(principal.role, sees_links, connection_of(org_id))
-    wanted = listing.Wanted.of(request.args, sees_links=sees_links)
+    viewer = Viewer(principal.user_id, principal.role, sees_links, connection_of(org_id))
+    people = colleagues(org_id)
+    wanted = listing.Wanted.of(request.args, people, sees_links=sees_links)
     found, rows = listing.find_tasks(org_id, wanted, viewer)
 
     def url(page: int) -> str:
@@ -74,6 +76,7 @@ def _shown(principal: Principal) -> dict[str, Any]:
         "connected": viewer.connection.base_url is not None,
         "away": away_words(viewer.connection) if sees_links else "",
         "options": listing,
+        "assignees": listing.assignees(people),
         "example_reference": f"{found.task_key}-1",
         "paging": Paging.of(found.total, wanted.page, listing.PAGE_SIZE, url),
         "url": url(wanted.page),

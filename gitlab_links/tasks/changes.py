@@ -2,22 +2,27 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.people import may_be_assigned
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import required
+from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
-from gitlab_links.tasks.summaries import TaskView, task_reference, task_view
+from gitlab_links.tasks.summaries import TaskView, task_reference
 from gitlab_links.tasks.web_urls import checked_web_url
 
-CHANGEABLE = frozenset({"title", "description", "status", "external_url"})
+CHANGEABLE = frozenset(
+    {"title", "description", "status", "external_url", "assignee_id", "due_date"}
+)
+NOT_A_COLLEAGUE = "This is nobody who works on tasks in this org."
 
 
 def create_task(
@@ -27,16 +32,20 @@ def create_task(
     description: str = "",
     status: TaskStatus = TaskStatus.OPEN,
     external_url: str | None = None,
+    assignee_id: uuid.UUID | None = None,
+    due_date: date | None = None,
 ) -> TaskView:
     """Create a task with the org's next number, without duplicates or gaps.
 
-    Raises :class:`Invalid` for a malformed ``external_url``.
+    Raises :class:`Invalid` for a malformed ``external_url`` and for an assignee who does not
+    work on the org's tasks.
     """
-    number, task_key = db.session.execute(
+    _check_assignee(principal.org_id, assignee_id)
+    number = db.session.scalars(
         update(Org)
         .where(Org.id == principal.org_id)
         .values(last_task_number=Org.last_task_number + 1)
-        .returning(Org.last_task_number, Org.task_key)
+        .returning(Org.last_task_number)
         .execution_options(synchronize_session=False)
     ).one()
     task = Task(
@@ -46,11 +55,13 @@ def create_task(
         description=description,
         status=status.value,
         external_url=checked_web_url(external_url),
+        assignee_id=assignee_id,
+        due_date=due_date,
         created_by=principal.user_id,
     )
     db.session.add(task)
     db.session.flush()
-    made = task_view(task, task_key)
+    made = find_task(principal.org_id, task.id)
     _audit(principal, Action.TASK_CREATED, made, title=title)
     return made
 
@@ -73,6 +84,7 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
         for field in sorted(CHANGEABLE & changes.keys())
         if getattr(task, field) != changes[field]
     }
+    _check_assignee(principal.org_id, changed.get("assignee_id"))
     for field, value in changed.items():
         setattr(task, field, value)
     if changed:
@@ -80,10 +92,26 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     db.session.flush()
     view = find_task(principal.org_id, task_id)
     if changed:
-        # A description may be very long: the log only says that it changed.
-        logged = {**changed, **({"description": "changed"} if "description" in changed else {})}
-        _audit(principal, Action.TASK_UPDATED, view, **logged)
+        _audit(principal, Action.TASK_UPDATED, view, **_logged(changed, view))
     return view
+
+
+def _check_assignee(org_id: uuid.UUID, assignee_id: uuid.UUID | None) -> None:
+    if assignee_id is not None and not may_be_assigned(org_id, assignee_id):
+        raise Invalid("This person cannot be assigned.", errors={"assignee_id": [NOT_A_COLLEAGUE]})
+
+
+def _logged(changed: Mapping[str, Any], task: TaskView) -> dict[str, Any]:
+    """The changes for the audit log. A description may be very long: it only says that it
+    changed. A person is named.
+    """
+    logged = {**changed, **({"description": "changed"} if "description" in changed else {})}
+    if "due_date" in changed:
+        logged["due_date"] = task.due_date and task.due_date.isoformat()
+    if "assignee_id" in changed:
+        del logged["assignee_id"]
+        logged["assignee"] = task.assignee
+    return logged
 
 
 def mark_links_changed(org_id: uuid.UUID, task_id: uuid.UUID) -> str:

@@ -4,17 +4,19 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import Select, exists, select
 
-from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import NotFound, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import is_referred_to, matches, parse_reference
 from gitlab_links.tasks.summaries import TaskView, task_view
+
+# A task, the key of its org, and the name of its assignee: what ``task_view`` takes.
+TaskSelect = Select[Task, str, str | None]
 
 
 class TaskSort(StrEnum):
@@ -36,6 +38,7 @@ class TaskFilter:
 
     status: TaskStatus | None = None
     q: str | None = None
+    assignee_id: uuid.UUID | None = None
 
 
 def tasks_page(
@@ -55,7 +58,7 @@ def tasks_page(
         after=after,
         limit=limit,
     )
-    return [task_view(task, key) for task, key in db.session.execute(statement)]
+    return [task_view(*row) for row in db.session.execute(statement)]
 
 
 def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
@@ -74,9 +77,8 @@ def task_at(org_id: uuid.UUID, name: str) -> TaskView:
     return _only(_joined(org_id).where(is_referred_to(reference)))
 
 
-def _only(statement: Select[Task, str]) -> TaskView:
-    task, key = required(db.session.execute(statement).one_or_none())
-    return task_view(task, key)
+def _only(statement: TaskSelect) -> TaskView:
+    return task_view(*required(db.session.execute(statement).one_or_none()))
 
 
 def _id(text: str) -> uuid.UUID:
@@ -92,15 +94,22 @@ def position_of(task: TaskView, sort: TaskSort) -> Position:
     return Position(task.id, None if by == "created_at" else getattr(task, by))
 
 
-def _joined(org_id: uuid.UUID) -> Select[Task, str]:
-    return select(Task, Org.task_key).join(Org, Org.id == Task.org_id).where(Task.org_id == org_id)
+def _joined(org_id: uuid.UUID) -> TaskSelect:
+    return (
+        select(Task, Org.task_key, User.name)
+        .join(Org, Org.id == Task.org_id)
+        .outerjoin(User, User.id == Task.assignee_id)
+        .where(Task.org_id == org_id)
+    )
 
 
-def _filtered(statement: Select[Task, str], wanted: TaskFilter) -> Select[Any, Any]:
+def _filtered(statement: TaskSelect, wanted: TaskFilter) -> TaskSelect:
     if wanted.status is not None:
         statement = statement.where(Task.status == wanted.status.value)
     if wanted.q is not None:
         statement = statement.where(matches(wanted.q))
+    if wanted.assignee_id is not None:
+        statement = statement.where(Task.assignee_id == wanted.assignee_id)
     return statement
 
 

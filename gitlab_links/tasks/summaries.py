@@ -2,14 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from gitlab_links.tasks.models import Task, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """One task; ``reference`` is for people, as ``ACME-12``.
+    """One task; ``reference`` is for people, as ``ACME-12``. ``assignee`` is a name.
 
     ``updated_at`` changes with its own fields, ``links_changed_at`` with its set of links.
     """
@@ -20,14 +20,22 @@ class TaskView:
     description: str
     status: TaskStatus
     external_url: str | None
+    assignee_id: uuid.UUID | None
+    assignee: str | None
+    due_date: date | None
     created_by: uuid.UUID | None
     created_at: datetime
     updated_at: datetime
     links_changed_at: datetime | None
 
+    def is_late(self, today: date) -> bool:
+        """Whether its due date has passed before it is done."""
+        due = self.due_date
+        return due is not None and due < today and self.status is not TaskStatus.DONE
 
-def task_view(task: Task, task_key: str) -> TaskView:
-    """The view of a task; ``task_key`` is the org's."""
+
+def task_view(task: Task, task_key: str, assignee: str | None) -> TaskView:
+    """The view of a task; ``task_key`` is the org's, ``assignee`` a name."""
     return TaskView(
         id=task.id,
         reference=task_reference(task_key, task.number),
@@ -35,6 +43,9 @@ def task_view(task: Task, task_key: str) -> TaskView:
         description=task.description,
         status=TaskStatus(task.status),
         external_url=task.external_url,
+        assignee_id=task.assignee_id,
+        assignee=assignee,
+        due_date=task.due_date,
         created_by=task.created_by,
         created_at=task.created_at,
         updated_at=task.updated_at,

@@ -114,3 +114,32 @@ def test_an_unchanged_answer_costs_no_body(admin: Caller, base: str) -> None:
     assert (unchanged.status_code, unchanged.data) == (304, b"")
     admin.patch(path, json={"title": "y"})
     assert admin.get(path, headers=validator).json["task"]["title"] == "y"
+
+
+def test_a_task_has_an_assignee_and_a_due_date(
+    app: Flask, admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    ann = str(factory.membership(org).user_id)
+    strangers = (
+        factory.membership(org, Role.CLIENT).user_id,
+        factory.membership(factory.org()).user_id,
+        factory.user().id,
+    )
+    new = {"title": "Ship", "assignee_id": ann, "due_date": "2026-12-24"}
+    made = admin.post(f"{base}/tasks", json=new)
+    task, where = made.json["task"], made.headers["Location"]
+    assert (task["assignee_id"], task["due_date"]) == (ann, "2026-12-24")
+    admin.post(f"{base}/tasks", json={"title": "Other"})
+    assert [one["id"] for one in admin.get(f"{base}/tasks?assignee_id={ann}").json["tasks"]] == [
+        task["id"]
+    ]
+    for stranger in strangers:
+        refused = admin.patch(where, json={"assignee_id": str(stranger)})
+        assert refused.status_code == 422
+        assert list(refused.json["errors"]) == ["assignee_id"]
+    assert admin.patch(where, json={"due_date": "2026-02-30"}).status_code == 422
+    changed = admin.patch(where, json={"assignee_id": None, "due_date": None}).json["task"]
+    assert (changed["assignee_id"], changed["due_date"]) == (None, None)
+    events = admin.get(f"{base}/audit-events").json["events"]
+    details = [one["detail"] for one in events if one["action"] == "task.updated"]
+    assert details == [{"task": "ACME-1", "assignee": None, "due_date": None}]

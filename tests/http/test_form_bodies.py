@@ -29,7 +29,14 @@ def org(factory: Factory) -> Org:
 def member(app: Flask, factory: Factory, org: Org) -> Caller:
     caller = browser(app, factory.membership(org).user_id)
     caller.post(
-        f"/orgs/{org.id}/tasks/new", data={"title": "First", "description": "", "external_url": ""}
+        f"/orgs/{org.id}/tasks/new",
+        data={
+            "title": "First",
+            "description": "",
+            "external_url": "",
+            "assignee_id": "",
+            "due_date": "",
+        },
     )
     return caller
 
@@ -138,7 +145,13 @@ def test_programs_get_a_code_and_people_a_page(client: FlaskClient) -> None:
 def test_a_form_with_parts_is_read(app: Flask, org: Org, member: Caller) -> None:
     answer = member.post(
         f"/orgs/{org.id}/tasks/new",
-        data={"title": "Ship", "description": "", "external_url": ""},
+        data={
+            "title": "Ship",
+            "description": "",
+            "external_url": "",
+            "assignee_id": "",
+            "due_date": "",
+        },
         content_type="multipart/form-data",
     )
     assert answer.status_code == 302

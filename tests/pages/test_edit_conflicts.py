@@ -25,8 +25,20 @@ def test_the_second_to_save_sees_both_versions_and_decides(
     versions = [
         Markup.of(who.get(path)).one("input", name="version")["value"] for who in (first, second)
     ]
-    theirs = {"title": "Paper jams on Mondays", "description": "Every day", "external_url": ""}
-    mine = {"title": "Printer jams", "description": "Every day", "external_url": ""}
+    theirs = {
+        "title": "Paper jams on Mondays",
+        "description": "Every day",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+    }
+    mine = {
+        "title": "Printer jams",
+        "description": "Every day",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+    }
     assert first.post(path, data={**theirs, "version": versions[0]}).status_code == 302
     shown = second.post(path, data={**mine, "version": versions[1]})
     assert shown.status_code == 412
@@ -49,7 +61,14 @@ def test_a_change_of_status_is_no_conflict(
     path = f"{base}/tasks/ACME-1"
     version = Markup.of(member.get(f"{path}/edit")).one("input", name="version")["value"]
     member.post(f"{path}/status", data={"status": "done", "seen": "open"})
-    data = {"title": "Printer jams", "description": "", "external_url": "", "version": version}
+    data = {
+        "title": "Printer jams",
+        "description": "",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+        "version": version,
+    }
     assert member.post(f"{path}/edit", data=data).status_code == 302
 
 

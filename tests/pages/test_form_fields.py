@@ -17,8 +17,21 @@ from tests.pages.markup import text_of
 FORMS = {
     "log_in": {"email": "a@example.com", "password": "x"},
     "account_password": {"current": "x", "password": "y", "again": "y"},
-    "new_task": {"title": "T", "description": "", "external_url": ""},
-    "edit_task": {"title": "T", "description": "", "external_url": "", "version": "x"},
+    "new_task": {
+        "title": "T",
+        "description": "",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+    },
+    "edit_task": {
+        "title": "T",
+        "description": "",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+        "version": "x",
+    },
     "set_task_status": {"status": "done"},
     "attach_link": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
     "configure_integration": {

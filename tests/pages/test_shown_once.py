@@ -96,7 +96,13 @@ def test_a_double_click_makes_one_and_shows_it(
 
 def test_a_double_click_makes_one_task(app: Flask, admin: Caller, base: str) -> None:
     form = Markup.of(admin.get(f"{base}/tasks/new"))
-    values = {"title": "Ship", "description": "", "external_url": ""}
+    values = {
+        "title": "Ship",
+        "description": "",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+    }
     pressed = {**values, "once": form.one("input", name="once")["value"]}
     first, second = (admin.post(f"{base}/tasks/new", data=pressed) for _ in range(2))
     assert first.headers["Location"] == second.headers["Location"]
@@ -113,6 +119,8 @@ def test_a_second_press_after_a_refused_one_is_a_first(
     pressed = {
         "description": "",
         "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
         "once": form.one("input", name="once")["value"],
     }
     assert admin.post(f"{base}/tasks/new", data={**pressed, "title": ""}).status_code == 422

@@ -4,7 +4,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from gitlab_links.accounts.members import remove_member
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task
 from tests.factories import Factory
@@ -15,6 +17,8 @@ WRITTEN = {
     "title": "  Ship it ",
     "description": "One\r\ntwo\0",
     "external_url": "https://tracker.example.com/1",
+    "assignee_id": "",
+    "due_date": "",
 }
 
 
@@ -48,6 +52,10 @@ def test_a_new_task_opens_ready_for_links(app: Flask, acting: As, base: str) -> 
         ("external_url", "ftp://example.com"),
         ("external_url", "https://"),
         ("external_url", "https://example.com/" + "x" * 500),
+        ("assignee_id", "somebody"),
+        ("assignee_id", "00000000-0000-0000-0000-000000000000"),
+        ("due_date", "tomorrow"),
+        ("due_date", "2026-02-30"),
     ],
 )
 @pytest.mark.parametrize("name", ["new", "ACME-5/edit"])
@@ -73,7 +81,14 @@ def test_changing_a_task_shows_what_it_was(
     assert page.one("input", name="title")["value"] == "Before"
     assert page.one("textarea", name="description").text.strip() == "As it was"
     version = page.one("input", name="version")["value"]
-    typed = {"title": "After", "description": "", "external_url": "", "version": version}
+    typed = {
+        "title": "After",
+        "description": "",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+        "version": version,
+    }
     visitor.post(f"{base}/tasks/ACME-5/edit", data=typed)
     (task,) = tasks(app)
     assert (task.title, task.description, task.external_url) == ("After", "", None)
@@ -110,3 +125,41 @@ def test_deleting_a_task_takes_its_links(
     answer = visitor.post(f"{base}/tasks/ACME-5/delete")
     assert "Deleted ACME-5." in text_of(visitor.get(answer.headers["Location"]))
     assert tasks(app) == []
+
+
+def test_a_task_is_given_to_a_colleague_until_a_day(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    ann = factory.membership(org, user=factory.user(name="Ann Ox"))
+    factory.membership(org, Role.CLIENT, factory.user(name="Carl Client"))
+    factory.membership(factory.org(), user=factory.user(name="Zoe Elsewhere"))
+    visitor = acting()
+    form = Markup.of(visitor.get(f"{base}/tasks/new"))
+    assert "Ann Ox" in form.one("select", name="assignee_id").text
+    assert "Carl" not in form.one("select", name="assignee_id").text
+    assert "Zoe" not in form.one("select", name="assignee_id").text
+    given = {"assignee_id": str(ann.user_id), "due_date": "2020-02-29"}
+    visitor.post(f"{base}/tasks/new", data={**WRITTEN, **given})
+    (task,) = tasks(app)
+    assert (task.assignee_id, str(task.due_date)) == (ann.user_id, "2020-02-29")
+    head = text_of(visitor.get(f"{base}/tasks/ACME-1"))
+    assert "Assigned to Ann Ox" in head
+    assert "Due Feb 29, 2020, overdue" in head
+
+
+def test_whoever_left_the_org_stays_assigned_until_somebody_else_is(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    leaver = factory.membership(org, user=factory.user(name="Ann Ox"))
+    task = factory.task(org, number=5, assignee_id=leaver.user_id)
+    with app.app_context():
+        remove_member(factory.principal(org, Role.ADMIN), leaver.id)
+        db.session.commit()
+    visitor = acting()
+    page = Markup.of(visitor.get(f"{base}/tasks/ACME-5/edit"))
+    version = page.one("input", name="version")["value"]
+    kept = {**WRITTEN, "assignee_id": str(task.assignee_id), "version": version}
+    assert visitor.post(f"{base}/tasks/ACME-5/edit", data=kept).status_code == 302
+    (task,) = tasks(app)
+    assert (task.title, task.assignee_id) == ("Ship it", leaver.user_id)
+    assert "Ann Ox" not in text_of(visitor.get(f"{base}/tasks/new"))

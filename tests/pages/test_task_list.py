@@ -14,7 +14,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.tasks.models import TaskStatus
-from tests.api.callers import Caller
+from tests.api.callers import Caller, browser
 from tests.factories import Factory
 from tests.pages.conftest import As
 from tests.pages.markup import Markup, text_of
@@ -76,6 +76,32 @@ def test_search_filters_and_sort(
     acting: As, listed: None, base: str, query: dict[str, str], found: list[str]
 ) -> None:
     assert titles(acting(), f"{base}/tasks", **query) == found
+
+
+def test_mine_nobodys_and_what_is_late_are_found(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    ann = factory.membership(org, user=factory.user(name="Ann Ox"))
+    today = utcnow().date()
+    late = {"due_date": today - timedelta(days=1)}
+    factory.task(org, number=1, title="Late", assignee_id=ann.user_id, **late)
+    factory.task(org, number=2, title="Done in the end", status=TaskStatus.DONE, **late)
+    factory.task(org, number=3, title="Today", due_date=today)
+    by_ann = browser(app, ann.user_id)
+    found = {
+        (("assignee", "me"),): ["Late"],
+        (("assignee", str(ann.user_id)),): ["Late"],
+        (("assignee", "none"),): ["Today", "Done in the end"],
+        (("assignee", "nonsense"),): ["Today", "Done in the end", "Late"],
+        (("due", "overdue"),): ["Late"],
+        (("sort", "due"),): ["Done in the end", "Late", "Today"],
+    }
+    for query, wanted in found.items():
+        assert titles(by_ann, f"{base}/tasks", **dict(query)) == wanted
+    assert titles(acting(), f"{base}/tasks", assignee="me") == []
+    text = text_of(by_ann.get(f"{base}/tasks"))
+    assert "Assigned to Ann Ox" in text
+    assert text.count("overdue") == 1
 
 
 def test_links_are_summed_up_in_words(acting: As, listed: None, base: str) -> None:

@@ -16,7 +16,13 @@ from tests.factories import Factory
 from tests.pages.markup import Markup, text_of
 
 PASSWORD = "correct horse battery"
-TASK = {"title": "Ship the printer", "description": "With <b>paper</b>", "external_url": ""}
+TASK = {
+    "title": "Ship the printer",
+    "description": "With <b>paper</b>",
+    "external_url": "",
+    "assignee_id": "",
+    "due_date": "",
+}
 TYPED = {
     "/tasks/new": (TASK, "Ship the printer"),
     "/api-keys": (

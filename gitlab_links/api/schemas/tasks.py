@@ -23,6 +23,10 @@ class TaskSchema(Answer):
     description = fields.String()
     status = choice(TaskStatus)
     external_url = fields.String(allow_none=True)
+    assignee_id = fields.UUID(
+        allow_none=True, metadata=described("The user who works on it; null for nobody.")
+    )
+    due_date = fields.Date(allow_none=True)
     created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is deleted."))
     created_at = Time()
     updated_at = Time()
@@ -42,6 +46,7 @@ class TasksQuery(Strict):
         load_default=None,
         metadata=described("Searches title, description and reference.", "release"),
     )
+    assignee_id = fields.UUID(load_default=None)
     sort = choice(
         TaskSort,
         load_default=TaskSort.CREATED_DESC,
@@ -66,6 +71,13 @@ def _external_url() -> fields.String:
     )
 
 
+def _assignee_id() -> fields.UUID:
+    return fields.UUID(
+        allow_none=True,
+        metadata=described("A user who works on tasks in this org; null for nobody."),
+    )
+
+
 class NewTask(Strict):
     """The task to create."""
 
@@ -73,6 +85,8 @@ class NewTask(Strict):
     description = _description()
     status = choice(TaskStatus, metadata=described("`open` when left out."))
     external_url = _external_url()
+    assignee_id = _assignee_id()
+    due_date = fields.Date(allow_none=True)
 
 
 class TaskChange(Strict):
@@ -82,3 +96,5 @@ class TaskChange(Strict):
     description = _description()
     status = choice(TaskStatus)
     external_url = _external_url()
+    assignee_id = _assignee_id()
+    due_date = fields.Date(allow_none=True)
