@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
-from gitlab_links.accounts.orgs import create_org
+from gitlab_links.accounts.orgs import checked_org_name, create_org, orgs_named
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import reset_password, set_password
@@ -23,7 +23,6 @@ from gitlab_links.installation import note_secret_key
 from gitlab_links.mail import parse_mail_address
 
 KEY_NAME = "bootstrap"
-LONGEST_NAME = 100
 
 
 class AlreadyThere(Conflict, code="already_there"):
@@ -116,12 +115,8 @@ def _own_org(user: User, name: str | None) -> Org | None:
 
 
 def _new_org(name: str) -> Org:
-    name = name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"The name of an org must have 1 to {LONGEST_NAME} characters.")
-    # "acme" next to "Acme" is most likely a mistyped name too.
-    alike = func.lower(Org.name) == name.lower()
-    named = db.session.scalars(select(Org.id).where(alike).order_by(Org.id)).all()
+    name = checked_org_name(name)
+    named = orgs_named(name)
     if named:
         ids = " or ".join(f"--org-id {org_id}" for org_id in named)
         raise AlreadyThere(

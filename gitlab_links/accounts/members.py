@@ -199,7 +199,17 @@ def change_role(
     return view
 
 
-def remove_member(principal: Principal, member_id: uuid.UUID) -> None:
+def leave_org(principal: Principal) -> None:
+    """End the caller's own membership; raises :class:`LastAdmin`."""
+    own = select(Membership.id).where(
+        Membership.org_id == principal.org_id, Membership.user_id == principal.user_id
+    )
+    remove_member(principal, required(db.session.scalar(own)), Action.MEMBER_LEFT)
+
+
+def remove_member(
+    principal: Principal, member_id: uuid.UUID, action: Action = Action.MEMBER_REMOVED
+) -> None:
     """Delete a membership, and revoke the person's API keys of this org.
 
     Raises :class:`NotFound` and :class:`LastAdmin`.
@@ -217,7 +227,7 @@ def remove_member(principal: Principal, member_id: uuid.UUID) -> None:
         .values(revoked_at=utcnow())
     )
     db.session.execute(delete(Membership).where(Membership.id == member_id))
-    _audit(principal, Action.MEMBER_REMOVED, _view(membership), role=membership.role)
+    _audit(principal, action, _view(membership), role=membership.role)
 
 
 def _joined(org_id: uuid.UUID) -> Select[Membership]:

@@ -22,6 +22,17 @@ class Org(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
+class FormerTaskKey(Identified, Base):
+    """A task key that the org had before: references with it still lead to the tasks."""
+
+    __tablename__ = "former_task_keys"
+    __table_args__ = (UniqueConstraint("org_id", "key"),)
+
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
 class User(Identified, Base):
     """A person. ``email`` is stored in lower case."""
 

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gitlab_links.accounts.models import Membership, Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
+from gitlab_links.accounts.task_keys import change_task_key, former_task_keys
 from gitlab_links.audit.changes import Action, write_audit_event
-from gitlab_links.errors import required
+from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
+
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,13 @@ class OrgView:
     task_key: str
     role: Role
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrgDetails(OrgView):
+    """An org with what its settings show in addition."""
+
+    former_task_keys: Sequence[str]
 
 
 def orgs_page(
@@ -48,9 +58,9 @@ def orgs_page(
     return [_view(org, Role(role)) for org, role in db.session.execute(statement)]
 
 
-def find_org(principal: Principal) -> OrgView:
+def find_org(principal: Principal) -> OrgDetails:
     """The caller's org."""
-    return _view(required(db.session.get(Org, principal.org_id)), principal.role)
+    return _details(required(db.session.get(Org, principal.org_id)), principal.role)
 
 
 def lock_org(org_id: uuid.UUID) -> None:
@@ -60,8 +70,11 @@ def lock_org(org_id: uuid.UUID) -> None:
 
 def update_org(
     principal: Principal, *, name: str | None = None, task_key: str | None = None
-) -> OrgView:
-    """Change the org's name or its task key; None leaves a value as it is."""
+) -> OrgDetails:
+    """Change the org's name or its task key; None leaves a value as it is.
+
+    References with a former task key still lead to their tasks.
+    """
     org = required(db.session.get(Org, principal.org_id))
     changes = {"name": name, "task_key": task_key}
     changed = {
@@ -69,11 +82,12 @@ def update_org(
         for field, value in changes.items()
         if value is not None and value != getattr(org, field)
     }
-    for field, value in changed.items():
-        setattr(org, field, value)
+    if "task_key" in changed:
+        change_task_key(org, changed["task_key"])
+    org.name = changed.get("name", org.name)
     if changed:
         write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, changed)
-    return _view(org, principal.role)
+    return _details(org, principal.role)
 
 
 def create_org(name: str) -> Org:
@@ -91,5 +105,25 @@ def task_key_for(name: str) -> str:
     return word.group()[:10].upper() if word else "TASK"
 
 
+def checked_org_name(name: str) -> str:
+    """The name without surrounding blanks; raises :class:`Invalid`."""
+    name = name.strip()
+    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
+        words = f"The name of an org must have 1 to {LONGEST_NAME} characters."
+        raise Invalid(words, errors={"name": [words]})
+    return name
+
+
+def orgs_named(name: str) -> Sequence[uuid.UUID]:
+    """The orgs with this name, ignoring case: "acme" beside "Acme" is most likely a mistake."""
+    alike = func.lower(Org.name) == name.lower()
+    return db.session.scalars(select(Org.id).where(alike).order_by(Org.id)).all()
+
+
 def _view(org: Org, role: Role) -> OrgView:
     return OrgView(org.id, org.name, org.task_key, role, org.created_at)
+
+
+def _details(org: Org, role: Role) -> OrgDetails:
+    former = former_task_keys(org.id)
+    return OrgDetails(org.id, org.name, org.task_key, role, org.created_at, former)

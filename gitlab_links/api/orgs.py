@@ -3,9 +3,10 @@
 import uuid
 from typing import Any
 
+from gitlab_links.accounts.members import LastAdmin, leave_org
 from gitlab_links.accounts.orgs import find_org, lock_org, orgs_page, update_org
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.api.blueprints import accounts
+from gitlab_links.api.blueprints import accounts, refuses
 from gitlab_links.api.paging import listed
 from gitlab_links.api.schemas.accounts import OrgChange, OrgEnvelope, OrgsEnvelope
 from gitlab_links.api.schemas.common import Page
@@ -44,3 +45,16 @@ def org_get(org_id: uuid.UUID) -> dict[str, Any]:
 def org_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Rename an org, or change the prefix of its task references"""
     return {"org": update_org(current_principal(), **change)}
+
+
+@accounts.post("/api/orgs/<uuid:org_id>/leave")
+@access(Permission.ORG_LEAVE)
+@accounts.returns(204)
+@refuses(LastAdmin)
+def org_leave_post(org_id: uuid.UUID) -> None:
+    """Leave an org
+
+    Ends the caller's own membership and revokes their API keys of this org. The last admin
+    cannot leave.
+    """
+    leave_org(current_principal())

@@ -18,6 +18,7 @@ class Action(StrEnum):
     MEMBER_ADDED = "member.added"
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"
+    MEMBER_LEFT = "member.left"
     PASSWORD_CHANGED = "password.changed"
     PASSWORD_RESET = "password.reset"
     API_KEY_CREATED = "api_key.created"

@@ -13,6 +13,8 @@ from gitlab_links.pages import (
     keys,
     login,
     members,
+    new_org,
+    org_settings,
     problem_pages,
     project_picks,
     queues,
@@ -37,6 +39,8 @@ VIEWS = (
     members,
     keys,
     audit_log,
+    org_settings,
+    new_org,
     queues,
 )
 

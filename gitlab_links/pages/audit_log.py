@@ -28,6 +28,7 @@ WORDS: dict[str, str] = {
     Action.MEMBER_ADDED: "Added a member",
     Action.MEMBER_CHANGED: "Changed a member's role",
     Action.MEMBER_REMOVED: "Removed a member",
+    Action.MEMBER_LEFT: "Left the org",
     Action.PASSWORD_CHANGED: "Changed their password",
     Action.PASSWORD_RESET: "Set a new password for a member",
     Action.API_KEY_CREATED: "Created an API key",

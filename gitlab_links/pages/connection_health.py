@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.roles import MANAGERS, Permission, Role
+from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import in_words
@@ -104,17 +104,15 @@ def move_gitlab(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(f"{PATH}/policy")
 @access(Permission.INTEGRATION)
 def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Set who sees confidential items, whether the token rotates automatically, and alerts."""
+    """Set whether the token rotates automatically, and where alerts go."""
     clear = pressed("clear_notify_url")
     [typed] = [""] if clear else sent("notify_url")
-    members = {Role.MEMBER} if pressed("confidential_members") else set()
     if changed_meanwhile(org_id, POLICY):
         row = find_integration(org_id)
         to = "nobody" if clear else typed
-        both = both_policies(row, bool(members), pressed("token_auto_rotate"), to)
+        both = both_policies(row, pressed("token_auto_rotate"), to)
         return integration_page(org_id, policy_conflict=both, typed=request.form), 412
     change = PolicyChange(
-        confidential_roles=sorted(MANAGERS | members),
         token_auto_rotate=pressed("token_auto_rotate"),
         notify_url="" if clear else typed or None,
     )

@@ -25,7 +25,7 @@ def versions(row: Row) -> dict[str, str]:
     found = {
         CONNECTION: _named(row.base_url, row.token_set_at),
         SECRETS: _named(row.webhook_secret_hash, row.signing_token_ciphertext),
-        POLICY: _named(row.confidential_roles, row.token_auto_rotate, row.notify_url_ciphertext),
+        POLICY: _named(row.token_auto_rotate, row.notify_url_ciphertext),
     }
     return {**found, SETTINGS: " ".join(found.values())}
 
@@ -59,18 +59,11 @@ def both_secrets(row: Row) -> list[Both]:
     ]
 
 
-def both_policies(row: Row, members: bool, rotate: bool, notify_url: str) -> list[Both]:
+def both_policies(row: Row, rotate: bool, notify_url: str) -> list[Both]:
     """The policy settings that differ from what was sent."""
     present = policy_of(row)
-    found = [
-        (
-            "Members see confidential titles",
-            _yes("member" in present.confidential_roles),
-            _yes(members),
-        ),
-        ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate)),
-    ]
-    differing = [one for one in found if one[1] != one[2]]
+    found = ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate))
+    differing = [found] if found[1] != found[2] else []
     alerts = present.notify_url_host or "nobody"
     to = ("Send health alerts to", alerts, notify_url or "not changed")
     return [*differing, to] if notify_url or not differing else differing

@@ -48,10 +48,14 @@ class Viewer:
         return ROLE_NAMES[self.org.role] if self.org else ""
 
     @property
+    def _administers_all(self) -> bool:
+        return bool(self.orgs) and all(org.role is Role.ADMIN for org in self.orgs)
+
+    @property
     def operates(self) -> bool:
-        """Whether to show the link to the queues; their page checks the permission itself."""
+        """Whether to show the links of operators; their pages check the permission themselves."""
         named = settings().operator_emails
-        return self.email in named if named else all(org.role is Role.ADMIN for org in self.orgs)
+        return self.email in named if named else self._administers_all
 
 
 _NAV = (
@@ -61,6 +65,7 @@ _NAV = (
     ("Members", "person", "pages.member_list", Permission.MEMBERS_READ),
     ("API keys", "key", "pages.key_list", Permission.API_KEYS),
     ("Audit log", "history", "pages.audit_log", Permission.AUDIT),
+    ("Settings", "settings", "pages.org_settings", Permission.ORG_READ),
 )
 
 

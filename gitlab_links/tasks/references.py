@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.models import FormerTaskKey, Org
 from gitlab_links.tasks.models import Task
 
 _REFERENCE = re.compile(r"(?:([A-Za-z][A-Za-z0-9]{0,9})-|#)?([1-9][0-9]{0,8})")
@@ -26,12 +26,16 @@ def parse_reference(text: str) -> Reference | None:
 
 
 def is_referred_to(reference: Reference) -> ColumnElement[bool]:
-    """The SQL condition for a reference: the number, and the org's key if given."""
+    """The SQL condition for a reference: the number, and a key of the org, present or former,
+    if given.
+    """
     same_number = Task.number == reference.number
     if reference.key is None:
         return same_number
+    wanted = reference.key.upper()
     key = select(func.upper(Org.task_key)).where(Org.id == Task.org_id).correlate(Task)
-    return and_(same_number, key.scalar_subquery() == reference.key.upper())
+    former = exists().where(FormerTaskKey.org_id == Task.org_id, FormerTaskKey.key == wanted)
+    return and_(same_number, or_(key.scalar_subquery() == wanted, former.correlate(Task)))
 
 
 def matches(words: str) -> ColumnElement[bool]:

@@ -91,7 +91,7 @@ def test_who_sets_a_status_sees_the_one_that_was_set_in_another_tab_meanwhile(
     assert 'data-task="Paper jams, In progress"' in first.get(path).text
 
 
-def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
+def test_who_decides_on_alerts_sees_what_another_admin_decided_meanwhile(
     app: Flask, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
     factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
@@ -102,17 +102,16 @@ def test_who_decides_on_privacy_sees_what_another_admin_decided_meanwhile(
         for who in (first, second)
     ]
     theirs = {"notify_url": "", "token_auto_rotate": "1"}
-    mine = {"notify_url": "", "confidential_members": "1"}
+    mine = {"notify_url": ""}
     assert first.post(path, data={**theirs, name: versions[0]}).status_code == 302
     shown = second.post(path, data={**mine, name: versions[1]})
     assert shown.status_code == 412
-    assert "Members see confidential titles, theirs no" in text_of(shown)
     assert "Rotate the token automatically, theirs yes" in text_of(shown)
     with app.app_context():
         kept = policy_of(find_integration(org.id))
-        assert (Role.MEMBER in kept.confidential_roles, kept.token_auto_rotate) == (False, True)
+        assert kept.token_auto_rotate
     markup = Markup.of(shown)
-    assert "checked" in markup.one("input", id="confidential-members").attributes
+    assert "checked" not in markup.one("input", id="token-auto-rotate").attributes
     decided = {**mine, name: markup.one("input", name=name)["value"]}
     assert second.post(path, data=decided).status_code == 302
 

@@ -4,12 +4,12 @@ from marshmallow import fields, validate
 
 from gitlab_links.accounts.people import MAX_EMAIL, MAX_NAME, NAME
 from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.accounts.task_keys import TASK_KEY
 from gitlab_links.api.schemas.common import Answer, Page, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
 from gitlab_links.mail import ADDRESS
 
 EMAIL = f"^{ADDRESS}$"
-TASK_KEY = "^[A-Z][A-Z0-9]{0,9}$"
 
 
 class OrgSchema(Answer):
@@ -22,7 +22,16 @@ class OrgSchema(Answer):
     created_at = Time()
 
 
-OrgEnvelope = envelope("OrgEnvelope", org=OrgSchema)
+class OrgDetailsSchema(OrgSchema):
+    """An org with its former task keys."""
+
+    former_task_keys = fields.List(
+        fields.String(),
+        metadata=described("References with one of these prefixes still find their tasks."),
+    )
+
+
+OrgEnvelope = envelope("OrgEnvelope", org=OrgDetailsSchema)
 OrgsEnvelope = page_of("OrgsEnvelope", orgs=OrgSchema)
 
 
@@ -35,7 +44,9 @@ class OrgChange(Strict):
         10,
         TASK_KEY,
         "Use capital letters and digits, a letter first.",
-        metadata=described("New prefix of all task references, old ones included.", "ACME"),
+        metadata=described(
+            "New prefix of all task references. References with the old one still work.", "ACME"
+        ),
     )
 
 

@@ -31,6 +31,7 @@ PICTURED = {
     "members": "/members",
     "api-keys": "/api-keys",
     "audit": "/audit",
+    "settings": "/settings",
 }
 OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/gitlab/projects", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}

@@ -1,0 +1,103 @@
+"""The settings of an org: its name and task key, who sees confidential items, leaving it."""
+
+import uuid
+from typing import Any
+
+from flask import flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.members import LastAdmin, leave_org
+from gitlab_links.accounts.orgs import checked_org_name, find_org, lock_org, update_org
+from gitlab_links.accounts.roles import MANAGERS, Permission, Role
+from gitlab_links.accounts.task_keys import checked_task_key
+from gitlab_links.errors import Invalid
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.integrations.changes import find_integration, lock_integration
+from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.unsent_forms import typed_before
+
+PATH = "/orgs/<uuid:org_id>/settings"
+HIDDEN, SHOWN = "hidden", "shown"
+
+
+@pages.get(PATH)
+@access(Permission.ORG_READ)
+def org_settings(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The settings that the viewer may see, and the button to leave the org."""
+    return _page(org_id, typed=typed_before() or {})
+
+
+@pages.post(PATH)
+@access(Permission.ORG_WRITE)
+def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Change name and task key; if somebody else changed them meanwhile, show both first."""
+    name, key, seen_name, seen_key = sent("name", "task_key", "seen_name", "seen_key")
+    typed = {"name": name, "task_key": key}
+    errors: dict[str, list[str]] = {}
+    for check, text in ((checked_org_name, name), (checked_task_key, key)):
+        try:
+            check(text)
+        except Invalid as refusal:
+            errors |= refusal.errors
+    if errors:
+        return _page(org_id, typed=typed, errors=errors), Invalid.status
+    lock_org(org_id)
+    org = find_org(current_principal())
+    if (org.name, org.task_key) != (seen_name, seen_key):
+        both = [("Name", org.name, name), ("Task key", org.task_key, checked_task_key(key))]
+        differing = [one for one in both if one[1] != one[2]]
+        return _page(org_id, typed=typed, conflicts=differing), 412
+    update_org(current_principal(), name=name, task_key=checked_task_key(key))
+    flash("Saved.", "success")
+    return redirect(url_for("pages.org_settings", org_id=org_id))
+
+
+@pages.post(f"{PATH}/confidential")
+@access(Permission.INTEGRATION)
+def set_confidential_roles(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set whether members see confidential items."""
+    [seen] = sent("seen_members")
+    lock_integration(org_id)
+    members = {Role.MEMBER} if pressed("confidential_members") else set()
+    if seen != _members_see(org_id):
+        flash("Somebody else has just changed who sees confidential items. Check it below.", "info")
+    else:
+        roles = sorted(MANAGERS | members)
+        update_policy(current_principal(), PolicyChange(confidential_roles=roles))
+        flash("Saved.", "success")
+    return redirect(url_for("pages.org_settings", org_id=org_id))
+
+
+@pages.post(f"{PATH}/leave")
+@access(Permission.ORG_LEAVE)
+def leave(org_id: uuid.UUID) -> ResponseReturnValue:
+    """End one's own membership."""
+    org = find_org(current_principal())
+    try:
+        leave_org(current_principal())
+    except LastAdmin as refusal:
+        flash(refusal.detail, "error")
+        return redirect(url_for("pages.org_settings", org_id=org_id))
+    flash(f"You have left {org.name}. Your API keys of that org were revoked.", "success")
+    return redirect(url_for("pages.root"))
+
+
+def _members_see(org_id: uuid.UUID) -> str:
+    roles = policy_of(find_integration(org_id)).confidential_roles
+    return SHOWN if Role.MEMBER in roles else HIDDEN
+
+
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
+    principal = current_principal()
+    manages = principal.may(Permission.INTEGRATION) and find_integration(org_id) is not None
+    return render_template(
+        "orgs/settings.html",
+        org_id=org_id,
+        org=find_org(principal),
+        may_write=principal.may(Permission.ORG_WRITE),
+        members_see=_members_see(org_id) if manages else None,
+        **{"typed": {}, "errors": {}, "conflicts": [], **shown},
+    )

@@ -1,0 +1,51 @@
+"""What admins and operators do with orgs as a whole."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.extensions import db
+from tests.pages.browser.conftest import Open, Stack
+
+
+@pytest.fixture
+def _no_second_org(stack: Stack) -> Iterator[None]:
+    yield
+    with stack.app.app_context():
+        db.session.query(Org).filter(Org.name != "Acme").delete()
+        db.session.commit()
+
+
+def test_a_task_keeps_its_old_address_when_the_key_changes(stack: Stack, open_page: Open) -> None:
+    page = open_page("/settings")
+    page.get_by_role("textbox", name="Task key").fill("rocket")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.get_by_text("Former keys, which still work: ACME")).to_be_visible()
+    page.goto(f"{stack.org_url}/tasks/ACME-1")
+    expect(page.get_by_text("ROCKET-1").first).to_be_visible()
+    page.goto(f"{stack.org_url}/settings")
+    page.get_by_role("textbox", name="Task key").fill("ACME")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_text("Former keys, which still work: ROCKET")).to_be_visible()
+
+
+@pytest.mark.usefixtures("_no_second_org")
+def test_an_operator_creates_an_org_switches_and_cannot_leave_as_last_admin(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/tasks")
+    page.locator("details[data-menu] summary").last.click()
+    page.get_by_role("link", name="Create an org").click()
+    page.get_by_role("textbox", name="Name").fill("Globex Rockets")
+    page.get_by_role("button", name="Create org").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Members")
+    page.get_by_role("link", name="Settings").click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Leave Globex Rockets").click()
+    expect(page.get_by_text("An org needs an admin")).to_be_visible()
+    page.locator("details[data-menu] summary").first.click()
+    page.get_by_role("link", name="Acme", exact=True).click()
+    expect(page).to_have_url(f"{stack.org_url}/tasks")
