@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import gitlab
+import gitlab.v4.objects  # by a first client otherwise, in each process anew
 import requests
 import urllib3
 from gitlab.utils import EncodedId

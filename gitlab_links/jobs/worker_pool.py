@@ -1,5 +1,6 @@
 """The processes of one ``worker.py``: RQ workers, a ticker, and a parent that restarts them."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -168,9 +169,12 @@ def _preload(app: Flask) -> None:
     """Import and configure what every job needs, once, before forking."""
     from sqlalchemy.orm import configure_mappers
 
-    import gitlab_links.gitlab.client  # noqa: F401
+    from gitlab_links.gitlab import hook_client, item_client, token_client  # noqa: F401
 
     configure_mappers()
+    # A collection in a child would write to every object, and thereby copy the parent's memory.
+    gc.collect()
+    gc.freeze()
     logging.getLogger("rq").setLevel(logging.WARNING)
     logging.getLogger("rq.worker").addFilter(_is_not_of_redis)
     log.info("worker_pool.ready", jobs_of=app.name)
