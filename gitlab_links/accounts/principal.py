@@ -44,7 +44,5 @@ class Principal:
                 f"This API key lacks the scope '{permission.scope}', which this operation needs."
             )
         if self.role not in permission.roles:
-            allowed = ", ".join(sorted(permission.roles))
-            raise Forbidden(
-                f"Your role in this org is '{self.role}'; this needs one of: {allowed}."
-            )
+            allowed = " or ".join(role.words for role in Role if role in permission.roles)
+            raise Forbidden(f"In this org you are {self.role.words}. Only {allowed} may do this.")

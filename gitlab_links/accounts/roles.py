@@ -11,6 +11,16 @@ class Role(StrEnum):
     MEMBER = "member"
     CLIENT = "client"
 
+    @property
+    def words(self) -> str:
+        """The role in a sentence, with its article."""
+        match self:
+            case Role.ADMIN:
+                return "an admin"
+            case Role.PM:
+                return "a project manager"
+        return f"a {self}"
+
 
 class Scope(StrEnum):
     """What an API key may be used for; no scope implies another."""

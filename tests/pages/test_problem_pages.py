@@ -38,7 +38,7 @@ def test_a_wrong_role_is_told_which_would_do(base: str, acting: As) -> None:
     answer = acting(Role.MEMBER).get(f"{base}/gitlab")
     text = text_of(answer)
     assert answer.status_code == 403
-    assert "Your role in this org is 'member'; this needs one of: admin, pm." in text
+    assert "In this org you are a member. Only an admin or a project manager may do this." in text
     assert Markup.of(answer).one("a", class_="btn")["href"] == f"{base}/tasks"
 
 
