@@ -46,6 +46,11 @@ class DomainError(Exception):
         }
         self.retry_after = retry_after
 
+    @property
+    def members(self) -> Mapping[str, str]:
+        """Further members of the problem document, by name."""
+        return {}
+
 
 class BadRequest(DomainError, status=HTTPStatus.BAD_REQUEST, code="bad_request"):
     """The request cannot be read at all (400)."""

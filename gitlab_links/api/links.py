@@ -19,14 +19,16 @@ from gitlab_links.api.schemas.links import (
     OrgLinksQuery,
     RefreshEnvelope,
     TaskLinksQuery,
+    named,
 )
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.links.changes import LinkExists, attach, detach, refresh_links_of_task
+from gitlab_links.links.changes import LinkExists, detach, refresh_links_of_task
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.pasting.changes import attach
 from gitlab_links.tasks.queries import require_task
 
 
@@ -54,11 +56,13 @@ def task_gitlab_links_post(new: dict[str, Any], org_id: uuid.UUID, task_id: uuid
     """Link an issue or merge request to a task
 
     Answers at once, usually with `sync.status` `never`; title, state and people follow a
-    moment later. A refused URL has one of these codes: `url_invalid`, `url_credentials`,
-    `url_host_mismatch`, `url_project_path`, `url_iid`, `url_not_ascii`, `url_not_issue_or_mr`,
-    `url_epic_unsupported`, `url_too_long`.
+    moment later. Name the item by `url`, or by `project_path`, `type` and `iid`. A refused one
+    has one of these codes: `url_invalid`, `url_credentials`, `url_host_mismatch`,
+    `url_project_path`, `url_iid`, `url_not_ascii`, `url_not_issue_or_mr`,
+    `url_epic_unsupported`, `url_too_long`, `url_ambiguous`. If the task links it already, the
+    answer is `link_exists` with the `link_id`.
     """
-    link_id = attach(current_principal(), task_id, new["url"])
+    link_id = attach(current_principal(), task_id, named(new))
     link = find_link(org_id, task_id, link_id, viewer=current_principal().role)
     answer = json_answer({"link": link}, 201)
     answer.headers.update(

@@ -96,3 +96,11 @@ def begins_with_host(text: str, authority: str) -> bool:
     if match is None:
         return False
     return match["authority"].lower() == authority or any(sign in match[0] for sign in ".:[")
+
+
+def short_reference(text: str) -> Reference | None:
+    """The parts of ``app#3``, which leaves out the groups of a project; None if it is not one."""
+    if len(text) > MAX_PASTED_LENGTH:
+        return None
+    found = read_reference(unwrapped(text))
+    return None if found is None or "/" in found.path else found

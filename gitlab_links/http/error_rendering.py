@@ -2,7 +2,7 @@
 
 import html
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -34,6 +34,7 @@ class Problem:
     errors: dict[str, list[str]] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     former_code: str | None = None
+    members: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -49,7 +50,7 @@ class Problem:
             "detail": self.detail,
             "code": self.code,
         }
-        optional = {"former_code": self.former_code, "errors": self.errors}
+        optional = {"former_code": self.former_code, "errors": self.errors, **self.members}
         return members | {name: value for name, value in optional.items() if value}
 
 
@@ -106,7 +107,13 @@ def problem_of(error: Exception) -> Problem:
         if isinstance(error, PreconditionFailed) and error.etag is not None:
             headers["ETag"] = quote_etag(error.etag)
         return Problem(
-            error.status, error.code, error.detail, error.errors, headers, error.former_code
+            error.status,
+            error.code,
+            error.detail,
+            error.errors,
+            headers,
+            error.former_code,
+            error.members,
         )
     if isinstance(error, CSRFError):
         return Problem(403, "csrf_failed", f"{error.description} Send it as X-CSRFToken.")

@@ -1,6 +1,7 @@
 """Link GitLab items to tasks and unlink them. Nothing here commits."""
 
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,13 +13,10 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
-from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
-from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import is_fresh, request_refresh
-from gitlab_links.links.items import cached_item
+from gitlab_links.links.items import cached_items
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
@@ -28,7 +26,16 @@ DELETED_AT_ONCE = 1000
 
 
 class LinkExists(Conflict, code="link_exists"):
-    """The task already links this item."""
+    """The task already links this item. `link_id` names the link."""
+
+    def __init__(self, detail: str, *, link_id: uuid.UUID | None = None) -> None:
+        super().__init__(detail)
+        self.link_id = link_id
+
+    @property
+    def members(self) -> Mapping[str, str]:
+        """See ``DomainError``."""
+        return {} if self.link_id is None else {"link_id": str(self.link_id)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +52,50 @@ class Detached:
     made_iid: int | None = None
 
 
-def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
-    """Link the item at ``url`` to a task of the caller's org and return the link's id.
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The link of an item; ``is_new`` is false if the task had it before."""
 
-    Raises :class:`NotFound` for a task that is not the org's, :class:`Invalid` with a
-    ``url_*`` code for a URL that names no item of the org's GitLab,
-    :class:`IntegrationMissing`, and :class:`LinkExists`. The first fetch is triggered after
-    the caller's commit; the link can be shown before it.
+    link_id: uuid.UUID
+    is_new: bool
+
+
+def attach_items(
+    principal: Principal, task_id: uuid.UUID, base_url: str, refs: Sequence[ItemRef]
+) -> list[Attached]:
+    """Link items of the GitLab at ``base_url`` to a task of the caller's org, in this order.
+
+    The caller has locked the task. The first fetch is triggered after the caller's commit;
+    the links can be shown before it.
     """
     org_id = principal.org_id
-    task = mark_links_changed(org_id, task_id)
-    base_url = _base_url(org_id)
-    ref = parse_item_url(url, parse_base_url(base_url, settings().gitlab_allowed_hosts))
-    item = cached_item(org_id, base_url, ref)
-    link_id = insert_unless_exists(
+    items = cached_items(org_id, base_url, refs)
+    made = [
+        _insert_link(principal, task_id, item.id, ref)
+        for ref, item in zip(refs, items, strict=True)
+    ]
+    new = [(link, ref, item) for link, ref, item in zip(made, refs, items, strict=True) if link]
+    if new:
+        task = mark_links_changed(org_id, task_id)
+        for link_id, ref, _ in new:
+            audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
+        fetch_unless_fresh(org_id, [item for _, _, item in new])
+    return [
+        Attached(link_id or _link_to(task_id, item.id), link_id is not None)
+        for link_id, item in zip(made, items, strict=True)
+    ]
+
+
+def _insert_link(
+    principal: Principal, task_id: uuid.UUID, item_id: uuid.UUID, ref: ItemRef
+) -> uuid.UUID | None:
+    return insert_unless_exists(
         db.session,
         TaskGitLabLink,
         {
-            "org_id": org_id,
+            "org_id": principal.org_id,
             "task_id": task_id,
-            "item_id": item.id,
+            "item_id": item_id,
             "created_by": principal.user_id,
             "made_path": ref.project_path,
             "made_iid": ref.iid,
@@ -72,11 +103,13 @@ def attach(principal: Principal, task_id: uuid.UUID, url: object) -> uuid.UUID:
         "task_id",
         "item_id",
     )
-    if link_id is None:
-        raise LinkExists(f"This task already links {ref}.")
-    audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
-    fetch_unless_fresh(item)
-    return link_id
+
+
+def _link_to(task_id: uuid.UUID, item_id: uuid.UUID) -> uuid.UUID:
+    """The link that exists; the task is locked, so that nobody removes it."""
+    return db.session.scalars(
+        select(TaskGitLabLink.id).filter_by(task_id=task_id, item_id=item_id)
+    ).one()
 
 
 def audit_link(
@@ -87,12 +120,17 @@ def audit_link(
     write_audit_event(principal.org_id, principal.actor, action, link_id, detail)
 
 
-def fetch_unless_fresh(item: GitLabItem) -> None:
-    """Have a newly linked item fetched after the caller's commit."""
-    if not is_fresh(item.last_synced_at, settings().metadata_ttl, utcnow()):
-        request_refresh(item, utcnow(), detail=True)
-        end_pause(item.org_id, utcnow())
-        trigger_after_commit(db.session, JobKind.SYNC, item.org_id)
+def fetch_unless_fresh(org_id: uuid.UUID, items: Iterable[GitLabItem]) -> None:
+    """Have newly linked items fetched after the caller's commit."""
+    now = utcnow()
+    stale = [
+        item for item in items if not is_fresh(item.last_synced_at, settings().metadata_ttl, now)
+    ]
+    for item in stale:
+        request_refresh(item, now, detail=True)
+    if stale:
+        end_pause(org_id, now)
+        trigger_after_commit(db.session, JobKind.SYNC, org_id)
 
 
 def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
@@ -182,14 +220,3 @@ def delete_unlinked(*item_ids: uuid.UUID) -> None:
     db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
     still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
     change_rows(delete(GitLabItem).where(these, ~still_linked))
-
-
-def _base_url(org_id: uuid.UUID) -> str:
-    base_url = db.session.scalar(
-        select(OrgGitLabIntegration.base_url).where(OrgGitLabIntegration.org_id == org_id)
-    )
-    if base_url is None:
-        raise IntegrationMissing(
-            "This org is not connected to a GitLab yet: an admin has to set its base URL first."
-        )
-    return base_url

@@ -51,6 +51,12 @@ class LinkView:
     created_at: datetime
     sync: SyncState
 
+    def is_hidden_as(self, reference: str | None) -> bool:
+        """Whether the viewer must not find it under a reference: a withheld item is shown under
+        the one it was linked with, and nothing reveals a newer one.
+        """
+        return self.withheld and self.reference.lower() != (reference or "").lower()
+
 
 @dataclass(frozen=True, slots=True)
 class WithheldLink(LinkView):

@@ -1,7 +1,7 @@
 """Read links, with a fixed number of queries and without writing."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,14 @@ def find_link(
         TaskGitLabLink.id == link_id, TaskGitLabLink.task_id == task_id
     )
     return required(next(iter(_views(org_id, db.session.execute(statement), viewer)), None))
+
+
+def links_by_id(
+    org_id: uuid.UUID, link_ids: Collection[uuid.UUID], *, viewer: Role | None = None
+) -> Mapping[uuid.UUID, LinkView]:
+    """Several of the org's links by their ids."""
+    statement = _joined(org_id).where(TaskGitLabLink.id.in_(link_ids))
+    return {view.id: view for view in _views(org_id, db.session.execute(statement), viewer)}
 
 
 @dataclass(frozen=True, slots=True)

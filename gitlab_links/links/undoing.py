@@ -53,5 +53,5 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     )
     ref = ItemRef(path, ItemType(detached.gitlab_type), detached.gitlab_iid)
     audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
-    fetch_unless_fresh(item)
+    fetch_unless_fresh(org_id, [item])
     return link_id or detached.link_id

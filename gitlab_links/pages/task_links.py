@@ -9,13 +9,15 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.changes import attach, detach, refresh_links_of_task
+from gitlab_links.links.changes import detach, refresh_links_of_task
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.undoing import reattach
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.link_lists import attach_several
 from gitlab_links.pages.link_undo import removed_link, undo_token
 from gitlab_links.pages.live_parts import is_part, tagged
 from gitlab_links.pages.paging import page_in
@@ -27,6 +29,7 @@ from gitlab_links.pages.task_page import (
     task_page,
     task_url,
 )
+from gitlab_links.pasting.changes import attach
 from gitlab_links.tasks.queries import task_at
 
 
@@ -46,12 +49,15 @@ def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links")
 @access(Permission.LINK_WRITE)
 def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Link the item at the pasted address; an error is shown beside the field."""
+    """Link what was pasted; an error is shown beside the field."""
     principal = current_principal()
     task = task_at(org_id, reference)
     [url] = sent("url")
+    entries = pasted_entries(url)
+    if len(entries) > 1:
+        return attach_several(principal, task, entries)
     try:
-        link_id = attach(principal, task.id, url)
+        link_id = attach(principal, task.id, entries[0] if entries else url)
     except (Invalid, Conflict) as refusal:
         error = " ".join(refusal.errors.get("url", [refusal.detail]))
         if is_part(PART):

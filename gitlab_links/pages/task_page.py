@@ -17,6 +17,7 @@ from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.pasting.changes import Pasted
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
@@ -65,10 +66,11 @@ def task_page(
     *,
     url: str = "",
     error: str = "",
+    answers: Sequence[Pasted] = (),
     chosen: TaskStatus | None = None,
 ) -> str:
-    """The whole page. ``error`` is about the ``url`` just pasted; ``chosen`` is a status that
-    was not saved because somebody else changed it meanwhile.
+    """The whole page. ``error`` and ``answers`` are about the ``url`` just pasted; ``chosen`` is a
+    status that was not saved because somebody else changed it meanwhile.
     """
     sees_links = principal.may(Permission.LINK_READ)
     parts = _head(principal, task, task.updated_at)
@@ -84,6 +86,7 @@ def task_page(
         sees_links=sees_links,
         url=url,
         error=error,
+        answers=answers,
         chosen_text=chosen and STATUS_MARKS[chosen].text,
     )
 
@@ -94,17 +97,30 @@ def links_fragment(
     *,
     notices: Sequence[tuple[str, Any]] = (),
     form: bool = False,
+    url: str = "",
+    answers: Sequence[Pasted] = (),
 ) -> str:
-    """Head, list of links, messages, and an empty form if ``form`` is set."""
+    """Head, list of links, messages, and if ``form`` is set a form with ``url`` and the answers
+    to what was pasted.
+    """
     parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
     if form:
         parts |= _form(principal, links)
-    return render_template("links/fragment.html", **parts, notices=notices, form=form)
+    return render_template(
+        "links/fragment.html", **parts, notices=notices, form=form, url=url, answers=answers
+    )
 
 
-def form_fragment(principal: Principal, links: Links, url: str, error: str) -> str:
+def form_fragment(
+    principal: Principal,
+    links: Links,
+    url: str,
+    error: str = "",
+    answers: Sequence[Pasted] = (),
+) -> str:
     """The form with the error beside the field."""
-    return render_template("links/form.html", **_form(principal, links), url=url, error=error)
+    shown = {"url": url, "error": error, "answers": answers}
+    return render_template("links/form.html", **_form(principal, links), **shown)
 
 
 def task_url(view: str, org_id: uuid.UUID, task: TaskView, page: int = 1) -> str:

@@ -71,6 +71,12 @@ def lock_task(task_id: uuid.UUID) -> None:
     db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())
 
 
+def lock_task_of(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+    """The same; raises :class:`NotFound`, also for another org's task."""
+    ours = select(Task.id).where(Task.org_id == org_id, Task.id == task_id)
+    required(db.session.scalar(ours.with_for_update()))
+
+
 def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, Any]) -> TaskView:
     """Change the fields given (see ``CHANGEABLE``) and no other.
 

@@ -30,10 +30,10 @@ from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.jobs.operations import run_operations
-from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.local.services import LOOPBACK
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
+from gitlab_links.pasting.changes import attach
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory

@@ -12,7 +12,7 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.job_triggers import CHECK_SECONDS, JobKind
 from gitlab_links.jobs import health_checks
 from gitlab_links.jobs.allowed_jobs import AllowedJob
-from gitlab_links.links.changes import attach
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser
 from tests.pages.markup import Markup
 from tests.statements import statements

@@ -8,8 +8,8 @@ from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
 from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.health.token_rotation import RotationNotAllowed, rotate_now
-from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser
 
 READING = ["Work Item: Read", "Merge Request: Read"]

@@ -3,8 +3,8 @@
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
-from gitlab_links.links.changes import attach
 from gitlab_links.links.queries import find_link
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser
 from tests.pages.markup import Markup
 

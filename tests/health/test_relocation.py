@@ -26,10 +26,10 @@ from gitlab_links.health.token_check import validate_now
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.links.changes import attach
 from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.queries import links_page
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.factories import Factory

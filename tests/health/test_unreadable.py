@@ -9,8 +9,8 @@ from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.messages import remedy, summary
 from gitlab_links.jobs.health_checks import request_check
-from gitlab_links.links.changes import attach
 from gitlab_links.observations.watched_projects import watched_projects
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.pages.markup import Markup

@@ -26,10 +26,10 @@ from gitlab_links.integrations.changes import generate_webhook_secret
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
-from gitlab_links.links.changes import attach
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import find_link
+from gitlab_links.pasting.changes import attach
 from tests import databases
 from tests.conftest import GITLAB_TOKEN
 from tests.deliveries.conftest import org, receive

@@ -9,8 +9,9 @@ from gitlab_links.demo.gitlab.records import DEVELOPER
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
-from gitlab_links.links.changes import attach, refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.pasting.changes import attach
 
 BOT_TOKEN = "glpat-of-a-project-bot"
 

@@ -10,9 +10,10 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.links.changes import LinkExists, attach, detach, detach_all, refresh_links_of_task
+from gitlab_links.links.changes import LinkExists, detach, detach_all, refresh_links_of_task
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
+from gitlab_links.pasting.changes import attach
 from tests.factories import unknown_id
 from tests.statements import statements
 

@@ -6,8 +6,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.messages import summary
 from gitlab_links.jobs.functions import clean
-from gitlab_links.links.changes import attach
 from gitlab_links.observations.models import GitLabChangeCount
+from gitlab_links.pasting.changes import attach
 from tests.observations.conftest import repair
 
 pytestmark = pytest.mark.differs_by_database

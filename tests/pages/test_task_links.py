@@ -66,7 +66,7 @@ def test_a_pasted_address_is_a_row_at_once(acting: As, links: str) -> None:
     found = fragment(answer)
     assert references(found) == ["acme/web!7"]
     assert "Fetching from GitLab" in found.one("li", class_="item").text
-    assert found.one("input", name="url")["value"] == ""
+    assert found.one("textarea", name="url").text == ""
 
 
 def test_without_javascript_the_page_comes_back(acting: As, links: str) -> None:
@@ -102,14 +102,50 @@ def test_a_wrong_address_says_what_is_wrong_beside_the_field(
     answer = acting().post(links, data={"url": url}, headers=headers)
     assert answer.status_code == status
     page = fragment(answer)
-    field = page.one("input", name="url")
-    assert field["value"] == url
+    field = page.one("textarea", name="url")
+    assert field.text == url
     assert field["aria-invalid"] == "true"
     message = page.one("div", id="link-url-error")
     assert "link-url-error" in field["aria-describedby"]
     assert said in message.text
     assert message.text.strip()
     assert "<script>/x" not in answer.text
+
+
+def test_several_are_linked_at_once_with_an_answer_for_each(acting: As, links: str) -> None:
+    visitor = acting()
+    visitor.post(links, data={"url": URL})
+    pasted = f"- acme/web#1\n- {URL}\n- nonsense\n- acme/web#2"
+    answer = visitor.post(links, data={"url": pasted}, headers=IN_PLACE)
+    assert answer.status_code == 201
+    page = fragment(answer)
+    assert references(page) == ["acme/web#2", "acme/web#1", "acme/web!7"]
+    answers = words(page.one("ul", id="link-answers").text)
+    assert "acme/web#1 is linked. acme/web!7 was linked before. nonsense is not linked." in answers
+    assert answers.endswith("acme/web#2 is linked.")
+    assert page.one("textarea", name="url").text == "nonsense"
+
+
+def test_several_without_javascript(acting: As, links: str) -> None:
+    visitor = acting()
+    answer = visitor.post(links, data={"url": "acme/web#1 acme/web#2"})
+    page = visitor.get(answer.headers["Location"])
+    assert "Linked 2 items." in text_of(page)
+    answer = visitor.post(links, data={"url": "acme/web#3\nnonsense"})
+    assert answer.status_code == 200
+    assert references(Markup.of(answer)) == ["acme/web#3", "acme/web#2", "acme/web#1"]
+    assert Markup.of(answer).one("textarea", name="url").text == "nonsense"
+    answer = visitor.post(links, data={"url": "rubbish\nnonsense"})
+    assert answer.status_code == 422
+    assert Markup.of(answer).one("textarea", name="url").text == "rubbish\nnonsense"
+
+
+def test_more_than_50_at_once_are_too_many(acting: As, links: str) -> None:
+    pasted = "\n".join(f"acme/web#{iid}" for iid in range(1, 52))
+    answer = acting().post(links, data={"url": pasted}, headers=IN_PLACE)
+    assert answer.status_code == 422
+    error = fragment(answer).one("div", id="link-url-error").text
+    assert "You pasted 51 lines. Link at most 50 at once." in words(error)
 
 
 def test_linking_twice_says_so(acting: As, links: str) -> None:

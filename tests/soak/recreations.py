@@ -14,9 +14,10 @@ from gitlab_links.demo.gitlab.records import Project
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
-from gitlab_links.links.changes import attach, refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
+from gitlab_links.pasting.changes import attach
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 

@@ -14,8 +14,9 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
-from gitlab_links.links.changes import attach, refresh_links_of_task
+from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.queries import find_link
+from gitlab_links.pasting.changes import attach
 from tests.factories import Factory
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import Sender

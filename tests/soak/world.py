@@ -17,8 +17,8 @@ from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import queue_names
 from gitlab_links.jobs.schedule import QUEUE
-from gitlab_links.links.changes import attach
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.pasting.changes import attach
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 
 SECRET = "webhook-secret-of-the-soak"

@@ -50,6 +50,9 @@ class Problem(Strict):
             "example": "integration_missing",
         }
     )
+    link_id = fields.UUID(
+        metadata={"description": "With `link_exists`: the link that the task already has."}
+    )
     errors = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.String()),

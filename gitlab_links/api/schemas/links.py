@@ -1,15 +1,17 @@
 """Links, for the contract. A ``LinkView`` is sent without them; a test compares the two."""
 
 from datetime import datetime
+from typing import Any
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, Cursor, Time, choice, limit, text
-from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.api.schemas.fields import LINE, Cursor, Time, WholeNumber, choice, limit, text
+from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkSort
+from gitlab_links.pasting.reading import NamedItem
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
 _NULL = "Null until it is read from GitLab, and for callers who may not see a confidential item."
@@ -83,18 +85,42 @@ LinksEnvelope = page_of("LinksEnvelope", links=LinkSchema)
 
 
 class NewLink(Strict):
-    """What to link."""
+    """What to link: a ``url``, or ``project_path``, ``type`` and ``iid``."""
 
     url = fields.String(
-        required=True,
         metadata=described(
             "The address of an issue, work item or merge request in the org's GitLab, as "
             "copied from the browser, also with the item in a drawer (`?show=`), or a reference "
-            "such as `acme/app!42`. Spaces, brackets and a Markdown link around it, and "
-            "everything after the number, are ignored.",
+            "such as `acme/app!42`, or `app!42` if one project of that name is linked. Spaces, "
+            "brackets and a Markdown link around it, and everything after the number, are "
+            "ignored.",
             "https://gitlab.example.com/acme/app/-/merge_requests/42/diffs",
         ),
     )
+    project_path = text(
+        1, 1000, LINE, metadata={**described("Instead of `url`, with `type` and `iid`.")}
+    )
+    type = choice(ItemType, metadata=described("Instead of `url`."))
+    iid = WholeNumber(validate=validate.Range(1, MAX_IID), metadata=described("Instead of `url`."))
+
+    @validates_schema
+    def _one_way(self, data: dict[str, Any], **_: Any) -> None:
+        """Exactly one of the two ways."""
+        parts = sorted({"project_path", "type", "iid"} - data.keys())
+        if "url" in data and len(parts) < 3:
+            raise ValidationError({"url": ["Send either url, or project_path with type and iid."]})
+        if "url" not in data and parts == ["iid", "project_path", "type"]:
+            raise ValidationError({"url": ["Missing data for required field."]})
+        if "url" not in data and parts:
+            raise ValidationError({name: ["Missing data for required field."] for name in parts})
+
+
+def named(new: dict[str, Any]) -> str | NamedItem:
+    """What a ``NewLink`` names."""
+    if "url" in new:
+        url: str = new["url"]
+        return url
+    return NamedItem(new["project_path"], new["type"], new["iid"])
 
 
 class TaskLinksQuery(Strict):

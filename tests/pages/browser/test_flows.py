@@ -111,6 +111,28 @@ def test_a_wrong_address_is_told_beside_the_field(fresh_task: Page) -> None:
     expect(page.locator(".item")).to_have_count(0)
 
 
+def test_several_are_pasted_at_once_and_what_is_refused_stays(
+    stack: Stack, fresh_task: Page
+) -> None:
+    page = fresh_task
+    url = stack.gitlab.state.urls.item(item(stack, API, "issue", 1))
+    lines = f"{url}\n{SHOP}!2\nacme/nothing"
+    link_field(page).fill(lines)
+    page.keyboard.press("Enter")
+    expect(page.locator(".item")).to_have_count(2)
+    expect(page.locator("#link-answers li")).to_have_count(3)
+    expect(page.locator("#link-answers")).to_contain_text("acme/nothing is not linked.")
+    expect(link_field(page)).to_have_value("acme/nothing")
+    expect(link_field(page)).to_be_focused()
+    link_field(page).fill(f"{API}#2")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type(f"{API}#3")
+    expect(link_field(page)).to_have_value(f"{API}#2\n{API}#3")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item")).to_have_count(4)
+    expect(link_field(page)).to_have_value("")
+
+
 def test_unlinking_is_undone_from_the_keyboard(stack: Stack, fresh_task: Page) -> None:
     page = fresh_task
     link_field(page).fill(stack.gitlab.state.urls.item(item(stack, API, "issue", 1)))

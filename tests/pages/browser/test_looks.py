@@ -98,6 +98,10 @@ def test_states_that_come_of_use_have_none(stack: Stack, open_page: Open, look: 
     page.get_by_label("Link an issue or merge request").fill("nonsense")
     page.keyboard.press("Enter")
     page.locator("#link-url-error").wait_for()
+    page.get_by_label("Link an issue or merge request").fill("nonsense\nhttps://gitlab.com/a/b")
+    page.keyboard.press("Enter")
+    page.locator("#link-answers").wait_for()
+    take(page, f"pasted-{look}")
     page.locator("details[data-menu] summary").last.click()
     assert violations(page) == []
     page.keyboard.press("Escape")

@@ -139,7 +139,8 @@ function focusAfter(row) {
 const handlers = {
   link: (event) => handle(event, ({ done, rows, page }) => {
     showLinkForm(page);
-    if (done && rows.added[0]) announce(`Linked ${rows.added[0].dataset.reference}`);
+    if (done && rows.added.length === 1) announce(`Linked ${rows.added[0].dataset.reference}`);
+    else if (done && rows.added.length > 1) announce(`Linked ${rows.added.length} items`);
   }),
   unlink: (event) => {
     const backTo = focusAfter(event.submitter?.closest("li"));
@@ -167,12 +168,26 @@ document.addEventListener("submit", (event) => {
   if (role in handlers) handlers[role](event);
 });
 
-// Pasting an address into an empty field sends the form at once.
+// Enter sends, as in a field of one line; Shift and Enter make another line.
+document.addEventListener("keydown", (event) => {
+  if (event.target.id !== "link-url" || event.key !== "Enter" || event.isComposing) return;
+  if (event.shiftKey) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});
+
+// Pasting addresses into an empty field sends the form at once.
 const ADDRESS = new RegExp([
   String.raw`^<?(https?://|[\w-]+(\.[\w-]+)+(:\d+)?/)\S+$`,
   String.raw`^[\w.-]+(/[\w.-]+)+[#!]\d+$`,
   String.raw`^\[[^\]]*\]\(\S+\)$`,
 ].join("|"));
+const BULLET = /^([-*+•]|\d{1,3}[.)])\s+/u;
+
+function areAddresses(text) {
+  const lines = text.split("\n").map((line) => line.trim().replace(BULLET, "")).filter(Boolean);
+  return lines.length > 0 && lines.every((line) => ADDRESS.test(line));
+}
 
 document.addEventListener("paste", (event) => {
   const field = event.target;
@@ -180,7 +195,7 @@ document.addEventListener("paste", (event) => {
   const pasted = event.clipboardData.getData("text").trim();
   const written = field.value.slice(0, field.selectionStart) + field.value.slice(field.selectionEnd);
   const refused = field.getAttribute("aria-invalid") === "true";
-  if ((written !== "" && !refused) || !ADDRESS.test(pasted)) return;
+  if ((written !== "" && !refused) || !areAddresses(pasted)) return;
   event.preventDefault();
   field.value = pasted;
   field.form.requestSubmit();

@@ -1,0 +1,54 @@
+"""Linking several pasted items at once, with an answer for each."""
+
+from collections.abc import Sequence
+
+from flask import flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.errors import Conflict
+from gitlab_links.pages.live_parts import is_part, tagged
+from gitlab_links.pages.task_page import PART, Links, form_fragment, links_fragment, task_page
+from gitlab_links.pasting.changes import MOST_AT_ONCE, Pasted, attach_all
+from gitlab_links.tasks.queries import task_at
+from gitlab_links.tasks.summaries import TaskView
+
+
+def attach_several(
+    principal: Principal, task: TaskView, entries: Sequence[str]
+) -> ResponseReturnValue:
+    """Link them. What was refused stays in the field, and each has an answer below it."""
+    if len(entries) > MOST_AT_ONCE:
+        error = f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."
+        return _refused(principal, task, "\n".join(entries), error=error)
+    try:
+        answers = attach_all(principal, task.id, entries)
+    except Conflict as refusal:
+        return _refused(principal, task, "\n".join(entries), error=refusal.detail)
+    kept = "\n".join(one.text for one in answers if one.refusal is not None)
+    if not any(one.is_new for one in answers):
+        return _refused(principal, task, kept, answers=answers)
+    task = task_at(principal.org_id, task.reference)
+    if is_part(PART):
+        links = Links.of(principal, task, 1)
+        page = links_fragment(principal, links, form=True, url=kept, answers=answers)
+        return tagged(page, links.etag, 201)
+    if kept:
+        return task_page(principal, task, 1, url=kept, answers=answers)
+    flash(f"Linked {sum(one.is_new for one in answers)} items.", "success")
+    return redirect(url_for("pages.show_task", org_id=principal.org_id, reference=task.reference))
+
+
+def _refused(
+    principal: Principal,
+    task: TaskView,
+    kept: str,
+    *,
+    error: str = "",
+    answers: Sequence[Pasted] = (),
+) -> ResponseReturnValue:
+    """Nothing was linked: the form alone, or the whole page, with the reasons."""
+    if is_part(PART):
+        links = Links.of(principal, task, 1)
+        return form_fragment(principal, links, kept, error, answers), 422
+    return task_page(principal, task, 1, url=kept, error=error, answers=answers), 422

@@ -1,0 +1,1 @@
+"""Linking what people paste: addresses and references, one or several at once."""
