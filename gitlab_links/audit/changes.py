@@ -51,7 +51,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who makes a change: a user, perhaps with an API key, or the operator or the service."""
+    """Who makes a change: a user, perhaps with an API key, or the operator, the service or
+    a rule.
+    """
 
     user_id: uuid.UUID | None = None
     api_key_id: uuid.UUID | None = None
@@ -60,6 +62,7 @@ class Actor:
 
 OPERATOR = Actor(kind=ActorKind.OPERATOR)
 SERVICE = Actor(kind=ActorKind.SERVICE)
+RULE = Actor(kind=ActorKind.RULE)
 
 
 def write_audit_event(

@@ -13,11 +13,14 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class ActorKind(StrEnum):
-    """Who makes a change: a person, the operator by a command, or the service automatically."""
+    """Who makes a change: a person, the operator by a command, the service automatically, or a
+    rule of the org.
+    """
 
     PERSON = "person"
     OPERATOR = "operator"
     SERVICE = "service"
+    RULE = "rule"
 
 
 class AuditEvent(Identified, Base):

@@ -29,6 +29,7 @@ from gitlab_links.observations.webhook_tallies import add_tallies
 from gitlab_links.sync.applying import apply_body
 from gitlab_links.sync.change_sources import note_webhook
 from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
+from gitlab_links.sync.item_events import WEBHOOK, ItemChanges
 from gitlab_links.sync.ordering import BodyVerdict, Trust
 from gitlab_links.sync.projects import is_known
 
@@ -82,7 +83,9 @@ def process(
     """
     works = [_read(delivery) for delivery in deliveries]
     batch = _Batch(_Targets(org_id, works), BodyChecks.of(org_id, now), BatchEffects(), now, ttl)
+    shown = ItemChanges(batch.targets.items())
     outcomes = [_process_one(work, batch) for work in works]
+    shown.record(org_id, WEBHOOK)
     _mark_processed(outcomes, now)
     batch.effects.write(org_id, now)
     add_tallies(db.session, org_id, batch.checks.tallies())
@@ -225,6 +228,10 @@ class _Targets:
         if not event.relevant:
             return None
         return next((project for project, _ in self._candidates(event)), None)
+
+    def items(self) -> Iterable[GitLabItem]:
+        """The items, which are locked."""
+        return self._items.values()
 
     def links_of(self, item: GitLabItem) -> int:
         """The number of links to the item."""

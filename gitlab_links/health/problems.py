@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from gitlab_links.audit.changes import SERVICE, Action, write_audit_event
+from gitlab_links.events.models import EventType
+from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import Finding, findings, is_notified
@@ -129,16 +131,18 @@ def _close_problem(problem: HealthProblem, now: datetime) -> None:
 
 
 def audit_problem(problem: HealthProblem, action: Action) -> None:
-    """Write a change to the org's audit log."""
-    write_audit_event(
-        problem.org_id,
-        SERVICE,
-        action,
-        problem.id,
-        {
-            "code": problem.code,
-            "severity": problem.severity,
-            "summary": summary(finding_of(problem)),
-            **({"subject": problem.subject} if problem.subject else {}),
-        },
+    """Write a change to the org's audit log and to its events."""
+    said = {
+        "code": problem.code,
+        "severity": problem.severity,
+        "summary": summary(finding_of(problem)),
+        **({"subject": problem.subject} if problem.subject else {}),
+    }
+    write_audit_event(problem.org_id, SERVICE, action, problem.id, said)
+    is_open = action is Action.HEALTH_PROBLEM
+    event = NewEvent(
+        EventType.CONNECTION_HEALTH_CHANGED,
+        changes={"open": [not is_open, is_open]},
+        detail={**said, "problem_id": str(problem.id)},
     )
+    record(problem.org_id, SERVICE, event)

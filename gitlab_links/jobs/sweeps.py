@@ -10,13 +10,15 @@ from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.events.models import Event
 from gitlab_links.extensions import db, settings
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync import clock_changes, due_items
 
 CLEAN_BATCH = 500
-Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest]
+Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest] | type[Event]
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)
 
 log = structlog.get_logger(__name__)
@@ -58,8 +60,8 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Delete old bodies, old deliveries, expired login sessions and expired stored answers,
-    batch by batch.
+    """Delete old bodies, old deliveries, expired login sessions and expired stored answers
+    and old events, batch by batch.
 
     Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
     processing and replay need them.
@@ -73,6 +75,8 @@ def clean() -> None:
         (kept.failed_deliveries_kept, (DeliveryStatus.FAILED,)),
     ):
         _change(delivery, delete(delivery), _done_before(seconds, *statuses))
+    old_event = Event.id < first_id_at(utcnow() - timedelta(seconds=kept.events_kept))
+    _change(Event, delete(Event), old_event)
     for ended in (LoginSession, AnsweredRequest):
         _change(ended, delete(ended), ended.expires_at < utcnow())
 

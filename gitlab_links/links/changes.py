@@ -11,12 +11,14 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.events.models import EventType
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_items
+from gitlab_links.links.link_events import link_rows, record_links, rows_of_links
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
@@ -79,6 +81,8 @@ def attach_items(
         task = mark_links_changed(org_id, task_id)
         for link_id, ref, _ in new:
             audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
+        rows = rows_of_links([link_id for link_id, _, _ in new])
+        record_links(org_id, principal.actor, EventType.LINK_CREATED, rows)
         fetch_unless_fresh(org_id, [item for _, _, item in new])
     return [
         Attached(link_id or _link_to(task_id, item.id), link_id is not None)
@@ -157,11 +161,13 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
             TaskGitLabLink.org_id == org_id,
         )
     ).one_or_none()
+    known = rows_of_links([link_id])
     removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
     if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
         raise NotFound
     ref = ItemRef(link.path, ItemType(link.type), link.iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
+    record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
     delete_unlinked(link.item_id)
     return Detached(
         link_id,
@@ -175,14 +181,19 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     )
 
 
-def detach_all(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
+def detach_all(principal: Principal, task_id: uuid.UUID) -> None:
     """Remove every link of a task that is about to be deleted."""
-    item_ids = db.session.scalars(
-        delete(TaskGitLabLink)
-        .where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
-        .returning(TaskGitLabLink.item_id)
+    org_id = principal.org_id
+    of_task = (TaskGitLabLink.task_id == task_id, TaskGitLabLink.org_id == org_id)
+    known = link_rows(*of_task)
+    removed = db.session.execute(
+        delete(TaskGitLabLink).where(*of_task).returning(TaskGitLabLink.id, TaskGitLabLink.item_id)
     ).all()
-    in_order = sorted(item_ids)
+    gone = {row.id for row in removed}
+    cause = {"kind": "task_deleted"}
+    ended = [row for row in known if row.link_id in gone]
+    record_links(org_id, principal.actor, EventType.LINK_REMOVED, ended, cause)
+    in_order = sorted(row.item_id for row in removed)
     for start in range(0, len(in_order), DELETED_AT_ONCE):
         delete_unlinked(*in_order[start : start + DELETED_AT_ONCE])
 

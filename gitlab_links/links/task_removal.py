@@ -12,5 +12,5 @@ def remove_task(principal: Principal, task_id: uuid.UUID) -> None:
 
     Raises :class:`NotFound`, also for another org's task.
     """
-    detach_all(principal.org_id, task_id)
+    detach_all(principal, task_id)
     delete_task(principal, task_id)

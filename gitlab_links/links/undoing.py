@@ -8,10 +8,12 @@ from gitlab_links.accounts.models import User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action
 from gitlab_links.errors import required
+from gitlab_links.events.models import EventType
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.changes import Detached, LinkExists, audit_link, fetch_unless_fresh
 from gitlab_links.links.items import locked_item
+from gitlab_links.links.link_events import record_links, rows_of_links
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
@@ -53,5 +55,7 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     )
     ref = ItemRef(path, ItemType(detached.gitlab_type), detached.gitlab_iid)
     audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
+    restored = rows_of_links([detached.link_id])
+    record_links(org_id, principal.actor, EventType.LINK_CREATED, restored, {"kind": "undo"})
     fetch_unless_fresh(org_id, [item])
     return link_id or detached.link_id

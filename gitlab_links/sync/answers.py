@@ -23,6 +23,7 @@ from gitlab_links.sync.change_sources import Before, note_fetched
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
 from gitlab_links.sync.issue_moves import record_move, with_moved_content
+from gitlab_links.sync.item_events import FETCH, ItemChanges
 from gitlab_links.sync.pausing import (
     Standing,
     note_all_failing,
@@ -76,6 +77,7 @@ def record(
     answers, verdict = calls.answers, blame(calls)
     integration = lock_integration(org_id)  # first, in the same order as saving a token
     items = _locked_items({item.id for answer in answers for item in answer.batch.items})
+    shown = ItemChanges(items.values())
     by_webhook: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
     pipelines = {item.id: item.pipeline_status for item in items.values()}
@@ -88,6 +90,8 @@ def record(
         found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
         by_webhook.update(item.id for item in found.by_webhook)
         contradicted += found.contradicted
+    # Before projects are recorded, which may merge items with others.
+    shown.record(org_id, FETCH)
     request_siblings(
         org_id,
         [one for one in items.values() if one.pipeline_status != pipelines[one.id]],

@@ -69,7 +69,7 @@ def follow(item: GitLabItem, ref: ItemRef) -> None:
     if target.id == item.id:
         return
     _save_reference(item, project.path)
-    move_links_to(target.id, TaskGitLabLink.item_id == item.id)
+    move_links_to(target.id, TaskGitLabLink.item_id == item.id, public=True)
     db.session.delete(item)
     db.session.flush()
 

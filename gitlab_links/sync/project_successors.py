@@ -6,14 +6,25 @@ moves some hundred items, so every piece can be committed on its own.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, true, update
 from sqlalchemy.orm import aliased
 
+from gitlab_links.audit.changes import SERVICE
 from gitlab_links.clock import utcnow
+from gitlab_links.events.models import EventType
+from gitlab_links.events.recording import record
 from gitlab_links.extensions import change_rows, db
+from gitlab_links.links.link_events import (
+    LinkRow,
+    facts_of,
+    link_event,
+    link_rows,
+    record_links,
+    rows_of_links,
+)
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.hook_secrets import move_hook_secrets
 from gitlab_links.storage.database import new_id, upsert
@@ -179,11 +190,43 @@ def _point_links_at_twins(
     move_links_to(target, and_(TaskGitLabLink.item_id.in_(item_ids), which))
 
 
-def move_links_to(target: object, which: ColumnElement[bool]) -> None:
+def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = False) -> None:
     """Point the links that ``which`` selects at an item; ``target`` is an id or an SQL value.
-    A task that already links that item loses the other link.
+    A task that already links that item loses the other link. ``public``: everybody may see the
+    target's place.
     """
-    other = aliased(TaskGitLabLink)
-    linked = exists().where(other.task_id == TaskGitLabLink.task_id, other.item_id == target)
-    change_rows(delete(TaskGitLabLink).where(which, linked))
-    change_rows(update(TaskGitLabLink).where(which).values(item_id=target))
+    before = {row.link_id: row for row in link_rows(which)}
+    if not before:
+        return
+    other, link = aliased(TaskGitLabLink), TaskGitLabLink
+    linked = exists().where(other.task_id == link.task_id, other.item_id == target)
+    doubled = db.session.scalars(
+        delete(link)
+        .where(which, linked)
+        .returning(link.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    change_rows(update(link).where(which).values(item_id=target))
+    _record_moves(before, set(doubled), public=public)
+
+
+def _record_moves(
+    before: Mapping[uuid.UUID, LinkRow], doubled: set[uuid.UUID], *, public: bool
+) -> None:
+    org_id = db.session.scalars(
+        select(GitLabProject.org_id).where(
+            GitLabProject.id == next(iter(before.values())).project_id
+        )
+    ).one()
+    ended = [row for link_id, row in before.items() if link_id in doubled]
+    record_links(org_id, SERVICE, EventType.LINK_REMOVED, ended, {"kind": "duplicate"})
+    moved = []
+    for row in rows_of_links([link_id for link_id in before if link_id not in doubled]):
+        places = [facts_of(before[row.link_id]).reference, facts_of(row, public=public).reference]
+        cause = {"kind": "moved"}
+        moved.append(
+            link_event(
+                EventType.LINK_CHANGED, row, public=public, changes={"item": places}, cause=cause
+            )
+        )
+    record(org_id, SERVICE, *moved)

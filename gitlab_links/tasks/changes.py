@@ -1,7 +1,7 @@
 """Creating, changing and deleting tasks. Nothing here commits."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,8 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Invalid, required
+from gitlab_links.events.models import EventType
+from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
@@ -63,6 +65,13 @@ def create_task(
     db.session.flush()
     made = find_task(principal.org_id, task.id)
     _audit(principal, Action.TASK_CREATED, made, title=title)
+    changes: dict[str, list[Any]] = {
+        "title": [None, title],
+        "status": [None, made.status.value],
+    }
+    optional = {"assignee_id": task.assignee_id, "due_date": task.due_date}
+    changes |= {name: [None, value] for name, value in optional.items() if value is not None}
+    _record(principal, EventType.TASK_CREATED, made, changes)
     return made
 
 
@@ -91,6 +100,7 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
         if getattr(task, field) != changes[field]
     }
     _check_assignee(principal.org_id, changed.get("assignee_id"))
+    before = {field: getattr(task, field) for field in changed}
     for field, value in changed.items():
         setattr(task, field, value)
     if changed:
@@ -99,6 +109,7 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     view = find_task(principal.org_id, task_id)
     if changed:
         _audit(principal, Action.TASK_UPDATED, view, **_logged(changed, view))
+        _record_update(principal, view, {name: [before[name], changed[name]] for name in changed})
     return view
 
 
@@ -146,6 +157,33 @@ def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
     gone = delete(Task).where(Task.org_id == principal.org_id, Task.id == task_id)
     required(db.session.scalar(gone.returning(Task.id)))
     _audit(principal, Action.TASK_DELETED, deleted, title=deleted.title)
+    gone_title = {"title": [deleted.title, None]}
+    _record(principal, EventType.TASK_DELETED, deleted, gone_title)
+
+
+def _record_update(
+    principal: Principal, task: TaskView, changed: Mapping[str, Sequence[Any]]
+) -> None:
+    """Record a change of the status apart from that of other fields."""
+    others = {name: pair for name, pair in changed.items() if name != "status"}
+    if others:
+        # A description may be very long: the event only says that it changed.
+        shown = {name: pair for name, pair in others.items() if name != "description"}
+        _record(principal, EventType.TASK_EDITED, task, shown, {"edited": list(others)})
+    if "status" in changed:
+        before, after = (TaskStatus(status).value for status in changed["status"])
+        _record(principal, EventType.TASK_STATUS_CHANGED, task, {"status": [before, after]})
+
+
+def _record(
+    principal: Principal,
+    kind: EventType,
+    task: TaskView,
+    changes: Mapping[str, Sequence[Any]],
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    event = NewEvent(kind, task.id, task.reference, changes=changes, detail=detail)
+    record(principal.org_id, principal.actor, event)
 
 
 def _audit(principal: Principal, action: Action, task: TaskView, **detail: Any) -> None:

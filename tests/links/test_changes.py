@@ -175,7 +175,7 @@ def test_all_links_of_a_task_are_removed_and_those_of_others_stay(
     for iid in range(1, 4):
         link(principal, task, f"{BASE}/acme/press/-/issues/{iid}")
     link(principal, factory.task(org), f"{BASE}/acme/press/-/issues/3")
-    detach_all(org.id, task.id)
+    detach_all(factory.principal(org), task.id)
     db.session.commit()
     assert (count(TaskGitLabLink), count(GitLabItem)) == (1, 1)
 
@@ -264,6 +264,6 @@ def test_a_link_made_while_the_last_one_is_removed_has_its_item(
         )
         assert raised == []
         assert (count(TaskGitLabLink), count(GitLabItem)) == (1, 1)
-        detach_all(org.id, after.id)
+        detach_all(factory.principal(org), after.id)
         db.session.commit()
     assert count(GitLabItem) == 0

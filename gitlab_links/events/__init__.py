@@ -1,0 +1,1 @@
+"""Events: what happened to tasks, links and the connection, written with the change itself."""

@@ -1,0 +1,127 @@
+"""Record what changes of an item, once for each of its links.
+
+The values before and after a batch count: what changes and changes back within one batch of
+deliveries or answers is no event.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gitlab_links.audit.changes import SERVICE
+from gitlab_links.events.models import EventType
+from gitlab_links.events.recording import record
+from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
+from gitlab_links.links.confidentiality import is_withheld
+from gitlab_links.links.freshness import GONE
+from gitlab_links.links.link_events import link_event, rows_of_items
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.merge_request_details import MERGE_STATUS_PENDING
+
+# On the way to another status: only the status that GitLab ends with is an event.
+MERGE_STATUS_PASSING = MERGE_STATUS_PENDING | {"ci_still_running"}
+
+WEBHOOK = {"kind": "webhook"}
+FETCH = {"kind": "fetch"}
+
+State = dict[str, Any]
+
+
+class ItemChanges:
+    """The shown fields of locked items before a batch; ``record`` compares them afterwards."""
+
+    def __init__(self, items: Iterable[GitLabItem]) -> None:
+        self._items = {item.id: item for item in items}
+        self._before = {item.id: _state(item) for item in self._items.values()}
+
+    def record(self, org_id: uuid.UUID, cause: Mapping[str, Any]) -> None:
+        """Record a ``link.changed`` for each link of each changed item, in two statements."""
+        changed = {}
+        for item in self._items.values():
+            before, after = self._before[item.id], _state(item)
+            if before != after and (changes := _changes(before, after)):
+                hides = _hides(item, before) or _hides(item, after)
+                changed[item.id] = changes, hides
+        if not changed:
+            return
+        events = []
+        for row in rows_of_items(list(changed)):
+            changes, hides = changed[row.item_id]
+            event = link_event(
+                EventType.LINK_CHANGED, row, hidden=hides, changes=changes, cause=cause
+            )
+            events.append(event)
+        record(org_id, SERVICE, *events)
+
+
+def _state(item: GitLabItem) -> State:
+    """The fields as they are: they are compared for every item, and shown only if they differ."""
+    return {name: getattr(item, name) for name in _FIELDS}
+
+
+_FIELDS = (
+    "title",
+    "state",
+    "draft",
+    "confidential",
+    "labels",
+    "assignees",
+    "reviewers",
+    "milestone_id",
+    "milestone",
+    "due_date",
+    "pipeline_status",
+    "merge_status",
+    "error_code",
+)
+
+
+def _hides(item: GitLabItem, state: State) -> bool:
+    return is_withheld(
+        confidential=bool(state["confidential"]),
+        gitlab_type=item.type,
+        error_code=state["error_code"],
+    )
+
+
+def _changes(before: State, after: State) -> dict[str, list[Any]]:
+    """The differing fields as JSON, with both values."""
+    found = {}
+    for name in _FIELDS:
+        old, new = _shown(name, before), _shown(name, after)
+        if old != new and not _is_passing(name, after):
+            found["missing" if name == "error_code" else name] = [old, new]
+    return found
+
+
+def _is_passing(name: str, after: State) -> bool:
+    """Whether the new value is not the last one: another one follows without anybody's doing."""
+    value = after[name]
+    if name == "pipeline_status":
+        return value in PIPELINE_MOVING
+    if name == "merge_status":
+        return value is None or value in MERGE_STATUS_PASSING
+    # Webhooks name a milestone by its id, and a fetch brings its title.
+    return name == "milestone" and value is None and after["milestone_id"] is not None
+
+
+def _shown(name: str, state: State) -> Any:
+    value = state[name]
+    reader = _READERS.get(name)
+    return value if reader is None else reader(value)
+
+
+def _sorted(parts: list[dict[str, Any]] | None, key: str) -> list[str]:
+    return sorted(str(part.get(key)) for part in parts or ())
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "labels": lambda value: _sorted(value, "name"),
+    "assignees": lambda value: _sorted(value, "username"),
+    "reviewers": lambda value: _sorted(value, "username"),
+    "due_date": lambda value: None if value is None else value.isoformat(),
+    "draft": bool,
+    "confidential": bool,
+    "error_code": lambda value: value in GONE,
+    "milestone_id": lambda _value: None,  # only its title is shown
+}
