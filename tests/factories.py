@@ -11,6 +11,7 @@ from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.accounts.service_accounts import ServiceAccountView, create_service_account
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
@@ -82,6 +83,14 @@ class Factory:
             new = issue_key(org.id, owner, "tests", scopes or Scope, expires_at)
             db.session.commit()
         return new.secret
+
+    def service_account(self, org: Org, role: Role = Role.MEMBER) -> ServiceAccountView:
+        """As an admin of the org creates it."""
+        principal = self.principal(org, Role.ADMIN)
+        with self._app.app_context():
+            made = create_service_account(principal, f"Program {next(self._numbers)}", role)
+            db.session.commit()
+        return made
 
     def integration(self, org: Org, **values: Any) -> OrgGitLabIntegration:
         """A configuration with an address and nothing else; see :meth:`connect`."""

@@ -1,7 +1,7 @@
 """Creating, rotating and revoking API keys. A secret is shown once. Nothing here commits."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 from gitlab_links.accounts.key_logins import hash_key
 from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.principal import InsufficientScope, Principal
-from gitlab_links.accounts.roles import Scope
+from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Forbidden, required
@@ -20,6 +20,7 @@ from gitlab_links.paging import Position, paged
 from gitlab_links.security import API_KEY_PREFIX, new_secret
 
 HINT_LENGTH = 12
+DEFAULT_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,19 @@ def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
 def create_key(
     principal: Principal, name: str, scopes: Iterable[Scope], expires_in_days: int | None
 ) -> NewKey:
-    """Create a key for the caller; without a number of days it does not expire.
+    """Create a key for the caller: see :func:`create_key_for`."""
+    return create_key_for(principal, principal.user_id, name, scopes, expires_in_days)
+
+
+def create_key_for(
+    principal: Principal,
+    owner_id: uuid.UUID,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_in_days: int | None,
+) -> NewKey:
+    """Create a key of the caller's or of a service account; without a number of days it does
+    not expire.
 
     A key created with another key expires no later, and is revoked with it. Raises
     :class:`InsufficientScope` for scopes that the caller's own key lacks.
@@ -59,7 +72,7 @@ def create_key(
     _check_scopes(principal, wanted)
     expires_at = None if expires_in_days is None else utcnow() + timedelta(days=expires_in_days)
     ends = [moment for moment in (expires_at, principal.expires_at) if moment is not None]
-    new = issue_key(principal.org_id, principal.user_id, name, wanted, min(ends, default=None))
+    new = issue_key(principal.org_id, owner_id, name, wanted, min(ends, default=None))
     new.key.made_with_id = principal.api_key_id
     db.session.flush()
     _audit(principal, Action.API_KEY_CREATED, new.key)
@@ -92,12 +105,14 @@ def issue_key(
 def rotate_key(principal: Principal, key_id: uuid.UUID) -> NewKey:
     """Replace the secret of a key; the old one is invalid from the commit on.
 
-    Only for the owner, because the secret gives the owner's permissions. A key may rotate
-    only itself and keys created with it, because another one would stay valid when it ends.
+    Only for the owner, because the secret gives the owner's permissions; a service account's
+    for whoever may manage those. A key may rotate only itself and keys created with it, because
+    another one would stay valid when it ends.
     Raises :class:`NotFound`, :class:`Forbidden`, :class:`InsufficientScope`.
     """
     key = find_key(principal.org_id, key_id)
-    if key.user_id != principal.user_id:
+    manages = not key.user.is_person and principal.may(Permission.SERVICE_ACCOUNTS)
+    if key.user_id != principal.user_id and not manages:
         raise Forbidden("Only the owner of an API key may replace its secret. You may revoke it.")
     _check_scopes(principal, frozenset(Scope(scope) for scope in key.scopes))
     _check_descent(principal, key)
@@ -117,6 +132,12 @@ def revoke_key(principal: Principal, key_id: uuid.UUID) -> None:
         makers = [key.id for key in ending]
         made = _joined(principal.org_id).where(ApiKey.made_with_id.in_(makers))
         ending = db.session.scalars(made).all()
+
+
+def keys_of(org_id: uuid.UUID, user_ids: Collection[uuid.UUID]) -> Sequence[ApiKey]:
+    """The keys in force of these users, oldest first."""
+    ours = _joined(org_id).where(ApiKey.user_id.in_(user_ids)).order_by(ApiKey.id)
+    return db.session.scalars(ours).all()
 
 
 def _joined(org_id: uuid.UUID, *, revoked: bool = False) -> Select[ApiKey]:

@@ -8,15 +8,16 @@ from datetime import datetime
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import contains_eager
 
+from gitlab_links.accounts.grants import check_grant, check_rank
 from gitlab_links.accounts.models import ApiKey, Membership, User
 from gitlab_links.accounts.operators import refuse_new_operator
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.people import checked_person
-from gitlab_links.accounts.principal import InsufficientScope, Principal
-from gitlab_links.accounts.roles import Permission, Role, Scope
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, Forbidden, PreconditionFailed, required
+from gitlab_links.errors import Conflict, PreconditionFailed, required
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.paging import Position, paged
 from gitlab_links.security import hash_password, new_secret
@@ -33,10 +34,6 @@ class RoleChangedMeanwhile(PreconditionFailed, code="changed_meanwhile"):
 
 class LastAdmin(Conflict, code="last_admin"):
     """The change would leave the org without an admin."""
-
-
-class AdminByKey(Forbidden, code="admin_by_key"):
-    """An API key may not make anybody an admin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +60,6 @@ class AddedMember:
 
     member: MemberView
     initial_password: str
-
-
-_RANK = {Role.ADMIN: 3, Role.PM: 2, Role.MEMBER: 1, Role.CLIENT: 0}
 
 
 _STANDING = select(Membership.role, Membership.pending_name).where(
@@ -128,7 +122,7 @@ def add_member(principal: Principal, email: str, name: str, role: Role) -> Added
     a key that would make an admin, and :class:`Forbidden` for a role above the caller's own and
     for an operator without an account.
     """
-    _check_grant(principal, role)
+    check_grant(principal, role)
     email, name = checked_person(email, name)
     refuse_new_operator(email)
     user, initial_password = _person(email, name)
@@ -183,13 +177,13 @@ def change_role(
     :class:`AdminByKey` for a key that would make an admin, and :class:`Forbidden` for a role
     above the caller's own.
     """
-    _check_rank(principal, role)
+    check_rank(principal, role)
     lock_org(principal.org_id)  # two admins cannot remove each other at once
     membership = _find(principal.org_id, member_id)
     before = membership.as_role
     if seen not in {None, before, role}:
         raise RoleChangedMeanwhile("Somebody else has changed this role since you read it.")
-    _check_grant(principal, role, before)
+    check_grant(principal, role, before)
     if role is not Role.ADMIN:
         _keep_an_admin(membership)
     membership.role = role.value
@@ -217,17 +211,18 @@ def remove_member(
     lock_org(principal.org_id)  # two admins cannot remove each other at once
     membership = _find(principal.org_id, member_id)
     _keep_an_admin(membership)
-    db.session.execute(
-        update(ApiKey)
-        .where(
-            ApiKey.org_id == principal.org_id,
-            ApiKey.user_id == membership.user_id,
-            ApiKey.revoked_at.is_(None),
-        )
-        .values(revoked_at=utcnow())
-    )
+    revoke_all_keys(principal.org_id, membership.user_id)
     db.session.execute(delete(Membership).where(Membership.id == member_id))
     _audit(principal, action, _view(membership), role=membership.role)
+
+
+def revoke_all_keys(org_id: uuid.UUID, user_id: uuid.UUID) -> None:
+    """Revoke all keys that a user has in the org."""
+    change_rows(
+        update(ApiKey)
+        .where(ApiKey.org_id == org_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=utcnow())
+    )
 
 
 def _joined(org_id: uuid.UUID) -> Select[Membership]:
@@ -235,7 +230,7 @@ def _joined(org_id: uuid.UUID) -> Select[Membership]:
         select(Membership)
         .join(Membership.user)
         .options(contains_eager(Membership.user))
-        .where(Membership.org_id == org_id)
+        .where(Membership.org_id == org_id, User.is_person)
     )
 
 
@@ -256,39 +251,18 @@ def _view(membership: Membership) -> MemberView:
     )
 
 
-def _check_grant(principal: Principal, role: Role, before: Role | None = None) -> None:
-    """A key cannot give a role more permissions than it has, because its user could be that
-    member. It cannot make an admin either, who would stay one after the key has ended.
-    """
-    _check_rank(principal, role)
-    added = {one for one in Permission if role in one.roles and before not in one.roles}
-    missing = {one.scope for one in added} - (
-        frozenset(Scope) if principal.scopes is None else principal.scopes
-    )
-    if missing:
-        raise InsufficientScope(
-            f"This API key cannot give the role '{role}', which needs scopes that it lacks: "
-            f"{', '.join(sorted(missing))}."
-        )
-    if principal.scopes is not None and role is Role.ADMIN and added:
-        raise AdminByKey(
-            "An API key cannot make anybody an admin. An admin who is logged in can do it on the "
-            "page Members."
-        )
-
-
-def _check_rank(principal: Principal, role: Role) -> None:
-    if _RANK[role] > _RANK[principal.role]:
-        raise Forbidden(f"You cannot give the role '{role}': yours is '{principal.role}'.")
-
-
 def _keep_an_admin(leaving: Membership) -> None:
     if leaving.as_role is not Role.ADMIN:
         return
-    others = select(func.count()).where(
-        Membership.org_id == leaving.org_id,
-        Membership.role == Role.ADMIN.value,
-        Membership.id != leaving.id,
+    others = (
+        select(func.count())
+        .join(Membership.user)
+        .where(
+            Membership.org_id == leaving.org_id,
+            Membership.role == Role.ADMIN.value,
+            Membership.id != leaving.id,
+            User.is_person,
+        )
     )
     if not db.session.scalar(others):
         raise LastAdmin("An org needs an admin. First make another member an admin.")

@@ -3,7 +3,8 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, Uuid
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.accounts.roles import Role
@@ -34,14 +35,30 @@ class FormerTaskKey(Identified, Base):
 
 
 class User(Identified, Base):
-    """A person. ``email`` is stored in lower case."""
+    """A person, or a service account of the org ``service_of_id``.
+
+    ``email`` is stored in lower case; a service account's leads nowhere.
+    """
 
     __tablename__ = "users"
 
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(100))
     password_hash: Mapped[str | None] = mapped_column(String(255))
+    service_of_id: Mapped[uuid.UUID | None] = mapped_column(
+        Uuid, ForeignKey("orgs.id", ondelete="CASCADE"), index=True
+    )
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    @hybrid_property
+    def is_person(self) -> bool:
+        """Whether it is somebody, and not a service account."""
+        return self.service_of_id is None
+
+    @is_person.inplace.expression
+    @classmethod
+    def _is_person(cls) -> ColumnElement[bool]:
+        return cls.service_of_id.is_(None)
 
 
 class Membership(Identified, Base):

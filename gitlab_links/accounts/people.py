@@ -62,6 +62,8 @@ def _works_in(org_id: uuid.UUID) -> ColumnElement[bool]:
         Membership.org_id == org_id,
         Membership.role.in_(sorted(Permission.TASK_WRITE.roles)),
         Membership.pending_name.is_(None),
+        User.id == Membership.user_id,
+        User.is_person,
     )
 
 
@@ -80,6 +82,15 @@ NAME = (
 _NAME = re.compile(NAME)
 
 
+def checked_name(name: str) -> str:
+    """The name of a person or a program without surrounding blanks; raises :class:`Invalid`."""
+    name = name.strip()
+    if not name or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
+        words = f"Enter a name of at most {MAX_NAME} characters."
+        raise Invalid(words, errors={"name": [words]})
+    return name
+
+
 def checked_person(email: str, name: str) -> tuple[str, str]:
     """The address in lower case, and the name; raises :class:`Invalid`.
 
@@ -91,8 +102,10 @@ def checked_person(email: str, name: str) -> tuple[str, str]:
         email = parse_mail_address(email.strip()).lower()
     except ValueError:
         errors["email"] = ["Enter an e-mail address, such as ana@example.com."]
-    if not name or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
-        errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
+    try:
+        checked_name(name)
+    except Invalid as refusal:
+        errors |= refusal.errors
     if errors:
         raise Invalid("The person was not added.", errors=errors)
     return email, name

@@ -50,6 +50,7 @@ class Permission(Enum):
     DELIVERIES = ("deliveries", Scope.ADMIN, MANAGERS)
     AUDIT = ("audit", Scope.ADMIN, MANAGERS)
     API_KEYS = ("api_keys", Scope.ADMIN, MANAGERS)
+    SERVICE_ACCOUNTS = ("service_accounts", Scope.ADMIN, ADMINS)
     MEMBERS_READ = ("members_read", Scope.ADMIN, MANAGERS)
     MEMBERS_WRITE = ("members_write", Scope.ADMIN, ADMINS)
 

@@ -18,6 +18,7 @@ from gitlab_links.api import (
     operations,
     orgs,
     picks,
+    service_accounts,
     tasks,
     webhook,
 )
@@ -35,6 +36,7 @@ VIEWS = (
     orgs,
     members,
     api_keys,
+    service_accounts,
     tasks,
     links,
     link_batches,

@@ -4,8 +4,8 @@ import uuid
 from dataclasses import asdict
 from typing import Any
 
+from gitlab_links.accounts.grants import AdminByKey
 from gitlab_links.accounts.members import (
-    AdminByKey,
     LastAdmin,
     MemberExists,
     add_member,

@@ -1,12 +1,15 @@
 """The API keys of an org: create, replace the secret, revoke. A secret is shown once."""
 
 import uuid
+from collections.abc import Set
+from dataclasses import dataclass
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.api_keys import (
+    DEFAULT_DAYS,
     NewKey,
     create_key,
     find_key,
@@ -27,12 +30,53 @@ from gitlab_links.pages.wording import Mark
 
 PATH = "/orgs/<uuid:org_id>/api-keys"
 MAX_NAME = 100
-EXPIRIES = {"90": "in 90 days", "30": "in 30 days", "365": "in a year", "": "never"}
+_DEFAULT = {str(DEFAULT_DAYS): f"in {DEFAULT_DAYS} days"}
+EXPIRIES = {**_DEFAULT, "30": "in 30 days", "365": "in a year", "": "never"}
 SCOPE_HINTS = {
     Scope.READ: "read tasks and links",
     Scope.WRITE: "create and change tasks and links",
     Scope.ADMIN: "the GitLab connection, deliveries, members, keys and the audit log",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    """What was chosen for a new key, and what is wrong with it."""
+
+    name: str
+    scopes: Set[Scope]
+    expiry: str | None
+    errors: dict[str, list[str]]
+
+    @classmethod
+    def sent(cls) -> "KeyForm":
+        """The form of the request."""
+        name = request.form.get("name", "").strip()
+        scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
+        errors: dict[str, list[str]] = {}
+        if not name or len(name) > MAX_NAME or not name.isprintable():
+            errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
+        if not scopes:
+            errors["scopes"] = ["Choose at least one scope."]
+        expiry = request.form.get("expires")
+        if expiry not in EXPIRIES:
+            errors["expires"] = ["Choose when the key expires."]
+        return cls(name, scopes, expiry, errors)
+
+    @property
+    def days(self) -> int | None:
+        """After how many days it expires; None for never."""
+        return int(self.expiry) if self.expiry else None
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The fields as the page shows them again."""
+        return {
+            "name": self.name,
+            "chosen": self.scopes,
+            "expiry": self.expiry,
+            "errors": self.errors,
+        }
 
 
 @pages.get(PATH)
@@ -54,27 +98,20 @@ def key_list(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.API_KEYS)
 def make_key(org_id: uuid.UUID) -> ResponseReturnValue:
     """Create a key of one's own; the next page shows its secret once."""
-    name = request.form.get("name", "").strip()
-    scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
-    errors: dict[str, list[str]] = {}
-    if not name or len(name) > MAX_NAME or not name.isprintable():
-        errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
-    if not scopes:
-        errors["scopes"] = ["Choose at least one scope."]
-    expiry = request.form.get("expires")
-    if expiry not in EXPIRIES:
-        errors["expires"] = ["Choose when the key expires."]
-    if errors:
-        return _page(org_id, name=name, chosen=scopes, expiry=expiry, errors=errors), 422
-    days = int(expiry) if expiry else None
-    return _shown_once(org_id, create_key(current_principal(), name, scopes, days))
+    form = KeyForm.sent()
+    if form.errors:
+        return _page(org_id, **form.shown), 422
+    new = create_key(current_principal(), form.name, form.scopes, form.days)
+    return show_once(url_for("pages.key_list", org_id=org_id), new)
 
 
 @pages.post(f"{PATH}/<uuid:key_id>/rotate")
 @access(Permission.API_KEYS)
 def renew_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
     """Replace the secret of one's own key; the old secret is refused at once."""
-    return _shown_once(org_id, rotate_key(current_principal(), key_id))
+    renewed = rotate_key(current_principal(), key_id)
+    page = "pages.key_list" if renewed.key.user.is_person else "pages.service_account_list"
+    return show_once(url_for(page, org_id=org_id), renewed)
 
 
 @pages.post(f"{PATH}/<uuid:key_id>/revoke")
@@ -84,7 +121,8 @@ def end_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ResponseReturnValue:
     key = find_key(org_id, key_id)
     revoke_key(current_principal(), key_id)
     flash(f"Revoked {key.name}. It no longer works.", "success")
-    return redirect(url_for("pages.key_list", org_id=org_id))
+    page = "pages.key_list" if key.user.is_person else "pages.service_account_list"
+    return redirect(url_for(page, org_id=org_id))
 
 
 def key_mark(key: ApiKey) -> Mark:
@@ -96,19 +134,22 @@ def key_mark(key: ApiKey) -> Mark:
     return Mark("Active", "green", "check")
 
 
-def _shown_once(org_id: uuid.UUID, new: NewKey) -> ResponseReturnValue:
-    page = url_for("pages.key_list", org_id=org_id)
+def show_once(page: str, new: NewKey) -> ResponseReturnValue:
+    """Redirect to a page, which shows the secret once."""
     return redirect_and_show(page, name=new.key.name, secret=new.secret)
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     typed = {"name": "", "chosen": {Scope.READ}, "expiry": next(iter(EXPIRIES))}
-    keys = (*keys_page(org_id), *keys_page(org_id, revoked=True))
+    found = (*keys_page(org_id), *keys_page(org_id, revoked=True))
+    keys = [key for key in found if key.user.is_person]
+    principal = current_principal()
     return render_template(
         "keys/list.html",
         org_id=org_id,
         keys=[(key, key_mark(key)) for key in keys],
-        own_id=current_principal().user_id,
+        own_id=principal.user_id,
+        may_have_services=principal.may(Permission.SERVICE_ACCOUNTS),
         scopes=SCOPE_HINTS,
         expiries=EXPIRIES,
         **{**typed, "errors": {}, **shown},

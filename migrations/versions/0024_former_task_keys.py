@@ -23,7 +23,7 @@ def upgrade() -> None:
             ["org_id"], ["orgs.id"], name=op.f("fk_former_task_keys_org_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_former_task_keys")),
-        sa.UniqueConstraint("org_id", "key", name=op.f("uq_former_task_keys_org_id")),
+        sa.UniqueConstraint("org_id", "key", name=op.f("uq_former_task_keys_org_id_key")),
     )
 
 

@@ -46,6 +46,7 @@ class World:
             "{task_id}": lambda: self.factory.task(self.org).id,
             "{member_id}": lambda: self.factory.membership(self.org).id,
             "{key_id}": self._key,
+            "{account_id}": lambda: self.factory.service_account(self.org).id,
             "{delivery_id}": self._delivery,
             "{operation_id}": self._operation,
             "{project_id}": lambda: self.factory.gitlab_project(self.org).id,
@@ -189,6 +190,7 @@ def test_ids_of_another_org_are_unknown(world: World, name: str) -> None:
     path = world.path(entry["path"].replace("{org_id}", str(world.other.id)))
     body = {
         "accounts__member_patch": {"role": "member"},
+        "accounts__service_account_keys_post": {"name": "Mine", "scopes": ["read"]},
         "tasks__task_patch": {"title": "Mine"},
         "links__task_gitlab_links_post": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
         "links__task_gitlab_links_batch_post": {"links": [{"url": "a/b#1"}]},

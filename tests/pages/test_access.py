@@ -43,6 +43,7 @@ class World:
         makers: dict[str, Callable[[], Any]] = {
             "member_id": lambda: self.factory.membership(self.org).id,
             "key_id": self._key,
+            "account_id": lambda: self.factory.service_account(self.org).id,
             "delivery_id": lambda: self.factory.delivery(self.org).id,
             "project_id": lambda: self.factory.gitlab_project(self.org).id,
         }

@@ -2,6 +2,7 @@
 
 from marshmallow import fields, validate
 
+from gitlab_links.accounts.api_keys import DEFAULT_DAYS
 from gitlab_links.accounts.people import MAX_EMAIL, MAX_NAME, NAME
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.task_keys import TASK_KEY
@@ -121,6 +122,10 @@ class ApiKeySchema(Answer):
         metadata=described("Whose permissions the key has; it ends with their membership."),
     )
     owner_email = fields.String(attribute="user.email")
+    service_account = fields.Function(
+        lambda key: not key.user.is_person,
+        metadata={"type": "boolean", "description": "Whether the owner is a service account."},
+    )
     created_at = Time()
     expires_at = Time(allow_none=True)
     revoked_at = Time(allow_none=True)
@@ -153,10 +158,10 @@ class NewApiKey(Strict):
         metadata=described("No scope includes another; a key can grant only scopes it has."),
     )
     expires_in_days = WholeNumber(
-        load_default=None,
+        load_default=DEFAULT_DAYS,
         allow_none=True,
         validate=validate.Range(1, 3650),
-        metadata=described("Never expires when left out or null.", 90),
+        metadata=described("90 when left out; null: it never expires.", 90),
     )
 
 

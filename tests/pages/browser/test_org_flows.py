@@ -1,5 +1,6 @@
 """What admins and operators do with orgs as a whole."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -49,3 +50,19 @@ def test_an_operator_creates_an_org_switches_and_cannot_leave_as_last_admin(
     page.locator("details[data-menu] summary").first.click()
     page.get_by_role("link", name="Acme", exact=True).click()
     expect(page).to_have_url(f"{stack.org_url}/tasks")
+
+
+def test_an_admin_gives_a_program_a_key_of_its_own(open_page: Open) -> None:
+    page = open_page("/api-keys")
+    page.get_by_role("link", name="Service accounts").click()
+    page.get_by_role("textbox", name="Name").fill("Wiki bot")
+    page.get_by_role("button", name="Create service account").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Wiki bot")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_text("Enter a name of at most")).to_be_visible()
+    page.get_by_role("textbox", name="Name").fill("nightly")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_label("Key nightly")).to_have_value(re.compile("^glk_"))
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete service account").click()
+    expect(page.get_by_text("Its keys no longer work")).to_be_visible()
