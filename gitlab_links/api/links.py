@@ -21,6 +21,7 @@ from gitlab_links.api.schemas.links import (
     TaskLinksQuery,
     named,
 )
+from gitlab_links.gitlab.fields import read_id
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
@@ -28,7 +29,9 @@ from gitlab_links.links.changes import LinkExists, detach, refresh_links_of_task
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
+from gitlab_links.pasting.reading import Reader
 from gitlab_links.tasks.queries import require_task
 
 
@@ -107,15 +110,36 @@ def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any
 @access(Permission.LINK_READ)
 @links.query(OrgLinksQuery)
 @links.returns(200, LinksEnvelope)
+@refuses(IntegrationMissing)
 def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
-    """List the links of all of an org's tasks"""
+    """List the links of all of an org's tasks
+
+    With `url`, or `project` and `iid`, those of one item: which tasks it belongs to. A refused
+    URL has a `url_*` code, as when linking.
+    """
+    principal = current_principal()
+    query["item"] = (
+        _sought(Reader.of(org_id, principal.role), query) if _is_of_item(query) else None
+    )
     return _answer(*_found(org_id, query))
+
+
+def _is_of_item(query: dict[str, Any]) -> bool:
+    return query["url"] is not None or query["project"] is not None
+
+
+def _sought(reader: Reader, query: dict[str, Any]) -> SoughtItem:
+    if query["url"] is not None:
+        ref = reader.read(query["url"])
+        return SoughtItem(reader.org_id, reader.base_url, ref.project_path, ref.iid, ref.type)
+    project = read_id(query["project"]) or query["project"]
+    return SoughtItem(reader.org_id, reader.base_url, project, query["iid"])
 
 
 def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
     order, after = order_and_place(query)
     sort, limit = LinkSort(order), query["limit"]
-    asked = {name: query[name] for name in LinkFilter.__slots__}
+    asked = {name: query[name] for name in LinkFilter.__slots__ if name in query}
     wanted = LinkFilter(**{**asked, "labels": tuple(query["labels"])})
     viewer = current_principal().role
     found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)

@@ -31,6 +31,7 @@ from gitlab_links.links.confidentiality import maybe_withheld, sees_all, withhel
 from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, promise
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.paging import Position
 from gitlab_links.storage.database import UtcDateTime
 
@@ -85,7 +86,7 @@ class LinkSort(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
     """The filter; None accepts everything. An item must have all ``labels``. Names are exact; a
-    project path is case-insensitive.
+    project path is case-insensitive. ``item`` is of the org that is asked.
     """
 
     task_id: uuid.UUID | None = None
@@ -95,6 +96,7 @@ class LinkFilter:
     sync_status: SyncStatus | None = None
     labels: tuple[str, ...] = ()
     assignee: str | None = None
+    item: SoughtItem | None = None
 
     @property
     def reads_content(self) -> bool:
@@ -131,6 +133,8 @@ class LinkFilter:
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
             yield has_sync_status(self.sync_status, connection, fresh_since, hidden)
+        if self.item is not None:
+            yield from self.item.conditions(all_seen=sees_all(connection, viewer))
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:

@@ -95,6 +95,9 @@ class GitLabItem(Identified, Base):
             "ix_gitlab_items_unheard", "unheard_since", where="unheard_since IS NOT NULL"
         ),
         partial_index(
+            "ix_gitlab_items_moved", "org_id", "moved_iid", where="moved_iid IS NOT NULL"
+        ),
+        partial_index(
             "ix_gitlab_items_source",
             "org_id",
             "source_project_id",
@@ -167,6 +170,7 @@ class TaskGitLabLink(Identified, Base):
     __table_args__ = (
         UniqueConstraint("task_id", "item_id"),
         Index(None, "org_id", "id"),
+        Index(None, "org_id", "made_iid"),
         Index(None, "task_id", "id"),
         Index(None, "item_id"),
     )

@@ -14,6 +14,7 @@ from gitlab_links.errors import required
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
+from gitlab_links.links.also_linked import version_of_others
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import Connection, SyncStatus
 from gitlab_links.links.link_filters import LinkFilter, LinkSort, synced_since
@@ -106,6 +107,7 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
             func.sum(case((hidden, 1), else_=0)),
             func.max(TaskGitLabLink.created_at),
             func.max(case((~hidden, GitLabProject.renamed_at))),
+            *version_of_others(task_id, all_seen=sees_all(connection, viewer)),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)

@@ -12,6 +12,8 @@ from flask import render_template, url_for
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
+from gitlab_links.links.also_linked import others_of_links
+from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.live_parts import away_words, etag_of
@@ -144,15 +146,18 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
 def _list(principal: Principal, links: Links) -> dict[str, Any]:
     org_id, task = principal.org_id, links.task
     page_url = partial(task_url, "pages.show_task", org_id, task)
+    shown = links_page(
+        org_id,
+        LinkFilter(task_id=task.id),
+        sort=LinkSort.CREATED_DESC,
+        limit=LINKS_A_PAGE,
+        offset=(links.page - 1) * LINKS_A_PAGE,
+        viewer=principal.role,
+    )
+    all_seen = sees_all(links.whole.connection, principal.role)
     return {
-        "links": links_page(
-            org_id,
-            LinkFilter(task_id=task.id),
-            sort=LinkSort.CREATED_DESC,
-            limit=LINKS_A_PAGE,
-            offset=(links.page - 1) * LINKS_A_PAGE,
-            viewer=principal.role,
-        ),
+        "links": shown,
+        "others": others_of_links([link.id for link in shown], all_seen=all_seen),
         "paging": Paging.of(links.whole.count, links.page, LINKS_A_PAGE, page_url),
         "page": links.page,
         "page_query": f"?page={links.page}" if links.page > 1 else "",

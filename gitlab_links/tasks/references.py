@@ -39,8 +39,11 @@ def is_referred_to(reference: Reference) -> ColumnElement[bool]:
 
 
 def matches(words: str) -> ColumnElement[bool]:
-    """The SQL condition of a search: title or description, ignoring case, or the reference."""
-    found = [column.icontains(words, autoescape=True) for column in (Task.title, Task.description)]
+    """The SQL condition of a search: title, description or external URL, ignoring case, or the
+    reference.
+    """
+    searched = (Task.title, Task.description, Task.external_url)
+    found = [column.icontains(words, autoescape=True) for column in searched]
     reference = parse_reference(words)
     if reference is not None:
         found.append(is_referred_to(reference))

@@ -283,3 +283,63 @@ def test_reading_writes_nothing(app: Flask, factory: Factory, org: Org, admin: C
     assert written == []
     with app.app_context():
         assert db.session.get(TaskGitLabLink, link.id) is not None
+
+
+def test_the_tasks_of_an_item_are_found_by_its_address_or_place(
+    app: Flask, factory: Factory, org: Org, admin: Caller, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    tasks = [factory.task(org) for _ in range(3)]
+    for task, texts in zip(tasks, ([URL, "acme/app!7"], [URL], ["acme/app#8"]), strict=True):
+        for text in texts:
+            admin.post(f"{base}/tasks/{task.id}/gitlab-links", json={"url": text})
+    with app.app_context():
+        now = utcnow()
+        db.session.query(GitLabItem).update({"fetched_at": now, "last_synced_at": now})
+        db.session.query(GitLabProject).update({"gitlab_id": 42})
+        db.session.commit()
+
+    def found(query: str) -> set[tuple[str, str]]:
+        answer = admin.get(f"{base}/gitlab-links?{query}")
+        assert answer.status_code == 200, answer.json
+        return {(one["task_id"], one["reference"]) for one in answer.json["links"]}
+
+    one, two = str(tasks[0].id), str(tasks[1].id)
+    both = {(one, "acme/app#7"), (two, "acme/app#7")}
+    assert found(f"url={URL}%23note_3") == both
+    assert found("url=Acme/App%237") == both
+    assert found("project=acme/APP&iid=7") == both | {(one, "acme/app!7")}
+    assert found("project=42&iid=7&gitlab_type=merge_request") == {(one, "acme/app!7")}
+    assert found(f"url={URL}&task_id={two}") == {(two, "acme/app#7")}
+    assert found("project=43&iid=7") == found("project=acme/other&iid=7") == set()
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("project=acme/app", "validation_error"),
+        ("iid=7", "validation_error"),
+        (f"url={URL}&iid=7", "validation_error"),
+        ("url=https://gitlab.com/a/b/-/issues/1", "url_host_mismatch"),
+        ("url=nonsense", "url_invalid"),
+    ],
+)
+def test_what_names_no_item_finds_none(
+    factory: Factory, org: Org, admin: Caller, base: str, query: str, code: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    answer = admin.get(f"{base}/gitlab-links?{query}")
+    assert (answer.status_code, answer.json["code"]) == (422, code)
+
+
+def test_another_orgs_links_are_not_found_by_the_same_address(
+    factory: Factory, org: Org, admin: Caller, base: str, app: Flask
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    other = factory.org()
+    factory.integration(other, base_url="https://gitlab.example.com")
+    project = factory.gitlab_project(other, path="acme/app", gitlab_id=42)
+    item = factory.gitlab_item(project, iid=7, fetched_at=utcnow())
+    factory.link(factory.task(other), item, made_path="acme/app", made_iid=7)
+    for query in (f"url={URL}", "project=42&iid=7", "project=acme/app&iid=7"):
+        assert admin.get(f"{base}/gitlab-links?{query}").json["links"] == []

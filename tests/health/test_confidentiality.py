@@ -139,7 +139,7 @@ def page_of(connected, role):
 
     user = connected.factory.membership(connected.org, role).user_id
     with connected.app.app_context():
-        task = db.session.scalars(db.select(Task)).one()
+        task = db.session.scalars(db.select(Task).order_by(Task.id)).first()
     return browser(connected.app, user), f"/orgs/{connected.org.id}/tasks/{task.id}"
 
 
@@ -398,3 +398,41 @@ def test_once_it_is_public_the_links_of_a_moved_issue_follow_it(secret, moved):
     secret.work()
     assert "layoffs/2027#1" in references(secret, Role.MEMBER)
     assert "ships/engine#1" not in references(secret, Role.MEMBER)
+
+
+def test_the_links_of_an_item_are_found_only_under_what_is_shown(secret, moved):
+    old = "?project=ships/engine&iid=1&gitlab_type=issue"
+    new = f"?url={secret.gitlab.state.urls.item(moved)}"
+    assert [link["reference"] for link in links(secret, Role.MEMBER, old)[0]] == ["ships/engine#1"]
+    assert links(secret, Role.MEMBER, new)[0] == []
+    assert links(secret, Role.MEMBER, f"?project={moved.project.id}&iid=1")[0] == []
+    secret.sweep()
+    assert [link["title"] for link in links(secret, Role.PM, new)[0]] == [SECRET]
+    assert links(secret, Role.PM, old)[0] == []
+
+
+def test_a_renamed_projects_withheld_item_is_found_under_its_old_name(secret):
+    secret.gitlab.state.projects.rename(secret.project, "ships/layoffs")
+    secret.sweep()
+    by_id = f"?project={secret.project.id}&iid="
+    assert len(links(secret, Role.MEMBER, "?project=ships/engine&iid=1")[0]) == 1
+    assert links(secret, Role.MEMBER, "?project=ships/layoffs&iid=1")[0] == []
+    assert links(secret, Role.MEMBER, f"{by_id}1")[0] == []
+    assert len(links(secret, Role.MEMBER, "?project=ships/layoffs&iid=2")[0]) == 1
+    assert len(links(secret, Role.MEMBER, f"{by_id}2")[0]) == 1
+    assert len(links(secret, Role.PM, f"{by_id}1")[0]) == 1
+
+
+def test_that_another_task_links_a_withheld_item_is_shown_to_those_who_see_it(secret):
+    with secret.app.app_context():
+        from gitlab_links.pasting.changes import attach
+
+        other = secret.factory.task(secret.org)
+        for iid in (1, 2):
+            attach(secret.admin, other.id, f"ships/engine#{iid}")
+        from gitlab_links.extensions import db
+
+        db.session.commit()
+    for role, count in ((Role.MEMBER, 1), (Role.PM, 2)):
+        caller, path = page_of(secret, role)
+        assert caller.get(path).text.count("Also linked in") == count

@@ -448,3 +448,33 @@ def test_what_is_withheld_from_somebody_moves_nothing_of_their_page(
 def tag_of(answer: TestResponse) -> str:
     assert answer.status_code == 200
     return str(answer.headers["ETag"])
+
+
+def test_a_row_names_the_other_tasks_of_its_item_and_the_open_page_gets_them(
+    app: Flask, acting: As, base: str, links: str, factory: Factory, org: Org
+) -> None:
+    visitor = acting()
+    visitor.post(links, data={"url": f"{URL} acme/web#1"})
+    synced(app, fetched_at=utcnow())
+    tag = visitor.get(links, headers=IN_PLACE).headers["ETag"]
+    for number in range(20, 25):
+        factory.task(org, number=number)
+        visitor.post(f"{base}/tasks/ACME-{number}/links", data={"url": URL})
+    with statements(app) as sent:
+        answer = visitor.get(links, headers={**IN_PLACE, "If-None-Match": tag})
+    assert answer.status_code == 200
+    assert len(sent) <= 8, sent
+    row = fragment(answer).one("li", data_reference="acme/web!7")
+    assert "Also linked in ACME-20, ACME-21, ACME-22 and 2 more" in words(row.text)
+    assert "Also" not in fragment(answer).one("li", data_reference="acme/web#1").text
+    before = answer.headers["ETag"]
+    visitor.post(f"{base}/tasks/ACME-24/delete")
+    again = visitor.get(links, headers={**IN_PLACE, "If-None-Match": before})
+    assert "and 1 more" in words(again.text)
+
+
+def test_a_task_is_found_by_its_external_url(acting: As, base: str, task: Task) -> None:
+    visitor, url = acting(), "https://tracker.example.com/browse/4711"
+    visitor.patch(f"/api{base}/tasks/{task.id}", json={"external_url": url})
+    assert "Ship it" in visitor.get(f"{base}/tasks?q={url}").text
+    assert "Ship it" not in visitor.get(f"{base}/tasks?q={url}2").text

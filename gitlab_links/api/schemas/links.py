@@ -159,6 +159,45 @@ class OrgLinksQuery(TaskLinksQuery):
     """Which of an org's links to list."""
 
     task_id = fields.UUID(load_default=None)
+    url = text(
+        1,
+        2000,
+        LINE,
+        load_default=None,
+        metadata=described(
+            "Finds the links of one item, by its address or reference. With a `?`, `&` or `#` in "
+            "it, percent-encode it.",
+            "https://gitlab.example.com/acme/app/-/issues/7",
+        ),
+    )
+    project = text(
+        1,
+        1000,
+        LINE,
+        load_default=None,
+        metadata=described(
+            "With `iid`: a project by its path, or by GitLab's id of it (`CI_PROJECT_ID`).",
+            "acme/app",
+        ),
+    )
+    iid = WholeNumber(
+        load_default=None,
+        validate=validate.Range(1, MAX_IID),
+        metadata=described(
+            "With `project`, finds the links of one item; `gitlab_type` tells an issue from a "
+            "merge request (`CI_MERGE_REQUEST_IID`).",
+            7,
+        ),
+    )
+
+    @validates_schema
+    def _one_item(self, data: dict[str, Any], **_: Any) -> None:
+        """A URL, or both parts of its place."""
+        if data["url"] is not None and (data["project"], data["iid"]) != (None, None):
+            raise ValidationError({"url": ["Send either url, or project with iid."]})
+        for name, other in (("project", "iid"), ("iid", "project")):
+            if data[name] is None and data[other] is not None:
+                raise ValidationError({name: [f"Send it with {other}."]})
 
 
 class RefreshEnvelope(Answer):

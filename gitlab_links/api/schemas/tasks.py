@@ -44,7 +44,7 @@ class TasksQuery(Strict):
         1,
         100,
         load_default=None,
-        metadata=described("Searches title, description and reference.", "release"),
+        metadata=described("Searches title, description, reference and external URL.", "release"),
     )
     assignee_id = fields.UUID(load_default=None)
     sort = choice(
