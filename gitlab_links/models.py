@@ -8,6 +8,7 @@ import gitlab_links.events.models
 import gitlab_links.health.models
 import gitlab_links.installation
 import gitlab_links.integrations.models
+import gitlab_links.invitations.models
 import gitlab_links.links.models
 import gitlab_links.observations.models
 import gitlab_links.operations.models

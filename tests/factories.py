@@ -18,6 +18,8 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.invitations.changes import invite
+from gitlab_links.invitations.models import Invitation
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task
@@ -68,6 +70,15 @@ class Factory:
         """A caller with this role, as a session (or, with scopes, a key) would resolve to."""
         membership = self.membership(org, role)
         return Principal(org_id=org.id, user_id=membership.user_id, role=role, scopes=scopes)
+
+    def invitation(self, org: Org, email: str | None = None) -> Invitation:
+        """One that a new admin of the org makes."""
+        principal = self.principal(org, Role.ADMIN)
+        address = email or f"invited{next(self._numbers)}@example.com"
+        with self._app.app_context():
+            made = invite(principal, address, "Ina Invited", Role.MEMBER)
+            db.session.commit()
+            return db.session.get_one(Invitation, made.invitation.id)
 
     def api_key(
         self,

@@ -17,6 +17,7 @@ from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import reset_password, set_password
 from gitlab_links.audit.changes import OPERATOR, Action, write_audit_event
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, Invalid, NotFound
 from gitlab_links.extensions import db
 from gitlab_links.installation import note_secret_key
@@ -146,7 +147,7 @@ def _new_person(email: str, password: str | None, name: str) -> User:
     if password is None:
         raise NotFound(f"{email} has no account. Give a password instead of --keep-password.")
     email, name = checked_person(email, name.strip() or email.partition("@")[0])
-    user = User(email=email, name=name)
+    user = User(email=email, name=name, email_confirmed_at=utcnow())
     db.session.add(user)
     db.session.flush()
     set_password(user, password)

@@ -10,9 +10,7 @@ from sqlalchemy.orm import contains_eager
 
 from gitlab_links.accounts.grants import check_grant, check_rank
 from gitlab_links.accounts.models import ApiKey, Membership, User
-from gitlab_links.accounts.operators import refuse_new_operator
 from gitlab_links.accounts.orgs import lock_org
-from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -20,8 +18,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, PreconditionFailed, required
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.paging import Position, paged
-from gitlab_links.security import hash_password, new_secret
-from gitlab_links.storage.database import insert_unless_exists
 
 
 class MemberExists(Conflict, code="member_exists"):
@@ -40,8 +36,9 @@ class LastAdmin(Conflict, code="last_admin"):
 class MemberView:
     """A membership as pages and API show it; ``id`` is the membership's.
 
-    For a person who has not opened the org yet, it shows the name given by the org and no
-    ``user_id``, so that it does not reveal whether there was an account before.
+    For a person who was added before there were invitations, and has not opened the org yet, it
+    shows the name given by the org and no ``user_id``: it does not reveal whether there was an
+    account before.
     """
 
     id: uuid.UUID
@@ -50,16 +47,6 @@ class MemberView:
     name: str
     role: Role
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class AddedMember:
-    """A new member. ``initial_password`` can be shown only now. It is the password of a new
-    account; if there was an account already, it is nobody's password.
-    """
-
-    member: MemberView
-    initial_password: str
 
 
 _STANDING = select(Membership.role, Membership.pending_name).where(
@@ -111,60 +98,6 @@ def find_member(org_id: uuid.UUID, member_id: uuid.UUID) -> MemberView:
 def lock_member(member_id: uuid.UUID) -> None:
     """Lock the membership until the commit."""
     db.session.execute(select(Membership.id).where(Membership.id == member_id).with_for_update())
-
-
-def add_member(principal: Principal, email: str, name: str, role: Role) -> AddedMember:
-    """Make the person with this e-mail address a member.
-
-    A new person gets an account and a password that is shown once. The answer looks the same
-    for somebody who has an account. Raises :class:`Invalid`, :class:`MemberExists`,
-    :class:`InsufficientScope` for a key without the scopes of the role, :class:`AdminByKey` for
-    a key that would make an admin, and :class:`Forbidden` for a role above the caller's own and
-    for an operator without an account.
-    """
-    check_grant(principal, role)
-    email, name = checked_person(email, name)
-    refuse_new_operator(email)
-    user, initial_password = _person(email, name)
-    member_id = insert_unless_exists(
-        db.session,
-        Membership,
-        {
-            "org_id": principal.org_id,
-            "user_id": user.id,
-            "role": role.value,
-            "pending_name": name,
-            "created_at": utcnow(),
-        },
-        "org_id",
-        "user_id",
-    )
-    if member_id is None:
-        raise MemberExists("This person is a member of the org already.")
-    member = find_member(principal.org_id, member_id)
-    _audit(principal, Action.MEMBER_ADDED, member, role=role.value)
-    return AddedMember(member, initial_password)
-
-
-def _person(email: str, name: str) -> tuple[User, str]:
-    """The account with the address, and a password, which is the account's if it is new.
-
-    The password is created and hashed in any case, so that both cases take the same time.
-    """
-    password = new_secret()
-    insert_unless_exists(
-        db.session,
-        User,
-        {
-            "email": email,
-            "name": name,
-            "password_hash": hash_password(password),
-            "created_at": utcnow(),
-        },
-        "email",
-    )
-    user = db.session.scalars(select(User).where(User.email == email)).one()
-    return user, password
 
 
 def change_role(

@@ -38,6 +38,8 @@ class User(Identified, Base):
     """A person, or a service account of the org ``service_of_id``.
 
     ``email`` is stored in lower case; a service account's leads nowhere.
+    ``email_confirmed_at`` is null unless its owner has shown that they read its mailbox, or the
+    operator has created the account.
     """
 
     __tablename__ = "users"
@@ -48,6 +50,7 @@ class User(Identified, Base):
     service_of_id: Mapped[uuid.UUID | None] = mapped_column(
         Uuid, ForeignKey("orgs.id", ondelete="CASCADE"), index=True
     )
+    email_confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     @hybrid_property
@@ -64,7 +67,8 @@ class User(Identified, Base):
 class Membership(Identified, Base):
     """A user's role in an org; leaving the org deletes the row.
 
-    ``pending_name`` is the name given by the org; null once the person has opened the org.
+    ``pending_name`` is the name given by the org, for people added before there were invitations;
+    null once the person has opened the org.
     """
 
     __tablename__ = "memberships"

@@ -21,7 +21,7 @@ def is_operator(user_id: uuid.UUID, email: str) -> bool:
 def refuse_new_operator(email: str) -> None:
     """Raise :class:`Forbidden` for the address of an operator who has no account yet.
 
-    An admin who adds a new person sees the first password, and could log in as the operator.
+    For links that were handed over: the admin who made one could use it and be the operator.
     """
     if email not in settings().operator_emails:
         return

@@ -8,7 +8,6 @@ from gitlab_links.accounts.grants import AdminByKey
 from gitlab_links.accounts.members import (
     LastAdmin,
     MemberExists,
-    add_member,
     change_role,
     find_member,
     lock_member,
@@ -20,16 +19,17 @@ from gitlab_links.api.answers import location
 from gitlab_links.api.blueprints import accounts, refuses
 from gitlab_links.api.paging import listed
 from gitlab_links.api.schemas.accounts import (
-    AddedMemberEnvelope,
     MemberChange,
     MemberEnvelope,
     MembersEnvelope,
+    NewInvitationEnvelope,
     NewMember,
 )
 from gitlab_links.api.schemas.common import Page
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
+from gitlab_links.invitations.changes import AlreadyInvited, invite
 
 
 @accounts.get("/api/orgs/<uuid:org_id>/members")
@@ -44,23 +44,25 @@ def members_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
 @accounts.post("/api/orgs/<uuid:org_id>/members")
 @access(Permission.MEMBERS_WRITE)
 @accounts.body(NewMember)
-@accounts.returns(201, AddedMemberEnvelope)
-@refuses(MemberExists, AdminByKey)
+@accounts.returns(201, NewInvitationEnvelope)
+@refuses(MemberExists, AlreadyInvited, AdminByKey)
 def members_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
-    """Add a member
+    """Invite a person
 
-    The initial password is shown only once. It is valid if the person is new here. For a
-    person who already has an account the answer looks the same, and the password is not
-    valid. A key needs the scopes of every permission of the role, and cannot add admins.
+    They become a member when they open the link of the invitation, which works once and for 7
+    days. If the service sends mail, the link is mailed and `link` is null. If not, it is
+    shown only in this answer, and the caller gives it to the person. The answer is the same
+    whether or not the address has an account. A key needs the scopes of every permission of
+    the role, and cannot invite admins.
     """
-    added = add_member(
+    invited = invite(
         current_principal(),
         new["email"],
         new["name"] or new["email"].partition("@")[0],
         new["role"],
     )
-    where = location("accounts.member_get", org_id=org_id, member_id=added.member.id)
-    return asdict(added), 201, where
+    where = location("accounts.invitation_get", org_id=org_id, invitation_id=invited.invitation.id)
+    return asdict(invited), 201, where
 
 
 @accounts.get("/api/orgs/<uuid:org_id>/members/<uuid:member_id>")

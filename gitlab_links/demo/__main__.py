@@ -40,7 +40,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
     worker = processes.start_worker(supervisor, environment)
     say("Making an org with tasks, and linking them to issues and merge requests ...")
     org = seed.bootstrap(supervisor, environment, url)
-    passwords = seed.add_people(org)
+    seed.add_people(org)
     seed.connect(org, gitlab_url, token)
     first_task = f"{org.path}/tasks/{seed.add_tasks(org, gitlab_url)}"
     seed.let_gitlab_speak(gitlab_url)
@@ -54,9 +54,9 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say(f"  1. Log in and open   {url}{first_task}")
     say(f"  2. Edit its issue in {gitlab_url}/{TASKS[0].items[0]}")
     say("     and watch the page follow, without a reload.")
-    say("  Others who may log in:")
-    for email, password in passwords.items():
-        say(f"     {email:20} {password}")
+    say("  Others may log in with the same password:")
+    for email, (_, role) in seed.PEOPLE.items():
+        say(f"     {email:20} {role}")
     say("  Ctrl-C ends everything and keeps nothing.")
 
 

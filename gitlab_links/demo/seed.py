@@ -5,6 +5,7 @@ Made from outside, as an operator and a program would: by ``flask bootstrap`` an
 
 import base64
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ import requests
 
 from gitlab_links.demo.rest_api import RestApi
 from gitlab_links.demo.sample_tasks import PROJECTS, TASKS, SampleTask
+from gitlab_links.local.foreground import StartFailed
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.observations.hook_states import OUR_EVENTS
@@ -52,14 +54,23 @@ def bootstrap(supervisor: Supervisor, environment: Mapping[str, str], url: str) 
     return Org(RestApi(url, made["api_key"]), made["api_key"], f"/orgs/{made['org_id']}")
 
 
-def add_people(org: Org) -> dict[str, str]:
-    """One person for each other role; gives their passwords by e-mail address."""
-    return {
-        email: org.api.post(f"{org.path}/members", {"email": email, "name": name, "role": role})[
-            "initial_password"
-        ]
-        for email, (name, role) in PEOPLE.items()
-    }
+def add_people(org: Org) -> None:
+    """One person for each other role, who accepts the invitation and chooses ``PASSWORD``."""
+    for email, (name, role) in PEOPLE.items():
+        new = {"email": email, "name": name, "role": role}
+        accept_invitation(org.api.post(f"{org.path}/members", new)["link"], name)
+
+
+def accept_invitation(link: str, name: str) -> None:
+    """Open the link as a browser does, and create the account."""
+    with requests.Session() as browser:
+        browser.trust_env = False
+        page = browser.get(link, timeout=10).text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        if token is None:
+            raise StartFailed(f"the page of an invitation has no form: {page[:200]}")
+        form = {"name": name, "password": PASSWORD, "again": PASSWORD, "csrf_token": token[1]}
+        browser.post(f"{link}/register", data=form, timeout=10).raise_for_status()
 
 
 def connect(org: Org, gitlab_url: str, token: str) -> None:

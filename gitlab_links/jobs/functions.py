@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 
-from gitlab_links.jobs import drains, fetches, health_checks, operations, sweeps
+from gitlab_links.jobs import drains, fetches, health_checks, link_mails, operations, sweeps
 
 
 def drain(org_id: str) -> None:
@@ -30,6 +30,11 @@ def clean() -> None:
 def find_due_checks() -> None:
     """Store changes of health, and trigger the checks that are due. Scheduled."""
     health_checks.find_due_checks()
+
+
+def send_mails() -> None:
+    """Send the mails with links that work once. Scheduled."""
+    link_mails.send_due_mails()
 
 
 def verdicts() -> None:
@@ -60,6 +65,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         sweep,
         clean,
         find_due_checks,
+        send_mails,
         verdicts,
         run_checks,
         operate,

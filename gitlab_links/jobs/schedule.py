@@ -24,6 +24,7 @@ class Scheduled:
 
 SCHEDULE = (
     Scheduled("sweep", 2, functions.sweep),
+    Scheduled("send_mails", 3, functions.send_mails),
     Scheduled("find_due_checks", 10, functions.find_due_checks),
     Scheduled("verdicts", 30, functions.verdicts),
     Scheduled("clean", 3600, functions.clean),

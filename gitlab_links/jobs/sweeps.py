@@ -12,13 +12,22 @@ from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db, settings
+from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync import clock_changes, due_items
 
 CLEAN_BATCH = 500
-Cleaned = type[GitLabWebhookDelivery] | type[LoginSession] | type[AnsweredRequest] | type[Event]
+Cleaned = (
+    type[GitLabWebhookDelivery]
+    | type[LoginSession]
+    | type[AnsweredRequest]
+    | type[Event]
+    | type[Invitation]
+)
+# Expired invitations are listed for a while, to be sent again.
+INVITATIONS_LISTED = timedelta(days=30)
 DONE = (DeliveryStatus.PROCESSED, DeliveryStatus.IGNORED)
 
 log = structlog.get_logger(__name__)
@@ -60,8 +69,8 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Delete old bodies, old deliveries, expired login sessions and expired stored answers
-    and old events, batch by batch.
+    """Delete old bodies, old deliveries, old events, and expired login sessions, stored answers
+    and invitations, batch by batch.
 
     Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
     processing and replay need them.
@@ -79,6 +88,8 @@ def clean() -> None:
     _change(Event, delete(Event), old_event)
     for ended in (LoginSession, AnsweredRequest):
         _change(ended, delete(ended), ended.expires_at < utcnow())
+    long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
+    _change(Invitation, delete(Invitation), long_ago)
 
 
 def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:

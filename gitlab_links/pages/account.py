@@ -15,12 +15,7 @@ from gitlab_links.http.guard import current_caller
 from gitlab_links.http.logins import start_browser_session
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
-
-_ASKED_FOR = {
-    "current": "Enter your current password.",
-    "password": "Enter the new password.",
-    "again": "Enter the new password again.",
-}
+from gitlab_links.pages.passwords_typed import typed_password_errors
 
 
 @pages.route("/account/password", methods=["GET", "POST"])
@@ -29,10 +24,10 @@ def account_password() -> ResponseReturnValue:
     """Change the password of the person logged in; their other sessions are signed out."""
     if request.method == "GET":
         return _page({})
-    sent(*_ASKED_FOR)
-    errors = {name: [words] for name, words in _ASKED_FOR.items() if not request.form[name]}
-    if "again" not in errors and request.form["again"] != request.form["password"]:
-        errors["again"] = ["The two passwords differ."]
+    sent("current")
+    errors = typed_password_errors(request.form)
+    if not request.form["current"]:
+        errors["current"] = ["Enter your current password."]
     if errors:
         return _page(errors), 422
     user_id = current_caller().user_id

@@ -36,7 +36,7 @@ def test_a_key_without_all_scopes_of_a_role_gives_it_to_nobody(
     assert answer.status_code == (201 if reads_alone else 403)
     if not reads_alone:
         assert answer.json["code"] == "insufficient_scope"
-        assert "initial_password" not in answer.json
+        assert "link" not in answer.json
 
 
 @pytest.mark.parametrize(

@@ -16,20 +16,33 @@ def test_who_is_calling(app: Flask, factory: Factory, org: Org) -> None:
     assert (me["api_key"]["scopes"], me["api_key"]["org_id"]) == (["read"], str(org.id))
 
 
-def test_a_member_comes_rises_and_goes(app: Flask, admin: Caller, base: str) -> None:
+def test_a_person_is_invited_again_and_no_more(admin: Caller, base: str) -> None:
     new = {"email": "Sam@Example.com", "name": "Sam", "role": "client"}
     made = admin.post(f"{base}/members", json=new)
     assert made.status_code == 201
-    member, where = made.json["member"], made.headers["Location"]
-    assert (member["email"], member["role"]) == ("sam@example.com", "client")
-    assert len(made.json["initial_password"]) > 20
+    invitation, where = made.json["invitation"], made.headers["Location"]
+    assert (invitation["email"], invitation["role"]) == ("sam@example.com", "client")
+    assert admin.get(where).json == {"invitation": invitation}
+    assert admin.get(f"{base}/invitations").json["invitations"] == [invitation]
+    again = admin.post(f"{base}/members", json=new)
+    assert (again.status_code, again.json["code"]) == (409, "already_invited")
+    resent = admin.post(f"{where}/resend")
+    assert (resent.status_code, resent.json["link"] != made.json["link"]) == (200, True)
+    assert (admin.delete(where).status_code, admin.get(where).status_code) == (204, 404)
+    actions = [one["action"] for one in admin.get(f"{base}/audit-events").json["events"]]
+    assert actions == ["invitation.revoked", "invitation.resent", "invitation.created"]
+
+
+def test_a_member_rises_and_goes(admin: Caller, factory: Factory, org: Org, base: str) -> None:
+    user = factory.user(email="sam@example.com")
+    where = f"{base}/members/{factory.membership(org, Role.CLIENT, user).id}"
+    new = {"email": "Sam@Example.com", "role": "client"}
     again = admin.post(f"{base}/members", json=new)
     assert (again.status_code, again.json["code"]) == (409, "member_exists")
     assert admin.patch(where, json={"role": "pm"}).json["member"]["role"] == "pm"
     assert len(admin.get(f"{base}/members").json["members"]) == 2
     assert (admin.delete(where).status_code, admin.get(where).status_code) == (204, 404)
-    back = admin.post(f"{base}/members", json=new).json
-    assert len(back["initial_password"]) == len(made.json["initial_password"])
+    assert admin.post(f"{base}/members", json=new).status_code == 201
 
 
 def test_the_last_admin_stays(admin: Caller, base: str) -> None:
@@ -167,12 +180,15 @@ def test_the_audit_log_says_who_did_what(admin: Caller, base: str) -> None:
     assert admin.get(f"{base}/audit-events/{only[0]['id']}").json == {"event": only[0]}
 
 
-@pytest.mark.parametrize("name", ["members", "api-keys", "deliveries", "audit-events"])
+@pytest.mark.parametrize(
+    "name", ["members", "invitations", "api-keys", "deliveries", "audit-events"]
+)
 def test_lists_go_on_where_they_stopped(
     app: Flask, factory: Factory, org: Org, admin: Caller, base: str, name: str
 ) -> None:
     for number in range(5):
         admin.post(f"{base}/members", json={"email": f"u{number}@example.com", "role": "member"})
+        factory.membership(org)
         admin.post(f"{base}/api-keys", json={"name": str(number), "scopes": ["read"]})
         factory.delivery(org, status="ignored")
 

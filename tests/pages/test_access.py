@@ -42,6 +42,7 @@ class World:
         """The address of something that is there, seen from within another org if given."""
         makers: dict[str, Callable[[], Any]] = {
             "member_id": lambda: self.factory.membership(self.org).id,
+            "invitation_id": lambda: self.factory.invitation(self.org).id,
             "key_id": self._key,
             "account_id": lambda: self.factory.service_account(self.org).id,
             "delivery_id": lambda: self.factory.delivery(self.org).id,

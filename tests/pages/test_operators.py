@@ -5,11 +5,9 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
-from gitlab_links.extensions import db
 from tests.api.callers import browser, program
 from tests.conftest import MakeApp
 from tests.factories import Factory
-from tests.pages.markup import text_of
 
 QUEUES = "/ops/rq/"
 
@@ -58,34 +56,3 @@ def test_the_menu_offers_the_queues_to_the_operator_alone(
     path = f"/orgs/{org.id}/tasks"
     assert QUEUES in browser(named, operator.id).get(path).text
     assert QUEUES not in browser(named, admin).get(path).text
-
-
-@pytest.mark.parametrize("email", ["ops@example.com", "OPS@Example.COM"])
-def test_an_orgs_admin_cannot_make_the_operators_account(
-    named: Flask, factory: Factory, org: Org, email: str
-) -> None:
-    """They would see its first password."""
-    key = factory.api_key(org)
-    answer = program(named, key).post(
-        f"/api/orgs/{org.id}/members", json={"email": email, "role": "client"}
-    )
-    assert (answer.status_code, answer.json["code"]) == (403, "forbidden")
-    admin = browser(named, factory.membership(org, Role.ADMIN).user_id)
-    page = admin.post(
-        f"/orgs/{org.id}/members", data={"email": email, "name": "Ops", "role": "client"}
-    )
-    assert page.status_code == 403
-    assert "operator" in text_of(page)
-
-
-def test_an_operator_who_is_here_can_be_added_and_keeps_their_password(
-    named: Flask, factory: Factory, operator: User
-) -> None:
-    second = factory.org()
-    answer = program(named, factory.api_key(second)).post(
-        f"/api/orgs/{second.id}/members", json={"email": operator.email, "role": "pm"}
-    )
-    assert answer.status_code == 201
-    with named.app_context():
-        kept = db.session.get_one(User, operator.id).password_hash
-    assert kept == operator.password_hash

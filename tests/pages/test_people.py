@@ -1,6 +1,5 @@
 """Members, API keys and the audit log."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -29,60 +28,59 @@ def members(app: Flask, org: Org) -> dict[str, str]:
         return {row.email: row.role for row in rows}
 
 
-def test_a_new_person_gets_a_password_shown_once(
-    app: Flask, acting: As, org: Org, base: str
-) -> None:
+def test_without_a_mail_server_the_link_is_shown_once(acting: As, base: str) -> None:
     admin = acting(Role.ADMIN)
     data = {"email": " New@Example.com ", "name": "Nia New", "role": "pm"}
     answer = admin.post(f"{base}/members", data=data, follow_redirects=True)
-    password = Markup.of(answer).one("input", id="initial-password")["value"]
+    link = Markup.of(answer).one("input", id="invitation-link")["value"]
     assert answer.headers["Cache-Control"] == "no-store"
-    assert members(app, org)["new@example.com"] == "pm"
-    assert password not in admin.get(f"{base}/members").text
-    page = app.test_client()
-    form = page.get("/login").text
-    token = re.search(r'name="csrf_token" value="([^"]+)"', form)
-    assert token is not None
-    login = {"email": "new@example.com", "password": password, "csrf_token": token.group(1)}
-    assert page.post("/login", data=login).headers["Location"] == "/"
+    assert link.startswith("http://localhost/invitations/")
+    page = admin.get(f"{base}/members")
+    assert link not in page.text
+    assert "new@example.comNia New Project manager" in text_of(page)
+    again = admin.post(f"{base}/members", data=data)
+    assert (again.status_code, "invited already" in text_of(again)) == (409, True)
 
 
-def test_somebody_known_keeps_their_password(
+def test_an_invitation_is_sent_again_and_revoked(
     app: Flask, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
-    user = factory.user_with_password("correct horse battery", name="Kim Known")
-    admin = acting(Role.ADMIN)
+    invitation = factory.invitation(org, "new@example.com")
+    admin, where = acting(Role.ADMIN), f"{base}/members/invitations/{invitation.id}"
+    page = admin.post(f"{where}/resend", follow_redirects=True)
+    link = Markup.of(page).one("input", id="invitation-link")["value"]
+    path = link.removeprefix("http://localhost")
+    assert app.test_client().get(path).status_code == 200
+    page = admin.post(f"{where}/revoke", follow_redirects=True)
+    assert "new@example.com is revoked" in text_of(page)
+    assert app.test_client().get(path).status_code == 404
+    assert "Invited" not in text_of(admin.get(f"{base}/members"))
+
+
+def test_a_member_is_not_invited_again(acting: As, factory: Factory, org: Org, base: str) -> None:
+    user = factory.user()
+    factory.membership(org, Role.CLIENT, user)
     data = {"email": user.email, "name": "K.", "role": "client"}
-    admin.post(f"{base}/members", data=data)
-    assert members(app, org)[user.email] == "client"
-    with app.app_context():
-        assert db.session.get_one(User, user.id).password_hash == user.password_hash
-    again = admin.post(f"{base}/members", data=data)
+    again = acting(Role.ADMIN).post(f"{base}/members", data=data)
     assert again.status_code == 409
     assert "a member of the org already" in text_of(again)
 
 
-def test_adding_does_not_reveal_an_existing_account(
+def test_a_person_added_by_an_earlier_version_is_shown_as_the_org_named_them(
     app: Flask, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
     """Until the person has opened the org, which then sees them as they call themselves."""
-    known = factory.user_with_password("correct horse battery", name="Kim Known")
+    known = factory.user(name="Kim Known")
+    factory.add(
+        Membership(org_id=org.id, user_id=known.id, role=Role.CLIENT.value, pending_name="K.")
+    )
     admin = acting(Role.ADMIN)
-    shown = []
-    for email in (known.email, "nobody@example.com"):
-        data = {"email": email, "name": "K.", "role": "client"}
-        page = admin.post(f"{base}/members", data=data, follow_redirects=True)
-        secret = Markup.of(page).one("input", id="initial-password")["value"]
-        row = next(line for line in page.text.split("<tr>") if f"{email}</td>" in line)
-        shown.append((len(secret), text_of(page).count("Known"), row.count("K.")))
-        listed = admin.get(f"/api{base}/members").json["members"]
-        (entry,) = [one for one in listed if one["email"] == email]
-        assert (entry["name"], entry["user_id"]) == ("K.", None)
-    assert shown[0] == shown[1]
+    listed = admin.get(f"/api{base}/members").json["members"]
+    assert (None, "K.") in {(one["user_id"], one["name"]) for one in listed}
+    assert "Known" not in text_of(admin.get(f"{base}/members"))
     browser(app, known.id).get(f"{base}/tasks")
     listed = admin.get(f"/api{base}/members").json["members"]
-    assert {"Kim Known", "K."} <= {one["name"] for one in listed}
-    assert str(known.id) in {one["user_id"] for one in listed}
+    assert (str(known.id), "Kim Known") in {(one["user_id"], one["name"]) for one in listed}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def _make_secrets(canary: Browser) -> list[str]:
     key = canary.api("POST", "api-keys", json={"name": "k", "scopes": ["read"]}, shown_once=True)
     member = {"email": "new@example.com", "role": "pm"}
     added = canary.api("POST", "members", json=member, shown_once=True).json()
-    return [made["webhook_secret"], key.json()["secret"], added["initial_password"]]
+    return [made["webhook_secret"], key.json()["secret"], added["link"].rpartition("/")[2]]
 
 
 def _be_refused(canary: Browser) -> None:

@@ -8,6 +8,7 @@ from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.task_keys import TASK_KEY
 from gitlab_links.api.schemas.common import Answer, Page, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
+from gitlab_links.invitations.queries import InvitationStatus
 from gitlab_links.mail import ADDRESS
 
 EMAIL = f"^{ADDRESS}$"
@@ -71,7 +72,7 @@ MembersEnvelope = page_of("MembersEnvelope", members=MemberSchema)
 
 
 class NewMember(Strict):
-    """The member to add."""
+    """The person to invite."""
 
     email = text(
         3,
@@ -86,21 +87,47 @@ class NewMember(Strict):
         MAX_NAME,
         NAME,
         load_default="",
-        metadata=described("Used for a person who is new here.", "Sam Jones"),
+        metadata=described("Suggested to a person who is new here.", "Sam Jones"),
     )
     role = choice(Role, required=True)
 
 
-class AddedMemberEnvelope(Answer):
-    """The new member."""
+class InvitationSchema(Answer):
+    """An invitation that nobody has accepted."""
 
-    member = fields.Nested(MemberSchema)
-    initial_password = fields.String(
+    id = fields.UUID()
+    email = fields.String(metadata={"example": "sam@example.com"})
+    name = fields.String(metadata={"example": "Sam Jones"})
+    role = choice(Role, metadata=described("The role the person will have."))
+    status = choice(
+        InvitationStatus,
         metadata=described(
-            "Shown only once; the caller gives it to the person. It is the password of a person "
-            "who is new here. A person with an account keeps their own password, and the answer "
-            "does not show which is the case."
-        )
+            "Its mail is `waiting`, was `mailed` or has `failed`; without a mail server the link "
+            "was `handed_over` to who made it; or it has `expired`."
+        ),
+    )
+    mail_error = fields.String(
+        allow_none=True, metadata=described("Why the mail could not be sent, if it could not.")
+    )
+    invited_by = fields.String(allow_none=True, metadata={"example": "Ana Lima"})
+    created_at = Time()
+    expires_at = Time()
+
+
+InvitationEnvelope = envelope("InvitationEnvelope", invitation=InvitationSchema)
+InvitationsEnvelope = page_of("InvitationsEnvelope", invitations=InvitationSchema)
+
+
+class NewInvitationEnvelope(Answer):
+    """An invitation with its link, if there is one to hand over."""
+
+    invitation = fields.Nested(InvitationSchema)
+    link = fields.String(
+        allow_none=True,
+        metadata=described(
+            "Shown only once, for the caller to hand over: it works once and for 7 days. Null if "
+            "it is mailed."
+        ),
     )
 
 

@@ -1,0 +1,1 @@
+"""The invited, and the uninvited."""
