@@ -1,0 +1,1 @@
+"""Status by rule: which status a task's links call for, and who may set it when."""

@@ -1,0 +1,189 @@
+"""Which status the links of a task call for: ``wanted = f(states of the links that count)``.
+
+Pure, and computed from states alone: it cannot matter which events brought them, or in which
+order. ``docs/status-rules.md`` has the table of cases, which the tests read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.tasks.models import TaskStatus
+
+
+class Strength(StrEnum):
+    """How a link came to be; a link that a person made too is a person's."""
+
+    PERSON = "person"
+    CLOSES = "closes"
+    MENTIONS = "mentions"
+
+
+class Standing(StrEnum):
+    """What one link says, or why it says nothing.
+
+    The first six count. Of the next three it is not known what they say. The others do not count.
+    """
+
+    OPEN = "open"
+    DRAFT = "draft"
+    MERGED = "merged"
+    MERGED_ELSEWHERE = "merged_elsewhere"
+    CLOSED = "closed"
+    ISSUE_CLOSED = "issue_closed"
+
+    NOT_FETCHED = "not_fetched"
+    HIDDEN = "hidden"
+    BRANCH_UNKNOWN = "branch_unknown"
+
+    ISSUE_OPEN = "issue_open"
+    ONLY_MENTIONED = "only_mentioned"
+    IS_ISSUE = "is_issue"
+    FROM_FORK = "from_fork"
+    MOVED = "moved"
+
+
+UNKNOWN = frozenset({Standing.NOT_FETCHED, Standing.HIDDEN, Standing.BRANCH_UNKNOWN})
+OUTSIDE = frozenset(
+    {Standing.ONLY_MENTIONED, Standing.IS_ISSUE, Standing.FROM_FORK, Standing.MOVED}
+)
+# They keep a task from being done, and do not start it.
+UNFINISHED = frozenset({Standing.DRAFT, Standing.ISSUE_OPEN})
+FINISHING = frozenset({Standing.MERGED, Standing.ISSUE_CLOSED})
+
+
+class Wanted(StrEnum):
+    """What the links call for: a status, no change, or nothing that can be said yet."""
+
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    NOTHING = "nothing"
+    UNDECIDED = "undecided"
+
+
+class Rule(StrEnum):
+    """The rules that change a status."""
+
+    STARTED = "started"
+    ALL_MERGED = "all_merged"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """One link and the cached state of its item.
+
+    ``state`` is None until the item's first fetch. ``unseen``: GitLab no longer shows the item,
+    or it is of a GitLab that the org has left, so an open state may be outdated. ``moved``: an
+    issue that continues elsewhere. ``target_branch`` and ``default_branch`` are None if unknown.
+    """
+
+    type: ItemType
+    state: ItemState | None
+    draft: bool = False
+    strength: Strength = Strength.PERSON
+    from_fork: bool = False
+    unseen: bool = False
+    moved: bool = False
+    target_branch: str | None = None
+    default_branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChoices:
+    """What an org has chosen. ``branches`` are patterns besides the project's default branch."""
+
+    started: bool = True
+    all_merged: bool = True
+    reopened: bool = True
+    branches: tuple[str, ...] = ()
+    count_mentions: bool = False
+    count_issues: bool = False
+    count_forks: bool = False
+
+
+def wanted(standings: Sequence[Standing], choices: RuleChoices) -> Wanted:
+    """What these links call for.
+
+    An open one is enough for *in progress*. *Done* needs every one that counts settled and at
+    least one merged into an allowed branch; what is not known keeps it undecided.
+    """
+    if Standing.OPEN in standings:
+        starts = choices.started or choices.reopened
+        return Wanted.IN_PROGRESS if starts else Wanted.NOTHING
+    if UNKNOWN.intersection(standings):
+        return Wanted.UNDECIDED
+    if UNFINISHED.intersection(standings) or not FINISHING.intersection(standings):
+        return Wanted.NOTHING
+    return Wanted.DONE if choices.all_merged else Wanted.NOTHING
+
+
+def standing_of(link: LinkFacts, choices: RuleChoices) -> Standing:
+    """What one link says."""
+    outside = _outside(link, choices)
+    if outside is not None:
+        return outside
+    settled = link.state in {ItemState.MERGED, ItemState.CLOSED}
+    if link.unseen and not settled:
+        return Standing.HIDDEN
+    if link.state is None:
+        return Standing.NOT_FETCHED
+    if link.type is ItemType.ISSUE:
+        return Standing.ISSUE_CLOSED if settled else Standing.ISSUE_OPEN
+    if link.state is ItemState.MERGED:
+        return _merged(link, choices)
+    return _unmerged(link)
+
+
+def _outside(link: LinkFacts, choices: RuleChoices) -> Standing | None:
+    """Why the link does not count; None if it does."""
+    if link.type is ItemType.ISSUE:
+        if not choices.count_issues:
+            return Standing.IS_ISSUE
+        if link.moved:
+            return Standing.MOVED
+    if link.strength is Strength.MENTIONS and not choices.count_mentions:
+        return Standing.ONLY_MENTIONED
+    by_stranger = link.from_fork and link.strength is not Strength.PERSON
+    if by_stranger and not choices.count_forks and link.state is not ItemState.MERGED:
+        return Standing.FROM_FORK
+    return None
+
+
+def _unmerged(link: LinkFacts) -> Standing:
+    if link.state is ItemState.CLOSED:
+        return Standing.CLOSED
+    return Standing.DRAFT if link.draft else Standing.OPEN
+
+
+def _merged(link: LinkFacts, choices: RuleChoices) -> Standing:
+    """A branch matches a pattern, or is the default one; either may be unknown."""
+    if "*" in choices.branches:
+        return Standing.MERGED
+    if link.target_branch is None:
+        return Standing.BRANCH_UNKNOWN
+    if any(fnmatchcase(link.target_branch, pattern) for pattern in choices.branches):
+        return Standing.MERGED
+    if link.default_branch is None:
+        return Standing.BRANCH_UNKNOWN
+    same = link.target_branch == link.default_branch
+    return Standing.MERGED if same else Standing.MERGED_ELSEWHERE
+
+
+def rule_for(
+    want: Wanted, status: TaskStatus, choices: RuleChoices, *, set_by_rule: bool
+) -> Rule | None:
+    """The rule that changes this status to what is wanted; None if none does.
+
+    A rule goes forward, and back only from what a rule has set: never from what a person set.
+    """
+    match want, status:
+        case Wanted.IN_PROGRESS, TaskStatus.OPEN if choices.started:
+            return Rule.STARTED
+        case Wanted.IN_PROGRESS, TaskStatus.DONE if choices.reopened and set_by_rule:
+            return Rule.REOPENED
+        case Wanted.DONE, TaskStatus.OPEN | TaskStatus.IN_PROGRESS if choices.all_merged:
+            return Rule.ALL_MERGED
+    return None

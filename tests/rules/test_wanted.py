@@ -1,0 +1,155 @@
+"""The pure function of the status rules: its table in the docs, and what holds for any links."""
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.rules.wanted import (
+    OUTSIDE,
+    UNKNOWN,
+    LinkFacts,
+    Rule,
+    RuleChoices,
+    Standing,
+    Strength,
+    Wanted,
+    rule_for,
+    standing_of,
+    wanted,
+)
+from gitlab_links.tasks.models import TaskStatus
+
+DOCS = Path(__file__).parents[2] / "docs" / "status-rules.md"
+STATES = [None, *ItemState]
+
+links = st.builds(
+    LinkFacts,
+    type=st.sampled_from(ItemType),
+    state=st.sampled_from(STATES),
+    draft=st.booleans(),
+    strength=st.sampled_from(Strength),
+    from_fork=st.booleans(),
+    unseen=st.booleans(),
+    moved=st.booleans(),
+    target_branch=st.sampled_from([None, "main", "topic", "release/7"]),
+    default_branch=st.sampled_from([None, "main"]),
+)
+choices = st.builds(RuleChoices, branches=st.sampled_from([(), ("release/*",), ("*",)]))
+
+
+def _cases():
+    text = DOCS.read_text()
+    rows = text[text.index("| case |") :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return [pytest.param(*rest, id=name) for name, *rest in cells]
+
+
+def _words(cell):
+    return {word.partition(" ")[0]: word.partition(" ")[2] for word in cell.split(", ") if word}
+
+
+@pytest.mark.parametrize(("type", "state", "made_by", "facts", "options", "says"), _cases())
+def test_the_table_in_the_docs(type, state, made_by, facts, options, says):
+    facts, options = _words(facts), _words(options)
+    link = LinkFacts(
+        type=ItemType(type),
+        state=ItemState(state) if state else None,
+        strength=Strength(made_by),
+        draft="draft" in facts,
+        from_fork="fork" in facts,
+        unseen="unseen" in facts,
+        moved="moved" in facts,
+        target_branch=facts.get("into"),
+        default_branch=None if "no" in facts else "main",
+    )
+    chosen = RuleChoices(
+        branches=(options["branches"],) if "branches" in options else (),
+        count_mentions="mentions" in options,
+        count_issues="issues" in options,
+        count_forks="forks" in options,
+    )
+    assert standing_of(link, chosen) == says
+
+
+def test_every_standing_is_in_the_table():
+    assert {case.values[-1] for case in _cases()} == set(Standing)
+
+
+def want(some, chosen):
+    return wanted([standing_of(link, chosen) for link in some], chosen)
+
+
+@given(st.lists(links, max_size=4), choices)
+def test_the_order_of_links_does_not_matter(some, chosen):
+    assert len({want(order, chosen) for order in permutations(some)}) == 1
+
+
+@given(st.lists(links, max_size=6), choices)
+def test_a_link_that_does_not_count_changes_nothing(some, chosen):
+    counting = [link for link in some if standing_of(link, chosen) not in OUTSIDE]
+    assert want(some, chosen) is want(counting, chosen)
+
+
+@given(st.lists(links, max_size=6), choices)
+def test_done_needs_everything_settled_and_one_merged(some, chosen):
+    standings = {standing_of(link, chosen) for link in some} - OUTSIDE
+    if want(some, chosen) is Wanted.DONE:
+        assert standings & {Standing.MERGED, Standing.ISSUE_CLOSED}
+        assert not standings & (UNKNOWN | {Standing.OPEN, Standing.DRAFT, Standing.ISSUE_OPEN})
+
+
+@given(st.lists(links, max_size=5), choices, st.data())
+def test_learning_what_is_unknown_never_contradicts_a_decision(some, chosen, data):
+    """A decision stands whatever the links that are not fetched yet turn out to be, unless one
+    of them is open.
+    """
+    before = want(some, chosen)
+    learnt = [
+        link if link.state is not None else data.draw(links.filter(lambda one: one.state))
+        for link in some
+    ]
+    after = want(learnt, chosen)
+    unknown = any(standing_of(link, chosen) in UNKNOWN for link in some)
+    if before is Wanted.DONE:
+        assert not unknown
+    if before is Wanted.IN_PROGRESS:
+        kept = [link for link in some if link.state is not None]
+        assert want(kept, chosen) is Wanted.IN_PROGRESS
+        assert after is Wanted.IN_PROGRESS
+
+
+@given(links, choices)
+def test_what_was_merged_or_closed_stays_so_when_it_can_no_longer_be_seen(link, chosen):
+    if link.state in {ItemState.MERGED, ItemState.CLOSED}:
+        seen = LinkFacts(
+            **{name: getattr(link, name) for name in link.__slots__} | {"unseen": False}
+        )
+        assert standing_of(link, chosen) is standing_of(seen, chosen)
+
+
+everything_off = RuleChoices(started=False, all_merged=False, reopened=False)
+
+
+@given(st.lists(links, max_size=5))
+def test_with_every_rule_off_nothing_is_wanted(some):
+    assert want(some, everything_off) in {Wanted.NOTHING, Wanted.UNDECIDED}
+
+
+@given(st.sampled_from(Wanted), st.sampled_from(TaskStatus), choices, st.booleans())
+def test_a_rule_goes_back_only_from_what_a_rule_set(wanting, status, chosen, by_rule):
+    order = list(TaskStatus)
+    rule = rule_for(wanting, status, chosen, set_by_rule=by_rule)
+    if rule is not None:
+        target = TaskStatus(wanting.value)
+        assert target is not status
+        assert order.index(target) > order.index(status) or (by_rule and rule is Rule.REOPENED)
+
+
+def test_nothing_and_undecided_change_no_status():
+    for wanting in (Wanted.NOTHING, Wanted.UNDECIDED):
+        for status in TaskStatus:
+            assert rule_for(wanting, status, RuleChoices(), set_by_rule=True) is None
