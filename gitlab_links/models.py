@@ -12,4 +12,5 @@ import gitlab_links.invitations.models
 import gitlab_links.links.models
 import gitlab_links.observations.models
 import gitlab_links.operations.models
+import gitlab_links.rule_states.models
 import gitlab_links.tasks.models

@@ -48,6 +48,8 @@ class Permission(Enum):
     LINK_WRITE = ("link_write", Scope.WRITE, STAFF)
     INTEGRATION = ("integration", Scope.ADMIN, MANAGERS)
     DELIVERIES = ("deliveries", Scope.ADMIN, MANAGERS)
+    RULES_READ = ("rules_read", Scope.ADMIN, MANAGERS)
+    RULES_WRITE = ("rules_write", Scope.ADMIN, ADMINS)
     AUDIT = ("audit", Scope.ADMIN, MANAGERS)
     API_KEYS = ("api_keys", Scope.ADMIN, MANAGERS)
     SERVICE_ACCOUNTS = ("service_accounts", Scope.ADMIN, ADMINS)

@@ -20,6 +20,7 @@ from gitlab_links.api import (
     orgs,
     picks,
     service_accounts,
+    status_rules,
     tasks,
     webhook,
 )
@@ -48,6 +49,7 @@ VIEWS = (
     operations,
     webhook,
     deliveries,
+    status_rules,
     audit_events,
 )
 

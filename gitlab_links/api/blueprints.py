@@ -79,6 +79,9 @@ integrations = ApiBlueprint(
 webhooks = ApiBlueprint(
     "webhooks", __name__, description="GitLab's webhooks, and the log of their deliveries."
 )
+rules = ApiBlueprint(
+    "rules", __name__, description="Rules that set the status of tasks from their links."
+)
 audit = ApiBlueprint("audit", __name__, description="Who changed what, and when.")
 
-ALL = (accounts, tasks, links, integrations, webhooks, audit)
+ALL = (accounts, tasks, links, integrations, webhooks, rules, audit)

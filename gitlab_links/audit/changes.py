@@ -33,6 +33,7 @@ class Action(StrEnum):
     TASK_CREATED = "task.created"
     TASK_UPDATED = "task.updated"
     TASK_DELETED = "task.deleted"
+    RULES_CHANGED = "rules.changed"
     LINK_CREATED = "link.created"
     LINK_REMOVED = "link.removed"
     INTEGRATION_UPDATED = "integration.updated"

@@ -26,6 +26,7 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.webhook_tallies import add_tallies
+from gitlab_links.rules.marking import ItemMarks, note_default_branch
 from gitlab_links.sync.applying import apply_body
 from gitlab_links.sync.change_sources import note_webhook
 from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
@@ -83,9 +84,10 @@ def process(
     """
     works = [_read(delivery) for delivery in deliveries]
     batch = _Batch(_Targets(org_id, works), BodyChecks.of(org_id, now), BatchEffects(), now, ttl)
-    shown = ItemChanges(batch.targets.items())
+    shown, marks = ItemChanges(batch.targets.items()), ItemMarks(batch.targets.items())
     outcomes = [_process_one(work, batch) for work in works]
     shown.record(org_id, WEBHOOK)
+    marks.write(org_id, now)
     _mark_processed(outcomes, now)
     batch.effects.write(org_id, now)
     add_tallies(db.session, org_id, batch.checks.tallies())
@@ -175,6 +177,8 @@ def _apply(
         pipeline = work.event.branch_pipeline
         request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
         return Effect.FETCHED
+    if trust is Trust.PROVEN:
+        note_default_branch(project, work.event.default_branch, now)
     verdict = apply_body(
         item, snapshot, received_at=received_at, now=now, ttl=batch.ttl, trust=trust
     )

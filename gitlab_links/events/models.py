@@ -18,6 +18,8 @@ class EventType(StrEnum):
     TASK_CREATED = "task.created"
     TASK_EDITED = "task.edited"
     TASK_STATUS_CHANGED = "task.status_changed"
+    TASK_PINNED = "task.pinned"
+    TASK_UNPINNED = "task.unpinned"
     TASK_DELETED = "task.deleted"
     LINK_CREATED = "link.created"
     LINK_REMOVED = "link.removed"

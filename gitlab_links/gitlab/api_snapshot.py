@@ -77,6 +77,8 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         source_project_id=_of_merge_request(item, item_type, "source_project_id", read_id),
         source_branch=_of_merge_request(item, item_type, "source_branch", read_branch),
         head_sha=_of_merge_request(item, item_type, "sha", read_sha),
+        target_branch=_of_merge_request(item, item_type, "target_branch", read_branch),
+        merged_by=_merged_by(item) if is_merge_request else None,
         gitlab_id=read_id(item.get("id")),
     )
 
@@ -86,6 +88,12 @@ def _of_merge_request(
 ) -> T | Unknown | None:
     """A field that only merge requests have; None for an issue."""
     return read_given(item, field, reader) if item_type is ItemType.MERGE_REQUEST else None
+
+
+def _merged_by(item: Object) -> Person | Unknown | None:
+    """``merge_user`` since GitLab 14.7, ``merged_by`` before."""
+    field = "merge_user" if "merge_user" in item else "merged_by"
+    return read_given(item, field, read_person)
 
 
 def _project_path(item: Object) -> str | None:

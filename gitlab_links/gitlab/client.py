@@ -28,7 +28,7 @@ from gitlab_links.gitlab.answers import (
 )
 from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.gitlab.fields import read_id, read_object
+from gitlab_links.gitlab.fields import read_branch, read_id, read_object
 from gitlab_links.gitlab.guarded_session import (
     MAX_RESPONSE_BYTES,
     USER_AGENT,
@@ -143,6 +143,12 @@ class GitLabClient:
         if found is None:
             raise self._unusable("has no project id")
         return found
+
+    def default_branch(self, project: int | str) -> str | None:
+        """The default branch of a project; None if it has no repository."""
+        with self._translated():
+            answer = self._expect_object(self._get(path_of_project(project)))
+        return read_branch(answer.get("default_branch"))
 
     def check_account(self) -> None:
         """Check that GitLab answers the token's account at all.

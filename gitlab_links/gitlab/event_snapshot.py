@@ -76,20 +76,27 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         updated_at=read_given(item, "updated_at", parse_time),
         closed_at=_closed_at(item, state),
         merged_at=_merged_at(item, state) if is_merge_request else None,
+        merged_by=UNKNOWN if is_merge_request and _may_be_merged(state) else None,
         gitlab_id=read_id(item.get("id")),
         **(_source(item) if is_merge_request else _NO_SOURCE),
     )
 
 
-_NO_SOURCE: dict[str, Any] = {"source_project_id": None, "source_branch": None, "head_sha": None}
+_NO_SOURCE: dict[str, Any] = {
+    "source_project_id": None,
+    "source_branch": None,
+    "head_sha": None,
+    "target_branch": None,
+}
 
 
 def _source(item: Object) -> dict[str, Any]:
-    """The source branch of a merge request. A body has ``oldrev`` only after a push."""
+    """The branches of a merge request. A body has ``oldrev`` only after a push."""
     return {
         "source_project_id": read_given(item, "source_project_id", read_id),
         "source_branch": read_given(item, "source_branch", read_branch),
         "head_sha": read_given(read_object(item.get("last_commit")), "id", read_sha),
+        "target_branch": read_given(item, "target_branch", read_branch),
         "pushed": read_sha(item.get("oldrev")) is not None,
     }
 
@@ -133,6 +140,8 @@ def _closed_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown |
 
 
 def _merged_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
-    if state in (ItemState.OPENED, ItemState.CLOSED):
-        return None
-    return read_given(item, "merged_at", parse_time)
+    return read_given(item, "merged_at", parse_time) if _may_be_merged(state) else None
+
+
+def _may_be_merged(state: ItemState | Unknown) -> bool:
+    return state not in (ItemState.OPENED, ItemState.CLOSED)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event
 from gitlab_links.gitlab.fields import (
     Object,
+    read_branch,
     read_id,
     read_object,
     read_project_path,
@@ -40,7 +41,8 @@ class Event:
     ``relevant``: the event names an item (``item_type``, ``iid`` and the project's id or
     path), or it is the pipeline of a branch, for which GitLab names no item and which is in
     ``branch_pipeline``. ``project_id`` and ``project_path`` are those of the item: the target
-    project for a merge request pipeline of a fork. ``dedupe_key`` is at most
+    project for a merge request pipeline of a fork. ``default_branch`` is that of the project
+    in the body. ``dedupe_key`` is at most
     MAX_DEDUPE_KEY_LENGTH visible ASCII characters, and the same in GitLab's retries and
     resends; None if two requests cannot be distinguished.
     """
@@ -55,6 +57,7 @@ class Event:
     relevant: bool
     dedupe_key: str | None
     branch_pipeline: BranchPipeline | None
+    default_branch: str | None
     _subject: Subject | None = field(repr=False, compare=False)
 
     @classmethod
@@ -85,6 +88,7 @@ class Event:
             relevant=subject is not None or branch_pipeline is not None,
             dedupe_key=_dedupe_key(lower, body),
             branch_pipeline=branch_pipeline,
+            default_branch=read_branch(read_object(payload.get("project")).get("default_branch")),
             _subject=subject,
         )
 
@@ -104,6 +108,7 @@ class Event:
             relevant=known,
             dedupe_key=None,
             branch_pipeline=None,
+            default_branch=None,
             _subject=None,
         )
 

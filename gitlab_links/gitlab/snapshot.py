@@ -52,7 +52,8 @@ class Snapshot:
     Times are aware and in UTC. ``milestone_id`` comes from both sources, ``milestone`` only
     from the API. ``updated_at`` is by GitLab's own clock, unchanged. ``source_branch`` is
     the branch of a merge request, in the project ``source_project_id``; ``head_sha`` is its
-    newest commit. ``gitlab_id`` is GitLab's id of the item across all projects.
+    newest commit; ``target_branch`` is where it goes, and ``merged_by`` who merged it.
+    ``gitlab_id`` is GitLab's id of the item across all projects.
 
     ``detailed``: the single form of a merge request was fetched too. ``pushed``: the webhook
     reports new commits.
@@ -83,6 +84,8 @@ class Snapshot:
     source_project_id: int | Unknown | None = UNKNOWN
     source_branch: str | Unknown | None = UNKNOWN
     head_sha: str | Unknown | None = UNKNOWN
+    target_branch: str | Unknown | None = UNKNOWN
+    merged_by: Person | Unknown | None = UNKNOWN
     gitlab_id: int | None = None
     detailed: bool = False
     pushed: bool = False

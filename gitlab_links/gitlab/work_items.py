@@ -112,6 +112,8 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         source_project_id=None,
         source_branch=None,
         head_sha=None,
+        target_branch=None,
+        merged_by=None,
         gitlab_id=read_global_id(node.get("id")),
     )
 

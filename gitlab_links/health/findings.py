@@ -18,6 +18,7 @@ from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.watched_projects import WatchedProject
 from gitlab_links.observations.webhook_tallies import Tally
+from gitlab_links.rules.evaluation import MOST_A_MINUTE
 
 # Only the smallest threshold that applies is reported, so each is sent once.
 EXPIRY_THRESHOLDS = (1, 7, 30)
@@ -39,6 +40,7 @@ SHOWN_FIRST = frozenset(
         "webhook_bodies_over_quota",
         "slashes_decoded",
         "links_at_former_address",
+        "rules_stopped",
     }
 )
 LATELY = timedelta(days=1)
@@ -68,6 +70,9 @@ def findings(signals: Signals) -> list[Finding]:
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
     found += _alerts(integration)
+    if signals.rules_stopped_at is not None:
+        detail = {"most": MOST_A_MINUTE}
+        found.append(Finding("rules_stopped", Severity.WARNING, detail=detail))
     for tally in signals.tallies:
         found += _webhooks(signals, integration, tally)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)

@@ -24,6 +24,8 @@ _SUMMARIES: dict[str, str] = {
     "slashes_decoded": "A proxy in front of GitLab decodes %2F in addresses, so GitLab does not "
     "find a project by its path. This service searches for projects instead.",
     "deliveries_failed": "{count} of the last day's deliveries failed.",
+    "rules_stopped": "The status rules have stopped: more than {most} tasks would have changed "
+    "within a minute.",
     "alerts_undelivered": "The last health alert to {to} did not arrive: {reason}.",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
@@ -70,6 +72,8 @@ _REMEDIES: dict[str, str] = {
     "AllowEncodedSlashes NoDecode and nocanon, in nginx a proxy_pass without a path. This warning "
     "ends once an item of another project has been linked.",
     "deliveries_failed": "Open Deliveries to see why, and replay them.",
+    "rules_stopped": "Open Status rules, read which tasks differ from what their links call for, "
+    "and switch the rules on again.",
     "alerts_undelivered": "Correct the address under Privacy and alerts. If the mail server is at "
     "fault, ask the operator of this service. Then press Send a test alert.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",

@@ -15,6 +15,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.former_addresses import projects_elsewhere
 from gitlab_links.observations.watched_projects import WatchedProject, watched_by_org
 from gitlab_links.observations.webhook_tallies import Tally, tallies_by_org
+from gitlab_links.rules.changes import rules_stopped
 
 FAILURES_COUNT_FOR = timedelta(hours=24)
 
@@ -27,7 +28,8 @@ class Signals:
     org's. ``received`` is None if the deliveries were not loaded. ``problems`` are the open
     ones. ``tallies`` count what was wrong with the webhooks of the last week; they are loaded
     with the deliveries. ``body_quota`` is how many bytes of webhook bodies an org may store a
-    day.
+    day. ``rules_stopped_at`` is when the status rules stopped because they changed too many
+    tasks; None while they have not.
     """
 
     org_id: uuid.UUID
@@ -39,6 +41,7 @@ class Signals:
     tallies: Sequence[Tally] = ()
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     body_quota: int = 0
+    rules_stopped_at: datetime | None = None
 
     @property
     def connected(self) -> bool:
@@ -54,7 +57,7 @@ class Signals:
 
 
 def load(org_id: uuid.UUID, now: datetime) -> Signals:
-    """The signals of one org, in six SELECTs."""
+    """The signals of one org, in seven SELECTs."""
     return load_many([org_id], now)[org_id]
 
 
@@ -75,6 +78,7 @@ def load_many(
     tallies = tallies_by_org(org_ids, now) if with_deliveries else {}
     problems = _open_problems(org_ids)
     elsewhere = projects_elsewhere(org_ids)
+    stopped = rules_stopped(org_ids)
     return {
         org_id: Signals(
             org_id=org_id,
@@ -86,6 +90,7 @@ def load_many(
             tallies=tallies.get(org_id, ()),
             elsewhere=elsewhere.get(org_id, {}),
             body_quota=settings().webhook_body_quota,
+            rules_stopped_at=stopped.get(org_id),
         )
         for org_id in org_ids
     }

@@ -3,12 +3,27 @@
 import uuid
 from collections.abc import Callable
 
-from gitlab_links.jobs import drains, fetches, health_checks, link_mails, operations, sweeps
+from gitlab_links.jobs import (
+    drains,
+    fetches,
+    health_checks,
+    link_mails,
+    operations,
+    rule_slices,
+    sweeps,
+)
 
 
 def drain(org_id: str) -> None:
     """Process an org's due deliveries. Triggered by accepted webhooks and by the sweep."""
     drains.drain_slice(uuid.UUID(org_id))
+
+
+def apply_rules(org_id: str) -> None:
+    """Look at the tasks that an org's status rules have to. Triggered by changes of items and
+    links, and by the sweep.
+    """
+    rule_slices.rules_slice(uuid.UUID(org_id))
 
 
 def sync(org_id: str) -> None:
@@ -61,6 +76,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
     f"{__name__}.{function.__name__}": function
     for function in (
         drain,
+        apply_rules,
         sync,
         sweep,
         clean,

@@ -15,6 +15,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.rules import evaluation
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync import clock_changes, due_items
 
@@ -34,12 +35,16 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Trigger the jobs for due deliveries and due items; very cheap if there are none."""
+    """Trigger the jobs for due deliveries, items and tasks; very cheap if there are none."""
     now = utcnow()
     with isolated("clock_changes"):
         _make_future_due(now)
     due: list[tuple[JobKind, uuid.UUID]] = []
-    for kind, orgs_due in ((JobKind.DRAIN, claims.orgs_due), (JobKind.SYNC, due_items.orgs_due)):
+    for kind, orgs_due in (
+        (JobKind.DRAIN, claims.orgs_due),
+        (JobKind.SYNC, due_items.orgs_due),
+        (JobKind.APPLY_RULES, evaluation.orgs_due),
+    ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]
     db.session.rollback()

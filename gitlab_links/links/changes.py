@@ -20,6 +20,7 @@ from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_items
 from gitlab_links.links.link_events import link_rows, record_links, rows_of_links
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
 
@@ -83,6 +84,7 @@ def attach_items(
             audit_link(principal, Action.LINK_CREATED, link_id, task, ref)
         rows = rows_of_links([link_id for link_id, _, _ in new])
         record_links(org_id, principal.actor, EventType.LINK_CREATED, rows)
+        mark_task(org_id, task_id, utcnow())
         fetch_unless_fresh(org_id, [item for _, _, item in new])
     return [
         Attached(link_id or _link_to(task_id, item.id), link_id is not None)
@@ -169,6 +171,7 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
     delete_unlinked(link.item_id)
+    mark_task(org_id, task_id, utcnow())
     return Detached(
         link_id,
         link.project_id,

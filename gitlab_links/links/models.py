@@ -30,7 +30,7 @@ class GitLabProject(Identified, Base):
     ``base_url`` is the project's GitLab. ``successor_id`` is set while items or links wait to
     be moved to that row, see ``sync.succession``; if ``succeeded_since`` is set, only links
     made after it move. ``error_reason`` is GitLab's reason for its last refusal of a call for
-    this project.
+    this project. ``default_branch`` is null until GitLab first sends it.
     """
 
     __tablename__ = "gitlab_projects"
@@ -49,6 +49,7 @@ class GitLabProject(Identified, Base):
     successor_id: Mapped[uuid.UUID | None]  # a row that is never deleted before this one
     succeeded_since: Mapped[datetime | None]
     error_reason: Mapped[str | None] = mapped_column(String(255))
+    default_branch: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -66,7 +67,8 @@ class GitLabItem(Identified, Base):
     ``missed_since`` is set after a fetch found a change without an event.
 
     Merge requests: ``source_project_id``, ``source_branch`` and ``head_sha`` identify its
-    pipelines. ``detail_wanted`` requests the single form, which has the pipeline's status;
+    pipelines; ``target_branch`` is where it goes, and ``merged_by`` is who merged it.
+    ``detail_wanted`` requests the single form, which has the pipeline's status;
     ``detail_fetched_at`` is the time of the last one, and ``pipeline_hidden`` is set if it had
     no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
     merge status that GitLab is computing.
@@ -136,6 +138,8 @@ class GitLabItem(Identified, Base):
     source_project_id: Mapped[int | None] = mapped_column(BigInteger)
     source_branch: Mapped[str | None] = mapped_column(String(255))
     head_sha: Mapped[str | None] = mapped_column(String(64))
+    target_branch: Mapped[str | None] = mapped_column(String(255))
+    merged_by: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     source_updated_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]

@@ -4,6 +4,7 @@ import uuid
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.links.changes import detach_all
+from gitlab_links.rule_states.marking import forget_task
 from gitlab_links.tasks.changes import delete_task
 
 
@@ -14,3 +15,4 @@ def remove_task(principal: Principal, task_id: uuid.UUID) -> None:
     """
     detach_all(principal, task_id)
     delete_task(principal, task_id)
+    forget_task(task_id)

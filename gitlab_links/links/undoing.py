@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import required
 from gitlab_links.events.models import EventType
 from gitlab_links.extensions import db
@@ -15,6 +16,7 @@ from gitlab_links.links.changes import Detached, LinkExists, audit_link, fetch_u
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.link_events import record_links, rows_of_links
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
+from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
 
@@ -57,5 +59,6 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
     restored = rows_of_links([detached.link_id])
     record_links(org_id, principal.actor, EventType.LINK_CREATED, restored, {"kind": "undo"})
+    mark_task(org_id, task_id, utcnow())
     fetch_unless_fresh(org_id, [item])
     return link_id or detached.link_id

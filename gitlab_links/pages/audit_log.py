@@ -43,6 +43,7 @@ WORDS: dict[str, str] = {
     Action.TASK_CREATED: "Created a task",
     Action.TASK_UPDATED: "Changed a task",
     Action.TASK_DELETED: "Deleted a task",
+    Action.RULES_CHANGED: "Changed the status rules",
     Action.LINK_CREATED: "Linked an item to a task",
     Action.LINK_REMOVED: "Removed a link from a task",
     Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
@@ -121,6 +122,8 @@ def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
             return "The operator"
         case ActorKind.SERVICE:
             return "This service"
+        case ActorKind.RULE:
+            return "A status rule"
     return "Deleted user"
 
 

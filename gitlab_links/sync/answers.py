@@ -17,6 +17,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.change_counts import count_changes
 from gitlab_links.observations.project_watches import make_due, proven_projects
+from gitlab_links.rules.marking import ItemMarks, note_default_branch
 from gitlab_links.sync.applying import apply_fetched, mark_failed, postpone
 from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
 from gitlab_links.sync.change_sources import Before, note_fetched
@@ -80,6 +81,7 @@ def record(
     shown = ItemChanges(items.values())
     by_webhook: Counter[uuid.UUID] = Counter()
     contradicted: list[Contradiction] = []
+    marks = ItemMarks(items.values())
     pipelines = {item.id: item.pipeline_status for item in items.values()}
     proven = proven_projects(org_id, now)
     usable: list[Snapshots] = [
@@ -102,6 +104,8 @@ def record(
     for answer, snapshots in zip(answers, usable, strict=True):
         _follow_moved(answer, snapshots, items)
         _record_reason(answer, verdict)
+        _record_default_branch(answer, now)
+    marks.write(org_id, now)
     _count_by_webhook(org_id, items, by_webhook, now)
     hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
     if hidden:
@@ -215,6 +219,13 @@ def _record_project(answer: Answer, snapshots: Snapshots) -> None:
         hand_over_path(project, answer.path_owner)
     else:
         learn(project, answer.project_id, None)
+
+
+def _record_default_branch(answer: Answer, now: datetime) -> None:
+    if answer.default_branch is not None:
+        project = db.session.get(GitLabProject, answer.batch.project_row)
+        if project is not None:
+            note_default_branch(project, answer.default_branch, now)
 
 
 def _is_hidden(answer: Answer) -> bool:

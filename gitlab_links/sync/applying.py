@@ -53,6 +53,8 @@ ONLY_FROM_FETCHES = frozenset(
         "source_project_id",
         "source_branch",
         "head_sha",
+        "target_branch",
+        "merged_by",
     }
 )
 

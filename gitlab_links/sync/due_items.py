@@ -15,6 +15,7 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import ENDED, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.sync.clock_changes import not_leased
 from gitlab_links.sync.merge_request_details import detail_due
 
@@ -70,7 +71,8 @@ class Batch:
 
     ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the project's
     current path, None while another project has it. ``only_ended``: all items are closed or
-    merged.
+    merged. ``wants_default_branch``: the org's status rules need the project's default branch;
+    ``default_branch`` is the one that is known.
     """
 
     project_row: uuid.UUID
@@ -79,6 +81,8 @@ class Batch:
     type: ItemType
     items: tuple[DueItem, ...]
     only_ended: bool = False
+    default_branch: str | None = None
+    wants_default_branch: bool = False
 
 
 def connected(now: datetime) -> ColumnElement[bool]:
@@ -166,6 +170,10 @@ _COLUMNS = (
     GitLabProject.gitlab_id,
     GitLabProject.path,
     GitLabProject.path_key,
+    GitLabProject.default_branch,
+    exists()
+    .where(OrgRules.org_id == GitLabItem.org_id, OrgRules.mode != RulesMode.OFF.value)
+    .label("has_rules"),
     GitLabItem.state,
 )
 
@@ -201,6 +209,8 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
         type=ItemType(first.type),
         items=tuple(DueItem.of(row, now) for row in rows),
         only_ended=all(row.state in ENDED for row in rows),
+        default_branch=first.default_branch,
+        wants_default_branch=first.has_rules,
     )
 
 

@@ -18,7 +18,7 @@ from gitlab_links.gitlab.answers import (
 )
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.item_moves import Moved
-from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.sync.blame import wants_account
 from gitlab_links.sync.due_items import Batch, DueItem
@@ -51,9 +51,9 @@ class Answer:
     the new places of moved issues by iid. ``codes`` has by iid why an item has no snapshot;
     for the iids in ``unresolved`` that is not known yet. All other missing items are gone.
 
-    ``project_id`` is the id of a project that was known only by its path, if no snapshot has
-    it. ``decodes_slashes``: whether a proxy decodes the ``%2F`` of a path; None if no path was
-    tried.
+    ``default_branch`` is the project's, if it was asked for. ``project_id`` is the id of a
+    project that was known only by its path, if no snapshot has it. ``decodes_slashes``: whether
+    a proxy decodes the ``%2F`` of a path; None if no path was tried.
     """
 
     batch: Batch
@@ -67,6 +67,7 @@ class Answer:
     unresolved: frozenset[int] = frozenset()
     project_id: int | None = None
     decodes_slashes: bool | None = None
+    default_branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Fetcher:
         path_owner: int | None = None
         moved: dict[int, Moved] = {}
         codes: dict[int, str] = {}
-        requested, project_id = batch, None
+        requested, project_id, default_branch = batch, None, None
 
         def in_time() -> bool:
             return monotonic() < ends_at
@@ -158,6 +159,8 @@ class Fetcher:
             found |= absences.found
             codes |= absences.codes
             moved |= find_moves(client, batch, found, in_time)
+            if _needs_default_branch(batch, found) and in_time():
+                default_branch = client.default_branch(batch.project)
             if _has_other_path(batch, found) and in_time():
                 path_owner = self._path_owner(batch)
             if not found and isinstance(requested.project, str) and in_time():
@@ -180,6 +183,7 @@ class Fetcher:
             unresolved=unresolved,
             project_id=project_id,
             decodes_slashes=decodes_slashes(requested, batch, failure),
+            default_branch=default_branch,
         )
 
     def _path_owner(self, batch: Batch) -> int | None:
@@ -215,6 +219,16 @@ def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answ
         log.exception("sync.call_failed", project_row=str(batch.project_row), type=batch.type)
         fault = GitLabFailure("internal_error", "The answer could not be read.")
         return Answer(batch, started_at, {}, fault, None)
+
+
+def _needs_default_branch(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
+    """Whether a merge went to another branch than the default one that is known, which may have
+    been renamed. Webhooks name it; only fetches have to ask.
+    """
+    return batch.wants_default_branch and any(
+        one.state is ItemState.MERGED and one.target_branch not in (UNKNOWN, batch.default_branch)
+        for one in found.values()
+    )
 
 
 def _has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:

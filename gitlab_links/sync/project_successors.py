@@ -27,6 +27,7 @@ from gitlab_links.links.link_events import (
 )
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.observations.hook_secrets import move_hook_secrets
+from gitlab_links.rule_states.marking import mark_tasks
 from gitlab_links.storage.database import new_id, upsert
 
 PIECE = 500
@@ -199,6 +200,7 @@ def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = 
     if not before:
         return
     other, link = aliased(TaskGitLabLink), TaskGitLabLink
+    mark_tasks(_org_of(before), select(link.task_id).where(which), utcnow())
     linked = exists().where(other.task_id == link.task_id, other.item_id == target)
     doubled = db.session.scalars(
         delete(link)
@@ -210,14 +212,17 @@ def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = 
     _record_moves(before, set(doubled), public=public)
 
 
+def _org_of(rows: Mapping[uuid.UUID, LinkRow]) -> uuid.UUID:
+    project_id = next(iter(rows.values())).project_id
+    return db.session.scalars(
+        select(GitLabProject.org_id).where(GitLabProject.id == project_id)
+    ).one()
+
+
 def _record_moves(
     before: Mapping[uuid.UUID, LinkRow], doubled: set[uuid.UUID], *, public: bool
 ) -> None:
-    org_id = db.session.scalars(
-        select(GitLabProject.org_id).where(
-            GitLabProject.id == next(iter(before.values())).project_id
-        )
-    ).one()
+    org_id = _org_of(before)
     ended = [row for link_id, row in before.items() if link_id in doubled]
     record_links(org_id, SERVICE, EventType.LINK_REMOVED, ended, {"kind": "duplicate"})
     moved = []

@@ -86,8 +86,15 @@ def lock_task_of(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     required(db.session.scalar(ours.with_for_update()))
 
 
-def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, Any]) -> TaskView:
-    """Change the fields given (see ``CHANGEABLE``) and no other.
+def update_task(
+    principal: Principal,
+    task_id: uuid.UUID,
+    changes: Mapping[str, Any],
+    *,
+    cause: Mapping[str, Any] | None = None,
+) -> TaskView:
+    """Change the fields given (see ``CHANGEABLE``) and no other. ``cause`` goes with the event
+    of a changed status.
 
     Raises :class:`NotFound`, also for another org's task, and :class:`Invalid`.
     """
@@ -103,13 +110,16 @@ def update_task(principal: Principal, task_id: uuid.UUID, changes: Mapping[str, 
     before = {field: getattr(task, field) for field in changed}
     for field, value in changed.items():
         setattr(task, field, value)
+    if "status" in changed:
+        task.status_rule = None  # a person set it
     if changed:
         task.updated_at = utcnow()
     db.session.flush()
     view = find_task(principal.org_id, task_id)
     if changed:
         _audit(principal, Action.TASK_UPDATED, view, **_logged(changed, view))
-        _record_update(principal, view, {name: [before[name], changed[name]] for name in changed})
+        pairs = {name: [before[name], changed[name]] for name in changed}
+        _record_update(principal, view, pairs, cause)
     return view
 
 
@@ -162,17 +172,21 @@ def delete_task(principal: Principal, task_id: uuid.UUID) -> None:
 
 
 def _record_update(
-    principal: Principal, task: TaskView, changed: Mapping[str, Sequence[Any]]
+    principal: Principal,
+    task: TaskView,
+    changed: Mapping[str, Sequence[Any]],
+    cause: Mapping[str, Any] | None,
 ) -> None:
     """Record a change of the status apart from that of other fields."""
     others = {name: pair for name, pair in changed.items() if name != "status"}
     if others:
         # A description may be very long: the event only says that it changed.
         shown = {name: pair for name, pair in others.items() if name != "description"}
-        _record(principal, EventType.TASK_EDITED, task, shown, {"edited": list(others)})
+        _record(principal, EventType.TASK_EDITED, task, shown, detail={"edited": list(others)})
     if "status" in changed:
         before, after = (TaskStatus(status).value for status in changed["status"])
-        _record(principal, EventType.TASK_STATUS_CHANGED, task, {"status": [before, after]})
+        pair = {"status": [before, after]}
+        _record(principal, EventType.TASK_STATUS_CHANGED, task, pair, cause=cause)
 
 
 def _record(
@@ -180,9 +194,11 @@ def _record(
     kind: EventType,
     task: TaskView,
     changes: Mapping[str, Sequence[Any]],
+    *,
     detail: Mapping[str, Any] | None = None,
+    cause: Mapping[str, Any] | None = None,
 ) -> None:
-    event = NewEvent(kind, task.id, task.reference, changes=changes, detail=detail)
+    event = NewEvent(kind, task.id, task.reference, changes=changes, cause=cause, detail=detail)
     record(principal.org_id, principal.actor, event)
 
 

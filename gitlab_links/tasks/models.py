@@ -23,7 +23,7 @@ class Task(Identified, Base):
     """A work item of an org, numbered within it.
 
     ``updated_at`` changes with its own fields, ``links_changed_at`` when a link is added or
-    removed.
+    removed. ``status_rule`` is the rule that set the status; null if a person did.
     """
 
     __tablename__ = "tasks"
@@ -45,3 +45,4 @@ class Task(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     links_changed_at: Mapped[datetime | None]
+    status_rule: Mapped[str | None] = mapped_column(String(20))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, select
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import NotFound, required
@@ -58,6 +58,12 @@ def tasks_page(
         after=after,
         limit=limit,
     )
+    return [task_view(*row) for row in db.session.execute(statement)]
+
+
+def tasks_where(org_id: uuid.UUID, condition: ColumnElement[bool]) -> Sequence[TaskView]:
+    """The org's tasks that meet a condition, the newest first."""
+    statement = _joined(org_id).where(condition).order_by(Task.id.desc())
     return [task_view(*row) for row in db.session.execute(statement)]
 
 

@@ -11,6 +11,7 @@ from gitlab_links.tasks.models import Task, TaskStatus
 class TaskView:
     """One task; ``reference`` is for people, as ``ACME-12``. ``assignee`` is a name.
 
+    ``status_rule`` is the rule that set the status, None if a person did.
     ``updated_at`` changes with its own fields, ``links_changed_at`` with its set of links.
     """
 
@@ -27,6 +28,7 @@ class TaskView:
     created_at: datetime
     updated_at: datetime
     links_changed_at: datetime | None
+    status_rule: str | None
 
     def is_late(self, today: date) -> bool:
         """Whether its due date has passed before it is done."""
@@ -50,6 +52,7 @@ def task_view(task: Task, task_key: str, assignee: str | None) -> TaskView:
         created_at=task.created_at,
         updated_at=task.updated_at,
         links_changed_at=task.links_changed_at,
+        status_rule=task.status_rule,
     )
 
 

@@ -57,6 +57,7 @@ def merge_request(*, attributes: dict[str, Any] | None = None, **top: Any) -> di
             "iid": 4,
             "source_project_id": 42,
             "source_branch": "pump",
+            "target_branch": "main",
             "last_commit": {"id": "0a" * 20},
             "target_project_id": 42,
             "author_id": 3,

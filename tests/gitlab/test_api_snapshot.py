@@ -55,6 +55,8 @@ LISTED_MERGE_REQUEST = {
     "source_project_id": 43,
     "source_branch": "pump",
     "sha": "0a" * 20,
+    "target_branch": "main",
+    "merge_user": RAE,
 }
 
 
@@ -85,6 +87,8 @@ def test_an_issue_of_a_list_is_complete():
         source_project_id=None,
         source_branch=None,
         head_sha=None,
+        target_branch=None,
+        merged_by=None,
         gitlab_id=7001,
     )
 
@@ -173,6 +177,8 @@ def test_an_iid_alone_is_enough():
         "source_project_id",
         "source_branch",
         "head_sha",
+        "target_branch",
+        "merged_by",
     }
 
 
@@ -206,5 +212,6 @@ def test_a_field_of_the_wrong_type_leaves_the_others_readable(field, value):
         touched |= {"draft"} if field in ("work_in_progress", "title") else set()
         touched |= {"assignees"} if field == "assignee" else set()
         touched |= {"head_sha"} if field == "sha" else set()
+        touched |= {"merged_by"} if field == "merge_user" else set()
         for name in set(right.known()) - touched:
             assert getattr(read, name) == getattr(right, name)

@@ -51,6 +51,8 @@ def test_an_issue_is_complete_except_for_its_author():
         source_project_id=None,
         source_branch=None,
         head_sha=None,
+        target_branch=None,
+        merged_by=None,
         gitlab_id=7001,
     )
     assert snapshot(bodies.issue()).unknown_fields() == {"author"}
@@ -84,6 +86,8 @@ def test_a_merge_request_is_complete_except_for_author_and_pipeline():
         source_project_id=42,
         source_branch="pump",
         head_sha="0a" * 20,
+        target_branch="main",
+        merged_by=None,
         gitlab_id=8001,
     )
     assert snapshot(body).unknown_fields() == {"author", "pipeline_status"}

@@ -7,6 +7,7 @@ from marshmallow import fields
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
+from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import TaskSort
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
@@ -30,6 +31,11 @@ class TaskSchema(Answer):
     created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is deleted."))
     created_at = Time()
     updated_at = Time()
+    status_rule = choice(
+        Rule,
+        allow_none=True,
+        metadata=described("The rule that set the status; null if a person did."),
+    )
 
 
 TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)

@@ -1,0 +1,113 @@
+"""The links of tasks as the rules see them: one query, however many there are."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemState, ItemType
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.confidentiality import is_withheld
+from gitlab_links.links.freshness import GONE
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.rules.wanted import LinkFacts, Strength
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLink:
+    """One link of a task: what the rules see, and what explains it to people.
+
+    ``made_reference`` is the reference that whoever linked it saw; it is shown while the item
+    is ``withheld`` from some roles.
+    """
+
+    link_id: uuid.UUID
+    item_id: uuid.UUID
+    facts: LinkFacts
+    reference: str
+    made_reference: str
+    withheld: bool
+    merged_at: datetime | None
+    merged_by: str | None
+
+
+def links_of_tasks(task_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[RuleLink]]:
+    """The links by task, in the order they were made; a task without links is left out."""
+    link, item, project = TaskGitLabLink, GitLabItem, GitLabProject
+    integration = OrgGitLabIntegration
+    rows = db.session.execute(
+        select(
+            link.task_id,
+            link.id,
+            link.made_path,
+            link.made_iid,
+            link.item_id,
+            item.type,
+            item.iid,
+            item.state,
+            item.draft,
+            item.confidential,
+            item.error_code,
+            item.moved_to_id,
+            item.moved_iid,
+            item.target_branch,
+            item.source_project_id,
+            item.merged_at,
+            item.merged_by,
+            project.path,
+            project.gitlab_id,
+            project.default_branch,
+            and_(integration.base_url.is_not(None), integration.base_url == project.base_url).label(
+                "is_connected"
+            ),
+        )
+        .join(item, item.id == link.item_id)
+        .join(project, project.id == item.project_id)
+        .outerjoin(integration, integration.org_id == link.org_id)
+        .where(link.task_id.in_(task_ids))
+        .order_by(link.task_id, link.id)
+    )
+    found: defaultdict[uuid.UUID, list[RuleLink]] = defaultdict(list)
+    for row in rows:
+        found[row.task_id].append(_link(row))
+    return found
+
+
+def _link(row: Row[*tuple[Any, ...]]) -> RuleLink:
+    gitlab_type = ItemType(row.type)
+    merger = row.merged_by or {}
+    return RuleLink(
+        link_id=row.id,
+        item_id=row.item_id,
+        facts=_facts(row, gitlab_type),
+        reference=str(ItemRef(row.path, gitlab_type, row.iid)),
+        made_reference=str(
+            ItemRef(row.made_path or row.path, gitlab_type, row.made_iid or row.iid)
+        ),
+        withheld=is_withheld(
+            confidential=row.confidential, gitlab_type=row.type, error_code=row.error_code
+        ),
+        merged_at=row.merged_at,
+        merged_by=merger.get("name"),
+    )
+
+
+def _facts(row: Row[*tuple[Any, ...]], gitlab_type: ItemType) -> LinkFacts:
+    return LinkFacts(
+        type=gitlab_type,
+        state=None if row.state is None else ItemState(row.state),
+        draft=bool(row.draft),
+        strength=Strength.PERSON,
+        from_fork=None not in (row.source_project_id, row.gitlab_id)
+        and row.source_project_id != row.gitlab_id,
+        unseen=row.error_code in GONE or not row.is_connected,
+        # A confidential issue that was moved shows the content of its new place.
+        moved=row.moved_to_id is not None and row.moved_iid is None,
+        target_branch=row.target_branch,
+        default_branch=row.default_branch,
+    )

@@ -1,0 +1,114 @@
+"""The status rules by the API."""
+
+import pytest
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.extensions import db
+from gitlab_links.rules.evaluation import MOST_A_MINUTE
+from tests.api.callers import program
+
+
+@pytest.fixture
+def api(untried, app, factory):
+    return program(app, factory.api_key(untried.org))
+
+
+@pytest.fixture
+def base(untried):
+    return f"/api/orgs/{untried.org.id}"
+
+
+def test_rules_are_tried_read_and_switched_on(untried, project, api, base):
+    task, mr = untried.task(), untried.merge_request(project)
+    untried.attach(task, mr)
+    untried.gitlab.state.items.merge(mr)
+    untried.settle()
+    assert api.post(f"{base}/status-rules/switch-on").json["code"] == "rules_not_tried"
+    rules = api.post(f"{base}/status-rules/dry-run").json["rules"]
+    assert (rules["mode"], rules["dry_run_complete"]) == ("trial", False)
+    assert api.post(f"{base}/status-rules/switch-on").json["code"] == "dry_run_running"
+    untried.settle()
+    assert api.get(f"{base}/status-rules").json["rules"]["dry_run_complete"]
+
+    page = api.get(f"{base}/status-rules/dry-run?outcome=done").json
+    assert page["counts"]["done"] == 1
+    [listed] = page["tasks"]
+    assert (listed["id"], listed["outcome"], listed["status"]) == (str(task), "done", "open")
+    [link] = listed["explanation"]["links"]
+    assert (link["reference"], link["says"], link["counts"]) == ("acme/press!1", "merged", True)
+    assert link["merged_by"] == "Administrator"
+    assert api.get(f"{base}/status-rules/dry-run?outcome=starts").json["tasks"] == []
+
+    assert api.post(f"{base}/status-rules/switch-on").json["rules"]["mode"] == "on"
+    assert untried.status(task) == "open by hand"
+    assert api.post(f"{base}/status-rules/switch-off").json["rules"]["mode"] == "off"
+
+
+def test_a_task_explains_itself_and_is_undone(story, project, app, factory, base):
+    api = program(app, factory.api_key(story.org, role=Role.MEMBER))
+    task, mr = story.task(), story.merge_request(project)
+    story.attach(task, mr)
+    story.settle()
+    found = api.get(f"{base}/tasks/{task}/status-explanation").json["explanation"]
+    assert (found["rule"], found["former_status"]) == ("started", "open")
+    assert [reason["says"] for reason in found["reasons"]] == ["open"]
+    undone = api.post(f"{base}/tasks/{task}/undo-rule").json["task"]
+    assert (undone["status"], undone["status_rule"]) == ("open", None)
+    assert api.post(f"{base}/tasks/{task}/undo-rule").json["code"] == "nothing_to_undo"
+    assert api.post(f"{base}/tasks/{task}/pin").status_code == 204
+    assert api.get(f"{base}/tasks/{task}/status-explanation").json["explanation"]["pinned_at"]
+    assert api.delete(f"{base}/tasks/{task}/pin").status_code == 204
+
+
+def test_what_a_confidential_issue_says_is_withheld(story, project, app, factory, base):
+    member = program(app, factory.api_key(story.org, role=Role.MEMBER))
+    manager = program(app, factory.api_key(story.org, role=Role.PM))
+    admin = program(app, factory.api_key(story.org))
+    admin.patch(f"{base}/status-rules", json={"count_issues": True})
+    story.settle()
+    task = story.task()
+    issue = story.issue(project, confidential=True)
+    story.attach(task, issue)
+    story.settle()
+    story.gitlab.state.items.close(issue)
+    story.make_due()
+    story.settle()
+    assert story.status(task) == "done by all_merged"
+    path = f"{base}/tasks/{task}/status-explanation"
+    seen, unseen = (caller.get(path).json["explanation"] for caller in (manager, member))
+    assert [one["says"] for one in seen["links"] + seen["reasons"]] == ["issue_closed"] * 2
+    assert [one["says"] for one in unseen["links"] + unseen["reasons"]] == [None, None]
+    assert unseen["wanted"] is None
+
+
+def test_bad_choices_are_refused_in_words(untried, api, base):
+    answer = api.patch(f"{base}/status-rules", json={"branches": ["two words"]})
+    assert answer.status_code == 422
+    assert "release/*" in answer.json["errors"]["branches"][0]
+    assert api.patch(f"{base}/status-rules", json={"wait_seconds": 9999}).status_code == 422
+
+
+def test_too_many_changes_in_a_minute_stop_the_rules(story, project, app, factory, base):
+    admin = program(app, factory.api_key(story.org))
+    mr = story.merge_request(project)
+    tasks = [story.task() for _ in range(MOST_A_MINUTE + 5)]
+    for task in tasks:
+        story.attach(task, mr)
+    story.settle()
+    changed = [task for task in tasks if story.status(task) == "in_progress by started"]
+    assert len(changed) == MOST_A_MINUTE
+    rules = admin.get(f"{base}/status-rules").json["rules"]
+    assert rules["mode"] == "stopped"
+    assert rules["stopped_at"]
+    codes = [
+        one["code"]
+        for one in admin.get(f"{base}/integrations/gitlab/health").json["health"]["findings"]
+    ]
+    assert "rules_stopped" in codes
+    left = admin.get(f"{base}/status-rules/dry-run?outcome=starts").json
+    assert left["counts"]["starts"] == 5
+
+    assert admin.post(f"{base}/status-rules/switch-on").json["rules"]["mode"] == "on"
+    story.settle()
+    assert len([task for task in tasks if story.status(task) == "open by hand"]) == 5
+    db.session.rollback()
