@@ -1,6 +1,7 @@
 """Imports every model, so that mappers and migrations know all of them."""
 
 # ruff: noqa: F401
+import gitlab_links.account_links.models
 import gitlab_links.accounts.models
 import gitlab_links.audit.models
 import gitlab_links.deliveries.models

@@ -23,6 +23,8 @@ class Action(StrEnum):
     INVITATION_RESENT = "invitation.resent"
     INVITATION_REVOKED = "invitation.revoked"
     PASSWORD_CHANGED = "password.changed"
+    PASSWORD_LINK_CREATED = "password.link_created"
+    PASSWORD_SET_BY_LINK = "password.set_by_link"
     PASSWORD_RESET = "password.reset"
     API_KEY_CREATED = "api_key.created"
     API_KEY_ROTATED = "api_key.rotated"

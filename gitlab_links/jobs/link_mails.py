@@ -6,7 +6,10 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import delete
 
+from gitlab_links.account_links.emails import account_email
+from gitlab_links.account_links.models import AccountLink
 from gitlab_links.accounts.mailed_links import MailedLink, claim_mail, save_mail_result
 from gitlab_links.emails.composition import PersonEmail
 from gitlab_links.extensions import db, settings
@@ -20,6 +23,7 @@ SLICE_SECONDS = 12.0
 
 KINDS: tuple[tuple[type[MailedLink], Callable[[uuid.UUID, str], PersonEmail | None]], ...] = (
     (Invitation, invitation_email),
+    (AccountLink, account_email),
 )
 
 log = structlog.get_logger(__name__)
@@ -42,9 +46,11 @@ def _send_next(
     if mail is None:
         return False
     email = words(mail.link_id, mail.token)
-    db.session.rollback()
-    if email is None:
+    if email is None:  # there is no such account, or the link has ended
+        db.session.execute(delete(model).where(model.id == mail.link_id))
+        db.session.commit()
         return True
+    db.session.rollback()
     error = _send(email)
     save_mail_result(model, mail, error)
     db.session.commit()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import ColumnElement, Delete, Update, and_, delete, select, update
 
+from gitlab_links.account_links.models import AccountLink
 from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
@@ -26,6 +27,7 @@ Cleaned = (
     | type[AnsweredRequest]
     | type[Event]
     | type[Invitation]
+    | type[AccountLink]
 )
 # Expired invitations are listed for a while, to be sent again.
 INVITATIONS_LISTED = timedelta(days=30)
@@ -74,8 +76,8 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Delete old bodies, old deliveries, old events, and expired login sessions, stored answers
-    and invitations, batch by batch.
+    """Delete old bodies, old deliveries, old events, and expired login sessions, stored answers,
+    invitations and links, batch by batch.
 
     Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
     processing and replay need them.
@@ -91,7 +93,7 @@ def clean() -> None:
         _change(delivery, delete(delivery), _done_before(seconds, *statuses))
     old_event = Event.id < first_id_at(utcnow() - timedelta(seconds=kept.events_kept))
     _change(Event, delete(Event), old_event)
-    for ended in (LoginSession, AnsweredRequest):
+    for ended in (LoginSession, AnsweredRequest, AccountLink):
         _change(ended, delete(ended), ended.expires_at < utcnow())
     long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
     _change(Invitation, delete(Invitation), long_ago)

@@ -3,12 +3,8 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.sessions import (
-    MAX_PASSWORD,
-    MIN_PASSWORD,
-    change_password,
-    open_session,
-)
+from gitlab_links.accounts.password_rules import MAX_PASSWORD, MIN_PASSWORD
+from gitlab_links.accounts.sessions import change_password, open_session
 from gitlab_links.errors import Invalid, RateLimited
 from gitlab_links.http.access import signed_in
 from gitlab_links.http.guard import current_caller

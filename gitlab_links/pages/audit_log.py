@@ -33,6 +33,8 @@ WORDS: dict[str, str] = {
     Action.INVITATION_RESENT: "Sent an invitation again",
     Action.INVITATION_REVOKED: "Revoked an invitation",
     Action.PASSWORD_CHANGED: "Changed their password",
+    Action.PASSWORD_LINK_CREATED: "Made a link for a member to set a new password",
+    Action.PASSWORD_SET_BY_LINK: "Set a new password by a link",
     Action.PASSWORD_RESET: "Set a new password for a member",
     Action.API_KEY_CREATED: "Created an API key",
     Action.API_KEY_ROTATED: "Replaced the secret of an API key",

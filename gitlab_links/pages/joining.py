@@ -6,7 +6,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from gitlab_links.accounts.sessions import MAX_PASSWORD, MIN_PASSWORD, open_session
+from gitlab_links.accounts.password_rules import MAX_PASSWORD, MIN_PASSWORD
+from gitlab_links.accounts.sessions import open_session
 from gitlab_links.errors import Forbidden, Invalid
 from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.guard import current_caller

@@ -36,7 +36,7 @@ def test_bootstrap_asks_for_the_password_and_does_not_show_it(app: Flask) -> Non
 def test_bootstrap_says_what_is_wrong_with_a_password(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=[*ARGUMENTS, "--password", "short"])
     assert result.exit_code == 1
-    assert "8 to 200 characters" in result.output
+    assert "12 to 200 characters" in result.output
 
 
 def test_bootstrap_run_again_is_refused_in_a_sentence(app: Flask) -> None:

@@ -50,7 +50,7 @@ def test_a_changed_password_ends_every_session_but_this_one(app: Flask, ana: Use
     [
         ({"current": "a guess at it"}, "This is not your password."),
         ({"current": ""}, "Enter your current password."),
-        ({"password": "short", "again": "short"}, "Use 8 to 200 characters."),
+        ({"password": "short", "again": "short"}, "Use 12 to 200 characters."),
         ({"again": "something else"}, "The two passwords differ."),
         ({"again": ""}, "Enter the new password again."),
     ],

@@ -1,0 +1,1 @@
+"""Links to set a new password, and to confirm a new e-mail address."""

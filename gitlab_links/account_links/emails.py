@@ -1,0 +1,28 @@
+"""The e-mails with links that change an account."""
+
+import uuid
+
+from gitlab_links.account_links.models import AccountLink
+from gitlab_links.account_links.passwords import account_for, password_url
+from gitlab_links.emails.composition import PersonEmail
+from gitlab_links.extensions import db
+
+
+def account_email(link_id: uuid.UUID, token: str) -> PersonEmail | None:
+    """The words for the account's owner; None if there is no account, or the link has ended."""
+    link = db.session.get(AccountLink, link_id)
+    if link is None or account_for(link) is None:
+        return None
+    return PersonEmail(
+        to=link.email,
+        subject="Set a new password",
+        lines=(
+            "Somebody asked for a link to set a new password of your account, you or an admin of "
+            "your org.",
+            f"The link works once, until {link.expires_at:%d %B, %H:%M} UTC. Setting a password "
+            "ends all your sessions.",
+        ),
+        button="Set a new password",
+        url=password_url(token),
+        closing="If you did not expect this, ignore this mail: your password stays as it is.",
+    )

@@ -1,0 +1,1 @@
+"""Links that change an account."""
