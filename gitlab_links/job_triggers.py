@@ -42,6 +42,7 @@ class JobKind(Enum):
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     APPLY_RULES = ("deliveries", "gitlab_links.jobs.functions.apply_rules")
+    PUBLISH = ("deliveries", "gitlab_links.jobs.functions.publish_events")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")

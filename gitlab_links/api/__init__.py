@@ -9,6 +9,7 @@ from gitlab_links.api import (
     blueprints,
     contract_pages,
     deliveries,
+    events,
     health,
     integrations,
     invitations,
@@ -50,6 +51,7 @@ VIEWS = (
     webhook,
     deliveries,
     status_rules,
+    events,
     audit_events,
 )
 

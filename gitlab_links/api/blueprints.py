@@ -82,6 +82,11 @@ webhooks = ApiBlueprint(
 rules = ApiBlueprint(
     "rules", __name__, description="Rules that set the status of tasks from their links."
 )
+events = ApiBlueprint(
+    "events",
+    __name__,
+    description="What happens to tasks and links, for programs that follow.",
+)
 audit = ApiBlueprint("audit", __name__, description="Who changed what, and when.")
 
-ALL = (accounts, tasks, links, integrations, webhooks, rules, audit)
+ALL = (accounts, tasks, links, integrations, webhooks, rules, events, audit)

@@ -75,3 +75,14 @@ class Event(Identified, Base):
     changes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class EventStream(Base):
+    """The last position given to an event of an org. Its lock orders those who give positions."""
+
+    __tablename__ = "event_streams"
+
+    org_id: Mapped[uuid.UUID] = mapped_column(
+        Uuid, ForeignKey("orgs.id", ondelete="CASCADE"), primary_key=True
+    )
+    position: Mapped[int] = mapped_column(BigInteger, default=0)

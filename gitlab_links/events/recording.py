@@ -12,6 +12,7 @@ from gitlab_links.audit.changes import Actor
 from gitlab_links.clock import utcnow
 from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.storage.database import new_id
 
 # A list in ``changes``, as of labels, is cut after so many entries.
@@ -56,12 +57,15 @@ def record(org_id: uuid.UUID, actor: Actor, *events: NewEvent) -> None:
     """Add events to the caller's transaction, in their order, so that they commit with the
     change or not at all. One statement for a thousand.
 
-    ``changes``, ``cause`` and ``detail`` must be JSON, small, and without any secret; values in
-    ``changes`` may also be ids and days.
+    A job publishes the events after the caller's commit. ``changes``, ``cause`` and ``detail``
+    must be JSON, small, and without any secret; values in ``changes`` may also be ids and days.
+    What an item shows is only in ``changes``, because only they are withheld with it.
     """
     rows = [_row(org_id, actor, event) for event in events]
     for start in range(0, len(rows), AT_ONCE):
         db.session.execute(_INSERT, rows[start : start + AT_ONCE])
+    if rows:
+        trigger_after_commit(db.session, JobKind.PUBLISH, org_id)
 
 
 _INSERT = insert(Event.__table__)  # type: ignore[arg-type]

@@ -59,7 +59,7 @@ def single_write() -> Iterator[Connection]:
             yield connection.execution_options(**_STATEMENT_BY_STATEMENT)
 
 
-def write_after_commit(event_of_failure: str, write: Callable[[], None]) -> None:
+def write_after_commit(event_of_failure: str, write: Callable[[], object]) -> None:
     """Call ``write`` in a separate transaction after the commit, so that a read only reads."""
     g.setdefault("writes_after_commit", []).append((event_of_failure, write))
 
@@ -80,7 +80,7 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _note(event: str, write: Callable[[], None]) -> None:
+def _note(event: str, write: Callable[[], object]) -> None:
     """Write in a separate transaction; if that fails, the response stays the same."""
     try:
         write()

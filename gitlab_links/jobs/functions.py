@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from gitlab_links.jobs import (
     drains,
+    events,
     fetches,
     health_checks,
     link_mails,
@@ -24,6 +25,11 @@ def apply_rules(org_id: str) -> None:
     links, and by the sweep.
     """
     rule_slices.rules_slice(uuid.UUID(org_id))
+
+
+def publish_events(org_id: str) -> None:
+    """Publish an org's events. Triggered by recording them and by the sweep."""
+    events.publish_events(uuid.UUID(org_id))
 
 
 def sync(org_id: str) -> None:
@@ -77,6 +83,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
     for function in (
         drain,
         apply_rules,
+        publish_events,
         sync,
         sweep,
         clean,

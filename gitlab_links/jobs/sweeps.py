@@ -12,6 +12,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.events.models import Event
+from gitlab_links.events.publishing import orgs_with_unpublished
 from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
@@ -37,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Trigger the jobs for due deliveries, items and tasks; very cheap if there are none."""
+    """Trigger the jobs for what is due or unpublished; very cheap if there is nothing."""
     now = utcnow()
     with isolated("clock_changes"):
         _make_future_due(now)
@@ -46,6 +47,7 @@ def sweep() -> None:
         (JobKind.DRAIN, claims.orgs_due),
         (JobKind.SYNC, due_items.orgs_due),
         (JobKind.APPLY_RULES, evaluation.orgs_due),
+        (JobKind.PUBLISH, orgs_with_unpublished),
     ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]

@@ -1,0 +1,207 @@
+"""The feed is complete and in order, whoever commits when, and shows what its reader may see."""
+
+import threading
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.api.contract import contract
+from gitlab_links.events.models import Event
+from gitlab_links.events.publishing import publish
+from gitlab_links.extensions import db
+from gitlab_links.jobs.events import publish_events
+from gitlab_links.jobs.sweeps import sweep
+from gitlab_links.links.changes import detach
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.task_removal import remove_task
+from gitlab_links.tasks.changes import create_task
+from tests.api.callers import program
+
+pytestmark = pytest.mark.differs_by_database
+
+
+@pytest.fixture
+def read(desk, factory):
+    """Reads the feed from a position on, as a program of an admin or of another role."""
+    keys = {}
+
+    def get(after=None, role=Role.ADMIN, scopes=(Scope.READ, Scope.ADMIN), **query):
+        db.session.rollback()
+        name = (role, scopes)
+        if name not in keys:
+            keys[name] = factory.api_key(desk.org, *scopes, role=role)
+        query |= {} if after is None else {"after": after}
+        caller = program(desk.app, keys[name])
+        return caller.get(f"/api/orgs/{desk.org.id}/events", query_string=query)
+
+    return get
+
+
+def published(desk):
+    publish_events(desk.org.id)
+    db.session.rollback()
+
+
+def titles(page):
+    return [event["data"]["changes"]["title"][1] for event in page.json["events"]]
+
+
+def test_a_reader_goes_on_where_it_stopped(desk, read):
+    for number in range(5):
+        create_task(desk.principal, f"Task {number}")
+    db.session.commit()
+    published(desk)
+    first = read(limit=4)
+    assert titles(first) == ["Repair the pump", "Task 0", "Task 1", "Task 2"]
+    assert first.json["has_more"]
+    rest = read(first.json["next_after"])
+    assert titles(rest) == ["Task 3", "Task 4"]
+    end = rest.json["next_after"]
+    assert (read(end).json["events"], read(end).json["next_after"]) == ([], end)
+    again = read(end, **{})
+    assert again.headers["ETag"] == read(end).headers["ETag"]
+
+
+def test_removals_are_in_the_feed_after_everything_is_gone(desk, read):
+    link_id = desk.link()
+    detach(desk.principal, desk.task_id, link_id)
+    db.session.commit()
+    remove_task(desk.principal, desk.task_id)
+    db.session.commit()
+    published(desk)
+    found = read(types=["link.removed", "task.deleted"]).json["events"]
+    assert [event["type"] for event in found] == ["link.removed", "task.deleted"]
+    assert found[0]["data"]["link"]["reference"] == "ships/engine#17"
+    assert found[0]["data"]["task"]["id"] == str(desk.task_id)
+
+
+@pytest.mark.only_on("postgresql")  # on SQLite one transaction waits for the other
+def test_an_event_that_commits_late_is_not_missed(desk, read):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly():
+        with desk.app.app_context():
+            from gitlab_links.audit.changes import SERVICE
+            from gitlab_links.events.models import EventType
+            from gitlab_links.events.recording import NewEvent, record
+
+            record(
+                desk.org.id,
+                SERVICE,
+                NewEvent(EventType.TASK_EDITED, changes={"title": [0, "late"]}),
+            )
+            begun.set()
+            assert go_on.wait(20)
+            db.session.commit()
+
+    thread = threading.Thread(target=slowly)
+    thread.start()
+    assert begun.wait(20)
+    create_task(desk.principal, "early")  # its id is greater
+    db.session.commit()
+    published(desk)
+    first = read()
+    assert titles(first)[-1] == "early"
+    go_on.set()
+    thread.join()
+    published(desk)
+    assert titles(read(first.json["next_after"])) == ["late"]
+    ids = db.session.scalars(select(Event.id).order_by(Event.position)).all()
+    assert ids != sorted(ids)
+
+
+def test_two_publishers_give_each_event_one_position(desk):
+    for number in range(40):
+        create_task(desk.principal, f"Task {number}")
+    db.session.commit()
+
+    def run():
+        with desk.app.app_context():
+            while publish(desk.org.id, limit=3):
+                db.session.commit()
+            db.session.rollback()
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    positions = db.session.scalars(select(Event.position).order_by(Event.position)).all()
+    assert positions == list(range(1, 42))
+
+
+def test_without_workers_the_reader_publishes_what_waits(desk, read):
+    assert read().json["events"] == []
+    assert titles(read()) == ["Repair the pump"]
+
+
+def test_the_sweep_publishes_what_a_lost_trigger_left(desk, redis):
+    redis.flushdb()
+    sweep()
+    assert redis.llen("rq:queue:deliveries") == 1
+
+
+def types(page):
+    return [event["type"] for event in page.json["events"] if event["data"]["link"]]
+
+
+def test_who_may_not_see_a_confidential_item_reads_only_that_it_was_linked(desk, read):
+    link_id = desk.link()
+    desk.webhook(confidential=True)
+    detach(desk.principal, desk.task_id, link_id)
+    db.session.commit()
+    published(desk)
+    assert types(read()) == ["link.created", "link.changed", "link.removed"]
+    assert not any(event["data"]["withheld"] for event in read().json["events"])
+    member = read(role=Role.MEMBER)
+    assert types(member) == ["link.created", "link.removed"]
+    assert "Pump leaks" not in member.text
+    assert member.json["next_after"] == read().json["next_after"]
+
+
+def test_what_became_confidential_is_withheld_in_the_feed(desk, read):
+    desk.link()
+    desk.webhook()
+    published(desk)
+    assert "Pump leaks" in read(role=Role.MEMBER).text
+    db.session.execute(update(GitLabItem).values(confidential=True))
+    db.session.commit()
+    assert "Pump leaks" not in read(role=Role.MEMBER).text
+    assert "Pump leaks" in read().text
+
+
+def test_deleted_events_are_said_to_be_gone(desk, read):
+    for number in range(3):
+        create_task(desk.principal, f"Task {number}")
+    db.session.commit()
+    published(desk)
+    db.session.execute(delete(Event).where(Event.position <= 2))
+    db.session.commit()
+    gone = read(1)
+    assert (gone.status_code, gone.json["code"]) == (410, "events_gone")
+    assert titles(read(2)) == titles(read()) == ["Task 1", "Task 2"]
+
+
+def test_the_health_of_the_connection_is_for_those_who_may_see_it(desk, read):
+    from gitlab_links.audit.changes import SERVICE
+    from gitlab_links.events.models import EventType
+    from gitlab_links.events.recording import NewEvent, record
+
+    record(desk.org.id, SERVICE, NewEvent(EventType.CONNECTION_HEALTH_CHANGED))
+    db.session.commit()
+    published(desk)
+    kind = "connection.health_changed"
+    assert kind in read().text
+    assert kind not in read(scopes=(Scope.READ,)).text
+    assert kind not in read(role=Role.MEMBER).text
+
+
+def test_a_body_is_what_the_contract_says(desk, read):
+    from jsonschema import Draft202012Validator
+
+    desk.link()
+    published(desk)
+    document = contract(desk.app)
+    schema = {"$ref": "#/components/schemas/EventFeedEnvelope", **document}
+    Draft202012Validator(schema).validate(read().json)
