@@ -13,13 +13,16 @@ from gitlab_links.storage.database import Base, Identified
 
 
 class Org(Identified, Base):
-    """A tenant. ``task_key`` prefixes its task references, as ``ACME`` in ``ACME-12``."""
+    """A tenant. ``task_key`` prefixes its task references, as ``ACME`` in ``ACME-12``.
+    ``branch_template`` names the branches of tasks, null for the default.
+    """
 
     __tablename__ = "orgs"
 
     name: Mapped[str] = mapped_column(String(100))
     task_key: Mapped[str] = mapped_column(String(10))
     last_task_number: Mapped[int] = mapped_column(default=0)
+    branch_template: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 

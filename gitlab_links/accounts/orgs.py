@@ -37,6 +37,7 @@ class OrgDetails(OrgView):
     """An org with what its settings show in addition."""
 
     former_task_keys: Sequence[str]
+    branch_template: str | None
 
 
 def orgs_page(
@@ -69,22 +70,28 @@ def lock_org(org_id: uuid.UUID) -> None:
 
 
 def update_org(
-    principal: Principal, *, name: str | None = None, task_key: str | None = None
+    principal: Principal,
+    *,
+    name: str | None = None,
+    task_key: str | None = None,
+    branch_template: str | None = None,
 ) -> OrgDetails:
-    """Change the org's name or its task key; None leaves a value as it is.
+    """Change the org; None leaves a value as it is, an empty template is the default one.
 
     References with a former task key still lead to their tasks.
     """
     org = required(db.session.get(Org, principal.org_id))
-    changes = {"name": name, "task_key": task_key}
+    changes = {"name": name, "task_key": task_key, "branch_template": branch_template}
     changed = {
         field: value
         for field, value in changes.items()
-        if value is not None and value != getattr(org, field)
+        if value is not None and value != (getattr(org, field) or "")
     }
     if "task_key" in changed:
         change_task_key(org, changed["task_key"])
     org.name = changed.get("name", org.name)
+    if "branch_template" in changed:
+        org.branch_template = changed["branch_template"] or None
     if changed:
         write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, changed)
     return _details(org, principal.role)
@@ -126,4 +133,6 @@ def _view(org: Org, role: Role) -> OrgView:
 
 def _details(org: Org, role: Role) -> OrgDetails:
     former = former_task_keys(org.id)
-    return OrgDetails(org.id, org.name, org.task_key, role, org.created_at, former)
+    return OrgDetails(
+        org.id, org.name, org.task_key, role, org.created_at, former, org.branch_template
+    )

@@ -66,13 +66,15 @@ def listed_tasks(
     org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer, *, offset: int, limit: int
 ) -> TaskList:
     """The tasks from ``offset`` on, in three statements."""
-    task_key = db.session.scalars(select(Org.task_key).where(Org.id == org_id)).one()
+    naming = select(Org.task_key, Org.branch_template).where(Org.id == org_id)
+    task_key, template = db.session.execute(naming).one()
     matching = _matching(org_id, wanted, viewer)
     total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     ordered = _ordered(matching, org_id, wanted.sort, viewer)
     named = ordered.outerjoin(User, User.id == Task.assignee_id).add_columns(User.name)
     rows = db.session.execute(named.limit(limit).offset(offset))
-    return TaskList([task_view(task, task_key, name) for task, name in rows], total, task_key)
+    tasks = [task_view(task, task_key, name, template) for task, name in rows]
+    return TaskList(tasks, total, task_key)
 
 
 def _matching(org_id: uuid.UUID, wanted: TaskQuery, viewer: Viewer) -> Select[Task]:

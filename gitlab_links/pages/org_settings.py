@@ -1,4 +1,4 @@
-"""The settings of an org: its name and task key, who sees confidential items, leaving it."""
+"""The settings of an org: names of tasks and branches, confidential items, leaving it."""
 
 import uuid
 from typing import Any
@@ -18,6 +18,7 @@ from gitlab_links.integrations.policy import PolicyChange, policy_of, update_pol
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.tasks.branch_names import DEFAULT_TEMPLATE, branch_name, checked_template
 
 PATH = "/orgs/<uuid:org_id>/settings"
 HIDDEN, SHOWN = "hidden", "shown"
@@ -51,6 +52,21 @@ def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
         differing = [one for one in both if one[1] != one[2]]
         return _page(org_id, typed=typed, conflicts=differing), 412
     update_org(current_principal(), name=name, task_key=checked_task_key(key))
+    flash("Saved.", "success")
+    return redirect(url_for("pages.org_settings", org_id=org_id))
+
+
+@pages.post(f"{PATH}/branches")
+@access(Permission.ORG_WRITE)
+def set_branch_template(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set how branches of tasks are called."""
+    [template] = sent("branch_template")
+    try:
+        checked = checked_template(template)
+    except Invalid as refusal:
+        typed = {"branch_template": template}
+        return _page(org_id, typed=typed, errors=refusal.errors), Invalid.status
+    update_org(current_principal(), branch_template=checked)
     flash("Saved.", "success")
     return redirect(url_for("pages.org_settings", org_id=org_id))
 
@@ -92,11 +108,14 @@ def _members_see(org_id: uuid.UUID) -> str:
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     principal = current_principal()
+    org = find_org(principal)
     manages = principal.may(Permission.INTEGRATION) and find_integration(org_id) is not None
     return render_template(
         "orgs/settings.html",
         org_id=org_id,
-        org=find_org(principal),
+        org=org,
+        default_template=DEFAULT_TEMPLATE,
+        branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
         members_see=_members_see(org_id) if manages else None,
         **{"typed": {}, "errors": {}, "conflicts": [], **shown},

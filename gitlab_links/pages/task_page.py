@@ -12,6 +12,7 @@ from flask import render_template, url_for
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.new_item_urls import NewItemUrls, new_item_urls
 from gitlab_links.links.also_linked import others_of_links
 from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
@@ -20,6 +21,7 @@ from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pasting.changes import Pasted
+from gitlab_links.pasting.known_projects import projects_for_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
@@ -81,6 +83,7 @@ def task_page(
         parts |= _head(principal, task, links.updated_at)
         parts |= {**_list(principal, links), **_form(principal, links)}
         parts["links_etag"] = f'"{links.etag}"'
+        parts["new_items"] = _new_items(principal, links)
     return render_template(
         "tasks/show.html",
         **parts,
@@ -167,6 +170,19 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
         "may_write": principal.may(Permission.LINK_WRITE),
         "manages": principal.may(Permission.INTEGRATION),
     }
+
+
+def _new_items(principal: Principal, links: Links) -> list[NewItemUrls]:
+    """GitLab's own forms for each project that the viewer knows of."""
+    base_url, task = links.whole.connection.base_url, links.task
+    if base_url is None or not principal.may(Permission.LINK_WRITE):
+        return []
+    return [
+        new_item_urls(
+            base_url, path, reference=task.reference, title=task.title, branch=task.branch_name
+        )
+        for path in projects_for_task(principal, task, links.whole.connection)
+    ]
 
 
 def _form(principal: Principal, links: Links) -> dict[str, Any]:

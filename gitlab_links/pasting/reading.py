@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import or_, select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db, settings
@@ -12,11 +12,10 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.pasted_text import Reference, short_reference
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.confidentiality import maybe_withheld, sees_all
 from gitlab_links.links.freshness import Connection
-from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.links.models import GitLabProject
 from gitlab_links.links.queries import connection_of
+from gitlab_links.pasting.known_projects import is_known
 
 # A refusal that lists more names is no help.
 _MOST_NAMED = 5
@@ -65,12 +64,11 @@ class Reader:
         name = short.path.lower()
         paths = db.session.scalars(
             select(GitLabProject.path)
-            .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
             .where(
                 GitLabProject.org_id == self.org_id,
                 GitLabProject.base_url == self.base_url,
                 or_(key == name, key.endswith(f"/{name}", autoescape=True)),
-                self._is_seen(),
+                is_known(self.connection, self.viewer),
             )
             .order_by(key)
             .limit(_MOST_NAMED)
@@ -85,12 +83,6 @@ class Reader:
             )
         raise bad_url(
             "url_project_path",
-            f"No project called {short.path[:80]!r} is linked here yet. Write the whole "
+            f"No project called {short.path[:80]!r} is linked or watched here. Write the whole "
             f"reference, like group/project{short.sigil}{short.number[:20]}.",
         )
-
-    def _is_seen(self) -> ColumnElement[bool]:
-        """Whether the caller may know the path: a withheld item does not show its project's."""
-        if sees_all(self.connection, self.viewer):
-            return true()
-        return exists().where(GitLabItem.project_id == GitLabProject.id, ~maybe_withheld())

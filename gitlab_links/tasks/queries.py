@@ -15,8 +15,8 @@ from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.references import is_referred_to, matches, parse_reference
 from gitlab_links.tasks.summaries import TaskView, task_view
 
-# A task, the key of its org, and the name of its assignee: what ``task_view`` takes.
-TaskSelect = Select[Task, str, str | None]
+# What ``task_view`` takes: a task, its org's key, its assignee's name, its org's template.
+TaskSelect = Select[Task, str, str | None, str | None]
 
 
 class TaskSort(StrEnum):
@@ -102,7 +102,7 @@ def position_of(task: TaskView, sort: TaskSort) -> Position:
 
 def _joined(org_id: uuid.UUID) -> TaskSelect:
     return (
-        select(Task, Org.task_key, User.name)
+        select(Task, Org.task_key, User.name, Org.branch_template)
         .join(Org, Org.id == Task.org_id)
         .outerjoin(User, User.id == Task.assignee_id)
         .where(Task.org_id == org_id)

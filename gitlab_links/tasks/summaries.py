@@ -4,12 +4,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from gitlab_links.tasks.branch_names import branch_name
 from gitlab_links.tasks.models import Task, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
     """One task; ``reference`` is for people, as ``ACME-12``. ``assignee`` is a name.
+    ``branch_name`` is what a branch for it should be called.
 
     ``status_rule`` is the rule that set the status, None if a person did.
     ``updated_at`` changes with its own fields, ``links_changed_at`` with its set of links.
@@ -29,6 +31,7 @@ class TaskView:
     updated_at: datetime
     links_changed_at: datetime | None
     status_rule: str | None
+    branch_name: str
 
     def is_late(self, today: date) -> bool:
         """Whether its due date has passed before it is done."""
@@ -36,11 +39,16 @@ class TaskView:
         return due is not None and due < today and self.status is not TaskStatus.DONE
 
 
-def task_view(task: Task, task_key: str, assignee: str | None) -> TaskView:
-    """The view of a task; ``task_key`` is the org's, ``assignee`` a name."""
+def task_view(
+    task: Task, task_key: str, assignee: str | None, branch_template: str | None
+) -> TaskView:
+    """The view of a task; ``task_key`` and ``branch_template`` are the org's, ``assignee`` is a
+    name.
+    """
+    reference = task_reference(task_key, task.number)
     return TaskView(
         id=task.id,
-        reference=task_reference(task_key, task.number),
+        reference=reference,
         title=task.title,
         description=task.description,
         status=TaskStatus(task.status),
@@ -53,6 +61,7 @@ def task_view(task: Task, task_key: str, assignee: str | None) -> TaskView:
         updated_at=task.updated_at,
         links_changed_at=task.links_changed_at,
         status_rule=task.status_rule,
+        branch_name=branch_name(branch_template, reference, task.title),
     )
 
 

@@ -143,3 +143,21 @@ def test_a_task_has_an_assignee_and_a_due_date(
     events = admin.get(f"{base}/audit-events").json["events"]
     details = [one["detail"] for one in events if one["action"] == "task.updated"]
     assert details == [{"task": "ACME-1", "assignee": None, "due_date": None}]
+
+
+def test_a_task_says_what_its_branch_is_called_by_the_orgs_template(
+    admin: Caller, base: str
+) -> None:
+    made = admin.post(f"{base}/tasks", json={"title": "Ship the release!"}).json["task"]
+    reference = made["reference"].lower()
+    assert made["branch_name"] == f"{reference}-ship-the-release"
+    changed = admin.patch(base, json={"branch_template": "feature/{key}/{title}"})
+    assert changed.json["org"]["branch_template"] == "feature/{key}/{title}"
+    path = f"{base}/tasks/{made['id']}"
+    assert admin.get(path).json["task"]["branch_name"] == f"feature/{reference}/ship-the-release"
+    listed = admin.get(f"{base}/tasks").json["tasks"]
+    assert [one["branch_name"] for one in listed] == [f"feature/{reference}/ship-the-release"]
+    for wrong in ("{title}", "{key} x", "x{key}"):
+        refused = admin.patch(base, json={"branch_template": wrong})
+        assert (refused.status_code, list(refused.json["errors"])) == (422, ["branch_template"])
+    assert admin.patch(base, json={"branch_template": ""}).json["org"]["branch_template"] is None

@@ -148,3 +148,19 @@ def test_an_operator_creates_an_org_and_nobody_else_does(
         ("Acme Rockets", "client"),
         ("Second Org", "admin"),
     ]
+
+
+def test_the_template_of_branch_names_is_saved_or_refused_at_the_field(
+    acting: As, base: str
+) -> None:
+    visitor = acting(Role.ADMIN)
+    saved = visitor.post(f"{base}/settings/branches", data={"branch_template": "fix/{key}"})
+    assert saved.status_code == 302
+    assert "fix/acme-12" in visitor.get(f"{base}/settings").text
+    refused = visitor.post(f"{base}/settings/branches", data={"branch_template": "{title}"})
+    assert refused.status_code == 422
+    field = Markup.of(refused).one("input", id="branch_template")
+    assert (field["value"], field["aria-invalid"]) == ("{title}", "true")
+    member = acting(Role.MEMBER)
+    assert "fix/acme-12" in member.get(f"{base}/settings").text
+    assert member.post(f"{base}/settings/branches", data={"branch_template": ""}).status_code == 403

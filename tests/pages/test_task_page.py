@@ -198,3 +198,23 @@ def test_without_a_connection_the_page_says_who_can_make_one(
     assert not page.all("input", name="url")
     manager = Markup.of(acting(Role.PM).get(f"{base}/tasks/ACME-1"))
     assert [a.text for a in manager.all("a", href=f"{base}/gitlab")] == ["GitLab", "Connect it"]
+
+
+def test_a_task_leads_to_gitlabs_forms_in_its_own_projects_first(
+    acting: As, factory: Factory, org: Org, task: Task, path: str
+) -> None:
+    factory.gitlab_item(factory.gitlab_project(org, path="acme/api"), fetched_at=utcnow())
+    secret = factory.gitlab_project(org, path="acme/secret")
+    factory.gitlab_item(secret, fetched_at=utcnow(), confidential=True)
+    factory.gitlab_project(org, path="acme/unused")
+    link(factory, org, task, fetched_at=utcnow())
+    for role, paths in (
+        (Role.ADMIN, ["acme/web", "acme/api", "acme/secret"]),
+        (Role.MEMBER, ["acme/web", "acme/api"]),
+    ):
+        page = Markup.of(acting(role).get(path))
+        assert page.one("input", id="branch-name")["value"] == "acme-12-ship-it"
+        forms = [a["href"] for a in page.all("a") if "/issues/new?" in (a.get("href") or "")]
+        start = "https://gitlab.example.com/"
+        assert [form.removeprefix(start).partition("/-/")[0] for form in forms] == paths
+        assert forms[0].endswith("issue%5Btitle%5D=Ship%20it&issue%5Bdescription%5D=ACME-12")

@@ -10,6 +10,9 @@ from gitlab_links.api.schemas.common import Answer, Page, Strict, described, env
 from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
 from gitlab_links.invitations.queries import InvitationStatus
 from gitlab_links.mail import ADDRESS
+from gitlab_links.tasks.branch_names import DEFAULT_TEMPLATE, MAX_TEMPLATE
+from gitlab_links.tasks.branch_names import MESSAGE as BRANCH_TEMPLATE_MESSAGE
+from gitlab_links.tasks.branch_names import PATTERN as BRANCH_TEMPLATE
 
 EMAIL = f"^{ADDRESS}$"
 
@@ -31,6 +34,10 @@ class OrgDetailsSchema(OrgSchema):
         fields.String(),
         metadata=described("References with one of these prefixes still find their tasks."),
     )
+    branch_template = fields.String(
+        allow_none=True,
+        metadata=described("Names the branches of tasks; null for the default.", DEFAULT_TEMPLATE),
+    )
 
 
 OrgEnvelope = envelope("OrgEnvelope", org=OrgDetailsSchema)
@@ -48,6 +55,17 @@ class OrgChange(Strict):
         "Use capital letters and digits, a letter first.",
         metadata=described(
             "New prefix of all task references. References with the old one still work.", "ACME"
+        ),
+    )
+    branch_template = text(
+        0,
+        MAX_TEMPLATE,
+        BRANCH_TEMPLATE,
+        BRANCH_TEMPLATE_MESSAGE,
+        metadata=described(
+            "Names the branches of tasks: `{key}` is the task's reference and `{title}` its title, "
+            "both in small letters. Empty for the default.",
+            "feature/{key}-{title}",
         ),
     )
 

@@ -36,6 +36,12 @@ class TaskSchema(Answer):
         allow_none=True,
         metadata=described("The rule that set the status; null if a person did."),
     )
+    branch_name = fields.String(
+        metadata=described(
+            "What to call its branch, by the org's template: GitLab links a branch of this name.",
+            "acme-12-ship-the-release",
+        )
+    )
 
 
 TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)

@@ -102,6 +102,8 @@ def test_states_that_come_of_use_have_none(stack: Stack, open_page: Open, look: 
     page.keyboard.press("Enter")
     page.locator("#link-answers").wait_for()
     take(page, f"pasted-{look}")
+    page.get_by_text("Start something new in GitLab").click()
+    take(page, f"new-items-{look}")
     page.locator("details[data-menu] summary").last.click()
     assert violations(page) == []
     page.keyboard.press("Escape")
