@@ -5,6 +5,7 @@ import gitlab_links.account_links.models
 import gitlab_links.accounts.models
 import gitlab_links.audit.models
 import gitlab_links.deliveries.models
+import gitlab_links.deltas.models
 import gitlab_links.events.models
 import gitlab_links.health.models
 import gitlab_links.installation

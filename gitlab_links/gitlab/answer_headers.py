@@ -30,6 +30,16 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     return min(max((moment - now).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
+def read_date(headers: Mapping[str, str]) -> datetime | None:
+    """The time of an answer by the clock of GitLab, or of a proxy in front of it."""
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", "").strip())
+    except (ValueError, OverflowError):
+        return None
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return clamp_time(aware.astimezone(UTC))
+
+
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:
     """The ``RateLimit-*`` headers; None if GitLab sends none, as when its limits are off.
 

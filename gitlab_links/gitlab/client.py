@@ -48,7 +48,7 @@ DEFAULT_SECONDS = 10.0
 
 RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
 # Makes GitLab compute a merge status that it does not know yet; the next answer has it.
-_EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
+EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -168,7 +168,7 @@ class GitLabClient:
         self, project: int | str, item_type: ItemType, iids: Sequence[int]
     ) -> list[Snapshot]:
         path = f"{path_of_project(project)}/{RESOURCES[item_type]}"
-        query = {"iids[]": list(iids), "with_labels_details": "true", **_EXTRAS[item_type]}
+        query = {"iids[]": list(iids), "with_labels_details": "true", **EXTRAS[item_type]}
         try:
             answer = self._pages(path, query, len(iids))
         except ResponseTooLargeError:

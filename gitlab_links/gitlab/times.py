@@ -48,3 +48,9 @@ def parse_date(text: object) -> date | None:
         return max(date.fromisoformat(text), EARLIEST.date())
     except ValueError:
         return None
+
+
+def query_time(moment: datetime) -> str:
+    """A time in a query, to the millisecond that GitLab's answers have, rounded down."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"

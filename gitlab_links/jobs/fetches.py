@@ -7,6 +7,9 @@ import structlog
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
+from gitlab_links.deltas import marks
+from gitlab_links.deltas.reading import call_for
+from gitlab_links.deltas.recording import record as record_deltas
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
@@ -15,7 +18,14 @@ from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
-from gitlab_links.sync.due_items import BATCH_SIZE, Batch, has_due, next_batches, park_foreign
+from gitlab_links.sync.due_items import (
+    BATCH_SIZE,
+    Batch,
+    has_due,
+    has_requested,
+    next_batches,
+    park_foreign,
+)
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import Standing, note_failure
 from gitlab_links.sync.project_successors import move_next_piece
@@ -65,10 +75,11 @@ class _Slice:
         rounds = 0
         self._move_links(ends_at)
         while self.fetcher is not None and time.monotonic() < ends_at:
-            batches = self._plan(gather=rounds > 0)
-            if not batches:
-                return
-            self._round(self.fetcher, batches)
+            if not self._read_deltas(self.fetcher):
+                batches = self._plan(gather=rounds > 0)
+                if not batches:
+                    return
+                self._round(self.fetcher, batches)
             rounds += 1
             # A slow GitLab gets one round a job: its next one waits behind those of other orgs.
             if is_slow(self.org_id) or not self._renew():
@@ -84,12 +95,13 @@ class _Slice:
             park_foreign(self.org_id, self.base_url, utcnow())
         db.session.commit()
         allow_triggers(JobKind.SYNC, self.org_id)
-        if has_due(self.org_id, utcnow()) and self._integration_may_call():
+        due = has_due(self.org_id, utcnow()) or marks.has_due(self.org_id, utcnow())
+        if due and self._integration_may_call():
             trigger(JobKind.SYNC, self.org_id)
         db.session.rollback()
 
     def _connect(self) -> Fetcher | None:
-        from gitlab_links.gitlab.item_client import ItemClient
+        from gitlab_links.gitlab.delta_client import DeltaClient
 
         integration = self.lease.integration
         try:
@@ -100,7 +112,7 @@ class _Slice:
             log.warning("sync.no_credentials", org_id=str(self.org_id), error_code=error.code)
             return None
         options = settings().gitlab_client
-        return Fetcher(lambda: ItemClient(base, token, **options), options["seconds"])
+        return Fetcher(lambda: DeltaClient(base, token, **options), options["seconds"])
 
     def _move_links(self, ends_at: float) -> None:
         """Move links to successor rows, a committed piece at a time."""
@@ -117,23 +129,70 @@ class _Slice:
 
     def _due_batches(self) -> list[Batch]:
         integration = self.lease.integration
-        found = (integration.base_url, integration.token_ciphertext)
-        if self.base_url is None or found != (self.base_url, self.token_ciphertext):
-            return []  # an admin has changed them: the next run uses the new ones
+        if self.base_url is None or self._has_changed():
+            return []
         until = used_up_until(integration, utcnow())
         if until is not None:
             postpone_scheduled(self.org_id, until, utcnow())
-        # After a failure one call finds out whether GitLab is back.
-        limit = 1 if integration.failures else PARALLEL_CALLS
         batches = next_batches(
             self.org_id,
             self.base_url,
             now=utcnow(),
             ttl=settings().metadata_ttl,
-            limit=limit,
+            limit=self._limit(),
         )
         db.session.commit()
         return batches
+
+    def _has_changed(self) -> bool:
+        """Whether an admin has changed address or token: the next run uses the new ones."""
+        integration = self.lease.integration
+        found = (integration.base_url, integration.token_ciphertext)
+        return found != (self.base_url, self.token_ciphertext)
+
+    def _limit(self) -> int:
+        """How many calls are made at once: after a failure one finds out whether GitLab is back."""
+        return 1 if self.lease.integration.failures else PARALLEL_CALLS
+
+    def _read_deltas(self, fetcher: Fetcher) -> bool:
+        """Read lists of changes that are due, unless a person or an event requested items:
+        these come first. Returns whether there were any lists.
+        """
+        deltas = self._due_deltas()
+        if not deltas:
+            return False
+        suppress_triggers(JobKind.SYNC, self.org_id)
+        with measured(self.org_id):
+            asked = fetcher.together([call_for(delta) for delta in deltas])
+        recorded = record_deltas(
+            self.org_id,
+            asked,
+            token_ciphertext=self.token_ciphertext,
+            now=utcnow(),
+            ttl=settings().metadata_ttl,
+        )
+        mark_contradicted(self.org_id, recorded.contradicted, utcnow())
+        db.session.commit()
+        log.info(
+            "sync.deltas",
+            org_id=str(self.org_id),
+            calls=sum(answer.calls for answer in asked.answers) + asked.account_asked,
+            applied=recorded.applied,
+            passed_over=len(recorded.unlinked),
+            failures=[answer.failure.code for answer in asked.answers if answer.failure],
+        )
+        return True
+
+    def _due_deltas(self) -> list[marks.Delta]:
+        if self.base_url is None or self._has_changed() or has_requested(self.org_id, utcnow()):
+            db.session.rollback()
+            return []
+        until = used_up_until(self.lease.integration, utcnow())
+        if until is not None:
+            marks.postpone(self.org_id, until, utcnow())
+        deltas = marks.due_deltas(self.org_id, self.base_url, utcnow(), self._limit())
+        db.session.commit()
+        return deltas
 
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
         """Fetch the batches, apply the answers, and commit."""
@@ -148,8 +207,12 @@ class _Slice:
             before=before,
             now=utcnow(),
             ttl=settings().metadata_ttl,
+            covered=marks.covered_sources(self.org_id),
         )
         mark_contradicted(self.org_id, contradicted, utcnow())
+        answered = [answer.batch for answer in asked.answers if answer.failure is None]
+        sources = [(batch.project_row, batch.type.value) for batch in answered]
+        marks.ensure_marks(self.org_id, sources, utcnow(), settings().metadata_ttl)
         db.session.commit()
         log.info(
             "sync.round",

@@ -11,6 +11,7 @@ from gitlab_links.accounts.models import AnsweredRequest, LoginSession
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deltas import marks
 from gitlab_links.events.models import Event
 from gitlab_links.events.publishing import orgs_with_unpublished
 from gitlab_links.extensions import db, settings
@@ -48,11 +49,12 @@ def sweep() -> None:
         (JobKind.SYNC, due_items.orgs_due),
         (JobKind.APPLY_RULES, evaluation.orgs_due),
         (JobKind.PUBLISH, orgs_with_unpublished),
+        (JobKind.SYNC, marks.orgs_due),
     ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]
     db.session.rollback()
-    for kind, org_id in due:
+    for kind, org_id in dict.fromkeys(due):
         trigger(kind, org_id)
 
 

@@ -30,6 +30,8 @@ ENDED = frozenset({ItemState.CLOSED, ItemState.MERGED})
 ENDED_PART = 1 / 8
 ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
+# Lists of changes lack what does not move an item's time. Each item is fetched this often.
+FULL_LOOK = timedelta(hours=21)
 # GitLab does not show the linked item: it shows none, or another one with its number.
 GONE = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 RETRY_FIRST = timedelta(seconds=5)

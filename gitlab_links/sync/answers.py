@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,22 +19,17 @@ from gitlab_links.observations.change_counts import count_changes
 from gitlab_links.observations.project_watches import make_due, proven_projects
 from gitlab_links.rules.marking import ItemMarks, note_default_branch
 from gitlab_links.sync.applying import apply_fetched, mark_failed, postpone
-from gitlab_links.sync.blame import Blame, Kind, blame, kind_of
+from gitlab_links.sync.blame import Blame, blame
 from gitlab_links.sync.change_sources import Before, note_fetched
+from gitlab_links.sync.connection_results import record_connection
 from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
 from gitlab_links.sync.issue_moves import record_move, with_moved_content
 from gitlab_links.sync.item_events import FETCH, ItemChanges
-from gitlab_links.sync.pausing import (
-    Standing,
-    note_all_failing,
-    note_failure,
-    note_success,
-)
+from gitlab_links.sync.pausing import Standing
 from gitlab_links.sync.projects import hand_over_path, is_known, learn
-from gitlab_links.sync.rate_budget import note_rate_limit
 from gitlab_links.sync.same_branch import request_siblings
-from gitlab_links.sync.unreadable_items import all_projects_fail, retry_unreadable
+from gitlab_links.sync.unreadable_items import retry_unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -60,12 +55,13 @@ class _Found:
 
 def record(
     org_id: uuid.UUID,
-    calls: Round,
+    calls: Round[Answer],
     *,
     token_ciphertext: str | None,
     before: Standing,
     now: datetime,
     ttl: int,
+    covered: Collection[tuple[uuid.UUID, str]] = frozenset(),
 ) -> list[Contradiction]:
     """Apply a round of answers in one transaction, which the caller commits.
 
@@ -74,6 +70,7 @@ def record(
     ``token_ciphertext`` belongs to the token of the calls: if an admin has set another token
     since, the answers do not change the connection. ``before`` is the connection's state
     before the round: when GitLab can be read again, items that failed become due at once.
+    ``covered`` are the projects and types whose changes are learned from lists.
     """
     answers, verdict = calls.answers, blame(calls)
     integration = lock_integration(org_id)  # first, in the same order as saving a token
@@ -88,7 +85,8 @@ def record(
         with_moved_content(accepted(answer, items), answer.moved) for answer in answers
     ]
     for answer, snapshots in zip(answers, usable, strict=True):
-        is_proven = answer.batch.project_row in proven
+        source = (answer.batch.project_row, answer.batch.type.value)
+        is_proven = answer.batch.project_row in proven or source in covered
         found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
         by_webhook.update(item.id for item in found.by_webhook)
         contradicted += found.contradicted
@@ -114,7 +112,10 @@ def record(
     if (before.failed and succeeded) or (before.stopped and verdict.works):
         retry_unreadable(org_id, now, but=items.keys())
     if integration is not None and integration.token_ciphertext == token_ciphertext:
-        _record_connection(integration, answers, verdict, now)
+        record_connection(integration, answers, verdict, now)
+        for answer in answers:
+            if answer.decodes_slashes is not None:
+                _note_decoded_slashes(integration, now, noticed=answer.decodes_slashes)
     return contradicted
 
 
@@ -252,27 +253,6 @@ def _record_reason(answer: Answer, verdict: Blame) -> None:
         )
         .values(error_reason=failure.reason)
     )
-
-
-def _record_connection(
-    integration: OrgGitLabIntegration, answers: Sequence[Answer], verdict: Blame, now: datetime
-) -> None:
-    failures = [answer.failure for answer in answers if answer.failure is not None]
-    if len(failures) < len(answers):
-        last = max(answer.started_at for answer in answers if answer.failure is None)
-        note_success(integration, last)
-    elif verdict.works and verdict.connection is None:
-        integration.clear_error()
-        if all_projects_fail(integration.org_id, integration.base_url):
-            note_all_failing(integration, failures[0], now)
-    if verdict.connection is not None:
-        calls = sum(kind_of(failure) is Kind.TROUBLE for failure in failures)
-        note_failure(integration, verdict.connection, now, calls=max(calls, 1))
-    for answer in answers:
-        if answer.decodes_slashes is not None:
-            _note_decoded_slashes(integration, now, noticed=answer.decodes_slashes)
-        if answer.rate_limit is not None:
-            note_rate_limit(integration, answer.rate_limit, now)
 
 
 def _note_decoded_slashes(

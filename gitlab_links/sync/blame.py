@@ -8,16 +8,23 @@ account, it is the project's.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 
 if TYPE_CHECKING:
-    from gitlab_links.sync.fetching import Answer, Round
+    from gitlab_links.sync.fetching import Round
 
 # The error code of a project that refuses a token which works elsewhere.
 REFUSED_HERE = "http_401"
+
+
+class Answered(Protocol):
+    """The result of a call; ``failure`` is None if it succeeded."""
+
+    @property
+    def failure(self) -> GitLabFailure | None: ...
 
 
 class Kind(Enum):
@@ -59,14 +66,14 @@ def kind_of(failure: GitLabFailure) -> Kind | None:
     return Kind.TOKEN if code == ErrorCode.AUTH_ERROR else None
 
 
-def wants_account(answers: Sequence["Answer"]) -> bool:
+def wants_account(answers: Sequence[Answered]) -> bool:
     """Whether a call about the account is needed to decide whose failure it is."""
     failures = [answer.failure for answer in answers if answer.failure is not None]
     none_succeeded = len(failures) == len(answers)
     return none_succeeded and any(kind_of(failure) is not None for failure in failures)
 
 
-def blame(calls: "Round") -> Blame:
+def blame(calls: "Round[Any]") -> Blame:
     """Decide whose failures those of a round are."""
     failures = [answer.failure for answer in calls.answers if answer.failure is not None]
     succeeded = len(failures) < len(calls.answers)

@@ -13,7 +13,7 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.freshness import ENDED, promise
+from gitlab_links.links.freshness import ENDED, FULL_LOOK, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.sync.clock_changes import not_leased
@@ -71,8 +71,9 @@ class Batch:
 
     ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the project's
     current path, None while another project has it. ``only_ended``: all items are closed or
-    merged. ``wants_default_branch``: the org's status rules need the project's default branch;
-    ``default_branch`` is the one that is known.
+    merged. ``is_full_look``: some were not fetched for ``FULL_LOOK``. ``wants_default_branch``:
+    the org's status rules need the project's default branch; ``default_branch`` is the one that
+    is known.
     """
 
     project_row: uuid.UUID
@@ -83,6 +84,7 @@ class Batch:
     only_ended: bool = False
     default_branch: str | None = None
     wants_default_branch: bool = False
+    is_full_look: bool = False
 
 
 def connected(now: datetime) -> ColumnElement[bool]:
@@ -121,7 +123,11 @@ def next_batches(
 
 
 def _soon(batch: Batch, now: datetime, ttl: int) -> datetime:
-    """Items that are due by then join the batch."""
+    """Items that are due by then join the batch: all of them for a full look, so that the next
+    one is due for all at once.
+    """
+    if batch.is_full_look:
+        return datetime.max.replace(tzinfo=now.tzinfo)
     if batch.only_ended:
         return now + timedelta(seconds=promise(ItemState.CLOSED, ttl) * TAKE_ENDED_ALONG)
     return now + timedelta(seconds=ttl * TAKE_ALONG)
@@ -131,6 +137,12 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     """Whether the org has due items."""
     due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
     return bool(db.session.scalar(select(due)))
+
+
+def has_requested(org_id: uuid.UUID, now: datetime) -> bool:
+    """Whether a person or an event has requested items of the org."""
+    requested = exists().where(GitLabItem.org_id == org_id, GitLabItem.refresh_requested_at <= now)
+    return bool(db.session.scalar(select(requested)))
 
 
 def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
@@ -211,6 +223,9 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
         only_ended=all(row.state in ENDED for row in rows),
         default_branch=first.default_branch,
         wants_default_branch=first.has_rules,
+        is_full_look=any(
+            row.fetched_at is not None and row.fetched_at <= now - FULL_LOOK for row in rows
+        ),
     )
 
 

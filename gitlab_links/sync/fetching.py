@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import local
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
@@ -18,16 +18,17 @@ from gitlab_links.gitlab.answers import (
 )
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.item_moves import Moved
-from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
-from gitlab_links.sync.blame import wants_account
-from gitlab_links.sync.due_items import Batch, DueItem
+from gitlab_links.sync.blame import Answered, wants_account
+from gitlab_links.sync.due_items import Batch
 from gitlab_links.sync.fetch_by_path import decodes_slashes, id_of, listed_by_path
-from gitlab_links.sync.merge_request_details import detail_shows
 from gitlab_links.sync.missing_items import resolve_absences
 from gitlab_links.sync.moved_issues import find_moves
+from gitlab_links.sync.single_forms import add_details
 
 if TYPE_CHECKING:
+    from gitlab_links.gitlab.delta_client import DeltaClient
     from gitlab_links.gitlab.item_client import ItemClient
 
 PARALLEL_CALLS = 4
@@ -37,9 +38,22 @@ DETAILS_PART = 0.5
 LAST_ANSWER_AT = 1.1 + DETAILS_PART
 # With less time left than this, no further call is made.
 SHORTEST_CALL = 0.2
-REFUSALS = frozenset({"http_403", ErrorCode.INSUFFICIENT_SCOPE, ErrorCode.NOT_FOUND})
 
 log = structlog.get_logger(__name__)
+
+InTime = Callable[[], bool]
+A = TypeVar("A", bound=Answered)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[A]):
+    """Calls of one thread with one result. ``ask`` makes them, the next one only while it is
+    in time, and does not raise GitLabFailure. ``failed`` makes the result of a call that did
+    not end, or not well.
+    """
+
+    ask: "Callable[[DeltaClient, InTime], A]"
+    failed: Callable[[GitLabFailure], A]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +85,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """The answers of parallel calls, in the order of their batches.
+class Round(Generic[A]):
+    """The answers of parallel calls, in the order of the calls.
 
     ``account_asked``: no call succeeded, and the token's account was checked right after;
     ``account_failure`` is that check's failure, None if GitLab answered.
     """
 
-    answers: Sequence[Answer]
+    answers: Sequence[A]
     account_asked: bool = False
     account_failure: GitLabFailure | None = None
 
@@ -89,30 +103,44 @@ class Fetcher:
     ``seconds`` is the deadline of one call. ``LAST_ANSWER_AT`` gives that of a round.
     """
 
-    def __init__(self, connect: Callable[[], "ItemClient"], seconds: float) -> None:
+    def __init__(self, connect: Callable[[], "DeltaClient"], seconds: float) -> None:
         self._connect = connect
         self._seconds = seconds
         self._thread = local()
-        self._clients: list[ItemClient] = []
+        self._clients: list[DeltaClient] = []
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
 
-    def fetch(self, batches: Sequence[Batch]) -> Round:
-        """One answer per batch; a failed call gives an answer too.
+    def fetch(self, batches: Sequence[Batch]) -> Round[Answer]:
+        """One answer per batch; a failed call gives an answer too."""
+        started_at = utcnow()
+        return self.together([self._call(batch, started_at) for batch in batches])
+
+    def together(self, calls: Sequence[Call[A]]) -> Round[A]:
+        """Make the calls side by side; one answer each.
 
         If no call succeeded, one more call in the same time finds out whether the connection
         fails or only these calls.
         """
-        started_at, ends_at = utcnow(), monotonic() + self._seconds * LAST_ANSWER_AT
-        calls = [self._pool.submit(self._fetch, batch) for batch in batches]
-        wait(calls, timeout=ends_at - monotonic())
-        answers = [
-            _answer_of(call, batch, started_at) for call, batch in zip(calls, batches, strict=True)
-        ]
+        ends_at = monotonic() + self._seconds * LAST_ANSWER_AT
+        begun = [self._pool.submit(self._ask, call) for call in calls]
+        wait(begun, timeout=ends_at - monotonic())
+        answers = [_answer_of(one, call) for one, call in zip(begun, calls, strict=True)]
         if not wants_account(answers) or monotonic() > ends_at - SHORTEST_CALL:
             return Round(answers)
         return self._check_account(answers, ends_at)
 
-    def _check_account(self, answers: Sequence[Answer], ends_at: float) -> Round:
+    def _ask(self, call: Call[A]) -> A:
+        ends_at = monotonic() + self._seconds * DETAILS_PART
+
+        def in_time() -> bool:
+            return monotonic() < ends_at
+
+        try:
+            return call.ask(self._client(), in_time)
+        except GitLabFailure as failure:  # there is no client for such a token
+            return call.failed(failure)
+
+    def _check_account(self, answers: Sequence[A], ends_at: float) -> Round[A]:
         check = self._pool.submit(lambda: self._client().check_account())
         wait([check], timeout=ends_at - monotonic())
         if not check.done():
@@ -130,31 +158,31 @@ class Fetcher:
         for client in self._clients:
             client.close()
 
-    def _client(self) -> "ItemClient":
+    def _client(self) -> "DeltaClient":
         if not hasattr(self._thread, "client"):
             self._thread.client = self._connect()
             self._clients.append(self._thread.client)
-        client: ItemClient = self._thread.client
+        client: DeltaClient = self._thread.client
         return client
 
-    def _fetch(self, batch: Batch) -> Answer:
+    def _call(self, batch: Batch, started_at: datetime) -> Call[Answer]:
+        return Call(
+            lambda client, in_time: self._fetch(client, batch, in_time),
+            lambda failure: Answer(batch, started_at, {}, failure, None),
+        )
+
+    def _fetch(self, client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
         started_at = utcnow()
-        ends_at = monotonic() + self._seconds * DETAILS_PART
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
         path_owner: int | None = None
         moved: dict[int, Moved] = {}
         codes: dict[int, str] = {}
         requested, project_id, default_branch = batch, None, None
-
-        def in_time() -> bool:
-            return monotonic() < ends_at
-
         try:
-            client = self._client()
             batch, listed = listed_by_path(client, batch, _list, in_time)
             found |= listed
-            _add_details(client, batch, found, in_time)
+            add_details(client, batch, found, in_time)
             absences = resolve_absences(client, batch, found, in_time)
             found |= absences.found
             codes |= absences.codes
@@ -162,21 +190,20 @@ class Fetcher:
             if _needs_default_branch(batch, found) and in_time():
                 default_branch = client.default_branch(batch.project)
             if _has_other_path(batch, found) and in_time():
-                path_owner = self._path_owner(batch)
+                path_owner = _path_owner(client, batch)
             if not found and isinstance(requested.project, str) and in_time():
                 project_id = id_of(client, batch)
         except GitLabFailure as error:
             failure = error
             if failure.code == ErrorCode.NOT_FOUND:
-                path_owner = self._path_owner(batch)
-        rate_limit = getattr(getattr(self._thread, "client", None), "rate_limit", None)
+                path_owner = _path_owner(client, batch)
         unresolved = frozenset({item.iid for item in batch.items} - found.keys() - codes.keys())
         return Answer(
             batch=batch,
             started_at=started_at,
             snapshots=found,
             failure=failure,
-            rate_limit=rate_limit,
+            rate_limit=client.rate_limit,
             path_owner=path_owner,
             moved=moved,
             codes=codes,
@@ -186,15 +213,16 @@ class Fetcher:
             default_branch=default_branch,
         )
 
-    def _path_owner(self, batch: Batch) -> int | None:
-        """The id of another project that now has the batch's path, if any."""
-        if batch.path is None or batch.project == batch.path:
-            return None
-        try:
-            found = self._client().find_project(batch.path)
-        except GitLabFailure:
-            return None
-        return None if found == batch.project else found
+
+def _path_owner(client: "ItemClient", batch: Batch) -> int | None:
+    """The id of another project that now has the batch's path, if any."""
+    if batch.path is None or batch.project == batch.path:
+        return None
+    try:
+        found = client.find_project(batch.path)
+    except GitLabFailure:
+        return None
+    return None if found == batch.project else found
 
 
 def _list(client: "ItemClient", batch: Batch) -> Fetched:
@@ -208,17 +236,17 @@ def _list(client: "ItemClient", batch: Batch) -> Fetched:
     return client.fetch_items(batch.project, batch.type, iids)
 
 
-def _answer_of(call: Future[Answer], batch: Batch, started_at: datetime) -> Answer:
-    if not call.done():
+def _answer_of(begun: Future[A], call: Call[A]) -> A:
+    if not begun.done():
         late = GitLabFailure(ErrorCode.NETWORK_ERROR, "GitLab's address did not resolve in time.")
-        return Answer(batch, started_at, {}, late, None)
+        return call.failed(late)
     try:
-        return call.result()
+        return begun.result()
     except Exception:
         # A bug with one answer must not block the org's other items.
-        log.exception("sync.call_failed", project_row=str(batch.project_row), type=batch.type)
-        fault = GitLabFailure("internal_error", "The answer could not be read.")
-        return Answer(batch, started_at, {}, fault, None)
+        fault = call.failed(GitLabFailure("internal_error", "The answer could not be read."))
+        log.exception("sync.call_failed", call=repr(fault))
+        return fault
 
 
 def _needs_default_branch(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
@@ -237,43 +265,3 @@ def _has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
         return False
     paths = {(one.project_path or batch.path).lower() for one in found.values()}
     return bool(paths - {batch.path.lower()})
-
-
-def _add_details(
-    client: "ItemClient",
-    batch: Batch,
-    found: dict[int, Snapshot],
-    in_time: Callable[[], bool],
-) -> None:
-    for item in _wanting_detail(batch, found):
-        if in_time():
-            found[item.iid] = _detailed(client, batch, found[item.iid])
-
-
-def _wanting_detail(batch: Batch, found: Mapping[int, Snapshot]) -> list[DueItem]:
-    """The items whose single form is needed: it has the pipeline, the list the label colours."""
-    if batch.type is not ItemType.MERGE_REQUEST:
-        return []
-    return [
-        item
-        for item in batch.items
-        if item.iid in found
-        and (item.wants_detail or detail_shows(found[item.iid], item.head_sha, item.merge_status))
-    ]
-
-
-def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:
-    try:
-        single = client.fetch_item(batch.project, batch.type, listed.iid)
-    except GitLabFailure as failure:
-        if failure.stops_all_calls:
-            raise
-        # A refusal counts as an answer; after any other failure the detail is fetched again.
-        return replace(listed, detailed=failure.code in REFUSALS)
-    merge_status = single.merge_status
-    return replace(
-        listed,
-        pipeline_status=single.pipeline_status,
-        merge_status=listed.merge_status if merge_status is UNKNOWN else merge_status,
-        detailed=True,
-    )

@@ -1,5 +1,7 @@
 """The API is judged by its usual client, python-gitlab, over real HTTP."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import gitlab
@@ -189,3 +191,45 @@ def test_the_whole_instance_may_live_under_a_relative_root() -> None:
         assert found.web_url == f"{rooted.url}/acme/platform/api"
         beside = rooted.url.removesuffix("/gitlab") + "/api/v4/version"
         assert requests.get(beside, timeout=5).status_code == 404
+
+
+def test_a_list_by_time_has_what_changed_since_and_until_then(
+    sim: SimulatedGitLab, project: Project, dana: User, client: gitlab.Gitlab
+) -> None:
+    issues = [sim.state.items.add_issue(project, f"Number {n}", author=dana) for n in range(4)]
+    start = issues[0].created_at
+    for issue, second in zip(issues, (3, 1, 2, 2), strict=True):
+        issue.updated_at = start + timedelta(seconds=second)
+    lazy = client.projects.get(project.id, lazy=True)
+
+    def listed(**query: Any) -> list[int]:
+        order = {"order_by": "updated_at", "sort": "asc", "get_all": False}
+        return [issue.iid for issue in lazy.issues.list(**order, **query)]
+
+    since = (start + timedelta(seconds=2)).isoformat()
+    assert listed() == [2, 3, 4, 1]
+    assert listed(updated_after=since) == [3, 4, 1]
+    assert listed(updated_after=since, updated_before=since) == [3, 4]
+    with pytest.raises(gitlab.exceptions.GitlabListError):
+        listed(updated_after="yesterday")
+
+
+def test_gitlab_counts_to_ten_thousand_and_pages_to_fifty_thousand(
+    sim: SimulatedGitLab, project: Project, dana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitlab_links.demo.gitlab.rest.paging.MOST_COUNTED", 3)
+    monkeypatch.setattr("gitlab_links.demo.gitlab.rest.paging.LARGEST_OFFSET", 2)
+    for number in range(4):
+        sim.state.items.add_issue(project, f"Number {number}", author=dana)
+    first = get(sim, f"projects/{project.id}/issues?per_page=1")
+    assert first.headers["X-Next-Page"] == "2"
+    assert "X-Total" not in first.headers
+    assert "last" not in first.links
+    assert get(sim, f"projects/{project.id}/issues?per_page=1&page=4").status_code == 405
+
+
+def test_the_date_of_an_answer_is_by_gitlabs_clock(sim: SimulatedGitLab) -> None:
+    sim.state.clock.advance(-86_400)
+    answer = get(sim, "version")
+    behind = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
+    assert abs(behind - timedelta(days=1)) < timedelta(minutes=1)

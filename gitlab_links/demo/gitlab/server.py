@@ -11,14 +11,21 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from gitlab_links.demo.gitlab.app import create_gitlab
 from gitlab_links.demo.gitlab.sample import fill
 from gitlab_links.demo.gitlab.state import GitLabState
+from gitlab_links.demo.gitlab.timing import Clock
 
 HOST = "127.0.0.1"
 
 
-class _Quiet(WSGIRequestHandler):
-    """Says nothing about requests; the counters of the state know them."""
+class _Handler(WSGIRequestHandler):
+    """Says nothing about requests; the counters of the state know them. The date of an answer
+    is by the instance's clock.
+    """
 
     protocol_version = "HTTP/1.1"
+    clock: Clock
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(timestamp or self.clock.now().timestamp())
 
     def version_string(self) -> str:
         return "nginx"
@@ -49,8 +56,9 @@ class SimulatedGitLab:
     ) -> None:
         self.state = state
         app = create_gitlab(state, relative_root=relative_root)
+        handler = type("_HandlerOfOne", (_Handler,), {"clock": state.clock})
         self._server: BaseWSGIServer = make_server(
-            HOST, port, app, threaded=True, request_handler=_Quiet, ssl_context=tls
+            HOST, port, app, threaded=True, request_handler=handler, ssl_context=tls
         )
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://{HOST}:{self._server.port}{relative_root.rstrip('/')}"

@@ -91,3 +91,14 @@ def moved_non_get() -> ApiError:
 
 def bad_parameter(name: str, problem: str = "is invalid") -> ApiError:
     return ApiError(400, {"error": f"{name} {problem}"})
+
+
+def offset_too_large(largest: int) -> ApiError:
+    return ApiError(
+        405,
+        {
+            "error": f"Offset pagination has a maximum allowed offset of {largest} for requests "
+            "that return objects of this type. Remaining records can be retrieved using keyset "
+            "pagination."
+        },
+    )

@@ -10,6 +10,9 @@ from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.rest import errors
 
 LARGEST_PAGE = 100
+# GitLab counts no further than this, and then leaves out the numbers and the last page.
+MOST_COUNTED = 10_000
+LARGEST_OFFSET = 50_000
 Record = TypeVar("Record")
 
 
@@ -29,24 +32,30 @@ def paged(
     """One page of ``records``: 20 unless asked otherwise, never more than ``largest``."""
     page, per_page = positive("page", 1), min(positive("per_page", 20), largest, state().page_size)
     start = (page - 1) * per_page
+    if start > LARGEST_OFFSET:
+        raise errors.offset_too_large(LARGEST_OFFSET)
     response = jsonify([present(record) for record in records[start : start + per_page]])
     pages = max(1, -(-len(records) // per_page))
+    counted = len(records) <= MOST_COUNTED
+    if counted:
+        response.headers["X-Total"] = str(len(records))
+        response.headers["X-Total-Pages"] = str(pages)
     response.headers.update(
         {
-            "X-Total": str(len(records)),
-            "X-Total-Pages": str(pages),
             "X-Per-Page": str(per_page),
             "X-Page": str(page),
             "X-Next-Page": str(page + 1) if page < pages else "",
             "X-Prev-Page": str(page - 1) if page > 1 else "",
-            "Link": _links(page, pages, per_page),
+            "Link": _links(page, pages, per_page, counted=counted),
         }
     )
     return response
 
 
-def _links(page: int, pages: int, per_page: int) -> str:
-    targets = {"prev": page - 1, "next": page + 1, "first": 1, "last": pages}
+def _links(page: int, pages: int, per_page: int, *, counted: bool) -> str:
+    targets = {"prev": page - 1, "next": page + 1, "first": 1}
+    if counted:
+        targets["last"] = pages
     links = (
         f'<{_address(number, per_page)}>; rel="{rel}"'
         for rel, number in targets.items()

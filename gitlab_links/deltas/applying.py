@@ -1,0 +1,50 @@
+"""Apply a listed item to the cached one, by the same ordering rule as every other answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitlab_links.deltas.reading import Listed
+from gitlab_links.gitlab.items import ItemState
+from gitlab_links.links.freshness import request_refresh
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.applying import apply_fetched
+from gitlab_links.sync.change_sources import Before, note_fetched
+from gitlab_links.sync.identity import is_same
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """``applied``: the cached item has the listed content now, or newer. ``by_webhook``: a
+    webhook had reported the change. If GitLab contradicts webhooks, ``contradicted_since`` is
+    when the first of them was received.
+    """
+
+    applied: bool = False
+    by_webhook: bool = False
+    contradicted_since: datetime | None = None
+
+
+def apply_listed(item: GitLabItem, listed: Listed, *, now: datetime, ttl: int) -> Applied:
+    """Apply a listed item; the caller has locked the row.
+
+    What takes more than a list is requested instead: an issue that was moved, another item
+    under the same number, one that was gone, the single form of a merge request, the default
+    branch that a merge may have gone to.
+    """
+    snapshot, started_at = listed.snapshot, listed.started_at
+    if (
+        is_same(item, snapshot) is False
+        or item.error_code is not None
+        or item.fetched_at is None
+        or isinstance(snapshot.moved_to_id, int)
+        or item.moved_iid is not None
+    ):
+        request_refresh(item, now)
+        return Applied()
+    before = Before.of(item)
+    since = apply_fetched(item, snapshot, started_at=started_at, now=now, ttl=ttl, proven=True)
+    by_webhook = note_fetched(item, before, started_at)
+    was_merged = item.state == ItemState.MERGED and before.fields["state"] != ItemState.MERGED
+    if (item.detail_wanted or was_merged) and item.refresh_requested_at is None:
+        request_refresh(item, now, detail=item.detail_wanted)
+    return Applied(True, by_webhook, since)

@@ -1,0 +1,43 @@
+"""How far the changes of a project are known."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gitlab_links.clock import utcnow
+from gitlab_links.storage.database import Base, Identified
+
+
+class GitLabDeltaMark(Identified, Base):
+    """How far one list of a project's changes was read. ``kind`` is the type of its items.
+
+    By GitLab's clock: everything that changed before ``seen_until`` is stored. If the reading
+    was cut short, it goes on at ``reached``. By our clock: what had not changed by the last
+    complete reading was current at ``proven_at``; the next one begins at ``due_at``.
+    ``calls`` and ``changes`` are what the last complete reading took and found; until it is
+    complete, those of its parts add up in ``calls_so_far`` and ``changes_so_far``.
+    """
+
+    __tablename__ = "gitlab_delta_marks"
+    __table_args__ = (
+        UniqueConstraint("project_id", "kind"),
+        Index(None, "org_id", "due_at"),
+    )
+
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
+    project_id: Mapped[uuid.UUID] = mapped_column(
+        Uuid, ForeignKey("gitlab_projects.id", ondelete="CASCADE")
+    )
+    kind: Mapped[str] = mapped_column(String(20))
+    seen_until: Mapped[datetime | None]
+    reached: Mapped[datetime | None]
+    proven_at: Mapped[datetime | None]
+    due_at: Mapped[datetime] = mapped_column(default=utcnow)
+    failures: Mapped[int] = mapped_column(default=0)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    calls: Mapped[int] = mapped_column(default=0)
+    changes: Mapped[int] = mapped_column(default=0)
+    calls_so_far: Mapped[int] = mapped_column(default=0)
+    changes_so_far: Mapped[int] = mapped_column(default=0)
