@@ -72,6 +72,7 @@ class Membership(Identified, Base):
 
     ``pending_name`` is the name given by the org, for people added before there were invitations;
     null once the person has opened the org.
+    ``gitlab_username`` is the account in the org's GitLab that they gave, in lower case.
     """
 
     __tablename__ = "memberships"
@@ -83,6 +84,7 @@ class Membership(Identified, Base):
     )
     role: Mapped[str] = mapped_column(String(10))
     pending_name: Mapped[str | None] = mapped_column(String(100))
+    gitlab_username: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     user: Mapped[User] = relationship(lazy="raise")

@@ -23,6 +23,7 @@ from gitlab_links.api import (
     service_accounts,
     status_rules,
     tasks,
+    waiting,
     webhook,
 )
 from gitlab_links.api.blueprints import TAKES_QUERY
@@ -44,6 +45,7 @@ VIEWS = (
     tasks,
     links,
     link_batches,
+    waiting,
     integrations,
     health,
     picks,

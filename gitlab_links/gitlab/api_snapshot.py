@@ -63,6 +63,7 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         labels=read_labels(labels) if isinstance(labels, list) else UNKNOWN,
         assignees=_assignees(item),
         reviewers=_people(item.get("reviewers")) if is_merge_request else (),
+        reviews=UNKNOWN if is_merge_request else (),
         author=read_given(item, "author", read_person),
         milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
         milestone=milestone,

@@ -16,12 +16,14 @@ from gitlab_links.gitlab.fields import (
     read_merge_status,
     read_object,
     read_people,
+    read_person,
+    read_reviews,
     read_sha,
     read_state,
     read_text,
 )
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot, Unknown
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Review, Snapshot, Unknown
 from gitlab_links.gitlab.times import parse_date, parse_time
 
 
@@ -30,7 +32,8 @@ class Subject:
     """The item of an event, and the parts of the body that describe it.
 
     ``described`` is None if the body only names the item. ``people`` is the object with
-    ``assignees`` and ``reviewers``, or None if the body has neither.
+    ``assignees`` and ``reviewers``, or None if the body has neither. ``commenter`` is the
+    account that wrote the comment, in the event of one.
     """
 
     type: ItemType
@@ -39,6 +42,7 @@ class Subject:
     project_path: str | None
     described: Object | None
     people: Object | None
+    commenter: Object | None = None
 
 
 def snapshot_from_event(subject: Subject) -> Snapshot | None:
@@ -66,6 +70,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         labels=_labels(item, subject.people),
         assignees=_assignees(item, subject.people),
         reviewers=_reviewers(item, subject.people) if is_merge_request else (),
+        reviews=_reviews(item, subject) if is_merge_request else (),
         milestone_id=milestone_id,
         milestone=None if milestone_id is None else UNKNOWN,
         due_date=None if is_merge_request else read_given(item, "due_date", parse_date),
@@ -82,6 +87,15 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
     )
 
 
+# Not GitLab's own word, which has none for an account that has only commented.
+COMMENTED = "commented"
+# GitLab says ``approval`` where more approvals are required.
+_BY_ACTION = {
+    "approved": "approved",
+    "approval": "approved",
+    "unapproved": "unapproved",
+    "unapproval": "unapproved",
+}
 _NO_SOURCE: dict[str, Any] = {
     "source_project_id": None,
     "source_branch": None,
@@ -129,6 +143,24 @@ def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknow
     if isinstance(body.get("reviewers"), list):
         return read_people(body["reviewers"])
     return UNKNOWN if item.get("reviewer_ids") else ()
+
+
+def _reviews(item: Object, subject: Subject) -> tuple[Review, ...] | Unknown:
+    """The states of all reviewers since GitLab 17; before, what the event's own account did."""
+    if subject.commenter is not None:
+        return _one_review(subject.commenter, COMMENTED)
+    body = subject.people or {}
+    listed = body.get("reviewers")
+    found = read_reviews(listed) if isinstance(listed, list) else ()
+    if found:
+        return found
+    done = _BY_ACTION.get(str(item.get("action")))
+    return UNKNOWN if done is None else _one_review(body.get("user"), done)
+
+
+def _one_review(account: object, state: str) -> tuple[Review, ...] | Unknown:
+    person = read_person(account)
+    return UNKNOWN if person is None else (Review(person.username, state, False),)
 
 
 # Bodies of merge requests have neither time. GitLab before 12 leaves the closing time in the

@@ -7,7 +7,7 @@ can replace the whole body, so every shape is checked.
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event
 from gitlab_links.gitlab.fields import (
@@ -133,7 +133,9 @@ def _note(body: Object, attributes: Object) -> Subject | None:
     """The commented item. Commits and snippets have notes too, but are not items."""
     noteable = attributes.get("noteable_type")
     if noteable == "MergeRequest":
-        return _subject(ItemType.MERGE_REQUEST, body, read_object(body.get("merge_request")))
+        subject = _subject(ItemType.MERGE_REQUEST, body, read_object(body.get("merge_request")))
+        commenter = read_object(body.get("user"))
+        return None if subject is None else replace(subject, commenter=commenter)
     if noteable in ("Issue", "WorkItem"):
         item = read_object(body.get("issue")) or read_object(body.get("work_item"))
         return _subject(ItemType.ISSUE, body, item)

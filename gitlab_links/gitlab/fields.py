@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from gitlab_links.gitlab.items import MAX_IID, ItemState
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Unknown
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Review, Unknown
 
 MAX_TITLE_LENGTH = 255  # GitLab's own limit for titles of items, labels and milestones
 MAX_NAME_LENGTH = 255
@@ -153,6 +153,19 @@ def read_people(values: list[Any]) -> tuple[Person, ...]:
     """The accounts among the values, in order."""
     people = (read_person(value) for value in values[:MAX_PEOPLE])
     return tuple(person for person in people if person is not None)
+
+
+def read_reviews(values: list[Any]) -> tuple[Review, ...]:
+    """How far the reviewers among the values are, of those with a state."""
+    reviews = (_read_review(value) for value in values[:MAX_PEOPLE])
+    return tuple(review for review in reviews if review is not None)
+
+
+def _read_review(value: object) -> Review | None:
+    person, state = read_person(value), read_word(read_object(value).get("state"))
+    if person is None or state is None:
+        return None
+    return Review(person.username, state, read_object(value).get("re_requested") is True)
 
 
 def read_labels(values: list[Any]) -> tuple[Label, ...]:

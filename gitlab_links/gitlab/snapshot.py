@@ -29,6 +29,18 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """How far a reviewer of a merge request is, by GitLab's own word, such as ``unreviewed``.
+
+    ``re_requested``: they are asked to look again.
+    """
+
+    username: str
+    state: str
+    re_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """A label with its colours as ``#rrggbb``; None if the source has only its name."""
 
@@ -54,6 +66,7 @@ class Snapshot:
     the branch of a merge request, in the project ``source_project_id``; ``head_sha`` is its
     newest commit; ``target_branch`` is where it goes, and ``merged_by`` who merged it.
     ``gitlab_id`` is GitLab's id of the item across all projects.
+    ``reviews`` are those that the source has; only webhooks have any.
 
     ``detailed``: the single form of a merge request was fetched too. ``pushed``: the webhook
     reports new commits.
@@ -70,6 +83,7 @@ class Snapshot:
     labels: tuple[Label, ...] | Unknown = UNKNOWN
     assignees: tuple[Person, ...] | Unknown = UNKNOWN
     reviewers: tuple[Person, ...] | Unknown = UNKNOWN
+    reviews: tuple[Review, ...] | Unknown = UNKNOWN
     author: Person | Unknown | None = UNKNOWN
     milestone_id: int | Unknown | None = UNKNOWN
     milestone: Milestone | Unknown | None = UNKNOWN

@@ -99,6 +99,7 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         labels=UNKNOWN if labels is None else read_labels([_label(label) for label in labels]),
         assignees=UNKNOWN if assignees is None else read_people(assignees),
         reviewers=(),
+        reviews=(),
         author=read_given(node, "author", read_person),
         milestone_id=milestone.id if isinstance(milestone, Milestone) else milestone,
         milestone=milestone,

@@ -14,10 +14,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.clock import utcnow
+from gitlab_links.links.waits import accounts_waited_on
 from gitlab_links.storage.database import Base, Identified, partial_index
 
 
@@ -73,6 +75,9 @@ class GitLabItem(Identified, Base):
     no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
     merge status that GitLab is computing.
 
+    ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
+    names the accounts that the merge request waits on, see ``links.waits``.
+
     Identity: ``gitlab_id`` is GitLab's id across projects; another item with the same number
     has another id. ``moved_path`` and ``moved_iid`` are the new place of a confidential issue,
     whose row keeps its identity, see ``sync.moves``.
@@ -106,6 +111,7 @@ class GitLabItem(Identified, Base):
             "source_branch",
             where="source_branch IS NOT NULL",
         ),
+        partial_index("ix_gitlab_items_waiting", "org_id", where="waits_on IS NOT NULL"),
     )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
@@ -122,6 +128,8 @@ class GitLabItem(Identified, Base):
     labels: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     assignees: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     reviewers: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    reviews: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    waits_on: Mapped[str | None] = mapped_column(Text)
     author: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     milestone_id: Mapped[int | None] = mapped_column(BigInteger)
     milestone: Mapped[str | None] = mapped_column(String(255))
@@ -161,6 +169,15 @@ class GitLabItem(Identified, Base):
     unconfirmed_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
     project: Mapped[GitLabProject] = relationship(lazy="raise")
+
+
+@event.listens_for(GitLabItem, "before_insert")
+@event.listens_for(GitLabItem, "before_update")
+def _note_whom_it_waits_on(_mapper: Any, _connection: Any, item: GitLabItem) -> None:
+    """Whoever changes an item: a list of what waits must not depend on remembering this."""
+    wanted = accounts_waited_on(item)
+    if item.waits_on != wanted:
+        item.waits_on = wanted
 
 
 class TaskGitLabLink(Identified, Base):

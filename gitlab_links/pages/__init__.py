@@ -25,6 +25,7 @@ from gitlab_links.pages import (
     task_links,
     tasks,
     template_filters,
+    waiting,
 )
 from gitlab_links.pages.blueprint import pages
 
@@ -35,6 +36,7 @@ VIEWS = (
     tasks,
     task_forms,
     task_links,
+    waiting,
     integration,
     connection_health,
     project_picks,

@@ -12,6 +12,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.extensions import db, settings
 from gitlab_links.http.mounting import path_here
+from gitlab_links.waiting.queries import waiting_count
 
 ROLE_NAMES = {
     Role.ADMIN: "Admin",
@@ -23,13 +24,17 @@ ROLE_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class NavEntry:
-    """A page in the navigation. ``exact``: it is the page shown, not one above it."""
+    """A page in the navigation. ``exact``: it is the page shown, not one above it.
+
+    ``count`` is the number of things that need the viewer there.
+    """
 
     text: str
     icon: str
     url: str
     current: bool
     exact: bool
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ class Viewer:
         return self.email in named if named else self._administers_all
 
 
+_WAITING = "Waiting on me"
 _NAV = (
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
+    (_WAITING, "inbox-me", "pages.waiting_list", Permission.LINK_READ),
     ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
     ("Deliveries", "inbox", "pages.delivery_list", Permission.DELIVERIES),
     ("Members", "person", "pages.member_list", Permission.MEMBERS_READ),
@@ -70,7 +77,7 @@ _NAV = (
 
 
 def viewer() -> Viewer | None:
-    """The person logged in, or None; one query."""
+    """The person logged in, or None; one query for their orgs, one for what waits on them."""
     return _viewer() if "caller" in g else None
 
 
@@ -87,14 +94,18 @@ def _viewer() -> Viewer:
     principal: Principal | None = g.get("principal")
     orgs = orgs_page(current_user.user_id)
     org = next((org for org in orgs if principal and org.id == principal.org_id), None)
+    waits = 0
+    if principal and principal.may(Permission.LINK_READ):
+        waits = waiting_count(principal.org_id, principal.user_id)
     nav = [
-        _entry(text, icon, url_for(endpoint, org_id=org.id))
+        _entry(text, icon, url_for(endpoint, org_id=org.id), waits if text == _WAITING else 0)
         for text, icon, endpoint, permission in _NAV
         if principal and org and principal.may(permission)
     ]
     return Viewer(current_user.name, current_user.email, orgs, org, nav)
 
 
-def _entry(text: str, icon: str, url: str) -> NavEntry:
+def _entry(text: str, icon: str, url: str, count: int) -> NavEntry:
     here = path_here()
-    return NavEntry(text, icon, url, current=(here + "/").startswith(url + "/"), exact=here == url)
+    is_current = (here + "/").startswith(url + "/")
+    return NavEntry(text, icon, url, current=is_current, exact=here == url, count=count)

@@ -39,6 +39,7 @@ from gitlab_links.sync.ordering import (
     decide_on_body,
     decide_on_fetched,
 )
+from gitlab_links.sync.reviews import merged_reviews
 from gitlab_links.sync.unreadable_items import stays_hidden
 
 REPEAT_AFTER = timedelta(seconds=3)
@@ -55,6 +56,8 @@ ONLY_FROM_FETCHES = frozenset(
         "head_sha",
         "target_branch",
         "merged_by",
+        # Only some bodies have them, and no fetch has.
+        "reviews",
     }
 )
 
@@ -244,6 +247,10 @@ def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
         elif name == "milestone":
             item.milestone_id = value.id if value else None
             item.milestone = value.title if value else None
+        elif name == "reviews":
+            known = snapshot.updated_at
+            at = min(known, now) if isinstance(known, datetime) else now
+            _set(item, name, merged_reviews(item.reviews or [], value, at) or None)
         elif name == "labels":
             _set(item, name, _coloured(value, item.labels or []))
         else:

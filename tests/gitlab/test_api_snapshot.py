@@ -73,6 +73,7 @@ def test_an_issue_of_a_list_is_complete():
         labels=(Label("urgent", "#d9534f", "#ffffff"),),
         assignees=(Person("rae", "Rae Actor"),),
         reviewers=(),
+        reviews=(),
         author=Person("rae", "Rae Actor"),
         milestone_id=11,
         milestone=Milestone(11, "v3.0"),
@@ -96,7 +97,7 @@ def test_an_issue_of_a_list_is_complete():
 def test_a_merge_request_of_a_list_has_no_pipeline_status():
     snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST)
     assert snapshot.confidential is False
-    assert snapshot.unknown_fields() == {"pipeline_status"}
+    assert snapshot.unknown_fields() == {"pipeline_status", "reviews"}
     assert snapshot.project_path == "ships/engine"
     assert (snapshot.state, snapshot.merge_status) == (ItemState.MERGED, "not_open")
     assert snapshot.reviewers == (Person("rae", "Rae Actor"),)
@@ -171,6 +172,7 @@ def test_an_iid_alone_is_enough():
     assert set(snapshot.known()) == {
         "draft",
         "reviewers",
+        "reviews",
         "merge_status",
         "pipeline_status",
         "merged_at",

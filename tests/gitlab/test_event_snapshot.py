@@ -37,6 +37,7 @@ def test_an_issue_is_complete_except_for_its_author():
         labels=(Label("urgent", "#d9534f", "#ffffff"),),
         assignees=(RAE,),
         reviewers=(),
+        reviews=(),
         author=UNKNOWN,
         milestone_id=None,
         milestone=None,
@@ -90,7 +91,7 @@ def test_a_merge_request_is_complete_except_for_author_and_pipeline():
         merged_by=None,
         gitlab_id=8001,
     )
-    assert snapshot(body).unknown_fields() == {"author", "pipeline_status"}
+    assert snapshot(body).unknown_fields() == {"author", "pipeline_status", "reviews"}
 
 
 @pytest.mark.parametrize(("oldrev", "pushed"), [("0b" * 20, True), (None, False), (7, False)])

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from gitlab_links.demo.gitlab.records import (
+    RE_REQUESTED,
+    UNREVIEWED,
     Issue,
     Item,
     Label,
@@ -184,11 +186,20 @@ class Bodies:
         if item.assignees:
             people["assignees"] = [self.user(user) for user in item.assignees]
         if isinstance(item, MergeRequest) and item.reviewers:
-            people["reviewers"] = [
-                self.user(user) | {"state": "unreviewed", "re_requested": False}
-                for user in item.reviewers
-            ]
+            people["reviewers"] = self.reviewers(item)
         return people
+
+    def reviewers(self, mr: MergeRequest) -> list[Json]:
+        """With their states, as GitLab sends them since 17."""
+        states = [(user, mr.reviews.get(user.id, UNREVIEWED)) for user in mr.reviewers]
+        return [
+            self.user(user)
+            | {
+                "state": UNREVIEWED if state == RE_REQUESTED else state,
+                "re_requested": state == RE_REQUESTED,
+            }
+            for user, state in states
+        ]
 
     def item(
         self, item: Item, *, action: str, by: User, changes: Json, oldrev: str | None = None

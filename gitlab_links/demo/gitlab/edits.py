@@ -1,6 +1,6 @@
 """How single fields of an item are set, by the names a caller uses."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -24,6 +24,7 @@ class Edits:
             "add_labels": self._add_labels,
             "assignees": self._assignees,
             "reviewers": self._reviewers,
+            "reviews": self._reviews,
             "milestone": self._milestone,
             "due_date": self._due_date,
             "draft": self._draft,
@@ -52,6 +53,9 @@ class Edits:
 
     def _reviewers(self, mr: MergeRequest, users: Iterable[Any]) -> None:
         mr.reviewers = [self._people.user(user) for user in users]
+
+    def _reviews(self, mr: MergeRequest, states: Mapping[str, str]) -> None:
+        mr.reviews |= {self._people.user(name).id: state for name, state in states.items()}
 
     def _milestone(self, item: Item, key: Any) -> None:
         item.milestone = self._projects.milestone(item.project, key)

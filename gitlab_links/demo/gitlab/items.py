@@ -134,8 +134,8 @@ class Items:
         """Set fields and send webhooks, unless ``notify=False``. Returns whether anything differed.
 
         Fields: title, description, labels, add_labels, assignees, milestone; issues:
-        due_date, confidential, type, severity; merge requests: reviewers, draft,
-        target_branch, mergeability.
+        due_date, confidential, type, severity; merge requests: reviewers, reviews
+        (states by user name), draft, target_branch, mergeability.
         """
         with self._lock:
             before = self._attributes(item)
@@ -260,7 +260,7 @@ class Items:
         attributes = bodies.item_attributes(item)
         attributes["assignees"] = [bodies.user(user) for user in item.assignees]
         if isinstance(item, MergeRequest):
-            attributes["reviewers"] = [bodies.user(user) for user in item.reviewers]
+            attributes["reviewers"] = bodies.reviewers(item)
         return {name: attributes[name] for name in CHANGES_SENT if name in attributes}
 
     def _differs(self, before: Json, item: Item) -> bool:

@@ -165,16 +165,21 @@ class Issue(Item):
         return self.type != "issue"
 
 
+UNREVIEWED, RE_REQUESTED = "unreviewed", "re-requested"
+
+
 @dataclass(eq=False, kw_only=True)
 class MergeRequest(Item):
     """A merge request. ``fork`` is where its branch is, if that is another project.
 
-    ``unchecked`` until somebody has asked whether it can be merged.
+    ``unchecked`` until somebody has asked whether it can be merged. ``reviews`` are the states
+    of reviewers by their id; ``RE_REQUESTED`` is one who is asked again.
     """
 
     source_branch: str
     target_branch: str = "main"
     reviewers: list[User] = field(default_factory=list)
+    reviews: dict[int, str] = field(default_factory=dict)
     mergeability: str = "mergeable"
     merged_at: datetime | None = None
     merged_by: User | None = None

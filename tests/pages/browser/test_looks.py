@@ -32,6 +32,7 @@ PICTURED = {
     "api-keys": "/api-keys",
     "audit": "/audit",
     "settings": "/settings",
+    "waiting": "/waiting",
 }
 OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/gitlab/projects", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}

@@ -66,3 +66,17 @@ def test_an_admin_gives_a_program_a_key_of_its_own(open_page: Open) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete service account").click()
     expect(page.get_by_text("Its keys no longer work")).to_be_visible()
+
+
+def test_a_review_to_do_is_listed_and_counted_in_the_header(stack: Stack, open_page: Open) -> None:
+    page = open_page("/waiting")
+    field = page.get_by_role("textbox", name="GitLab user name")
+    field.fill("not a name")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Enter your user name in GitLab")).to_be_visible()
+    field.fill("@amara.okafor")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Waiting for your review")).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("Waiting on me [1-9]"))).to_be_visible()
+    page.get_by_role("listitem").get_by_role("link", name=re.compile("^ACME-")).first.click()
+    expect(page).to_have_url(re.compile("/tasks/ACME-[0-9]+$"))
