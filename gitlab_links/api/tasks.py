@@ -1,6 +1,8 @@
 """/api/orgs/<org_id>/tasks"""
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
@@ -16,12 +18,16 @@ from gitlab_links.api.schemas.tasks import (
     TasksEnvelope,
     TasksQuery,
 )
+from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.http.access import access
-from gitlab_links.http.conditional import locks, tagged
+from gitlab_links.http.conditional import locks, set_version, tagged
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
+from gitlab_links.rollup.link_states import link_states, roll_up_of
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
-from gitlab_links.tasks.queries import TaskFilter, TaskSort, find_task, position_of, tasks_page
+from gitlab_links.tasks.queries import TaskSort, find_task, position_of, tasks_page
+from gitlab_links.tasks.summaries import TaskView
 
 
 @tasks.get("/api/orgs/<uuid:org_id>/tasks")
@@ -32,10 +38,16 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """List the tasks of an org"""
     order, after = order_and_place(query)
     sort, limit = TaskSort(order), query["limit"]
-    wanted = TaskFilter(query["status"], query["q"], query["assignee_id"])
-    found = tasks_page(org_id, wanted, sort=sort, after=after, limit=limit + 1)
+    sight = Sight.of(current_principal())
+    conditions = TaskQuery(
+        q=query["q"] or "",
+        status=query["status"] or "",
+        need=query["need"],
+        assignee_id=query["assignee_id"],
+    ).conditions(sight)
+    found = tasks_page(org_id, conditions, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))
-    return {"tasks": page, "next_cursor": cursor}
+    return {"tasks": shown(sight, page), "next_cursor": cursor}
 
 
 @tasks.post("/api/orgs/<uuid:org_id>/tasks")
@@ -50,7 +62,7 @@ def tasks_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     """
     task = create_task(current_principal(), **new)
     where = location("tasks.task_get", org_id=org_id, task_id=task.id)
-    return {"task": task}, 201, where
+    return _one(task), 201, where
 
 
 @tasks.get("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")
@@ -58,7 +70,7 @@ def tasks_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
 @tasks.returns(200, TaskEnvelope)
 def task_get(org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
     """Show a task"""
-    return {"task": find_task(org_id, task_id)}
+    return _one(find_task(org_id, task_id))
 
 
 @tasks.patch("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")
@@ -68,7 +80,25 @@ def task_get(org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
 @tasks.returns(200, TaskEnvelope)
 def task_patch(change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
     """Change a task"""
-    return {"task": update_task(current_principal(), task_id, change)}
+    return _one(update_task(current_principal(), task_id, change))
+
+
+def shown(sight: Sight, found: Sequence[TaskView]) -> list[dict[str, Any]]:
+    """Tasks with their roll-ups, which are null for callers who may not see links."""
+    links = link_states(sight, [task.id for task in found])
+    return [
+        {
+            **asdict(task),
+            "roll_up": roll_up_of(task, links.get(task.id, ())) if sight.sees_links else None,
+        }
+        for task in found
+    ]
+
+
+def _one(task: TaskView) -> dict[str, Any]:
+    """One task. Its links change without a user: If-Match compares the task alone."""
+    set_version(task)
+    return {"task": shown(Sight.of(current_principal()), [task])[0]}
 
 
 @tasks.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")

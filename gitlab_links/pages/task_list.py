@@ -8,17 +8,21 @@ from typing import Any
 
 from gitlab_links.accounts.people import Colleague
 from gitlab_links.clock import utcnow
-from gitlab_links.links.summaries import LinkCount, link_counts
-from gitlab_links.links.task_filters import TaskList, TaskQuery, Viewer, listed_tasks
-from gitlab_links.pages.link_summary import SummaryEntry, summary
+from gitlab_links.finding.task_filters import NOBODY, TaskQuery
+from gitlab_links.finding.task_list import TaskList, listed_tasks
+from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import page_in
+from gitlab_links.pages.roll_up_marks import NEED_MARKS, Marks, marks_of
 from gitlab_links.pages.wording import Mark
+from gitlab_links.rollup.link_states import link_states, roll_up_of
+from gitlab_links.rollup.needs import LinkState, Need
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
 PAGE_SIZE = 25
 MAX_SEARCH = 100
-FILTERS = ("q", "status", "assignee", "due", "links", "type")
+FILTERS = ("q", "status", "need", "assignee", "links", "type")
 
 STATUS_MARKS = {
     TaskStatus.OPEN: Mark("Open", "green", "issue-opened"),
@@ -37,7 +41,9 @@ LINKS = (
     ("none", "No links"),
 )
 TYPES = (("", "Any"), ("issue", "Issues"), ("merge_request", "Merge requests"))
-DUE = (("", "Any"), ("overdue", "Overdue"))
+NEEDS = (("", "Anything"), *((need.value, mark.text) for need, mark in NEED_MARKS.items()))
+# Whoever sees no links sees this of a task.
+NEEDS_OF_TASKS = tuple(one for one in NEEDS if one[0] in {"", Need.OVERDUE})
 SORTS = (
     ("newest", "Newest"),
     ("oldest", "Oldest"),
@@ -47,6 +53,11 @@ SORTS = (
 )
 
 
+def needs(*, sees_links: bool) -> Sequence[tuple[str, str]]:
+    """The choices of a need."""
+    return NEEDS if sees_links else NEEDS_OF_TASKS
+
+
 def assignees(people: Sequence[Colleague]) -> list[tuple[str, str]]:
     """The choices of an assignee."""
     names = [(str(person.id), person.name) for person in people]
@@ -54,9 +65,16 @@ def assignees(people: Sequence[Colleague]) -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted(TaskQuery):
+class Wanted:
     """The filters and the page asked for. A value that the form does not offer is ignored."""
 
+    q: str = ""
+    status: str = ""
+    need: str = ""
+    assignee: str = ""
+    links: str = ""
+    type: str = ""
+    sort: str = "newest"
     page: int = 1
 
     @classmethod
@@ -67,10 +85,10 @@ class Wanted(TaskQuery):
         return cls(
             q=args.get("q", "").strip()[:MAX_SEARCH].replace("\0", ""),
             status=_offered(args.get("status"), STATUSES),
+            need=_offered(args.get("need"), needs(sees_links=sees_links)),
+            assignee=_offered(args.get("assignee"), assignees(people)),
             links=_offered(args.get("links"), LINKS) if sees_links else "",
             type=_offered(args.get("type"), TYPES) if sees_links else "",
-            assignee=_offered(args.get("assignee"), assignees(people)),
-            due=_offered(args.get("due"), DUE),
             sort=_offered(args.get("sort"), SORTS) or "newest",
             page=page_in(args),
         )
@@ -88,10 +106,23 @@ class Wanted(TaskQuery):
             query["sort"] = self.sort
         return {**query, "page": page} if page > 1 else query
 
+    def filters(self, me: uuid.UUID) -> TaskQuery:
+        """The filters as the list takes them."""
+        people = {"": None, "me": me, "none": NOBODY}
+        known = self.assignee in people
+        return TaskQuery(
+            q=self.q,
+            status=self.status,
+            need=parsed(Need, self.need),
+            assignee_id=people[self.assignee] if known else uuid.UUID(self.assignee),
+            links=self.links,
+            type=self.type,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A row of the list; ``summary`` is empty for viewers who may not see links.
+    """A row of the list; ``marks`` is None for viewers who may not see links.
 
     ``updated_at`` is when the task, its links or their items in GitLab last changed.
     """
@@ -104,21 +135,25 @@ class TaskRow:
     due_date: date | None
     is_late: bool
     updated_at: datetime
-    summary: Sequence[SummaryEntry]
+    marks: Marks | None
 
 
-def find_tasks(org_id: uuid.UUID, wanted: Wanted, viewer: Viewer) -> tuple[TaskList, list[TaskRow]]:
+def find_tasks(sight: Sight, wanted: Wanted) -> tuple[TaskList, list[TaskRow]]:
     """One page of tasks and its rows, in a fixed number of queries."""
-    offset = (wanted.page - 1) * PAGE_SIZE
-    found = listed_tasks(org_id, wanted, viewer, offset=offset, limit=PAGE_SIZE)
-    ids = [task.id for task in found.tasks] if viewer.sees_links else []
-    links = link_counts(org_id, ids, viewer.connection, viewer.role) if ids else {}
-    return found, [_row(task, links.get(task.id, ()), viewer) for task in found.tasks]
+    found = listed_tasks(
+        sight,
+        wanted.filters(sight.user_id),
+        sort=wanted.sort,
+        offset=(wanted.page - 1) * PAGE_SIZE,
+        limit=PAGE_SIZE,
+    )
+    links = link_states(sight, [task.id for task in found.tasks])
+    return found, [_row(task, links.get(task.id, ()), sight) for task in found.tasks]
 
 
-def _row(task: TaskView, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:
+def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
     moments = [task.updated_at]
-    if viewer.sees_links:
+    if sight.sees_links:
         moments += [task.links_changed_at or task.updated_at]
         moments += [link.active_at for link in links if link.active_at is not None]
     return TaskRow(
@@ -130,7 +165,7 @@ def _row(task: TaskView, links: Sequence[LinkCount], viewer: Viewer) -> TaskRow:
         due_date=task.due_date,
         is_late=task.is_late(utcnow().date()),
         updated_at=max(moments),
-        summary=summary(links),
+        marks=marks_of(roll_up_of(task, links), links) if sight.sees_links else None,
     )
 
 

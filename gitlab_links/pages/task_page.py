@@ -19,9 +19,12 @@ from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
+from gitlab_links.pages.roll_up_marks import Marks, marks_of
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pasting.changes import Pasted
 from gitlab_links.pasting.known_projects import projects_for_task
+from gitlab_links.rollup.link_states import link_states, roll_up_of
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
@@ -82,6 +85,7 @@ def task_page(
         links = Links.of(principal, task, page)
         parts |= _head(principal, task, links.updated_at)
         parts |= {**_list(principal, links), **_form(principal, links)}
+        parts["marks"] = _marks(principal, links)
         parts["links_etag"] = f'"{links.etag}"'
         parts["new_items"] = _new_items(principal, links)
     return render_template(
@@ -109,6 +113,7 @@ def links_fragment(
     to what was pasted.
     """
     parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
+    parts["marks"] = _marks(principal, links)
     if form:
         parts |= _form(principal, links)
     return render_template(
@@ -144,6 +149,14 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
         "statuses": STATUSES,
         "may_edit": principal.may(Permission.TASK_WRITE),
     }
+
+
+def _marks(principal: Principal, links: Links) -> Marks:
+    """The roll-up of all links, not only those of the page."""
+    task, connection = links.task, links.whole.connection
+    sight = Sight(principal.org_id, principal.user_id, principal.role, True, connection)
+    states = link_states(sight, [task.id]).get(task.id, ())
+    return marks_of(roll_up_of(task, states), states)
 
 
 def _list(principal: Principal, links: Links) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.queries import connection_of
-from gitlab_links.links.task_filters import Viewer
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
@@ -20,6 +18,7 @@ from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import Typed, typed_before
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.queries import task_at
 
 PART = "tasks"
@@ -55,11 +54,9 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 
 def _shown(principal: Principal) -> dict[str, Any]:
     org_id = principal.org_id
-    sees_links = principal.may(Permission.LINK_READ)
-    viewer = Viewer(principal.user_id, principal.role, sees_links, connection_of(org_id))
-    people = colleagues(org_id)
-    wanted = listing.Wanted.of(request.args, people, sees_links=sees_links)
-    found, rows = listing.find_tasks(org_id, wanted, viewer)
+    sight, people = Sight.of(principal), colleagues(org_id)
+    wanted = listing.Wanted.of(request.args, people, sees_links=sight.sees_links)
+    found, rows = listing.find_tasks(sight, wanted)
 
     def url(page: int) -> str:
         return url_for("pages.task_list", **wanted.as_query(org_id, page))
@@ -70,11 +67,11 @@ def _shown(principal: Principal) -> dict[str, Any]:
         "rows": rows,
         "total": found.total,
         "filtered": wanted.narrows or wanted.page > 1,
-        "sees_links": sees_links,
+        "sees_links": sight.sees_links,
         "may_edit": principal.may(Permission.TASK_WRITE),
         "may_connect": principal.may(Permission.INTEGRATION),
-        "connected": viewer.connection.base_url is not None,
-        "away": away_words(viewer.connection) if sees_links else "",
+        "connected": sight.connection.base_url is not None,
+        "away": away_words(sight.connection) if sight.sees_links else "",
         "options": listing,
         "assignees": listing.assignees(people),
         "example_reference": f"{found.task_key}-1",

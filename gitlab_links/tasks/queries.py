@@ -1,8 +1,7 @@
 """Reading tasks: one query, however many there are."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, exists, select
@@ -11,8 +10,8 @@ from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import NotFound, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
-from gitlab_links.tasks.models import Task, TaskStatus
-from gitlab_links.tasks.references import is_referred_to, matches, parse_reference
+from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.references import is_referred_to, parse_reference
 from gitlab_links.tasks.summaries import TaskView, task_view
 
 # What ``task_view`` takes: a task, its org's key, its assignee's name, its org's template.
@@ -30,28 +29,17 @@ class TaskSort(StrEnum):
     TITLE_DESC = "-title"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFilter:
-    """Which tasks to return; None does not filter. ``q`` is searched in title, description and
-    reference, ignoring case.
-    """
-
-    status: TaskStatus | None = None
-    q: str | None = None
-    assignee_id: uuid.UUID | None = None
-
-
 def tasks_page(
     org_id: uuid.UUID,
-    wanted: TaskFilter | None = None,
+    conditions: Iterable[ColumnElement[bool]] = (),
     *,
     sort: TaskSort = TaskSort.CREATED_DESC,
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[TaskView]:
-    """The org's tasks, starting behind ``after``."""
+    """The org's tasks that meet SQL conditions, starting behind ``after``."""
     statement = paged(
-        _filtered(_joined(org_id), wanted or TaskFilter()),
+        _joined(org_id).where(*conditions),
         Task.id,
         by=None if sort.endswith("created_at") else getattr(Task, sort.lstrip("-")),
         descending=sort.startswith("-"),
@@ -107,16 +95,6 @@ def _joined(org_id: uuid.UUID) -> TaskSelect:
         .outerjoin(User, User.id == Task.assignee_id)
         .where(Task.org_id == org_id)
     )
-
-
-def _filtered(statement: TaskSelect, wanted: TaskFilter) -> TaskSelect:
-    if wanted.status is not None:
-        statement = statement.where(Task.status == wanted.status.value)
-    if wanted.q is not None:
-        statement = statement.where(matches(wanted.q))
-    if wanted.assignee_id is not None:
-        statement = statement.where(Task.assignee_id == wanted.assignee_id)
-    return statement
 
 
 def require_task(org_id: uuid.UUID, task_id: uuid.UUID) -> None:

@@ -1,10 +1,14 @@
 """Tasks over the API."""
 
+import uuid
+
 import pytest
 from flask import Flask
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.accounts.roles import Role
+from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
 from tests.api.callers import Caller, program
 from tests.factories import Factory
 
@@ -161,3 +165,48 @@ def test_a_task_says_what_its_branch_is_called_by_the_orgs_template(
         refused = admin.patch(base, json={"branch_template": wrong})
         assert (refused.status_code, list(refused.json["errors"])) == (422, ["branch_template"])
     assert admin.patch(base, json={"branch_template": ""}).json["org"]["branch_template"] is None
+
+
+def test_a_task_says_what_its_links_need_and_is_found_by_it(
+    app: Flask, admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    project = factory.gitlab_project(org)
+    task, other = factory.task(org), factory.task(org)
+    request = {"type": "merge_request", "state": "opened", "pipeline_status": "failed"}
+    factory.link(task, factory.gitlab_item(project, **request))
+    factory.link(task, factory.gitlab_item(project, **{**request, "state": "merged"}))
+    factory.link(other, factory.gitlab_item(project, **request, confidential=True))
+    member = program(app, factory.api_key(org, Scope.READ, role=Role.MEMBER))
+    client = program(app, factory.api_key(org, Scope.READ, role=Role.CLIENT))
+
+    found = admin.get(f"{base}/tasks/{task.id}").json["task"]["roll_up"]
+    assert (found["merged"], found["merge_requests"], found["failing"]) == (1, 2, 1)
+    assert found["needs"] == ["failing"]
+
+    def failing(caller: Caller) -> list[str]:
+        listed = caller.get(f"{base}/tasks?need=failing&sort=created_at").json["tasks"]
+        return [one["reference"] for one in listed]
+
+    assert failing(admin) == [f"ACME-{task.number}", f"ACME-{other.number}"]
+    assert failing(member) == [f"ACME-{task.number}"]
+    assert failing(client) == []
+    withheld = member.get(f"{base}/tasks/{other.id}").json["task"]["roll_up"]
+    assert (withheld["merge_requests"], withheld["needs"]) == (0, [])
+    assert client.get(f"{base}/tasks/{task.id}").json["task"]["roll_up"] is None
+
+
+def test_news_from_gitlab_does_not_stop_a_change_of_the_task(
+    app: Flask, admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    where = admin.post(f"{base}/tasks", json={"title": "x"}).headers["Location"]
+    seen = admin.get(where).headers["ETag"]
+    task_id = uuid.UUID(where.rpartition("/")[2])
+    item = factory.gitlab_item(factory.gitlab_project(org), state="opened")
+    with app.app_context():
+        task = db.session.get_one(Task, task_id)
+    factory.link(task, item)
+    assert admin.get(where, headers={"If-None-Match": seen}).status_code == 200
+    changed = admin.patch(where, json={"title": "y"}, headers={"If-Match": seen})
+    assert changed.status_code == 200
+    late = admin.patch(where, json={"title": "z"}, headers={"If-Match": seen})
+    assert late.status_code == 412

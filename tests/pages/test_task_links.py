@@ -323,7 +323,7 @@ def test_the_fragment_and_the_page_have_the_same_rows(app: Flask, acting: As, li
     visitor.post(links, data={"url": URL})
     synced(app, title="One", state="opened")
     part = visitor.get(links, headers=IN_PLACE).text
-    rows = part[part.index("<li") : part.rindex("</li>")]
+    rows = part[part.index('<li class="item') : part.rindex("</li>")]
     assert rows in visitor.get(links.removesuffix("/links")).text
 
 

@@ -7,12 +7,35 @@ from marshmallow import fields
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
+from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import TaskSort
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
 
 BY_ORDER = Cursors({"created_at": None, "updated_at": datetime, "title": str})
+
+
+def _count(text: str) -> fields.Integer:
+    return fields.Integer(metadata=described(text, 1, minimum=0))
+
+
+class RollUpSchema(Answer):
+    """A task's links in numbers, as far as the caller may see them."""
+
+    merge_requests = _count("Merge requests that are not closed unmerged.")
+    merged = _count("Those of them that are merged.")
+    open_issues = _count("Issues that are open.")
+    overdue = _count("Open items past their due date, and the task itself.")
+    failing = _count("Open merge requests whose pipeline failed.")
+    conflicts = _count("Open merge requests with conflicts.")
+    changes_requested = _count("Open merge requests whose reviewers want changes.")
+    waiting_for_review = _count("Open merge requests that wait for approval or a review.")
+    ready = _count("Open merge requests that can be merged.")
+    draft = _count("Open drafts.")
+    needs = fields.List(
+        choice(Need), metadata=described("Why the task may need somebody, most urgent first.")
+    )
 
 
 class TaskSchema(Answer):
@@ -42,6 +65,11 @@ class TaskSchema(Answer):
             "acme-12-ship-the-release",
         )
     )
+    roll_up = fields.Nested(
+        RollUpSchema,
+        allow_none=True,
+        metadata=described("Null for callers who may not see links."),
+    )
 
 
 TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)
@@ -57,6 +85,9 @@ class TasksQuery(Strict):
         100,
         load_default=None,
         metadata=described("Searches title, description, reference and external URL.", "release"),
+    )
+    need = choice(
+        Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")
     )
     assignee_id = fields.UUID(load_default=None)
     sort = choice(

@@ -1,0 +1,1 @@
+"""Finding tasks: filters and orders, the same for pages and API."""

@@ -1,0 +1,76 @@
+"""Which tasks a list has: one set of SQL conditions, for pages and API."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_
+
+from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.links.confidentiality import withheld
+from gitlab_links.links.freshness import GONE
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.rollup.conditions import has_links, has_need, linked
+from gitlab_links.rollup.needs import Need
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.references import matches
+
+NOBODY = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskQuery:
+    """The filter of tasks; an empty text and None do not filter.
+
+    ``links`` is a state of an item, ``draft``, ``problem``, or ``none`` for tasks without such
+    a link; ``type`` is a type of item. ``assignee_id`` may be ``NOBODY``.
+    """
+
+    q: str = ""
+    status: str = ""
+    need: Need | None = None
+    assignee_id: uuid.UUID | None = None
+    links: str = ""
+    type: str = ""
+
+    def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
+        """The SQL conditions over tasks of the org. They reveal nothing that is withheld."""
+        yield Task.org_id == sight.org_id
+        if self.q:
+            yield matches(self.q)
+        if self.status:
+            yield Task.status == self.status
+        if self.need is not None:
+            yield has_need(self.need, sight, utcnow().date())
+        if self.assignee_id == NOBODY:
+            yield Task.assignee_id.is_(None)
+        elif self.assignee_id is not None:
+            yield Task.assignee_id == self.assignee_id
+        if sight.sees_links and (self.links or self.type):
+            yield self._linked(sight)
+
+    def _linked(self, sight: Sight) -> ColumnElement[bool]:
+        """Tasks with a link of that state and type; ``none``: tasks without such a link.
+
+        A withheld link is shown as a link, of its type and with an error of its reference: so
+        far it counts here.
+        """
+        of_type = [GitLabItem.type == ItemType(self.type).value] if self.type else []
+        if self.links == "none" and not of_type:
+            return ~has_links()
+        if self.links in {"", "none"}:
+            found = linked(sight, *of_type, withheld_too=True)
+            return ~found if self.links == "none" else found
+        if self.links == "problem":
+            code = GitLabItem.error_code
+            seen = () if sight.sees_all else (or_(~withheld(), code.in_(GONE)),)
+            return linked(sight, *of_type, code.is_not(None), *seen, withheld_too=True)
+        return linked(sight, *of_type, *self._of_state())
+
+    def _of_state(self) -> list[Any]:
+        if self.links == "draft":
+            return [GitLabItem.state == "opened", GitLabItem.draft]
+        return [GitLabItem.state == self.links]

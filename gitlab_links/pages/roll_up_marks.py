@@ -1,0 +1,86 @@
+"""The roll-up of a task in a few marks: how far its merge requests are, and what needs somebody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gitlab_links.pages.wording import Mark
+from gitlab_links.rollup.needs import LinkState, Need, RollUp
+
+NEED_MARKS = {
+    Need.OVERDUE: Mark("Overdue", "red", "calendar"),
+    Need.FAILING: Mark("Pipeline failed", "red", "pipeline-failed"),
+    Need.CONFLICTS: Mark("Merge conflicts", "red", "warning"),
+    Need.CHANGES: Mark("Changes requested", "amber", "edit"),
+    Need.REVIEW: Mark("Waiting for review", "amber", "eye"),
+    Need.READY: Mark("Ready to merge", "green", "check"),
+    Need.ALL_MERGED: Mark("All merged, not done", "blue", "mr-merged"),
+    Need.STILL_OPEN: Mark("Done, but still open in GitLab", "amber", "mr-opened"),
+    Need.DRAFT: Mark("Draft", "gray", "mr-draft"),
+    Need.NOTHING_LINKED: Mark("Nothing linked", "gray", "mark"),
+}
+_PROBLEM = Mark("Sync problem", "red", "warning")
+# What each need is said of, one and several.
+_NOUNS = {
+    Need.OVERDUE: ("{} is overdue", "{} are overdue"),
+    Need.FAILING: ("{} pipeline failed", "{} pipelines failed"),
+    Need.CONFLICTS: ("{} has merge conflicts", "{} have merge conflicts"),
+    Need.CHANGES: ("Changes requested on {}", "Changes requested on {}"),
+    Need.REVIEW: ("{} waits for review", "{} wait for review"),
+    Need.READY: ("{} is ready to merge", "{} are ready to merge"),
+    Need.DRAFT: ("{} draft", "{} drafts"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mark with its number, and both in words. A number of a whole task is not shown."""
+
+    mark: Mark
+    count: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a row shows of its links; ``merged`` is None without merge requests, ``share`` is
+    how many of how many.
+    """
+
+    share: str
+    merged: Entry | None
+    needs: Sequence[Entry]
+    problem: Entry | None
+
+    @property
+    def said(self) -> list[Entry]:
+        """All of them, in order."""
+        return [entry for entry in (self.merged, *self.needs, self.problem) if entry]
+
+
+def marks_of(roll_up: RollUp, links: Sequence[LinkState]) -> Marks:
+    """The marks of one task."""
+    problems = sum(link.problems for link in links)
+    text = f"{problems} {'link has' if problems == 1 else 'links have'} a sync problem"
+    return Marks(
+        share=f"{roll_up.merged}/{roll_up.merge_requests}",
+        merged=_merged(roll_up),
+        needs=[_entry(need, roll_up.count_of(need)) for need in roll_up.needs],
+        problem=Entry(_PROBLEM, problems, text) if problems else None,
+    )
+
+
+def _merged(roll_up: RollUp) -> Entry | None:
+    if not roll_up.merge_requests:
+        return None
+    whole = roll_up.merged == roll_up.merge_requests
+    mark = Mark("Merged", "blue" if whole else "gray", "mr-merged")
+    noun = "merge request" if roll_up.merge_requests == 1 else "merge requests"
+    text = f"{roll_up.merged} of {roll_up.merge_requests} {noun} merged"
+    return Entry(mark, roll_up.merged, text)
+
+
+def _entry(need: Need, count: int) -> Entry:
+    mark = NEED_MARKS[need]
+    if need not in _NOUNS:
+        return Entry(mark, 0, mark.text)
+    return Entry(mark, count, _NOUNS[need][count != 1].format(count))

@@ -1,0 +1,104 @@
+"""The needs of a task as SQL conditions, for filters. A test compares them with ``needs``."""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.links.confidentiality import withheld
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.rollup.needs import (
+    CHANGES_REQUESTED,
+    CONFLICT_STATUSES,
+    FAILED,
+    NOT_APPROVED,
+    NOT_WITH_REVIEWERS,
+    OF_AN_ITEM,
+    READY_STATUSES,
+    Need,
+)
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.models import Task, TaskStatus
+
+
+def linked(
+    sight: Sight, *conditions: ColumnElement[bool], withheld_too: bool = False
+) -> ColumnElement[bool]:
+    """Whether a task has a link to an item of these conditions that the caller sees.
+
+    ``IN``, not ``EXISTS``: SQLite then reads the items first, which are few.
+    """
+    seen = () if sight.sees_all or withheld_too else (~withheld(),)
+    return Task.id.in_(
+        select(TaskGitLabLink.task_id)
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .where(GitLabItem.org_id == sight.org_id, *conditions, *seen)
+    )
+
+
+def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
+    """Whether a task has the need; for a caller who sees no links, by the task alone."""
+    done = Task.status == TaskStatus.DONE.value
+    late = and_(Task.due_date < today, ~done)
+    if not sight.sees_links:
+        return late if need is Need.OVERDUE else ~true()
+    if need is Need.OVERDUE:
+        return or_(late, linked(sight, item_has(need, today)))
+    if need in OF_AN_ITEM:
+        return linked(sight, item_has(need, today))
+    if need is Need.STILL_OPEN:
+        return and_(done, linked(sight, _is_open()))
+    if need is Need.NOTHING_LINKED:
+        return and_(~done, ~has_links())
+    request = GitLabItem.type == ItemType.MERGE_REQUEST.value
+    state = func.coalesce(GitLabItem.state, "")
+    ended = (ItemState.MERGED.value, ItemState.CLOSED.value)
+    return and_(
+        ~done,
+        _one_of_its_links(sight, request, GitLabItem.state == ItemState.MERGED.value),
+        ~_one_of_its_links(sight, request, state.not_in(ended)),
+    )
+
+
+def has_links() -> ColumnElement[bool]:
+    """Whether a task has a link, to any item."""
+    return select(TaskGitLabLink.id).where(TaskGitLabLink.task_id == Task.id).exists()
+
+
+def item_has(need: Need, today: date) -> ColumnElement[bool]:
+    """``LinkState.has`` in SQL."""
+    if need is Need.OVERDUE:
+        return and_(_is_open(), GitLabItem.due_date < today)
+    status = func.coalesce(GitLabItem.merge_status, "")
+    failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
+    waits = and_(is_reviewed(), status.not_in(sorted(NOT_WITH_REVIEWERS)))
+    wanted: dict[Need, Any] = {
+        Need.FAILING: failing,
+        Need.CONFLICTS: status.in_(sorted(CONFLICT_STATUSES)),
+        Need.CHANGES: status == CHANGES_REQUESTED,
+        Need.REVIEW: and_(~GitLabItem.draft, or_(status == NOT_APPROVED, waits)),
+        Need.READY: and_(~GitLabItem.draft, ~failing, status.in_(sorted(READY_STATUSES))),
+        Need.DRAFT: GitLabItem.draft,
+    }
+    request = GitLabItem.type == ItemType.MERGE_REQUEST.value
+    return and_(_is_open(), request, wanted[need])
+
+
+def is_reviewed() -> ColumnElement[bool]:
+    """Whether somebody is to review the item."""
+    return func.json_array_length(GitLabItem.reviewers) > 0
+
+
+def _is_open() -> ColumnElement[bool]:
+    return GitLabItem.state == ItemState.OPENED.value
+
+
+def _one_of_its_links(sight: Sight, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    seen = () if sight.sees_all else (~withheld(),)
+    return (
+        select(TaskGitLabLink.id)
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .where(TaskGitLabLink.task_id == Task.id, *conditions, *seen)
+        .exists()
+    )

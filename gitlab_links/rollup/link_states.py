@@ -1,0 +1,73 @@
+"""Read the states of the links of many tasks in one query."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, case, false, func, null, select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db, settings
+from gitlab_links.links.confidentiality import withheld
+from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.link_filters import has_sync_status, synced_since
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.rollup.conditions import is_reviewed
+from gitlab_links.rollup.needs import LinkState, RollUp, roll_up
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.summaries import TaskView
+
+LinkStates = Mapping[uuid.UUID, Sequence[LinkState]]
+
+
+def link_states(sight: Sight, task_ids: Sequence[uuid.UUID]) -> LinkStates:
+    """The states of the links of these tasks, by task id. No query without tasks, nor for who
+    sees no links.
+    """
+    found: defaultdict[uuid.UUID, list[LinkState]] = defaultdict(list)
+    if not task_ids or not sight.sees_links:
+        return found
+    for task_id, *values in db.session.execute(_grouped(sight, task_ids)):
+        found[task_id].append(LinkState(*values))
+    return found
+
+
+def _grouped(sight: Sight, task_ids: Sequence[uuid.UUID]) -> Select[*tuple[Any, ...]]:
+    hidden = false() if sight.sees_all else withheld()
+    now = utcnow()
+    fresh_since = synced_since(settings().metadata_ttl, now)
+    failing = has_sync_status(SyncStatus.ERROR, sight.connection, fresh_since, hidden)
+    late = and_(~hidden, func.coalesce(GitLabItem.due_date < now.date(), false()))
+    # Grouped outside of a subquery: PostgreSQL does not match expressions with parameters.
+    link = (
+        select(
+            TaskGitLabLink.task_id,
+            GitLabItem.type,
+            case((hidden, null()), else_=GitLabItem.state).label("state"),
+            case((hidden, false()), else_=GitLabItem.draft).label("draft"),
+            case((hidden, null()), else_=GitLabItem.merge_status).label("merge_status"),
+            case((hidden, null()), else_=GitLabItem.pipeline_status).label("pipeline_status"),
+            case((and_(~hidden, is_reviewed()), 1), else_=0).label("reviewed"),
+            case((late, 1), else_=0).label("late"),
+            case((hidden, 1), else_=0).label("withheld"),
+            case((failing, 1), else_=0).label("failing"),
+            case((~hidden, GitLabItem.source_updated_at)).label("active_at"),
+        )
+        .join(TaskGitLabLink.item)
+        .join(GitLabItem.project)
+        .where(TaskGitLabLink.org_id == sight.org_id, TaskGitLabLink.task_id.in_(task_ids))
+        .subquery()
+        .c
+    )
+    kind = (
+        *(link.task_id, link.type, link.state, link.draft, link.merge_status),
+        *(link.pipeline_status, link.reviewed, link.late, link.withheld),
+    )
+    sums = (func.count(), func.sum(link.failing), func.max(link.active_at))
+    return select(*kind, *sums).group_by(*kind)
+
+
+def roll_up_of(task: TaskView, links: Sequence[LinkState]) -> RollUp:
+    """The roll-up of a task from all its links."""
+    return roll_up(links, task.status, task_late=task.is_late(utcnow().date()))
