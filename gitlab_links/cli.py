@@ -9,7 +9,9 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
+from gitlab_links.account_links.addresses import change_address
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
+from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
@@ -25,6 +27,7 @@ def register(app: Flask) -> None:
     app.cli = Commands(app.name)
     app.cli.add_command(bootstrap_command)
     app.cli.add_command(set_password_command)
+    app.cli.add_command(set_address_command)
     app.cli.add_command(openapi_command)
     app.cli.add_command(accept_secret_key_command)
 
@@ -102,6 +105,24 @@ def set_password_command(email: str, password: str | None) -> None:
     reset_password(user, password or _ask_password(), OPERATOR)
     db.session.commit()
     click.echo(f"{user.email} has a new password; all sessions have been ended.")
+
+
+@click.command("set-address")
+@click.option("--email", required=True, help="The person's present e-mail address.")
+@click.option("--new", "new_email", required=True, help="The new one.")
+@with_appcontext
+@database_errors_in_a_sentence()
+@refusals_in_a_sentence()
+def set_address_command(email: str, new_email: str) -> None:
+    """Set the e-mail address of a person's account, where the service cannot confirm it by mail.
+
+    The change is in the audit log of each of the person's orgs.
+    """
+    user = find_person(email)
+    new_email, _ = checked_person(new_email, user.name)
+    change_address(user, new_email, OPERATOR)
+    db.session.commit()
+    click.echo(f"The account of {email} has the address {user.email} now.")
 
 
 def _ask_password() -> str:

@@ -2,7 +2,8 @@
 
 import uuid
 
-from gitlab_links.account_links.models import AccountLink
+from gitlab_links.account_links.addresses import address_url
+from gitlab_links.account_links.models import AccountLink, AccountLinkKind
 from gitlab_links.account_links.passwords import account_for, password_url
 from gitlab_links.emails.composition import PersonEmail
 from gitlab_links.extensions import db
@@ -11,8 +12,28 @@ from gitlab_links.extensions import db
 def account_email(link_id: uuid.UUID, token: str) -> PersonEmail | None:
     """The words for the account's owner; None if there is no account, or the link has ended."""
     link = db.session.get(AccountLink, link_id)
-    if link is None or account_for(link) is None:
+    if link is None:
         return None
+    if link.kind == AccountLinkKind.ADDRESS:
+        return _address_email(link, token)
+    return None if account_for(link) is None else _password_email(link, token)
+
+
+def _address_email(link: AccountLink, token: str) -> PersonEmail:
+    return PersonEmail(
+        to=link.email,
+        subject="Confirm your new e-mail address",
+        lines=(
+            "Somebody wants to use this address for their account.",
+            "If it was you, open the link where you are logged in. It works once and for a day.",
+        ),
+        button="Confirm the address",
+        url=address_url(token),
+        closing="If it was not you, ignore this mail: nothing happens.",
+    )
+
+
+def _password_email(link: AccountLink, token: str) -> PersonEmail:
     return PersonEmail(
         to=link.email,
         subject="Set a new password",

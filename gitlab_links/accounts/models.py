@@ -125,7 +125,10 @@ class ApiKey(Identified, Base):
 
 
 class LoginSession(Identified, Base):
-    """A browser that is logged in. Logout deletes the row, so an old cookie stops working."""
+    """A browser that is logged in. Logout deletes the row, so an old cookie stops working.
+
+    ``device`` is its User-Agent, ``address`` the IP address it logged in from.
+    """
 
     __tablename__ = "login_sessions"
 
@@ -135,6 +138,9 @@ class LoginSession(Identified, Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    device: Mapped[str | None] = mapped_column(String(200))
+    address: Mapped[str | None] = mapped_column(String(64))
+    last_seen_at: Mapped[datetime | None]
 
 
 class AnsweredRequest(Identified, Base):

@@ -91,6 +91,12 @@ def checked_name(name: str) -> str:
     return name
 
 
+def rename(user_id: uuid.UUID, name: str) -> None:
+    """Change the person's own name; raises :class:`Invalid`."""
+    user = find_user(user_id)
+    _, user.name = checked_person(user.email, name)
+
+
 def checked_person(email: str, name: str) -> tuple[str, str]:
     """The address in lower case, and the name; raises :class:`Invalid`.
 
@@ -107,5 +113,5 @@ def checked_person(email: str, name: str) -> tuple[str, str]:
     except Invalid as refusal:
         errors |= refusal.errors
     if errors:
-        raise Invalid("The person was not added.", errors=errors)
+        raise Invalid("This is not a person's name and address.", errors=errors)
     return email, name

@@ -1,9 +1,9 @@
 """Logging in with e-mail address and password, passwords, and login sessions."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from sqlalchemy import and_, bindparam, delete, select
@@ -28,7 +28,15 @@ MAX_EMAIL = LONGEST_ADDRESS
 
 # Built once: building it for each request would cost as much as running it.
 _SESSION_USER = (
-    select(User.id, User.email, User.name, Membership.role, Membership.pending_name)
+    select(
+        User.id,
+        User.email,
+        User.name,
+        Membership.role,
+        Membership.pending_name,
+        LoginSession.id,
+        LoginSession.last_seen_at,
+    )
     .join(LoginSession, LoginSession.user_id == User.id)
     .outerjoin(
         Membership,
@@ -46,6 +54,8 @@ class SessionUser:
     email: str
     name: str
     standing: Standing | None
+    session_id: uuid.UUID
+    last_seen_at: datetime | None
 
 
 class LoginFailed(DomainError, status=422, code="login_failed"):
@@ -106,7 +116,10 @@ def open_session(user_id: uuid.UUID) -> str:
     token = new_secret()
     db.session.add(
         LoginSession(
-            user_id=user_id, token_hash=_token_hash(token), expires_at=now + SESSION_LIFETIME
+            user_id=user_id,
+            token_hash=token_hash(token),
+            expires_at=now + SESSION_LIFETIME,
+            last_seen_at=now,
         )
     )
     db.session.flush()
@@ -119,17 +132,18 @@ def session_user(token: str, org_id: uuid.UUID | None = None) -> SessionUser | N
     One indexed SELECT.
     """
     row = db.session.execute(
-        _SESSION_USER, {"hash": _token_hash(token), "now": utcnow(), "org_id": org_id}
+        _SESSION_USER, {"hash": token_hash(token), "now": utcnow(), "org_id": org_id}
     ).one_or_none()
     if row is None:
         return None
-    user_id, email, name, role, pending_name = row
-    return SessionUser(user_id, email, name, Standing.of(role, pending_name))
+    user_id, email, name, role, pending_name, session_id, last_seen_at = row
+    standing = Standing.of(role, pending_name)
+    return SessionUser(user_id, email, name, standing, session_id, last_seen_at)
 
 
 def end_session(token: str) -> None:
     """Log out this session."""
-    db.session.execute(delete(LoginSession).where(LoginSession.token_hash == _token_hash(token)))
+    db.session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
 
 
 def end_all_sessions(user_id: uuid.UUID) -> None:
@@ -143,18 +157,23 @@ def change_password(user_id: uuid.UUID, current: str, new: str) -> None:
     Raises :class:`Invalid` with the field at fault, and :class:`RateLimited` after too many
     wrong guesses of the current password.
     """
-    quota = count_use(f"password:{user_id}", TRIES_PER_ACCOUNT, THROTTLE_SECONDS)
+    user = db.session.get_one(User, user_id)
+    check_current_password(user, current)
+    set_password(user, new)
+    audit_in_every_org(user, Action.PASSWORD_CHANGED, Actor(user_id))
+
+
+def check_current_password(user: User, current: str) -> None:
+    """Raise :class:`Invalid` unless it is the person's password, and :class:`RateLimited` after
+    too many wrong guesses.
+    """
+    quota = count_use(f"password:{user.id}", TRIES_PER_ACCOUNT, THROTTLE_SECONDS)
     if quota.exceeded:
         raise RateLimited(
             "Too many tries. Wait a few minutes and try again.", retry_after=quota.reset_seconds
         )
-    user = db.session.get_one(User, user_id)
     if not _is_right(user, current):
-        raise Invalid(
-            "The password was not changed.", errors={"current": ["This is not your password."]}
-        )
-    set_password(user, new)
-    _audit_in_every_org(user, Action.PASSWORD_CHANGED, Actor(user_id))
+        raise Invalid("Nothing was changed.", errors={"current": ["This is not your password."]})
 
 
 def reset_password(user: User, password: str, actor: Actor) -> None:
@@ -163,7 +182,7 @@ def reset_password(user: User, password: str, actor: Actor) -> None:
     Audited in each of the person's orgs. Raises :class:`Invalid`.
     """
     set_password(user, password)
-    _audit_in_every_org(user, Action.PASSWORD_RESET, actor)
+    audit_in_every_org(user, Action.PASSWORD_RESET, actor)
 
 
 def set_password_by_link(user: User, password: str) -> None:
@@ -172,13 +191,16 @@ def set_password_by_link(user: User, password: str) -> None:
     Audited in each of their orgs. Raises :class:`Invalid`.
     """
     set_password(user, password)
-    _audit_in_every_org(user, Action.PASSWORD_SET_BY_LINK, Actor(user.id))
+    audit_in_every_org(user, Action.PASSWORD_SET_BY_LINK, Actor(user.id))
 
 
-def _audit_in_every_org(user: User, action: Action, actor: Actor) -> None:
+def audit_in_every_org(
+    user: User, action: Action, actor: Actor, detail: Mapping[str, str] | None = None
+) -> None:
+    """Audit a change of an account in each of the person's orgs."""
     orgs = select(Membership.org_id).where(Membership.user_id == user.id)
     for org_id in db.session.scalars(orgs):
-        write_audit_event(org_id, actor, action, user.id, {"email": user.email})
+        write_audit_event(org_id, actor, action, user.id, detail or {"email": user.email})
 
 
 def set_password(user: User, password: str) -> None:
@@ -224,5 +246,6 @@ def _is_right(user: User | None, password: str) -> bool:
     return password_matches(password[:MAX_PASSWORD], known)
 
 
-def _token_hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """The digest by which a session is stored and found."""
     return digest("login-session", token)

@@ -23,6 +23,7 @@ class Action(StrEnum):
     INVITATION_RESENT = "invitation.resent"
     INVITATION_REVOKED = "invitation.revoked"
     PASSWORD_CHANGED = "password.changed"
+    ADDRESS_CHANGED = "account.address_changed"
     PASSWORD_LINK_CREATED = "password.link_created"
     PASSWORD_SET_BY_LINK = "password.set_by_link"
     PASSWORD_RESET = "password.reset"
@@ -55,7 +56,7 @@ class Action(StrEnum):
     def target_type(self) -> str:
         """The kind of target: the action's first word, with two exceptions."""
         kind = self.partition(".")[0]
-        return {"hook": "project", "password": "user"}.get(kind, kind)
+        return {"hook": "project", "password": "user", "account": "user"}.get(kind, kind)
 
 
 @dataclass(frozen=True, slots=True)

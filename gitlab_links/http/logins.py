@@ -2,12 +2,14 @@
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from gitlab_links.accounts.members import Standing
+from gitlab_links.accounts.session_list import note_origin, note_use, use_is_due
 from gitlab_links.accounts.sessions import end_session, session_user
 from gitlab_links.http import transactions
 
@@ -24,6 +26,7 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
     name: str
     token: str
     standing: Standing | None
+    session_id: uuid.UUID
 
     def get_id(self) -> str:
         """The token, which the cookie contains."""
@@ -52,6 +55,7 @@ def start_browser_session(token: str) -> None:
     """Give the browser the token of a new session; its previous session data is cleared."""
     session.clear()
     session.permanent = True
+    note_origin(token, request.headers.get("User-Agent", ""), request.remote_addr or "")
     login_user(_load(token))
 
 
@@ -68,4 +72,7 @@ def _load(token: str) -> LoggedIn | None:
     user = session_user(token, (request.view_args or {}).get("org_id"))
     if user is None:
         return None
-    return LoggedIn(user.id, user.email, user.name, token, user.standing)
+    if use_is_due(user.last_seen_at):
+        used = partial(note_use, user.session_id)
+        transactions.write_after_commit("session.use_not_noted", used)
+    return LoggedIn(user.id, user.email, user.name, token, user.standing, user.session_id)

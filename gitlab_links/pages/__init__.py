@@ -18,6 +18,7 @@ from gitlab_links.pages import (
     org_settings,
     password_links,
     problem_pages,
+    profile,
     project_picks,
     queues,
     service_accounts,
@@ -33,6 +34,7 @@ from gitlab_links.pages.blueprint import pages
 VIEWS = (
     login,
     account,
+    profile,
     tasks,
     task_forms,
     task_links,

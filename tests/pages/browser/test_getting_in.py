@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gitlab_links.demo.seed import PASSWORD
-from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack
+from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack, fill_in_login
 from tests.pages.browser.test_looks import LOOKS, take, violations
 
 Stranger = Callable[..., Page]
@@ -88,3 +88,29 @@ def test_an_invitation_is_replaced_and_revoked(
     members.get_by_role("button", name="Revoke the invitation of ole@acme.example").click()
     expect(members.locator("body")).to_contain_text("Its link no longer works.")
     expect(stranger(second).get_by_role("heading", level=1)).to_have_text(heading)
+
+
+def test_the_account_has_its_pictures_and_ends_sessions(
+    stack: Stack, open_page: Open, stranger: Stranger
+) -> None:
+    for look, options in LOOKS.items():
+        page = open_page(f"{stack.url}/account", **options, device_scale_factor=1)
+        take(page, f"account-{look}")
+        assert violations(page) == []
+    other = stranger(f"{stack.url}/login")
+    fill_in_login(other)
+    other.wait_for_url("**/tasks")
+    page = open_page(f"{stack.url}/account")
+    rows = page.get_by_role("region", name="Sessions").locator("tbody tr")
+    before = rows.count()
+    rows.first.get_by_text("This one").wait_for()
+    page.get_by_role("button", name="End the session of").first.click()
+    expect(rows).to_have_count(before - 1)
+    other.reload()
+    expect(other.get_by_role("heading", level=1)).to_have_text("Log in")
+    page.get_by_label("Your name").fill("Amara O.")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text("Your name is changed.")
+    page.get_by_label("Your name").fill("Amara Okafor")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Your name")).to_have_value("Amara Okafor")

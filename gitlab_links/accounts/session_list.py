@@ -1,0 +1,95 @@
+"""A person's login sessions: where they are, when they were last used, and ending them.
+
+Nothing here commits.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+
+from gitlab_links.accounts.models import LoginSession
+from gitlab_links.accounts.sessions import token_hash
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import required
+from gitlab_links.extensions import change_rows, db
+
+USE_NOTED_EVERY = timedelta(minutes=5)
+LONGEST_DEVICE, LONGEST_ADDRESS = 200, 64
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session. ``device`` is what the browser calls itself, ``address`` where it logged in."""
+
+    id: uuid.UUID
+    device: str
+    address: str
+    created_at: datetime
+    last_seen_at: datetime
+    is_current: bool
+
+
+def sessions_of(user_id: uuid.UUID, current: uuid.UUID) -> Sequence[SessionView]:
+    """The person's sessions: the current one, then those used last."""
+    rows = db.session.scalars(
+        select(LoginSession).where(
+            LoginSession.user_id == user_id, LoginSession.expires_at > utcnow()
+        )
+    )
+    views = [
+        SessionView(
+            id=row.id,
+            device=row.device or "",
+            address=row.address or "",
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at or row.created_at,
+            is_current=row.id == current,
+        )
+        for row in rows
+    ]
+    return sorted(views, key=lambda view: (view.is_current, view.last_seen_at), reverse=True)
+
+
+def end_one(user_id: uuid.UUID, session_id: uuid.UUID) -> None:
+    """End one of the person's sessions; raises :class:`NotFound`, also for another person's."""
+    mine = (LoginSession.user_id == user_id, LoginSession.id == session_id)
+    required(change_rows(delete(LoginSession).where(*mine)) or None)
+
+
+def end_others(user_id: uuid.UUID, current: uuid.UUID) -> int:
+    """End all sessions but the current one; returns how many."""
+    others = (LoginSession.user_id == user_id, LoginSession.id != current)
+    return change_rows(delete(LoginSession).where(*others))
+
+
+def note_origin(token: str, device: str, address: str) -> None:
+    """Save which browser a new session is of, and its IP address."""
+    change_rows(
+        update(LoginSession)
+        .where(LoginSession.token_hash == token_hash(token))
+        .values(device=device[:LONGEST_DEVICE], address=address[:LONGEST_ADDRESS])
+    )
+
+
+def use_is_due(last_seen_at: datetime | None) -> bool:
+    """Whether to save the use of a session; not for every request."""
+    return last_seen_at is None or last_seen_at < utcnow() - USE_NOTED_EVERY
+
+
+def note_use(session_id: uuid.UUID) -> None:
+    """Save that a session is used now, unless another request has just done so."""
+    now = utcnow()
+    change_rows(
+        update(LoginSession)
+        .where(
+            LoginSession.id == session_id,
+            or_(
+                LoginSession.last_seen_at.is_(None),
+                LoginSession.last_seen_at < now - USE_NOTED_EVERY,
+            ),
+        )
+        .values(last_seen_at=now)
+    )
