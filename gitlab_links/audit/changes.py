@@ -39,6 +39,7 @@ class Action(StrEnum):
     RULES_CHANGED = "rules.changed"
     LINK_CREATED = "link.created"
     LINK_REMOVED = "link.removed"
+    LINK_KEPT = "link.kept"
     INTEGRATION_UPDATED = "integration.updated"
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_MOVED = "integration.moved"

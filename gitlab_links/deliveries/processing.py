@@ -1,30 +1,29 @@
 """Apply a batch of claimed deliveries to cached items, in one transaction."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import update
 
 from gitlab_links.deliveries.batch_effects import BatchEffects
+from gitlab_links.deliveries.mentioning_events import UnlinkedEvent, items_mentioning
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
 from gitlab_links.deliveries.pipeline_events import (
-    ItemKey,
     is_at,
-    keys_from_branches,
-    merge_request_of,
 )
+from gitlab_links.deliveries.targets import Targets, count_links
 from gitlab_links.deliveries.trust import BodyChecks, trust_in
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.events import Event
-from gitlab_links.gitlab.pipelines import BranchPipeline
 from gitlab_links.gitlab.snapshot import Snapshot
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.mentions.attaching import MentionChanges
+from gitlab_links.mentions.org_patterns import org_pattern
+from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.observations.webhook_tallies import add_tallies
 from gitlab_links.rules.marking import ItemMarks, note_default_branch
 from gitlab_links.sync.applying import apply_body
@@ -83,17 +82,47 @@ def process(
     the batch, and a sync is triggered after the commit.
     """
     works = [_read(delivery) for delivery in deliveries]
-    batch = _Batch(_Targets(org_id, works), BodyChecks.of(org_id, now), BatchEffects(), now, ttl)
-    shown, marks = ItemChanges(batch.targets.items()), ItemMarks(batch.targets.items())
+    targets, pattern = Targets(org_id, [work.event for work in works]), org_pattern(org_id)
+    batch = _Batch(targets, BodyChecks.of(org_id, now), BatchEffects(), pattern, now, ttl)
+    _add_mentioning(org_id, works, batch)
+    mentions, shown = MentionChanges(targets.items()), ItemChanges(targets.items())
+    marks = ItemMarks(targets.items())
     outcomes = [_process_one(work, batch) for work in works]
     shown.record(org_id, WEBHOOK)
     marks.write(org_id, now)
-    _mark_processed(outcomes, now)
+    linked = mentions.attach(org_id)
+    _mark_processed(_with_links(outcomes, linked), now)
     batch.effects.write(org_id, now)
     add_tallies(db.session, org_id, batch.checks.tallies())
     if batch.targets.any_requested(now):
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return outcomes
+
+
+def _add_mentioning(org_id: uuid.UUID, works: Sequence[Work], batch: "_Batch") -> None:
+    """Add items that no task links yet, if an event shows that they mention one."""
+    targets, checks = batch.targets, batch.checks
+    if checks.base_url is None:
+        return
+    unlinked = (
+        UnlinkedEvent(work.event, targets.project_of(work.event))
+        for work in works
+        if work.event.relevant
+        and targets.of(work.event) is None
+        and not checks.is_of_another_instance(work.delivery)
+    )
+    for item in items_mentioning(org_id, checks.base_url, unlinked, batch.pattern):
+        targets.add(item)
+
+
+def _with_links(outcomes: Sequence[Outcome], changed: Sequence[GitLabItem]) -> list[Outcome]:
+    """The outcomes, with the present number of links of items whose links have changed."""
+    ids = {item.id for item in changed}
+    links = count_links(changed) if changed else {}
+    return [
+        replace(one, links=links.get(one.item_id, 0)) if one.item_id in ids else one
+        for one in outcomes
+    ]
 
 
 def _process_one(work: Work, batch: "_Batch") -> Outcome:
@@ -180,7 +209,13 @@ def _apply(
     if trust is Trust.PROVEN:
         note_default_branch(project, work.event.default_branch, now)
     verdict = apply_body(
-        item, snapshot, received_at=received_at, now=now, ttl=batch.ttl, trust=trust
+        item,
+        snapshot,
+        received_at=received_at,
+        now=now,
+        ttl=batch.ttl,
+        trust=trust,
+        pattern=batch.pattern,
     )
     if verdict is BodyVerdict.DROP:
         return Effect.OUTDATED
@@ -196,118 +231,9 @@ def _apply(
 class _Batch:
     """The state shared by the deliveries of a batch."""
 
-    targets: "_Targets"
+    targets: Targets
     checks: BodyChecks
     effects: BatchEffects
+    pattern: KeyPattern
     now: datetime
     ttl: int
-
-
-class _Targets:
-    """The linked items of a batch of events."""
-
-    def __init__(self, org_id: uuid.UUID, works: Sequence[Work]) -> None:
-        events = [work.event for work in works if work.event.relevant]
-        self._projects = _projects(org_id, events)
-        pipelines = {event.branch_pipeline for event in events if event.branch_pipeline}
-        named = {key for event in events if event.iid for _, key in self._candidates(event)}
-        self._items = _items(named | keys_from_branches(org_id, pipelines))
-        self._links = _count_links(self._items.values())
-
-    def of(self, event: Event) -> tuple[GitLabProject, GitLabItem] | None:
-        """The item of an event with its project; None if the item is not linked."""
-        if not event.relevant:
-            return None
-        if event.branch_pipeline is not None:
-            return self._of_branch(event.branch_pipeline)
-        found = ((project, self._items.get(key)) for project, key in self._candidates(event))
-        return next(((project, item) for project, item in found if item is not None), None)
-
-    def _of_branch(self, pipeline: BranchPipeline) -> tuple[GitLabProject, GitLabItem] | None:
-        item = merge_request_of(pipeline, self._items.values())
-        return None if item is None else (db.session.get_one(GitLabProject, item.project_id), item)
-
-    def project_of(self, event: Event) -> GitLabProject | None:
-        """The project of an event, if it is linked."""
-        if not event.relevant:
-            return None
-        return next((project for project, _ in self._candidates(event)), None)
-
-    def items(self) -> Iterable[GitLabItem]:
-        """The items, which are locked."""
-        return self._items.values()
-
-    def links_of(self, item: GitLabItem) -> int:
-        """The number of links to the item."""
-        return self._links.get(item.id, 0)
-
-    def any_requested(self, now: datetime) -> bool:
-        """Whether an item is requested for now; the sweep finds items that are due later."""
-        requested = (item.refresh_requested_at for item in self._items.values())
-        return any(moment is not None and moment <= now for moment in requested)
-
-    def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:
-        """The project with GitLab's id first, then one with the path whose id is unknown.
-
-        After a rename there may be both for one project: a link with the new path has its own
-        row until the first fetch.
-        """
-        path_key = (event.project_path or "").lower()
-        by_id = [p for p in self._projects if p.gitlab_id == event.project_id is not None]
-        by_path = [
-            p
-            for p in self._projects
-            if p.path_key == path_key and None in (p.gitlab_id, event.project_id)
-        ]
-        return [(p, (p.id, str(event.item_type), event.iid or 0)) for p in by_id + by_path]
-
-
-def _projects(org_id: uuid.UUID, events: Iterable[Event]) -> Sequence[GitLabProject]:
-    ids = {event.project_id for event in events if event.project_id is not None}
-    keys = {event.project_path.lower() for event in events if event.project_path}
-    return db.session.scalars(
-        select(GitLabProject)
-        .join(OrgGitLabIntegration, OrgGitLabIntegration.org_id == GitLabProject.org_id)
-        .where(
-            GitLabProject.org_id == org_id,
-            GitLabProject.base_url == OrgGitLabIntegration.base_url,
-            or_(GitLabProject.gitlab_id.in_(ids), GitLabProject.path_key.in_(keys)),
-        )
-        .order_by(GitLabProject.id)
-        .execution_options(populate_existing=True)
-    ).all()
-
-
-def _items(keys: set[ItemKey]) -> dict[ItemKey, GitLabItem]:
-    if not keys:
-        return {}
-    rows = db.session.scalars(
-        select(GitLabItem)
-        .where(or_(*_named(keys)))
-        .order_by(GitLabItem.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {(row.project_id, row.type, row.iid): row for row in rows}
-
-
-def _named(keys: set[ItemKey]) -> Iterator[ColumnElement[bool]]:
-    """One index range per project and type: SQLite scans the whole table for row values."""
-    iids: defaultdict[tuple[uuid.UUID, str], list[int]] = defaultdict(list)
-    for project_id, item_type, iid in keys:
-        iids[project_id, item_type].append(iid)
-    for (project_id, item_type), some in iids.items():
-        yield and_(
-            GitLabItem.project_id == project_id,
-            GitLabItem.type == item_type,
-            GitLabItem.iid.in_(some),
-        )
-
-
-def _count_links(items: Iterable[GitLabItem]) -> dict[uuid.UUID, int]:
-    counts = db.session.execute(
-        select(TaskGitLabLink.item_id, func.count().label("links"))
-        .where(TaskGitLabLink.item_id.in_([item.id for item in items]))
-        .group_by(TaskGitLabLink.item_id)
-    )
-    return {row.item_id: row.links for row in counts}

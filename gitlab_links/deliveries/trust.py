@@ -30,6 +30,7 @@ class BodyChecks:
     """
 
     org_id: uuid.UUID
+    base_url: str | None
     origin: tuple[str, str, int | None] | None
     distrusted: frozenset[str]
     others: list[GitLabWebhookDelivery] = field(default_factory=list)
@@ -57,6 +58,7 @@ class BodyChecks:
         ).all()
         return cls(
             org_id,
+            next((row.base_url for row in rows), None),
             next((_origin(row.base_url) for row in rows), None),
             frozenset(
                 row.subject
@@ -71,8 +73,7 @@ class BodyChecks:
 
         Collects deliveries of other instances for :meth:`tallies`.
         """
-        instance = delivery.headers.get(INSTANCE)
-        if instance is not None and _origin(instance) != self.origin:
+        if self.is_of_another_instance(delivery):
             self.others.append(delivery)
             return Doubt.OTHER_INSTANCE
         if project is None:
@@ -83,6 +84,11 @@ class BodyChecks:
             # The project was found by the body's path, and GitLab's API has not confirmed it yet.
             return Doubt.UNKNOWN_PROJECT
         return Doubt.DISTRUSTED if str(project.id) in self.distrusted else None
+
+    def is_of_another_instance(self, delivery: GitLabWebhookDelivery) -> bool:
+        """Whether a GitLab at another address says that it sent the delivery."""
+        instance = delivery.headers.get(INSTANCE)
+        return instance is not None and _origin(instance) != self.origin
 
     def tallies(self) -> list[Tally]:
         """The counts to store."""

@@ -24,6 +24,7 @@ from gitlab_links.gitlab.fields import (
     read_text,
     read_word,
 )
+from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Person, Snapshot, Unknown
 from gitlab_links.gitlab.times import parse_date, parse_time
@@ -80,6 +81,7 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         head_sha=_of_merge_request(item, item_type, "sha", read_sha),
         target_branch=_of_merge_request(item, item_type, "target_branch", read_branch),
         merged_by=_merged_by(item) if is_merge_request else None,
+        text=read_item_text(item_type, item),
         gitlab_id=read_id(item.get("id")),
     )
 

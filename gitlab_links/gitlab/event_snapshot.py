@@ -22,6 +22,7 @@ from gitlab_links.gitlab.fields import (
     read_state,
     read_text,
 )
+from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Review, Snapshot, Unknown
 from gitlab_links.gitlab.times import parse_date, parse_time
@@ -82,6 +83,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         closed_at=_closed_at(item, state),
         merged_at=_merged_at(item, state) if is_merge_request else None,
         merged_by=UNKNOWN if is_merge_request and _may_be_merged(state) else None,
+        text=read_item_text(subject.type, item),
         gitlab_id=read_id(item.get("id")),
         **(_source(item) if is_merge_request else _NO_SOURCE),
     )

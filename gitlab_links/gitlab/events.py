@@ -19,10 +19,11 @@ from gitlab_links.gitlab.fields import (
     read_text,
     read_word,
 )
+from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
 from gitlab_links.gitlab.pipelines import BranchPipeline, read_branch_pipeline
-from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.gitlab.snapshot import ItemText, Snapshot
 
 # The X-Gitlab-Event header of hooks that an administrator of the GitLab added.
 SYSTEM_HOOK = "System Hook"
@@ -116,6 +117,14 @@ class Event:
     def snapshot(self) -> Snapshot | None:
         """The item in the body; None if the body only names it. Read on each access."""
         return None if self._subject is None else snapshot_from_event(self._subject)
+
+    @property
+    def text(self) -> ItemText | None:
+        """The texts of the item in the body; None if the body only names it. Cheap."""
+        subject = self._subject
+        if subject is None or subject.described is None:
+            return None
+        return read_item_text(subject.type, subject.described)
 
 
 def _issue(body: Object, attributes: Object) -> Subject | None:

@@ -1,6 +1,6 @@
 """The fields of an item at one moment, from GitLab's API or from a webhook body."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
@@ -58,6 +58,15 @@ class Milestone:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemText:
+    """The texts in which a task may be mentioned; None means that there is none."""
+
+    title: str | Unknown | None = UNKNOWN
+    description: str | Unknown | None = UNKNOWN
+    source_branch: str | Unknown | None = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Facts about one item. A field is ``UNKNOWN`` if the source does not have it.
 
@@ -65,8 +74,8 @@ class Snapshot:
     from the API. ``updated_at`` is by GitLab's own clock, unchanged. ``source_branch`` is
     the branch of a merge request, in the project ``source_project_id``; ``head_sha`` is its
     newest commit; ``target_branch`` is where it goes, and ``merged_by`` who merged it.
-    ``gitlab_id`` is GitLab's id of the item across all projects.
-    ``reviews`` are those that the source has; only webhooks have any.
+    ``gitlab_id`` is GitLab's id of the item across all projects. ``text`` is read for mentions of
+    tasks and not stored. ``reviews`` are those that the source has; only webhooks have any.
 
     ``detailed``: the single form of a merge request was fetched too. ``pushed``: the webhook
     reports new commits.
@@ -100,6 +109,7 @@ class Snapshot:
     head_sha: str | Unknown | None = UNKNOWN
     target_branch: str | Unknown | None = UNKNOWN
     merged_by: Person | Unknown | None = UNKNOWN
+    text: ItemText = field(default_factory=ItemText, repr=False)
     gitlab_id: int | None = None
     detailed: bool = False
     pushed: bool = False
@@ -114,5 +124,7 @@ class Snapshot:
         return {name for name in _FACTS if getattr(self, name) is UNKNOWN}
 
 
-_NO_FACTS = {"type", "iid", "project_id", "project_path", "gitlab_id", "detailed", "pushed"}
-_FACTS = tuple(field.name for field in fields(Snapshot) if field.name not in _NO_FACTS)
+_NO_FACTS = {
+    *("type", "iid", "project_id", "project_path", "gitlab_id", "detailed", "pushed", "text"),
+}
+_FACTS = tuple(one.name for one in fields(Snapshot) if one.name not in _NO_FACTS)

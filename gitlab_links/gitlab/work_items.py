@@ -20,6 +20,7 @@ from gitlab_links.gitlab.fields import (
     read_project_path,
     read_text,
 )
+from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Snapshot
 from gitlab_links.gitlab.times import parse_date, parse_time
@@ -35,6 +36,7 @@ query($path: ID!, $iids: [String!]) {
         id iid title state confidential createdAt updatedAt closedAt
         author { username name }
         widgets {
+          ... on WorkItemWidgetDescription { description }
           ... on WorkItemWidgetAssignees { assignees { nodes { username name } } }
           ... on WorkItemWidgetLabels { labels { nodes { title color textColor } } }
           ... on WorkItemWidgetMilestone { milestone { id title } }
@@ -115,8 +117,13 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         head_sha=None,
         target_branch=None,
         merged_by=None,
+        text=read_item_text(ItemType.ISSUE, {"title": node.get("title")} | _description(widgets)),
         gitlab_id=read_global_id(node.get("id")),
     )
+
+
+def _description(widgets: dict[str, Any]) -> dict[str, Any]:
+    return {name: widgets[name] for name in ("description",) if name in widgets}
 
 
 def _widgets(node: Object) -> dict[str, Any]:

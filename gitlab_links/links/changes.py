@@ -19,7 +19,12 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import is_fresh, request_refresh
 from gitlab_links.links.items import cached_items
 from gitlab_links.links.link_events import link_rows, record_links, rows_of_links
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import DismissedMention, GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.provenance import (
+    dismiss_mention,
+    keep_link_to,
+    read_mentions_again_if_dismissed,
+)
 from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
@@ -53,11 +58,15 @@ class Detached:
     created_by: uuid.UUID | None
     made_path: str | None = None
     made_iid: int | None = None
+    made_by_person: bool = True
+    mentioned_in: list[str] | None = None
+    closes: bool = False
+    backfilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The link of an item; ``is_new`` is false if the task had it before."""
+    """The link of an item; ``is_new`` is false if a person had made it before."""
 
     link_id: uuid.UUID
     is_new: bool
@@ -69,15 +78,19 @@ def attach_items(
     """Link items of the GitLab at ``base_url`` to a task of the caller's org, in this order.
 
     The caller has locked the task. The first fetch is triggered after the caller's commit;
-    the links can be shown before it.
+    the links can be shown before it. A link that only a mention had made is the person's now.
     """
     org_id = principal.org_id
     items = cached_items(org_id, base_url, refs)
+    read_mentions_again_if_dismissed(task_id, *items)
     made = [
-        _insert_link(principal, task_id, item.id, ref)
-        for ref, item in zip(refs, items, strict=True)
+        _insert_link(principal, task_id, item, ref) for ref, item in zip(refs, items, strict=True)
     ]
     new = [(link, ref, item) for link, ref, item in zip(made, refs, items, strict=True) if link]
+    kept = [
+        link is None and keep_link_to(principal, task_id, item.id)
+        for link, item in zip(made, items, strict=True)
+    ]
     if new:
         task = mark_links_changed(org_id, task_id)
         for link_id, ref, _ in new:
@@ -87,13 +100,13 @@ def attach_items(
         mark_task(org_id, task_id, utcnow())
         fetch_unless_fresh(org_id, [item for _, _, item in new])
     return [
-        Attached(link_id or _link_to(task_id, item.id), link_id is not None)
-        for link_id, item in zip(made, items, strict=True)
+        Attached(link_id or _link_to(task_id, item.id), link_id is not None or is_kept)
+        for link_id, item, is_kept in zip(made, items, kept, strict=True)
     ]
 
 
 def _insert_link(
-    principal: Principal, task_id: uuid.UUID, item_id: uuid.UUID, ref: ItemRef
+    principal: Principal, task_id: uuid.UUID, item: GitLabItem, ref: ItemRef
 ) -> uuid.UUID | None:
     return insert_unless_exists(
         db.session,
@@ -101,7 +114,7 @@ def _insert_link(
         {
             "org_id": principal.org_id,
             "task_id": task_id,
-            "item_id": item_id,
+            "item_id": item.id,
             "created_by": principal.user_id,
             "made_path": ref.project_path,
             "made_iid": ref.iid,
@@ -140,7 +153,11 @@ def fetch_unless_fresh(org_id: uuid.UUID, items: Iterable[GitLabItem]) -> None:
 
 
 def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Detached:
-    """Remove a link, and with its last link the cached item. Raises :class:`NotFound`."""
+    """Remove a link, and with its last link the cached item. Raises :class:`NotFound`.
+
+    If the item mentions the task, the link stays away until the mention is gone and comes back,
+    or until somebody links the item or undoes this.
+    """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
     link = db.session.execute(
@@ -154,6 +171,10 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
             TaskGitLabLink.created_by,
             TaskGitLabLink.made_path,
             TaskGitLabLink.made_iid,
+            TaskGitLabLink.made_by_person,
+            TaskGitLabLink.mentioned_in,
+            TaskGitLabLink.closes,
+            TaskGitLabLink.backfilled,
         )
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
@@ -170,6 +191,8 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     ref = ItemRef(link.path, ItemType(link.type), link.iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
+    if link.mentioned_in is not None:
+        dismiss_mention(principal, task_id, link.item_id)
     delete_unlinked(link.item_id)
     mark_task(org_id, task_id, utcnow())
     return Detached(
@@ -181,6 +204,10 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
         link.created_by,
         link.made_path,
         link.made_iid,
+        link.made_by_person,
+        link.mentioned_in,
+        link.closes,
+        link.backfilled,
     )
 
 
@@ -196,7 +223,11 @@ def detach_all(principal: Principal, task_id: uuid.UUID) -> None:
     cause = {"kind": "task_deleted"}
     ended = [row for row in known if row.link_id in gone]
     record_links(org_id, principal.actor, EventType.LINK_REMOVED, ended, cause)
-    in_order = sorted(row.item_id for row in removed)
+    dismissed = DismissedMention
+    kept_for = db.session.scalars(
+        delete(dismissed).where(dismissed.task_id == task_id).returning(dismissed.item_id)
+    ).all()
+    in_order = sorted({*(row.item_id for row in removed), *kept_for})
     for start in range(0, len(in_order), DELETED_AT_ONCE):
         delete_unlinked(*in_order[start : start + DELETED_AT_ONCE])
 
@@ -225,7 +256,7 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
 
 
 def delete_unlinked(*item_ids: uuid.UUID) -> None:
-    """Delete the cached items that have no link.
+    """Delete the cached items that have no link, unless a mention of them was dismissed.
 
     The rows are locked before the links are read: a concurrent attach has the same lock, and
     its link is visible once it has committed.
@@ -233,4 +264,5 @@ def delete_unlinked(*item_ids: uuid.UUID) -> None:
     these = GitLabItem.id.in_(item_ids)
     db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
     still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
-    change_rows(delete(GitLabItem).where(these, ~still_linked))
+    dismissed = exists().where(DismissedMention.item_id == GitLabItem.id)
+    change_rows(delete(GitLabItem).where(these, ~still_linked, ~dismissed))

@@ -15,6 +15,8 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     event,
+    false,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -77,6 +79,11 @@ class GitLabItem(Identified, Base):
 
     ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
     names the accounts that the merge request waits on, see ``links.waits``.
+
+    ``mentions`` are the tasks that its texts mention, by field, see ``mentions.reading``: from
+    GitLab's API or a project's own webhook, in the order of all other content. Null until they
+    are first read. ``announced``: the row was made for an event that mentions a task, and has no
+    link unless GitLab's API confirms that.
 
     Identity: ``gitlab_id`` is GitLab's id across projects; another item with the same number
     has another id. ``moved_path`` and ``moved_iid`` are the new place of a confidential issue,
@@ -148,6 +155,8 @@ class GitLabItem(Identified, Base):
     head_sha: Mapped[str | None] = mapped_column(String(64))
     target_branch: Mapped[str | None] = mapped_column(String(255))
     merged_by: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    mentions: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    announced: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     source_updated_at: Mapped[datetime | None]
     fetched_at: Mapped[datetime | None]
@@ -185,6 +194,11 @@ class TaskGitLabLink(Identified, Base):
 
     ``made_path`` and ``made_iid`` are the reference when the link was created; a withheld item
     shows this one.
+
+    Provenance: ``made_by_person`` is false for a link that only mentions in GitLab made, which
+    goes with the last of them. ``mentioned_in`` has the fields of the item that mention the
+    task, null if none does; ``closes`` is set if one of them says that the item closes it.
+    ``backfilled``: found by looking back over old items, which triggers nothing.
     """
 
     __tablename__ = "task_gitlab_links"
@@ -205,5 +219,28 @@ class TaskGitLabLink(Identified, Base):
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     made_path: Mapped[str | None] = mapped_column(String(1000))
     made_iid: Mapped[int | None] = mapped_column(BigInteger)
+    made_by_person: Mapped[bool] = mapped_column(default=True, server_default=true())
+    mentioned_in: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    closes: Mapped[bool] = mapped_column(default=False, server_default=false())
+    backfilled: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     item: Mapped[GitLabItem] = relationship(lazy="raise")
+
+
+class DismissedMention(Identified, Base):
+    """A person removed the link that a mention had made. It stays away until the mention is gone
+    and comes back, or until somebody links the item.
+    """
+
+    __tablename__ = "dismissed_mentions"
+    __table_args__ = (UniqueConstraint("task_id", "item_id"), Index(None, "item_id"))
+
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
+    task_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("tasks.id", ondelete="CASCADE"))
+    item_id: Mapped[uuid.UUID] = mapped_column(
+        Uuid, ForeignKey("gitlab_items.id", ondelete="CASCADE")
+    )
+    dismissed_by: Mapped[uuid.UUID | None] = mapped_column(
+        Uuid, ForeignKey("users.id", ondelete="SET NULL"), index=True
+    )
+    dismissed_at: Mapped[datetime] = mapped_column(default=utcnow)

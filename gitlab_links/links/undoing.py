@@ -16,6 +16,7 @@ from gitlab_links.links.changes import Detached, LinkExists, audit_link, fetch_u
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.link_events import record_links, rows_of_links
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
+from gitlab_links.links.provenance import read_mentions_again_if_dismissed
 from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
@@ -35,6 +36,7 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     )
     path = required(db.session.scalar(project))
     item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
+    read_mentions_again_if_dismissed(task_id, item)
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
     if db.session.scalar(select(linked)):
         raise LinkExists("This task already links it again.")
@@ -51,6 +53,10 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
             "created_at": detached.created_at,
             "made_path": detached.made_path,
             "made_iid": detached.made_iid,
+            "made_by_person": detached.made_by_person,
+            "mentioned_in": detached.mentioned_in,
+            "closes": detached.closes,
+            "backfilled": detached.backfilled,
         },
         "task_id",
         "item_id",

@@ -20,6 +20,10 @@ KEY, GOOD_FOR_SECONDS = "undo-of-a-removed-link", 24 * 3600
 IID_DIGITS = 19
 
 
+# The fields after the maker. Tokens of the version before have only the first two.
+_REST = ("made_path", "made_iid", "made_by_person", "mentioned_in", "closes", "backfilled")
+
+
 class UndoRefused(Conflict, code="undo_refused"):
     """The undo token is forged, belongs to another task, or has expired."""
 
@@ -36,6 +40,10 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
         maker,
         removed.made_path,
         removed.made_iid,
+        removed.made_by_person,
+        removed.mentioned_in,
+        removed.closes,
+        removed.backfilled,
     ]
     # A key for each task: a token of one task is invalid for another.
     fernet = fernet_for(KEY, str(task_id))
@@ -44,7 +52,7 @@ def undo_token(task_id: uuid.UUID, removed: Detached) -> str:
 
 def removed_link(task_id: uuid.UUID, token: str) -> Detached:
     """The link in an undo token; raises :class:`UndoRefused`."""
-    link, project, kind, iid, created_at, maker, made_path, made_iid = _opened(task_id, token)
+    link, project, kind, iid, created_at, maker, *rest = _opened(task_id, token)
     return Detached(
         link_id=uuid.UUID(link),
         project_id=uuid.UUID(project),
@@ -52,8 +60,7 @@ def removed_link(task_id: uuid.UUID, token: str) -> Detached:
         gitlab_iid=int(iid),
         created_at=datetime.fromisoformat(created_at),
         created_by=None if maker is None else uuid.UUID(maker),
-        made_path=made_path,
-        made_iid=made_iid,
+        **dict(zip(_REST, rest, strict=False)),
     )
 
 

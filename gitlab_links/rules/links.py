@@ -46,6 +46,8 @@ def links_of_tasks(task_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequen
             link.id,
             link.made_path,
             link.made_iid,
+            link.made_by_person,
+            link.closes,
             link.item_id,
             item.type,
             item.iid,
@@ -102,7 +104,7 @@ def _facts(row: Row[*tuple[Any, ...]], gitlab_type: ItemType) -> LinkFacts:
         type=gitlab_type,
         state=None if row.state is None else ItemState(row.state),
         draft=bool(row.draft),
-        strength=Strength.PERSON,
+        strength=_strength(made_by_person=row.made_by_person, closes=row.closes),
         from_fork=None not in (row.source_project_id, row.gitlab_id)
         and row.source_project_id != row.gitlab_id,
         unseen=row.error_code in GONE or not row.is_connected,
@@ -111,3 +113,9 @@ def _facts(row: Row[*tuple[Any, ...]], gitlab_type: ItemType) -> LinkFacts:
         target_branch=row.target_branch,
         default_branch=row.default_branch,
     )
+
+
+def _strength(*, made_by_person: bool, closes: bool) -> Strength:
+    if made_by_person:
+        return Strength.PERSON
+    return Strength.CLOSES if closes else Strength.MENTIONS

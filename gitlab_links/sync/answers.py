@@ -15,6 +15,9 @@ from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.mentions.attaching import MentionChanges, drop_unmentioned
+from gitlab_links.mentions.org_patterns import org_pattern
+from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.observations.change_counts import count_changes
 from gitlab_links.observations.project_watches import make_due, proven_projects
 from gitlab_links.rules.marking import ItemMarks, note_default_branch
@@ -80,14 +83,17 @@ def record(
     contradicted: list[Contradiction] = []
     marks = ItemMarks(items.values())
     pipelines = {item.id: item.pipeline_status for item in items.values()}
-    proven = proven_projects(org_id, now)
+    mentions = MentionChanges(items.values())
+    proven, pattern = proven_projects(org_id, now), org_pattern(org_id)
     usable: list[Snapshots] = [
         with_moved_content(accepted(answer, items), answer.moved) for answer in answers
     ]
     for answer, snapshots in zip(answers, usable, strict=True):
         source = (answer.batch.project_row, answer.batch.type.value)
         is_proven = answer.batch.project_row in proven or source in covered
-        found = _record_items(answer, snapshots, verdict, items, now=now, ttl=ttl, proven=is_proven)
+        found = _record_items(
+            answer, snapshots, verdict, items, pattern, now=now, ttl=ttl, proven=is_proven
+        )
         by_webhook.update(item.id for item in found.by_webhook)
         contradicted += found.contradicted
     # Before projects are recorded, which may merge items with others.
@@ -105,6 +111,8 @@ def record(
         _record_default_branch(answer, now)
     marks.write(org_id, now)
     _count_by_webhook(org_id, items, by_webhook, now)
+    mentions.attach(org_id)
+    drop_unmentioned(items.values())
     hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
     if hidden:
         make_due(hidden, now)  # the check finds out whether a project is gone
@@ -135,6 +143,7 @@ def _record_items(
     snapshots: Snapshots,
     verdict: Blame,
     items: Items,
+    pattern: KeyPattern,
     *,
     now: datetime,
     ttl: int,
@@ -150,7 +159,13 @@ def _record_items(
         if snapshot is not None:
             before = Before.of(item)
             since = apply_fetched(
-                item, snapshot, started_at=answer.started_at, now=now, ttl=ttl, proven=proven
+                item,
+                snapshot,
+                started_at=answer.started_at,
+                now=now,
+                ttl=ttl,
+                proven=proven,
+                pattern=pattern,
             )
             if since is not None:
                 found.contradicted.append(Contradiction(item.id, since))

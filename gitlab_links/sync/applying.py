@@ -17,6 +17,8 @@ from gitlab_links.links.freshness import (
     retry_after,
 )
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.mentions.pattern import KeyPattern
+from gitlab_links.mentions.storing import store_mentions
 from gitlab_links.sync.compared_fields import compared_fields
 from gitlab_links.sync.confirmations import (
     end_claim,
@@ -70,12 +72,16 @@ def apply_body(
     now: datetime,
     ttl: int,
     trust: Trust = Trust.PROVEN,
+    pattern: KeyPattern | None = None,
 ) -> BodyVerdict:
     """Apply a webhook's content if it is newer, and request a fetch if that is not enough.
 
     It is enough if no shown field is missing afterwards: the body has every field that bodies
     can have, and earlier fetches wrote the rest. Only a fetch may say that an item is no
     longer confidential, was moved, or exists again. Returns the decision.
+
+    ``pattern`` finds the tasks that the texts mention. They count if the body is proven; else
+    GitLab's API has to confirm it first, because they make links.
     """
     updated_at = None if body.updated_at is UNKNOWN else body.updated_at
     received_at = min(received_at, now)  # the clock may have been set back since
@@ -101,6 +107,7 @@ def apply_body(
             request_refresh(item, now)
         if trust is Trust.UNTIL_CONFIRMED:
             request_confirmation(item, received_at)
+        store_mentions(item, body.text, pattern, now, proven=trust is Trust.PROVEN)
     detail = trusted and wants_detail_after_body(item, body, detail_before)
     if (
         detail
@@ -128,6 +135,7 @@ def apply_fetched(
     now: datetime,
     ttl: int,
     proven: bool = False,
+    pattern: KeyPattern | None = None,
 ) -> datetime | None:
     """Apply an answer of the API. A refresh requested after the fetch began stays open.
 
@@ -150,6 +158,7 @@ def apply_fetched(
         return None
     cached, before = compared_fields(item), known_of(item)
     _fill(item, fetched, now)
+    store_mentions(item, fetched.text, pattern, now, proven=True)
     _note_identity(item, fetched)
     item.fetched_at = started_at
     _answer_request(item, started_at, now)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gitlab_links.gitlab.api_snapshot import NotAnItemError, snapshot_from_api
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Snapshot
+from gitlab_links.gitlab.snapshot import UNKNOWN, ItemText, Label, Milestone, Person, Snapshot
 
 ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
 RAE = {"id": 9, "name": "Rae Actor", "username": "rae", "state": "active"}
@@ -17,6 +17,7 @@ LISTED_ISSUE = {
     "iid": 17,
     "project_id": 42,
     "title": "Pump leaks",
+    "description": "See ACME-12",
     "state": "closed",
     "created_at": "2026-05-01T08:00:00.000Z",
     "updated_at": "2026-05-28T05:58:40.456Z",
@@ -54,8 +55,9 @@ LISTED_MERGE_REQUEST = {
     "references": {"full": "ships/engine!4"},
     "source_project_id": 43,
     "source_branch": "pump",
-    "sha": "0a" * 20,
     "target_branch": "main",
+    "description": "Closes ACME-12",
+    "sha": "0a" * 20,
     "merge_user": RAE,
 }
 
@@ -90,6 +92,7 @@ def test_an_issue_of_a_list_is_complete():
         head_sha=None,
         target_branch=None,
         merged_by=None,
+        text=ItemText("Pump leaks", "See ACME-12", None),
         gitlab_id=7001,
     )
 
@@ -105,6 +108,8 @@ def test_a_merge_request_of_a_list_has_no_pipeline_status():
     assert (snapshot.closed_at, snapshot.milestone_id, snapshot.due_date) == (None, None, None)
     source = (snapshot.source_project_id, snapshot.source_branch, snapshot.head_sha)
     assert source == (43, "pump", "0a" * 20)
+    assert snapshot.target_branch == "main"
+    assert snapshot.text == ItemText(LISTED_MERGE_REQUEST["title"], "Closes ACME-12", "pump")
 
 
 @pytest.mark.parametrize(

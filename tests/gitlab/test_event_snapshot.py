@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
+from gitlab_links.gitlab.snapshot import UNKNOWN, ItemText, Label, Person, Snapshot
 from tests.gitlab import bodies
 
 CREATED = datetime(2026, 5, 1, 8, tzinfo=UTC)
@@ -54,6 +54,7 @@ def test_an_issue_is_complete_except_for_its_author():
         head_sha=None,
         target_branch=None,
         merged_by=None,
+        text=ItemText("Pump leaks", UNKNOWN, None),
         gitlab_id=7001,
     )
     assert snapshot(bodies.issue()).unknown_fields() == {"author"}
@@ -89,6 +90,7 @@ def test_a_merge_request_is_complete_except_for_author_and_pipeline():
         head_sha="0a" * 20,
         target_branch="main",
         merged_by=None,
+        text=ItemText("Replace the pump", UNKNOWN, "pump"),
         gitlab_id=8001,
     )
     assert snapshot(body).unknown_fields() == {"author", "pipeline_status", "reviews"}

@@ -61,6 +61,7 @@ def _work_item(issue: Issue) -> Json:
             {"labels": {"nodes": [_label(label) for label in issue.labels]}},
             {"milestone": _milestone(issue.milestone)},
             {"dueDate": issue.due_date and issue.due_date.isoformat()},
+            {"description": issue.description},
             {},
         ],
     }

@@ -1,0 +1,66 @@
+"""Events of items that no task links yet: one that mentions a task makes a row for its item.
+
+An authentic event of any project counts, so a group's webhook is enough. Whether a link follows
+at once is decided where the body is applied: what the shared secret alone proves waits for
+GitLab's API, and the row is deleted if GitLab has no such mention.
+"""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitlab_links.gitlab.events import Event
+from gitlab_links.gitlab.items import ItemRef
+from gitlab_links.links.items import cached_item, locked_item
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.mentions.attaching import tasks_named
+from gitlab_links.mentions.pattern import KeyPattern
+from gitlab_links.mentions.reading import Stored, all_names, mentions_of, read_mentions
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkedEvent:
+    """An event of an item that is not linked, and its project's row if there is one."""
+
+    event: Event
+    project: GitLabProject | None
+
+
+def items_mentioning(
+    org_id: uuid.UUID, base_url: str, events: Iterable[UnlinkedEvent], pattern: KeyPattern
+) -> list[GitLabItem]:
+    """New and locked rows for the items that mention a task of the org.
+
+    Costs no statement if no event mentions any, which the compiled pattern decides.
+    """
+    found = [(one, mentions) for one in events if (mentions := _mentions(one.event, pattern))]
+    if not found:
+        return []
+    names = {name for _, mentions in found for name in all_names(mentions)}
+    tasks, _ = tasks_named(org_id, names)
+    return [
+        item
+        for one, mentions in found
+        if mentions_of(mentions, tasks) and (item := _item_of(org_id, base_url, one)) is not None
+    ]
+
+
+def _mentions(event: Event, pattern: KeyPattern) -> Stored:
+    text = event.text
+    return {} if text is None else read_mentions(text, pattern)
+
+
+def _item_of(org_id: uuid.UUID, base_url: str, one: UnlinkedEvent) -> GitLabItem | None:
+    """A project that is not known gets a row by its path alone: its id is GitLab's to say."""
+    event, project = one.event, one.project
+    if event.item_type is None or event.iid is None:
+        return None
+    if project is not None:
+        item = locked_item(org_id, project.id, event.item_type.value, event.iid)
+    elif event.project_path is not None:
+        ref = ItemRef(event.project_path, event.item_type, event.iid)
+        item = cached_item(org_id, base_url, ref)
+    else:
+        return None
+    item.announced = item.fetched_at is None
+    return item

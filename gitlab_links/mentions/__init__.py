@@ -1,0 +1,1 @@
+"""Task keys in GitLab's texts: found, stored with the item, and made into links."""

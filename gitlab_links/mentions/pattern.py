@@ -1,0 +1,85 @@
+"""An org's task keys as one compiled pattern, for prose and for the names of branches. Pure.
+
+Only the org's own keys are looked for, so UTF-8, SHA-256 and CVE-2026-1 are no tasks.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+# A task by its number, or by its id in the address of its page.
+TaskName = int | str
+
+_NUMBER = r"[1-9][0-9]{0,8}"
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that a text names, from ``start`` to ``end``."""
+
+    task: TaskName
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPattern:
+    """The keys of an org. Make one with :func:`pattern_of`, which keeps it."""
+
+    keys: tuple[str, ...]
+    task_url: str
+    _hints: tuple[str, ...]
+    _prose: re.Pattern[str]
+    _branch: re.Pattern[str]
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether it is worth reading the text. Much cheaper than reading it."""
+        return any(hint in text for hint in self._hints)
+
+    def in_prose(self, text: str) -> Iterator[Key]:
+        """The keys in a text, in order; those in capitals as the org has them."""
+        return (_key(found) for found in self._prose.finditer(text))
+
+    def at(self, text: str, position: int) -> Key | None:
+        """The key that begins at this position of a text."""
+        found = self._prose.match(text, position)
+        return None if found is None else _key(found)
+
+    def in_branch(self, name: str) -> set[TaskName]:
+        """The tasks that the name of a branch begins with or has as parts, in any case."""
+        return {int(found["number"]) for found in self._branch.finditer(name)}
+
+
+def _key(found: re.Match[str]) -> Key:
+    number = found["number"] or found["number_in_url"]
+    task: TaskName = int(number) if number else found["id"].lower()
+    return Key(task, found.start(), found.end())
+
+
+@lru_cache(maxsize=512)
+def pattern_of(keys: tuple[str, ...], task_url: str) -> KeyPattern:
+    """The pattern of these keys, the present one and former ones.
+
+    ``task_url`` is the address of a task's page without its reference, ending in a slash. One
+    pattern is compiled for an org, and again only if its keys change.
+    """
+    any_key = "|".join(re.escape(key) for key in sorted(keys, key=len, reverse=True))
+    in_url = (
+        rf"(?i:{re.escape(task_url)}(?:(?P<id>{_UUID})|(?:{any_key})-(?P<number_in_url>{_NUMBER})))"
+    )
+    prose = (
+        rf"(?<![A-Za-z0-9_./-])(?:{any_key})-(?P<number>{_NUMBER})(?![A-Za-z0-9_])(?!-[0-9])"
+        rf"|(?<![A-Za-z0-9_]){in_url}(?![A-Za-z0-9_-])"
+    )
+    # 5.2 is a version and no number of a task.
+    branch = rf"(?:^|(?<=[/_.-]))(?:{any_key})-(?P<number>{_NUMBER})(?![^\W_])(?!\.[0-9])"
+    path = task_url.partition("://")[2].partition("/")[2]
+    return KeyPattern(
+        keys,
+        task_url,
+        (*(f"{key}-" for key in keys), f"/{path}"),
+        re.compile(prose),
+        re.compile(branch, re.IGNORECASE),
+    )
