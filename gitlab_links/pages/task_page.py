@@ -20,6 +20,7 @@ from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.roll_up_marks import Marks, marks_of
+from gitlab_links.pages.rule_story import rule_story
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pasting.changes import Pasted
 from gitlab_links.pasting.known_projects import projects_for_task
@@ -85,7 +86,7 @@ def task_page(
         links = Links.of(principal, task, page)
         parts |= _head(principal, task, links.updated_at)
         parts |= {**_list(principal, links), **_form(principal, links)}
-        parts["marks"] = _marks(principal, links)
+        parts |= {"marks": _marks(principal, links), **rule_story(principal, task)}
         parts["links_etag"] = f'"{links.etag}"'
         parts["new_items"] = _new_items(principal, links)
     return render_template(
@@ -113,7 +114,7 @@ def links_fragment(
     to what was pasted.
     """
     parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
-    parts["marks"] = _marks(principal, links)
+    parts |= {"marks": _marks(principal, links), **rule_story(principal, links.task)}
     if form:
         parts |= _form(principal, links)
     return render_template(

@@ -68,6 +68,7 @@ _NAV = (
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
     (_WAITING, "inbox-me", "pages.waiting_list", Permission.LINK_READ),
     ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
+    ("Status rules", "rules", "pages.status_rules", Permission.RULES_READ),
     ("Deliveries", "inbox", "pages.delivery_list", Permission.DELIVERIES),
     ("Members", "person", "pages.member_list", Permission.MEMBERS_READ),
     ("API keys", "key", "pages.key_list", Permission.API_KEYS),

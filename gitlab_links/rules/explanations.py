@@ -71,6 +71,13 @@ def explain(org_id: uuid.UUID, task: TaskView, viewer: Role | None) -> Explanati
     return explain_tasks(org_id, [task], viewer)[task.id]
 
 
+def explain_if_ruled(org_id: uuid.UUID, task: TaskView, viewer: Role | None) -> Explanation | None:
+    """The same; None if the rules are off and none has set the status. One query then."""
+    if task.status_rule is None and _mode(find_rules(org_id)) is RulesMode.OFF:
+        return None
+    return explain(org_id, task, viewer)
+
+
 def explain_tasks(
     org_id: uuid.UUID, tasks: Sequence[TaskView], viewer: Role | None
 ) -> Mapping[uuid.UUID, Explanation]:

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -10,7 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import NewEvent, record
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.rule_states.marking import STALE, mark_task
 from gitlab_links.rule_states.models import TaskRuleState
 from gitlab_links.storage.database import upsert
@@ -81,6 +81,7 @@ def _locked_state(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskRuleState:
 
 
 def _audit(principal: Principal, task_id: uuid.UUID, *, pinned: bool) -> None:
+    change_rows(update(Task).where(Task.id == task_id).values(updated_at=utcnow()))
     task = find_task(principal.org_id, task_id)
     detail = {"task": task.reference, "pinned": pinned}
     write_audit_event(principal.org_id, principal.actor, Action.TASK_UPDATED, task_id, detail)

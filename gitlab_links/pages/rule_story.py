@@ -1,0 +1,25 @@
+"""Who set the status of a task, and why, for its page."""
+
+from typing import Any
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.pages.rule_words import RULE_NAMES, calls_for, has_changed, link_words
+from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.rules.explanations import explain_if_ruled
+from gitlab_links.tasks.summaries import TaskView
+
+
+def rule_story(principal: Principal, task: TaskView) -> dict[str, Any]:
+    """What ``rules/of_task.html`` shows; nothing while the org has no rules."""
+    explained = explain_if_ruled(principal.org_id, task, principal.role)
+    if explained is None:
+        return {}
+    former = explained.former_status
+    return {
+        "explained": explained,
+        "rule_names": RULE_NAMES,
+        "calls_for": calls_for,
+        "link_words": link_words,
+        "has_changed": has_changed(explained),
+        "former_text": former and STATUS_MARKS[former].text,
+    }

@@ -1,0 +1,139 @@
+"""The status rules of an org: what they do, their dry run, and switching them on and off."""
+
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import parsed, pressed, sent
+from gitlab_links.pages.paging import part_behind
+from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
+from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.rule_states.models import OrgRules, RulesMode
+from gitlab_links.rules.changes import (
+    RulesChange,
+    change_rules,
+    switch_off,
+    switch_on,
+    try_rules,
+)
+from gitlab_links.rules.dry_run import Outcome, dry_run_page, outcome_counts
+from gitlab_links.rules.evaluation import MOST_A_MINUTE
+from gitlab_links.rules.summaries import RulesView, rules_view
+
+PATH = "/orgs/<uuid:org_id>/status-rules"
+SWITCHES = ("started", "all_merged", "reopened")
+COUNTED = ("count_mentions", "count_issues", "count_forks")
+NO_SECONDS = "Enter the seconds as a whole number."
+
+
+@pages.get(PATH)
+@access(Permission.RULES_READ)
+def status_rules(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The rules as sentences, and what they would do with each task."""
+    return _page(org_id)
+
+
+@pages.post(PATH)
+@access(Permission.RULES_WRITE)
+def save_status_rules(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Save what the rules do; an error is shown beside its field."""
+    branches, seconds = sent("branches", "wait_seconds")
+    wait = parsed(int, seconds)
+    try:
+        if wait is None:
+            raise Invalid("The rules were not changed.", errors={"wait_seconds": [NO_SECONDS]})
+        change_rules(
+            current_principal(),
+            RulesChange(
+                branches=branches.replace(",", " ").split(),
+                wait_seconds=wait,
+                **{name: pressed(name) for name in (*SWITCHES, *COUNTED)},
+            ),
+        )
+    except Invalid as refusal:
+        return _page(org_id, errors=refusal.errors, typed=request.form), refusal.status
+    flash("Saved. No task changes by this alone.", "success")
+    return _back(org_id)
+
+
+@pages.post(f"{PATH}/dry-run")
+@access(Permission.RULES_WRITE)
+def begin_dry_run(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Try the rules on every task; no task is changed."""
+    return _switch(org_id, try_rules)
+
+
+@pages.post(f"{PATH}/switch-on")
+@access(Permission.RULES_WRITE)
+def switch_rules_on(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Let the rules change tasks from now on."""
+    return _switch(org_id, switch_on, "The rules are on. They change a task when its links do.")
+
+
+@pages.post(f"{PATH}/switch-off")
+@access(Permission.RULES_WRITE)
+def switch_rules_off(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop the rules, or end the dry run."""
+    return _switch(org_id, switch_off, "The rules are off. Every task keeps its status.")
+
+
+def _switch(
+    org_id: uuid.UUID, change: Callable[[Principal], OrgRules], done: str = ""
+) -> ResponseReturnValue:
+    try:
+        change(current_principal())
+    except Conflict as refusal:
+        flash(refusal.detail, "warning")
+    else:
+        if done:
+            flash(done, "success")
+    return _back(org_id)
+
+
+def _back(org_id: uuid.UUID) -> ResponseReturnValue:
+    return redirect(url_for("pages.status_rules", org_id=org_id))
+
+
+def _page(org_id: uuid.UUID, **shown: Any) -> str:
+    principal = current_principal()
+    rules = rules_view(org_id)
+    outcome = parsed(Outcome, request.args.get("outcome", ""))
+    read = partial(dry_run_page, principal, outcome)
+    tasks, around = part_behind("pages.status_rules", org_id, {"outcome": outcome}, read)
+    counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
+    return render_template(
+        "rules/show.html",
+        **around,
+        rules=rules,
+        values=_values(rules, shown.get("typed")),
+        tasks=tasks,
+        counts=counts,
+        total=sum(counts.values()),
+        outcome=outcome,
+        outcomes=OUTCOMES,
+        statuses=STATUS_MARKS,
+        calls_for=calls_for,
+        link_words=link_words,
+        most=MOST_A_MINUTE,
+        may_write=principal.may(Permission.RULES_WRITE),
+        **{"errors": {}, **shown},
+    )
+
+
+def _values(rules: RulesView, typed: Any) -> dict[str, Any]:
+    """What the form shows: what was typed, or what is saved."""
+    if typed is not None:
+        boxes = {name: name in typed for name in (*SWITCHES, *COUNTED)}
+        return {**boxes, "branches": typed["branches"], "wait_seconds": typed["wait_seconds"]}
+    boxes = {name: getattr(rules, name) for name in (*SWITCHES, *COUNTED)}
+    return {**boxes, "branches": " ".join(rules.branches), "wait_seconds": rules.wait_seconds}

@@ -1,0 +1,52 @@
+"""The status rules in a browser: tried, read, switched on, and what a task says of them."""
+
+import pytest
+from playwright.sync_api import expect
+
+from gitlab_links.demo.sample_tasks import SHOP
+from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.test_looks import LOOKS, take, violations
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, look: str) -> None:
+    page = open_page("/status-rules", **LOOKS[look])
+    assert violations(page) == []
+    page.get_by_role("button", name="Try the rules").click()
+    heading = page.get_by_role("heading", name="The rules are being tried")
+    expect(heading).to_be_visible()
+    while not page.get_by_role("button", name="Switch on").is_visible():
+        page.wait_for_timeout(200)
+        page.reload()
+    take(page, f"rules-trial-{look}")
+    assert violations(page) == []
+    page.get_by_role("combobox", name="Show").select_option("done")
+    expect(page.locator("[data-results] > .rows > li")).not_to_have_count(0)
+    page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
+    take(page, f"rules-done-{look}")
+    page.get_by_role("button", name="Switch on").click()
+    expect(page.get_by_role("heading", name="The rules are on")).to_be_visible()
+
+    state = stack.gitlab.state
+    mr = state.items.add_merge_request(
+        state.projects.get(SHOP),
+        f"Rules {look}",
+        author="mei.tanaka",
+        source_branch=f"rules-{look}",
+    )
+    page.goto(f"{stack.org_url}/tasks/new")
+    page.get_by_label("Title").fill(f"Follow the rules, {look}")
+    page.get_by_role("button", name="Create").click()
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill(state.urls.item(mr))
+    page.keyboard.press("Enter")
+    words = page.locator(".task-rules summary")
+    expect(words).to_contain_text("Set by the rule started")
+    words.click()
+    take(page, f"rules-task-{look}")
+    assert violations(page) == []
+    page.get_by_role("button", name="Undo: back to open").click()
+    expect(words).to_contain_text("Set by hand, and the links call for in progress")
+    page.goto(f"{stack.org_url}/status-rules")
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.get_by_role("heading", name="The rules are off")).to_be_visible()

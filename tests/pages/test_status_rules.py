@@ -1,0 +1,152 @@
+"""The page of the status rules, and what a task says of them."""
+
+import pytest
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.jobs.rule_slices import rules_slice
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.rules.changes import find_rules
+from gitlab_links.rules.marking import ItemMarks
+from tests.pages.markup import Markup, text_of
+
+SAVED = {"branches": "release/* stable", "wait_seconds": "0", "started": "1", "all_merged": "1"}
+
+
+@pytest.fixture
+def rules(base):
+    return f"{base}/status-rules"
+
+
+@pytest.fixture
+def item(factory, org):
+    factory.integration(org, token_ciphertext="something")
+    project = factory.gitlab_project(org, path="acme/web", default_branch="main")
+    kind = ItemType.MERGE_REQUEST.value
+    return factory.gitlab_item(project, type=kind, iid=7, state="opened", target_branch="main")
+
+
+@pytest.fixture
+def task(factory, org, item):
+    task = factory.task(org, number=12, title="Ship it")
+    factory.link(task, item)
+    return task
+
+
+def apply(app, org):
+    with app.app_context():
+        rules_slice(org.id)
+
+
+def change(app, item, **values):
+    """As a webhook or a fetch does."""
+    with app.app_context():
+        row = db.session.get_one(GitLabItem, item.id)
+        marks = ItemMarks([row])
+        for name, value in values.items():
+            setattr(row, name, value)
+        marks.write(row.org_id, utcnow())
+        db.session.commit()
+
+
+def switch_on(app, org, admin, rules):
+    admin.post(f"{rules}/dry-run")
+    apply(app, org)
+    admin.post(f"{rules}/switch-on")
+
+
+def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, rules):
+    admin = acting(Role.ADMIN)
+    assert "The rules are off" in text_of(admin.get(rules))
+    page = text_of(admin.post(f"{rules}/dry-run", follow_redirects=True))
+    assert "0 of 1 tasks looked at so far" in page
+    assert "has not looked at every task" in text_of(
+        admin.post(f"{rules}/switch-on", follow_redirects=True)
+    )
+    apply(app, org)
+    page = text_of(admin.get(rules))
+    assert "They have looked at all 1 tasks and changed none" in page
+    assert "Would be in progress (1)" in page
+    assert "acme/web!7 open" in page
+    assert "Nothing is linked" not in page
+    page = text_of(admin.get(f"{rules}?outcome=done"))
+    assert "No task matches" in page
+    page = text_of(admin.post(f"{rules}/switch-on", follow_redirects=True))
+    assert "The rules are on" in page
+    page = text_of(admin.post(f"{rules}/switch-off", follow_redirects=True))
+    assert "The rules are off. Every task keeps its status." in page
+
+
+def test_what_is_chosen_is_saved(app, org, acting, rules):
+    admin = acting(Role.ADMIN)
+    page = Markup.of(admin.post(rules, data=SAVED, follow_redirects=True))
+    assert page.one("input", id="branches")["value"] == "release/* stable"
+    assert "checked" not in page.one("input", id="reopened").attributes
+    with app.app_context():
+        saved = find_rules(org.id)
+        assert saved is not None
+        assert (saved.branches, saved.reopened, saved.wait_seconds) == (
+            ["release/*", "stable"],
+            False,
+            0,
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "words"),
+    [
+        ("wait_seconds", "soon", "Enter the seconds as a whole number."),
+        ("wait_seconds", "4000", "Choose from 0 to 3600 seconds."),
+        ("branches", "x" * 256, "no name or pattern of a branch"),
+    ],
+)
+def test_an_error_is_shown_at_its_field(acting, rules, field, typed, words):
+    answer = acting(Role.ADMIN).post(rules, data={**SAVED, field: typed})
+    assert answer.status_code == 422
+    page = Markup.of(answer)
+    assert words in page.one("div", id=f"{field}-error").text
+    assert page.one("input", id=field)["value"] == typed
+
+
+def test_a_project_manager_reads_and_changes_nothing(acting, rules):
+    manager = acting(Role.PM)
+    page = Markup.of(manager.get(rules))
+    assert "disabled" in page.one("input", id="started").attributes
+    assert "An admin of this org can change the rules." in text_of(manager.get(rules))
+    for path in (rules, f"{rules}/dry-run", f"{rules}/switch-on", f"{rules}/switch-off"):
+        assert manager.post(path, data=SAVED).status_code == 403
+    assert acting(Role.MEMBER).get(rules).status_code == 403
+
+
+def test_a_task_says_which_rule_set_it_and_is_undone(app, org, item, task, acting, base, rules):
+    admin, member = acting(Role.ADMIN), acting()
+    path = f"{base}/tasks/ACME-12"
+    assert "rule" not in text_of(member.get(path)).lower()
+    switch_on(app, org, admin, rules)
+    admin.post(rules, data=SAVED)
+    apply(app, org)
+    assert "Set by hand, and the links call for in progress" in text_of(member.get(path))
+    merger = {"username": "ann", "name": "Ann"}
+    change(app, item, state="merged", merged_at=utcnow(), merged_by=merger)
+    apply(app, org)
+    page = text_of(member.get(path))
+    assert "Set by the rule all merged" in page
+    assert "acme/web!7 merged by Ann" in page
+    assert "Undo: back to open" in page
+    page = text_of(member.post(f"{path}/undo-rule", follow_redirects=True))
+    assert "Set by hand, and the links call for done" in page
+    page = text_of(member.post(f"{path}/undo-rule", follow_redirects=True))
+    assert "No rule set the status that this task has now." in page
+
+
+def test_a_task_is_pinned_and_unpinned(app, org, task, acting, base, rules):
+    switch_on(app, org, acting(Role.ADMIN), rules)
+    member, path = acting(), f"{base}/tasks/ACME-12"
+    page = text_of(member.post(f"{path}/pin", follow_redirects=True))
+    assert "Pinned: no rule changes this status" in page
+    page = text_of(member.post(f"{path}/unpin", follow_redirects=True))
+    assert "Pin this status" in page
+    assert acting(Role.CLIENT).post(f"{path}/pin").status_code == 403
+    assert "Status rules" not in text_of(acting(Role.CLIENT).get(path))
