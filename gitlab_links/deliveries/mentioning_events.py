@@ -13,9 +13,8 @@ from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.items import cached_item, locked_item
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.mentions.attaching import tasks_named
+from gitlab_links.mentions.finding import mentioning
 from gitlab_links.mentions.pattern import KeyPattern
-from gitlab_links.mentions.reading import Stored, all_names, mentions_of, read_mentions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +32,9 @@ def items_mentioning(
 
     Costs no statement if no event mentions any, which the compiled pattern decides.
     """
-    found = [(one, mentions) for one in events if (mentions := _mentions(one.event, pattern))]
-    if not found:
-        return []
-    names = {name for _, mentions in found for name in all_names(mentions)}
-    tasks, _ = tasks_named(org_id, names)
-    return [
-        item
-        for one, mentions in found
-        if mentions_of(mentions, tasks) and (item := _item_of(org_id, base_url, one)) is not None
-    ]
-
-
-def _mentions(event: Event, pattern: KeyPattern) -> Stored:
-    text = event.text
-    return {} if text is None else read_mentions(text, pattern)
+    texts = ((one, text) for one in events if (text := one.event.text) is not None)
+    items = (_item_of(org_id, base_url, one) for one in mentioning(org_id, texts, pattern))
+    return [item for item in items if item is not None]
 
 
 def _item_of(org_id: uuid.UUID, base_url: str, one: UnlinkedEvent) -> GitLabItem | None:

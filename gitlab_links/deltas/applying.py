@@ -7,6 +7,7 @@ from gitlab_links.deltas.reading import Listed
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.sync.applying import apply_fetched
 from gitlab_links.sync.change_sources import Before, note_fetched
 from gitlab_links.sync.identity import is_same
@@ -24,7 +25,9 @@ class Applied:
     contradicted_since: datetime | None = None
 
 
-def apply_listed(item: GitLabItem, listed: Listed, *, now: datetime, ttl: int) -> Applied:
+def apply_listed(
+    item: GitLabItem, listed: Listed, pattern: KeyPattern, *, now: datetime, ttl: int
+) -> Applied:
     """Apply a listed item; the caller has locked the row.
 
     What takes more than a list is requested instead: an issue that was moved, another item
@@ -42,7 +45,9 @@ def apply_listed(item: GitLabItem, listed: Listed, *, now: datetime, ttl: int) -
         request_refresh(item, now)
         return Applied()
     before = Before.of(item)
-    since = apply_fetched(item, snapshot, started_at=started_at, now=now, ttl=ttl, proven=True)
+    since = apply_fetched(
+        item, snapshot, started_at=started_at, now=now, ttl=ttl, proven=True, pattern=pattern
+    )
     by_webhook = note_fetched(item, before, started_at)
     was_merged = item.state == ItemState.MERGED and before.fields["state"] != ItemState.MERGED
     if (item.detail_wanted or was_merged) and item.refresh_requested_at is None:

@@ -10,12 +10,16 @@ from sqlalchemy import ColumnElement, Update, and_, case, or_, select, update
 
 from gitlab_links.deltas.applying import apply_listed
 from gitlab_links.deltas.marks import COVERED, Delta, interval
+from gitlab_links.deltas.mentioning import Unlinked, items_mentioning
 from gitlab_links.deltas.models import GitLabDeltaMark
-from gitlab_links.deltas.reading import DeltaAnswer, Listed
+from gitlab_links.deltas.reading import DeltaAnswer
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.links.freshness import ENDED, FULL_LOOK, PROVEN_AT, retry_after
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.mentions.attaching import MentionChanges
+from gitlab_links.mentions.org_patterns import org_pattern
+from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.observations.change_counts import count_changes
 from gitlab_links.rules.marking import ItemMarks
 from gitlab_links.sync.answers import Contradiction
@@ -31,21 +35,13 @@ _item = GitLabItem
 _mark = GitLabDeltaMark
 
 
-@dataclass(frozen=True, slots=True)
-class Unlinked:
-    """A listed item that no task links: its project's row, and what the list has of it."""
-
-    project_row: uuid.UUID
-    listed: Listed
-
-
 @dataclass(slots=True)
 class Recorded:
     """The outcome of a round of lists.
 
     ``contradicted`` are items about which GitLab's API contradicts webhooks. ``unlinked`` are
-    the listed items that are not linked: they are passed over here. Who reads them does so
-    before the caller's commit, so that the marks move only with what was stored.
+    the listed items that were not linked: those that mention a task are linked in the same
+    transaction, so that the marks move only with what was stored.
     """
 
     contradicted: list[Contradiction] = field(default_factory=list)
@@ -70,10 +66,13 @@ def record(
     recorded, by_webhook = Recorded(), Counter[uuid.UUID]()
     items = _locked([answer for answer in calls.answers if answer.listed])
     shown, seen_by_rules = ItemChanges(items.values()), ItemMarks(items.values())
+    mentions, pattern = MentionChanges(items.values()), org_pattern(org_id)
     for answer in calls.answers:
-        _apply(answer, items, recorded, by_webhook, now=now, ttl=ttl)
+        _apply(answer, items, recorded, by_webhook, pattern, now=now, ttl=ttl)
     shown.record(org_id, FETCH)
     seen_by_rules.write(org_id, now)
+    new = items_mentioning(org_id, recorded.unlinked, pattern, now=now, ttl=ttl)
+    mentions.attach(org_id, *new)
     db.session.flush()
     for answer in calls.answers:
         if answer.has_gap or _went_back(answer):
@@ -115,6 +114,7 @@ def _apply(
     items: Mapping[tuple[uuid.UUID, str, int], GitLabItem],
     recorded: Recorded,
     by_webhook: Counter[uuid.UUID],
+    pattern: KeyPattern,
     *,
     now: datetime,
     ttl: int,
@@ -125,7 +125,7 @@ def _apply(
         if item is None:
             recorded.unlinked.append(Unlinked(delta.project_row, listed))
             continue
-        outcome = apply_listed(item, listed, now=now, ttl=ttl)
+        outcome = apply_listed(item, listed, pattern, now=now, ttl=ttl)
         recorded.applied += outcome.applied
         by_webhook[item.project_id] += outcome.by_webhook
         if outcome.contradicted_since is not None:

@@ -31,11 +31,14 @@ class MentionChanges:
     def __init__(self, items: Iterable[GitLabItem]) -> None:
         self._before = [(item, item.mentions) for item in items]
 
-    def attach(self, org_id: uuid.UUID) -> Sequence[GitLabItem]:
-        """Make and remove links for the items whose mentions have changed since; returns these."""
+    def attach(self, org_id: uuid.UUID, *new: GitLabItem) -> Sequence[GitLabItem]:
+        """Make and remove links for the items whose mentions have changed since, and for the
+        ``new`` ones; returns these items.
+        """
         changed = [
             item for item, before in self._before if item in db.session and item.mentions != before
         ]
+        changed += new
         if changed:
             attach_mentioned(org_id, changed)
         return changed

@@ -9,7 +9,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import db
 from gitlab_links.jobs.sweeps import sweep
-from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from tests.jobs.conftest import queued
 
 TTL = 300
@@ -77,6 +77,26 @@ def test_what_is_not_linked_is_passed_over(connected, issues, links, clock):
     connected.fetch()
     assert (connected.calls(), mark().changes) == (1, 1)
     assert db.session.query(GitLabItem).count() == 3
+
+
+@pytest.mark.differs_by_database
+def test_what_mentions_a_task_is_linked_at_no_further_call(connected, issues, links, clock):
+    """Its webhook was lost, and no task links it yet."""
+    task = connected.factory.task(connected.org)
+    key = f"{connected.org.task_key}-{task.number}"
+    connected.issue(issues[0].project, f"Fixes {key}", description="x", notify=False)
+    connected.issue(issues[0].project, f"{connected.org.task_key}-999", notify=False)
+    connected.gitlab.state.items.edit(issues[1], description=key, notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.calls() == 1
+    found = db.session.execute(
+        select(GitLabItem.title, TaskGitLabLink.closes, TaskGitLabLink.made_by_person)
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(TaskGitLabLink.task_id == task.id)
+        .order_by(GitLabItem.iid)
+    ).all()
+    assert found == [("Issue 1", False, False), (f"Fixes {key}", True, False)]
 
 
 @pytest.mark.parametrize("skew", [-5400, 5400])
