@@ -49,6 +49,8 @@ class Action(StrEnum):
     TOKEN_ROTATED = "integration.token_rotated"
     HOOK_CREATED = "hook.created"
     HOOK_REPAIRED = "hook.repaired"
+    PROJECT_WATCHED = "project.watched"
+    PROJECT_UNWATCHED = "project.unwatched"
     HEALTH_PROBLEM = "health.problem"
     HEALTH_RECOVERED = "health.recovered"
     DELIVERY_REPLAYED = "delivery.replayed"

@@ -1,5 +1,6 @@
 """The projects that a person can choose from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -9,3 +10,16 @@ class ListedProject:
 
     gitlab_id: int
     path: str
+
+    @property
+    def namespace(self) -> str:
+        """The group it is in."""
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPage:
+    """A page of the list; ``more``: there may be another one."""
+
+    projects: Sequence[ListedProject]
+    more: bool

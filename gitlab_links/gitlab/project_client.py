@@ -2,11 +2,11 @@
 ``gitlab.client``, which is slow to import.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gitlab_links.gitlab.client import GitLabClient
 from gitlab_links.gitlab.fields import read_id, read_object, read_project_path
-from gitlab_links.gitlab.listed_project import ListedProject
+from gitlab_links.gitlab.listed_project import ListedPage, ListedProject
 
 PROJECTS_A_PAGE = 50
 # The lowest role that may create webhooks in a project.
@@ -16,7 +16,7 @@ MAINTAINER = 40
 class ListingClient(GitLabClient):
     """A client that finds projects. Each call raises GitLabFailure if it fails."""
 
-    def projects(self, search: str = "") -> Sequence[ListedProject]:
+    def projects(self, search: str = "", page: int = 1) -> ListedPage:
         """One page of the projects that the token's owner maintains, the most active first.
         ``search`` matches names and paths.
         """
@@ -27,6 +27,7 @@ class ListingClient(GitLabClient):
             "simple": "true",
             "order_by": "last_activity_at",
             "per_page": PROJECTS_A_PAGE,
+            "page": page,
         }
         if search:
             query |= {"search": search, "search_namespaces": "true"}
@@ -34,7 +35,7 @@ class ListingClient(GitLabClient):
             listed = self._get("/projects", **query)
             if not isinstance(listed, list):
                 raise self._unusable("is not a list")
-            return list(_read(listed))
+            return ListedPage(list(_read(listed)), more=len(listed) >= PROJECTS_A_PAGE)
 
 
 def _read(listed: list[object]) -> Iterator[ListedProject]:

@@ -10,18 +10,20 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import select
 
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
-from gitlab_links.gitlab.listed_project import ListedProject
+from gitlab_links.gitlab.listed_project import ListedPage, ListedProject
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.project_watches import require_watch
+from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 from gitlab_links.storage.database import insert_unless_exists
@@ -52,7 +54,12 @@ def pick_projects(
     for project in projects:
         row = _row_of(principal.org_id, base_url, project)
         watch, _ = require_watch(principal.org_id, row)
-        watch.picked_at = watch.picked_at or now
+        if watch.picked_at is None:
+            watch.picked_at = now
+            detail = {"project": project.path}
+            write_audit_event(
+                principal.org_id, principal.actor, Action.PROJECT_WATCHED, row, detail
+            )
         kind = OperationKind.MAKE_HOOK
         requested.append(ask_for(principal, kind, target=row, subject=project.path))
     return requested
@@ -105,18 +112,39 @@ class Picked:
     operation: Operation
 
 
-def choices(principal: Principal, search: str) -> Sequence[tuple[ListedProject, str]]:
-    """Projects that the token's owner maintains, as GitLab lists them now, each with the signed
-    text to send to :func:`pick`.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A project to choose, the signed text to send to :func:`pick`, and what is known of it."""
+
+    project: ListedProject
+    text: str
+    known: WatchedProject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A page of projects, and the number of the next page, if there is one."""
+
+    choices: Sequence[Choice]
+    next_page: int | None
+
+
+def choices(principal: Principal, search: str, page: int = 1) -> Choices:
+    """Projects that the token's owner maintains, as GitLab lists them now.
 
     Raises :class:`ProjectsNotListed` and what ``credentials_of`` and ``waiting_for_gitlab``
     raise.
     """
     try:
-        base_url, found = projects_now(principal, search)
+        base_url, found = projects_now(principal, search, page)
     except GitLabFailure as failure:
         raise ProjectsNotListed(in_words(failure.code, failure.reason)) from None
-    return [(one, _signed(principal.org_id, base_url, one)) for one in found]
+    known = {one.path: one for one in watched_projects(principal.org_id, utcnow())}
+    listed = [
+        Choice(one, _signed(principal.org_id, base_url, one), known.get(one.path))
+        for one in found.projects
+    ]
+    return Choices(listed, page + 1 if found.more else None)
 
 
 def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
@@ -149,8 +177,8 @@ def _serializer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(current_app.secret_key or "", salt="projects to pick")
 
 
-def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[ListedProject]]:
-    """The base URL of the org's GitLab, and the projects it lists. Commits before the call.
+def projects_now(principal: Principal, search: str, page: int) -> tuple[str, ListedPage]:
+    """The base URL of the org's GitLab, and a page of its list. Commits before the call.
 
     Raises GitLabFailure, and what ``credentials_of`` and ``waiting_for_gitlab`` raise.
     """
@@ -162,4 +190,4 @@ def projects_now(principal: Principal, search: str) -> tuple[str, Sequence[Liste
         waiting_for_gitlab(principal.org_id),
         credentials.client(ListingClient, whole_seconds=settings().gitlab_timeout) as client,
     ):
-        return str(credentials.base), client.projects(search)
+        return str(credentials.base), client.projects(search, page)

@@ -33,6 +33,17 @@ def require_watch(
     return db.session.scalars(select(_watch).where(_watch.project_id == project_row)).one(), project
 
 
+def find_watch(org_id: uuid.UUID, project_row: uuid.UUID) -> tuple[GitLabProjectWatch, str] | None:
+    """The watch of an org's project, locked, and the project's path."""
+    found = db.session.execute(
+        select(_watch, GitLabProject.path)
+        .join(GitLabProject, GitLabProject.id == _watch.project_id)
+        .where(_watch.org_id == org_id, _watch.project_id == project_row)
+        .with_for_update(of=_watch)
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 def watch_new_projects() -> int:
     """Start to watch newly linked projects. Returns their number.
 

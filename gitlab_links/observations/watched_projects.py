@@ -25,7 +25,7 @@ UNREADABLE_AT = 3
 
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
-    """A project with links, or a chosen one. Counts and ``former_path`` cover the last 7 days.
+    """A project with links, or a chosen one (``picked``). Counts and ``former_path`` cover 7 days.
     ``seen``: GitLab has shown the project. ``hook_wanted``: a worker has yet to create its
     webhook. ``unreadable`` is the number of links whose fetch failed several times in a row,
     without those to deleted items; ``unreadable_code`` is the error, ``reason`` GitLab's reason.
@@ -36,6 +36,7 @@ class WatchedProject:
     former_path: str | None
     renamed_at: datetime | None
     seen: bool
+    picked: bool
     base_url: str
     links: int
     hook_state: HookState
@@ -152,6 +153,7 @@ _SEEN = (
     GitLabProject.renamed_at,
     _watch.state,
     _watch.events_missing,
+    _watch.picked_at,
 )
 
 
@@ -164,6 +166,7 @@ def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
         former_path=row.former_path if renamed else None,
         renamed_at=row.renamed_at if renamed else None,
         seen=row.gitlab_id is not None,
+        picked=row.picked_at is not None,
         links=row.links or 0,
         hook_state=HookState(row.state or HookState.UNKNOWN),
         hook_wanted=row.wanted is not None,

@@ -1,11 +1,22 @@
 """Requesting an operation, starting it, and saving its progress. Nothing here commits."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, delete, exists, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from gitlab_links.accounts.orgs import lock_org
@@ -91,6 +102,32 @@ def _asked(
         db.session.flush()
     trigger_after_commit(db.session, JobKind.OPERATE, org_id)
     return operation
+
+
+def withdraw(org_id: uuid.UUID, kind: OperationKind, target: uuid.UUID) -> None:
+    """Delete an operation that no worker has begun."""
+    lock_org(org_id)
+    db.session.execute(
+        delete(Operation).where(
+            Operation.org_id == org_id,
+            Operation.kind == kind.value,
+            Operation.target_id == target,
+            Operation.status == OperationStatus.QUEUED.value,
+        )
+    )
+
+
+def counts_since(
+    org_id: uuid.UUID, kind: OperationKind, moment: datetime
+) -> Mapping[OperationStatus, int]:
+    """How many operations of a kind are unfinished or were requested since, by status."""
+    recent = or_(Operation.status.in_(UNFINISHED), Operation.created_at >= moment)
+    rows = db.session.execute(
+        select(Operation.status, func.count())
+        .where(Operation.org_id == org_id, Operation.kind == kind.value, recent)
+        .group_by(Operation.status)
+    )
+    return {OperationStatus(status): count for status, count in rows}
 
 
 def find_operation(org_id: uuid.UUID, operation_id: uuid.UUID) -> Operation:

@@ -22,6 +22,7 @@ from gitlab_links.health.token_check import (
     validate_now,
     validate_saved,
 )
+from gitlab_links.health.watching import lacks_hook
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
@@ -38,7 +39,7 @@ from gitlab_links.integrations.policy import policy_of
 from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
-from gitlab_links.pages.operation_words import recent_operations
+from gitlab_links.pages.operation_words import hook_progress, recent_operations
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 from gitlab_links.pages.settings_versions import (
     CONNECTION,
@@ -214,6 +215,8 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         "integration/health.html" if fragment else "integration/show.html",
         org_id=org_id,
         operations=recent_operations(org_id),
+        hook_progress=hook_progress(org_id),
+        lacking=[one for one in health.projects if lacks_hook(one) and not one.hook_wanted],
         view=health.connection,
         row=health.integration,
         stats=None if fragment else delivery_stats(org_id),

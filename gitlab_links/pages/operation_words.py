@@ -8,7 +8,7 @@ from typing import Any
 
 from gitlab_links.clock import utcnow
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
-from gitlab_links.operations.queue import operations_since
+from gitlab_links.operations.queue import counts_since, operations_since
 from gitlab_links.pages.times import day
 
 # How long a finished operation stays on the page, and how many are shown at once.
@@ -42,6 +42,33 @@ def recent_operations(org_id: uuid.UUID) -> list[OperationWords]:
     """The org's operations that are running or finished within the last ten minutes."""
     found = operations_since(org_id, utcnow() - SHOWN_AFTERWARDS, MOST_SHOWN)
     return [_words(one) for one in found]
+
+
+@dataclass(frozen=True, slots=True)
+class HookProgress:
+    """How far the creation of several webhooks is."""
+
+    total: int
+    done: int
+    failed: int
+
+    @property
+    def ended(self) -> int:
+        """How many are done or failed."""
+        return self.done + self.failed
+
+
+def hook_progress(org_id: uuid.UUID) -> HookProgress | None:
+    """The progress of webhooks requested within the last ten minutes, or waiting since; None for
+    fewer than two.
+    """
+    kind, since = OperationKind.MAKE_HOOK, utcnow() - SHOWN_AFTERWARDS
+    counts = counts_since(org_id, kind, since)
+    total = sum(counts.values())
+    if total < 2:
+        return None
+    done, failed = OperationStatus.DONE, OperationStatus.FAILED
+    return HookProgress(total, counts.get(done, 0), counts.get(failed, 0))
 
 
 def _words(operation: Operation) -> OperationWords:

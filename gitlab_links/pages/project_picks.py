@@ -8,13 +8,14 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict
-from gitlab_links.health.project_picks import choices, pick
-from gitlab_links.health.report import report_of
+from gitlab_links.health.project_picks import Choice, Choices, choices, pick
+from gitlab_links.health.watching import make_all_hooks, unwatch
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
+from gitlab_links.pages.paging import page_in
 
 MAX_SEARCH = 100
 
@@ -22,19 +23,24 @@ MAX_SEARCH = 100
 @pages.get(f"{PATH}/projects")
 @access(Permission.INTEGRATION)
 def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The projects that the token's owner maintains, as GitLab lists them now."""
+    """The projects that the token's owner maintains, as GitLab lists them now, by group."""
     search = request.args.get("q", "").strip().replace("\0", "")[:MAX_SEARCH]
+    page = page_in(request.args)
     try:
-        found, failure = choices(current_principal(), search), ""
+        found, failure = choices(current_principal(), search, page), ""
     except (Conflict, *WAITS) as refusal:
-        found, failure = (), refusal.detail
-    known = {one.path: one for one in report_of(org_id, utcnow()).projects}
+        found, failure = Choices((), None), refusal.detail
+    groups: dict[str, list[Choice]] = {}
+    for one in found.choices:
+        groups.setdefault(one.project.namespace, []).append(one)
     return render_template(
         "integration/projects.html",
         org_id=org_id,
         search=search,
         failure=failure,
-        choices=[(one, choice, known.get(one.path)) for one, choice in found],
+        groups=groups,
+        page=page,
+        next_page=found.next_page,
     )
 
 
@@ -53,4 +59,31 @@ def pick_listed(org_id: uuid.UUID) -> ResponseReturnValue:
         return redirect(url_for("pages.pick_page", org_id=org_id))
     noun = "The webhook is" if len(projects) == 1 else f"{len(projects)} webhooks are"
     flash(f"{noun} being created. This page shows the result.", "success")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+@pages.post(f"{PATH}/projects/hooks")
+@access(Permission.INTEGRATION)
+def make_hooks(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Have all missing webhooks created; the page shows the progress."""
+    try:
+        count = len(make_all_hooks(current_principal(), utcnow()))
+    except Conflict as refusal:
+        flash(refusal.detail, "error")
+    else:
+        if not count:
+            flash("Every watched project has a working webhook.", "info")
+    return redirect(url_for("pages.integration", org_id=org_id))
+
+
+@pages.post(f"{PATH}/projects/<uuid:project_id>/unwatch")
+@access(Permission.INTEGRATION)
+def unwatch_project(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop watching a chosen project."""
+    path = unwatch(current_principal(), project_id)
+    flash(
+        f"{path} is no longer watched. If this service created a webhook there, delete it in "
+        "GitLab under Settings > Webhooks of the project.",
+        "success",
+    )
     return redirect(url_for("pages.integration", org_id=org_id))

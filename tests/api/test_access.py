@@ -20,6 +20,7 @@ from gitlab_links.api.contract_files import UNDESCRIBED
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.operations.models import Operation, OperationKind
 from tests.api.callers import Caller, browser, nobody, program
 from tests.factories import Factory
@@ -52,7 +53,7 @@ class World:
             "{account_id}": lambda: self.factory.service_account(self.org).id,
             "{delivery_id}": self._delivery,
             "{operation_id}": self._operation,
-            "{project_id}": lambda: self.factory.gitlab_project(self.org).id,
+            "{project_id}": self._watched_project,
             "{event_id}": lambda: (
                 self.factory.add(AuditEvent(org_id=self.org.id, action="org.updated", detail={})).id
             ),
@@ -77,6 +78,11 @@ class World:
     def _operation(self) -> Any:
         kind = OperationKind.ROTATE_TOKEN.value
         return self.factory.add(Operation(org_id=self.org.id, kind=kind)).id
+
+    def _watched_project(self) -> Any:
+        project = self.factory.gitlab_project(self.org)
+        watch = {"org_id": self.org.id, "project_id": project.id, "picked_at": utcnow()}
+        return self.factory.add(GitLabProjectWatch(**watch)).project_id
 
     def _delivery(self) -> Any:
         return self.factory.delivery(self.org).id

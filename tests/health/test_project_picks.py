@@ -175,3 +175,78 @@ def test_a_gitlab_that_does_not_answer_is_said_in_words(
     answer = admin.get(path)
     assert answer.status_code == 200
     assert "GitLab refuse" in words(Markup.of(answer).one("main").text)
+
+
+def test_the_list_goes_on_and_says_what_is_watched_and_linked(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    state = connected.gitlab.state
+    owner = state.people.tokens[GITLAB_TOKEN].user
+    for number in range(60):
+        state.projects.add_member(state.projects.add(f"fleet/ship-{number}"), owner, 40)
+    api = f"/api{path.replace('/gitlab/', '/integrations/gitlab/')}"
+    first = admin.get(api).json
+    assert (len(first["projects"]), first["next_page"]) == (50, 2)
+    second = admin.get(f"{api}?page=2").json
+    assert (len(second["projects"]), second["next_page"]) == (12, None)
+    linked = next(one for one in second["projects"] if one["path"] == "ships/engine")
+    assert (linked["picked"], linked["links"], linked["hook_state"]) == (False, 3, "unknown")
+    assert second["projects"][0]["hook_state"] is None
+
+    page = Markup.of(admin.get(path))
+    assert [words(one.text) for one in page.all("legend")] == ["fleet Choose all of fleet"]
+    assert page.one("a", rel="next")["href"] == f"{path}?page=2"
+    further = Markup.of(admin.get(f"{path}?page=2"))
+    assert "ships Choose all of ships" in [words(one.text) for one in further.all("legend")]
+
+
+def test_one_press_makes_the_webhooks_of_all_with_its_progress(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    state = connected.gitlab.state
+    tasks = f"/api/orgs/{connected.org.id}/tasks"
+    task = admin.get(tasks).json["tasks"][0]["id"]
+    for project in ("ships/sails", "docks/crane"):
+        issue = state.items.add_issue(state.projects.get(project), title="Torn", author="dana")
+        url = state.urls.item(issue)
+        assert admin.post(f"{tasks}/{task}/gitlab-links", json={"url": url}).status_code == 201
+    connected.work()
+    connected.watch()
+    page = path.removesuffix("/projects")
+    assert "Create all 3 missing webhooks" in admin.get(page).text
+    answer = admin.post(f"/api{path.replace('/gitlab/', '/integrations/gitlab/')}/hooks")
+    assert answer.status_code == 202
+    subjects = [one["subject"] for one in answer.json["operations"]]
+    assert subjects == ["docks/crane", "ships/engine", "ships/sails"]
+    assert admin.post(f"{path}/hooks").status_code == 302
+    assert "Webhooks: 0 of 3 are created." in words(Markup.of(admin.get(page)).one("main").text)
+    connected.operate()
+    shown = words(Markup.of(admin.get(page)).one("main").text)
+    assert "Webhooks: 3 of 3 are created." in shown
+    made = {one.path for one in projects(connected).values() if one.hook_state is HookState.OK}
+    assert made == set(subjects)
+    assert "missing webhooks" not in shown
+
+
+def test_a_watched_project_without_links_has_health_until_the_watch_ends(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    value = choices(admin.get(path))["ships/sails"]["value"]
+    admin.post(path, data={"project": value})
+    assert len(connected.audited("project.watched")) == 1
+    sails = projects(connected)["ships/sails"]
+    assert (sails.picked, sails.links, sails.hook_wanted) == (True, 0, True)
+    assert "Watched" in admin.get(path.removesuffix("/projects")).text
+
+    assert admin.post(f"{path}/{sails.id}/unwatch").status_code == 302
+    connected.operate()
+    assert "ships/sails" not in projects(connected)
+    assert connected.gitlab.state.hooks.of(connected.gitlab.state.projects.get("ships/sails")) == []
+    assert len(connected.audited("project.unwatched")) == 1
+    api = f"/api{path.replace('/gitlab/', '/integrations/gitlab/')}"
+    assert admin.delete(f"{api}/{sails.id}/watch").status_code == 404
+    engine = projects(connected)["ships/engine"]
+    assert admin.delete(f"{api}/{engine.id}/watch").status_code == 404
+    admin.post(path, data={"project": choices(admin.get(path))["ships/engine"]["value"]})
+    assert admin.delete(f"{api}/{engine.id}/watch").status_code == 204
+    assert projects(connected)["ships/engine"].picked is False

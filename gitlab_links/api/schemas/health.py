@@ -57,7 +57,7 @@ class TokenHealthSchema(Answer):
 
 
 class WatchedProjectSchema(Answer):
-    """A project with links, and how its changes arrive."""
+    """A project with links, or a chosen one, and how its changes arrive."""
 
     id = fields.UUID()
     path = fields.String(metadata={"example": "acme/app"})
@@ -66,6 +66,9 @@ class WatchedProjectSchema(Answer):
         metadata=described("Its path until it was renamed; links were updated.", "acme/api"),
     )
     renamed_at = Time(allow_none=True, metadata=described("When the rename was noticed."))
+    picked = fields.Boolean(
+        metadata=described("Whether it was chosen: then it is watched without links, too.")
+    )
     links = fields.Integer(metadata={"example": 12, "minimum": 0})
     hook_state = choice(
         HookState,

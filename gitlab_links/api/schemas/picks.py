@@ -3,10 +3,13 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Strict, described
+from gitlab_links.api.schemas.fields import WholeNumber
+from gitlab_links.api.schemas.fields import choice as one_of
 from gitlab_links.api.schemas.operations import OperationSchema
 from gitlab_links.health.project_picks import MOST_PICKED
+from gitlab_links.observations.hook_states import HookState
 
-MAX_SEARCH, MAX_CHOICE = 100, 4000
+MAX_SEARCH, MAX_CHOICE, MAX_PAGE = 100, 4000, 1000
 
 
 class SearchQuery(Strict):
@@ -19,6 +22,12 @@ class SearchQuery(Strict):
             validate.ContainsNoneOf("\0", error="Leave out the NUL character."),
         ],
         metadata=described("A part of the name or the path.", "web-shop"),
+    )
+
+    page = WholeNumber(
+        load_default=1,
+        validate=validate.Range(1, MAX_PAGE),
+        metadata=described("`next_page` of the answer before."),
     )
 
 
@@ -35,12 +44,20 @@ class ChoiceSchema(ListedProjectSchema):
     choice = fields.String(
         metadata=described("Send this to pick it; valid for an hour.", "WyI4Zi…")
     )
+    picked = fields.Boolean(metadata=described("Whether it was chosen before."))
+    links = fields.Integer(metadata=described("How many links it has.", 12, minimum=0))
+    hook_state = one_of(
+        HookState, allow_none=True, metadata=described("Null if it is not watched yet.")
+    )
 
 
 class ChoicesEnvelope(Answer):
     """The projects that can be picked."""
 
     projects = fields.List(fields.Nested(ChoiceSchema))
+    next_page = fields.Integer(
+        allow_none=True, metadata=described("The `page` of the next page; null on the last.")
+    )
 
 
 class PickSchema(Strict):
@@ -58,4 +75,10 @@ class PickedEnvelope(Answer):
     """The picked projects, and in the same order the operations that create their webhooks."""
 
     projects = fields.List(fields.Nested(ListedProjectSchema))
+    operations = fields.List(fields.Nested(OperationSchema))
+
+
+class OperationsEnvelope(Answer):
+    """The operations that create or repair webhooks, one for each project without a working one."""
+
     operations = fields.List(fields.Nested(OperationSchema))

@@ -27,6 +27,7 @@ PICTURED = {
     "tasks": "/tasks",
     "task": "/tasks/ACME-2",
     "gitlab": "/gitlab",
+    "watch": "/gitlab/projects",
     "deliveries": "/deliveries",
     "members": "/members",
     "api-keys": "/api-keys",
@@ -34,7 +35,7 @@ PICTURED = {
     "settings": "/settings",
     "waiting": "/waiting",
 }
-OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/gitlab/projects", "/nothing")
+OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
 LOOKS: dict[str, dict[str, Any]] = {
