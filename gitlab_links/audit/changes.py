@@ -15,6 +15,8 @@ class Action(StrEnum):
 
     ORG_CREATED = "org.created"
     ORG_UPDATED = "org.updated"
+    ORG_EXPORTED = "org.exported"
+    ORG_IMPORTED = "org.imported"
     MEMBER_ADDED = "member.added"
     MEMBER_CHANGED = "member.changed"
     MEMBER_REMOVED = "member.removed"

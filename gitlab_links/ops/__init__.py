@@ -1,10 +1,11 @@
-"""For the operator: ``/metrics``, ``flask doctor`` and ``flask rotate-keys``."""
+"""For the operator: ``/metrics``, and commands to check, to rotate keys and to move orgs."""
 
 from flask import Flask
 
 from gitlab_links.ops import metrics
 from gitlab_links.ops.command import doctor_command
 from gitlab_links.ops.key_rotation import rotate_keys_command
+from gitlab_links.ops.org_files import export_org_command, import_org_command
 
 
 def register(app: Flask) -> None:
@@ -12,3 +13,5 @@ def register(app: Flask) -> None:
     metrics.register(app)
     app.cli.add_command(doctor_command)
     app.cli.add_command(rotate_keys_command)
+    app.cli.add_command(export_org_command)
+    app.cli.add_command(import_org_command)

@@ -15,6 +15,7 @@ from gitlab_links.pages import (
     login,
     members,
     new_org,
+    org_export,
     org_settings,
     password_links,
     problem_pages,
@@ -54,6 +55,7 @@ VIEWS = (
     service_accounts,
     audit_log,
     org_settings,
+    org_export,
     new_org,
     queues,
 )

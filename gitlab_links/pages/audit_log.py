@@ -25,6 +25,8 @@ from gitlab_links.pages.paging import part_behind
 WORDS: dict[str, str] = {
     Action.ORG_CREATED: "Created the org",
     Action.ORG_UPDATED: "Changed the org",
+    Action.ORG_EXPORTED: "Exported everything of the org",
+    Action.ORG_IMPORTED: "Imported the org from another installation",
     Action.MEMBER_ADDED: "Added a member",
     Action.MEMBER_CHANGED: "Changed a member's role",
     Action.MEMBER_REMOVED: "Removed a member",

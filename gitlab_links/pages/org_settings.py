@@ -117,6 +117,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         default_template=DEFAULT_TEMPLATE,
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
+        may_export=principal.may(Permission.ORG_EXPORT),
         members_see=_members_see(org_id) if manages else None,
         **{"typed": {}, "errors": {}, "conflicts": [], **shown},
     )

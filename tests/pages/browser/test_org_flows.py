@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -80,3 +81,12 @@ def test_a_review_to_do_is_listed_and_counted_in_the_header(stack: Stack, open_p
     expect(page.get_by_role("link", name=re.compile("Waiting on me [1-9]"))).to_be_visible()
     page.get_by_role("listitem").get_by_role("link", name=re.compile("^ACME-")).first.click()
     expect(page).to_have_url(re.compile("/tasks/ACME-[0-9]+$"))
+
+
+def test_an_admin_downloads_everything(open_page: Open) -> None:
+    page = open_page("/settings")
+    for button, ending in (("Download JSON lines", ".jsonl.gz"), ("Download CSV", ".zip")):
+        with page.expect_download() as found:
+            page.get_by_role("button", name=button).click()
+        assert found.value.suggested_filename.endswith(ending)
+        assert Path(found.value.path()).stat().st_size > 1000

@@ -16,6 +16,8 @@ window.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
   // Forms with data-form are sent by task.js.
   if (event.defaultPrevented || form.dataset.form || form.method !== "post") return;
+  // A download opens no other page.
+  if ("download" in form.dataset) return;
   if (form.dataset.sent) {
     event.preventDefault();
     return;

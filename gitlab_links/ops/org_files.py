@@ -1,0 +1,78 @@
+"""Commands to export an org, and to import it elsewhere."""
+
+import gzip
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+from flask.cli import with_appcontext
+
+from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
+from gitlab_links.extensions import db
+from gitlab_links.org_data.files import json_lines, write_csv
+from gitlab_links.org_data.importing import import_org
+
+_GZIP = b"\x1f\x8b"
+
+
+@click.command("export-org")
+@click.argument("org_id", type=click.UUID)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--csv", "as_csv", is_flag=True, help="Write a zip of CSV files, for spreadsheets.")
+@with_appcontext
+@database_errors_in_a_sentence()
+@refusals_in_a_sentence()
+def export_org_command(org_id: uuid.UUID, file: Path, *, as_csv: bool) -> None:
+    """Write everything of an org but its secrets to FILE: JSON lines, for import-org.
+
+    With a name that ends in .gz the file is compressed. It holds confidential items too.
+    """
+    unfinished = file.with_name(f"{file.name}.part")
+    try:
+        with unfinished.open("xb") as out:
+            if as_csv:
+                write_csv(org_id, out)
+            else:
+                _write_lines(org_id, out, compressed=file.suffix == ".gz")
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    click.echo(f"wrote {file}")
+
+
+def _write_lines(org_id: uuid.UUID, out: IO[bytes], *, compressed: bool) -> None:
+    if not compressed:
+        out.writelines(json_lines(org_id))
+        return
+    with gzip.GzipFile(fileobj=out, mode="wb", filename="") as packed:
+        packed.writelines(json_lines(org_id))
+
+
+@click.command("import-org")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", help="Another name for the org, if its own is taken here.")
+@with_appcontext
+@database_errors_in_a_sentence()
+@refusals_in_a_sentence()
+def import_org_command(file: Path, name: str | None) -> None:
+    """Add the org of an export to this installation; all of it, or nothing.
+
+    Afterwards an admin sets the GitLab token and repairs the webhooks, which still lead to the
+    other installation. People without an account here need a password or a login by GitLab.
+    """
+    with _opened(file) as lines:
+        done = import_org(lines, name)
+    db.session.commit()
+    tasks = done.rows.get("tasks", 0)
+    click.echo(f"Imported {done.name} ({done.org_id}) with {tasks} tasks.")
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Iterable[bytes]]:
+    with file.open("rb") as raw:
+        packed = raw.read(2) == _GZIP
+    with gzip.open(file, "rb") if packed else file.open("rb") as lines:
+        yield lines

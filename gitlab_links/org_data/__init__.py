@@ -1,0 +1,1 @@
+"""All data of an org at once: export, import, deletion."""

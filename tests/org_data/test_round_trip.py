@@ -1,0 +1,266 @@
+"""What is exported is imported elsewhere as an equal org, all but the secrets."""
+
+import csv
+import gzip
+import io
+import json
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, select
+
+from gitlab_links.accounts.models import Membership, Org, User
+from gitlab_links.accounts.roles import Role
+from gitlab_links.config.settings import Settings
+from gitlab_links.extensions import db
+from gitlab_links.org_data.files import cells, json_lines
+from gitlab_links.org_data.importing import NotAnExport, OrgIsHere, import_org
+from gitlab_links.org_data.tables import (
+    LEFT_OUT,
+    NOT_EXPORTED,
+    exported_columns,
+    exported_tables,
+)
+from gitlab_links.storage.database import Base, new_id
+from gitlab_links.tasks.models import Task
+from tests import databases
+from tests.api.callers import browser, program
+from tests.conftest import CreateDatabase
+from tests.factories import Factory
+
+pytestmark = pytest.mark.differs_by_database
+SECRET = ("hash", "ciphertext", "password", "secret")
+
+
+@pytest.fixture
+def elsewhere(
+    app: Flask, settings: Settings, dialect: str, create_database: CreateDatabase
+) -> Iterator[Flask]:
+    """Another installation, with a database and a key of its own."""
+    database = create_database(dialect)
+    databases.migrate(database.url)
+    other = databases.make_application(
+        replace(settings, database_url=database.url, secret_key="another key of another place")
+    )
+    yield other
+    with other.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def org(app: Flask, factory: Factory) -> Org:
+    """With something of everything, made as people and programs make it."""
+    org = factory.org(name="Acme Rockets", task_key="ACME")
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    admin = browser(app, factory.membership(org, Role.ADMIN).user_id)
+    base = f"/api/orgs/{org.id}"
+    task = admin.post(f"{base}/tasks", json={"title": "=HYPERLINK(1)", "description": "Ünï\n"})
+    url = "https://gitlab.example.com/acme/press/-/merge_requests/4"
+    linked = admin.post(f"{base}/tasks/{task.json['task']['id']}/gitlab-links", json={"url": url})
+    assert linked.status_code == 201
+    admin.patch(base, json={"task_key": "SPACE"})
+    service = factory.service_account(org)
+    admin.post(
+        f"{base}/service-accounts/{service.id}/api-keys", json={"name": "x", "scopes": ["write"]}
+    )
+    leaver = factory.user(name="Lea Ver", email="lea@example.com")
+    factory.membership(org, Role.ADMIN, leaver)
+    browser(app, leaver.id).post(f"{base}/tasks", json={"title": "By somebody who left"})
+    browser(app, leaver.id).post(f"{base}/leave")
+    factory.task(factory.org(), title="Of another org")
+    return org
+
+
+def exported(app: Flask, org: Org) -> list[bytes]:
+    with app.app_context():
+        return list(json_lines(org.id))
+
+
+def rows(lines: list[bytes]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for line in lines[1:-1]:
+        entry = json.loads(line)
+        if entry["row"].get("action") != "org.imported":
+            found.setdefault(entry["table"], []).append(entry["row"])
+    return found
+
+
+def imported(app: Flask, lines: list[bytes], name: str | None = None) -> Any:
+    with app.app_context():
+        done = import_org(lines, name)
+        db.session.commit()
+    return done
+
+
+def test_an_org_is_equal_in_another_installation(app: Flask, elsewhere: Flask, org: Org) -> None:
+    lines = exported(app, org)
+    done = imported(elsewhere, lines)
+    before, after = rows(lines), rows(exported(elsewhere, org))
+    for people in (before["users"], after["users"]):
+        for one in people:
+            one["email"] = one["email"] or ""
+    assert after == before
+    assert done.rows["tasks"] == 2
+    assert {"events", "task_gitlab_links", "former_task_keys", "audit_events"} <= before.keys()
+
+
+def test_there_is_no_secret_and_nothing_of_another_org_in_it(app: Flask, org: Org) -> None:
+    text = b"".join(exported(app, org)).decode()
+    for word in ("glpat-x", "Of another org", "glk_", "password_hash"):
+        assert word not in text
+    [leaver] = [one for one in rows(exported(app, org))["users"] if one["name"] == "Lea Ver"]
+    assert leaver["email"] is None
+
+
+def test_every_table_and_every_secret_was_thought_of(app: Flask) -> None:
+    known = {table.name for table in exported_tables()} | NOT_EXPORTED.keys()
+    assert known == set(Base.metadata.tables)
+    for table in exported_tables():
+        named = {column.name for column in exported_columns(table)}
+        assert not {one for one in named for word in SECRET if word in one}, table.name
+        assert LEFT_OUT.get(table.name, set()) <= set(table.c.keys()), table.name
+
+
+def test_people_with_an_account_there_keep_it(app: Flask, elsewhere: Flask, org: Org) -> None:
+    there = Factory(elsewhere)
+    lines = exported(app, org)
+    [email] = [
+        one["email"]
+        for one in rows(lines)["users"]
+        if one["email"] and "service" not in one["email"] and one["name"] == _admin(lines)["name"]
+    ]
+    known = there.user(email=email, name="Their own name")
+    imported(elsewhere, lines, "Acme Two")
+    with elsewhere.app_context():
+        found = db.session.scalars(select(Membership).filter_by(user_id=known.id)).one()
+        assert found.role == "admin"
+        assert db.session.get_one(User, known.id).name == "Their own name"
+        assert db.session.get_one(Org, org.id).name == "Acme Two"
+
+
+def _admin(lines: list[bytes]) -> dict[str, Any]:
+    found = rows(lines)
+    admins = {one["user_id"] for one in found["memberships"] if one["role"] == "admin"}
+    return next(one for one in found["users"] if one["id"] in admins)
+
+
+def test_an_org_is_imported_once(app: Flask, elsewhere: Flask, org: Org) -> None:
+    lines = exported(app, org)
+    with app.app_context(), pytest.raises(OrgIsHere):
+        import_org(lines)
+    Factory(elsewhere).org(name="ACME rockets")
+    with elsewhere.app_context(), pytest.raises(OrgIsHere, match="--name"):
+        import_org(lines)
+
+
+def _foreign_org(lines: list[bytes]) -> list[bytes]:
+    stranger = str(new_id()).encode()
+    org_id = json.loads(lines[0])["org_id"].encode()
+    at = next(n for n, line in enumerate(lines) if b'"table":"tasks"' in line)
+    return [*lines[:at], lines[at].replace(org_id, stranger), *lines[at + 1 :]]
+
+
+def _foreign_task(lines: list[bytes]) -> list[bytes]:
+    def change(line: bytes) -> bytes:
+        entry = json.loads(line)
+        if entry.get("table") == "task_gitlab_links":
+            entry["row"]["task_id"] = str(new_id())
+        return json.dumps(entry).encode()
+
+    return [change(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "why"),
+    [
+        (lambda lines: lines[:-1], "incomplete"),
+        (lambda lines: [lines[0], *lines[2:]], "Line"),
+        (lambda lines: lines[1:], "no file of"),
+        (lambda lines: [b"{"], "not JSON"),
+        (lambda lines: [lines[0], b'{"table": "login_sessions", "row": {}}'], "no table"),
+        (lambda lines: [lines[0], b'{"table": "orgs", "row": {"shoe": 1}}'], "no column"),
+        (_foreign_org, "another org"),
+        (_foreign_task, "leads to nothing"),
+    ],
+)
+def test_a_broken_file_imports_nothing(
+    app: Flask, elsewhere: Flask, org: Org, break_it: Any, why: str
+) -> None:
+    with elsewhere.app_context():
+        with pytest.raises(NotAnExport, match=why):
+            import_org(break_it(exported(app, org)))
+        db.session.rollback()
+        assert db.session.scalars(select(Org)).all() == []
+
+
+def test_the_commands_write_and_read_a_file(
+    app: Flask, elsewhere: Flask, org: Org, tmp_path: Path
+) -> None:
+    file = tmp_path / "acme.jsonl.gz"
+    done = app.test_cli_runner().invoke(args=["export-org", str(org.id), str(file)])
+    assert done.exit_code == 0, done.output
+    done = elsewhere.test_cli_runner().invoke(args=["import-org", str(file)])
+    assert "Imported Acme Rockets" in done.output
+    again = elsewhere.test_cli_runner().invoke(args=["import-org", str(file)])
+    assert (again.exit_code, "already" in again.output) == (1, True)
+    unknown = app.test_cli_runner().invoke(args=["export-org", str(new_id()), str(tmp_path / "x")])
+    assert unknown.exit_code == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_page_sends_lines_and_csv_and_the_log_says_so(
+    app: Flask, factory: Factory, org: Org
+) -> None:
+    admin = browser(app, factory.membership(org, Role.ADMIN).user_id)
+    path = f"/orgs/{org.id}/settings/export"
+    packed = admin.post(path, data={"format": "jsonl"})
+    assert "attachment" in packed.headers["Content-Disposition"]
+    assert len(rows(gzip.decompress(packed.data).splitlines())["tasks"]) == 2
+    archive = zipfile.ZipFile(io.BytesIO(admin.post(path, data={"format": "csv"}).data))
+    text = archive.read("tasks.csv").decode("utf-8-sig")
+    titles = [row["title"] for row in csv.DictReader(io.StringIO(text))]
+    assert titles == ["'=HYPERLINK(1)", "By somebody who left"]
+    assert admin.post(path, data={"format": "exe"}).status_code == 404
+    assert "Exported everything" in admin.get(f"/orgs/{org.id}/audit").text
+    manager = browser(app, factory.membership(org, Role.PM).user_id)
+    assert manager.post(path, data={"format": "jsonl"}).status_code == 403
+    key = program(app, factory.api_key(org))
+    assert key.post(path, data={"format": "jsonl"}).status_code in {302, 401}
+
+
+@given(st.one_of(st.text(), st.integers(), st.none(), st.booleans(), st.lists(st.text())))
+def test_no_cell_is_a_formula(value: Any) -> None:
+    [cell] = cells([value])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_memory_does_not_grow_with_the_org(app: Flask, factory: Factory) -> None:
+    def peak(tasks: int) -> int:
+        org = factory.org()
+        with app.app_context():
+            made = [
+                {"org_id": org.id, "number": n, "title": "x" * 200, "description": "y" * 500}
+                for n in range(1, tasks + 1)
+            ]
+            db.session.execute(insert(Task), made)
+            db.session.commit()
+            del made
+            tracemalloc.start()
+            count = sum(1 for _ in json_lines(org.id))
+            found = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        assert count == tasks + 3
+        return found
+
+    small, large = peak(2_000), peak(8_000)
+    assert large < small * 1.5
