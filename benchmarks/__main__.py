@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from benchmarks import accept, drain, footprint, growth, large, latency, lists, refresh
+from benchmarks import accept, drain, finding, footprint, growth, large, latency, lists, refresh
 from benchmarks.report import Result, as_section, keep
 from benchmarks.stage import Stage
 
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "refresh": refresh.run,
     "latency": latency.run,
     "lists": lists.run,
+    "finding": finding.run,
     "growth": growth.run,
     "large": large.run,
     "memory": footprint.run_memory,

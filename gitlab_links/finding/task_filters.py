@@ -12,7 +12,7 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.freshness import GONE
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.rollup.conditions import has_links, has_need, linked
+from gitlab_links.rollup.conditions import has_links, has_need, is_open, linked
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import Task
@@ -52,6 +52,16 @@ class TaskQuery:
         if sight.sees_links and (self.links or self.type):
             yield self._linked(sight)
 
+    @property
+    def is_common(self) -> bool:
+        """Whether very many tasks of a large org may match, so that they are not all counted."""
+        return bool(self.links or self.type) and not (self.q or self.need)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it reads links, which are best read once for count and page."""
+        return bool(self.q or self.need or self.links or self.type) and not self.is_common
+
     def _linked(self, sight: Sight) -> ColumnElement[bool]:
         """Tasks with a link of that state and type; ``none``: tasks without such a link.
 
@@ -62,15 +72,16 @@ class TaskQuery:
         if self.links == "none" and not of_type:
             return ~has_links()
         if self.links in {"", "none"}:
-            found = linked(sight, *of_type, withheld_too=True)
+            found = linked(sight, *of_type, withheld_too=True, common=True)
             return ~found if self.links == "none" else found
         if self.links == "problem":
             code = GitLabItem.error_code
             seen = () if sight.sees_all else (or_(~withheld(), code.in_(GONE)),)
-            return linked(sight, *of_type, code.is_not(None), *seen, withheld_too=True)
-        return linked(sight, *of_type, *self._of_state())
+            shown = (*of_type, code.is_not(None), *seen)
+            return linked(sight, *shown, withheld_too=True, common=True)
+        return linked(sight, *of_type, *self._of_state(), common=True)
 
     def _of_state(self) -> list[Any]:
         if self.links == "draft":
-            return [GitLabItem.state == "opened", GitLabItem.draft]
+            return [is_open(), GitLabItem.draft]
         return [GitLabItem.state == self.links]

@@ -23,13 +23,13 @@ def is_withheld(*, confidential: bool, gitlab_type: str, error_code: str | None)
     return confidential or (gitlab_type == ItemType.ISSUE and error_code in GONE)
 
 
-def withheld() -> ColumnElement[bool]:
-    """:func:`is_withheld` in SQL."""
+def withheld(item: type[GitLabItem] = GitLabItem) -> ColumnElement[bool]:
+    """:func:`is_withheld` in SQL; ``item`` may be an alias."""
     return or_(
-        GitLabItem.confidential,
+        item.confidential,
         and_(
-            GitLabItem.type == ItemType.ISSUE.value,
-            func.coalesce(GitLabItem.error_code, "").in_(GONE),
+            item.type == ItemType.ISSUE.value,
+            func.coalesce(item.error_code, "").in_(GONE),
         ),
     )
 

@@ -98,6 +98,14 @@ class GitLabItem(Identified, Base):
     __table_args__ = (
         UniqueConstraint("project_id", "type", "iid"),
         Index("ix_gitlab_items_due", "org_id", "next_sync_at"),
+        Index(None, "org_id", "source_updated_at"),
+        # What needs somebody is read from this index alone.
+        partial_index(
+            "ix_gitlab_items_open",
+            *("org_id", "type", "pipeline_status", "merge_status", "draft", "due_date"),
+            *("confidential", "error_code", "id"),
+            where="state = 'opened'",
+        ),
         Index("ix_gitlab_items_group_due", "project_id", "type", "next_sync_at"),
         partial_index(
             "ix_gitlab_items_requested",

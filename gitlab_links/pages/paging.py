@@ -24,6 +24,7 @@ class Paging:
     total: int
     previous_url: str | None
     next_url: str | None
+    are_more: bool = False
 
     @property
     def is_needed(self) -> bool:
@@ -31,8 +32,16 @@ class Paging:
         return self.previous_url is not None or self.next_url is not None
 
     @classmethod
-    def of(cls, total: int, page: int, size: int, url: Callable[[int], str]) -> "Paging":
-        """Page ``page`` of ``total`` rows, ``size`` to a page."""
+    def of(
+        cls,
+        total: int,
+        page: int,
+        size: int,
+        url: Callable[[int], str],
+        *,
+        are_more: bool = False,
+    ) -> "Paging":
+        """Page ``page`` of ``total`` rows, ``size`` to a page; ``are_more``: of more than those."""
         last = min(page * size, total)
         return cls(
             first=(page - 1) * size + 1,
@@ -40,6 +49,7 @@ class Paging:
             total=total,
             previous_url=url(page - 1) if page > 1 else None,
             next_url=url(page + 1) if last < total else None,
+            are_more=are_more,
         )
 
 

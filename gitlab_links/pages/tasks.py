@@ -75,7 +75,9 @@ def _shown(principal: Principal) -> dict[str, Any]:
         "options": listing,
         "assignees": listing.assignees(people),
         "example_reference": f"{found.task_key}-1",
-        "paging": Paging.of(found.total, wanted.page, listing.PAGE_SIZE, url),
+        "paging": Paging.of(
+            found.total, wanted.page, listing.PAGE_SIZE, url, are_more=found.are_more
+        ),
         "url": url(wanted.page),
     }
 

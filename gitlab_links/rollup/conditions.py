@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select, true
 
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.links.confidentiality import withheld
@@ -23,13 +23,19 @@ from gitlab_links.tasks.models import Task, TaskStatus
 
 
 def linked(
-    sight: Sight, *conditions: ColumnElement[bool], withheld_too: bool = False
+    sight: Sight,
+    *conditions: ColumnElement[bool],
+    withheld_too: bool = False,
+    common: bool = False,
 ) -> ColumnElement[bool]:
     """Whether a task has a link to an item of these conditions that the caller sees.
 
-    ``IN``, not ``EXISTS``: SQLite then reads the items first, which are few.
+    Few items meet most conditions: they are read first, by ``IN``. If they are ``common``, the
+    tasks are read first, in the order of the list, until its page is full: ``EXISTS``.
     """
     seen = () if sight.sees_all or withheld_too else (~withheld(),)
+    if common:
+        return _one_of_its_links(*conditions, *seen)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
@@ -40,7 +46,8 @@ def linked(
 def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
     """Whether a task has the need; for a caller who sees no links, by the task alone."""
     done = Task.status == TaskStatus.DONE.value
-    late = and_(Task.due_date < today, ~done)
+    to_do = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
+    late = and_(Task.due_date < today, to_do)
     if not sight.sees_links:
         return late if need is Need.OVERDUE else ~true()
     if need is Need.OVERDUE:
@@ -48,16 +55,17 @@ def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
     if need in OF_AN_ITEM:
         return linked(sight, item_has(need, today))
     if need is Need.STILL_OPEN:
-        return and_(done, linked(sight, _is_open()))
+        return and_(done, linked(sight, is_open()))
     if need is Need.NOTHING_LINKED:
-        return and_(~done, ~has_links())
+        return and_(to_do, ~has_links())
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
     state = func.coalesce(GitLabItem.state, "")
     ended = (ItemState.MERGED.value, ItemState.CLOSED.value)
+    seen = () if sight.sees_all else (~withheld(),)
     return and_(
-        ~done,
-        _one_of_its_links(sight, request, GitLabItem.state == ItemState.MERGED.value),
-        ~_one_of_its_links(sight, request, state.not_in(ended)),
+        to_do,
+        _one_of_its_links(request, GitLabItem.state == ItemState.MERGED.value, *seen),
+        ~_one_of_its_links(request, state.not_in(ended), *seen),
     )
 
 
@@ -69,7 +77,7 @@ def has_links() -> ColumnElement[bool]:
 def item_has(need: Need, today: date) -> ColumnElement[bool]:
     """``LinkState.has`` in SQL."""
     if need is Need.OVERDUE:
-        return and_(_is_open(), GitLabItem.due_date < today)
+        return and_(is_open(), GitLabItem.due_date < today)
     status = func.coalesce(GitLabItem.merge_status, "")
     failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
     waits = and_(is_reviewed(), status.not_in(sorted(NOT_WITH_REVIEWERS)))
@@ -82,7 +90,7 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
         Need.DRAFT: GitLabItem.draft,
     }
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
-    return and_(_is_open(), request, wanted[need])
+    return and_(is_open(), request, wanted[need])
 
 
 def is_reviewed() -> ColumnElement[bool]:
@@ -90,15 +98,15 @@ def is_reviewed() -> ColumnElement[bool]:
     return func.json_array_length(GitLabItem.reviewers) > 0
 
 
-def _is_open() -> ColumnElement[bool]:
-    return GitLabItem.state == ItemState.OPENED.value
+def is_open() -> ColumnElement[bool]:
+    """With a literal: SQLite uses no partial index for a parameter."""
+    return GitLabItem.state == literal_column(f"'{ItemState.OPENED.value}'")
 
 
-def _one_of_its_links(sight: Sight, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    seen = () if sight.sees_all else (~withheld(),)
+def _one_of_its_links(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return (
         select(TaskGitLabLink.id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(TaskGitLabLink.task_id == Task.id, *conditions, *seen)
+        .where(TaskGitLabLink.task_id == Task.id, *conditions)
         .exists()
     )

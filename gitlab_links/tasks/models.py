@@ -4,7 +4,7 @@ import uuid
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -27,7 +27,17 @@ class Task(Identified, Base):
     """
 
     __tablename__ = "tasks"
-    __table_args__ = (UniqueConstraint("org_id", "number"), Index(None, "org_id", "id"))
+    __table_args__ = (
+        UniqueConstraint("org_id", "number"),
+        Index(None, "org_id", "id"),
+        # One for each order of the list, and for its most frequent filter.
+        Index(None, "org_id", "status", "number"),
+        Index(None, "org_id", "updated_at"),
+        Index(None, "org_id", "links_changed_at"),
+        # SQLite: a migration that makes the table anew has to make the next two as well.
+        Index("ix_tasks_by_title", "org_id", text("lower(title)"), "number"),
+        Index("ix_tasks_by_due_date", "org_id", text("(due_date IS NULL)"), "due_date", "number"),
+    )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     number: Mapped[int]

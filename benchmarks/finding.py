@@ -1,0 +1,102 @@
+"""The list of tasks and the search beside 100,000 tasks with 500,000 links, on both databases."""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask
+
+from benchmarks import kept_rollups
+from benchmarks.inprocess import get
+from benchmarks.many_tasks import LINKS_A_TASK, TASKS, make_many_tasks
+from benchmarks.report import Result, Row, below
+from benchmarks.stage import Stage
+from gitlab_links.extensions import db
+from gitlab_links.rollup.needs import Need
+from tests.statements import statements
+
+ROUNDS = 10
+LIMIT = 100
+TICKS = 100  # of /proc, a second
+PAGES = {
+    "all, newest first": "",
+    "by last activity": "sort=updated",
+    "by title": "sort=title",
+    "not done, by last activity": "status=open&sort=updated",
+    "merged": "links=merged",
+    **{need.value.replace("_", " "): f"need={need.value}" for need in Need},
+}
+
+
+def run(stage: Stage) -> Result:
+    """CPU of this process and of the database's, for one request."""
+    rows: list[Row] = []
+    notes: list[str] = []
+    for dialect in ("postgresql", "sqlite"):
+        app = stage.make_app(stage.new_database(dialect))
+        org_id, _, cookie = make_many_tasks(app, f"finding-{dialect}", stage.gitlab_url)
+        found, plans = measure(app, org_id, cookie)
+        rows += [*found, *kept_rollups.measure(app, org_id)]
+        notes.append(plans)
+    return Result(rows, "\n\n".join(notes))
+
+
+def measure(
+    app: Flask, org_id: uuid.UUID, cookie: str, pages: Mapping[str, str] = PAGES
+) -> tuple[list[Row], str]:
+    """A row for each page, and the plans of their slowest statements."""
+    with app.app_context():
+        dialect = db.engine.dialect.name
+    path, session = f"/orgs/{org_id}/tasks", f"session={cookie}"
+    rows = [Row(f"{dialect}: {TASKS:,} tasks, {TASKS * LINKS_A_TASK:,} links", "")]
+    plans: list[str] = []
+    for name, query in pages.items():
+
+        def ask(query: str = query) -> bytes:
+            return get(app, path, query, cookie=session)
+
+        with statements(app) as sent:
+            ask()
+        cpu = _cpu(app, ask)
+        rows.append(below(f"{dialect}: {name}, {len(sent)} statements", cpu, LIMIT, "ms"))
+        if query:
+            plans.append(_plan(app, name, sent))
+    return rows, f"{dialect}:\n" + "\n".join(plans)
+
+
+def _cpu(app: Flask, ask: Callable[[], object]) -> float:
+    """Milliseconds for one request, of this process and the server's for its connection."""
+    backends = _backends(app)
+    before = time.process_time() + _spent(backends)
+    for _ in range(ROUNDS):
+        ask()
+    return (time.process_time() + _spent(backends) - before) / ROUNDS * 1000
+
+
+def _backends(app: Flask) -> list[int]:
+    with app.app_context(), db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            return []
+        found = connection.exec_driver_sql(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        )
+        return [pid for (pid,) in found]
+
+
+def _spent(pids: list[int]) -> float:
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+
+
+def _plan(app: Flask, name: str, sent: list[tuple[str, object]]) -> str:
+    """How the database finds the tasks of the page."""
+    pages = [one for one in sent if "FROM tasks" in one[0] and "ORDER BY" in one[0]]
+    sql, parameters = pages[0]
+    with app.app_context(), db.engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        explain = "EXPLAIN QUERY PLAN " if sqlite else "EXPLAIN (COSTS OFF) "
+        plan = connection.exec_driver_sql(explain + sql, parameters).all()
+    lines = [str(row[-1]).strip(" ->")[:110] for row in plan]
+    steps = [line for line in lines if any(word in line for word in ("Scan", "SCAN", "SEARCH"))]
+    return "\n".join([f"  {name}", *(f"      {step}" for step in dict.fromkeys(steps))])
