@@ -23,6 +23,7 @@ from gitlab_links.api import (
     service_accounts,
     status_rules,
     tasks,
+    timeline,
     waiting,
     webhook,
 )
@@ -53,6 +54,7 @@ VIEWS = (
     webhook,
     deliveries,
     status_rules,
+    timeline,
     events,
     audit_events,
 )

@@ -29,6 +29,7 @@ from gitlab_links.pages import (
     task_rules,
     tasks,
     template_filters,
+    timeline,
     waiting,
 )
 from gitlab_links.pages.blueprint import pages
@@ -43,6 +44,7 @@ VIEWS = (
     task_links,
     waiting,
     task_rules,
+    timeline,
     status_rules,
     integration,
     connection_health,

@@ -11,7 +11,18 @@ from gitlab_links.http.access import public
 from gitlab_links.pages.blueprint import pages
 
 FOLDER = Path(__file__).parent / "static"
-SHEETS = ("theme", "layout", "forms", "parts", "tables", "rows", "links", "integration", "rules")
+SHEETS = (
+    "theme",
+    "layout",
+    "forms",
+    "parts",
+    "tables",
+    "rows",
+    "links",
+    "integration",
+    "rules",
+    "timeline",
+)
 DAY_SECONDS = 24 * 3600
 YEAR_SECONDS = 365 * DAY_SECONDS
 _EXTENSION = "asset_version"

@@ -149,6 +149,7 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
         "is_late": task.is_late(utcnow().date()),
         "statuses": STATUSES,
         "may_edit": principal.may(Permission.TASK_WRITE),
+        "has_timeline": principal.may(Permission.LINK_READ),
     }
 
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from gitlab_links.api.schemas.common import Answer, Strict, described
+from gitlab_links.api.schemas.common import Answer, Page, Strict, described, page_of
 from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, limit
 from gitlab_links.audit.models import ActorKind
 from gitlab_links.events.models import EventType
@@ -87,6 +87,30 @@ class EventSchema(Answer):
     org_id = fields.UUID()
     position = WholeNumber(metadata=described("Orders the events of an org.", 412))
     data = fields.Nested(EventDataSchema)
+
+
+class TaskEventSchema(Answer):
+    """One event of a task's timeline."""
+
+    id = fields.UUID(metadata=described("The same as in the feed."))
+    type = choice(EventType, metadata={"example": "task.status_changed"})
+    timestamp = Time()
+    version = WholeNumber(metadata=described("As in the feed.", 1))
+    data = fields.Nested(EventDataSchema)
+
+
+TaskEventsEnvelope = page_of("TaskEventsEnvelope", events=TaskEventSchema)
+
+
+class TaskEventsQuery(Page):
+    """Which events of the task to read."""
+
+    types = fields.List(
+        choice(EventType),
+        load_default=list,
+        validate=validate.Length(0, 20),
+        metadata=described("Only these types; repeat the parameter."),
+    )
 
 
 class EventFeedEnvelope(Answer):

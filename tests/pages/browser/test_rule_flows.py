@@ -47,6 +47,13 @@ def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, l
     assert violations(page) == []
     page.get_by_role("button", name="Undo: back to open").click()
     expect(words).to_contain_text("Set by hand, and the links call for in progress")
+    page.get_by_role("link", name="Timeline").click()
+    expect(page.locator(".timeline-row").first).to_contain_text("undid the rule “started”")
+    state.items.merge(mr)
+    expect(page.locator(".timeline-row").first).to_contain_text("was merged")
+    expect(page.locator(".timeline-row").first).to_contain_text("The rule “all merged”")
+    take(page, f"timeline-{look}")
+    assert violations(page) == []
     page.goto(f"{stack.org_url}/status-rules")
     page.get_by_role("button", name="Switch off").click()
     expect(page.get_by_role("heading", name="The rules are off")).to_be_visible()
