@@ -28,6 +28,7 @@ CHECK_SECONDS = 40
 # Longer than any slice of work, shorter than the leases: a job that takes too long is stopped
 # before its leases expire.
 JOB_TIMEOUT_SECONDS = 25
+SENDING_TIMEOUT_SECONDS = 45
 FAILED_JOB_SECONDS = 3600
 
 log = structlog.get_logger(__name__)
@@ -43,6 +44,7 @@ class JobKind(Enum):
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     APPLY_RULES = ("deliveries", "gitlab_links.jobs.functions.apply_rules")
     PUBLISH = ("deliveries", "gitlab_links.jobs.functions.publish_events")
+    SEND = ("outgoing", "gitlab_links.jobs.functions.send_events")
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")
@@ -57,6 +59,13 @@ class JobKind(Enum):
     def asks_gitlab(self) -> bool:
         """Whether the job calls GitLab, so that its time depends on the org's GitLab."""
         return self in {JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.OPERATE}
+
+    @property
+    def timeout(self) -> int:
+        """After how many seconds the job is stopped. One that sends to endpoints renews its
+        leases, and may therefore take longer.
+        """
+        return SENDING_TIMEOUT_SECONDS if self is JobKind.SEND else JOB_TIMEOUT_SECONDS
 
     def queue_of(self, org_id: uuid.UUID) -> str:
         """The queue for the org's job."""
@@ -91,7 +100,7 @@ def trigger(kind: JobKind, org_id: uuid.UUID) -> bool:
 def _enqueue_for(kind: JobKind, org_id: uuid.UUID, queue: str) -> None:
     if queue == SLOW_QUEUE:
         redis().set(kind.flag(org_id), SLOW_QUEUE, ex=SLOW_FLAG_SECONDS)
-    enqueue(queue, kind.job, str(org_id))
+    enqueue(queue, kind.job, str(org_id), job_timeout=kind.timeout)
 
 
 def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:

@@ -14,5 +14,6 @@ import gitlab_links.invitations.models
 import gitlab_links.links.models
 import gitlab_links.observations.models
 import gitlab_links.operations.models
+import gitlab_links.outgoing.models
 import gitlab_links.rule_states.models
 import gitlab_links.tasks.models

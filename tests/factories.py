@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from flask import Flask
+from sqlalchemy import null
 
 from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
@@ -13,6 +14,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.service_accounts import ServiceAccountView, create_service_account
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.reconnection import configure
@@ -21,6 +23,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.invitations.changes import invite
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint
 from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task
 
@@ -146,6 +149,18 @@ class Factory:
         return self.add(
             TaskGitLabLink(org_id=task.org_id, task_id=task.id, item_id=item.id, **values)
         )
+
+    def endpoint(self, org: Org, **values: Any) -> OutgoingEndpoint:
+        """An endpoint whose address cannot be decrypted."""
+        facts = {"org_id": org.id, "format": "standard", "url_ciphertext": "", "url_host": "a.test"}
+        return self.add(OutgoingEndpoint(**{**facts, **values}))
+
+    def sent(self, org: Org, **values: Any) -> OutgoingDelivery:
+        """An event that was sent to an endpoint of its own."""
+        event = self.add(Event(org_id=org.id, type="task.created", actor_kind="person"))
+        facts = {"event_type": "task.created", "position": 1, "status": "failed", "due_at": null()}
+        owner = {"org_id": org.id, "endpoint_id": self.endpoint(org).id, "event_id": event.id}
+        return self.add(OutgoingDelivery(**{**facts, **owner, **values}))
 
     def delivery(self, org: Org, **values: Any) -> GitLabWebhookDelivery:
         """A failed one whose body says nothing."""

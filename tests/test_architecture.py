@@ -25,6 +25,7 @@ COMMITTING = {
     "health/relocation.py",
     "health/token_check.py",
     "health/token_rotation.py",
+    "outgoing/trial.py",
 }
 
 

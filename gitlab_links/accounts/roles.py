@@ -51,6 +51,7 @@ class Permission(Enum):
     DELIVERIES = ("deliveries", Scope.ADMIN, MANAGERS)
     RULES_READ = ("rules_read", Scope.ADMIN, MANAGERS)
     RULES_WRITE = ("rules_write", Scope.ADMIN, ADMINS)
+    ENDPOINTS = ("endpoints", Scope.ADMIN, MANAGERS)
     AUDIT = ("audit", Scope.ADMIN, MANAGERS)
     API_KEYS = ("api_keys", Scope.ADMIN, MANAGERS)
     SERVICE_ACCOUNTS = ("service_accounts", Scope.ADMIN, ADMINS)

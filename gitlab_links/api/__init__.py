@@ -9,6 +9,7 @@ from gitlab_links.api import (
     blueprints,
     contract_pages,
     deliveries,
+    endpoints,
     events,
     health,
     integrations,
@@ -56,6 +57,7 @@ VIEWS = (
     status_rules,
     timeline,
     events,
+    endpoints,
     audit_events,
 )
 

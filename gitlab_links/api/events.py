@@ -7,11 +7,12 @@ from typing import Any
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.blueprints import events, refuses
 from gitlab_links.api.schemas.events import EventFeedEnvelope, EventFeedQuery
-from gitlab_links.events.publishing import has_unpublished, publish
+from gitlab_links.events.publishing import has_unpublished
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.transactions import write_after_commit
 from gitlab_links.outgoing.feed import EventsGone, FeedPage, feed_page
+from gitlab_links.outgoing.outbox import publish_and_send
 
 
 @events.get("/api/orgs/<uuid:org_id>/events")
@@ -31,5 +32,5 @@ def events_get(query: dict[str, Any], org_id: uuid.UUID) -> FeedPage:
     )
     if not page.has_more and has_unpublished(org_id):
         # Workers do this within a second; without them, the next request reads the events.
-        write_after_commit("events.not_published", partial(publish, org_id))
+        write_after_commit("events.not_published", partial(publish_and_send, org_id))
     return page

@@ -55,6 +55,11 @@ class Action(StrEnum):
     PROJECT_UNWATCHED = "project.unwatched"
     HEALTH_PROBLEM = "health.problem"
     HEALTH_RECOVERED = "health.recovered"
+    ENDPOINT_CREATED = "endpoint.created"
+    ENDPOINT_UPDATED = "endpoint.updated"
+    ENDPOINT_DELETED = "endpoint.deleted"
+    ENDPOINT_SECRET_ROTATED = "endpoint.secret_rotated"
+    ENDPOINT_REPLAYED = "endpoint.replayed"
     DELIVERY_REPLAYED = "delivery.replayed"
 
     @property

@@ -1,11 +1,12 @@
-"""Publishing an org's events: giving them their places in the feed."""
+"""Publishing an org's events: their places in the feed, and the outbox of endpoints."""
 
 import time
 import uuid
 
-from gitlab_links.events.publishing import AT_ONCE, has_unpublished, publish
+from gitlab_links.events.publishing import AT_ONCE, has_unpublished
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.outgoing.outbox import publish_and_send
 
 SLICE_SECONDS = 1.0
 
@@ -19,7 +20,7 @@ def publish_events(org_id: uuid.UUID) -> None:
     ends_at, count = time.monotonic() + SLICE_SECONDS, AT_ONCE
     suppress_triggers(JobKind.PUBLISH, org_id)
     while count == AT_ONCE and time.monotonic() < ends_at:
-        count = len(publish(org_id))
+        count = publish_and_send(org_id)
         db.session.commit()
     # Before the last check: events recorded meanwhile could not trigger a job.
     allow_triggers(JobKind.PUBLISH, org_id)

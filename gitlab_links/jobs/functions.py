@@ -10,6 +10,7 @@ from gitlab_links.jobs import (
     health_checks,
     link_mails,
     operations,
+    outgoing,
     rule_slices,
     sweeps,
 )
@@ -30,6 +31,11 @@ def apply_rules(org_id: str) -> None:
 def publish_events(org_id: str) -> None:
     """Publish an org's events. Triggered by recording them and by the sweep."""
     events.publish_events(uuid.UUID(org_id))
+
+
+def send_events(org_id: str) -> None:
+    """Send events that are due to endpoints. Triggered by publishing them and by the sweep."""
+    outgoing.send_events(uuid.UUID(org_id))
 
 
 def sync(org_id: str) -> None:
@@ -84,6 +90,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         drain,
         apply_rules,
         publish_events,
+        send_events,
         sync,
         sweep,
         clean,

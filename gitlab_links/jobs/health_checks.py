@@ -53,6 +53,7 @@ from gitlab_links.observations.project_watches import orgs_with_due_projects, wa
 from gitlab_links.observations.webhook_tallies import forget_old_counts
 from gitlab_links.operations.models import OperationKind
 from gitlab_links.operations.queue import ask_for_by_service, forget_old_operations
+from gitlab_links.outgoing.sent_log import forget_old_deliveries
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.due_items import connected
 from gitlab_links.sync.lease import may_call
@@ -283,6 +284,7 @@ def forget_old() -> None:
         forget_old_counts,
         forget_old_problems,
         forget_old_operations,
+        forget_old_deliveries,
     ):
         with isolated(forget.__name__):
             forget(utcnow())

@@ -18,6 +18,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.outgoing import claims as outgoing_claims
 from gitlab_links.rules import evaluation
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync import clock_changes, due_items
@@ -50,6 +51,7 @@ def sweep() -> None:
         (JobKind.APPLY_RULES, evaluation.orgs_due),
         (JobKind.PUBLISH, orgs_with_unpublished),
         (JobKind.SYNC, marks.orgs_due),
+        (JobKind.SEND, outgoing_claims.orgs_due),
     ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]

@@ -80,7 +80,7 @@ class WorkerPool:
         return [
             Slot(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
             for number, names in enumerate(queues, start=1)
-        ]
+        ] + [Slot("sender", lambda: self._work([JobKind.SEND.queue]))]
 
     def _fill(self, slot: Slot) -> None:
         process = self._processes.get(slot.name)
@@ -150,7 +150,8 @@ class WorkerPool:
 
 
 def queues_of_workers(count: int) -> list[list[str]]:
-    """The queues of each worker, in the order it takes jobs from them.
+    """The queues of each worker, in the order it takes jobs from them. What is sent to endpoints
+    has a worker of its own besides these: strangers' servers decide how long that takes.
 
     From two workers on, one never fetches, so that a slow GitLab cannot delay deliveries. From
     three on, only the last one takes the queue of slow GitLabs, so that they cannot delay

@@ -54,6 +54,7 @@ class World:
             "{delivery_id}": self._delivery,
             "{operation_id}": self._operation,
             "{project_id}": self._watched_project,
+            "{endpoint_id}": lambda: self._sent().endpoint_id,
             "{event_id}": lambda: (
                 self.factory.add(AuditEvent(org_id=self.org.id, action="org.updated", detail={})).id
             ),
@@ -61,6 +62,10 @@ class World:
         if "{link_id}" in path:
             link = self._link()
             path = path.replace("{link_id}", str(link.id)).replace("{task_id}", str(link.task_id))
+        if "{sent_id}" in path:
+            sent = self._sent()
+            path = path.replace("{sent_id}", str(sent.id))
+            path = path.replace("{endpoint_id}", str(sent.endpoint_id))
         for name, make in makers.items():
             if name in path:
                 path = path.replace(name, str(make()))
@@ -83,6 +88,9 @@ class World:
         project = self.factory.gitlab_project(self.org)
         watch = {"org_id": self.org.id, "project_id": project.id, "picked_at": utcnow()}
         return self.factory.add(GitLabProjectWatch(**watch)).project_id
+
+    def _sent(self) -> Any:
+        return self.factory.sent(self.org)
 
     def _delivery(self) -> Any:
         return self.factory.delivery(self.org).id

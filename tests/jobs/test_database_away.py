@@ -32,7 +32,7 @@ def pool(settings, environment, processes, redis, network):
     url = url.set(host=network.host, port=network.port, query={}).render_as_string()
     changes = {"DATABASE_URL": url, "DATABASE_TIMEOUT_SECONDS": "1", "WORKER_PROCESSES": "1"}
     child = start_worker(processes, {**environment, **changes})
-    within(40, lambda: redis.scard("rq:workers") == 1)
+    within(40, lambda: redis.scard("rq:workers") == 2)
     return child
 
 

@@ -21,13 +21,15 @@ from tests.soak.stage import pids_below, within
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
 
 WORKERS = 2
+# The sender works beside them.
+REGISTERED = WORKERS + 1
 
 
 @pytest.fixture
 def pool(dialect, app, environment, processes, redis: Redis):
     """A ``worker.py`` with two RQ workers, which have registered."""
     child = start_worker(processes, {**environment, "WORKER_PROCESSES": str(WORKERS)})
-    within(20, lambda: redis.scard("rq:workers") == WORKERS)
+    within(20, lambda: redis.scard("rq:workers") == REGISTERED)
     return child
 
 
@@ -35,15 +37,15 @@ def members(pool):
     return set(pids_below(pool.pid)) - {pool.pid}
 
 
-def test_the_crew_is_its_workers_and_one_ticker(pool, redis):
-    assert len(members(pool)) == WORKERS + 1
+def test_the_crew_is_its_workers_a_sender_and_one_ticker(pool, redis):
+    assert len(members(pool)) == REGISTERED + 1
     within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
 
 
 def test_whoever_of_the_crew_is_killed_is_replaced(pool):
     before = members(pool)
     signal_all(list(before), signal.SIGKILL)
-    within(5, lambda: len(members(pool) - before) == WORKERS + 1)
+    within(5, lambda: len(members(pool) - before) == REGISTERED + 1)
     assert not any(is_alive(pid) for pid in before)
 
 
@@ -74,7 +76,7 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
         ready=lambda: redis_answers(url),
     )
     with Redis.from_url(url) as redis:
-        within(8, lambda: redis.scard("rq:workers") == 1)
+        within(8, lambda: redis.scard("rq:workers") == 2)
         within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
     logged = pool.log.read_text()
     assert logged.count("worker_pool.redis_away") == 1
@@ -97,13 +99,13 @@ def test_as_the_first_process_of_a_container_it_works_and_ends_alike(
     """PID 1 has no default handlers, and inherits every orphan."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *python("worker.py")]
     outer = processes.start("first", command, settings={**environment, "WORKER_PROCESSES": "1"})
-    within(20, lambda: redis.scard("rq:workers") == 1)
+    within(20, lambda: redis.scard("rq:workers") == 2)
     below = set(pids_below(outer.pid)) - {outer.pid}
     (first,) = (pid for pid in below if first_process(pid))
     worker = max(below - {first})
     os.kill(worker, signal.SIGKILL)
     within(5, lambda: not is_alive(worker))
-    within(5, lambda: len(set(pids_below(first))) == 3)
+    within(5, lambda: len(set(pids_below(first))) == 4)
     os.kill(first, signal.SIGTERM)
     outer.process.wait(10)
     assert not any(is_alive(pid) for pid in below)
@@ -141,7 +143,7 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
         own_redis.config_set("maxmemory", 1)
     pool = start_worker(processes, {**environment, **changes})
     if when == "at work":
-        within(60, lambda: own_redis.scard("rq:workers") == 2)
+        within(60, lambda: own_redis.scard("rq:workers") == REGISTERED)
         own_redis.config_set("maxmemory", 1)
     within(60, lambda: "worker_pool.redis_refuses" in pool.log.read_text())
     before = members(pool)
@@ -153,7 +155,7 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     assert len(logged) < 12
     own_redis.config_set("maxmemory", 0)
     own_redis.flushdb()
-    within(10, lambda: own_redis.scard("rq:workers") == 2)
+    within(10, lambda: own_redis.scard("rq:workers") == REGISTERED)
     within(10, lambda: own_redis.keys("rq:job:tick-sweep-*"))
     pool.process.terminate()
     assert pool.process.wait(10) == 0

@@ -55,7 +55,11 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
         for name in ("worker-a", "worker-b"):
             service.start_worker(supervisor, environment | changed, name=name)
         with Redis.from_url(redis_url) as redis:
-            within(30, lambda: redis.scard("rq:workers"), 2 * int(environment["WORKER_PROCESSES"]))
+            within(
+                30,
+                lambda: redis.scard("rq:workers"),
+                2 * (int(environment["WORKER_PROCESSES"]) + 1),
+            )
         yield url
         supervisor.check()
 

@@ -131,7 +131,7 @@ def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
             rung += world.undone()
             stage.redis.flushall()
         waits.append(within(30, lambda: world.undone() == 0, every=0.1))
-    within(10, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES)
+    within(10, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES + 1)
     return [
         at_least("deliveries whose ring was forgotten", rung, times),
         exactly("links that differ from GitLab", len(world.differing()), 0),

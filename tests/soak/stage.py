@@ -171,7 +171,7 @@ class Stage:
             hook.recent_failures, hook.disabled_until = 0, None
 
     def _start_worker(self, number: int, changes: Mapping[str, str]) -> Child:
-        wanted = (number + 1) * WORKER_PROCESSES
+        wanted = (number + 1) * (WORKER_PROCESSES + 1)  # and a sender
         environment = self.environment(**changes)
         child = start_worker(self.supervisor, environment, name=f"worker-{number}")
         within(30, lambda: self.redis.scard("rq:workers") >= wanted)

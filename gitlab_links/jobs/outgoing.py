@@ -1,0 +1,167 @@
+"""Sending events to endpoints: one loop that many threads send for.
+
+The threads only send. The loop claims, saves and renews the leases, so that no transaction is
+open during a call, and a slow endpoint keeps one thread busy and nobody else.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import DomainError
+from gitlab_links.extensions import db, settings
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.outgoing import claims, outcomes
+from gitlab_links.outgoing.models import OutgoingEndpoint
+from gitlab_links.outgoing.requests import requests_for
+from gitlab_links.outgoing.sending import Network, send
+from gitlab_links.outgoing.transport import Outcome, Request
+
+THREADS, THREADS_FOR_SLOW = 12, 6
+# Slow endpoints are not claimed later in a job, others a while longer: then a slow answer, which
+# takes ten seconds, rarely makes others wait for the end of the job.
+CLAIM_SLOW_SECONDS, CLAIM_SECONDS = 12.0, 24.0
+# A thread begins no further request of its batch after this.
+BATCH_SECONDS = 2.0
+POLL_SECONDS = 0.1
+KEEP_SECONDS = 1.0
+NOT_SENT = "The event was deleted, or its item has become confidential."
+
+Item = tuple[uuid.UUID, int, Request]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    delivery_id: uuid.UUID
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    endpoint_id: uuid.UUID
+    unsent: Sequence[tuple[uuid.UUID, int]]
+
+
+def send_events(org_id: uuid.UUID) -> None:
+    """Send what is due, of any org, beginning with this one.
+
+    Safe to run twice or never: endpoints are claimed, an attempt whose worker dies is repeated
+    with the same id once its lease has ended, and the sweep triggers what a lost run left.
+    """
+    Sender(org_id).run()
+    # Before the last check: events that were published meanwhile could not trigger a job.
+    allow_triggers(JobKind.SEND, org_id)
+    if claims.has_due(utcnow()):
+        trigger(JobKind.SEND, org_id)
+    db.session.rollback()
+
+
+class Sender:
+    """One run of the loop."""
+
+    def __init__(self, first: uuid.UUID) -> None:
+        self._first = first
+        self._network = Network(settings().gitlab_allowed_hosts, settings().gitlab_ca_file)
+        self._results: SimpleQueue[_Sent | _Finished] = SimpleQueue()
+        self._in_flight: dict[uuid.UUID, bool] = {}  # endpoints, and whether they are slow
+        self._kept_at = time.monotonic()
+
+    def run(self) -> None:
+        """Run until nothing is due and nothing is being sent, or time is up."""
+        began = time.monotonic()
+        pool = ThreadPoolExecutor(THREADS, thread_name_prefix="sender")
+        try:
+            while True:
+                age = time.monotonic() - began
+                if age < CLAIM_SECONDS:
+                    self._start(pool, slow_too=age < CLAIM_SLOW_SECONDS)
+                if not self._in_flight:
+                    return
+                self._save()
+                self._keep()
+        finally:
+            db.session.rollback()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, pool: ThreadPoolExecutor, *, slow_too: bool) -> None:
+        slow = THREADS_FOR_SLOW - sum(self._in_flight.values()) if slow_too else 0
+        free = THREADS - len(self._in_flight)
+        now = utcnow()
+        found = claims.claim_endpoints(now, free, slow=slow, first=self._first)
+        batches = [(endpoint, _claimed(endpoint)) for endpoint in found]
+        db.session.commit()
+        for endpoint, batch in batches:
+            self._in_flight[endpoint.id] = endpoint.is_slow
+            pool.submit(_send_batch, self._network, endpoint.id, batch, self._results)
+
+    def _save(self) -> None:
+        """Save what has come back, waiting a moment for it, in one transaction."""
+        results = []
+        try:
+            results.append(self._results.get(timeout=POLL_SECONDS))
+            while True:
+                results.append(self._results.get_nowait())
+        except Empty:
+            pass
+        for result in results:
+            if isinstance(result, _Sent):
+                outcomes.save(result.delivery_id, result.attempt, result.outcome, utcnow())
+            else:
+                outcomes.give_back(result.unsent)
+                claims.release(result.endpoint_id)
+                del self._in_flight[result.endpoint_id]
+        db.session.commit()
+
+    def _keep(self) -> None:
+        if self._in_flight and time.monotonic() - self._kept_at > KEEP_SECONDS:
+            claims.keep(self._in_flight.keys(), utcnow())
+            db.session.commit()
+            self._kept_at = time.monotonic()
+
+
+def _claimed(endpoint: OutgoingEndpoint) -> list[Item]:
+    """The endpoint's due deliveries with their requests; ends those that may not be sent."""
+    now = utcnow()
+    deliveries = claims.claim_batch(endpoint, now)
+    try:
+        requests = requests_for(endpoint, [one.event_id for one in deliveries], now)
+    except DomainError as refusal:
+        for one in deliveries:
+            outcomes.save(one.id, one.attempts, Outcome(0.0, failure=refusal.detail[:200]), now)
+        return []
+    batch = []
+    for one in deliveries:
+        request = requests.get(one.event_id)
+        if request is None:
+            outcomes.drop(one.id, NOT_SENT)
+        else:
+            batch.append((one.id, one.attempts, request))
+    return batch
+
+
+def _send_batch(
+    network: Network,
+    endpoint_id: uuid.UUID,
+    batch: Sequence[Item],
+    results: SimpleQueue[_Sent | _Finished],
+) -> None:
+    """Send one after another, until one fails. Runs in a thread."""
+    begun, began = 0, time.monotonic()
+    try:
+        with network.session() as session:
+            for delivery_id, attempt, request in batch:
+                if begun and time.monotonic() - began > BATCH_SECONDS:
+                    break
+                begun += 1
+                outcome = send(session, request)
+                results.put(_Sent(delivery_id, attempt, outcome))
+                if outcome.failure is not None:
+                    break
+    finally:
+        unsent = [(delivery_id, attempt) for delivery_id, attempt, _ in batch[begun:]]
+        results.put(_Finished(endpoint_id, unsent))

@@ -1,0 +1,32 @@
+"""Which addresses an endpoint may have: the rules for GitLab's address hold for these too."""
+
+from gitlab_links.errors import Invalid
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.urls import parse_base_url
+from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+
+LONGEST = 2000
+
+
+def shown_host(url: str) -> str:
+    """Host and port of an address that may be sent to. Raises :class:`Invalid` with ``url``.
+
+    The connection checks every address of the host again, each time.
+    """
+    if len(url) > LONGEST:
+        raise refused(f"Use at most {LONGEST} characters.")
+    try:
+        address = parse_web_address(url)
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        port = f":{address.port}" if address.port else ""
+        parse_base_url(f"{address.scheme}://{host}{port}", settings().gitlab_allowed_hosts)
+    except AddressError as error:
+        raise refused(error.message) from None
+    except Invalid as refusal:
+        raise refused(" ".join(refusal.errors.get("base_url", [refusal.detail]))) from None
+    return host + port
+
+
+def refused(message: str, field: str = "url") -> Invalid:
+    """The refusal of a field of an endpoint."""
+    return Invalid("The endpoint was not saved.", errors={field: [message]})

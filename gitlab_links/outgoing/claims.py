@@ -1,0 +1,124 @@
+"""Claim endpoints and their due deliveries for a worker, and keep what it is still sending."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy.orm import aliased
+
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
+
+# A worker that sends renews it every second. Short, because after a worker has died, its
+# endpoints wait for this long.
+LEASE = timedelta(seconds=4)
+BATCH = 10
+# Later events of an item or task wait while an earlier one has failed less often than this, some
+# ten minutes; then they pass it, and the receiver can order them by ``position``.
+ORDER_KEPT_ATTEMPTS = 4
+
+_endpoint, _delivery = OutgoingEndpoint, OutgoingDelivery
+
+
+def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+    """Orgs with an endpoint to which something may be sent now."""
+    return db.session.scalars(select(_endpoint.org_id).where(*_may_send(now)).distinct()).all()
+
+
+def claim_endpoints(
+    now: datetime, limit: int, *, slow: int, first: uuid.UUID | None = None
+) -> Sequence[OutgoingEndpoint]:
+    """Lease endpoints with due deliveries to the caller: at most ``slow`` slow ones, and those
+    served longest ago first, whatever their orgs; of one org first, if it is given.
+
+    Two workers never get the same endpoint, so that its deliveries are sent one after another.
+    """
+    order: list[Any] = [_endpoint.last_served_at.asc().nulls_first(), _endpoint.id]
+    if first is not None:
+        order.insert(0, (_endpoint.org_id == first).desc())
+    due = select(_endpoint).where(*_may_send(now))
+    found: list[OutgoingEndpoint] = []
+    for is_slow, most in ((False, limit), (True, slow)):
+        places = min(most, limit - len(found))
+        if places > 0:
+            kind = due.where(_endpoint.is_slow.is_(is_slow)).order_by(*order).limit(places)
+            locked = kind.with_for_update(skip_locked=True)
+            found += db.session.scalars(locked.execution_options(populate_existing=True))
+    if found:
+        change_rows(
+            update(_endpoint)
+            .where(_endpoint.id.in_([one.id for one in found]))
+            .values(leased_until=now + LEASE, last_served_at=now)
+        )
+    return found
+
+
+def _may_send(now: datetime) -> list[ColumnElement[bool]]:
+    """Nobody sends to it, it is not paused, and something is due for it. Its replays are sent
+    even while it is disabled or paused: somebody waits for them.
+    """
+    due = exists().where(_delivery.endpoint_id == _endpoint.id, _delivery.due_at <= now)
+    replays = due.where(_delivery.is_replay)
+    free = or_(_endpoint.leased_until.is_(None), _endpoint.leased_until < now)
+    return [free, or_(and_(_is_open(now), due), replays)]
+
+
+def _is_open(now: datetime) -> ColumnElement[bool]:
+    not_paused = or_(_endpoint.paused_until.is_(None), _endpoint.paused_until <= now)
+    return and_(_endpoint.enabled, not_paused)
+
+
+def claim_batch(endpoint: OutgoingEndpoint, now: datetime) -> Sequence[OutgoingDelivery]:
+    """Lease the endpoint's due deliveries, in the order of their events.
+
+    One alone if it is slow or its last attempt failed. The claim counts as an attempt.
+    """
+    alone = endpoint.is_slow or endpoint.failures > 0
+    is_open = endpoint.enabled and (endpoint.paused_until is None or endpoint.paused_until <= now)
+    earlier = aliased(_delivery)
+    kept_back = exists().where(
+        earlier.endpoint_id == _delivery.endpoint_id,
+        earlier.subject_id == _delivery.subject_id,
+        earlier.position < _delivery.position,
+        earlier.due_at > now,
+        earlier.attempts < ORDER_KEPT_ATTEMPTS,
+        not_(earlier.is_replay),
+    )
+    mine = (_delivery.endpoint_id == endpoint.id, _delivery.due_at <= now)
+    which = or_(_delivery.is_replay, ~kept_back) if is_open else _delivery.is_replay
+    taken = db.session.scalars(
+        select(_delivery)
+        .where(*mine, which)
+        .order_by(_delivery.is_replay.desc(), _delivery.position)
+        .limit(1 if alone else BATCH)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for delivery in taken:
+        delivery.status = OutgoingStatus.SENDING
+        delivery.attempts += 1
+        delivery.due_at = now + LEASE
+    db.session.flush()
+    return taken
+
+
+def keep(endpoint_ids: Collection[uuid.UUID], now: datetime) -> None:
+    """Renew the leases of endpoints that the caller is sending to, and of their deliveries."""
+    until = now + LEASE
+    ours = _endpoint.id.in_(endpoint_ids)
+    change_rows(update(_endpoint).where(ours).values(leased_until=until))
+    sending = _delivery.status == OutgoingStatus.SENDING
+    theirs = (_delivery.endpoint_id.in_(endpoint_ids), _delivery.due_at.is_not(None))
+    change_rows(update(_delivery).where(*theirs, sending).values(due_at=until))
+
+
+def release(endpoint_id: uuid.UUID) -> None:
+    """End the lease of an endpoint."""
+    change_rows(update(_endpoint).where(_endpoint.id == endpoint_id).values(leased_until=None))
+
+
+def has_due(now: datetime) -> bool:
+    """Whether something may be sent now, to any endpoint."""
+    return db.session.scalar(select(_endpoint.id).where(*_may_send(now)).limit(1)) is not None

@@ -1,0 +1,199 @@
+"""Create, change and delete endpoints. Nothing here commits."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.audit.changes import Action, write_audit_event
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import Conflict, required
+from gitlab_links.events.models import EventType
+from gitlab_links.extensions import db
+from gitlab_links.job_triggers import JobKind, trigger_after_commit
+from gitlab_links.links.models import GitLabProject
+from gitlab_links.outgoing.addresses import refused, shown_host
+from gitlab_links.outgoing.models import Format, OutgoingEndpoint
+from gitlab_links.outgoing.signatures import SECRET, URL, new_signing_secret, seal
+from gitlab_links.storage.database import new_id
+
+MOST_OF_AN_ORG = 20
+FORMER_SECRET_VALID = timedelta(hours=24)
+
+
+class TooManyEndpoints(Conflict, code="too_many_endpoints"):
+    """The org has as many endpoints as it may have."""
+
+
+class NothingToSign(Conflict, code="endpoint_without_secret"):
+    """A chat checks no signature, so its endpoint has no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointChange:
+    """What to set; None leaves a value as it is."""
+
+    url: str | None = None
+    description: str | None = None
+    types: Sequence[EventType] | None = None
+    projects: Sequence[uuid.UUID] | None = None
+    highlights_only: bool | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEndpoint:
+    """A new endpoint with its secret, which is shown only now; None for a chat."""
+
+    endpoint: OutgoingEndpoint
+    secret: str | None
+
+
+def create_endpoint(principal: Principal, kind: Format, change: EndpointChange) -> NewEndpoint:
+    """Create an endpoint. Raises :class:`Invalid` with the fields, :class:`TooManyEndpoints`
+    and the ``encryption_key_*`` conflicts.
+    """
+    count = select(func.count()).where(OutgoingEndpoint.org_id == principal.org_id)
+    if (db.session.scalar(count) or 0) >= MOST_OF_AN_ORG:
+        raise TooManyEndpoints(f"An org has at most {MOST_OF_AN_ORG} endpoints. Delete one first.")
+    endpoint = OutgoingEndpoint(
+        id=new_id(),
+        org_id=principal.org_id,
+        format=kind.value,
+        highlights_only=kind is Format.CHAT,
+        types=[],
+        projects=[],
+        description="",
+        enabled=True,
+        failures=0,
+        created_by=principal.user_id,
+    )
+    _apply(endpoint, change)
+    secret = None if kind is Format.CHAT else _set_secret(endpoint)
+    db.session.add(endpoint)
+    db.session.flush()
+    _audit(principal, Action.ENDPOINT_CREATED, endpoint)
+    return NewEndpoint(endpoint, secret)
+
+
+def update_endpoint(
+    principal: Principal, endpoint_id: uuid.UUID, change: EndpointChange
+) -> OutgoingEndpoint:
+    """Change what is given. An endpoint that is enabled again starts without its failures, and
+    gets what waited for it.
+    """
+    endpoint = lock_endpoint(principal.org_id, endpoint_id)
+    changed = _apply(endpoint, change)
+    if changed:
+        endpoint.updated_at = utcnow()
+        _audit(principal, Action.ENDPOINT_UPDATED, endpoint, changed=changed)
+    if "enabled" in changed or "url" in changed:
+        trigger_after_commit(db.session, JobKind.SEND, principal.org_id)
+    return endpoint
+
+
+def delete_endpoint(principal: Principal, endpoint_id: uuid.UUID) -> None:
+    """Delete an endpoint with its log; what waits for it is not sent."""
+    endpoint = lock_endpoint(principal.org_id, endpoint_id)
+    _audit(principal, Action.ENDPOINT_DELETED, endpoint)
+    db.session.delete(endpoint)
+    db.session.flush()
+
+
+def rotate_secret(principal: Principal, endpoint_id: uuid.UUID) -> NewEndpoint:
+    """Make a new secret, which is shown only now. For a day, the former one signs as well."""
+    endpoint = lock_endpoint(principal.org_id, endpoint_id)
+    if endpoint.secret_ciphertext is None:
+        raise NothingToSign("Messages of a chat are not signed, so there is no secret.")
+    endpoint.former_secret_ciphertext = endpoint.secret_ciphertext
+    endpoint.former_secret_until = utcnow() + FORMER_SECRET_VALID
+    secret = _set_secret(endpoint)
+    endpoint.updated_at = utcnow()
+    _audit(principal, Action.ENDPOINT_SECRET_ROTATED, endpoint)
+    return NewEndpoint(endpoint, secret)
+
+
+def find_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> OutgoingEndpoint:
+    """One endpoint; raises :class:`NotFound`, also for another org's."""
+    ours = OutgoingEndpoint.org_id == org_id, OutgoingEndpoint.id == endpoint_id
+    return required(db.session.scalars(select(OutgoingEndpoint).where(*ours)).one_or_none())
+
+
+def lock_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> OutgoingEndpoint:
+    """The same, locked until the commit."""
+    ours = OutgoingEndpoint.org_id == org_id, OutgoingEndpoint.id == endpoint_id
+    locked = select(OutgoingEndpoint).where(*ours).with_for_update()
+    return required(
+        db.session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+    )
+
+
+def lock_row(endpoint_id: uuid.UUID) -> None:
+    """Lock the endpoint until the commit."""
+    one = select(OutgoingEndpoint.id).where(OutgoingEndpoint.id == endpoint_id)
+    db.session.execute(one.with_for_update())
+
+
+def endpoints_of(org_id: uuid.UUID) -> Sequence[OutgoingEndpoint]:
+    """The org's endpoints, oldest first; at most :data:`MOST_OF_AN_ORG`."""
+    ours = select(OutgoingEndpoint).where(OutgoingEndpoint.org_id == org_id)
+    return db.session.scalars(ours.order_by(OutgoingEndpoint.id)).all()
+
+
+def _set_secret(endpoint: OutgoingEndpoint) -> str:
+    secret = new_signing_secret()
+    endpoint.secret_ciphertext = seal(secret, endpoint.org_id, endpoint.id, SECRET)
+    return secret
+
+
+def _apply(endpoint: OutgoingEndpoint, change: EndpointChange) -> list[str]:
+    """Set what differs; returns the names of the fields."""
+    wanted: dict[str, Any] = {
+        "description": change.description,
+        "types": None if change.types is None else sorted({one.value for one in change.types}),
+        "projects": _checked_projects(endpoint.org_id, change.projects),
+        "highlights_only": change.highlights_only,
+        "enabled": change.enabled,
+    }
+    changed = [
+        name
+        for name, value in wanted.items()
+        if value is not None and value != getattr(endpoint, name)
+    ]
+    for name in changed:
+        setattr(endpoint, name, wanted[name])
+    if change.url is not None:
+        endpoint.url_host = shown_host(change.url)
+        endpoint.url_ciphertext = seal(change.url, endpoint.org_id, endpoint.id, URL)
+        changed.append("url")
+    if "enabled" in changed or "url" in changed:
+        _forget_failures(endpoint)
+    return changed
+
+
+def _forget_failures(endpoint: OutgoingEndpoint) -> None:
+    endpoint.failures = 0
+    endpoint.failing_since = endpoint.paused_until = None
+    endpoint.disabled_at = endpoint.disabled_reason = None
+    endpoint.last_failure = endpoint.last_failure_at = None
+
+
+def _checked_projects(org_id: uuid.UUID, projects: Sequence[uuid.UUID] | None) -> list[str] | None:
+    if projects is None:
+        return None
+    ours = select(GitLabProject.id).where(
+        GitLabProject.org_id == org_id, GitLabProject.id.in_(projects)
+    )
+    unknown = set(projects) - set(db.session.scalars(ours))
+    if unknown:
+        raise refused("Choose projects of this org.", "projects")
+    return sorted(str(one) for one in set(projects))
+
+
+def _audit(principal: Principal, action: Action, endpoint: OutgoingEndpoint, **more: Any) -> None:
+    detail = {"host": endpoint.url_host, "format": endpoint.format, **more}
+    write_audit_event(principal.org_id, principal.actor, action, endpoint.id, detail)

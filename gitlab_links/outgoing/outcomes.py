@@ -1,0 +1,149 @@
+"""Save what came of an attempt, in the delivery and in its endpoint."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+
+import structlog
+from sqlalchemy import update
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
+from gitlab_links.outgoing.retries import (
+    DISABLED_AFTER,
+    MAX_ATTEMPTS,
+    clamped,
+    endpoint_pause,
+    retry_delay,
+)
+from gitlab_links.outgoing.transport import Outcome
+
+SLOW_SECONDS, QUICK_SECONDS = 2.5, 1.0
+ATTEMPTS_KEPT = 20
+GONE_REASON = "It answered 410: this address takes no events any more."
+DAY_REASON = "Everything sent to it failed for a day."
+
+log = structlog.get_logger(__name__)
+
+
+def save(delivery_id: uuid.UUID, attempt: int, outcome: Outcome, now: datetime) -> None:
+    """Save the outcome of an attempt; nothing if another worker has claimed the delivery since.
+
+    The caller commits.
+    """
+    delivery = db.session.get(
+        OutgoingDelivery, delivery_id, with_for_update=True, populate_existing=True
+    )
+    if delivery is None or not _is_ours(delivery, attempt):
+        return
+    delivery.last_attempt_at = now
+    delivery.last_status, delivery.last_error = outcome.status, outcome.failure
+    delivery.last_answer = outcome.answer or None
+    said = {
+        "at": now.isoformat(),
+        "status": outcome.status,
+        "error": outcome.failure,
+        "seconds": round(outcome.seconds, 3),
+        "replay": delivery.is_replay,
+    }
+    delivery.history = [*delivery.history, said][-ATTEMPTS_KEPT:]
+    endpoint = db.session.get(
+        OutgoingEndpoint, delivery.endpoint_id, with_for_update=True, populate_existing=True
+    )
+    if outcome.failure is None:
+        _end(delivery, OutgoingStatus.DELIVERED)
+        _note_success(endpoint, outcome, now)
+    elif delivery.is_replay:
+        _end(delivery, OutgoingStatus.FAILED)
+    else:
+        _schedule(delivery, attempt, outcome, now)
+        _note_failure(endpoint, delivery, outcome, now)
+
+
+def _is_ours(delivery: OutgoingDelivery, attempt: int) -> bool:
+    return delivery.status == OutgoingStatus.SENDING and delivery.attempts == attempt
+
+
+def _end(delivery: OutgoingDelivery, status: OutgoingStatus) -> None:
+    delivery.status, delivery.due_at, delivery.is_replay = status, None, False
+
+
+def _schedule(delivery: OutgoingDelivery, attempt: int, outcome: Outcome, now: datetime) -> None:
+    if attempt >= MAX_ATTEMPTS:
+        _end(delivery, OutgoingStatus.FAILED)
+        return
+    delivery.status = OutgoingStatus.WAITING
+    delivery.due_at = now + max(retry_delay(attempt), clamped(outcome.retry_after))
+
+
+def _note_success(endpoint: OutgoingEndpoint | None, outcome: Outcome, now: datetime) -> None:
+    if endpoint is None:
+        return
+    endpoint.last_success_at = now
+    endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
+    _note_pace(endpoint, outcome)
+
+
+def _note_failure(
+    endpoint: OutgoingEndpoint | None, delivery: OutgoingDelivery, outcome: Outcome, now: datetime
+) -> None:
+    if endpoint is None:
+        return
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or now
+    endpoint.last_failure_at, endpoint.last_failure = now, outcome.failure
+    pause = max(endpoint_pause(endpoint.failures), clamped(outcome.retry_after))
+    endpoint.paused_until = now + pause if pause else None
+    _note_pace(endpoint, outcome)
+    log.warning(
+        "outgoing.not_delivered",
+        org_id=str(endpoint.org_id),
+        endpoint_id=str(endpoint.id),
+        delivery_id=str(delivery.id),
+        attempt=delivery.attempts,
+        reason=outcome.failure,
+    )
+    if outcome.status == HTTPStatus.GONE:
+        _disable(endpoint, GONE_REASON, now)
+        _end(delivery, OutgoingStatus.FAILED)
+    elif endpoint.failing_since <= now - DISABLED_AFTER:
+        _disable(endpoint, DAY_REASON, now)
+
+
+def _note_pace(endpoint: OutgoingEndpoint, outcome: Outcome) -> None:
+    if outcome.seconds > SLOW_SECONDS:
+        endpoint.is_slow = True
+    elif outcome.seconds < QUICK_SECONDS:
+        endpoint.is_slow = False
+
+
+def _disable(endpoint: OutgoingEndpoint, reason: str, now: datetime) -> None:
+    endpoint.enabled, endpoint.disabled_at, endpoint.disabled_reason = False, now, reason
+    log.warning("outgoing.disabled", endpoint_id=str(endpoint.id), reason=reason)
+
+
+def give_back(deliveries: Sequence[tuple[uuid.UUID, int]]) -> None:
+    """Return deliveries that were claimed and not sent; the attempt does not count."""
+    for delivery_id, attempt in deliveries:
+        one = OutgoingDelivery
+        change_rows(
+            update(one)
+            .where(
+                one.id == delivery_id,
+                one.status == OutgoingStatus.SENDING,
+                one.attempts == attempt,
+            )
+            .values(status=OutgoingStatus.WAITING, attempts=attempt - 1, due_at=utcnow())
+        )
+
+
+def drop(delivery_id: uuid.UUID, reason: str) -> None:
+    """End a delivery that may not be sent any more."""
+    one = OutgoingDelivery
+    change_rows(
+        update(one)
+        .where(one.id == delivery_id)
+        .values(status=OutgoingStatus.DROPPED, due_at=None, is_replay=False, last_error=reason)
+    )

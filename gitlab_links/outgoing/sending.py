@@ -1,0 +1,81 @@
+"""Send one request to an endpoint. No database and no application here: threads call it."""
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import requests
+import urllib3
+
+from gitlab_links.clock import utcnow
+from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.gitlab.guarded_session import GuardedSession, ResponseTooLargeError
+from gitlab_links.gitlab.guarded_socket import BlockedAddressError
+from gitlab_links.outgoing.transport import Outcome, Request
+
+# From connecting to the last byte of the answer.
+SECONDS_EACH = 10.0
+ANSWER_BYTES = 64 * 1024
+KEPT_OF_ANSWERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How connections are made: which internal hosts are allowed, and further certificates."""
+
+    allowed: AllowedHosts
+    ca_file: str | None
+
+    def session(self) -> GuardedSession:
+        """A session for one endpoint. It follows no redirect of a POST."""
+        return GuardedSession(
+            self.allowed, seconds=SECONDS_EACH, max_bytes=ANSWER_BYTES, ca_file=self.ca_file
+        )
+
+
+def send(session: GuardedSession, request: Request) -> Outcome:
+    """Send a request once. Never raises for what the other side or the network does."""
+    session.deadline.start()
+    began = time.monotonic()
+    try:
+        answer = session.post(
+            request.url,
+            data=request.body,
+            headers={"Content-Type": "application/json", **request.headers},
+            allow_redirects=False,
+        )
+    except BlockedAddressError:
+        failure = "The address is internal, and this service may not connect to it."
+    except ResponseTooLargeError as error:
+        return _judged(time.monotonic() - began, error.status, "", None)
+    except (requests.Timeout, TimeoutError):
+        failure = f"There was no answer within {SECONDS_EACH:.0f} seconds."
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        failure = "The address cannot be reached."
+    else:
+        return _judged(
+            time.monotonic() - began,
+            answer.status_code,
+            answer.content[:KEPT_OF_ANSWERS].decode("utf-8", "replace").replace("\0", ""),
+            answer.headers.get("Retry-After"),
+        )
+    return Outcome(time.monotonic() - began, failure=failure)
+
+
+def _judged(seconds: float, status: int, answer: str, retry_after: str | None) -> Outcome:
+    failure = None if 200 <= status < 300 else f"It answered {status}."
+    if 300 <= status < 400:
+        failure = f"It answered {status}, a redirect. Redirects are not followed."
+    return Outcome(seconds, status, failure, answer, read_retry_after(retry_after))
+
+
+def read_retry_after(text: str | None) -> float | None:
+    """A ``Retry-After`` in seconds or as a date; None if it is neither."""
+    if text is None:
+        return None
+    if text.strip().isdecimal() and text.isascii():
+        return float(text[:10])
+    try:
+        return (parsedate_to_datetime(text) - utcnow()).total_seconds()
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,59 @@
+"""Send a test to an endpoint while somebody waits for the answer."""
+
+import uuid
+from datetime import datetime
+
+import orjson
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db, settings
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.outgoing.chat import plain
+from gitlab_links.outgoing.endpoints import find_endpoint
+from gitlab_links.outgoing.models import Format, OutgoingEndpoint
+from gitlab_links.outgoing.requests import signed_request
+from gitlab_links.outgoing.signatures import URL, unseal
+from gitlab_links.outgoing.transport import Outcome, Request
+from gitlab_links.storage.database import new_id
+
+TEST_TYPE = "endpoint.test"
+
+
+def try_endpoint(principal: Principal, endpoint_id: uuid.UUID) -> Outcome:
+    """Send a test now. It is in no log, and changes nothing about the endpoint.
+
+    Raises :class:`NotFound`, the conflicts of encryption keys, and what ``waiting_for_gitlab``
+    raises.
+    """
+    # requests is slow to import, and receiving webhooks does not need it.
+    from gitlab_links.outgoing.sending import Network, send
+
+    endpoint = find_endpoint(principal.org_id, endpoint_id)
+    request = _request(endpoint, utcnow())
+    network = Network(settings().gitlab_allowed_hosts, settings().gitlab_ca_file)
+    db.session.commit()  # no transaction is open during the call
+    with waiting_for_gitlab(principal.org_id), network.session() as session:
+        return send(session, request)
+
+
+def _request(endpoint: OutgoingEndpoint, now: datetime) -> Request:
+    """A request that says that it is a test, signed as others are."""
+    url = unseal(endpoint.url_ciphertext, endpoint.org_id, endpoint.id, URL)
+    org_name = db.session.scalar(select(Org.name).where(Org.id == endpoint.org_id)) or ""
+    if endpoint.format == Format.CHAT:
+        text = f"{plain(org_name)}: this is a test. Events of this org arrive here."
+        return Request(url, {}, orjson.dumps({"text": text}))
+    message_id = new_id()
+    body = {
+        "id": message_id,
+        "type": TEST_TYPE,
+        "timestamp": now,
+        "version": 1,
+        "org_id": endpoint.org_id,
+        "data": {"url": f"{settings().public_base_url}/orgs/{endpoint.org_id}/endpoints"},
+    }
+    encoded = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return signed_request(endpoint, url, str(message_id), encoded, now)

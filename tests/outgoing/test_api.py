@@ -1,0 +1,97 @@
+"""Endpoints by the API: the secret once, addresses checked, the log and replay."""
+
+import pytest
+from standardwebhooks import Webhook
+
+from gitlab_links.accounts.roles import Role
+from tests.api.callers import program
+
+
+@pytest.fixture
+def admin(office, factory):
+    return program(office.app, factory.api_key(office.org, role=Role.ADMIN))
+
+
+@pytest.fixture
+def base(office):
+    return f"/api/orgs/{office.org.id}/event-endpoints"
+
+
+def test_an_endpoint_is_made_changed_tried_and_deleted(admin, base, receiver):
+    made = admin.post(base, json={"url": receiver.url("good"), "description": "Build lights"})
+    assert made.status_code == 201
+    endpoint = made.json["endpoint"]
+    assert endpoint["url_host"] == f"127.0.0.1:{receiver.port}"
+    assert "s3cret-path" not in made.text
+    path = f"{base}/{endpoint['id']}"
+    assert made.headers["Location"] == path
+    assert "secret" not in admin.get(path).json["endpoint"]
+    tried = admin.post(f"{path}/test").json
+    assert (tried["status"], tried["failure"], tried["answer"]) == (200, None, "thanks")
+    (got,) = receiver.got
+    Webhook(endpoint["secret"]).verify(got.body, got.headers)
+    assert got.json["type"] == "endpoint.test"
+    changed = admin.patch(path, json={"types": ["link.created"], "enabled": False})
+    assert changed.json["endpoint"]["types"] == ["link.created"]
+    assert not changed.json["endpoint"]["enabled"]
+    renewed = admin.post(f"{path}/secret").json["endpoint"]
+    assert renewed["secret"] != endpoint["secret"]
+    assert renewed["former_secret_until"]
+    assert admin.delete(path).status_code == 204
+    assert admin.get(base).json == {"endpoints": []}
+
+
+def test_a_test_that_fails_says_why(admin, base, receiver):
+    receiver.answers["broken"] = 500
+    made = admin.post(base, json={"url": receiver.url("broken")}).json["endpoint"]
+    tried = admin.post(f"{base}/{made['id']}/test").json
+    assert (tried["status"], tried["failure"]) == (500, "It answered 500.")
+    assert admin.get(f"{base}/{made['id']}").json["endpoint"]["failing_since"] is None
+
+
+def test_the_log_shows_attempts_and_sends_again(admin, base, office, receiver):
+    made = admin.post(base, json={"url": receiver.url("good")}).json["endpoint"]
+    office.tasks("One")
+    office.work()
+    log = f"{base}/{made['id']}/deliveries"
+    (delivery,) = admin.get(log).json["deliveries"]
+    assert (delivery["status"], delivery["last_answer"]) == ("delivered", "thanks")
+    assert admin.get(f"{log}?status=failed").json["deliveries"] == []
+    replayed = admin.post(f"{log}/{delivery['id']}/replay")
+    assert (replayed.status_code, replayed.json["delivery"]["status"]) == (202, "waiting")
+    assert admin.post(f"{log}/{delivery['id']}/replay").json["code"] == "delivery_pending"
+    office.send()
+    first, second = receiver.got
+    assert first.id == second.id
+    history = admin.get(f"{log}/{delivery['id']}").json["delivery"]["history"]
+    assert [one["replay"] for one in history] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.com/x",
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/x",
+        "https://[::ffff:10.0.0.1]/x",
+        "https://0x7f000001/",
+        "https://2130706433/",
+        "https://user:pass@hooks.example.com/",
+        "https://localhost/x",
+        "ftp://hooks.example.com/",
+        "javascript:alert(1)",
+        "https://hooks.example.com:0/",
+        "file:///etc/passwd",
+    ],
+)
+def test_an_address_that_may_not_be_sent_to_is_refused_in_words(admin, base, url):
+    answer = admin.post(base, json={"url": url})
+    assert answer.status_code == 422
+    assert answer.json["errors"]["url"][0].endswith(".")
+
+
+def test_a_project_of_another_org_is_refused(admin, base, receiver, factory):
+    other = factory.gitlab_project(factory.org())
+    answer = admin.post(base, json={"url": receiver.url("good"), "projects": [str(other.id)]})
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["projects"])
