@@ -19,6 +19,7 @@ from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
 from gitlab_links.health.due_tokens import make_token_check_due
 from gitlab_links.health.hook_repair import repair_now
+from gitlab_links.health.issue_tracker import set_tracker_now
 from gitlab_links.health.token_rotation import rotate_now
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
@@ -115,6 +116,12 @@ def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:
     return {"created": done.created, "tested": done.tested, "resent": done.resent}
 
 
+def _set_tracker(operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    assert operation.target_id is not None  # noqa: S101 - always requested with a project
+    changed = set_tracker_now(_principal(operation), operation.target_id, on_step)
+    return {"changed": changed}
+
+
 def _rotate(operation: Operation, on_step: OnStep) -> dict[str, Any]:
     """Automatic rotation, which the org has turned on; see ``due_for_rotation``."""
     renewing = operation.kind == OperationKind.RENEW_TOKEN
@@ -128,6 +135,7 @@ _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
     OperationKind.REPAIR_HOOK: _repair,
     OperationKind.ROTATE_TOKEN: _rotate,
     OperationKind.RENEW_TOKEN: _rotate,
+    OperationKind.SET_TRACKER: _set_tracker,
 }
 
 

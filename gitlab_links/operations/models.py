@@ -16,12 +16,14 @@ class OperationKind(StrEnum):
     """What to do; ``renew_token`` is an automatic rotation by the service.
 
     ``make_hook`` is for a picked project, and waits while GitLab may not be called.
+    ``set_tracker`` makes keys clickable in a project.
     """
 
     MAKE_HOOK = "make_hook"
     REPAIR_HOOK = "repair_hook"
     ROTATE_TOKEN = "rotate_token"
     RENEW_TOKEN = "renew_token"
+    SET_TRACKER = "set_tracker"
 
 
 class OperationStatus(StrEnum):

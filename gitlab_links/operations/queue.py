@@ -32,7 +32,7 @@ LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
-_OF_HOOKS = (OperationKind.MAKE_HOOK, OperationKind.REPAIR_HOOK)
+_OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 _RANK = case(
     (Operation.status == OperationStatus.RUNNING.value, 0),
     (Operation.status == OperationStatus.QUEUED.value, 1),
@@ -52,6 +52,7 @@ _INTERRUPTED = {
     OperationKind.REPAIR_HOOK: _PRESS_REPAIR,
     OperationKind.ROTATE_TOKEN: _MAYBE_REPLACED,
     OperationKind.RENEW_TOKEN: _MAYBE_REPLACED,
+    OperationKind.SET_TRACKER: "The worker stopped midway. Press the button again.",
 }
 
 
@@ -220,7 +221,7 @@ def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
             .returning(Operation.org_id)
             .execution_options(synchronize_session=False)
         ).all()
-        orgs += [] if kind in _OF_HOOKS else ended
+        orgs += ended if kind in _OF_THE_TOKEN else []
     return orgs
 
 

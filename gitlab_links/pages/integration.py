@@ -14,6 +14,7 @@ from gitlab_links.deliveries.statistics import delivery_stats
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
+from gitlab_links.health.issue_tracker import tracker_fields
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.report import report_of
 from gitlab_links.health.token_check import (
@@ -216,6 +217,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         org_id=org_id,
         operations=recent_operations(org_id),
         hook_progress=hook_progress(org_id),
+        tracker=None if fragment else tracker_fields(org_id),
         lacking=[one for one in health.projects if lacks_hook(one) and not one.hook_wanted],
         view=health.connection,
         row=health.integration,

@@ -24,6 +24,8 @@ _STEPS = {
     "sending_failed_events_again": "asking GitLab to resend failed events",
     "asking_for_a_token": "asking GitLab for a new token",
     "keeping_the_token": "storing the new token",
+    "looking_for_another_tracker": "looking for another issue tracker",
+    "setting_the_tracker": "setting the custom issue tracker",
 }
 
 
@@ -87,6 +89,8 @@ def _words(operation: Operation) -> OperationWords:
 def _title(operation: Operation) -> str:
     if operation.kind in _OF_THE_TOKEN:
         return "New token"
+    if operation.kind == OperationKind.SET_TRACKER:
+        return f"Clickable keys in {operation.subject}"
     return f"Webhook of {operation.subject}"
 
 
@@ -98,6 +102,9 @@ def _outcome(operation: Operation) -> tuple[str, bool]:
         if expires_at is not None:
             until = f" The new one is valid until {day(date.fromisoformat(expires_at[:10]))}."
         return f"GitLab issued a new token and revoked the old one.{until}", True
+    if operation.kind == OperationKind.SET_TRACKER:
+        done = "Keys lead to their tasks now." if result["changed"] else "They were before."
+        return done, True
     parts = ["The webhook was created." if result["created"] else "The webhook was repaired."]
     if result["tested"]:
         parts.append("GitLab sent a test event, and it arrived.")

@@ -41,15 +41,19 @@ def change_from_form(state: GitLabState, item: Item, form: Form) -> bool:
 
 
 def add_from_form(state: GitLabState, project: Project, kind: str, form: Form) -> Item:
-    """A new item; the branch of a merge request is made from its title."""
+    """A new item; without a branch, that of a merge request is made from its title."""
     author = _known_user(state, form.get("author"))
     if author is None:
         raise BadForm("Choose who opens it.")
     title = _title(form)
+    description = form.get("description", "").replace("\r\n", "\n")
     if kind != "merge_requests":
-        return state.items.add_issue(project, title, author=author)
-    branch = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "branch"
-    return state.items.add_merge_request(project, title, author=author, source_branch=branch[:60])
+        return state.items.add_issue(project, title, author=author, description=description)
+    made = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "branch"
+    branch = form.get("source_branch", "").strip() or made[:60]
+    return state.items.add_merge_request(
+        project, title, author=author, description=description, source_branch=branch
+    )
 
 
 def change_project_from_form(state: GitLabState, project: Project, form: Form) -> None:

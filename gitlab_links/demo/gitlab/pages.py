@@ -1,9 +1,11 @@
 """Pages for people: look at the sample projects, change an item, see the webhooks go out."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -18,6 +20,7 @@ from gitlab_links.demo.gitlab.page_forms import (
 )
 from gitlab_links.demo.gitlab.pipelines import STATUSES
 from gitlab_links.demo.gitlab.records import Issue, Item, MergeRequest, Project, User
+from gitlab_links.demo.gitlab.rest.integrations import CUSTOM
 
 SHOWN_PER_PROJECT, SHOWN_ON_PROJECT_PAGE, SHOWN_EVENTS = 30, 500, 8
 PATIENCE_SECONDS = 0.5
@@ -26,6 +29,8 @@ MERGEABILITY = (
     "discussions_not_resolved", "need_rebase", "checking",
 )  # fmt: skip
 POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+# What GitLab takes for a key of an external issue tracker.
+KEY = re.compile(r"\b[A-Z][A-Z0-9_]*-([0-9]+)\b")
 KINDS = "any(issues, work_items, merge_requests)"
 
 
@@ -42,6 +47,7 @@ def create_pages() -> Blueprint:
     for rule in (one, "/<path:path>/-/<any(issues):kind>/incident/<int:iid>"):
         pages.get(rule, endpoint="item")(show_item)
     pages.post(one, endpoint="change_item")(change_item)
+    pages.get("/<path:path>/-/<any(issues, merge_requests, branches):kind>/new")(show_new)
     pages.get(f"/<path:path>/-/<{KINDS}:kind>")(show_kind)
     pages.post(f"/<path:path>/-/<{KINDS}:kind>")(add_item)
     pages.get("/<path:path>")(show_project)
@@ -50,6 +56,7 @@ def create_pages() -> Blueprint:
         pages.register_error_handler(status, _show_error)
     pages.add_app_template_filter(ago)
     pages.add_app_template_filter(page_of)
+    pages.add_app_template_filter(with_keys)
     return pages
 
 
@@ -85,6 +92,18 @@ def show_kind(path: str, **_kind: str) -> WerkzeugResponse:
     """GitLab has a list of its own here; the project's page serves for it."""
     here = _project(path).path_with_namespace
     return redirect(url_for("pages.show_project", path=here, _anchor="items"))
+
+
+def show_new(path: str, kind: str) -> str:
+    """The form for something new, filled in from the address as GitLab's own forms are."""
+    with state().lock:
+        word = kind.removesuffix("s")
+        new = {
+            name: request.args.get(f"{word}[{name}]", "")
+            for name in ("title", "description", "source_branch")
+        }
+        new["source_branch"] = new["source_branch"] or request.args.get("branch_name", "")
+        return _project_page(_project(path), new=new)
 
 
 def add_item(path: str, kind: str) -> WerkzeugResponse | tuple[str, int]:
@@ -132,6 +151,22 @@ def page_of(item: Item) -> str:
     return url_for("pages.item", path=item.project.path_with_namespace, kind=kind, iid=item.iid)
 
 
+def with_keys(text: str, project: Project) -> Markup:
+    """The text with a link for each key, if the project has an issue tracker for keys."""
+    tracker = project.integrations.get(CUSTOM)
+    if tracker is None:
+        return escape(text)
+    parts, place = [Markup()], 0
+    for key in KEY.finditer(text):
+        url = tracker["issues_url"].replace(":id", key[1])
+        parts += [
+            escape(text[place : key.start()]),
+            Markup('<a href="{}">{}</a>').format(url, key[0]),
+        ]
+        place = key.end()
+    return Markup().join([*parts, escape(text[place:])])
+
+
 def ago(moment: datetime) -> str:
     """``3 hours ago``, in words and whole units."""
     seconds = max(0, int((state().clock.now() - moment).total_seconds()))
@@ -161,7 +196,9 @@ def _item_page(item: Item, problem: str | None = None) -> str:
     )
 
 
-def _project_page(project: Project, problem: str | None = None) -> str:
+def _project_page(
+    project: Project, problem: str | None = None, new: dict[str, str] | None = None
+) -> str:
     return render_template(
         "gitlab/project.html",
         project=project,
@@ -172,6 +209,7 @@ def _project_page(project: Project, problem: str | None = None) -> str:
         hooks=state().hooks.of(project),
         now=state().clock.now(),
         problem=problem,
+        new=new or {},
     )
 
 

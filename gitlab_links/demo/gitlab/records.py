@@ -7,6 +7,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 LISTED_TYPES = ("issue", "incident", "task")
 GUEST, REPORTER, DEVELOPER, MAINTAINER, OWNER = 10, 20, 30, 40, 50
@@ -244,6 +245,7 @@ class Project:
     issues: dict[int, Issue] = field(default_factory=dict)
     merge_requests: dict[int, MergeRequest] = field(default_factory=dict)
     pipelines: list[Pipeline] = field(default_factory=list)
+    integrations: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_issue_iid: int = 0
     last_merge_request_iid: int = 0
 

@@ -116,6 +116,14 @@ def test_states_that_come_of_use_have_none(stack: Stack, open_page: Open, look: 
 
 
 @pytest.mark.parametrize("look", LOOKS)
+def test_the_fields_for_clickable_keys_have_none(stack: Stack, open_page: Open, look: str) -> None:
+    page = open_page(f"{stack.org_url}/gitlab", **LOOKS[look])
+    page.locator("#clickable-keys").scroll_into_view_if_needed()
+    take(page, f"clickable-keys-{look}")
+    assert violations(page) == []
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_the_login_has_none(stack: Stack, browser: Browser, look: str) -> None:
     context = browser.new_context(**LOOKS[look])
     page = context.new_page()

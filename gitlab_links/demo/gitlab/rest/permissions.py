@@ -22,6 +22,9 @@ CALLS = {
     "test_hook": ("project", "Webhook: Test"),
     "events": ("project", "Webhook"),
     "resend": ("project", "Webhook: Resend"),
+    "integrations": ("project", "Integration"),
+    "integration": ("project", "Integration"),
+    "set_tracker": ("project", "Integration"),
 }
 RESOURCES = {"issues": "Work Item", "merge_requests": "Merge Request"}
 
