@@ -17,12 +17,13 @@ from gitlab_links.sync.identity import is_same
 class Applied:
     """``applied``: the cached item has the listed content now, or newer. ``by_webhook``: a
     webhook had reported the change. If GitLab contradicts webhooks, ``contradicted_since`` is
-    when the first of them was received.
+    when the first of them was received. ``was_merged``: the merge request is merged now.
     """
 
     applied: bool = False
     by_webhook: bool = False
     contradicted_since: datetime | None = None
+    was_merged: bool = False
 
 
 def apply_listed(
@@ -31,8 +32,8 @@ def apply_listed(
     """Apply a listed item; the caller has locked the row.
 
     What takes more than a list is requested instead: an issue that was moved, another item
-    under the same number, one that was gone, the single form of a merge request, the default
-    branch that a merge may have gone to.
+    under the same number, one that was gone, the statuses of a merge request with new commits,
+    the default branch that a merge may have gone to.
     """
     snapshot, started_at = listed.snapshot, listed.started_at
     if (
@@ -50,6 +51,8 @@ def apply_listed(
     )
     by_webhook = note_fetched(item, before, started_at)
     was_merged = item.state == ItemState.MERGED and before.fields["state"] != ItemState.MERGED
-    if (item.detail_wanted or was_merged) and item.refresh_requested_at is None:
-        request_refresh(item, now, detail=item.detail_wanted)
-    return Applied(True, by_webhook, since)
+    if item.detail_wanted and item.refresh_requested_at is None:
+        item.status_wanted_at = now
+    if was_merged and item.refresh_requested_at is None:
+        request_refresh(item, now)
+    return Applied(True, by_webhook, since, was_merged)

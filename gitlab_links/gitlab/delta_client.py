@@ -2,6 +2,7 @@
 is slow to import.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,11 +12,21 @@ from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answer_headers import read_date
 from gitlab_links.gitlab.api_snapshot import snapshot_from_api
 from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, RESOURCES, path_of_project
-from gitlab_links.gitlab.fields import read_object
+from gitlab_links.gitlab.fields import Object, read_id, read_object, read_sha, read_word
 from gitlab_links.gitlab.guarded_session import ResponseTooLargeError
 from gitlab_links.gitlab.item_client import ItemClient
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.list_answers import has_next_page, of_project
+from gitlab_links.gitlab.project_changes import (
+    CHANGES,
+    ChangedPipeline,
+    Changes,
+    ProjectChanges,
+    Statuses,
+    read_changes,
+    read_statuses,
+    statuses_query,
+)
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.gitlab.times import query_time
 
@@ -85,6 +96,44 @@ class DeltaClient(ItemClient):
             size=size,
         )
 
+    def changes(self, project_ids: Sequence[int], since: datetime) -> Changes | None:
+        """What changed in up to 100 projects, in one call of GraphQL. None if this GitLab does
+        not answer it: an old one, or a token for REST only.
+        """
+        started_at = utcnow()
+        ids = [f"gid://gitlab/Project/{project_id}" for project_id in project_ids]
+        answer, headers = self._query_with_headers(
+            CHANGES, {"ids": ids, "after": query_time(since)}
+        )
+        projects = read_changes(answer)
+        return None if projects is None else Changes(projects, started_at, read_date(headers))
+
+    def statuses(
+        self, wanted: Sequence[tuple[str, Sequence[int]]]
+    ) -> list[dict[int, Statuses]] | None:
+        """The statuses of merge requests by iid, for each project given by path and iids, in one
+        call of GraphQL. None if this GitLab does not answer it.
+        """
+        return read_statuses(self._query(*statuses_query(wanted)), len(wanted))
+
+    def changed_pipelines(self, project: int, since: datetime) -> Changes:
+        """The pipelines of a project that changed at ``since`` or later; None if they are more
+        than one page.
+        """
+        query = {"updated_after": query_time(since), "order_by": "updated_at", "sort": "asc"}
+        started_at = utcnow()
+        with self._translated():
+            response = self._request(
+                f"{path_of_project(project)}/pipelines", per_page=MAX_BATCH, **query
+            )
+            listed = self._read(response)
+            if not isinstance(listed, list):
+                raise self._unusable("is not a list")
+        read = [_pipeline(read_object(one)) for one in listed]
+        found = [one for one in read if one is not None]
+        changes = ProjectChanges(None, None, None if has_next_page(response) else found)
+        return Changes({project: changes}, started_at, read_date(response.headers))
+
     def _page(
         self, path: str, query: dict[str, str], place: Place
     ) -> tuple[requests.Response, int]:
@@ -98,6 +147,14 @@ class DeltaClient(ItemClient):
                 if size == sizes[-1]:
                     raise
         raise ValueError(f"{place.size} is no size of a page")
+
+
+def _pipeline(listed: Object) -> ChangedPipeline | None:
+    pipeline_id, sha = read_id(listed.get("id")), read_sha(listed.get("sha"))
+    status = read_word(listed.get("status"))
+    if pipeline_id is None or sha is None or status is None:
+        return None
+    return ChangedPipeline(pipeline_id, sha, status)
 
 
 def _is_since(since: datetime, snapshot: Snapshot) -> bool:

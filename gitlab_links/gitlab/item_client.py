@@ -109,6 +109,11 @@ class ItemClient(GitLabClient):
         """The answer of GraphQL, or None if this GitLab does not give this token one. Raises
         GitLabFailure for the rate limit and for a failure that may be temporary.
         """
+        return self._query_with_headers(query, variables)[0]
+
+    def _query_with_headers(
+        self, query: str, variables: Mapping[str, Any]
+    ) -> tuple[Any, Mapping[str, str]]:
         try:
             with self._translated():
                 response = self._gitlab.http_request(
@@ -118,8 +123,8 @@ class ItemClient(GitLabClient):
                     obey_rate_limit=False,
                     max_retries=0,
                 )
-                return self._read(response)
+                return self._read(response), response.headers
         except GitLabFailure as failure:
             if failure.code == ErrorCode.RATE_LIMITED or failure.is_trouble:
                 raise
-            return None
+            return None, {}

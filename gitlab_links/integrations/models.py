@@ -18,7 +18,8 @@ class OrgGitLabIntegration(Identified, Base):
     Columns ending in ``_ciphertext`` are encrypted and bound to the org, the token to its
     address as well. Webhook secrets are stored only as keyed hashes. ``error_reason`` is
     GitLab's own reason for the error, as one line of text. ``health_status`` is the verdict
-    that the metrics count: see ``health.verdicts``.
+    that the metrics count: see ``health.verdicts``. ``changes_refused_at`` is when GitLab last
+    did not say what changed in many projects, see ``deltas.probing``.
     """
 
     __tablename__ = "org_gitlab_integrations"
@@ -52,6 +53,7 @@ class OrgGitLabIntegration(Identified, Base):
     sync_leased_until: Mapped[datetime | None]
     last_synced_at: Mapped[datetime | None]
     slashes_decoded_at: Mapped[datetime | None]
+    changes_refused_at: Mapped[datetime | None]
     rate_limit: Mapped[int | None]
     rate_limit_remaining: Mapped[int | None]
     rate_limit_reset_at: Mapped[datetime | None]

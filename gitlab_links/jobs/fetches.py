@@ -8,13 +8,12 @@ import structlog
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.deltas import marks
-from gitlab_links.deltas.reading import call_for
-from gitlab_links.deltas.recording import record as record_deltas
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.jobs.delta_rounds import Reader
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
@@ -75,7 +74,7 @@ class _Slice:
         rounds = 0
         self._move_links(ends_at)
         while self.fetcher is not None and time.monotonic() < ends_at:
-            if not self._read_deltas(self.fetcher):
+            if not self._read_changes(self.fetcher):
                 batches = self._plan(gather=rounds > 0)
                 if not batches:
                     return
@@ -154,45 +153,28 @@ class _Slice:
         """How many calls are made at once: after a failure one finds out whether GitLab is back."""
         return 1 if self.lease.integration.failures else PARALLEL_CALLS
 
-    def _read_deltas(self, fetcher: Fetcher) -> bool:
-        """Read lists of changes that are due, unless a person or an event requested items:
-        these come first. Returns whether there were any lists.
+    def _read_changes(self, fetcher: Fetcher) -> bool:
+        """Read what changed, unless a person or an event requested items: these come first.
+        Returns whether anything was due.
         """
-        deltas = self._due_deltas()
-        if not deltas:
-            return False
-        suppress_triggers(JobKind.SYNC, self.org_id)
-        with measured(self.org_id):
-            asked = fetcher.together([call_for(delta) for delta in deltas])
-        recorded = record_deltas(
-            self.org_id,
-            asked,
-            token_ciphertext=self.token_ciphertext,
-            now=utcnow(),
-            ttl=settings().metadata_ttl,
-        )
-        mark_contradicted(self.org_id, recorded.contradicted, utcnow())
-        db.session.commit()
-        log.info(
-            "sync.deltas",
-            org_id=str(self.org_id),
-            calls=sum(answer.calls for answer in asked.answers) + asked.account_asked,
-            applied=recorded.applied,
-            passed_over=len(recorded.unlinked),
-            failures=[answer.failure.code for answer in asked.answers if answer.failure],
-        )
-        return True
-
-    def _due_deltas(self) -> list[marks.Delta]:
-        if self.base_url is None or self._has_changed() or has_requested(self.org_id, utcnow()):
+        now, integration = utcnow(), self.lease.integration
+        if self.base_url is None or self._has_changed() or has_requested(self.org_id, now):
             db.session.rollback()
-            return []
-        until = used_up_until(self.lease.integration, utcnow())
+            return False
+        until = used_up_until(integration, now)
         if until is not None:
-            marks.postpone(self.org_id, until, utcnow())
-        deltas = marks.due_deltas(self.org_id, self.base_url, utcnow(), self._limit())
-        db.session.commit()
-        return deltas
+            marks.postpone(self.org_id, until, now)
+            db.session.commit()
+        suppress_triggers(JobKind.SYNC, self.org_id)
+        reader = Reader(
+            self.org_id,
+            self.base_url,
+            self.token_ciphertext,
+            fetcher,
+            self._limit(),
+            integration.changes_refused_at,
+        )
+        return reader.read()
 
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
         """Fetch the batches, apply the answers, and commit."""
@@ -207,7 +189,7 @@ class _Slice:
             before=before,
             now=utcnow(),
             ttl=settings().metadata_ttl,
-            covered=marks.covered_sources(self.org_id),
+            covered=marks.covered_sources(self.org_id, utcnow()),
         )
         mark_contradicted(self.org_id, contradicted, utcnow())
         answered = [answer.batch for answer in asked.answers if answer.failure is None]

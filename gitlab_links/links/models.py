@@ -75,7 +75,8 @@ class GitLabItem(Identified, Base):
     ``detail_wanted`` requests the single form, which has the pipeline's status;
     ``detail_fetched_at`` is the time of the last one, and ``pipeline_hidden`` is set if it had
     no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
-    merge status that GitLab is computing.
+    merge status that GitLab is computing. ``status_wanted_at`` requests the two statuses alone,
+    which one call reads for many merge requests.
 
     ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
     names the accounts that the merge request waits on, see ``links.waits``.
@@ -118,6 +119,12 @@ class GitLabItem(Identified, Base):
         ),
         partial_index(
             "ix_gitlab_items_moved", "org_id", "moved_iid", where="moved_iid IS NOT NULL"
+        ),
+        partial_index(
+            "ix_gitlab_items_status_wanted",
+            "org_id",
+            "status_wanted_at",
+            where="status_wanted_at IS NOT NULL",
         ),
         partial_index(
             "ix_gitlab_items_source",
@@ -176,6 +183,7 @@ class GitLabItem(Identified, Base):
     detail_fetched_at: Mapped[datetime | None]
     pipeline_hidden: Mapped[bool | None] = mapped_column(default=False)
     merge_rechecks: Mapped[int | None] = mapped_column(default=0)
+    status_wanted_at: Mapped[datetime | None]
     error_code: Mapped[str | None] = mapped_column(String(40))
     failures: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -120,6 +120,13 @@ def note_detail(
     _recheck(item, now)
 
 
+def note_statuses(item: GitLabItem, started_at: datetime, now: datetime) -> None:
+    """Decide from the two statuses, read without the rest, when to read them next."""
+    item.detail_fetched_at = started_at
+    item.detail_wanted = item.pipeline_status in PIPELINE_MOVING
+    _recheck(item, now)
+
+
 def _recheck(item: GitLabItem, now: datetime) -> None:
     """Fetch soon again while GitLab is computing the merge status."""
     is_pending = item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED

@@ -6,10 +6,10 @@ from flask import Blueprint, Response
 
 from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.item_entities import item_entity
-from gitlab_links.demo.gitlab.records import Item, MergeRequest, Note, Project
+from gitlab_links.demo.gitlab.records import Item, MergeRequest, Note, Pipeline, Project
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, project_named
-from gitlab_links.demo.gitlab.rest.filters import filtered, flag
+from gitlab_links.demo.gitlab.rest.filters import changed, filtered, flag, one_of, ordered
 from gitlab_links.demo.gitlab.rest.paging import paged
 from gitlab_links.demo.gitlab.timing import iso
 
@@ -21,6 +21,7 @@ def register(rest: Blueprint) -> None:
         rest.get(one, endpoint=f"list_{kind}")(list_items)
         rest.get(f"{one}/<int:iid>", endpoint=f"get_{kind}")(get_item)
     rest.get("/projects/<key>/<any(issues):kind>/<int:iid>/notes")(list_notes)
+    rest.get("/projects/<key>/pipelines")(list_pipelines)
 
 
 def list_items(key: str, kind: str) -> Response:
@@ -58,6 +59,34 @@ def list_notes(key: str, kind: str, iid: int) -> Response:
         item = _item(project_named(key), kind, iid)
         seen = [n for n in item.notes if n.about is None or n.about.readable_by(caller())]
         return paged(seen[::-1], _note_entity)
+
+
+def list_pipelines(key: str) -> Response:
+    """Those that changed in the requested time, the newest first if nothing else is requested."""
+    project = project_named(key)
+    if not project.pipelines_readable_by(caller()):
+        raise errors.forbidden()
+    by_time = one_of("order_by", "id", "updated_at") == "updated_at"
+    with state().lock:
+        found = ordered(
+            changed(project.pipelines),
+            lambda one: (one.updated_at, one.id) if by_time else (one.id,),
+        )
+        return paged(found, _pipeline_entity)
+
+
+def _pipeline_entity(pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "id": pipeline.id,
+        "iid": pipeline.iid,
+        "project_id": pipeline.project_id,
+        "sha": pipeline.sha,
+        "ref": pipeline.ref,
+        "status": pipeline.status,
+        "source": pipeline.source,
+        "created_at": iso(pipeline.created_at),
+        "updated_at": iso(pipeline.updated_at),
+    }
 
 
 def _note_entity(note: Note) -> dict[str, Any]:

@@ -16,6 +16,7 @@ CALLS = {
     "rotate_token": ("user", "Personal Access Token: Rotate"),
     "projects": ("user", "Project"),
     "project": ("project", "Project"),
+    "list_pipelines": ("project", "Pipeline"),
     "hooks": ("project", "Webhook"),
     "add_hook": ("project", "Webhook"),
     "change_hook": ("project", "Webhook"),

@@ -1,0 +1,322 @@
+"""Ask in one call what changed in up to a hundred projects.
+
+The answer has numbers and times only. It is enough to know that nothing is new: each change is of
+no linked item, or a webhook has brought it. Where something is new, the project's list is read.
+"""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, and_, or_, select, update
+
+from gitlab_links.clock import utcnow
+from gitlab_links.deltas.marks import Delta, Source, locked_marks
+from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
+from gitlab_links.deltas.planning import Source as PlannedSource
+from gitlab_links.deltas.planning import Way, choose_for_news
+from gitlab_links.deltas.proving import Proof, conclude, move, note_failed, request_statuses
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
+from gitlab_links.gitlab.project_changes import ChangedPipeline, Changes, ProjectChanges
+from gitlab_links.integrations.changes import lock_integration
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.blame import blame
+from gitlab_links.sync.connection_results import record_connection
+from gitlab_links.sync.fetching import Call, InTime, Round
+
+if TYPE_CHECKING:
+    from gitlab_links.gitlab.delta_client import DeltaClient
+
+# A GitLab that does not answer this is asked again after this time. Until then lists are read.
+REFUSED_FOR = timedelta(hours=1)
+# GraphQL's times have no fractions of a second.
+SECOND = timedelta(seconds=1)
+
+_item = GitLabItem
+FoundRow = Row[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What changed in the projects of some deltas. ``changes`` is None if the call failed, or if
+    GitLab does not answer such a call (``refused``).
+    """
+
+    deltas: Sequence[Delta]
+    started_at: datetime
+    changes: Changes | None = None
+    refused: bool = False
+    failure: GitLabFailure | None = None
+    rate_limit: RateLimit | None = None
+
+
+@dataclass(slots=True)
+class Probed:
+    """The outcome for the log: unchanged kinds of projects, and those whose lists are read."""
+
+    unchanged: int = 0
+    lists: int = 0
+    statuses: int = 0
+
+
+def call_for(deltas: Sequence[Delta]) -> Call[ProbeAnswer]:
+    """The call for all of these deltas, since the earliest of their times."""
+    started_at, since = utcnow(), min(delta.since for delta in deltas)
+    projects = sorted({delta.project for delta in deltas})
+
+    def ask(client: "DeltaClient", _in_time: InTime) -> ProbeAnswer:
+        try:
+            changes = client.changes(projects, since)
+        except GitLabFailure as failure:
+            return ProbeAnswer(deltas, started_at, failure=failure, rate_limit=client.rate_limit)
+        refused = changes is None
+        return ProbeAnswer(deltas, started_at, changes, refused, rate_limit=client.rate_limit)
+
+    return Call(ask, lambda failure: ProbeAnswer(deltas, started_at, failure=failure))
+
+
+def call_for_pipelines(delta: Delta) -> Call[ProbeAnswer]:
+    """The call for the pipelines of one project, by its list."""
+    started_at = utcnow()
+
+    def ask(client: "DeltaClient", _in_time: InTime) -> ProbeAnswer:
+        try:
+            changes = client.changed_pipelines(delta.project, delta.since)
+        except GitLabFailure as failure:
+            return ProbeAnswer([delta], started_at, failure=failure, rate_limit=client.rate_limit)
+        return ProbeAnswer([delta], started_at, changes, rate_limit=client.rate_limit)
+
+    return Call(ask, lambda failure: ProbeAnswer([delta], started_at, failure=failure))
+
+
+def is_refused(refused_at: datetime | None, now: datetime) -> bool:
+    """Whether GitLab has not answered such a call lately."""
+    return refused_at is not None and now - REFUSED_FOR < refused_at <= now
+
+
+def record(
+    org_id: uuid.UUID,
+    calls: Round[ProbeAnswer],
+    *,
+    token_ciphertext: str | None,
+    covered: Collection[Source],
+    proven: Collection[uuid.UUID],
+    now: datetime,
+    ttl: int,
+) -> Probed:
+    """Record the answer in one transaction, which the caller commits.
+
+    ``proven`` are projects whose events arrive. Of others, lists are read for changes of items
+    that are not linked, too: they may mention a task.
+    """
+    integration = lock_integration(org_id)
+    probed = Probed()
+    if integration is not None and integration.token_ciphertext == token_ciphertext:
+        record_connection(integration, calls.answers, blame(calls), now)
+        if any(answer.refused for answer in calls.answers):
+            integration.changes_refused_at = now
+    deltas = [delta for answer in calls.answers for delta in answer.deltas]
+    marks = locked_marks(delta.mark_id for delta in deltas)
+    for answer in calls.answers:
+        here = [(delta, marks[delta.mark_id]) for delta in answer.deltas if delta.mark_id in marks]
+        if answer.failure is not None:
+            for _delta, mark in here:
+                note_failed(mark, answer.failure.code, now)
+        elif answer.changes is not None:
+            seen = _Seen.of(answer.deltas, answer.changes)
+            for delta, mark in here:
+                if seen.wants_list(delta, reads_unlinked=delta.project_row not in proven):
+                    _want_list(org_id, delta, mark, now)
+                    probed.lists += 1
+                else:
+                    _request(seen.news_of(delta).outdated, now)
+                    proof = _proof(delta, mark, seen, answer.changes)
+                    _conclude(proof, mark, seen, covered, now=now, ttl=ttl)
+                    probed.unchanged += 1
+            probed.statuses += _request_statuses(org_id, seen, now)
+    return probed
+
+
+def _want_list(org_id: uuid.UUID, delta: Delta, mark: GitLabDeltaMark, now: datetime) -> None:
+    """Have the project's own list read. If that is what was read, and it is too long, the
+    statuses of all merge requests are requested instead.
+    """
+    if delta.kind is DeltaKind.PIPELINE and delta.list_wanted:
+        request_statuses(org_id, now, _item.project_id == delta.project_row)
+        mark.seen_until, mark.list_wanted, mark.due_at = now, False, now
+    else:
+        mark.list_wanted, mark.due_at = True, now
+
+
+def _proof(delta: Delta, mark: GitLabDeltaMark, seen: "_Seen", changes: Changes) -> Proof:
+    changed = seen.changed.get((delta.project_row, delta.kind), {})
+    mark.calls_so_far, mark.changes_so_far = mark.calls_so_far + 1, len(changed)
+    return Proof(delta, changed.keys(), changes.started_at, changes.gitlab_time)
+
+
+def _conclude(
+    proof: Proof,
+    mark: GitLabDeltaMark,
+    seen: "_Seen",
+    covered: Collection[Source],
+    *,
+    now: datetime,
+    ttl: int,
+) -> None:
+    if proof.delta.kind is DeltaKind.PIPELINE:
+        move(proof, mark, now, ttl)
+        return
+    _confirm(seen.linked_of(proof.delta))
+    conclude(proof, mark, covered, now, ttl)
+
+
+def _confirm(rows: Sequence[FoundRow]) -> None:
+    """GitLab's API has the version of these items that webhooks brought."""
+    ids = [row.id for row in rows if row.unconfirmed_since is not None]
+    if ids:
+        nothing = dict.fromkeys(("unconfirmed_since", "unconfirmed_updated_at"))
+        confirmed = update(_item).where(_item.id.in_(ids), _item.refresh_requested_at.is_(None))
+        change_rows(confirmed.values(**nothing, unconfirmed_before=None))
+
+
+def _request(item_ids: Sequence[uuid.UUID], now: datetime) -> None:
+    """Have the linked items alone fetched."""
+    if item_ids:
+        found = select(_item.id).where(_item.id.in_(item_ids)).with_for_update(skip_locked=True)
+        wanted = {"refresh_requested_at": now, "next_sync_at": now}
+        change_rows(update(_item).where(_item.id.in_(found)).values(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a project has that is not stored: the rows of linked items, and how many others."""
+
+    outdated: Sequence[uuid.UUID]
+    unlinked: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The changes by project's row and kind, and the linked items among them."""
+
+    changed: Mapping[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]]
+    unread: frozenset[uuid.UUID]
+    linked: Mapping[tuple[uuid.UUID, str, int], FoundRow]
+    pipelines: Mapping[int, Sequence[ChangedPipeline]]
+
+    @classmethod
+    def of(cls, deltas: Sequence[Delta], changes: Changes) -> "_Seen":
+        changed: dict[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]] = {}
+        unread, pipelines = set(), {}
+        for delta in deltas:
+            of_project = changes.projects.get(delta.project)
+            if delta.kind is DeltaKind.PIPELINE and of_project and of_project.pipelines is not None:
+                pipelines[delta.project] = of_project.pipelines
+                continue
+            times = _times(delta, of_project)
+            if times is None:
+                unread.add(delta.mark_id)
+            else:
+                changed[delta.project_row, delta.kind] = times
+        return cls(changed, frozenset(unread), _linked(changed), pipelines)
+
+    def wants_list(self, delta: Delta, *, reads_unlinked: bool) -> bool:
+        """Whether the project's list is to be read."""
+        if delta.mark_id in self.unread:
+            return True
+        news = self.news_of(delta)
+        if not news.outdated and not (news.unlinked and reads_unlinked):
+            return False
+        way = choose_for_news(
+            PlannedSource(delta.changes),
+            outdated=len(news.outdated),
+            unlinked=news.unlinked,
+            reads_unlinked=reads_unlinked,
+        )
+        return way is Way.LIST
+
+    def news_of(self, delta: Delta) -> "_News":
+        changed = self.changed.get((delta.project_row, delta.kind), {})
+        rows = {iid: self.linked.get((delta.project_row, delta.kind.value, iid)) for iid in changed}
+        outdated = [
+            row.id
+            for iid, row in rows.items()
+            if row is not None and not _is_current(row, changed[iid])
+        ]
+        return _News(outdated, sum(row is None for row in rows.values()))
+
+    def linked_of(self, delta: Delta) -> list[FoundRow]:
+        source = (delta.project_row, delta.kind.value)
+        return [row for (row_id, kind, _), row in self.linked.items() if (row_id, kind) == source]
+
+
+def _times(delta: Delta, changes: ProjectChanges | None) -> dict[int, datetime] | None:
+    """The changes since the delta's own time; None if GitLab did not say all of them."""
+    if changes is None or delta.kind is DeltaKind.PIPELINE:
+        return None
+    all_ = changes.issues if delta.kind is DeltaKind.ISSUE else changes.merge_requests
+    if all_ is None:
+        return None
+    return {iid: moment for iid, moment in all_.items() if moment > delta.since - SECOND}
+
+
+def _linked(
+    changed: Mapping[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]],
+) -> dict[tuple[uuid.UUID, str, int], FoundRow]:
+    """The linked items among the changes, in one SELECT at most."""
+    conditions = [
+        and_(_item.project_id == row, _item.type == kind.value, _item.iid.in_(times.keys()))
+        for (row, kind), times in changed.items()
+        if times
+    ]
+    if not conditions:
+        return {}
+    rows = db.session.execute(
+        select(
+            _item.id,
+            _item.project_id,
+            _item.type,
+            _item.iid,
+            _item.source_updated_at,
+            _item.unconfirmed_since,
+        ).where(or_(*conditions))
+    )
+    return {(row.project_id, row.type, row.iid): row for row in rows}
+
+
+def _is_current(row: FoundRow, moment: datetime) -> bool:
+    """Whether the cached content is of the second in which GitLab has the item's last change."""
+    known: datetime | None = row.source_updated_at
+    return known is not None and known.replace(microsecond=0) >= moment.replace(microsecond=0)
+
+
+def _request_statuses(org_id: uuid.UUID, seen: _Seen, now: datetime) -> int:
+    """Request the statuses of merge requests whose newest pipeline has another status than the
+    one that is cached. Returns of how many.
+    """
+    newest: dict[tuple[int, str], ChangedPipeline] = {}
+    for project, pipelines in seen.pipelines.items():
+        for pipeline in pipelines:
+            known = newest.get((project, pipeline.sha))
+            if known is None or known.id < pipeline.id:
+                newest[project, pipeline.sha] = pipeline
+    if not newest:
+        return 0
+    rows = db.session.execute(
+        select(_item.id, _item.source_project_id, _item.head_sha, _item.pipeline_status).where(
+            _item.org_id == org_id,
+            _item.source_project_id.in_({project for project, _ in newest}),
+            _item.head_sha.in_({sha for _, sha in newest}),
+            _item.pipeline_hidden.is_not(True),
+        )
+    )
+    other = [
+        row.id
+        for row in rows
+        if (found := newest.get((row.source_project_id, row.head_sha))) is not None
+        and found.status != row.pipeline_status
+    ]
+    return request_statuses(org_id, now, _item.id.in_(other)) if other else 0

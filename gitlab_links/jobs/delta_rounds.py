@@ -1,0 +1,123 @@
+"""Rounds of reading what changed, within a slice of fetching."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.contradictions import mark_contradicted
+from gitlab_links.deltas import marks, probing, reading, recording, statuses
+from gitlab_links.deltas.models import DeltaKind
+from gitlab_links.deltas.planning import Source, Way, choose_first
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.project_changes import MOST_PROJECTS
+from gitlab_links.observations.project_watches import proven_projects
+from gitlab_links.slow_gitlabs import measured
+from gitlab_links.sync.fetching import A, Fetcher, Round
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the changes of one org with the token of its slice. ``limit`` calls are made at
+    once. ``refused_at`` is when GitLab last did not say what changed in many projects.
+    """
+
+    org_id: uuid.UUID
+    base_url: str
+    token_ciphertext: str | None
+    fetcher: Fetcher
+    limit: int
+    refused_at: datetime | None
+
+    def read(self) -> bool:
+        """One round of what is due; False if nothing is.
+
+        One call for all projects comes first, then the statuses that it asks for, then the
+        lists of the projects that have something new.
+        """
+        if probing.is_refused(self.refused_at, utcnow()):
+            statuses.request_single_forms(self.org_id, utcnow())
+            db.session.commit()
+            return self._lists()
+        return self._changes() or self._statuses() or self._lists()
+
+    def _changes(self) -> bool:
+        deltas = marks.deltas_read_along(self.org_id, self.base_url, utcnow(), MOST_PROJECTS)
+        db.session.commit()
+        soon = utcnow() + marks.interval(settings().metadata_ttl) / 2
+        due = [Source(one.changes) for one in deltas if one.due_at is None or one.due_at <= soon]
+        if not due or choose_first(due, answers_many=True) is Way.LIST:
+            return False
+        with measured(self.org_id):
+            asked = self.fetcher.together([probing.call_for(deltas)])
+        self._record_changes(asked)
+        return True
+
+    def _record_changes(self, asked: Round[probing.ProbeAnswer]) -> None:
+        now = utcnow()
+        probed = probing.record(
+            self.org_id,
+            asked,
+            token_ciphertext=self.token_ciphertext,
+            covered=marks.covered_sources(self.org_id, now),
+            proven=proven_projects(self.org_id, now),
+            now=now,
+            ttl=settings().metadata_ttl,
+        )
+        db.session.commit()
+        self._log("sync.changes", asked, unchanged=probed.unchanged, lists=probed.lists)
+
+    def _statuses(self) -> bool:
+        wanted = statuses.wanted_statuses(self.org_id, self.base_url, utcnow())
+        db.session.commit()
+        if not wanted:
+            return False
+        with measured(self.org_id):
+            asked = self.fetcher.together([statuses.call_for(wanted)])
+        read = statuses.record(
+            self.org_id, asked, token_ciphertext=self.token_ciphertext, now=utcnow()
+        )
+        db.session.commit()
+        self._log("sync.statuses", asked, read=read.read, changed=read.changed)
+        return True
+
+    def _lists(self) -> bool:
+        due = marks.due_deltas(self.org_id, self.base_url, utcnow(), self.limit)
+        db.session.commit()
+        of_pipelines = [delta for delta in due if delta.kind is DeltaKind.PIPELINE]
+        of_items = [delta for delta in due if delta.kind is not DeltaKind.PIPELINE]
+        if of_items:
+            self._read_lists(of_items)
+        if of_pipelines:
+            calls = [probing.call_for_pipelines(delta) for delta in of_pipelines]
+            with measured(self.org_id):
+                asked = self.fetcher.together(calls)
+            self._record_changes(asked)
+        return bool(due)
+
+    def _read_lists(self, deltas: list[marks.Delta]) -> None:
+        with measured(self.org_id):
+            asked = self.fetcher.together([reading.call_for(delta) for delta in deltas])
+        now = utcnow()
+        recorded = recording.record(
+            self.org_id,
+            asked,
+            token_ciphertext=self.token_ciphertext,
+            covered=marks.covered_sources(self.org_id, now),
+            now=now,
+            ttl=settings().metadata_ttl,
+        )
+        mark_contradicted(self.org_id, recorded.contradicted, utcnow())
+        db.session.commit()
+        unlinked = len(recorded.unlinked)
+        self._log("sync.lists", asked, applied=recorded.applied, passed_over=unlinked)
+
+    def _log(self, event: str, asked: Round[A], **facts: int) -> None:
+        failures = [one.failure.code for one in asked.answers if one.failure]
+        log.info(
+            event, org_id=str(self.org_id), calls=len(asked.answers), failures=failures, **facts
+        )

@@ -1,0 +1,175 @@
+"""One call says what changed in many projects, and another reads the statuses of many requests."""
+
+import pytest
+from sqlalchemy import select, update
+
+from gitlab_links.clock import utcnow
+from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
+from tests.deltas.test_deltas import pass_ttl
+
+PROJECTS = 4
+
+
+@pytest.fixture
+def world(connected, clock):
+    """Issues and merge requests of four projects, linked, fetched, and read about twice."""
+    items = []
+    for number in range(PROJECTS):
+        project = connected.project(f"acme/press-{number}")
+        items += [connected.issue(project, f"Issue {number}"), request_of(connected, project)]
+    links = {item.title: connected.link(item) for item in items}
+    connected.fetch()
+    for _ in range(3):
+        pass_ttl(connected, clock)
+        connected.fetch()
+    connected.gitlab.state.calls.reset()
+    return {item.title: item for item in items}, links
+
+
+def request_of(connected, project):
+    name = project.path
+    return connected.gitlab.state.items.add_merge_request(
+        project, f"Request {name}", author="root", source_branch=f"branch-{name}"
+    )
+
+
+def routes(connected):
+    return sorted(
+        call.route
+        for call, count in connected.gitlab.state.calls.counts().items()
+        for _ in range(count)
+    )
+
+
+@pytest.mark.differs_by_database
+def test_one_call_proves_all_projects_unchanged(connected, world, clock):
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert routes(connected) == ["/graphql"]
+    synced = db.session.scalars(select(GitLabItem.last_synced_at)).all()
+    assert set(synced) == {utcnow()}
+
+
+@pytest.mark.differs_by_database
+def test_only_the_list_with_something_new_is_read(connected, world, clock):
+    items, links = world
+    connected.gitlab.state.items.edit(items["Issue 2"], title="Paper tears", notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert routes(connected) == ["/graphql", "/projects/:id/issues"]
+    assert connected.view(links["Issue 2"]).title == "Paper tears"
+    synced = db.session.scalars(select(GitLabItem.last_synced_at)).all()
+    assert set(synced) == {utcnow()}
+
+
+def test_what_a_webhook_has_brought_is_not_read_again(connected, world, clock, send):
+    items, links = world
+    pass_ttl(connected, clock)
+    connected.fetch()
+    connected.gitlab.state.calls.reset()
+    mine = connected.item(links["Issue 1"])
+    now = connected.gitlab.state.clock.now()
+    items["Issue 1"].updated_at = now
+    changed = {
+        "source_updated_at": now,
+        "webhook_applied_at": utcnow(),
+        "last_synced_at": utcnow(),
+        "unconfirmed_since": utcnow(),
+        "unconfirmed_updated_at": now,
+    }
+    db.session.execute(update(GitLabItem).where(GitLabItem.id == mine.id).values(changed))
+    db.session.commit()
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert routes(connected) == ["/graphql"]
+    assert connected.item(links["Issue 1"]).unconfirmed_since is None
+    assert connected.item(links["Issue 1"]).last_synced_at == utcnow()
+
+
+def test_a_pipeline_is_followed_without_its_merge_request_changing(connected, world, clock):
+    items, links = world
+    request = items["Request press-3"]
+    connected.gitlab.state.pipelines.run(request, "running", notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.view(links["Request press-3"]).pipeline_status == "running"
+    connected.gitlab.state.pipelines.set_status(request, "failed", notify=False)
+    connected.gitlab.state.calls.reset()
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.view(links["Request press-3"]).pipeline_status == "failed"
+    assert routes(connected) == ["/graphql", "/graphql"]
+
+
+def test_a_merge_status_that_changed_alone_is_read_within_the_hour(connected, world, clock):
+    items, links = world
+    items["Request press-0"].mergeability = "conflict"
+    for _ in range(16):
+        pass_ttl(connected, clock)
+        connected.fetch()
+    assert connected.view(links["Request press-0"]).merge_status == "conflict"
+
+
+def test_a_merge_has_the_statuses_of_the_projects_other_requests_read(connected, world, clock):
+    items, _links = world
+    project = items["Request press-0"].project
+    other = connected.link(
+        connected.gitlab.state.items.add_merge_request(
+            project, "In the way", author="root", source_branch="other"
+        )
+    )
+    connected.fetch()
+    items_of = connected.gitlab.state.items
+    items_of.merge(items["Request press-0"])
+    next(
+        one for one in project.merge_requests.values() if one.title == "In the way"
+    ).mergeability = "need_rebase"
+    pass_ttl(connected, clock)
+    connected.fetch()
+    connected.fetch()
+    assert connected.view(other).merge_status == "need_rebase"
+
+
+def test_without_graphql_lists_and_single_forms_are_read(connected, world, clock):
+    items, links = world
+    connected.gitlab.state.has_graphql = False
+    connected.gitlab.state.items.edit(items["Issue 0"], title="Paper tears", notify=False)
+    connected.gitlab.state.pipelines.run(items["Request press-1"], "failed", notify=False)
+    pass_ttl(connected, clock)
+    clock.advance(15)  # by then all of them are due
+    connected.fetch()
+    connected.fetch()
+    assert connected.view(links["Issue 0"]).title == "Paper tears"
+    assert connected.view(links["Request press-1"]).pipeline_status == "failed"
+    assert connected.integration().changes_refused_at is not None
+    assert routes(connected).count("/graphql") == 1
+
+
+def test_a_project_that_cannot_be_read_is_not_proven(connected, world, clock):
+    items, links = world
+    connected.gitlab.state.projects.delete(items["Issue 2"].project)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.item(links["Issue 2"]).last_synced_at < utcnow()
+    assert connected.item(links["Issue 1"]).last_synced_at == utcnow()
+    mark = db.session.scalars(
+        select(GitLabDeltaMark)
+        .join(GitLabItem, GitLabItem.project_id == GitLabDeltaMark.project_id)
+        .where(
+            GitLabItem.id == connected.item(links["Issue 2"]).id,
+            GitLabDeltaMark.kind == DeltaKind.ISSUE,
+        )
+    ).one()
+    assert mark.failures > 0
+
+
+def test_more_changes_than_one_answer_has_are_read_by_the_list(connected, world, clock):
+    items, _links = world
+    project = items["Issue 3"].project
+    for number in range(60):
+        connected.issue(project, f"Nobody's {number}")
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert routes(connected) == ["/graphql", "/projects/:id/issues"]
