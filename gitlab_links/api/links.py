@@ -13,6 +13,7 @@ from gitlab_links.api.cursors import cut
 from gitlab_links.api.paging import order_and_place
 from gitlab_links.api.schemas.links import (
     BY_ORDER,
+    LinkChange,
     LinkEnvelope,
     LinksEnvelope,
     NewLink,
@@ -28,6 +29,7 @@ from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.changes import LinkExists, detach, refresh_links_of_task
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
+from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions
 from gitlab_links.links.queries import find_link, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
@@ -83,13 +85,30 @@ def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UU
     return json_answer({"link": link})
 
 
+@links.patch("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_WRITE)
+@links.body(LinkChange)
+@links.returns(200, LinkEnvelope)
+@refuses(NotMentioned)
+def task_gitlab_link_patch(
+    change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID
+) -> Response:
+    """Keep a link that mentions made, or leave it to them again"""
+    principal = current_principal()
+    decide = keep if change["made_by_person"] else leave_to_mentions
+    decide(principal, task_id, link_id)
+    link = find_link(org_id, task_id, link_id, viewer=principal.role)
+    return json_answer({"link": link})
+
+
 @links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
 @access(Permission.LINK_WRITE)
 @links.returns(204)
 def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Remove a link
 
-    Nothing changes in GitLab.
+    Nothing changes in GitLab. If the item mentions the task, the link stays away until the
+    mention is gone and comes back, or until somebody links the item.
     """
     detach(current_principal(), task_id, link_id)
 

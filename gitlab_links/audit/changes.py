@@ -42,6 +42,7 @@ class Action(StrEnum):
     LINK_CREATED = "link.created"
     LINK_REMOVED = "link.removed"
     LINK_KEPT = "link.kept"
+    LINK_LEFT = "link.left_to_mentions"
     INTEGRATION_UPDATED = "integration.updated"
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_MOVED = "integration.moved"

@@ -44,6 +44,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
     seed.connect(org, gitlab_url, token)
     first_task = f"{org.path}/tasks/{seed.add_tasks(org, gitlab_url)}"
     seed.let_gitlab_speak(gitlab_url)
+    seed.mention_a_task(gitlab_url)
     try:
         count = seed.wait_until_synced(org, supervisor.check)
     except seed.NotSynced as late:
@@ -54,6 +55,8 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say(f"  1. Log in and open   {url}{first_task}")
     say(f"  2. Edit its issue in {gitlab_url}/{TASKS[0].items[0]}")
     say("     and watch the page follow, without a reload.")
+    say("  3. Write ACME-1 into the title or description of any other item there:")
+    say("     it appears on the page of ACME-1, and goes when you take it back.")
     say("  Others may log in with the same password:")
     for email, (_, role) in seed.PEOPLE.items():
         say(f"     {email:20} {role}")

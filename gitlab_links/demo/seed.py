@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from gitlab_links.demo.rest_api import RestApi
-from gitlab_links.demo.sample_tasks import PROJECTS, TASKS, SampleTask
+from gitlab_links.demo.sample_tasks import MOBILE, PROJECTS, TASKS, SampleTask
 from gitlab_links.local.foreground import StartFailed
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
@@ -29,6 +29,7 @@ PEOPLE = {
     "client@acme.example": ("Carla Client", "client"),
 }
 SYNC_SECONDS = 60.0
+MENTION = "Every language needs its own width of buttons: see ACME-6."
 
 
 class NotSynced(Exception):
@@ -99,6 +100,12 @@ def let_gitlab_speak(gitlab_url: str) -> None:
     for project in PROJECTS:
         said = {"project": project, "iid": 1, "text": "Linked to our task board."}
         requests.post(f"{gitlab_url}/-/sim/comment", json=said, timeout=10).raise_for_status()
+
+
+def mention_a_task(gitlab_url: str) -> None:
+    """A merge request that nobody links mentions a task, and so links itself."""
+    edit = {"project": MOBILE, "type": "merge_request", "iid": 3, "description": MENTION}
+    requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=10).raise_for_status()
 
 
 def wait_until_synced(org: Org, check: Callable[[], None]) -> int:

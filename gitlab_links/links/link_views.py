@@ -6,14 +6,36 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
+from gitlab_links.accounts.models import User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import is_withheld, sees_all
 from gitlab_links.links.freshness import Connection, SyncState, sync_state
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a link came to be: ``created_by_name`` linked it, or fields of the item mention the
+    task, or both.
+
+    ``mentioned_in`` has ``title``, ``description``, ``source_branch`` and ``comment``;
+    ``closes``: one of them says that the item closes the task. ``from_fork``: the branch of the
+    merge request is not in its project. ``names_too_many``: the item names more tasks than it
+    may link. ``backfilled``: a look back over old items found the mention.
+    """
+
+    made_by_person: bool
+    created_by: uuid.UUID | None
+    created_by_name: str | None
+    mentioned_in: list[str]
+    closes: bool
+    from_fork: bool
+    names_too_many: bool
+    backfilled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +71,7 @@ class LinkView:
     closed_at: datetime | None
     merged_at: datetime | None
     created_at: datetime
+    provenance: "Provenance"
     sync: SyncState
 
     def is_hidden_as(self, reference: str | None) -> bool:
@@ -70,8 +93,8 @@ class WithheldLink(LinkView):
 LinkRow = Row[*tuple[Any, ...]]
 
 # Columns of tables, not attributes of classes: for a list, the ORM costs more than the query.
-_links, _items, _projects = (
-    model.__table__.c for model in (TaskGitLabLink, GitLabItem, GitLabProject)
+_links, _items, _projects, _users = (
+    model.__table__.c for model in (TaskGitLabLink, GitLabItem, GitLabProject, User)
 )
 
 # What is withheld with an item: the fields of ``LinkView`` from ``title`` to ``merged_at``, in
@@ -115,6 +138,19 @@ LINK_COLUMNS = (
     _items.last_synced_at,
     _items.next_sync_at,
     _items.error_code,
+    _items.source_project_id,
+    _items.mentions,
+    _links.created_by,
+    _links.made_by_person,
+    _links.mentioned_in,
+    _links.closes,
+    _links.backfilled,
+    # Not a join: with one more table, SQLite reads all links of the org.
+    select(_users.name)
+    .where(_users.id == _links.created_by)
+    .scalar_subquery()
+    .label("created_by_name"),
+    _projects.gitlab_id.label("project_gitlab_id"),
     _projects.path,
     _projects.base_url,
 )
@@ -146,10 +182,30 @@ def _view(
     fields: tuple[Any, ...] = (
         *(row.id, row.task_id, url, path, row.type, iid, str(ref)),
         *content,
-        *(row.created_at, sync),
+        *(row.created_at, _provenance(row, hides=hides), sync),
     )
     # By position: with names it takes twice as long.
     return WithheldLink(*fields) if hides else LinkView(*fields)
+
+
+def _provenance(row: LinkRow, *, hides: bool) -> Provenance:
+    """Of a withheld item, only who linked it."""
+    return Provenance(
+        bool(row.made_by_person),
+        row.created_by,
+        row.created_by_name,
+        [] if hides else row.mentioned_in or [],
+        bool(row.closes) and not hides,
+        not hides and is_from_fork(row.type, row.source_project_id, row.project_gitlab_id),
+        not hides and any(found.get("too_many") for found in (row.mentions or {}).values()),
+        bool(row.backfilled),
+    )
+
+
+def is_from_fork(gitlab_type: str, source_id: int | None, project_id: int | None) -> bool:
+    """Whether a merge request's branch is known to be in another project."""
+    known = None not in (source_id, project_id)
+    return known and gitlab_type == ItemType.MERGE_REQUEST and source_id != project_id
 
 
 def _place(row: LinkRow, *, all_seen: bool, hides: bool) -> tuple[str, int]:

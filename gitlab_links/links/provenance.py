@@ -1,13 +1,14 @@
 """Whether a person or a mention made a link, and mentions that a person dismissed."""
 
 import uuid
+from enum import StrEnum
 
 from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import required
+from gitlab_links.errors import Conflict, required
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
@@ -20,21 +21,57 @@ from gitlab_links.tasks.changes import mark_links_changed
 from gitlab_links.tasks.summaries import task_reference
 
 
+class MentionedIn(StrEnum):
+    """Where an item may mention a task."""
+
+    TITLE = "title"
+    DESCRIPTION = "description"
+    SOURCE_BRANCH = "source_branch"
+    COMMENT = "comment"
+
+
+class NotMentioned(Conflict, code="not_mentioned"):
+    """No mention stands for the link, so a person has to."""
+
+
 def keep(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Make a link that a mention made the person's own: it stays when the mention goes.
 
     Does nothing to a link that a person has made. Raises :class:`NotFound`.
     """
+    keep_link_to(principal, task_id, _found(principal, task_id, link_id).item_id)
+
+
+def leave_to_mentions(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
+    """Let the link go with the last mention, also if a person made it.
+
+    Raises :class:`NotFound`, and :class:`NotMentioned` if nothing mentions the task.
+    """
+    link = _found(principal, task_id, link_id)
+    if link.mentioned_in is None:
+        raise NotMentioned("Nothing in the item mentions this task, so the link is a person's.")
+    if link.made_by_person:
+        link.made_by_person, link.created_by = False, None
+        db.session.flush()
+        _note(principal, Action.LINK_LEFT, link.id, link.item_id, task_id)
+
+
+def _found(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> TaskGitLabLink:
     mark_links_changed(principal.org_id, task_id)
     link = TaskGitLabLink
     of_task = (link.task_id == task_id, link.org_id == principal.org_id)
-    item_id = db.session.scalar(select(link.item_id).where(link.id == link_id, *of_task))
-    keep_link_to(principal, task_id, required(item_id))
+    return required(
+        db.session.scalars(
+            select(link)
+            .where(link.id == link_id, *of_task)
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+    )
 
 
 def keep_link_to(principal: Principal, task_id: uuid.UUID, item_id: uuid.UUID) -> bool:
     """Keep the task's link to an item; returns whether only a mention had made it."""
-    link, now = TaskGitLabLink, utcnow()
+    link = TaskGitLabLink
     kept = db.session.scalar(
         update(link)
         .where(link.task_id == task_id, link.item_id == item_id, link.made_by_person.is_(False))
@@ -44,15 +81,27 @@ def keep_link_to(principal: Principal, task_id: uuid.UUID, item_id: uuid.UUID) -
     )
     if kept is None:
         return False
-    [row] = rows_of_links([kept])
+    _note(principal, Action.LINK_KEPT, kept, item_id, task_id)
+    return True
+
+
+def _note(
+    principal: Principal,
+    action: Action,
+    link_id: uuid.UUID,
+    item_id: uuid.UUID,
+    task_id: uuid.UUID,
+) -> None:
+    """Audit it, and let open pages and the rules see it."""
+    [row] = rows_of_links([link_id])
     detail = {
         "task": task_reference(row.task_key, row.number),
         "item": str(ItemRef(row.path, ItemType(row.type), row.iid)),
     }
-    write_audit_event(principal.org_id, principal.actor, Action.LINK_KEPT, kept, detail)
+    write_audit_event(principal.org_id, principal.actor, action, link_id, detail)
+    now = utcnow()
     change_rows(update(GitLabItem).where(GitLabItem.id == item_id).values(changed_at=now))
     mark_task(principal.org_id, task_id, now)
-    return True
 
 
 def dismiss_mention(principal: Principal, task_id: uuid.UUID, item_id: uuid.UUID) -> None:

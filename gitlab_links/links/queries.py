@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Result, Select, and_, bindparam, case, false, func, select
+from sqlalchemy import Result, Select, and_, bindparam, case, false, func, select, true
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -144,8 +144,12 @@ _LINKS = select(*LINK_COLUMNS).select_from(
     )
 )
 # The list that is asked for most; built once, as building it takes a third of the query's CPU.
+# The org is only checked: SQLite would take its index, and read all links of the org.
 _FIRST_OF_TASK = (
-    _LINKS.where(_links.c.org_id == bindparam("org_id"), _links.c.task_id == bindparam("task_id"))
+    _LINKS.where(
+        _links.c.task_id == bindparam("task_id"),
+        (_links.c.org_id == bindparam("org_id")).is_(true()),
+    )
     .order_by(_links.c.id)
     .limit(bindparam("limit"))
 )

@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"\]\([^\s()]{1,500}\)")
 _REVERT = 'Revert "'
 
 # As JSON: field names with lists of tasks under ``mentions``, ``closes`` and ``skips``, and
-# ``revert`` or ``too_many`` if they are true.
+# ``revert`` if the title says so. All fields are ``too_many`` if together they name too many.
 Stored = dict[str, dict[str, Any]]
 T = TypeVar("T")
 
@@ -72,6 +72,8 @@ def read_mentions(text: ItemText, pattern: KeyPattern, before: Stored | None = N
         read = known.get(field) if value is UNKNOWN else read_field(field, value, pattern).stored()
         if read:
             found[field] = read
+    if has_too_many(found):
+        return {field: {"too_many": True} for field in found}
     if found and isinstance(text.title, str) and text.title.startswith(_REVERT):
         found[TITLE] = found.get(TITLE, {}) | {"revert": True}
     return found

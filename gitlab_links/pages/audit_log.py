@@ -52,6 +52,7 @@ WORDS: dict[str, str] = {
     Action.LINK_CREATED: "Linked an item to a task",
     Action.LINK_REMOVED: "Removed a link from a task",
     Action.LINK_KEPT: "Kept a link that a mention had made",
+    Action.LINK_LEFT: "Left a link to mentions",
     Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
     Action.INTEGRATION_DELETED: "Disconnected GitLab",
     Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",

@@ -13,6 +13,7 @@ from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.changes import detach, refresh_links_of_task
+from gitlab_links.links.provenance import keep, leave_to_mentions
 from gitlab_links.links.queries import find_link
 from gitlab_links.links.undoing import reattach
 from gitlab_links.pages.blueprint import pages
@@ -78,14 +79,49 @@ def unlink(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseRet
     task = task_at(org_id, reference)
     link = find_link(org_id, task.id, link_id)
     removed = detach(current_principal(), task.id, link_id)
+    away = removed.mentioned_in is not None
+    mentions = " It stays away for as long as the item mentions this task." if away else ""
     notice = {
-        "text": f"Unlinked {link.reference}.",
+        "text": f"Unlinked {link.reference}.{mentions}",
         "undo_action": url_for(
             "pages.relink", org_id=org_id, reference=task.reference, page=request.args.get("page")
         ),
         "undo": undo_token(task.id, removed),
     }
     return _done(current_principal(), reference, "success", notice)
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/<uuid:link_id>/keep")
+@access(Permission.LINK_WRITE)
+def keep_link(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseReturnValue:
+    """Keep a link that mentions made; the message about it has an *Undo* button."""
+    principal, task = current_principal(), task_at(org_id, reference)
+    keep(principal, task.id, link_id)
+    link = find_link(org_id, task.id, link_id)
+    notice = {
+        "text": f"Kept {link.reference}. It stays when the mention goes.",
+        "undo_action": url_for(
+            "pages.leave_link",
+            org_id=org_id,
+            reference=task.reference,
+            link_id=link_id,
+            page=request.args.get("page"),
+        ),
+        "undo": "keep",
+    }
+    return _done(principal, reference, "success", notice)
+
+
+@pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/<uuid:link_id>/leave")
+@access(Permission.LINK_WRITE)
+def leave_link(org_id: uuid.UUID, reference: str, link_id: uuid.UUID) -> ResponseReturnValue:
+    """Leave a link to the mentions again."""
+    principal, task = current_principal(), task_at(org_id, reference)
+    try:
+        leave_to_mentions(principal, task.id, link_id)
+    except Conflict as refusal:
+        return _done(principal, reference, "warning", refusal.detail)
+    return _done(principal, reference, "success")
 
 
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links/undo")

@@ -28,6 +28,7 @@ def register(app: Flask) -> None:
         is_past=times.is_past,
         iso=times.iso,
         label_view=labels.label_view,
+        mention_places=wording.mention_places,
         merge_mark=wording.merge_mark,
         pipeline_mark=wording.pipeline_mark,
         facts_of=facts_of,

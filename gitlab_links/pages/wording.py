@@ -1,5 +1,6 @@
 """GitLab's states as a few words with a colour and an icon."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -113,3 +114,17 @@ def hook_mark(state: str) -> Mark:
 
 def _spaced(code: str) -> str:
     return code.replace("_", " ")
+
+
+_PLACES = {
+    "title": "title",
+    "description": "description",
+    "source_branch": "branch name",
+    "comment": "comments",
+}
+
+
+def mention_places(fields: Sequence[str]) -> str:
+    """Where an item mentions a task: ``the title, description and branch name``."""
+    *first, last = [_PLACES.get(field, field) for field in fields]
+    return f"the {', '.join(first)} and {last}" if first else f"the {last}"

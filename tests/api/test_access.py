@@ -210,6 +210,7 @@ def test_ids_of_another_org_are_unknown(world: World, name: str) -> None:
         "tasks__task_patch": {"title": "Mine"},
         "links__task_gitlab_links_post": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
         "links__task_gitlab_links_batch_post": {"links": [{"url": "a/b#1"}]},
+        "links__task_gitlab_link_patch": {"made_by_person": True},
     }.get(name, {})
     options = {} if entry["method"] in {"GET", "DELETE"} else {"json": body}
     answer = caller.call(entry["method"], path, **options)

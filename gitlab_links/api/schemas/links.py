@@ -11,6 +11,7 @@ from gitlab_links.api.schemas.fields import LINE, Cursor, Time, WholeNumber, cho
 from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkSort
+from gitlab_links.links.provenance import MentionedIn
 from gitlab_links.pasting.reading import NamedItem
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
@@ -46,6 +47,32 @@ class SyncSchema(Answer):
     )
 
 
+class ProvenanceSchema(Answer):
+    """How a link came to be."""
+
+    made_by_person = fields.Boolean(
+        metadata=described("False: only mentions made it, and it goes with the last of them.")
+    )
+    created_by = fields.UUID(allow_none=True, metadata=described("Null if only mentions made it."))
+    created_by_name = fields.String(allow_none=True, metadata={"example": "Ann Lee"})
+    mentioned_in = fields.List(
+        choice(MentionedIn),
+        metadata=described(
+            "Where the item mentions the task; empty for callers who may not see the item."
+        ),
+    )
+    closes = fields.Boolean(
+        metadata=described("Closing words in the item name the task, as in `Closes ACME-12`.")
+    )
+    from_fork = fields.Boolean(
+        metadata=described("The merge request's branch is in another project.")
+    )
+    names_too_many = fields.Boolean(
+        metadata=described("The item names more than 20 tasks, so its mentions link none.")
+    )
+    backfilled = fields.Boolean(metadata=described("A look back over old items found the mention."))
+
+
 class LinkSchema(Answer):
     """A task's link to a GitLab item, with the item as last known."""
 
@@ -77,11 +104,24 @@ class LinkSchema(Answer):
     closed_at = Time(allow_none=True)
     merged_at = Time(allow_none=True)
     created_at = Time(metadata=described("When the task was linked."))
+    provenance = fields.Nested(ProvenanceSchema)
     sync = fields.Nested(SyncSchema)
 
 
 LinkEnvelope = envelope("LinkEnvelope", link=LinkSchema)
 LinksEnvelope = page_of("LinksEnvelope", links=LinkSchema)
+
+
+class LinkChange(Strict):
+    """What to change of a link."""
+
+    made_by_person = fields.Boolean(
+        required=True,
+        metadata=described(
+            "True keeps a link that mentions made: it stays when they go. False leaves it to the "
+            "mentions again."
+        ),
+    )
 
 
 class NewLink(Strict):

@@ -149,6 +149,10 @@ const handlers = {
       shown?.querySelector("button")?.focus({ preventScroll: true });
     });
   },
+  keep: (event) => handle(event, ({ page }) => {
+    const [shown] = showNotices(page, section);
+    shown?.querySelector("button")?.focus({ preventScroll: true });
+  }),
   undo: (event) => {
     const notice = event.target.closest(".notice");
     return handle(event, ({ done, rows, page }) => {
