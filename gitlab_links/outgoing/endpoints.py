@@ -1,12 +1,12 @@
 """Create, change and delete endpoints. Nothing here commits."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -15,13 +15,14 @@ from gitlab_links.errors import Conflict, required
 from gitlab_links.events.models import EventType
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
-from gitlab_links.links.models import GitLabProject
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.outgoing.addresses import refused, shown_host
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.signatures import SECRET, URL, new_signing_secret, seal
 from gitlab_links.storage.database import new_id
 
 MOST_OF_AN_ORG = 20
+MOST_PROJECTS = 200
 FORMER_SECRET_VALID = timedelta(hours=24)
 
 
@@ -130,6 +131,18 @@ def lock_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> OutgoingEndpoint
     return required(
         db.session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
     )
+
+
+def projects_to_choose(org_id: uuid.UUID) -> Mapping[str, str]:
+    """The paths of the org's projects with links, by their ids as text; the first 200."""
+    linked = exists().where(GitLabItem.project_id == GitLabProject.id)
+    rows = db.session.execute(
+        select(GitLabProject.id, GitLabProject.path)
+        .where(GitLabProject.org_id == org_id, linked)
+        .order_by(func.lower(GitLabProject.path))
+        .limit(MOST_PROJECTS)
+    )
+    return {str(row.id): row.path for row in rows}
 
 
 def lock_row(endpoint_id: uuid.UUID) -> None:

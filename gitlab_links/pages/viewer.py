@@ -70,6 +70,7 @@ _NAV = (
     ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
     ("Status rules", "rules", "pages.status_rules", Permission.RULES_READ),
     ("Deliveries", "inbox", "pages.delivery_list", Permission.DELIVERIES),
+    ("Endpoints", "external", "pages.endpoint_list", Permission.ENDPOINTS),
     ("Members", "person", "pages.member_list", Permission.MEMBERS_READ),
     ("API keys", "key", "pages.key_list", Permission.API_KEYS),
     ("Audit log", "history", "pages.audit_log", Permission.AUDIT),

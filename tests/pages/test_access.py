@@ -46,6 +46,7 @@ class World:
             "key_id": self._key,
             "account_id": lambda: self.factory.service_account(self.org).id,
             "delivery_id": lambda: self.factory.delivery(self.org).id,
+            "endpoint_id": lambda: self.factory.endpoint(self.org).id,
             "project_id": lambda: self.factory.gitlab_project(self.org).id,
         }
         values: dict[str, Any] = {"org_id": (within or self.org).id}
@@ -54,7 +55,12 @@ class World:
             values |= {"link_id": link.id, "reference": link.task_id}
         elif "reference" in rule.arguments:
             values["reference"] = self.factory.task(self.org).id
-        values |= {name: makers[name]() for name in rule.arguments if name in makers}
+        if "sent_id" in rule.arguments:
+            sent = self.factory.sent(self.org)
+            values |= {"sent_id": sent.id, "endpoint_id": sent.endpoint_id}
+        values |= {
+            name: makers[name]() for name in rule.arguments if name in makers and name not in values
+        }
         with self.app.test_request_context():
             return self.app.url_map.bind("").build(rule.endpoint, values)
 

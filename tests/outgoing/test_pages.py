@@ -1,0 +1,115 @@
+"""The pages of endpoints: made, tried, changed and sent again, with words for what is wrong."""
+
+import re
+
+import pytest
+from standardwebhooks import Webhook
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.outgoing.models import Format
+from tests.api.callers import browser
+
+
+@pytest.fixture
+def pm(office, factory):
+    return browser(office.app, factory.membership(office.org, Role.PM).user_id)
+
+
+@pytest.fixture
+def page(office):
+    return f"/orgs/{office.org.id}/endpoints"
+
+
+def fill(receiver, name="good", **values):
+    usual = {"url": receiver.url(name), "description": "Build lights", "what": "usual"}
+    return {**usual, "format": "standard", **values}
+
+
+def test_the_secret_is_shown_once_and_signs(pm, page, receiver, office):
+    made = pm.post(page, data=fill(receiver))
+    shown = pm.get(made.headers["Location"])
+    secret = re.search(r'value="(whsec_[^"]+)"', shown.text)[1].replace("&#43;", "+")
+    assert "no-store" in shown.headers["Cache-Control"]
+    assert "whsec_" not in pm.get(made.headers["Location"]).text
+    assert "s3cret-path" not in shown.text
+    office.tasks("One")
+    office.work()
+    (got,) = receiver.got
+    Webhook(secret).verify(got.body, got.headers)
+    again = pm.get(made.headers["Location"]).text
+    assert "task.created" in again
+    assert "Delivered" in again
+
+
+def test_what_is_wrong_is_said_at_the_field(pm, page, receiver):
+    answer = pm.post(page, data=fill(receiver, url="http://hooks.example.com/x"))
+    assert answer.status_code == 422
+    assert 'id="url-error"' in answer.text
+    assert "Build lights" in answer.text
+
+
+def test_a_test_says_what_came_of_it(pm, page, receiver, office):
+    made = office.endpoint("broken")
+    one = f"{page}/{made.endpoint.id}"
+    receiver.answers["broken"] = 500
+    pm.post(f"{one}/test")
+    assert "The test was not accepted. It answered 500. The answer begins: thanks" in (
+        pm.get(one).text
+    )
+    receiver.answers["broken"] = 200
+    pm.post(f"{one}/test")
+    assert "The test was accepted: 200" in pm.get(one).text
+
+
+def test_an_endpoint_that_was_turned_off_says_why_and_is_turned_on(pm, page, receiver, office):
+    made = office.endpoint("gone")
+    receiver.answers["gone"] = 410
+    office.tasks("One")
+    office.work()
+    one = f"{page}/{made.endpoint.id}"
+    assert "It was turned off: It answered 410" in pm.get(one).text
+    pm.post(f"{one}/switch", data={"on": "1"})
+    assert office.fresh(made.endpoint).enabled
+
+
+def test_settings_are_changed_and_an_empty_address_stays(pm, page, receiver, office):
+    made = office.endpoint()
+    one = f"{page}/{made.endpoint.id}"
+    changed = fill(receiver, url="", description="Deploys", what="highlights", types="task.deleted")
+    assert pm.post(one, data=changed).status_code == 302
+    endpoint = office.fresh(made.endpoint)
+    assert (endpoint.description, endpoint.types) == ("Deploys", ["task.deleted"])
+    assert endpoint.highlights_only
+    assert endpoint.url_ciphertext == made.endpoint.url_ciphertext
+    assert "Highlights of 1 type" in pm.get(page).text
+
+
+def test_a_sent_event_shows_attempts_and_answer_and_is_sent_again(pm, page, receiver, office):
+    made = office.endpoint("chat", Format.CHAT, highlights_only=False)
+    office.tasks("One")
+    office.work()
+    (delivery,) = office.sent()
+    log = f"{page}/{made.endpoint.id}/log/{delivery.id}"
+    assert "thanks" in pm.get(log).text
+    pm.post(f"{log}/replay")
+    office.send()
+    assert len(receiver.at("chat")) == 2
+    assert "sent again" in pm.get(log).text
+
+
+def test_a_chat_has_no_secret_to_replace(pm, page, office):
+    made = office.endpoint("chat", Format.CHAT)
+    one = f"{page}/{made.endpoint.id}"
+    assert "Replace secret" not in pm.get(one).text
+    pm.post(f"{one}/secret")
+    assert "are not signed" in pm.get(one).text
+
+
+def test_a_deleted_endpoint_gets_nothing_more(pm, page, receiver, office):
+    made = office.endpoint()
+    office.tasks("One")
+    office.publish()
+    pm.post(f"{page}/{made.endpoint.id}/delete")
+    office.send()
+    assert receiver.got == []
+    assert "No endpoint yet" in pm.get(page).text
