@@ -20,6 +20,7 @@ COMMITTING = {
     # The use cases that call GitLab in between: no transaction is open meanwhile.
     "health/hook_check.py",
     "health/hook_repair.py",
+    "health/title_search.py",
     "health/issue_tracker.py",
     "health/notifications.py",
     "health/project_picks.py",

@@ -194,9 +194,9 @@ def _new_items(principal: Principal, links: Links) -> list[NewItemUrls]:
         return []
     return [
         new_item_urls(
-            base_url, path, reference=task.reference, title=task.title, branch=task.branch_name
+            base_url, one.path, reference=task.reference, title=task.title, branch=task.branch_name
         )
-        for path in projects_for_task(principal, task, links.whole.connection)
+        for one in projects_for_task(principal, task, links.whole.connection)
     ]
 
 
@@ -206,4 +206,5 @@ def _form(principal: Principal, links: Links) -> dict[str, Any]:
         "links_url": task_url(LINKS_VIEW, principal.org_id, links.task),
         "connected": base_url is not None,
         "example": f"{base_url}{EXAMPLE_PATH}",
+        "suggestions_url": task_url("pages.link_suggestions", principal.org_id, links.task),
     }

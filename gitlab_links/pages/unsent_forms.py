@@ -29,7 +29,7 @@ NEVER_KEPT = frozenset(
     {"csrf_token", "once", "password", "current", "again", "token", "signing_token", "forget"}
 )
 # These answer GET requests but have no form.
-_PARTS = frozenset({"pages.task_links", "pages.queues", "pages.root"})
+_PARTS = frozenset({"pages.task_links", "pages.link_suggestions", "pages.queues", "pages.root"})
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,7 @@
 """The projects of the org that a caller may know of."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, or_, select
 
@@ -30,10 +31,23 @@ def is_known(connection: Connection, viewer: Role | None) -> ColumnElement[bool]
     return or_(exists().where(*items), watched)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownProject:
+    """A project that a caller may know of."""
+
+    path: str
+    gitlab_id: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
 def projects_for_task(
     principal: Principal, task: TaskView, connection: Connection
-) -> Sequence[str]:
-    """Paths of known projects, those that the task links first, then by path."""
+) -> Sequence[KnownProject]:
+    """Known projects, those that the task links first, then by path."""
     linked = (
         exists()
         .where(
@@ -43,8 +57,8 @@ def projects_for_task(
         )
         .correlate(GitLabProject)
     )
-    return db.session.scalars(
-        select(GitLabProject.path)
+    rows = db.session.execute(
+        select(GitLabProject.path, GitLabProject.gitlab_id)
         .where(
             GitLabProject.org_id == principal.org_id,
             GitLabProject.base_url == connection.base_url,
@@ -54,4 +68,5 @@ def projects_for_task(
         )
         .order_by(linked.desc(), GitLabProject.path_key)
         .limit(MOST_LISTED)
-    ).all()
+    )
+    return [KnownProject(row.path, row.gitlab_id) for row in rows]

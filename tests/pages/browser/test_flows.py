@@ -133,6 +133,23 @@ def test_several_are_pasted_at_once_and_what_is_refused_stays(
     expect(link_field(page)).to_have_value("")
 
 
+def test_an_item_is_chosen_by_its_title_with_the_keyboard(stack: Stack, fresh_task: Page) -> None:
+    page = fresh_task
+    title = item(stack, SHOP, "issue", 1).title
+    link_field(page).press_sequentially(title[:12])
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+    link_field(page).press_sequentially(title[12:])
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", name=title)).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item")).to_have_attribute("data-reference", f"{SHOP}#1")
+    expect(page.get_by_role("option")).to_have_count(0)
+    expect(link_field(page)).to_have_value("")
+
+
 def test_unlinking_is_undone_from_the_keyboard(stack: Stack, fresh_task: Page) -> None:
     page = fresh_task
     link_field(page).fill(stack.gitlab.state.urls.item(item(stack, API, "issue", 1)))

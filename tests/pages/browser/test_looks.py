@@ -104,6 +104,11 @@ def test_states_that_come_of_use_have_none(stack: Stack, open_page: Open, look: 
     page.keyboard.press("Enter")
     page.locator("#link-answers").wait_for()
     take(page, f"pasted-{look}")
+    page.get_by_label("Link an issue or merge request").fill("checkout")
+    page.get_by_role("option").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    take(page, f"picker-{look}")
+    assert violations(page) == []
     page.get_by_text("Start something new in GitLab").click()
     take(page, f"new-items-{look}")
     page.locator("details[data-menu] summary").last.click()

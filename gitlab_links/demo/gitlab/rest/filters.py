@@ -28,8 +28,24 @@ def filtered(items: Iterable[Item]) -> list[Item]:
         raise errors.bad_parameter("iids")
     iids = {int(text) for text in texts}
     found = [item for item in items if not texts or item.iid in iids]
+    found = [item for item in found if _is_searched(item) and _is_as_confidential(item)]
     key = ORDERS[one_of("order_by", *ORDERS)]
     return ordered(changed(found), lambda item: (key(item), item.id))
+
+
+def _is_searched(item: Item) -> bool:
+    """Whether title or description, or what ``in`` names of them, has every word of ``search``."""
+    words = request.args.get("search", "").lower().split()
+    places = request.args.get("in", "title,description").split(",")
+    texts = {"title": item.title, "description": item.description}
+    searched = " ".join(texts[place] for place in places if place in texts).lower()
+    return all(word in searched for word in words)
+
+
+def _is_as_confidential(item: Item) -> bool:
+    """Whether it is what ``confidential`` asks for, if anything."""
+    asked = request.args.get("confidential")
+    return asked is None or getattr(item, "confidential", False) is flag("confidential")
 
 
 def changed(records: Iterable[Record]) -> list[Record]:

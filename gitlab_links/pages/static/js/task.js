@@ -2,6 +2,7 @@
 
 import { announce, takeBack, toast } from "./messages.js";
 import { LivePart } from "./live.js";
+import { closePicker } from "./picker.js";
 import { mark, morph, remember, replaceRows } from "./morph.js";
 
 const section = document.querySelector("[data-live]");
@@ -103,6 +104,7 @@ function failed() {
 
 async function handle(event, then) {
   event.preventDefault();
+  closePicker();
   const { target: form, submitter } = event;
   const pressed = submitter ?? form;
   if (pressed.dataset.busy) return;
