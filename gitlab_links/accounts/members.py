@@ -118,7 +118,7 @@ def change_role(
         raise RoleChangedMeanwhile("Somebody else has changed this role since you read it.")
     check_grant(principal, role, before)
     if role is not Role.ADMIN:
-        _keep_an_admin(membership)
+        keep_an_admin(membership)
     membership.role = role.value
     view = _view(membership)
     if role is not before:
@@ -143,7 +143,7 @@ def remove_member(
     """
     lock_org(principal.org_id)  # two admins cannot remove each other at once
     membership = _find(principal.org_id, member_id)
-    _keep_an_admin(membership)
+    keep_an_admin(membership)
     revoke_all_keys(principal.org_id, membership.user_id)
     db.session.execute(delete(Membership).where(Membership.id == member_id))
     _audit(principal, action, _view(membership), role=membership.role)
@@ -184,7 +184,8 @@ def _view(membership: Membership) -> MemberView:
     )
 
 
-def _keep_an_admin(leaving: Membership) -> None:
+def keep_an_admin(leaving: Membership) -> None:
+    """Raise :class:`LastAdmin` if nobody else is an admin of the org."""
     if leaving.as_role is not Role.ADMIN:
         return
     others = (

@@ -41,6 +41,7 @@ class Permission(Enum):
 
     ORG_READ = ("org_read", Scope.READ, EVERYONE)
     ORG_WRITE = ("org_write", Scope.ADMIN, ADMINS)
+    ORG_DELETE = ("org_delete", Scope.ADMIN, ADMINS)
     ORG_EXPORT = ("org_export", Scope.ADMIN, ADMINS)
     ORG_LEAVE = ("org_leave", Scope.ADMIN, EVERYONE)
     TASK_READ = ("task_read", Scope.READ, EVERYONE)

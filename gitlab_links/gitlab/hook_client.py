@@ -63,6 +63,10 @@ class MaintainingClient(GitLabClient):
         """Set a hook's URL, tokens and events. Other events that are on stay on."""
         self._send("put", f"{_hooks_path(project)}/{hook_id}", settings.body(frozenset()))
 
+    def delete_hook(self, project: int | str, hook_id: int) -> None:
+        """Delete a hook; ``not_found`` means that it is gone already."""
+        self._send("delete", f"{_hooks_path(project)}/{hook_id}", {})
+
     def test_hook(self, project: int | str, hook_id: int, event: str) -> None:
         """Have GitLab send an event about its newest object of a kind. If the receiver accepts
         it, GitLab enables the hook.

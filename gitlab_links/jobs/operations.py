@@ -22,14 +22,17 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.issue_tracker import set_tracker_now
 from gitlab_links.health.token_rotation import rotate_now
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_after_commit
+from gitlab_links.jobs.org_deletions import Ending, delete_org
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import (
+    REPEATABLE,
     begin_step,
     fail,
     fail_interrupted,
     finish,
+    put_back,
     take_next,
     unattended,
 )
@@ -80,6 +83,9 @@ def _run(operation: Operation) -> None:
         db.session.commit()
         began = time.monotonic()
 
+    if operation.kind in REPEATABLE:
+        _run_slice(operation)
+        return
     try:
         result = _WORK[OperationKind(operation.kind)](operation, on_step)
     except DomainError as refusal:
@@ -99,13 +105,30 @@ def _run(operation: Operation) -> None:
     )
 
 
-def _principal(operation: Operation) -> Principal:
+def _run_slice(operation: Operation) -> None:
+    """A piece of an operation that goes on in other jobs."""
+    org_id = operation.org_id
+    try:
+        _principal(operation, Permission.ORG_DELETE)
+        ending = delete_org(operation)
+    except DomainError as refusal:
+        db.session.rollback()
+        fail(operation, refusal.code, refusal.detail)
+    else:
+        if ending is Ending.GONE:
+            return
+        put_back(operation)
+        trigger_after_commit(db.session, JobKind.OPERATE, org_id)
+    db.session.commit()
+
+
+def _principal(operation: Operation, permission: Permission = Permission.INTEGRATION) -> Principal:
     """The requester, with their current role; raises :class:`Forbidden` if no longer allowed."""
     user_id, key_id = operation.requested_by, operation.api_key_id
     if key_id is not None and not is_in_force(key_id, utcnow()):
         raise Forbidden("The API key that requested it has expired or was revoked.")
     standing = None if user_id is None else standing_in_org(operation.org_id, user_id)
-    if user_id is None or standing is None or standing.role not in Permission.INTEGRATION.roles:
+    if user_id is None or standing is None or standing.role not in permission.roles:
         raise Forbidden("The member who requested it no longer has the permission.")
     return Principal(operation.org_id, user_id, standing.role, api_key_id=key_id)
 

@@ -21,6 +21,8 @@ class OperationKind(StrEnum):
 
     MAKE_HOOK = "make_hook"
     REPAIR_HOOK = "repair_hook"
+    DELETE_ORG = "delete_org"
+    DELETE_ORG_AND_HOOKS = "delete_org_and_hooks"
     ROTATE_TOKEN = "rotate_token"
     RENEW_TOKEN = "renew_token"
     SET_TRACKER = "set_tracker"

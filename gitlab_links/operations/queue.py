@@ -23,7 +23,7 @@ from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import required
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
 
@@ -33,6 +33,8 @@ KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
 _OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
+# They begin with what is left, however far they had come.
+REPEATABLE = frozenset({OperationKind.DELETE_ORG, OperationKind.DELETE_ORG_AND_HOOKS})
 _RANK = case(
     (Operation.status == OperationStatus.RUNNING.value, 0),
     (Operation.status == OperationStatus.QUEUED.value, 1),
@@ -148,6 +150,16 @@ def operations_since(org_id: uuid.UUID, moment: datetime, limit: int) -> Sequenc
     ).all()
 
 
+def newest_of(org_id: uuid.UUID, kinds: Collection[OperationKind]) -> Operation | None:
+    """The newest operation of these kinds, finished or not."""
+    return db.session.scalars(
+        select(Operation)
+        .where(Operation.org_id == org_id, Operation.kind.in_([kind.value for kind in kinds]))
+        .order_by(Operation.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
 def take_next(
     org_id: uuid.UUID, now: datetime, *, but: Collection[OperationKind] = ()
 ) -> Operation | None:
@@ -200,14 +212,24 @@ def fail(operation: Operation, code: str, detail: str) -> None:
     operation.finished_at, operation.leased_until = utcnow(), None
 
 
+def put_back(operation: Operation) -> None:
+    """Let a worker take the operation up again: there is more to do."""
+    operation.status, operation.leased_until = OperationStatus.QUEUED.value, None
+
+
 def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
     """Fail the operations of dead workers. They are not retried, because it is not known what
-    the worker has done in GitLab.
+    the worker has done in GitLab; ``REPEATABLE`` ones wait for another worker.
 
     Returns the orgs whose token was being replaced.
     """
     orgs: list[uuid.UUID] = []
-    for kind in OperationKind:
+    change_rows(
+        update(Operation)
+        .where(_is_dead(now), Operation.kind.in_([kind.value for kind in REPEATABLE]))
+        .values(status=OperationStatus.QUEUED.value, leased_until=None)
+    )
+    for kind in set(OperationKind) - REPEATABLE:
         ended = db.session.scalars(
             update(Operation)
             .where(_is_dead(now), Operation.kind == kind.value)

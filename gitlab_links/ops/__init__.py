@@ -5,7 +5,12 @@ from flask import Flask
 from gitlab_links.ops import metrics
 from gitlab_links.ops.command import doctor_command
 from gitlab_links.ops.key_rotation import rotate_keys_command
-from gitlab_links.ops.org_files import export_org_command, import_org_command
+from gitlab_links.ops.org_files import (
+    delete_org_command,
+    erase_person_command,
+    export_org_command,
+    import_org_command,
+)
 
 
 def register(app: Flask) -> None:
@@ -15,3 +20,5 @@ def register(app: Flask) -> None:
     app.cli.add_command(rotate_keys_command)
     app.cli.add_command(export_org_command)
     app.cli.add_command(import_org_command)
+    app.cli.add_command(delete_org_command)
+    app.cli.add_command(erase_person_command)

@@ -1,4 +1,4 @@
-"""Commands to export an org, and to import it elsewhere."""
+"""Commands to export, import and delete an org, and to erase a person."""
 
 import gzip
 import uuid
@@ -10,8 +10,12 @@ from typing import IO
 import click
 from flask.cli import with_appcontext
 
+from gitlab_links.accounts.erasure import erase_person, find_person_to_erase
+from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db
+from gitlab_links.org_data.deleting import close_org, delete_org_row, delete_piece
+from gitlab_links.org_data.exporting import org_name, snapshot
 from gitlab_links.org_data.files import json_lines, write_csv
 from gitlab_links.org_data.importing import import_org
 
@@ -76,3 +80,38 @@ def _opened(file: Path) -> Iterator[Iterable[bytes]]:
         packed = raw.read(2) == _GZIP
     with gzip.open(file, "rb") if packed else file.open("rb") as lines:
         yield lines
+
+
+@click.command("delete-org")
+@click.argument("org_id", type=click.UUID)
+@click.option("--name", required=True, help="The name of the org, to confirm.")
+@with_appcontext
+@database_errors_in_a_sentence()
+@refusals_in_a_sentence()
+def delete_org_command(org_id: uuid.UUID, name: str) -> None:
+    """Delete an org with everything of it, in pieces. Its webhooks in GitLab stay.
+
+    If it is interrupted, run it again: it begins with what is left.
+    """
+    with snapshot() as connection:
+        if org_name(connection, org_id) != name:
+            raise click.ClickException("The org has another name. Nothing was deleted.")
+    close_org(org_id, None)
+    db.session.commit()
+    while delete_piece(org_id) is not None:
+        db.session.commit()
+    delete_org_row(org_id)
+    db.session.commit()
+    click.echo(f"Deleted {name} ({org_id}).")
+
+
+@click.command("erase-person")
+@click.option("--email", required=True, help="The person's e-mail address.")
+@with_appcontext
+@database_errors_in_a_sentence()
+@refusals_in_a_sentence()
+def erase_person_command(email: str) -> None:
+    """Delete a person's account. Audit logs keep what happened, without name and address."""
+    erase_person(find_person_to_erase(email), OPERATOR)
+    db.session.commit()
+    click.echo("The account is deleted.")

@@ -31,6 +31,7 @@ WORDS: dict[str, str] = {
     Action.MEMBER_CHANGED: "Changed a member's role",
     Action.MEMBER_REMOVED: "Removed a member",
     Action.MEMBER_LEFT: "Left the org",
+    Action.PERSON_ERASED: "Deleted the account of a member",
     Action.INVITATION_CREATED: "Invited a person",
     Action.INVITATION_RESENT: "Sent an invitation again",
     Action.INVITATION_REVOKED: "Revoked an invitation",

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitlab_links.clock import utcnow
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
-from gitlab_links.operations.queue import counts_since, operations_since
+from gitlab_links.operations.queue import REPEATABLE, counts_since, operations_since
 from gitlab_links.pages.times import day
 
 # How long a finished operation stays on the page, and how many are shown at once.
@@ -91,6 +91,8 @@ def _title(operation: Operation) -> str:
         return "New token"
     if operation.kind == OperationKind.SET_TRACKER:
         return f"Clickable keys in {operation.subject}"
+    if operation.kind in REPEATABLE:
+        return f"Deletion of {operation.subject}"
     return f"Webhook of {operation.subject}"
 
 

@@ -28,7 +28,7 @@ HIDDEN, SHOWN = "hidden", "shown"
 @access(Permission.ORG_READ)
 def org_settings(org_id: uuid.UUID) -> ResponseReturnValue:
     """The settings that the viewer may see, and the button to leave the org."""
-    return _page(org_id, typed=typed_before() or {})
+    return settings_page(org_id, typed=typed_before() or {})
 
 
 @pages.post(PATH)
@@ -44,13 +44,13 @@ def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
         except Invalid as refusal:
             errors |= refusal.errors
     if errors:
-        return _page(org_id, typed=typed, errors=errors), Invalid.status
+        return settings_page(org_id, typed=typed, errors=errors), Invalid.status
     lock_org(org_id)
     org = find_org(current_principal())
     if (org.name, org.task_key) != (seen_name, seen_key):
         both = [("Name", org.name, name), ("Task key", org.task_key, checked_task_key(key))]
         differing = [one for one in both if one[1] != one[2]]
-        return _page(org_id, typed=typed, conflicts=differing), 412
+        return settings_page(org_id, typed=typed, conflicts=differing), 412
     update_org(current_principal(), name=name, task_key=checked_task_key(key))
     flash("Saved.", "success")
     return redirect(url_for("pages.org_settings", org_id=org_id))
@@ -65,7 +65,7 @@ def set_branch_template(org_id: uuid.UUID) -> ResponseReturnValue:
         checked = checked_template(template)
     except Invalid as refusal:
         typed = {"branch_template": template}
-        return _page(org_id, typed=typed, errors=refusal.errors), Invalid.status
+        return settings_page(org_id, typed=typed, errors=refusal.errors), Invalid.status
     update_org(current_principal(), branch_template=checked)
     flash("Saved.", "success")
     return redirect(url_for("pages.org_settings", org_id=org_id))
@@ -106,7 +106,8 @@ def _members_see(org_id: uuid.UUID) -> str:
     return SHOWN if Role.MEMBER in roles else HIDDEN
 
 
-def _page(org_id: uuid.UUID, **shown: Any) -> str:
+def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
+    """The whole page, with what was typed and what is wrong with it."""
     principal = current_principal()
     org = find_org(principal)
     manages = principal.may(Permission.INTEGRATION) and find_integration(org_id) is not None
@@ -118,6 +119,8 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
         may_export=principal.may(Permission.ORG_EXPORT),
+        may_delete=principal.may(Permission.ORG_DELETE),
+        is_connected=manages,
         members_see=_members_see(org_id) if manages else None,
         **{"typed": {}, "errors": {}, "conflicts": [], **shown},
     )

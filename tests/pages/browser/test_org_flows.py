@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.models import Org, User
+from gitlab_links.demo.seed import PASSWORD
 from gitlab_links.extensions import db
-from tests.pages.browser.conftest import Open, Stack
+from gitlab_links.security import hash_password
+from tests.pages.browser.conftest import Open, Stack, fill_in_login
 
 
 @pytest.fixture
@@ -90,3 +92,40 @@ def test_an_admin_downloads_everything(open_page: Open) -> None:
             page.get_by_role("button", name=button).click()
         assert found.value.suggested_filename.endswith(ending)
         assert Path(found.value.path()).stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("_no_second_org")
+def test_an_admin_deletes_an_org_and_sees_it_go(stack: Stack, open_page: Open) -> None:
+    page = open_page(f"{stack.url}/new-org")
+    page.get_by_role("textbox", name="Name").fill("Initech")
+    page.get_by_role("button", name="Create org").click()
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_role("button", name="Delete Initech").click()
+    expect(page.get_by_text("Type the name of the org as it stands above")).to_be_visible()
+    page.get_by_role("textbox", name="Name of the org").fill("Initech")
+    page.get_by_role("button", name="Delete Initech").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("The org is gone")
+    page.get_by_role("link", name="Continue").click()
+    expect(page).to_have_url(re.compile("/tasks$"))
+
+
+def test_a_person_deletes_their_account(stack: Stack, browser: Browser) -> None:
+    with stack.app.app_context():
+        user = User(email="leaver@example.com", name="Lea Ver")
+        user.password_hash = hash_password(PASSWORD)
+        db.session.add(user)
+        db.session.commit()
+    page = browser.new_context().new_page()
+    page.goto(f"{stack.url}/login")
+    fill_in_login(page, "leaver@example.com")
+    page.goto(f"{stack.url}/account")
+    page.get_by_role("link", name="Delete the account").click()
+    page.get_by_label("Your e-mail address").fill("leaver@example.com")
+    page.get_by_label("Your password").fill("wrong")
+    page.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_text("This is not your password")).to_be_visible()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Delete my account").click()
+    expect(page.get_by_text("Your account is deleted.")).to_be_visible()
+    fill_in_login(page, "leaver@example.com")
+    expect(page.get_by_text("E-mail address or password is wrong")).to_be_visible()

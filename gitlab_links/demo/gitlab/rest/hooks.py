@@ -29,6 +29,7 @@ def register(rest: Blueprint) -> None:
     rest.get("/projects/<key>/hooks")(hooks)
     rest.post("/projects/<key>/hooks")(add_hook)
     rest.put("/projects/<key>/hooks/<int:hook_id>")(change_hook)
+    rest.delete("/projects/<key>/hooks/<int:hook_id>")(delete_hook)
     rest.post("/projects/<key>/hooks/<int:hook_id>/test/<trigger>")(test_hook)
     rest.get("/projects/<key>/hooks/<int:hook_id>/events")(events)
     rest.post("/projects/<key>/hooks/<int:hook_id>/events/<int:event_id>/resend")(resend)
@@ -55,6 +56,13 @@ def change_hook(key: str, hook_id: int) -> dict[str, Any]:
     with state().lock:
         state().hooks.update(found, **_settings())
     return _present(found)
+
+
+def delete_hook(key: str, hook_id: int) -> tuple[str, int]:
+    found = _hook(key, hook_id)
+    with state().lock:
+        state().hooks.delete(found)
+    return "", 204
 
 
 def test_hook(key: str, hook_id: int, trigger: str) -> tuple[dict[str, Any], int]:

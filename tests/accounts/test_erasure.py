@@ -1,0 +1,93 @@
+"""A person is erased: the account goes, and the audit log keeps what happened."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import ApiKey, LoginSession, Membership, User
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
+from tests.api.callers import browser
+from tests.factories import Factory
+from tests.pages.markup import text_of
+
+pytestmark = pytest.mark.differs_by_database
+PASSWORD = "correct horse battery"
+PATH = "/account/delete"
+
+
+@pytest.fixture
+def kim(factory: Factory) -> User:
+    """Somebody with a password."""
+    return factory.user_with_password(PASSWORD, email="kim@example.com", name="Kim Jones")
+
+
+def test_the_account_goes_and_the_log_stays_without_the_name(
+    app: Flask, factory: Factory, kim: User
+) -> None:
+    org = factory.org()
+    admin = browser(app, factory.membership(org, Role.ADMIN).user_id)
+    membership = factory.membership(org, Role.MEMBER, kim)
+    factory.api_key(org, user=kim)
+    own = browser(app, kim.id)
+    task = own.post(f"/api/orgs/{org.id}/tasks", json={"title": "By Kim"}).json["task"]
+    admin.patch(f"/api/orgs/{org.id}/members/{membership.id}", json={"role": "pm"})
+    assert "kim@example.com" in admin.get(f"/orgs/{org.id}/audit").text
+    assert own.post(PATH, data={"typed_email": "kim@example.com"}).status_code == 422
+    wrong = {"typed_email": "kim@example.com", "current": "wrong"}
+    assert own.post(PATH, data=wrong).status_code == 422
+    typed = {"typed_email": "other@example.com", "current": PASSWORD}
+    assert own.post(PATH, data=typed).status_code == 422
+    done = own.post(PATH, data={"typed_email": " Kim@Example.com ", "current": PASSWORD})
+    assert done.status_code == 302
+    assert own.get("/account").status_code == 302
+    with app.app_context():
+        for model in (Membership, ApiKey, LoginSession):
+            assert db.session.scalars(select(model).filter_by(user_id=kim.id)).all() == []
+        assert db.session.get(User, kim.id) is None
+        assert db.session.scalars(select(Task.title)).all() == [task["title"]]
+        assert len(db.session.scalars(select(AuditEvent)).all()) >= 3
+    log = admin.get(f"/orgs/{org.id}/audit")
+    assert "Kim" not in log.text.replace("By Kim", "")
+    assert "kim@example.com" not in log.text
+    assert "Deleted user" in text_of(log)
+    assert "Deleted the account of a member" in text_of(log)
+
+
+def test_the_last_admin_stays(app: Flask, factory: Factory, kim: User) -> None:
+    org = factory.org(name="Only Kim")
+    factory.membership(org, Role.ADMIN, kim)
+    answer = browser(app, kim.id).post(
+        PATH, data={"typed_email": "kim@example.com", "current": PASSWORD}
+    )
+    assert answer.status_code == 409
+    assert "An org needs an admin" in text_of(answer)
+    refused = app.test_cli_runner().invoke(args=["erase-person", "--email", "kim@example.com"])
+    assert (refused.exit_code, "needs an admin" in refused.output) == (1, True)
+    with app.app_context():
+        assert db.session.get(User, kim.id) is not None
+
+
+def test_the_operator_erases_a_person_but_no_service_account(
+    app: Flask, factory: Factory, kim: User
+) -> None:
+    org = factory.org()
+    factory.membership(org, Role.CLIENT, kim)
+    service = factory.service_account(org)
+    run = app.test_cli_runner().invoke
+    with app.app_context():
+        address = db.session.get_one(User, service.id).email
+    assert run(args=["erase-person", "--email", address]).exit_code == 1
+    done = run(args=["erase-person", "--email", "Kim@example.com"])
+    assert done.exit_code == 0, done.output
+    with app.app_context():
+        assert db.session.get(User, kim.id) is None
+        last = db.session.scalars(select(AuditEvent).order_by(AuditEvent.id.desc())).first()
+        assert last is not None
+        assert (last.action, last.kind.value, last.detail) == (
+            "user.erased",
+            "operator",
+            {"role": "client"},
+        )
