@@ -255,8 +255,9 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
     return requested
 
 
-def delete_unlinked(*item_ids: uuid.UUID) -> None:
-    """Delete the cached items that have no link, unless a mention of them was dismissed.
+def delete_unlinked(*item_ids: uuid.UUID) -> set[uuid.UUID]:
+    """Delete the cached items that have no link, unless a mention of them was dismissed. Returns
+    the ids of those that are gone; the session still has what it has loaded of them.
 
     The rows are locked before the links are read: a concurrent attach has the same lock, and
     its link is visible once it has committed.
@@ -265,4 +266,5 @@ def delete_unlinked(*item_ids: uuid.UUID) -> None:
     db.session.execute(select(GitLabItem.id).where(these).order_by(GitLabItem.id).with_for_update())
     still_linked = exists().where(TaskGitLabLink.item_id == GitLabItem.id)
     dismissed = exists().where(DismissedMention.item_id == GitLabItem.id)
-    change_rows(delete(GitLabItem).where(these, ~still_linked, ~dismissed))
+    gone = delete(GitLabItem).where(these, ~still_linked, ~dismissed).returning(GitLabItem.id)
+    return set(db.session.scalars(gone.execution_options(synchronize_session=False)))

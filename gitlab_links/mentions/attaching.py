@@ -79,8 +79,16 @@ def attach_mentioned(
         of_rules = select(Task.id).where(Task.id.in_(known.touched))
         mark_tasks(org_id, of_rules, utcnow(), quietly=backfilled)
     if known.bereft:
-        delete_unlinked(*sorted(known.bereft))
+        _delete_unlinked([item for item in items if item.id in known.bereft])
     return len(known.made)
+
+
+def _delete_unlinked(items: Sequence[GitLabItem]) -> None:
+    """Delete them, and take them out of the session: nobody may change them any more."""
+    gone = delete_unlinked(*sorted(item.id for item in items))
+    for item in items:
+        if item.id in gone:
+            db.session.expunge(item)
 
 
 def _attach(org_id: uuid.UUID, item: GitLabItem, known: _Known, *, backfilled: bool) -> None:
@@ -246,4 +254,4 @@ def drop_unmentioned(items: Iterable[GitLabItem]) -> None:
         item.announced = False
     if answered:
         db.session.flush()
-        delete_unlinked(*sorted(item.id for item in answered))
+        _delete_unlinked(answered)

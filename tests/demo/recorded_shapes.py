@@ -27,7 +27,7 @@ NEWER = (
     "issue: service_desk_reply_to", "issue: _links.closed_as_duplicate_of",
     "*: milestone.expired", "webhook: custom_headers", "webhook: url_variables",
     "webhook: emoji_events", "webhook: milestone_events", "webhook: *token_present",
-    "work item by GraphQL: *.milestone.title",
+    "work item by GraphQL: *.milestone.title", "work item by GraphQL: *.description",
 )  # fmt: skip
 LEFT_OUT = (
     # Of older GitLabs.
