@@ -16,4 +16,5 @@ import gitlab_links.observations.models
 import gitlab_links.operations.models
 import gitlab_links.outgoing.models
 import gitlab_links.rule_states.models
+import gitlab_links.sign_in.models
 import gitlab_links.tasks.models

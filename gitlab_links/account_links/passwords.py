@@ -18,7 +18,11 @@ from gitlab_links.accounts.models import Membership, User
 from gitlab_links.accounts.operators import is_operator
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.accounts.sessions import count_request_of_address, set_password_by_link
+from gitlab_links.accounts.sessions import (
+    count_request_of_address,
+    may_use_password,
+    set_password_by_link,
+)
 from gitlab_links.accounts.throttle import count_use
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import Conflict, Forbidden, NotFound, RateLimited, required
@@ -111,7 +115,9 @@ def account_of_link(token: str) -> User:
     if link is None or link.kind != AccountLinkKind.PASSWORD:
         raise PasswordLinkEnded
     user = account_for(link)
-    if user is None or (link.mailed_at is None and not _is_safe(user)):
+    if user is None or not may_use_password(user.email):
+        raise PasswordLinkEnded
+    if link.mailed_at is None and not _is_safe(user):
         raise PasswordLinkEnded
     return user
 

@@ -128,6 +128,7 @@ class LoginSession(Identified, Base):
     """A browser that is logged in. Logout deletes the row, so an old cookie stops working.
 
     ``device`` is its User-Agent, ``address`` the IP address it logged in from.
+    ``identity_id`` is set if it was opened by signing in with an issuer.
     """
 
     __tablename__ = "login_sessions"
@@ -141,6 +142,9 @@ class LoginSession(Identified, Base):
     device: Mapped[str | None] = mapped_column(String(200))
     address: Mapped[str | None] = mapped_column(String(64))
     last_seen_at: Mapped[datetime | None]
+    identity_id: Mapped[uuid.UUID | None] = mapped_column(
+        Uuid, ForeignKey("identities.id", ondelete="CASCADE"), index=True
+    )
 
 
 class AnsweredRequest(Identified, Base):

@@ -15,7 +15,7 @@ from gitlab_links.accounts.throttle import count_use
 from gitlab_links.audit.changes import Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Invalid, RateLimited
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.mail import LONGEST_ADDRESS
 from gitlab_links.security import digest, hash_password, new_secret, password_matches
 
@@ -79,11 +79,17 @@ def log_in(email: str, password: str, address: str) -> str:
     )
     _count_tries(tries)
     user = _account(email)
-    if not _is_right(user, password) or user is None:
+    if not _is_right(user, password) or user is None or not may_use_password(user.email):
         raise LoginFailed
     for name, limit in tries:
         count_use(name, limit, THROTTLE_SECONDS, amount=-1)
     return open_session(user.id)
+
+
+def may_use_password(email: str) -> bool:
+    """Whether the operator lets the account with this address log in with a password."""
+    issuer = settings().issuer
+    return issuer is None or issuer.lets_in_by_password(email)
 
 
 def count_refused_form(address: str) -> None:
@@ -94,20 +100,21 @@ def count_refused_form(address: str) -> None:
     _count_tries(((_of_address(address), TRIES_PER_ADDRESS),))
 
 
-def count_request_of_address(address: str) -> None:
-    """Count a request for mail by somebody who is not logged in.
+def count_request_of_address(
+    address: str, *, what: str = "mail", limit: int = REQUESTS_PER_ADDRESS
+) -> None:
+    """Count a request that costs others something, by somebody who is not logged in.
 
     Raises :class:`RateLimited` once the IP address has sent too many.
     """
-    name = f"mail-from:{_neighbourhood(address)}"
-    quota = count_use(name, REQUESTS_PER_ADDRESS, THROTTLE_SECONDS)
+    quota = count_use(f"{what}-from:{_neighbourhood(address)}", limit, THROTTLE_SECONDS)
     if quota.exceeded:
         raise RateLimited(
             "Too many requests. Wait a few minutes and try again.", retry_after=quota.reset_seconds
         )
 
 
-def open_session(user_id: uuid.UUID) -> str:
+def open_session(user_id: uuid.UUID, identity_id: uuid.UUID | None = None) -> str:
     """Open a session for a user whose password was checked; deletes the user's expired ones."""
     now = utcnow()
     db.session.execute(
@@ -120,6 +127,7 @@ def open_session(user_id: uuid.UUID) -> str:
             token_hash=token_hash(token),
             expires_at=now + SESSION_LIFETIME,
             last_seen_at=now,
+            identity_id=identity_id,
         )
     )
     db.session.flush()

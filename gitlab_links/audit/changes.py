@@ -9,6 +9,9 @@ from typing import Any
 from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.extensions import db
 
+# The first words of actions on a person's account.
+OF_USERS = frozenset({"password", "account", "identity"})
+
 
 class Action(StrEnum):
     """Everything that is audited."""
@@ -26,6 +29,8 @@ class Action(StrEnum):
     INVITATION_RESENT = "invitation.resent"
     INVITATION_REVOKED = "invitation.revoked"
     PASSWORD_CHANGED = "password.changed"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
     ADDRESS_CHANGED = "account.address_changed"
     PASSWORD_LINK_CREATED = "password.link_created"
     PASSWORD_SET_BY_LINK = "password.set_by_link"
@@ -67,9 +72,9 @@ class Action(StrEnum):
 
     @property
     def target_type(self) -> str:
-        """The kind of target: the action's first word, with two exceptions."""
+        """The kind of target: the action's first word, with some exceptions."""
         kind = self.partition(".")[0]
-        return {"hook": "project", "password": "user", "account": "user"}.get(kind, kind)
+        return "user" if kind in OF_USERS else {"hook": "project"}.get(kind, kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,13 @@ def megabytes(text: str) -> int:
     return integer(1, 1_000_000)(text) * MEGABYTE
 
 
+def yes_or_no(text: str) -> bool:
+    """``yes`` or ``no``."""
+    if text.lower() not in {"yes", "no"}:
+        raise ValueError("must be yes or no")
+    return text.lower() == "yes"
+
+
 def log_level(text: str) -> str:
     """A level of Python's logging, in capitals."""
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:

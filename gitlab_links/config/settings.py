@@ -21,6 +21,7 @@ from dotenv import dotenv_values
 from gitlab_links.config import setting_urls
 from gitlab_links.config import setting_values as values
 from gitlab_links.config.allowed_hosts import AllowedHosts
+from gitlab_links.config.issuers import Issuer, read_issuer
 from gitlab_links.mail import MailServer, parse_mail_address
 from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 
@@ -80,6 +81,7 @@ class Settings:
     metrics_token: str = variable("METRICS_TOKEN", values.metrics_token, "")
     operator_emails: frozenset[str] = variable("OPERATOR_EMAILS", values.emails, frozenset())
     mail_server: MailServer | None = None
+    issuer: Issuer | None = None
     worker_processes: int = variable("WORKER_PROCESSES", values.integer(1, 64), 3)
     database_timeout: float = variable("DATABASE_TIMEOUT_SECONDS", values.integer(1, 20), 5)
     gitlab_timeout: float = variable("GITLAB_TIMEOUT_SECONDS", values.integer(1, 10), 10)
@@ -127,6 +129,7 @@ class Settings:
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),
             "mail_server": _mail_server(reader),
+            "issuer": read_issuer(reader),
         }
         for one in fields(cls):
             if one.metadata:

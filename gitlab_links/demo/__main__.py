@@ -33,8 +33,10 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say("Starting Redis, a simulated GitLab, the web process and the workers ...")
     url = f"http://{LOOPBACK}:{port}"
     token = f"glpat-{secrets.token_urlsafe(15)}"
-    gitlab_url = processes.start_gitlab(supervisor, "--token", token)
-    environment = _environment(supervisor, url, gitlab_url)
+    client = ("gitlab_links_demo", secrets.token_urlsafe(24))
+    application = (*client, f"{url}/sign-in/callback")
+    gitlab_url = processes.start_gitlab(supervisor, "--token", token, "--application", *application)
+    environment = _environment(supervisor, url, gitlab_url, *client)
     processes.migrate(supervisor, environment)
     processes.start_web(supervisor, environment, port)
     worker = processes.start_worker(supervisor, environment)
@@ -57,13 +59,16 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say("     and watch the page follow, without a reload.")
     say("  3. Write ACME-1 into the title or description of any other item there:")
     say("     it appears on the page of ACME-1, and goes when you take it back.")
+    say("  4. Log out, and sign in with GitLab as Amara Okafor.")
     say("  Others may log in with the same password:")
     for email, (_, role) in seed.PEOPLE.items():
         say(f"     {email:20} {role}")
     say("  Ctrl-C ends everything and keeps nothing.")
 
 
-def _environment(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str, str]:
+def _environment(
+    supervisor: Supervisor, url: str, gitlab_url: str, client_id: str, client_secret: str
+) -> dict[str, str]:
     folder = supervisor.folder
     return {
         "DATABASE_URL": f"sqlite:///{folder / 'demo.db'}",
@@ -74,6 +79,11 @@ def _environment(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str,
         ),
         "GITLAB_ALLOWED_HOSTS": gitlab_url.removeprefix("http://"),
         "GITLAB_METADATA_TTL_SECONDS": str(TTL_SECONDS),
+        "OIDC_ISSUER": gitlab_url,
+        "OIDC_CLIENT_ID": client_id,
+        "OIDC_CLIENT_SECRET_FILE": _secret(folder / "client_secret", client_secret),
+        "OIDC_LABEL": "GitLab",
+        "OIDC_TRUST_ADDRESSES": "yes",
         "PUBLIC_BASE_URL": url,
         "LOG_LEVEL": "WARNING",
         "WORKER_PROCESSES": "2",

@@ -37,16 +37,25 @@ def waiting_for_gitlab(org_id: uuid.UUID) -> Iterator[None]:
     Raises at once :class:`GitLabAskedAlready` if a request of the org waits in any process, and
     :class:`NoPlaceToWait` if ``WAITING_REQUESTS`` wait in this process.
     """
-    with _one_of_the_org(org_id):
-        if not _places.acquire(blocking=False):
-            raise NoPlaceToWait(
-                "Too many requests are waiting for GitLab. Try again in a few seconds.",
-                retry_after=RETRY_SECONDS,
-            )
-        try:
-            yield
-        finally:
-            _places.release()
+    with _one_of_the_org(org_id), waiting_for_an_issuer():
+        yield
+
+
+@contextmanager
+def waiting_for_an_issuer() -> Iterator[None]:
+    """Reserve a place for a request that waits for another service, in the name of no org.
+
+    Raises :class:`NoPlaceToWait`.
+    """
+    if not _places.acquire(blocking=False):
+        raise NoPlaceToWait(
+            "Too many requests are waiting for GitLab. Try again in a few seconds.",
+            retry_after=RETRY_SECONDS,
+        )
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 @contextmanager

@@ -42,6 +42,13 @@ def begin() -> None:
     db.session.connection(execution_options=_SQLITE_READ if sqlite else _STATEMENT_BY_STATEMENT)
 
 
+def begin_write() -> None:
+    """End what was begun to read, for the few GET requests that write: what follows is in a
+    transaction that may write, on either database.
+    """
+    db.session.rollback()
+
+
 @contextmanager
 def single_write() -> Iterator[Connection]:
     """A connection for a request that writes one row, committed at the end.

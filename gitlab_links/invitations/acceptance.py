@@ -11,7 +11,7 @@ from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.operators import refuse_new_operator
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role
-from gitlab_links.accounts.sessions import set_password
+from gitlab_links.accounts.sessions import may_use_password, set_password
 from gitlab_links.audit.changes import Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Forbidden, Invalid, NotFound
@@ -75,7 +75,7 @@ def accept(token: str, user_id: uuid.UUID) -> uuid.UUID:
     user = db.session.get_one(User, user_id)
     if user.email != invitation.email:
         raise InvitedSomebodyElse(f"This invitation is for {invitation.email}.")
-    _join(invitation, token, user)
+    join_org(invitation, token, user)
     return invitation.org_id
 
 
@@ -87,16 +87,22 @@ def register(token: str, name: str, password: str) -> uuid.UUID:
     came by mail.
     """
     invitation = open_invitation(token)
+    if not may_use_password(invitation.email):
+        raise Forbidden("The operator has switched logging in with passwords off.")
     user = new_account(invitation, name)
     set_password(user, password)
-    _join(invitation, token, user)
+    join_org(invitation, token, user)
     return user.id
 
 
-def new_account(invitation: OpenInvitation, name: str) -> User:
-    """An account for the invited address, without a way to log in yet; see :func:`register`."""
+def new_account(invitation: OpenInvitation, name: str, *, proven: bool = False) -> User:
+    """An account for the invited address, without a way to log in yet.
+
+    ``proven``: something else than the link has shown that the person reads its mailbox. Raises
+    :class:`Invalid`, :class:`AddressTaken` and :class:`Forbidden` as :func:`register` does.
+    """
     email, name = checked_person(invitation.email, name)
-    if not invitation.proven:
+    if not (invitation.proven or proven):
         refuse_new_operator(email)
     user_id = insert_unless_exists(
         db.session, User, {"email": email, "name": name, "created_at": utcnow()}, "email"
@@ -109,7 +115,8 @@ def new_account(invitation: OpenInvitation, name: str) -> User:
     return db.session.scalars(select(User).where(User.id == user_id)).one()
 
 
-def _join(invitation: OpenInvitation, token: str, user: User) -> None:
+def join_org(invitation: OpenInvitation, token: str, user: User) -> None:
+    """Use the link up, and make the account a member; raises :class:`InvitationEnded`."""
     used = change_rows(
         delete(Invitation).where(
             Invitation.id == invitation.id, Invitation.token_hash == token_hash(token)

@@ -36,6 +36,8 @@ WORDS: dict[str, str] = {
     Action.INVITATION_RESENT: "Sent an invitation again",
     Action.INVITATION_REVOKED: "Revoked an invitation",
     Action.PASSWORD_CHANGED: "Changed their password",
+    Action.IDENTITY_LINKED: "Linked an account of an issuer to sign in with",
+    Action.IDENTITY_UNLINKED: "Unlinked an account of an issuer",
     Action.ADDRESS_CHANGED: "Changed the e-mail address of an account",
     Action.PASSWORD_LINK_CREATED: "Made a link for a member to set a new password",
     Action.PASSWORD_SET_BY_LINK: "Set a new password by a link",

@@ -7,8 +7,9 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from gitlab_links.accounts.password_rules import MAX_PASSWORD, MIN_PASSWORD
-from gitlab_links.accounts.sessions import open_session
+from gitlab_links.accounts.sessions import may_use_password, open_session
 from gitlab_links.errors import Forbidden, Invalid
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.guard import current_caller
 from gitlab_links.http.logins import start_browser_session
@@ -91,5 +92,7 @@ def _page(token: str, opened: OpenInvitation, **shown: Any) -> str:
         path=url_for("pages.invitation", token=token),
         shortest=MIN_PASSWORD,
         longest=MAX_PASSWORD,
+        issuer=settings().issuer,
+        by_password=may_use_password(opened.email),
         **{"errors": {}, **shown},
     )

@@ -8,6 +8,7 @@ from gitlab_links.accounts import sessions
 from gitlab_links.accounts.orgs import orgs_page
 from gitlab_links.accounts.sessions import LoginFailed
 from gitlab_links.errors import RateLimited
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.guard import current_caller
 from gitlab_links.http.logins import end_browser_session, start_browser_session
@@ -40,7 +41,9 @@ def log_in() -> ResponseReturnValue:
 
 
 def _page(email: str, wanted: str | None, failure: str | None = None) -> str:
-    return render_template("auth/login.html", email=email, next=wanted, failure=failure)
+    return render_template(
+        "auth/login.html", email=email, next=wanted, failure=failure, issuer=settings().issuer
+    )
 
 
 @pages.post("/logout")

@@ -17,6 +17,7 @@ from gitlab_links.accounts.mailed_links import mails_are_sent
 from gitlab_links.accounts.password_rules import MAX_PASSWORD, MIN_PASSWORD
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid, RateLimited
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import access, public
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.logins import end_browser_session
@@ -34,7 +35,7 @@ MEMBER = "/orgs/<uuid:org_id>/members/<uuid:member_id>/password-link"
 @public("people who cannot log in open it")
 def forgotten_password() -> ResponseReturnValue:
     """Where to ask for a link, or whom to ask if the service sends no mail."""
-    return render_template("auth/forgotten.html", mails=mails_are_sent())
+    return render_template("auth/forgotten.html", mails=_mails(), issuer=settings().issuer)
 
 
 @pages.post(FORGOTTEN)
@@ -46,7 +47,7 @@ def ask_for_link() -> ResponseReturnValue:
         ask_for_password_link(email, request.remote_addr or "")
     except (RateLimited, Conflict) as refusal:
         page = render_template(
-            "auth/forgotten.html", mails=mails_are_sent(), email=email, failure=refusal.detail
+            "auth/forgotten.html", mails=_mails(), email=email, failure=refusal.detail
         )
         headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
         return page, refusal.status, headers
@@ -96,6 +97,12 @@ def make_password_link(org_id: uuid.UUID, member_id: uuid.UUID) -> ResponseRetur
         return redirect_and_show(target, email=made.email, password_link=made.link)
     flash(f"A link to set a new password is on its way to {made.email}.", "success")
     return redirect(target)
+
+
+def _mails() -> bool:
+    """Whether a link can be asked for: not if passwords open nobody's account."""
+    issuer = settings().issuer
+    return mails_are_sent() and (issuer is None or issuer.passwords)
 
 
 def _page(email: str, errors: dict[str, list[str]]) -> str:

@@ -19,12 +19,14 @@ from gitlab_links.accounts.password_rules import MAX_PASSWORD
 from gitlab_links.accounts.people import find_user, rename
 from gitlab_links.accounts.session_list import end_one, end_others, sessions_of
 from gitlab_links.errors import Conflict, Invalid, RateLimited
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import signed_in
 from gitlab_links.http.guard import current_caller
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.devices import device_words
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.sign_in.identities import identities_of
 
 PATH = "/account"
 
@@ -116,6 +118,8 @@ def _page(**shown: Any) -> str:
         pending=pending_address(user_id),
         mails=mails_are_sent(),
         longest=MAX_PASSWORD,
+        issuer=settings().issuer,
+        identities=identities_of(user_id),
         sessions=[(device_words(session.device), session) for session in sessions],
         **{"typed": {}, "errors": {}, **shown},
     )

@@ -13,6 +13,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free port")
     parser.add_argument("--token", help="value of the sample data's api token")
     parser.add_argument("--empty", action="store_true", help="start without sample data")
+    parser.add_argument(
+        "--application",
+        nargs=3,
+        metavar=("CLIENT_ID", "SECRET", "REDIRECT_URI"),
+        help="an application that people can sign in to",
+    )
     options = parser.parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -22,6 +28,8 @@ def main() -> None:
         token=options.token,
         port=options.port,
     )
+    if options.application:
+        server.state.sign_ins.register(*options.application)
     with server:
         print(f"Simulated GitLab: {server.url}", flush=True)
         for token in server.state.people.tokens.values():

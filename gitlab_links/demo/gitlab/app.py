@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from gitlab_links.demo.gitlab.control import create_control
+from gitlab_links.demo.gitlab.openid import create_openid
 from gitlab_links.demo.gitlab.pages import create_pages
 from gitlab_links.demo.gitlab.rest.blueprint import create_graphql, create_rest
 from gitlab_links.demo.gitlab.state import GitLabState
@@ -33,5 +34,6 @@ def _application() -> Flask:
     app.register_blueprint(create_rest())
     app.register_blueprint(create_graphql())
     app.register_blueprint(create_control())
+    app.register_blueprint(create_openid())
     app.register_blueprint(create_pages())
     return app

@@ -26,10 +26,11 @@ class User:
     state: str = "active"
     is_admin: bool = False
     bot: bool = False
+    address: str = ""
 
     @property
     def email(self) -> str:
-        return f"{self.username}@example.com"
+        return self.address or f"{self.username}@example.com"
 
 
 @dataclass(eq=False)

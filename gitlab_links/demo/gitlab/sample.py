@@ -17,6 +17,12 @@ PEOPLE = {
     "jonas.lind": "Jonas Lind",
     "elif.demir": "Elif Demir",
 }
+# Of those who have an account in the demo, too.
+ADDRESSES = {
+    "amara.okafor": "admin@acme.example",
+    "priya.nair": "pm@acme.example",
+    "mei.tanaka": "member@acme.example",
+}
 BOT = "gitlab-links-bot"
 MAINTAINERS = ("amara.okafor", "jonas.lind", BOT)
 
@@ -50,7 +56,7 @@ def fill(state: GitLabState, *, token: str | None = None) -> Token:
     can be made and repaired; its value is ``token``, or a random one.
     """
     for username, name in PEOPLE.items():
-        state.people.add_user(username, name)
+        state.people.add_user(username, name).address = ADDRESSES.get(username, "")
     bot = state.people.add_user(BOT, "gitlab_links", bot=True)
     for path, description in PROJECTS.items():
         _add_project(state, path, description)

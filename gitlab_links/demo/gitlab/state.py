@@ -13,6 +13,7 @@ from gitlab_links.demo.gitlab.people import People
 from gitlab_links.demo.gitlab.pipelines import Pipelines
 from gitlab_links.demo.gitlab.projects import Projects
 from gitlab_links.demo.gitlab.sending import Publisher, Sender
+from gitlab_links.demo.gitlab.sign_ins import SignIns
 from gitlab_links.demo.gitlab.timing import Clock
 from gitlab_links.demo.gitlab.urls import Urls
 
@@ -22,6 +23,7 @@ class GitLabState:
 
     ``people`` and ``projects`` store the records; ``items`` and ``pipelines`` change them and
     publish the events; ``hooks`` selects the webhooks of an event, ``sender`` sends them;
+    ``sign_ins`` is the OpenID Connect issuer;
     ``faults`` misbehaves, ``calls`` counts what the API was asked; ``clock`` may be moved.
     ``page_size`` is the most that a page of a list holds, whatever is asked for;
     ``decodes_slashes`` is a proxy before it that makes two segments of ``acme%2Fshop``.
@@ -39,6 +41,7 @@ class GitLabState:
         self.faults = Faults()
         self.calls = Calls()
         self.people = People(ids.__next__, self.clock)
+        self.sign_ins = SignIns(self.clock, self.urls)
         self.projects = Projects(ids.__next__, self.clock)
         self.hooks = Hooks(ids.__next__, self.clock)
         self._courier = Courier(self.clock)

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class Stack:
     gitlab: SimulatedGitLab
     org_path: str
     task_path: str
+    environment: Mapping[str, str]
 
     @property
     def org_url(self) -> str:
@@ -93,7 +94,7 @@ def stack(chromium: str) -> Iterator[Stack]:
         task_path = f"{org.path}/tasks/{seed.add_tasks(org, gitlab.url)}"
         seed.wait_until_synced(org, supervisor.check)
         app = create_app(Settings.from_environ(environment))
-        yield Stack(url, app, gitlab, org.path, task_path)
+        yield Stack(url, app, gitlab, org.path, task_path, environment)
         supervisor.check()
 
 

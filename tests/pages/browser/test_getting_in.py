@@ -6,6 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gitlab_links.demo.seed import PASSWORD
+from gitlab_links.local import processes as service
+from gitlab_links.local.services import LOOPBACK, free_port
+from gitlab_links.local.supervisor import Supervisor
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack, fill_in_login
 from tests.pages.browser.test_looks import LOOKS, take, violations
 
@@ -114,3 +117,65 @@ def test_the_account_has_its_pictures_and_ends_sessions(
     page.get_by_label("Your name").fill("Amara Okafor")
     page.keyboard.press("Enter")
     expect(page.get_by_label("Your name")).to_have_value("Amara Okafor")
+
+
+@pytest.fixture(scope="session")
+def with_issuer(stack: Stack) -> Iterator[str]:
+    """Another web process on the same data, with the simulated GitLab as its issuer."""
+    port = free_port()
+    url = f"http://{LOOPBACK}:{port}"
+    stack.gitlab.state.sign_ins.register("browser", "its-secret", f"{url}/sign-in/callback")
+    issuer = {
+        "OIDC_ISSUER": stack.gitlab.url,
+        "OIDC_CLIENT_ID": "browser",
+        "OIDC_CLIENT_SECRET": "its-secret",
+        "OIDC_TRUST_ADDRESSES": "yes",
+        "OIDC_LABEL": "GitLab",
+        "PUBLIC_BASE_URL": url,
+    }
+    with Supervisor() as supervisor:
+        service.start_web(supervisor, {**stack.environment, **issuer}, port, name="web-issuer")
+        yield url
+
+
+def test_signing_in_with_gitlab(
+    stack: Stack, with_issuer: str, open_page: Open, stranger: Stranger
+) -> None:
+    picture_each_look(stranger, f"{with_issuer}/login", "login-issuer")
+    page = stranger(f"{with_issuer}{stack.org_path}/tasks?q=a")
+    page.get_by_role("link", name="Sign in with GitLab").click()
+    page.get_by_role("button", name="Amara Okafor").click()
+    page.wait_for_url("**/tasks?q=a")
+    page.goto(f"{with_issuer}/account")
+    unlink = page.get_by_role("button", name="Unlink amara.okafor")
+    expect(unlink).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    take(page, "account-linked")
+    assert violations(page) == []
+    unlink.click()
+    expect(page.locator("body")).to_contain_text("no longer linked")
+    page.get_by_label("Your password").last.fill(PASSWORD)
+    page.get_by_role("button", name="Link your GitLab account").click()
+    page.get_by_role("button", name="Amara Okafor").click()
+    expect(page.locator("body")).to_contain_text("Your GitLab account amara.okafor is linked.")
+    stranger_page = stranger(f"{with_issuer}/login")
+    stranger_page.get_by_role("link", name="Sign in with GitLab").click()
+    stranger_page.get_by_role("button", name="Tom Whitfield").click()
+    expect(stranger_page.locator("body")).to_contain_text("No account here is linked")
+    take(stranger_page, "login-refused")
+    assert violations(stranger_page) == []
+
+
+def test_an_invited_person_joins_with_gitlab(
+    stack: Stack, with_issuer: str, open_page: Open, stranger: Stranger
+) -> None:
+    link = invite(open_page("/members"), "elif@acme.example")
+    address = link.replace(stack.url, with_issuer)
+    picture_each_look(stranger, address, "invitation-issuer")
+    page = stranger(address)
+    page.get_by_role("link", name="Join with GitLab").click()
+    page.get_by_role("button", name="Elif Demir").click()
+    page.wait_for_url("**/tasks")
+    page.goto(f"{with_issuer}/account")
+    expect(page.locator("main")).to_contain_text("elif@acme.example")
+    assert violations(page) == []

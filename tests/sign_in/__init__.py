@@ -1,0 +1,1 @@
+"""Signing in with an issuer, and everybody who should not."""
