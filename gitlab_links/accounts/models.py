@@ -1,15 +1,25 @@
 """Orgs, users, memberships, API keys, login sessions, and stored answers."""
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.storage.database import Base, Identified
+from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class Org(Identified, Base):
@@ -73,10 +83,15 @@ class Membership(Identified, Base):
     ``pending_name`` is the name given by the org, for people added before there were invitations;
     null once the person has opened the org.
     ``gitlab_username`` is the account in the org's GitLab that they gave, in lower case.
+    ``digest_zone`` is the time zone of their daily mail, null without one; ``digest_on`` is the
+    day of the last one.
     """
 
     __tablename__ = "memberships"
-    __table_args__ = (UniqueConstraint("org_id", "user_id"),)
+    __table_args__ = (
+        UniqueConstraint("org_id", "user_id"),
+        partial_index("ix_memberships_digest", "digest_zone", where="digest_zone IS NOT NULL"),
+    )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     user_id: Mapped[uuid.UUID] = mapped_column(
@@ -85,6 +100,8 @@ class Membership(Identified, Base):
     role: Mapped[str] = mapped_column(String(10))
     pending_name: Mapped[str | None] = mapped_column(String(100))
     gitlab_username: Mapped[str | None] = mapped_column(String(255))
+    digest_zone: Mapped[str | None] = mapped_column(String(60))
+    digest_on: Mapped[date | None] = mapped_column(Date)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     user: Mapped[User] = relationship(lazy="raise")

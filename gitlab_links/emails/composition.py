@@ -19,9 +19,26 @@ UNFOLDED = SMTP.clone(max_line_length=998)
 
 
 @dataclass(frozen=True, slots=True)
+class EmailEntry:
+    """One entry of a list: a title that leads somewhere, and facts about it."""
+
+    title: str
+    facts: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmailList:
+    """A list of entries under a heading."""
+
+    heading: str
+    entries: Sequence[EmailEntry]
+
+
+@dataclass(frozen=True, slots=True)
 class PersonEmail:
-    """The words of an e-mail. ``button`` and ``url`` are the one thing to do; ``closing`` says
-    what to do if the e-mail is unexpected.
+    """The words of an e-mail. ``lists`` come after the lines. ``button`` and ``url`` are the one
+    thing to do; ``closing`` says what to do if the e-mail is unexpected.
     """
 
     to: str
@@ -30,6 +47,7 @@ class PersonEmail:
     closing: str
     button: str = ""
     url: str = ""
+    lists: Sequence[EmailList] = ()
 
     def composed(self) -> EmailMessage:
         """The message, without its sender, which the mail server's settings name."""
@@ -41,13 +59,19 @@ class PersonEmail:
         host = urlsplit(settings().public_base_url).hostname
         message["Message-ID"] = make_msgid(domain=host)
         message["Auto-Submitted"] = "auto-generated"
-        parts = [*self.lines, *([f"{self.button}:\n{self.url}"] if self.url else []), self.closing]
+        to_do = [f"{self.button}:\n{self.url}"] if self.url else []
+        parts = [*self.lines, *map(_as_text, self.lists), *to_do, self.closing]
         message.set_content("\n\n".join(parts) + "\n")
         message.add_alternative(self._as_html(), subtype="html")
         return message
 
     def _as_html(self) -> str:
         return _template().render(email=self, service=settings().public_base_url)
+
+
+def _as_text(listed: EmailList) -> str:
+    entries = [f"- {one.title}\n  {one.facts}\n  {one.url}" for one in listed.entries]
+    return "\n".join([f"{listed.heading}:", *entries])
 
 
 @cache

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 
 from gitlab_links.jobs import (
+    digests,
     drains,
     events,
     fetches,
@@ -59,6 +60,11 @@ def find_due_checks() -> None:
     health_checks.find_due_checks()
 
 
+def send_digests() -> None:
+    """Send the daily mails of what waits on people. Scheduled."""
+    digests.send_digests()
+
+
 def send_mails() -> None:
     """Send the mails with links that work once. Scheduled."""
     link_mails.send_due_mails()
@@ -96,6 +102,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         clean,
         find_due_checks,
         send_mails,
+        send_digests,
         verdicts,
         run_checks,
         operate,

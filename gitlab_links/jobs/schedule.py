@@ -27,6 +27,7 @@ SCHEDULE = (
     Scheduled("send_mails", 3, functions.send_mails),
     Scheduled("find_due_checks", 10, functions.find_due_checks),
     Scheduled("verdicts", 30, functions.verdicts),
+    Scheduled("send_digests", 300, functions.send_digests),
     Scheduled("clean", 3600, functions.clean),
 )
 

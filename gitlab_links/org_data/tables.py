@@ -18,12 +18,15 @@ NOT_EXPORTED = {
     "gitlab_webhook_tallies": "counts of what GitLab sent to this installation",
     "gitlab_change_counts": "counts of what this installation received",
     "gitlab_delta_marks": "how far this installation has read",
+    "outgoing_endpoints": "secrets: addresses that contain one",
+    "outgoing_deliveries": "what this installation has sent",
     "health_problems": "about this installation's connection",
     "operations": "what workers of this installation did",
 }
 
 # Columns of exported tables that are secrets, or the state of this installation's work.
 LEFT_OUT = {
+    "memberships": {"digest_on"},
     "users": {"password_hash", "email_confirmed_at"},
     "org_gitlab_integrations": {
         "token_ciphertext",

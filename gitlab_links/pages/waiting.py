@@ -8,22 +8,18 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Invalid
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.waits import WaitReason
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.waiting.accounts import set_gitlab_username
+from gitlab_links.waiting.digests import digest_zone, set_digest_zone, time_zones
 from gitlab_links.waiting.queries import waiting_for
+from gitlab_links.waiting.words import HEADINGS, days_waiting
 
 PATH = "/orgs/<uuid:org_id>/waiting"
-HEADINGS = {
-    WaitReason.REVIEW: "Waiting for your review",
-    WaitReason.CHANGES: "Changes asked for",
-    WaitReason.FAILED: "Pipeline failed",
-    WaitReason.READY: "Ready to merge",
-}
 
 
 @pages.get(PATH)
@@ -46,15 +42,26 @@ def save_gitlab_username(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.waiting_list", org_id=org_id))
 
 
-def days_waiting(days: int | None) -> str:
-    """In words."""
-    if days is None:
-        return ""
-    return "today" if days == 0 else f"for {days} day{'' if days == 1 else 's'}"
+@pages.post(f"{PATH}/digest")
+@access(Permission.LINK_WRITE)
+def save_digest(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Turn the viewer's daily mail on or off."""
+    [zone] = sent("digest_time_zone")
+    wanted = pressed("digest")
+    try:
+        set_digest_zone(current_principal(), zone if wanted else None)
+    except Invalid as refusal:
+        return _page(org_id, None, refusal.errors, zone), refusal.status
+    flash("You get a mail on workdays." if wanted else "You get no daily mail.", "success")
+    return redirect(url_for("pages.waiting_list", org_id=org_id))
 
 
-def _page(org_id: uuid.UUID, typed: str | None, errors: dict[str, list[str]]) -> str:
-    found = waiting_for(current_principal())
+def _page(
+    org_id: uuid.UUID, typed: str | None, errors: dict[str, list[str]], zone: str | None = None
+) -> str:
+    principal = current_principal()
+    found = waiting_for(principal)
+    saved = digest_zone(org_id, principal.user_id)
     return render_template(
         "waiting/list.html",
         org_id=org_id,
@@ -66,4 +73,8 @@ def _page(org_id: uuid.UUID, typed: str | None, errors: dict[str, list[str]]) ->
             for reason, group in groupby(found.waiting, key=lambda one: one.reason)
         ],
         days_waiting=days_waiting,
+        mails=settings().mail_server is not None,
+        digest=saved is not None or zone is not None,
+        zone=zone if zone is not None else saved or "UTC",
+        zones=time_zones(),
     )

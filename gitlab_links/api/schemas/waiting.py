@@ -6,6 +6,7 @@ from gitlab_links.api.schemas.common import Answer, Strict, described
 from gitlab_links.api.schemas.fields import Time, choice, text
 from gitlab_links.links.waits import WaitReason
 from gitlab_links.waiting.accounts import USERNAME
+from gitlab_links.waiting.digests import MAX_ZONE, ZONE
 
 
 class TaskOfWaitSchema(Answer):
@@ -43,11 +44,15 @@ class WaitingEnvelope(Answer):
         allow_none=True,
         metadata=described("As the caller gave it. Null: nothing can be found.", "ana.silva"),
     )
+    digest_time_zone = fields.String(
+        allow_none=True,
+        metadata=described("Of the caller's mail on workdays. Null: none.", "Europe/Berlin"),
+    )
     waiting = fields.List(fields.Nested(WaitSchema))
 
 
 class WaitingChange(Strict):
-    """The caller's account in the org's GitLab."""
+    """The caller's account in the org's GitLab, and their daily mail."""
 
     gitlab_username = text(
         1,
@@ -55,6 +60,17 @@ class WaitingChange(Strict):
         USERNAME,
         "Not a user name of GitLab.",
         allow_none=True,
-        required=True,
         metadata=described("With or without the @. Null clears it.", "ana.silva"),
+    )
+    digest_time_zone = text(
+        1,
+        MAX_ZONE,
+        ZONE,
+        "Not a time zone.",
+        allow_none=True,
+        metadata=described(
+            "Send the caller a mail on workdays, in the morning of this time zone, if something "
+            "waits. Null: none.",
+            "Europe/Berlin",
+        ),
     )
