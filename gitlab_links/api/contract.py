@@ -18,6 +18,7 @@ from gitlab_links.api import blueprints
 from gitlab_links.api.contract_components import COMPONENTS, INFO
 from gitlab_links.api.contract_examples import add_examples
 from gitlab_links.api.contract_responses import responses_of
+from gitlab_links.api.contract_webhooks import webhooks
 from gitlab_links.http.access import Declaration, Kind, declaration_of
 from gitlab_links.http.conditional import CHANGING
 
@@ -91,6 +92,7 @@ def _build(app: Flask) -> Json:
         item[operation.method.lower()] = _completed(
             app, operation, from_views[operation.method.lower()]
         )
+    document["webhooks"] = webhooks(app)
     add_examples(document)
     _drop_unused_schemas(document)
     return document

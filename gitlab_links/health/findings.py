@@ -41,6 +41,7 @@ SHOWN_FIRST = frozenset(
         "slashes_decoded",
         "links_at_former_address",
         "rules_stopped",
+        "endpoint_off",
     }
 )
 LATELY = timedelta(days=1)
@@ -73,6 +74,10 @@ def findings(signals: Signals) -> list[Finding]:
     if signals.rules_stopped_at is not None:
         detail = {"most": MOST_A_MINUTE}
         found.append(Finding("rules_stopped", Severity.WARNING, detail=detail))
+    for endpoint in signals.endpoints_off:
+        name = endpoint.description or endpoint.url_host
+        off = {"endpoint_id": str(endpoint.id), "to": name, "reason": endpoint.disabled_reason}
+        found.append(Finding("endpoint_off", Severity.WARNING, detail=off))
     for tally in signals.tallies:
         found += _webhooks(signals, integration, tally)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)

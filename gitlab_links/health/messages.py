@@ -26,6 +26,7 @@ _SUMMARIES: dict[str, str] = {
     "deliveries_failed": "{count} of the last day's deliveries failed.",
     "rules_stopped": "The status rules have stopped: more than {most} tasks would have changed "
     "within a minute.",
+    "endpoint_off": "Events are not sent to {to} any more. {reason}",
     "alerts_undelivered": "The last health alert to {to} did not arrive: {reason}.",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
@@ -72,6 +73,8 @@ _REMEDIES: dict[str, str] = {
     "AllowEncodedSlashes NoDecode and nocanon, in nginx a proxy_pass without a path. This warning "
     "ends once an item of another project has been linked.",
     "deliveries_failed": "Open Deliveries to see why, and replay them.",
+    "endpoint_off": "Open Endpoints, check the receiver, send a test, and turn it on again. What "
+    "waited is sent then.",
     "rules_stopped": "Open Status rules, read which tasks differ from what their links call for, "
     "and switch the rules on again.",
     "alerts_undelivered": "Correct the address under Privacy and alerts. If the mail server is at "

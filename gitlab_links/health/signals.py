@@ -15,6 +15,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.former_addresses import projects_elsewhere
 from gitlab_links.observations.watched_projects import WatchedProject, watched_by_org
 from gitlab_links.observations.webhook_tallies import Tally, tallies_by_org
+from gitlab_links.outgoing.endpoints import disabled_endpoints
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.rules.changes import rules_stopped
 
 FAILURES_COUNT_FOR = timedelta(hours=24)
@@ -29,7 +31,7 @@ class Signals:
     ones. ``tallies`` count what was wrong with the webhooks of the last week; they are loaded
     with the deliveries. ``body_quota`` is how many bytes of webhook bodies an org may store a
     day. ``rules_stopped_at`` is when the status rules stopped because they changed too many
-    tasks; None while they have not.
+    tasks; None while they have not. ``endpoints_off`` are those that the service turned off.
     """
 
     org_id: uuid.UUID
@@ -42,6 +44,7 @@ class Signals:
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     body_quota: int = 0
     rules_stopped_at: datetime | None = None
+    endpoints_off: Sequence[OutgoingEndpoint] = ()
 
     @property
     def connected(self) -> bool:
@@ -57,7 +60,7 @@ class Signals:
 
 
 def load(org_id: uuid.UUID, now: datetime) -> Signals:
-    """The signals of one org, in seven SELECTs."""
+    """The signals of one org, in as many SELECTs as for many."""
     return load_many([org_id], now)[org_id]
 
 
@@ -79,6 +82,7 @@ def load_many(
     problems = _open_problems(org_ids)
     elsewhere = projects_elsewhere(org_ids)
     stopped = rules_stopped(org_ids)
+    off = disabled_endpoints(org_ids)
     return {
         org_id: Signals(
             org_id=org_id,
@@ -91,6 +95,7 @@ def load_many(
             elsewhere=elsewhere.get(org_id, {}),
             body_quota=settings().webhook_body_quota,
             rules_stopped_at=stopped.get(org_id),
+            endpoints_off=off.get(org_id, ()),
         )
         for org_id in org_ids
     }

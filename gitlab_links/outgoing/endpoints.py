@@ -1,23 +1,29 @@
 """Create, change and delete endpoints. Nothing here commits."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, required
 from gitlab_links.events.models import EventType
-from gitlab_links.extensions import db
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.outgoing.addresses import refused, shown_host
-from gitlab_links.outgoing.models import Format, OutgoingEndpoint
+from gitlab_links.outgoing.models import (
+    Format,
+    OutgoingDelivery,
+    OutgoingEndpoint,
+    OutgoingStatus,
+)
 from gitlab_links.outgoing.signatures import SECRET, URL, new_signing_secret, seal
 from gitlab_links.storage.database import new_id
 
@@ -93,6 +99,7 @@ def update_endpoint(
         endpoint.updated_at = utcnow()
         _audit(principal, Action.ENDPOINT_UPDATED, endpoint, changed=changed)
     if "enabled" in changed or "url" in changed:
+        _make_waiting_due(endpoint_id)
         trigger_after_commit(db.session, JobKind.SEND, principal.org_id)
     return endpoint
 
@@ -157,6 +164,18 @@ def endpoints_of(org_id: uuid.UUID) -> Sequence[OutgoingEndpoint]:
     return db.session.scalars(ours.order_by(OutgoingEndpoint.id)).all()
 
 
+def disabled_endpoints(
+    org_ids: Collection[uuid.UUID],
+) -> Mapping[uuid.UUID, Sequence[OutgoingEndpoint]]:
+    """The endpoints that the service turned off, by org."""
+    found: defaultdict[uuid.UUID, list[OutgoingEndpoint]] = defaultdict(list)
+    off = (OutgoingEndpoint.disabled_at.is_not(None), OutgoingEndpoint.enabled.is_(False))
+    statement = select(OutgoingEndpoint).where(OutgoingEndpoint.org_id.in_(org_ids), *off)
+    for row in db.session.scalars(statement.order_by(OutgoingEndpoint.id)):
+        found[row.org_id].append(row)
+    return found
+
+
 def _set_secret(endpoint: OutgoingEndpoint) -> str:
     secret = new_signing_secret()
     endpoint.secret_ciphertext = seal(secret, endpoint.org_id, endpoint.id, SECRET)
@@ -193,6 +212,13 @@ def _forget_failures(endpoint: OutgoingEndpoint) -> None:
     endpoint.failing_since = endpoint.paused_until = None
     endpoint.disabled_at = endpoint.disabled_reason = None
     endpoint.last_failure = endpoint.last_failure_at = None
+
+
+def _make_waiting_due(endpoint_id: uuid.UUID) -> None:
+    """Whoever repaired an endpoint does not wait for the next attempt."""
+    one, now = OutgoingDelivery, utcnow()
+    waiting = (one.endpoint_id == endpoint_id, one.status == OutgoingStatus.WAITING)
+    change_rows(update(one).where(*waiting, one.due_at > now).values(due_at=now))
 
 
 def _checked_projects(org_id: uuid.UUID, projects: Sequence[uuid.UUID] | None) -> list[str] | None:

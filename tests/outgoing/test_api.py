@@ -95,3 +95,52 @@ def test_a_project_of_another_org_is_refused(admin, base, receiver, factory):
     other = factory.gitlab_project(factory.org())
     answer = admin.post(base, json={"url": receiver.url("good"), "projects": [str(other.id)]})
     assert (answer.status_code, list(answer.json["errors"])) == (422, ["projects"])
+
+
+def test_an_endpoint_that_was_turned_off_is_a_finding_of_health(office, receiver, factory):
+    from gitlab_links.clock import utcnow
+    from gitlab_links.extensions import db
+    from gitlab_links.health.report import report_of
+
+    factory.integration(office.org, token_ciphertext="of some token")
+    office.endpoint("gone", description="Old dashboard")
+    receiver.answers["gone"] = 410
+    office.tasks("One")
+    office.work()
+    found = {one.code: one for one in report_of(office.org.id, utcnow()).findings}
+    db.session.rollback()
+    assert found["endpoint_off"].summary.startswith(
+        "Events are not sent to Old dashboard any more. It answered 410"
+    )
+
+
+def test_the_contract_has_a_webhook_for_each_type_with_an_example_of_the_code(office):
+    from jsonschema import Draft202012Validator
+
+    from gitlab_links.api.contract import contract
+    from gitlab_links.events.models import EventType
+
+    document = contract(office.app)
+    assert set(document["webhooks"]) == {kind.value for kind in EventType}
+    validator = Draft202012Validator({"$ref": "#/components/schemas/Event", **document})
+    for kind, item in document["webhooks"].items():
+        example = item["post"]["requestBody"]["content"]["application/json"]["example"]
+        validator.validate(example)
+        assert example["type"] == kind
+
+
+def test_each_type_of_event_arrives_and_verifies(office, receiver):
+    from gitlab_links.audit.changes import SERVICE
+    from gitlab_links.events.models import EventType
+    from gitlab_links.events.recording import NewEvent, record
+    from gitlab_links.extensions import db
+    from tests.outgoing.by_hand import verified
+
+    made = office.endpoint()
+    record(office.org.id, SERVICE, *(NewEvent(kind) for kind in EventType))
+    db.session.commit()
+    office.work()
+    assert [one.json["type"] for one in receiver.got] == [kind.value for kind in EventType]
+    for got in receiver.got:
+        Webhook(made.secret).verify(got.body, got.headers)
+        assert verified(made.secret, got.headers, got.body)

@@ -117,7 +117,19 @@ def _make_secrets(canary: Browser) -> list[str]:
     key = canary.api("POST", "api-keys", json={"name": "k", "scopes": ["read"]}, shown_once=True)
     member = {"email": "new@example.com", "role": "pm"}
     added = canary.api("POST", "members", json=member, shown_once=True).json()
-    return [made["webhook_secret"], key.json()["secret"], added["link"].rpartition("/")[2]]
+    address = {"url": f"https://example.com/{NOTIFY_PATH}"}
+    endpoint = canary.api("POST", "event-endpoints", json=address, shown_once=True).json()
+    path = f"event-endpoints/{endpoint['endpoint']['id']}"
+    renewed = canary.api("POST", f"{path}/secret", shown_once=True).json()["endpoint"]
+    canary.api("POST", f"{path}/test")
+    canary.page(f"/orgs/{canary.org_id}/endpoints/{renewed['id']}")
+    signing = [endpoint["endpoint"]["secret"], renewed["secret"]]
+    return [
+        *signing,
+        made["webhook_secret"],
+        key.json()["secret"],
+        added["link"].rpartition("/")[2],
+    ]
 
 
 def _be_refused(canary: Browser) -> None:
@@ -180,14 +192,30 @@ def fail_in_every_way(canary: Browser, app: Flask, gitlab: SimulatedGitLab, redi
 
 def look_at_every_page(canary: Browser) -> None:
     org = f"/orgs/{canary.org_id}"
-    for path in ("tasks", "tasks/CANARY-1", "gitlab", "deliveries", "members", "api-keys", "audit"):
+    for path in (
+        "tasks",
+        "tasks/CANARY-1",
+        "gitlab",
+        "deliveries",
+        "members",
+        "api-keys",
+        "audit",
+        "endpoints",
+    ):
         canary.page(f"{org}/{path}")
     deliveries = canary.api("GET", "deliveries").json()["deliveries"]
     assert deliveries
     for delivery in deliveries[:3]:
         canary.api("GET", f"deliveries/{delivery['id']}")
         canary.page(f"{org}/deliveries/{delivery['id']}")
-    for path in ("audit-events", "api-keys", "members", "integrations/gitlab"):
+    for path in (
+        "audit-events",
+        "api-keys",
+        "members",
+        "integrations/gitlab",
+        "event-endpoints",
+        "events",
+    ):
         canary.api("GET", path)
     for path in (
         "",

@@ -13,7 +13,18 @@ from pathlib import Path
 
 from gitlab_links.local.supervisor import PROJECT
 from tests.databases import DIALECTS
-from tests.soak import clocks, crowds, demotions, hosts, kills, outages, recreations, shuffles, slow
+from tests.soak import (
+    clocks,
+    crowds,
+    demotions,
+    hosts,
+    kills,
+    outages,
+    outgoing,
+    recreations,
+    shuffles,
+    slow,
+)
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
@@ -24,6 +35,9 @@ Scenario = Callable[[Stage], Sequence[Figure]]
 SCENARIOS: dict[str, Scenario] = {
     "1,000 kills, 20 flushes": lambda stage: kills.kills(
         stage, count=1000, flushes=20, orgs=6, workers=2
+    ),
+    "1,000 kills while 5,000 events go out": lambda stage: outgoing.outgoing(
+        stage, events=5000, kills=1000, flushes=5
     ),
     "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
     "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),

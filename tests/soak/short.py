@@ -2,12 +2,25 @@
 
 from collections.abc import Callable, Sequence
 
-from tests.soak import clocks, crowds, demotions, kills, outages, recreations, shuffles, slow
+from tests.soak import (
+    clocks,
+    crowds,
+    demotions,
+    kills,
+    outages,
+    outgoing,
+    recreations,
+    shuffles,
+    slow,
+)
 from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
 SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
+    "events go out": lambda stage: outgoing.outgoing(
+        stage, events=80, kills=10, flushes=1, slow_seconds=3.0
+    ),
     "Redis flushed": lambda stage: kills.flush(stage, times=1),
     "Redis away": lambda stage: outages.redis_away(stage, seconds=2),
     "stopped under load": lambda stage: outages.graceful_stops(stage, times=1),
