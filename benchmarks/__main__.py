@@ -4,13 +4,25 @@ import argparse
 import time
 from collections.abc import Callable
 
-from benchmarks import accept, drain, finding, footprint, growth, large, latency, lists, refresh
+from benchmarks import (
+    accept,
+    drain,
+    finding,
+    footprint,
+    growth,
+    large,
+    latency,
+    lists,
+    refresh,
+    rules,
+)
 from benchmarks.report import Result, as_section, keep
 from benchmarks.stage import Stage
 
 BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "accept": accept.run,
     "drain": drain.run,
+    "rules": rules.run,
     "refresh": refresh.run,
     "latency": latency.run,
     "lists": lists.run,

@@ -1,6 +1,7 @@
 """/api/orgs/<org_id>/status-rules"""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
@@ -81,7 +82,8 @@ def status_rules_dry_run(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, 
     links call for.
     """
     principal = current_principal()
-    page = listed("tasks", query, lambda **part: dry_run_page(principal, query["outcome"], **part))
+    read = partial(dry_run_page, principal, query["outcome"], query["q"])
+    page = listed("tasks", query, read)
     return {**page, "counts": outcome_counts(org_id)}
 
 

@@ -17,7 +17,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
-from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.pages.task_list import MAX_SEARCH, STATUS_MARKS
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.changes import (
     RulesChange,
@@ -108,8 +108,10 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
     principal = current_principal()
     rules = rules_view(org_id)
     outcome = parsed(Outcome, request.args.get("outcome", ""))
-    read = partial(dry_run_page, principal, outcome)
-    tasks, around = part_behind("pages.status_rules", org_id, {"outcome": outcome}, read)
+    q = request.args.get("q", "").strip()[:MAX_SEARCH].replace("\0", "") or None
+    read = partial(dry_run_page, principal, outcome, q)
+    filters = {"outcome": outcome, "q": q}
+    tasks, around = part_behind("pages.status_rules", org_id, filters, read)
     counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
     return render_template(
         "rules/show.html",
@@ -120,6 +122,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         counts=counts,
         total=sum(counts.values()),
         outcome=outcome,
+        q=q or "",
         outcomes=OUTCOMES,
         statuses=STATUS_MARKS,
         calls_for=calls_for,

@@ -16,6 +16,7 @@ from gitlab_links.rules.explanations import Explanation, explain_tasks
 from gitlab_links.rules.wanted import Wanted
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import tasks_where
+from gitlab_links.tasks.references import matches
 
 
 class Outcome(StrEnum):
@@ -97,11 +98,14 @@ class DryRunTask:
 def dry_run_page(
     principal: Principal,
     outcome: Outcome | None,
+    q: str | None = None,
     *,
     after: Position | None = None,
     limit: int | None = None,
 ) -> Sequence[DryRunTask]:
-    """The org's tasks with this outcome, or all, the newest first; none while rules are off."""
+    """The org's tasks with this outcome, or all, the newest first; none while rules are off.
+    ``q`` is searched in title, description and reference.
+    """
     org_id = principal.org_id
     rules = find_rules(org_id)
     if rules is None or rules.mode == RulesMode.OFF:
@@ -111,6 +115,8 @@ def dry_run_page(
     rows = rows.where(_task.org_id == org_id)
     if outcome is not None:
         rows = rows.where(shown == outcome.value)
+    if q:
+        rows = rows.where(matches(q))
     rows = paged(rows, _task.id, descending=True, after=after, limit=limit)
     outcomes = {row.id: Outcome(row.outcome) for row in db.session.execute(rows)}
     tasks = tasks_where(org_id, _task.id.in_(outcomes))

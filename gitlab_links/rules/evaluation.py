@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select
+from sqlalchemy.orm import load_only
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.audit.changes import RULE, Action, write_audit_event
@@ -104,6 +105,7 @@ def _locked_tasks(task_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Task]:
     """A task that somebody is changing stays due."""
     rows = db.session.scalars(
         select(Task)
+        .options(load_only(Task.number, Task.status, Task.status_rule, Task.updated_at))
         .where(Task.id.in_(task_ids))
         .order_by(Task.id)
         .with_for_update(key_share=True, skip_locked=True)

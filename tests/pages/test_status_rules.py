@@ -71,8 +71,9 @@ def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, r
     assert "Would be in progress (1)" in page
     assert "acme/web!7 open" in page
     assert "Nothing is linked" not in page
-    page = text_of(admin.get(f"{rules}?outcome=done"))
-    assert "No task matches" in page
+    for nothing in ("outcome=done", "q=nothing-like-it", "q=ACME-13"):
+        assert "No task matches" in text_of(admin.get(f"{rules}?{nothing}"))
+    assert "No task matches" not in text_of(admin.get(f"{rules}?outcome=starts&q=acme-12"))
     page = text_of(admin.post(f"{rules}/switch-on", follow_redirects=True))
     assert "The rules are on" in page
     page = text_of(admin.post(f"{rules}/switch-off", follow_redirects=True))

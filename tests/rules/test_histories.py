@@ -5,11 +5,17 @@ import random
 import pytest
 from sqlalchemy import select
 
+from gitlab_links.accounts.models import Org
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.snapshot import ItemText
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.mentions.attaching import attach_mentioned
+from gitlab_links.mentions.org_patterns import org_pattern
+from gitlab_links.mentions.reading import read_mentions
 from gitlab_links.rules.changes import RulesChange, change_rules
 from gitlab_links.rules.hands import NothingToUndo, pin, undo, unpin
-from gitlab_links.tasks.models import TaskStatus
+from gitlab_links.tasks.models import Task, TaskStatus
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -276,6 +282,108 @@ def test_a_deleted_item_never_makes_a_task_done(story, project, items):
     story.make_due()
     story.settle()
     assert story.status(task) == "in_progress by started"
+
+
+def named(story, task_id):
+    """What people call the task in GitLab."""
+    key = db.session.execute(
+        select(Org.task_key, Task.number)
+        .join(Task, Task.org_id == Org.id)
+        .where(Task.id == task_id)
+    ).one()
+    db.session.rollback()
+    return f"{key.task_key}-{key.number}"
+
+
+def announce(story, *items):
+    """GitLab's webhook says that they were opened; what they mention is linked."""
+    story.clock.advance(1)
+    story.deliver(*(story.body(item, "open") for item in items))
+    story.settle()
+
+
+def test_a_merge_request_that_closes_the_task_counts_and_one_that_names_it_does_not(
+    story, project, items
+):
+    task = story.task()
+    closing = story.merge_request(project, description=f"Closes {named(story, task)}")
+    naming = story.merge_request(project, title=f"Prepare {named(story, task)}")
+    announce(story, naming)
+    assert story.status(task) == "open by hand"
+    announce(story, closing)
+    assert story.status(task) == "in_progress by started"
+    story.happen(items.merge, closing)
+    story.settle()
+    assert story.status(task) == "done by all_merged", "the other one does not count"
+
+
+def test_a_key_in_a_revert_does_not_reopen_the_task(story, project, items):
+    task = story.task()
+    mr = story.merge_request(project, description=f"Closes {named(story, task)}")
+    announce(story, mr)
+    story.happen(items.merge, mr)
+    story.settle()
+    revert = story.merge_request(
+        project, title=f'Revert "{named(story, task)}"', description=f"Closes {named(story, task)}"
+    )
+    announce(story, revert)
+    assert story.status(task) == "done by all_merged"
+
+
+def test_a_strangers_merge_request_from_a_fork_counts_once_it_is_merged(story, project, items):
+    task, fork = story.task(), story.project("stranger/press")
+    mr = story.merge_request(project, fork=fork, description=f"Closes {named(story, task)}")
+    announce(story, mr)
+    assert story.status(task) == "open by hand"
+    story.happen(items.merge, mr)
+    story.settle()
+    assert story.status(task) == "done by all_merged"
+
+
+def test_a_mention_that_is_taken_back_counts_no_more(story, project, items):
+    task = story.task()
+    done = story.merge_request(project, description=f"Closes {named(story, task)}")
+    open_still = story.merge_request(project, description=f"Closes {named(story, task)}")
+    announce(story, done, open_still)
+    story.happen(items.merge, done)
+    story.settle()
+    assert story.status(task) == "in_progress by started"
+    story.happen(items.edit, open_still, description="Something else")
+    story.settle()
+    assert story.status(task) == "done by all_merged"
+
+
+def test_a_bot_merges_like_a_person(story, project, items):
+    bot = story.gitlab.state.people.add_user("merge-bot", "Merge bot", bot=True)
+    task, mr = story.task(), story.merge_request(project)
+    story.attach(task, mr)
+    story.settle()
+    story.happen(items.merge, mr, by=bot)
+    story.settle()
+    assert story.status(task) == "done by all_merged"
+
+
+def test_what_a_backfill_links_triggers_nothing(story, project, items):
+    task, other = story.task(), story.task()
+    old = story.merge_request(project, title=f"For {named(story, task)}")
+    story.attach(other, old)
+    story.settle()
+    items.merge(old)
+    story.make_due()
+    story.settle()
+    with story.app.app_context():
+        row = db.session.scalars(select(GitLabItem)).one()
+        row.mentions = read_mentions(
+            ItemText(description=f"Closes {named(story, task)}"), org_pattern(story.org.id)
+        )
+        attach_mentioned(story.org.id, [row], backfilled=True)
+        db.session.commit()
+    story.settle()
+    assert story.status(task) == "open by hand"
+    another = story.merge_request(project)
+    story.attach(task, another)
+    story.settle()
+    assert story.status(task) == "in_progress by started", "what comes after it counts"
 
 
 @pytest.mark.slow

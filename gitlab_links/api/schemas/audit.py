@@ -16,7 +16,7 @@ class AuditEventSchema(Answer):
     actor = choice(
         ActorKind,
         attribute="kind",
-        metadata=described("A person, the operator with a command, or the service."),
+        metadata=described("A person, the operator with a command, the service, or a status rule."),
     )
     actor_user_id = fields.UUID(
         allow_none=True,

@@ -137,6 +137,12 @@ class DryRunQuery(Page):
     """Which tasks to list."""
 
     outcome = choice(Outcome, load_default=None)
+    q = text(
+        1,
+        100,
+        load_default=None,
+        metadata=described("Searches title, description and reference.", "release"),
+    )
 
 
 _DryRunPage = page_of("DryRunPage", tasks=DryRunTaskSchema)
