@@ -6,11 +6,12 @@ due; a day takes some minutes.
 """
 
 import argparse
+import heapq
 import random
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,8 +31,9 @@ from gitlab_links.app import create_app
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.settings import Settings
+from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.demo.gitlab import SimulatedGitLab
-from gitlab_links.demo.gitlab.records import Item
+from gitlab_links.demo.gitlab.records import Item, MergeRequest
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
@@ -39,10 +41,11 @@ from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
-from gitlab_links.links.changes import attach
+from gitlab_links.links.link_filters import synced_since
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
 from gitlab_links.local.supervisor import PROJECT, Supervisor
+from gitlab_links.pasting.changes import attach
 from gitlab_links.tasks.changes import create_task
 
 TOKEN = "glpat-of-the-simulated-week"
@@ -72,17 +75,28 @@ class _Quiet(WSGIRequestHandler):
 
 @dataclass(frozen=True)
 class Org:
-    """A typical org: a third of what is linked is open, a tenth of that changes in an hour of
-    work; ``hooked`` says whether its webhooks are set up, each with a secret of its own unless
+    """A typical org: a third of what is linked is open. ``changes`` and ``pipelines`` are a day's;
+    half of the pipelines follow a push. ``lost`` is the share of events that never arrive;
+    without ``hooked`` there are no webhooks, and otherwise each has a secret of its own unless
     they have a ``shared_secret``, so that GitLab's API is asked to confirm them.
     """
 
-    projects: int = 8
-    items: int = 25
+    groups: int = 3
+    projects: int = 40
+    items: int = 50
     open_share: float = 1 / 3
-    changes_a_day: float = 2.0
+    changes: float = 150.0
+    pipelines: float = 400.0
     hooked: bool = True
+    lost: float = 0.0
     shared_secret: bool = False
+
+    @property
+    def webhooks(self) -> str:
+        if not self.hooked:
+            return "off"
+        with_secret = "with one secret" if self.shared_secret else "with a secret each"
+        return f"{with_secret}, {self.lost:.0%} of the events lost"
 
 
 def main() -> None:
@@ -90,21 +104,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.week")
     parser.add_argument("--days", type=float, default=7)
     parser.add_argument("--ttl", type=int, default=300)
-    parser.add_argument("--projects", type=int, default=8)
-    parser.add_argument("--items", type=int, default=25, help="linked items in each project")
+    parser.add_argument("--projects", type=int, default=40)
+    parser.add_argument("--items", type=int, default=50, help="linked items in each project")
+    parser.add_argument("--changes", type=float, default=150.0, help="a day")
+    parser.add_argument("--pipelines", type=float, default=400.0, help="a day")
     parser.add_argument("--without-webhooks", action="store_true")
+    parser.add_argument("--lost", type=float, default=0.0, help="the share of events that get lost")
     parser.add_argument("--shared-secret", action="store_true", help="one for all webhooks")
     given = parser.parse_args()
     org = Org(
         projects=given.projects,
         items=given.items,
+        changes=given.changes,
+        pipelines=given.pipelines,
         hooked=not given.without_webhooks,
+        lost=given.lost,
         shared_secret=given.shared_secret,
     )
     clock = MovableClock()
     gitlab_links.clock.datetime = clock  # type: ignore[assignment,attr-defined]
     with _running(given.ttl) as (app, gitlab):
-        week = _Week(app, gitlab, org, clock)
+        week = _Week(app, gitlab, org, clock, given.ttl)
         week.prepare()
         week.run(given.days)
         week.report(given.days, given.ttl)
@@ -138,12 +158,15 @@ def _running(ttl: int) -> Iterator[tuple[Flask, SimulatedGitLab]]:
 
 
 class _Week:
-    def __init__(self, app: Flask, gitlab: SimulatedGitLab, org: Org, clock: MovableClock) -> None:
+    def __init__(
+        self, app: Flask, gitlab: SimulatedGitLab, org: Org, clock: MovableClock, ttl: int
+    ) -> None:
         self.app, self.gitlab, self.org, self.clock = app, gitlab, org, clock
         self.random = random.Random(7)  # the same week each time
         self.open: list[Item] = []
-        self.oldest = 0.0
-        self.changes = 0
+        self.watch = Watch(gitlab, ttl)
+        self.after_events: Counter[str] = Counter()
+        self.by_day: list[int] = []
 
     def prepare(self) -> None:
         """The org, its links, and its webhooks made with one press each."""
@@ -156,7 +179,8 @@ class _Week:
             task = create_task(admin, "Everything")
             db.session.commit()
             for number in range(self.org.projects):
-                self._project(admin, task.id, f"typical/project-{number}")
+                path = f"group-{number % self.org.groups}/project-{number}"
+                self._project(admin, task.id, path)
             self.org_id = made.org_id
             self._work()
             if self.org.hooked:
@@ -186,65 +210,111 @@ class _Week:
                 self.open.append(item)
             else:
                 state.items.close(item)
-                item.updated_at -= timedelta(days=self.random.expovariate(1 / 60))
+            item.updated_at -= timedelta(days=self.random.expovariate(1 / 60))
             attach(admin, task_id, state.urls.item(item))
         db.session.commit()
 
     def run(self, days: float) -> None:
-        """Go from one thing that is due to the next."""
+        """Go from one thing that happens or is due to the next."""
         until = utcnow() + timedelta(seconds=days * DAY)
-        change_at, looked_at = self._next_change(), utcnow()
+        happenings: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._happen_later(happenings, self._change, self.org.changes)
+        self._happen_later(happenings, self._pipeline, self.org.pipelines)
+        looked_at, day_ends = utcnow(), utcnow() + timedelta(days=1)
         while utcnow() < until:
             with self.app.app_context():
-                moment = min(change_at, self._next_due(), until)
+                due = self._next_due()
                 # A sweep looks every two seconds, and finds what has become due since.
-                self.clock.go_to(moment + timedelta(seconds=1))
-                if utcnow() > change_at:
-                    self._change()
-                    change_at = self._next_change()
-                    drain_slice(self.org_id)
-                self._note_age()
+                self.clock.go_to(min(due, happenings[0][0], until) + timedelta(seconds=1))
+                before = self._calls()
+                happened = False
+                while happenings[0][0] <= utcnow():
+                    _moment, _number, happening = heapq.heappop(happenings)
+                    later = happening()
+                    happened = True
+                    for moment, then in later:
+                        self._at(happenings, moment, then)
+                self.gitlab.state.sender.wait_idle()
+                drain_slice(self.org_id)
+                self.watch.note(at=due)
                 fetch_slice(self.org_id)
+                if happened and due > utcnow():
+                    self.after_events["calls"] += self._calls() - before
+                self.watch.check()
                 if utcnow() > looked_at + LOOK_EVERY:
                     looked_at = utcnow()
                     find_due_checks()
                     run_checks(self.org_id)
+                if utcnow() > day_ends:
+                    day_ends += timedelta(days=1)
+                    self.by_day.append(self._calls())
+
+    def _calls(self) -> int:
+        return sum(self.gitlab.state.calls.counts().values())
+
+    def _at(self, happenings: Any, moment: datetime, happening: Any) -> None:
+        heapq.heappush(happenings, (moment, self.random.getrandbits(60), happening))
+
+    def _happen_later(self, happenings: Any, happening: Any, a_day: float) -> None:
+        """``happening`` again and again, so often a day."""
+
+        def again() -> Any:
+            after = timedelta(seconds=self.random.expovariate(a_day / DAY))
+            return [*happening(), (utcnow() + after, again)]
+
+        first = timedelta(seconds=self.random.expovariate(a_day / DAY))
+        self._at(happenings, utcnow() + first, again)
 
     def _next_due(self) -> datetime:
-        found: datetime | None = db.session.scalar(select(func.min(GitLabItem.next_sync_at)))
+        found = [
+            db.session.scalar(select(func.min(column)))
+            for column in (
+                GitLabItem.next_sync_at,
+                GitLabItem.status_wanted_at,
+                GitLabDeltaMark.due_at,
+            )
+        ]
         db.session.rollback()
-        assert found is not None
-        return found
+        return min(moment for moment in found if moment is not None)
 
-    def _next_change(self) -> datetime:
-        rate = len(self.open) * self.org.changes_a_day / DAY
-        return utcnow() + timedelta(seconds=self.random.expovariate(rate))
+    def _arrives(self) -> bool:
+        return self.org.hooked and self.random.random() >= self.org.lost
 
-    def _change(self) -> None:
-        self.changes += 1
+    def _change(self) -> Any:
         item = self.random.choice(self.open)
-        self.gitlab.state.items.edit(item, title=f"Changed {self.changes}")
-        self.gitlab.state.sender.wait_idle()
+        self.watch.changes += 1
+        title = f"Changed {self.watch.changes}"
+        self.gitlab.state.items.edit(item, title=title, notify=self._arrives())
+        self.watch.expect(item, "title")
+        return []
+
+    def _pipeline(self) -> Any:
+        """A pipeline runs for ten minutes; before half of them somebody has pushed."""
+        requests = [item for item in self.open if isinstance(item, MergeRequest)]
+        mr, state = self.random.choice(requests), self.gitlab.state
+        self.watch.pipelines += 1
+        if self.random.random() < 1 / 2:
+            state.items.push(mr, notify=self._arrives())
+        state.pipelines.run(mr, "running", notify=self._arrives())
+        self.watch.expect(mr, "pipeline_status")
+        sha = mr.sha
+
+        def end() -> Any:
+            if mr.sha == sha:
+                status = self.random.choice(("success", "success", "failed"))
+                state.pipelines.set_status(mr, status, notify=self._arrives())
+                self.watch.expect(mr, "pipeline_status")
+            return []
+
+        return [(utcnow() + timedelta(minutes=10), end)]
 
     def _work(self) -> None:
-        drain_slice(self.org_id)
-        fetch_slice(self.org_id)
+        for _ in range(4):
+            drain_slice(self.org_id)
+            fetch_slice(self.org_id)
         find_due_checks()
         run_checks(self.org_id)
-
-    def _note_age(self) -> None:
-        """How long ago the open item that waited longest was last brought up to date."""
-        oldest = db.session.scalar(
-            select(func.min(GitLabItem.last_synced_at)).where(GitLabItem.state == "opened")
-        )
-        db.session.rollback()
-        if oldest is not None:
-            self.oldest = max(self.oldest, (utcnow() - oldest).total_seconds())
-
-    def _hooks(self) -> str:
-        if not self.org.hooked:
-            return "off"
-        return "with one secret" if self.org.shared_secret else "with a secret each"
+        run_checks(self.org_id)
 
     def report(self, days: float, ttl: int) -> None:
         """Print what it came to."""
@@ -252,17 +322,88 @@ class _Week:
         calls: Counter[str] = Counter()
         for call, count in self.gitlab.state.calls.counts().items():
             calls[f"{call.method} {call.route}"] += count
-        total = sum(calls.values())
-        print(f"{days:g} days, TTL {ttl} s, webhooks {self._hooks()}:")
+        total, after = sum(calls.values()), self.after_events["calls"]
+        print(f"{days:g} days, TTL {ttl} s, webhooks {self.org.webhooks}:")
+        print(f"  {self.org.projects} projects in {self.org.groups} groups, {items} linked items")
+        self.watch.report()
+        print(f"  {total} calls: {total / days:.0f} a day, {total / days / items:.2f} an item")
+        print(f"    {after / days:.0f} a day right after an event, and beyond these")
+        beyond = (total - after) / days
         print(
-            f"  {self.org.projects} projects, {items} linked items, {len(self.open)} of them open"
+            f"    {beyond:.0f} a day: {beyond / items:.2f} an item, {7 * beyond / items:.2f} a week"
         )
-        print(f"  {self.changes} changes, open items never older than {self.oldest:.0f} s")
-        print(
-            f"  {total} calls: {total / days:.0f} a day, {total / days / items:.1f} an item and day"
-        )
+        print(f"    after each day: {self.by_day}")
         for route, count in calls.most_common():
             print(f"    {count / days:8.1f} a day  {route}")
+
+
+class Watch:
+    """Compares what is shown with what GitLab has: how late a change is shown, how old an open
+    item gets, and how many are older than promised.
+    """
+
+    def __init__(self, gitlab: SimulatedGitLab, ttl: int) -> None:
+        self._gitlab, self._ttl = gitlab, ttl
+        self._expected: dict[tuple[int, str], tuple[Item, datetime]] = {}
+        self.changes = self.pipelines = self.late = 0
+        self.oldest = 0.0
+        self.delays: dict[str, list[float]] = {"title": [], "pipeline_status": []}
+
+    def expect(self, item: Item, field: str) -> None:
+        """The field has changed now, in GitLab."""
+        self._expected.setdefault((item.id, field), (item, utcnow()))
+
+    def note(self, *, at: datetime) -> None:
+        """How old the open items are, and how many older than promised, before the next fetch."""
+        del at
+        of_open = (GitLabItem.state == "opened", GitLabItem.error_code.is_(None))
+        oldest = db.session.scalar(select(func.min(GitLabItem.last_synced_at)).where(*of_open))
+        late = db.session.scalar(
+            select(func.count())
+            .select_from(GitLabItem)
+            .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+            .where(*of_open, GitLabItem.last_synced_at < synced_since(self._ttl, utcnow()))
+        )
+        db.session.rollback()
+        self.late = max(self.late, late or 0)
+        if oldest is not None:
+            self.oldest = max(self.oldest, (utcnow() - oldest).total_seconds())
+
+    def check(self) -> None:
+        """Which of the changes are shown by now."""
+        if not self._expected:
+            return
+        ids = {item.id for item, _ in self._expected.values()}
+        rows = {
+            row.gitlab_id: row
+            for row in db.session.execute(
+                select(GitLabItem.gitlab_id, GitLabItem.title, GitLabItem.pipeline_status).where(
+                    GitLabItem.gitlab_id.in_(ids)
+                )
+            )
+        }
+        db.session.rollback()
+        for key, (item, since) in list(self._expected.items()):
+            if getattr(rows[item.id], key[1]) == _value(item, key[1]):
+                self.delays[key[1]].append((utcnow() - since).total_seconds())
+                del self._expected[key]
+
+    def report(self) -> None:
+        """Print the figures."""
+        print(f"  {self.changes} changes, {self.pipelines} pipelines; not shown yet: ", end="")
+        print(len(self._expected))
+        print(f"  the oldest open item: {self.oldest:.0f} s; older than promised: {self.late}")
+        for name, delays in self.delays.items():
+            if delays:
+                print(f"  {name} shown after {max(delays):.0f} s at most, ", end="")
+                print(f"{sorted(delays)[len(delays) // 2]:.0f} s in the middle")
+
+
+def _value(item: Item, field: str) -> str | None:
+    if field == "title":
+        return item.title
+    pipeline = item.pipeline if isinstance(item, MergeRequest) else None
+    return None if pipeline is None else pipeline.status
 
 
 if __name__ == "__main__":

@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, and_, or_, select, update
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deltas.marks import Delta, Source, locked_marks
+from gitlab_links.deltas.marks import Delta, locked_marks
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
 from gitlab_links.deltas.planning import Source as PlannedSource
 from gitlab_links.deltas.planning import Way, choose_for_news
-from gitlab_links.deltas.proving import Proof, conclude, move, note_failed, request_statuses
+from gitlab_links.deltas.proving import (
+    Proof,
+    Terms,
+    conclude,
+    move,
+    note_failed,
+    request_statuses,
+)
+from gitlab_links.deltas.trust import rely_on
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
 from gitlab_links.gitlab.project_changes import ChangedPipeline, Changes, ProjectChanges
@@ -102,16 +110,15 @@ def record(
     calls: Round[ProbeAnswer],
     *,
     token_ciphertext: str | None,
-    covered: Collection[Source],
+    terms: Terms,
     proven: Collection[uuid.UUID],
-    now: datetime,
-    ttl: int,
 ) -> Probed:
     """Record the answer in one transaction, which the caller commits.
 
     ``proven`` are projects whose events arrive. Of others, lists are read for changes of items
     that are not linked, too: they may mention a task.
     """
+    now = terms.now
     integration = lock_integration(org_id)
     probed = Probed()
     if integration is not None and integration.token_ciphertext == token_ciphertext:
@@ -125,6 +132,7 @@ def record(
         if answer.failure is not None:
             for _delta, mark in here:
                 note_failed(mark, answer.failure.code, now)
+            rely_on({delta.project_row for delta, _ in here}, (), now, terms.ttl)
         elif answer.changes is not None:
             seen = _Seen.of(answer.deltas, answer.changes)
             for delta, mark in here:
@@ -134,9 +142,10 @@ def record(
                 else:
                     _request(seen.news_of(delta).outdated, now)
                     proof = _proof(delta, mark, seen, answer.changes)
-                    _conclude(proof, mark, seen, covered, now=now, ttl=ttl)
+                    _conclude(proof, mark, seen, terms)
                     probed.unchanged += 1
             probed.statuses += _request_statuses(org_id, seen, now)
+            rely_on({delta.project_row for delta, _ in here}, terms.trusted, now, terms.ttl)
     return probed
 
 
@@ -157,20 +166,12 @@ def _proof(delta: Delta, mark: GitLabDeltaMark, seen: "_Seen", changes: Changes)
     return Proof(delta, changed.keys(), changes.started_at, changes.gitlab_time)
 
 
-def _conclude(
-    proof: Proof,
-    mark: GitLabDeltaMark,
-    seen: "_Seen",
-    covered: Collection[Source],
-    *,
-    now: datetime,
-    ttl: int,
-) -> None:
+def _conclude(proof: Proof, mark: GitLabDeltaMark, seen: "_Seen", terms: Terms) -> None:
     if proof.delta.kind is DeltaKind.PIPELINE:
-        move(proof, mark, now, ttl)
+        move(proof, mark, terms)
         return
     _confirm(seen.linked_of(proof.delta))
-    conclude(proof, mark, covered, now, ttl)
+    conclude(proof, mark, terms)
 
 
 def _confirm(rows: Sequence[FoundRow]) -> None:

@@ -12,7 +12,14 @@ from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
-from gitlab_links.links.freshness import ENDED, FULL_LOOK, PROVEN_AT, retry_after
+from gitlab_links.links.freshness import (
+    ENDED,
+    FULL_LOOK,
+    PROVEN_AT,
+    REFRESH_AT,
+    TRUSTED_FOR,
+    retry_after,
+)
 from gitlab_links.links.models import GitLabItem
 
 # Closed and merged items count as fresh for a day; this often their time is set anew.
@@ -39,35 +46,49 @@ class Proof:
         return self.gitlab_time is not None and self.gitlab_time < self.delta.since
 
 
-def conclude(
-    proof: Proof, mark: GitLabDeltaMark, covered: Collection[Source], now: datetime, ttl: int
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How readings are recorded. ``covered`` are the projects and types whose items count as
+    unchanged if they are not among the changes. ``trusted`` are projects whose webhooks are
+    proven to arrive, of which changes are read less often.
+    """
+
+    covered: Collection[Source]
+    trusted: Collection[uuid.UUID]
+    now: datetime
+    ttl: int
+
+
+def conclude(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
     """Note what the reading proves, and move the mark."""
     source = (proof.delta.project_row, proof.delta.kind.value)
+    move(proof, mark, terms)
     if proof.went_back:
-        make_due(proof.delta, now)
-    else:
-        _request_absent(proof, now)
-        if source in covered:
-            _cover(proof, now, ttl)
-    move(proof, mark, now, ttl)
+        make_due(proof.delta, terms.now)
+        return
+    _request_absent(proof, terms.now)
+    if source in terms.covered:
+        _cover(proof, mark, terms)
 
 
-def move(proof: Proof, mark: GitLabDeltaMark, now: datetime, ttl: int) -> None:
+def move(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
     """Move the mark of a complete reading; what was read has to be in the same transaction.
 
     By GitLab's clock, but not beyond ours: earlier than needed does no harm, some is read again.
     Without GitLab's date, as behind some proxies, the newest change is all that is certain.
     """
     if proof.gitlab_time is not None:
-        mark.seen_until = min(proof.gitlab_time, now)
+        mark.seen_until = min(proof.gitlab_time, terms.now)
     else:
         known = [one for one in (proof.newest, mark.seen_until) if one is not None]
         mark.seen_until = max(known, default=proof.delta.since)
     mark.reached, mark.list_wanted = None, False
     mark.failures, mark.error_code = 0, None
     mark.proven_at = proof.started_at
-    mark.due_at = proof.started_at + interval(ttl)
+    is_trusted = proof.delta.project_row in terms.trusted
+    mark.due_at = proof.started_at + (
+        max(TRUSTED_FOR, interval(terms.ttl)) if is_trusted else interval(terms.ttl)
+    )
     mark.calls, mark.changes = mark.calls_so_far, mark.changes_so_far
     mark.calls_so_far = mark.changes_so_far = 0
 
@@ -99,7 +120,7 @@ def _request_absent(proof: Proof, now: datetime) -> None:
     change_rows(expected.values(refresh_requested_at=now, next_sync_at=now))
 
 
-def _cover(proof: Proof, now: datetime, ttl: int) -> None:
+def _cover(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
     """Record that the other items have not changed; one statement.
 
     This proves nothing for items that were not current when the reading before began, nor for
@@ -109,13 +130,14 @@ def _cover(proof: Proof, now: datetime, ttl: int) -> None:
     delta, current_at = proof.delta, proof.started_at
     if delta.proven_at is None:
         return
-    again = current_at + timedelta(seconds=ttl * PROVEN_AT)
+    late = timedelta(seconds=terms.ttl * (PROVEN_AT - REFRESH_AT))
+    again = max(current_at + timedelta(seconds=terms.ttl * PROVEN_AT), mark.due_at + late)
     unchanged = _of_source(
         delta,
-        _item.next_sync_at <= again,
+        or_(_item.state.not_in(ENDED), _item.next_sync_at <= again),
         _item.last_synced_at >= delta.proven_at,
         _item.last_synced_at <= current_at,
-        _item.fetched_at > now - FULL_LOOK,
+        _item.fetched_at > terms.now - FULL_LOOK,
         _item.refresh_requested_at.is_(None),
         _item.error_code.is_(None),
         _item.unconfirmed_since.is_(None),

@@ -2,18 +2,26 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
 
 from gitlab_links.deltas.applying import apply_listed
-from gitlab_links.deltas.marks import Source, locked_marks
+from gitlab_links.deltas.marks import locked_marks
 from gitlab_links.deltas.mentioning import Unlinked, items_mentioning
 from gitlab_links.deltas.models import GitLabDeltaMark
-from gitlab_links.deltas.proving import Proof, conclude, make_due, note_failed, request_statuses
+from gitlab_links.deltas.proving import (
+    Proof,
+    Terms,
+    conclude,
+    make_due,
+    note_failed,
+    request_statuses,
+)
 from gitlab_links.deltas.reading import DeltaAnswer
+from gitlab_links.deltas.trust import rely_on
 from gitlab_links.extensions import db
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.links.models import GitLabItem
@@ -52,16 +60,14 @@ def record(
     calls: Round[DeltaAnswer],
     *,
     token_ciphertext: str | None,
-    covered: Collection[Source],
-    now: datetime,
-    ttl: int,
+    terms: Terms,
 ) -> Recorded:
     """Apply a round of lists in one transaction, which the caller commits.
 
     ``token_ciphertext`` belongs to the token of the calls: if an admin has set another token
-    since, the answers do not change the connection. ``covered`` are the projects and types whose
-    items count as unchanged if they are not listed.
+    since, the answers do not change the connection.
     """
+    now, ttl = terms.now, terms.ttl
     integration = lock_integration(org_id)  # first, in the same order as fetching
     recorded = Recorded()
     items = _locked([answer for answer in calls.answers if answer.listed])
@@ -78,7 +84,10 @@ def record(
     for answer in calls.answers:
         mark = marks.get(answer.delta.mark_id)
         if mark is not None:
-            _record_reading(answer, mark, covered, now, ttl)
+            _record_reading(answer, mark, terms)
+    failed = {one.delta.project_row for one in calls.answers if one.failure is not None}
+    read = {one.delta.project_row for one in calls.answers}
+    rely_on(read, set(terms.trusted) - failed, now, ttl)
     if recorded.merged_in:
         # What was merged may stand in the way of others.
         request_statuses(org_id, now, _item.project_id.in_(recorded.merged_in))
@@ -134,26 +143,20 @@ def _apply(
             recorded.contradicted.append(Contradiction(item.id, outcome.contradicted_since))
 
 
-def _record_reading(
-    answer: DeltaAnswer,
-    mark: GitLabDeltaMark,
-    covered: Collection[Source],
-    now: datetime,
-    ttl: int,
-) -> None:
+def _record_reading(answer: DeltaAnswer, mark: GitLabDeltaMark, terms: Terms) -> None:
     mark.calls_so_far += answer.calls
     mark.changes_so_far += len(answer.listed)
     if answer.has_gap:
-        make_due(answer.delta, now)
+        make_due(answer.delta, terms.now)
     if answer.failure is None and answer.reached is None:
         times = [one.snapshot.updated_at for one in answer.listed.values()]
         newest = max((one for one in times if isinstance(one, datetime)), default=None)
         proof = Proof(
             answer.delta, answer.listed.keys(), answer.started_at, answer.gitlab_time, newest
         )
-        conclude(proof, mark, covered, now, ttl)
+        conclude(proof, mark, terms)
         return
     mark.reached = answer.reached if answer.listed else mark.reached
-    mark.due_at = now
+    mark.due_at = terms.now
     if answer.failure is not None:
-        note_failed(mark, answer.failure.code, now)
+        note_failed(mark, answer.failure.code, terms.now)

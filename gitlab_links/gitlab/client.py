@@ -85,6 +85,7 @@ class GitLabClient:
         )
         self._session.hooks["response"].append(self._inspect)
         self.rate_limit: RateLimit | None = None
+        self.calls = 0
         # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
         self._gitlab = gitlab.Gitlab(
             str(base),
@@ -239,6 +240,7 @@ class GitLabClient:
         python-gitlab would parse the body of an error without limits, and its exceptions
         have no headers.
         """
+        self.calls += 1
         self.rate_limit = read_rate_limit(response.headers) or self.rate_limit
         status = response.status_code
         if 200 <= status < 300 or self._session.get_redirect_target(response) is not None:

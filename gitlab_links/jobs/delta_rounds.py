@@ -11,8 +11,11 @@ from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.deltas import marks, probing, reading, recording, statuses
 from gitlab_links.deltas.models import DeltaKind
 from gitlab_links.deltas.planning import Source, Way, choose_first
+from gitlab_links.deltas.proving import Terms
+from gitlab_links.deltas.trust import trusted_projects
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.project_changes import MOST_PROJECTS
+from gitlab_links.observations.call_counts import CallKind, count_calls
 from gitlab_links.observations.project_watches import proven_projects
 from gitlab_links.slow_gitlabs import measured
 from gitlab_links.sync.fetching import A, Fetcher, Round
@@ -54,20 +57,19 @@ class Reader:
             return False
         with measured(self.org_id):
             asked = self.fetcher.together([probing.call_for(deltas)])
-        self._record_changes(asked)
+        self._record_changes(asked, CallKind.CHANGES)
         return True
 
-    def _record_changes(self, asked: Round[probing.ProbeAnswer]) -> None:
+    def _record_changes(self, asked: Round[probing.ProbeAnswer], kind: CallKind) -> None:
         now = utcnow()
         probed = probing.record(
             self.org_id,
             asked,
             token_ciphertext=self.token_ciphertext,
-            covered=marks.covered_sources(self.org_id, now),
+            terms=self._terms(now),
             proven=proven_projects(self.org_id, now),
-            now=now,
-            ttl=settings().metadata_ttl,
         )
+        self._count(kind)
         db.session.commit()
         self._log("sync.changes", asked, unchanged=probed.unchanged, lists=probed.lists)
 
@@ -81,6 +83,7 @@ class Reader:
         read = statuses.record(
             self.org_id, asked, token_ciphertext=self.token_ciphertext, now=utcnow()
         )
+        self._count(CallKind.STATUSES)
         db.session.commit()
         self._log("sync.statuses", asked, read=read.read, changed=read.changed)
         return True
@@ -96,7 +99,7 @@ class Reader:
             calls = [probing.call_for_pipelines(delta) for delta in of_pipelines]
             with measured(self.org_id):
                 asked = self.fetcher.together(calls)
-            self._record_changes(asked)
+            self._record_changes(asked, CallKind.LISTS)
         return bool(due)
 
     def _read_lists(self, deltas: list[marks.Delta]) -> None:
@@ -107,14 +110,24 @@ class Reader:
             self.org_id,
             asked,
             token_ciphertext=self.token_ciphertext,
-            covered=marks.covered_sources(self.org_id, now),
-            now=now,
-            ttl=settings().metadata_ttl,
+            terms=self._terms(now),
         )
         mark_contradicted(self.org_id, recorded.contradicted, utcnow())
+        self._count(CallKind.LISTS)
         db.session.commit()
         unlinked = len(recorded.unlinked)
         self._log("sync.lists", asked, applied=recorded.applied, passed_over=unlinked)
+
+    def _count(self, kind: CallKind) -> None:
+        count_calls(self.org_id, kind, self.fetcher.answered_calls(), utcnow())
+
+    def _terms(self, now: datetime) -> Terms:
+        return Terms(
+            covered=marks.covered_sources(self.org_id, now),
+            trusted=trusted_projects(self.org_id, now),
+            now=now,
+            ttl=settings().metadata_ttl,
+        )
 
     def _log(self, event: str, asked: Round[A], **facts: int) -> None:
         failures = [one.failure.code for one in asked.answers if one.failure]

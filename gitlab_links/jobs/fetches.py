@@ -8,12 +8,14 @@ import structlog
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.deltas import marks
+from gitlab_links.deltas.trust import postpone_trusted
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
 from gitlab_links.jobs.delta_rounds import Reader
+from gitlab_links.observations.call_counts import CallKind, count_calls
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync import lease as leases
 from gitlab_links.sync.answers import record
@@ -133,6 +135,7 @@ class _Slice:
         until = used_up_until(integration, utcnow())
         if until is not None:
             postpone_scheduled(self.org_id, until, utcnow())
+        postpone_trusted(self.org_id, utcnow(), settings().metadata_ttl)
         batches = next_batches(
             self.org_id,
             self.base_url,
@@ -194,6 +197,7 @@ class _Slice:
         mark_contradicted(self.org_id, contradicted, utcnow())
         answered = [answer.batch for answer in asked.answers if answer.failure is None]
         sources = [(batch.project_row, batch.type.value) for batch in answered]
+        count_calls(self.org_id, CallKind.ITEMS, fetcher.answered_calls(), utcnow())
         marks.ensure_marks(self.org_id, sources, utcnow(), settings().metadata_ttl)
         db.session.commit()
         log.info(

@@ -8,6 +8,7 @@ from collections import deque
 import structlog
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deltas.trust import end_broken_trust
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
 from gitlab_links.health.alert_sending import send
@@ -48,6 +49,7 @@ from gitlab_links.job_triggers import (
 )
 from gitlab_links.jobs.operations import trigger_operations
 from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.observations.call_counts import CallKind, count_calls, forget_old_calls
 from gitlab_links.observations.hook_secrets import forget_ended_secrets
 from gitlab_links.observations.project_watches import orgs_with_due_projects, watch_new_projects
 from gitlab_links.observations.webhook_tallies import forget_old_counts
@@ -77,6 +79,9 @@ def find_due_checks() -> None:
     An error with one org is logged, and the others go on.
     """
     missed, watched = _count_all_missed(), 0
+    with isolated("end_broken_trust"):
+        end_broken_trust(utcnow())
+        db.session.commit()
     with isolated("watch_new_projects"):
         watched = watch_new_projects()
         db.session.commit()
@@ -242,6 +247,7 @@ def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
             if is_slow(org_id):
                 break
     return_checks(waiting, utcnow())
+    count_calls(org_id, CallKind.HOOKS, client.calls, utcnow())
     db.session.commit()
     log.info("hooks.checked", org_id=str(org_id), projects=len(projects) - len(waiting))
     return bool(waiting) or len(projects) == PROJECTS_A_TIME
@@ -282,6 +288,7 @@ def forget_old() -> None:
     for forget in (
         forget_ended_secrets,
         forget_old_counts,
+        forget_old_calls,
         forget_old_problems,
         forget_old_operations,
         forget_old_deliveries,

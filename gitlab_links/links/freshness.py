@@ -32,6 +32,8 @@ ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
 # Lists of changes lack what does not move an item's time. Each item is fetched this often.
 FULL_LOOK = timedelta(hours=21)
+# While webhooks are proven to arrive, changes are read this often, and items count as fresh.
+TRUSTED_FOR = timedelta(hours=1)
 # GitLab does not show the linked item: it shows none, or another one with its number.
 GONE = frozenset({ErrorCode.NOT_FOUND, ErrorCode.ANOTHER_ITEM})
 RETRY_FIRST = timedelta(seconds=5)
@@ -124,11 +126,14 @@ def _interval(synced_at: datetime, ttl: int, pace: Pace) -> float:
     return ttl * (RECENT_AT if recently else REFRESH_AT)
 
 
-def promise(state: str | None, ttl_seconds: int) -> int:
+def promise(state: str | None, ttl_seconds: int, *, trusted: bool = False) -> int:
     """How many seconds a synced item counts as fresh: the TTL for open items, at least a day
-    for closed and merged ones.
+    for closed and merged ones. While webhooks are ``trusted``, ``TRUSTED_FOR`` longer: a change
+    would arrive.
     """
-    return max(ttl_seconds, ENDED_SECONDS) if state in ENDED else ttl_seconds
+    if state in ENDED:
+        return max(ttl_seconds, ENDED_SECONDS)
+    return ttl_seconds + int(TRUSTED_FOR.total_seconds()) if trusted else ttl_seconds
 
 
 def retry_after(failures: int, now: datetime) -> datetime:
@@ -168,7 +173,9 @@ def sync_state(
         code = code if code in GONE else None
         fresh = not connection.is_broken
     else:
-        fresh = is_fresh(item.last_synced_at, promise(item.state, ttl_seconds), now)
+        trusted = item.trusted_until is not None and item.trusted_until > now
+        seconds = promise(item.state, ttl_seconds, trusted=trusted)
+        fresh = is_fresh(item.last_synced_at, seconds, now)
     if connection.base_url is not None and connection.base_url != item.base_url:
         code = ErrorCode.INSTANCE_MISMATCH
     elif code is None and not fresh:

@@ -142,11 +142,13 @@ class LinkFilter:
 
 
 def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
-    """An item synced after this is fresh: ``freshness.promise`` in SQL."""
+    """An item synced after this is fresh: ``freshness.promise`` in SQL. Needs the project."""
+    trusted = now - timedelta(seconds=promise(None, ttl_seconds, trusted=True))
     ended = now - timedelta(seconds=promise(ItemState.CLOSED, ttl_seconds))
     open_ = now - timedelta(seconds=ttl_seconds)
     return case(
         (GitLabItem.state.in_(ENDED), literal(ended, UtcDateTime())),
+        (GitLabProject.trusted_until > now, literal(trusted, UtcDateTime())),
         else_=literal(open_, UtcDateTime()),
     )
 

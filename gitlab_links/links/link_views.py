@@ -153,6 +153,7 @@ LINK_COLUMNS = (
     _projects.gitlab_id.label("project_gitlab_id"),
     _projects.path,
     _projects.base_url,
+    _projects.trusted_until,
 )
 
 

@@ -33,8 +33,10 @@ class GitLabProject(Identified, Base):
     another project has that path. ``former_path`` is the path until ``renamed_at``.
     ``base_url`` is the project's GitLab. ``successor_id`` is set while items or links wait to
     be moved to that row, see ``sync.succession``; if ``succeeded_since`` is set, only links
-    made after it move. ``error_reason`` is GitLab's reason for its last refusal of a call for
-    this project. ``default_branch`` is null until GitLab first sends it.
+    made after it move. Until ``trusted_until``, items count as fresh because the project's
+    webhooks are proven to arrive, see ``deltas.trust``. ``error_reason`` is GitLab's reason
+    for its last refusal of a call for this project. ``default_branch`` is null until GitLab
+    first sends it.
     """
 
     __tablename__ = "gitlab_projects"
@@ -52,6 +54,7 @@ class GitLabProject(Identified, Base):
     renamed_at: Mapped[datetime | None]
     successor_id: Mapped[uuid.UUID | None]  # a row that is never deleted before this one
     succeeded_since: Mapped[datetime | None]
+    trusted_until: Mapped[datetime | None]
     error_reason: Mapped[str | None] = mapped_column(String(255))
     default_branch: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -112,3 +112,17 @@ class GitLabChangeCount(Identified, Base):
     day: Mapped[date] = mapped_column(Date)
     by_webhook: Mapped[int] = mapped_column(default=0)
     by_sweep: Mapped[int] = mapped_column(default=0)
+
+
+class GitLabCallCount(Identified, Base):
+    """The calls to an org's GitLab within an hour, for one purpose; ``kind`` is a
+    :class:`~gitlab_links.observations.call_counts.CallKind`.
+    """
+
+    __tablename__ = "gitlab_call_counts"
+    __table_args__ = (UniqueConstraint("org_id", "hour", "kind"), Index(None, "hour"))
+
+    org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
+    hour: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(20))
+    calls: Mapped[int] = mapped_column(default=0)

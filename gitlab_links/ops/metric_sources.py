@@ -19,7 +19,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import EXPIRY_WARNING
 from gitlab_links.job_triggers import queue_names
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
+from gitlab_links.observations.call_counts import CallKind
+from gitlab_links.observations.models import GitLabCallCount, GitLabWebhookTally, TallyKind
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.due_items import connected
 
@@ -136,6 +137,17 @@ def verdicts() -> Mapping[str, int]:
         .group_by(_integration.health_status)
     )
     return dict.fromkeys(_CONNECTED, 0) | {str(row[0]): row[1] for row in counted}
+
+
+def calls_of_the_hour(now: datetime) -> Mapping[str, int]:
+    """The calls to all GitLabs within the last full hour, by what they were for."""
+    hour = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    rows = db.session.execute(
+        select(GitLabCallCount.kind, func.sum(GitLabCallCount.calls))
+        .where(GitLabCallCount.hour == hour)
+        .group_by(GitLabCallCount.kind)
+    )
+    return {kind.value: 0 for kind in CallKind} | {str(kind): int(calls) for kind, calls in rows}
 
 
 def queue_figures() -> QueueFigures | None:

@@ -75,6 +75,12 @@ class _Figures(Collector):
             "status",
             metric_sources.verdicts(),
         )
+        yield _by_label(
+            "gitlab_calls_last_hour",
+            "Calls to all GitLabs within the last full hour, by what they were for",
+            "kind",
+            metric_sources.calls_of_the_hour(now),
+        )
         yield _single(
             "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
         )

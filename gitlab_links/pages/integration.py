@@ -39,6 +39,7 @@ from gitlab_links.integrations.changes import (
 from gitlab_links.integrations.policy import policy_of
 from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.economy_words import economy
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.operation_words import hook_progress, recent_operations
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
@@ -223,6 +224,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         row=health.integration,
         stats=None if fragment else delivery_stats(org_id),
         health=health,
+        economy=economy(org_id, health.integration, utcnow()),
         headline=HEADLINES[health.status],
         events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),

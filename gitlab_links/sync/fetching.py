@@ -109,6 +109,7 @@ class Fetcher:
         self._thread = local()
         self._clients: list[DeltaClient] = []
         self._pool = ThreadPoolExecutor(PARALLEL_CALLS)
+        self._counted = 0
 
     def fetch(self, batches: Sequence[Batch]) -> Round[Answer]:
         """One answer per batch; a failed call gives an answer too."""
@@ -151,6 +152,11 @@ class Fetcher:
             log.error("sync.account_call_failed", error=repr(error))
             return Round(answers)
         return Round(answers, account_asked=True, account_failure=error)
+
+    def answered_calls(self) -> int:
+        """How many calls GitLab has answered since this was last asked for."""
+        before, self._counted = self._counted, sum(client.calls for client in self._clients)
+        return self._counted - before
 
     def close(self) -> None:
         """Close the connections. A thread that hangs stays until the process ends."""

@@ -22,6 +22,7 @@ class Item:
     error_code: str | None = None
     last_synced_at: datetime | None = NOON
     next_sync_at: datetime = NOON + timedelta(seconds=240)
+    trusted_until: datetime | None = None
 
 
 def at(seconds):
@@ -44,6 +45,10 @@ REFUSED, LIMITED = broken("auth_error"), broken("rate_limited")
         ({}, WELL, 0, ("ok", None)),
         ({}, WELL, TTL - 1, ("ok", None)),
         ({}, WELL, TTL, ("stale", None)),
+        # Webhooks that are proven to arrive keep an item fresh for an hour longer.
+        ({"trusted_until": NOON + timedelta(hours=2)}, WELL, TTL + 3599, ("ok", None)),
+        ({"trusted_until": NOON + timedelta(hours=2)}, WELL, TTL + 3600, ("stale", None)),
+        ({"trusted_until": NOON + timedelta(seconds=TTL)}, WELL, TTL, ("stale", None)),
         (NEVER, WELL, 0, ("never", None)),
         (GONE, WELL, 0, ("error", "not_found")),
         (GONE, WELL, TTL, ("error", "not_found")),

@@ -158,13 +158,15 @@ class Items:
     def merge(self, mr: MergeRequest, *, by: Actor = None, at: datetime | None = None) -> None:
         self._change_state(mr, "merge", "merged", by, at)
 
-    def push(self, mr: MergeRequest, *, by: Actor = None) -> None:
+    def push(self, mr: MergeRequest, *, by: Actor = None, notify: bool = True) -> None:
         """New commits on the source branch: an update with ``oldrev``."""
         with self._lock:
             before, oldrev = self._attributes(mr), mr.sha
             mr.pushes += 1
             mr.unchecked = True
-            self._publish(mr, "update", self._touch(mr, by, None), before, oldrev=oldrev)
+            user = self._touch(mr, by, None)
+            if notify:
+                self._publish(mr, "update", user, before, oldrev=oldrev)
 
     def comment(self, item: Item, text: str, *, by: Actor = None) -> Note:
         with self._lock:

@@ -1,0 +1,112 @@
+"""Projects whose webhooks are proven to arrive: their changes are read less often.
+
+Meanwhile the freshness of their items rests on the webhooks, and the pages say so. One event that
+was missed in the org, or a webhook that GitLab calls disabled, ends that at once.
+"""
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, func, or_, select, update
+
+from gitlab_links.deltas.models import GitLabDeltaMark
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.links.freshness import FULL_LOOK, TRUSTED_FOR
+from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_states import HookState
+from gitlab_links.observations.models import GitLabChangeCount, GitLabProjectWatch
+from gitlab_links.observations.project_watches import PROVEN_FOR
+
+# So many changes in a row came by webhook before it is relied on. If one of 20 gets lost, so many
+# arrive in one of 170 cases.
+ENOUGH_CHANGES = 100
+
+_WORKING = (HookState.OK, HookState.ELSEWHERE)
+_watch = GitLabProjectWatch
+
+
+def trusted_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
+    """Projects whose webhooks can be relied on: GitLab says that they work, an event arrived
+    within ``PROVEN_FOR``, and in that time ``ENOUGH_CHANGES`` of the org came by webhook and
+    none without.
+    """
+    since = now - PROVEN_FOR
+    count = GitLabChangeCount
+    by_webhook, missed = db.session.execute(
+        select(
+            func.coalesce(func.sum(count.by_webhook), 0),
+            func.coalesce(func.sum(count.by_sweep), 0),
+        ).where(count.org_id == org_id, count.day >= since.date())
+    ).one()
+    if by_webhook < ENOUGH_CHANGES or missed:
+        return frozenset()
+    return frozenset(
+        db.session.scalars(
+            select(_watch.project_id).where(
+                _watch.org_id == org_id,
+                _watch.state.in_(_WORKING),
+                _watch.last_event_at > since,
+                func.coalesce(_watch.last_missed_at, since) <= since,
+            )
+        )
+    )
+
+
+def rely_on(
+    projects: Collection[uuid.UUID], trusted: Collection[uuid.UUID], now: datetime, ttl: int
+) -> None:
+    """Note until when the items of these projects count as fresh because of their webhooks."""
+    project = GitLabProject
+    yes, no = set(projects) & set(trusted), set(projects) - set(trusted)
+    until = now + TRUSTED_FOR + timedelta(seconds=ttl)
+    if yes:
+        change_rows(update(project).where(project.id.in_(yes)).values(trusted_until=until))
+    if no:
+        ended = update(project).where(project.id.in_(no), project.trusted_until.is_not(None))
+        change_rows(ended.values(trusted_until=None))
+
+
+def end_broken_trust(now: datetime) -> int:
+    """End it for the orgs with a webhook that has stopped working, or a missed event; what
+    changed is read at once. Returns for how many projects.
+    """
+    project, mark = GitLabProject, GitLabDeltaMark
+    broken = exists().where(
+        _watch.org_id == project.org_id,
+        or_(
+            _watch.last_missed_at > now - PROVEN_FOR,
+            (_watch.project_id == project.id) & _watch.state.not_in(_WORKING),
+        ),
+    )
+    found = db.session.scalars(
+        select(project.id).where(project.trusted_until.is_not(None), broken)
+    ).all()
+    if not found:
+        return 0
+    change_rows(update(project).where(project.id.in_(found)).values(trusted_until=None))
+    return change_rows(
+        update(mark).where(mark.project_id.in_(found), mark.due_at > now).values(due_at=now)
+    )
+
+
+def postpone_trusted(org_id: uuid.UUID, now: datetime, ttl: int) -> None:
+    """Postpone the items that are due after a webhook: the next reading of changes is enough."""
+    item, project = GitLabItem, GitLabProject
+    until = select(project.trusted_until).where(project.id == item.project_id).scalar_subquery()
+    found = (
+        select(item.id)
+        .join(project, project.id == item.project_id)
+        .where(
+            item.org_id == org_id,
+            item.next_sync_at <= now,
+            project.trusted_until > now,
+            item.refresh_requested_at.is_(None),
+            item.error_code.is_(None),
+            item.fetched_at > now - FULL_LOOK,
+            item.last_synced_at > now - TRUSTED_FOR - timedelta(seconds=ttl),
+            func.coalesce(item.merge_rechecks, 0) == 0,
+        )
+        .with_for_update(of=item, skip_locked=True)
+    )
+    change_rows(update(item).where(item.id.in_(found)).values(next_sync_at=until))
