@@ -19,6 +19,7 @@ COMMITTING = {
     "ops/",
     # The use cases that call GitLab in between: no transaction is open meanwhile.
     "health/hook_check.py",
+    "health/hook_removal.py",
     "health/hook_repair.py",
     "health/title_search.py",
     "health/issue_tracker.py",

@@ -35,7 +35,8 @@ from gitlab_links.http.guard import current_principal
 def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """List the projects that can be watched
 
-    The projects that the token's owner maintains, as GitLab lists them now.
+    The projects that the token's owner may read as a member (at least as a Reporter), as GitLab
+    lists them now.
     """
     found = choices(current_principal(), query["q"].strip(), query["page"])
     return {
@@ -43,6 +44,7 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
             {
                 "gitlab_id": one.project.gitlab_id,
                 "path": one.project.path,
+                "maintained": one.project.maintained,
                 "choice": one.text,
                 "picked": one.known is not None and one.known.picked,
                 "links": 0 if one.known is None else one.known.links,
@@ -63,12 +65,13 @@ def gitlab_projects_post(body: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
     """Watch listed projects
 
     They are watched although nothing is linked, until the watch is ended. A worker creates
-    each webhook with a secret of its own. Each has an operation that shows its progress.
+    each webhook with a secret of its own, in projects that the token's owner maintains. Each of
+    these has an operation that shows its progress.
     """
     picked = pick(current_principal(), body["choices"])
     return {
         "projects": [one.project for one in picked],
-        "operations": [one.operation for one in picked],
+        "operations": [one.operation for one in picked if one.operation is not None],
     }
 
 
@@ -91,6 +94,7 @@ def gitlab_projects_hooks_post(org_id: uuid.UUID) -> dict[str, Any]:
 def gitlab_project_watch_delete(org_id: uuid.UUID, project_id: uuid.UUID) -> None:
     """Stop watching a chosen project
 
-    If it has links, it stays watched as long as it has. Its webhook in GitLab is not changed.
+    If it has links, it stays watched as long as it has. If it has none, a worker deletes its
+    webhook in GitLab.
     """
     unwatch(current_principal(), project_id)

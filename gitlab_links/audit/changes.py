@@ -58,6 +58,7 @@ class Action(StrEnum):
     TOKEN_ROTATED = "integration.token_rotated"
     HOOK_CREATED = "hook.created"
     HOOK_REPAIRED = "hook.repaired"
+    HOOK_REMOVED = "hook.removed"
     TRACKER_SET = "project.tracker_set"
     PROJECT_WATCHED = "project.watched"
     PROJECT_UNWATCHED = "project.unwatched"

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ListedProject:
-    """A project in GitLab's list."""
+    """A project in GitLab's list; ``maintained``: the token's owner may create webhooks in it."""
 
     gitlab_id: int
     path: str
+    maintained: bool = False
 
     @property
     def namespace(self) -> str:

@@ -38,8 +38,9 @@ class PickedElsewhere(Conflict, code="picked_elsewhere"):
 
 def pick_projects(
     principal: Principal, base_url: str, projects: Sequence[ListedProject], now: datetime
-) -> list[Operation]:
-    """Watch these projects; returns the operations that create their webhooks.
+) -> list[Operation | None]:
+    """Watch these projects; returns the operation that creates the webhook of each,
+    None where the token's owner may not.
 
     ``projects`` are as the GitLab at ``base_url`` listed them. Raises
     :class:`PickedElsewhere` if that is no longer the org's. A job is triggered after the
@@ -50,7 +51,7 @@ def pick_projects(
     )
     if present != base_url:
         raise PickedElsewhere("The base URL has changed. Reload the list and pick again.")
-    requested = []
+    requested: list[Operation | None] = []
     for project in projects:
         row = _row_of(principal.org_id, base_url, project)
         watch, _ = require_watch(principal.org_id, row)
@@ -61,7 +62,11 @@ def pick_projects(
                 principal.org_id, principal.actor, Action.PROJECT_WATCHED, row, detail
             )
         kind = OperationKind.MAKE_HOOK
-        requested.append(ask_for(principal, kind, target=row, subject=project.path))
+        requested.append(
+            ask_for(principal, kind, target=row, subject=project.path)
+            if project.maintained
+            else None
+        )
     return requested
 
 
@@ -106,10 +111,10 @@ class ProjectsNotListed(Conflict, code="projects_not_listed"):
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A picked project, and the operation that creates its webhook."""
+    """A picked project, and the operation that creates its webhook, if the token may."""
 
     project: ListedProject
-    operation: Operation
+    operation: Operation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Choices:
 
 
 def choices(principal: Principal, search: str, page: int = 1) -> Choices:
-    """Projects that the token's owner maintains, as GitLab lists them now.
+    """Projects that the token's owner may read as a member, as GitLab lists them now.
 
     Raises :class:`ProjectsNotListed` and what ``credentials_of`` and ``waiting_for_gitlab``
     raise.
@@ -160,17 +165,22 @@ def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
 
 
 def _signed(org_id: uuid.UUID, base_url: str, project: ListedProject) -> str:
-    return str(_serializer().dumps([str(org_id), base_url, project.gitlab_id, project.path]))
+    return str(
+        _serializer().dumps(
+            [str(org_id), base_url, project.gitlab_id, project.path, project.maintained]
+        )
+    )
 
 
 def _read(org_id: uuid.UUID, text: str) -> tuple[str, ListedProject]:
     try:
-        owner, base_url, gitlab_id, path = _serializer().loads(text, max_age=GOOD_FOR_SECONDS)
-    except BadData:
+        listed = _serializer().loads(text, max_age=GOOD_FOR_SECONDS)
+        owner, base_url, gitlab_id, path, maintained = listed
+    except (BadData, ValueError):  # or from the version before
         owner = None
     if owner != str(org_id):
         raise StaleList("The list of projects has expired. Reload it and pick again.")
-    return base_url, ListedProject(gitlab_id, path)
+    return base_url, ListedProject(gitlab_id, path, maintained)
 
 
 def _serializer() -> URLSafeTimedSerializer:

@@ -4,13 +4,18 @@ A project with links is watched in any case; a chosen one is watched without.
 """
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
+
+from sqlalchemy import exists, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import NotFound
+from gitlab_links.extensions import db
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.project_watches import find_watch
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
@@ -41,9 +46,19 @@ def make_all_hooks(principal: Principal, now: datetime) -> list[Operation]:
     ]
 
 
-def unwatch(principal: Principal, project_row: uuid.UUID) -> str:
-    """Stop watching a chosen project, unless it has links; returns its path. A webhook that
-    is still to be created is not. Raises :class:`NotFound` if it was not chosen.
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """A project whose watch has ended; ``is_linked``: it stays in the list for its links."""
+
+    path: str
+    is_linked: bool
+
+
+def unwatch(principal: Principal, project_row: uuid.UUID) -> Unwatched:
+    """Stop watching a chosen project. A webhook that is still to be created is not. If nothing
+    of the project is linked, a worker deletes the one that there is.
+
+    Raises :class:`NotFound` if it was not chosen.
     """
     found = find_watch(principal.org_id, project_row)
     if found is None or found[0].picked_at is None:
@@ -54,4 +69,8 @@ def unwatch(principal: Principal, project_row: uuid.UUID) -> str:
     write_audit_event(
         principal.org_id, principal.actor, Action.PROJECT_UNWATCHED, project_row, {"project": path}
     )
-    return path
+    linked = select(exists().where(GitLabItem.project_id == project_row))
+    is_linked = bool(db.session.scalar(linked))
+    if not is_linked and watch.hook_id is not None:
+        ask_for(principal, OperationKind.REMOVE_HOOK, target=project_row, subject=path)
+    return Unwatched(path, is_linked)

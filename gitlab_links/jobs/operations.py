@@ -18,6 +18,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError, Forbidden
 from gitlab_links.extensions import db
 from gitlab_links.health.due_tokens import make_token_check_due
+from gitlab_links.health.hook_removal import remove_hook_now
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.issue_tracker import set_tracker_now
 from gitlab_links.health.token_rotation import rotate_now
@@ -139,6 +140,11 @@ def _repair(operation: Operation, on_step: OnStep) -> dict[str, Any]:
     return {"created": done.created, "tested": done.tested, "resent": done.resent}
 
 
+def _remove(operation: Operation, on_step: OnStep) -> dict[str, Any]:
+    assert operation.target_id is not None  # noqa: S101 - always requested with a project
+    return {"removed": remove_hook_now(_principal(operation), operation.target_id, on_step)}
+
+
 def _set_tracker(operation: Operation, on_step: OnStep) -> dict[str, Any]:
     assert operation.target_id is not None  # noqa: S101 - always requested with a project
     changed = set_tracker_now(_principal(operation), operation.target_id, on_step)
@@ -159,6 +165,7 @@ _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {
     OperationKind.ROTATE_TOKEN: _rotate,
     OperationKind.RENEW_TOKEN: _rotate,
     OperationKind.SET_TRACKER: _set_tracker,
+    OperationKind.REMOVE_HOOK: _remove,
 }
 
 

@@ -44,6 +44,15 @@ def find_watch(org_id: uuid.UUID, project_row: uuid.UUID) -> tuple[GitLabProject
     return None if found is None else (found[0], found[1])
 
 
+def note_hook_removed(project_row: uuid.UUID) -> None:
+    """The project's hook was deleted in GitLab."""
+    change_rows(
+        update(_watch)
+        .where(_watch.project_id == project_row)
+        .values(state=HookState.MISSING.value, hook_id=None, disabled_until=None)
+    )
+
+
 def watch_new_projects() -> int:
     """Start to watch newly linked projects. Returns their number.
 

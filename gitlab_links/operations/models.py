@@ -16,7 +16,8 @@ class OperationKind(StrEnum):
     """What to do; ``renew_token`` is an automatic rotation by the service.
 
     ``make_hook`` is for a picked project, and waits while GitLab may not be called.
-    ``set_tracker`` makes keys clickable in a project.
+    ``set_tracker`` makes keys clickable in a project; ``remove_hook`` is for one that is no
+    longer watched.
     """
 
     MAKE_HOOK = "make_hook"
@@ -26,6 +27,7 @@ class OperationKind(StrEnum):
     ROTATE_TOKEN = "rotate_token"
     RENEW_TOKEN = "renew_token"
     SET_TRACKER = "set_tracker"
+    REMOVE_HOOK = "remove_hook"
 
 
 class OperationStatus(StrEnum):

@@ -54,6 +54,7 @@ _INTERRUPTED = {
     OperationKind.REPAIR_HOOK: _PRESS_REPAIR,
     OperationKind.ROTATE_TOKEN: _MAYBE_REPLACED,
     OperationKind.RENEW_TOKEN: _MAYBE_REPLACED,
+    OperationKind.REMOVE_HOOK: "The worker stopped midway. Look in GitLab for the webhook.",
     OperationKind.SET_TRACKER: "The worker stopped midway. Press the button again.",
 }
 

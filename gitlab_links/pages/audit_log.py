@@ -71,6 +71,7 @@ WORDS: dict[str, str] = {
     Action.TOKEN_ROTATED: "Rotated the access token",
     Action.HOOK_CREATED: "Created a webhook in GitLab",
     Action.HOOK_REPAIRED: "Repaired a webhook in GitLab",
+    Action.HOOK_REMOVED: "Deleted a webhook in GitLab",
     Action.TRACKER_SET: "Made keys clickable in a project",
     Action.PROJECT_WATCHED: "Chose a project to watch",
     Action.PROJECT_UNWATCHED: "Stopped watching a project",

@@ -20,6 +20,7 @@ _STEPS = {
     "looking_for_the_webhook": "looking for the webhook in GitLab",
     "making_the_webhook": "creating the webhook",
     "changing_the_webhook": "repairing the webhook",
+    "deleting_the_webhook": "deleting the webhook",
     "testing_the_webhook": "asking GitLab for a test event",
     "sending_failed_events_again": "asking GitLab to resend failed events",
     "asking_for_a_token": "asking GitLab for a new token",
@@ -107,6 +108,8 @@ def _outcome(operation: Operation) -> tuple[str, bool]:
     if operation.kind == OperationKind.SET_TRACKER:
         done = "Keys lead to their tasks now." if result["changed"] else "They were before."
         return done, True
+    if operation.kind == OperationKind.REMOVE_HOOK:
+        return ("It was deleted." if result["removed"] else "There was none to delete."), True
     parts = ["The webhook was created." if result["created"] else "The webhook was repaired."]
     if result["tested"]:
         parts.append("GitLab sent a test event, and it arrived.")

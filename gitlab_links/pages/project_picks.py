@@ -23,7 +23,7 @@ MAX_SEARCH = 100
 @pages.get(f"{PATH}/projects")
 @access(Permission.INTEGRATION)
 def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The projects that the token's owner maintains, as GitLab lists them now, by group."""
+    """The projects that the token's owner may read, as GitLab lists them now, by group."""
     search = request.args.get("q", "").strip().replace("\0", "")[:MAX_SEARCH]
     page = page_in(request.args)
     try:
@@ -57,8 +57,11 @@ def pick_listed(org_id: uuid.UUID) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(refusal.detail, "error")
         return redirect(url_for("pages.pick_page", org_id=org_id))
-    noun = "The webhook is" if len(projects) == 1 else f"{len(projects)} webhooks are"
-    flash(f"{noun} being created. This page shows the result.", "success")
+    count = sum(one.operation is not None for one in projects)
+    noun = "The webhook is" if count == 1 else f"{count} webhooks are"
+    made = f" {noun} being created. This page shows the result." if count else ""
+    watched = "1 project is" if len(projects) == 1 else f"{len(projects)} projects are"
+    flash(f"{watched} watched.{made}", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
@@ -80,10 +83,7 @@ def make_hooks(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def unwatch_project(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
     """Stop watching a chosen project."""
-    path = unwatch(current_principal(), project_id)
-    flash(
-        f"{path} is no longer watched. If this service created a webhook there, delete it in "
-        "GitLab under Settings > Webhooks of the project.",
-        "success",
-    )
+    project = unwatch(current_principal(), project_id)
+    rest = " It stays in the list as long as it has links." if project.is_linked else ""
+    flash(f"{project.path} is no longer watched.{rest}", "success")
     return redirect(url_for("pages.integration", org_id=org_id))

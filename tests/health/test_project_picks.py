@@ -57,7 +57,8 @@ def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
     connected: Connected, maintained: None, admin: Caller, path: str
 ) -> None:
     found = choices(admin.get(path))
-    assert set(found) == {"ships/engine", "ships/sails"}
+    assert set(found) == {"ships/engine", "ships/sails", "ships/read-only"}
+    read_only = found.pop("ships/read-only")
     assert "checked" in found["ships/engine"].attributes  # it has links, and no webhook
     assert "checked" not in found["ships/sails"].attributes
     assert set(choices(admin.get(f"{path}?q=sails"))) == {"ships/sails"}
@@ -65,7 +66,9 @@ def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
     answer = admin.post(path, data={"project": [box["value"] for box in found.values()]})
     assert answer.status_code == 302
     page = admin.get(answer.headers["Location"])
-    assert "2 webhooks are being created." in words(Markup.of(page).one("main").text)
+    assert "2 projects are watched. 2 webhooks are being created." in words(
+        Markup.of(page).one("main").text
+    )
     assert page.text.count("Being created…") == 2
     connected.watch()
     connected.watch()
@@ -77,6 +80,10 @@ def test_what_the_tokens_owner_maintains_can_be_picked_and_gets_its_webhook(
     done = admin.get(answer.headers["Location"])
     assert "Being created…" not in done.text
     assert len(connected.audited("hook.created")) == 2
+    answer = admin.post(path, data={"project": read_only["value"]})
+    page = admin.get(answer.headers["Location"])
+    assert "1 project is watched." in words(Markup.of(page).one("main").text)
+    assert projects(connected)["ships/read-only"].hook_wanted is False
 
 
 def test_a_choice_is_good_for_its_org_and_as_gitlab_listed_it(
@@ -106,14 +113,15 @@ def test_each_pick_is_an_operation_whose_steps_page_and_api_show(
 ) -> None:
     api = f"/api/orgs/{connected.org.id}/integrations/gitlab/projects"
     listed = admin.get(api).json["projects"]
+    assert [one["path"] for one in listed if not one["maintained"]] == ["ships/read-only"]
     answer = admin.post(api, json={"choices": [one["choice"] for one in listed]})
     assert answer.status_code == 202
     operations = answer.json["operations"]
-    paths = [one["path"] for one in answer.json["projects"]]
+    paths = [one["path"] for one in answer.json["projects"] if one["maintained"]]
     assert [one["subject"] for one in operations] == paths
     assert {(one["kind"], one["status"]) for one in operations} == {("make_hook", "queued")}
-    again = admin.post(api, json={"choices": [listed[0]["choice"]]}).json["operations"]
-    assert [one["id"] for one in again] == [operations[0]["id"]]
+    again = admin.post(api, json={"choices": [listed[-1]["choice"]]}).json["operations"]
+    assert [one["id"] for one in again] == [operations[-1]["id"]]
 
     connected.operate()
     for one in operations:
@@ -188,7 +196,7 @@ def test_the_list_goes_on_and_says_what_is_watched_and_linked(
     first = admin.get(api).json
     assert (len(first["projects"]), first["next_page"]) == (50, 2)
     second = admin.get(f"{api}?page=2").json
-    assert (len(second["projects"]), second["next_page"]) == (12, None)
+    assert (len(second["projects"]), second["next_page"]) == (13, None)
     linked = next(one for one in second["projects"] if one["path"] == "ships/engine")
     assert (linked["picked"], linked["links"], linked["hook_state"]) == (False, 3, "unknown")
     assert second["projects"][0]["hook_state"] is None
@@ -250,3 +258,24 @@ def test_a_watched_project_without_links_has_health_until_the_watch_ends(
     admin.post(path, data={"project": choices(admin.get(path))["ships/engine"]["value"]})
     assert admin.delete(f"{api}/{engine.id}/watch").status_code == 204
     assert projects(connected)["ships/engine"].picked is False
+
+
+def test_the_webhook_of_a_project_without_links_goes_with_its_watch(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    found = choices(admin.get(path))
+    admin.post(
+        path, data={"project": [found[one]["value"] for one in ("ships/sails", "ships/engine")]}
+    )
+    connected.watch()
+    connected.watch()
+    hooks, state = connected.gitlab.state.hooks, connected.gitlab.state
+    for watched in projects(connected).values():
+        assert admin.post(f"{path}/{watched.id}/unwatch").status_code == 302
+    connected.operate()
+    assert hooks.of(state.projects.get("ships/sails")) == []
+    assert len(hooks.of(state.projects.get("ships/engine"))) == 1
+    page = words(Markup.of(admin.get(path.removesuffix("/projects"))).one("main").text)
+    assert "Webhook of ships/sails: It was deleted." in page
+    assert len(connected.audited("hook.removed")) == 1
+    assert set(projects(connected)) == {"ships/engine"}

@@ -36,6 +36,9 @@ class ListedProjectSchema(Answer):
 
     gitlab_id = fields.Integer(metadata={"example": 42})
     path = fields.String(metadata={"example": "acme/app"})
+    maintained = fields.Boolean(
+        metadata=described("Whether the token's owner may create webhooks in it.")
+    )
 
 
 class ChoiceSchema(ListedProjectSchema):
@@ -72,7 +75,7 @@ class PickSchema(Strict):
 
 
 class PickedEnvelope(Answer):
-    """The picked projects, and in the same order the operations that create their webhooks."""
+    """The picked projects, and the operations that create the webhooks of those maintained."""
 
     projects = fields.List(fields.Nested(ListedProjectSchema))
     operations = fields.List(fields.Nested(OperationSchema))

@@ -46,7 +46,7 @@ def rotate_token() -> dict[str, Any]:
 
 
 def projects() -> Response:
-    """Those the caller may read, the newest first, in the short form of ``simple``.
+    """Those the caller may read, the newest first; with ``simple`` in a short form.
 
     With ``membership`` those of a member, with ``search`` those whose path contains it.
     """
@@ -62,7 +62,9 @@ def projects() -> Response:
         and record.members.get(whose.id, 0) >= least
         and wanted in record.path_with_namespace.lower()
     ]
-    return paged(found[::-1], lambda record: entities.project_simple(here.urls, record))
+    if flag("simple"):
+        return paged(found[::-1], lambda record: entities.project_simple(here.urls, record))
+    return paged(found[::-1], lambda record: entities.project(here.urls, record, whose))
 
 
 def project(key: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from gitlab_links.demo.gitlab.records import Token
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.wsgi import ENCODED_SLASH
 
-ACTIONS = {"GET": "Read", "HEAD": "Read", "POST": "Create", "PUT": "Update"}
+ACTIONS = {"GET": "Read", "HEAD": "Read", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 # By endpoint; where only the resource is named, the method decides what is done to it.
 CALLS = {
     "version": ("instance", "Metadata"),
@@ -20,6 +20,7 @@ CALLS = {
     "hooks": ("project", "Webhook"),
     "add_hook": ("project", "Webhook"),
     "change_hook": ("project", "Webhook"),
+    "delete_hook": ("project", "Webhook"),
     "test_hook": ("project", "Webhook: Test"),
     "events": ("project", "Webhook"),
     "resend": ("project", "Webhook: Resend"),
