@@ -48,6 +48,7 @@ class JobKind(Enum):
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")
+    BACKFILL = ("fetches", "gitlab_links.jobs.functions.backfill")
     REQUEST_CHECK = ("fetches", "gitlab_links.jobs.functions.request_check", CHECK_SECONDS)
 
     def __init__(self, queue: str, job: str, quiet_seconds: int = FLAG_SECONDS) -> None:
@@ -58,7 +59,7 @@ class JobKind(Enum):
     @property
     def asks_gitlab(self) -> bool:
         """Whether the job calls GitLab, so that its time depends on the org's GitLab."""
-        return self in {JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.OPERATE}
+        return self in {JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.OPERATE, JobKind.BACKFILL}
 
     @property
     def timeout(self) -> int:

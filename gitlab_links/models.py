@@ -4,6 +4,7 @@
 import gitlab_links.account_links.models
 import gitlab_links.accounts.models
 import gitlab_links.audit.models
+import gitlab_links.backfills.models
 import gitlab_links.deliveries.models
 import gitlab_links.deltas.models
 import gitlab_links.events.models

@@ -6,6 +6,7 @@ from flask_smorest import Api
 from gitlab_links.api import (
     api_keys,
     audit_events,
+    backfills,
     blueprints,
     contract_pages,
     deliveries,
@@ -51,6 +52,7 @@ VIEWS = (
     waiting,
     integrations,
     health,
+    backfills,
     picks,
     issue_tracker,
     operations,

@@ -49,6 +49,8 @@ class Action(StrEnum):
     LINK_REMOVED = "link.removed"
     LINK_KEPT = "link.kept"
     LINK_LEFT = "link.left_to_mentions"
+    BACKFILL_STARTED = "backfill.started"
+    BACKFILL_LINKED = "backfill.linked"
     INTEGRATION_UPDATED = "integration.updated"
     INTEGRATION_DELETED = "integration.deleted"
     INTEGRATION_MOVED = "integration.moved"

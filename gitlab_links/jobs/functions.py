@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 
 from gitlab_links.jobs import (
+    backfills,
     digests,
     drains,
     events,
@@ -42,6 +43,11 @@ def send_events(org_id: str) -> None:
 def sync(org_id: str) -> None:
     """Fetch an org's due items. Triggered by requests for a refresh and by the sweep."""
     fetches.fetch_slice(uuid.UUID(org_id))
+
+
+def backfill(org_id: str) -> None:
+    """Look back for mentions, a list at a time. Triggered by pages, programs and the sweep."""
+    backfills.backfill_slice(uuid.UUID(org_id))
 
 
 def sweep() -> None:
@@ -98,6 +104,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         publish_events,
         send_events,
         sync,
+        backfill,
         sweep,
         clean,
         find_due_checks,

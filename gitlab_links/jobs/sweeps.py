@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Delete, Update, and_, delete, select, upda
 
 from gitlab_links.account_links.models import AccountLink
 from gitlab_links.accounts.models import AnsweredRequest, LoginSession
+from gitlab_links.backfills import changes as backfills
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
@@ -52,6 +53,7 @@ def sweep() -> None:
         (JobKind.PUBLISH, orgs_with_unpublished),
         (JobKind.SYNC, marks.orgs_due),
         (JobKind.SEND, outgoing_claims.orgs_due),
+        (JobKind.BACKFILL, backfills.orgs_due),
     ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]
@@ -101,6 +103,8 @@ def clean() -> None:
     _change(Event, delete(Event), old_event)
     for ended in (LoginSession, AnsweredRequest, AccountLink):
         _change(ended, delete(ended), ended.expires_at < utcnow())
+    backfills.forget_old_backfills(utcnow())
+    db.session.commit()
     long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
     _change(Invitation, delete(Invitation), long_ago)
 

@@ -56,6 +56,8 @@ WORDS: dict[str, str] = {
     Action.LINK_REMOVED: "Removed a link from a task",
     Action.LINK_KEPT: "Kept a link that a mention had made",
     Action.LINK_LEFT: "Left a link to mentions",
+    Action.BACKFILL_STARTED: "Looked back for mentions of tasks",
+    Action.BACKFILL_LINKED: "Linked what a look back found",
     Action.INTEGRATION_UPDATED: "Changed the GitLab connection",
     Action.INTEGRATION_DELETED: "Disconnected GitLab",
     Action.INTEGRATION_VALIDATED: "Validated the GitLab connection",

@@ -18,6 +18,7 @@ from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.contract import operations
 from gitlab_links.api.contract_files import UNDESCRIBED
 from gitlab_links.audit.models import AuditEvent
+from gitlab_links.backfills.models import Backfill
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabProjectWatch
@@ -53,6 +54,7 @@ class World:
             "{account_id}": lambda: self.factory.service_account(self.org).id,
             "{delivery_id}": self._delivery,
             "{operation_id}": self._operation,
+            "{backfill_id}": lambda: self.factory.add(Backfill(org_id=self.org.id)).id,
             "{project_id}": self._watched_project,
             "{endpoint_id}": lambda: self._sent().endpoint_id,
             "{event_id}": lambda: (
@@ -211,6 +213,7 @@ def test_ids_of_another_org_are_unknown(world: World, name: str) -> None:
         "links__task_gitlab_links_post": {"url": "https://gitlab.example.com/a/b/-/issues/1"},
         "links__task_gitlab_links_batch_post": {"links": [{"url": "a/b#1"}]},
         "links__task_gitlab_link_patch": {"made_by_person": True},
+        "integrations__gitlab_backfill_patch": {"step": "stop"},
     }.get(name, {})
     options = {} if entry["method"] in {"GET", "DELETE"} else {"json": body}
     answer = caller.call(entry["method"], path, **options)

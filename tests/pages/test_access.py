@@ -58,6 +58,8 @@ class World:
         if "sent_id" in rule.arguments:
             sent = self.factory.sent(self.org)
             values |= {"sent_id": sent.id, "endpoint_id": sent.endpoint_id}
+        if "step" in rule.arguments:
+            values["step"] = "stop"
         values |= {
             name: makers[name]() for name in rule.arguments if name in makers and name not in values
         }

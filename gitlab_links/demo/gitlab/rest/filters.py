@@ -28,6 +28,7 @@ def filtered(items: Iterable[Item]) -> list[Item]:
         raise errors.bad_parameter("iids")
     iids = {int(text) for text in texts}
     found = [item for item in items if not texts or item.iid in iids]
+    found = [item for item in found if _is_in_state(item) and _has_words(item)]
     found = [item for item in found if _is_searched(item) and _is_as_confidential(item)]
     key = ORDERS[one_of("order_by", *ORDERS)]
     return ordered(changed(found), lambda item: (key(item), item.id))
@@ -46,6 +47,19 @@ def _is_as_confidential(item: Item) -> bool:
     """Whether it is what ``confidential`` asks for, if anything."""
     asked = request.args.get("confidential")
     return asked is None or getattr(item, "confidential", False) is flag("confidential")
+
+
+def _is_in_state(item: Item) -> bool:
+    state = one_of("state", "all", "opened", "closed", "merged", "locked")
+    return state in ("all", item.state)
+
+
+def _has_words(item: Item) -> bool:
+    """Every word of ``search``, ignoring case, in one of the fields that ``in`` names."""
+    fields = request.args.get("in", "title,description").split(",")
+    texts = [getattr(item, name) or "" for name in ("title", "description") if name in fields]
+    words = request.args.get("search", "").lower().split()
+    return all(any(word in text.lower() for text in texts) for word in words)
 
 
 def changed(records: Iterable[Record]) -> list[Record]:

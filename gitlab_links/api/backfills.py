@@ -1,0 +1,72 @@
+"""/api/orgs/<org_id>/integrations/gitlab/backfills: looking back for mentions"""
+
+import uuid
+from typing import Any
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.blueprints import integrations, refuses
+from gitlab_links.api.health import BASE, NO_CREDENTIALS
+from gitlab_links.api.paging import listed
+from gitlab_links.api.schemas.backfills import (
+    BackfillChange,
+    BackfillEnvelope,
+    FoundItemsEnvelope,
+)
+from gitlab_links.api.schemas.common import Page
+from gitlab_links.backfills.changes import BackfillRunning, NothingToDo, Step, start, take_step
+from gitlab_links.backfills.queries import find_backfill, found_items
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+
+
+@integrations.post(f"{BASE}/backfills")
+@access(Permission.INTEGRATION)
+@integrations.returns(202, BackfillEnvelope)
+@refuses(BackfillRunning, *NO_CREDENTIALS)
+def gitlab_backfills_post(org_id: uuid.UUID) -> dict[str, Any]:
+    """Look back for mentions of tasks
+
+    A worker reads the items of the org's projects that mention a task, within the rate limit's
+    share, and links none of them. It shows what it found; `link` links it.
+    """
+    return {"backfill": find_backfill(org_id, start(current_principal()).id)}
+
+
+@integrations.get(f"{BASE}/backfills/<uuid:backfill_id>")
+@access(Permission.INTEGRATION)
+@integrations.returns(200, BackfillEnvelope)
+def gitlab_backfill_get(org_id: uuid.UUID, backfill_id: uuid.UUID) -> dict[str, Any]:
+    """Show how far a look back is
+
+    It is deleted after 30 days.
+    """
+    return {"backfill": find_backfill(org_id, backfill_id)}
+
+
+@integrations.patch(f"{BASE}/backfills/<uuid:backfill_id>")
+@access(Permission.INTEGRATION)
+@integrations.body(BackfillChange)
+@integrations.returns(200, BackfillEnvelope)
+@refuses(BackfillRunning, NothingToDo)
+def gitlab_backfill_patch(
+    change: dict[str, Any], org_id: uuid.UUID, backfill_id: uuid.UUID
+) -> dict[str, Any]:
+    """Link what a look back found, stop it, or resume it
+
+    Links made so trigger no status rule.
+    """
+    take_step(current_principal(), backfill_id, Step(change["step"]))
+    return {"backfill": find_backfill(org_id, backfill_id)}
+
+
+@integrations.get(f"{BASE}/backfills/<uuid:backfill_id>/items")
+@access(Permission.INTEGRATION)
+@integrations.query(Page)
+@integrations.returns(200, FoundItemsEnvelope)
+def gitlab_backfill_items_get(
+    query: dict[str, Any], org_id: uuid.UUID, backfill_id: uuid.UUID
+) -> dict[str, Any]:
+    """List what a look back found"""
+    find_backfill(org_id, backfill_id)
+    viewer = current_principal().role
+    return listed("items", query, lambda **page: found_items(org_id, backfill_id, viewer, **page))

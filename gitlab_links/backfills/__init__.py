@@ -1,0 +1,1 @@
+"""Looking back for mentions of tasks in what GitLab has had for long."""

@@ -1,0 +1,230 @@
+"""Looking back: shown first, then linked, list by list, stopped and resumed at any point."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Role
+from gitlab_links.accounts.task_keys import change_task_key
+from gitlab_links.backfills import changes
+from gitlab_links.backfills.changes import BackfillRunning, NothingToDo
+from gitlab_links.backfills.models import Backfill
+from gitlab_links.backfills.queries import find_backfill, found_items
+from gitlab_links.clock import utcnow
+from gitlab_links.errors import NotFound
+from gitlab_links.events.models import Event
+from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.jobs.backfills import backfill_slice
+from gitlab_links.links.changes import detach
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
+
+
+@pytest.fixture
+def admin(mentioning):
+    return mentioning.connected.factory.principal(mentioning.org, Role.ADMIN)
+
+
+@pytest.fixture
+def project(mentioning):
+    """A project that a link points into, so that its id is known."""
+    project = mentioning.connected.project("acme/app")
+    mentioning.connected.link(mentioning.connected.issue(project, "Known", notify=False))
+    mentioning.fetch()
+    return project
+
+
+@pytest.fixture
+def old(mentioning, key, project):
+    """What GitLab has had for long: two mentions in texts, one in the branch of an open one."""
+    for number in (1001, 1002):
+        mentioning.task(number)
+    add = mentioning.gitlab.items
+    mentioning.connected.issue(project, f"See {key(1001)}", notify=False)
+    merged = mentioning.connected.merge_request(
+        project, "Old", description=f"Closes {key(1002)}", notify=False
+    )
+    add.merge(merged)
+    add.add_merge_request(
+        project, "Branch", author="root", source_branch=f"{key(1001).lower()}-x", notify=False
+    )
+    mentioning.connected.issue(project, f"No task: {key(9999)}", notify=False)
+    mentioning.connected.issue(project, "Nothing", notify=False)
+    return project
+
+
+def looked(mentioning, admin):
+    backfill = changes.start(admin)
+    db.session.commit()
+    run(mentioning)
+    return backfill.id
+
+
+def run(mentioning):
+    for _ in range(50):
+        backfill_slice(mentioning.org.id)
+        if not changes.has_due(mentioning.org.id, utcnow() + timedelta(hours=1)):
+            break
+    db.session.rollback()
+
+
+def view(mentioning, backfill_id):
+    db.session.expire_all()
+    found = find_backfill(mentioning.org.id, backfill_id)
+    db.session.rollback()
+    return found
+
+
+@pytest.mark.differs_by_database
+def test_what_would_be_linked_is_shown_first_and_then_linked(mentioning, key, old, admin):
+    backfill_id = looked(mentioning, admin)
+    shown = view(mentioning, backfill_id)
+    assert (shown.stage, shown.items, shown.tasks, shown.links_made) == ("found", 3, 2, 0)
+    listed = found_items(mentioning.org.id, backfill_id, Role.ADMIN)
+    assert [(one.reference, one.tasks) for one in listed] == [
+        ("acme/app#2", [key(1001)]),
+        ("acme/app!1", [key(1002)]),
+        ("acme/app!2", [key(1001)]),
+    ]
+    assert {number for number in mentioning.linked() if number > 1000} == set()
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+    run(mentioning)
+    assert view(mentioning, backfill_id).stage == "done"
+    found = mentioning.linked()
+    assert (found[1001], found[1002]) == (["acme/app#2", "acme/app!2"], ["acme/app!1"])
+    made = [link for link in mentioning.links() if not link.made_by_person]
+    assert {(link.backfilled, link.made_by_person) for link in made} == {(True, False)}
+    assert view(mentioning, backfill_id).links_made == 3
+    causes = db.session.scalars(select(Event.cause).where(Event.type == "link.created")).all()
+    assert causes.count({"kind": "backfill"}) == 3
+
+
+def test_looking_again_finds_nothing_that_is_linked_or_was_removed(mentioning, old, admin):
+    backfill_id = looked(mentioning, admin)
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+    run(mentioning)
+    removed = mentioning.links()[-1]
+    detach(admin, removed.task_id, removed.id)
+    db.session.commit()
+    again = looked(mentioning, admin)
+    assert view(mentioning, again).items == 0
+
+
+def test_it_goes_on_after_its_worker_was_killed(mentioning, old, admin, monkeypatch):
+    """A list is leased and not taken off: whoever comes next reads it."""
+    backfill = changes.start(admin)
+    db.session.commit()
+    turn = changes.take(mentioning.org.id, utcnow())
+    db.session.commit()
+    backfill_slice(mentioning.org.id)
+    assert view(mentioning, backfill.id).calls == 0
+    db.session.execute(update(Backfill).values(due_at=utcnow()))
+    db.session.commit()
+    assert changes.held(turn) is None
+    db.session.rollback()
+    run(mentioning)
+    assert view(mentioning, backfill.id).items == 3
+
+
+def test_it_is_stopped_and_resumed_where_it_was(mentioning, old, admin, monkeypatch):
+    backfill_id = changes.start(admin).id
+    db.session.commit()
+    turns = [None, changes.take(mentioning.org.id, utcnow())]
+    db.session.commit()
+    monkeypatch.setattr("gitlab_links.jobs.backfills.take", lambda *_: turns.pop())
+    backfill_slice(mentioning.org.id)
+    monkeypatch.undo()
+    changes.stop(admin, backfill_id)
+    db.session.commit()
+    before = view(mentioning, backfill_id)
+    assert (before.stage, before.calls) == ("stopped", 1)
+    run(mentioning)
+    assert view(mentioning, backfill_id).calls == 1
+    changes.resume(admin, backfill_id)
+    db.session.commit()
+    run(mentioning)
+    after = view(mentioning, backfill_id)
+    assert (after.stage, after.calls, after.items) == ("found", after.lists, 3)
+
+
+def test_it_waits_for_its_share_of_the_rate_limit(mentioning, old, admin):
+    backfill_id = changes.start(admin).id
+    until = utcnow() + timedelta(minutes=5)
+    used = {
+        "rate_limit": 100, "rate_limit_remaining": 50, "rate_limit_reset_at": until,
+    }  # fmt: skip
+    db.session.execute(update(OrgGitLabIntegration).values(**used))
+    db.session.commit()
+    backfill_slice(mentioning.org.id)
+    assert view(mentioning, backfill_id).calls == 0
+    assert db.session.scalar(select(Backfill.due_at)) == until
+    db.session.rollback()
+
+
+def test_a_project_that_cannot_be_read_is_skipped(mentioning, old, admin):
+    old.merge_requests_access = "disabled"
+    backfill_id = looked(mentioning, admin)
+    shown = view(mentioning, backfill_id)
+    assert (shown.stage, shown.items, shown.skipped, shown.error_code) == (
+        "found",
+        1,
+        2,
+        "http_403",
+    )
+
+
+def test_it_triggers_no_rule(mentioning, old, admin):
+    db.session.add(OrgRules(org_id=mentioning.org.id, mode=RulesMode.ON.value))
+    db.session.commit()
+    backfill_id = looked(mentioning, admin)
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+    run(mentioning)
+    versions = set(db.session.scalars(select(TaskRuleState.version)))
+    db.session.rollback()
+    assert versions == {0}
+    calls = mentioning.connected.calls()
+    mentioning.fetch()
+    assert mentioning.connected.calls() == calls  # the lists had the content
+
+
+def test_former_keys_are_looked_for_too(mentioning, key, old, admin):
+    change_task_key(db.session.get_one(Org, mentioning.org.id), "FRESH")
+    db.session.commit()
+    assert view(mentioning, looked(mentioning, admin)).items == 3
+
+
+def test_one_at_a_time_and_each_step_in_its_turn(mentioning, old, admin):
+    backfill_id = changes.start(admin).id
+    db.session.commit()
+    with pytest.raises(BackfillRunning):
+        changes.start(admin)
+    for refused in (changes.link_found, changes.resume):
+        with pytest.raises(NothingToDo):
+            refused(admin, backfill_id)
+    run(mentioning)
+    with pytest.raises(NothingToDo):
+        changes.stop(admin, backfill_id)
+    db.session.rollback()
+    other = mentioning.connected.factory.org()
+    stranger = Principal(other.id, admin.user_id, Role.ADMIN)
+    with pytest.raises(NotFound):
+        changes.link_found(stranger, backfill_id)
+    db.session.rollback()
+
+
+def test_who_may_not_see_confidential_items_reads_no_title(mentioning, key, project, admin):
+    mentioning.task(1001)
+    mentioning.connected.issue(project, f"Secret {key(1001)}", confidential=True, notify=False)
+    backfill_id = looked(mentioning, admin)
+    assert [i.title for i in found_items(mentioning.org.id, backfill_id, Role.MEMBER)] == [None]
+    [seen] = found_items(mentioning.org.id, backfill_id, Role.ADMIN)
+    assert seen.title == f"Secret {key(1001)}"
+    assert db.session.query(GitLabItem).count() == 1
+    db.session.rollback()

@@ -1,0 +1,57 @@
+"""The page and the API of looking back."""
+
+import pytest
+
+from gitlab_links.accounts.roles import Role
+from gitlab_links.extensions import db
+from tests.api.callers import browser
+from tests.backfills.test_backfills import old, project, run
+from tests.pages.markup import words
+
+__all__ = ["old", "project"]
+
+
+@pytest.fixture
+def admin(app, mentioning):
+    principal = mentioning.connected.factory.principal(mentioning.org, Role.ADMIN)
+    return browser(app, principal.user_id)
+
+
+def test_the_page_leads_from_the_look_to_the_links(mentioning, old, admin):
+    page = f"/orgs/{mentioning.org.id}/gitlab/mentions"
+    assert "Look for mentions" in words(admin.get(page).text)
+    admin.post(page)
+    running = admin.get(page).text
+    assert ("0 of" in words(running), 'http-equiv="refresh"' in running) == (True, True)
+    admin.post(f"{page}/stop")
+    assert "Stopped after 0 of" in words(admin.get(page).text)
+    admin.post(f"{page}/resume")
+    run(mentioning)
+    found = admin.get(page).text
+    assert "3 items would be linked to 2 tasks." in words(found)
+    assert "acme/app!1" in found
+    assert 'http-equiv="refresh"' not in found
+    admin.post(f"{page}/link")
+    run(mentioning)
+    assert "3 links made." in words(admin.get(page).text)
+    assert "that waits to be linked" in words(
+        admin.post(f"{page}/link", follow_redirects=True).text
+    )
+
+
+def test_the_api_does_the_same(mentioning, key, old, admin):
+    base = f"/api/orgs/{mentioning.org.id}/integrations/gitlab/backfills"
+    started = admin.post(base)
+    assert (started.status_code, started.json["backfill"]["stage"]) == (202, "looking")
+    one = f"{base}/{started.json['backfill']['id']}"
+    assert admin.post(base).json["code"] == "backfill_running"
+    run(mentioning)
+    assert admin.get(one).json["backfill"]["items"] == 3
+    listed = admin.get(f"{one}/items?limit=2").json
+    assert [item["tasks"] for item in listed["items"]] == [[key(1001)], [key(1002)]]
+    assert admin.patch(one, json={"step": "link"}).json["backfill"]["stage"] == "linking"
+    run(mentioning)
+    assert admin.get(one).json["backfill"]["links_made"] == 3
+    refused = admin.patch(one, json={"step": "resume"})
+    assert (refused.status_code, refused.json["code"]) == (409, "backfill_not_ready")
+    db.session.rollback()
