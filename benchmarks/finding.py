@@ -25,6 +25,12 @@ PAGES = {
     "by title": "sort=title",
     "not done, by last activity": "status=open&sort=updated",
     "merged": "links=merged",
+    "search, a rare word": "q=shumife",
+    "search, two words": "q=defi+gohu",
+    "search, a word of most tasks": "q=bade",
+    "search, beginning of words": "q=shu+mif",
+    "search, group/app!5": "q=acme/project-7!40007",
+    "search, !5": "q=!40007",
     **{need.value.replace("_", " "): f"need={need.value}" for need in Need},
 }
 

@@ -14,6 +14,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.search.reindexing import store_all_texts
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 
@@ -161,6 +162,8 @@ def make_many_tasks(app: Flask, name: str, base_url: str) -> tuple[uuid.UUID, st
         fetched = update(GitLabItem).where(GitLabItem.org_id == org_id)
         db.session.execute(fetched.values(refresh_requested_at=None))
         db.session.commit()
+        with db.engine.begin() as connection:
+            store_all_texts(connection)
         with db.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             sqlite = connection.dialect.name == "sqlite"

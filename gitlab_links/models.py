@@ -1,4 +1,6 @@
-"""Imports every model, so that mappers and migrations know all of them."""
+"""Imports every model, so that mappers and migrations know all of them, and what keeps their
+words for the search.
+"""
 
 # ruff: noqa: F401
 import gitlab_links.account_links.models
@@ -17,5 +19,7 @@ import gitlab_links.observations.models
 import gitlab_links.operations.models
 import gitlab_links.outgoing.models
 import gitlab_links.rule_states.models
+import gitlab_links.search.indexing
+import gitlab_links.search.models
 import gitlab_links.sign_in.models
 import gitlab_links.tasks.models

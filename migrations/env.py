@@ -35,9 +35,16 @@ def _name_revision(_context: Any, _revision: Any, directives: list[Any]) -> None
     directives[0].rev_id = f"{len(list(context.script.walk_revisions())) + 1:04}"
 
 
+def _include_name(name: str | None, type_: str, _parents: Any) -> bool:
+    """Without the index of the search, which each database has in its own way."""
+    of_search = {"table": "search_index", "index": "ix_search_texts_words"}.get(type_)
+    return of_search is None or not (name or "").startswith(of_search)
+
+
 def _configure(**how: Any) -> None:
     context.configure(
         target_metadata=db.metadata,
+        include_name=_include_name,
         render_item=_render_item,
         process_revision_directives=_name_revision,
         # Alembic presumes that SQLite commits at each DDL statement; ours does not.

@@ -15,8 +15,8 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.rollup.conditions import has_links, has_need, is_open, linked
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
+from gitlab_links.search.conditions import found_by
 from gitlab_links.tasks.models import Task
-from gitlab_links.tasks.references import matches
 
 NOBODY = uuid.UUID(int=0)
 
@@ -40,7 +40,7 @@ class TaskQuery:
         """The SQL conditions over tasks of the org. They reveal nothing that is withheld."""
         yield Task.org_id == sight.org_id
         if self.q:
-            yield matches(self.q)
+            yield found_by(self.q, sight)
         if self.status:
             yield Task.status == self.status
         if self.need is not None:

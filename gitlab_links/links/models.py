@@ -103,6 +103,7 @@ class GitLabItem(Identified, Base):
         UniqueConstraint("project_id", "type", "iid"),
         Index("ix_gitlab_items_due", "org_id", "next_sync_at"),
         Index(None, "org_id", "source_updated_at"),
+        Index(None, "org_id", "iid"),
         # What needs somebody is read from this index alone.
         partial_index(
             "ix_gitlab_items_open",

@@ -16,12 +16,13 @@ _link, _item, _project = TaskGitLabLink, GitLabItem, GitLabProject
 @dataclass(frozen=True, slots=True)
 class SoughtItem:
     """An item by its project and number. ``project`` is a path in upper or lower case, or
-    GitLab's id of the project. Without ``type``, an issue and a merge request may match.
+    GitLab's id of the project; None is any project. Without ``type``, an issue and a merge
+    request may match.
     """
 
     org_id: uuid.UUID
     base_url: str
-    project: str | int
+    project: str | int | None
     iid: int
     type: ItemType | None = None
 
@@ -39,7 +40,7 @@ class SoughtItem:
         yield iid == self.iid
         if isinstance(self.project, str):
             yield func.lower(path) == self.project.lower()
-        else:
+        elif self.project is not None:
             yield _project.gitlab_id == self.project
             yield func.lower(path) == func.lower(_project.path)
 
@@ -55,7 +56,10 @@ class SoughtItem:
         if isinstance(self.project, int):
             yield here.where(_project.gitlab_id == self.project)
             return
-        yield here.where(_project.path_key == self.project.lower())
+        if self.project is None:
+            yield by_item.where(_item.org_id == self.org_id, _item.iid == self.iid)
+        else:
+            yield here.where(_project.path_key == self.project.lower())
         if all_seen:
             yield by_item.where(_item.org_id == self.org_id, _item.moved_iid == self.iid)
         else:

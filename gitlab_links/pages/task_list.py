@@ -21,7 +21,7 @@ from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
 PAGE_SIZE = 25
-MAX_SEARCH = 100
+MAX_SEARCH = 200
 FILTERS = ("q", "status", "need", "assignee", "links", "type")
 
 STATUS_MARKS = {

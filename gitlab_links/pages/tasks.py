@@ -64,6 +64,8 @@ def _shown(principal: Principal) -> dict[str, Any]:
     return {
         "org_id": org_id,
         "wanted": wanted,
+        "found_by": wanted.q,
+        "all_url": url_for("pages.task_list", org_id=org_id),
         "rows": rows,
         "total": found.total,
         "filtered": wanted.narrows or wanted.page > 1,

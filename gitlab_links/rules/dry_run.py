@@ -10,13 +10,14 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
 from gitlab_links.rules.changes import find_rules
 from gitlab_links.rules.explanations import Explanation, explain_tasks
 from gitlab_links.rules.wanted import Wanted
+from gitlab_links.search.conditions import found_by
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import tasks_where
-from gitlab_links.tasks.references import matches
 
 
 class Outcome(StrEnum):
@@ -116,7 +117,7 @@ def dry_run_page(
     if outcome is not None:
         rows = rows.where(shown == outcome.value)
     if q:
-        rows = rows.where(matches(q))
+        rows = rows.where(found_by(q, Sight.of(principal)))
     rows = paged(rows, _task.id, descending=True, after=after, limit=limit)
     outcomes = {row.id: Outcome(row.outcome) for row in db.session.execute(rows)}
     tasks = tasks_where(org_id, _task.id.in_(outcomes))

@@ -36,15 +36,3 @@ def is_referred_to(reference: Reference) -> ColumnElement[bool]:
     key = select(func.upper(Org.task_key)).where(Org.id == Task.org_id).correlate(Task)
     former = exists().where(FormerTaskKey.org_id == Task.org_id, FormerTaskKey.key == wanted)
     return and_(same_number, or_(key.scalar_subquery() == wanted, former.correlate(Task)))
-
-
-def matches(words: str) -> ColumnElement[bool]:
-    """The SQL condition of a search: title, description or external URL, ignoring case, or the
-    reference.
-    """
-    searched = (Task.title, Task.description, Task.external_url)
-    found = [column.icontains(words, autoescape=True) for column in searched]
-    reference = parse_reference(words)
-    if reference is not None:
-        found.append(is_referred_to(reference))
-    return or_(*found)

@@ -52,7 +52,7 @@ def listed(factory: Factory, org: Org) -> None:
         ({}, ["Dates", "Cherries", "Bananas", "Apples"]),
         ({"sort": "oldest"}, ["Apples", "Bananas", "Cherries", "Dates"]),
         ({"sort": "title"}, ["Apples", "Bananas", "Cherries", "Dates"]),
-        ({"q": "err"}, ["Cherries"]),
+        ({"q": "cherr"}, ["Cherries"]),
         ({"q": "ACME-2"}, ["Bananas"]),
         ({"q": "acme-2"}, ["Bananas"]),
         ({"q": "#2"}, ["Bananas"]),

@@ -28,7 +28,14 @@ def test_a_reference_is_read_or_is_none(text: str, reference: Reference | None) 
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("acme-2", ["Two"]), ("#2", ["Two"]), ("2", ["Two"]), ("OTHER-2", []), ("w", ["Two"])],
+    [
+        ("acme-2", ["Two"]),
+        ("#2", ["Two"]),
+        ("2", ["Two"]),
+        ("OTHER-2", []),
+        ("w", []),
+        ("two", ["Two"]),
+    ],
 )
 def test_page_and_api_find_the_same_tasks(
     app: Flask, factory: Factory, words: str, found: list[str]

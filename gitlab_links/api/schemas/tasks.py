@@ -82,9 +82,14 @@ class TasksQuery(Strict):
     status = choice(TaskStatus, load_default=None)
     q = text(
         1,
-        100,
+        200,
         load_default=None,
-        metadata=described("Searches title, description, reference and external URL.", "release"),
+        metadata=described(
+            "The beginnings of words in title, description and external URL, or in the title of "
+            "a linked item; a reference (`ACME-12`, `group/app!5`, `!5`), or the address of a "
+            "linked item.",
+            "release",
+        ),
     )
     need = choice(
         Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")

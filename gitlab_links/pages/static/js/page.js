@@ -36,6 +36,17 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// "/" leads to the search, wherever nothing is being typed.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+  const field = document.querySelector("[data-find] input");
+  if (typing || !field) return;
+  event.preventDefault();
+  field.focus();
+  field.select();
+});
+
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();

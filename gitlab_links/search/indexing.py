@@ -1,0 +1,89 @@
+"""Keeps the words of tasks and items in the transaction that changes them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import event, inspect
+from sqlalchemy.orm import Session
+
+from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.search.models import SearchText
+from gitlab_links.search.words import fact_word, indexed, org_word, words_of
+from gitlab_links.storage.database import upsert
+from gitlab_links.tasks.models import Task
+
+OF_TASKS, OF_ITEMS = "zt", "zi"
+_READ = {
+    Task: ("title", "description", "external_url", "number"),
+    GitLabItem: ("title", "labels", "assignees", "reviewers", "author", "milestone"),
+}
+Row = Mapping[str, Any]
+
+
+def words_of_task(task: Row) -> str:
+    """The words of a task, from its columns."""
+    texts = (task["title"], task["description"] or "", task["external_url"] or "")
+    words = [word for text in texts for word in words_of(text)]
+    return indexed([org_word(task["org_id"]), OF_TASKS, str(task["number"]), *words])
+
+
+def words_of_item(item: Row) -> str:
+    """The words of an item's title, and one for each label, person and milestone."""
+    people = {
+        "assignee": item["assignees"] or [],
+        "reviewer": item["reviewers"] or [],
+        "author": [item["author"]] if item["author"] else [],
+    }
+    facts = [fact_word("label", str(label.get("name"))) for label in item["labels"] or []]
+    for role, them in people.items():
+        facts += [fact_word(role, str(person.get("username"))) for person in them]
+    facts += [fact_word("milestone", item["milestone"])] if item["milestone"] else []
+    words = words_of(item["title"] or "")
+    return indexed([org_word(item["org_id"]), OF_ITEMS, *facts, *words])
+
+
+def store_texts(session: Session, rows: Sequence[Row], key: str) -> None:
+    """Store texts; ``key`` is ``task_id`` or ``item_id``."""
+    if not rows:
+        return
+    connection = session.connection()
+    statement = upsert(connection.dialect.name, SearchText)
+    replaced = {"words": statement.excluded.words}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[key], set_=replaced), list(rows)
+    )
+
+
+@event.listens_for(db.session, "after_flush")
+def _keep(session: Session, _context: Any) -> None:
+    """Store the words of the tasks and items whose text this flush has changed."""
+    for model, key, words in (
+        (Task, "task_id", words_of_task),
+        (GitLabItem, "item_id", words_of_item),
+    ):
+        changed = _changed(session, model)
+        rows = [
+            {"org_id": one.org_id, key: one.id, "words": words(_columns(one))} for one in changed
+        ]
+        store_texts(session, rows, key)
+
+
+def _changed(session: Session, model: type[Any]) -> list[Any]:
+    """New rows, and those with a new text, in the order of their ids: of locks, too."""
+    new = [one for one in session.new if isinstance(one, model)]
+    dirty = [one for one in session.dirty if isinstance(one, model) and _has_new_text(one)]
+    return sorted([*new, *dirty], key=lambda one: one.id)
+
+
+def _has_new_text(row: Any) -> bool:
+    state = inspect(row)
+    return any(state.attrs[name].history.has_changes() for name in _READ[type(row)])
+
+
+def _columns(row: Any) -> Row:
+    return {name: getattr(row, name) for name in ("org_id", *_names(row))}
+
+
+def _names(row: Any) -> Iterable[str]:
+    return _READ[type(row)]

@@ -1,0 +1,48 @@
+"""Find the tasks that link an item by its reference or address, as a caller sees it."""
+
+import re
+
+from sqlalchemy import ColumnElement, select
+
+from gitlab_links.errors import Invalid
+from gitlab_links.extensions import settings
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.sought_items import SoughtItem
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.models import Task
+
+_SHORT = re.compile(r"([#!])([1-9][0-9]{0,17})")
+
+
+def links_item_at(text: str, sight: Sight) -> ColumnElement[bool] | None:
+    """Whether a task links the item named by ``!5``, ``#7``, ``group/app!5`` or its address in
+    the org's GitLab; None if the text names none.
+    """
+    sought = _sought(text, sight)
+    if sought is None:
+        return None
+    return Task.id.in_(
+        select(TaskGitLabLink.task_id)
+        .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+        .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+        .where(*sought.conditions(all_seen=sight.sees_all))
+    )
+
+
+def _sought(text: str, sight: Sight) -> SoughtItem | None:
+    base_url = sight.connection.base_url
+    if base_url is None:
+        return None
+    short = _SHORT.fullmatch(text)
+    if short is not None:
+        kind = ItemType.ISSUE if short[1] == "#" else ItemType.MERGE_REQUEST
+        return SoughtItem(sight.org_id, base_url, None, int(short[2]), kind)
+    if "/" not in text:
+        return None
+    try:
+        ref = parse_item_url(text, parse_base_url(base_url, settings().gitlab_allowed_hosts))
+    except Invalid:
+        return None
+    return SoughtItem(sight.org_id, base_url, ref.project_path, ref.iid, ref.type)
