@@ -129,7 +129,8 @@ class Stage:
         settings: Mapping[str, str] | None = None,
     ) -> Web:
         """A gunicorn on a port of its own; the floors get the very same one."""
-        port = self.web_port if application == "wsgi:app" else free_port()
+        first = application == "wsgi:app" and not listens(self.web_port)
+        port = self.web_port if first else free_port()
         arguments = ["-m", "gunicorn", application, "--bind", f"{LOOPBACK}:{port}"]
         arguments += ["--worker-class", "gthread", "--workers", str(processes)]
         arguments += ["--threads", str(WEB_THREADS), "--no-control-socket"]
@@ -143,11 +144,12 @@ class Stage:
 
     def start_worker(self) -> Child:
         """A ``worker.py`` with its usual crew, ready when its RQ workers have registered."""
-        expected = 3
+        crew = 3
+        expected = self.redis.scard("rq:workers") + crew
         worker = self.supervisor.start(
             "worker",
             python("worker.py"),
-            settings=self.environment(self.database_url, WORKER_PROCESSES=str(expected)),
+            settings=self.environment(self.database_url, WORKER_PROCESSES=str(crew)),
             ready=lambda: self.redis.scard("rq:workers") >= expected,
         )
         weigh_less(worker.pid)
