@@ -1,6 +1,7 @@
 """Signing in with the operator's issuer, linking an account to it, and unlinking."""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from flask import flash, redirect, render_template, request, session, url_for
@@ -21,6 +22,7 @@ from gitlab_links.http.access import public, signed_in
 from gitlab_links.http.gitlab_waits import waiting_for_an_issuer
 from gitlab_links.http.guard import current_caller
 from gitlab_links.http.logins import start_browser_session
+from gitlab_links.invitations.acceptance import InvitationEnded, open_invitation
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.login import local_path
@@ -151,8 +153,13 @@ def _finish(issuer: Issuer, pending: Pending, claims: Claims) -> ResponseReturnV
 
 
 def _home(pending: Pending) -> str:
+    """The page that was wanted; the invitation, if an account that was there has not accepted
+    it yet.
+    """
     if pending.invitation is not None:
-        return url_for("pages.root")
+        with suppress(InvitationEnded):
+            open_invitation(pending.invitation)
+            return url_for("pages.invitation", token=pending.invitation)
     return local_path(pending.wanted) or url_for("pages.root")
 
 

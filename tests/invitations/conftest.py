@@ -1,10 +1,13 @@
 """An org whose admin invites people, with and without a mail server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -15,6 +18,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.invitations.changes import Invited, invite
 from gitlab_links.jobs.link_mails import send_due_mails
+from gitlab_links.local.services import free_port
 from gitlab_links.mail import MailServer, Transport
 from tests.conftest import MakeApp
 from tests.factories import Factory
@@ -22,7 +26,6 @@ from tests.pages.markup import Markup
 
 EMAIL = "sam@example.com"
 PASSWORD = "a staple of new words"
-SERVER = MailServer("mail.example.com", 25, Transport.PLAIN, "links@example.com")
 
 
 @pytest.fixture
@@ -42,22 +45,43 @@ def principal(org: Org, admin: User) -> Principal:
     return Principal(org.id, admin.id, Role.ADMIN)
 
 
+class Keeping:
+    """Keeps the mails that a real mail server takes."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        self.mails.append(message_from_bytes(envelope.content, policy=default))
+        return "250 OK"
+
+
+@pytest.fixture(scope="session")
+def keeping() -> Iterator[tuple[MailServer, Keeping]]:
+    """A mail server for all tests, and what it has taken."""
+    handler = Keeping()
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    yield MailServer("127.0.0.1", controller.port, Transport.PLAIN, "links@example.com"), handler
+    controller.stop()
+
+
 @pytest.fixture
-def mailing(make_app: MakeApp) -> Flask:
+def mail_server(keeping: tuple[MailServer, Keeping]) -> MailServer:
+    return keeping[0]
+
+
+@pytest.fixture
+def mailing(make_app: MakeApp, mail_server: MailServer) -> Flask:
     """The application with a mail server; see ``mailbox``."""
-    return make_app(mail_server=SERVER)
+    return make_app(mail_server=mail_server)
 
 
 @pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> list[EmailMessage]:
-    """What was given to the mail server; tests/health/test_emails.py speaks to a real one."""
-    sent: list[EmailMessage] = []
-
-    def keep(_server: MailServer, message: EmailMessage, _seconds: float) -> None:
-        sent.append(message)
-
-    monkeypatch.setattr(MailServer, "send", keep)
-    return sent
+def mailbox(keeping: tuple[MailServer, Keeping]) -> list[EmailMessage]:
+    """What the mail server has taken during this test."""
+    keeping[1].mails.clear()
+    return keeping[1].mails
 
 
 Inviting = Callable[..., Invited]

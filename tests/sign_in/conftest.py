@@ -16,10 +16,10 @@ from gitlab_links.config.issuers import Issuer
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from tests.conftest import MakeApp
 from tests.factories import Factory
-from tests.invitations.conftest import admin, mailbox, org, principal
+from tests.invitations.conftest import admin, keeping, mail_server, mailbox, org, principal
 from tests.pages.markup import Markup
 
-__all__ = ["admin", "mailbox", "org", "principal"]
+__all__ = ["admin", "keeping", "mail_server", "mailbox", "org", "principal"]
 
 CALLBACK = "http://localhost/sign-in/callback"
 CLIENT, SECRET = "the-client-of-the-tests", "the-client-secret-of-the-tests"

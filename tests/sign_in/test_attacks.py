@@ -65,13 +65,13 @@ def test_an_answer_that_the_browser_did_not_ask_for_is_refused(linked: Flask) ->
     assert not is_in(victim)
 
 
-@pytest.mark.parametrize("state", ["", "x", "é"])
-def test_another_state_is_refused(linked: Flask, state: str) -> None:
+def test_another_state_is_refused(linked: Flask) -> None:
     client = linked.test_client()
-    query = query_of(choose(begin(client)))
-    answer = client.get("/sign-in/callback?" + urlencode({**query, "state": state}))
-    assert BEGUN_ELSEWHERE in said(client, answer)
-    assert not is_in(client)
+    for state in ("", "x", "é"):
+        query = query_of(choose(begin(client)))
+        answer = client.get("/sign-in/callback?" + urlencode({**query, "state": state}))
+        assert BEGUN_ELSEWHERE in said(client, answer), state
+        assert not is_in(client), state
 
 
 def test_an_answer_counts_once(linked: Flask) -> None:
@@ -108,39 +108,39 @@ def test_a_sign_in_lasts_ten_minutes(linked: Flask, clock: Any) -> None:
     assert BEGUN_ELSEWHERE in said(client, client.get(path))
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        {"nonce": "another one"},
-        {"nonce": None},
-        {"aud": "another client"},
-        {"aud": [CLIENT, "another client"]},
-        {"azp": "another client"},
-        {"iss": "https://evil.example"},
-        {"exp": 1},
-        {"iat": None},
-        {"sub": None},
-        {"sub": 7},
-        {"sub": ""},
-    ],
-    ids=str,
-)
-def test_an_id_token_for_something_else_is_refused(
-    linked: Flask, gitlab: SimulatedGitLab, lie: dict[str, Any]
-) -> None:
-    gitlab.state.sign_ins.said = lie
-    client = linked.test_client()
-    page = said(client, sign_in(client))
-    assert NOT_VALID in page or "does not say who you are" in page
-    assert not is_in(client)
+LIES: list[dict[str, Any]] = [
+    {"nonce": "another one"},
+    {"nonce": None},
+    {"aud": "another client"},
+    {"aud": [CLIENT, "another client"]},
+    {"azp": "another client"},
+    {"iss": "https://evil.example"},
+    {"exp": 1},
+    {"iat": None},
+    {"sub": None},
+    {"sub": 7},
+    {"sub": ""},
+]
 
 
-@pytest.mark.parametrize("kind", ["another key", "none", "shared secret"])
+def test_an_id_token_for_something_else_is_refused(linked: Flask, gitlab: SimulatedGitLab) -> None:
+    for lie in LIES:
+        gitlab.state.sign_ins.said = lie
+        client = linked.test_client()
+        page = said(client, sign_in(client))
+        assert NOT_VALID in page or "does not say who you are" in page, lie
+        assert not is_in(client), lie
+    gitlab.state.sign_ins.said = {}
+    sign_in(client)
+    assert is_in(client)  # it was the lies
+
+
 def test_a_forged_signature_is_refused(
-    linked: Flask, gitlab: SimulatedGitLab, monkeypatch: pytest.MonkeyPatch, kind: str
+    linked: Flask, gitlab: SimulatedGitLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kind = ""
     sign_ins = gitlab.state.sign_ins
-    genuine = sign_ins._key()
+    genuine = sign_ins.key
 
     def forge(_header: Any, claims: Any, _key: Any) -> str:
         header = {"alg": "RS256", "kid": genuine.kid}
@@ -162,8 +162,9 @@ def test_a_forged_signature_is_refused(
 
     monkeypatch.setattr("gitlab_links.demo.gitlab.sign_ins.jwt", Forging)
     client = linked.test_client()
-    assert NOT_VALID in said(client, sign_in(client))
-    assert not is_in(client)
+    for kind in ("another key", "none", "shared secret"):  # forge reads it
+        assert NOT_VALID in said(client, sign_in(client)), kind
+        assert not is_in(client), kind
 
 
 def test_new_keys_of_the_issuer_are_fetched(
@@ -267,13 +268,11 @@ def test_linking_is_for_the_session_that_began_it(
     assert identities(service) == {}
 
 
-@pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:x"]
-)
-def test_nobody_is_sent_elsewhere(linked: Flask, target: str) -> None:
+def test_nobody_is_sent_elsewhere(linked: Flask) -> None:
     client = linked.test_client()
-    answer = sign_in(client, path="/sign-in?" + urlencode({"next": target}))
-    assert answer.headers["Location"] == "/"
+    for target in ("//evil.example", "https://evil.example/", "/\\evil.example", "javascript:x"):
+        answer = sign_in(client, path="/sign-in?" + urlencode({"next": target}))
+        assert answer.headers["Location"] == "/", target
 
 
 def test_the_callback_says_nothing_of_what_it_was_sent(linked: Flask) -> None:

@@ -14,10 +14,11 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.invitations.changes import invite
+from gitlab_links.mail import MailServer
 from gitlab_links.sign_in.models import Identity
 from tests.api.callers import browser
 from tests.factories import Factory
-from tests.invitations.conftest import SERVER, fill, link_in, path_of, send_mails
+from tests.invitations.conftest import fill, link_in, path_of, send_mails
 from tests.pages.markup import text_of
 from tests.sign_in.conftest import (
     PASSWORD,
@@ -144,10 +145,25 @@ def test_an_invitation_to_an_address_with_an_account_needs_that_account(
     assert not is_in(client)
 
 
-def test_a_mailed_invitation_and_a_trusted_address_confirm_the_account(
-    serve: MakeService, principal: Principal, mailbox: list[EmailMessage]
+def test_whoever_has_linked_accepts_with_the_account_they_have(
+    service: Flask, sam: User, factory: Factory
 ) -> None:
-    service = serve(mail_server=SERVER, trusts_addresses=True)
+    link(browser(service, sam.id))
+    other = factory.principal(factory.org(name="Other"), Role.ADMIN)
+    path = path_of(make_invitation(service, other, sam.email))
+    client = service.test_client()
+    answer = sign_in(client, path=f"/sign-in?invitation={path.rpartition('/')[2]}")
+    assert answer.headers["Location"] == path
+    assert "You are logged in as Sam." in text_of(client.get(path))
+
+
+def test_a_mailed_invitation_and_a_trusted_address_confirm_the_account(
+    serve: MakeService,
+    principal: Principal,
+    mail_server: MailServer,
+    mailbox: list[EmailMessage],
+) -> None:
+    service = serve(mail_server=mail_server, trusts_addresses=True)
     make_invitation(service, principal, "sam@example.com")
     send_mails(service)
     token = link_in(mailbox[0]).rpartition("/")[2]

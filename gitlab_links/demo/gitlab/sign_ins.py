@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from joserfc import jwt
@@ -50,7 +51,12 @@ class SignIns:
     access_tokens: dict[str, User] = field(default_factory=dict)
     unverified: set[str] = field(default_factory=set)
     said: dict[str, Any] = field(default_factory=dict)
-    _keys: list[RSAKey] = field(default_factory=list)
+    _key: RSAKey | None = None
+
+    @property
+    def key(self) -> RSAKey:
+        """What ID tokens are signed with."""
+        return self._key or _first_key()
 
     def register(self, client_id: str, secret: str, redirect_uri: str) -> Application:
         """Add an application with the scopes openid, profile and email."""
@@ -102,11 +108,11 @@ class SignIns:
 
     def change_keys(self) -> None:
         """Sign with a new key from now on; the former one is gone, as after a leak."""
-        self._keys = []
+        self._key = _new_key()
 
     def public_keys(self) -> dict[str, Any]:
         """The keys as ``/oauth/discovery/keys`` has them."""
-        return dict(KeySet([self._key()]).as_dict(private=False))
+        return dict(KeySet([self.key]).as_dict(private=False))
 
     def _id_token(self, grant: Grant) -> str:
         now = self.clock.now()
@@ -120,12 +126,17 @@ class SignIns:
             **self.claims_of(grant.user),
             **self.said,
         }
-        key = self._key()
+        key = self.key
         header = {"typ": "JWT", "alg": "RS256", "kid": key.kid}
         return jwt.encode(header, claims, key)
 
-    def _key(self) -> RSAKey:
-        if not self._keys:
-            parameters: KeyParameters = {"use": "sig", "alg": "RS256"}
-            self._keys = [RSAKey.generate_key(2048, parameters, auto_kid=True)]
-        return self._keys[0]
+
+@cache
+def _first_key() -> RSAKey:
+    """One for all instances of a process: tests make many, and making a key takes long."""
+    return _new_key()
+
+
+def _new_key() -> RSAKey:
+    parameters: KeyParameters = {"use": "sig", "alg": "RS256"}
+    return RSAKey.generate_key(2048, parameters, auto_kid=True)
