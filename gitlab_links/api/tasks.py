@@ -26,7 +26,7 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
-from gitlab_links.tasks.queries import TaskSort, find_task, position_of, tasks_page
+from gitlab_links.tasks.queries import TaskSort, find_task, position_of, task_at, tasks_page
 from gitlab_links.tasks.summaries import TaskView
 
 
@@ -71,6 +71,17 @@ def tasks_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
 def task_get(org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
     """Show a task"""
     return _one(find_task(org_id, task_id))
+
+
+@tasks.get("/api/orgs/<uuid:org_id>/tasks/by-reference/<reference>")
+@access(Permission.TASK_READ)
+@tasks.returns(200, TaskEnvelope)
+def task_by_reference_get(org_id: uuid.UUID, reference: str) -> dict[str, Any]:
+    """Show a task by its reference
+
+    As people write it, `ACME-12`, in upper or lower case, also with a former key of the org.
+    """
+    return _one(task_at(org_id, reference))
 
 
 @tasks.patch("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")

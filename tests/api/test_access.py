@@ -48,6 +48,7 @@ class World:
         path = template.replace("{org_id}", str((org or self.org).id))
         makers = {
             "{task_id}": lambda: self.factory.task(self.org).id,
+            "{reference}": lambda: self.factory.task(self.org).id,
             "{member_id}": lambda: self.factory.membership(self.org).id,
             "{invitation_id}": lambda: self.factory.invitation(self.org).id,
             "{key_id}": self._key,

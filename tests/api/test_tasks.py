@@ -210,3 +210,14 @@ def test_news_from_gitlab_does_not_stop_a_change_of_the_task(
     assert changed.status_code == 200
     late = admin.patch(where, json={"title": "z"}, headers={"If-Match": seen})
     assert late.status_code == 412
+
+
+def test_a_task_is_shown_by_its_reference(admin: Caller, factory: Factory, base: str) -> None:
+    made = admin.post(f"{base}/tasks", json={"title": "Ship it"}).json["task"]
+    path = f"{base}/tasks/by-reference"
+    for name in (made["reference"], made["reference"].lower(), made["id"]):
+        assert admin.get(f"{path}/{name}").json["task"] == made
+    admin.patch(base, json={"task_key": "NEW"})
+    assert admin.get(f"{path}/{made['reference']}").json["task"]["id"] == made["id"]
+    for name in ("ACME-999", "OTHER-1", "nonsense"):
+        assert admin.get(f"{path}/{name}").status_code == 404

@@ -150,6 +150,36 @@ def test_an_item_is_chosen_by_its_title_with_the_keyboard(stack: Stack, fresh_ta
     expect(link_field(page)).to_have_value("")
 
 
+def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_page: Open) -> None:
+    state, path = stack.gitlab.state, "acme/watched"
+    project = state.projects.add(path)
+    owner = state.people.tokens[GITLAB_TOKEN].user
+    state.projects.add_member(project, owner, 40)
+    page = open_page(f"{stack.org_url}/gitlab/projects")
+    page.get_by_label(path, exact=True).check()
+    page.get_by_role("button", name="Watch them").click()
+    expect(page.locator(".notices")).to_contain_text("1 project is watched.")
+    row = page.get_by_role("row").filter(has_text=path)
+    expect(row).to_contain_text("Works", timeout=20_000)
+    assert len(state.hooks.of(project)) == 1
+
+    page.locator("#tracker-of").select_option(label=path)
+    page.get_by_role("button", name="Make keys clickable").click()
+    done = page.get_by_text("Keys lead to their tasks now.")
+    expect(done).to_be_visible(timeout=20_000)
+    issue = state.items.add_issue(project, title="About ACME-98765", author=owner)
+    page.goto(state.urls.item(issue))
+    page.get_by_role("link", name="ACME-98765", exact=True).click()
+    expect(page).to_have_url(f"{stack.org_url}/tasks/ACME-98765")
+
+    page.goto(f"{stack.org_url}/gitlab")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name=f"Unwatch {path}").click()
+    expect(page.get_by_text(f"{path} is no longer watched.")).to_be_visible()
+    expect(page.get_by_text("It was deleted.")).to_be_visible(timeout=20_000)
+    assert state.hooks.of(project) == []
+
+
 def test_unlinking_is_undone_from_the_keyboard(stack: Stack, fresh_task: Page) -> None:
     page = fresh_task
     link_field(page).fill(stack.gitlab.state.urls.item(item(stack, API, "issue", 1)))
