@@ -23,7 +23,6 @@ COMMITTING = {
     "health/hook_repair.py",
     "health/title_search.py",
     "health/issue_tracker.py",
-    "health/notifications.py",
     "health/project_picks.py",
     "health/relocation.py",
     "health/token_check.py",

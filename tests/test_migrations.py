@@ -17,6 +17,7 @@ from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 
@@ -245,3 +246,57 @@ def test_two_upgrades_at_once_wait_for_each_other(
     ]
 
     assert [child.process.wait(60) for child in upgrades] == [0, 0], upgrades[1].tail()
+
+
+def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(
+    empty_database: Database, encryption_key: str
+) -> None:
+    from gitlab_links.outgoing.signatures import URL, unseal
+    from gitlab_links.security import cipher
+
+    app = make_application(
+        Settings(
+            secret_key="migrating",
+            database_url=empty_database.url,
+            encryption_keys=(encryption_key,),
+            log_level="WARNING",
+        )
+    )
+    with app.app_context():
+        script = ScriptDirectory(MIGRATIONS)
+        becoming = next(
+            found for found in script.walk_revisions() if "health alerts are endp" in found.doc
+        )
+        upgrade(directory=MIGRATIONS, revision=becoming.down_revision)
+        sealed = {}
+        for name, address in (("A", "https://chat.example.com/x"), ("B", "ops@example.com")):
+            org = Org(name=name, task_key=name)
+            db.session.add(org)
+            db.session.flush()
+            sealed[org.id] = address
+            db.session.execute(
+                text(
+                    "INSERT INTO org_gitlab_integrations (id, org_id, failures, created_at, "
+                    "updated_at, notify_url_ciphertext, notify_url_host) "
+                    "SELECT id, id, 0, created_at, created_at, :sealed, :host FROM orgs "
+                    "WHERE name = :name"
+                ),
+                {
+                    "name": name,
+                    "host": address.removeprefix("https://").removesuffix("/x"),
+                    "sealed": cipher().encrypt(
+                        address, org_id=org.id, origin="", purpose="notify-url"
+                    ),
+                },
+            )
+        db.session.commit()
+        upgrade(directory=MIGRATIONS)
+        rows = db.session.scalars(select(OutgoingEndpoint)).all()
+        assert {row.org_id: row.format for row in rows} == dict(
+            zip(sealed, ("chat", "email"), strict=True)
+        )
+        for row in rows:
+            assert unseal(row.url_ciphertext, row.org_id, row.id, URL) == sealed[row.org_id]
+            assert row.types == ["connection.health_changed"]
+        db.session.remove()
+        db.engine.dispose()

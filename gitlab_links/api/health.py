@@ -20,23 +20,19 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import required
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.notifications import NoAlertAddress, send_test_alert
 from gitlab_links.health.report import check_soon, report_of
 from gitlab_links.health.token_rotation import RotationNotAllowed, ask_for_rotation
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.integrations.changes import find_integration, lock_integration
+from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.credentials import BlockedAddress, IntegrationMissing, MissingToken
-from gitlab_links.integrations.policy import (
-    Policy,
-    PolicyChange,
-    policy_of,
-    update_policy,
-)
+from gitlab_links.integrations.policy import Policy, PolicyChange
 from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation
+from gitlab_links.outgoing.alerts import NoAlertAddress, alert_endpoint, policy_of, update_policy
+from gitlab_links.outgoing.trial import try_endpoint
 from gitlab_links.security import CiphertextInvalid, EncryptionKeyInvalid, EncryptionKeyMissing
 
 BASE = "/api/orgs/<uuid:org_id>/integrations/gitlab"
@@ -117,7 +113,7 @@ def gitlab_project_hook_check_post(org_id: uuid.UUID, project_id: uuid.UUID) -> 
 @integrations.returns(200, PolicyEnvelope)
 def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
     """Show the org's settings for privacy and alerts"""
-    return {"policy": policy_of(find_integration(org_id))}
+    return {"policy": policy_of(org_id)}
 
 
 @integrations.patch(f"{BASE}/policy")
@@ -128,16 +124,20 @@ def gitlab_policy_get(org_id: uuid.UUID) -> dict[str, Policy]:
 @refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
 def gitlab_policy_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Policy]:
     """Set who sees confidential items, automatic rotation of the token, and alerts"""
-    return {"policy": update_policy(current_principal(), PolicyChange(**change))}
+    notify_url = change.pop("notify_url", None)
+    return {"policy": update_policy(current_principal(), PolicyChange(**change), notify_url)}
 
 
 @integrations.post(f"{BASE}/policy/test-alert")
 @access(Permission.INTEGRATION)
 @integrations.returns(200, TestAlertEnvelope)
-@refuses(NoAlertAddress, *WAITS)
+@refuses(NoAlertAddress, CiphertextInvalid, *WAITS)
 def gitlab_test_alert_post(org_id: uuid.UUID) -> dict[str, Any]:
     """Send a test alert to the address for health alerts"""
-    failure = send_test_alert(org_id)
+    endpoint = alert_endpoint(org_id)
+    if endpoint is None:
+        raise NoAlertAddress("No address for health alerts is stored.")
+    failure = try_endpoint(current_principal(), endpoint.id).failure
     return {"alert": {"sent": failure is None, "reason": failure}}
 
 

@@ -18,6 +18,8 @@ from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.watched_projects import WatchedProject
 from gitlab_links.observations.webhook_tallies import Tally
+from gitlab_links.outgoing.alerts import ONLY_HEALTH
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.rules.evaluation import MOST_A_MINUTE
 
 # Only the smallest threshold that applies is reported, so each is sent once.
@@ -70,14 +72,10 @@ def findings(signals: Signals) -> list[Finding]:
     found += _elsewhere(signals)
     found += _projects(signals.projects, signals.now)
     found += _events(signals, integration, found)
-    found += _alerts(integration)
+    found += _endpoints(signals.endpoints)
     if signals.rules_stopped_at is not None:
         detail = {"most": MOST_A_MINUTE}
         found.append(Finding("rules_stopped", Severity.WARNING, detail=detail))
-    for endpoint in signals.endpoints_off:
-        name = endpoint.description or endpoint.url_host
-        off = {"endpoint_id": str(endpoint.id), "to": name, "reason": endpoint.disabled_reason}
-        found.append(Finding("endpoint_off", Severity.WARNING, detail=off))
     for tally in signals.tallies:
         found += _webhooks(signals, integration, tally)
     return sorted(found, key=lambda one: one.severity is not Severity.CRITICAL)
@@ -208,11 +206,17 @@ def _missed(project: WatchedProject, now: datetime) -> Iterator[Finding]:
         yield Finding("events_missed", Severity.WARNING, project.path, detail)
 
 
-def _alerts(integration: OrgGitLabIntegration) -> Iterator[Finding]:
-    """Whether health alerts arrive at the org's address."""
-    if integration.notify_failure is not None:
-        detail = {"to": integration.notify_url_host, "reason": integration.notify_failure}
-        yield Finding("alerts_undelivered", Severity.WARNING, detail=detail)
+def _endpoints(troubled: Sequence[OutgoingEndpoint]) -> Iterator[Finding]:
+    """Endpoints that were turned off, and health alerts that do not arrive."""
+    for endpoint in troubled:
+        name = endpoint.description or endpoint.url_host
+        known = {"endpoint_id": str(endpoint.id), "to": name}
+        if not endpoint.enabled:
+            detail = {**known, "reason": endpoint.disabled_reason}
+            yield Finding("endpoint_off", Severity.WARNING, detail=detail)
+        elif endpoint.types == ONLY_HEALTH:
+            detail = {**known, "reason": endpoint.last_failure}
+            yield Finding("alerts_undelivered", Severity.WARNING, detail=detail)
 
 
 def _events(

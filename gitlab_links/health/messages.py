@@ -27,7 +27,7 @@ _SUMMARIES: dict[str, str] = {
     "rules_stopped": "The status rules have stopped: more than {most} tasks would have changed "
     "within a minute.",
     "endpoint_off": "Events are not sent to {to} any more. {reason}",
-    "alerts_undelivered": "The last health alert to {to} did not arrive: {reason}.",
+    "alerts_undelivered": "The last health alert to {to} did not arrive. {reason}",
     "token_expired": "The access token expired on {expires_at}.",
     "token_expires_1d": "The access token expires within a day, on {expires_at}.",
     "token_expires_7d": "The access token expires within 7 days, on {expires_at}.",

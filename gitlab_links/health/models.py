@@ -14,8 +14,9 @@ from gitlab_links.storage.database import Base, Identified, partial_index
 class HealthProblem(Identified, Base):
     """One finding, stored: open until ``closed_at``.
 
-    ``subject`` is a project path or empty. ``notice_due_at`` is when to send the newest change
-    to the org; null once it was sent or given up.
+    ``subject`` is a project path or empty. ``notice_due_at`` is when to record that
+    it is over; null while it is open, and once that was recorded. ``notified_at`` and
+    ``notice_attempts`` are read by the version before alone.
     """
 
     __tablename__ = "health_problems"

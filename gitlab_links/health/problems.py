@@ -1,4 +1,6 @@
-"""Comparing the findings with the stored problems: each change is audited and sent once."""
+"""Comparing the findings with the stored problems: each change is audited, and
+recorded as an event, once.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,12 +14,11 @@ from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.findings import Finding, findings, is_notified
-from gitlab_links.health.messages import summary
+from gitlab_links.health.messages import remedy, summary
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.signals import load_many
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.job_triggers import JobKind, trigger_after_commit
 
 # A problem that returns within this time was not over. A recovery is sent only after it.
 FLAPPING = timedelta(minutes=2)
@@ -36,16 +37,13 @@ def update_problems(org_id: uuid.UUID, now: datetime) -> int:
     """Store what has changed, and return how many changes. The caller commits."""
     if not _changes([org_id], now):
         return 0
-    # Without the lock, two workers would send everything twice.
-    integration = lock_integration(org_id)
-    notifies = integration is not None and integration.notify_url_ciphertext is not None
+    # Without the lock, two workers would record everything twice.
+    lock_integration(org_id)
     opened, closed = _changes([org_id], now).get(org_id, ([], []))
     for finding in opened:
-        _open_problem(org_id, finding, now, notifies=notifies)
+        _open_problem(org_id, finding, now)
     for problem in closed:
         _close_problem(problem, now)
-    if notifies and opened:
-        trigger_after_commit(db.session, JobKind.RUN_CHECKS, org_id)
     return len(opened) + len(closed)
 
 
@@ -92,7 +90,7 @@ def _change(
     )
 
 
-def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, notifies: bool) -> None:
+def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime) -> None:
     back = db.session.scalars(
         select(HealthProblem)
         .where(
@@ -105,9 +103,8 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, notifie
         .limit(1)
     ).one_or_none()
     if back is not None and back.notice_due_at is not None:
-        # Its recovery was not sent, so it opens again.
-        back.closed_at = None
-        back.notice_due_at = now if notifies and back.notified_at is None else None
+        # Its recovery was not recorded, so it opens again.
+        back.closed_at = back.notice_due_at = None
         return
     problem = HealthProblem(
         org_id=org_id,
@@ -116,7 +113,6 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, notifie
         severity=finding.severity.value,
         detail=finding.detail,
         opened_at=now,
-        notice_due_at=now if notifies else None,
     )
     db.session.add(problem)
     db.session.flush()
@@ -124,10 +120,30 @@ def _open_problem(org_id: uuid.UUID, finding: Finding, now: datetime, *, notifie
 
 
 def _close_problem(problem: HealthProblem, now: datetime) -> None:
-    """The recovery is audited and sent after ``FLAPPING``: see ``notifications``."""
+    """The recovery is recorded after ``FLAPPING``, if it lasts."""
     problem.closed_at = now
     problem.notice_due_at = now + FLAPPING
-    problem.notice_attempts = 0
+
+
+def orgs_with_lasting_recoveries(now: datetime, limit: int) -> Sequence[uuid.UUID]:
+    """Orgs whose problems have been over for ``FLAPPING``."""
+    due = select(HealthProblem.org_id).where(HealthProblem.notice_due_at <= now)
+    return db.session.scalars(due.distinct().limit(limit)).all()
+
+
+def record_recoveries(org_id: uuid.UUID, now: datetime) -> None:
+    """Audit the recoveries that have lasted, and record their events; the caller commits."""
+    problems = db.session.scalars(
+        select(HealthProblem)
+        .where(HealthProblem.org_id == org_id, HealthProblem.notice_due_at <= now)
+        .order_by(HealthProblem.id)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    for problem in problems:
+        problem.notice_due_at = None
+        if problem.closed_at is not None:
+            audit_problem(problem, Action.HEALTH_RECOVERED)
 
 
 def audit_problem(problem: HealthProblem, action: Action) -> None:
@@ -143,6 +159,16 @@ def audit_problem(problem: HealthProblem, action: Action) -> None:
     event = NewEvent(
         EventType.CONNECTION_HEALTH_CHANGED,
         changes={"open": [not is_open, is_open]},
-        detail={**said, "problem_id": str(problem.id)},
+        detail=said | _for_alerts(problem),
     )
     record(problem.org_id, SERVICE, event)
+
+
+def _for_alerts(problem: HealthProblem) -> dict[str, str | None]:
+    closed = problem.closed_at
+    return {
+        "problem_id": str(problem.id),
+        "remedy": remedy(finding_of(problem)),
+        "opened_at": problem.opened_at.isoformat(),
+        "closed_at": None if closed is None else closed.isoformat(),
+    }

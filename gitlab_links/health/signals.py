@@ -15,7 +15,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.former_addresses import projects_elsewhere
 from gitlab_links.observations.watched_projects import WatchedProject, watched_by_org
 from gitlab_links.observations.webhook_tallies import Tally, tallies_by_org
-from gitlab_links.outgoing.endpoints import disabled_endpoints
+from gitlab_links.outgoing.endpoints import troubled_endpoints
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.rules.changes import rules_stopped
 
@@ -31,7 +31,8 @@ class Signals:
     ones. ``tallies`` count what was wrong with the webhooks of the last week; they are loaded
     with the deliveries. ``body_quota`` is how many bytes of webhook bodies an org may store a
     day. ``rules_stopped_at`` is when the status rules stopped because they changed too many
-    tasks; None while they have not. ``endpoints_off`` are those that the service turned off.
+    tasks; None while they have not. ``endpoints`` are those that the service turned off,
+    and those that fail.
     """
 
     org_id: uuid.UUID
@@ -44,7 +45,7 @@ class Signals:
     elsewhere: Mapping[str, int] = field(default_factory=dict)
     body_quota: int = 0
     rules_stopped_at: datetime | None = None
-    endpoints_off: Sequence[OutgoingEndpoint] = ()
+    endpoints: Sequence[OutgoingEndpoint] = ()
 
     @property
     def connected(self) -> bool:
@@ -82,7 +83,7 @@ def load_many(
     problems = _open_problems(org_ids)
     elsewhere = projects_elsewhere(org_ids)
     stopped = rules_stopped(org_ids)
-    off = disabled_endpoints(org_ids)
+    troubled = troubled_endpoints(org_ids)
     return {
         org_id: Signals(
             org_id=org_id,
@@ -95,7 +96,7 @@ def load_many(
             elsewhere=elsewhere.get(org_id, {}),
             body_quota=settings().webhook_body_quota,
             rules_stopped_at=stopped.get(org_id),
-            endpoints_off=off.get(org_id, ()),
+            endpoints=troubled.get(org_id, ()),
         )
         for org_id in org_ids
     }

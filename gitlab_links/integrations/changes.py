@@ -101,7 +101,6 @@ def settings_version(org_id: uuid.UUID) -> str:
         found.signing_token_ciphertext,
         found.confidential_roles,
         found.token_auto_rotate,
-        found.notify_url_ciphertext,
     )
     return digest("settings-version", repr(facts)) if any(facts) else ""
 

@@ -1,4 +1,4 @@
-"""The jobs of health: checking tokens and hooks, storing problems, sending alerts."""
+"""The jobs of health: checking tokens and hooks, storing problems."""
 
 import random
 import time
@@ -11,7 +11,6 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deltas.trust import end_broken_trust
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
-from gitlab_links.health.alert_sending import send
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.health.hook_check import (
     DueProject,
@@ -22,15 +21,12 @@ from gitlab_links.health.hook_check import (
     save_check,
 )
 from gitlab_links.health.missed_events import count_missed, orgs_with_missed_events
-from gitlab_links.health.notifications import (
-    load_due_notifications,
-    orgs_with_due_notifications,
-    save_outcome,
-)
 from gitlab_links.health.problems import (
     connected_orgs,
     forget_old_problems,
     orgs_with_changes,
+    orgs_with_lasting_recoveries,
+    record_recoveries,
     update_problems,
 )
 from gitlab_links.health.report import FRESH_ENOUGH, check_soon
@@ -96,8 +92,8 @@ def find_due_checks() -> None:
         due.update(orgs_with_due_token(now, ORGS_A_ROUND))
     with isolated("orgs_with_due_projects"):
         due.update(orgs_with_due_projects(now, ORGS_A_ROUND, connected(now)))
-    with isolated("orgs_with_due_notices"):
-        due.update(orgs_with_due_notifications(now, ORGS_A_ROUND))
+    with isolated("orgs_with_lasting_recoveries"):
+        due.update(orgs_with_lasting_recoveries(now, ORGS_A_ROUND))
     db.session.rollback()
     for org_id in due:
         trigger(JobKind.RUN_CHECKS, org_id)
@@ -178,7 +174,7 @@ def request_check(org_id: uuid.UUID) -> None:
 
 
 def run_checks(org_id: uuid.UUID) -> None:
-    """Run an org's due checks and send its due alerts; trigger again if more are left.
+    """Run an org's due checks and record lasting recoveries; trigger again if more are left.
 
     Safe to run twice or never: each check is claimed.
     """
@@ -187,8 +183,8 @@ def run_checks(org_id: uuid.UUID) -> None:
     try:
         more = _call_gitlab(org_id, ends_at)
         update_problems(org_id, utcnow())
+        record_recoveries(org_id, utcnow())
         db.session.commit()
-        _notify(org_id, ends_at)
     finally:
         db.session.rollback()
         allow_triggers(JobKind.RUN_CHECKS, org_id)
@@ -268,19 +264,6 @@ def _claim_hooks(org_id: uuid.UUID) -> tuple[Credentials, list[DueProject]] | No
     projects = claim_due_checks(org_id, base_url, utcnow(), PROJECTS_A_TIME)
     db.session.commit()
     return (credentials, projects) if projects else None
-
-
-def _notify(org_id: uuid.UUID, ends_at: float) -> None:
-    notices = load_due_notifications(org_id, utcnow())
-    db.session.commit()
-    for notice in notices:
-        if time.monotonic() > ends_at:
-            break
-        failure = send(notice.to, notice.body)
-        save_outcome(notice, utcnow(), failure)
-        db.session.commit()
-        if failure is None:
-            log.info("alert.sent", org_id=str(org_id), code=notice.body["code"])
 
 
 def forget_old() -> None:

@@ -13,12 +13,12 @@ from queue import Empty, SimpleQueue
 
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.outgoing import claims, outcomes
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.outgoing.requests import requests_for
-from gitlab_links.outgoing.sending import Network, send
+from gitlab_links.outgoing.sending import Network
 from gitlab_links.outgoing.transport import Outcome, Request
 
 THREADS, THREADS_FOR_SLOW = 12, 6
@@ -66,7 +66,7 @@ class Sender:
 
     def __init__(self, first: uuid.UUID) -> None:
         self._first = first
-        self._network = Network(settings().gitlab_allowed_hosts, settings().gitlab_ca_file)
+        self._network = Network.of_settings()
         self._results: SimpleQueue[_Sent | _Finished] = SimpleQueue()
         self._in_flight: dict[uuid.UUID, bool] = {}  # endpoints, and whether they are slow
         self._kept_at = time.monotonic()
@@ -131,8 +131,7 @@ def _claimed(endpoint: OutgoingEndpoint) -> list[Item]:
     try:
         requests = requests_for(endpoint, [one.event_id for one in deliveries], now)
     except DomainError as refusal:
-        for one in deliveries:
-            outcomes.save(one.id, one.attempts, Outcome(0.0, failure=refusal.detail[:200]), now)
+        outcomes.postpone(endpoint, deliveries, refusal.detail, now)
         return []
     batch = []
     for one in deliveries:
@@ -158,7 +157,7 @@ def _send_batch(
                 if begun and time.monotonic() - began > BATCH_SECONDS:
                     break
                 begun += 1
-                outcome = send(session, request)
+                outcome = network.send(session, request)
                 results.put(_Sent(delivery_id, attempt, outcome))
                 if outcome.failure is not None:
                     break

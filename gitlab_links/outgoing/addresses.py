@@ -4,6 +4,7 @@ from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
+from gitlab_links.mail import parse_mail_address
 
 LONGEST = 2000
 
@@ -25,6 +26,16 @@ def shown_host(url: str) -> str:
     except Invalid as refusal:
         raise refused(" ".join(refusal.errors.get("base_url", [refusal.detail]))) from None
     return host + port
+
+
+def checked_mail(text: str) -> str:
+    """An e-mail address that mail can be sent to. Raises :class:`Invalid` with ``url``."""
+    if settings().mail_server is None:
+        raise refused("This service cannot send e-mail. Ask the operator to set SMTP_URL.")
+    try:
+        return parse_mail_address(text)
+    except ValueError as error:
+        raise refused(f"It {error}.") from None
 
 
 def refused(message: str, field: str = "url") -> Invalid:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -17,7 +17,7 @@ from gitlab_links.events.models import EventType
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.outgoing.addresses import refused, shown_host
+from gitlab_links.outgoing.addresses import checked_mail, refused, shown_host
 from gitlab_links.outgoing.models import (
     Format,
     OutgoingDelivery,
@@ -37,7 +37,7 @@ class TooManyEndpoints(Conflict, code="too_many_endpoints"):
 
 
 class NothingToSign(Conflict, code="endpoint_without_secret"):
-    """A chat checks no signature, so its endpoint has no secret."""
+    """A chat checks no signature, and neither does a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class EndpointChange:
 
 @dataclass(frozen=True, slots=True)
 class NewEndpoint:
-    """A new endpoint with its secret, which is shown only now; None for a chat."""
+    """A new endpoint with its secret, which is shown only now; None if it does not sign."""
 
     endpoint: OutgoingEndpoint
     secret: str | None
@@ -80,7 +80,9 @@ def create_endpoint(principal: Principal, kind: Format, change: EndpointChange) 
         created_by=principal.user_id,
     )
     _apply(endpoint, change)
-    secret = None if kind is Format.CHAT else _set_secret(endpoint)
+    if kind is Format.EMAIL:
+        endpoint.types = [EventType.CONNECTION_HEALTH_CHANGED.value]
+    secret = _set_secret(endpoint) if kind is Format.STANDARD else None
     db.session.add(endpoint)
     db.session.flush()
     _audit(principal, Action.ENDPOINT_CREATED, endpoint)
@@ -116,7 +118,7 @@ def rotate_secret(principal: Principal, endpoint_id: uuid.UUID) -> NewEndpoint:
     """Make a new secret, which is shown only now. For a day, the former one signs as well."""
     endpoint = lock_endpoint(principal.org_id, endpoint_id)
     if endpoint.secret_ciphertext is None:
-        raise NothingToSign("Messages of a chat are not signed, so there is no secret.")
+        raise NothingToSign("Messages of a chat and e-mails are not signed: there is no secret.")
     endpoint.former_secret_ciphertext = endpoint.secret_ciphertext
     endpoint.former_secret_until = utcnow() + FORMER_SECRET_VALID
     secret = _set_secret(endpoint)
@@ -164,13 +166,16 @@ def endpoints_of(org_id: uuid.UUID) -> Sequence[OutgoingEndpoint]:
     return db.session.scalars(ours.order_by(OutgoingEndpoint.id)).all()
 
 
-def disabled_endpoints(
+def troubled_endpoints(
     org_ids: Collection[uuid.UUID],
 ) -> Mapping[uuid.UUID, Sequence[OutgoingEndpoint]]:
-    """The endpoints that the service turned off, by org."""
+    """The endpoints that the service turned off, and those that fail just now, by org."""
     found: defaultdict[uuid.UUID, list[OutgoingEndpoint]] = defaultdict(list)
-    off = (OutgoingEndpoint.disabled_at.is_not(None), OutgoingEndpoint.enabled.is_(False))
-    statement = select(OutgoingEndpoint).where(OutgoingEndpoint.org_id.in_(org_ids), *off)
+    off = and_(OutgoingEndpoint.disabled_at.is_not(None), OutgoingEndpoint.enabled.is_(False))
+    failing = and_(OutgoingEndpoint.failing_since.is_not(None), OutgoingEndpoint.enabled)
+    statement = select(OutgoingEndpoint).where(
+        OutgoingEndpoint.org_id.in_(org_ids), or_(off, failing)
+    )
     for row in db.session.scalars(statement.order_by(OutgoingEndpoint.id)):
         found[row.org_id].append(row)
     return found
@@ -199,7 +204,8 @@ def _apply(endpoint: OutgoingEndpoint, change: EndpointChange) -> list[str]:
     for name in changed:
         setattr(endpoint, name, wanted[name])
     if change.url is not None:
-        endpoint.url_host = shown_host(change.url)
+        by_mail = endpoint.format == Format.EMAIL
+        endpoint.url_host = checked_mail(change.url) if by_mail else shown_host(change.url)
         endpoint.url_ciphertext = seal(change.url, endpoint.org_id, endpoint.id, URL)
         changed.append("url")
     if "enabled" in changed or "url" in changed:

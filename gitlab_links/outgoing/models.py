@@ -13,10 +13,13 @@ from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class Format(StrEnum):
-    """How events are sent: as Standard Webhooks with a signature, or as messages of a chat."""
+    """How events are sent: as Standard Webhooks with a signature, as messages of a chat, or, the
+    health of the connection alone, by e-mail.
+    """
 
     STANDARD = "standard"
     CHAT = "chat"
+    EMAIL = "email"
 
 
 class OutgoingStatus(StrEnum):
@@ -32,7 +35,8 @@ class OutgoingStatus(StrEnum):
 class OutgoingEndpoint(Identified, Base):
     """An address that an org's events are sent to.
 
-    ``url_host`` is what of the address is shown: the rest often contains a secret. ``types`` and
+    ``url_host`` is what of the address is shown: the rest often contains a secret. An e-mail
+    address is shown whole. ``types`` and
     ``projects`` (ids of project rows) filter; empty ones let everything through.
     ``highlights_only`` leaves only what people want to read in a chat.
 

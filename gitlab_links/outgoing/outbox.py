@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.events.models import EventType
 from gitlab_links.events.publishing import AT_ONCE, Published, publish
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
@@ -76,6 +77,8 @@ def wants(endpoint: EndpointRow, event: Published) -> bool:
         return False
     project = None if event.project_id is None else str(event.project_id)
     if endpoint.projects and project is not None and project not in endpoint.projects:
+        return False
+    if endpoint.format == Format.EMAIL and event.type != EventType.CONNECTION_HEALTH_CHANGED:
         return False
     if endpoint.format == Format.CHAT and event.confidential:
         return False

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import structlog
@@ -22,6 +22,7 @@ from gitlab_links.outgoing.transport import Outcome
 
 SLOW_SECONDS, QUICK_SECONDS = 2.5, 1.0
 ATTEMPTS_KEPT = 20
+POSTPONED_FOR = timedelta(minutes=1)
 GONE_REASON = "It answered 410: this address takes no events any more."
 DAY_REASON = "Everything sent to it failed for a day."
 
@@ -137,6 +138,22 @@ def give_back(deliveries: Sequence[tuple[uuid.UUID, int]]) -> None:
             )
             .values(status=OutgoingStatus.WAITING, attempts=attempt - 1, due_at=utcnow())
         )
+
+
+def postpone(
+    endpoint: OutgoingEndpoint,
+    deliveries: Sequence[OutgoingDelivery],
+    reason: str,
+    now: datetime,
+) -> None:
+    """Try again later what this service itself could not send, as without the right encryption
+    key. It is no failure of the endpoint, and no attempt.
+    """
+    endpoint.paused_until = now + POSTPONED_FOR
+    for delivery in deliveries:
+        delivery.status, delivery.due_at = OutgoingStatus.WAITING, now + POSTPONED_FOR
+        delivery.attempts -= 1
+        delivery.last_error = reason[:200]
 
 
 def drop(delivery_id: uuid.UUID, reason: str) -> None:

@@ -11,12 +11,14 @@ import orjson
 from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org, User
-from gitlab_links.events.models import Event
+from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db
 from gitlab_links.links.event_visibility import event_withheld
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.outgoing.alerts import alert_body, connection_url
 from gitlab_links.outgoing.bodies import event_body
 from gitlab_links.outgoing.chat import ChatFacts, chat_text
+from gitlab_links.outgoing.emails import email_of
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.signatures import SECRET, URL, signed_headers, unseal
 from gitlab_links.outgoing.transport import Request
@@ -39,13 +41,18 @@ def requests_for(
         .outerjoin(User, User.id == Event.actor_user_id)
         .where(Event.id.in_(event_ids))
     ).all()
-    found = {}
+    found, page = {}, connection_url(endpoint.org_id)
     for event, hidden, title, person, org_name in rows:
         if endpoint.format == Format.CHAT:
             if hidden:
                 continue
             facts = ChatFacts(event_body(event, withheld=False), title, person, org_name)
-            found[event.id] = Request(url, {}, orjson.dumps({"text": chat_text(facts)}))
+            message = {"text": chat_text(facts)}
+            if event.type == EventType.CONNECTION_HEALTH_CHANGED:
+                message = alert_body(event, org_name) | {"text": f"{message['text']} {page}"}
+            found[event.id] = Request(url, {}, orjson.dumps(message))
+        elif endpoint.format == Format.EMAIL:
+            found[event.id] = Request(url, {}, b"", email_of(alert_body(event, org_name), url))
         else:
             body = standard_body(event, withheld=bool(hidden))
             found[event.id] = signed_request(endpoint, url, str(event.id), body, now)

@@ -10,7 +10,8 @@ from gitlab_links.security import cipher
 
 PREFIX = "whsec_"
 KEY_BYTES = 32
-URL, SECRET = "endpoint-url", "endpoint-secret"
+# The first is that of the addresses of health alerts, which became endpoints.
+URL, SECRET = "notify-url", "endpoint-secret"
 
 
 def new_signing_secret() -> str:

@@ -4,15 +4,17 @@ client, which is slow to import.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send. Its parts may contain secrets."""
+    """What to send: a POST, or ``mail``. Its parts may contain secrets."""
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    mail: EmailMessage | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

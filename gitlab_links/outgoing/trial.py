@@ -11,7 +11,9 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
+from gitlab_links.outgoing.alerts import test_alert_body
 from gitlab_links.outgoing.chat import plain
+from gitlab_links.outgoing.emails import email_of
 from gitlab_links.outgoing.endpoints import find_endpoint
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.requests import signed_request
@@ -29,14 +31,14 @@ def try_endpoint(principal: Principal, endpoint_id: uuid.UUID) -> Outcome:
     raises.
     """
     # requests is slow to import, and receiving webhooks does not need it.
-    from gitlab_links.outgoing.sending import Network, send
+    from gitlab_links.outgoing.sending import Network
 
     endpoint = find_endpoint(principal.org_id, endpoint_id)
     request = _request(endpoint, utcnow())
-    network = Network(settings().gitlab_allowed_hosts, settings().gitlab_ca_file)
+    network = Network.of_settings()
     db.session.commit()  # no transaction is open during the call
     with waiting_for_gitlab(principal.org_id), network.session() as session:
-        return send(session, request)
+        return network.send(session, request)
 
 
 def _request(endpoint: OutgoingEndpoint, now: datetime) -> Request:
@@ -47,6 +49,10 @@ def _request(endpoint: OutgoingEndpoint, now: datetime) -> Request:
         text = f"{plain(org_name)}: this is a test. Events of this org arrive here."
         return Request(url, {}, orjson.dumps({"text": text}))
     message_id = new_id()
+    if endpoint.format == Format.EMAIL:
+        return Request(
+            url, {}, b"", email_of(test_alert_body(endpoint.org_id, message_id, org_name), url)
+        )
     body = {
         "id": message_id,
         "type": TEST_TYPE,

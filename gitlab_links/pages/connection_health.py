@@ -12,7 +12,6 @@ from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
-from gitlab_links.health.notifications import NoAlertAddress, send_test_alert
 from gitlab_links.health.relocation import move_now
 from gitlab_links.health.report import check_soon
 from gitlab_links.health.token_rotation import ask_for_rotation
@@ -20,7 +19,9 @@ from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.integrations.policy import PolicyChange
+from gitlab_links.outgoing.alerts import alert_endpoint, update_policy
+from gitlab_links.outgoing.trial import try_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.integration import PATH, integration_page, page_with_errors
@@ -112,12 +113,9 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
         to = "nobody" if clear else typed
         both = both_policies(row, pressed("token_auto_rotate"), to)
         return integration_page(org_id, policy_conflict=both, typed=request.form), 412
-    change = PolicyChange(
-        token_auto_rotate=pressed("token_auto_rotate"),
-        notify_url="" if clear else typed or None,
-    )
+    change = PolicyChange(token_auto_rotate=pressed("token_auto_rotate"))
     try:
-        update_policy(current_principal(), change)
+        update_policy(current_principal(), change, "" if clear else typed or None)
     except (Invalid, Conflict) as refusal:
         errors = refusal.errors or {"notify_url": [refusal.detail]}
         return page_with_errors(org_id, errors, request.form)
@@ -132,15 +130,19 @@ def test_alert(org_id: uuid.UUID) -> ResponseReturnValue:
     if request.form.get("notify_url", "").strip():
         words = "Save this address first. Test alerts go to the saved address."
         return page_with_errors(org_id, {"notify_url": [words]}, request.form)
+    endpoint = alert_endpoint(org_id)
+    if endpoint is None:
+        flash("No address for health alerts is stored.", "error")
+        return _back(org_id)
     try:
-        failure = send_test_alert(org_id)
-    except (NoAlertAddress, *WAITS) as refusal:
+        failure = try_endpoint(current_principal(), endpoint.id).failure
+    except (Conflict, *WAITS) as refusal:
         flash(refusal.detail, "error")
         return _back(org_id)
     if failure is None:
         flash("The test alert was delivered.", "success")
     else:
-        flash(f"The test alert was not delivered: {failure}.", "error")
+        flash(f"The test alert was not delivered. {failure}", "error")
     return _back(org_id)
 
 

@@ -15,9 +15,11 @@ from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.wording import Mark
 
 USUAL, EVERYTHING, HIGHLIGHTS = "usual", "everything", "highlights"
+KINDS = {Format.STANDARD: "Program", Format.CHAT: "Chat", Format.EMAIL: "E-mail"}
 FORMATS = {
     Format.STANDARD.value: "A program: signed JSON (Standard Webhooks)",
     Format.CHAT.value: "A chat: Slack, Mattermost, Rocket.Chat, Discord (address ending in /slack)",
+    Format.EMAIL.value: "A person, by e-mail: only the health of the connection",
 }
 TYPES = {
     EventType.TASK_CREATED: "A task was created",
@@ -141,4 +143,4 @@ def what_words(endpoint: OutgoingEndpoint, projects: Mapping[str, str]) -> str:
 
 def shown(form: EndpointForm) -> dict[str, Any]:
     """What the template of the form needs besides its values."""
-    return {"form": form, "formats": FORMATS, "types": TYPES}
+    return {"form": form, "formats": FORMATS, "kinds": KINDS, "types": TYPES}

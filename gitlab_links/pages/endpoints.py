@@ -208,7 +208,7 @@ def _one(
         endpoint=endpoint,
         mark=state_mark(endpoint),
         words=state_words(endpoint),
-        is_chat=endpoint.format == Format.CHAT,
+        signs=endpoint.format == Format.STANDARD,
         sent=rows,
         marks=STATUS_MARKS,
         statuses=STATUSES,

@@ -36,8 +36,8 @@ from gitlab_links.integrations.changes import (
     find_integration,
     generate_webhook_secret,
 )
-from gitlab_links.integrations.policy import policy_of
 from gitlab_links.observations.hook_states import EVENT_NAMES
+from gitlab_links.outgoing.alerts import policy_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.economy_words import economy
 from gitlab_links.pages.form_fields import pressed, sent
@@ -228,7 +228,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         headline=HEADLINES[health.status],
         events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),
-        policy=policy_of(health.integration),
+        policy=policy_of(org_id),
         versions=versions(health.integration),
         mails=settings().mail_server is not None,
         **{"token_page": TOKEN_PAGE, "errors": {}, "typed": {}, **shown},

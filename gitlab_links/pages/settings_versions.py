@@ -4,7 +4,7 @@ import uuid
 
 from gitlab_links.integrations.changes import begun_integration, lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.integrations.policy import policy_of
+from gitlab_links.outgoing.alerts import alert_endpoint, policy_of
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.times import in_full
 from gitlab_links.security import digest
@@ -21,11 +21,12 @@ Both = tuple[str, str, str]
 
 def versions(row: Row) -> dict[str, str]:
     """The version of each form's settings, by the name of its hidden field."""
+    alerts = None if row is None else alert_endpoint(row.org_id)
     row = row or OrgGitLabIntegration()
     found = {
         CONNECTION: _named(row.base_url, row.token_set_at),
         SECRETS: _named(row.webhook_secret_hash, row.signing_token_ciphertext),
-        POLICY: _named(row.token_auto_rotate, row.notify_url_ciphertext),
+        POLICY: _named(row.token_auto_rotate, alerts and (alerts.id, alerts.url_ciphertext)),
     }
     return {**found, SETTINGS: " ".join(found.values())}
 
@@ -61,7 +62,9 @@ def both_secrets(row: Row) -> list[Both]:
 
 def both_policies(row: Row, rotate: bool, notify_url: str) -> list[Both]:
     """The policy settings that differ from what was sent."""
-    present = policy_of(row)
+    if row is None:
+        return []
+    present = policy_of(row.org_id)
     found = ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate))
     differing = [found] if found[1] != found[2] else []
     alerts = present.notify_url_host or "nobody"

@@ -27,9 +27,11 @@ from gitlab_links.health.signals import load
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.drains import drain_slice
+from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.jobs.operations import run_operations
+from gitlab_links.jobs.outgoing import send_events
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.local.services import LOOPBACK
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
@@ -157,6 +159,8 @@ class Connected:
             find_due_checks()
             run_checks(self.org.id)
             run_operations(self.org.id)
+            publish_events(self.org.id)
+            send_events(self.org.id)
 
     def work(self) -> None:
         """Drain and fetch until there is nothing left to do."""

@@ -7,6 +7,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.operations.queue import unattended
+from gitlab_links.outgoing.alerts import alert_host
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.pages.markup import Markup
@@ -143,8 +144,9 @@ def test_the_policy_is_set_from_the_page_and_the_address_is_not_shown(connected,
     assert found.token_auto_rotate
 
     press(admin, f"{path}/policy", clear_notify_url="1", policy_version=version_of(admin, path))
-    found = connected.integration()
-    assert (found.notify_url_host, found.token_auto_rotate) == (None, False)
+    assert not connected.integration().token_auto_rotate
+    with connected.app.app_context():
+        assert alert_host(connected.org.id) is None
 
 
 def test_an_address_that_cannot_be_sent_to_is_refused_beside_its_field(admin, path):

@@ -23,8 +23,9 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
-from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.observations.hook_states import OUR_EVENTS
+from gitlab_links.outgoing.alerts import update_policy
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
@@ -120,12 +121,6 @@ def webhooks_come_from_a_copy(five, clock):
     secret = secret_of_the_hook(five.connected)
     assert send(five.connected, secret, instance="https://staging.example.com") == 202
     five.connected.work()
-
-
-def an_alert_is_not_taken(five, clock):
-    five.receiver.status = 500
-    org_id = five.connected.org.id
-    assert five.browser.post(f"/orgs/{org_id}/gitlab/policy/test-alert").status_code == 302
 
 
 def a_proxy_decodes_slashes(five, clock):
@@ -237,7 +232,6 @@ def another_project_has_a_hook_that_nobody_can_see(five, clock):
         (webhooks_come_with_another_secret, "amber", "webhooks_refused"),
         (gitlab_contradicts_a_webhook, "amber", "webhook_contradicted"),
         (webhooks_come_from_a_copy, "amber", "webhook_other_instance"),
-        (an_alert_is_not_taken, "amber", "alerts_undelivered"),
         (a_proxy_decodes_slashes, "amber", "slashes_decoded"),
         (deliveries_kill_their_workers, "amber", "deliveries_failed"),
         (more_comes_than_may_be_stored, "amber", "webhook_bodies_over_quota"),
@@ -281,7 +275,7 @@ def test_a_webhook_of_which_nothing_has_come_yet(connected, receiver):
     hooks, events = connected.gitlab.state.hooks, dict.fromkeys(OUR_EVENTS, True)
     hooks.add(connected.project, connected.webhook_url, token=SHARED, **events)
     with connected.app.app_context():
-        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        update_policy(connected.admin, PolicyChange(), receiver.url)
         db.session.commit()
     connected.watch()
     user = connected.factory.membership(connected.org, Role.ADMIN).user_id

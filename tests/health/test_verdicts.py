@@ -19,11 +19,12 @@ from gitlab_links.health.findings import SHOWN_FIRST
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
-from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.jobs.health_checks import store_all_verdicts
 from gitlab_links.local.services import LOOPBACK
 from gitlab_links.ops.gitlab_checks import check_connections
 from gitlab_links.ops.metric_sources import verdicts
+from gitlab_links.outgoing.alerts import update_policy
 from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
@@ -116,7 +117,7 @@ def five(connected, receiver):
     """All is well, and the org wants to be notified."""
     with connected.app.app_context():
         repair_now(connected.admin, connected.project_id)
-        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        update_policy(connected.admin, PolicyChange(), receiver.url)
         db.session.commit()
     connected.work()
     connected.watch()
@@ -248,7 +249,7 @@ def test_a_token_that_gitlab_has_not_been_asked_about(five):
 
 def test_before_anything_came_all_five_say_that_nothing_is_set_up(connected, receiver):
     with connected.app.app_context():
-        update_policy(connected.admin, PolicyChange(notify_url=receiver.url))
+        update_policy(connected.admin, PolicyChange(), receiver.url)
         db.session.commit()
     connected.watch()
     user = connected.factory.membership(connected.org, Role.ADMIN).user_id

@@ -109,7 +109,7 @@ def test_a_chat_gets_what_people_want_to_read(office, receiver, item):
     assert [text.partition("<")[0] for text in texts] == [
         "The pipeline of ",
         "A rule set ",
-        "Acme: The token has expired. Set a new one.",
+        f"Acme: The token has expired. Set a new one. http://localhost/orgs/{office.org.id}/gitlab",
     ]
 
 

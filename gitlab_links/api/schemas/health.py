@@ -165,7 +165,8 @@ class PolicyChangeSchema(Strict):
     token_auto_rotate = fields.Boolean(truthy={True}, falsy={False})
     notify_url = fields.String(
         metadata=described(
-            "Where each change of health is sent, once: a URL that receives JSON, whose `text` "
+            "The endpoint for health alerts alone; `/event-endpoints` can do more. Each change of "
+            "health is sent once: a URL that receives JSON, whose `text` "
             "chat services show, or an e-mail address, if the operator has set up a mail server. "
             "A URL is never returned. An empty string turns alerts off.",
             "https://chat.example.com/hooks/5kq7",
@@ -179,7 +180,7 @@ class TestAlertSchema(Answer):
     sent = fields.Boolean()
     reason = fields.String(
         allow_none=True,
-        metadata=described("Why it was not delivered.", "the address cannot be reached"),
+        metadata=described("Why it was not delivered.", "The address cannot be reached."),
     )
 
 
