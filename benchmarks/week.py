@@ -7,6 +7,7 @@ due; a day takes some minutes.
 
 import argparse
 import heapq
+import itertools
 import random
 import threading
 import uuid
@@ -53,6 +54,7 @@ SHARED_SECRET = "one-for-all-webhooks-of-the-week"
 DAY = 86_400.0
 # What the schedule does every 10 s, which costs no call unless something is due.
 LOOK_EVERY = timedelta(seconds=60)
+PART = timedelta(hours=6)
 
 
 class MovableClock:
@@ -166,7 +168,7 @@ class _Week:
         self.open: list[Item] = []
         self.watch = Watch(gitlab, ttl)
         self.after_events: Counter[str] = Counter()
-        self.by_day: list[int] = []
+        self.by_part: list[int] = []
 
     def prepare(self) -> None:
         """The org, its links, and its webhooks made with one press each."""
@@ -220,7 +222,7 @@ class _Week:
         happenings: list[tuple[datetime, int, Callable[[], None]]] = []
         self._happen_later(happenings, self._change, self.org.changes)
         self._happen_later(happenings, self._pipeline, self.org.pipelines)
-        looked_at, day_ends = utcnow(), utcnow() + timedelta(days=1)
+        looked_at, part_ends = utcnow(), utcnow() + PART
         while utcnow() < until:
             with self.app.app_context():
                 due = self._next_due()
@@ -245,9 +247,9 @@ class _Week:
                     looked_at = utcnow()
                     find_due_checks()
                     run_checks(self.org_id)
-                if utcnow() > day_ends:
-                    day_ends += timedelta(days=1)
-                    self.by_day.append(self._calls())
+                if utcnow() > part_ends:
+                    part_ends += PART
+                    self.by_part.append(self._calls() - self.after_events["calls"])
 
     def _calls(self) -> int:
         return sum(self.gitlab.state.calls.counts().values())
@@ -332,7 +334,8 @@ class _Week:
         print(
             f"    {beyond:.0f} a day: {beyond / items:.2f} an item, {7 * beyond / items:.2f} a week"
         )
-        print(f"    after each day: {self.by_day}")
+        parts = [later - one for one, later in itertools.pairwise([0, *self.by_part])]
+        print(f"    beyond, in each {PART.total_seconds() / 3600:.0f} hours: {parts}")
         for route, count in calls.most_common():
             print(f"    {count / days:8.1f} a day  {route}")
 

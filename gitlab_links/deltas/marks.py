@@ -42,7 +42,7 @@ class Delta:
     ``project`` is GitLab's id. ``proven_at`` is when, by our clock, the content of items that
     had not changed by the last reading was current; None if there was none. ``is_due``: it is
     its turn; others are read along where that costs nothing. ``changes`` is how many the last
-    reading found.
+    reading found, ``failures`` how many failed since, ``group`` the path of its top group.
     """
 
     mark_id: uuid.UUID
@@ -55,6 +55,8 @@ class Delta:
     is_due: bool = True
     due_at: datetime | None = None
     changes: int = 0
+    failures: int = 0
+    group: str = ""
 
     @property
     def type(self) -> ItemType:
@@ -198,7 +200,7 @@ def _deltas(
     *conditions: ColumnElement[bool],
 ) -> list[Delta]:
     rows = db.session.execute(
-        select(_mark, GitLabProject.gitlab_id)
+        select(_mark, GitLabProject.gitlab_id, GitLabProject.path)
         .join(GitLabProject, GitLabProject.id == _mark.project_id)
         .where(
             _mark.org_id == org_id,
@@ -210,10 +212,10 @@ def _deltas(
         .limit(limit)
         .execution_options(populate_existing=True)
     )
-    return [_delta(mark, gitlab_id or 0, now) for mark, gitlab_id in rows]
+    return [_delta(mark, gitlab_id or 0, path, now) for mark, gitlab_id, path in rows]
 
 
-def _delta(mark: GitLabDeltaMark, gitlab_id: int, now: datetime) -> Delta:
+def _delta(mark: GitLabDeltaMark, gitlab_id: int, path: str, now: datetime) -> Delta:
     reached = mark.reached or (mark.seen_until or now) - OVERLAP
     # After the clock was set back, nothing counts as proven.
     is_later = mark.proven_at is not None and mark.proven_at > now + TOLERANCE
@@ -228,6 +230,8 @@ def _delta(mark: GitLabDeltaMark, gitlab_id: int, now: datetime) -> Delta:
         is_due=mark.due_at <= now or is_later,
         due_at=mark.due_at,
         changes=mark.changes,
+        failures=mark.failures,
+        group=path.partition("/")[0],
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 PAGE = 100
+# From so many projects on, the list of their group is read, which also has those of others.
+GROUP_AT = 3
 # How likely a project that had no change last time has one now: a list costs as much more.
 NEWS_WHEN_QUIET = 0.1
 
@@ -42,6 +44,15 @@ def choose_first(due: Sequence[Source], *, answers_many: bool) -> Way:
     by_lists = sum(source.pages for source in due)
     with_news = sum(source.pages * (1 if source.changes else NEWS_WHEN_QUIET) for source in due)
     return Way.MANY if 1 + with_news < by_lists else Way.LIST
+
+
+def choose_for_group(wanting: int, *, verified: bool) -> Way:
+    """How to read the lists of ``wanting`` projects of a group that have something new.
+
+    ``verified``: GitLab has just shown each of them. Only then is the group's list enough: it
+    says nothing of a project that the token may not see, or that has left the group.
+    """
+    return Way.GROUP if verified and wanting >= GROUP_AT else Way.LIST
 
 
 def choose_for_news(source: Source, *, outdated: int, unlinked: int, reads_unlinked: bool) -> Way:

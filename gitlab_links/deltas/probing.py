@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 REFUSED_FOR = timedelta(hours=1)
 # GraphQL's times have no fractions of a second.
 SECOND = timedelta(seconds=1)
+# The error code of a project that GitLab did not show among the others, or not in full.
+NOT_SHOWN = "not_shown"
 
 _item = GitLabItem
 FoundRow = Row[*tuple[Any, ...]]
@@ -136,6 +138,9 @@ def record(
         elif answer.changes is not None:
             seen = _Seen.of(answer.deltas, answer.changes)
             for delta, mark in here:
+                if delta.mark_id in seen.unread:
+                    # Not the list of its group: the project may be hidden there as well.
+                    note_failed(mark, NOT_SHOWN, now)
                 if seen.wants_list(delta, reads_unlinked=delta.project_row not in proven):
                     _want_list(org_id, delta, mark, now)
                     probed.lists += 1

@@ -269,6 +269,11 @@ class GitLabClient:
             raise GitLabFailure(ErrorCode.NETWORK_ERROR, network_detail(error)) from error
 
 
+def path_of_group(group: str) -> str:
+    """The API's path of a group, by its path."""
+    return f"/groups/{EncodedId(group)}"
+
+
 def path_of_project(project: int | str) -> str:
     """The API's path of a project, by the project's id or path."""
     return f"/projects/{EncodedId(project)}"

@@ -2,8 +2,8 @@
 is slow to import.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import requests
@@ -11,7 +11,7 @@ import requests
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answer_headers import read_date
 from gitlab_links.gitlab.api_snapshot import snapshot_from_api
-from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, RESOURCES, path_of_project
+from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, RESOURCES, path_of_group, path_of_project
 from gitlab_links.gitlab.fields import Object, read_id, read_object, read_sha, read_word
 from gitlab_links.gitlab.guarded_session import ResponseTooLargeError
 from gitlab_links.gitlab.item_client import ItemClient
@@ -68,13 +68,25 @@ class DeltaClient(ItemClient):
         """The items of a project that changed at ``place.since`` or later, linked or not, with
         label colours and without pipelines. A moment counts to the millisecond, rounded down.
         """
-        path = f"{path_of_project(project)}/{RESOURCES[item_type]}"
+        found = self._changed(path_of_project(project), item_type, place, {})
+        return replace(found, items=tuple(of_project(project, found.items)))
+
+    def changed_items_of_group(self, group: str, item_type: ItemType, place: Place) -> ChangedPage:
+        """The same of all projects in a group and its subgroups that the token may read."""
+        more = {"scope": "all", "non_archived": "false"}
+        return self._changed(path_of_group(group), item_type, place, more)
+
+    def _changed(
+        self, owner: str, item_type: ItemType, place: Place, more: Mapping[str, str]
+    ) -> ChangedPage:
+        path = f"{owner}/{RESOURCES[item_type]}"
         query = {
             "updated_after": query_time(place.since),
             "order_by": "updated_at",
             "sort": "asc",
             "with_labels_details": "true",
             **EXTRAS[item_type],
+            **more,
         }
         if place.until is not None:
             query["updated_before"] = query_time(place.until)
@@ -88,7 +100,7 @@ class DeltaClient(ItemClient):
             if not all(_is_since(place.since, snapshot) for snapshot in found):
                 raise self._unusable("has items that did not change since the requested time")
         return ChangedPage(
-            items=tuple(of_project(project, found)),
+            items=tuple(found),
             started_at=started_at,
             gitlab_time=read_date(response.headers),
             more=has_next_page(response),

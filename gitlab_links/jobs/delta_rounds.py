@@ -10,7 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.deltas import marks, probing, reading, recording, statuses
 from gitlab_links.deltas.models import DeltaKind
-from gitlab_links.deltas.planning import Source, Way, choose_first
+from gitlab_links.deltas.planning import Source, Way, choose_first, choose_for_group
 from gitlab_links.deltas.proving import Terms
 from gitlab_links.deltas.trust import trusted_projects
 from gitlab_links.extensions import db, settings
@@ -89,8 +89,14 @@ class Reader:
         return True
 
     def _lists(self) -> bool:
-        due = marks.due_deltas(self.org_id, self.base_url, utcnow(), self.limit)
+        due = marks.due_deltas(self.org_id, self.base_url, utcnow(), MOST_PROJECTS)
         db.session.commit()
+        for (group, _kind), deltas in _by_group(due).items():
+            verified = not probing.is_refused(self.refused_at, utcnow())
+            if choose_for_group(len(deltas), verified=verified) is Way.GROUP:
+                self._read_group(group, deltas)
+                return True
+        due = due[: self.limit]
         of_pipelines = [delta for delta in due if delta.kind is DeltaKind.PIPELINE]
         of_items = [delta for delta in due if delta.kind is not DeltaKind.PIPELINE]
         if of_items:
@@ -102,9 +108,18 @@ class Reader:
             self._record_changes(asked, CallKind.LISTS)
         return bool(due)
 
+    def _read_group(self, group: str, deltas: list[marks.Delta]) -> None:
+        with measured(self.org_id):
+            asked = self.fetcher.together([reading.call_for_group(group, deltas)])
+        answers = [one for answer in asked.answers for one in answer.answers]
+        self._record_lists(Round(answers, asked.account_asked, asked.account_failure))
+
     def _read_lists(self, deltas: list[marks.Delta]) -> None:
         with measured(self.org_id):
             asked = self.fetcher.together([reading.call_for(delta) for delta in deltas])
+        self._record_lists(asked)
+
+    def _record_lists(self, asked: Round[reading.DeltaAnswer]) -> None:
         now = utcnow()
         recorded = recording.record(
             self.org_id,
@@ -134,3 +149,12 @@ class Reader:
         log.info(
             event, org_id=str(self.org_id), calls=len(asked.answers), failures=failures, **facts
         )
+
+
+def _by_group(due: list[marks.Delta]) -> dict[tuple[str, DeltaKind], list[marks.Delta]]:
+    """The lists of items with something new, by group and type; without those that failed."""
+    groups: dict[tuple[str, DeltaKind], list[marks.Delta]] = {}
+    for delta in due:
+        if delta.list_wanted and not delta.failures and delta.kind is not DeltaKind.PIPELINE:
+            groups.setdefault((delta.group, delta.kind), []).append(delta)
+    return groups

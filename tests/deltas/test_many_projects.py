@@ -173,3 +173,43 @@ def test_more_changes_than_one_answer_has_are_read_by_the_list(connected, world,
     pass_ttl(connected, clock)
     connected.fetch()
     assert routes(connected) == ["/graphql", "/projects/:id/issues"]
+
+
+def test_many_projects_of_a_group_are_read_by_its_list(connected, world, clock):
+    items, links = world
+    for number in range(PROJECTS):
+        title = f"Changed {number}"
+        connected.gitlab.state.items.edit(items[f"Issue {number}"], title=title, notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert routes(connected) == ["/graphql", "/groups/:id/issues"]
+    for number in range(PROJECTS):
+        assert connected.view(links[f"Issue {number}"]).title == f"Changed {number}"
+
+
+def test_a_project_that_left_the_group_is_read_by_its_own_list(connected, world, clock):
+    items, links = world
+    state = connected.gitlab.state
+    for number in range(PROJECTS):
+        state.items.edit(items[f"Issue {number}"], title=f"Changed {number}", notify=False)
+    state.projects.transfer(items["Issue 2"].project, "elsewhere")
+    pass_ttl(connected, clock)
+    connected.fetch()
+    clock.advance(10)
+    connected.fetch()
+    assert connected.view(links["Issue 2"]).title == "Changed 2"
+    assert "/projects/:id/issues" in routes(connected)
+
+
+def test_a_group_that_the_token_may_not_list_is_read_project_by_project(connected, world, clock):
+    items, links = world
+    connected.gitlab.state.faults.answer("status", status=403, times=None, route="/groups/:id")
+    for number in range(PROJECTS):
+        title = f"Changed {number}"
+        connected.gitlab.state.items.edit(items[f"Issue {number}"], title=title, notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    clock.advance(10)
+    connected.fetch()
+    for number in range(PROJECTS):
+        assert connected.view(links[f"Issue {number}"]).title == f"Changed {number}"

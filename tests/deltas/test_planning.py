@@ -2,7 +2,13 @@
 
 import pytest
 
-from gitlab_links.deltas.planning import Source, Way, choose_first, choose_for_news
+from gitlab_links.deltas.planning import (
+    Source,
+    Way,
+    choose_first,
+    choose_for_group,
+    choose_for_news,
+)
 
 QUIET, LIVELY, BUSY = Source(0), Source(3), Source(450)
 
@@ -48,3 +54,11 @@ def test_a_busy_project_with_two_linked_items_is_cheaper_by_item(
         source, outdated=outdated, unlinked=unlinked, reads_unlinked=reads_unlinked
     )
     assert chosen is way
+
+
+@pytest.mark.parametrize(
+    ("wanting", "verified", "way"),
+    [(1, True, Way.LIST), (2, True, Way.LIST), (3, True, Way.GROUP), (40, False, Way.LIST)],
+)
+def test_a_group_is_read_for_projects_that_gitlab_has_just_shown(wanting, verified, way):
+    assert choose_for_group(wanting, verified=verified) is way

@@ -8,7 +8,7 @@ from gitlab_links.demo.gitlab.current import state
 from gitlab_links.demo.gitlab.item_entities import item_entity
 from gitlab_links.demo.gitlab.records import Item, MergeRequest, Note, Pipeline, Project
 from gitlab_links.demo.gitlab.rest import errors
-from gitlab_links.demo.gitlab.rest.access import caller, project_named
+from gitlab_links.demo.gitlab.rest.access import caller, project_named, spelled
 from gitlab_links.demo.gitlab.rest.filters import changed, filtered, flag, one_of, ordered
 from gitlab_links.demo.gitlab.rest.paging import paged
 from gitlab_links.demo.gitlab.timing import iso
@@ -20,6 +20,8 @@ def register(rest: Blueprint) -> None:
         one = f"/projects/<key>/<any({kind}):kind>"
         rest.get(one, endpoint=f"list_{kind}")(list_items)
         rest.get(f"{one}/<int:iid>", endpoint=f"get_{kind}")(get_item)
+        of_group = f"/groups/<key>/<any({kind}):kind>"
+        rest.get(of_group, endpoint=f"list_{kind}_of_group")(list_items_of_group)
     rest.get("/projects/<key>/<any(issues):kind>/<int:iid>/notes")(list_notes)
     rest.get("/projects/<key>/pipelines")(list_pipelines)
 
@@ -37,6 +39,38 @@ def list_items(key: str, kind: str) -> Response:
 
     with state().lock:
         return paged(filtered(_readable(project, kind)), present)
+
+
+def list_items_of_group(key: str, kind: str) -> Response:
+    """Those of all projects in a group and its subgroups that the caller may read. Without
+    ``scope=all``, a group's merge requests are those of the caller.
+    """
+    details, group = flag("with_labels_details"), spelled(key).lower()
+    mine = kind == "merge_requests" and one_of("scope", "created_by_me", "all") != "all"
+
+    def present(item: Item) -> dict[str, Any]:
+        return item_entity(state().urls, item, label_objects=details, single=False)
+
+    with state().lock:
+        projects = [
+            project
+            for project in state().projects.all()
+            if f"{project.namespace.lower()}/".startswith(f"{group}/")
+            and project.readable_by(caller())
+        ]
+        if not projects:
+            raise errors.not_found("Group")
+        items = [item for project in projects for item in _items_shown(project, kind)]
+        return paged(
+            filtered([item for item in items if not mine or item.author is caller()]), present
+        )
+
+
+def _items_shown(project: Project, kind: str) -> list[Item]:
+    """A group's list leaves out the projects whose merge requests the caller may not read."""
+    if kind == "merge_requests" and not project.merge_requests_readable_by(caller()):
+        return []
+    return _readable(project, kind)
 
 
 def get_item(key: str, kind: str, iid: int) -> dict[str, Any]:
