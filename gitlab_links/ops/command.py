@@ -7,6 +7,7 @@ import click
 from flask.cli import with_appcontext
 
 from gitlab_links import __version__
+from gitlab_links.extensions import settings
 from gitlab_links.ops import gitlab_checks, machine_checks, worker_checks
 from gitlab_links.ops.check_results import Finding, Level, ok
 
@@ -37,6 +38,7 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     yield ok("version", __version__)
     yield from machine_checks.check_settings()
     yield from machine_checks.check_mail()
+    yield from _check_issuer()
     database = list(machine_checks.check_database())
     yield from database
     redis = list(worker_checks.check_redis())
@@ -54,6 +56,14 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     yield from gitlab_checks.check_connections()
     if ask_gitlab:
         yield from gitlab_checks.ask_gitlabs()
+
+
+def _check_issuer() -> Iterator[Finding]:
+    # Authlib takes time to import, and the web process imports this module.
+    from gitlab_links.ops.sign_in_checks import check_issuer
+
+    if settings().issuer is not None:
+        yield from check_issuer()
 
 
 def _failed(findings: list[Finding]) -> bool:

@@ -79,6 +79,16 @@ def authorization_url(issuer: Issuer, pending: Pending) -> str:
     return str(url)
 
 
+def try_issuer(issuer: Issuer) -> None:
+    """Read the issuer's metadata and keys anew; raises :class:`IssuerAway`."""
+    provider = Provider(issuer)
+    with _session() as session:
+        metadata = _metadata(provider, session)
+        for name in ("authorization_endpoint", "token_endpoint"):
+            _endpoint(metadata, name)
+        _keys(provider, session, metadata)
+
+
 def claims_of_code(issuer: Issuer, pending: Pending, code: str, said_issuer: str | None) -> Claims:
     """Exchange the code for an ID token, and check it: signature, ``iss``, ``aud``, ``exp``,
     ``nonce``, ``azp``, ``at_hash``.

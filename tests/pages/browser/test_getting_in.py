@@ -179,3 +179,31 @@ def test_an_invited_person_joins_with_gitlab(
     page.goto(f"{with_issuer}/account")
     expect(page.locator("main")).to_contain_text("elif@acme.example")
     assert violations(page) == []
+
+
+def test_a_member_sets_a_new_password_by_a_link(
+    stack: Stack, open_page: Open, stranger: Stranger
+) -> None:
+    members = open_page("/members")
+    members.on("dialog", lambda dialog: dialog.accept())
+    members.get_by_role("button", name="Password link for Mei Tanaka").click()
+    link = members.get_by_label("Password link for").input_value()
+    assert violations(members) == []
+    picture_each_look(stranger, link, "new-password")
+    page = stranger(link)
+    for typed in ("short", "qwertyqwerty", PASSWORD):
+        page.get_by_label("New password", exact=True).fill(typed)
+        page.get_by_label("New password, again").fill(typed)
+        page.keyboard.press("Enter")
+        if typed != PASSWORD:
+            page.locator("#password-error").wait_for()
+            assert violations(page) == []
+    expect(page.locator("body")).to_contain_text("Your new password is set.")
+    fill_in_login(page, "member@acme.example")
+    page.wait_for_url("**/tasks")
+    page.goto(link)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link is no longer valid")
+    page = stranger(f"{stack.url}/login")
+    page.get_by_role("link", name="Forgot your password?").click()
+    expect(page.locator("main")).to_contain_text("Ask an admin of your org")
+    assert violations(page) == []
