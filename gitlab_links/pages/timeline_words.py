@@ -173,6 +173,7 @@ def _changed(event: Event) -> tuple[Mark, str]:
         ("confidential", _confidential),
         ("draft", _draft),
         ("pipeline_status", _pipeline),
+        ("merge_status", _review),
     ):
         if name in changes:
             return words(event, *changes[name])
@@ -204,6 +205,16 @@ def _confidential(_event: Event, _old: bool, new: bool) -> tuple[Mark, str]:
 def _draft(event: Event, _old: bool, new: bool) -> tuple[Mark, str]:
     found = item_mark(event.item_type or "", "opened", draft=new)
     return found, "is a draft again" if new else "is not a draft any more"
+
+
+def _review(_event: Event, old: str | None, new: str | None) -> tuple[Mark, str]:
+    if new == "requested_changes":
+        return Mark("", "amber", "person"), "has changes requested"
+    if new == "not_approved":
+        return Mark("", "amber", "person"), "needs approval"
+    if old == "not_approved":
+        return Mark("", "green", "check"), "is approved"
+    return Mark("", "gray", "info"), "has another merge status"
 
 
 def _pipeline(_event: Event, old: str | None, new: str | None) -> tuple[Mark, str]:

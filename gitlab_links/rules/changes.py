@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -28,6 +28,8 @@ from gitlab_links.storage.database import upsert
 from gitlab_links.tasks.models import Task
 
 MOST_BRANCHES = 20
+# A statement has seconds, however many tasks an org has.
+ROWS_AT_ONCE = 20_000
 _BRANCH = re.compile(r"[!-~]{1,255}")
 
 
@@ -185,8 +187,11 @@ def _start_over(rules: OrgRules) -> None:
     """Have every task looked at by the rules as they are now."""
     rules.version += 1
     db.session.flush()
-    every = select(Task.id).where(Task.org_id == rules.org_id)
-    mark_tasks(rules.org_id, every, utcnow(), quietly=True)
+    ours = Task.org_id == rules.org_id
+    last = db.session.scalar(select(func.max(Task.number)).where(ours)) or 0
+    for start in range(0, last, ROWS_AT_ONCE):
+        some = Task.number.between(start + 1, start + ROWS_AT_ONCE)
+        mark_tasks(rules.org_id, select(Task.id).where(ours, some), utcnow(), quietly=True)
 
 
 def _ask_for_branches(org_id: uuid.UUID, now: datetime) -> None:
@@ -195,16 +200,20 @@ def _ask_for_branches(org_id: uuid.UUID, now: datetime) -> None:
     """
     item, project = GitLabItem, GitLabProject
     unknown = select(project.id).where(project.org_id == org_id, project.default_branch.is_(None))
-    change_rows(
-        update(item)
+    some = (
+        select(item.id)
         .where(
             item.org_id == org_id,
             item.type == ItemType.MERGE_REQUEST.value,
             item.state == ItemState.MERGED.value,
             or_(item.target_branch.is_(None), item.project_id.in_(unknown)),
+            item.refresh_requested_at.is_distinct_from(now),
         )
-        .values(refresh_requested_at=now, next_sync_at=now)
+        .limit(ROWS_AT_ONCE)
     )
+    asking = update(item).values(refresh_requested_at=now, next_sync_at=now)
+    while change_rows(asking.where(item.id.in_(some))) == ROWS_AT_ONCE:
+        pass
     trigger_after_commit(db.session, JobKind.SYNC, org_id)
 
 

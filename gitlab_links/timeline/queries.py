@@ -40,6 +40,8 @@ TYPES: Mapping[Topic, frozenset[EventType]] = {
 # Changes of an item that matter to a task; others, as of labels, are only shown when asked for.
 MATTERS = ("state", "draft", "pipeline_status", "confidential", "missing", "item")
 
+REVIEWED = frozenset({"not_approved", "requested_changes"})
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -88,7 +90,11 @@ def timeline_page(
 
 def _matters() -> ColumnElement[bool]:
     changed = [Event.changes[name].as_string().is_not(None) for name in MATTERS]
-    return or_(Event.type != EventType.LINK_CHANGED.value, *changed)
+    # Approved, or changes requested: the merge status is the only word of it.
+    approvals = [
+        Event.changes[("merge_status", place)].as_string().in_(REVIEWED) for place in (0, 1)
+    ]
+    return or_(Event.type != EventType.LINK_CHANGED.value, *changed, *approvals)
 
 
 def references_of(task_id: uuid.UUID, item_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, str]:

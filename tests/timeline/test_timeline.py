@@ -148,6 +148,20 @@ def test_the_page_is_filtered_and_shows_what_matters_first(story, task, project,
     assert "No entry matches" not in page(task, "?topic=nonsense")
 
 
+def test_an_approval_matters_and_another_merge_status_does_not(story, task, project, page):
+    items = story.gitlab.state.items
+    mr = story.merge_request(project, mergeability="not_approved")
+    story.attach(task, mr)
+    story.settle()
+    story.happen(items.edit, mr, mergeability="mergeable")
+    story.settle()
+    assert "acme/press!1 is approved." in page(task)
+    story.happen(items.edit, mr, mergeability="conflict")
+    story.settle()
+    assert "has another merge status" not in page(task)
+    assert "has another merge status" in page(task, "?topic=all")
+
+
 def test_an_open_page_asks_and_gets_only_what_changed(story, task, app):
     caller = browser(app, story.principal.user_id)
     path = f"/orgs/{story.org.id}/tasks/{task}/timeline"
