@@ -20,10 +20,10 @@ def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, l
         page.reload()
     take(page, f"rules-trial-{look}")
     assert violations(page) == []
+    page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
+    take(page, f"rules-dry-run-{look}")
     page.get_by_role("combobox", name="Show").select_option("done")
     expect(page.locator("[data-results] > .rows > li")).not_to_have_count(0)
-    page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
-    take(page, f"rules-done-{look}")
     page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("heading", name="The rules are on")).to_be_visible()
 
