@@ -11,6 +11,7 @@ NOT_EXPORTED = {
     "login_sessions": "secrets",
     "api_keys": "secrets: the hashes are keyed with this installation's SECRET_KEY",
     "account_links": "secrets",
+    "identities": "opens accounts; people link it again where they trust the issuer",
     "invitations": "secrets; people are invited again",
     "answered_requests": "secrets, and of use for a day only",
     "gitlab_hook_secrets": "secrets",

@@ -38,7 +38,7 @@ def save_gitlab_username(org_id: uuid.UUID) -> ResponseReturnValue:
         set_gitlab_username(current_principal(), username)
     except Invalid as refusal:
         return _page(org_id, username, refusal.errors), refusal.status
-    flash("Saved." if username else "Your GitLab account is no longer known here.", "success")
+    flash("Saved.", "success")
     return redirect(url_for("pages.waiting_list", org_id=org_id))
 
 

@@ -1,26 +1,49 @@
-"""The GitLab account that a member gives for themselves. Nothing here commits."""
+"""A member's account in the org's GitLab: given by them, or the one they sign in with.
+
+Nothing here commits.
+"""
 
 import re
 import uuid
 
-from sqlalchemy import select, update
+from sqlalchemy import Subquery, func, select, update
 
 from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import change_rows, db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.sign_in.models import Identity
 
 MAX_USERNAME = 255
 USERNAME = r"^@?[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"
 _USERNAME = re.compile(USERNAME)
 
 
-def gitlab_username(org_id: uuid.UUID, user_id: uuid.UUID) -> str | None:
-    """The user name in the org's GitLab; None if the member has given none."""
-    own = select(Membership.gitlab_username).where(
-        Membership.org_id == org_id, Membership.user_id == user_id
+def account_name(org_id: uuid.UUID, user_id: uuid.UUID) -> Subquery:
+    """One row with the user name in the org's GitLab as ``name``, in lower case or null.
+
+    What the member has given comes before the linked identity, whose issuer must be the org's
+    GitLab itself. GitLab's word for the user name is brought up to date at each sign-in.
+    """
+    linked = (
+        select(func.lower(Identity.name))
+        .join(OrgGitLabIntegration, OrgGitLabIntegration.base_url == Identity.issuer)
+        .where(OrgGitLabIntegration.org_id == org_id, Identity.user_id == user_id)
+        .order_by(Identity.id)
+        .limit(1)
+        .scalar_subquery()
     )
-    return db.session.scalar(own)
+    return (
+        select(func.coalesce(Membership.gitlab_username, linked).label("name"))
+        .where(Membership.org_id == org_id, Membership.user_id == user_id)
+        .subquery()
+    )
+
+
+def gitlab_username(org_id: uuid.UUID, user_id: uuid.UUID) -> str | None:
+    """The user name in the org's GitLab; None if none is known."""
+    return db.session.scalar(select(account_name(org_id, user_id).c.name))
 
 
 def set_gitlab_username(principal: Principal, username: str | None) -> None:

@@ -99,7 +99,6 @@ def _claim(zone: str, day: date, but: Collection[uuid.UUID]) -> DueDigest | None
         Membership.digest_zone == zone,
         Membership.digest_on.is_distinct_from(day),
         Membership.role.in_(sorted(Permission.LINK_READ.roles)),
-        Membership.gitlab_username.is_not(None),
         Membership.id.not_in(but),
     )
     row = db.session.execute(

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select
 
-from gitlab_links.accounts.models import Membership, Org
+from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
@@ -24,7 +24,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.waits import Wait, WaitReason, waits_of
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
-from gitlab_links.waiting.accounts import gitlab_username
+from gitlab_links.waiting.accounts import account_name, gitlab_username
 
 MOST = 200
 ORDER = list(WaitReason)
@@ -58,7 +58,7 @@ class WaitView:
 class Waiting:
     """What waits on a member, by reason and the longest first.
 
-    ``gitlab_username`` is None if the member has given none; then nothing is found.
+    ``gitlab_username`` is None if the member's is not known; then nothing is found.
     """
 
     gitlab_username: str | None
@@ -69,7 +69,8 @@ def waiting_count(org_id: uuid.UUID, user_id: uuid.UUID) -> int:
     """How many merge requests wait on the member. One query, by a partial index of the org's
     open merge requests that wait on anybody.
     """
-    counted = select(func.count()).select_from(GitLabItem).join(Membership, _waits(user_id))
+    name = account_name(org_id, user_id)
+    counted = select(func.count()).select_from(GitLabItem).join(name, _waits(name))
     return db.session.scalar(counted.where(GitLabItem.org_id == org_id)) or 0
 
 
@@ -78,10 +79,11 @@ def waiting_on(org_id: uuid.UUID, user_id: uuid.UUID) -> Waiting:
     username = gitlab_username(org_id, user_id)
     if username is None:
         return Waiting(None, ())
+    name = account_name(org_id, user_id)
     rows = db.session.execute(
         select(GitLabItem, GitLabProject)
         .select_from(GitLabItem)
-        .join(Membership, _waits(user_id))
+        .join(name, _waits(name))
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
         .where(GitLabItem.org_id == org_id)
         .order_by(GitLabItem.id)
@@ -104,13 +106,12 @@ def waiting_for(principal: Principal) -> Waiting:
     return waiting_on(principal.org_id, principal.user_id)
 
 
-def _waits(user_id: uuid.UUID) -> ColumnElement[bool]:
-    """The condition that joins an item to the member that it waits on."""
-    # An underscore of a user name would stand for any character.
-    name = func.replace(Membership.gitlab_username, "_", "\\_")
+def _waits(account: Subquery) -> ColumnElement[bool]:
+    """The condition that joins an item to the account that it waits on."""
+    name: ColumnElement[str] = account.c.name
+    for special in ("\\", "%", "_"):  # an underscore would stand for any character
+        name = func.replace(name, special, f"\\{special}")
     return and_(
-        Membership.org_id == GitLabItem.org_id,
-        Membership.user_id == user_id,
         GitLabItem.waits_on.is_not(None),
         GitLabItem.waits_on.like("%|" + name + "|%", escape="\\"),
         func.coalesce(GitLabItem.error_code, "").not_in(GONE),

@@ -127,6 +127,8 @@ def test_every_table_and_every_secret_was_thought_of(app: Flask) -> None:
         named = {column.name for column in exported_columns(table)}
         assert not {one for one in named for word in SECRET if word in one}, table.name
         assert LEFT_OUT.get(table.name, set()) <= set(table.c.keys()), table.name
+        for column in set(table.c) - set(exported_columns(table)):
+            assert column.nullable or column.default or column.server_default, column
 
 
 def test_people_with_an_account_there_keep_it(app: Flask, elsewhere: Flask, org: Org) -> None:

@@ -13,6 +13,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.links.changes import detach
+from gitlab_links.sign_in.models import Identity
 from gitlab_links.tasks.models import Task
 from tests.api.callers import Caller
 from tests.api.callers import browser as at_browser
@@ -193,3 +194,31 @@ def test_bodies_say_how_far_reviewers_are() -> None:
     older = bodies.merge_request(attributes={"action": "approval"})
     assert snapshot(older).reviews == (Review("rae", "approved", re_requested=False),)
     assert snapshot(bodies.merge_request()).reviews is UNKNOWN
+
+
+def test_who_signs_in_with_the_orgs_gitlab_gives_no_name(
+    app: Flask, factory: Factory, connected: Connected, mr: Any
+) -> None:
+    connected.link(mr)
+    connected.fetch()
+    mine, elsewhere = (factory.membership(connected.org).user_id for _ in range(2))
+    issuers = {mine: connected.gitlab.url, elsewhere: "https://other.example.com"}
+    for user_id, issuer in issuers.items():
+        identity = Identity(user_id=user_id, issuer=issuer, subject=str(user_id), name="K_M")
+        factory.add(identity)
+    me = browser(app, mine)
+    assert [one[0] for one in waits(me, connected.org)] == ["review"]
+    assert waits(browser(app, elsewhere), connected.org) == []
+    me.patch(path(connected.org), json={"gitlab_username": "somebody.else"})
+    assert waits(me, connected.org) == []
+
+
+def test_a_name_of_wildcards_finds_nothing(
+    app: Flask, factory: Factory, connected: Connected, mr: Any
+) -> None:
+    connected.link(mr)
+    connected.fetch()
+    user_id = factory.membership(connected.org).user_id
+    identity = Identity(user_id=user_id, issuer=connected.gitlab.url, subject="9", name="%\\_%")
+    factory.add(identity)
+    assert waits(browser(app, user_id), connected.org) == []

@@ -42,7 +42,9 @@ class WaitingEnvelope(Answer):
 
     gitlab_username = fields.String(
         allow_none=True,
-        metadata=described("As the caller gave it. Null: nothing can be found.", "ana.silva"),
+        metadata=described(
+            "As the caller gave it, or of the linked sign-in. Null: not known.", "ana.silva"
+        ),
     )
     digest_time_zone = fields.String(
         allow_none=True,
