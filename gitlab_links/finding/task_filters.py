@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.freshness import GONE
-from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.rollup.conditions import has_links, has_need, is_open, linked
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.search.conditions import found_by
+from gitlab_links.search.conditions import found_by, has_item_with
+from gitlab_links.search.words import ROLES, fact_word
 from gitlab_links.tasks.models import Task
 
 NOBODY = uuid.UUID(int=0)
@@ -26,7 +27,9 @@ class TaskQuery:
     """The filter of tasks; an empty text and None do not filter.
 
     ``links`` is a state of an item, ``draft``, ``problem``, or ``none`` for tasks without such
-    a link; ``type`` is a type of item. ``assignee_id`` may be ``NOBODY``.
+    a link; ``type`` is a type of item. ``assignee_id`` may be ``NOBODY``. ``person``, ``label``,
+    ``milestone`` and ``project`` are of one linked item: a GitLab username, which assigns, reviews
+    or wrote it, exact names, and a path in upper or lower case.
     """
 
     q: str = ""
@@ -35,6 +38,10 @@ class TaskQuery:
     assignee_id: uuid.UUID | None = None
     links: str = ""
     type: str = ""
+    person: str = ""
+    label: str = ""
+    milestone: str = ""
+    project: str = ""
 
     def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions over tasks of the org. They reveal nothing that is withheld."""
@@ -51,16 +58,41 @@ class TaskQuery:
             yield Task.assignee_id == self.assignee_id
         if sight.sees_links and (self.links or self.type):
             yield self._linked(sight)
+        if sight.sees_links and self._reads_items:
+            yield self._of_items(sight)
 
     @property
     def is_common(self) -> bool:
         """Whether very many tasks of a large org may match, so that they are not all counted."""
-        return bool(self.links or self.type) and not (self.q or self.need)
+        return bool(self.links or self.type) and not (self.q or self.need or self._reads_items)
 
     @property
     def narrows(self) -> bool:
         """Whether it reads links, which are best read once for count and page."""
-        return bool(self.q or self.need or self.links or self.type) and not self.is_common
+        links = bool(self.links or self.type or self._reads_items)
+        return (bool(self.q or self.need) or links) and not self.is_common
+
+    @property
+    def _reads_items(self) -> bool:
+        return bool(self.person or self.label or self.milestone or self.project)
+
+    def _of_items(self, sight: Sight) -> ColumnElement[bool]:
+        """Tasks with a linked item that has all of these, and whose content the caller sees."""
+        facts = [fact_word("label", self.label)] if self.label else []
+        facts += [fact_word("milestone", self.milestone)] if self.milestone else []
+        of_project = []
+        if self.project:
+            ids = select(GitLabProject.id).where(
+                GitLabProject.org_id == sight.org_id,
+                GitLabProject.path_key == self.project.lower(),
+            )
+            of_project = [GitLabItem.project_id.in_(ids)]
+        if not self.person:
+            if not facts:
+                return linked(sight, *of_project)
+            return has_item_with(sight, *of_project, facts=facts)
+        roles = [fact_word(role, self.person) for role in ROLES]
+        return or_(*(has_item_with(sight, *of_project, facts=[*facts, role]) for role in roles))
 
     def _linked(self, sight: Sight) -> ColumnElement[bool]:
         """Tasks with a link of that state and type; ``none``: tasks without such a link.

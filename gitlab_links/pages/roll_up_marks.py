@@ -1,6 +1,6 @@
 """The roll-up of a task in a few marks: how far its merge requests are, and what needs somebody."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitlab_links.pages.wording import Mark
@@ -14,10 +14,18 @@ NEED_MARKS = {
     Need.REVIEW: Mark("Waiting for review", "amber", "eye"),
     Need.READY: Mark("Ready to merge", "green", "check"),
     Need.ALL_MERGED: Mark("All merged, not done", "blue", "mr-merged"),
-    Need.STILL_OPEN: Mark("Done, but still open in GitLab", "amber", "mr-opened"),
+    Need.STILL_OPEN: Mark("Done, still open", "amber", "mr-opened"),
     Need.DRAFT: Mark("Draft", "gray", "mr-draft"),
     Need.NOTHING_LINKED: Mark("Nothing linked", "gray", "mark"),
 }
+COLUMNS = (
+    (Need.FAILING,),
+    (Need.CHANGES, Need.REVIEW),
+    (Need.CONFLICTS, Need.READY),
+    (Need.DRAFT,),
+    (Need.OVERDUE,),
+)
+NOTES = (Need.ALL_MERGED, Need.STILL_OPEN, Need.NOTHING_LINKED)
 _PROBLEM = Mark("Sync problem", "red", "warning")
 # What each need is said of, one and several.
 _NOUNS = {
@@ -28,6 +36,12 @@ _NOUNS = {
     Need.REVIEW: ("{} waits for review", "{} wait for review"),
     Need.READY: ("{} is ready to merge", "{} are ready to merge"),
     Need.DRAFT: ("{} draft", "{} drafts"),
+}
+
+
+_SENTENCES = {
+    Need.ALL_MERGED: "All merge requests are merged, and the task is not done",
+    Need.STILL_OPEN: "The task is done, and something is still open in GitLab",
 }
 
 
@@ -48,13 +62,24 @@ class Marks:
 
     share: str
     merged: Entry | None
-    needs: Sequence[Entry]
+    needs: Mapping[Need, Entry]
     problem: Entry | None
+
+    @property
+    def columns(self) -> list[list[Entry]]:
+        """The marks of each column, from left to right."""
+        return [[self.needs[need] for need in column if need in self.needs] for column in COLUMNS]
+
+    @property
+    def note(self) -> list[Entry]:
+        """What is shown in words."""
+        found = [self.needs[need] for need in NOTES if need in self.needs]
+        return found + ([self.problem] if self.problem else [])
 
     @property
     def said(self) -> list[Entry]:
         """All of them, in order."""
-        return [entry for entry in (self.merged, *self.needs, self.problem) if entry]
+        return [entry for entry in (self.merged, *self.needs.values(), self.problem) if entry]
 
 
 def marks_of(roll_up: RollUp, links: Sequence[LinkState]) -> Marks:
@@ -64,7 +89,7 @@ def marks_of(roll_up: RollUp, links: Sequence[LinkState]) -> Marks:
     return Marks(
         share=f"{roll_up.merged}/{roll_up.merge_requests}",
         merged=_merged(roll_up),
-        needs=[_entry(need, roll_up.count_of(need)) for need in roll_up.needs],
+        needs={need: _entry(need, roll_up.count_of(need)) for need in roll_up.needs},
         problem=Entry(_PROBLEM, problems, text) if problems else None,
     )
 
@@ -82,5 +107,5 @@ def _merged(roll_up: RollUp) -> Entry | None:
 def _entry(need: Need, count: int) -> Entry:
     mark = NEED_MARKS[need]
     if need not in _NOUNS:
-        return Entry(mark, 0, mark.text)
+        return Entry(mark, 0, _SENTENCES.get(need, mark.text))
     return Entry(mark, count, _NOUNS[need][count != 1].format(count))

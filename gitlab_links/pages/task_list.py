@@ -22,7 +22,8 @@ from gitlab_links.tasks.summaries import TaskView
 
 PAGE_SIZE = 25
 MAX_SEARCH = 200
-FILTERS = ("q", "status", "need", "assignee", "links", "type")
+ITEM_FILTERS = ("person", "label", "milestone", "project")
+FILTERS = ("q", "status", "need", "assignee", "links", "type", *ITEM_FILTERS)
 
 STATUS_MARKS = {
     TaskStatus.OPEN: Mark("Open", "green", "issue-opened"),
@@ -74,6 +75,10 @@ class Wanted:
     assignee: str = ""
     links: str = ""
     type: str = ""
+    person: str = ""
+    label: str = ""
+    milestone: str = ""
+    project: str = ""
     sort: str = "newest"
     page: int = 1
 
@@ -83,15 +88,21 @@ class Wanted:
     ) -> "Wanted":
         """Read the query string; link filters are ignored for viewers who may not see links."""
         return cls(
-            q=args.get("q", "").strip()[:MAX_SEARCH].replace("\0", ""),
+            q=_typed(args, "q"),
             status=_offered(args.get("status"), STATUSES),
             need=_offered(args.get("need"), needs(sees_links=sees_links)),
             assignee=_offered(args.get("assignee"), assignees(people)),
             links=_offered(args.get("links"), LINKS) if sees_links else "",
             type=_offered(args.get("type"), TYPES) if sees_links else "",
+            **{name: _typed(args, name) if sees_links else "" for name in ITEM_FILTERS},
             sort=_offered(args.get("sort"), SORTS) or "newest",
             page=page_in(args),
         )
+
+    @property
+    def narrows_by_items(self) -> bool:
+        """Whether one of the further filters is set."""
+        return any(getattr(self, name) for name in ITEM_FILTERS)
 
     @property
     def narrows(self) -> bool:
@@ -117,6 +128,7 @@ class Wanted:
             assignee_id=people[self.assignee] if known else uuid.UUID(self.assignee),
             links=self.links,
             type=self.type,
+            **{name: getattr(self, name) for name in ITEM_FILTERS},
         )
 
 
@@ -167,6 +179,10 @@ def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
         updated_at=max(moments),
         marks=marks_of(roll_up_of(task, links), links) if sight.sees_links else None,
     )
+
+
+def _typed(args: Mapping[str, str], name: str) -> str:
+    return args.get(name, "").strip()[:MAX_SEARCH].replace("\0", "")
 
 
 def _offered(value: str | None, options: Sequence[tuple[str, str]]) -> str:

@@ -7,6 +7,8 @@ from hashlib import sha256
 from uuid import UUID
 
 LONGEST = 60
+# What a person is of an item.
+ROLES = ("assignee", "reviewer", "author")
 # Shorter words are searched as they are: as beginnings they would find nearly everything.
 SHORTEST_BEGINNING = 3
 # Chinese and Japanese have no spaces: each character is a word.

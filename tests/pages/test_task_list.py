@@ -1,5 +1,6 @@
 """The list of tasks: what it shows, finds, leaves out and costs."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -9,12 +10,12 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.accounts.roles import Role
+from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.tasks.models import TaskStatus
-from tests.api.callers import Caller, browser
+from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 from tests.pages.conftest import As
 from tests.pages.markup import Markup, text_of
@@ -44,6 +45,59 @@ def listed(factory: Factory, org: Org) -> None:
         if item is not None:
             values = {"title": title, "last_synced_at": utcnow(), **item}
             factory.link(task, factory.gitlab_item(project, **values))
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "seen_by_members"),
+    [
+        ({"label": "bug"}, [1, 2], [1]),
+        ({"label": "Bug"}, [], []),
+        ({"person": "ann"}, [1, 2], [1]),
+        ({"person": "bob"}, [1], [1]),
+        ({"milestone": "1.0"}, [2], []),
+        ({"project": "ACME/Web"}, [1, 2], [1]),
+        ({"project": "acme"}, [], []),
+        ({"label": "bug", "person": "bob", "project": "acme/web"}, [1], [1]),
+        ({"label": "bug", "person": "carl"}, [], []),
+        ({"label": "bug", "links": "merged"}, [1], [1]),
+        ({"label": "bug", "q": "first"}, [1], [1]),
+    ],
+)
+def test_tasks_are_found_by_what_one_linked_item_has(
+    app: Flask,
+    acting: As,
+    factory: Factory,
+    org: Org,
+    base: str,
+    query: dict[str, str],
+    found: list[int],
+    seen_by_members: list[int],
+) -> None:
+    project = factory.gitlab_project(org, path="acme/web")
+    ann, bob, carl = ({"username": name, "name": name} for name in ("ann", "bob", "carl"))
+    bug = [{"name": "bug", "color": "#dc143c", "text_color": "#ffffff"}]
+    first, second = (
+        factory.task(org, number=n, title="First" if n == 1 else "Second") for n in (1, 2)
+    )
+    for task, values in (
+        (first, {"labels": bug, "assignees": [ann], "reviewers": [bob], "state": "opened"}),
+        (first, {"author": carl, "state": "merged", "type": "merge_request"}),
+        (second, {"labels": bug, "author": ann, "milestone": "1.0", "confidential": True}),
+    ):
+        factory.link(task, factory.gitlab_item(project, **values))
+    for role, wanted in ((Role.PM, found), (Role.MEMBER, seen_by_members)):
+        key = program(app, factory.api_key(org, Scope.READ, role=role))
+        page = acting(role).get(f"{base}/tasks", query_string={**query, "sort": "oldest"})
+        shown = [
+            int(link["href"].rpartition("-")[2])
+            for link in Markup.of(page).all("a", class_="task-title")
+        ]
+        assert shown == wanted
+        if "links" not in query:
+            answer = key.get(f"/api{base}/tasks", query_string=query)
+            numbers = [int(one["reference"].rpartition("-")[2]) for one in answer.json["tasks"]]
+            assert sorted(numbers) == wanted
+    assert len(titles(acting(Role.CLIENT), f"{base}/tasks", **query)) == (1 if "q" in query else 2)
 
 
 @pytest.mark.parametrize(
@@ -189,10 +243,11 @@ def test_updated_knows_of_the_task_its_links_and_gitlab(
     assert titles(client, f"{base}/tasks", sort="updated") == [
         "Hidden", "Moved", "Linked", "Untouched"]  # fmt: skip
     text = text_of(visitor.get(f"{base}/tasks"))
-    for words in ("ACME-2 Open Updated just now", "ACME-3 Open Updated 3 h ago"):
-        assert words in text
-    assert "Hidden ACME-4 Open Updated on" in text
-    assert "Hidden ACME-4 Open Updated just now" in text_of(acting(Role.PM).get(f"{base}/tasks"))
+    assert re.search("ACME-2 Linked .*?Open Updated just now", text)
+    assert re.search("ACME-3 Moved .*?Open Updated 3 h ago", text)
+    assert re.search("ACME-4 Hidden .*?Open Updated on", text)
+    seen = text_of(acting(Role.PM).get(f"{base}/tasks"))
+    assert re.search("ACME-4 Hidden .*?Open Updated just now", seen)
     assert "just now" not in text_of(client.get(f"{base}/tasks"))
 
 

@@ -6,7 +6,7 @@ from marshmallow import fields
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import TEXT, TITLE, Cursor, Time, choice, limit, text
+from gitlab_links.api.schemas.fields import LINE, TEXT, TITLE, Cursor, Time, choice, limit, text
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
@@ -76,6 +76,11 @@ TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)
 TasksEnvelope = page_of("TasksEnvelope", tasks=TaskSchema)
 
 
+def _of_an_item(text_: str, example: str) -> fields.String:
+    """One linked item has all of these that are given."""
+    return text(1, 500, LINE, load_default=None, metadata=described(text_, example))
+
+
 class TasksQuery(Strict):
     """Which tasks to list."""
 
@@ -95,6 +100,12 @@ class TasksQuery(Strict):
         Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")
     )
     assignee_id = fields.UUID(load_default=None)
+    person = _of_an_item(
+        "The GitLab username of who is assigned to a linked item, reviews or wrote it.", "sam"
+    )
+    label = _of_an_item("A label of a linked item.", "bug")
+    milestone = _of_an_item("The milestone of a linked item.", "1.0")
+    project = _of_an_item("The path of the project of a linked item.", "acme/app")
     sort = choice(
         TaskSort,
         load_default=TaskSort.CREATED_DESC,

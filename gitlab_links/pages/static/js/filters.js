@@ -29,5 +29,5 @@ async function follow(form) {
 
 document.addEventListener("change", ({ target }) => {
   const form = target.closest?.("form[data-filters]");
-  if (form && target.matches("select")) follow(form).catch(() => form.requestSubmit());
+  if (form && target.matches("select, input[type=text]")) follow(form).catch(() => form.requestSubmit());
 });

@@ -36,6 +36,18 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A crumb leads back to the list as it was last filtered in this tab.
+const LISTS = "lists-as-filtered";
+const lists = JSON.parse(sessionStorage.getItem(LISTS) ?? "{}");
+for (const crumb of document.querySelectorAll("a[data-back]")) {
+  crumb.search = lists[crumb.pathname] ?? "";
+}
+window.addEventListener("pagehide", () => {
+  if (!document.querySelector("form[data-filters]")) return;
+  lists[window.location.pathname] = window.location.search;
+  sessionStorage.setItem(LISTS, JSON.stringify(lists));
+});
+
 // "/" leads to the search, wherever nothing is being typed.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
