@@ -10,6 +10,8 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from gitlab_links.account_links.addresses import change_address
+from gitlab_links.account_links.models import AccountLinkKind
+from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.sessions import reset_password
@@ -103,6 +105,7 @@ def set_password_command(email: str, password: str | None) -> None:
     """
     user = find_person(email)
     reset_password(user, password or _ask_password(), OPERATOR)
+    notify(user, AccountLinkKind.PASSWORD_SET)
     db.session.commit()
     click.echo(f"{user.email} has a new password; all sessions have been ended.")
 

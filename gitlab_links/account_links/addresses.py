@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.account_links.models import AccountLink, AccountLinkKind
+from gitlab_links.account_links.notices import notify
 from gitlab_links.account_links.passwords import NoMailServer
 from gitlab_links.accounts.mailed_links import find_link, mails_are_sent, start_link
 from gitlab_links.accounts.mailed_links import token_hash as hash_of
@@ -74,6 +75,7 @@ def confirm_new_address(token: str, user_id: uuid.UUID) -> str:
     """
     link = _link(token, user_id)
     user, email = db.session.get_one(User, user_id), link.email
+    before = user.email
     used = change_rows(
         delete(AccountLink).where(
             AccountLink.id == link.id, AccountLink.token_hash == hash_of(token)
@@ -82,6 +84,7 @@ def confirm_new_address(token: str, user_id: uuid.UUID) -> str:
     if not used:
         raise AddressLinkEnded
     change_address(user, email, Actor(user_id))
+    notify(user, AccountLinkKind.ADDRESS_SET, to=before)
     return email
 
 

@@ -3,8 +3,10 @@
 import uuid
 
 from gitlab_links.account_links.addresses import address_url
-from gitlab_links.account_links.models import AccountLink, AccountLinkKind
+from gitlab_links.account_links.models import NOTICES, AccountLink, AccountLinkKind
+from gitlab_links.account_links.notices import notice_email
 from gitlab_links.account_links.passwords import account_for, password_url
+from gitlab_links.accounts.models import User
 from gitlab_links.emails.composition import PersonEmail
 from gitlab_links.extensions import db
 
@@ -14,6 +16,9 @@ def account_email(link_id: uuid.UUID, token: str) -> PersonEmail | None:
     link = db.session.get(AccountLink, link_id)
     if link is None:
         return None
+    if link.kind in NOTICES:
+        user = db.session.get(User, link.user_id) if link.user_id else None
+        return None if user is None else notice_email(link, user)
     if link.kind == AccountLinkKind.ADDRESS:
         return _address_email(link, token)
     return None if account_for(link) is None else _password_email(link, token)

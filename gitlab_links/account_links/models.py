@@ -11,14 +11,24 @@ from gitlab_links.storage.database import Base, partial_index
 
 
 class AccountLinkKind(StrEnum):
-    """What a link is for: a new password, or confirming ``email`` as the account's address."""
+    """What a link is for: a new password, or confirming ``email`` as the account's address. The
+    others are notices of a change, without a link.
+    """
 
     PASSWORD = "password"
     ADDRESS = "address"
+    PASSWORD_SET = "pw_set"
+    ADDRESS_SET = "moved"
+    LINKED = "linked"
+
+
+NOTICES = frozenset(
+    {AccountLinkKind.PASSWORD_SET, AccountLinkKind.ADDRESS_SET, AccountLinkKind.LINKED}
+)
 
 
 class AccountLink(MailedLink, Base):
-    """A link for one account; using it deletes the row.
+    """A link for one account; using it deletes the row. Or a notice, whose token opens nothing.
 
     ``user_id`` is null for a password link that somebody asked for with an address: a worker
     looks the account up, so that the answer and its time do not depend on whether there is one.

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from sqlalchemy import delete, or_, select
 
-from gitlab_links.account_links.models import AccountLink, AccountLinkKind
+from gitlab_links.account_links.models import NOTICES, AccountLink, AccountLinkKind
+from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.mailed_links import (
     confirm_address,
     find_link,
@@ -140,7 +141,8 @@ def use_password_link(token: str, password: str) -> None:
     if link.mailed_at is not None:
         confirm_address(user)
     mine = or_(AccountLink.user_id == user.id, AccountLink.email == user.email)
-    change_rows(delete(AccountLink).where(mine))
+    change_rows(delete(AccountLink).where(mine, AccountLink.kind.not_in(NOTICES)))
+    notify(user, AccountLinkKind.PASSWORD_SET)
 
 
 def account_for(link: AccountLink) -> User | None:

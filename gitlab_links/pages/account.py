@@ -3,7 +3,10 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from gitlab_links.account_links.models import AccountLinkKind
+from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.password_rules import MAX_PASSWORD, MIN_PASSWORD
+from gitlab_links.accounts.people import find_user
 from gitlab_links.accounts.sessions import change_password, open_session
 from gitlab_links.errors import Invalid, RateLimited
 from gitlab_links.http.access import signed_in
@@ -29,6 +32,7 @@ def account_password() -> ResponseReturnValue:
     user_id = current_caller().user_id
     try:
         change_password(user_id, request.form["current"], request.form["password"])
+        notify(find_user(user_id), AccountLinkKind.PASSWORD_SET)
     except Invalid as refusal:
         return _page(refusal.errors), 422
     except RateLimited as refusal:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, select, update
 
+from gitlab_links.account_links.models import AccountLinkKind
+from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.mailed_links import confirm_address
 from gitlab_links.accounts.models import LoginSession, User
 from gitlab_links.accounts.sessions import audit_in_every_org
@@ -91,8 +93,9 @@ def link(claims: Claims, user_id: uuid.UUID) -> Identity:
         if identity.user_id != user_id:
             raise IdentityTaken("This account is linked to another account here already.")
         return identity
-    identity = _insert(claims, user_id)
-    _audit(db.session.get_one(User, user_id), Action.IDENTITY_LINKED, identity)
+    identity, user = _insert(claims, user_id), db.session.get_one(User, user_id)
+    _audit(user, Action.IDENTITY_LINKED, identity)
+    notify(user, AccountLinkKind.LINKED)
     return identity
 
 
@@ -151,6 +154,7 @@ def _link_by_address(claims: Claims, address: str) -> Identity | None:
         )
     identity = _insert(claims, user.id)
     _audit(user, Action.IDENTITY_LINKED, identity)
+    notify(user, AccountLinkKind.LINKED)
     return identity
 
 
