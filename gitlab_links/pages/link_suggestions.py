@@ -36,7 +36,9 @@ def link_suggestions(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     text = " ".join(request.args.get("q", "").replace("\0", "").split())[:LONGEST]
     try:
         found = _found(principal, task, text)
-    except (Conflict, RateLimited, *WAITS) as refusal:
+    except WAITS:  # perhaps for an earlier search of the same person: the page asks again
+        return render_template("links/suggestions.html", found=Search(), text=text, busy=True)
+    except (Conflict, RateLimited) as refusal:
         found = Search(problem=refusal.detail)
     return render_template("links/suggestions.html", found=found, text=text)
 

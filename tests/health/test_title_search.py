@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.health import title_search
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from tests.api.callers import Caller, browser
 from tests.health.conftest import Connected
 from tests.pages.markup import Markup, words
@@ -105,3 +106,14 @@ def test_a_gitlab_that_refuses_and_too_many_searches_are_said_in_words(
     monkeypatch.setattr(title_search, "SEARCHES_A_MINUTE", 0)
     answer = member.get(path, query_string={"q": "boiler"}, headers=PART)
     assert "Too many searches." in words(answer.text)
+
+
+def test_while_another_request_waits_for_gitlab_the_page_asks_again(
+    connected: Connected, member: Caller, path: str
+) -> None:
+    with connected.app.app_context(), waiting_for_gitlab(connected.org.id):
+        answer = member.get(path, query_string={"q": "leak"}, headers=PART)
+    assert "data-busy" in answer.text
+    again = member.get(path, query_string={"q": "leak"}, headers=PART)
+    assert "data-busy" not in again.text
+    assert "ships/engine#1" in again.text

@@ -4,6 +4,7 @@
 import { announce } from "./messages.js";
 
 const PAUSE = 350;
+const BUSY = 700;
 const SHORTEST = 3;
 
 const field = () => document.querySelector("#link-url");
@@ -29,6 +30,10 @@ async function search(text) {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (field().value.trim() !== text) return;
     const found = document.importNode(page.querySelector("[data-found]"), true);
+    if ("busy" in found.dataset) {
+      timer = setTimeout(search, BUSY, text);
+      return;
+    }
     frame().replaceChildren(found);
     field().removeAttribute("aria-activedescendant");
     const count = Number(found.dataset.found);
