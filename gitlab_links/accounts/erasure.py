@@ -37,13 +37,22 @@ def erase_person(user: User, actor: Actor) -> None:
 
 
 def _erase_from_log(user: User) -> None:
-    named = select(AuditEvent).where(AuditEvent.detail["email"].as_string() == user.email)
+    addresses = {user.email, *former_addresses(user)}
+    named = select(AuditEvent).where(AuditEvent.detail["email"].as_string().in_(addresses))
     for event in db.session.scalars(named):
         event.detail = {
-            name: ERASED if name in {"email", "name"} else value
+            name: ERASED if name in {"email", "name"} or value in addresses else value
             for name, value in event.detail.items()
         }
     db.session.flush()
+
+
+def former_addresses(user: User) -> set[str]:
+    """The addresses that the account had before, by the audit log."""
+    changed = select(AuditEvent.detail["before"].as_string()).where(
+        AuditEvent.action == Action.ADDRESS_CHANGED.value, AuditEvent.target_id == str(user.id)
+    )
+    return {address for address in db.session.scalars(changed) if address}
 
 
 def find_person_to_erase(email: str) -> User:

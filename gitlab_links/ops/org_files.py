@@ -10,7 +10,8 @@ from typing import IO
 import click
 from flask.cli import with_appcontext
 
-from gitlab_links.accounts.erasure import erase_person, find_person_to_erase
+from gitlab_links.account_links.erasure import erase_account
+from gitlab_links.accounts.erasure import find_person_to_erase
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db
@@ -112,6 +113,6 @@ def delete_org_command(org_id: uuid.UUID, name: str) -> None:
 @refusals_in_a_sentence()
 def erase_person_command(email: str) -> None:
     """Delete a person's account. Audit logs keep what happened, without name and address."""
-    erase_person(find_person_to_erase(email), OPERATOR)
+    erase_account(find_person_to_erase(email), OPERATOR)
     db.session.commit()
     click.echo("The account is deleted.")

@@ -3,7 +3,7 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.erasure import erase_person
+from gitlab_links.account_links.erasure import erase_account
 from gitlab_links.accounts.members import LastAdmin
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.password_rules import MAX_PASSWORD
@@ -31,7 +31,7 @@ def delete_account() -> ResponseReturnValue:
     try:
         if user.password_hash is not None:
             check_current_password(user, request.form.get("current", ""))
-        erase_person(user, Actor())
+        erase_account(user, Actor())
     except (Invalid, LastAdmin, RateLimited) as refusal:
         errors = refusal.errors or {"typed_email": [refusal.detail]}
         return _page(user, typed, errors), refusal.status
