@@ -13,6 +13,7 @@ from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
 from gitlab_links.mail import LONGEST_ADDRESS, parse_mail_address
+from gitlab_links.paging import Position, paged
 
 
 def find_user(user_id: uuid.UUID) -> User:
@@ -49,6 +50,19 @@ def colleagues(org_id: uuid.UUID) -> Sequence[Colleague]:
         .order_by(User.name, User.id)
     )
     return [Colleague(*row) for row in db.session.execute(statement)]
+
+
+def colleagues_page(
+    org_id: uuid.UUID, *, after: Position | None = None, limit: int | None = None
+) -> Sequence[Colleague]:
+    """The same, by id, starting behind ``after``."""
+    statement = (
+        select(User.id, User.name)
+        .join(Membership, Membership.user_id == User.id)
+        .where(_works_in(org_id))
+    )
+    rows = db.session.execute(paged(statement, User.id, after=after, limit=limit))
+    return [Colleague(*row) for row in rows]
 
 
 def may_be_assigned(org_id: uuid.UUID, user_id: uuid.UUID) -> bool:

@@ -22,6 +22,7 @@ from gitlab_links.api import (
     members,
     operations,
     orgs,
+    people,
     picks,
     service_accounts,
     status_rules,
@@ -42,6 +43,7 @@ from gitlab_links.http.json_bodies import refuse_query
 VIEWS = (
     me,
     orgs,
+    people,
     members,
     invitations,
     api_keys,

@@ -26,11 +26,16 @@ from gitlab_links.gitlab.fields import read_id
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
-from gitlab_links.links.changes import LinkExists, detach, refresh_links_of_task
+from gitlab_links.links.changes import (
+    LinkExists,
+    detach,
+    refresh_links_of_org,
+    refresh_links_of_task,
+)
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions
-from gitlab_links.links.queries import find_link, links_page
+from gitlab_links.links.queries import find_link, find_link_of_org, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
 from gitlab_links.pasting.reading import Reader
@@ -123,6 +128,27 @@ def task_gitlab_links_refresh_post(org_id: uuid.UUID, task_id: uuid.UUID) -> Any
     """
     require_task(org_id, task_id)
     return {"refreshing": refresh_links_of_task(org_id, task_id)}
+
+
+@links.get("/api/orgs/<uuid:org_id>/gitlab-links/<uuid:link_id>")
+@access(Permission.LINK_READ)
+@links.returns(200, LinkEnvelope)
+def org_gitlab_link_get(org_id: uuid.UUID, link_id: uuid.UUID) -> Response:
+    """Show a link by its id alone"""
+    link = find_link_of_org(org_id, link_id, viewer=current_principal().role)
+    return json_answer({"link": link})
+
+
+@links.post("/api/orgs/<uuid:org_id>/gitlab-links/refresh")
+@access(Permission.LINK_WRITE)
+@links.returns(202, RefreshEnvelope)
+def org_gitlab_links_refresh_post(org_id: uuid.UUID) -> Any:
+    """Have the links of all of an org's tasks fetched from GitLab now
+
+    At most 5,000 items, those first that were fetched longest ago; call it again for more.
+    Workers take 100 items with one call to GitLab.
+    """
+    return {"refreshing": refresh_links_of_org(org_id)}
 
 
 @links.get("/api/orgs/<uuid:org_id>/gitlab-links")

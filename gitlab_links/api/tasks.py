@@ -44,6 +44,7 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
         status=query["status"] or "",
         need=query["need"],
         assignee_id=query["assignee_id"],
+        updated_since=query["updated_since"],
         **{name: query[name] or "" for name in ("person", "label", "milestone", "project")},
     ).conditions(sight)
     found = tasks_page(org_id, conditions, sort=sort, after=after, limit=limit + 1)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -30,6 +31,7 @@ class TaskQuery:
     a link; ``type`` is a type of item. ``assignee_id`` may be ``NOBODY``. ``person``, ``label``,
     ``milestone`` and ``project`` are of one linked item: a GitLab username, which assigns, reviews
     or wrote it, exact names, and a path in upper or lower case.
+    ``updated_since`` is about the task and its set of links.
     """
 
     q: str = ""
@@ -42,6 +44,7 @@ class TaskQuery:
     label: str = ""
     milestone: str = ""
     project: str = ""
+    updated_since: datetime | None = None
 
     def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions over tasks of the org. They reveal nothing that is withheld."""
@@ -56,6 +59,9 @@ class TaskQuery:
             yield Task.assignee_id.is_(None)
         elif self.assignee_id is not None:
             yield Task.assignee_id == self.assignee_id
+        if self.updated_since is not None:
+            since = self.updated_since
+            yield or_(Task.updated_at >= since, Task.links_changed_at >= since)
         if sight.sees_links and (self.links or self.type):
             yield self._linked(sight)
         if sight.sees_links and self._reads_items:

@@ -29,6 +29,7 @@ from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
 
+REFRESHED_AT_ONCE = 5000
 # Items per statement: SQLite takes 32,766 parameters.
 DELETED_AT_ONCE = 1000
 
@@ -250,6 +251,28 @@ def refresh_links_of_task(org_id: uuid.UUID, task_id: uuid.UUID) -> int:
         update(GitLabItem)
         .where(GitLabItem.id.in_(items))
         .values(refresh_requested_at=now, next_sync_at=now, detail_wanted=True)
+    )
+    trigger_after_commit(db.session, JobKind.SYNC, org_id)
+    return requested
+
+
+def refresh_links_of_org(org_id: uuid.UUID) -> int:
+    """The same of the org's items that were fetched longest ago, ``REFRESHED_AT_ONCE`` at most.
+    Without the single forms of merge requests, which take a call each.
+    """
+    oldest = (
+        select(GitLabItem.id)
+        .where(GitLabItem.org_id == org_id)
+        .order_by(GitLabItem.last_synced_at.is_not(None), GitLabItem.last_synced_at)
+        .limit(REFRESHED_AT_ONCE)
+    )
+    in_order = select(GitLabItem.id).where(GitLabItem.id.in_(oldest)).order_by(GitLabItem.id)
+    now = utcnow()
+    end_pause(org_id, now)
+    requested = change_rows(
+        update(GitLabItem)
+        .where(GitLabItem.id.in_(in_order.with_for_update()))
+        .values(refresh_requested_at=now, next_sync_at=now)
     )
     trigger_after_commit(db.session, JobKind.SYNC, org_id)
     return requested

@@ -15,6 +15,7 @@ from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import is_withheld, sees_all
 from gitlab_links.links.freshness import Connection, SyncState, sync_state
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.tasks.models import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class LinkView:
     withheld: ClassVar[bool] = False
     id: uuid.UUID
     task_id: uuid.UUID
+    task_title: str
     url: str
     project_path: str
     gitlab_type: str
@@ -93,8 +95,8 @@ class WithheldLink(LinkView):
 LinkRow = Row[*tuple[Any, ...]]
 
 # Columns of tables, not attributes of classes: for a list, the ORM costs more than the query.
-_links, _items, _projects, _users = (
-    model.__table__.c for model in (TaskGitLabLink, GitLabItem, GitLabProject, User)
+_links, _items, _projects, _users, _tasks = (
+    model.__table__.c for model in (TaskGitLabLink, GitLabItem, GitLabProject, User, Task)
 )
 
 # What is withheld with an item: the fields of ``LinkView`` from ``title`` to ``merged_at``, in
@@ -146,6 +148,7 @@ LINK_COLUMNS = (
     _links.closes,
     _links.backfilled,
     # Not a join: with one more table, SQLite reads all links of the org.
+    select(_tasks.title).where(_tasks.id == _links.task_id).scalar_subquery().label("task_title"),
     select(_users.name)
     .where(_users.id == _links.created_by)
     .scalar_subquery()
@@ -181,7 +184,7 @@ def _view(
     content = _nothing_of(row) if hides else row[:_CONTENT_SIZE]
     url = item_url(row.base_url, ref)
     fields: tuple[Any, ...] = (
-        *(row.id, row.task_id, url, path, row.type, iid, str(ref)),
+        *(row.id, row.task_id, row.task_title, url, path, row.type, iid, str(ref)),
         *content,
         *(row.created_at, _provenance(row, hides=hides), sync),
     )

@@ -67,6 +67,13 @@ def find_link(
     return required(next(iter(_views(org_id, db.session.execute(statement), viewer)), None))
 
 
+def find_link_of_org(
+    org_id: uuid.UUID, link_id: uuid.UUID, *, viewer: Role | None = None
+) -> LinkView:
+    """One link by its id alone; raises :class:`NotFound`, also for another org's."""
+    return required(links_by_id(org_id, [link_id], viewer=viewer).get(link_id))
+
+
 def links_by_id(
     org_id: uuid.UUID, link_ids: Collection[uuid.UUID], *, viewer: Role | None = None
 ) -> Mapping[uuid.UUID, LinkView]:

@@ -343,3 +343,41 @@ def test_another_orgs_links_are_not_found_by_the_same_address(
     factory.link(factory.task(other), item, made_path="acme/app", made_iid=7)
     for query in (f"url={URL}", "project=42&iid=7", "project=acme/app&iid=7"):
         assert admin.get(f"{base}/gitlab-links?{query}").json["links"] == []
+
+
+def test_a_link_is_shown_by_its_id_alone_with_the_title_of_its_task(
+    app: Flask, factory: Factory, org: Org, admin: Caller, base: str
+) -> None:
+    link = factory.link(factory.task(org, title="Ship it"))
+    shown = admin.get(f"{base}/gitlab-links/{link.id}")
+    assert shown.json["link"]["task_title"] == "Ship it"
+    assert shown.json == admin.get(f"{base}/tasks/{link.task_id}/gitlab-links/{link.id}").json
+    other = factory.link(factory.task(factory.org()))
+    assert admin.get(f"{base}/gitlab-links/{other.id}").status_code == 404
+
+
+def test_all_links_of_an_org_are_fetched_the_oldest_first(
+    app: Flask,
+    factory: Factory,
+    org: Org,
+    admin: Caller,
+    base: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gitlab_links.links.changes.REFRESHED_AT_ONCE", 2)
+    project, now = factory.gitlab_project(org), utcnow()
+    times = {1: now, 2: now - timedelta(hours=1), 3: None}
+    for iid, synced in times.items():
+        item = factory.gitlab_item(project, iid=iid, last_synced_at=synced)
+        factory.link(factory.task(org), item)
+    others = factory.gitlab_item(factory.gitlab_project(factory.org()))
+    with app.app_context():
+        db.session.execute(db.update(GitLabItem).values(refresh_requested_at=None))
+        db.session.commit()
+    assert admin.post(f"{base}/gitlab-links/refresh").json == {"refreshing": 2}
+    with app.app_context():
+        asked = db.session.scalars(
+            db.select(GitLabItem.iid).where(GitLabItem.refresh_requested_at.is_not(None))
+        ).all()
+    assert sorted(asked) == [2, 3]
+    assert others.iid not in asked

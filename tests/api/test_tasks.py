@@ -1,6 +1,7 @@
 """Tasks over the API."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -221,3 +222,36 @@ def test_a_task_is_shown_by_its_reference(admin: Caller, factory: Factory, base:
     assert admin.get(f"{path}/{made['reference']}").json["task"]["id"] == made["id"]
     for name in ("ACME-999", "OTHER-1", "nonsense"):
         assert admin.get(f"{path}/{name}").status_code == 404
+
+
+def test_tasks_are_listed_since_they_or_their_links_changed(
+    admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    before = {"updated_at": noon - timedelta(seconds=1)}
+    factory.task(org, title="Before", **before)
+    factory.task(org, title="At", updated_at=noon)
+    factory.task(org, title="Linked", links_changed_at=noon, **before)
+
+    def since(moment: str) -> list[str]:
+        answer = admin.get(f"{base}/tasks", query_string={"updated_since": moment})
+        return sorted(one["title"] for one in answer.json["tasks"])
+
+    assert since("2026-05-01T12:00:00Z") == ["At", "Linked"]
+    assert since("2026-05-01T14:00:00.000001+02:00") == []
+    assert admin.get(f"{base}/tasks?updated_since=yesterday").status_code == 422
+
+
+def test_a_reader_learns_who_works_on_tasks_and_nothing_more(
+    app: Flask, factory: Factory, org: Org, base: str
+) -> None:
+    reader = program(app, factory.api_key(org, Scope.READ, role=Role.MEMBER))
+    ann = factory.membership(org, user=factory.user(name="Ann Ox")).user_id
+    factory.membership(org, Role.CLIENT, factory.user(name="Carl Client"))
+    factory.membership(factory.org(), user=factory.user(name="Zoe Elsewhere"))
+    task = factory.task(org, assignee_id=ann)
+    people = reader.get(f"{base}/people").json["people"]
+    assert {"id": str(ann), "name": "Ann Ox"} in people
+    assert all(set(one) == {"id", "name"} for one in people)
+    assert not {"Carl Client", "Zoe Elsewhere"} & {one["name"] for one in people}
+    assert reader.get(f"{base}/tasks/{task.id}").json["task"]["assignee"] == "Ann Ox"

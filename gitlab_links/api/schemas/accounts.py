@@ -89,6 +89,16 @@ MemberEnvelope = envelope("MemberEnvelope", member=MemberSchema)
 MembersEnvelope = page_of("MembersEnvelope", members=MemberSchema)
 
 
+class ColleagueSchema(Answer):
+    """Somebody who works on tasks; `id` is the user's."""
+
+    id = fields.UUID()
+    name = fields.String(metadata={"example": "Ana Ox"})
+
+
+PeopleEnvelope = page_of("PeopleEnvelope", people=ColleagueSchema)
+
+
 class NewMember(Strict):
     """The person to invite."""
 

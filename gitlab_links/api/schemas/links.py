@@ -78,6 +78,7 @@ class LinkSchema(Answer):
 
     id = fields.UUID()
     task_id = fields.UUID()
+    task_title = fields.String(metadata={"example": "Ship the release"})
     url = fields.String(metadata={"example": "https://gitlab.example.com/acme/app/-/issues/7"})
     project_path = fields.String(metadata={"example": "acme/app"})
     gitlab_type = choice(ItemType)

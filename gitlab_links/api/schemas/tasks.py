@@ -1,6 +1,6 @@
 """Tasks."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from marshmallow import fields
 
@@ -49,6 +49,9 @@ class TaskSchema(Answer):
     external_url = fields.String(allow_none=True)
     assignee_id = fields.UUID(
         allow_none=True, metadata=described("The user who works on it; null for nobody.")
+    )
+    assignee = fields.String(
+        allow_none=True, metadata=described("The name of the assignee.", "Ana Ox")
     )
     due_date = fields.Date(allow_none=True)
     created_by = fields.UUID(allow_none=True, metadata=described("Null once the user is deleted."))
@@ -100,6 +103,11 @@ class TasksQuery(Strict):
         Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")
     )
     assignee_id = fields.UUID(load_default=None)
+    updated_since = fields.AwareDateTime(
+        load_default=None,
+        default_timezone=UTC,
+        metadata=described("Changed itself, or in its set of links, at this time or later."),
+    )
     person = _of_an_item(
         "The GitLab username of who is assigned to a linked item, reviews or wrote it.", "sam"
     )
