@@ -18,6 +18,8 @@ from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.slow_gitlabs import is_slow
 
 FLAG_SECONDS = 3
+# For events: after a worker has died, the next one is to be sent within two seconds.
+SHORT_FLAG_SECONDS = 1
 # Shorter, because an org waits this long after its job dies. If a batch takes longer, another job
 # is queued after it, which finds everything claimed.
 RUNNING_SECONDS = 2
@@ -43,8 +45,8 @@ class JobKind(Enum):
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     APPLY_RULES = ("deliveries", "gitlab_links.jobs.functions.apply_rules")
-    PUBLISH = ("deliveries", "gitlab_links.jobs.functions.publish_events")
-    SEND = ("outgoing", "gitlab_links.jobs.functions.send_events")
+    PUBLISH = ("deliveries", "gitlab_links.jobs.functions.publish_events", SHORT_FLAG_SECONDS)
+    SEND = ("outgoing", "gitlab_links.jobs.functions.send_events", SHORT_FLAG_SECONDS)
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")
     RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")

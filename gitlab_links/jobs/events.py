@@ -5,7 +5,7 @@ import uuid
 
 from gitlab_links.events.publishing import AT_ONCE, has_unpublished
 from gitlab_links.extensions import db
-from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.outgoing.outbox import publish_and_send
 
 SLICE_SECONDS = 1.0
@@ -18,7 +18,6 @@ def publish_events(org_id: uuid.UUID) -> None:
     run left behind.
     """
     ends_at, count = time.monotonic() + SLICE_SECONDS, AT_ONCE
-    suppress_triggers(JobKind.PUBLISH, org_id)
     while count == AT_ONCE and time.monotonic() < ends_at:
         count = publish_and_send(org_id)
         db.session.commit()

@@ -17,9 +17,10 @@ from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.outgoing import claims, outcomes
 from gitlab_links.outgoing.models import OutgoingEndpoint
+from gitlab_links.outgoing.outcomes import Sent
 from gitlab_links.outgoing.requests import requests_for
 from gitlab_links.outgoing.sending import Network
-from gitlab_links.outgoing.transport import Outcome, Request
+from gitlab_links.outgoing.transport import Request
 
 THREADS, THREADS_FOR_SLOW = 12, 6
 # Slow endpoints are not claimed later in a job, others a while longer: then a slow answer, which
@@ -28,17 +29,12 @@ CLAIM_SLOW_SECONDS, CLAIM_SECONDS = 12.0, 24.0
 # A thread begins no further request of its batch after this.
 BATCH_SECONDS = 2.0
 POLL_SECONDS = 0.1
-KEEP_SECONDS = 1.0
+KEEP_SECONDS = 0.7
+# Quick answers come in bunches: those of so many seconds are saved in one transaction.
+GATHER_SECONDS = 0.03
 NOT_SENT = "The event was deleted, or its item has become confidential."
 
 Item = tuple[uuid.UUID, int, Request]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    delivery_id: uuid.UUID
-    attempt: int
-    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Sender:
     def __init__(self, first: uuid.UUID) -> None:
         self._first = first
         self._network = Network.of_settings()
-        self._results: SimpleQueue[_Sent | _Finished] = SimpleQueue()
+        self._results: SimpleQueue[Sent | _Finished] = SimpleQueue()
         self._in_flight: dict[uuid.UUID, bool] = {}  # endpoints, and whether they are slow
         self._kept_at = time.monotonic()
 
@@ -104,14 +100,15 @@ class Sender:
         results = []
         try:
             results.append(self._results.get(timeout=POLL_SECONDS))
+            time.sleep(GATHER_SECONDS)
             while True:
                 results.append(self._results.get_nowait())
         except Empty:
             pass
+        sent = [result for result in results if isinstance(result, Sent)]
+        outcomes.save(sent, utcnow())
         for result in results:
-            if isinstance(result, _Sent):
-                outcomes.save(result.delivery_id, result.attempt, result.outcome, utcnow())
-            else:
+            if isinstance(result, _Finished):
                 outcomes.give_back(result.unsent)
                 claims.release(result.endpoint_id)
                 del self._in_flight[result.endpoint_id]
@@ -147,7 +144,7 @@ def _send_batch(
     network: Network,
     endpoint_id: uuid.UUID,
     batch: Sequence[Item],
-    results: SimpleQueue[_Sent | _Finished],
+    results: SimpleQueue[Sent | _Finished],
 ) -> None:
     """Send one after another, until one fails. Runs in a thread."""
     begun, began = 0, time.monotonic()
@@ -158,7 +155,7 @@ def _send_batch(
                     break
                 begun += 1
                 outcome = network.send(session, request)
-                results.put(_Sent(delivery_id, attempt, outcome))
+                results.put(Sent(delivery_id, attempt, outcome))
                 if outcome.failure is not None:
                     break
     finally:

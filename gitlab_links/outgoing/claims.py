@@ -13,7 +13,7 @@ from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, Out
 
 # A worker that sends renews it every second. Short, because after a worker has died, its
 # endpoints wait for this long.
-LEASE = timedelta(seconds=4)
+LEASE = timedelta(seconds=3)
 BATCH = 10
 # Later events of an item or task wait while an earlier one has failed less often than this, some
 # ten minutes; then they pass it, and the receiver can order them by ``position``.

@@ -1,12 +1,14 @@
 """Save what came of an attempt, in the delivery and in its endpoint."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import TypeVar
 
 import structlog
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db
@@ -26,19 +28,50 @@ POSTPONED_FOR = timedelta(minutes=1)
 GONE_REASON = "It answered 410: this address takes no events any more."
 DAY_REASON = "Everything sent to it failed for a day."
 
+Row = TypeVar("Row", OutgoingDelivery, OutgoingEndpoint)
+
 log = structlog.get_logger(__name__)
 
 
-def save(delivery_id: uuid.UUID, attempt: int, outcome: Outcome, now: datetime) -> None:
-    """Save the outcome of an attempt; nothing if another worker has claimed the delivery since.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An attempt that is over."""
 
-    The caller commits.
+    delivery_id: uuid.UUID
+    attempt: int
+    outcome: Outcome
+
+
+def save(sent: Sequence[Sent], now: datetime) -> None:
+    """Save the outcomes of attempts, in four statements however many there are; nothing of those
+    whose delivery another worker has claimed since. The caller commits.
     """
-    delivery = db.session.get(
-        OutgoingDelivery, delivery_id, with_for_update=True, populate_existing=True
-    )
-    if delivery is None or not _is_ours(delivery, attempt):
+    if not sent:
         return
+    deliveries = _locked(OutgoingDelivery, {one.delivery_id for one in sent})
+    endpoints = _locked(OutgoingEndpoint, {one.endpoint_id for one in deliveries.values()})
+    for one in sent:
+        delivery = deliveries.get(one.delivery_id)
+        if delivery is not None and _is_ours(delivery, one.attempt):
+            _save_one(delivery, endpoints[delivery.endpoint_id], one, now)
+    db.session.flush()
+
+
+def _locked(model: type[Row], ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Row]:
+    rows = db.session.scalars(
+        select(model)
+        .where(model.id.in_(ids))
+        .order_by(model.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.id: row for row in rows}
+
+
+def _save_one(
+    delivery: OutgoingDelivery, endpoint: OutgoingEndpoint, sent: Sent, now: datetime
+) -> None:
+    outcome = sent.outcome
     delivery.last_attempt_at = now
     delivery.last_status, delivery.last_error = outcome.status, outcome.failure
     delivery.last_answer = outcome.answer or None
@@ -50,16 +83,13 @@ def save(delivery_id: uuid.UUID, attempt: int, outcome: Outcome, now: datetime) 
         "replay": delivery.is_replay,
     }
     delivery.history = [*delivery.history, said][-ATTEMPTS_KEPT:]
-    endpoint = db.session.get(
-        OutgoingEndpoint, delivery.endpoint_id, with_for_update=True, populate_existing=True
-    )
     if outcome.failure is None:
         _end(delivery, OutgoingStatus.DELIVERED)
         _note_success(endpoint, outcome, now)
     elif delivery.is_replay:
         _end(delivery, OutgoingStatus.FAILED)
     else:
-        _schedule(delivery, attempt, outcome, now)
+        _schedule(delivery, sent.attempt, outcome, now)
         _note_failure(endpoint, delivery, outcome, now)
 
 
@@ -79,19 +109,15 @@ def _schedule(delivery: OutgoingDelivery, attempt: int, outcome: Outcome, now: d
     delivery.due_at = now + max(retry_delay(attempt), clamped(outcome.retry_after))
 
 
-def _note_success(endpoint: OutgoingEndpoint | None, outcome: Outcome, now: datetime) -> None:
-    if endpoint is None:
-        return
+def _note_success(endpoint: OutgoingEndpoint, outcome: Outcome, now: datetime) -> None:
     endpoint.last_success_at = now
     endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
     _note_pace(endpoint, outcome)
 
 
 def _note_failure(
-    endpoint: OutgoingEndpoint | None, delivery: OutgoingDelivery, outcome: Outcome, now: datetime
+    endpoint: OutgoingEndpoint, delivery: OutgoingDelivery, outcome: Outcome, now: datetime
 ) -> None:
-    if endpoint is None:
-        return
     endpoint.failures += 1
     endpoint.failing_since = endpoint.failing_since or now
     endpoint.last_failure_at, endpoint.last_failure = now, outcome.failure

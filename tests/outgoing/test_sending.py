@@ -232,7 +232,7 @@ def test_what_a_dead_worker_was_sending_is_sent_again_with_the_same_id(office, r
 
 
 def test_a_late_outcome_of_a_worker_that_lost_its_lease_changes_nothing(office, receiver, clock):
-    from gitlab_links.outgoing.outcomes import save
+    from gitlab_links.outgoing.outcomes import Sent, save
     from gitlab_links.outgoing.transport import Outcome
 
     office.endpoint()
@@ -243,7 +243,7 @@ def test_a_late_outcome_of_a_worker_that_lost_its_lease_changes_nothing(office, 
     db.session.commit()
     later(clock, seconds=5)
     office.send()
-    save(taken.id, 1, Outcome(1.0, 500, "It answered 500."), utcnow())
+    save([Sent(taken.id, 1, Outcome(1.0, 500, "It answered 500."))], utcnow())
     db.session.commit()
     assert office.sent()[0].status == "delivered"
 

@@ -138,7 +138,7 @@ def outgoing(
             for enabled in (False, True):
                 update_endpoint(principal, endpoints[name], EndpointChange(enabled=enabled))
             db.session.commit()
-    within(180, lambda: all(len(receivers.ids(name)) >= events for name in NAMES))
+    within(60 + events, lambda: all(len(receivers.ids(name)) >= events for name in NAMES))
     within(30, lambda: _left(stage, org.id) == 0)
     server.shutdown()
     return [
