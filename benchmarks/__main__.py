@@ -7,6 +7,7 @@ from collections.abc import Callable
 from benchmarks import (
     accept,
     drain,
+    events,
     finding,
     footprint,
     growth,
@@ -22,6 +23,7 @@ from benchmarks.stage import Stage
 BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "accept": accept.run,
     "drain": drain.run,
+    "events": events.run,
     "rules": rules.run,
     "refresh": refresh.run,
     "latency": latency.run,

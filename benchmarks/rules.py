@@ -96,7 +96,7 @@ def _set_rules(world: World, admin: Principal, *, ruled: bool) -> None:
 
 def _drain(world: World, states: States) -> tuple[float, float]:
     """Seconds until the backlog is worked off and the rules have looked at it; CPU seconds."""
-    _store(world, states)
+    store_backlog(world, states)
     with world.app.app_context():
         began, cpu = time.perf_counter(), time.process_time()
         while deliveries_due(world.org_id, utcnow()):
@@ -110,7 +110,7 @@ def _drain(world: World, states: States) -> tuple[float, float]:
     return found
 
 
-def _store(world: World, states: States) -> None:
+def store_backlog(world: World, states: States) -> None:
     now = utcnow()
     items, known = world.spread(PER_PROJECT), _project_rows(world)
     rows = [
