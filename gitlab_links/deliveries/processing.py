@@ -204,7 +204,12 @@ def _apply(
         # A pipeline's body only names its merge request or branch. If its commit is not the
         # cached one, the list shows whether it is the newest.
         pipeline = work.event.branch_pipeline
-        request_refresh(item, now, detail=pipeline is None or is_at(pipeline, item))
+        of_head = pipeline is None or is_at(pipeline, item)
+        is_pipeline = work.event.object_kind == "pipeline"
+        if of_head and is_pipeline and item.fetched_at is not None and item.error_code is None:
+            item.status_wanted_at = now
+        else:
+            request_refresh(item, now, detail=of_head)
         return Effect.FETCHED
     if trust is Trust.PROVEN:
         note_default_branch(project, work.event.default_branch, now)

@@ -61,7 +61,9 @@ class Targets:
 
     def any_requested(self, now: datetime) -> bool:
         """Whether an item is requested for now; the sweep finds items that are due later."""
-        requested = (item.refresh_requested_at for item in self._items.values())
+        items = self._items.values()
+        requested = [item.refresh_requested_at for item in items]
+        requested += [item.status_wanted_at for item in items]
         return any(moment is not None and moment <= now for moment in requested)
 
     def _candidates(self, event: Event) -> list[tuple[GitLabProject, ItemKey]]:

@@ -30,6 +30,7 @@ from gitlab_links.sync.connection_results import record_connection
 from gitlab_links.sync.fetching import Call, InTime, Round
 from gitlab_links.sync.item_events import FETCH, ItemChanges
 from gitlab_links.sync.merge_request_details import note_statuses
+from gitlab_links.sync.same_branch import request_siblings
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.delta_client import DeltaClient
@@ -183,12 +184,15 @@ def record(
         return outcome
     items = _locked(answer.wanted)
     shown, seen_by_rules = ItemChanges(items.values()), ItemMarks(items.values())
+    pipelines = {item.id: item.pipeline_status for item in items.values()}
     for wanted, statuses in zip(answer.wanted, answer.found, strict=True):
         for iid, item_id in wanted.items.items():
             if item_id in items:
                 _record_one(items[item_id], statuses.get(iid), answer.started_at, now, outcome)
     shown.record(org_id, FETCH)
     seen_by_rules.write(org_id, now)
+    changed = [one for one in items.values() if one.pipeline_status != pipelines[one.id]]
+    request_siblings(org_id, changed, now)
     read = {"proven_at": answer.started_at, "failures": 0, "due_at": now + STATUSES_EVERY}
     change_rows(update(_mark).where(_mark.id.in_(marks)).values(read))
     return outcome

@@ -109,13 +109,10 @@ def apply_body(
             request_confirmation(item, received_at)
         store_mentions(item, body.text, pattern, now, proven=trust is Trust.PROVEN)
     detail = trusted and wants_detail_after_body(item, body, detail_before)
-    if (
-        detail
-        or verdict is BodyVerdict.FETCH
-        or body.unknown_fields() - ONLY_FROM_FETCHES
-        or _has_gaps(item)
-    ):
+    if verdict is BodyVerdict.FETCH or body.unknown_fields() - ONLY_FROM_FETCHES or _has_gaps(item):
         request_refresh(item, now, detail=detail)
+    elif detail:
+        item.status_wanted_at = now
     return verdict
 
 

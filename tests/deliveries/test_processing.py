@@ -98,7 +98,7 @@ def test_a_merge_request_does_not_touch_the_issue_of_its_number(
 
 
 @pytest.mark.parametrize(
-    ("body", "type", "wants_detail"),
+    ("body", "type", "wants_statuses"),
     [
         (bodies.pipeline({"iid": 4, "target_project_id": 42}), "merge_request", True),
         (bodies.note("MergeRequest", merge_request={"iid": 4}), "merge_request", False),
@@ -106,14 +106,14 @@ def test_a_merge_request_does_not_touch_the_issue_of_its_number(
     ],
 )
 def test_an_event_that_only_names_an_item_requests_it_and_triggers_a_sync(
-    org, project, item_of, receive, redis: Redis, app_context, body, type, wants_detail
+    org, project, item_of, receive, redis: Redis, app_context, body, type, wants_statuses
 ):
     item = item_of(project, 4, type)
     receive(body)
     redis.flushdb()
     drain(org)
-    assert asked_for(item)
-    assert fresh(item).detail_wanted is wants_detail
+    assert asked_for(item) is not wants_statuses
+    assert (fresh(item).status_wanted_at is not None) is wants_statuses
     assert redis.llen("rq:queue:fetches") == 1
 
 
