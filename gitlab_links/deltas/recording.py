@@ -76,9 +76,9 @@ def record(
     for answer in calls.answers:
         _apply(answer, items, recorded, pattern, now=now, ttl=ttl)
     shown.record(org_id, FETCH)
-    seen_by_rules.write(org_id, now)
     new = items_mentioning(org_id, recorded.unlinked, pattern, now=now, ttl=ttl)
     mentions.attach(org_id, *new)
+    seen_by_rules.write(org_id, now)  # after every item is locked
     db.session.flush()
     marks = locked_marks(answer.delta.mark_id for answer in calls.answers)
     for answer in calls.answers:
