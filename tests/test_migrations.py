@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from click import ClickException
 from flask import Flask
 from flask_migrate import check, downgrade, migrate, upgrade
-from sqlalchemy import inspect, select, text
+from sqlalchemy import Uuid, column, insert, inspect, select, table, text
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.config.settings import Settings
@@ -18,6 +18,7 @@ from gitlab_links.extensions import db
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.outgoing.models import OutgoingEndpoint
+from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 
@@ -270,10 +271,14 @@ def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(
         upgrade(directory=MIGRATIONS, revision=becoming.down_revision)
         sealed = {}
         for name, address in (("A", "https://chat.example.com/x"), ("B", "ops@example.com")):
-            org = Org(name=name, task_key=name)
-            db.session.add(org)
-            db.session.flush()
-            sealed[org.id] = address
+            org_id = new_id()
+            # Not the model: it may have columns that come later.
+            made = {"id": org_id, "name": name, "task_key": name, "last_task_number": 0}
+            db.session.execute(
+                insert(table("orgs", column("id", Uuid), *map(column, [*made, "created_at"][1:]))),
+                {**made, "created_at": "2026-11-29 12:00:00"},
+            )
+            sealed[org_id] = address
             db.session.execute(
                 text(
                     "INSERT INTO org_gitlab_integrations (id, org_id, failures, created_at, "
@@ -285,7 +290,7 @@ def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(
                     "name": name,
                     "host": address.removeprefix("https://").removesuffix("/x"),
                     "sealed": cipher().encrypt(
-                        address, org_id=org.id, origin="", purpose="notify-url"
+                        address, org_id=org_id, origin="", purpose="notify-url"
                     ),
                 },
             )

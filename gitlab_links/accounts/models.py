@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -31,6 +32,7 @@ class Org(Identified, Base):
 
     name: Mapped[str] = mapped_column(String(100))
     task_key: Mapped[str] = mapped_column(String(10))
+    comments_mention: Mapped[bool] = mapped_column(default=False, server_default=false())
     last_task_number: Mapped[int] = mapped_column(default=0)
     branch_template: Mapped[str | None] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

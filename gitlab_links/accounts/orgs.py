@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -38,6 +39,7 @@ class OrgDetails(OrgView):
 
     former_task_keys: Sequence[str]
     branch_template: str | None
+    comments_mention: bool
 
 
 def orgs_page(
@@ -75,26 +77,38 @@ def update_org(
     name: str | None = None,
     task_key: str | None = None,
     branch_template: str | None = None,
+    comments_mention: bool | None = None,
 ) -> OrgDetails:
     """Change the org; None leaves a value as it is, an empty template is the default one.
 
     References with a former task key still lead to their tasks.
     """
     org = required(db.session.get(Org, principal.org_id))
-    changes = {"name": name, "task_key": task_key, "branch_template": branch_template}
+    changes: dict[str, Any] = {
+        "name": name,
+        "task_key": task_key,
+        "branch_template": branch_template,
+        "comments_mention": comments_mention,
+    }
     changed = {
         field: value
         for field, value in changes.items()
-        if value is not None and value != (getattr(org, field) or "")
+        if value is not None
+        and value != ("" if getattr(org, field) is None else getattr(org, field))
     }
     if "task_key" in changed:
         change_task_key(org, changed["task_key"])
     org.name = changed.get("name", org.name)
     if "branch_template" in changed:
         org.branch_template = changed["branch_template"] or None
+    org.comments_mention = changed.get("comments_mention", org.comments_mention)
     if changed:
         write_audit_event(org.id, principal.actor, Action.ORG_UPDATED, org.id, changed)
     return _details(org, principal.role)
+
+
+def _or_empty(value: Any) -> Any:
+    return "" if value is None else value
 
 
 def create_org(name: str) -> Org:
@@ -134,5 +148,12 @@ def _view(org: Org, role: Role) -> OrgView:
 def _details(org: Org, role: Role) -> OrgDetails:
     former = former_task_keys(org.id)
     return OrgDetails(
-        org.id, org.name, org.task_key, role, org.created_at, former, org.branch_template
+        org.id,
+        org.name,
+        org.task_key,
+        role,
+        org.created_at,
+        former,
+        org.branch_template,
+        org.comments_mention,
     )

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select
 
@@ -31,15 +32,27 @@ def former_task_keys(org_id: uuid.UUID) -> Sequence[str]:
     return db.session.scalars(ours.order_by(FormerTaskKey.id)).all()
 
 
-def task_keys(org_id: uuid.UUID) -> tuple[str, ...]:
-    """Every key of the org, in one SELECT: the present one, then those that it had before."""
+@dataclass(frozen=True, slots=True)
+class MentionChoices:
+    """What mentions a task of an org: every key that it has or had, the present one first, and
+    whether ``comments`` mention, too.
+    """
+
+    keys: tuple[str, ...]
+    comments: bool
+
+
+def mention_choices(org_id: uuid.UUID) -> MentionChoices:
+    """The org's, in one SELECT."""
     rows = db.session.execute(
-        select(Org.task_key, FormerTaskKey.key)
+        select(Org.task_key, Org.comments_mention, FormerTaskKey.key)
         .outerjoin(FormerTaskKey, FormerTaskKey.org_id == Org.id)
         .where(Org.id == org_id)
         .order_by(FormerTaskKey.id)
     ).all()
-    return (*{row.task_key for row in rows}, *(row.key for row in rows if row.key is not None))
+    present = {row.task_key for row in rows}
+    former = (row.key for row in rows if row.key is not None)
+    return MentionChoices((*present, *former), any(row.comments_mention for row in rows))
 
 
 def change_task_key(org: Org, key: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.accounts.task_keys import task_keys
+from gitlab_links.accounts.task_keys import mention_choices
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.backfills.models import Backfill, BackfillItem, BackfillStage
 from gitlab_links.clock import utcnow
@@ -87,7 +87,7 @@ def _lists(org_id: uuid.UUID) -> list[list[Any]]:
         )
         .order_by(GitLabProject.path)
     ).all()
-    words = [f"{key}-" for key in task_keys(org_id)]
+    words = [f"{key}-" for key in mention_choices(org_id).keys]
     return [
         [str(project), item_type.value, word, 1]
         for project in projects

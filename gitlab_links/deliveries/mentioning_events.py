@@ -6,11 +6,12 @@ GitLab's API, and the row is deleted if GitLab has no such mention.
 """
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gitlab_links.gitlab.events import Event
 from gitlab_links.gitlab.items import ItemRef
+from gitlab_links.gitlab.snapshot import ItemText
 from gitlab_links.links.items import cached_item, locked_item
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.mentions.finding import mentioning
@@ -19,10 +20,15 @@ from gitlab_links.mentions.pattern import KeyPattern
 
 @dataclass(frozen=True, slots=True)
 class UnlinkedEvent:
-    """An event of an item that is not linked, and its project's row if there is one."""
+    """An event of an item that is not linked, and its project's row if there is one.
+
+    ``by_own_hook``: the project's own webhook sent it. Only then its comment counts, because
+    GitLab's API would need another call to confirm it.
+    """
 
     event: Event
     project: GitLabProject | None
+    by_own_hook: bool = False
 
 
 def items_mentioning(
@@ -32,9 +38,17 @@ def items_mentioning(
 
     Costs no statement if no event mentions any, which the compiled pattern decides.
     """
-    texts = ((one, text) for one in events if (text := one.event.text) is not None)
-    items = (_item_of(org_id, base_url, one) for one in mentioning(org_id, texts, pattern))
+    texts = ((one, text) for one in events for text in _texts(one, pattern))
+    found = dict.fromkeys(mentioning(org_id, texts, pattern))
+    items = (_item_of(org_id, base_url, one) for one in found)
     return [item for item in items if item is not None]
+
+
+def _texts(one: UnlinkedEvent, pattern: KeyPattern) -> Iterator[ItemText]:
+    if one.event.text is not None:
+        yield one.event.text
+    if pattern.reads_comments and one.by_own_hook and one.event.comment is not None:
+        yield ItemText(description=one.event.comment.text)
 
 
 def _item_of(org_id: uuid.UUID, base_url: str, one: UnlinkedEvent) -> GitLabItem | None:

@@ -22,6 +22,7 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.mentions.attaching import MentionChanges
+from gitlab_links.mentions.comments import store_comment
 from gitlab_links.mentions.org_patterns import org_pattern
 from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.observations.webhook_tallies import add_tallies
@@ -105,8 +106,8 @@ def _add_mentioning(org_id: uuid.UUID, works: Sequence[Work], batch: "_Batch") -
     if checks.base_url is None:
         return
     unlinked = (
-        UnlinkedEvent(work.event, targets.project_of(work.event))
-        for work in works
+        UnlinkedEvent(work.event, project, checks.is_of_own_hook(work.delivery, project))
+        for work, project in ((one, targets.project_of(one.event)) for one in works)
         if work.event.relevant
         and targets.of(work.event) is None
         and not checks.is_of_another_instance(work.delivery)
@@ -213,6 +214,8 @@ def _apply(
         return Effect.FETCHED
     if trust is Trust.PROVEN:
         note_default_branch(project, work.event.default_branch, now)
+    if trust is Trust.PROVEN and work.event.comment is not None:
+        store_comment(item, work.event.comment, batch.pattern)
     verdict = apply_body(
         item,
         snapshot,

@@ -90,6 +90,12 @@ class BodyChecks:
         instance = delivery.headers.get(INSTANCE)
         return instance is not None and _origin(instance) != self.origin
 
+    @staticmethod
+    def is_of_own_hook(delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> bool:
+        """Whether the project's own webhook sent the delivery."""
+        own = delivery.hook_project_id
+        return project is not None and own is not None and own == project.id
+
     def tallies(self) -> list[Tally]:
         """The counts to store."""
         if not self.others:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from gitlab_links.gitlab.comments import Comment, read_comment
 from gitlab_links.gitlab.event_snapshot import Subject, snapshot_from_event
 from gitlab_links.gitlab.fields import (
     Object,
@@ -60,6 +61,7 @@ class Event:
     branch_pipeline: BranchPipeline | None
     default_branch: str | None
     _subject: Subject | None = field(repr=False, compare=False)
+    comment: Comment | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_request(cls, headers: Mapping[str, str], body: bytes) -> "Event":
@@ -91,6 +93,7 @@ class Event:
             branch_pipeline=branch_pipeline,
             default_branch=read_branch(read_object(payload.get("project")).get("default_branch")),
             _subject=subject,
+            comment=read_comment(attributes) if subject and kind == "note" else None,
         )
 
     @classmethod

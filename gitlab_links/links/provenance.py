@@ -2,6 +2,7 @@
 
 import uuid
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -19,6 +20,9 @@ from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
 from gitlab_links.tasks.summaries import task_reference
+
+# Stored mentions that differ from whatever the next fetch reads, so that it counts as a change.
+UNREAD: dict[str, Any] = {"unread": {}}
 
 
 class MentionedIn(StrEnum):
@@ -121,6 +125,6 @@ def read_mentions_again_if_dismissed(task_id: uuid.UUID, *items: GitLabItem) -> 
     )
     for item in items:
         if item.id in dismissed:
-            item.mentions = None
+            item.mentions = UNREAD
             request_refresh(item, utcnow())
             trigger_after_commit(db.session, JobKind.SYNC, item.org_id)

@@ -29,14 +29,16 @@ class MentionChanges:
     """Remembers what the items of a transaction mention, to find at its end what has changed."""
 
     def __init__(self, items: Iterable[GitLabItem]) -> None:
-        self._before = [(item, item.mentions) for item in items]
+        self._before = [(item, item.mentions or {}) for item in items]
 
     def attach(self, org_id: uuid.UUID, *new: GitLabItem) -> Sequence[GitLabItem]:
         """Make and remove links for the items whose mentions have changed since, and for the
         ``new`` ones; returns these items.
         """
         changed = [
-            item for item, before in self._before if item in db.session and item.mentions != before
+            item
+            for item, before in self._before
+            if item in db.session and (item.mentions or {}) != before
         ]
         changed += new
         if changed:

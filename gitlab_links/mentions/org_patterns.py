@@ -2,7 +2,7 @@
 
 import uuid
 
-from gitlab_links.accounts.task_keys import task_keys
+from gitlab_links.accounts.task_keys import mention_choices
 from gitlab_links.extensions import settings
 from gitlab_links.mentions.pattern import KeyPattern, pattern_of
 
@@ -10,4 +10,5 @@ from gitlab_links.mentions.pattern import KeyPattern, pattern_of
 def org_pattern(org_id: uuid.UUID) -> KeyPattern:
     """The org's pattern, in one SELECT; it is compiled only if the keys are new."""
     task_url = f"{settings().public_base_url}/orgs/{org_id}/tasks/"
-    return pattern_of(task_keys(org_id), task_url)
+    choices = mention_choices(org_id)
+    return pattern_of(choices.keys, task_url, reads_comments=choices.comments)

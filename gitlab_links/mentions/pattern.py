@@ -26,10 +26,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyPattern:
-    """The keys of an org. Make one with :func:`pattern_of`, which keeps it."""
+    """The keys of an org, and whether it wants comments to mention tasks, too. Make one with
+    :func:`pattern_of`, which keeps it.
+    """
 
     keys: tuple[str, ...]
     task_url: str
+    reads_comments: bool
     _hints: tuple[str, ...]
     _prose: re.Pattern[str]
     _branch: re.Pattern[str]
@@ -59,7 +62,7 @@ def _key(found: re.Match[str]) -> Key:
 
 
 @lru_cache(maxsize=512)
-def pattern_of(keys: tuple[str, ...], task_url: str) -> KeyPattern:
+def pattern_of(keys: tuple[str, ...], task_url: str, *, reads_comments: bool = False) -> KeyPattern:
     """The pattern of these keys, the present one and former ones.
 
     ``task_url`` is the address of a task's page without its reference, ending in a slash. One
@@ -79,6 +82,7 @@ def pattern_of(keys: tuple[str, ...], task_url: str) -> KeyPattern:
     return KeyPattern(
         keys,
         task_url,
+        reads_comments,
         (*(f"{key}-" for key in keys), f"/{path}"),
         re.compile(prose),
         re.compile(branch, re.IGNORECASE),

@@ -16,6 +16,8 @@ from gitlab_links.mentions.prose import prose_of
 MAX_TASKS = 20
 TITLE, DESCRIPTION, SOURCE_BRANCH = "title", "description", "source_branch"
 FIELDS = (TITLE, DESCRIPTION, SOURCE_BRANCH)
+# Stored by ``comments.store_comment`` and not read with an item's texts.
+COMMENT = "comment"
 
 # GitLab's own closing words, of its default pattern.
 _CLOSES = re.compile(
@@ -67,16 +69,17 @@ def read_mentions(text: ItemText, pattern: KeyPattern, before: Stored | None = N
     A field that the source does not have is as it was ``before``.
     """
     known, found = before or {}, {}
+    comments = {COMMENT: known[COMMENT]} if COMMENT in known else {}
     for field in FIELDS:
         value = getattr(text, field)
         read = known.get(field) if value is UNKNOWN else read_field(field, value, pattern).stored()
         if read:
             found[field] = read
     if has_too_many(found):
-        return {field: {"too_many": True} for field in found}
+        return {field: {"too_many": True} for field in found} | comments
     if found and isinstance(text.title, str) and text.title.startswith(_REVERT):
         found[TITLE] = found.get(TITLE, {}) | {"revert": True}
-    return found
+    return found | comments
 
 
 def read_field(field: str, value: str | None, pattern: KeyPattern) -> FieldMentions:

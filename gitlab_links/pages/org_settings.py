@@ -71,6 +71,15 @@ def set_branch_template(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.org_settings", org_id=org_id))
 
 
+@pages.post(f"{PATH}/mentions")
+@access(Permission.ORG_WRITE)
+def set_comments_mention(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Set whether comments mention tasks, too."""
+    update_org(current_principal(), comments_mention=pressed("comments_mention"))
+    flash("Saved.", "success")
+    return redirect(url_for("pages.org_settings", org_id=org_id))
+
+
 @pages.post(f"{PATH}/confidential")
 @access(Permission.INTEGRATION)
 def set_confidential_roles(org_id: uuid.UUID) -> ResponseReturnValue:

@@ -65,7 +65,7 @@ def looked(mentioning, admin):
 
 
 def run(mentioning):
-    for _ in range(50):
+    for _ in range(500):
         backfill_slice(mentioning.org.id)
         if not changes.has_due(mentioning.org.id, utcnow() + timedelta(hours=1)):
             break

@@ -39,6 +39,10 @@ class OrgDetailsSchema(OrgSchema):
         metadata=described("Names the branches of tasks; null for the default.", DEFAULT_TEMPLATE),
     )
 
+    comments_mention = fields.Boolean(
+        metadata=described("Comments mention tasks, too, and not only titles and descriptions.")
+    )
+
 
 OrgEnvelope = envelope("OrgEnvelope", org=OrgDetailsSchema)
 OrgsEnvelope = page_of("OrgsEnvelope", orgs=OrgSchema)
@@ -56,6 +60,12 @@ class OrgChange(Strict):
         metadata=described(
             "New prefix of all task references. References with the old one still work.", "ACME"
         ),
+    )
+    comments_mention = fields.Boolean(
+        metadata=described(
+            "Whether a comment that names a task links its item. Comments that arrive by the "
+            "webhooks of this service count."
+        )
     )
     branch_template = text(
         0,

@@ -1,0 +1,39 @@
+"""Store which tasks the comments of an item mention, where the org has chosen that.
+
+Only events have comments, one at a time, so each is kept by its id and GitLab's time: an older
+text of the same comment changes nothing. GitLab sends no event when a comment is deleted.
+"""
+
+from typing import Any
+
+from gitlab_links.gitlab.comments import Comment
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.mentions.pattern import KeyPattern
+from gitlab_links.mentions.reading import COMMENT, in_order, read_prose
+
+# Of the newest comments with a mention.
+MOST_KEPT = 100
+
+
+def store_comment(item: GitLabItem, comment: Comment, pattern: KeyPattern) -> None:
+    """Store the mentions of a comment; closing words in it only mention."""
+    if not pattern.reads_comments:
+        return
+    known = item.mentions or {}
+    kept: dict[str, Any] = dict(known.get(COMMENT, {}).get("comments", {}))
+    before = kept.get(str(comment.id))
+    at, tasks = comment.updated_at.isoformat(), _tasks(comment, pattern)
+    # An edit that mentions nobody is kept, too: the text before it may arrive after it.
+    is_news = bool(tasks) or comment.is_edited if before is None else before["at"] <= at
+    if not is_news:
+        return
+    kept[str(comment.id)] = {"at": at, "tasks": tasks}
+    newest = sorted(kept, key=lambda key: kept[key]["at"])[-MOST_KEPT:]
+    kept = {key: kept[key] for key in newest}
+    mentioned = in_order({task for one in kept.values() for task in one["tasks"]})
+    item.mentions = known | {COMMENT: {"mentions": mentioned, "comments": kept}}
+
+
+def _tasks(comment: Comment, pattern: KeyPattern) -> list[Any]:
+    read = read_prose(comment.text, pattern)
+    return in_order(read.mentions | read.closes)
