@@ -65,6 +65,9 @@ def _shown(principal: Principal) -> dict[str, Any]:
         "org_id": org_id,
         "wanted": wanted,
         "found_by": wanted.q,
+        "selection_url": url_for(
+            "pages.change_selected_tasks", **wanted.as_query(org_id, wanted.page)
+        ),
         "all_url": url_for("pages.task_list", org_id=org_id),
         "rows": rows,
         "total": found.total,

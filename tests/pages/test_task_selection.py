@@ -1,0 +1,72 @@
+"""Several tasks at once: their status, their deletion, and the way back to the list."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.audit.models import AuditEvent
+from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
+from tests.factories import Factory, unknown_id
+from tests.pages.conftest import As
+from tests.pages.markup import Markup, text_of
+
+
+def statuses(app: Flask) -> dict[int, str]:
+    with app.app_context():
+        return {task.number: task.status for task in db.session.scalars(select(Task))}
+
+
+@pytest.fixture
+def ids(factory: Factory, org: Org) -> list[str]:
+    return [str(factory.task(org, number=number).id) for number in (1, 2, 3)]
+
+
+def test_the_status_of_the_selected_tasks_is_set(
+    app: Flask, acting: As, base: str, ids: list[str]
+) -> None:
+    visitor = acting()
+    page = Markup.of(visitor.get(f"{base}/tasks?status=open&sort=oldest"))
+    action = page.one("form", id="selection")["action"]
+    assert [box["value"] for box in page.all("input", name="task")] == ids
+    chosen = [*ids[:2], ids[0], str(unknown_id()), "nonsense"]
+    answer = visitor.post(action, data={"task": chosen, "status": "done"})
+    assert answer.headers["Location"] == f"{base}/tasks?status=open&sort=oldest"
+    assert "Set 2 tasks to Done." in text_of(visitor.get(answer.headers["Location"]))
+    assert statuses(app) == {1: "done", 2: "done", 3: "open"}
+    with app.app_context():
+        logged = db.session.scalars(select(AuditEvent.action)).all()
+    assert list(logged).count("task.updated") == 2
+
+
+def test_the_selected_tasks_are_deleted(app: Flask, acting: As, base: str, ids: list[str]) -> None:
+    visitor = acting()
+    data = {"task": ids[1:], "status": "done", "delete": "1"}
+    answer = visitor.post(f"{base}/tasks/selected", data=data)
+    assert "Deleted 2 tasks." in text_of(visitor.get(answer.headers["Location"]))
+    assert statuses(app) == {1: "open"}
+
+
+def test_nothing_happens_without_a_choice(
+    app: Flask, acting: As, base: str, ids: list[str]
+) -> None:
+    visitor = acting()
+    for data in ({"task": ids, "status": ""}, {"task": ids, "status": "nonsense"}, {"task": ids}):
+        answer = visitor.post(f"{base}/tasks/selected", data=data)
+        assert "Choose a status" in text_of(visitor.get(answer.headers["Location"]))
+    assert set(statuses(app).values()) == {"open"}
+
+
+def test_tasks_of_another_org_and_readers_are_left_alone(
+    app: Flask, acting: As, factory: Factory, base: str, ids: list[str]
+) -> None:
+    other = factory.org()
+    elsewhere = acting(Role.ADMIN, other)
+    elsewhere.post(f"/orgs/{other.id}/tasks/selected", data={"task": ids, "delete": "1"})
+    client = acting(Role.CLIENT)
+    assert not Markup.of(client.get(f"{base}/tasks")).all("input", name="task")
+    refused = client.post(f"{base}/tasks/selected", data={"task": ids, "delete": "1"})
+    assert refused.status_code == 403
+    assert statuses(app) == {1: "open", 2: "open", 3: "open"}
