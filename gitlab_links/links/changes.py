@@ -82,6 +82,7 @@ def attach_items(
     the links can be shown before it. A link that only a mention had made is the person's now.
     """
     org_id = principal.org_id
+    end_pause(org_id, utcnow())  # before locking the items, in the same order as saving a token
     items = cached_items(org_id, base_url, refs)
     read_mentions_again_if_dismissed(task_id, *items)
     made = [
@@ -141,7 +142,9 @@ def audit_link(
 
 
 def fetch_unless_fresh(org_id: uuid.UUID, items: Iterable[GitLabItem]) -> None:
-    """Have newly linked items fetched after the caller's commit."""
+    """Have newly linked items fetched after the caller's commit. The caller has ended a pause
+    before it locked the items.
+    """
     now = utcnow()
     stale = [
         item for item in items if not is_fresh(item.last_synced_at, settings().metadata_ttl, now)
@@ -149,7 +152,6 @@ def fetch_unless_fresh(org_id: uuid.UUID, items: Iterable[GitLabItem]) -> None:
     for item in stale:
         request_refresh(item, now, detail=True)
     if stale:
-        end_pause(org_id, now)
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
 
 

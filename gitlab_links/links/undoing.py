@@ -12,6 +12,7 @@ from gitlab_links.errors import required
 from gitlab_links.events.models import EventType
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.integrations.pauses import end_pause
 from gitlab_links.links.changes import Detached, LinkExists, audit_link, fetch_unless_fresh
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.link_events import record_links, rows_of_links
@@ -35,6 +36,7 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
         GitLabProject.id == detached.project_id, GitLabProject.org_id == org_id
     )
     path = required(db.session.scalar(project))
+    end_pause(org_id, utcnow())  # before locking the item, in the same order as saving a token
     item = locked_item(org_id, detached.project_id, detached.gitlab_type, detached.gitlab_iid)
     read_mentions_again_if_dismissed(task_id, item)
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)

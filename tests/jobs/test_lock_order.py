@@ -10,6 +10,7 @@ from gitlab_links.integrations.changes import IntegrationChange, lock_integratio
 from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.changes import refresh_links_of_task
+from gitlab_links.pasting.changes import attach_all
 from tests.conftest import GITLAB_TOKEN
 from tests.lock_waits import wait_for_somebody_to_wait
 
@@ -76,6 +77,24 @@ def test_a_token_is_saved_while_somebody_refreshes(app, connected, clock):
         clock.advance(6)  # the second pause is longer
     lock_integration(connected.org.id)
     member = Beside(app, lambda: refresh_links_of_task(connected.org.id, connected.tasks[link]))
+    wait_for_somebody_to_wait()
+
+    save_the_token(connected)
+
+    assert member.end() == []
+
+
+def test_a_token_is_saved_while_somebody_links_the_same_item(app, factory, connected, clock):
+    issue = connected.issue(connected.project())
+    connected.link(issue)
+    connected.gitlab.state.people.tokens[GITLAB_TOKEN].revoked = True
+    for _ in range(2):
+        connected.fetch()
+        clock.advance(6)  # the second pause is longer
+    lock_integration(connected.org.id)
+    task = factory.task(connected.org)
+    url = connected.gitlab.state.urls.item(issue)
+    member = Beside(app, lambda: attach_all(connected.principal, task.id, [url]))
     wait_for_somebody_to_wait()
 
     save_the_token(connected)
