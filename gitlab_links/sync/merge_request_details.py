@@ -121,10 +121,17 @@ def note_detail(
 
 
 def note_statuses(item: GitLabItem, started_at: datetime, now: datetime) -> None:
-    """Decide from the two statuses, read without the rest, when to read them next."""
+    """Decide from the two statuses, read without the rest, when to read them next. While GitLab
+    is computing the merge status, the first time again alone, then as after a fetch.
+    """
     item.detail_fetched_at = started_at
     item.detail_wanted = item.pipeline_status in PIPELINE_MOVING
-    _recheck(item, now)
+    is_pending = item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED
+    if is_pending and not item.merge_rechecks:
+        item.merge_rechecks = 1
+        item.status_wanted_at = now + RECHECKS[0]
+    else:
+        _recheck(item, now)
 
 
 def _recheck(item: GitLabItem, now: datetime) -> None:

@@ -213,3 +213,19 @@ def test_a_group_that_the_token_may_not_list_is_read_project_by_project(connecte
     connected.fetch()
     for number in range(PROJECTS):
         assert connected.view(links[f"Issue {number}"]).title == f"Changed {number}"
+
+
+def test_a_merge_status_that_is_being_computed_is_read_again_in_one_call(
+    connected, world, clock, send
+):
+    items, links = world
+    request = items["Request press-2"]
+    request.unchecked = True
+    db.session.execute(update(GitLabItem).values(status_wanted_at=utcnow()))
+    db.session.commit()
+    connected.fetch()
+    assert connected.view(links["Request press-2"]).merge_status == "unchecked"
+    clock.advance(3)
+    connected.fetch()
+    assert connected.view(links["Request press-2"]).merge_status == "mergeable"
+    assert set(routes(connected)) == {"/graphql"}
