@@ -21,6 +21,7 @@ from gitlab_links.job_triggers import queue_names
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.call_counts import CallKind
 from gitlab_links.observations.models import GitLabCallCount, GitLabWebhookTally, TallyKind
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint
 from gitlab_links.storage.database import first_id_at
 from gitlab_links.sync.due_items import connected
 
@@ -103,6 +104,21 @@ def item_backlog(now: datetime) -> Backlog:
         select(func.count(), func.min(GitLabItem.next_sync_at))
         .join(_integration, _integration.org_id == GitLabItem.org_id)
         .where(connected(now), GitLabItem.next_sync_at <= now)
+    ).one()
+    return Backlog(count, _lateness(first, now))
+
+
+def outgoing_backlog(now: datetime) -> Backlog:
+    """Events that are due at endpoints which are on and not paused."""
+    one, endpoint = OutgoingDelivery, OutgoingEndpoint
+    count, first = db.session.execute(
+        select(func.count(), func.min(one.due_at))
+        .join(endpoint, endpoint.id == one.endpoint_id)
+        .where(
+            one.due_at <= now,
+            endpoint.enabled,
+            or_(endpoint.paused_until.is_(None), endpoint.paused_until <= now),
+        )
     ).one()
     return Backlog(count, _lateness(first, now))
 

@@ -62,6 +62,7 @@ class _Figures(Collector):
         )
         yield from _backlog("deliveries", metric_sources.delivery_backlog(now))
         yield from _backlog("items", metric_sources.item_backlog(now))
+        yield from _backlog("outgoing_events", metric_sources.outgoing_backlog(now))
         connections = metric_sources.connections(now)
         yield _by_label(
             "integrations",

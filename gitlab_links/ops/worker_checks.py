@@ -85,6 +85,7 @@ def check_backlog() -> Iterator[Finding]:
     for what, backlog in (
         ("deliveries", metric_sources.delivery_backlog(now)),
         ("items", metric_sources.item_backlog(now)),
+        ("events to send", metric_sources.outgoing_backlog(now)),
     ):
         if backlog.late_seconds > LATE_SECONDS:
             yield warning(

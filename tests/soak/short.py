@@ -19,7 +19,7 @@ from tests.soak.stage import Stage
 SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
     "events go out": lambda stage: outgoing.outgoing(
-        stage, events=80, kills=10, flushes=1, slow_seconds=3.0
+        stage, events=80, kills=10, flushes=1, slow_seconds=3.0, p95=30.0
     ),
     "Redis flushed": lambda stage: kills.flush(stage, times=1),
     "Redis away": lambda stage: outages.redis_away(stage, seconds=2),
