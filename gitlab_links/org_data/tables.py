@@ -23,6 +23,8 @@ NOT_EXPORTED = {
     "outgoing_deliveries": "what this installation has sent",
     "health_problems": "about this installation's connection",
     "operations": "what workers of this installation did",
+    "mention_backfills": "what workers of this installation found",
+    "mention_backfill_items": "what workers of this installation found",
 }
 
 # Columns of exported tables that are secrets, or the state of this installation's work.
