@@ -1,4 +1,4 @@
-"""Store the words of everything: for the migration, and after an upgrade in two steps.
+"""Store the words of everything that has none yet, for the migration.
 
 Of tables and columns, not classes: a migration calls it, with the columns of its time.
 """

@@ -1,0 +1,50 @@
+"""Finding tasks in a real browser: the search, the filters, the way back, several at once."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.pages.browser.conftest import Open, Stack
+
+
+def test_the_search_is_a_key_away_and_finds_what_is_linked(stack: Stack, open_page: Open) -> None:
+    page = open_page("/members")
+    page.keyboard.press("/")
+    expect(page.locator("#find")).to_be_focused()
+    page.keyboard.type("acme-1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".task-row")).to_have_count(1)
+    expect(page.locator("#find")).to_have_value("acme-1")
+    page.locator("#find").press("/")
+    expect(page.locator("#find")).to_have_value(re.compile("/"))
+
+
+def test_the_crumb_of_a_task_leads_back_to_the_filtered_list(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks")
+    page.locator("#filter-sort").select_option("oldest")
+    expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
+    page.locator(".task-title").first.click()
+    page.locator(".crumbs a").first.click()
+    expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
+
+
+def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks/new")
+    for title in ("To select", "To select, too"):
+        page.goto(f"{stack.org_url}/tasks/new")
+        page.locator("#title").fill(title)
+        page.locator("main form button[type=submit]").first.click()
+        page.wait_for_url("**/tasks/ACME-*")
+    page.goto(f"{stack.org_url}/tasks?q=select")
+    expect(page.locator(".selection")).to_be_hidden()
+    boxes = page.locator(".task-row input[type=checkbox]")
+    boxes.nth(0).check()
+    expect(page.locator(".selection")).to_be_visible()
+    with page.expect_response(lambda answer: "/tasks?q=select" in answer.url):
+        page.evaluate("window.dispatchEvent(new Event('focus'))")
+    expect(boxes.nth(0)).to_be_checked()
+    boxes.nth(1).check()
+    page.locator("#selected-status").select_option("done")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".notices")).to_contain_text("Set 2 tasks to Done.")
+    expect(page.locator(".task-row .badge-state")).to_have_text(["Done", "Done"])
