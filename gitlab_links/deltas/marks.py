@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.deltas.models import BY_TIME, DeltaKind, GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
@@ -14,6 +15,7 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import REFRESH_AT
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.sync.clock_changes import TOLERANCE, not_leased
 from gitlab_links.sync.due_items import connected
@@ -25,6 +27,7 @@ OVERLAP = timedelta(minutes=2)
 STATUSES_EVERY = timedelta(hours=1)
 # One reading of many projects has one time to begin with. Who is further behind reads lists.
 MOST_BEHIND = timedelta(hours=1)
+NEW_A_TIME = 200
 
 _mark = GitLabDeltaMark
 # A project's row and a type of items.
@@ -138,6 +141,33 @@ def ensure_marks(org_id: uuid.UUID, sources: Collection[Source], now: datetime, 
         insert_unless_exists(db.session, _mark, values, "project_id", "kind")
 
 
+def mark_watched_projects(now: datetime, ttl: int) -> int:
+    """Begin to read the changes of watched projects, linked or not. Returns how many projects."""
+    begun = exists().where(_mark.project_id == GitLabProject.id)
+    rows = db.session.execute(
+        select(GitLabProject.id, GitLabProject.org_id)
+        .where(GitLabProject.gitlab_id.is_not(None), ~begun, _is_watched(GitLabProject.id))
+        .limit(NEW_A_TIME)
+    ).all()
+    for row in rows:
+        for kind in (DeltaKind.ISSUE, DeltaKind.MERGE_REQUEST):
+            values = {
+                "org_id": row.org_id,
+                "project_id": row.id,
+                "kind": kind.value,
+                "due_at": now + interval(ttl),
+                # From now on, by whichever clock.
+                "seen_until": now - 5 * OVERLAP,
+            }
+            insert_unless_exists(db.session, _mark, values, "project_id", "kind")
+    return len(rows)
+
+
+def _is_watched(project_id: InstrumentedAttribute[uuid.UUID]) -> ColumnElement[bool]:
+    watch = GitLabProjectWatch
+    return exists().where(watch.project_id == project_id, watch.picked_at.is_not(None))
+
+
 def covered_sources(org_id: uuid.UUID, now: datetime) -> frozenset[Source]:
     """Projects and types whose items count as unchanged if they are not among the changes.
 
@@ -240,7 +270,9 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 
 def _is_wanted() -> tuple[ColumnElement[bool], ...]:
-    """Changes are read of projects that GitLab has shown, with linked items of that type."""
+    """Changes are read of projects that GitLab has shown, with linked items of that type, and of
+    watched ones: an item there may mention a task.
+    """
     items = exists().where(GitLabItem.project_id == _mark.project_id)
     issue = and_(_mark.kind == DeltaKind.ISSUE, items.where(GitLabItem.type == ItemType.ISSUE))
     other = and_(
@@ -249,7 +281,7 @@ def _is_wanted() -> tuple[ColumnElement[bool], ...]:
     return (
         GitLabProject.gitlab_id.is_not(None),
         GitLabProject.successor_id.is_(None),
-        or_(issue, other),
+        or_(issue, other, _is_watched(_mark.project_id)),
     )
 
 

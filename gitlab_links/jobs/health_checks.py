@@ -8,9 +8,10 @@ from collections import deque
 import structlog
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deltas.marks import mark_watched_projects
 from gitlab_links.deltas.trust import end_broken_trust
 from gitlab_links.errors import DomainError
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
 from gitlab_links.health.hook_check import (
     DueProject,
@@ -75,6 +76,9 @@ def find_due_checks() -> None:
     An error with one org is logged, and the others go on.
     """
     missed, watched = _count_all_missed(), 0
+    with isolated("mark_watched_projects"):
+        mark_watched_projects(utcnow(), settings().metadata_ttl)
+        db.session.commit()
     with isolated("end_broken_trust"):
         end_broken_trust(utcnow())
         db.session.commit()

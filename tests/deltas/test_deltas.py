@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import db
+from gitlab_links.jobs.health_checks import find_due_checks
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.observations.models import GitLabProjectWatch
 from tests.jobs.conftest import queued
 
 TTL = 300
@@ -218,3 +220,24 @@ def test_a_list_waits_while_the_budget_of_the_rate_limit_is_used_up(connected, l
 def mark_due():
     db.session.execute(update(GitLabDeltaMark).values(due_at=utcnow()))
     db.session.commit()
+
+
+def test_a_watched_project_without_links_is_read_for_mentions(connected, clock):
+    project = connected.project("acme/watched")
+    row = connected.factory.gitlab_project(
+        connected.org,
+        base_url=connected.gitlab.url,
+        gitlab_id=project.id,
+        path=project.path_with_namespace,
+    )
+    connected.factory.add(
+        GitLabProjectWatch(org_id=connected.org.id, project_id=row.id, picked_at=utcnow())
+    )
+    find_due_checks()
+    task = connected.factory.task(connected.org)
+    clock.advance(60)
+    connected.issue(project, f"{connected.org.task_key}-{task.number}", notify=False)
+    clock.advance(TTL)
+    connected.fetch()
+    found = db.session.scalars(select(TaskGitLabLink.task_id)).all()
+    assert found == [task.id]
