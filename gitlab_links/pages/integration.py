@@ -36,8 +36,9 @@ from gitlab_links.integrations.changes import (
     find_integration,
     generate_webhook_secret,
 )
+from gitlab_links.integrations.policy import policy_of
 from gitlab_links.observations.hook_states import EVENT_NAMES
-from gitlab_links.outgoing.alerts import policy_of
+from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.economy_words import economy
 from gitlab_links.pages.form_fields import pressed, sent
@@ -211,7 +212,7 @@ def page_with_errors(
 
 def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
     """The page as it is now, with what is ``shown`` besides."""
-    health = report_of(org_id, utcnow())
+    health, alerts = report_of(org_id, utcnow()), alert_endpoint(org_id)
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",
@@ -228,8 +229,8 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         headline=HEADLINES[health.status],
         events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),
-        policy=policy_of(org_id),
-        versions=versions(health.integration),
+        policy=policy_of(health.integration, None if alerts is None else alerts.url_host),
+        versions=versions(health.integration, alerts),
         mails=settings().mail_server is not None,
         **{"token_page": TOKEN_PAGE, "errors": {}, "typed": {}, **shown},
     )

@@ -5,6 +5,7 @@ import uuid
 from gitlab_links.integrations.changes import begun_integration, lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.outgoing.alerts import alert_endpoint, policy_of
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.times import in_full
 from gitlab_links.security import digest
@@ -19,9 +20,10 @@ Row = OrgGitLabIntegration | None
 Both = tuple[str, str, str]
 
 
-def versions(row: Row) -> dict[str, str]:
-    """The version of each form's settings, by the name of its hidden field."""
-    alerts = None if row is None else alert_endpoint(row.org_id)
+def versions(row: Row, alerts: OutgoingEndpoint | None) -> dict[str, str]:
+    """The version of each form's settings, by the name of its hidden field. ``alerts`` is where
+    health alerts go.
+    """
     row = row or OrgGitLabIntegration()
     found = {
         CONNECTION: _named(row.base_url, row.token_set_at),
@@ -35,7 +37,7 @@ def changed_meanwhile(org_id: uuid.UUID, name: str) -> bool:
     """Whether the settings changed since the form was loaded; locks them until the commit."""
     [began_with] = sent(name)
     lock = begun_integration if name in _BEGINNING else lock_integration
-    return began_with != versions(lock(org_id))[name]
+    return began_with != versions(lock(org_id), alert_endpoint(org_id))[name]
 
 
 def both_connections(row: Row, base_url: str, with_token: bool) -> list[Both]:
