@@ -105,6 +105,8 @@ _KNOWN: Mapping[EventType, Callable[[ChatFacts], str]] = {
     EventType.TASK_CREATED: lambda f: f"{_who(f)} created {_task(f)}{_title(f, 1)}",
     EventType.TASK_EDITED: lambda f: f"{_who(f)} edited {_task(f)}",
     EventType.TASK_STATUS_CHANGED: _status,
+    EventType.TASK_PINNED: lambda f: f"{_who(f)} pinned the status of {_task(f)}",
+    EventType.TASK_UNPINNED: lambda f: f"{_who(f)} unpinned the status of {_task(f)}",
     EventType.TASK_DELETED: lambda f: f"{_who(f)} deleted {_task(f)}{_title(f, 0)}",
     EventType.LINK_CREATED: lambda f: f"{_who(f)} linked {_item(f)} to {_task(f)}",
     EventType.LINK_REMOVED: lambda f: f"{_who(f)} unlinked {_item(f)} from {_task(f)}",

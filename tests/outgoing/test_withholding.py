@@ -120,3 +120,13 @@ def test_a_title_cannot_format_a_message_or_call_everybody(office, receiver, ite
     (message,) = receiver.at("chat")
     text = orjson.loads(message.body)["text"]
     assert "&lt;!channel&gt; &lt;https://evil.test|click&gt; &amp; more line" in text
+
+
+def test_every_type_has_a_sentence_for_chats(office, receiver):
+    office.endpoint("chat", Format.CHAT, highlights_only=False)
+    record(office.org.id, SERVICE, *(NewEvent(kind) for kind in EventType))
+    db.session.commit()
+    office.work()
+    texts = [one.json["text"] for one in receiver.at("chat")]
+    assert len(texts) == len(EventType)
+    assert not [text for text in texts if any(kind.value in text for kind in EventType)]
