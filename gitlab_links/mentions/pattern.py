@@ -33,13 +33,21 @@ class KeyPattern:
     keys: tuple[str, ...]
     task_url: str
     reads_comments: bool
-    _hints: tuple[str, ...]
+    _path: str
     _prose: re.Pattern[str]
     _branch: re.Pattern[str]
 
     def may_be_in(self, text: str) -> bool:
         """Whether it is worth reading the text. Much cheaper than reading it."""
-        return any(hint in text for hint in self._hints)
+        if self._path in text:
+            return True
+        place = text.find("-")
+        while place >= 0:
+            # Few hyphens stand before a digit, so the keys are hardly ever compared.
+            if text[place + 1 : place + 2].isdigit() and text.endswith(self.keys, 0, place):
+                return True
+            place = text.find("-", place + 1)
+        return False
 
     def in_prose(self, text: str) -> Iterator[Key]:
         """The keys in a text, in order; those in capitals as the org has them."""
@@ -83,7 +91,7 @@ def pattern_of(keys: tuple[str, ...], task_url: str, *, reads_comments: bool = F
         keys,
         task_url,
         reads_comments,
-        (*(f"{key}-" for key in keys), f"/{path}"),
+        f"/{path}",
         re.compile(prose),
         re.compile(branch, re.IGNORECASE),
     )
