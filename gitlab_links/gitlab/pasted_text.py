@@ -99,8 +99,11 @@ def begins_with_host(text: str, authority: str) -> bool:
 
 
 def short_reference(text: str) -> Reference | None:
-    """The parts of ``app#3``, which leaves out the groups of a project; None if it is not one."""
+    """The parts of ``app#3``, which leaves out the groups of a project; None if it is not one.
+
+    ``group&1`` leaves out nothing: an epic belongs to a group.
+    """
     if len(text) > MAX_PASTED_LENGTH:
         return None
     found = read_reference(unwrapped(text))
-    return None if found is None or "/" in found.path else found
+    return None if found is None or found.sigil == "&" or "/" in found.path else found

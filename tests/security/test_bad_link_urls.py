@@ -206,7 +206,8 @@ def test_what_is_no_text_names_the_field(standing: World, links: str, value: obj
 
 def test_a_second_link_to_the_same_item_is_a_conflict_in_any_spelling(world: World) -> None:
     links = f"tasks/{world.factory.task(world.org).id}/gitlab-links"
-    assert world.send("POST", links, json={"url": ISSUE}).status_code == 201
+    made = world.send("POST", links, json={"url": ISSUE})
+    assert made.status_code == 201
 
     for same in (
         ISSUE,
@@ -215,7 +216,9 @@ def test_a_second_link_to_the_same_item_is_a_conflict_in_any_spelling(world: Wor
         f"{GITLAB}/ACME/App/-/work_items/1",
         f"{GITLAB}/acme/app/-/issues/incident/1",
     ):
-        assert refusal(world.send("POST", links, json={"url": same})) == (409, "link_exists")
+        answer = world.send("POST", links, json={"url": same})
+        assert (answer.status_code, answer.json["code"]) == (409, "link_exists")
+        assert answer.json["link_id"] == made.json["link"]["id"]
     other = {"url": f"{GITLAB}/acme/app/-/merge_requests/1"}
     assert world.send("POST", links, json=other).status_code == 201
 

@@ -195,7 +195,7 @@ def test_no_route_that_writes_can_be_reached_by_a_read(app: Flask) -> None:
             # A form and what it sends share an address; the queues check for themselves.
             assert rule.endpoint in {
                 "pages.log_in", "pages.new_task", "pages.edit_task", "pages.queues",
-                "pages.account_password",
+                "pages.account_password", "pages.delete_account", "pages.new_org",
             }, rule  # fmt: skip
 
 
