@@ -34,6 +34,7 @@ _EXAMPLES: dict[EventType, Json] = {
     EventType.LINK_CHANGED: {
         "changes": {"state": ["opened", "merged"]},
         "cause": {"kind": "webhook"},
+        "detail": {"merged_by": {"username": "ann", "name": "Ann"}},
     },
     EventType.CONNECTION_HEALTH_CHANGED: {
         "changes": {"open": [False, True]},

@@ -59,7 +59,8 @@ def record(org_id: uuid.UUID, actor: Actor, *events: NewEvent) -> None:
 
     A job publishes the events after the caller's commit. ``changes``, ``cause`` and ``detail``
     must be JSON, small, and without any secret; values in ``changes`` may also be ids and days.
-    What an item shows is only in ``changes``, because only they are withheld with it.
+    What an item shows is only in ``changes`` and ``detail``, because only they are withheld
+    with it.
     """
     rows = [_row(org_id, actor, event) for event in events]
     for start in range(0, len(rows), AT_ONCE):

@@ -82,7 +82,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         updated_at=read_given(item, "updated_at", parse_time),
         closed_at=_closed_at(item, state),
         merged_at=_merged_at(item, state) if is_merge_request else None,
-        merged_by=UNKNOWN if is_merge_request and _may_be_merged(state) else None,
+        merged_by=_merged_by(item, subject, state) if is_merge_request else None,
         text=read_item_text(subject.type, item),
         gitlab_id=read_id(item.get("id")),
         **(_source(item) if is_merge_request else _NO_SOURCE),
@@ -175,6 +175,17 @@ def _closed_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown |
 
 def _merged_at(item: Object, state: ItemState | Unknown) -> datetime | Unknown | None:
     return read_given(item, "merged_at", parse_time) if _may_be_merged(state) else None
+
+
+def _merged_by(
+    item: Object, subject: Subject, state: ItemState | Unknown
+) -> Person | Unknown | None:
+    """The event's own account, if the event is the merge; bodies have no other word of it."""
+    if not _may_be_merged(state):
+        return None
+    if state is not ItemState.MERGED or item.get("action") != "merge":
+        return UNKNOWN
+    return read_person((subject.people or {}).get("user")) or UNKNOWN
 
 
 def _may_be_merged(state: ItemState | Unknown) -> bool:

@@ -78,7 +78,7 @@ def event_body(event: Event, *, withheld: bool) -> EventBody:
         actor=ActorPart(event.actor_kind, event.actor_user_id, event.actor_api_key_id),
         cause=event.cause,
         changes={} if withheld else event.changes,
-        detail=event.detail,
+        detail=None if withheld else event.detail,
         withheld=withheld,
     )
     return EventBody(

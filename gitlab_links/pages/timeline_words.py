@@ -194,7 +194,9 @@ def _state(event: Event, old: str | None, new: str | None) -> tuple[Mark, str]:
     found = item_mark(event.item_type or "", new)
     if old is None:
         return found, f"was read from GitLab: {found.text.lower()}"
-    return found, _STATES.get(new or "", "changed its state")
+    said = _STATES.get(new or "", "changed its state")
+    merger = (event.detail or {}).get("merged_by")
+    return found, f"{said} by {merger['name']}" if merger else said
 
 
 def _confidential(_event: Event, _old: bool, new: bool) -> tuple[Mark, str]:

@@ -6,11 +6,13 @@ deliveries or answers is no event.
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitlab_links.audit.changes import SERVICE
 from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import record
+from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.links.confidentiality import is_withheld
 from gitlab_links.links.freshness import GONE
@@ -41,16 +43,16 @@ class ItemChanges:
             before, after = self._before[item.id], _state(item)
             if before != after and (changes := _changes(before, after)):
                 hides = _hides(item, before) or _hides(item, after)
-                changed[item.id] = changes, hides
+                changed[item.id] = changes, hides, _detail(item, changes)
         if not changed:
             return
         events = []
         for row in rows_of_items(list(changed)):
-            changes, hides = changed[row.item_id]
+            changes, hides, detail = changed[row.item_id]
             event = link_event(
                 EventType.LINK_CHANGED, row, hidden=hides, changes=changes, cause=cause
             )
-            events.append(event)
+            events.append(replace(event, detail=detail))
         record(org_id, SERVICE, *events)
 
 
@@ -92,6 +94,12 @@ def _changes(before: State, after: State) -> dict[str, list[Any]]:
         if old != new and not _is_passing(name, after):
             found["missing" if name == "error_code" else name] = [old, new]
     return found
+
+
+def _detail(item: GitLabItem, changes: Mapping[str, list[Any]]) -> Mapping[str, Any] | None:
+    """Who merged it, of a change to merged, if GitLab has said so by then."""
+    is_merge = changes.get("state", [None])[-1] == ItemState.MERGED
+    return {"merged_by": item.merged_by} if is_merge and item.merged_by else None
 
 
 def _is_passing(name: str, after: State) -> bool:

@@ -191,6 +191,20 @@ def test_the_merge_time_in_a_body_is_used():
     assert read.merged_at == datetime(2026, 5, 2, 8, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "by", "merged_by"),
+    [
+        ({"state": "merged", "action": "merge"}, {"username": "kim", "name": "Kim"}, KIM),
+        ({"state": "merged", "action": "merge"}, None, UNKNOWN),
+        ({"state": "merged", "action": "update"}, {"username": "rae"}, UNKNOWN),
+        ({"state": "opened", "action": "merge"}, {"username": "rae"}, None),
+    ],
+)
+def test_only_the_merge_itself_says_who_merged(attributes, by, merged_by):
+    body = bodies.merge_request(attributes=attributes, user=by)
+    assert snapshot(body).merged_by == merged_by
+
+
 @pytest.mark.parametrize(("given", "moved_to"), [(99, 99), (None, None), ("here", UNKNOWN)])
 def test_a_body_says_where_an_issue_was_moved_and_a_merge_request_never_is(given, moved_to):
     attributes = {"moved_to_id": given}

@@ -99,6 +99,27 @@ def test_an_event_by_a_rule_has_it_as_actor_and_cause(story, task, project, api)
     assert event["data"]["changes"] == {"status": ["open", "in_progress"]}
 
 
+def test_a_merge_says_by_whom_where_gitlab_does(story, task, project, api, page):
+    items = story.gitlab.state.items
+    by_hook, by_fetch = story.merge_request(project), story.merge_request(project)
+    story.attach(task, by_hook, by_fetch)
+    story.settle()
+    items.merge(by_hook)
+    story.deliver(story.body(by_hook, "merge"))
+    items.merge(by_fetch)
+    story.make_due()
+    story.settle()
+    merges = [
+        event["data"]["detail"]
+        for event in api(task, query="?types=link.changed")["events"]
+        if event["data"]["changes"].get("state") == ["opened", "merged"]
+    ]
+    person = {"merged_by": {"username": "root", "name": "Administrator"}}
+    assert merges == [person, person]
+    for number in (1, 2):
+        assert f"acme/press!{number} was merged by Administrator." in page(task)
+
+
 def test_a_cursor_goes_on_where_a_page_ends(story, task, api):
     for number in range(5):
         update_task(story.principal, task, {"title": f"Title {number}"})

@@ -68,10 +68,14 @@ class EventDataSchema(Answer):
         keys=fields.String(),
         values=fields.Raw(),
         allow_none=True,
-        metadata=described("Further facts, as the `code` of a problem of the connection.", {}),
+        metadata=described(
+            "Further facts: the `code` of a problem of the connection, or who merged a merge "
+            "request (`merged_by`, with `username` and `name`).",
+            {},
+        ),
     )
     withheld = fields.Boolean(
-        metadata=described("The item is confidential: `changes` are left out.", False)
+        metadata=described("The item is confidential: `changes` and `detail` are left out.", False)
     )
 
 
