@@ -29,6 +29,8 @@ from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.queries import TaskSort, find_task, position_of, task_at, tasks_page
 from gitlab_links.tasks.summaries import TaskView
 
+_TEXTS = ("external_url", "person", "label", "milestone", "project")
+
 
 @tasks.get("/api/orgs/<uuid:org_id>/tasks")
 @access(Permission.TASK_READ)
@@ -45,7 +47,7 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
         need=query["need"],
         assignee_id=query["assignee_id"],
         updated_since=query["updated_since"],
-        **{name: query[name] or "" for name in ("person", "label", "milestone", "project")},
+        **{name: query[name] or "" for name in _TEXTS},
     ).conditions(sight)
     found = tasks_page(org_id, conditions, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))

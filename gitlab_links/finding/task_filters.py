@@ -31,7 +31,8 @@ class TaskQuery:
     a link; ``type`` is a type of item. ``assignee_id`` may be ``NOBODY``. ``person``, ``label``,
     ``milestone`` and ``project`` are of one linked item: a GitLab username, which assigns, reviews
     or wrote it, exact names, and a path in upper or lower case.
-    ``updated_since`` is about the task and its set of links.
+    ``external_url`` is the task's own, exactly. ``updated_since`` is about the task and its set
+    of links.
     """
 
     q: str = ""
@@ -44,6 +45,7 @@ class TaskQuery:
     label: str = ""
     milestone: str = ""
     project: str = ""
+    external_url: str = ""
     updated_since: datetime | None = None
 
     def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
@@ -59,6 +61,8 @@ class TaskQuery:
             yield Task.assignee_id.is_(None)
         elif self.assignee_id is not None:
             yield Task.assignee_id == self.assignee_id
+        if self.external_url:
+            yield Task.external_url == self.external_url
         if self.updated_since is not None:
             since = self.updated_since
             yield or_(Task.updated_at >= since, Task.links_changed_at >= since)

@@ -8,7 +8,7 @@ from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
-from gitlab_links.storage.database import Base, Identified
+from gitlab_links.storage.database import Base, Identified, partial_index
 
 
 class TaskStatus(StrEnum):
@@ -34,6 +34,14 @@ class Task(Identified, Base):
         Index(None, "org_id", "status", "number"),
         Index(None, "org_id", "updated_at"),
         Index(None, "org_id", "links_changed_at"),
+        # By the address that another program gave: the newest first, as the list.
+        partial_index(
+            "ix_tasks_by_external_url",
+            "org_id",
+            "external_url",
+            "id",
+            where="external_url IS NOT NULL",
+        ),
         # SQLite: a migration that makes the table anew has to make the next two as well.
         Index("ix_tasks_by_title", "org_id", text("lower(title)"), "number"),
         Index("ix_tasks_by_due_date", "org_id", text("(due_date IS NULL)"), "due_date", "number"),

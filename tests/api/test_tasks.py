@@ -242,6 +242,24 @@ def test_tasks_are_listed_since_they_or_their_links_changed(
     assert admin.get(f"{base}/tasks?updated_since=yesterday").status_code == 422
 
 
+def test_tasks_are_found_by_their_exact_external_url(
+    admin: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    url = "https://tracker.example.com/4711"
+    for title, theirs in (("First", url), ("Longer", f"{url}2"), ("None", None), ("Next", url)):
+        factory.task(org, title=title, external_url=theirs)
+    factory.task(factory.org(), external_url=url)
+
+    def found(**query: str) -> list[str]:
+        answer = admin.get(f"{base}/tasks", query_string=query)
+        return [one["title"] for one in answer.json["tasks"]]
+
+    assert found(external_url=url) == ["Next", "First"]
+    assert found(external_url=f"{url}/") == []
+    assert found(external_url=url, q="Longer") == []
+    assert admin.get(f"{base}/tasks?external_url=").status_code == 422
+
+
 def test_a_reader_learns_who_works_on_tasks_and_nothing_more(
     app: Flask, factory: Factory, org: Org, base: str
 ) -> None:

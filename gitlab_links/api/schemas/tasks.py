@@ -103,6 +103,16 @@ class TasksQuery(Strict):
         Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")
     )
     assignee_id = fields.UUID(load_default=None)
+    external_url = text(
+        1,
+        MAX_LENGTH,
+        LINE,
+        load_default=None,
+        metadata=described(
+            "The task's own external URL, exactly as it was given.",
+            "https://tracker.example.com/4711",
+        ),
+    )
     updated_since = fields.AwareDateTime(
         load_default=None,
         default_timezone=UTC,
