@@ -13,9 +13,11 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed
-from gitlab_links.pages.task_list import PAGE_SIZE, STATUS_MARKS
+from gitlab_links.pages.task_list import FILTERS, PAGE_SIZE, STATUS_MARKS
 from gitlab_links.tasks.changes import update_task
 from gitlab_links.tasks.models import TaskStatus
+
+SHOWN_BY = frozenset({*FILTERS, "sort", "page"})
 
 
 @pages.post("/orgs/<uuid:org_id>/tasks/selected")
@@ -35,8 +37,10 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     else:
         changed = _tasks(_changed(task_ids, status))
         flash(f"Set {changed} to {STATUS_MARKS[status].text}.", "success")
-    filters: dict[str, Any] = request.args.to_dict()
-    filters.pop("org_id", None)
+    # ``url_for`` has parameters of its own, which nobody may set from outside.
+    filters: dict[str, Any] = {
+        name: value for name, value in request.args.items() if name in SHOWN_BY
+    }
     return redirect(url_for("pages.task_list", org_id=org_id, **filters))
 
 

@@ -70,3 +70,13 @@ def test_tasks_of_another_org_and_readers_are_left_alone(
     refused = client.post(f"{base}/tasks/selected", data={"task": ids, "delete": "1"})
     assert refused.status_code == 403
     assert statuses(app) == {1: "open", 2: "open", 3: "open"}
+
+
+@pytest.mark.parametrize("name", ["endpoint", "_scheme", "_external", "_method", "_anchor"])
+def test_the_way_back_takes_nothing_but_the_list_of_it(
+    acting: As, base: str, ids: list[str], name: str
+) -> None:
+    """These are parameters of Flask's: of them, nobody may choose where a browser goes."""
+    path = f"{base}/tasks/selected?sort=oldest&{name}=evil"
+    answer = acting().post(path, data={"task": ids, "status": "done"})
+    assert answer.headers["Location"] == f"{base}/tasks?sort=oldest"
