@@ -2,6 +2,7 @@
 Discord's ``/slack`` addresses take.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from gitlab_links.events.models import EventType
 from gitlab_links.outgoing.bodies import EventBody
 
 LONGEST_TITLE = 150
+_CALLS = re.compile(r"@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 STATUSES = {"open": "open", "in_progress": "in progress", "done": "done"}
 
 
@@ -30,14 +32,17 @@ def chat_text(facts: ChatFacts) -> str:
 
 def plain(text: str) -> str:
     """A text without markup: the three characters that start some are escaped, and others that
-    would format are left as people typed them.
+    would format are left as people typed them. It calls no whole channel, as ``@here`` would.
     """
-    one_line = " ".join(text.split())
-    return one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _CALLS.sub("@\u200b", _escaped(" ".join(text.split())))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _anchor(url: str, text: str) -> str:
-    return f"<{plain(url).replace('|', '%7C')}|{plain(text).replace('|', '/')}>"
+    return f"<{_escaped(url).replace('|', '%7C')}|{plain(text).replace('|', '/')}>"
 
 
 def _task(facts: ChatFacts) -> str:

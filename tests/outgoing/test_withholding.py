@@ -115,11 +115,13 @@ def test_a_chat_gets_what_people_want_to_read(office, receiver, item):
 
 def test_a_title_cannot_format_a_message_or_call_everybody(office, receiver, item):
     office.endpoint("chat", Format.CHAT, highlights_only=False)
-    office.tasks("<!channel> <https://evil.test|click> & more\nline")
+    office.tasks("<!channel> <https://evil.test|click> & more\nline @here @Everyone me@all.test")
     office.work()
     (message,) = receiver.at("chat")
     text = orjson.loads(message.body)["text"]
     assert "&lt;!channel&gt; &lt;https://evil.test|click&gt; &amp; more line" in text
+    assert not [name for name in ("@here", "@everyone", "@all", "@channel") if name in text.lower()]
+    assert "@\u200bhere" in text
 
 
 def test_every_type_has_a_sentence_for_chats(office, receiver):
