@@ -32,6 +32,8 @@ from gitlab_links.sign_in.pending import Intent, Pending
 
 KEPT = "sign_in"
 SIGN_INS_PER_ADDRESS = 60
+# From where a browser came: old ones and connections without TLS do not say it.
+SITE, SAME_ORIGIN = "Sec-Fetch-Site", "same-origin"
 # The codes of OAuth that say the person declined; others are faults of the set-up.
 DECLINED = frozenset({"access_denied", "login_required", "interaction_required"})
 
@@ -45,6 +47,8 @@ def sign_in() -> ResponseReturnValue:
     wanted = local_path(request.args.get("next"))
     intent = Intent.LOG_IN if token is None else Intent.JOIN
     back = _back(intent, wanted, token)
+    if token is not None and request.headers.get(SITE, SAME_ORIGIN) != SAME_ORIGIN:
+        return redirect(back)  # another site must not accept it in somebody's name
     try:
         return redirect(_leave(issuer, intent, wanted=wanted, invitation=token))
     except DomainError as refusal:

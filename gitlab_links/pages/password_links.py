@@ -25,6 +25,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.passwords_typed import typed_password_errors
 from gitlab_links.pages.shown_once import redirect_and_show
+from gitlab_links.sign_in.identities import unlink_all
 
 FORGOTTEN = "/password/forgotten"
 PATH = "/password/<token>"
@@ -67,13 +68,18 @@ def new_password(token: str) -> ResponseReturnValue:
 @pages.post(PATH)
 @public("the link is the credential of a person who cannot log in")
 def set_new_password(token: str) -> ResponseReturnValue:
-    """Set it, and end all sessions."""
+    """Set it, and end all sessions. If nobody had confirmed the address, whoever created the
+    account may be somebody else, and may have linked an account of theirs: that ends, too.
+    """
     try:
-        email = account_of_link(token).email
+        user = account_of_link(token)
+        email, is_proven = user.email, user.email_confirmed_at is not None
         errors = typed_password_errors(request.form)
         if errors:
             return _page(email, errors), 422
         use_password_link(token, request.form["password"])
+        if not is_proven:
+            unlink_all(user)
     except PasswordLinkEnded as refusal:
         return render_template("auth/link_ended.html"), refusal.status
     except Invalid as refusal:

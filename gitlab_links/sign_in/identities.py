@@ -127,6 +127,13 @@ def unlink(
     change_rows(delete(Identity).where(Identity.id == identity_id))
 
 
+def unlink_all(user: User) -> None:
+    """End every link of an account, because somebody else than its owner may have made them."""
+    for identity in identities_of(user.id):
+        _audit(user, Action.IDENTITY_UNLINKED, identity)
+    change_rows(delete(Identity).where(Identity.user_id == user.id))
+
+
 def _is_usable(issuer: Issuer | None, identity: Identity) -> bool:
     return issuer is not None and identity.issuer == issuer.url
 

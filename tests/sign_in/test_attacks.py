@@ -3,6 +3,7 @@
 import hmac
 import json
 from base64 import urlsafe_b64encode
+from email.message import EmailMessage
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -15,14 +16,17 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
 from gitlab_links.accounts.models import User
+from gitlab_links.accounts.principal import Principal
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.issuers import Issuer
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
+from gitlab_links.mail import MailServer
 from gitlab_links.sign_in.models import Identity
 from tests.api.callers import browser
 from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.invitations.conftest import fill, link_in, path_of, register, send_mails
 from tests.sign_in.conftest import (
     CALLBACK,
     CLIENT,
@@ -38,6 +42,7 @@ from tests.sign_in.conftest import (
     said,
     sign_in,
 )
+from tests.sign_in.test_signing_in import confirm, make_invitation
 
 BEGUN_ELSEWHERE = "begun elsewhere, or too long ago"
 NOT_VALID = "not valid for this sign-in"
@@ -334,3 +339,59 @@ def test_the_simulated_gitlab_is_as_strict_as_gitlab(service: Flask) -> None:
         query = {**query_of(address), name: wrong.partition("=")[2]}
         answer = requests.get(f"{address.partition('?')[0]}?{urlencode(query)}", timeout=5)
         assert answer.status_code == 400
+
+
+def test_another_site_makes_nobody_join(service: Flask, principal: Principal) -> None:
+    """An account with the attacker's address, opened by the victim's identity."""
+    path = path_of(make_invitation(service, principal, "eve@evil.test"))
+    start = f"/sign-in?invitation={path.rpartition('/')[2]}"
+    victim = service.test_client()
+    for site in ("cross-site", "same-site", "none"):
+        answer = victim.get(start, headers={"Sec-Fetch-Site": site})
+        assert answer.headers["Location"] == path, site
+    answer = victim.get(start, headers={"Sec-Fetch-Site": "same-origin"})
+    assert "/oauth/authorize" in answer.headers["Location"]
+
+
+def test_a_new_password_ends_what_the_accounts_creator_has_linked(
+    serve: MakeService,
+    principal: Principal,
+    mail_server: MailServer,
+    mailbox: list[EmailMessage],
+) -> None:
+    """Eve invites Sam's address to an org of hers while the service sends no mail, creates the
+    account herself, links her own, and waits until Sam takes the account over.
+    """
+    before = serve()
+    path = path_of(make_invitation(before, principal, "sam@example.com"))
+    eve = before.test_client()
+    register(eve, path, password=PASSWORD, again=PASSWORD)
+    with before.app_context():
+        user = db.session.scalars(select(User).where(User.email == "sam@example.com")).one()
+    link(browser(before, user.id), "eve")
+    assert identities(before) == {"eve": user.id}
+
+    mailing = serve(mail_server=mail_server)
+    sam = mailing.test_client()
+    fill(sam, "/password/forgotten", "", email="sam@example.com")
+    send_mails(mailing)
+    reset = next(link_in(one) for one in mailbox if "/password/" in link_in(one))
+    words = "a staple of new words"
+    assert fill(sam, reset, "", password=words, again=words).status_code == 302
+    assert identities(mailing) == {}
+    assert "No account here is linked" in said(eve, sign_in(eve, "eve"))
+
+
+def test_a_new_password_keeps_what_the_owner_of_the_address_has_linked(
+    serve: MakeService, sam: User, mail_server: MailServer, mailbox: list[EmailMessage]
+) -> None:
+    service = serve(mail_server=mail_server)
+    confirm(service, sam)
+    link(browser(service, sam.id))
+    client = service.test_client()
+    fill(client, "/password/forgotten", "", email=sam.email)
+    send_mails(service)
+    reset = next(link_in(one) for one in mailbox if "/password/" in link_in(one))
+    words = "a staple of new words"
+    assert fill(client, reset, "", password=words, again=words).status_code == 302
+    assert identities(service) == {"sam": sam.id}
