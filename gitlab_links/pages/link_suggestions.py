@@ -29,18 +29,18 @@ SHORTEST, LONGEST = 3, 100
 @pages.get("/orgs/<uuid:org_id>/tasks/<reference>/links/suggestions")
 @access(Permission.LINK_WRITE)
 def link_suggestions(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """The items that a typed text may mean: by reference without a call, else by title."""
+    """The items that a typed text may mean: by reference or address, else by title, by a call."""
     principal, task = current_principal(), task_at(org_id, reference)
     if not is_part(PART):
         return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
-    text = " ".join(request.args.get("q", "").replace("\0", "").split())[:LONGEST]
+    text = " ".join(request.args.get("q", "").replace("\0", "").split())
     try:
         found = _found(principal, task, text)
     except WAITS:  # perhaps for an earlier search of the same person: the page asks again
-        return render_template("links/suggestions.html", found=Search(), text=text, busy=True)
+        return render_template("links/suggestions.html", found=Search(), busy=True)
     except (Conflict, RateLimited) as refusal:
         found = Search(problem=refusal.detail)
-    return render_template("links/suggestions.html", found=found, text=text)
+    return render_template("links/suggestions.html", found=found, text=text[:LONGEST])
 
 
 def _found(principal: Principal, task: TaskView, text: str) -> Search:
@@ -50,7 +50,8 @@ def _found(principal: Principal, task: TaskView, text: str) -> Search:
     try:
         ref = reader.read(text)
     except Invalid:
-        return search_titles(principal, task, text)
+        # An address that is not whole yet is no title.
+        return Search() if "://" in text else search_titles(principal, task, text[:LONGEST])
     item = SoughtItem(principal.org_id, reader.base_url, ref.project_path, ref.iid, ref.type)
     known = links_page(principal.org_id, LinkFilter(item=item), limit=1, viewer=principal.role)
     return Search(

@@ -92,6 +92,9 @@ def test_a_reference_shows_what_is_known_without_a_call(
     url = connected.gitlab.state.urls.item(connected.issues[0])
     for text in ("ships/engine#1", "engine#1", url):
         assert found(member, path, text) == ["ships/engine#1"]
+    assert found(member, path, f"{url}?{'x' * 200}#note_1") == ["ships/engine#1"]
+    assert found(member, path, f"https://{'x' * 200}/leak") == []
+    assert found(member, path, "https://leak") == []
     assert found(member, path, "ships/engine#99") == []
     assert found(member, path, "ab") == []
     assert calls(connected) == before

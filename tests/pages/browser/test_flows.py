@@ -150,6 +150,18 @@ def test_an_item_is_chosen_by_its_title_with_the_keyboard(stack: Stack, fresh_ta
     expect(link_field(page)).to_have_value("")
 
 
+def test_a_typed_address_of_a_linked_item_shows_it_first(stack: Stack, fresh_task: Page) -> None:
+    page = fresh_task
+    known = item(stack, SHOP, "issue", 1)
+    link_field(page).fill(f"{SHOP}#1")
+    page.keyboard.press("Enter")
+    expect(page.locator(".item")).to_have_count(1)
+    link_field(page).press_sequentially(stack.gitlab.state.urls.item(known))
+    expect(page.get_by_role("option", name=known.title)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("option")).to_have_count(0)
+
+
 def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_page: Open) -> None:
     state, path = stack.gitlab.state, "acme/watched"
     project = state.projects.add(path)

@@ -6,6 +6,7 @@ import { announce } from "./messages.js";
 const PAUSE = 350;
 const BUSY = 700;
 const SHORTEST = 3;
+const LONGEST = 1000;
 
 const field = () => document.querySelector("#link-url");
 const frame = () => document.querySelector("[data-suggestions]");
@@ -70,7 +71,8 @@ document.addEventListener("input", (event) => {
   if (event.target.id !== "link-url" || !frame()) return;
   clearTimeout(timer);
   const text = field().value.trim();
-  if (text.length < SHORTEST || text.includes("\n") || text.includes("://")) closePicker();
+  const searchable = text.length >= SHORTEST && text.length <= LONGEST;
+  if (!searchable || text.includes("\n")) closePicker();
   else timer = setTimeout(search, PAUSE, text);
 });
 
