@@ -26,6 +26,7 @@ from gitlab_links.gitlab.fields import read_id
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.links.changed_links import ChangedLinks
 from gitlab_links.links.changes import (
     LinkExists,
     detach,
@@ -166,6 +167,8 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
     query["item"] = (
         _sought(Reader.of(org_id, principal.role), query) if _is_of_item(query) else None
     )
+    since = query["updated_since"]
+    query["changed"] = ChangedLinks(org_id, since) if since else None
     return _answer(*_found(org_id, query))
 
 

@@ -27,6 +27,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.times import EARLIEST
+from gitlab_links.links.changed_links import ChangedLinks
 from gitlab_links.links.confidentiality import maybe_withheld, sees_all, withheld
 from gitlab_links.links.freshness import ENDED, GONE, Connection, SyncStatus, promise
 from gitlab_links.links.link_views import LinkView
@@ -86,7 +87,7 @@ class LinkSort(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
     """The filter; None accepts everything. An item must have all ``labels``. Names are exact; a
-    project path is case-insensitive. ``item`` is of the org that is asked.
+    project path is case-insensitive. ``item`` and ``changed`` are of the org that is asked.
     """
 
     task_id: uuid.UUID | None = None
@@ -97,6 +98,7 @@ class LinkFilter:
     labels: tuple[str, ...] = ()
     assignee: str | None = None
     item: SoughtItem | None = None
+    changed: ChangedLinks | None = None
 
     @property
     def reads_content(self) -> bool:
@@ -135,6 +137,8 @@ class LinkFilter:
             yield has_sync_status(self.sync_status, connection, fresh_since, hidden)
         if self.item is not None:
             yield from self.item.conditions(all_seen=sees_all(connection, viewer))
+        if self.changed is not None:
+            yield self.changed.condition(all_seen=sees_all(connection, viewer))
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:

@@ -103,6 +103,7 @@ class GitLabItem(Identified, Base):
         UniqueConstraint("project_id", "type", "iid"),
         Index("ix_gitlab_items_due", "org_id", "next_sync_at"),
         Index(None, "org_id", "source_updated_at"),
+        Index(None, "org_id", "changed_at"),
         Index(None, "org_id", "iid"),
         # What needs somebody is read from this index alone.
         partial_index(
@@ -226,6 +227,7 @@ class TaskGitLabLink(Identified, Base):
         UniqueConstraint("task_id", "item_id"),
         Index(None, "org_id", "id"),
         Index(None, "org_id", "made_iid"),
+        Index(None, "org_id", "created_at"),
         Index(None, "task_id", "id"),
         Index(None, "item_id"),
     )

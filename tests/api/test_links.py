@@ -179,6 +179,34 @@ def test_links_are_found(factory: Factory, org: Org, admin: Caller, base: str, q
     assert {link["title"] for link in found} == FILTERS[query]
 
 
+def test_links_are_listed_since_they_or_what_they_show_changed(
+    factory: Factory, org: Org, admin: Caller, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    before = noon - timedelta(seconds=1)
+    still, renamed = factory.gitlab_project(org), factory.gitlab_project(org, renamed_at=noon)
+    for title, project, changed_at, created_at in (
+        ("before", still, before, before),
+        ("changed", still, noon, before),
+        ("made", still, before, noon),
+        ("both", still, noon, noon),
+        ("renamed", renamed, before, before),
+    ):
+        item = factory.gitlab_item(project, title=title, changed_at=changed_at)
+        factory.link(factory.task(org), item, created_at=created_at)
+
+    def since(moment: str, **query: str) -> list[str]:
+        asked = {"updated_since": moment, **query}
+        answer = admin.get(f"{base}/gitlab-links", query_string=asked)
+        return [link["title"] for link in answer.json["links"]]
+
+    assert since("2026-05-01T12:00:00Z") == ["changed", "made", "both", "renamed"]
+    assert since("2026-05-01T12:00:00Z", project_path=renamed.path) == ["renamed"]
+    assert since("2026-05-01T14:00:00.000001+02:00") == []
+    assert admin.get(f"{base}/gitlab-links?updated_since=yesterday").status_code == 422
+
+
 @pytest.mark.parametrize("connection", ["good", "refused", "paused", "elsewhere", "none"])
 def test_the_filter_by_freshness_agrees_with_what_is_shown(
     app: Flask, factory: Factory, org: Org, connection: str

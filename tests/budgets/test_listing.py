@@ -110,12 +110,27 @@ def test_on_sqlite_the_links_of_a_task_are_found_without_reading_those_of_the_or
 
 
 @pytest.mark.only_on("sqlite")
-def test_on_sqlite_a_task_is_found_by_its_external_url_without_reading_the_others(app, org, key):
+@pytest.mark.parametrize(
+    ("query", "table", "searched"),
+    [
+        (
+            "tasks?external_url=https://tracker.example.com/4711",
+            "tasks",
+            ["ix_tasks_by_external_url (org_id=? AND external_url=?)"],
+        ),
+        (
+            "gitlab-links?updated_since=2026-05-01T12:00:00Z",
+            "task_gitlab_links",
+            ["(org_id=? AND created_at>?)", "(org_id=? AND changed_at>?)"],
+        ),
+    ],
+)
+def test_on_sqlite_a_filter_reads_what_it_finds_alone(app, org, key, query, table, searched):
     with statements(app) as sent:
-        path = f"/api/orgs/{org.id}/tasks?external_url=https://tracker.example.com/4711"
-        assert key.get(path).status_code == 200
-    (statement, parameters) = next(one for one in sent if "FROM tasks" in one[0])
+        assert key.get(f"/api/orgs/{org.id}/{query}").status_code == 200
+    (statement, parameters) = next(one for one in sent if f"FROM {table}" in one[0])
     with app.app_context(), db.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-    assert "ix_tasks_by_external_url (org_id=? AND external_url=?)" in str(plan)
+    assert all(one in str(plan) for one in searched), plan
+    assert "SCAN" not in str(plan)
     assert "TEMP B-TREE" not in str(plan)

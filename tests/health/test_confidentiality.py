@@ -4,6 +4,7 @@ import pytest
 import requests
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
@@ -90,6 +91,15 @@ def test_the_order_reveals_nothing(secret):
         with secret.app.app_context():
             seen = links_page(secret.org.id, LinkFilter(), sort=sort, viewer=Role.MEMBER)
         assert getattr(seen[0], name) is None, "as for an item that was never read"
+
+
+def test_a_secret_change_is_a_change_for_those_who_may_see_it_alone(secret):
+    query = f"?updated_since={utcnow():%Y-%m-%dT%H:%M:%S.%fZ}"
+    edit(secret, title="It exploded")
+    secret.work()
+
+    assert [one["title"] for one in links(secret, Role.PM, query)[0]] == ["It exploded"]
+    assert links(secret, Role.MEMBER, query)[0] == []
 
 
 def test_a_viewer_without_a_role_sees_the_least(secret):

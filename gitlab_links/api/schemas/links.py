@@ -1,6 +1,6 @@
 """Links, for the contract. A ``LinkView`` is sent without them; a test compares the two."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -200,6 +200,15 @@ class OrgLinksQuery(TaskLinksQuery):
     """Which of an org's links to list."""
 
     task_id = fields.UUID(load_default=None)
+    updated_since = fields.AwareDateTime(
+        load_default=None,
+        default_timezone=UTC,
+        metadata=described(
+            "Made, or showing something else, at this time or later; reading an item from GitLab "
+            "counts as well. Confidential items count as changed for those who may see them. "
+            "Links that were removed are in the feed of events only."
+        ),
+    )
     url = text(
         1,
         2000,
