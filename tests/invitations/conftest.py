@@ -113,7 +113,7 @@ def send_mails(app: Flask) -> None:
 def plain(message: EmailMessage) -> str:
     part = message.get_body(("plain",))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")  # lines end as mails have it
 
 
 def html(message: EmailMessage) -> str:

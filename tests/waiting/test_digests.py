@@ -20,11 +20,11 @@ from gitlab_links.mail import MailServer
 from gitlab_links.waiting.digests import due_day, time_zones
 from tests.api.callers import Caller, browser
 from tests.factories import Factory
-from tests.invitations.conftest import html, mailbox, mailing, plain
+from tests.invitations.conftest import html, keeping, mail_server, mailbox, mailing, plain
 from tests.jobs.conftest import Connected
 from tests.pages.markup import text_of
 
-__all__ = ["mailbox", "mailing"]
+__all__ = ["keeping", "mail_server", "mailbox", "mailing"]
 pytestmark = pytest.mark.differs_by_database
 MONDAY = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 SATURDAY = datetime(2026, 11, 28, 9, tzinfo=UTC)
