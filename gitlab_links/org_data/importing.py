@@ -4,12 +4,11 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Date, DateTime, Table, Uuid, exists, select
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import Column, Table, exists, select
+from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.orgs import checked_org_name, orgs_named
@@ -18,10 +17,12 @@ from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
 from gitlab_links.org_data.files import FORMAT, VERSION
 from gitlab_links.org_data.tables import exported_columns, exported_tables, refers_to
+from gitlab_links.org_data.values import BadValueError, read_id, read_value
 
 ROWS_A_STATEMENT = 500
 # A person who had left the org: the export has the name alone.
 NO_ADDRESS = "former-member.invalid"
+ACTOR = "actor_user_id"
 
 
 class OrgIsHere(Conflict, code="already_there"):
@@ -83,7 +84,10 @@ def _begin(first: tuple[int, bytes], name: str | None) -> _Import:
     head = _parsed(number or 1, line)
     if head.get("format") != FORMAT or head.get("version") != VERSION:
         raise NotAnExport("This is no file of 'flask export-org', or one of a newer version.")
-    org_id = _uuid(1, "org_id", head.get("org_id"))
+    try:
+        org_id = read_id(head.get("org_id"))
+    except BadValueError as error:
+        raise _refused(1, f"org_id is {error}") from None
     chosen = checked_org_name(name if name is not None else str(head.get("name", "")))
     if db.session.scalar(select(exists().where(Org.id == org_id))):
         raise OrgIsHere("This org is in this installation already.")
@@ -140,7 +144,11 @@ def _check_reference(
 ) -> None:
     """A reference must lead to a row of the file, never to another org's."""
     target, value = refers_to(column), values.get(column.name)
-    if target is None or value is None:
+    if value is None:
+        return
+    if column.name == ACTOR:
+        target = User.__tablename__  # events outlive people, and refer to them without a key
+    if target is None:
         return
     if target == User.__tablename__:
         values[column.name] = state.people.get(value)
@@ -157,7 +165,13 @@ def _insert(table: Table | None, state: _Import) -> None:
         for values in state.waiting:
             groups[tuple(sorted(values))].append(values)
         for rows in groups.values():
-            db.session.execute(table.insert(), rows)
+            try:
+                db.session.execute(table.insert(), rows)
+            except IntegrityError:
+                raise NotAnExport(
+                    f"A row of {table.name} is twice in the file, here already, or incomplete. "
+                    "Nothing was imported."
+                ) from None
     state.waiting.clear()
 
 
@@ -170,25 +184,10 @@ def _end(number: int, counts: Any, state: _Import, rest: Iterator[tuple[int, byt
 
 
 def _value(number: int, column: Column[object], value: Any) -> Any:
-    kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
-    if value is None:
-        return None
-    if isinstance(kind, Uuid):
-        return _uuid(number, column.name, value)
-    if isinstance(kind, DateTime | Date):
-        read = datetime.fromisoformat if isinstance(kind, DateTime) else date.fromisoformat
-        try:
-            return read(value)
-        except (TypeError, ValueError):
-            raise _refused(number, f"{column.name} is no time") from None
-    return value
-
-
-def _uuid(number: int, name: str, value: Any) -> uuid.UUID:
     try:
-        return uuid.UUID(value)
-    except (AttributeError, TypeError, ValueError):
-        raise _refused(number, f"{name} is no id") from None
+        return read_value(column, value)
+    except BadValueError as error:
+        raise _refused(number, f"{column.name} is {error}") from None
 
 
 def _parsed(number: int, line: bytes) -> dict[str, Any]:

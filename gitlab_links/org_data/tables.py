@@ -80,12 +80,15 @@ _SECRETS = ("hash", "ciphertext", "password", "secret")
 
 
 def exported_tables() -> Sequence[Table]:
-    """The tables in an order in which each comes after those that it refers to."""
-    return [
+    """The tables in an order in which each comes after those that it refers to: people first,
+    because events name them without a key.
+    """
+    tables = [
         table
         for table in Base.metadata.sorted_tables
         if table.name not in NOT_EXPORTED and (table.name in _WITHOUT_ORG or "org_id" in table.c)
     ]
+    return sorted(tables, key=lambda table: table.name not in _WITHOUT_ORG)
 
 
 def exported_columns(table: Table) -> Sequence[Column[object]]:

@@ -20,6 +20,7 @@ from sqlalchemy import insert, select
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.config.settings import Settings
+from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
 from gitlab_links.org_data.files import cells, json_lines
 from gitlab_links.org_data.importing import NotAnExport, OrgIsHere, import_org
@@ -201,6 +202,64 @@ def test_a_broken_file_imports_nothing(
             import_org(break_it(exported(app, org)))
         db.session.rollback()
         assert db.session.scalars(select(Org)).all() == []
+
+
+def _changed(lines: list[bytes], table: str, column: str, value: Any) -> list[bytes]:
+    def change(line: bytes) -> bytes:
+        entry = json.loads(line)
+        if entry.get("table") == table and entry["row"].get(column) is not None:
+            entry["row"][column] = value
+        return json.dumps(entry).encode()
+
+    return [change(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "why"),
+    [
+        ("memberships", "role", "owner", "no word"),
+        ("tasks", "status", "lost", "no word"),
+        ("events", "type", "task.sung", "no word"),
+        ("events", "url", "javascript:alert(1)", "no address"),
+        ("org_gitlab_integrations", "base_url", "file:///etc/passwd", "no address"),
+        ("tasks", "number", 2**40, "no such number"),
+        ("tasks", "number", "one", "no such number"),
+        ("tasks", "number", True, "no such number"),
+        ("tasks", "number", 1, "twice in the file"),
+        ("tasks", "title", ["a"], "no text"),
+        ("tasks", "title", "a" * 256, "too long"),
+        ("tasks", "title", "a\0", "no text"),
+        ("tasks", "created_at", "soon", "no time"),
+        ("users", "email", {"a": 1}, "no text"),
+        ("gitlab_items", "draft", "no", "neither true nor false"),
+    ],
+)
+def test_what_the_service_would_not_write_is_not_imported(
+    app: Flask, elsewhere: Flask, org: Org, table: str, column: str, value: Any, why: str
+) -> None:
+    """A role that is unknown would shut its owner out of every page, also of other orgs."""
+    lines = _changed(exported(app, org), table, column, value)
+    with elsewhere.app_context():
+        with pytest.raises(NotAnExport, match=why):
+            import_org(lines)
+        db.session.rollback()
+        assert db.session.scalars(select(Org)).all() == []
+
+
+def test_events_name_the_accounts_that_people_have_there(
+    app: Flask, elsewhere: Flask, org: Org
+) -> None:
+    there = Factory(elsewhere)
+    lines = exported(app, org)
+    own = [one for one in rows(lines)["users"] if one["email"] and not one["service_of_id"]]
+    known = {one["id"]: there.user(email=one["email"]).id for one in own}
+    before = rows(lines)["events"]
+    imported(elsewhere, lines)
+    with elsewhere.app_context():
+        after = {str(one.id): one.actor_user_id for one in db.session.scalars(select(Event))}
+    of_known = [one for one in before if one["actor_user_id"] in known]
+    assert of_known
+    assert all(after[one["id"]] == known[one["actor_user_id"]] for one in of_known)
 
 
 def test_the_commands_write_and_read_a_file(
