@@ -89,6 +89,7 @@ def _kept(response: Response) -> dict[str, Any]:
         "status": response.status_code,
         "type": response.content_type,
         "location": response.headers.get("Location"),
+        "version": g.get("version"),
         "body": response.get_data(as_text=True),
         "session": left,
     }
@@ -100,6 +101,8 @@ def _again(answer: dict[str, Any]) -> Response:
     if answer["location"] is not None:
         response.headers["Location"] = answer["location"]
     response.headers[REPLAYED] = "true"
+    if answer.get("version") is not None:
+        g.version = answer["version"]  # for the same ETag
     for name, value in answer["session"].items():
         session[name] = value
     return response

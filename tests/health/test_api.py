@@ -194,7 +194,10 @@ def test_projects_are_picked_from_gitlabs_list_through_the_api(connected, progra
     assert [one["path"] for one in listed] == ["ships/engine"]
     body = {"choices": [listed[0]["choice"]]}
     picked = program.call("POST", "/projects", body, status=202)["projects"]
-    assert picked == [{"gitlab_id": listed[0]["gitlab_id"], "path": "ships/engine"}]
+    (engine,) = picked
+    assert engine == {
+        "gitlab_id": listed[0]["gitlab_id"], "path": "ships/engine", "maintained": True
+    }  # fmt: skip
     connected.watch()
     (project,) = program.call("GET", "/health")["health"]["projects"]
     assert project["hook_state"] == "ok"

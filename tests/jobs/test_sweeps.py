@@ -11,6 +11,7 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import sweeps
+from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import clean, sweep
 from gitlab_links.storage.database import new_id
 from tests.deliveries.conftest import deliveries
@@ -56,6 +57,7 @@ def test_a_due_item_is_triggered_unless_its_connection_may_not_be_used(connected
 def test_without_anything_due_nothing_is_triggered(connected, redis):
     connected.link(connected.issue(connected.project()))
     connected.fetch()
+    publish_events(connected.org.id)
     redis.flushdb()
     sweep()
     assert redis.keys() == []

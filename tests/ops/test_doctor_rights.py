@@ -66,7 +66,7 @@ def test_tables_that_a_role_may_not_write_are_shown_and_the_advice_helps(
     plain_role("GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain")
     found = examined_as_plain(make_app, empty_database)["database"]
     assert found.level is Level.FAILURE
-    assert "the role plain lacks INSERT, UPDATE, DELETE on answered_requests," in found.message
+    assert "the role plain lacks INSERT, UPDATE, DELETE on account_links," in found.message
     plain_role(statement_in(found.advice))
     assert examined_as_plain(make_app, empty_database)["database"].level is Level.OK
 

@@ -4,9 +4,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from gitlab_links.accounts.models import ApiKey, Membership, Org
+from gitlab_links.accounts.models import ApiKey, Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
+from gitlab_links.invitations.models import Invitation
 from gitlab_links.tasks.models import Task
 from tests.api.callers import Caller
 from tests.factories import Factory
@@ -17,7 +18,7 @@ KEY = {"name": "CI", "scopes": ["read"], "expires": "30"}
 MEMBER = {"email": "new@example.com", "name": "Nia", "role": "member"}
 FORMS = {
     "keys": ("/api-keys", "/api-keys", KEY, "api-key", ApiKey),
-    "members": ("/members", "/members", MEMBER, "initial-password", Membership),
+    "members": ("/members", "/members", MEMBER, "invitation-link", Invitation),
     "webhook secret": ("/gitlab", "/gitlab/webhook-secret", {}, "webhook-secret", None),
 }
 

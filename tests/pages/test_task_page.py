@@ -136,7 +136,7 @@ def test_a_link_not_yet_read_says_so(
 ) -> None:
     link(factory, org, task, title=None, state=None, last_synced_at=None)
     element = row(Markup.of(acting().get(path)))
-    assert words(element.text).startswith("Issue acme/web#7 Fetching from GitLab")
+    assert words(element.text).startswith("Issue acme/web#7 Linked by hand Fetching from GitLab")
     assert element["data-sync"] == "never"
 
 
