@@ -13,6 +13,7 @@ from gitlab_links.accounts.mailed_links import find_link, mails_are_sent, start_
 from gitlab_links.accounts.mailed_links import token_hash as hash_of
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.people import checked_person
+from gitlab_links.accounts.session_list import check_just_signed_in
 from gitlab_links.accounts.sessions import audit_in_every_org, check_current_password
 from gitlab_links.accounts.throttle import count_use
 from gitlab_links.audit.changes import Action, Actor
@@ -31,7 +32,7 @@ class AddressLinkEnded(NotFound, code="address_link_ended"):
         super().__init__("This link is no longer valid.")
 
 
-def ask_for_address(user_id: uuid.UUID, email: str, current: str) -> str:
+def ask_for_address(user_id: uuid.UUID, email: str, current: str, session_id: uuid.UUID) -> str:
     """Mail a link to a new address, which becomes the account's when it is opened; returns it.
 
     Whether another account has the address is not said. Raises :class:`NoMailServer`,
@@ -45,6 +46,8 @@ def ask_for_address(user_id: uuid.UUID, email: str, current: str) -> str:
         raise Invalid("Nothing to change.", errors={"email": ["This is your address already."]})
     if user.password_hash is not None:
         check_current_password(user, current)
+    else:
+        check_just_signed_in(session_id, "email")
     quota = count_use(f"address-link:{user_id}", MAILS_PER_ACCOUNT, WINDOW_SECONDS)
     if quota.exceeded:
         raise RateLimited("Too many mails. Try again later.", retry_after=quota.reset_seconds)

@@ -13,10 +13,12 @@ from sqlalchemy import delete, or_, select, update
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.accounts.sessions import token_hash
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import required
+from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import change_rows, db
 
 USE_NOTED_EVERY = timedelta(minutes=5)
+# For what needs the password of those who have one.
+JUST_NOW = timedelta(minutes=10)
 LONGEST_DEVICE, LONGEST_ADDRESS = 200, 64
 
 
@@ -30,6 +32,16 @@ class SessionView:
     created_at: datetime
     last_seen_at: datetime
     is_current: bool
+
+
+def check_just_signed_in(session_id: uuid.UUID, field: str) -> None:
+    """Raise :class:`Invalid` for a session that is not new: a person without a password proves by
+    signing in again that the session is theirs.
+    """
+    began = db.session.scalar(select(LoginSession.created_at).where(LoginSession.id == session_id))
+    if began is None or began < utcnow() - JUST_NOW:
+        words = "Log out, sign in again, and come back within ten minutes. Nothing was changed."
+        raise Invalid(words, errors={field: [words]})
 
 
 def sessions_of(user_id: uuid.UUID, current: uuid.UUID) -> Sequence[SessionView]:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from gitlab_links.accounts.models import User
+from gitlab_links.accounts.session_list import check_just_signed_in
 from gitlab_links.accounts.sessions import (
     check_current_password,
     count_request_of_address,
@@ -69,9 +70,12 @@ def link_identity() -> ResponseReturnValue:
     try:
         if user.password_hash:
             check_current_password(user, current)
+        else:
+            check_just_signed_in(current_user.session_id, "current")
         target = _leave(issuer, Intent.LINK, session_id=current_user.session_id)
-    except Invalid:
-        flash("This is not your password. Nothing was linked.", "error")
+    except Invalid as refusal:
+        wrong = "This is not your password. Nothing was linked."
+        flash(wrong if user.password_hash else refusal.detail, "error")
         return redirect(url_for("pages.account"))
     except DomainError as refusal:
         flash(refusal.detail, "error")

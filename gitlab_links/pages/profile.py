@@ -58,7 +58,7 @@ def change_own_address() -> ResponseReturnValue:
     (email,) = sent("email")
     current = request.form.get("current", "")
     try:
-        ask_for_address(current_caller().user_id, email, current)
+        ask_for_address(current_caller().user_id, email, current, current_user.session_id)
     except (Invalid, Conflict, RateLimited) as refusal:
         errors = refusal.errors or {"email": [refusal.detail]}
         return _page(typed={"email": email}, errors=errors), refusal.status

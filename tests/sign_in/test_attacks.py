@@ -26,6 +26,7 @@ from gitlab_links.sign_in.models import Identity
 from tests.api.callers import browser
 from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 from tests.invitations.conftest import fill, link_in, path_of, register, send_mails
 from tests.sign_in.conftest import (
     CALLBACK,
@@ -395,3 +396,20 @@ def test_a_new_password_keeps_what_the_owner_of_the_address_has_linked(
     words = "a staple of new words"
     assert fill(client, reset, "", password=words, again=words).status_code == 302
     assert identities(service) == {"sam": sam.id}
+
+
+def test_a_stolen_session_takes_no_account_without_a_password_over(
+    serve: MakeService, factory: Factory, mail_server: MailServer, clock: FrozenClock
+) -> None:
+    """Neither by another address, which gets links to set a password, nor by another identity."""
+    service = serve(mail_server=mail_server)
+    stolen = browser(service, factory.user().id)
+    address = {"email": "thief@evil.test"}
+    assert stolen.post("/account/address", data=address).status_code == 302
+    clock.advance(11 * 60)
+    refused = stolen.post("/account/address", data={"email": "other@evil.test"})
+    assert refused.status_code == 422
+    assert "sign in again" in refused.text
+    answer = stolen.post("/account/identities", data={"current": ""})
+    assert answer.headers["Location"] == "/account"
+    assert "sign in again" in stolen.get("/account").text
