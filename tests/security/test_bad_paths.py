@@ -78,6 +78,10 @@ def _body(rule: str) -> dict[str, Any]:
     """Right for the route, so that only the id is wrong."""
     if rule.endswith("/gitlab-links"):
         return {"url": "https://gitlab.example.com/acme/app/-/issues/1"}
+    if rule.endswith("/gitlab-links/batch"):
+        return {"links": [{"url": "https://gitlab.example.com/acme/app/-/issues/1"}]}
+    if rule.endswith("<uuid:link_id>"):
+        return {"step": "keep"}
     if rule.endswith("<uuid:member_id>"):
         return {"role": "member"}
     if rule.endswith("/members"):
@@ -193,7 +197,7 @@ def test_a_route_that_takes_no_parameter_refuses_one(standing: World, path: str)
 FILTERS = {
     "tasks": {
         "status": ["", "OPEN", "x", "open ", "new"],
-        "q": ["", "x" * 101, "%00", "%1b"],
+        "q": ["", "x" * 201, "%00", "%1b"],
         "sort": ["", "id", "title;drop", "--title", "TITLE", "number"],
     },
     "gitlab-links": {

@@ -187,7 +187,7 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page.goto(f"{stack.org_url}/gitlab")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name=f"Unwatch {path}").click()
-    expect(page.get_by_text(f"{path} is no longer watched.")).to_be_visible()
+    expect(page.get_by_text(f"{path} is no longer watched.").first).to_be_visible()
     expect(page.get_by_text("It was deleted.")).to_be_visible(timeout=20_000)
     assert state.hooks.of(project) == []
 

@@ -46,7 +46,7 @@ def wait_until_steady(page: Page) -> None:
 def test_a_change_in_gitlab_appears_by_itself(stack: Stack, open_page: Open, issue: Item) -> None:
     page = open_page(stack.task_url)
     wait_until_steady(page)
-    link = row(page).get_by_role("link")
+    link = row(page).locator("a.item-title")
     link.focus()
     page.evaluate("document.querySelectorAll('.item').forEach((item) => { item.known = true; })")
     title = f"Changed at {time.monotonic_ns()}"
@@ -111,7 +111,7 @@ def test_a_page_that_was_cut_off_says_so_and_catches_up(
     stack.gitlab.state.items.edit(issue, title=title)
     page.wait_for_timeout(2000)
     page.context.set_offline(False)
-    expect(row(page).get_by_role("link")).to_have_text(title, timeout=4000)
+    expect(row(page).locator("a.item-title")).to_have_text(title, timeout=4000)
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
 
