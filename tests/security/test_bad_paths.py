@@ -81,7 +81,9 @@ def _body(rule: str) -> dict[str, Any]:
     if rule.endswith("/gitlab-links/batch"):
         return {"links": [{"url": "https://gitlab.example.com/acme/app/-/issues/1"}]}
     if rule.endswith("<uuid:link_id>"):
-        return {"step": "keep"}
+        return {"made_by_person": True}
+    if "/backfills" in rule:
+        return {"step": "stop"}
     if rule.endswith("<uuid:member_id>"):
         return {"role": "member"}
     if rule.endswith("/members"):
