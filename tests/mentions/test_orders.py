@@ -100,8 +100,8 @@ def test_the_order_of_events_does_not_matter(mentioning, key, seed):
 
 
 @pytest.mark.slow
-def test_a_thousand_orders_end_alike(mentioning, key):
+def test_hundreds_of_orders_end_alike(mentioning, key):
     for number in TASKS:
         mentioning.task(number)
-    for seed in range(1000, 2000):
+    for seed in range(1000, 1200):
         shuffle(mentioning, key, seed)
