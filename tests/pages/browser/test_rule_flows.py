@@ -1,16 +1,30 @@
 """The status rules in a browser: tried, read, switched on, and what a task says of them."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import Open, Stack
 from tests.pages.browser.test_looks import LOOKS, take, violations
 
+# The rules wait ten seconds before they set *done*, and a busy machine needs some of its own.
+DONE_MS = 40_000
+
+
+def switch_off(page: Page) -> None:
+    """On the page of the rules; another look may have ended while they were on."""
+    off = page.get_by_role("button", name="Switch off").or_(
+        page.get_by_role("button", name="End the trial")
+    )
+    if off.is_visible():
+        off.click()
+    expect(page.get_by_role("heading", name="The rules are off")).to_be_visible()
+
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, look: str) -> None:
     page = open_page("/status-rules", **LOOKS[look])
+    switch_off(page)
     assert violations(page) == []
     page.get_by_role("button", name="Try the rules").click()
     heading = page.get_by_role("heading", name="The rules are being tried")
@@ -37,6 +51,8 @@ def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, l
     page.goto(f"{stack.org_url}/tasks/new")
     page.get_by_label("Title").fill(f"Follow the rules, {look}")
     page.get_by_role("button", name="Create").click()
+    # Before its script has begun, Enter in the field makes another line and sends nothing.
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
     field = page.get_by_label("Link an issue or merge request")
     field.fill(state.urls.item(mr))
     page.keyboard.press("Enter")
@@ -50,10 +66,10 @@ def test_rules_are_tried_switched_on_and_undone(stack: Stack, open_page: Open, l
     page.get_by_role("link", name="Timeline").click()
     expect(page.locator(".timeline-row").first).to_contain_text("undid the rule “started”")
     state.items.merge(mr)
-    expect(page.locator(".timeline-row").first).to_contain_text("was merged")
-    expect(page.locator(".timeline-row").first).to_contain_text("The rule “all merged”")
+    rows = page.locator(".timeline-row")
+    expect(rows.filter(has_text="was merged")).not_to_have_count(0)
+    expect(rows.first).to_contain_text("The rule “all merged”", timeout=DONE_MS)
     take(page, f"timeline-{look}")
     assert violations(page) == []
     page.goto(f"{stack.org_url}/status-rules")
-    page.get_by_role("button", name="Switch off").click()
-    expect(page.get_by_role("heading", name="The rules are off")).to_be_visible()
+    switch_off(page)
