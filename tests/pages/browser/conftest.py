@@ -84,7 +84,7 @@ def stack(chromium: str) -> Iterator[Stack]:
         Supervisor() as supervisor,
         SimulatedGitLab.start(sample=True, token=GITLAB_TOKEN) as gitlab,
     ):
-        environment = _environment(supervisor, url, gitlab.url)
+        environment = environment_of(supervisor, url, gitlab.url)
         service.migrate(supervisor, environment)
         service.start_web(supervisor, environment, port)
         service.start_worker(supervisor, environment)
@@ -98,7 +98,7 @@ def stack(chromium: str) -> Iterator[Stack]:
         supervisor.check()
 
 
-def _environment(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str, str]:
+def environment_of(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[str, str]:
     secrets = {
         "SECRET_KEY_FILE": "not a secret but long enough to be one",
         "VIA_RAH_ENCRYPTION_KEY_FILE": Fernet.generate_key().decode(),
