@@ -11,6 +11,7 @@ from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 from tests.pages.markup import text_of
 
 pytestmark = pytest.mark.differs_by_database
@@ -54,6 +55,22 @@ def test_the_account_goes_and_the_log_stays_without_the_name(
     assert "kim@example.com" not in log.text
     assert "Deleted user" in text_of(log)
     assert "Deleted the account of a member" in text_of(log)
+
+
+def test_without_a_password_the_sign_in_must_be_new(
+    app: Flask, factory: Factory, clock: FrozenClock
+) -> None:
+    user = factory.user(email="ola@example.com")
+    typed = {"typed_email": "ola@example.com"}
+    stolen = browser(app, user.id)
+    clock.advance(11 * 60)
+    refused = stolen.post(PATH, data=typed)
+    assert (refused.status_code, "sign in again" in text_of(refused)) == (422, True)
+    with app.app_context():
+        assert db.session.get(User, user.id) is not None
+    assert browser(app, user.id).post(PATH, data=typed).status_code == 302
+    with app.app_context():
+        assert db.session.get(User, user.id) is None
 
 
 def test_the_last_admin_stays(app: Flask, factory: Factory, kim: User) -> None:
