@@ -13,7 +13,6 @@ from gitlab_links.api.schemas.common import Page
 from gitlab_links.http.access import access, signed_in
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_caller, current_principal
-from gitlab_links.tasks.branch_names import checked_template
 
 
 @accounts.get("/api/orgs")
@@ -45,8 +44,6 @@ def org_get(org_id: uuid.UUID) -> dict[str, Any]:
 @accounts.returns(200, OrgEnvelope)
 def org_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Rename an org, or change the prefix of its task references or its branch names"""
-    if "branch_template" in change:
-        change["branch_template"] = checked_template(change["branch_template"])
     return {"org": update_org(current_principal(), **change)}
 
 

@@ -11,13 +11,16 @@ from gitlab_links.errors import Invalid
 
 DEFAULT_TEMPLATE = "{key}-{title}"
 MAX_TEMPLATE = 100
-PATTERN = r"^(?:[A-Za-z0-9_./-]|\{key\}|\{title\})*$"
+# Nothing, or {key} once: behind the start or a separator, and before a separator or the end.
+PATTERN = (
+    r"^(?:(?:(?:[A-Za-z0-9_./-]|\{title\})*[_./-])?\{key\}"
+    r"(?:[_./-](?:[A-Za-z0-9_./-]|\{title\})*)?)?$"
+)
 MESSAGE = (
     "Use letters, digits, '-', '_', '.' and '/', with {key} once for the task's reference and "
     "{title} for its title. Put a separator before and behind {key}."
 )
 _TEMPLATE = re.compile(PATTERN)
-_KEY_STANDS_ALONE = re.compile(r"(?<![A-Za-z0-9}])\{key\}(?![A-Za-z0-9{])")
 _LONGEST_TITLE = 50
 _LOCK = ".lock"
 
@@ -25,9 +28,7 @@ _LOCK = ".lock"
 def checked_template(text: str) -> str:
     """The template; empty for the default. Raises :class:`Invalid`."""
     text = text.strip()
-    alone = len(_KEY_STANDS_ALONE.findall(text)) == 1 == text.count("{key}")
-    fits = len(text) <= MAX_TEMPLATE and _TEMPLATE.fullmatch(text) is not None
-    if text and not (fits and alone):
+    if len(text) > MAX_TEMPLATE or _TEMPLATE.fullmatch(text) is None:
         raise Invalid("The org was not changed.", errors={"branch_template": [MESSAGE]})
     return text
 

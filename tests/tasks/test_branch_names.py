@@ -69,7 +69,9 @@ def test_git_says_so_too(template: str, title: str) -> None:
     [
         "{title}",
         "{key}{title}",
+        "{title}{key}",
         "x{key}",
+        "{key}x",
         "{key}-{key}",
         "{key} x",
         "{key}-{name}",
