@@ -30,7 +30,9 @@ from gitlab_links.tasks.models import Task
 MOST_BRANCHES = 20
 # A statement has seconds, however many tasks an org has.
 ROWS_AT_ONCE = 20_000
-_BRANCH = re.compile(r"[!-~]{1,255}")
+LONGEST_BRANCH = 255
+BRANCH = r"^[!-~]+$"
+_BRANCH = re.compile(BRANCH)
 
 
 class RulesNotTried(Conflict, code="rules_not_tried"):
@@ -82,9 +84,9 @@ def change_rules(principal: Principal, change: RulesChange) -> OrgRules:
 
 
 def checked_branches(patterns: Sequence[str]) -> list[str]:
-    """The patterns without blanks and repetitions. Raises :class:`Invalid`."""
-    found = list(dict.fromkeys(text.strip() for text in patterns if text.strip()))
-    bad = [text for text in found if _BRANCH.fullmatch(text) is None]
+    """The patterns without repetitions. Raises :class:`Invalid`."""
+    found = list(dict.fromkeys(patterns))
+    bad = [one for one in found if len(one) > LONGEST_BRANCH or _BRANCH.fullmatch(one) is None]
     if bad:
         message = f"This is no name or pattern of a branch: {bad[0][:60]}. Example: release/*"
         raise Invalid("The rules were not changed.", errors={"branches": [message]})

@@ -84,7 +84,7 @@ def test_what_a_confidential_issue_says_is_withheld(story, project, app, factory
 def test_bad_choices_are_refused_in_words(untried, api, base):
     answer = api.patch(f"{base}/status-rules", json={"branches": ["two words"]})
     assert answer.status_code == 422
-    assert "release/*" in answer.json["errors"]["branches"][0]
+    assert "release/*" in answer.json["errors"]["branches.0"][0]
     assert api.patch(f"{base}/status-rules", json={"wait_seconds": 9999}).status_code == 422
 
 

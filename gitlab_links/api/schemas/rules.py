@@ -3,9 +3,9 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Page, Strict, described, page_of
-from gitlab_links.api.schemas.fields import LINE, Time, WholeNumber, choice, text
+from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, text
 from gitlab_links.rule_states.models import LONGEST_WAIT_SECONDS, RulesMode
-from gitlab_links.rules.changes import MOST_BRANCHES
+from gitlab_links.rules.changes import BRANCH, LONGEST_BRANCH, MOST_BRANCHES
 from gitlab_links.rules.dry_run import Outcome
 from gitlab_links.rules.wanted import Rule, Standing, Wanted
 from gitlab_links.tasks.models import TaskStatus
@@ -60,7 +60,7 @@ class RulesChangeSchema(Strict):
     all_merged = fields.Boolean(metadata=described(_ALL_MERGED))
     reopened = fields.Boolean(metadata=described(_REOPENED))
     branches = fields.List(
-        text(1, 255, LINE),
+        text(1, LONGEST_BRANCH, BRANCH, "This is no pattern of a branch. Example: release/*"),
         validate=validate.Length(max=MOST_BRANCHES),
         metadata=described(_BRANCHES, ["release/*"]),
     )
