@@ -48,7 +48,7 @@ SCENARIOS: dict[str, Scenario] = {
     "a flood of 5,000 beside another org": lambda stage: crowds.flood(
         stage, events=5000, watched=100
     ),
-    "3 worker.py": lambda stage: crowds.several_workers(stage, workers=3, ttl=10, rounds=6),
+    "3 worker.py": lambda stage: crowds.several_workers(stage, workers=3, ttl=20, rounds=3),
     "3 hosts, one lost, two cut off": lambda stage: hosts.lost_and_cut_off(
         stage, hows=("reset", "silence"), seconds=35
     ),

@@ -3,6 +3,7 @@
 import random
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,6 +19,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import queue_names
 from gitlab_links.jobs.schedule import QUEUE
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.observations.call_counts import COUNTED_FOR, CallKind, calls_since
 from gitlab_links.pasting.changes import attach
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 
@@ -138,6 +140,15 @@ class World:
             statement = statement.where(delivery.status.in_(statuses))
         with self.stage.app.app_context():
             return db.session.scalar(statement) or 0
+
+    def calls(self) -> Counter[CallKind]:
+        """The calls to GitLab of this org alone, by what they are for; without tests of the token.
+
+        The simulated GitLab cannot say this of calls about several projects: all orgs of the
+        stage make them with one token.
+        """
+        with self.stage.app.app_context():
+            return Counter(calls_since(self.org.id, utcnow() - COUNTED_FOR))
 
     def is_paused(self) -> bool:
         """Whether GitLab asked for no calls for a while, and the service knows."""
