@@ -146,6 +146,7 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
         within(60, lambda: own_redis.scard("rq:workers") == REGISTERED)
         own_redis.config_set("maxmemory", 1)
     within(60, lambda: "worker_pool.redis_refuses" in pool.log.read_text())
+    within(60, lambda: len(members(pool)) >= 4)  # ticker, sender and two workers
     before = members(pool)
     time.sleep(6)
     # Nobody has died, and of all processes one says it, once.

@@ -75,6 +75,6 @@ def test_a_repair_shows_its_steps_on_the_open_page(open_page: Open) -> None:
     page.get_by_role("button", name="Repair").or_(
         page.get_by_role("button", name="Create")
     ).first.click()
-    expect(page.get_by_text("asking GitLab for a test event")).to_be_visible()
+    expect(page.get_by_text("asking GitLab for a test event").first).to_be_visible()
     expect(page.get_by_text("The webhook was", exact=False).first).to_be_visible()
     shoot(page, "operation")
