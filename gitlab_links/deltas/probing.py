@@ -5,18 +5,17 @@ no linked item, or a webhook has brought it. Where something is new, the project
 """
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Row, and_, or_, select, update
+from sqlalchemy import select, update
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.marks import Delta, locked_marks
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
-from gitlab_links.deltas.planning import Source as PlannedSource
-from gitlab_links.deltas.planning import Way, choose_for_news
+from gitlab_links.deltas.news import FoundRow, Seen
 from gitlab_links.deltas.proving import (
     Proof,
     Terms,
@@ -28,7 +27,7 @@ from gitlab_links.deltas.proving import (
 from gitlab_links.deltas.trust import rely_on
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
-from gitlab_links.gitlab.project_changes import ChangedPipeline, Changes, ProjectChanges
+from gitlab_links.gitlab.project_changes import ChangedPipeline, Changes
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.blame import blame
@@ -40,13 +39,10 @@ if TYPE_CHECKING:
 
 # A GitLab that does not answer this is asked again after this time. Until then lists are read.
 REFUSED_FOR = timedelta(hours=1)
-# GraphQL's times have no fractions of a second.
-SECOND = timedelta(seconds=1)
 # The error code of a project that GitLab did not show among the others, or not in full.
 NOT_SHOWN = "not_shown"
 
 _item = GitLabItem
-FoundRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,7 @@ def record(
                 note_failed(mark, answer.failure.code, now)
             rely_on({delta.project_row for delta, _ in here}, (), now, terms.ttl)
         elif answer.changes is not None:
-            seen = _Seen.of(answer.deltas, answer.changes)
+            seen = Seen.of(answer.deltas, answer.changes)
             for delta, mark in here:
                 if delta.mark_id in seen.unread:
                     # Not the list of its group: the project may be hidden there as well.
@@ -165,13 +161,13 @@ def _want_list(org_id: uuid.UUID, delta: Delta, mark: GitLabDeltaMark, now: date
         mark.list_wanted, mark.due_at = True, now
 
 
-def _proof(delta: Delta, mark: GitLabDeltaMark, seen: "_Seen", changes: Changes) -> Proof:
+def _proof(delta: Delta, mark: GitLabDeltaMark, seen: Seen, changes: Changes) -> Proof:
     changed = seen.changed.get((delta.project_row, delta.kind), {})
     mark.calls_so_far, mark.changes_so_far = mark.calls_so_far + 1, len(changed)
     return Proof(delta, changed.keys(), changes.started_at, changes.gitlab_time)
 
 
-def _conclude(proof: Proof, mark: GitLabDeltaMark, seen: "_Seen", terms: Terms) -> None:
+def _conclude(proof: Proof, mark: GitLabDeltaMark, seen: Seen, terms: Terms) -> None:
     if proof.delta.kind is DeltaKind.PIPELINE:
         move(proof, mark, terms)
         return
@@ -196,110 +192,7 @@ def _request(item_ids: Sequence[uuid.UUID], now: datetime) -> None:
         change_rows(update(_item).where(_item.id.in_(found)).values(wanted))
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
-    """What a project has that is not stored: the rows of linked items, and how many others."""
-
-    outdated: Sequence[uuid.UUID]
-    unlinked: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The changes by project's row and kind, and the linked items among them."""
-
-    changed: Mapping[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]]
-    unread: frozenset[uuid.UUID]
-    linked: Mapping[tuple[uuid.UUID, str, int], FoundRow]
-    pipelines: Mapping[int, Sequence[ChangedPipeline]]
-
-    @classmethod
-    def of(cls, deltas: Sequence[Delta], changes: Changes) -> "_Seen":
-        changed: dict[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]] = {}
-        unread, pipelines = set(), {}
-        for delta in deltas:
-            of_project = changes.projects.get(delta.project)
-            if delta.kind is DeltaKind.PIPELINE and of_project and of_project.pipelines is not None:
-                pipelines[delta.project] = of_project.pipelines
-                continue
-            times = _times(delta, of_project)
-            if times is None:
-                unread.add(delta.mark_id)
-            else:
-                changed[delta.project_row, delta.kind] = times
-        return cls(changed, frozenset(unread), _linked(changed), pipelines)
-
-    def wants_list(self, delta: Delta, *, reads_unlinked: bool) -> bool:
-        """Whether the project's list is to be read."""
-        if delta.mark_id in self.unread:
-            return True
-        news = self.news_of(delta)
-        if not news.outdated and not (news.unlinked and reads_unlinked):
-            return False
-        way = choose_for_news(
-            PlannedSource(delta.changes),
-            outdated=len(news.outdated),
-            unlinked=news.unlinked,
-            reads_unlinked=reads_unlinked,
-        )
-        return way is Way.LIST
-
-    def news_of(self, delta: Delta) -> "_News":
-        changed = self.changed.get((delta.project_row, delta.kind), {})
-        rows = {iid: self.linked.get((delta.project_row, delta.kind.value, iid)) for iid in changed}
-        outdated = [
-            row.id
-            for iid, row in rows.items()
-            if row is not None and not _is_current(row, changed[iid])
-        ]
-        return _News(outdated, sum(row is None for row in rows.values()))
-
-    def linked_of(self, delta: Delta) -> list[FoundRow]:
-        source = (delta.project_row, delta.kind.value)
-        return [row for (row_id, kind, _), row in self.linked.items() if (row_id, kind) == source]
-
-
-def _times(delta: Delta, changes: ProjectChanges | None) -> dict[int, datetime] | None:
-    """The changes since the delta's own time; None if GitLab did not say all of them."""
-    if changes is None or delta.kind is DeltaKind.PIPELINE:
-        return None
-    all_ = changes.issues if delta.kind is DeltaKind.ISSUE else changes.merge_requests
-    if all_ is None:
-        return None
-    return {iid: moment for iid, moment in all_.items() if moment > delta.since - SECOND}
-
-
-def _linked(
-    changed: Mapping[tuple[uuid.UUID, DeltaKind], Mapping[int, datetime]],
-) -> dict[tuple[uuid.UUID, str, int], FoundRow]:
-    """The linked items among the changes, in one SELECT at most."""
-    conditions = [
-        and_(_item.project_id == row, _item.type == kind.value, _item.iid.in_(times.keys()))
-        for (row, kind), times in changed.items()
-        if times
-    ]
-    if not conditions:
-        return {}
-    rows = db.session.execute(
-        select(
-            _item.id,
-            _item.project_id,
-            _item.type,
-            _item.iid,
-            _item.source_updated_at,
-            _item.unconfirmed_since,
-        ).where(or_(*conditions))
-    )
-    return {(row.project_id, row.type, row.iid): row for row in rows}
-
-
-def _is_current(row: FoundRow, moment: datetime) -> bool:
-    """Whether the cached content is of the second in which GitLab has the item's last change."""
-    known: datetime | None = row.source_updated_at
-    return known is not None and known.replace(microsecond=0) >= moment.replace(microsecond=0)
-
-
-def _request_statuses(org_id: uuid.UUID, seen: _Seen, now: datetime) -> int:
+def _request_statuses(org_id: uuid.UUID, seen: Seen, now: datetime) -> int:
     """Request the statuses of merge requests whose newest pipeline has another status than the
     one that is cached. Returns of how many.
     """
