@@ -152,7 +152,8 @@ def _merge_request_alone(urls: Urls, mr: MergeRequest) -> Json:
     }
 
 
-def _pipeline_basic(urls: Urls, mr: MergeRequest, pipeline: Pipeline) -> Json:
+def pipeline_in_list(pipeline: Pipeline) -> Json:
+    """A pipeline as its project's list has it, without its address."""
     return {
         "id": pipeline.id,
         "iid": pipeline.iid,
@@ -163,6 +164,12 @@ def _pipeline_basic(urls: Urls, mr: MergeRequest, pipeline: Pipeline) -> Json:
         "source": pipeline.source,
         "created_at": iso(pipeline.created_at),
         "updated_at": iso(pipeline.updated_at),
+    }
+
+
+def _pipeline_basic(urls: Urls, mr: MergeRequest, pipeline: Pipeline) -> Json:
+    return {
+        **pipeline_in_list(pipeline),
         "web_url": urls.pipeline(mr.project, pipeline),
     }
 

@@ -5,8 +5,8 @@ from typing import Any
 from flask import Blueprint, Response
 
 from gitlab_links.demo.gitlab.current import state
-from gitlab_links.demo.gitlab.item_entities import item_entity
-from gitlab_links.demo.gitlab.records import Item, MergeRequest, Note, Pipeline, Project
+from gitlab_links.demo.gitlab.item_entities import item_entity, pipeline_in_list
+from gitlab_links.demo.gitlab.records import Item, MergeRequest, Note, Project
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, project_named, spelled
 from gitlab_links.demo.gitlab.rest.filters import changed, filtered, flag, one_of, ordered
@@ -106,21 +106,7 @@ def list_pipelines(key: str) -> Response:
             changed(project.pipelines),
             lambda one: (one.updated_at, one.id) if by_time else (one.id,),
         )
-        return paged(found, _pipeline_entity)
-
-
-def _pipeline_entity(pipeline: Pipeline) -> dict[str, Any]:
-    return {
-        "id": pipeline.id,
-        "iid": pipeline.iid,
-        "project_id": pipeline.project_id,
-        "sha": pipeline.sha,
-        "ref": pipeline.ref,
-        "status": pipeline.status,
-        "source": pipeline.source,
-        "created_at": iso(pipeline.created_at),
-        "updated_at": iso(pipeline.updated_at),
-    }
+        return paged(found, pipeline_in_list)
 
 
 def _note_entity(note: Note) -> dict[str, Any]:
