@@ -62,7 +62,7 @@ def sign_in() -> ResponseReturnValue:
 def link_identity() -> ResponseReturnValue:
     """Go to the issuer, to link the account of the person logged in.
 
-    The page leads there by itself: a form may lead to this service only.
+    The page leads there: a form may lead to this service only.
     """
     issuer = _issuer()
     user = db.session.get_one(User, current_caller().user_id)
