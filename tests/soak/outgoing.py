@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from sqlalchemy import func, select
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
@@ -52,7 +52,7 @@ class Receivers:
         try:
             Webhook(self.secrets[name]).verify(body, headers)
             genuine = verified(self.secrets[name], headers, body)
-        except Exception:
+        except (WebhookVerificationError, LookupError, ValueError):
             genuine = False
         self.forged += not genuine
         event = json.loads(body)
