@@ -11,13 +11,14 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.finding.list_query import MAX_SEARCH
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
-from gitlab_links.pages.task_list import MAX_SEARCH, STATUS_MARKS
+from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.changes import (
     RulesChange,

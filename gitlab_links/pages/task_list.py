@@ -2,15 +2,14 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from gitlab_links.accounts.people import Colleague
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.task_filters import NOBODY, TaskQuery
+from gitlab_links.finding.list_query import ME, NO_ONE, LinkFilter, ListOrder, ListQuery
 from gitlab_links.finding.task_list import TaskList, listed_tasks
-from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.roll_up_marks import NEED_MARKS, Marks, marks_of
 from gitlab_links.pages.wording import Mark
@@ -21,9 +20,6 @@ from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
 PAGE_SIZE = 25
-MAX_SEARCH = 200
-ITEM_FILTERS = ("person", "label", "milestone", "project")
-FILTERS = ("q", "status", "need", "assignee", "links", "type", *ITEM_FILTERS)
 
 STATUS_MARKS = {
     TaskStatus.OPEN: Mark("Open", "green", "issue-opened"),
@@ -34,23 +30,23 @@ STATUS_MARKS = {
 STATUSES = (("", "Any"), *((status.value, mark.text) for status, mark in STATUS_MARKS.items()))
 LINKS = (
     ("", "Any"),
-    ("opened", "Open in GitLab"),
-    ("draft", "Draft"),
-    ("merged", "Merged"),
-    ("closed", "Closed"),
-    ("problem", "Sync problem"),
-    ("none", "No links"),
+    (LinkFilter.OPENED.value, "Open in GitLab"),
+    (LinkFilter.DRAFT.value, "Draft"),
+    (LinkFilter.MERGED.value, "Merged"),
+    (LinkFilter.CLOSED.value, "Closed"),
+    (LinkFilter.PROBLEM.value, "Sync problem"),
+    (LinkFilter.NONE.value, "No links"),
 )
 TYPES = (("", "Any"), ("issue", "Issues"), ("merge_request", "Merge requests"))
 NEEDS = (("", "Anything"), *((need.value, mark.text) for need, mark in NEED_MARKS.items()))
 # Whoever sees no links sees this of a task.
 NEEDS_OF_TASKS = tuple(one for one in NEEDS if one[0] in {"", Need.OVERDUE})
 SORTS = (
-    ("newest", "Newest"),
-    ("oldest", "Oldest"),
-    ("updated", "Last updated"),
-    ("due", "Due date"),
-    ("title", "Title"),
+    (ListOrder.NEWEST.value, "Newest"),
+    (ListOrder.OLDEST.value, "Oldest"),
+    (ListOrder.UPDATED.value, "Last updated"),
+    (ListOrder.DUE.value, "Due date"),
+    (ListOrder.TITLE.value, "Title"),
 )
 
 
@@ -59,77 +55,30 @@ def needs(*, sees_links: bool) -> Sequence[tuple[str, str]]:
     return NEEDS if sees_links else NEEDS_OF_TASKS
 
 
-def assignees(people: Sequence[Colleague]) -> list[tuple[str, str]]:
-    """The choices of an assignee."""
+def assignees(people: Sequence[Colleague], chosen: str) -> list[tuple[str, str]]:
+    """The choices of an assignee, with the one who is chosen and has left."""
     names = [(str(person.id), person.name) for person in people]
-    return [("", "Anybody"), ("me", "Me"), ("none", "Nobody"), *names]
+    offered = [("", "Anybody"), (ME, "Me"), (NO_ONE, "Nobody"), *names]
+    if chosen in dict(offered):
+        return offered
+    return [*offered, (chosen, "Somebody who has left")]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(ListQuery):
     """The filters and the page asked for. A value that the form does not offer is ignored."""
 
-    q: str = ""
-    status: str = ""
-    need: str = ""
-    assignee: str = ""
-    links: str = ""
-    type: str = ""
-    person: str = ""
-    label: str = ""
-    milestone: str = ""
-    project: str = ""
-    sort: str = "newest"
     page: int = 1
 
     @classmethod
-    def of(
-        cls, args: Mapping[str, str], people: Sequence[Colleague], *, sees_links: bool
-    ) -> "Wanted":
+    def of(cls, args: Mapping[str, str], *, sees_links: bool) -> "Wanted":
         """Read the query string; link filters are ignored for viewers who may not see links."""
-        return cls(
-            q=_typed(args, "q"),
-            status=_offered(args.get("status"), STATUSES),
-            need=_offered(args.get("need"), needs(sees_links=sees_links)),
-            assignee=_offered(args.get("assignee"), assignees(people)),
-            links=_offered(args.get("links"), LINKS) if sees_links else "",
-            type=_offered(args.get("type"), TYPES) if sees_links else "",
-            **{name: _typed(args, name) if sees_links else "" for name in ITEM_FILTERS},
-            sort=_offered(args.get("sort"), SORTS) or "newest",
-            page=page_in(args),
-        )
-
-    @property
-    def narrows_by_items(self) -> bool:
-        """Whether one of the further filters is set."""
-        return any(getattr(self, name) for name in ITEM_FILTERS)
-
-    @property
-    def narrows(self) -> bool:
-        """Whether a search or filter is set."""
-        return any(getattr(self, name) for name in FILTERS)
+        return replace(cls.read(args, sees_links=sees_links), page=page_in(args))
 
     def as_query(self, org_id: uuid.UUID, page: int) -> dict[str, Any]:
         """The arguments of ``url_for`` for another page of the same list."""
-        query: dict[str, Any] = {name: value for name in FILTERS if (value := getattr(self, name))}
-        query["org_id"] = org_id
-        if self.sort != "newest":
-            query["sort"] = self.sort
+        query: dict[str, Any] = {**self.arguments, "org_id": org_id}
         return {**query, "page": page} if page > 1 else query
-
-    def filters(self, me: uuid.UUID) -> TaskQuery:
-        """The filters as the list takes them."""
-        people = {"": None, "me": me, "none": NOBODY}
-        known = self.assignee in people
-        return TaskQuery(
-            q=self.q,
-            status=self.status,
-            need=parsed(Need, self.need),
-            assignee_id=people[self.assignee] if known else uuid.UUID(self.assignee),
-            links=self.links,
-            type=self.type,
-            **{name: getattr(self, name) for name in ITEM_FILTERS},
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +128,3 @@ def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
         updated_at=max(moments),
         marks=marks_of(roll_up_of(task, links), links) if sight.sees_links else None,
     )
-
-
-def _typed(args: Mapping[str, str], name: str) -> str:
-    return args.get(name, "").strip()[:MAX_SEARCH].replace("\0", "")
-
-
-def _offered(value: str | None, options: Sequence[tuple[str, str]]) -> str:
-    return value if value in {option for option, _ in options} and value is not None else ""

@@ -8,12 +8,13 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import NotFound
+from gitlab_links.finding.list_query import FILTERS
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed
-from gitlab_links.pages.task_list import FILTERS, PAGE_SIZE, STATUS_MARKS
+from gitlab_links.pages.task_list import PAGE_SIZE, STATUS_MARKS
 from gitlab_links.tasks.changes import update_task
 from gitlab_links.tasks.models import TaskStatus
 

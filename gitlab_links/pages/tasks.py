@@ -55,7 +55,7 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 def _shown(principal: Principal) -> dict[str, Any]:
     org_id = principal.org_id
     sight, people = Sight.of(principal), colleagues(org_id)
-    wanted = listing.Wanted.of(request.args, people, sees_links=sight.sees_links)
+    wanted = listing.Wanted.of(request.args, sees_links=sight.sees_links)
     found, rows = listing.find_tasks(sight, wanted)
 
     def url(page: int) -> str:
@@ -78,7 +78,7 @@ def _shown(principal: Principal) -> dict[str, Any]:
         "connected": sight.connection.base_url is not None,
         "away": away_words(sight.connection) if sight.sees_links else "",
         "options": listing,
-        "assignees": listing.assignees(people),
+        "assignees": listing.assignees(people, wanted.assignee),
         "example_reference": f"{found.task_key}-1",
         "paging": Paging.of(
             found.total, wanted.page, listing.PAGE_SIZE, url, are_more=found.are_more

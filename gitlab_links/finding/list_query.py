@@ -1,0 +1,131 @@
+"""How a list of tasks is filtered and ordered: read from an address, and written as one.
+
+The one parser of the page, of saved views and of what else leads to a list.
+"""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+from urllib.parse import parse_qsl, urlencode
+
+from gitlab_links.finding.task_filters import NOBODY, TaskQuery
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.rollup.needs import Need
+from gitlab_links.tasks.models import TaskStatus
+
+MAX_SEARCH = 200
+ITEM_FILTERS = ("person", "label", "milestone", "project")
+FILTERS = ("q", "status", "need", "assignee", "links", "type", *ITEM_FILTERS)
+ME, NO_ONE = "me", "none"
+ASSIGNEE = rf"^({ME}|{NO_ONE}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})$"
+_ASSIGNEE = re.compile(ASSIGNEE)
+
+
+class LinkFilter(StrEnum):
+    """What one of the links of a task is, or that it has none."""
+
+    OPENED = "opened"
+    DRAFT = "draft"
+    MERGED = "merged"
+    CLOSED = "closed"
+    PROBLEM = "problem"
+    NONE = "none"
+
+
+class ListOrder(StrEnum):
+    """The orders of the list."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    UPDATED = "updated"
+    DUE = "due"
+    TITLE = "title"
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Search, filters and order; an empty text does not filter.
+
+    ``assignee`` is ``me``, ``none`` or the id of a user, also of one who has left.
+    """
+
+    q: str = ""
+    status: str = ""
+    need: str = ""
+    assignee: str = ""
+    links: str = ""
+    type: str = ""
+    person: str = ""
+    label: str = ""
+    milestone: str = ""
+    project: str = ""
+    sort: str = ListOrder.NEWEST.value
+
+    @classmethod
+    def read(cls, given: Mapping[str, str], *, sees_links: bool) -> Self:
+        """Read the arguments of an address. What there is not is ignored, as is what only
+        viewers who see links may filter by.
+        """
+        needs = Need if sees_links else {Need.OVERDUE}
+        assignee = given.get("assignee", "")
+        return cls(
+            q=_typed(given, "q"),
+            status=_one_of(given.get("status"), TaskStatus),
+            need=_one_of(given.get("need"), needs),
+            assignee=assignee if _ASSIGNEE.fullmatch(assignee) else "",
+            links=_one_of(given.get("links"), LinkFilter) if sees_links else "",
+            type=_one_of(given.get("type"), ItemType) if sees_links else "",
+            **{name: _typed(given, name) if sees_links else "" for name in ITEM_FILTERS},
+            sort=_one_of(given.get("sort"), ListOrder) or ListOrder.NEWEST.value,
+        )
+
+    @classmethod
+    def parse(cls, canonical: str, *, sees_links: bool) -> Self:
+        """Read what ``canonical`` has written."""
+        return cls.read(dict(parse_qsl(canonical)), sees_links=sees_links)
+
+    @property
+    def narrows_by_items(self) -> bool:
+        """Whether one of the filters by what a linked item has is set."""
+        return any(getattr(self, name) for name in ITEM_FILTERS)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a search or filter is set."""
+        return any(getattr(self, name) for name in FILTERS)
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What differs from the whole list, by name, in one order."""
+        found = {name: value for name in FILTERS if (value := getattr(self, name))}
+        return found if self.sort == ListOrder.NEWEST else {**found, "sort": self.sort}
+
+    @property
+    def canonical(self) -> str:
+        """The same as the query string of an address; equal for equal lists."""
+        return urlencode(self.arguments)
+
+    def filters(self, me: uuid.UUID) -> TaskQuery:
+        """The filters as the list takes them; ``me`` is the viewer."""
+        people = {"": None, ME: me, NO_ONE: NOBODY}
+        known = self.assignee in people
+        return TaskQuery(
+            q=self.q,
+            status=self.status,
+            need=Need(self.need) if self.need else None,
+            assignee_id=people[self.assignee] if known else uuid.UUID(self.assignee),
+            links=self.links,
+            type=self.type,
+            **{name: getattr(self, name) for name in ITEM_FILTERS},
+        )
+
+
+def _typed(given: Mapping[str, str], name: str) -> str:
+    return given.get(name, "").replace("\0", "").strip()[:MAX_SEARCH].strip()
+
+
+def _one_of(value: str | None, values: type[StrEnum] | set[Need]) -> str:
+    return value if value is not None and value in set(values) else ""
