@@ -1,1 +1,1 @@
-"""Finding tasks: filters and orders, the same for pages and API."""
+"""Finding tasks and links: filters and orders, the same for pages and API."""

@@ -5,7 +5,7 @@ The one parser of the page, of saved views and of what else leads to a list.
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
@@ -69,17 +69,17 @@ class ListQuery:
         """Read the arguments of an address. What there is not is ignored, as is what only
         viewers who see links may filter by.
         """
-        needs = Need if sees_links else {Need.OVERDUE}
+        needs: Iterable[Need] = Need if sees_links else {Need.OVERDUE}
         assignee = given.get("assignee", "")
         return cls(
-            q=_typed(given, "q"),
-            status=_one_of(given.get("status"), TaskStatus),
-            need=_one_of(given.get("need"), needs),
+            q=typed(given, "q"),
+            status=one_of(given.get("status"), TaskStatus),
+            need=one_of(given.get("need"), needs),
             assignee=assignee if _ASSIGNEE.fullmatch(assignee) else "",
-            links=_one_of(given.get("links"), LinkFilter) if sees_links else "",
-            type=_one_of(given.get("type"), ItemType) if sees_links else "",
-            **{name: _typed(given, name) if sees_links else "" for name in ITEM_FILTERS},
-            sort=_one_of(given.get("sort"), ListOrder) or ListOrder.NEWEST.value,
+            links=one_of(given.get("links"), LinkFilter) if sees_links else "",
+            type=one_of(given.get("type"), ItemType) if sees_links else "",
+            **{name: typed(given, name) if sees_links else "" for name in ITEM_FILTERS},
+            sort=one_of(given.get("sort"), ListOrder) or ListOrder.NEWEST.value,
         )
 
     @classmethod
@@ -123,9 +123,11 @@ class ListQuery:
         )
 
 
-def _typed(given: Mapping[str, str], name: str) -> str:
+def typed(given: Mapping[str, str], name: str) -> str:
+    """What was typed into a field of filters."""
     return given.get(name, "").replace("\0", "").strip()[:MAX_SEARCH].strip()
 
 
-def _one_of(value: str | None, values: type[StrEnum] | set[Need]) -> str:
+def one_of(value: str | None, values: Iterable[StrEnum]) -> str:
+    """The value, if it is one of these, else an empty text."""
     return value if value is not None and value in set(values) else ""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, or_
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.freshness import GONE
-from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.rollup.conditions import has_links, has_need, is_open, linked
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.rollup.conditions import has_links, has_need, is_of_project, is_open, linked
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
@@ -90,13 +90,7 @@ class TaskQuery:
         """Tasks with a linked item that has all of these, and whose content the caller sees."""
         facts = [fact_word("label", self.label)] if self.label else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
-        of_project = []
-        if self.project:
-            ids = select(GitLabProject.id).where(
-                GitLabProject.org_id == sight.org_id,
-                GitLabProject.path_key == self.project.lower(),
-            )
-            of_project = [GitLabItem.project_id.in_(ids)]
+        of_project = [is_of_project(self.project, sight)] if self.project else []
         if not self.person:
             if not facts:
                 return linked(sight, *of_project)

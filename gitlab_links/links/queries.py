@@ -75,11 +75,15 @@ def find_link_of_org(
 
 
 def links_by_id(
-    org_id: uuid.UUID, link_ids: Collection[uuid.UUID], *, viewer: Role | None = None
+    org_id: uuid.UUID,
+    link_ids: Collection[uuid.UUID],
+    *,
+    viewer: Role | None = None,
+    connection: Connection | None = None,
 ) -> Mapping[uuid.UUID, LinkView]:
     """Several of the org's links by their ids."""
-    statement = _joined(org_id).where(TaskGitLabLink.id.in_(link_ids))
-    return {view.id: view for view in _views(org_id, db.session.execute(statement), viewer)}
+    rows = db.session.execute(_joined(org_id).where(TaskGitLabLink.id.in_(link_ids)))
+    return {view.id: view for view in _views(org_id, rows, viewer, connection)}
 
 
 @dataclass(frozen=True, slots=True)

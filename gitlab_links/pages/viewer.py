@@ -66,6 +66,7 @@ class Viewer:
 _WAITING = "Waiting on me"
 _NAV = (
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
+    ("Links", "links", "pages.link_list", Permission.LINK_READ),
     (_WAITING, "inbox-me", "pages.waiting_list", Permission.LINK_READ),
     ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
     ("Status rules", "rules", "pages.status_rules", Permission.RULES_READ),

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select, true
 
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.links.confidentiality import withheld
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.confidentiality import maybe_withheld, withheld
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rollup.needs import (
     CHANGES_REQUESTED,
     CONFLICT_STATUSES,
@@ -91,6 +91,17 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
     }
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
     return and_(is_open(), request, wanted[need])
+
+
+def is_of_project(path: str, sight: Sight) -> ColumnElement[bool]:
+    """Whether an item's project has this path, as far as the caller may know: what was never
+    fetched may be withheld later, and is shown under the path that it was linked with.
+    """
+    ids = select(GitLabProject.id).where(
+        GitLabProject.org_id == sight.org_id, GitLabProject.path_key == path.lower()
+    )
+    of_it = GitLabItem.project_id.in_(ids)
+    return of_it if sight.sees_all else and_(of_it, ~maybe_withheld())
 
 
 def is_reviewed() -> ColumnElement[bool]:

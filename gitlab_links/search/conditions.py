@@ -53,13 +53,21 @@ def has_item_with(
     """Whether a task links an item whose text has these facts and beginnings of words, and of
     which the caller sees the content.
     """
-    items = _texts(SearchText.item_id, [OF_ITEMS, *facts], words, sight, all_of=bool(facts))
+    has = item_has_words(sight, facts=facts, words=words)
     seen = () if sight.sees_all else (~withheld(),)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(GitLabItem.org_id == sight.org_id, GitLabItem.id.in_(items), *conditions, *seen)
+        .where(GitLabItem.org_id == sight.org_id, has, *conditions, *seen)
     )
+
+
+def item_has_words(
+    sight: Sight, *, facts: Sequence[str] = (), words: Sequence[str] = ()
+) -> ColumnElement[bool]:
+    """Whether the text of an item has these facts and beginnings of words. It may be withheld."""
+    found = _texts(SearchText.item_id, [OF_ITEMS, *facts], words, sight, all_of=bool(facts))
+    return GitLabItem.id.in_(found)
 
 
 def _texts(

@@ -20,7 +20,7 @@ def links_item_at(text: str, sight: Sight) -> ColumnElement[bool] | None:
     """Whether a task links the item named by ``!5``, ``#7``, ``group/app!5`` or its address in
     the org's GitLab; None if the text names none.
     """
-    sought = _sought(text, sight)
+    sought = sought_at(text, sight)
     if sought is None:
         return None
     return Task.id.in_(
@@ -31,7 +31,8 @@ def links_item_at(text: str, sight: Sight) -> ColumnElement[bool] | None:
     )
 
 
-def _sought(text: str, sight: Sight) -> SoughtItem | None:
+def sought_at(text: str, sight: Sight) -> SoughtItem | None:
+    """The item that a text names as above."""
     base_url = sight.connection.base_url
     if base_url is None:
         return None

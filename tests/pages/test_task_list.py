@@ -84,7 +84,7 @@ def test_tasks_are_found_by_what_one_linked_item_has(
         (first, {"author": carl, "state": "merged", "type": "merge_request"}),
         (second, {"labels": bug, "author": ann, "milestone": "1.0", "confidential": True}),
     ):
-        factory.link(task, factory.gitlab_item(project, **values))
+        factory.link(task, factory.gitlab_item(project, fetched_at=utcnow(), **values))
     for role, wanted in ((Role.PM, found), (Role.MEMBER, seen_by_members)):
         key = program(app, factory.api_key(org, Scope.READ, role=role))
         page = acting(role).get(f"{base}/tasks", query_string={**query, "sort": "oldest"})

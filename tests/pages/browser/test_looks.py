@@ -34,6 +34,7 @@ PICTURED = {
     "audit": "/audit",
     "settings": "/settings",
     "waiting": "/waiting",
+    "links": "/links",
 }
 OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}

@@ -1,0 +1,149 @@
+"""Which links of an org a list has: one set of SQL conditions, for pages and files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, false, or_, select, union
+
+from gitlab_links.clock import utcnow
+from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, typed
+from gitlab_links.gitlab.items import ItemType
+from gitlab_links.links.confidentiality import withheld
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.rollup.conditions import is_of_project, is_open, item_has
+from gitlab_links.rollup.needs import OF_AN_ITEM, Need
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.search.conditions import MOST_WORDS, item_has_words
+from gitlab_links.search.item_places import sought_at
+from gitlab_links.search.words import ROLES, fact_word, words_of
+from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.references import is_referred_to, parse_reference
+
+_link, _item = TaskGitLabLink, GitLabItem
+_STATES = set(LinkFilter) - {LinkFilter.NONE}
+
+
+class PipelineFilter(StrEnum):
+    """The statuses of pipelines to filter by."""
+
+    FAILED = "failed"
+    RUNNING = "running"
+    PENDING = "pending"
+    SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkQuery:
+    """The filter of an org's links; an empty text and None do not filter.
+
+    ``q`` is words of the item's title, its reference or address, or a task's reference. ``need``
+    is one of :data:`rollup.needs.OF_AN_ITEM`; ``state`` a state of an item, ``draft`` or
+    ``problem``; ``pipeline`` a status of the pipeline of an open merge request. ``person`` is a
+    GitLab username, which assigns, reviews or wrote it; names are exact, and a path is in upper
+    or lower case.
+    """
+
+    q: str = ""
+    need: Need | None = None
+    state: str = ""
+    pipeline: str = ""
+    type: str = ""
+    person: str = ""
+    label: str = ""
+    milestone: str = ""
+    project: str = ""
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> "LinkQuery":
+        """Read the arguments of an address. What there is not is ignored."""
+        need = one_of(given.get("need"), OF_AN_ITEM)
+        return cls(
+            need=Need(need) if need else None,
+            state=one_of(given.get("state"), _STATES),
+            pipeline=one_of(given.get("pipeline"), PipelineFilter),
+            type=one_of(given.get("type"), ItemType),
+            **{name: typed(given, name) for name in ("q", *ITEM_FILTERS)},
+        )
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """What is filtered, by name, in one order."""
+        names = [one.name for one in fields(self)]
+        return {name: str(value) for name in names if (value := getattr(self, name))}
+
+    @property
+    def narrows_further(self) -> bool:
+        """Whether one of the filters is set that are needed seldom."""
+        return bool(self.pipeline) or any(getattr(self, name) for name in ITEM_FILTERS)
+
+    def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
+        """The SQL conditions, over links joined with items.
+
+        What is withheld from the caller is not in the list.
+        """
+        yield _item.org_id == sight.org_id
+        yield _link.org_id == sight.org_id
+        if not sight.sees_all:
+            yield ~withheld()
+        if self.q:
+            yield self._found(sight)
+        if self.need is not None:
+            yield item_has(self.need, utcnow().date())
+        if self.type:
+            yield _item.type == ItemType(self.type).value
+        if self.pipeline:
+            yield is_open()
+            yield _item.pipeline_status == self.pipeline
+        yield from self._of_state()
+        yield from self._of_content(sight)
+
+    def _of_state(self) -> Iterator[ColumnElement[bool]]:
+        if self.state == "problem":
+            yield _item.error_code.is_not(None)
+        elif self.state in {"draft", "opened"}:
+            yield is_open()
+            if self.state == "draft":
+                yield _item.draft.is_(True)
+        elif self.state:
+            yield _item.state == self.state
+
+    def _of_content(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
+        facts = [fact_word("label", self.label)] if self.label else []
+        facts += [fact_word("milestone", self.milestone)] if self.milestone else []
+        if self.person:
+            roles = [fact_word(role, self.person) for role in ROLES]
+            yield or_(*(item_has_words(sight, facts=[*facts, role]) for role in roles))
+        elif facts:
+            yield item_has_words(sight, facts=facts)
+        if self.project:
+            yield is_of_project(self.project, sight)
+
+    def _found(self, sight: Sight) -> ColumnElement[bool]:
+        """Links that the text names or whose item has all its words."""
+        text = self.q.strip()
+        found = list(_named(text, sight))
+        words = words_of(text)[:MOST_WORDS]
+        if words:
+            of_words = select(_link.id).join(_item, _item.id == _link.item_id)
+            found.append(of_words.where(item_has_words(sight, words=words)))
+        return _link.id.in_(union(*found)) if found else false()
+
+
+def _named(text: str, sight: Sight) -> Sequence[Select[Any]]:
+    """The links of a task by its reference, and those of an item by its reference or address."""
+    found: list[Select[Any]] = []
+    reference = parse_reference(text)
+    if reference is not None:
+        tasks = select(Task.id).where(Task.org_id == sight.org_id, is_referred_to(reference))
+        found.append(select(_link.id).where(_link.task_id.in_(tasks)))
+    sought = sought_at(text, sight)
+    if sought is not None:
+        joined = (
+            select(_link.id)
+            .join(_item, _item.id == _link.item_id)
+            .join(GitLabProject, GitLabProject.id == _item.project_id)
+        )
+        found.append(joined.where(*sought.conditions(all_seen=sight.sees_all)))
+    return found

@@ -1,0 +1,127 @@
+"""The links of all tasks of an org: filters, two orders, and pages by position."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.clock import utcnow
+from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
+from gitlab_links.finding.link_list import LINKED, UPDATED, LinkList, listed_links
+from gitlab_links.finding.list_query import LinkFilter
+from gitlab_links.gitlab.times import parse_time
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
+from gitlab_links.pages.roll_up_marks import NEED_MARKS
+from gitlab_links.pages.task_list import LINKS, TYPES
+from gitlab_links.pages.wording import pipeline_mark
+from gitlab_links.paging import Position
+from gitlab_links.rollup.needs import OF_AN_ITEM
+from gitlab_links.rollup.sight import Sight
+
+PART = "links"
+VIEW = "pages.link_list"
+LINKS_A_PAGE = 25
+
+NEEDS = (("", "Anything"), *((need.value, NEED_MARKS[need].text) for need in OF_AN_ITEM))
+STATES = tuple(one for one in LINKS if one[0] != LinkFilter.NONE)
+PIPELINES = (
+    ("", "Any"),
+    *((one.value, pipeline_mark(one).text) for one in PipelineFilter),
+)
+SORTS = ((UPDATED, "Last updated in GitLab"), (LINKED, "Last linked"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The filters, the order, and the link after which the page begins."""
+
+    query: LinkQuery
+    sort: str
+    after: Position | None
+
+    @classmethod
+    def of(cls, args: Mapping[str, str]) -> "Wanted":
+        """Read the query string; what the form does not offer is ignored."""
+        last = parsed(uuid.UUID, args.get("after", ""))
+        return cls(
+            query=LinkQuery.read(args),
+            sort=LINKED if args.get("sort") == LINKED else UPDATED,
+            after=None if last is None else Position(last, parse_time(args.get("at"))),
+        )
+
+    def as_query(self, org_id: uuid.UUID, after: Position | None = None) -> dict[str, Any]:
+        """The arguments of ``url_for`` for the page behind a link; the first page without."""
+        query: dict[str, Any] = {**self.query.arguments, "org_id": org_id}
+        if self.sort != UPDATED:
+            query["sort"] = self.sort
+        if after is not None:
+            query["after"] = after.id
+            if isinstance(after.value, datetime):
+                query["at"] = after.value.isoformat()
+        return query
+
+
+@pages.get("/orgs/<uuid:org_id>/links")
+@access(Permission.LINK_READ)
+def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The links of all tasks that the viewer may see the content of.
+
+    An open page polls the list alone, and gets a 304 if nothing changed.
+    """
+    principal = current_principal()
+    sight, wanted = Sight.of(principal), Wanted.of(request.args)
+    found = listed_links(
+        sight, wanted.query, sort=wanted.sort, after=wanted.after, limit=LINKS_A_PAGE
+    )
+    shown = {"org_id": org_id, **_shown(principal, sight, wanted, found)}
+    today = utcnow().date()  # which decides what is overdue
+    names = ("links", "tasks", "older_url", "away", "connected")
+    etag = etag_of(*(shown[name] for name in names), principal.role, today)
+    if is_part(PART):
+        if etag in request.if_none_match:
+            return tagged("", etag, 304)
+        return tagged(render_template("links/results.html", **shown), etag)
+    return render_template("links/all.html", **shown, part=PART, links_etag=f'"{etag}"')
+
+
+def _shown(principal: Principal, sight: Sight, wanted: Wanted, found: LinkList) -> dict[str, Any]:
+    org_id, behind = principal.org_id, found.next
+    return {
+        "wanted": wanted.query,
+        "sort": wanted.sort,
+        "filtered": bool(wanted.query.arguments) or wanted.after is not None,
+        "links": found.links,
+        "tasks": found.tasks,
+        "words": _words(len(found.links), are_more=behind is not None),
+        "sees_all": sight.sees_all,
+        "manages": principal.may(Permission.INTEGRATION),
+        "connected": sight.connection.base_url is not None,
+        "away": away_words(sight.connection),
+        "choices": (
+            ("need", "Needs", NEEDS),
+            ("state", "State", STATES),
+            ("type", "Type", TYPES),
+        ),
+        "pipelines": PIPELINES,
+        "sorts": SORTS,
+        "url": url_for(VIEW, **wanted.as_query(org_id, wanted.after)),
+        "paged": wanted.after is not None,
+        "newest_url": url_for(VIEW, **wanted.as_query(org_id)),
+        "older_url": behind and url_for(VIEW, **wanted.as_query(org_id, behind)),
+    }
+
+
+def _words(count: int, *, are_more: bool) -> str:
+    if are_more:
+        return f"{count} links, and more on the next page"
+    return f"{count} {'link' if count == 1 else 'links'}"
