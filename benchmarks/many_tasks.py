@@ -122,6 +122,7 @@ class ManyTasks:
         person = self.random.randrange(PEOPLE)
         known = {"username": f"person{person}", "name": f"Person {person}"}
         at = task["updated_at"] + (self.now - task["updated_at"]) * self.random.random() * 0.05
+        is_merged = request and not is_open and ended == "merged"
         label = {"name": f"label-{number % 40}", "color": "#1f75cb", "text_color": "#FFFFFF"}
         return {
             "id": new_id(),
@@ -140,6 +141,8 @@ class ManyTasks:
             "milestone": f"{number % 12}.0",
             "merge_status": self.random.choice(["mergeable", "not_approved", "conflict"]),
             "pipeline_status": "failed" if chance < 0.1 else "success",
+            "gitlab_created_at": task["created_at"] + timedelta(hours=number % 200),
+            "merged_at": at if is_merged else None,
             "source_updated_at": at,
             "fetched_at": self.now,
             "last_synced_at": self.now,

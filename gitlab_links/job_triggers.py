@@ -51,6 +51,7 @@ class JobKind(Enum):
     RUN_CHECKS = ("fetches", "gitlab_links.jobs.functions.run_checks")
     OPERATE = ("fetches", "gitlab_links.jobs.functions.operate")
     BACKFILL = ("fetches", "gitlab_links.jobs.functions.backfill")
+    COUNT_OVERVIEW = ("fetches", "gitlab_links.jobs.functions.count_overview")
     REQUEST_CHECK = ("fetches", "gitlab_links.jobs.functions.request_check", CHECK_SECONDS)
 
     def __init__(self, queue: str, job: str, quiet_seconds: int = FLAG_SECONDS) -> None:

@@ -13,6 +13,7 @@ from gitlab_links.jobs import (
     link_mails,
     operations,
     outgoing,
+    overviews,
     rule_slices,
     sweeps,
 )
@@ -91,6 +92,11 @@ def operate(org_id: str) -> None:
     operations.run_operations(uuid.UUID(org_id))
 
 
+def count_overview(org_id: str) -> None:
+    """Count the overview of a large org. Triggered by viewing it."""
+    overviews.count_overview(uuid.UUID(org_id))
+
+
 def request_check(org_id: str) -> None:
     """Make the checks of an org's token and hooks due. Triggered by viewing its health."""
     health_checks.request_check(uuid.UUID(org_id))
@@ -113,6 +119,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
         verdicts,
         run_checks,
         operate,
+        count_overview,
         request_check,
     )
 }

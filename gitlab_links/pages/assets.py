@@ -22,6 +22,7 @@ SHEETS = (
     "integration",
     "rules",
     "timeline",
+    "overview",
 )
 DAY_SECONDS = 24 * 3600
 YEAR_SECONDS = 365 * DAY_SECONDS

@@ -65,6 +65,7 @@ class Viewer:
 
 _WAITING = "Waiting on me"
 _NAV = (
+    ("Overview", "chart", "pages.org_overview", Permission.TASK_READ),
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
     ("Links", "links", "pages.link_list", Permission.LINK_READ),
     (_WAITING, "inbox-me", "pages.waiting_list", Permission.LINK_READ),

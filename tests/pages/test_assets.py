@@ -26,7 +26,7 @@ def test_assets_are_there_and_kept_for_a_year(client: FlaskClient) -> None:
 def test_modules_import_within_their_version(client: FlaskClient) -> None:
     url = next(url for url in sources(client) if url.endswith("page.js"))
     folder = url.rsplit("/", 1)[0]
-    roots = ("page", "task", "tasks", "health", "connect", "picks")
+    roots = ("page", "task", "tasks", "health", "connect", "picks", "overview")
     seen, waiting = set(), [f"{name}.js" for name in roots]
     while waiting:
         name = waiting.pop()

@@ -1,0 +1,135 @@
+"""Counting the figures of an overview: five statements, whatever the size of the org."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, false, func, or_, select
+
+from gitlab_links.extensions import db
+from gitlab_links.finding.task_filters import TaskQuery
+from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.links.confidentiality import withheld
+from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.overview.figures import Age, Figures, OpenWork, first_week, flow_of
+from gitlab_links.rollup.conditions import is_open
+from gitlab_links.rollup.needs import Need
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.models import Task, TaskStatus
+
+# An org with no more than this of each is counted in a few milliseconds.
+SMALL = 1000
+# GitLab may write the time of a merge some seconds after the last change of the merge request.
+SLACK = timedelta(days=1)
+_TO_DO = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
+_ENDED = (ItemState.MERGED.value, ItemState.CLOSED.value)
+
+
+def is_small(sight: Sight, now: datetime) -> bool:
+    """Whether the org is counted quickly. One statement that reads few rows of any org."""
+    item, org_id = GitLabItem, sight.org_id
+    parts = (
+        select(Task.id).where(Task.org_id == org_id, _TO_DO),
+        select(item.id).where(item.org_id == org_id, is_open()),
+        select(item.id).where(item.org_id == org_id, _changed_since(first_week(now))),
+    )
+    counts = db.session.execute(select(*(_counted(part.limit(SMALL + 1)) for part in parts))).one()
+    return all(count <= SMALL for count in counts)
+
+
+def _counted(part: Select[Any]) -> ScalarSelect[int]:
+    return select(func.count()).select_from(part.subquery()).scalar_subquery()
+
+
+def count_figures(sight: Sight, now: datetime) -> Figures:
+    """All figures, as the sight sees them."""
+    since = first_week(now)
+    flow = None
+    if sight.sees_links:
+        requests = db.session.execute(_requests(sight, since))
+        flow = flow_of(since, requests, db.session.execute(_last_merges(sight, since)))
+    return Figures(now, _needs(sight), _open_work(sight, now), flow)
+
+
+def _needs(sight: Sight) -> dict[Need, int]:
+    """By the very conditions of the list of tasks, so that both say the same."""
+    shown = list(Need) if sight.sees_links else [Need.OVERDUE]
+    counts = [
+        select(func.count())
+        .select_from(Task)
+        .where(*TaskQuery(need=need).conditions(sight))
+        .scalar_subquery()
+        for need in shown
+    ]
+    return dict(zip(shown, db.session.execute(select(*counts)).one(), strict=True))
+
+
+def _open_work(sight: Sight, now: datetime) -> tuple[OpenWork, ...]:
+    tasks = select(*_by_age(Task.created_at, now)).where(Task.org_id == sight.org_id, _TO_DO)
+    found = [db.session.execute(tasks).one()]
+    if sight.sees_links:
+        requests = select(*_by_age(GitLabItem.gitlab_created_at, now))
+        found.append(db.session.execute(requests.where(*_seen(sight), is_open(), _linked())).one())
+    else:
+        found.append((None,) * len(Age))  # type: ignore[arg-type]
+    return tuple(OpenWork(*one) for one in zip(Age, *found, strict=True))
+
+
+def _by_age(began_at: Any, now: datetime) -> list[ColumnElement[int]]:
+    counts: list[ColumnElement[int]] = []
+    rest = began_at.is_not(None)
+    for age in Age:
+        older = false() if age.ends is None else began_at <= now - age.ends
+        counts.append(func.count(case((and_(rest, ~older), 1))))
+        rest = older
+    return counts
+
+
+def _requests(sight: Sight, since: datetime) -> Select[Any, Any]:
+    """When the linked merge requests were opened and merged that were either in the weeks."""
+    item = GitLabItem
+    return select(item.gitlab_created_at, item.merged_at).where(
+        *_seen(sight),
+        _changed_since(since),
+        or_(item.gitlab_created_at >= since, item.merged_at >= since),
+        _linked(),
+    )
+
+
+def _last_merges(sight: Sight, since: datetime) -> Select[Any, Any]:
+    """When the tasks were created and their last merge request was merged, of those that have
+    one merged in the weeks and none that is open or not known yet.
+    """
+    item, link = GitLabItem, TaskGitLabLink
+    recent = (
+        select(link.task_id)
+        .join(item, item.id == link.item_id)
+        .where(*_seen(sight), _changed_since(since), item.merged_at >= since)
+    )
+    going_on = func.count(case((func.coalesce(item.state, "").not_in(_ENDED), 1)))
+    return (
+        select(Task.created_at, func.max(item.merged_at))
+        .select_from(link)
+        .join(item, item.id == link.item_id)
+        .join(Task, Task.id == link.task_id)
+        .where(link.task_id.in_(recent), *_seen(sight))
+        .group_by(Task.id, Task.created_at)
+        .having(going_on == 0)
+    )
+
+
+def _seen(sight: Sight) -> list[ColumnElement[bool]]:
+    """The org's merge requests, without those that are withheld."""
+    found = [
+        GitLabItem.org_id == sight.org_id,
+        GitLabItem.type == ItemType.MERGE_REQUEST.value,
+    ]
+    return found if sight.sees_all else [*found, ~withheld()]
+
+
+def _linked() -> ColumnElement[bool]:
+    return select(TaskGitLabLink.id).where(TaskGitLabLink.item_id == GitLabItem.id).exists()
+
+
+def _changed_since(since: datetime) -> ColumnElement[bool]:
+    """What was opened or merged since has changed since; this is read from an index."""
+    return GitLabItem.source_updated_at >= since - SLACK

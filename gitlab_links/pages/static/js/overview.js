@@ -1,0 +1,28 @@
+// Keeps the overview current.
+
+import { LivePart } from "./live.js";
+import { morph } from "./morph.js";
+
+const frame = document.querySelector("[data-part]");
+const figures = () => frame.querySelector("[data-figures]");
+
+const live = new LivePart(frame, {
+  steady: 15000,
+  show: (page) => {
+    const next = page.querySelector("[data-figures]");
+    for (const { id } of frame.querySelectorAll("details[open]")) {
+      next.querySelector(`#${id}`)?.setAttribute("open", "");
+    }
+    morph(figures(), next);
+    hurryIfCounting();
+  },
+});
+
+// A job is counting: its figures come within seconds.
+function hurryIfCounting() {
+  if ("counting" in figures().dataset) live.hurry();
+}
+
+live.adopt(figures());
+live.start();
+hurryIfCounting();
