@@ -176,11 +176,17 @@ def _conclude(proof: Proof, mark: GitLabDeltaMark, seen: Seen, terms: Terms) -> 
 
 
 def _confirm(rows: Sequence[FoundRow]) -> None:
-    """GitLab's API has the version of these items that webhooks brought."""
+    """GitLab's API has the version of these items that webhooks brought. That has times only, so
+    it proves no state that the status rules wait for.
+    """
     ids = [row.id for row in rows if row.unconfirmed_since is not None]
     if ids:
         nothing = dict.fromkeys(("unconfirmed_since", "unconfirmed_updated_at"))
-        confirmed = update(_item).where(_item.id.in_(ids), _item.refresh_requested_at.is_(None))
+        confirmed = update(_item).where(
+            _item.id.in_(ids),
+            _item.refresh_requested_at.is_(None),
+            _item.unproven_since.is_(None),
+        )
         change_rows(confirmed.values(**nothing, unconfirmed_before=None))
 
 

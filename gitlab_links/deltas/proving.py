@@ -141,6 +141,7 @@ def _cover(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
         _item.refresh_requested_at.is_(None),
         _item.error_code.is_(None),
         _item.unconfirmed_since.is_(None),
+        _item.unproven_since.is_(None),
         # GitLab is computing the merge status, and it is requested again soon.
         func.coalesce(_item.merge_rechecks, 0) == 0,
     )

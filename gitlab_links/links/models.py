@@ -96,6 +96,8 @@ class GitLabItem(Identified, Base):
     Confirmation by GitLab's API: ``unconfirmed_since`` is the receipt of the oldest applied
     webhook that no fetch has confirmed, ``unconfirmed_updated_at`` the time of its object, and
     ``unconfirmed_before`` the former values of the fields that webhooks changed since.
+    ``unproven_since`` is the receipt of the oldest webhook that changed what the status rules see
+    of the item, by a secret that proves too little for them; null if what is shown is proven.
     """
 
     __tablename__ = "gitlab_items"
@@ -197,6 +199,7 @@ class GitLabItem(Identified, Base):
     unconfirmed_since: Mapped[datetime | None]
     unconfirmed_updated_at: Mapped[datetime | None]
     unconfirmed_before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    unproven_since: Mapped[datetime | None]
 
     project: Mapped[GitLabProject] = relationship(lazy="raise")
 

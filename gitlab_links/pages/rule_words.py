@@ -23,6 +23,7 @@ STANDINGS = {
     Standing.NOT_FETCHED: "not read from GitLab yet",
     Standing.HIDDEN: "not shown by GitLab: deleted, mistyped or hidden from the token",
     Standing.BRANCH_UNKNOWN: "merged, but whether into a branch that counts is not known yet",
+    Standing.UNPROVEN: "changed by a webhook that GitLab has not confirmed yet",
     Standing.ISSUE_OPEN: "open",
     Standing.ONLY_MENTIONED: "only mentions the task, so it does not count",
     Standing.IS_ISSUE: "issues do not count",

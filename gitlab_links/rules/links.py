@@ -55,6 +55,7 @@ def links_of_tasks(task_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequen
             item.draft,
             item.confidential,
             item.error_code,
+            item.unproven_since,
             item.moved_to_id,
             item.moved_iid,
             item.target_branch,
@@ -108,6 +109,7 @@ def _facts(row: Row[*tuple[Any, ...]], gitlab_type: ItemType) -> LinkFacts:
         from_fork=None not in (row.source_project_id, row.gitlab_id)
         and row.source_project_id != row.gitlab_id,
         unseen=row.error_code in GONE or not row.is_connected,
+        unproven=row.unproven_since is not None,
         # A confidential issue that was moved shows the content of its new place.
         moved=row.moved_to_id is not None and row.moved_iid is None,
         target_branch=row.target_branch,

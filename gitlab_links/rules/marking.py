@@ -12,6 +12,9 @@ from gitlab_links.links.freshness import GONE
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rule_states.marking import mark_tasks
 
+# What webhook bodies can change of it.
+BODY_FIELDS = ("state", "draft", "target_branch", "source_project_id")
+
 
 class ItemMarks:
     """Remembers what the rules see of items, and later marks the tasks of those that differ."""
@@ -31,13 +34,16 @@ class ItemMarks:
 def _seen(item: GitLabItem) -> tuple[object, ...]:
     """What the rules see of an item; ``links_of_tasks`` reads the same."""
     return (
-        item.state,
-        bool(item.draft),
-        item.target_branch,
-        item.source_project_id,
+        *body_fields(item),
         (item.moved_to_id, item.moved_iid),
         item.error_code in GONE,
+        item.unproven_since is not None,
     )
+
+
+def body_fields(item: GitLabItem) -> tuple[object, ...]:
+    """The values of :data:`BODY_FIELDS`."""
+    return (item.state, bool(item.draft), item.target_branch, item.source_project_id)
 
 
 def note_default_branch(project: GitLabProject, branch: str | None, now: datetime) -> None:

@@ -24,7 +24,7 @@ class Strength(StrEnum):
 class Standing(StrEnum):
     """What one link says, or why it says nothing.
 
-    The first six count. Of the next three it is not known what they say. The others do not count.
+    The first six count. Of the next four it is not known what they say. The others do not count.
     """
 
     OPEN = "open"
@@ -37,6 +37,7 @@ class Standing(StrEnum):
     NOT_FETCHED = "not_fetched"
     HIDDEN = "hidden"
     BRANCH_UNKNOWN = "branch_unknown"
+    UNPROVEN = "unproven"
 
     ISSUE_OPEN = "issue_open"
     ONLY_MENTIONED = "only_mentioned"
@@ -45,12 +46,15 @@ class Standing(StrEnum):
     MOVED = "moved"
 
 
-UNKNOWN = frozenset({Standing.NOT_FETCHED, Standing.HIDDEN, Standing.BRANCH_UNKNOWN})
+UNKNOWN = frozenset(
+    {Standing.NOT_FETCHED, Standing.HIDDEN, Standing.BRANCH_UNKNOWN, Standing.UNPROVEN}
+)
 OUTSIDE = frozenset(
     {Standing.ONLY_MENTIONED, Standing.IS_ISSUE, Standing.FROM_FORK, Standing.MOVED}
 )
 # They keep a task from being done, and do not start it.
 UNFINISHED = frozenset({Standing.DRAFT, Standing.ISSUE_OPEN})
+SETTLED = frozenset({ItemState.MERGED, ItemState.CLOSED})
 FINISHING = frozenset({Standing.MERGED, Standing.ISSUE_CLOSED})
 
 
@@ -77,7 +81,9 @@ class LinkFacts:
 
     ``state`` is None until the item's first fetch. ``unseen``: GitLab no longer shows the item,
     or it is of a GitLab that the org has left, so an open state may be outdated. ``moved``: an
-    issue that continues elsewhere. ``target_branch`` and ``default_branch`` are None if unknown.
+    issue that continues elsewhere. ``unproven``: a webhook has changed it whose secret does not
+    prove that, and GitLab's API has not confirmed it yet. ``target_branch`` and
+    ``default_branch`` are None if unknown.
     """
 
     type: ItemType
@@ -87,6 +93,7 @@ class LinkFacts:
     from_fork: bool = False
     unseen: bool = False
     moved: bool = False
+    unproven: bool = False
     target_branch: str | None = None
     default_branch: str | None = None
 
@@ -122,16 +129,11 @@ def wanted(standings: Sequence[Standing], choices: RuleChoices) -> Wanted:
 
 def standing_of(link: LinkFacts, choices: RuleChoices) -> Standing:
     """What one link says."""
-    outside = _outside(link, choices)
-    if outside is not None:
-        return outside
-    settled = link.state in {ItemState.MERGED, ItemState.CLOSED}
-    if link.unseen and not settled:
-        return Standing.HIDDEN
-    if link.state is None:
-        return Standing.NOT_FETCHED
+    silent = _outside(link, choices) or _unknown(link)
+    if silent is not None:
+        return silent
     if link.type is ItemType.ISSUE:
-        return Standing.ISSUE_CLOSED if settled else Standing.ISSUE_OPEN
+        return Standing.ISSUE_CLOSED if link.state in SETTLED else Standing.ISSUE_OPEN
     if link.state is ItemState.MERGED:
         return _merged(link, choices)
     return _unmerged(link)
@@ -147,9 +149,20 @@ def _outside(link: LinkFacts, choices: RuleChoices) -> Standing | None:
     if link.strength is Strength.MENTIONS and not choices.count_mentions:
         return Standing.ONLY_MENTIONED
     by_stranger = link.from_fork and link.strength is not Strength.PERSON
+    if link.unproven:
+        return None  # nor whether it is from a fork
     if by_stranger and not choices.count_forks and link.state is not ItemState.MERGED:
         return Standing.FROM_FORK
     return None
+
+
+def _unknown(link: LinkFacts) -> Standing | None:
+    """Why it is not known what the link says; None if it is."""
+    if link.unseen and (link.unproven or link.state not in SETTLED):
+        return Standing.HIDDEN
+    if link.unproven:
+        return Standing.UNPROVEN
+    return Standing.NOT_FETCHED if link.state is None else None
 
 
 def _unmerged(link: LinkFacts) -> Standing:

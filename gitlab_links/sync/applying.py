@@ -19,6 +19,7 @@ from gitlab_links.links.freshness import (
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.mentions.storing import store_mentions
+from gitlab_links.rules.marking import BODY_FIELDS, body_fields
 from gitlab_links.sync.compared_fields import compared_fields
 from gitlab_links.sync.confirmations import (
     end_claim,
@@ -40,6 +41,7 @@ from gitlab_links.sync.ordering import (
     confirms,
     decide_on_body,
     decide_on_fetched,
+    unproven_after,
 )
 from gitlab_links.sync.reviews import merged_reviews
 from gitlab_links.sync.unreadable_items import stays_hidden
@@ -81,7 +83,8 @@ def apply_body(
     longer confidential, was moved, or exists again. Returns the decision.
 
     ``pattern`` finds the tasks that the texts mention. They count if the body is proven; else
-    GitLab's API has to confirm it first, because they make links.
+    GitLab's API has to confirm it first, because they make links. So it is with what the status
+    rules see (``unproven_since``).
     """
     updated_at = None if body.updated_at is UNKNOWN else body.updated_at
     received_at = min(received_at, now)  # the clock may have been set back since
@@ -95,9 +98,16 @@ def apply_body(
     body = _without_fields_of_fetches(item, body)
     detail_before = known_of(item)
     if verdict is BodyVerdict.APPLY:
-        before = compared_fields(item)
+        before, ruled = compared_fields(item), body_fields(item)
         _fill(item, body, now)
         note_unconfirmed(item, known, before, received_at)
+        item.unproven_since = unproven_after(
+            item.unproven_since,
+            trust,
+            received_at,
+            changes=body_fields(item) != ruled,
+            complete=not body.unknown_fields() & set(BODY_FIELDS),
+        )
         item.webhook_applied_at = received_at
         failed = (item.error_code, item.failures)
         # This event proves that events of the item arrive.
@@ -158,6 +168,7 @@ def apply_fetched(
     store_mentions(item, fetched.text, pattern, now, proven=True)
     _note_identity(item, fetched)
     item.fetched_at = started_at
+    item.unproven_since = None
     _answer_request(item, started_at, now)
     if hides and decide_on_fetched(known, updated_at, started_at) is Fetched.REPEAT:
         # The item is withheld at once. Another fetch finds out whether a replica was lagging.

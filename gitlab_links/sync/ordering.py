@@ -78,6 +78,20 @@ def decide_on_body(
     return BodyVerdict.APPLY if newer else BodyVerdict.DROP
 
 
+def unproven_after(
+    since: datetime | None, trust: Trust, received_at: datetime, *, changes: bool, complete: bool
+) -> datetime | None:
+    """Since when what the status rules see of an item is not proven, after a body was applied;
+    None if it is.
+
+    ``changes``: the body has changed that. ``complete``: the body has all of it. An answer of
+    GitLab's API that is applied proves everything.
+    """
+    if trust is Trust.PROVEN:
+        return None if complete else since
+    return since or (received_at if changes else None)
+
+
 class Fetched(Enum):
     """What to do with the answer of a fetch."""
 

@@ -18,9 +18,11 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Item, Project
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
-from gitlab_links.integrations.changes import generate_webhook_secret
+from gitlab_links.integrations.changes import find_integration, generate_webhook_secret
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.changes import detach
+from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.hook_secrets import make_hook_secret
 from gitlab_links.pasting.changes import attach
 from gitlab_links.rule_states.models import DEFAULT_WAIT_SECONDS
 from gitlab_links.rules.changes import switch_on, try_rules
@@ -60,13 +62,23 @@ class Story(Connected):
         built = self.gitlab.state.publisher.bodies
         return built.item(item, action=action, by=item.author, changes={})
 
-    def deliver(self, *sent: dict[str, Any]) -> None:
+    def deliver(self, *sent: dict[str, Any], secret: str | None = None) -> None:
+        """By the org's shared secret, unless another is given."""
         for body in sent:
             with self.app.app_context(), single_write() as connection:
-                headers = {"X-Gitlab-Token": self.secret, "X-Gitlab-Event": "Merge Request Hook"}
+                token = secret or self.secret
+                headers = {"X-Gitlab-Token": token, "X-Gitlab-Event": "Merge Request Hook"}
                 accept(connection, self.org.id, headers, bodies.sent(body))
         self.drain()
         self.apply()
+
+    def own_secret(self, project: Project) -> str:
+        """Of a hook that the service created for the project, into which a link points."""
+        row = select(GitLabProject.id).where(GitLabProject.path == project.path_with_namespace)
+        integration = find_integration(self.org.id)
+        _, secret = make_hook_secret(integration, db.session.scalars(row).one())
+        db.session.commit()
+        return secret
 
     def happen(self, change: Callable[..., Any], item: Item, **how: Any) -> None:
         """Change an item in GitLab, whose webhook arrives."""

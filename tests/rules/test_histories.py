@@ -27,13 +27,13 @@ def items(story):
 
 def writes(task_id):
     """What rules wrote, in its order."""
-    events = db.session.scalars(
-        select(AuditEvent)
+    details = db.session.scalars(
+        select(AuditEvent.detail)
         .where(AuditEvent.target_id == str(task_id), AuditEvent.actor_kind == "rule")
         .order_by(AuditEvent.id)
     ).all()
     db.session.rollback()
-    return [event.detail["status"] for event in events]
+    return [detail["status"] for detail in details]
 
 
 def test_an_open_merge_request_starts_the_task(story, project):

@@ -1,5 +1,6 @@
 """The pure function of the status rules: its table in the docs, and what holds for any links."""
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -35,6 +36,7 @@ links = st.builds(
     from_fork=st.booleans(),
     unseen=st.booleans(),
     moved=st.booleans(),
+    unproven=st.booleans(),
     target_branch=st.sampled_from([None, "main", "topic", "release/7"]),
     default_branch=st.sampled_from([None, "main"]),
 )
@@ -63,6 +65,7 @@ def test_the_table_in_the_docs(type, state, made_by, facts, options, says):
         from_fork="fork" in facts,
         unseen="unseen" in facts,
         moved="moved" in facts,
+        unproven="unproven" in facts,
         target_branch=facts.get("into"),
         default_branch=None if "no" in facts else "main",
     )
@@ -124,11 +127,19 @@ def test_learning_what_is_unknown_never_contradicts_a_decision(some, chosen, dat
 
 @given(links, choices)
 def test_what_was_merged_or_closed_stays_so_when_it_can_no_longer_be_seen(link, chosen):
-    if link.state in {ItemState.MERGED, ItemState.CLOSED}:
+    if link.state in {ItemState.MERGED, ItemState.CLOSED} and not link.unproven:
         seen = LinkFacts(
             **{name: getattr(link, name) for name in link.__slots__} | {"unseen": False}
         )
         assert standing_of(link, chosen) is standing_of(seen, chosen)
+
+
+@given(st.lists(links, max_size=4), links, choices)
+def test_what_is_not_proven_never_decides(some, link, chosen):
+    """Whatever an unproven webhook says, it is as if nothing were known of the item."""
+    forged = replace(link, unproven=True)
+    silent = replace(link, state=None, unproven=False, from_fork=False)
+    assert want([*some, forged], chosen) is want([*some, silent], chosen)
 
 
 everything_off = RuleChoices(started=False, all_merged=False, reopened=False)
