@@ -19,6 +19,7 @@ import gitlab_links.observations.models
 import gitlab_links.operations.models
 import gitlab_links.outgoing.models
 import gitlab_links.rule_states.models
+import gitlab_links.saved_views.models
 import gitlab_links.search.indexing
 import gitlab_links.search.models
 import gitlab_links.sign_in.models

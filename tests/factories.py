@@ -16,6 +16,7 @@ from gitlab_links.accounts.service_accounts import ServiceAccountView, create_se
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
+from gitlab_links.finding.list_query import ListQuery
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
@@ -24,6 +25,8 @@ from gitlab_links.invitations.changes import invite
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint
+from gitlab_links.saved_views.changes import save_view
+from gitlab_links.saved_views.queries import ViewOfTasks
 from gitlab_links.storage.database import Base
 from gitlab_links.tasks.models import Task
 
@@ -124,6 +127,18 @@ class Factory:
         number = next(self._numbers)
         defaults = {"number": number, "title": f"Task {number}"}
         return self.add(Task(org_id=org.id, **{**defaults, **values}))
+
+    def saved_view(
+        self, org: Org, query: str = "status=open", *, principal: Principal | None = None
+    ) -> ViewOfTasks:
+        """One that the org shares, as an admin saves it; with ``principal``, their own."""
+        owner = principal or self.principal(org, Role.ADMIN)
+        filters = ListQuery.parse(query, sees_links=True)
+        with self._app.app_context():
+            name = f"View {next(self._numbers)}"
+            made = save_view(owner, name, filters, shared=principal is None)
+            db.session.commit()
+        return made
 
     def gitlab_project(self, org: Org, **values: Any) -> GitLabProject:
         number = next(self._numbers)

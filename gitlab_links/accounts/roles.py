@@ -46,6 +46,8 @@ class Permission(Enum):
     ORG_LEAVE = ("org_leave", Scope.ADMIN, EVERYONE)
     TASK_READ = ("task_read", Scope.READ, EVERYONE)
     TASK_WRITE = ("task_write", Scope.WRITE, STAFF)
+    VIEWS_WRITE = ("views_write", Scope.WRITE, EVERYONE)
+    VIEWS_SHARE = ("views_share", Scope.WRITE, MANAGERS)
     LINK_READ = ("link_read", Scope.READ, STAFF)
     LINK_WRITE = ("link_write", Scope.WRITE, STAFF)
     INTEGRATION = ("integration", Scope.ADMIN, MANAGERS)

@@ -18,6 +18,7 @@ SHEETS = (
     "parts",
     "tables",
     "rows",
+    "views",
     "links",
     "integration",
     "rules",

@@ -1,6 +1,7 @@
 """The list of tasks, and one task."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request, session, url_for
@@ -9,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.finding.list_query import ListQuery
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages import task_list as listing
@@ -18,6 +20,7 @@ from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import Typed, typed_before
+from gitlab_links.pages.view_links import views_beside
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.queries import task_at
 
@@ -32,15 +35,15 @@ def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
     An open page polls the list alone, and gets a 304 if nothing changed.
     """
     principal = current_principal()
-    shown = _shown(principal)
-    etag = _etag(principal, shown)
     if is_part(PART):
+        shown = _shown(principal, _wanted(principal))
+        etag = _etag(principal, shown)
         if etag in request.if_none_match:
             return tagged("", etag, 304)
         return tagged(render_template("tasks/results.html", **shown), etag)
     if session.get(LAST_ORG) != str(org_id):
         session[LAST_ORG] = str(org_id)
-    return render_template("tasks/list.html", **shown, part=PART, tasks_etag=f'"{etag}"')
+    return list_page(principal)
 
 
 @pages.get("/orgs/<uuid:org_id>/tasks/<reference>")
@@ -52,10 +55,35 @@ def show_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return task_page(current_principal(), task, page, url=typed.get("url", ""))
 
 
-def _shown(principal: Principal) -> dict[str, Any]:
+def list_page(
+    principal: Principal,
+    query: ListQuery | None = None,
+    *,
+    view_form: Mapping[str, Any] | None = None,
+) -> str:
+    """The whole page of a list, that of the address unless given. ``view_form`` has what is
+    wrong with the name of a view.
+    """
+    wanted = _wanted(principal, query)
+    shown = _shown(principal, wanted)
+    return render_template(
+        "tasks/list.html",
+        **shown,
+        views=views_beside(principal, wanted),
+        view_form=view_form,
+        part=PART,
+        tasks_etag=f'"{_etag(principal, shown)}"',
+    )
+
+
+def _wanted(principal: Principal, query: ListQuery | None = None) -> listing.Wanted:
+    given = request.args if query is None else query.arguments
+    return listing.Wanted.of(given, sees_links=principal.may(Permission.LINK_READ))
+
+
+def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
     org_id = principal.org_id
     sight, people = Sight.of(principal), colleagues(org_id)
-    wanted = listing.Wanted.of(request.args, sees_links=sight.sees_links)
     found, rows = listing.find_tasks(sight, wanted)
 
     def url(page: int) -> str:

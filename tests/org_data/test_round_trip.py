@@ -68,6 +68,8 @@ def org(app: Flask, factory: Factory) -> Org:
     linked = admin.post(f"{base}/tasks/{task.json['task']['id']}/gitlab-links", json={"url": url})
     assert linked.status_code == 201
     admin.patch(base, json={"task_key": "SPACE"})
+    view = {"name": "Mine", "filter": {"assignee": "me"}}
+    assert admin.post(f"{base}/task-views", json=view).status_code == 201
     service = factory.service_account(org)
     admin.post(
         f"{base}/service-accounts/{service.id}/api-keys", json={"name": "x", "scopes": ["write"]}
@@ -110,7 +112,7 @@ def test_an_org_is_equal_in_another_installation(app: Flask, elsewhere: Flask, o
             one["email"] = one["email"] or ""
     assert after == before
     assert done.rows["tasks"] == 2
-    assert {"events", "task_gitlab_links", "former_task_keys", "audit_events"} <= before.keys()
+    assert {"events", "task_gitlab_links", "former_task_keys", "saved_views"} <= before.keys()
 
 
 def test_there_is_no_secret_and_nothing_of_another_org_in_it(app: Flask, org: Org) -> None:

@@ -47,6 +47,7 @@ class World:
             "account_id": lambda: self.factory.service_account(self.org).id,
             "delivery_id": lambda: self.factory.delivery(self.org).id,
             "endpoint_id": lambda: self.factory.endpoint(self.org).id,
+            "view_id": lambda: self.factory.saved_view(self.org).id,
             "project_id": lambda: self.factory.gitlab_project(self.org).id,
         }
         values: dict[str, Any] = {"org_id": (within or self.org).id}

@@ -20,6 +20,10 @@ async function follow(form) {
   if (mine !== newest) return; // another choice was made meanwhile
   const [shown, next] = [document, page].map((root) => root.querySelector("[data-results]"));
   shown.replaceWith(document.importNode(next, true));
+  for (const part of document.querySelectorAll("[data-renewed]")) {
+    const renewed = page.getElementById(part.id);
+    if (renewed) part.replaceWith(document.importNode(renewed, true));
+  }
   window.history.replaceState(null, "", url);
   const results = document.querySelector("[data-results]");
   updateTimes(results);
