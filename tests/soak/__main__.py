@@ -59,6 +59,7 @@ SCENARIOS: dict[str, Scenario] = {
     "an hour back": lambda stage: clocks.hour_back(stage, seconds=30),
     "four slow GitLabs": lambda stage: slow.slow_gitlabs(stage, links=20),
     "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
+    "1,000 shuffled mentions": lambda stage: shuffles.shuffled_mentions(stage, count=1000),
 }
 ONLY_ON = {
     "5 restarts of the database": "postgresql",

@@ -14,12 +14,16 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.http.transactions import single_write
+from gitlab_links.integrations.changes import generate_webhook_secret
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem
 from tests.gitlab.bodies import sent
+from tests.jobs.conftest import Connected
+from tests.mentions.conftest import Mentioning
+from tests.mentions.test_orders import TASKS, ends_alike
 from tests.soak.figures import Figure, at_least, exactly
-from tests.soak.stage import Stage
+from tests.soak.stage import GITLAB_TOKEN, Stage
 from tests.soak.world import SECRET, World
 
 SEED = 20260501
@@ -57,6 +61,29 @@ def shuffles(stage: Stage, *, count: int) -> Sequence[Figure]:
         at_least("sequences of events", count, count),
         at_least("events taken in", told, count * 2),
         exactly("stale links", stale, 0),
+    ]
+
+
+def shuffled_mentions(stage: Stage, *, count: int) -> Sequence[Figure]:
+    """Edits that add, move and take back mentions; their events in any order, some lost, some
+    twice, by a project's own secret or the shared one, with fetches in between.
+    """
+    stage.serve(workers=0)
+    org = stage.factory.org()
+    stage.factory.connect(org, base_url=stage.gitlab.url, token=GITLAB_TOKEN)
+    wrong = 0
+    with stage.app.app_context():
+        connected = Connected(org, stage.factory.principal(org), stage.factory, stage.gitlab)
+        shared = generate_webhook_secret(connected.principal)
+        db.session.commit()
+        mentioning = Mentioning(stage.app, connected, shared)
+        for number in TASKS:
+            mentioning.task(number)
+        for seed in range(SEED, SEED + count):
+            wrong += not ends_alike(mentioning, lambda task: f"{org.task_key}-{task}", seed)
+    return [
+        at_least("sequences of edits", count, count),
+        exactly("sequences whose links are not what GitLab's texts ask for", wrong, 0),
     ]
 
 
