@@ -45,6 +45,7 @@ class JobKind(Enum):
 
     DRAIN = ("deliveries", "gitlab_links.jobs.functions.drain")
     APPLY_RULES = ("deliveries", "gitlab_links.jobs.functions.apply_rules")
+    LINK_PENDING = ("deliveries", "gitlab_links.jobs.functions.link_pending")
     PUBLISH = ("deliveries", "gitlab_links.jobs.functions.publish_events", SHORT_FLAG_SECONDS)
     SEND = ("outgoing", "gitlab_links.jobs.functions.send_events", SHORT_FLAG_SECONDS)
     SYNC = ("fetches", "gitlab_links.jobs.functions.sync")

@@ -15,6 +15,7 @@ import gitlab_links.installation
 import gitlab_links.integrations.models
 import gitlab_links.invitations.models
 import gitlab_links.links.models
+import gitlab_links.mentions.models
 import gitlab_links.observations.models
 import gitlab_links.operations.models
 import gitlab_links.outgoing.models

@@ -1,4 +1,6 @@
-"""/api/orgs/<org_id>/integrations/gitlab/backfills: looking back for mentions"""
+"""/api/orgs/<org_id>/integrations/gitlab/backfills: looking back for mentions; and
+/pending-mentions: those that make no link yet
+"""
 
 import uuid
 from typing import Any
@@ -13,10 +15,12 @@ from gitlab_links.api.schemas.backfills import (
     FoundItemsEnvelope,
 )
 from gitlab_links.api.schemas.common import Page
+from gitlab_links.api.schemas.pending_mentions import PendingMentionsEnvelope
 from gitlab_links.backfills.changes import BackfillRunning, NothingToDo, Step, start, take_step
 from gitlab_links.backfills.queries import find_backfill, found_items
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.mentions.queries import pending_mentions
 
 
 @integrations.post(f"{BASE}/backfills")
@@ -70,3 +74,18 @@ def gitlab_backfill_items_get(
     find_backfill(org_id, backfill_id)
     viewer = current_principal().role
     return listed("items", query, lambda **page: found_items(org_id, backfill_id, viewer, **page))
+
+
+@integrations.get(f"{BASE}/pending-mentions")
+@access(Permission.INTEGRATION)
+@integrations.query(Page)
+@integrations.returns(200, PendingMentionsEnvelope)
+def gitlab_pending_mentions_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
+    """List the mentions that make no link yet
+
+    The newest first: of tasks that do not exist yet, and in items that name more than 20 tasks.
+    Kept for 90 days, 2,000 of an org at most. A caller who may not see confidential items gets
+    merge requests only.
+    """
+    viewer = current_principal().role
+    return listed("mentions", query, lambda **page: pending_mentions(org_id, viewer, **page))

@@ -16,6 +16,7 @@ from gitlab_links.links.items import cached_item, locked_item
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.mentions.finding import mentioning
 from gitlab_links.mentions.pattern import KeyPattern
+from gitlab_links.mentions.pending import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ def items_mentioning(
 ) -> list[GitLabItem]:
     """New and locked rows for the items that mention a task of the org.
 
-    Costs no statement if no event mentions any, which the compiled pattern decides.
+    Costs one statement if no event mentions any, which the compiled pattern decides.
     """
     texts = ((one, text) for one in events for text in _texts(one, pattern))
-    found = dict.fromkeys(mentioning(org_id, texts, pattern))
+    found = dict.fromkeys(mentioning(org_id, texts, pattern, lambda one: _place(base_url, one)))
     items = (_item_of(org_id, base_url, one) for one in found)
     return [item for item in items if item is not None]
 
@@ -49,6 +50,14 @@ def _texts(one: UnlinkedEvent, pattern: KeyPattern) -> Iterator[ItemText]:
         yield one.event.text
     if pattern.reads_comments and one.by_own_hook and one.event.comment is not None:
         yield ItemText(description=one.event.comment.text)
+
+
+def _place(base_url: str, one: UnlinkedEvent) -> Place | None:
+    event, project = one.event, one.project
+    path = event.project_path if project is None else project.path
+    if event.item_type is None or event.iid is None or path is None:
+        return None
+    return Place(base_url, ItemRef(path, event.item_type, event.iid))
 
 
 def _item_of(org_id: uuid.UUID, base_url: str, one: UnlinkedEvent) -> GitLabItem | None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gitlab_links.deltas.reading import Listed
-from gitlab_links.gitlab.items import ItemType
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.items import locked_item
-from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.mentions.finding import mentioning
 from gitlab_links.mentions.pattern import KeyPattern
+from gitlab_links.mentions.pending import Place
 from gitlab_links.sync.applying import apply_fetched
 
 
@@ -41,8 +43,13 @@ def items_mentioning(
     texts = ((one, one.listed.snapshot.text) for one in unlinked)
     return [
         _applied(org_id, one, pattern, now=now, ttl=ttl)
-        for one in mentioning(org_id, texts, pattern)
+        for one in mentioning(org_id, texts, pattern, _place)
     ]
+
+
+def _place(one: Unlinked) -> Place:
+    project, snapshot = db.session.get_one(GitLabProject, one.project_row), one.listed.snapshot
+    return Place(project.base_url, ItemRef(project.path, snapshot.type, snapshot.iid))
 
 
 def _applied(

@@ -14,6 +14,7 @@ from gitlab_links.jobs import (
     operations,
     outgoing,
     overviews,
+    pending_mentions,
     rule_slices,
     sweeps,
 )
@@ -29,6 +30,11 @@ def apply_rules(org_id: str) -> None:
     links, and by the sweep.
     """
     rule_slices.rules_slice(uuid.UUID(org_id))
+
+
+def link_pending(org_id: str) -> None:
+    """Link an org's new tasks with what mentioned them before. Triggered by the sweep."""
+    pending_mentions.pending_slice(uuid.UUID(org_id))
 
 
 def publish_events(org_id: str) -> None:
@@ -107,6 +113,7 @@ ALLOWED: dict[str, Callable[..., None]] = {
     for function in (
         drain,
         apply_rules,
+        link_pending,
         publish_events,
         send_events,
         sync,

@@ -19,6 +19,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
 from gitlab_links.jobs.org_isolation import isolated
+from gitlab_links.mentions import pending
 from gitlab_links.outgoing import claims as outgoing_claims
 from gitlab_links.rules import evaluation
 from gitlab_links.storage.database import first_id_at
@@ -50,6 +51,7 @@ def sweep() -> None:
         (JobKind.DRAIN, claims.orgs_due),
         (JobKind.SYNC, due_items.orgs_due),
         (JobKind.APPLY_RULES, evaluation.orgs_due),
+        (JobKind.LINK_PENDING, lambda _now: pending.orgs_due()),
         (JobKind.PUBLISH, orgs_with_unpublished),
         (JobKind.SYNC, marks.orgs_due),
         (JobKind.SEND, outgoing_claims.orgs_due),
@@ -104,6 +106,7 @@ def clean() -> None:
     for ended in (LoginSession, AnsweredRequest, AccountLink):
         _change(ended, delete(ended), ended.expires_at < utcnow())
     backfills.forget_old_backfills(utcnow())
+    pending.forget_old_pending(utcnow())
     db.session.commit()
     long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
     _change(Invitation, delete(Invitation), long_ago)

@@ -18,7 +18,8 @@ from gitlab_links.links.changes import delete_unlinked
 from gitlab_links.links.link_events import record_links, rows_of_links
 from gitlab_links.links.models import DismissedMention, GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.mentions.pattern import TaskName
-from gitlab_links.mentions.reading import Mention, all_names, mentions_of
+from gitlab_links.mentions.pending import Place, forget_crowded, note_pending
+from gitlab_links.mentions.reading import Mention, all_names, has_too_many, mentions_of
 from gitlab_links.rule_states.marking import mark_tasks
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.models import Task
@@ -52,7 +53,7 @@ class _Known:
 
     tasks: Mapping[TaskName, uuid.UUID]
     references: Mapping[uuid.UUID, str]
-    paths: Mapping[uuid.UUID, str]
+    places: Mapping[uuid.UUID, Place]
     links: Mapping[uuid.UUID, Sequence[TaskGitLabLink]]
     dismissed: Mapping[uuid.UUID, set[uuid.UUID]]
     made: list[uuid.UUID] = field(default_factory=list)
@@ -74,6 +75,7 @@ def attach_mentioned(
     known = _known_of(org_id, items)
     for item in items:
         _attach(org_id, item, known, backfilled=backfilled)
+    _note_pending(org_id, items, known)
     db.session.flush()
     _record(org_id, known, backfilled=backfilled)
     _mark_tasks(known.touched)
@@ -83,6 +85,12 @@ def attach_mentioned(
     if known.bereft:
         _delete_unlinked([item for item in items if item.id in known.bereft])
     return len(known.made)
+
+
+def _note_pending(org_id: uuid.UUID, items: Sequence[GitLabItem], known: _Known) -> None:
+    read = [(known.places[item.id], item.mentions or {}) for item in items]
+    forget_crowded(org_id, (place for place, stored in read if not has_too_many(stored)))
+    note_pending(org_id, read, known.tasks)
 
 
 def _delete_unlinked(items: Sequence[GitLabItem]) -> None:
@@ -135,7 +143,7 @@ def _make(
         "org_id": org_id,
         "task_id": task_id,
         "item_id": item.id,
-        "made_path": known.paths[item.project_id],
+        "made_path": known.places[item.id].ref.project_path,
         "made_iid": item.iid,
         "made_by_person": False,
         "mentioned_in": list(mention.fields),
@@ -176,11 +184,24 @@ def _known_of(org_id: uuid.UUID, items: Sequence[GitLabItem]) -> _Known:
     names = {name for item in items for name in all_names(item.mentions or {})}
     linked = {link.task_id for some in links.values() for link in some}
     tasks, references = tasks_named(org_id, names, linked)
-    project_ids = {item.project_id for item in items}
-    paths = db.session.execute(
-        select(GitLabProject.id, GitLabProject.path).where(GitLabProject.id.in_(project_ids))
+    return _Known(tasks, references, _places(items), links, dismissed)
+
+
+def _places(items: Iterable[GitLabItem]) -> Mapping[uuid.UUID, Place]:
+    one = GitLabProject
+    found = db.session.execute(
+        select(one.id, one.path, one.base_url).where(
+            one.id.in_({item.project_id for item in items})
+        )
     )
-    return _Known(tasks, references, {row.id: row.path for row in paths}, links, dismissed)
+    projects = {row.id: row for row in found}
+    return {
+        item.id: Place(
+            projects[item.project_id].base_url,
+            ItemRef(projects[item.project_id].path, ItemType(item.type), item.iid),
+        )
+        for item in items
+    }
 
 
 def tasks_named(
@@ -234,10 +255,9 @@ def _mark_tasks(task_ids: set[uuid.UUID]) -> None:
 
 
 def _audit(action: Action, link: TaskGitLabLink, item: GitLabItem, known: _Known) -> None:
-    ref = ItemRef(known.paths[item.project_id], ItemType(item.type), item.iid)
     detail = {
         "task": known.references.get(link.task_id, ""),
-        "item": str(ref),
+        "item": str(known.places[item.id].ref),
         "mentioned_in": link.mentioned_in,
     }
     write_audit_event(link.org_id, SERVICE, action, link.id, detail)

@@ -141,7 +141,7 @@ def has_too_many(stored: Stored) -> bool:
     """Whether the item names so many tasks that none of them is linked."""
     if any(found.get("too_many") for found in stored.values()):
         return True
-    return len(named_tasks(stored) - _names(stored, "skips")) > MAX_TASKS
+    return len(named_tasks(stored) - taken_back(stored)) > MAX_TASKS
 
 
 def named_tasks(stored: Stored) -> set[TaskName]:
@@ -149,9 +149,14 @@ def named_tasks(stored: Stored) -> set[TaskName]:
     return _names(stored, "mentions") | _names(stored, "closes")
 
 
+def taken_back(stored: Stored) -> set[TaskName]:
+    """Every task that a field takes back."""
+    return _names(stored, "skips")
+
+
 def all_names(stored: Stored) -> set[TaskName]:
     """Every task that is named at all."""
-    return named_tasks(stored) | _names(stored, "skips")
+    return named_tasks(stored) | taken_back(stored)
 
 
 def _names(stored: Stored, kind: str) -> set[TaskName]:
@@ -167,7 +172,7 @@ def mentions_of(stored: Stored, tasks: Mapping[TaskName, T]) -> dict[T, Mention]
     if has_too_many(stored):
         return {}
     reverts = any(found.get("revert") for found in stored.values())
-    skipped = {tasks[name] for name in _names(stored, "skips") if name in tasks}
+    skipped = {tasks[name] for name in taken_back(stored) if name in tasks}
     fields: dict[T, list[str]] = {}
     closed: set[T] = set()
     for field, found in stored.items():

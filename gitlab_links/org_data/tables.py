@@ -24,6 +24,7 @@ NOT_EXPORTED = {
     "health_problems": "about this installation's connection",
     "operations": "what workers of this installation did",
     "mention_backfills": "what workers of this installation found",
+    "pending_mentions": "found again when the items are read",
     "mention_backfill_items": "what workers of this installation found",
 }
 

@@ -11,10 +11,12 @@ from gitlab_links.backfills.queries import found_items, latest_backfill
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.mentions.queries import pending_mentions
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
 
 MOST_SHOWN = 500
+MOST_PENDING = 100
 RELOAD_SECONDS = 3
 
 
@@ -33,6 +35,7 @@ def backfill_page(org_id: uuid.UUID) -> ResponseReturnValue:
         org_id=org_id,
         backfill=backfill,
         items=items,
+        pending=pending_mentions(org_id, current_principal().role, limit=MOST_PENDING),
         running=backfill is not None and backfill.stage in RUNNING,
         reload_seconds=RELOAD_SECONDS,
     )

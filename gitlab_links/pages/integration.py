@@ -37,6 +37,7 @@ from gitlab_links.integrations.changes import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
+from gitlab_links.mentions.queries import has_pending
 from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.pages.blueprint import pages
@@ -220,6 +221,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         operations=recent_operations(org_id),
         hook_progress=hook_progress(org_id),
         tracker=None if fragment else tracker_fields(org_id),
+        has_pending=not fragment and has_pending(org_id, current_principal().role),
         lacking=[one for one in health.projects if lacks_hook(one) and not one.hook_wanted],
         view=health.connection,
         row=health.integration,
