@@ -23,6 +23,7 @@ SHEETS = (
     "integration",
     "rules",
     "timeline",
+    "prose",
     "overview",
 )
 DAY_SECONDS = 24 * 3600

@@ -17,6 +17,7 @@ from gitlab_links.links.also_linked import others_of_links
 from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
+from gitlab_links.pages.descriptions import shown_description
 from gitlab_links.pages.live_parts import away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.roll_up_marks import Marks, marks_of
@@ -144,6 +145,7 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
     return {
         "org_id": principal.org_id,
         "task": task,
+        "description": shown_description(principal.org_id, task.description),
         "updated_at": updated_at,
         "status_text": STATUS_MARKS[TaskStatus(task.status)].text,
         "is_late": task.is_late(utcnow().date()),

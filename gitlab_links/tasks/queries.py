@@ -55,6 +55,12 @@ def tasks_where(org_id: uuid.UUID, condition: ColumnElement[bool]) -> Sequence[T
     return [task_view(*row) for row in db.session.execute(statement)]
 
 
+def known_numbers(org_id: uuid.UUID, numbers: Sequence[int]) -> frozenset[int]:
+    """Those of the numbers that tasks of the org have."""
+    there = select(Task.number).where(Task.org_id == org_id, Task.number.in_(numbers))
+    return frozenset(db.session.scalars(there))
+
+
 def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:
     """One task; raises :class:`NotFound`, also for another org's."""
     return _only(_joined(org_id).where(Task.id == task_id))

@@ -218,3 +218,20 @@ def test_a_task_leads_to_gitlabs_forms_in_its_own_projects_first(
         start = "https://gitlab.example.com/"
         assert [form.removeprefix(start).partition("/-/")[0] for form in forms] == paths
         assert forms[0].endswith("issue%5Btitle%5D=Ship%20it&issue%5Bdescription%5D=ACME-12")
+
+
+def test_a_description_is_markdown_and_names_tasks_of_this_org(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1)
+    text = "**Now**, after ACME-1 and not ACME-99, `ACME-1`, <b>x</b>, [y](javascript:z)"
+    factory.task(org, number=2, description=text)
+    page = Markup.of(acting(Role.CLIENT).get(f"{base}/tasks/ACME-2"))
+    (description,) = page.all("div", class_="description")
+    assert description.text.strip() == (
+        "Now, after ACME-1 and not ACME-99, ACME-1, <b>x</b>, [y](javascript:z)"
+    )
+    links = [link["href"] for link in page.all("a") if "p" in link.parents]
+    assert links == [f"{base}/tasks/ACME-1"]
+    key = acting(Role.MEMBER).get(f"/api{base}/tasks/by-reference/ACME-2")
+    assert key.json["task"]["description"] == text

@@ -1,0 +1,1 @@
+"""Simple Markdown as HTML that can do no harm."""
