@@ -36,8 +36,12 @@ def begin() -> None:
     On SQLite such a transaction does not queue behind writers. On PostgreSQL it saves BEGIN and
     COMMIT: each SELECT sees the latest commits in any case.
     """
-    if db.session().in_transaction() or request.method not in SAFE_METHODS:
-        return
+    if not db.session().in_transaction() and request.method in SAFE_METHODS:
+        begin_reading()
+
+
+def begin_reading() -> None:
+    """Begin a transaction that only reads; see :func:`begin`."""
     sqlite = db.engine.dialect.name == "sqlite"
     db.session.connection(execution_options=_SQLITE_READ if sqlite else _STATEMENT_BY_STATEMENT)
 

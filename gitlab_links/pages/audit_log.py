@@ -100,16 +100,13 @@ class AuditRow:
 @access(Permission.AUDIT)
 def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
     """One page of changes, filtered by action and person."""
-    wanted = AuditFilter(
-        action=parsed(Action, request.args.get("action", "")),
-        actor_user_id=parsed(uuid.UUID, request.args.get("actor", "")),
-    )
+    wanted = filter_in(request.args)
     filters = {"action": wanted.action, "actor": wanted.actor_user_id}
     read = partial(audit_page, org_id, wanted)
     events, around = part_behind("pages.audit_log", org_id, filters, read)
     return render_template(
         "audit/list.html",
-        rows=_rows(events),
+        rows=rows_of(events),
         actions=[("", "Anything"), *((action.value, _words(action.value)) for action in Action)],
         actors=[
             ("", "Anybody"),
@@ -119,7 +116,16 @@ def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
     )
 
 
-def _rows(events: Sequence[AuditEvent]) -> list[AuditRow]:
+def filter_in(args: Mapping[str, str]) -> AuditFilter:
+    """Read the query string; a value that the form does not offer is ignored."""
+    return AuditFilter(
+        action=parsed(Action, args.get("action", "")),
+        actor_user_id=parsed(uuid.UUID, args.get("actor", "")),
+    )
+
+
+def rows_of(events: Sequence[AuditEvent]) -> list[AuditRow]:
+    """The changes in words."""
     users = names_by_id(User, (event.actor_user_id for event in events))
     keys = names_by_id(ApiKey, (event.actor_api_key_id for event in events))
     return [

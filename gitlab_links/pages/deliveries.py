@@ -63,7 +63,7 @@ MEANINGS = {
 @access(Permission.DELIVERIES)
 def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """One page of deliveries, newest first."""
-    wanted = _wanted(request.args)
+    wanted = wanted_in(request.args)
     filters = {
         "status": wanted.status,
         "event": wanted.event,
@@ -122,7 +122,7 @@ def replay_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturn
     return redirect(url_for("pages.show_delivery", org_id=org_id, delivery_id=delivery_id))
 
 
-def _wanted(args: MultiDict[str, str]) -> DeliveryFilter:
+def wanted_in(args: MultiDict[str, str]) -> DeliveryFilter:
     """Read the query string; a value that the form does not offer is ignored."""
     event = args.get("event", "")
     project = _line(args.get("project", ""))

@@ -1,7 +1,7 @@
 """The timeline of a task: what happened to it, day by day; an open page stays current."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from itertools import groupby
@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.models import ApiKey, User
 from gitlab_links.accounts.people import names_by_id
+from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -39,13 +40,11 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """One page of a task's timeline, the newest first; an open page gets a 304 if it is current."""
     task, principal = task_at(org_id, reference), current_principal()
     topic = parsed(Topic, request.args.get("topic", ""))
-    types = TYPES[topic] if topic else ()
-    everything = topic in {Topic.ALL, Topic.GITLAB}
-    read = partial(timeline_page, principal, task.id, types, all_changes=everything)
+    read = reader(principal, task.id, topic)
     view = "pages.task_timeline"
     filters = {"topic": topic, "reference": task.reference}
     entries, around = part_behind(view, org_id, filters, read)
-    rows = _rows(task.id, entries)
+    rows = rows_of(task.id, entries)
     etag = etag_of(rows, around, principal.role)
     around["wanted"] = {"topic": topic.value if topic else ""}
     around |= {"task": task, "days": _by_day(rows), "rows": rows, "topic": topic}
@@ -66,7 +65,17 @@ def _here(org_id: uuid.UUID, reference: str) -> str:
     return url_for("pages.task_timeline", org_id=org_id, reference=reference, **query)
 
 
-def _rows(task_id: uuid.UUID, entries: Sequence[Entry]) -> list[Row]:
+def reader(
+    principal: Principal, task_id: uuid.UUID, topic: Topic | None
+) -> Callable[..., Sequence[Entry]]:
+    """Reads a page of the timeline: what is of the topic, or what matters."""
+    types = TYPES[topic] if topic else ()
+    everything = topic in {Topic.ALL, Topic.GITLAB}
+    return partial(timeline_page, principal, task_id, types, all_changes=everything)
+
+
+def rows_of(task_id: uuid.UUID, entries: Sequence[Entry]) -> list[Row]:
+    """The entries in words."""
     events = [entry.event for entry in entries]
     items = {
         uuid.UUID(one)

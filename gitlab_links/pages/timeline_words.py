@@ -59,6 +59,12 @@ class Row:
         """The day in UTC, under which it stands."""
         return self.at.date()
 
+    @property
+    def sentence(self) -> str:
+        """All of it but who."""
+        said = " ".join(filter(None, (self.before, self.reference, self.after)))
+        return f"{said}, because of {', '.join(self.because)}" if self.because else said
+
 
 @dataclass(frozen=True, slots=True)
 class Words:

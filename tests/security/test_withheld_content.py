@@ -71,6 +71,9 @@ def addresses(org_id: Any, task_id: Any) -> list[tuple[str, str]]:
         (f"{here}/links", "links"),
         *((f"{here}/links/suggestions?q={q}%2399", "suggestions") for q in ("corp/new", "x/y")),
         *((f"{api}/events", ""), (f"{api}/waiting", ""), (f"{pages}/waiting", "")),
+        *((f"{api}/overview", ""), (f"{pages}/overview", "overview")),
+        *((f"{pages}/{name}.csv", "") for name in ("tasks", "links", "waiting")),
+        *((f"{here}/{name}.csv", "") for name in ("links", "timeline")),
     ]
 
 

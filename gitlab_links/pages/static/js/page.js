@@ -48,6 +48,12 @@ window.addEventListener("pagehide", () => {
   sessionStorage.setItem(LISTS, JSON.stringify(lists));
 });
 
+// A file has the filters that the list has now.
+document.addEventListener("click", ({ target }) => {
+  const link = target.closest?.("a[data-csv]");
+  if (link) link.search = window.location.search;
+});
+
 // "/" leads to the search, wherever nothing is being typed.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,0 +1,145 @@
+"""The lists of tasks and links as CSV files, with the filters and the sight of their pages."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from flask import request
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.finding.link_filters import LinkQuery
+from gitlab_links.finding.link_list import LINKED, UPDATED, listed_links
+from gitlab_links.finding.list_query import ListOrder, ListQuery
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.links.link_filters import LinkFilter
+from gitlab_links.links.link_views import LinkView
+from gitlab_links.links.queries import links_page
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.csv_files import AT_ONCE, Rows, by_id, csv_file, in_parts
+from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.timeline import reader, rows_of
+from gitlab_links.rollup.link_states import link_states, roll_up_of
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.queries import TaskSort, task_at, tasks_page
+from gitlab_links.tasks.summaries import TaskView
+from gitlab_links.timeline.queries import Entry, Topic
+from gitlab_links.waiting.queries import waiting_on
+
+TASK = "/orgs/<uuid:org_id>/tasks/<reference>"
+TASK_COLUMNS = (
+    *("reference", "title", "status", "assignee", "due_date", "external_url", "description"),
+    *("status_rule", "branch_name", "created_at", "updated_at", "id"),
+)
+ROLL_UP_COLUMNS = (
+    *("merge_requests", "merged", "open_issues", "overdue", "failing", "conflicts"),
+    *("changes_requested", "waiting_for_review", "ready", "draft"),
+)
+LINK_COLUMNS = (
+    *("reference", "url", "gitlab_type", "title", "state", "draft", "confidential", "milestone"),
+    *("due_date", "merge_status", "pipeline_status", "gitlab_created_at", "gitlab_updated_at"),
+    *("closed_at", "merged_at", "project_path", "gitlab_iid", "created_at", "id"),
+)
+PEOPLE_COLUMNS = ("labels", "author", "assignees", "reviewers")
+SYNC_COLUMNS = ("sync_status", "sync_error_code", "last_synced_at")
+WAITING = (
+    *("reason", "since", "days", "reference", "title", "url", "merge_status"),
+    "pipeline_status",
+)
+OF_LINKS = ("task", "task_title", *LINK_COLUMNS, *PEOPLE_COLUMNS, *SYNC_COLUMNS)
+
+
+@pages.get("/orgs/<uuid:org_id>/tasks.csv")
+@access(Permission.TASK_READ)
+def tasks_csv(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The tasks that match, the newest first or the oldest."""
+    sight = Sight.of(current_principal())
+    wanted = ListQuery.read(request.args, sees_links=sight.sees_links)
+    conditions = list(wanted.filters(sight.user_id).conditions(sight))
+    oldest = wanted.sort == ListOrder.OLDEST
+    order = TaskSort.CREATED if oldest else TaskSort.CREATED_DESC
+    read = partial(tasks_page, org_id, conditions, sort=order)
+    columns = (*TASK_COLUMNS, *ROLL_UP_COLUMNS, "needs") if sight.sees_links else TASK_COLUMNS
+    return csv_file("tasks", columns, in_parts(read, partial(_task_rows, sight), by_id))
+
+
+def _task_rows(sight: Sight, tasks: Sequence[TaskView]) -> Rows:
+    own, counts = attrgetter(*TASK_COLUMNS), attrgetter(*ROLL_UP_COLUMNS)
+    if not sight.sees_links:
+        return [own(task) for task in tasks]
+    links = link_states(sight, [task.id for task in tasks])
+    found = [(task, roll_up_of(task, links.get(task.id, ()))) for task in tasks]
+    return [(*own(task), *counts(sums), " ".join(sums.needs)) for task, sums in found]
+
+
+@pages.get("/orgs/<uuid:org_id>/links.csv")
+@access(Permission.LINK_READ)
+def links_csv(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The links of all tasks that match, in the order of the page."""
+    del org_id  # the sight has it
+    sight = Sight.of(current_principal())
+    sort = LINKED if request.args.get("sort") == LINKED else UPDATED
+    return csv_file("links", OF_LINKS, _links(sight, LinkQuery.read(request.args), sort))
+
+
+def _links(sight: Sight, wanted: LinkQuery, sort: str) -> Iterator[Rows]:
+    after = None
+    while True:
+        found = listed_links(sight, wanted, sort=sort, after=after, limit=AT_ONCE)
+        after = found.next
+        yield [_link_row(link, found.tasks.get(link.task_id, "")) for link in found.links]
+        if after is None:
+            return
+
+
+@pages.get(f"{TASK}/links.csv")
+@access(Permission.LINK_READ)
+def task_links_csv(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """The links of a task, the oldest first; of a withheld item its reference alone."""
+    task, principal = task_at(org_id, reference), current_principal()
+    read = partial(links_page, org_id, LinkFilter(task_id=task.id), viewer=principal.role)
+
+    def rows(links: Sequence[LinkView]) -> Rows:
+        return [_link_row(link, task.reference) for link in links]
+
+    return csv_file(f"{task.reference}-links", OF_LINKS, in_parts(read, rows, by_id))
+
+
+def _link_row(link: LinkView, task: str) -> Sequence[Any]:
+    names = [", ".join(str(label["name"]) for label in link.labels or ())]
+    people = ([link.author] if link.author else [], link.assignees, link.reviewers)
+    names += [", ".join(str(one["username"]) for one in some or ()) for some in people]
+    sync = (link.sync.status, link.sync.error_code, link.sync.last_synced_at)
+    return task, link.task_title, *attrgetter(*LINK_COLUMNS)(link), *names, *sync
+
+
+@pages.get(f"{TASK}/timeline.csv")
+@access(Permission.LINK_READ)
+def task_timeline_csv(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """What happened to a task, the newest first, with the words of the page."""
+    task, principal = task_at(org_id, reference), current_principal()
+    topic = parsed(Topic, request.args.get("topic", ""))
+    read = reader(principal, task.id, topic)
+
+    def rows(entries: Sequence[Entry]) -> Rows:
+        words = rows_of(task.id, entries)
+        return [
+            (row.at, entry.event.type, row.who, row.sentence, row.reference, row.url, row.id)
+            for entry, row in zip(entries, words, strict=True)
+        ]
+
+    columns = ("at", "type", "who", "what", "item", "url", "id")
+    return csv_file(f"{task.reference}-timeline", columns, in_parts(read, rows, by_id))
+
+
+@pages.get("/orgs/<uuid:org_id>/waiting.csv")
+@access(Permission.LINK_READ)
+def waiting_csv(org_id: uuid.UUID) -> ResponseReturnValue:
+    """What waits on the viewer."""
+    waiting = waiting_on(org_id, current_principal().user_id).waiting
+    own = attrgetter(*WAITING)
+    rows = [(*own(one), " ".join(task.reference for task in one.tasks)) for one in waiting]
+    return csv_file("waiting", (*WAITING, "tasks"), iter([rows]))

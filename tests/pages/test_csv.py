@@ -1,0 +1,181 @@
+"""Lists as CSV files: what their pages show, to whom they show it, and no formulas."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.test import TestResponse
+
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.roles import Role
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.org_data.files import cells
+from gitlab_links.pages import csv_files, csv_lists
+from tests.api.callers import Caller
+from tests.factories import Factory
+from tests.pages.conftest import As
+from tests.pages.markup import Markup
+
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
+
+
+def table_of(answer: TestResponse) -> list[dict[str, str]]:
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="')
+    text = answer.get_data().decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def files_on(page: Markup) -> list[str]:
+    return [one["href"] for one in page.elements if one.get("data-csv") is not None]
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (csv_files, csv_lists):
+        monkeypatch.setattr(module, "AT_ONCE", 2)
+
+
+@given(st.text(), st.sampled_from(FORMULAS))
+def test_no_text_is_a_formula_and_each_is_read_back_but_for_an_apostrophe(
+    text: str, formula: str
+) -> None:
+    for given_text in (text, formula + text):
+        (cell,) = cells([given_text])
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert cell in {given_text, f"'{given_text}"}
+
+
+@pytest.mark.usefixtures("few_at_once")
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+def test_the_tasks_that_match_come_part_by_part(
+    factory: Factory, org: Org, base: str, acting: As, sort: str
+) -> None:
+    titles = [*FORMULAS, 'a "quote", a\nline and ein Ü']
+    for title in titles:
+        factory.task(org, title=title)
+    factory.task(org, title="Another", status="done")
+    answer = acting().get(f"{base}/tasks.csv?status=open&sort={sort}", buffered=False)
+    blocks = list(answer.iter_encoded())
+    assert len(blocks) == 4
+    text = b"".join(blocks).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    shown = [*(f"'{one}" for one in FORMULAS), titles[-1]]
+    assert [row["title"] for row in rows] == (shown if sort == "oldest" else shown[::-1])
+    assert {row["needs"] for row in rows} == {"nothing_linked"}
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_whoever_reads_slowly_holds_no_transaction(
+    app: Flask, factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    for _ in range(5):
+        factory.task(org)
+    answer = acting().get(f"{base}/tasks.csv", buffered=False)
+    blocks = answer.iter_encoded()
+    next(blocks)
+    with app.app_context():
+        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert len(list(blocks)) == 2
+
+
+@pytest.mark.differs_by_database
+@pytest.mark.usefixtures("few_at_once")
+@pytest.mark.parametrize("sort", ["updated", "linked"])
+def test_the_links_of_the_org_are_those_of_the_page(
+    factory: Factory, org: Org, base: str, acting: As, sort: str
+) -> None:
+    factory.integration(org)
+    project = factory.gitlab_project(org, path="acme/app")
+    task = factory.task(org, number=7)
+    for iid in range(1, 6):
+        at = utcnow() - timedelta(hours=iid)
+        seen: dict[str, Any] = {"title": f"Title {iid}", "source_updated_at": at, "iid": iid}
+        seen |= {"labels": [{"name": name} for name in ("a", "b")], "state": "opened"}
+        factory.link(task, factory.gitlab_item(project, **seen))
+    hidden = factory.gitlab_item(project, iid=9, title="Hidden", confidential=True)
+    factory.link(task, hidden)
+    rows = table_of(acting().get(f"{base}/links.csv?state=opened&sort={sort}"))
+    numbers = [int(row["gitlab_iid"]) for row in rows]
+    assert numbers == ([1, 2, 3, 4, 5] if sort == "updated" else [5, 4, 3, 2, 1])
+    assert (rows[0]["task"], rows[0]["labels"]) == ("ACME-7", "a, b")
+    all_seen = table_of(acting(Role.ADMIN).get(f"{base}/links.csv"))
+    assert "Hidden" in [row["title"] for row in all_seen]
+    of_task = table_of(acting().get(f"{base}/tasks/ACME-7/links.csv"))
+    assert [row["title"] for row in of_task] == [*(f"Title {n}" for n in range(1, 6)), ""]
+    assert (of_task[-1]["state"], of_task[-1]["reference"]) == ("", "acme/app#9")
+
+
+def test_whoever_sees_no_links_gets_no_column_about_them(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    factory.task(org, title="Seen")
+    (row,) = table_of(acting(Role.CLIENT).get(f"{base}/tasks.csv?need=failing&label=x"))
+    assert row["title"] == "Seen"
+    assert "failing" not in row
+    assert "needs" not in row
+
+
+def test_what_is_recorded_comes_with_the_filters_of_its_page(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    admin = acting(Role.ADMIN)
+    for event in ("Issue Hook", "Pipeline Hook"):
+        factory.delivery(org, event=event)
+    (delivery,) = table_of(admin.get(f"{base}/deliveries.csv?event=Issue+Hook"))
+    assert (delivery["event"], delivery["status"]) == ("Issue Hook", "failed")
+    admin.post(f"/api{base}/tasks", json={"title": "=cmd"})
+    (change,) = table_of(admin.get(f"{base}/audit.csv?action=task.created"))
+    assert (change["what"], change["action"]) == ("Created a task", "task.created")
+    assert table_of(admin.get(f"{base}/audit.csv?action=org.updated")) == []
+    (happened,) = table_of(admin.get(f"{base}/tasks/ACME-1/timeline.csv"))
+    assert (happened["type"], happened["what"]) == ("task.created", "created the task")
+
+
+def test_who_has_access_comes_without_a_secret(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    admin = acting(Role.ADMIN)
+    secret = factory.api_key(org)
+    factory.invitation(org)
+    sent = factory.sent(org)
+    names = ("members", "members/invitations", "api-keys", "endpoints", "waiting")
+    found = {name: table_of(admin.get(f"{base}/{name}.csv")) for name in names}
+    found["sent"] = table_of(admin.get(f"{base}/endpoints/{sent.endpoint_id}/sent.csv"))
+    assert {name: len(rows) for name, rows in found.items()} == {
+        "members": 3,
+        "members/invitations": 1,
+        "api-keys": 1,
+        "endpoints": 1,
+        "sent": 1,
+        "waiting": 0,
+    }
+    assert secret not in str(found)
+    assert not any("secret" in column for rows in found.values() for column in (rows or [{}])[0])
+
+
+def test_each_page_of_a_list_leads_to_its_file_with_its_filters(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    admin: Caller = acting(Role.ADMIN)
+    factory.integration(org)
+    admin.post(f"/api{base}/tasks", json={"title": "One"})
+    factory.link(factory.task(org, number=2))
+    factory.delivery(org)
+    factory.api_key(org)
+    factory.invitation(org)
+    factory.sent(org)
+    pages = ("tasks?status=open&sort=title", "links", "tasks/ACME-2", "tasks/ACME-1/timeline")
+    pages += ("deliveries", "audit", "members", "api-keys", "endpoints")
+    found = [file for page in pages for file in files_on(Markup.of(admin.get(f"{base}/{page}")))]
+    assert len(found) == 10
+    assert found[0] == f"{base}/tasks.csv?status=open&sort=title"
+    for file in found:
+        assert table_of(admin.get(file)), file
