@@ -20,7 +20,9 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.rules.changes import (
     DryRunRunning,
     RulesChange,
+    RulesNotStopped,
     RulesNotTried,
+    apply_held,
     change_rules,
     switch_off,
     switch_on,
@@ -94,9 +96,24 @@ def status_rules_dry_run(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, 
 def status_rules_switch_on(org_id: uuid.UUID) -> dict[str, Any]:
     """Switch the rules on, or on again after they stopped
 
-    Only after a dry run. No task changes by this alone.
+    Only after a dry run. No task changes by this alone; what the rules kept back when they
+    stopped is given up.
     """
     switch_on(current_principal())
+    return {"rules": rules_view(org_id)}
+
+
+@rules.post(f"{BASE}/apply-held")
+@access(Permission.RULES_WRITE)
+@rules.returns(200, RulesEnvelope)
+@refuses(RulesNotStopped)
+def status_rules_apply_held(org_id: uuid.UUID) -> dict[str, Any]:
+    """Apply what the rules kept back when they stopped, and switch them on again
+
+    These are the tasks with the outcome `held` in the dry run. A worker changes them, however
+    many they are: those whose links still call for it, and whose status nobody has set since.
+    """
+    apply_held(current_principal())
     return {"rules": rules_view(org_id)}
 
 

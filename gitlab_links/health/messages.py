@@ -75,8 +75,8 @@ _REMEDIES: dict[str, str] = {
     "deliveries_failed": "Open Deliveries to see why, and replay them.",
     "endpoint_off": "Open Endpoints, check the receiver, send a test, and turn it on again. What "
     "waited is sent then.",
-    "rules_stopped": "Open Status rules, read which tasks differ from what their links call for, "
-    "and switch the rules on again.",
+    "rules_stopped": "Open Status rules and read which changes they kept back. Then apply them, "
+    "or switch the rules on without them.",
     "alerts_undelivered": "Correct the address under Privacy and alerts. If the mail server is at "
     "fault, ask the operator of this service. Then press Send a test alert.",
     "token_expired": "Make a new token in GitLab and set it on the GitLab page.",

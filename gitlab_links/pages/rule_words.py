@@ -36,6 +36,7 @@ OUTCOMES = {
     Outcome.DONE: Mark("Would be done", "green", "check"),
     Outcome.REOPENS: Mark("Would go back to in progress", "amber", "refresh"),
     Outcome.UNDECIDED: Mark("Not decided", "amber", "info"),
+    Outcome.HELD: Mark("Kept back", "amber", "warning"),
     Outcome.PINNED: Mark("Pinned", "gray", "lock"),
     Outcome.WAITING: Mark("Not looked at yet", "gray", "clock"),
     Outcome.STAYS: Mark("Stays as it is", "gray", "check"),

@@ -22,6 +22,7 @@ from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.changes import (
     RulesChange,
+    apply_held,
     change_rules,
     switch_off,
     switch_on,
@@ -79,6 +80,14 @@ def begin_dry_run(org_id: uuid.UUID) -> ResponseReturnValue:
 def switch_rules_on(org_id: uuid.UUID) -> ResponseReturnValue:
     """Let the rules change tasks from now on."""
     return _switch(org_id, switch_on, "The rules are on. They change a task when its links do.")
+
+
+@pages.post(f"{PATH}/apply-held")
+@access(Permission.RULES_WRITE)
+def apply_held_changes(org_id: uuid.UUID) -> ResponseReturnValue:
+    """Make the changes that the rules kept back when they stopped."""
+    done = "The rules are on, and make the changes that they kept back."
+    return _switch(org_id, apply_held, done)
 
 
 @pages.post(f"{PATH}/switch-off")

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Uuid, delete, literal, select
+from sqlalchemy import Select, Uuid, delete, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import change_rows, db
@@ -77,6 +77,13 @@ def mark_tasks(
     )
     if marked.rowcount:  # type: ignore[attr-defined]
         trigger_after_commit(db.session, JobKind.APPLY_RULES, org_id)
+
+
+def drop_held_change(task_id: uuid.UUID) -> None:
+    """Somebody has set the task's status: what the rules kept back is not applied any more."""
+    state = TaskRuleState
+    held = update(state).where(state.task_id == task_id, state.held_since.is_not(None))
+    change_rows(held.values(held_since=None))
 
 
 def forget_task(task_id: uuid.UUID) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Uuid
+from sqlalchemy import JSON, ForeignKey, Index, String, Uuid, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -65,7 +65,11 @@ class TaskRuleState(Base):
     null if there is nothing new.
 
     ``former_status`` and ``reasons`` belong to the last change by a rule, at ``changed_at``: the
-    status before it, and what its links said.
+    status before it, and what its links said. ``counted``: it counts towards the most that rules
+    change in a minute; not if somebody had it applied after a stop.
+
+    ``held_since`` is when the rules kept back a change of the status to ``wanted`` because they
+    had stopped; null if there is none, or if somebody has set the status since.
 
     ``task_id`` is no foreign key: to insert one would lock the task, which deleting a task locks
     before its items, and whoever changes an item locks after them.
@@ -74,6 +78,7 @@ class TaskRuleState(Base):
     __tablename__ = "task_rule_states"
     __table_args__ = (
         partial_index("ix_task_rule_states_due", "org_id", "due_at", where="due_at IS NOT NULL"),
+        partial_index("ix_task_rule_states_held", "org_id", where="held_since IS NOT NULL"),
         partial_index(
             "ix_task_rule_states_changed", "org_id", "changed_at", where="changed_at IS NOT NULL"
         ),
@@ -88,6 +93,8 @@ class TaskRuleState(Base):
     news_at: Mapped[datetime] = mapped_column(default=utcnow)
     due_at: Mapped[datetime | None]
     changed_at: Mapped[datetime | None]
+    counted: Mapped[bool] = mapped_column(default=True, server_default=true())
+    held_since: Mapped[datetime | None]
     former_status: Mapped[str | None] = mapped_column(String(20))
     reasons: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     pinned_at: Mapped[datetime | None]

@@ -39,6 +39,10 @@ class RulesNotTried(Conflict, code="rules_not_tried"):
     """The rules were not tried as they are now."""
 
 
+class RulesNotStopped(Conflict, code="rules_not_stopped"):
+    """The rules have not stopped."""
+
+
 class DryRunRunning(Conflict, code="dry_run_running"):
     """The dry run has not looked at every task yet."""
 
@@ -116,7 +120,8 @@ def try_rules(principal: Principal) -> OrgRules:
 
 
 def switch_on(principal: Principal) -> OrgRules:
-    """Let the rules change tasks from now on; no task changes by this alone.
+    """Let the rules change tasks from now on; no task changes by this alone. What they kept back
+    after a stop is given up.
 
     Raises :class:`RulesNotTried` and :class:`DryRunRunning`.
     """
@@ -127,10 +132,46 @@ def switch_on(principal: Principal) -> OrgRules:
         return rules
     if is_running(rules):
         raise DryRunRunning("The dry run has not looked at every task yet. Try again in a moment.")
+    _of_held(rules, held_since=None)
     rules.mode, rules.stopped_at = RulesMode.ON.value, None
     _audit(principal, {"mode": rules.mode})
     db.session.flush()
     return rules
+
+
+def apply_held(principal: Principal) -> OrgRules:
+    """Switch the rules on again after a stop, and have them make the changes that they kept back,
+    however many: where the links still call for it, and nobody has set the status since.
+
+    Raises :class:`RulesNotStopped`.
+    """
+    rules = _locked_rules(principal.org_id)
+    if rules.mode != RulesMode.STOPPED:
+        raise RulesNotStopped("The rules have not stopped, so they have kept nothing back.")
+    held = _of_held(rules, due_at=utcnow())
+    rules.mode, rules.stopped_at = RulesMode.ON.value, None
+    _audit(principal, {"mode": rules.mode, "applied": held})
+    db.session.flush()
+    trigger_after_commit(db.session, JobKind.APPLY_RULES, principal.org_id)
+    return rules
+
+
+def _of_held(rules: OrgRules, **values: datetime | None) -> int:
+    """Change the states of tasks whose change was kept back; locked in the order of their ids, as
+    everybody does. Returns how many.
+    """
+    state = TaskRuleState
+    held = (
+        select(state.task_id)
+        .where(
+            state.org_id == rules.org_id,
+            state.held_since.is_not(None),
+            state.version == rules.version,
+        )
+        .order_by(state.task_id)
+        .with_for_update()
+    )
+    return change_rows(update(state).where(state.task_id.in_(held)).values(values))
 
 
 def switch_off(principal: Principal) -> OrgRules:

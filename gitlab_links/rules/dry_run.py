@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     DONE = "done"
     REOPENS = "reopens"
     UNDECIDED = "undecided"
+    HELD = "held"
     PINNED = "pinned"
     WAITING = "waiting"
     STAYS = "stays"
@@ -43,6 +44,7 @@ def outcome_of(rules: OrgRules) -> ColumnElement[str]:
         (_state.pinned_at.is_not(None), Outcome.PINNED.value),
         (_state.undecided, Outcome.UNDECIDED.value),
         (_state.version != rules.version, Outcome.WAITING.value),
+        (_state.held_since.is_not(None), Outcome.HELD.value),
         (
             and_(wants_progress, _task.status == TaskStatus.OPEN.value),
             Outcome.STARTS.value,

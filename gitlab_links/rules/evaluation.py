@@ -135,7 +135,9 @@ def _forget_deleted(task_ids: Sequence[uuid.UUID]) -> None:
 def _left_this_minute(rules: OrgRules, now: datetime) -> int:
     state = TaskRuleState
     changed = db.session.scalar(
-        select(func.count()).where(state.org_id == rules.org_id, state.changed_at > now - MINUTE)
+        select(func.count()).where(
+            state.org_id == rules.org_id, state.changed_at > now - MINUTE, state.counted
+        )
     )
     return MOST_A_MINUTE - (changed or 0)
 
@@ -164,16 +166,20 @@ class _Work:
         want = wanted(standings, self._choices)
         is_start = state.version != self._rules.version
         state.undecided = want is Wanted.UNDECIDED
+        if is_start or state.pinned_at is not None:
+            state.held_since = None
         if want is Wanted.UNDECIDED:
             # What is learnt next is where the rules start from, and still no change.
             state.due_at = None
             return
-        acts = self._rules.mode == RulesMode.ON.value and not is_start
-        if acts and want != state.wanted and self._waits(want, state):
-            return
+        is_on = self._rules.mode == RulesMode.ON.value
         differs = want != state.wanted
+        if is_on and not is_start and differs and self._waits(want, state):
+            return
         state.wanted, state.version, state.due_at = want.value, self._rules.version, None
-        if acts and differs and state.pinned_at is None:
+        if is_start or state.pinned_at is not None or self._rules.mode == RulesMode.TRIAL.value:
+            return
+        if differs or (is_on and state.held_since is not None):
             self._change(task, state, want, list(zip(links, standings, strict=True)))
 
     def _waits(self, want: Wanted, state: TaskRuleState) -> bool:
@@ -191,14 +197,21 @@ class _Work:
         want: Wanted,
         links: Sequence[tuple[RuleLink, Standing]],
     ) -> None:
+        """Change the status, or keep the change back while the rules are stopped. What somebody
+        has applied after a stop is changed however much that is.
+        """
         former = TaskStatus(task.status)
         rule = rule_for(want, former, self._choices, set_by_rule=task.status_rule is not None)
+        was_held, state.held_since = state.held_since is not None, None
         if rule is None:
             return
-        if self._left <= 0:
+        if self._left <= 0 and not was_held:
             self._stop()
+        if self._rules.mode != RulesMode.ON.value:
+            state.held_since = self._now
             return
-        self._left -= 1
+        self._left -= not was_held
+        state.counted = not was_held
         task.status, task.status_rule, task.updated_at = want.value, rule.value, self._now
         state.changed_at, state.former_status = self._now, former.value
         state.reasons = [_reason(link, says) for link, says in links if says not in OUTSIDE]

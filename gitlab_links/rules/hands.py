@@ -45,6 +45,7 @@ def pin(principal: Principal, task_id: uuid.UUID) -> None:
     state = _locked_state(principal.org_id, task_id)
     if state.pinned_at is None:
         state.pinned_at, state.pinned_by = utcnow(), principal.user_id
+        state.held_since = None
         _audit(principal, task_id, pinned=True)
     db.session.flush()
 

@@ -16,6 +16,7 @@ from gitlab_links.errors import Invalid, required
 from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
+from gitlab_links.rule_states.marking import drop_held_change
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import find_task
 from gitlab_links.tasks.summaries import TaskView, task_reference
@@ -112,6 +113,7 @@ def update_task(
         setattr(task, field, value)
     if "status" in changed:
         task.status_rule = None  # a person set it
+        drop_held_change(task_id)
     if changed:
         task.updated_at = utcnow()
     db.session.flush()

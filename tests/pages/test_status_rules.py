@@ -9,6 +9,7 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.rules.changes import find_rules
+from gitlab_links.rules.evaluation import MOST_A_MINUTE
 from gitlab_links.rules.marking import ItemMarks
 from tests.pages.markup import Markup, text_of
 
@@ -116,9 +117,34 @@ def test_a_project_manager_reads_and_changes_nothing(acting, rules):
     page = Markup.of(manager.get(rules))
     assert "disabled" in page.one("input", id="started").attributes
     assert "An admin of this org can change the rules." in text_of(manager.get(rules))
-    for path in (rules, f"{rules}/dry-run", f"{rules}/switch-on", f"{rules}/switch-off"):
-        assert manager.post(path, data=SAVED).status_code == 403
+    for act in ("", "/dry-run", "/switch-on", "/apply-held", "/switch-off"):
+        assert manager.post(rules + act, data=SAVED).status_code == 403
     assert acting(Role.MEMBER).get(rules).status_code == 403
+
+
+def test_an_admin_applies_what_the_rules_kept_back(app, org, item, task, factory, acting, rules):
+    for number in range(MOST_A_MINUTE + 1):
+        factory.link(factory.task(org, number=100 + number), item)
+    admin = acting(Role.ADMIN)
+    change(app, item, state="closed")
+    switch_on(app, org, admin, rules)
+    change(app, item, state="opened")
+    apply(app, org)
+    page = Markup.of(admin.get(rules))
+    assert "They have kept back 2 changes" in text_of(admin.get(rules))
+    assert page.one("form", action=f"{rules}/apply-held")
+    assert "Apply" not in text_of(acting(Role.PM).get(rules))
+    listed = text_of(admin.get(f"{rules}?outcome=held"))
+    assert "Kept back (2)" in listed
+    page = text_of(admin.post(f"{rules}/apply-held", follow_redirects=True))
+    assert "make the changes that they kept back" in page
+    assert "2 changes that they kept back are being made" in page
+    apply(app, org)
+    page = text_of(admin.get(rules))
+    assert "The rules are on" in page
+    assert "kept back" not in page.replace("Kept back (0)", "")
+    page = text_of(admin.post(f"{rules}/apply-held", follow_redirects=True))
+    assert "The rules have not stopped" in page
 
 
 def test_a_task_says_which_rule_set_it_and_is_undone(app, org, item, task, acting, base, rules):

@@ -5,6 +5,8 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.rules.evaluation import MOST_A_MINUTE
+from gitlab_links.rules.hands import pin
+from gitlab_links.tasks.models import TaskStatus
 from tests.api.callers import program
 
 
@@ -105,10 +107,47 @@ def test_too_many_changes_in_a_minute_stop_the_rules(story, project, app, factor
         for one in admin.get(f"{base}/integrations/gitlab/health").json["health"]["findings"]
     ]
     assert "rules_stopped" in codes
-    left = admin.get(f"{base}/status-rules/dry-run?outcome=starts").json
-    assert left["counts"]["starts"] == 5
+    left = admin.get(f"{base}/status-rules/dry-run?outcome=held").json
+    assert left["counts"]["held"] == len(left["tasks"]) == 5
 
     assert admin.post(f"{base}/status-rules/switch-on").json["rules"]["mode"] == "on"
     story.settle()
     assert len([task for task in tasks if story.status(task) == "open by hand"]) == 5
+    assert admin.post(f"{base}/status-rules/apply-held").json["code"] == "rules_not_stopped"
+    assert admin.get(f"{base}/status-rules/dry-run").json["counts"]["held"] == 0
     db.session.rollback()
+
+
+@pytest.mark.differs_by_database
+def test_what_the_rules_kept_back_is_applied_and_overrules_nobody(
+    story, project, app, factory, base
+):
+    admin = program(app, factory.api_key(story.org))
+    shared, dropped = story.merge_request(project), story.merge_request(project)
+    changed = [story.task() for _ in range(MOST_A_MINUTE)]
+    left = [story.task() for _ in range(MOST_A_MINUTE + 3)]
+    decided, pinned, settled = (story.task() for _ in range(3))
+    for task in (*changed, *left, decided, pinned):
+        story.attach(task, shared)
+    story.attach(settled, dropped)
+    story.settle()
+    assert admin.get(f"{base}/status-rules").json["rules"]["mode"] == "stopped"
+    counts = admin.get(f"{base}/status-rules/dry-run").json["counts"]
+    assert counts["held"] == len(left) + 3
+
+    for status in (TaskStatus.DONE, TaskStatus.OPEN):  # a person decides that it stays open
+        story.set(decided, status)
+    pin(story.principal, pinned)
+    db.session.commit()
+    story.happen(story.gitlab.state.items.close, dropped)
+    story.settle()
+    story.clock.advance(60)
+    rules = admin.post(f"{base}/status-rules/apply-held").json["rules"]
+    assert (rules["mode"], rules["stopped_at"]) == ("on", None)
+    story.apply()
+    assert {story.status(task) for task in left} == {"in_progress by started"}
+    assert {story.status(task) for task in (decided, pinned, settled)} == {"open by hand"}
+    another = story.task()
+    story.attach(another, shared)
+    story.apply()
+    assert story.status(another) == "in_progress by started", "what was applied does not count"
