@@ -199,3 +199,22 @@ def test_no_answer_is_an_internal_error_in_the_log(
     hook, receiver.status = hooked(), None
     fail(sim, project, 1)
     assert hook.events[-1].response_status == "internal error"
+
+
+def test_a_groups_hook_hears_of_all_projects_below_it(
+    sim: SimulatedGitLab, issue: Any, client: gitlab.Gitlab, receiver: Receiver
+) -> None:
+    group = client.groups.get(issue.project.namespace, lazy=True)
+    made = group.hooks.create({"url": receiver.url, "token": "of a group", "note_events": True})
+    assert "group_id" in made.attributes
+    assert "project_id" not in made.attributes
+    sim.state.items.comment(issue, "hello?")
+    elsewhere = sim.state.projects.add(f"{issue.project.namespace}-too/press")
+    sim.state.items.comment(sim.state.items.add_issue(elsewhere, "Far", author="root"), "hello?")
+    assert sim.state.sender.wait_idle()
+    assert [one.headers["X-Gitlab-Token"] for one in receiver.requests] == ["of a group"]
+    made.note_events = False
+    made.save()
+    assert [hook.note_events for hook in group.hooks.list(get_all=False)] == [False]
+    made.delete()
+    assert group.hooks.list(get_all=False) == []

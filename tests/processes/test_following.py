@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 from redis import Redis
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -56,7 +57,7 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
             service.start_worker(supervisor, environment | changed, name=name)
         with Redis.from_url(redis_url) as redis:
             within(
-                30,
+                120,
                 lambda: redis.scard("rq:workers"),
                 2 * (int(environment["WORKER_PROCESSES"]) + 1),
             )
@@ -124,3 +125,29 @@ def test_work_that_redis_forgot_is_done_nevertheless(following: Following, redis
     redis.flushdb()
 
     within(10, following.title, "Paper tears")
+
+
+def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
+    following: Following,
+) -> None:
+    state, bearer = following.gitlab.state, {"Authorization": f"Bearer {GITLAB_TOKEN}"}
+    project = state.projects.add("acme/other/unknown")
+    org_path = following.link_path.partition("/tasks/")[0]
+    task = following.api.post(f"{org_path}/tasks", {"title": "Spare rollers"})["task"]
+    connection = following.api.get(f"{org_path}/integrations/gitlab")["gitlab"]
+    hooks = f"{following.gitlab.url}/api/v4/groups/acme%2Fother/hooks"
+    made = {"url": connection["webhook_url"], "token": SECRET, "merge_requests_events": True}
+    hook = requests.post(hooks, json=made, headers=bearer, timeout=10)
+    assert (hook.status_code, hook.json()["alert_status"]) == (201, "executable")
+
+    state.items.add_merge_request(
+        project, f"Closes {task['reference']}", author="root", source_branch="rollers"
+    )
+
+    links = f"{org_path}/tasks/{task['id']}/gitlab-links"
+    shown = ("Closes " + task["reference"], ["title"], True)
+    within(30, lambda: [_described(one) for one in following.api.get(links)["links"]], [shown])
+
+
+def _described(link: dict[str, Any]) -> tuple[Any, ...]:
+    return link["title"], link["provenance"]["mentioned_in"], link["provenance"]["closes"]

@@ -1,6 +1,7 @@
 """What the REST API answers, field by field as GitLab's own entities do."""
 
 from typing import Any
+from zlib import crc32
 
 from gitlab_links.demo.gitlab.hooks import TRIGGERS, Hook, HookEvent
 from gitlab_links.demo.gitlab.records import Label, Milestone, Project, Token, User
@@ -169,14 +170,18 @@ def _links(urls: Urls, record: Project) -> Json:
 
 
 def hook(record: Hook, clock: Clock) -> Json:
-    """A project hook: its tokens are only said to be there."""
+    """A hook: its tokens are only said to be there. A group has an id only here: of its path."""
     return {
         "id": record.id,
         "url": record.url,
         "name": record.name,
         "description": None,
         "created_at": iso(record.created_at),
-        "project_id": record.project.id,
+        **(
+            {"group_id": crc32(record.of.encode())}
+            if isinstance(record.of, str)
+            else {"project_id": record.of.id}
+        ),
         **{trigger: trigger in record.enabled for trigger in TRIGGERS},
         "repository_update_events": False,
         "push_events_branch_filter": None,

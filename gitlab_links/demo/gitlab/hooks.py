@@ -1,4 +1,4 @@
-"""Project webhooks: what they listen to, when GitLab disables them, what they sent."""
+"""Webhooks of projects and groups: what they listen to, what disables them, what they sent."""
 
 from collections import deque
 from collections.abc import Callable
@@ -58,10 +58,12 @@ class HookEvent:
 
 @dataclass(eq=False)
 class Hook:
-    """A project hook. ``enabled`` holds the triggers that are on."""
+    """A hook of a project or of a group, which is its path; a group's hears of all projects below
+    it. ``enabled`` holds the triggers that are on.
+    """
 
     id: int
-    project: Project
+    of: Project | str
     url: str
     created_at: datetime
     enabled: set[str] = field(default_factory=lambda: {"push_events"})
@@ -72,6 +74,11 @@ class Hook:
     recent_failures: int = 0
     disabled_until: datetime | None = None
     events: deque[HookEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+
+    def hears(self, project: Project) -> bool:
+        if isinstance(self.of, str):
+            return f"{project.namespace}/".lower().startswith(f"{self.of}/".lower())
+        return self.of is project
 
     def alert_status(self, now: datetime) -> str:
         """``executable``, ``temporarily_disabled`` or ``disabled``."""
@@ -101,16 +108,16 @@ SETTABLE = {f.name for f in fields(Hook)} & {
 
 
 class Hooks:
-    """Every project hook of the instance."""
+    """Every hook of the instance."""
 
     def __init__(self, next_id: Callable[[], int], clock: Clock) -> None:
         self._next_id = next_id
         self._clock = clock
         self.by_id: dict[int, Hook] = {}
 
-    def add(self, project: Project, url: str, **settings: Any) -> Hook:
+    def add(self, of: Project | str, url: str, **settings: Any) -> Hook:
         """A new hook; as in GitLab, it listens only to pushes by default."""
-        hook = Hook(id=self._next_id(), project=project, url=url, created_at=self._clock.now())
+        hook = Hook(id=self._next_id(), of=of, url=url, created_at=self._clock.now())
         self.update(hook, **settings)
         self.by_id[hook.id] = hook
         return hook
@@ -132,10 +139,12 @@ class Hooks:
     def delete(self, hook: Hook) -> None:
         del self.by_id[hook.id]
 
-    def of(self, project: Project) -> list[Hook]:
-        return [hook for hook in self.by_id.values() if hook.project is project]
+    def of(self, owner: Project | str) -> list[Hook]:
+        """A project's own, or a group's."""
+        return [hook for hook in self.by_id.values() if hook.of == owner]
 
     def listening(self, project: Project, trigger: str) -> list[Hook]:
         """The hooks to send to, without disabled ones: their events are lost."""
         now = self._clock.now()
-        return [h for h in self.of(project) if trigger in h.enabled and h.executable(now)]
+        hearing = [hook for hook in self.by_id.values() if hook.hears(project)]
+        return [hook for hook in hearing if trigger in hook.enabled and hook.executable(now)]

@@ -15,7 +15,7 @@ class Untestable(Exception):
     """There is nothing to send, in GitLab's words."""
 
 
-def trial(state: GitLabState, hook: Hook, trigger: str) -> Outgoing:
+def trial(state: GitLabState, hook: Hook, project: Project, trigger: str) -> Outgoing:
     """The request of a test; nothing in it says that it is one."""
     makers: dict[str, Any] = {
         "issues_events": _issue,
@@ -28,7 +28,7 @@ def trial(state: GitLabState, hook: Hook, trigger: str) -> Outgoing:
     if trigger not in makers:
         raise Untestable("Testing not available for this hook")
     with state.lock:
-        hook_name, body = makers[trigger](state, hook.project)
+        hook_name, body = makers[trigger](state, project)
         return Outgoing(hook, hook_name, encode(body))
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from gitlab_links.demo.gitlab.current import state
-from gitlab_links.demo.gitlab.rest import account, graphql, hooks, integrations, items
+from gitlab_links.demo.gitlab.rest import account, graphql, group_hooks, hooks, integrations, items
 from gitlab_links.demo.gitlab.rest.access import authenticate, presented_token, spelled
 from gitlab_links.demo.gitlab.rest.errors import (
     ApiError,
@@ -27,7 +27,7 @@ NAMES = {"key": "id"}
 def create_rest() -> Blueprint:
     """All routes under ``/api/v4``."""
     rest = Blueprint("rest", __name__, url_prefix="/api/v4")
-    for routes in (account, items, hooks, integrations):
+    for routes in (account, items, hooks, group_hooks, integrations):
         routes.register(rest)
     rest.route(
         "/<path:unknown>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], endpoint="unknown"

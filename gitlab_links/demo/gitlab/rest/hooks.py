@@ -44,7 +44,7 @@ def hooks(key: str) -> Response:
 def add_hook(key: str) -> tuple[dict[str, Any], int]:
     project = project_named(key)
     require_level(project, MAINTAINER)
-    settings = {"push_events": True} | _settings()
+    settings = {"push_events": True} | hook_settings()
     if "url" not in settings:
         raise errors.bad_parameter("url", "is missing")
     with state().lock:
@@ -54,7 +54,7 @@ def add_hook(key: str) -> tuple[dict[str, Any], int]:
 def change_hook(key: str, hook_id: int) -> dict[str, Any]:
     found = _hook(key, hook_id)
     with state().lock:
-        state().hooks.update(found, **_settings())
+        state().hooks.update(found, **hook_settings())
     return _present(found)
 
 
@@ -71,7 +71,7 @@ def test_hook(key: str, hook_id: int, trigger: str) -> tuple[dict[str, Any], int
     if trigger not in TRIGGERS:
         raise errors.bad_parameter("trigger", "does not have a valid value")
     try:
-        event = state().sender.send_now(trial(state(), found, trigger))
+        event = state().sender.send_now(trial(state(), found, project_named(key), trigger))
     except Untestable as reason:
         raise ApiError(422, {"message": str(reason)}) from None
     if not event.response_status.startswith("2"):
@@ -117,12 +117,13 @@ def _hook(key: str, hook_id: int) -> Hook:
     project = project_named(key)
     require_level(project, MAINTAINER)
     found = state().hooks.by_id.get(hook_id)
-    if found is None or found.project is not project:
+    if found is None or found.of is not project:
         raise errors.not_found()
     return found
 
 
-def _settings() -> dict[str, Any]:
+def hook_settings() -> dict[str, Any]:
+    """What the body sets of a hook."""
     body = request.get_json()
     settings: dict[str, Any] = {name: body[name] for name in TEXTS if name in body}
     settings |= {name: bool(body[name]) for name in FLAGS if name in body}
