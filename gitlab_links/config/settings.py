@@ -93,6 +93,7 @@ class Settings:
         "FAILED_DELIVERY_RETENTION_DAYS", values.days, 90 * values.DAY
     )
     events_kept: int = variable("EVENT_RETENTION_DAYS", values.days, 365 * values.DAY)
+    sent_events_kept: int = variable("SENT_EVENT_RETENTION_DAYS", values.days, 30 * values.DAY)
     webhook_body_quota: int = variable(
         "WEBHOOK_BODY_QUOTA_MB", values.megabytes, 1024 * values.MEGABYTE
     )

@@ -11,13 +11,12 @@ from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, required
 from gitlab_links.events.models import Event
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.outgoing.endpoints import find_endpoint
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingStatus
 from gitlab_links.paging import Position, paged
 
-KEPT = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 5000
 DONE = (OutgoingStatus.DELIVERED, OutgoingStatus.FAILED, OutgoingStatus.DROPPED)
 
@@ -87,11 +86,11 @@ def replay(
 
 
 def forget_old_deliveries(now: datetime) -> None:
-    """Delete finished deliveries that are older than ``KEPT``; some thousand at a time."""
-    one = OutgoingDelivery
+    """Delete finished deliveries past their retention; some thousand at a time."""
+    one, kept = OutgoingDelivery, timedelta(seconds=settings().sent_events_kept)
     old = (
         select(one.id)
-        .where(one.due_at.is_(None), one.created_at < now - KEPT)
+        .where(one.due_at.is_(None), one.created_at < now - kept)
         .limit(FORGOTTEN_AT_ONCE)
     )
     db.session.execute(

@@ -8,7 +8,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.config.setting_values import DAY
 from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.extensions import settings
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
@@ -212,6 +214,7 @@ def _one(
         sent=rows,
         marks=STATUS_MARKS,
         statuses=STATUSES,
+        days_kept=settings().sent_events_kept // DAY,
         projects=projects_to_choose(endpoint.org_id),
         errors=errors,
         **{"new": None, **around, **shown(form), **more},

@@ -6,8 +6,10 @@ import pytest
 from standardwebhooks import Webhook
 
 from gitlab_links.accounts.roles import Role
+from gitlab_links.outgoing.endpoints import MOST_OF_AN_ORG
 from gitlab_links.outgoing.models import Format
 from tests.api.callers import browser
+from tests.statements import statements
 
 
 @pytest.fixture
@@ -113,3 +115,22 @@ def test_a_deleted_endpoint_gets_nothing_more(pm, page, receiver, office):
     office.send()
     assert receiver.got == []
     assert "No endpoint yet" in pm.get(page).text
+
+
+def test_the_pages_take_a_fixed_number_of_statements(pm, page, office):
+    one = f"{page}/{office.endpoint().endpoint.id}"
+
+    def counted():
+        for address in (page, one):
+            with statements(office.app) as sent:
+                assert pm.get(address).status_code == 200
+            yield len(sent)
+
+    pm.get(page)  # notes that the session is used
+    few = list(counted())
+    for number in range(MOST_OF_AN_ORG - 1):
+        office.endpoint(f"more{number}")
+    office.tasks(*"abcdefgh")
+    office.publish()
+    assert list(counted()) == few
+    assert max(few) <= 6

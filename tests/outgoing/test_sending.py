@@ -9,8 +9,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from werkzeug import Response
 
 from gitlab_links.clock import utcnow
+from gitlab_links.config.setting_values import DAY
 from gitlab_links.events.models import EventType
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
+from gitlab_links.jobs.health_checks import forget_old
 from gitlab_links.outgoing import claims
 from gitlab_links.outgoing.endpoints import EndpointChange, rotate_secret, update_endpoint
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
@@ -299,3 +301,14 @@ def test_an_event_goes_to_an_endpoint_once_however_often_it_is_published(office,
     office.work()
     count = db.session.scalar(db.select(db.func.count()).select_from(OutgoingDelivery))
     assert (count, len(receiver.got)) == (1, 1)
+
+
+def test_the_log_lists_what_was_sent_for_as_long_as_is_set(office, receiver, clock):
+    office.endpoint()
+    office.tasks("One")
+    office.work()
+    days = settings().sent_events_kept // DAY
+    for passed, left in (({"days": days, "hours": -1}, 1), ({"hours": 2}, 0)):
+        later(clock, **passed)
+        forget_old()
+        assert len(office.sent()) == left
