@@ -22,8 +22,8 @@ from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabProject
 
-# Longer than a job may take.
-LEASE = timedelta(seconds=60)
+# Longer than a call and storing its answer take; what comes later is dropped.
+LEASE = timedelta(seconds=20)
 # A list that fails is tried again this much later, and given up after so many failures.
 RETRY_AFTER = timedelta(seconds=30)
 MOST_FAILURES = 20

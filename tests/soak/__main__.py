@@ -14,6 +14,7 @@ from pathlib import Path
 from gitlab_links.local.supervisor import PROJECT
 from tests.databases import DIALECTS
 from tests.soak import (
+    backfills,
     clocks,
     crowds,
     demotions,
@@ -40,6 +41,9 @@ SCENARIOS: dict[str, Scenario] = {
         stage, events=5000, kills=1000, flushes=5
     ),
     "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
+    "a look back, its workers killed": lambda stage: backfills.killed_backfill(
+        stage, projects=20, mentions=30, kills=5, seconds=40
+    ),
     "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),
     "5 restarts of the database": lambda stage: outages.database_away(stage, times=5, seconds=5),
     "a demoted primary": lambda stage: demotions.demoted_primary(stage, seconds=60),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tests.soak import (
+    backfills,
     clocks,
     crowds,
     demotions,
@@ -20,6 +21,9 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
     "events go out": lambda stage: outgoing.outgoing(
         stage, events=80, kills=10, flushes=1, slow_seconds=3.0, p95=30.0
+    ),
+    "a look back, its workers killed": lambda stage: backfills.killed_backfill(
+        stage, projects=6, mentions=2, kills=1, seconds=60
     ),
     "Redis flushed": lambda stage: kills.flush(stage, times=1),
     "Redis away": lambda stage: outages.redis_away(stage, seconds=2),
