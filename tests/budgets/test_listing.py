@@ -134,3 +134,13 @@ def test_on_sqlite_a_filter_reads_what_it_finds_alone(app, org, key, query, tabl
     assert all(one in str(plan) for one in searched), plan
     assert "SCAN" not in str(plan)
     assert "TEMP B-TREE" not in str(plan)
+
+
+@pytest.mark.only_on("sqlite")
+def test_on_sqlite_what_waits_is_counted_without_reading_all_items(app, org, member):
+    with statements(app) as sent:
+        assert member.get(f"/orgs/{org.id}/overview").status_code == 200
+    (statement, parameters) = next(one for one in sent if "waits_on LIKE" in one[0])
+    with app.app_context(), db.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "ix_gitlab_items_waiting" in str(plan)
