@@ -14,7 +14,6 @@ from benchmarks import (
     large,
     latency,
     lists,
-    mentions,
     refresh,
     rules,
 )
@@ -26,7 +25,6 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "drain": drain.run,
     "events": events.run,
     "rules": rules.run,
-    "mentions": mentions.run,
     "refresh": refresh.run,
     "latency": latency.run,
     "lists": lists.run,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from benchmarks import kept_rollups
+from benchmarks import kept_rollups, overview
 from benchmarks.inprocess import get
 from benchmarks.many_tasks import LINKS_A_TASK, TASKS, make_many_tasks
 from benchmarks.report import Result, Row, below
@@ -43,7 +43,8 @@ def run(stage: Stage) -> Result:
         app = stage.make_app(stage.new_database(dialect))
         org_id, _, cookie = make_many_tasks(app, f"finding-{dialect}", stage.gitlab_url)
         found, plans = measure(app, org_id, cookie)
-        rows += [*found, *kept_rollups.measure(app, org_id)]
+        rows += [*found, *overview.measure(app, org_id, cookie, _cpu)]
+        rows += kept_rollups.measure(app, org_id)
         notes.append(plans)
     return Result(rows, "\n\n".join(notes))
 

@@ -127,8 +127,7 @@ def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:
 
 def suppress_triggers(kind: JobKind, org_id: uuid.UUID) -> None:
     """Ignore further triggers during the next batch of the org's running job."""
-    seconds = min(RUNNING_SECONDS, kind.quiet_seconds)
-    _quietly(lambda: redis().set(kind.flag(org_id), "1", ex=seconds))
+    _quietly(lambda: redis().set(kind.flag(org_id), "1", ex=RUNNING_SECONDS))
 
 
 def allow_triggers(kind: JobKind, org_id: uuid.UUID) -> None:

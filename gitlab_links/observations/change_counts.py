@@ -7,8 +7,7 @@ from typing import Literal
 
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
-from gitlab_links.storage.database import new_id
-from gitlab_links.storage.many_rows import InsertRows
+from gitlab_links.storage.database import new_id, upsert
 
 _counts = GitLabChangeCount.__table__.c
 
@@ -25,15 +24,9 @@ def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], 
         {**key, "id": new_id(), "project_id": project_id, way: count}
         for project_id, count in sorted(counts.items())
     ]
-    _ADD[way].run(db.session, rows)
-
-
-def _adding(way: Way) -> InsertRows:
-    return InsertRows(
-        GitLabChangeCount,
-        key=("project_id", "day"),
-        changed=lambda more: {way: _counts[way] + more[way]},
+    more = upsert(db.engine.dialect.name, GitLabChangeCount).values(rows)
+    db.session.execute(
+        more.on_conflict_do_update(
+            index_elements=["project_id", "day"], set_={way: _counts[way] + more.excluded[way]}
+        )
     )
-
-
-_ADD: dict[Way, InsertRows] = {"by_webhook": _adding("by_webhook"), "by_sweep": _adding("by_sweep")}

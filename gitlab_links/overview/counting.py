@@ -3,7 +3,18 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from gitlab_links.extensions import db
 from gitlab_links.finding.task_filters import TaskQuery
@@ -27,10 +38,11 @@ _ENDED = (ItemState.MERGED.value, ItemState.CLOSED.value)
 def is_small(sight: Sight, now: datetime) -> bool:
     """Whether the org is counted quickly. One statement that reads few rows of any org."""
     item, org_id = GitLabItem, sight.org_id
+    one: ColumnElement[int] = literal_column("1")  # a column is read from the table
     parts = (
-        select(Task.id).where(Task.org_id == org_id, _TO_DO),
-        select(item.id).where(item.org_id == org_id, is_open()),
-        select(item.id).where(item.org_id == org_id, _changed_since(first_week(now))),
+        select(one).where(Task.org_id == org_id, _TO_DO),
+        select(one).where(item.org_id == org_id, is_open()),
+        select(one).where(item.org_id == org_id, _changed_since(first_week(now))),
     )
     counts = db.session.execute(select(*(_counted(part.limit(SMALL + 1)) for part in parts))).one()
     return all(count <= SMALL for count in counts)
@@ -68,7 +80,9 @@ def _open_work(sight: Sight, now: datetime) -> tuple[OpenWork, ...]:
     found = [db.session.execute(tasks).one()]
     if sight.sees_links:
         requests = select(*_by_age(GitLabItem.gitlab_created_at, now))
-        found.append(db.session.execute(requests.where(*_seen(sight), is_open(), _linked())).one())
+        found.append(
+            db.session.execute(requests.where(*_of_org(sight), is_open(), _linked())).one()
+        )
     else:
         found.append((None,) * len(Age))  # type: ignore[arg-type]
     return tuple(OpenWork(*one) for one in zip(Age, *found, strict=True))
@@ -88,7 +102,7 @@ def _requests(sight: Sight, since: datetime) -> Select[Any, Any]:
     """When the linked merge requests were opened and merged that were either in the weeks."""
     item = GitLabItem
     return select(item.gitlab_created_at, item.merged_at).where(
-        *_seen(sight),
+        *_of_org(sight),
         _changed_since(since),
         or_(item.gitlab_created_at >= since, item.merged_at >= since),
         _linked(),
@@ -103,27 +117,32 @@ def _last_merges(sight: Sight, since: datetime) -> Select[Any, Any]:
     recent = (
         select(link.task_id)
         .join(item, item.id == link.item_id)
-        .where(*_seen(sight), _changed_since(since), item.merged_at >= since)
+        .where(*_of_org(sight), _changed_since(since), item.merged_at >= since)
+        .distinct()
+        .subquery()
     )
     going_on = func.count(case((func.coalesce(item.state, "").not_in(_ENDED), 1)))
+    # Without the org, which the first tasks have: SQLite would read all items of the org.
     return (
         select(Task.created_at, func.max(item.merged_at))
-        .select_from(link)
+        .select_from(recent)
+        .join(Task, Task.id == recent.c.task_id)
+        .join(link, link.task_id == recent.c.task_id)
         .join(item, item.id == link.item_id)
-        .join(Task, Task.id == link.task_id)
-        .where(link.task_id.in_(recent), *_seen(sight))
+        .where(*_seen(sight))
         .group_by(Task.id, Task.created_at)
         .having(going_on == 0)
     )
 
 
+def _of_org(sight: Sight) -> list[ColumnElement[bool]]:
+    return [GitLabItem.org_id == sight.org_id, *_seen(sight)]
+
+
 def _seen(sight: Sight) -> list[ColumnElement[bool]]:
-    """The org's merge requests, without those that are withheld."""
-    found = [
-        GitLabItem.org_id == sight.org_id,
-        GitLabItem.type == ItemType.MERGE_REQUEST.value,
-    ]
-    return found if sight.sees_all else [*found, ~withheld()]
+    """Merge requests, without those that are withheld."""
+    request = GitLabItem.type == ItemType.MERGE_REQUEST.value
+    return [request] if sight.sees_all else [request, ~withheld()]
 
 
 def _linked() -> ColumnElement[bool]:

@@ -24,7 +24,6 @@ SHEETS = (
     "rules",
     "timeline",
     "prose",
-    "shortcuts",
     "overview",
 )
 DAY_SECONDS = 24 * 3600

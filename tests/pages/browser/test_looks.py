@@ -72,10 +72,10 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
-def take(page: Page, name: str) -> None:
+def take(page: Page, name: str, *, whole: bool = False) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", animations="disabled")
+    page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -3,7 +3,6 @@
 import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
 import { mark, remember, replaceRows } from "./morph.js";
-import { noteList } from "./neighbours.js";
 
 const frame = document.querySelector("[data-part]");
 const list = () => frame.querySelector("[data-results]");
@@ -27,4 +26,3 @@ function follow() {
 follow();
 live.start();
 document.addEventListener(RENEWED, follow);
-window.addEventListener("pagehide", noteList);
