@@ -2,12 +2,11 @@
 
 The clock is moved, everything else is real: the jobs, SQLite, Redis, the service and the
 simulated GitLab over HTTP, which counts its calls. Time goes on to the next thing that is
-due; a day takes some minutes.
+due. A day of the typical org takes some three minutes of CPU.
 """
 
 import argparse
 import heapq
-import itertools
 import random
 import threading
 import uuid
@@ -25,6 +24,7 @@ from sqlalchemy import func, select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 import gitlab_links.clock
+from benchmarks.week_figures import Causes, Watch
 from gitlab_links.accounts.bootstrap import bootstrap
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
@@ -39,22 +39,25 @@ from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
+from gitlab_links.jobs import fetches
 from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.jobs.health_checks import find_due_checks, run_checks
-from gitlab_links.links.link_filters import synced_since
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
 from gitlab_links.local.supervisor import PROJECT, Supervisor
-from gitlab_links.pasting.changes import attach
+from gitlab_links.pasting.changes import MOST_AT_ONCE, attach_all
 from gitlab_links.tasks.changes import create_task
 
 TOKEN = "glpat-of-the-simulated-week"
 SHARED_SECRET = "one-for-all-webhooks-of-the-week"
 DAY = 86_400.0
 # What the schedule does every 10 s, which costs no call unless something is due.
-LOOK_EVERY = timedelta(seconds=60)
+CHECK_EVERY = timedelta(seconds=60)
 PART = timedelta(hours=6)
+# After this time, what changed has been read twice, and proves that items have not changed.
+BEGUN = timedelta(minutes=20)
+DELIVERIES_AT_ONCE = 20
 
 
 class MovableClock:
@@ -78,7 +81,8 @@ class _Quiet(WSGIRequestHandler):
 @dataclass(frozen=True)
 class Org:
     """A typical org: a third of what is linked is open. ``changes`` and ``pipelines`` are a day's;
-    half of the pipelines follow a push. ``lost`` is the share of events that never arrive;
+    half of the pipelines follow a push; ``approvals`` change the merge status and nothing else,
+    without an event. ``lost`` is the share of events that never arrive;
     without ``hooked`` there are no webhooks, and otherwise each has a secret of its own unless
     they have a ``shared_secret``, so that GitLab's API is asked to confirm them.
     """
@@ -89,6 +93,7 @@ class Org:
     open_share: float = 1 / 3
     changes: float = 150.0
     pipelines: float = 400.0
+    approvals: float = 20.0
     hooked: bool = True
     lost: float = 0.0
     shared_secret: bool = False
@@ -112,6 +117,9 @@ def main() -> None:
     parser.add_argument("--pipelines", type=float, default=400.0, help="a day")
     parser.add_argument("--without-webhooks", action="store_true")
     parser.add_argument("--lost", type=float, default=0.0, help="the share of events that get lost")
+    parser.add_argument(
+        "--changes-before", type=int, default=0, help="so many have come by webhook already"
+    )
     parser.add_argument("--shared-secret", action="store_true", help="one for all webhooks")
     given = parser.parse_args()
     org = Org(
@@ -124,10 +132,11 @@ def main() -> None:
         shared_secret=given.shared_secret,
     )
     clock = MovableClock()
+    fetches.GATHER_SECONDS = 0.0  # waiting for fuller batches would take real time
     gitlab_links.clock.datetime = clock  # type: ignore[assignment,attr-defined]
     with _running(given.ttl) as (app, gitlab):
         week = _Week(app, gitlab, org, clock, given.ttl)
-        week.prepare()
+        week.prepare(given.changes_before)
         week.run(given.days)
         week.report(given.days, given.ttl)
 
@@ -167,11 +176,12 @@ class _Week:
         self.random = random.Random(7)  # the same week each time
         self.open: list[Item] = []
         self.watch = Watch(gitlab, ttl)
-        self.after_events: Counter[str] = Counter()
-        self.by_part: list[int] = []
+        self.causes = Causes()
 
-    def prepare(self) -> None:
-        """The org, its links, and its webhooks made with one press each."""
+    def prepare(self, changes_before: int) -> None:
+        """The org, its links, and its webhooks made with one press each; a few of them have sent
+        some changes.
+        """
         state = self.gitlab.state
         state.people.add_user("dana", "Dana Moss")
         with self.app.app_context():
@@ -191,6 +201,17 @@ class _Week:
             if self.org.shared_secret:
                 self._share_one_secret(admin)
             self._work()
+            for number in range(changes_before):
+                self.clock.go_to(utcnow() + timedelta(seconds=1))
+                state.items.edit(self.open[number % len(self.open)], title=f"Before {number}")
+                if number % DELIVERIES_AT_ONCE == 0:
+                    state.sender.wait_idle()
+                    drain_slice(self.org_id)
+            state.sender.wait_idle()
+            self._work()
+        self._go_on(utcnow() + BEGUN, [])
+        with self.app.app_context():
+            self.causes.begin(self.org_id)
         state.calls.reset()
 
     def _share_one_secret(self, admin: Principal) -> None:
@@ -203,7 +224,7 @@ class _Week:
 
     def _project(self, admin: Principal, task_id: uuid.UUID, path: str) -> None:
         state = self.gitlab.state
-        project = state.projects.add(path)
+        project, urls = state.projects.add(path), []
         for number in range(self.org.items):
             add = state.items.add_issue if number % 2 else state.items.add_merge_request
             more: dict[str, Any] = {} if number % 2 else {"source_branch": f"change-{number}"}
@@ -213,46 +234,52 @@ class _Week:
             else:
                 state.items.close(item)
             item.updated_at -= timedelta(days=self.random.expovariate(1 / 60))
-            attach(admin, task_id, state.urls.item(item))
+            urls.append(state.urls.item(item))
+        for start in range(0, len(urls), MOST_AT_ONCE):
+            attach_all(admin, task_id, urls[start : start + MOST_AT_ONCE])
         db.session.commit()
 
     def run(self, days: float) -> None:
         """Go from one thing that happens or is due to the next."""
-        until = utcnow() + timedelta(seconds=days * DAY)
         happenings: list[tuple[datetime, int, Callable[[], None]]] = []
         self._happen_later(happenings, self._change, self.org.changes)
         self._happen_later(happenings, self._pipeline, self.org.pipelines)
-        looked_at, part_ends = utcnow(), utcnow() + PART
+        self._happen_later(happenings, self._approval, self.org.approvals)
+        until = utcnow() + timedelta(seconds=days * DAY)
+        while utcnow() < until:
+            self._go_on(min(until, utcnow() + PART), happenings)
+            self.causes.end_part()
+
+    def _go_on(self, until: datetime, happenings: Any) -> None:
+        checked_at = utcnow()
         while utcnow() < until:
             with self.app.app_context():
-                due = self._next_due()
                 # A sweep looks every two seconds, and finds what has become due since.
-                self.clock.go_to(min(due, happenings[0][0], until) + timedelta(seconds=1))
-                before = self._calls()
-                happened = False
-                while happenings[0][0] <= utcnow():
-                    _moment, _number, happening = heapq.heappop(happenings)
-                    later = happening()
-                    happened = True
-                    for moment, then in later:
-                        self._at(happenings, moment, then)
+                first = [happenings[0][0]] if happenings else []
+                self.clock.go_to(min(self._next_due(), until, *first) + timedelta(seconds=1))
+                happened = self._happen(happenings)
                 self.gitlab.state.sender.wait_idle()
                 drain_slice(self.org_id)
-                self.watch.note(at=due)
+                self.watch.note()
+                self.causes.before(after_events=happened)
                 fetch_slice(self.org_id)
-                if happened and due > utcnow():
-                    self.after_events["calls"] += self._calls() - before
+                self.causes.after()
                 self.watch.check()
-                if utcnow() > looked_at + LOOK_EVERY:
-                    looked_at = utcnow()
+                if utcnow() > checked_at + CHECK_EVERY:
+                    checked_at = utcnow()
                     find_due_checks()
                     run_checks(self.org_id)
-                if utcnow() > part_ends:
-                    part_ends += PART
-                    self.by_part.append(self._calls() - self.after_events["calls"])
+                    self.causes.add_checks()
 
-    def _calls(self) -> int:
-        return sum(self.gitlab.state.calls.counts().values())
+    def _happen(self, happenings: Any) -> bool:
+        """What happens by now, in GitLab; whether anything does."""
+        happened = False
+        while happenings and happenings[0][0] <= utcnow():
+            _moment, _number, happening = heapq.heappop(happenings)
+            happened = True
+            for moment, then in happening():
+                self._at(happenings, moment, then)
+        return happened
 
     def _at(self, happenings: Any, moment: datetime, happening: Any) -> None:
         heapq.heappush(happenings, (moment, self.random.getrandbits(60), happening))
@@ -268,7 +295,7 @@ class _Week:
         self._at(happenings, utcnow() + first, again)
 
     def _next_due(self) -> datetime:
-        found = [
+        found: list[datetime | None] = [
             db.session.scalar(select(func.min(column)))
             for column in (
                 GitLabItem.next_sync_at,
@@ -310,6 +337,15 @@ class _Week:
 
         return [(utcnow() + timedelta(minutes=10), end)]
 
+    def _approval(self) -> Any:
+        """A merge request is approved or no longer so, in a GitLab that does not date that."""
+        requests = [item for item in self.open if isinstance(item, MergeRequest)]
+        mr = self.random.choice(requests)
+        approved = mr.mergeability != "not_approved"
+        mr.mergeability = "not_approved" if approved else "mergeable"
+        self.watch.expect(mr, "merge_status")
+        return []
+
     def _work(self) -> None:
         for _ in range(4):
             drain_slice(self.org_id)
@@ -321,92 +357,16 @@ class _Week:
     def report(self, days: float, ttl: int) -> None:
         """Print what it came to."""
         items = self.org.projects * self.org.items
-        calls: Counter[str] = Counter()
+        routes: Counter[str] = Counter()
         for call, count in self.gitlab.state.calls.counts().items():
-            calls[f"{call.method} {call.route}"] += count
-        total, after = sum(calls.values()), self.after_events["calls"]
+            routes[f"{call.method} {call.route}"] += count
         print(f"{days:g} days, TTL {ttl} s, webhooks {self.org.webhooks}:")
         print(f"  {self.org.projects} projects in {self.org.groups} groups, {items} linked items")
         self.watch.report()
-        print(f"  {total} calls: {total / days:.0f} a day, {total / days / items:.2f} an item")
-        print(f"    {after / days:.0f} a day right after an event, and beyond these")
-        beyond = (total - after) / days
-        print(
-            f"    {beyond:.0f} a day: {beyond / items:.2f} an item, {7 * beyond / items:.2f} a week"
-        )
-        parts = [later - one for one, later in itertools.pairwise([0, *self.by_part])]
-        print(f"    beyond, in each {PART.total_seconds() / 3600:.0f} hours: {parts}")
-        for route, count in calls.most_common():
+        print(f"  {sum(routes.values()) / days:.0f} calls a day:")
+        self.causes.report(days, items, PART)
+        for route, count in routes.most_common():
             print(f"    {count / days:8.1f} a day  {route}")
-
-
-class Watch:
-    """Compares what is shown with what GitLab has: how late a change is shown, how old an open
-    item gets, and how many are older than promised.
-    """
-
-    def __init__(self, gitlab: SimulatedGitLab, ttl: int) -> None:
-        self._gitlab, self._ttl = gitlab, ttl
-        self._expected: dict[tuple[int, str], tuple[Item, datetime]] = {}
-        self.changes = self.pipelines = self.late = 0
-        self.oldest = 0.0
-        self.delays: dict[str, list[float]] = {"title": [], "pipeline_status": []}
-
-    def expect(self, item: Item, field: str) -> None:
-        """The field has changed now, in GitLab."""
-        self._expected.setdefault((item.id, field), (item, utcnow()))
-
-    def note(self, *, at: datetime) -> None:
-        """How old the open items are, and how many older than promised, before the next fetch."""
-        del at
-        of_open = (GitLabItem.state == "opened", GitLabItem.error_code.is_(None))
-        oldest = db.session.scalar(select(func.min(GitLabItem.last_synced_at)).where(*of_open))
-        late = db.session.scalar(
-            select(func.count())
-            .select_from(GitLabItem)
-            .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-            .where(*of_open, GitLabItem.last_synced_at < synced_since(self._ttl, utcnow()))
-        )
-        db.session.rollback()
-        self.late = max(self.late, late or 0)
-        if oldest is not None:
-            self.oldest = max(self.oldest, (utcnow() - oldest).total_seconds())
-
-    def check(self) -> None:
-        """Which of the changes are shown by now."""
-        if not self._expected:
-            return
-        ids = {item.id for item, _ in self._expected.values()}
-        rows = {
-            row.gitlab_id: row
-            for row in db.session.execute(
-                select(GitLabItem.gitlab_id, GitLabItem.title, GitLabItem.pipeline_status).where(
-                    GitLabItem.gitlab_id.in_(ids)
-                )
-            )
-        }
-        db.session.rollback()
-        for key, (item, since) in list(self._expected.items()):
-            if getattr(rows[item.id], key[1]) == _value(item, key[1]):
-                self.delays[key[1]].append((utcnow() - since).total_seconds())
-                del self._expected[key]
-
-    def report(self) -> None:
-        """Print the figures."""
-        print(f"  {self.changes} changes, {self.pipelines} pipelines; not shown yet: ", end="")
-        print(len(self._expected))
-        print(f"  the oldest open item: {self.oldest:.0f} s; older than promised: {self.late}")
-        for name, delays in self.delays.items():
-            if delays:
-                print(f"  {name} shown after {max(delays):.0f} s at most, ", end="")
-                print(f"{sorted(delays)[len(delays) // 2]:.0f} s in the middle")
-
-
-def _value(item: Item, field: str) -> str | None:
-    if field == "title":
-        return item.title
-    pipeline = item.pipeline if isinstance(item, MergeRequest) else None
-    return None if pipeline is None else pipeline.status
 
 
 if __name__ == "__main__":
