@@ -17,7 +17,9 @@ from gitlab_links.api.schemas.health import (
 )
 from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
+from gitlab_links.deltas.economy import economy_of
 from gitlab_links.errors import required
+from gitlab_links.extensions import settings
 from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import ask_for_repair
 from gitlab_links.health.report import check_soon, report_of
@@ -54,9 +56,13 @@ def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
 
     Answers at once with what is known. If the last check is more than half a minute old, a
     worker checks with GitLab, at most every 40 seconds: a caller that polls sees a state that
-    is at most a minute old. `health/check` has it checked without waiting for that.
+    is at most a minute old. `health/check` has it checked without waiting for that. `calls` says
+    what calls to GitLab were for, and how and why each project is read.
     """
-    return {"health": report_of(org_id, utcnow())}
+    now = utcnow()
+    report = report_of(org_id, now)
+    calls = economy_of(org_id, report.integration, now, settings().metadata_ttl)
+    return {"health": report, "calls": calls}
 
 
 @integrations.post(f"{BASE}/health/check")

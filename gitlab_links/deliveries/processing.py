@@ -10,9 +10,7 @@ from sqlalchemy import update
 from gitlab_links.deliveries.batch_effects import BatchEffects
 from gitlab_links.deliveries.mentioning_events import UnlinkedEvent, items_mentioning
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
-from gitlab_links.deliveries.pipeline_events import (
-    is_at,
-)
+from gitlab_links.deliveries.pipeline_events import is_at
 from gitlab_links.deliveries.targets import Targets, count_links
 from gitlab_links.deliveries.trust import BodyChecks, trust_in
 from gitlab_links.extensions import db
@@ -32,7 +30,9 @@ from gitlab_links.sync.change_sources import note_webhook
 from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
 from gitlab_links.sync.item_events import WEBHOOK, ItemChanges
 from gitlab_links.sync.ordering import BodyVerdict, Trust
+from gitlab_links.sync.pipeline_statuses import apply_reported
 from gitlab_links.sync.projects import is_known
+from gitlab_links.sync.same_branch import request_siblings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,7 @@ def process(
     mentions, shown = MentionChanges(targets.items()), ItemChanges(targets.items())
     marks = ItemMarks(targets.items())
     outcomes = [_process_one(work, batch) for work in works]
+    request_siblings(org_id, batch.of_pipelines, now)
     shown.record(org_id, WEBHOOK)
     marks.write(org_id, now)
     linked = mentions.attach(org_id)
@@ -202,16 +203,7 @@ def _apply(
     """Apply one body, or request its item; never more than that one."""
     (project, item), now, received_at = target, batch.now, work.delivery.received_at
     if snapshot is None:
-        # A pipeline's body only names its merge request or branch. If its commit is not the
-        # cached one, the list shows whether it is the newest.
-        pipeline = work.event.branch_pipeline
-        of_head = pipeline is None or is_at(pipeline, item)
-        is_pipeline = work.event.object_kind == "pipeline"
-        if of_head and is_pipeline and item.fetched_at is not None and item.error_code is None:
-            item.status_wanted_at = now
-        else:
-            request_refresh(item, now, detail=of_head)
-        return Effect.FETCHED
+        return _apply_pipeline(target, work, batch)
     if trust is Trust.PROVEN:
         note_default_branch(project, work.event.default_branch, now)
     if trust is Trust.PROVEN and work.event.comment is not None:
@@ -235,9 +227,38 @@ def _apply(
     return Effect.APPLIED_AND_FETCHED if item.refresh_requested_at == now else Effect.APPLIED
 
 
+def _apply_pipeline(
+    target: tuple[GitLabProject, GitLabItem], work: Work, batch: "_Batch"
+) -> Effect:
+    """Apply the status in a pipeline's body, or request its merge request.
+
+    Its body only names its merge request or branch. If its commit is not the cached one, the
+    list shows whether it is the newest.
+    """
+    (project, item), now = target, batch.now
+    reported, of_branch = work.event.pipeline, work.event.branch_pipeline
+    if (
+        reported is not None
+        and reported.project_id == project.gitlab_id
+        and batch.checks.is_of_own_hook(work.delivery, project)
+        and apply_reported(item, reported, work.delivery.received_at, now)
+    ):
+        batch.of_pipelines.append(item)
+        return Effect.APPLIED
+    of_head = of_branch is None or is_at(of_branch, item)
+    is_pipeline = work.event.object_kind == "pipeline"
+    if of_head and is_pipeline and item.fetched_at is not None and item.error_code is None:
+        item.status_wanted_at = now
+    else:
+        request_refresh(item, now, detail=of_head)
+    return Effect.FETCHED
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The state shared by the deliveries of a batch."""
+    """The state shared by the deliveries of a batch. ``of_pipelines`` are the merge requests
+    whose pipeline's status a body has brought.
+    """
 
     targets: Targets
     checks: BodyChecks
@@ -245,3 +266,4 @@ class _Batch:
     pattern: KeyPattern
     now: datetime
     ttl: int
+    of_pipelines: list[GitLabItem] = field(default_factory=list)

@@ -5,12 +5,13 @@ from datetime import datetime
 
 from gitlab_links.deltas.reading import Listed
 from gitlab_links.gitlab.items import ItemState
-from gitlab_links.links.freshness import request_refresh
+from gitlab_links.links.freshness import Pace, next_sync_after, request_refresh
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.sync.applying import apply_fetched
 from gitlab_links.sync.change_sources import Before, note_fetched
 from gitlab_links.sync.identity import is_same
+from gitlab_links.sync.merge_request_details import RECHECKS, is_pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,17 @@ def apply_listed(
     by_webhook = note_fetched(item, before, started_at)
     was_merged = item.state == ItemState.MERGED and before.fields["state"] != ItemState.MERGED
     if item.detail_wanted and item.refresh_requested_at is None:
-        item.status_wanted_at = now
+        _request_statuses(item, now, ttl)
     if was_merged and item.refresh_requested_at is None:
         request_refresh(item, now)
     return Applied(True, by_webhook, since, was_merged)
+
+
+def _request_statuses(item: GitLabItem, now: datetime, ttl: int) -> None:
+    """Have both statuses read, once GitLab had the time to compute the merge status. The list has
+    made it do so; the item itself was fetched by it just now.
+    """
+    item.status_wanted_at = now
+    if is_pending(item):
+        item.status_wanted_at = now + RECHECKS[0]
+        item.next_sync_at = next_sync_after(now, ttl, Pace.of(item, proven=True))

@@ -2,57 +2,130 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import select
 
+from gitlab_links.deltas.intervals import longest_interval
 from gitlab_links.deltas.models import BY_TIME, DeltaKind, GitLabDeltaMark
+from gitlab_links.deltas.planning import Source, Way, choose_first
+from gitlab_links.deltas.probing import is_refused
+from gitlab_links.deltas.trust import Because, reasons
 from gitlab_links.extensions import db
+from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import TRUSTED_FOR
 from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.call_counts import CallKind, calls_since
+from gitlab_links.observations.change_counts import own_calls
 
+SHOWN = timedelta(hours=24)
 _mark = GitLabDeltaMark
+
+
+class ReadBy(StrEnum):
+    """``together``: one call says what changed in many projects. ``list``: by the project's own
+    list. ``items``: each item is fetched, because GitLab does not say what changed, or has not
+    yet.
+    """
+
+    TOGETHER = "together"
+    LIST = "list"
+    ITEMS = "items"
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectReading:
-    """How the changes of a project are read. ``begun``: they are. ``trusted``: rarely, because
-    its webhooks are proven to arrive. ``error_code``: they cannot be read, and the items are
-    fetched instead. ``calls`` and ``changes`` are those of the last reading; a call that reads
-    many projects counts for each.
+    """How the changes of a project are read, every so many seconds, and why so often.
+
+    ``error_code``: why they cannot be read. ``calls_today`` and ``calls_yesterday`` are those
+    for this project alone, by days in UTC.
     """
 
-    begun: bool
-    trusted: bool
-    error_code: str | None
-    read_at: datetime | None
-    calls: int
-    changes: int
+    project_id: uuid.UUID
+    by: ReadBy
+    every_seconds: int
+    because: Because
+    error_code: str | None = None
+    read_at: datetime | None = None
+    calls_today: int = 0
+    calls_yesterday: int = 0
 
 
-def project_readings(org_id: uuid.UUID, now: datetime) -> Mapping[uuid.UUID, ProjectReading]:
-    """By the project's row, in one SELECT."""
+@dataclass(frozen=True, slots=True)
+class Economy:
+    """The calls of the last 24 hours by purpose, and how each project is read."""
+
+    last_24_hours: Mapping[CallKind, int]
+    projects: Sequence[ProjectReading]
+
+    @property
+    def total(self) -> int:
+        """All calls of the last 24 hours."""
+        return sum(self.last_24_hours.values())
+
+    @property
+    def an_hour(self) -> int:
+        """Calls an hour, on average."""
+        return round(self.total / (SHOWN.total_seconds() / 3600))
+
+
+def economy_of(
+    org_id: uuid.UUID, integration: OrgGitLabIntegration | None, now: datetime, ttl: int
+) -> Economy:
+    """What calls to GitLab are for, in six SELECTs."""
+    refused = integration is not None and is_refused(integration.changes_refused_at, now)
+    why, today = reasons(org_id, now), now.date()
+    calls = own_calls(org_id, today), own_calls(org_id, today - timedelta(days=1))
     rows = db.session.execute(
         select(_mark, GitLabProject.trusted_until)
         .join(GitLabProject, GitLabProject.id == _mark.project_id)
         .where(_mark.org_id == org_id)
+        .order_by(_mark.project_id, _mark.kind)
     ).all()
     trusted = {mark.project_id for mark, until in rows if until is not None and until > now}
     marks: defaultdict[uuid.UUID, list[GitLabDeltaMark]] = defaultdict(list)
     for mark, _ in rows:
-        marks[mark.project_id].append(mark)
-    return {project: _reading(found, project in trusted) for project, found in marks.items()}
+        if DeltaKind(mark.kind) in BY_TIME:
+            marks[mark.project_id].append(mark)
+    sources = [Source(mark.changes) for found in marks.values() for mark in found]
+    together = choose_first(sources, answers_many=not refused) is Way.MANY
+    readings = [
+        _reading(
+            project,
+            found,
+            by=ReadBy.TOGETHER if together else ReadBy.LIST,
+            because=_because(why.get(project, Because.NOT_WORKING), is_trusted=project in trusted),
+            calls=(calls[0].get(project, 0), calls[1].get(project, 0)),
+            ttl=ttl,
+        )
+        for project, found in marks.items()
+    ]
+    return Economy(calls_since(org_id, now - SHOWN), readings)
 
 
-def _reading(marks: Collection[GitLabDeltaMark], trusted: bool) -> ProjectReading:
-    by_time = [mark for mark in marks if DeltaKind(mark.kind) in BY_TIME]
-    read = [mark.proven_at for mark in by_time if mark.proven_at is not None]
-    return ProjectReading(
-        begun=bool(read),
-        trusted=trusted,
-        error_code=next((mark.error_code for mark in by_time if mark.failures), None),
-        read_at=min(read, default=None),
-        calls=max((mark.calls for mark in by_time), default=0),
-        changes=sum(mark.changes for mark in by_time if mark.kind != DeltaKind.PIPELINE),
-    )
+def _because(why: Because, *, is_trusted: bool) -> Because:
+    """Webhooks that have just been proven are relied on from the next reading on."""
+    return Because.FEW if why is Because.PROVEN and not is_trusted else why
+
+
+def _reading(
+    project: uuid.UUID,
+    marks: Collection[GitLabDeltaMark],
+    *,
+    by: ReadBy,
+    because: Because,
+    calls: tuple[int, int],
+    ttl: int,
+) -> ProjectReading:
+    read = [mark.proven_at for mark in marks if mark.proven_at is not None]
+    error_code = next((mark.error_code for mark in marks if mark.failures), None)
+    every = int(longest_interval(ttl))
+    if error_code is not None or not read:
+        by, every = ReadBy.ITEMS, ttl
+    elif because is Because.PROVEN:
+        every = int(TRUSTED_FOR.total_seconds())
+    read_at = min(read, default=None)
+    return ProjectReading(project, by, every, because, error_code, read_at, *calls)

@@ -1,6 +1,5 @@
 """Which changes are to be read, and the marks that say how far they were read."""
 
-import random
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
+from gitlab_links.deltas.intervals import interval
 from gitlab_links.deltas.models import BY_TIME, DeltaKind, GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.freshness import REFRESH_AT
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.storage.database import insert_unless_exists
@@ -23,8 +22,9 @@ from gitlab_links.sync.due_items import connected
 # What GitLab's clocks may differ by, and how late a change may be committed after the time that
 # it has. Changes of this time before the mark are read again.
 OVERLAP = timedelta(minutes=2)
-# The statuses of merge requests change without their time, so they are read this often.
-STATUSES_EVERY = timedelta(hours=1)
+# The statuses of merge requests change without their time. They are shown within an hour, so
+# they are read this often.
+STATUSES_EVERY = timedelta(minutes=58)
 # One reading of many projects has one time to begin with. Who is further behind reads lists.
 MOST_BEHIND = timedelta(hours=1)
 NEW_A_TIME = 200
@@ -215,11 +215,6 @@ def locked_marks(mark_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, GitLabDeltaMa
         .execution_options(populate_existing=True)
     )
     return {mark.id: mark for mark in rows}
-
-
-def interval(ttl: int) -> timedelta:
-    """The time between two readings; random, to spread the orgs."""
-    return timedelta(seconds=ttl * REFRESH_AT * random.uniform(0.95, 1.0))  # noqa: S311
 
 
 def _deltas(

@@ -30,7 +30,8 @@ class GitLabDeltaMark(Identified, Base):
 
     By GitLab's clock: everything that changed before ``seen_until`` is stored. If the reading
     was cut short, it goes on at ``reached``. By our clock: what had not changed by the last
-    complete reading was current at ``proven_at``; the next one begins at ``due_at``.
+    complete reading was current at ``proven_at``; the next one begins at ``due_at``. Each reading
+    since ``proven_since`` went on where the one before had ended.
     ``list_wanted``: GitLab has something new, which is read from the project's own list.
     ``calls`` and ``changes`` are what the last complete reading took and found; until it is
     complete, those of its parts add up in ``calls_so_far`` and ``changes_so_far``.
@@ -50,6 +51,7 @@ class GitLabDeltaMark(Identified, Base):
     seen_until: Mapped[datetime | None]
     reached: Mapped[datetime | None]
     proven_at: Mapped[datetime | None]
+    proven_since: Mapped[datetime | None]
     due_at: Mapped[datetime] = mapped_column(default=utcnow)
     list_wanted: Mapped[bool] = mapped_column(default=False, server_default=false())
     failures: Mapped[int] = mapped_column(default=0)

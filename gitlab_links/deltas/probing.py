@@ -133,6 +133,7 @@ def record(
             rely_on({delta.project_row for delta, _ in here}, (), now, terms.ttl)
         elif answer.changes is not None:
             seen = Seen.of(answer.deltas, answer.changes)
+            read = []
             for delta, mark in here:
                 if delta.mark_id in seen.unread:
                     # Not the list of its group: the project may be hidden there as well.
@@ -142,9 +143,9 @@ def record(
                     probed.lists += 1
                 else:
                     _request(seen.news_of(delta).outdated, now)
-                    proof = _proof(delta, mark, seen, answer.changes)
-                    _conclude(proof, mark, seen, terms)
-                    probed.unchanged += 1
+                    read.append((_proof(delta, mark, seen, answer.changes), mark))
+            _conclude(read, seen, terms)
+            probed.unchanged += len(read)
             probed.statuses += _request_statuses(org_id, seen, now)
             rely_on({delta.project_row for delta, _ in here}, terms.trusted, now, terms.ttl)
     return probed
@@ -167,12 +168,13 @@ def _proof(delta: Delta, mark: GitLabDeltaMark, seen: Seen, changes: Changes) ->
     return Proof(delta, changed.keys(), changes.started_at, changes.gitlab_time)
 
 
-def _conclude(proof: Proof, mark: GitLabDeltaMark, seen: Seen, terms: Terms) -> None:
-    if proof.delta.kind is DeltaKind.PIPELINE:
-        move(proof, mark, terms)
-        return
-    _confirm(seen.linked_of(proof.delta))
-    conclude(proof, mark, terms)
+def _conclude(read: Sequence[tuple[Proof, GitLabDeltaMark]], seen: Seen, terms: Terms) -> None:
+    of_items = [pair for pair in read if pair[0].delta.kind is not DeltaKind.PIPELINE]
+    for proof, mark in read:
+        if proof.delta.kind is DeltaKind.PIPELINE:
+            move(proof, mark, terms)
+    _confirm([row for proof, _ in of_items for row in seen.linked_of(proof.delta)])
+    conclude(of_items, terms)
 
 
 def _confirm(rows: Sequence[FoundRow]) -> None:

@@ -1,22 +1,23 @@
 """What a reading of changes proves about the items that it does not have."""
 
 import uuid
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Update, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, case, func, or_, select, update
 
-from gitlab_links.deltas.marks import Delta, Source, interval
+from gitlab_links.deltas.intervals import READ_AT
+from gitlab_links.deltas.marks import Delta, Source
 from gitlab_links.deltas.models import GitLabDeltaMark
-from gitlab_links.extensions import change_rows
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.links.freshness import (
     ENDED,
     FULL_LOOK,
     PROVEN_AT,
-    REFRESH_AT,
     TRUSTED_FOR,
     retry_after,
 )
@@ -50,25 +51,40 @@ class Proof:
 class Terms:
     """How readings are recorded. ``covered`` are the projects and types whose items count as
     unchanged if they are not among the changes. ``trusted`` are projects whose webhooks are
-    proven to arrive, of which changes are read less often.
+    proven to arrive, of which changes are read less often. ``interval`` is the time to the next
+    reading, the same for all that is read together.
     """
 
     covered: Collection[Source]
     trusted: Collection[uuid.UUID]
     now: datetime
     ttl: int
+    interval: timedelta
 
 
-def conclude(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
-    """Note what the reading proves, and move the mark."""
-    source = (proof.delta.project_row, proof.delta.kind.value)
-    move(proof, mark, terms)
-    if proof.went_back:
-        make_due(proof.delta, terms.now)
-        return
-    _request_absent(proof, terms.now)
-    if source in terms.covered:
-        _cover(proof, mark, terms)
+def conclude(read: Sequence[tuple[Proof, GitLabDeltaMark]], terms: Terms) -> None:
+    """Note what the readings prove, and move their marks.
+
+    As many statements for many projects as for one: all were read by the same few calls.
+    """
+    proven = []
+    for proof, mark in read:
+        move(proof, mark, terms)
+        if proof.went_back:
+            make_due(proof.delta, terms.now)
+        else:
+            proven.append((proof, mark))
+    _request_absent([proof for proof, _ in proven], terms.now)
+    alike: defaultdict[_Alike, list[uuid.UUID]] = defaultdict(list)
+    for proof, mark in proven:
+        delta = proof.delta
+        source = (delta.project_row, delta.kind.value)
+        if source in terms.covered and delta.proven_at is not None:
+            since = mark.proven_since or proof.started_at
+            key = _Alike(delta.type, delta.proven_at, since, proof.started_at, mark.due_at)
+            alike[key].append(delta.project_row)
+    for key, projects in alike.items():
+        _cover(projects, key, terms)
 
 
 def move(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
@@ -85,9 +101,12 @@ def move(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
     mark.reached, mark.list_wanted = None, False
     mark.failures, mark.error_code = 0, None
     mark.proven_at = proof.started_at
-    is_trusted = proof.delta.project_row in terms.trusted
+    if proof.went_back or mark.proven_since is None or mark.proven_since > terms.now:
+        mark.proven_since = proof.started_at
+    # The first reading proves nothing yet, so the second one follows soon.
+    is_trusted = proof.delta.project_row in terms.trusted and proof.delta.proven_at is not None
     mark.due_at = proof.started_at + (
-        max(TRUSTED_FOR, interval(terms.ttl)) if is_trusted else interval(terms.ttl)
+        max(TRUSTED_FOR, terms.interval) if is_trusted else terms.interval
     )
     mark.calls, mark.changes = mark.calls_so_far, mark.changes_so_far
     mark.calls_so_far = mark.changes_so_far = 0
@@ -102,40 +121,83 @@ def note_failed(mark: GitLabDeltaMark, code: str, now: datetime) -> None:
 
 def make_due(delta: Delta, now: datetime) -> None:
     """Make the project's items due: it is not known what changed."""
-    change_rows(_of_source(delta, _item.next_sync_at > now).values(next_sync_at=now))
+    of_source = (_item.project_id == delta.project_row, _item.type == delta.type)
+    change_rows(_unlocked(*of_source, _item.next_sync_at > now).values(next_sync_at=now))
 
 
-def _request_absent(proof: Proof, now: datetime) -> None:
+def _request_absent(proofs: Sequence[Proof], now: datetime) -> None:
     """Request the items that should be among the changes and are not: they were deleted, hidden,
     or GitLab was restored from a backup. The fetch finds out.
     """
-    expected = _of_source(
-        proof.delta,
-        _item.source_updated_at >= proof.delta.since,
-        _item.last_synced_at < proof.started_at,
-        _item.error_code.is_(None),
-        _item.refresh_requested_at.is_(None),
-        _item.iid.not_in(proof.iids),
+    if not proofs:
+        return
+    sources = {(one.delta.project_row, one.delta.type.value): one for one in proofs}
+    columns = (_item.id, _item.project_id, _item.type, _item.iid)
+    rows = db.session.execute(
+        select(*columns, _item.source_updated_at, _item.last_synced_at).where(
+            _of_projects(proofs),
+            _item.source_updated_at >= min(one.delta.since for one in proofs),
+            _item.error_code.is_(None),
+            _item.refresh_requested_at.is_(None),
+        )
+    ).all()
+    absent = [
+        row.id
+        for row in rows
+        if row.iid not in (proof := sources[row.project_id, row.type]).iids
+        and row.source_updated_at >= proof.delta.since
+        and row.last_synced_at < proof.started_at
+    ]
+    if absent:
+        expected = _unlocked(_item.id.in_(absent), _item.refresh_requested_at.is_(None))
+        change_rows(expected.values(refresh_requested_at=now, next_sync_at=now))
+
+
+def _of_projects(proofs: Sequence[Proof]) -> ColumnElement[bool]:
+    by_type: defaultdict[ItemType, list[uuid.UUID]] = defaultdict(list)
+    for proof in proofs:
+        by_type[proof.delta.type].append(proof.delta.project_row)
+    return or_(
+        *(
+            and_(_item.project_id.in_(projects), _item.type == type_)
+            for type_, projects in by_type.items()
+        )
     )
-    change_rows(expected.values(refresh_requested_at=now, next_sync_at=now))
 
 
-def _cover(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
-    """Record that the other items have not changed; one statement.
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """What readings of a type have in common that prove the same at the same time."""
+
+    type: ItemType
+    proven_at: datetime
+    proven_since: datetime
+    current_at: datetime
+    due_at: datetime
+
+
+def _cover(projects: Sequence[uuid.UUID], key: _Alike, terms: Terms) -> None:
+    """Record that the other items of these projects have not changed; one statement.
 
     This proves nothing for items that were not current when the reading before began, nor for
     those whose newest content is a webhook's that GitLab's API has not confirmed. Items that
     were not fetched for ``FULL_LOOK`` are left out, and so become due.
+
+    The times of closed and merged items are set anew only when they would be due. They have not
+    changed since ``proven_since`` if no reading since then had them.
     """
-    delta, current_at = proof.delta, proof.started_at
-    if delta.proven_at is None:
-        return
-    late = timedelta(seconds=terms.ttl * (PROVEN_AT - REFRESH_AT))
-    again = max(current_at + timedelta(seconds=terms.ttl * PROVEN_AT), mark.due_at + late)
-    unchanged = _of_source(
-        delta,
+    current_at = key.current_at
+    late = timedelta(seconds=terms.ttl * (PROVEN_AT - READ_AT))
+    again = max(current_at + timedelta(seconds=terms.ttl * PROVEN_AT), key.due_at + late)
+    is_ended = (_item.state.in_(ENDED), current_at + max(ENDED_AGAIN, again - current_at))
+    unchanged = _unlocked(
+        _item.project_id.in_(projects),
+        _item.type == key.type,
         or_(_item.state.not_in(ENDED), _item.next_sync_at <= again),
-        _item.last_synced_at >= delta.proven_at,
+        or_(
+            _item.last_synced_at >= key.proven_at,
+            and_(_item.state.in_(ENDED), _item.last_synced_at >= key.proven_since),
+        ),
         _item.last_synced_at <= current_at,
         _item.fetched_at > terms.now - FULL_LOOK,
         _item.refresh_requested_at.is_(None),
@@ -145,21 +207,16 @@ def _cover(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
         # GitLab is computing the merge status, and it is requested again soon.
         func.coalesce(_item.merge_rechecks, 0) == 0,
     )
-    is_ended = (_item.state.in_(ENDED), current_at + max(ENDED_AGAIN, again - current_at))
     change_rows(
         unchanged.values(last_synced_at=current_at, next_sync_at=case(is_ended, else_=again))
     )
 
 
-def _of_source(delta: Delta, *conditions: ColumnElement[bool]) -> Update:
-    """Change the items of a project and type that meet the conditions. Locked rows are left out:
-    whoever changes them schedules them too.
+def _unlocked(*conditions: ColumnElement[bool]) -> Update:
+    """Change the items that meet the conditions. Locked rows are left out: whoever changes them
+    schedules them too.
     """
-    found = (
-        select(_item.id)
-        .where(_item.project_id == delta.project_row, _item.type == delta.type, *conditions)
-        .with_for_update(skip_locked=True)
-    )
+    found = select(_item.id).where(*conditions).with_for_update(skip_locked=True)
     return update(_item).where(_item.id.in_(found))
 
 

@@ -61,8 +61,10 @@ def record(
     *,
     token_ciphertext: str | None,
     terms: Terms,
+    of_group: bool = False,
 ) -> Recorded:
-    """Apply a round of lists in one transaction, which the caller commits.
+    """Apply a round of lists in one transaction, which the caller commits. The list ``of_group``
+    is for no project alone.
 
     ``token_ciphertext`` belongs to the token of the calls: if an admin has set another token
     since, the answers do not change the connection.
@@ -81,17 +83,16 @@ def record(
     seen_by_rules.write(org_id, now)  # after every item is locked
     db.session.flush()
     marks = locked_marks(answer.delta.mark_id for answer in calls.answers)
-    for answer in calls.answers:
-        mark = marks.get(answer.delta.mark_id)
-        if mark is not None:
-            _record_reading(answer, mark, terms)
+    read = [(one, marks[one.delta.mark_id]) for one in calls.answers if one.delta.mark_id in marks]
+    proofs = [(_record_reading(answer, mark, now), mark) for answer, mark in read]
+    conclude([(proof, mark) for proof, mark in proofs if proof is not None], terms)
     failed = {one.delta.project_row for one in calls.answers if one.failure is not None}
-    read = {one.delta.project_row for one in calls.answers}
-    rely_on(read, set(terms.trusted) - failed, now, ttl)
+    rely_on({one.delta.project_row for one in calls.answers}, set(terms.trusted) - failed, now, ttl)
     if recorded.merged_in:
         # What was merged may stand in the way of others.
         request_statuses(org_id, now, _item.project_id.in_(recorded.merged_in))
-    count_changes(org_id, "by_webhook", +recorded.by_webhook, now.date())
+    own = Counter({one.delta.project_row: one.calls for one in calls.answers if not of_group})
+    count_changes(org_id, "by_webhook", +recorded.by_webhook, now.date(), calls=+own)
     if integration is not None and integration.token_ciphertext == token_ciphertext:
         record_connection(integration, calls.answers, blame(calls), now)
     return recorded
@@ -143,20 +144,20 @@ def _apply(
             recorded.contradicted.append(Contradiction(item.id, outcome.contradicted_since))
 
 
-def _record_reading(answer: DeltaAnswer, mark: GitLabDeltaMark, terms: Terms) -> None:
+def _record_reading(answer: DeltaAnswer, mark: GitLabDeltaMark, now: datetime) -> Proof | None:
+    """Note what it took, and how far it came; what it proves, if it came to the end."""
     mark.calls_so_far += answer.calls
     mark.changes_so_far += len(answer.listed)
     if answer.has_gap:
-        make_due(answer.delta, terms.now)
+        mark.proven_since = None
+        make_due(answer.delta, now)
     if answer.failure is None and answer.reached is None:
         times = [one.snapshot.updated_at for one in answer.listed.values()]
         newest = max((one for one in times if isinstance(one, datetime)), default=None)
-        proof = Proof(
-            answer.delta, answer.listed.keys(), answer.started_at, answer.gitlab_time, newest
-        )
-        conclude(proof, mark, terms)
-        return
+        iids, started_at = answer.listed.keys(), answer.started_at
+        return Proof(answer.delta, iids, started_at, answer.gitlab_time, newest)
     mark.reached = answer.reached if answer.listed else mark.reached
-    mark.due_at = terms.now
+    mark.due_at = now
     if answer.failure is not None:
-        note_failed(mark, answer.failure.code, terms.now)
+        note_failed(mark, answer.failure.code, now)
+    return None

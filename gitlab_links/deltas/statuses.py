@@ -30,6 +30,7 @@ from gitlab_links.sync.connection_results import record_connection
 from gitlab_links.sync.fetching import Call, InTime, Round
 from gitlab_links.sync.item_events import FETCH, ItemChanges
 from gitlab_links.sync.merge_request_details import note_statuses
+from gitlab_links.sync.pipeline_statuses import is_overtaken
 from gitlab_links.sync.same_branch import request_siblings
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ def _by_project(rows: Sequence[FoundRow], marks: dict[uuid.UUID, uuid.UUID]) -> 
 
 
 def _due_marks(org_id: uuid.UUID, base_url: str, now: datetime) -> Sequence[FoundRow]:
-    """The projects whose turn it is, and if there are any, others whose turn it is soon."""
+    """The projects whose turn it is; if there are any, or statuses are requested, also others
+    whose turn it is soon.
+    """
     of_org = (
         _mark.org_id == org_id,
         _mark.kind == DeltaKind.STATUS,
@@ -136,7 +139,10 @@ def _due_marks(org_id: uuid.UUID, base_url: str, now: datetime) -> Sequence[Foun
         .order_by(_mark.due_at)
         .limit(MOST_PROJECTS_OF_STATUSES)
     ).all()
-    return rows if any(row.due_at <= now for row in rows) else []
+    if any(row.due_at <= now for row in rows):
+        return rows
+    requested = exists().where(_item.org_id == org_id, _item.status_wanted_at <= now)
+    return rows if rows and db.session.scalar(select(requested)) else []
 
 
 def _pass_turn(mark_ids: Sequence[uuid.UUID]) -> None:
@@ -230,9 +236,13 @@ def _record_one(
     if item.detail_fetched_at is not None and started_at < item.detail_fetched_at <= now:
         return
     before = (item.pipeline_status, item.merge_status)
+    item.merge_status = found.merge_status or item.merge_status
+    if is_overtaken(item, started_at, now):
+        item.status_wanted_at = now
+        return
     if not item.pipeline_hidden or found.pipeline_status is not None:
         item.pipeline_status = found.pipeline_status
-    item.merge_status = found.merge_status or item.merge_status
+        item.head_pipeline_id = found.pipeline_id
     note_statuses(item, started_at, now)
     outcome.read += 1
     if before != (item.pipeline_status, item.merge_status):

@@ -7,12 +7,13 @@ was missed in the org, or a webhook that GitLab calls disabled, ends that at onc
 import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import exists, func, or_, select, update
 
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
-from gitlab_links.links.freshness import FULL_LOOK, TRUSTED_FOR
+from gitlab_links.links.freshness import ENDED, FULL_LOOK, TRUSTED_FOR
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabChangeCount, GitLabProjectWatch
@@ -26,10 +27,20 @@ _WORKING = (HookState.OK, HookState.ELSEWHERE)
 _watch = GitLabProjectWatch
 
 
-def trusted_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
-    """Projects whose webhooks can be relied on: GitLab says that they work, an event arrived
-    within ``PROVEN_FOR``, and in that time ``ENOUGH_CHANGES`` of the org came by webhook and
-    none without.
+class Because(StrEnum):
+    """Whether a project's webhooks can be relied on, and if not, why."""
+
+    PROVEN = "webhooks_proven"
+    NOT_WORKING = "no_working_webhook"
+    SILENT = "no_event_within_a_week"
+    MISSED = "event_missed_within_a_week"
+    FEW = "few_changes_within_a_week"
+
+
+def reasons(org_id: uuid.UUID, now: datetime) -> dict[uuid.UUID, Because]:
+    """By the project's row, in two SELECTs. Webhooks can be relied on if GitLab says that they
+    work, an event arrived within ``PROVEN_FOR``, and in that time ``ENOUGH_CHANGES`` of the org
+    came by webhook and none without.
     """
     since = now - PROVEN_FOR
     count = GitLabChangeCount
@@ -39,18 +50,24 @@ def trusted_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
             func.coalesce(func.sum(count.by_sweep), 0),
         ).where(count.org_id == org_id, count.day >= since.date())
     ).one()
-    if by_webhook < ENOUGH_CHANGES or missed:
-        return frozenset()
-    return frozenset(
-        db.session.scalars(
-            select(_watch.project_id).where(
-                _watch.org_id == org_id,
-                _watch.state.in_(_WORKING),
-                _watch.last_event_at > since,
-                func.coalesce(_watch.last_missed_at, since) <= since,
-            )
-        )
-    )
+    columns = (_watch.project_id, _watch.state, _watch.last_event_at, _watch.last_missed_at)
+    found = {}
+    for row in db.session.execute(select(*columns).where(_watch.org_id == org_id)):
+        if row.state not in _WORKING:
+            found[row.project_id] = Because.NOT_WORKING
+        elif row.last_event_at is None or row.last_event_at <= since:
+            found[row.project_id] = Because.SILENT
+        elif missed or (row.last_missed_at is not None and row.last_missed_at > since):
+            found[row.project_id] = Because.MISSED
+        else:
+            enough = by_webhook >= ENOUGH_CHANGES
+            found[row.project_id] = Because.PROVEN if enough else Because.FEW
+    return found
+
+
+def trusted_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
+    """Projects whose webhooks can be relied on."""
+    return frozenset(row for row, why in reasons(org_id, now).items() if why is Because.PROVEN)
 
 
 def rely_on(
@@ -91,8 +108,16 @@ def end_broken_trust(now: datetime) -> int:
 
 
 def postpone_trusted(org_id: uuid.UUID, now: datetime, ttl: int) -> None:
-    """Postpone the items that are due after a webhook: the next reading of changes is enough."""
-    item, project = GitLabItem, GitLabProject
+    """Postpone the items that are due after a webhook, if the next reading of changes can prove
+    that they have not changed.
+    """
+    item, project, mark = GitLabItem, GitLabProject, GitLabDeltaMark
+    ended = item.state.in_(ENDED) & (mark.proven_since <= item.last_synced_at)
+    can_be_proven = exists().where(
+        mark.project_id == item.project_id,
+        mark.kind == item.type,
+        or_(mark.proven_at <= item.last_synced_at, ended),
+    )
     until = select(project.trusted_until).where(project.id == item.project_id).scalar_subquery()
     found = (
         select(item.id)
@@ -106,6 +131,7 @@ def postpone_trusted(org_id: uuid.UUID, now: datetime, ttl: int) -> None:
             item.fetched_at > now - FULL_LOOK,
             item.last_synced_at > now - TRUSTED_FOR - timedelta(seconds=ttl),
             func.coalesce(item.merge_rechecks, 0) == 0,
+            can_be_proven,
         )
         .with_for_update(of=item, skip_locked=True)
     )

@@ -23,7 +23,12 @@ from gitlab_links.gitlab.fields import (
 from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.json_body import parse_json
-from gitlab_links.gitlab.pipelines import BranchPipeline, read_branch_pipeline
+from gitlab_links.gitlab.pipelines import (
+    BranchPipeline,
+    ReportedPipeline,
+    read_branch_pipeline,
+    read_reported_pipeline,
+)
 from gitlab_links.gitlab.snapshot import ItemText, Snapshot
 
 # The X-Gitlab-Event header of hooks that an administrator of the GitLab added.
@@ -62,6 +67,7 @@ class Event:
     default_branch: str | None
     _subject: Subject | None = field(repr=False, compare=False)
     comment: Comment | None = field(default=None, repr=False, compare=False)
+    pipeline: ReportedPipeline | None = None
 
     @classmethod
     def from_request(cls, headers: Mapping[str, str], body: bytes) -> "Event":
@@ -94,6 +100,7 @@ class Event:
             default_branch=read_branch(read_object(payload.get("project")).get("default_branch")),
             _subject=subject,
             comment=read_comment(attributes) if subject and kind == "note" else None,
+            pipeline=read_reported_pipeline(payload) if kind == "pipeline" else None,
         )
 
     @classmethod

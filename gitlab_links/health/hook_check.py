@@ -26,7 +26,7 @@ from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.observations.project_watches import require_watch
+from gitlab_links.observations.project_watches import PROVEN_FOR, require_watch
 from gitlab_links.sync.pausing import note_refused_account
 
 if TYPE_CHECKING:
@@ -195,7 +195,12 @@ def _missing_events(hook: Hook) -> list[str]:
 
 
 def _next_check(watch: GitLabProjectWatch, now: datetime) -> datetime:
+    """A project without a webhook is checked at once when an event arrives, see ``note_events``;
+    before that there is nothing to wait for.
+    """
     calm = {HookState.OK, HookState.ELSEWHERE, HookState.UNREADABLE}
+    if watch.last_event_at is None or watch.last_event_at < now - PROVEN_FOR:
+        calm.add(HookState.MISSING)
     pause = DAILY if watch.state in calm else WHILE_BROKEN
     if watch.state == HookState.TEMPORARILY_DISABLED and watch.disabled_until is not None:
         pause = min(pause, max(timedelta(minutes=1), watch.disabled_until - now))

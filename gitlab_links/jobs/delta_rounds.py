@@ -9,6 +9,7 @@ import structlog
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.contradictions import mark_contradicted
 from gitlab_links.deltas import marks, probing, reading, recording, statuses
+from gitlab_links.deltas.intervals import interval
 from gitlab_links.deltas.models import DeltaKind
 from gitlab_links.deltas.planning import Source, Way, choose_first, choose_for_group
 from gitlab_links.deltas.proving import Terms
@@ -51,7 +52,7 @@ class Reader:
     def _changes(self) -> bool:
         deltas = marks.deltas_read_along(self.org_id, self.base_url, utcnow(), MOST_PROJECTS)
         db.session.commit()
-        soon = utcnow() + marks.interval(settings().metadata_ttl) / 2
+        soon = utcnow() + interval(settings().metadata_ttl) / 2
         due = [Source(one.changes) for one in deltas if one.due_at is None or one.due_at <= soon]
         if not due or choose_first(due, answers_many=True) is Way.LIST:
             return False
@@ -112,20 +113,22 @@ class Reader:
         with measured(self.org_id):
             asked = self.fetcher.together([reading.call_for_group(group, deltas)])
         answers = [one for answer in asked.answers for one in answer.answers]
-        self._record_lists(Round(answers, asked.account_asked, asked.account_failure))
+        round_ = Round(answers, asked.account_asked, asked.account_failure)
+        self._record_lists(round_, of_group=True)
 
     def _read_lists(self, deltas: list[marks.Delta]) -> None:
         with measured(self.org_id):
             asked = self.fetcher.together([reading.call_for(delta) for delta in deltas])
         self._record_lists(asked)
 
-    def _record_lists(self, asked: Round[reading.DeltaAnswer]) -> None:
+    def _record_lists(self, asked: Round[reading.DeltaAnswer], *, of_group: bool = False) -> None:
         now = utcnow()
         recorded = recording.record(
             self.org_id,
             asked,
             token_ciphertext=self.token_ciphertext,
             terms=self._terms(now),
+            of_group=of_group,
         )
         mark_contradicted(self.org_id, recorded.contradicted, utcnow())
         self._count(CallKind.LISTS)
@@ -142,6 +145,7 @@ class Reader:
             trusted=trusted_projects(self.org_id, now),
             now=now,
             ttl=settings().metadata_ttl,
+            interval=interval(settings().metadata_ttl),
         )
 
     def _log(self, event: str, asked: Round[A], **facts: int) -> None:

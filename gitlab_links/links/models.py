@@ -79,7 +79,9 @@ class GitLabItem(Identified, Base):
     ``detail_fetched_at`` is the time of the last one, and ``pipeline_hidden`` is set if it had
     no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
     merge status that GitLab is computing. ``status_wanted_at`` requests the two statuses alone,
-    which one call reads for many merge requests.
+    which one call reads for many merge requests. ``head_pipeline_id`` is GitLab's id of the
+    pipeline whose status that was; ``pipeline_webhook_at`` is the receipt of the newest event
+    whose body brought its next status.
 
     ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
     names the accounts that the merge request waits on, see ``links.waits``.
@@ -191,6 +193,8 @@ class GitLabItem(Identified, Base):
     pipeline_hidden: Mapped[bool | None] = mapped_column(default=False)
     merge_rechecks: Mapped[int | None] = mapped_column(default=0)
     status_wanted_at: Mapped[datetime | None]
+    head_pipeline_id: Mapped[int | None] = mapped_column(BigInteger)
+    pipeline_webhook_at: Mapped[datetime | None]
     error_code: Mapped[str | None] = mapped_column(String(40))
     failures: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(default=utcnow)

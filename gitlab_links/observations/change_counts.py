@@ -1,9 +1,11 @@
-"""Count changes by webhook and by polling, in one row per project and day."""
+"""Count changes by webhook and by polling, and calls, in one row per project and day."""
 
 import uuid
 from collections.abc import Mapping
 from datetime import date
 from typing import Literal
+
+from sqlalchemy import select
 
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
@@ -15,18 +17,41 @@ _counts = GitLabChangeCount.__table__.c
 Way = Literal["by_webhook", "by_sweep"]
 
 
-def count_changes(org_id: uuid.UUID, way: Way, counts: Mapping[uuid.UUID, int], day: date) -> None:
-    """Add to the counts of projects in one statement, in the order of their ids."""
-    if not counts:
+def count_changes(
+    org_id: uuid.UUID,
+    way: Way,
+    counts: Mapping[uuid.UUID, int],
+    day: date,
+    *,
+    calls: Mapping[uuid.UUID, int] | None = None,
+) -> None:
+    """Add to the counts of projects in one statement, in the order of their ids. ``calls`` are
+    those to GitLab that were for one project alone.
+    """
+    calls = calls or {}
+    projects = sorted(counts.keys() | calls.keys())
+    if not projects:
         return
     key = {"org_id": org_id, "day": day, "by_webhook": 0, "by_sweep": 0}
     rows = [
-        {**key, "id": new_id(), "project_id": project_id, way: count}
-        for project_id, count in sorted(counts.items())
+        {
+            **key,
+            "id": new_id(),
+            "project_id": project_id,
+            way: counts.get(project_id, 0),
+            "calls": calls.get(project_id, 0),
+        }
+        for project_id in projects
     ]
     more = upsert(db.engine.dialect.name, GitLabChangeCount).values(rows)
-    db.session.execute(
-        more.on_conflict_do_update(
-            index_elements=["project_id", "day"], set_={way: _counts[way] + more.excluded[way]}
-        )
+    added = {name: _counts[name] + more.excluded[name] for name in (way, "calls")}
+    db.session.execute(more.on_conflict_do_update(index_elements=["project_id", "day"], set_=added))
+
+
+def own_calls(org_id: uuid.UUID, day: date) -> Mapping[uuid.UUID, int]:
+    """The calls to GitLab on a day by the project that alone they were for."""
+    count = GitLabChangeCount
+    rows = db.session.execute(
+        select(count.project_id, count.calls).where(count.org_id == org_id, count.day == day)
     )
+    return {row.project_id: row.calls for row in rows}

@@ -5,7 +5,17 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Date, ForeignKey, Index, String, UniqueConstraint, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Date,
+    ForeignKey,
+    Index,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -97,7 +107,9 @@ class GitLabWebhookTally(Identified, Base):
 
 
 class GitLabChangeCount(Identified, Base):
-    """The changes of a project's linked items on a day (UTC), by webhook and by polling."""
+    """The changes of a project's linked items on a day (UTC), by webhook and by polling, and the
+    calls to GitLab that were for this project alone.
+    """
 
     __tablename__ = "gitlab_change_counts"
     __table_args__ = (
@@ -112,6 +124,7 @@ class GitLabChangeCount(Identified, Base):
     day: Mapped[date] = mapped_column(Date)
     by_webhook: Mapped[int] = mapped_column(default=0)
     by_sweep: Mapped[int] = mapped_column(default=0)
+    calls: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class GitLabCallCount(Identified, Base):

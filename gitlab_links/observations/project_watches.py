@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, select, update
 
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import change_rows, db
@@ -17,6 +17,8 @@ from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
 NEW_WATCHES_A_TIME = 200
 # A hook is trusted if an event arrived, and none was missed, within this time.
 PROVEN_FOR = timedelta(days=7)
+# After missed events a hook is checked this often.
+MISSED_AGAIN = timedelta(hours=1)
 
 _watch = GitLabProjectWatch
 _NOT_SENDING = frozenset({HookState.MISSING, HookState.TEMPORARILY_DISABLED, HookState.DISABLED})
@@ -142,12 +144,21 @@ def note_events(
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
-    """Record that changes came without an event, and make checks of the hooks due at once."""
+    """Record that changes came without an event, and have the hooks checked: at once, but not
+    within ``MISSED_AGAIN`` after the check before. A hook that loses some events would be checked
+    for each of them.
+    """
     ids = sorted(set(project_ids))
     for project_id in ids:
         _make(org_id, project_id)
-    change_rows(update(_watch).where(_watch.project_id.in_(ids)).values(last_missed_at=now))
-    make_due(ids, now)
+    of_ids = _watch.project_id.in_(ids)
+    change_rows(update(_watch).where(of_ids).values(last_missed_at=now))
+    lately = and_(of_ids, _watch.checked_at > now - MISSED_AGAIN, _watch.checked_at <= now)
+    checked = db.session.execute(select(_watch.project_id, _watch.checked_at).where(lately))
+    again = {row.project_id: row.checked_at + MISSED_AGAIN for row in checked}
+    make_due([project_id for project_id in ids if project_id not in again], now)
+    for project_id, moment in again.items():
+        make_due([project_id], moment)
 
 
 def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
@@ -164,12 +175,12 @@ def proven_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:
     )
 
 
-def make_due(project_ids: Sequence[uuid.UUID], now: datetime) -> None:
-    """Make checks of these projects' hooks due now."""
+def make_due(project_ids: Sequence[uuid.UUID], moment: datetime) -> None:
+    """Make checks of these projects' hooks due at a moment, unless they are before."""
     change_rows(
         update(_watch)
-        .where(_watch.project_id.in_(project_ids), _watch.check_due_at > now)
-        .values(check_due_at=now)
+        .where(_watch.project_id.in_(project_ids), _watch.check_due_at > moment)
+        .values(check_due_at=moment)
     )
 
 

@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 
 from gitlab_links.deliveries.authenticity import Refusal
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
 from gitlab_links.extensions import db, redis
 from gitlab_links.health.report import HealthColour
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import EXPIRY_WARNING
 from gitlab_links.job_triggers import queue_names
-from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.call_counts import CallKind
 from gitlab_links.observations.models import GitLabCallCount, GitLabWebhookTally, TallyKind
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint
@@ -164,6 +165,25 @@ def calls_of_the_hour(now: datetime) -> Mapping[str, int]:
         .group_by(GitLabCallCount.kind)
     )
     return {kind.value: 0 for kind in CallKind} | {str(kind): int(calls) for kind, calls in rows}
+
+
+def projects_read(now: datetime) -> Mapping[str, int]:
+    """Projects by how their changes are read: every TTL, every hour because their webhooks are
+    proven, or item by item because GitLab does not say what changed.
+    """
+    mark, project = GitLabDeltaMark, GitLabProject
+    by_item = or_(func.max(mark.failures) > 0, func.max(mark.proven_at).is_(None))
+    way = case((by_item, "by_item"), (project.trusted_until > now, "every_hour"), else_="every_ttl")
+    ways = (
+        select(way.label("way"))
+        .select_from(mark)
+        .join(project, project.id == mark.project_id)
+        .where(mark.kind.in_(BY_TIME))
+        .group_by(project.id, project.trusted_until)
+        .subquery()
+    )
+    rows = db.session.execute(select(ways.c.way, func.count()).group_by(ways.c.way))
+    return {"every_ttl": 0, "every_hour": 0, "by_item": 0} | {row[0]: row[1] for row in rows}
 
 
 def queue_figures() -> QueueFigures | None:

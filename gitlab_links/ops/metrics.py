@@ -82,6 +82,12 @@ class _Figures(Collector):
             "kind",
             metric_sources.calls_of_the_hour(now),
         )
+        yield _by_label(
+            "gitlab_projects_read",
+            "Projects by how what changed in them is read",
+            "way",
+            metric_sources.projects_read(now),
+        )
         yield _single(
             "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
         )

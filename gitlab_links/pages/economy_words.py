@@ -3,16 +3,14 @@
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from gitlab_links.deltas.economy import ProjectReading, project_readings
-from gitlab_links.deltas.probing import is_refused
+from gitlab_links.deltas.economy import Economy, ProjectReading, ReadBy, economy_of
+from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because
 from gitlab_links.extensions import settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.freshness import REFRESH_AT, TRUSTED_FOR
-from gitlab_links.observations.call_counts import CallKind, calls_since
+from gitlab_links.observations.call_counts import CallKind
 
-SHOWN = timedelta(hours=24)
 _PURPOSES = {
     CallKind.CHANGES: "what changed in many projects",
     CallKind.LISTS: "lists of changes",
@@ -20,60 +18,58 @@ _PURPOSES = {
     CallKind.ITEMS: "items",
     CallKind.HOOKS: "webhooks",
 }
+_BECAUSE = {
+    Because.PROVEN: "its webhook is proven to arrive",
+    Because.NOT_WORKING: "it has no working webhook",
+    Because.SILENT: "no event of it arrived within a week",
+    Because.MISSED: "a change came without an event within a week",
+    Because.FEW: f"its webhook is proven only after {ENOUGH_CHANGES} changes within a week",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Economy:
-    """The calls of the last 24 hours by purpose, and a sentence for each project's row."""
+class ShownEconomy:
+    """The calls of the last 24 hours by purpose, and sentences for each project's row."""
 
     calls: Mapping[str, int]
+    total: int
+    an_hour: int
     readings: Mapping[uuid.UUID, str]
 
-    @property
-    def total(self) -> int:
-        """All calls of the last 24 hours."""
-        return sum(self.calls.values())
 
-    @property
-    def an_hour(self) -> int:
-        """Calls an hour, on average."""
-        return round(self.total / (SHOWN.total_seconds() / 3600))
-
-
-def economy(org_id: uuid.UUID, row: OrgGitLabIntegration | None, now: datetime) -> Economy:
-    """What is shown, in two SELECTs."""
-    calls = calls_since(org_id, now - SHOWN)
-    refused = row is not None and is_refused(row.changes_refused_at, now)
-    readings = project_readings(org_id, now)
-    ttl = settings().metadata_ttl
-    return Economy(
-        {_PURPOSES[kind]: count for kind, count in calls.items() if count},
-        {
-            project: " ".join(_sentences(reading, ttl, one_by_one=refused))
-            for project, reading in readings.items()
-        },
+def economy(org_id: uuid.UUID, row: OrgGitLabIntegration | None, now: datetime) -> ShownEconomy:
+    """What the page shows."""
+    found: Economy = economy_of(org_id, row, now, settings().metadata_ttl)
+    return ShownEconomy(
+        {_PURPOSES[kind]: count for kind, count in found.last_24_hours.items() if count},
+        found.total,
+        found.an_hour,
+        {one.project_id: " ".join(sentences(one)) for one in found.projects},
     )
 
 
-def _sentences(reading: ProjectReading, ttl: int, *, one_by_one: bool) -> Iterator[str]:
+def sentences(reading: ProjectReading) -> Iterator[str]:
+    """How a project is read, why, and what that has cost."""
+    every = _duration(reading.every_seconds)
     if reading.error_code is not None:
         yield (
             f"GitLab does not say what changed ({reading.error_code}), so each item is fetched "
-            f"every {_duration(ttl)}."
+            f"every {every}."
         )
-        return
-    if not reading.begun:
-        yield f"Each item is fetched every {_duration(ttl)}, until GitLab has said what changed."
-        return
-    if reading.trusted:
-        every = _duration(TRUSTED_FOR.total_seconds())
-        yield f"Up to date by its webhooks, which are proven to arrive; checked every {every}."
-        return
-    how = "by its own list" if one_by_one else "together with other projects"
-    yield f"What changed is read every {_duration(ttl * REFRESH_AT)}, {how}."
+    elif reading.by is ReadBy.ITEMS:
+        yield f"Each item is fetched every {every}, until GitLab has said what changed."
+    else:
+        together = reading.by is ReadBy.TOGETHER
+        how = "in one call for many projects" if together else "by its own list"
+        yield f"What changed is read every {every}, {how}, because {_BECAUSE[reading.because]}."
+    yesterday, today = reading.calls_yesterday, reading.calls_today
+    calls = "call" if yesterday == 1 else "calls"
+    yield f"{yesterday:,} {calls} for it alone yesterday, {today:,} today."
 
 
 def _duration(seconds: float) -> str:
+    if seconds == 3600:
+        return "hour"
     if seconds >= 7200:
         return f"{seconds / 3600:.0f} hours"
     if seconds >= 120:

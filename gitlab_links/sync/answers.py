@@ -110,7 +110,7 @@ def record(
         _record_reason(answer, verdict)
         _record_default_branch(answer, now)
     marks.write(org_id, now)
-    _count_by_webhook(org_id, items, by_webhook, now)
+    _count(org_id, answers, items, by_webhook, now)
     mentions.attach(org_id)
     drop_unmentioned(items.values())
     hidden = [answer.batch.project_row for answer in answers if _is_hidden(answer)]
@@ -193,12 +193,22 @@ def _follow_moved(answer: Answer, snapshots: Snapshots, items: Items) -> None:
             record_move(item, answer.moved.get(due.iid))
 
 
-def _count_by_webhook(
-    org_id: uuid.UUID, items: Items, by_webhook: Counter[uuid.UUID], now: datetime
+def _count(
+    org_id: uuid.UUID,
+    answers: Sequence[Answer],
+    items: Items,
+    by_webhook: Counter[uuid.UUID],
+    now: datetime,
 ) -> None:
     """Runs after recording projects, which may have moved items to another project."""
     by_project = Counter(items[item_id].project_id for item_id in by_webhook.elements())
-    count_changes(org_id, "by_webhook", by_project, now.date())
+    calls: Counter[uuid.UUID] = Counter()
+    for answer in answers:
+        asked = (items.get(due.id) for due in answer.batch.items)
+        there = next((item for item in asked if item is not None and item in db.session), None)
+        if there is not None and answer.calls:
+            calls[there.project_id] += answer.calls
+    count_changes(org_id, "by_webhook", by_project, now.date(), calls=calls)
 
 
 def _one_of_each_project(

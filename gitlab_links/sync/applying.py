@@ -43,6 +43,7 @@ from gitlab_links.sync.ordering import (
     decide_on_fetched,
     unproven_after,
 )
+from gitlab_links.sync.pipeline_statuses import is_overtaken
 from gitlab_links.sync.reviews import merged_reviews
 from gitlab_links.sync.unreadable_items import stays_hidden
 
@@ -164,6 +165,9 @@ def apply_fetched(
         request_refresh(item, now + REPEAT_AFTER)
         return None
     cached, before = compared_fields(item), known_of(item)
+    if fetched.pipeline_status is not UNKNOWN and is_overtaken(item, started_at, now):
+        fetched = replace(fetched, pipeline_status=item.pipeline_status)
+        item.status_wanted_at = now
     _fill(item, fetched, now)
     store_mentions(item, fetched.text, pattern, now, proven=True)
     _note_identity(item, fetched)

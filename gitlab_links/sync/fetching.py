@@ -67,7 +67,8 @@ class Answer:
 
     ``default_branch`` is the project's, if it was asked for. ``project_id`` is the id of a
     project that was known only by its path, if no snapshot has it. ``decodes_slashes``: whether
-    a proxy decodes the ``%2F`` of a path; None if no path was tried.
+    a proxy decodes the ``%2F`` of a path; None if no path was tried. ``calls`` is how many GitLab
+    has answered.
     """
 
     batch: Batch
@@ -82,6 +83,7 @@ class Answer:
     project_id: int | None = None
     decodes_slashes: bool | None = None
     default_branch: str | None = None
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ class Fetcher:
         )
 
     def _fetch(self, client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
-        started_at = utcnow()
+        started_at, answered_before = utcnow(), client.calls
         found: dict[int, Snapshot] = {}
         failure: GitLabFailure | None = None
         path_owner: int | None = None
@@ -217,6 +219,7 @@ class Fetcher:
             project_id=project_id,
             decodes_slashes=decodes_slashes(requested, batch, failure),
             default_branch=default_branch,
+            calls=client.calls - answered_before,
         )
 
 

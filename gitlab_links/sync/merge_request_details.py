@@ -126,19 +126,22 @@ def note_statuses(item: GitLabItem, started_at: datetime, now: datetime) -> None
     """
     item.detail_fetched_at = started_at
     item.detail_wanted = item.pipeline_status in PIPELINE_MOVING
-    is_pending = item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED
-    if is_pending and not item.merge_rechecks:
+    if is_pending(item) and not item.merge_rechecks:
         item.merge_rechecks = 1
         item.status_wanted_at = now + RECHECKS[0]
     else:
         _recheck(item, now)
 
 
+def is_pending(item: GitLabItem) -> bool:
+    """Whether GitLab is computing whether it can be merged."""
+    return item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED
+
+
 def _recheck(item: GitLabItem, now: datetime) -> None:
     """Fetch soon again while GitLab is computing the merge status."""
-    is_pending = item.merge_status in MERGE_STATUS_PENDING and item.state == ItemState.OPENED
     done = item.merge_rechecks or 0
-    if not is_pending:
+    if not is_pending(item):
         item.merge_rechecks = 0
     elif done < len(RECHECKS):
         item.merge_rechecks = done + 1

@@ -137,6 +137,25 @@ def test_a_change_that_is_committed_late_is_found(connected, issues, links, cloc
     assert connected.view(links[2]).title == "Committed late"
 
 
+@pytest.mark.differs_by_database
+def test_a_closed_item_is_proven_unchanged_by_each_list_since_its_fetch(
+    connected, issues, links, clock
+):
+    connected.gitlab.state.items.close(issues[0])
+    pass_ttl(connected, clock)
+    connected.fetch()
+    connected.gitlab.state.calls.reset()
+    for _ in range(20):
+        pass_ttl(connected, clock)
+        connected.fetch()
+    assert connected.view(links[0]).state == "closed"
+    assert connected.calls() == 20
+    connected.gitlab.state.items.edit(issues[0], title="Closed, and renamed", notify=False)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.view(links[0]).title == "Closed, and renamed"
+
+
 def test_each_item_is_fetched_once_a_day_all_the_same(connected, issues, links, clock):
     issues[0].labels = [connected.gitlab.state.projects.label(issues[0].project, "renamed")]
     until = utcnow() + timedelta(hours=24)

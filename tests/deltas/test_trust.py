@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deltas.economy import ReadBy, economy_of
 from gitlab_links.deltas.models import GitLabDeltaMark
-from gitlab_links.deltas.trust import ENOUGH_CHANGES, trusted_projects
+from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because, trusted_projects
 from gitlab_links.extensions import db
-from gitlab_links.jobs.health_checks import find_due_checks
+from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import GitLabItem, GitLabProject
@@ -18,6 +19,7 @@ from gitlab_links.observations.change_counts import count_changes
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.project_watches import note_events, note_missed
+from gitlab_links.ops.metric_sources import projects_read
 from tests.deltas.test_deltas import pass_ttl
 
 
@@ -109,3 +111,55 @@ def test_few_changes_prove_nothing(connected, clock):
 def test_an_item_is_stale_when_the_reading_does_not_come(connected, proven, clock):
     clock.advance(3600 + 301)
     assert connected.view(proven[1]).sync.status == "stale"
+
+
+def economy(connected):
+    found = economy_of(connected.org.id, connected.integration(), utcnow(), 300)
+    [project] = found.projects
+    return project
+
+
+@pytest.mark.differs_by_database
+def test_it_is_said_how_a_project_is_read_and_why_and_what_it_cost(connected, proven, clock):
+    before = economy(connected)
+    assert (before.by, before.because) == (ReadBy.LIST, Because.PROVEN)
+    assert (before.every_seconds, before.error_code) == (3600, None)
+    clock.advance(3700)
+    connected.fetch()
+    assert economy(connected).calls_today == before.calls_today + connected.calls()
+    note_missed(connected.org.id, [before.project_id], utcnow())
+    find_due_checks()
+    after = economy(connected)
+    assert (after.because, after.every_seconds) == (Because.MISSED, 264)
+    clock.advance(86_400)
+    assert economy(connected).calls_yesterday == after.calls_today
+    clock.advance(7 * 86_400)
+    assert economy(connected).because is Because.SILENT
+
+
+def test_a_hook_that_loses_events_is_checked_once_an_hour(connected, proven, clock):
+    project = db.session.scalars(select(GitLabProject.id)).one()
+
+    def checks_after(seconds, *, missed=True):
+        clock.advance(seconds)
+        if missed:
+            note_missed(connected.org.id, [project], utcnow())
+            db.session.commit()
+        run_checks(connected.org.id)
+        return connected.gitlab.state.calls.total("/hooks")
+
+    assert checks_after(1) == 1
+    assert checks_after(600) == 1
+    assert checks_after(1500) == 1
+    assert checks_after(1500, missed=False) == 2
+
+
+@pytest.mark.differs_by_database
+def test_metrics_count_projects_by_how_they_are_read(connected, proven, clock):
+    counts = {"every_ttl": 0, "every_hour": 0, "by_item": 0}
+    assert projects_read(utcnow()) == counts | {"every_hour": 1}
+    assert projects_read(utcnow() + timedelta(hours=2)) == counts | {"every_ttl": 1}
+    db.session.rollback()
+    connected.link(connected.issue(connected.project("acme/third")))
+    connected.fetch()
+    assert projects_read(utcnow()) == counts | {"every_hour": 1, "by_item": 1}

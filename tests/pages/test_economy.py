@@ -4,25 +4,42 @@ import uuid
 
 import pytest
 
-from gitlab_links.deltas.economy import ProjectReading
+from gitlab_links.deltas.economy import ProjectReading, ReadBy
+from gitlab_links.deltas.trust import Because
 from gitlab_links.observations.call_counts import CallKind, calls_since, count_calls
-from gitlab_links.pages.economy_words import _sentences
+from gitlab_links.pages.economy_words import sentences
 from tests.sync.conftest import at
 
-READ = at(0)
+PROJECT, PROVEN, MISSED = uuid.uuid4(), Because.PROVEN, Because.MISSED
 
 
 @pytest.mark.parametrize(
     ("reading", "words"),
     [
-        (ProjectReading(False, False, None, None, 0, 0), "Each item is fetched every 5 minutes"),
-        (ProjectReading(True, False, None, READ, 1, 0), "read every 4 minutes, together"),
-        (ProjectReading(True, True, None, READ, 1, 0), "proven to arrive; checked every 60 min"),
-        (ProjectReading(True, False, "http_403", READ, 1, 0), "(http_403), so each item"),
+        (
+            ProjectReading(PROJECT, ReadBy.ITEMS, 300, Because.FEW),
+            "Each item is fetched every 5 minutes, until GitLab has said what changed. "
+            "0 calls for it alone yesterday, 0 today.",
+        ),
+        (
+            ProjectReading(PROJECT, ReadBy.TOGETHER, 264, MISSED, calls_yesterday=1200),
+            "What changed is read every 4 minutes, in one call for many projects, because a change "
+            "came without an event within a week. 1,200 calls for it alone yesterday, 0 today.",
+        ),
+        (
+            ProjectReading(PROJECT, ReadBy.LIST, 3600, PROVEN, calls_yesterday=1, calls_today=2),
+            "What changed is read every hour, by its own list, because its webhook is proven to "
+            "arrive. 1 call for it alone yesterday, 2 today.",
+        ),
+        (
+            ProjectReading(PROJECT, ReadBy.ITEMS, 300, PROVEN, "http_403"),
+            "GitLab does not say what changed (http_403), so each item is fetched every 5 minutes. "
+            "0 calls for it alone yesterday, 0 today.",
+        ),
     ],
 )
-def test_a_project_says_how_it_is_read_and_why(reading, words):
-    assert words in " ".join(_sentences(reading, 300, one_by_one=False))
+def test_a_project_says_how_it_is_read_why_and_what_it_costs(reading, words):
+    assert " ".join(sentences(reading)) == words
 
 
 def test_calls_are_counted_by_hour_and_purpose(app_context, factory):

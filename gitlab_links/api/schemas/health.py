@@ -5,6 +5,8 @@ from marshmallow import fields
 from gitlab_links.accounts.roles import Role
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope
 from gitlab_links.api.schemas.fields import Time, choice
+from gitlab_links.deltas.economy import ReadBy
+from gitlab_links.deltas.trust import Because
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.report import HealthColour
 from gitlab_links.health.token_rotation import TokenKind
@@ -119,7 +121,56 @@ class ConnectionHealthSchema(Answer):
     projects = fields.List(fields.Nested(WatchedProjectSchema))
 
 
-ConnectionHealthEnvelope = envelope("ConnectionHealthEnvelope", health=ConnectionHealthSchema)
+class CallsByPurposeSchema(Answer):
+    """Calls to GitLab by what they were for."""
+
+    changes = fields.Integer(metadata=described("What changed in many projects.", 330, minimum=0))
+    lists = fields.Integer(metadata=described("Lists of changes.", 12, minimum=0))
+    statuses = fields.Integer(
+        metadata=described("Pipeline and merge status of many merge requests.", 60, minimum=0)
+    )
+    items = fields.Integer(metadata=described("Items, up to a hundred in a call.", 90, minimum=0))
+    hooks = fields.Integer(metadata=described("The state of webhooks.", 40, minimum=0))
+
+
+class ProjectReadingSchema(Answer):
+    """How the changes of a project are read, and why so often."""
+
+    project_id = fields.UUID()
+    by = choice(
+        ReadBy,
+        metadata=described(
+            "`together`: one call says what changed in many projects. `list`: its own list. "
+            "`items`: each item is fetched, because GitLab does not say what changed, or has "
+            "not yet."
+        ),
+    )
+    every_seconds = fields.Integer(metadata={"example": 264, "minimum": 1})
+    because = choice(
+        Because,
+        metadata=described("Whether its webhook can be relied on; if not, it is read more often."),
+    )
+    error_code = fields.String(
+        allow_none=True,
+        metadata=described("Why GitLab does not say what changed.", "not_shown"),
+    )
+    read_at = Time(allow_none=True)
+    calls_today = fields.Integer(
+        metadata=described("Calls for this project alone, on this day in UTC.", 3, minimum=0)
+    )
+    calls_yesterday = fields.Integer(metadata={"example": 12, "minimum": 0})
+
+
+class CallsSchema(Answer):
+    """What calls to GitLab are for."""
+
+    last_24_hours = fields.Nested(CallsByPurposeSchema)
+    projects = fields.List(fields.Nested(ProjectReadingSchema))
+
+
+ConnectionHealthEnvelope = envelope(
+    "ConnectionHealthEnvelope", health=ConnectionHealthSchema, calls=CallsSchema
+)
 
 
 class CheckingEnvelope(Answer):

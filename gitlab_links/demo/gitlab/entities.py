@@ -141,7 +141,7 @@ def project(urls: Urls, record: Project, user: User) -> Json:
         "updated_at": iso(record.created_at),
         "_links": _links(urls, record),
         "empty_repo": False,
-        "archived": False,
+        "archived": record.archived,
         "issues_enabled": True,
         "merge_requests_enabled": record.merge_requests_access != "disabled",
         "issues_access_level": "enabled",

@@ -24,7 +24,8 @@ KINDS = (
 class Fault:
     """One way of answering wrongly.
 
-    ``times`` is how many more calls it meets, ``None`` for all until cleared. ``status``
+    ``times`` is how many more calls it meets, ``None`` for all until cleared, ``after`` how many
+    it lets pass before. ``status``
     belongs to the kind ``status``; ``retry_after`` is a header value, seconds or a date;
     ``location`` is where ``redirect`` points. ``route`` is a part of the API route, as
     ``issues`` or ``/hooks``; ``project_id`` narrows further.
@@ -38,6 +39,7 @@ class Fault:
     seconds: float = 1.0
     route: str | None = None
     project_id: int | None = None
+    after: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -101,6 +103,9 @@ class Faults:
         with self._lock:
             for fault in self.api:
                 if fault.applies(route, project_id):
+                    if fault.after > 0:
+                        fault.after -= 1
+                        continue
                     if fault.times is not None:
                         fault.times -= 1
                     return fault

@@ -228,7 +228,10 @@ class MergeRequest(Item):
 
 @dataclass(eq=False)
 class Project:
-    """A project; ``members`` maps user ids to access levels, ``old_paths`` redirect."""
+    """A project; ``members`` maps user ids to access levels, ``old_paths`` redirect.
+
+    Of an ``archived`` one, lists of its group show nothing unless asked to.
+    """
 
     id: int
     path_with_namespace: str
@@ -239,6 +242,7 @@ class Project:
     default_branch: str = "main"
     merge_requests_access: str = "enabled"
     pipelines_access: str = "enabled"
+    archived: bool = False
     old_paths: set[str] = field(default_factory=set)
     members: dict[int, int] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)

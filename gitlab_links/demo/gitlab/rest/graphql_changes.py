@@ -106,8 +106,8 @@ def _pipelines(pipelines: Sequence[Pipeline], after: datetime, first: int) -> Js
 
 
 def _statuses(path: str, iids: list[str]) -> Json | None:
-    project, _ = state().projects.find(path)
-    if project is None or not project.readable_by(caller()):
+    project, has_moved = state().projects.find(path)
+    if project is None or has_moved or not project.readable_by(caller()):
         return None
     if not project.merge_requests_readable_by(caller()):
         return {"mergeRequests": None}
@@ -121,10 +121,14 @@ def _status(mr: MergeRequest) -> Json:
         "iid": str(mr.iid),
         "state": mr.state,
         "detailedMergeStatus": mr.detailed_merge_status.upper(),
-        "headPipeline": pipeline and {"status": pipeline.status.upper()},
+        "headPipeline": pipeline and _head(pipeline),
     }
     mr.unchecked = False  # asking has it worked out
     return answer
+
+
+def _head(pipeline: Pipeline) -> Json:
+    return {"id": f"gid://gitlab/Ci::Pipeline/{pipeline.id}", "status": pipeline.status.upper()}
 
 
 def _iso(moment: datetime) -> str:

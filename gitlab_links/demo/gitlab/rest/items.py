@@ -47,6 +47,7 @@ def list_items_of_group(key: str, kind: str) -> Response:
     """
     details, group = flag("with_labels_details"), spelled(key).lower()
     mine = kind == "merge_requests" and one_of("scope", "created_by_me", "all") != "all"
+    archived_too = one_of("non_archived", "true", "false") == "false"
 
     def present(item: Item) -> dict[str, Any]:
         return item_entity(state().urls, item, label_objects=details, single=False)
@@ -57,6 +58,7 @@ def list_items_of_group(key: str, kind: str) -> Response:
             for project in state().projects.all()
             if f"{project.namespace.lower()}/".startswith(f"{group}/")
             and project.readable_by(caller())
+            and (archived_too or not project.archived)
         ]
         if not projects:
             raise errors.not_found("Group")
