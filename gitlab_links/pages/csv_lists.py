@@ -21,9 +21,13 @@ from gitlab_links.links.queries import links_page
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.csv_files import AT_ONCE, Rows, by_id, csv_file, in_parts
 from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.rule_words import calls_for, link_words
+from gitlab_links.pages.status_rules import dry_run_filter
 from gitlab_links.pages.timeline import reader, rows_of
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.sight import Sight
+from gitlab_links.rules.dry_run import DryRunTask, dry_run_page
+from gitlab_links.rules.explanations import Explanation
 from gitlab_links.tasks.queries import TaskSort, task_at, tasks_page
 from gitlab_links.tasks.summaries import TaskView
 from gitlab_links.timeline.queries import Entry, Topic
@@ -45,6 +49,7 @@ LINK_COLUMNS = (
 )
 PEOPLE_COLUMNS = ("labels", "author", "assignees", "reviewers")
 SYNC_COLUMNS = ("sync_status", "sync_error_code", "last_synced_at")
+RULES = ("reference", "title", "status", "outcome")
 WAITING = (
     *("reason", "since", "days", "reference", "title", "url", "merge_status"),
     "pipeline_status",
@@ -143,3 +148,21 @@ def waiting_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     own = attrgetter(*WAITING)
     rows = [(*own(one), " ".join(task.reference for task in one.tasks)) for one in waiting]
     return csv_file("waiting", (*WAITING, "tasks"), iter([rows]))
+
+
+@pages.get("/orgs/<uuid:org_id>/status-rules.csv")
+@access(Permission.RULES_READ)
+def status_rules_csv(org_id: uuid.UUID) -> ResponseReturnValue:
+    """What the rules would do with each task that matches, the newest first; none while off."""
+    del org_id  # the caller has it
+    read = partial(dry_run_page, current_principal(), *dry_run_filter(request.args))
+
+    def rows(tasks: Sequence[DryRunTask]) -> Rows:
+        return [(*attrgetter(*RULES)(task), *_why(task.explanation), task.id) for task in tasks]
+
+    return csv_file("status-rules", (*RULES, "why", "links", "id"), in_parts(read, rows, by_id))
+
+
+def _why(explanation: Explanation) -> tuple[str, str]:
+    links = (f"{link.reference}: {link_words(link)}" for link in explanation.links)
+    return calls_for(explanation), "; ".join(links)

@@ -13,6 +13,7 @@ from gitlab_links.accounts.api_keys import keys_page
 from gitlab_links.accounts.members import members_page
 from gitlab_links.accounts.models import ApiKey
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.accounts.service_accounts import service_accounts_page
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.audit.queries import audit_page
 from gitlab_links.deliveries.queries import deliveries_page
@@ -38,6 +39,7 @@ DELIVERIES = (
 )
 AUDITED = ("action", "target_type", "target_id", "detail", "id")
 MEMBERS = ("name", "email", "role", "created_at", "id")
+ACCOUNTS = ("name", "role", "created_at", "id")
 INVITATIONS = (
     *("name", "email", "role", "status", "mail_error", "invited_by", "created_at"),
     *("expires_at", "id"),
@@ -125,6 +127,14 @@ def keys_csv(org_id: uuid.UUID) -> ResponseReturnValue:
         for part in in_parts(partial(keys_page, org_id, revoked=revoked), rows, by_id)
     )
     return csv_file("api-keys", columns, parts)
+
+
+@pages.get(f"{ORG}/api-keys/service-accounts.csv")
+@access(Permission.SERVICE_ACCOUNTS)
+def service_accounts_csv(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The service accounts, the oldest first."""
+    read = partial(service_accounts_page, org_id)
+    return csv_file("service-accounts", ACCOUNTS, in_parts(read, _fields(ACCOUNTS), by_id))
 
 
 @pages.get(f"{ORG}/endpoints.csv")

@@ -1,7 +1,7 @@
 """The status rules of an org: what they do, their dry run, and switching them on and off."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -114,11 +114,16 @@ def _back(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.status_rules", org_id=org_id))
 
 
+def dry_run_filter(args: Mapping[str, str]) -> tuple[Outcome | None, str | None]:
+    """The outcome and the words of the query string; what the form does not offer is ignored."""
+    q = args.get("q", "").strip()[:MAX_SEARCH].replace("\0", "")
+    return parsed(Outcome, args.get("outcome", "")), q or None
+
+
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
     principal = current_principal()
     rules = rules_view(org_id)
-    outcome = parsed(Outcome, request.args.get("outcome", ""))
-    q = request.args.get("q", "").strip()[:MAX_SEARCH].replace("\0", "") or None
+    outcome, q = dry_run_filter(request.args)
     read = partial(dry_run_page, principal, outcome, q)
     filters = {"outcome": outcome, "q": q}
     tasks, around = part_behind("pages.status_rules", org_id, filters, read)

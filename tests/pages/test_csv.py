@@ -146,14 +146,17 @@ def test_who_has_access_comes_without_a_secret(
     secret = factory.api_key(org)
     factory.invitation(org)
     sent = factory.sent(org)
+    factory.service_account(org)
     names = ("members", "members/invitations", "api-keys", "endpoints", "waiting")
+    names += ("api-keys/service-accounts",)
     found = {name: table_of(admin.get(f"{base}/{name}.csv")) for name in names}
     found["sent"] = table_of(admin.get(f"{base}/endpoints/{sent.endpoint_id}/sent.csv"))
     assert {name: len(rows) for name, rows in found.items()} == {
-        "members": 3,
+        "members": 4,
         "members/invitations": 1,
         "api-keys": 1,
         "endpoints": 1,
+        "api-keys/service-accounts": 1,
         "sent": 1,
         "waiting": 0,
     }

@@ -177,3 +177,15 @@ def test_a_task_is_pinned_and_unpinned(app, org, task, acting, base, rules):
     assert "Pin this status" in page
     assert acting(Role.CLIENT).post(f"{path}/pin").status_code == 403
     assert "Status rules" not in text_of(acting(Role.CLIENT).get(path))
+
+
+def test_the_dry_run_comes_as_a_file_with_the_filters_of_the_page(app, org, acting, rules, task):
+    admin = acting(Role.ADMIN)
+    admin.post(f"{rules}/dry-run")
+    apply(app, org)
+    file = admin.get(f"{rules}.csv?outcome=starts&q=ship").get_data().decode("utf-8-sig")
+    header, row = file.splitlines()
+    assert header == "reference,title,status,outcome,why,links,id"
+    assert row.startswith("ACME-12,Ship it,open,starts,The links call for in progress")
+    assert "acme/web!7: open" in row
+    assert len(admin.get(f"{rules}.csv?outcome=done").text.splitlines()) == 1
