@@ -28,6 +28,7 @@ PICTURED = {
     "task": "/tasks/ACME-2",
     "gitlab": "/gitlab",
     "watch": "/gitlab/projects",
+    "mentions": "/gitlab/mentions",
     "deliveries": "/deliveries",
     "members": "/members",
     "api-keys": "/api-keys",

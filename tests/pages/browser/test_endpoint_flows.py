@@ -1,0 +1,43 @@
+"""An endpoint is added, tried and looked into; its pages and its log as pictures."""
+
+import re
+
+from playwright.sync_api import expect
+
+from gitlab_links.demo.sample_tasks import SHOP
+from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.test_looks import LOOKS, take, violations
+
+
+def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Open) -> None:
+    page, state = open_page("/endpoints"), stack.gitlab.state
+    page.get_by_label("Address").fill(f"{stack.gitlab.url}/build-lights")
+    page.get_by_label("Description").fill("Build lights")
+    page.get_by_role("button", name="Add endpoint").click()
+    expect(page.get_by_label("Signing secret")).to_have_value(re.compile("^whsec_"))
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("The test was not accepted. It answered 404.")).to_be_visible()
+    endpoint = page.url
+
+    issue = state.items.find(state.projects.get(SHOP), "issue", 1)
+    state.items.edit(issue, add_labels=["urgent"])
+    row = page.get_by_role("row").filter(has_text="link.changed").first
+    for _ in range(60):
+        page.goto(endpoint)
+        if row.get_by_text("It answered 404").count():
+            break
+        page.wait_for_timeout(500)
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="link.changed")).to_be_visible()
+    sent, faults = page.url, {}
+    shown = {"endpoints": f"{stack.org_url}/endpoints", "endpoint": endpoint, "sent": sent}
+    for look, options in LOOKS.items():
+        page = open_page("/tasks", **options)
+        for name, address in shown.items():
+            page.goto(address)
+            take(page, f"{name}-{look}", whole=True)
+            faults[name, look] = violations(page)
+    page.goto(endpoint)
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.get_by_text("It is off.")).to_be_visible()
+    assert {place: found for place, found in faults.items() if found} == {}
