@@ -14,6 +14,7 @@ from benchmarks import (
     large,
     latency,
     lists,
+    mentions,
     refresh,
     rules,
 )
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Callable[[Stage], Result]] = {
     "drain": drain.run,
     "events": events.run,
     "rules": rules.run,
+    "mentions": mentions.run,
     "refresh": refresh.run,
     "latency": latency.run,
     "lists": lists.run,

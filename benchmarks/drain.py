@@ -10,7 +10,6 @@ from sqlalchemy import insert
 
 from benchmarks.accept import WARM_UP, webhooks
 from benchmarks.load import Load, send
-from benchmarks.mentions import mention_rows
 from benchmarks.processes import cpu_seconds
 from benchmarks.report import Result, Row, below, median
 from benchmarks.seeds import (
@@ -70,7 +69,6 @@ def run(stage: Stage) -> Result:
     forget_deliveries(world)
     stage.redis.flushdb()
     rows: list[Row] = []
-    cpu = 0.0
     own = make_hook_secrets(world)
     for what, event, secrets, limits in (
         ("bodies say all", issue_event, {}, (100, 100)),
@@ -79,9 +77,6 @@ def run(stage: Stage) -> Result:
     ):
         drained = [_drain(stage, world, web, event, secrets) for _ in range(2)]
         rows += _rows(what, drained, *limits)
-        if event is issue_event:
-            cpu = median([run.worker_cpu for run in drained]) / DELIVERIES * 1000
-    rows += mention_rows(cpu)
     rows.append(_accept_beside_backlog(stage, world, web))
     stage.stop(web.child)
     return Result(rows)

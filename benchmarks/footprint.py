@@ -26,10 +26,10 @@ IDLE_SECONDS = 60
 IDLE_LIMIT = 8.0
 _FLOOR = "import flask, time; time.sleep(60)"
 _WORKER = """
-from gitlab_links.app import create_app
+from gitlab_links.app import create_job_app
 from gitlab_links.config.settings import Settings
 from gitlab_links.jobs import worker_pool
-worker_pool._preload(create_app(Settings.from_environ()))
+worker_pool._preload(create_job_app(Settings.from_environ()))
 """
 
 

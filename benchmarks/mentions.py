@@ -1,52 +1,85 @@
-"""What reading a body for mentions costs at draining, with a present key and 20 former ones."""
+"""What mentions add to working off webhooks: the same backlog with and without reading them."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.events import forget_events
 from benchmarks.inprocess import cpu_of
-from benchmarks.report import Row
-from benchmarks.webhooks import Item, issue_event
+from benchmarks.report import Result, Row, at_most, median
+from benchmarks.rules import EVENTS_PER_ITEM, PER_PROJECT, PROJECTS, store_backlog
+from benchmarks.seeds import World, forget_deliveries, make_world
+from benchmarks.stage import Stage
+from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.task_keys import change_task_key
 from gitlab_links.clock import utcnow
-from gitlab_links.gitlab.events import Event
+from gitlab_links.deliveries import processing
+from gitlab_links.deliveries.claims import has_due
+from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import ItemText
+from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.mentions.pattern import pattern_of
 from gitlab_links.mentions.reading import read_mentions
 
-KEYS = ("ACME", *(f"OLD{number}" for number in range(20)))
+FORMER_KEYS = [f"OLD{number}" for number in range(20)]
 PARAGRAPH = (
     "The pump of the second ship leaks when it is cold. See `pump.c`, UTF-8 and SHA-256: the "
     "valve-12 opens too late, and on 2026-11-29 nobody was warned.\n\n"
 )
-DESCRIPTION = PARAGRAPH * 20
-SHARE = 0.05
-ROUNDS, BODIES = 30, 100
+LIMIT = 1.05
+ROUNDS, READINGS = 7, 1000
 
 
-def mention_rows(drained_ms: float) -> list[Row]:
-    """Rows of the benchmark ``drain``, where a delivery costs ``drained_ms`` of CPU."""
-    pattern = pattern_of(KEYS, "https://tasks.example.com/orgs/x/tasks/")
-    body = issue_event(Item(1, "acme/app", 1), "Pumps", utcnow())
-    named = ItemText("Pumps", f"{DESCRIPTION}Closes ACME-12 and OLD7-13.", None)
-
-    def read_body() -> None:
-        text = Event.from_request({}, body).text
-        read_mentions(text or ItemText(), pattern)
-
-    spent = cpu_of(
-        {
-            "parse": lambda: [Event.from_request({}, body) for _ in range(BODIES)],
-            "parse and read": lambda: [read_body() for _ in range(BODIES)],
-            "names two": lambda: [read_mentions(named, pattern) for _ in range(BODIES)],
-        },
-        ROUNDS,
+def run(stage: Stage) -> Result:
+    """With a present task key and 20 former ones, in this process and in turns. The bodies have
+    6 KB and mention nothing, as most do.
+    """
+    world = make_world(stage, "mentions", projects=PROJECTS, issues=PER_PROJECT, links_per_task=1)
+    with world.app.app_context():
+        org = db.session.get_one(Org, world.org_id)
+        for key in [*FORMER_KEYS, "ACME"]:
+            change_task_key(org, key)
+        db.session.commit()
+    found: dict[bool, list[float]] = {False: [], True: []}
+    _drain(world, read=True)  # warms up
+    for _ in range(ROUNDS):
+        for read in (False, True):
+            found[read].append(_drain(world, read=read))
+    deliveries = PROJECTS * PER_PROJECT * EVENTS_PER_ITEM
+    what = f"CPU of draining {deliveries} webhooks, with reading mentions of 21 keys and without"
+    return Result(
+        [at_most(what, median(found[True]), median(found[False]), LIMIT, "s"), _row_of_two_names()]
     )
-    plain = (spent["parse and read"] - spent["parse"]) / BODIES
-    share = plain / drained_ms
-    return [
-        Row(
-            "reading a body for 21 keys",
-            f"{plain * 1000:.1f} µs",
-            f"{drained_ms:.2f} ms to drain it",
-            share,
-            f"<= {SHARE}x",
-            share <= SHARE,
-        ),
-        Row("reading one that names two tasks", f"{spent['names two'] / BODIES * 1000:.0f} µs"),
-    ]
+
+
+def _row_of_two_names() -> Row:
+    pattern = pattern_of(("ACME", *FORMER_KEYS), "https://tasks.example.com/orgs/x/tasks/")
+    text = ItemText("Pumps", f"{PARAGRAPH * 20}Closes ACME-12 and OLD7-13.", None)
+    spent = cpu_of({"two": lambda: [read_mentions(text, pattern) for _ in range(READINGS)]}, 3)
+    return Row("reading a body that names two tasks", f"{spent['two'] / READINGS * 1000:.0f} µs")
+
+
+def _drain(world: World, *, read: bool) -> float:
+    """CPU seconds until the backlog is worked off."""
+    store_backlog(world, lambda _: "opened")
+    with world.app.app_context(), _reading(on=read):
+        began = time.process_time()
+        while has_due(world.org_id, utcnow()):
+            drain_slice(world.org_id)
+        spent = time.process_time() - began
+        db.session.rollback()
+    forget_deliveries(world)
+    forget_events(world)
+    return spent
+
+
+@contextmanager
+def _reading(*, on: bool) -> Iterator[None]:
+    present = processing.org_pattern, processing._add_mentioning
+    if not on:
+        processing.org_pattern = lambda _: None  # type: ignore[assignment, return-value]
+        processing._add_mentioning = lambda *_: None
+    try:
+        yield
+    finally:
+        processing.org_pattern, processing._add_mentioning = present

@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from gitlab_links import __version__
-from gitlab_links.app import create_app
+from gitlab_links.app import create_app, create_job_app
 from gitlab_links.config.settings import settings_or_exit
 from gitlab_links.installed_files import GUNICORN_SETTINGS
 
@@ -24,7 +24,7 @@ def work() -> None:
     """``gitlab-links-worker``, ``python worker.py``: run the workers until a signal ends them."""
     from gitlab_links.jobs.worker_pool import WorkerPool
 
-    WorkerPool(create_app(settings_or_exit())).run()
+    WorkerPool(create_job_app(settings_or_exit())).run()
 
 
 def serve() -> None:

@@ -127,7 +127,8 @@ def moved_to_slow(job: str, queue: str, org_id: uuid.UUID) -> bool:
 
 def suppress_triggers(kind: JobKind, org_id: uuid.UUID) -> None:
     """Ignore further triggers during the next batch of the org's running job."""
-    _quietly(lambda: redis().set(kind.flag(org_id), "1", ex=RUNNING_SECONDS))
+    seconds = min(RUNNING_SECONDS, kind.quiet_seconds)
+    _quietly(lambda: redis().set(kind.flag(org_id), "1", ex=seconds))
 
 
 def allow_triggers(kind: JobKind, org_id: uuid.UUID) -> None:

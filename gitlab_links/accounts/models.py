@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    true,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -66,6 +67,7 @@ class User(Identified, Base):
         Uuid, ForeignKey("orgs.id", ondelete="CASCADE"), index=True
     )
     email_confirmed_at: Mapped[datetime | None]
+    key_shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
     @hybrid_property

@@ -111,6 +111,11 @@ def rename(user_id: uuid.UUID, name: str) -> None:
     _, user.name = checked_person(user.email, name)
 
 
+def set_key_shortcuts(user_id: uuid.UUID, *, on: bool) -> None:
+    """Switch the keyboard shortcuts of the person's pages on or off."""
+    find_user(user_id).key_shortcuts = on
+
+
 def checked_person(email: str, name: str) -> tuple[str, str]:
     """The address in lower case, and the name; raises :class:`Invalid`.
 

@@ -36,6 +36,7 @@ _SESSION_USER = (
         Membership.pending_name,
         LoginSession.id,
         LoginSession.last_seen_at,
+        User.key_shortcuts,
     )
     .join(LoginSession, LoginSession.user_id == User.id)
     .outerjoin(
@@ -56,6 +57,7 @@ class SessionUser:
     standing: Standing | None
     session_id: uuid.UUID
     last_seen_at: datetime | None
+    key_shortcuts: bool
 
 
 class LoginFailed(DomainError, status=422, code="login_failed"):
@@ -144,9 +146,9 @@ def session_user(token: str, org_id: uuid.UUID | None = None) -> SessionUser | N
     ).one_or_none()
     if row is None:
         return None
-    user_id, email, name, role, pending_name, session_id, last_seen_at = row
+    user_id, email, name, role, pending_name, session_id, last_seen_at, key_shortcuts = row
     standing = Standing.of(role, pending_name)
-    return SessionUser(user_id, email, name, standing, session_id, last_seen_at)
+    return SessionUser(user_id, email, name, standing, session_id, last_seen_at, key_shortcuts)
 
 
 def end_session(token: str) -> None:

@@ -15,6 +15,7 @@ from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLi
 from gitlab_links.mentions.attaching import attach_mentioned, tasks_named
 from gitlab_links.mentions.org_patterns import org_pattern
 from gitlab_links.mentions.reading import Stored, all_names, mentions_of, read_mentions
+from gitlab_links.rules.marking import ItemMarks
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.sync.applying import apply_fetched
 
@@ -47,15 +48,20 @@ def link_page(
 ) -> None:
     """Link the items that mention a task, in a way that triggers no rule.
 
-    Their content comes with the list, so that no later fetch brings it as news.
+    Their content comes with the list, so that no later fetch brings it as news. For tasks that
+    link them already, it is news.
     """
     found = _new_links(backfill.org_id, turn, page.items)
     if not found:
         return
     pattern = org_pattern(backfill.org_id)
-    items = []
-    for snapshot, _ in found:
-        item = locked_item(backfill.org_id, turn.project_row, turn.type.value, snapshot.iid)
+    snapshots = [snapshot for snapshot, _ in found]
+    items = [
+        locked_item(backfill.org_id, turn.project_row, turn.type.value, one.iid)
+        for one in snapshots
+    ]
+    marks = ItemMarks(items)
+    for item, snapshot in zip(items, snapshots, strict=True):
         if item.fetched_at is None:
             item.refresh_requested_at = None
             apply_fetched(
@@ -69,7 +75,7 @@ def link_page(
             )
         else:
             item.mentions = read_mentions(snapshot.text, pattern, item.mentions)
-        items.append(item)
+    marks.write(backfill.org_id, now)
     backfill.links_made += attach_mentioned(backfill.org_id, items, backfilled=True)
 
 

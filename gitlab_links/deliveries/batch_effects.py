@@ -4,7 +4,7 @@ import uuid
 from collections import Counter
 from datetime import datetime
 
-from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.claims import ClaimedDelivery
 from gitlab_links.gitlab.events import SYSTEM_HOOK
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.change_counts import count_changes
@@ -18,7 +18,7 @@ class BatchEffects:
         self._newest: dict[uuid.UUID, tuple[datetime, str]] = {}
         self.changed: list[GitLabItem] = []
 
-    def of_project(self, project: GitLabProject, delivery: GitLabWebhookDelivery) -> None:
+    def of_project(self, project: GitLabProject, delivery: ClaimedDelivery) -> None:
         """Record an event of a linked project, about any item."""
         via = "system" if delivery.event == SYSTEM_HOOK else "project"
         found = (delivery.received_at, via)

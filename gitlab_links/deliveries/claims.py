@@ -1,16 +1,18 @@
 """Claim deliveries for a worker, and return those that it cannot finish."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
-from sqlalchemy.orm import undefer
 
-from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery, Proof, proof_of
 from gitlab_links.deliveries.retries import LONGEST_SPREAD, MAX_ATTEMPTS, RETRY_DELAYS, retry_delay
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.storage.given_values import is_among
 from gitlab_links.sync.ordering import CLOCK_TOLERANCE
 
 _delivery = GitLabWebhookDelivery
@@ -25,6 +27,33 @@ LEASE = timedelta(seconds=30)
 INTERRUPTED = ErrorCode.PROCESSING_INTERRUPTED
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """What processing reads of a delivery; :class:`GitLabWebhookDelivery` explains the fields."""
+
+    id: uuid.UUID
+    attempts: int
+    event: str | None
+    project_path: str | None
+    gitlab_type: str | None
+    gitlab_iid: int | None
+    received_at: datetime
+    headers: Mapping[str, str]
+    hook_project_id: uuid.UUID | None
+    signed: bool
+    request_id: str | None
+    payload: bytes | None
+
+    @property
+    def proof(self) -> Proof:
+        """The proof of its origin."""
+        return proof_of(self.hook_project_id, signed=self.signed)
+
+
+_table = GitLabWebhookDelivery.__table__
+_READ = [_table.c[name] for name in ClaimedDelivery.__slots__]
+
+
 def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
     """Orgs with due deliveries or expired leases; reads only unfinished rows."""
     return db.session.scalars(
@@ -32,7 +61,7 @@ def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
     ).all()
 
 
-def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
+def claim(org_id: uuid.UUID, now: datetime) -> Sequence[ClaimedDelivery]:
     """Lease due deliveries to the caller, in the order of receipt.
 
     After one attempt, a delivery is claimed with few others; after more, alone, so that one
@@ -51,14 +80,27 @@ def claim(org_id: uuid.UUID, now: datetime) -> Sequence[GitLabWebhookDelivery]:
     taken = _worth_one_transaction(found)
     if not taken:
         return []
-    change_rows(
-        update(_delivery)
-        .where(_delivery.id.in_(taken))
-        .values(
-            status=DeliveryStatus.PROCESSING, attempts=_delivery.attempts + 1, due_at=now + LEASE
+    return _claimed(
+        db.session.execute(
+            update(_table)  # type: ignore[arg-type]
+            .where(_is_one_of(taken))
+            .values(
+                status=DeliveryStatus.PROCESSING,
+                attempts=_delivery.attempts + 1,
+                due_at=now + LEASE,
+            )
+            .returning(*_READ)
         )
     )
-    return load(taken)
+
+
+def _claimed(rows: Iterable[Row[*tuple[Any, ...]]]) -> Sequence[ClaimedDelivery]:
+    """In the order of receipt."""
+    return sorted((ClaimedDelivery(*row) for row in rows), key=lambda one: one.id)
+
+
+def _is_one_of(ids: Iterable[uuid.UUID]) -> ColumnElement[bool]:
+    return is_among(db.engine.dialect.name, _delivery.id, ids)
 
 
 def _give_up_exhausted(org_id: uuid.UUID, now: datetime) -> None:
@@ -79,22 +121,16 @@ def still_ours(attempts: Mapping[uuid.UUID, int]) -> set[uuid.UUID]:
         return set()
     rows = db.session.execute(
         select(_delivery.id, _delivery.attempts)
-        .where(_delivery.id.in_(attempts), _delivery.status == DeliveryStatus.PROCESSING)
+        .where(_is_one_of(attempts), _delivery.status == DeliveryStatus.PROCESSING)
         .order_by(_delivery.id)
         .with_for_update()
     )
     return {row.id for row in rows if row.attempts == attempts[row.id]}
 
 
-def load(ids: Sequence[uuid.UUID]) -> Sequence[GitLabWebhookDelivery]:
-    """Deliveries with their bodies, in the order of receipt."""
-    return db.session.scalars(
-        select(_delivery)
-        .where(_delivery.id.in_(ids))
-        .order_by(_delivery.id)
-        .options(undefer(_delivery.payload))
-        .execution_options(populate_existing=True)
-    ).all()
+def load(ids: Sequence[uuid.UUID]) -> Sequence[ClaimedDelivery]:
+    """Claimed deliveries with their bodies, in the order of receipt."""
+    return _claimed(db.session.execute(select(*_READ).where(_is_one_of(ids))))
 
 
 def _worth_one_transaction(found: Sequence[Row[uuid.UUID, int, int]]) -> list[uuid.UUID]:

@@ -45,6 +45,13 @@ class Proof(StrEnum):
     SIGNATURE = "signature"
 
 
+def proof_of(hook_project_id: uuid.UUID | None, *, signed: bool) -> Proof:
+    """The proof that a delivery with these values has."""
+    if hook_project_id is not None:
+        return Proof.HOOK
+    return Proof.SIGNATURE if signed else Proof.SHARED_SECRET
+
+
 class Doubt(StrEnum):
     """Why a delivery's body is not used, and the item is fetched instead.
 
@@ -130,9 +137,7 @@ class GitLabWebhookDelivery(Identified, Base):
     @property
     def proof(self) -> Proof:
         """The proof of its origin."""
-        if self.hook_project_id is not None:
-            return Proof.HOOK
-        return Proof.SIGNATURE if self.signed else Proof.SHARED_SECRET
+        return proof_of(self.hook_project_id, signed=self.signed)
 
     @property
     def webhook_id(self) -> str | None:

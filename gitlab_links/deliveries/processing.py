@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-
-from sqlalchemy import update
+from functools import partial
 
 from gitlab_links.deliveries.batch_effects import BatchEffects
+from gitlab_links.deliveries.claims import ClaimedDelivery
 from gitlab_links.deliveries.mentioning_events import UnlinkedEvent, items_mentioning
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, GitLabWebhookDelivery
 from gitlab_links.deliveries.pipeline_events import is_at
@@ -25,6 +25,7 @@ from gitlab_links.mentions.org_patterns import org_pattern
 from gitlab_links.mentions.pattern import KeyPattern
 from gitlab_links.observations.webhook_tallies import add_tallies
 from gitlab_links.rules.marking import ItemMarks, note_default_branch
+from gitlab_links.storage.many_rows import UpdateRows
 from gitlab_links.sync.applying import apply_body
 from gitlab_links.sync.change_sources import note_webhook
 from gitlab_links.sync.compared_fields import Changes, changes_between, compared_fields
@@ -39,7 +40,7 @@ from gitlab_links.sync.same_branch import request_siblings
 class Work:
     """A claimed delivery and its parsed event."""
 
-    delivery: GitLabWebhookDelivery
+    delivery: ClaimedDelivery
     event: Event
 
 
@@ -74,7 +75,7 @@ _OF_ANOTHER = frozenset({Doubt.OTHER_INSTANCE, Doubt.OTHER_PROJECT, Doubt.UNKNOW
 
 
 def process(
-    org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], *, now: datetime, ttl: int
+    org_id: uuid.UUID, deliveries: Sequence[ClaimedDelivery], *, now: datetime, ttl: int
 ) -> list[Outcome]:
     """Apply the deliveries in order and mark them as processed. The caller commits both at once.
 
@@ -137,23 +138,17 @@ def _process_one(work: Work, batch: "_Batch") -> Outcome:
     if target is not None and doubt is not Doubt.OTHER_INSTANCE:
         # The merge request of a fork's pipeline is in another project; the body has no content.
         doubt = None if snapshot is None else batch.checks.doubt(delivery, target[0])
-    outcome = Outcome(
-        delivery.id,
-        Effect.NONE,
-        doubt,
-        request_id=delivery.request_id,
-        item=_item_name(event),
-    )
+    done = partial(Outcome, delivery.id, request_id=delivery.request_id, item=_item_name(event))
     if target is None:
-        return outcome
+        return done(effect=Effect.NONE, doubt=doubt)
     item = target[1]
     before = compared_fields(item)
     effect = _apply(target, work, snapshot, trust_in(delivery, doubt), batch)
-    if doubt not in _OF_ANOTHER and note_webhook(item, before, delivery.received_at):
-        batch.effects.changed.append(item)
     changes = changes_between(before, compared_fields(item))
+    if doubt not in _OF_ANOTHER and note_webhook(item, delivery.received_at, changed=bool(changes)):
+        batch.effects.changed.append(item)
     links = targets.links_of(item)
-    return replace(outcome, effect=effect, item_id=item.id, links=links, changes=changes)
+    return done(effect=effect, doubt=doubt, item_id=item.id, links=links, changes=changes)
 
 
 def _item_name(event: Event) -> str | None:
@@ -165,27 +160,28 @@ def _item_name(event: Event) -> str | None:
 
 def _mark_processed(outcomes: Sequence[Outcome], now: datetime) -> None:
     """Mark all of them in one statement."""
-    db.session.execute(
-        update(GitLabWebhookDelivery),
-        [
-            {
-                "id": one.delivery_id,
-                "status": DeliveryStatus.PROCESSED,
-                "processed_at": now,
-                "due_at": None,
-                "error_code": None,
-                "links_matched": one.links,
-                "item_id": one.item_id,
-                "effect": one.effect,
-                "doubt": one.doubt,
-                "changes": one.changes or None,
-            }
-            for one in outcomes
-        ],
-    )
+    rows = [
+        {
+            "id": one.delivery_id,
+            "status": DeliveryStatus.PROCESSED,
+            "processed_at": now,
+            "due_at": None,
+            "error_code": None,
+            "links_matched": one.links,
+            "item_id": one.item_id,
+            "effect": one.effect,
+            "doubt": one.doubt,
+            "changes": one.changes or None,
+        }
+        for one in outcomes
+    ]
+    _PROCESSED.run(db.session, rows)
 
 
-def _read(delivery: GitLabWebhookDelivery) -> Work:
+_PROCESSED = UpdateRows(GitLabWebhookDelivery)
+
+
+def _read(delivery: ClaimedDelivery) -> Work:
     if delivery.payload is None:
         # The body was not stored because of the quota, so the item is fetched.
         named = (delivery.gitlab_type, delivery.gitlab_iid, delivery.project_path)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import and_, select
 
-from gitlab_links.deliveries.models import Doubt, GitLabWebhookDelivery, Proof
+from gitlab_links.deliveries.claims import ClaimedDelivery
+from gitlab_links.deliveries.models import Doubt, Proof
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -33,7 +34,7 @@ class BodyChecks:
     base_url: str | None
     origin: tuple[str, str, int | None] | None
     distrusted: frozenset[str]
-    others: list[GitLabWebhookDelivery] = field(default_factory=list)
+    others: list[ClaimedDelivery] = field(default_factory=list)
 
     @classmethod
     def of(cls, org_id: uuid.UUID, now: datetime) -> "BodyChecks":
@@ -68,7 +69,7 @@ class BodyChecks:
             ),
         )
 
-    def doubt(self, delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> Doubt | None:
+    def doubt(self, delivery: ClaimedDelivery, project: GitLabProject | None) -> Doubt | None:
         """Why the body is not used for ``project``, the event's project; None if it is used.
 
         Collects deliveries of other instances for :meth:`tallies`.
@@ -85,13 +86,13 @@ class BodyChecks:
             return Doubt.UNKNOWN_PROJECT
         return Doubt.DISTRUSTED if str(project.id) in self.distrusted else None
 
-    def is_of_another_instance(self, delivery: GitLabWebhookDelivery) -> bool:
+    def is_of_another_instance(self, delivery: ClaimedDelivery) -> bool:
         """Whether a GitLab at another address says that it sent the delivery."""
         instance = delivery.headers.get(INSTANCE)
         return instance is not None and _origin(instance) != self.origin
 
     @staticmethod
-    def is_of_own_hook(delivery: GitLabWebhookDelivery, project: GitLabProject | None) -> bool:
+    def is_of_own_hook(delivery: ClaimedDelivery, project: GitLabProject | None) -> bool:
         """Whether the project's own webhook sent the delivery."""
         own = delivery.hook_project_id
         return project is not None and own is not None and own == project.id
@@ -113,7 +114,7 @@ def still_distrusted(last_at: datetime, secret_set_at: datetime | None, now: dat
     return last_at > now - DISTRUSTED_FOR and not renewed
 
 
-def trust_in(delivery: GitLabWebhookDelivery, doubt: Doubt | None) -> Trust:
+def trust_in(delivery: ClaimedDelivery, doubt: Doubt | None) -> Trust:
     """The trust in a body when it is applied."""
     if doubt is not None:
         return Trust.NONE

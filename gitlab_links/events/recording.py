@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert
-
 from gitlab_links.audit.changes import Actor
 from gitlab_links.clock import utcnow
 from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.storage.database import new_id
+from gitlab_links.storage.many_rows import InsertRows
 
 # A list in ``changes``, as of labels, is cut after so many entries.
 LONGEST_LIST = 50
@@ -64,12 +63,12 @@ def record(org_id: uuid.UUID, actor: Actor, *events: NewEvent) -> None:
     """
     rows = [_row(org_id, actor, event) for event in events]
     for start in range(0, len(rows), AT_ONCE):
-        db.session.execute(_INSERT, rows[start : start + AT_ONCE])
+        _INSERT.run(db.session, rows[start : start + AT_ONCE])
     if rows:
         trigger_after_commit(db.session, JobKind.PUBLISH, org_id)
 
 
-_INSERT = insert(Event.__table__)  # type: ignore[arg-type]
+_INSERT = InsertRows(Event)
 
 
 def _row(org_id: uuid.UUID, actor: Actor, event: NewEvent) -> dict[str, Any]:

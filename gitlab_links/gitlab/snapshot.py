@@ -116,8 +116,7 @@ class Snapshot:
 
     def known(self) -> dict[str, Any]:
         """The known fields by name, without the identity (type, iid, project, GitLab's id)."""
-        values = {name: getattr(self, name) for name in _FACTS}
-        return {name: value for name, value in values.items() if value is not UNKNOWN}
+        return {name: value for name in _FACTS if (value := getattr(self, name)) is not UNKNOWN}
 
     def unknown_fields(self) -> set[str]:
         """The names of the fields that are UNKNOWN."""

@@ -27,6 +27,7 @@ class LoggedIn(UserMixin):  # type: ignore[misc]
     token: str
     standing: Standing | None
     session_id: uuid.UUID
+    key_shortcuts: bool
 
     def get_id(self) -> str:
         """The token, which the cookie contains."""
@@ -75,4 +76,12 @@ def _load(token: str) -> LoggedIn | None:
     if use_is_due(user.last_seen_at):
         used = partial(note_use, user.session_id)
         transactions.write_after_commit("session.use_not_noted", used)
-    return LoggedIn(user.id, user.email, user.name, token, user.standing, user.session_id)
+    return LoggedIn(
+        user.id,
+        user.email,
+        user.name,
+        token,
+        user.standing,
+        user.session_id,
+        user.key_shortcuts,
+    )

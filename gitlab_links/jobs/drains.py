@@ -9,9 +9,17 @@ from rq.timeouts import JobTimeoutException
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deliveries.claims import BATCH_SIZE, claim, give_back, has_due, load, still_ours
-from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.claims import (
+    BATCH_SIZE,
+    ClaimedDelivery,
+    claim,
+    give_back,
+    has_due,
+    load,
+    still_ours,
+)
 from gitlab_links.deliveries.processing import process
+from gitlab_links.events.publishing import has_unpublished
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
@@ -35,24 +43,32 @@ def drain_slice(org_id: uuid.UUID) -> None:
     together, and the sweep triggers what a lost run left behind.
     """
     ends_at = time.monotonic() + SLICE_SECONDS
+    is_burst = False
     while time.monotonic() < ends_at:
         suppress_triggers(JobKind.DRAIN, org_id)
+        if is_burst:
+            # The events of a burst are published by one job after it, not by one for each batch.
+            suppress_triggers(JobKind.PUBLISH, org_id)
         taken = _drain_batch(org_id)
         if taken == 0:
             break
+        is_burst = is_burst or taken > 1
         if 1 < taken < BATCH_SIZE:
             time.sleep(GATHER_SECONDS)
-    # Before the last check: deliveries that arrived meanwhile could not trigger a job.
+    # Before the last checks: what arrived meanwhile could not trigger a job.
     allow_triggers(JobKind.DRAIN, org_id)
     if has_due(org_id, utcnow()):
         trigger(JobKind.DRAIN, org_id)
+    if is_burst:
+        allow_triggers(JobKind.PUBLISH, org_id)
+        if has_unpublished(org_id):
+            trigger(JobKind.PUBLISH, org_id)
     db.session.rollback()
 
 
 def _drain_batch(org_id: uuid.UUID) -> int:
     claimed = claim(org_id, utcnow())
     db.session.commit()
-    # Copied, because a rollback would load the rows again.
     attempts = {delivery.id: delivery.attempts for delivery in claimed}
     try:
         _process_twice(org_id, claimed, attempts)
@@ -67,7 +83,7 @@ def _drain_batch(org_id: uuid.UUID) -> int:
 
 
 def _process_twice(
-    org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], attempts: dict[uuid.UUID, int]
+    org_id: uuid.UUID, deliveries: Sequence[ClaimedDelivery], attempts: dict[uuid.UUID, int]
 ) -> None:
     """Retry once after a deadlock or a lost connection, instead of after the lease."""
     try:
@@ -79,7 +95,7 @@ def _process_twice(
 
 
 def _process(
-    org_id: uuid.UUID, deliveries: Sequence[GitLabWebhookDelivery], attempts: dict[uuid.UUID, int]
+    org_id: uuid.UUID, deliveries: Sequence[ClaimedDelivery], attempts: dict[uuid.UUID, int]
 ) -> None:
     ours = still_ours(attempts)
     if not ours:

@@ -15,12 +15,11 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import is_withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.storage.given_values import is_among
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
 LinkRow = Row[*tuple[Any, ...]]
-# Ids in one condition: SQLite takes 32,766 parameters.
-IDS_AT_ONCE = 1000
 
 _links, _items, _projects, _tasks, _orgs = (
     model.__table__ for model in (TaskGitLabLink, GitLabItem, GitLabProject, Task, Org)
@@ -54,20 +53,14 @@ def link_rows(*conditions: ColumnElement[bool]) -> Sequence[LinkRow]:
     return db.session.execute(_ROWS.where(*conditions).order_by(_links.c.id)).all()
 
 
-def rows_of_links(link_ids: Sequence[uuid.UUID]) -> list[LinkRow]:
+def rows_of_links(link_ids: Sequence[uuid.UUID]) -> Sequence[LinkRow]:
     """Links by their ids."""
-    rows: list[LinkRow] = []
-    for start in range(0, len(link_ids), IDS_AT_ONCE):
-        rows += link_rows(TaskGitLabLink.id.in_(link_ids[start : start + IDS_AT_ONCE]))
-    return rows
+    return link_rows(is_among(db.engine.dialect.name, _links.c.id, link_ids))
 
 
-def rows_of_items(item_ids: Sequence[uuid.UUID]) -> list[LinkRow]:
+def rows_of_items(item_ids: Sequence[uuid.UUID]) -> Sequence[LinkRow]:
     """Every link of several items."""
-    rows: list[LinkRow] = []
-    for start in range(0, len(item_ids), IDS_AT_ONCE):
-        rows += link_rows(TaskGitLabLink.item_id.in_(item_ids[start : start + IDS_AT_ONCE]))
-    return rows
+    return link_rows(is_among(db.engine.dialect.name, _links.c.item_id, item_ids))
 
 
 def facts_of(row: LinkRow, *, hidden: bool = False, public: bool = False) -> LinkFacts:
@@ -95,11 +88,12 @@ def link_event(
     public: bool = False,
     changes: Changes | None = None,
     cause: Mapping[str, Any] | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> NewEvent:
     """An event about the link of a row; see :func:`facts_of` for ``hidden`` and ``public``."""
     task = task_reference(row.task_key, row.number)
     facts = facts_of(row, hidden=hidden, public=public)
-    return NewEvent(kind, row.task_id, task, facts, changes or {}, cause)
+    return NewEvent(kind, row.task_id, task, facts, changes or {}, cause, detail)
 
 
 def record_links(

@@ -7,6 +7,7 @@ list once more, so that a fault in one of the two lets nothing through.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import nh3
 from markdown_it import MarkdownIt
@@ -77,12 +78,20 @@ _CLEANER = nh3.Cleaner(
 
 def _with_links(children: Sequence[Token], find_links: FindLinks) -> Iterator[Token]:
     depth = 0
-    for token in children:
+    for token, after in zip_longest(children, children[1:]):
+        if after is not None and _is_image(token, after):
+            token.content = token.content[:-1]
         depth += token.nesting if token.type in {"link_open", "link_close"} else 0
         if token.type == "text" and depth == 0:
             yield from _split(token.content, find_links)
         else:
             yield token
+
+
+def _is_image(token: Token, after: Token) -> bool:
+    """Whether the link behind a ``!`` is that of an image. Links in angle brackets are none."""
+    is_link = after.type == "link_open" and after.markup != "autolink"
+    return token.type == "text" and token.content.endswith("!") and is_link
 
 
 def _split(text: str, find_links: FindLinks) -> Iterator[Token]:

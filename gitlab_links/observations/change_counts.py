@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
-from gitlab_links.storage.database import new_id, upsert
+from gitlab_links.storage.database import new_id
+from gitlab_links.storage.many_rows import InsertRows
 
 _counts = GitLabChangeCount.__table__.c
 
@@ -43,9 +44,18 @@ def count_changes(
         }
         for project_id in projects
     ]
-    more = upsert(db.engine.dialect.name, GitLabChangeCount).values(rows)
-    added = {name: _counts[name] + more.excluded[name] for name in (way, "calls")}
-    db.session.execute(more.on_conflict_do_update(index_elements=["project_id", "day"], set_=added))
+    _ADD[way].run(db.session, rows)
+
+
+def _adding(way: Way) -> InsertRows:
+    return InsertRows(
+        GitLabChangeCount,
+        key=("project_id", "day"),
+        changed=lambda more: {name: _counts[name] + more[name] for name in (way, "calls")},
+    )
+
+
+_ADD: dict[Way, InsertRows] = {"by_webhook": _adding("by_webhook"), "by_sweep": _adding("by_sweep")}
 
 
 def own_calls(org_id: uuid.UUID, day: date) -> Mapping[uuid.UUID, int]:

@@ -12,7 +12,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.storage.database import insert_unless_exists, new_id, upsert
+from gitlab_links.storage.database import insert_unless_exists, new_id
+from gitlab_links.storage.many_rows import InsertRows
 
 NEW_WATCHES_A_TIME = 200
 # A hook is trusted if an event arrived, and none was missed, within this time.
@@ -114,33 +115,34 @@ def note_events(
     """
     if not newest:
         return
-    rows_of_events = upsert(db.engine.dialect.name, GitLabProjectWatch).values(
-        [
-            {
-                "id": new_id(),
-                "org_id": org_id,
-                "project_id": project_id,
-                "state": HookState.UNKNOWN.value,
-                "events_missing": [],
-                "last_event_at": received_at,
-                "last_event_via": via,
-                "check_due_at": now,
-            }
-            for project_id, (received_at, via) in sorted(newest.items())
-        ]
-    )
-    rows = db.session.execute(
-        rows_of_events.on_conflict_do_update(
-            index_elements=["project_id"],
-            set_={
-                "last_event_at": rows_of_events.excluded.last_event_at,
-                "last_event_via": rows_of_events.excluded.last_event_via,
-            },
-        ).returning(_watch.project_id, _watch.state)
-    ).all()
-    broken = [row.project_id for row in rows if row.state in _NOT_SENDING]
+    rows = [
+        {
+            "id": new_id(),
+            "org_id": org_id,
+            "project_id": project_id,
+            "state": HookState.UNKNOWN.value,
+            "events_missing": [],
+            "last_event_at": received_at,
+            "last_event_via": via,
+            "check_due_at": now,
+        }
+        for project_id, (received_at, via) in sorted(newest.items())
+    ]
+    watches = _NOTE_EVENTS.run(db.session, rows).all()
+    broken = [one.project_id for one in watches if one.state in _NOT_SENDING]
     if broken:
         make_due(broken, now)
+
+
+_NOTE_EVENTS = InsertRows(
+    GitLabProjectWatch,
+    key=("project_id",),
+    changed=lambda new: {
+        "last_event_at": new.last_event_at,
+        "last_event_via": new.last_event_via,
+    },
+    returning=(_watch.project_id, _watch.state),
+)
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:

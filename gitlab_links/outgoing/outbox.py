@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.events.models import EventType
@@ -14,6 +14,7 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.outgoing.highlights import is_highlight
 from gitlab_links.outgoing.models import Format, OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.storage.database import new_id
+from gitlab_links.storage.many_rows import InsertRows
 
 EndpointRow = Row[*tuple[Any, ...]]
 
@@ -27,12 +28,12 @@ def publish_and_send(org_id: uuid.UUID, limit: int = AT_ONCE) -> int:
     events = publish(org_id, limit)
     rows = _wanted(org_id, events) if events else []
     if rows:
-        db.session.execute(_INSERT, rows)
+        _INSERT.run(db.session, rows)
         trigger_after_commit(db.session, JobKind.SEND, org_id)
     return len(events)
 
 
-_INSERT = insert(OutgoingDelivery.__table__)  # type: ignore[arg-type]
+_INSERT = InsertRows(OutgoingDelivery)
 
 
 def _wanted(org_id: uuid.UUID, events: Sequence[Published]) -> list[dict[str, Any]]:

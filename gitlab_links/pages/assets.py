@@ -24,6 +24,7 @@ SHEETS = (
     "rules",
     "timeline",
     "prose",
+    "shortcuts",
     "overview",
 )
 DAY_SECONDS = 24 * 3600

@@ -16,7 +16,7 @@ from gitlab_links.account_links.addresses import (
 )
 from gitlab_links.accounts.mailed_links import mails_are_sent
 from gitlab_links.accounts.password_rules import MAX_PASSWORD
-from gitlab_links.accounts.people import find_user, rename
+from gitlab_links.accounts.people import find_user, rename, set_key_shortcuts
 from gitlab_links.accounts.session_list import end_one, end_others, sessions_of
 from gitlab_links.errors import Conflict, Invalid, RateLimited
 from gitlab_links.extensions import settings
@@ -24,7 +24,7 @@ from gitlab_links.http.access import signed_in
 from gitlab_links.http.guard import current_caller
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.devices import device_words
-from gitlab_links.pages.form_fields import sent
+from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.sign_in.identities import identities_of
 
@@ -48,6 +48,16 @@ def change_own_name() -> ResponseReturnValue:
     except Invalid as refusal:
         return _page(typed={"name": name}, errors=refusal.errors), refusal.status
     flash("Your name is changed.", "success")
+    return redirect(url_for("pages.account"))
+
+
+@pages.post(f"{PATH}/shortcuts")
+@signed_in
+def switch_key_shortcuts() -> ResponseReturnValue:
+    """Switch the keyboard shortcuts on or off."""
+    on = pressed("on")
+    set_key_shortcuts(current_caller().user_id, on=on)
+    flash(f"Keyboard shortcuts are {'on' if on else 'off'}.", "success")
     return redirect(url_for("pages.account"))
 
 

@@ -26,7 +26,8 @@ ROLE_NAMES = {
 class NavEntry:
     """A page in the navigation. ``exact``: it is the page shown, not one above it.
 
-    ``count`` is the number of things that need the viewer there.
+    ``count`` is the number of things that need the viewer there; ``go`` is the key that leads
+    there behind ``g``.
     """
 
     text: str
@@ -35,6 +36,7 @@ class NavEntry:
     current: bool
     exact: bool
     count: int = 0
+    go: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Viewer:
     orgs: Sequence[OrgView]
     org: OrgView | None
     nav: Sequence[NavEntry]
+    key_shortcuts: bool
+    new_task_url: str | None
 
     @property
     def role_name(self) -> str:
@@ -80,6 +84,22 @@ _NAV = (
 )
 
 
+_GO = {
+    "pages.org_overview": "o",
+    "pages.task_list": "t",
+    "pages.link_list": "l",
+    "pages.waiting_list": "w",
+    "pages.integration": "g",
+    "pages.status_rules": "r",
+    "pages.delivery_list": "d",
+    "pages.endpoint_list": "e",
+    "pages.member_list": "m",
+    "pages.key_list": "k",
+    "pages.audit_log": "a",
+    "pages.org_settings": "s",
+}
+
+
 def viewer() -> Viewer | None:
     """The person logged in, or None; one query for their orgs, one for what waits on them."""
     return _viewer() if "caller" in g else None
@@ -102,14 +122,24 @@ def _viewer() -> Viewer:
     if principal and principal.may(Permission.LINK_READ):
         waits = waiting_count(principal.org_id, principal.user_id)
     nav = [
-        _entry(text, icon, url_for(endpoint, org_id=org.id), waits if text == _WAITING else 0)
+        _entry(
+            text,
+            icon,
+            url_for(endpoint, org_id=org.id),
+            waits if text == _WAITING else 0,
+            _GO.get(endpoint, ""),
+        )
         for text, icon, endpoint, permission in _NAV
         if principal and org and principal.may(permission)
     ]
-    return Viewer(current_user.name, current_user.email, orgs, org, nav)
+    new_task_url = None
+    if principal and org and principal.may(Permission.TASK_WRITE):
+        new_task_url = url_for("pages.new_task", org_id=org.id)
+    user = current_user
+    return Viewer(user.name, user.email, orgs, org, nav, user.key_shortcuts, new_task_url)
 
 
-def _entry(text: str, icon: str, url: str, count: int) -> NavEntry:
+def _entry(text: str, icon: str, url: str, count: int, go: str) -> NavEntry:
     here = path_here()
     is_current = (here + "/").startswith(url + "/")
-    return NavEntry(text, icon, url, current=is_current, exact=here == url, count=count)
+    return NavEntry(text, icon, url, current=is_current, exact=here == url, count=count, go=go)

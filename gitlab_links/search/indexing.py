@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import event, inspect
+from sqlalchemy import event
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import get_history
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.search.models import SearchText
 from gitlab_links.search.words import fact_word, indexed, org_word, words_of
-from gitlab_links.storage.database import upsert
+from gitlab_links.storage.many_rows import InsertRows
 from gitlab_links.tasks.models import Task
 
 OF_TASKS, OF_ITEMS = "zt", "zi"
@@ -45,14 +47,14 @@ def words_of_item(item: Row) -> str:
 
 def store_texts(session: Session, rows: Sequence[Row], key: str) -> None:
     """Store texts; ``key`` is ``task_id`` or ``item_id``."""
-    if not rows:
-        return
-    connection = session.connection()
-    statement = upsert(connection.dialect.name, SearchText)
-    replaced = {"words": statement.excluded.words}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=[key], set_=replaced), list(rows)
-    )
+    if rows:
+        _STORE[key].run(session.connection(), rows)
+
+
+_STORE = {
+    key: InsertRows(SearchText, key=(key,), changed=lambda new: {"words": new.words})
+    for key in ("task_id", "item_id")
+}
 
 
 @event.listens_for(db.session, "after_flush")
@@ -77,8 +79,9 @@ def _changed(session: Session, model: type[Any]) -> list[Any]:
 
 
 def _has_new_text(row: Any) -> bool:
-    state = inspect(row)
-    return any(state.attrs[name].history.has_changes() for name in _READ[type(row)])
+    return any(
+        get_history(row, name, PASSIVE_NO_INITIALIZE).has_changes() for name in _READ[type(row)]
+    )
 
 
 def _columns(row: Any) -> Row:

@@ -132,7 +132,7 @@ def _without_fields_of_fetches(item: GitLabItem, body: Snapshot) -> Snapshot:
         body = replace(body, confidential=UNKNOWN)
     if body.moved_to_id != item.moved_to_id:
         body = replace(body, moved_to_id=UNKNOWN)
-    return replace(body, gitlab_id=None)
+    return body
 
 
 def apply_fetched(

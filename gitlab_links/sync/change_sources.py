@@ -13,14 +13,14 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync.compared_fields import compared_fields
 
 
-def note_webhook(item: GitLabItem, before: dict[str, Any], received_at: datetime) -> bool:
+def note_webhook(item: GitLabItem, received_at: datetime, *, changed: bool) -> bool:
     """Record that an event of the item was processed. Returns whether it reported a change, also
-    if late. ``before`` are the compared fields before the event was applied.
+    if late. ``changed``: it changed a compared field.
     """
     late = item.missed_since is not None
     item.missed_since = None
     item.last_webhook_at = max(received_at, item.last_webhook_at or received_at)
-    return late or compared_fields(item) != before
+    return late or changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def compared_fields(item: GitLabItem) -> dict[str, Any]:
 
 
 def _sorted(parts: list[dict[str, Any]] | None, key: str) -> list[str]:
-    return sorted(str(part.get(key)) for part in parts or ())
+    return sorted([str(part.get(key)) for part in parts]) if parts else []
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:

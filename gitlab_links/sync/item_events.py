@@ -6,7 +6,6 @@ deliveries or answers is no event.
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from gitlab_links.audit.changes import SERVICE
@@ -49,10 +48,16 @@ class ItemChanges:
         events = []
         for row in rows_of_items(list(changed)):
             changes, hides, detail = changed[row.item_id]
-            event = link_event(
-                EventType.LINK_CHANGED, row, hidden=hides, changes=changes, cause=cause
+            events.append(
+                link_event(
+                    EventType.LINK_CHANGED,
+                    row,
+                    hidden=hides,
+                    changes=changes,
+                    cause=cause,
+                    detail=detail,
+                )
             )
-            events.append(replace(event, detail=detail))
         record(org_id, SERVICE, *events)
 
 
@@ -90,6 +95,8 @@ def _changes(before: State, after: State) -> dict[str, list[Any]]:
     """The differing fields as JSON, with both values."""
     found = {}
     for name in _FIELDS:
+        if before[name] == after[name]:
+            continue
         old, new = _shown(name, before), _shown(name, after)
         if old != new and not _is_passing(name, after):
             found["missing" if name == "error_code" else name] = [old, new]

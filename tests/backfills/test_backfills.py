@@ -19,6 +19,7 @@ from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.backfills import backfill_slice
+from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
@@ -192,6 +193,25 @@ def test_it_triggers_no_rule(mentioning, old, admin):
     calls = mentioning.connected.calls()
     mentioning.fetch()
     assert mentioning.connected.calls() == calls  # the lists had the content
+
+
+def test_what_it_reads_is_news_to_a_task_that_links_the_item_already(mentioning, old, admin):
+    db.session.add(OrgRules(org_id=mentioning.org.id, mode=RulesMode.ON.value))
+    db.session.commit()
+    backfill_id = looked(mentioning, admin)
+    link = mentioning.connected.link(old.merge_requests[1])
+    rules_slice(mentioning.org.id)
+    state = TaskRuleState
+    of_task = select(state.due_at, state.version).where(
+        state.task_id == mentioning.connected.tasks[link]
+    )
+    assert tuple(db.session.execute(of_task).one()) == (None, 1), "it is not fetched yet"
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+    run(mentioning)
+    due_at, version = db.session.execute(of_task).one()
+    db.session.rollback()
+    assert (due_at is not None, version) == (True, 1)
 
 
 def test_former_keys_are_looked_for_too(mentioning, key, old, admin):

@@ -124,7 +124,8 @@ def test_an_attack_makes_no_more_than_text(attack: str) -> None:
         ("see https://a.b/c_(d).", '<p>see <a href="https://a.b/c_(d)" REL>https://a.b/c_(d)</a>.</p>'),
         ("(https://a.b)", '<p>(<a href="https://a.b" REL>https://a.b</a>)</p>'),
         ("[w](https://a.b 't')", '<p><a href="https://a.b" REL>w</a></p>'),
-        ("![w](https://a.b/c.png)", '<p>!<a href="https://a.b/c.png" REL>w</a></p>'),
+        ("![w](https://a.b/c.png)", '<p><a href="https://a.b/c.png" REL>w</a></p>'),
+        ("so!<http://a.b>", '<p>so!<a href="http://a.b" REL>http://a.b</a></p>'),
         ("ACME-1 `ACME-1` [ACME-1](http://a.b)",
          '<p><a href="/tasks/ACME-1" REL>ACME-1</a> <code>ACME-1</code> '
          '<a href="http://a.b" REL>ACME-1</a></p>'),

@@ -29,15 +29,22 @@ class Ruled:
 
     def task(self, *items: Item, **fields: str) -> str:
         task: str = self.api.post(f"{self.path}/tasks", {"title": "Print", **fields})["task"]["id"]
+        self.link(task, *items)
+        return task
+
+    def link(self, task: str, *items: Item) -> None:
         for item in items:
             url = self.gitlab.state.urls.item(item)
             self.api.post(f"{self.path}/tasks/{task}/gitlab-links", {"url": url})
-        return task
 
-    def merge_request(self, **fields: Any) -> Item:
+    def merge_request(self, title: str = "Rollers", **fields: Any) -> Item:
         return self.gitlab.state.items.add_merge_request(
-            "acme/press", title="Rollers", author="dana", source_branch="rollers", **fields
+            "acme/press", title=title, author="dana", source_branch="rollers", **fields
         )
+
+    def key(self, task: str) -> str:
+        found: str = self.api.get(f"{self.path}/tasks/{task}")["task"]["reference"]
+        return found
 
     def status(self, task: str) -> str:
         found = self.api.get(f"{self.path}/tasks/{task}")["task"]
@@ -108,3 +115,36 @@ def test_what_a_person_decides_holds(ruled: Ruled) -> None:
     assert ruled.status(undone) == "in_progress by hand"
     assert ruled.status(pinned) == "open by hand"
     assert ruled.status(by_hand) == "done by hand"
+
+
+def test_histories_that_people_complain_about_end_as_they_expect(ruled: Ruled) -> None:
+    state = ruled.gitlab.state
+    items, fork = state.items, state.projects.add("stranger/press")
+    bot = state.people.add_user("merge-bot", "Merge bot", bot=True)
+    draft, dropped, first = (
+        ruled.merge_request("Draft: Rollers"),
+        *(ruled.merge_request() for _ in range(2)),
+    )
+    drafted, closed, reopened = (ruled.task(item) for item in (draft, dropped, first))
+    by_text, by_stranger = ruled.task(), ruled.task()
+    closing = ruled.merge_request(description=f"Closes {ruled.key(by_text)}")
+    strange = ruled.merge_request(fork=fork, description=f"Closes {ruled.key(by_stranger)}")
+    for task in (closed, reopened, by_text):
+        within(20, lambda task=task: ruled.status(task), "in_progress by started")
+    assert ruled.status(drafted) == "open by hand"
+    assert ruled.status(by_stranger) == "open by hand"
+
+    items.edit(draft, title="Rollers")
+    items.close(dropped)
+    for item in (first, closing, strange):
+        items.merge(item, by=bot)
+    for task in (reopened, by_text, by_stranger):
+        within(20, lambda task=task: ruled.status(task), "done by all_merged")
+    within(20, lambda: ruled.status(drafted), "in_progress by started")
+
+    ruled.merge_request(f'Revert "{ruled.key(by_text)}"')
+    ruled.link(reopened, ruled.merge_request())
+    within(20, lambda: ruled.status(reopened), "in_progress by reopened")
+    assert ruled.status(closed) == "in_progress by started"
+    assert ruled.status(by_text) == "done by all_merged"
+    assert ruled.changes(reopened) == ["in_progress", "done", "in_progress"]

@@ -20,6 +20,7 @@ from tests.soak import (
     demotions,
     hosts,
     kills,
+    mentions,
     outages,
     outgoing,
     recreations,
@@ -38,7 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
         stage, count=1000, flushes=20, orgs=6, workers=2
     ),
     "1,000 kills while 5,000 events go out": lambda stage: outgoing.outgoing(
-        stage, events=5000, kills=1000, flushes=5
+        stage, events=5000, kills=1000, flushes=5, away=10
     ),
     "20 flushes of what is queued": lambda stage: kills.flush(stage, times=20),
     "a look back, its workers killed": lambda stage: backfills.killed_backfill(
@@ -63,6 +64,7 @@ SCENARIOS: dict[str, Scenario] = {
     "an hour back": lambda stage: clocks.hour_back(stage, seconds=30),
     "four slow GitLabs": lambda stage: slow.slow_gitlabs(stage, links=20),
     "1,000 shuffles": lambda stage: shuffles.shuffles(stage, count=1000),
+    "100 mentions on an idle system": lambda stage: mentions.mention_to_link(stage, count=100),
     "1,000 shuffled mentions": lambda stage: shuffles.shuffled_mentions(stage, count=1000),
 }
 ONLY_ON = {

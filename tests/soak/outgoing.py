@@ -91,10 +91,12 @@ def outgoing(
     events: int,
     kills: int,
     flushes: int,
+    away: float,
     slow_seconds: float = 9.0,
     p95: float = 2.0,
 ) -> Sequence[Figure]:
-    """``events`` in the time that ``kills`` take, one a second; Redis is flushed now and then.
+    """``events`` in the time that ``kills`` take, one a second; Redis is flushed now and then,
+    and once away for so many seconds.
     ``p95`` is what is promised of the good endpoint.
     """
     stage.serve(workers=2)
@@ -128,13 +130,15 @@ def outgoing(
 
     maker = threading.Thread(target=make)
     maker.start()
-    killed = 0
+    killed, was_away = 0, False
     forget = {(number + 1) * kills // (flushes + 1) for number in range(flushes)}
     while killed < kills or maker.is_alive():
         if killed < kills:
             killed += _kill_one(stage, choose)
             if killed in forget:
                 stage.redis.flushall()
+            if killed == kills // 2 and not was_away:
+                was_away = _take_redis_away(stage, away)
         time.sleep(0.9)
     stop.set()
     maker.join()
@@ -151,6 +155,7 @@ def outgoing(
     server.shutdown()
     return [
         at_least("workers killed", killed, kills),
+        exactly("times that Redis was away", int(was_away), 1),
         *(exactly(f"events missing at the {name} endpoint",
                   events - len(receivers.ids(name)), 0) for name in NAMES),
         exactly("signatures that a receiver cannot verify", receivers.forged, 0),
@@ -164,6 +169,13 @@ def outgoing(
             "",
         ),
     ]  # fmt: skip
+
+
+def _take_redis_away(stage: Stage, seconds: float) -> bool:
+    stage.stop_redis()
+    time.sleep(seconds)
+    stage.start_redis()
+    return True
 
 
 def _kill_one(stage: Stage, choose: random.Random) -> int:

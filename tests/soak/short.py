@@ -20,7 +20,7 @@ from tests.soak.stage import Stage
 SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
     "events go out": lambda stage: outgoing.outgoing(
-        stage, events=80, kills=10, flushes=1, slow_seconds=3.0, p95=30.0
+        stage, events=80, kills=10, flushes=1, away=2, slow_seconds=3.0, p95=30.0
     ),
     "a look back, its workers killed": lambda stage: backfills.killed_backfill(
         stage, projects=6, mentions=2, kills=1, seconds=60

@@ -1,10 +1,11 @@
-// On every page: current times, messages, closing menus, copy buttons, confirm questions and
-// filters.
+// On every page: current times, messages, closing menus, copy buttons, confirm questions,
+// filters and keyboard shortcuts.
 
 import "./busy.js";
 import "./fields.js";
 import "./filters.js";
 import { announce } from "./messages.js";
+import "./shortcuts.js";
 import { keepTimesCurrent } from "./times.js";
 
 keepTimesCurrent();
@@ -52,17 +53,6 @@ window.addEventListener("pagehide", () => {
 document.addEventListener("click", ({ target }) => {
   const link = target.closest?.("a[data-csv]");
   if (link) link.search = window.location.search;
-});
-
-// "/" leads to the search, wherever nothing is being typed.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-  const field = document.querySelector("[data-find] input");
-  if (typing || !field) return;
-  event.preventDefault();
-  field.focus();
-  field.select();
 });
 
 document.addEventListener("submit", (event) => {

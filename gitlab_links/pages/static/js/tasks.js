@@ -3,6 +3,7 @@
 import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
 import { mark, remember, replaceRows } from "./morph.js";
+import { noteList } from "./neighbours.js";
 
 const frame = document.querySelector("[data-part]");
 const list = () => frame.querySelector("[data-results]");
@@ -26,3 +27,4 @@ function follow() {
 follow();
 live.start();
 document.addEventListener(RENEWED, follow);
+window.addEventListener("pagehide", noteList);

@@ -1,0 +1,87 @@
+"""Keyboard shortcuts and saved views in a real browser."""
+
+from playwright.sync_api import expect
+
+from tests.pages.browser.conftest import Open, Stack
+
+
+def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks?sort=oldest")
+    hrefs = [link.get_attribute("href") for link in page.locator(".task-title").all()]
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    expect(page.locator(".task-row input[type=checkbox]").nth(1)).to_be_checked()
+    page.keyboard.press("Escape")
+    page.locator(".task-title").nth(1).focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{stack.url}{hrefs[1]}")
+    expect(page.locator("[data-place]")).to_have_text(f"2 of {len(hrefs)}")
+    page.keyboard.press("j")
+    expect(page).to_have_url(f"{stack.url}{hrefs[2]}")
+    page.keyboard.press("k")
+    expect(page).to_have_url(f"{stack.url}{hrefs[1]}")
+    page.get_by_role("link", name="Previous task").click()
+    expect(page).to_have_url(f"{stack.url}{hrefs[0]}")
+    expect(page.get_by_role("link", name="Previous task")).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
+
+
+def test_keys_lead_to_pages_but_not_while_one_types(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks")
+    page.keyboard.press("g")
+    page.keyboard.press("m")
+    expect(page).to_have_url(f"{stack.org_url}/members")
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_contain_text("New task")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.locator("#find").focus()
+    page.keyboard.type("n?gt")
+    expect(page.locator("#find")).to_have_value("n?gt")
+    page.locator("#find").blur()
+    page.keyboard.press("Control+c")
+    expect(page).to_have_url(f"{stack.org_url}/members")
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{stack.org_url}/tasks/new")
+
+
+def test_who_switches_the_keys_off_has_none(stack: Stack, open_page: Open) -> None:
+    page = open_page(f"{stack.url}/account")
+    page.get_by_role("button", name="Switch the shortcuts off").click()
+    page.goto(f"{stack.org_url}/members")
+    for key in ("?", "/", "n"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("#find")).not_to_be_focused()
+    page.locator(".top-bar .menu").last.locator("summary").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
+    page.get_by_role("link", name="Switch them on").click()
+    page.get_by_role("button", name="Switch the shortcuts on").click()
+    expect(page.locator(".notices")).to_contain_text("Keyboard shortcuts are on.")
+    expect(page).to_have_url(f"{stack.url}/account")
+
+
+def test_a_list_is_saved_and_found_again_by_keyboard(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks")
+    page.locator("#filter-status").select_option("open")
+    views = page.get_by_role("navigation", name="Views")
+    views.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Still open")
+    page.keyboard.press("Enter")
+    view = views.get_by_role("link", name="Still open")
+    expect(view).to_have_attribute("aria-current", "page")
+    page.locator("#filter-status").select_option("done")
+    expect(view).not_to_have_attribute("aria-current", "page")
+    view.press("Enter")
+    expect(page.locator("#filter-status")).to_have_value("open")
+    views.locator("summary").press("Enter")
+    page.once("dialog", lambda question: question.accept())
+    page.get_by_role("button", name="Delete", exact=True).last.click()
+    expect(page.locator(".notices")).to_contain_text("Deleted the view Still open.")
