@@ -36,6 +36,17 @@ def program(connected):
     return Program(connected)
 
 
+def test_health_says_what_calls_are_for_and_how_each_project_is_read(connected, program):
+    connected.watch()
+    calls = program.call("GET", "/health")["calls"]
+    assert calls["last_24_hours"].keys() == {"changes", "lists", "statuses", "items", "hooks"}
+    assert calls["last_24_hours"]["items"] > 0
+    (project,) = calls["projects"]
+    assert (project["by"], project["because"]) == ("items", "no_working_webhook")
+    assert (project["every_seconds"], project["calls_yesterday"]) == (300, 0)
+    assert project["calls_today"] > 0
+
+
 def test_health_is_shown_in_words_and_repaired_through_the_api(connected, program):
     connected.watch()
     health = program.call("GET", "/health")["health"]
