@@ -15,7 +15,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.search.reindexing import store_all_texts
-from gitlab_links.storage.database import new_id
+from gitlab_links.storage.database import new_id, renew_statistics
 from gitlab_links.tasks.models import Task
 
 TASKS = 100_000
@@ -167,8 +167,10 @@ def make_many_tasks(app: Flask, name: str, base_url: str) -> tuple[uuid.UUID, st
         db.session.commit()
         with db.engine.begin() as connection:
             store_all_texts(connection)
-        with db.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            sqlite = connection.dialect.name == "sqlite"
-            connection.exec_driver_sql("ANALYZE" if sqlite else "VACUUM ANALYZE")
+        with db.engine.begin() as connection:
+            renew_statistics(connection)
+        if db.engine.dialect.name == "postgresql":
+            with db.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql("VACUUM ANALYZE")
     return org_id, key, cookie

@@ -74,6 +74,11 @@ class LinkQuery:
         return {name: str(value) for name in names if (value := getattr(self, name))}
 
     @property
+    def is_rare(self) -> bool:
+        """Whether few items may match, so that they are best read before they are ordered."""
+        return self.need is not None or bool(self.pipeline) or self.state == LinkFilter.PROBLEM
+
+    @property
     def narrows_further(self) -> bool:
         """Whether one of the filters is set that are needed seldom."""
         return bool(self.pipeline) or any(getattr(self, name) for name in ITEM_FILTERS)
@@ -89,17 +94,18 @@ class LinkQuery:
             yield ~withheld()
         if self.q:
             yield self._found(sight)
-        if self.need is not None:
-            yield item_has(self.need, utcnow().date())
         if self.type:
             yield _item.type == ItemType(self.type).value
-        if self.pipeline:
-            yield is_open()
-            yield _item.pipeline_status == self.pipeline
         yield from self._of_state()
         yield from self._of_content(sight)
 
     def _of_state(self) -> Iterator[ColumnElement[bool]]:
+        if self.need is not None:
+            yield item_has(self.need, utcnow().date())
+        if self.pipeline:
+            yield is_open()
+            yield _item.type == ItemType.MERGE_REQUEST.value
+            yield _item.pipeline_status == self.pipeline
         if self.state == "problem":
             yield _item.error_code.is_not(None)
         elif self.state in {"draft", "opened"}:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from gitlab_links.tasks.summaries import task_reference
 
 UPDATED, LINKED = "updated", "linked"
 Found = Row[*tuple[Any, ...]]
+Statement = Select[*tuple[Any, ...]]
 _link, _item = TaskGitLabLink, GitLabItem
 
 
@@ -56,33 +58,42 @@ def listed_links(
 def _found(
     sight: Sight, wanted: LinkQuery, sort: str, after: Position | None, limit: int
 ) -> list[Found]:
-    moment = _item.source_updated_at
     statement = (
-        select(_link.id, _link.task_id, moment.label("at"))
+        select(_link.id, _link.task_id, _item.source_updated_at.label("at"))
         .join(_item, _item.id == _link.item_id)
         .where(*wanted.conditions(sight))
     )
+    link_id: Any = _link.id
+    moment: Any = _item.source_updated_at
+    if wanted.is_rare:
+        # In the order of an index, all links may have to be read until some match.
+        matching = statement.cte("matching").prefix_with("MATERIALIZED")
+        statement = select(matching.c.id, matching.c.task_id, matching.c.at)
+        link_id, moment = matching.c.id, matching.c.at
+    by_id = partial(_by_id, link_id=link_id)
     if sort == LINKED:
-        return _by_id(statement, after, limit)
+        return by_id(statement, after, limit)
     found: list[Found] = []
     if after is None or after.value is not None:
         dated = statement.where(moment.is_not(None))
         if after is not None:
-            same = and_(moment == after.value, _link.id < after.id)
+            same = and_(moment == after.value, link_id < after.id)
             # Of the two, the first alone is a range of the index.
             dated = dated.where(moment <= after.value, or_(moment < after.value, same))
-        dated = dated.order_by(moment.desc(), _link.id.desc()).limit(limit)
+        dated = dated.order_by(moment.desc(), link_id.desc()).limit(limit)
         found += db.session.execute(dated).all()
         after = None
     if len(found) < limit:
-        found += _by_id(statement.where(moment.is_(None)), after, limit - len(found))
+        found += by_id(statement.where(moment.is_(None)), after, limit - len(found))
     return found
 
 
-def _by_id(statement: Select[*tuple[Any, ...]], after: Position | None, limit: int) -> list[Found]:
+def _by_id(
+    statement: Statement, after: Position | None, limit: int, *, link_id: Any
+) -> list[Found]:
     if after is not None:
-        statement = statement.where(_link.id < after.id)
-    return list(db.session.execute(statement.order_by(_link.id.desc()).limit(limit)))
+        statement = statement.where(link_id < after.id)
+    return list(db.session.execute(statement.order_by(link_id.desc()).limit(limit)))
 
 
 def _references(sight: Sight, task_ids: Sequence[UUID]) -> Mapping[UUID, str]:

@@ -114,7 +114,7 @@ class TaskQuery:
             code = GitLabItem.error_code
             seen = () if sight.sees_all else (or_(~withheld(), code.in_(GONE)),)
             shown = (*of_type, code.is_not(None), *seen)
-            return linked(sight, *shown, withheld_too=True, common=True)
+            return linked(sight, *shown, withheld_too=True)
         return linked(sight, *of_type, *self._of_state(), common=True)
 
     def _of_state(self) -> list[Any]:

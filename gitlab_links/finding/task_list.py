@@ -135,6 +135,9 @@ def _by_items(conditions: Conditions, sight: Sight, end: int) -> Select[Any]:
     item is.
     """
     seen = () if sight.sees_all else (~withheld(),)
+    # The org is the item's: by the condition over tasks, SQLite would begin with all tasks.
+    of_org = Task.org_id == sight.org_id
+    others = [one for one in conditions if not one.compare(of_org)]
     link, item = aliased(TaskGitLabLink), aliased(GitLabItem)
     later = or_(
         item.source_updated_at > GitLabItem.source_updated_at,
@@ -155,7 +158,7 @@ def _by_items(conditions: Conditions, sight: Sight, end: int) -> Select[Any]:
         .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
         .join(Task, Task.id == TaskGitLabLink.task_id)
         .where(GitLabItem.org_id == sight.org_id, GitLabItem.source_updated_at.is_not(None))
-        .where(*conditions, *seen, ~newer)
+        .where(*others, *seen, ~newer)
         .order_by(GitLabItem.source_updated_at.desc())
         .limit(end)
     )

@@ -9,6 +9,7 @@ from gitlab_links.gitlab.fields import (
     Object,
     read_bool,
     read_branch,
+    read_count,
     read_draft,
     read_given,
     read_id,
@@ -18,6 +19,7 @@ from gitlab_links.gitlab.fields import (
     read_object,
     read_people,
     read_person,
+    read_pipeline_path,
     read_project_path,
     read_sha,
     read_state,
@@ -70,7 +72,9 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         milestone=milestone,
         due_date=None if is_merge_request else read_given(item, "due_date", parse_date),
         merge_status=read_merge_status(item) if is_merge_request else None,
-        pipeline_status=_pipeline_status(item) if is_merge_request else None,
+        pipeline_status=_pipeline(item, "status", read_word) if is_merge_request else None,
+        pipeline_path=_pipeline(item, "web_url", read_pipeline_path) if is_merge_request else None,
+        comments=read_given(item, "user_notes_count", read_count),
         moved_to_id=None if is_merge_request else read_given(item, "moved_to_id", read_id),
         created_at=read_given(item, "created_at", parse_time),
         updated_at=read_given(item, "updated_at", parse_time),
@@ -117,9 +121,11 @@ def _assignees(item: Object) -> tuple[Person, ...] | Unknown:
     return read_people([item["assignee"]]) if "assignee" in item else UNKNOWN
 
 
-def _pipeline_status(item: Object) -> str | Unknown | None:
+def _pipeline(
+    item: Object, name: str, reader: Callable[[object], str | None]
+) -> str | Unknown | None:
     """``head_pipeline`` since GitLab 12, ``pipeline`` before; null means there is none."""
     for field in ("head_pipeline", "pipeline"):
         if field in item:
-            return read_word(read_object(item[field]).get("status"))
+            return reader(read_object(item[field]).get(name))
     return UNKNOWN

@@ -49,8 +49,8 @@ class Subject:
 def snapshot_from_event(subject: Subject) -> Snapshot | None:
     """The snapshot of an event's subject; None if the body only names it.
 
-    A body never has the author (``user`` is the person who acted), the title of a milestone
-    or the status of the pipeline.
+    A body never has the author (``user`` is the person who acted), the title of a milestone,
+    the pipeline or the number of comments.
     """
     item = subject.described
     if item is None:
@@ -77,6 +77,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         due_date=None if is_merge_request else read_given(item, "due_date", parse_date),
         merge_status=read_merge_status(item) if is_merge_request else None,
         pipeline_status=UNKNOWN if is_merge_request else None,
+        pipeline_path=UNKNOWN if is_merge_request else None,
         moved_to_id=None if is_merge_request else read_given(item, "moved_to_id", read_id),
         created_at=read_given(item, "created_at", parse_time),
         updated_at=read_given(item, "updated_at", parse_time),

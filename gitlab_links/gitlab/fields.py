@@ -15,6 +15,7 @@ MAX_NAME_LENGTH = 255
 MAX_WORD_LENGTH = 60  # a status, a kind, an action
 MAX_PATH_LENGTH = 1000
 MAX_BRANCH_LENGTH = 255
+MAX_COUNT = 2**31 - 1
 MAX_LABELS = 200
 MAX_PEOPLE = 200
 
@@ -30,6 +31,10 @@ _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}")
 _SEGMENT = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})+")
+# Below a GitLab under a path, that path comes first. Old ones have no ``/-``.
+_PIPELINE_PATH = re.compile(
+    rf"(?:https?://[^/?#\s\\]+)?((?:/{_SEGMENT}){{2,}}(?:/-)?/pipelines/{_DIGITS.pattern})"
+)
 _DRAFT_TITLE = re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:|\[wip\]|wip:)", re.IGNORECASE)
 _STATES = {state.value: state for state in ItemState} | {"reopened": ItemState.OPENED}
 _STATE_IDS = {
@@ -109,6 +114,23 @@ def read_branch(value: object) -> str | None:
 def read_sha(value: object) -> str | None:
     """The SHA-1 or SHA-256 hash of a commit."""
     return value if isinstance(value, str) and _SHA.fullmatch(value) is not None else None
+
+
+def read_count(value: object) -> int | None:
+    """A number of things, at least 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        return None
+    return min(value, MAX_COUNT)
+
+
+def read_pipeline_path(value: object) -> str | None:
+    """The path of a pipeline's page, from its address or path. The host does not count: the page
+    is on the GitLab that was asked.
+    """
+    if not isinstance(value, str) or len(value) > 2 * MAX_PATH_LENGTH:
+        return None
+    found = _PIPELINE_PATH.fullmatch(value)
+    return found[1] if found is not None and len(found[1]) <= MAX_PATH_LENGTH else None
 
 
 def read_bool(value: object) -> bool | Unknown:

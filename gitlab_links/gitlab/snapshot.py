@@ -74,6 +74,8 @@ class Snapshot:
     from the API. ``updated_at`` is by GitLab's own clock, unchanged. ``source_branch`` is
     the branch of a merge request, in the project ``source_project_id``; ``head_sha`` is its
     newest commit; ``target_branch`` is where it goes, and ``merged_by`` who merged it.
+    ``pipeline_path`` is the path of its newest pipeline's page on GitLab's host. ``comments`` is
+    the number of comments by people.
     ``gitlab_id`` is GitLab's id of the item across all projects. ``text`` is read for mentions of
     tasks and not stored. ``reviews`` are those that the source has; only webhooks have any.
 
@@ -99,6 +101,8 @@ class Snapshot:
     due_date: date | Unknown | None = UNKNOWN
     merge_status: str | Unknown | None = UNKNOWN
     pipeline_status: str | Unknown | None = UNKNOWN
+    pipeline_path: str | Unknown | None = UNKNOWN
+    comments: int | Unknown | None = UNKNOWN
     moved_to_id: int | Unknown | None = UNKNOWN
     created_at: datetime | Unknown | None = UNKNOWN
     updated_at: datetime | Unknown | None = UNKNOWN

@@ -108,6 +108,7 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         due_date=read_given(widgets, "dueDate", parse_date),
         merge_status=None,
         pipeline_status=None,
+        pipeline_path=None,
         created_at=read_given(node, "createdAt", parse_time),
         updated_at=read_given(node, "updatedAt", parse_time),
         closed_at=read_given(node, "closedAt", parse_time),

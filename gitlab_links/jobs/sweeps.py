@@ -22,7 +22,7 @@ from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.mentions import pending
 from gitlab_links.outgoing import claims as outgoing_claims
 from gitlab_links.rules import evaluation
-from gitlab_links.storage.database import first_id_at
+from gitlab_links.storage.database import first_id_at, renew_statistics
 from gitlab_links.sync import clock_changes, due_items
 
 CLEAN_BATCH = 500
@@ -87,7 +87,7 @@ def _make_future_due(now: datetime) -> None:
 
 def clean() -> None:
     """Delete old bodies, old deliveries, old events, and expired login sessions, stored answers,
-    invitations and links, batch by batch.
+    invitations and links, batch by batch; then have SQLite count what is left.
 
     Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
     processing and replay need them.
@@ -110,6 +110,8 @@ def clean() -> None:
     db.session.commit()
     long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
     _change(Invitation, delete(Invitation), long_ago)
+    renew_statistics(db.session.connection())
+    db.session.commit()
 
 
 def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:

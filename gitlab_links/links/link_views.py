@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar
+from urllib.parse import urljoin
 
 from sqlalchemy import Row, select
 
@@ -44,7 +45,10 @@ class LinkView:
     """One link with its cached item. The API sends its fields as they are, in this order.
 
     ``title`` and ``state`` are None before the first fetch or webhook. Labels have ``name``,
-    ``color`` and ``text_color``; people have ``username`` and ``name``.
+    ``color`` and ``text_color``; people have ``username`` and ``name``. ``comments`` is None
+    until the item is fetched. ``pipeline_url`` leads to the merge request's pipelines as long as
+    the newest one is not known. ``approved_by`` are the usernames in GitLab of whose approval
+    webhooks have said.
     """
 
     withheld: ClassVar[bool] = False
@@ -72,6 +76,9 @@ class LinkView:
     gitlab_updated_at: datetime | None
     closed_at: datetime | None
     merged_at: datetime | None
+    comments: int | None
+    pipeline_url: str | None
+    approved_by: list[str]
     created_at: datetime
     provenance: "Provenance"
     sync: SyncState
@@ -99,7 +106,7 @@ _links, _items, _projects, _users, _tasks = (
     model.__table__.c for model in (TaskGitLabLink, GitLabItem, GitLabProject, User, Task)
 )
 
-# What is withheld with an item: the fields of ``LinkView`` from ``title`` to ``merged_at``, in
+# What is withheld with an item: the fields of ``LinkView`` from ``title`` to ``comments``, in
 # that order.
 _CONTENT = (
     _items.title,
@@ -118,6 +125,7 @@ _CONTENT = (
     _items.source_updated_at,
     _items.closed_at,
     _items.merged_at,
+    _items.comments,
 )
 _CONTENT_NAMES = tuple(column.key for column in _CONTENT)
 _CONTENT_SIZE = len(_CONTENT)
@@ -142,6 +150,9 @@ LINK_COLUMNS = (
     _items.error_code,
     _items.source_project_id,
     _items.mentions,
+    _items.pipeline_path,
+    _items.head_pipeline_id,
+    _items.reviews,
     _links.created_by,
     _links.made_by_person,
     _links.mentioned_in,
@@ -186,6 +197,7 @@ def _view(
     fields: tuple[Any, ...] = (
         *(row.id, row.task_id, row.task_title, url, path, row.type, iid, str(ref)),
         *content,
+        *((None, []) if hides else (_pipeline_url(row, url), _approved_by(row))),
         *(row.created_at, _provenance(row, hides=hides), sync),
     )
     # By position: with names it takes twice as long.
@@ -204,6 +216,22 @@ def _provenance(row: LinkRow, *, hides: bool) -> Provenance:
         not hides and any(found.get("too_many") for found in (row.mentions or {}).values()),
         bool(row.backfilled),
     )
+
+
+def _pipeline_url(row: LinkRow, url: str) -> str | None:
+    """On the host of the org's GitLab, whatever its answer named."""
+    if row.pipeline_status is None:
+        return None
+    path: str | None = row.pipeline_path
+    newest = row.head_pipeline_id
+    if path is not None and (newest is None or path.endswith(f"/{newest}")):
+        return urljoin(str(row.base_url), path)
+    return f"{url}/pipelines"
+
+
+def _approved_by(row: LinkRow) -> list[str]:
+    approved = (one for one in row.reviews or () if one["state"] == "approved")
+    return [one["username"] for one in approved if not one["re_requested"]]
 
 
 def is_from_fork(gitlab_type: str, source_id: int | None, project_id: int | None) -> bool:

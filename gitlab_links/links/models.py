@@ -142,6 +142,11 @@ class GitLabItem(Identified, Base):
             "source_branch",
             where="source_branch IS NOT NULL",
         ),
+        partial_index(
+            "ix_gitlab_items_with_error",
+            *("org_id", "type", "confidential", "error_code", "id"),
+            where="error_code IS NOT NULL",
+        ),
         partial_index("ix_gitlab_items_waiting", "org_id", where="waits_on IS NOT NULL"),
     )
 
@@ -167,6 +172,8 @@ class GitLabItem(Identified, Base):
     due_date: Mapped[date | None] = mapped_column(Date)
     merge_status: Mapped[str | None] = mapped_column(String(60))
     pipeline_status: Mapped[str | None] = mapped_column(String(60))
+    pipeline_path: Mapped[str | None] = mapped_column(String(1000))
+    comments: Mapped[int | None]
     moved_to_id: Mapped[int | None] = mapped_column(BigInteger)
     moved_path: Mapped[str | None] = mapped_column(String(1000))
     moved_iid: Mapped[int | None] = mapped_column(BigInteger)

@@ -51,11 +51,12 @@ def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
     if not sight.sees_links:
         return late if need is Need.OVERDUE else ~true()
     if need is Need.OVERDUE:
-        return or_(late, linked(sight, item_has(need, today)))
+        own = select(Task.id).where(Task.org_id == sight.org_id, late)
+        return or_(Task.id.in_(own), linked(sight, item_has(need, today)))
     if need in OF_AN_ITEM:
         return linked(sight, item_has(need, today))
     if need is Need.STILL_OPEN:
-        return and_(done, linked(sight, is_open()))
+        return and_(done, linked(sight, is_open(), of_any_type()))
     if need is Need.NOTHING_LINKED:
         return and_(to_do, ~has_links())
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
@@ -77,7 +78,7 @@ def has_links() -> ColumnElement[bool]:
 def item_has(need: Need, today: date) -> ColumnElement[bool]:
     """``LinkState.has`` in SQL."""
     if need is Need.OVERDUE:
-        return and_(is_open(), GitLabItem.due_date < today)
+        return and_(is_open(), of_any_type(), GitLabItem.due_date < today)
     status = func.coalesce(GitLabItem.merge_status, "")
     failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
     waits = and_(is_reviewed(), status.not_in(sorted(NOT_WITH_REVIEWERS)))
@@ -112,6 +113,11 @@ def is_reviewed() -> ColumnElement[bool]:
 def is_open() -> ColumnElement[bool]:
     """With a literal: SQLite uses no partial index for a parameter."""
     return GitLabItem.state == literal_column(f"'{ItemState.OPENED.value}'")
+
+
+def of_any_type() -> ColumnElement[bool]:
+    """True. SQLite prefers the index of open items if more than its first column is given."""
+    return GitLabItem.type.in_([one.value for one in ItemType])
 
 
 def _one_of_its_links(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -209,6 +209,17 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN DEFERRED" if deferred else "BEGIN IMMEDIATE")
 
 
+def renew_statistics(connection: Connection) -> None:
+    """Have SQLite estimate its rows: without, it reads a large org's lists the long way round.
+
+    PostgreSQL does so on its own. Of each index a thousand entries are read, so it takes
+    milliseconds, in which nobody can write.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+        connection.exec_driver_sql("ANALYZE")
+
+
 def insert_unless_exists(
     to: Session | scoped_session[Any] | Connection,
     model: type[Base],

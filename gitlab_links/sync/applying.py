@@ -56,6 +56,8 @@ ONLY_FROM_FETCHES = frozenset(
         "closed_at",
         "merged_at",
         "pipeline_status",
+        "pipeline_path",
+        "comments",
         "source_project_id",
         "source_branch",
         "head_sha",

@@ -53,6 +53,7 @@ def _detailed(client: "ItemClient", batch: Batch, listed: Snapshot) -> Snapshot:
     return replace(
         listed,
         pipeline_status=single.pipeline_status,
+        pipeline_path=single.pipeline_path,
         merge_status=listed.merge_status if merge_status is UNKNOWN else merge_status,
         detailed=True,
     )

@@ -47,6 +47,12 @@ def full_item(factory: Factory, project: GitLabProject, **values: Any) -> GitLab
         "due_date": date(2026, 12, 24),
         "merge_status": "mergeable",
         "pipeline_status": "success",
+        "comments": 3,
+        "reviews": [
+            {"username": "ann", "state": "approved", "re_requested": False},
+            {"username": "bob", "state": "reviewed", "re_requested": False},
+            {"username": "eve", "state": "approved", "re_requested": True},
+        ],
         "gitlab_created_at": datetime(2026, 1, 1, tzinfo=UTC),
         "closed_at": datetime(2026, 1, 2, tzinfo=UTC),
         "merged_at": datetime(2026, 1, 3, 4, 5, 6, 789, tzinfo=UTC),
@@ -133,8 +139,21 @@ def test_every_field_of_an_item_is_sent_under_its_name(
     factory.link(factory.task(org), item)
     (shown,) = admin.get(f"{base}/gitlab-links").json["links"]
     plain = ("title", "state", "draft", "confidential", "labels", "assignees", "reviewers")
-    plain += ("author", "milestone", "merge_status", "pipeline_status")
+    plain += ("author", "milestone", "merge_status", "pipeline_status", "comments")
     assert {name: shown[name] for name in plain} == {name: getattr(item, name) for name in plain}
+    assert shown["approved_by"] == ["ann"]
+    assert shown["pipeline_url"] == f"{shown['url']}/pipelines"
+    for path, newest, page in (
+        ("/acme/app/-/pipelines/47", None, "/acme/app/-/pipelines/47"),
+        ("/acme/app/-/pipelines/47", 47, "/acme/app/-/pipelines/47"),
+        ("/acme/app/-/pipelines/47", 48, None),
+    ):
+        known = {"pipeline_path": path, "head_pipeline_id": newest, "pipeline_status": "success"}
+        another = factory.gitlab_item(factory.gitlab_project(org), **known)
+        factory.link(factory.task(org), another)
+        *_, link = admin.get(f"{base}/gitlab-links").json["links"]
+        expected = f"https://gitlab.example.com{page}" if page else f"{link['url']}/pipelines"
+        assert link["pipeline_url"] == expected
     times = ("gitlab_created_at", "gitlab_updated_at", "closed_at", "merged_at")
     assert [shown[name] for name in times] == [
         "2026-01-01T00:00:00Z",

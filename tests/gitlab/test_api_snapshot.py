@@ -22,6 +22,7 @@ LISTED_ISSUE = {
     "created_at": "2026-05-01T08:00:00.000Z",
     "updated_at": "2026-05-28T05:58:40.456Z",
     "closed_at": "2026-05-28T05:58:40.400Z",
+    "user_notes_count": 3,
     "labels": [{"id": 5, "name": "urgent", "color": "#D9534F", "text_color": "#FFFFFF"}],
     "milestone": {"id": 11, "iid": 3, "title": "v3.0"},
     "assignees": [RAE],
@@ -82,6 +83,8 @@ def test_an_issue_of_a_list_is_complete():
         due_date=date(2026, 7, 22),
         merge_status=None,
         pipeline_status=None,
+        pipeline_path=None,
+        comments=3,
         moved_to_id=99,
         created_at=datetime(2026, 5, 1, 8, tzinfo=UTC),
         updated_at=datetime(2026, 5, 28, 5, 58, 40, 456000, tzinfo=UTC),
@@ -100,7 +103,8 @@ def test_an_issue_of_a_list_is_complete():
 def test_a_merge_request_of_a_list_has_no_pipeline_status():
     snapshot = snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST)
     assert snapshot.confidential is False
-    assert snapshot.unknown_fields() == {"pipeline_status", "reviews"}
+    unknown = {"pipeline_status", "pipeline_path", "comments", "reviews"}
+    assert snapshot.unknown_fields() == unknown
     assert snapshot.project_path == "ships/engine"
     assert (snapshot.state, snapshot.merge_status) == (ItemState.MERGED, "not_open")
     assert snapshot.reviewers == (Person("rae", "Rae Actor"),)
@@ -149,6 +153,39 @@ def test_the_full_form_of_a_merge_request_has_its_pipeline(fields, status):
     assert snapshot.pipeline_status == status
 
 
+HOST = "https://gitlab.example.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        (f"{HOST}/ships/engine/-/pipelines/47", "/ships/engine/-/pipelines/47"),
+        (
+            f"{HOST}/under/a/path/ships/engine/pipelines/47",
+            "/under/a/path/ships/engine/pipelines/47",
+        ),
+        ("/ships/engine/-/pipelines/47", "/ships/engine/-/pipelines/47"),
+        (f"{HOST}/ships/engine/-/pipelines/47?x", None),
+        ("//evil.example.com/ships/engine/-/pipelines/47", None),
+        ("https://evil.example.com\\@a/ships/engine/-/pipelines/47", None),
+        ("javascript:alert(1)//ships/engine/-/pipelines/47", None),
+        (f"{HOST}/ships/../-/pipelines/47", None),
+        (47, None),
+    ],
+)
+def test_the_path_of_a_pipeline_is_read_and_never_its_host(url, path):
+    fields = {"head_pipeline": {"status": "running", "web_url": url}}
+    assert snapshot_from_api(MERGE_REQUEST, LISTED_MERGE_REQUEST | fields).pipeline_path == path
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(0, 0), (3, 3), (10**12, 2**31 - 1), (-1, UNKNOWN), (True, UNKNOWN), ("3", UNKNOWN)],
+)
+def test_comments_are_counted(value, count):
+    assert snapshot_from_api(ISSUE, {"iid": 1, "user_notes_count": value}).comments == count
+
+
 def test_labels_without_details_are_names_without_colours():
     snapshot = snapshot_from_api(ISSUE, LISTED_ISSUE | {"labels": ["bug", "a & b", 7]})
     assert snapshot.labels == (
@@ -180,6 +217,7 @@ def test_an_iid_alone_is_enough():
         "reviews",
         "merge_status",
         "pipeline_status",
+        "pipeline_path",
         "merged_at",
         "source_project_id",
         "source_branch",
@@ -219,6 +257,7 @@ def test_a_field_of_the_wrong_type_leaves_the_others_readable(field, value):
         touched |= {"draft"} if field in ("work_in_progress", "title") else set()
         touched |= {"assignees"} if field == "assignee" else set()
         touched |= {"head_sha"} if field == "sha" else set()
+        touched |= {"comments"} if field == "user_notes_count" else set()
         touched |= {"merged_by"} if field == "merge_user" else set()
         for name in set(right.known()) - touched:
             assert getattr(read, name) == getattr(right, name)

@@ -44,6 +44,7 @@ def test_an_issue_is_complete_except_for_its_author():
         due_date=date(2026, 12, 1),
         merge_status=None,
         pipeline_status=None,
+        pipeline_path=None,
         moved_to_id=None,
         created_at=CREATED,
         updated_at=UPDATED,
@@ -57,7 +58,7 @@ def test_an_issue_is_complete_except_for_its_author():
         text=ItemText("Pump leaks", UNKNOWN, None),
         gitlab_id=7001,
     )
-    assert snapshot(bodies.issue()).unknown_fields() == {"author"}
+    assert snapshot(bodies.issue()).unknown_fields() == {"author", "comments"}
 
 
 def test_a_merge_request_is_complete_except_for_author_and_pipeline():
@@ -93,7 +94,8 @@ def test_a_merge_request_is_complete_except_for_author_and_pipeline():
         text=ItemText("Replace the pump", UNKNOWN, "pump"),
         gitlab_id=8001,
     )
-    assert snapshot(body).unknown_fields() == {"author", "pipeline_status", "reviews"}
+    unknown = {"author", "comments", "pipeline_status", "pipeline_path", "reviews"}
+    assert snapshot(body).unknown_fields() == unknown
 
 
 @pytest.mark.parametrize(("oldrev", "pushed"), [("0b" * 20, True), (None, False), (7, False)])

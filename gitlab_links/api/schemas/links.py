@@ -104,6 +104,21 @@ class LinkSchema(Answer):
     gitlab_updated_at = Time(allow_none=True)
     closed_at = Time(allow_none=True)
     merged_at = Time(allow_none=True)
+    comments = fields.Integer(
+        allow_none=True, metadata=described("The number of comments by people. " + _NULL, 3)
+    )
+    pipeline_url = fields.String(
+        allow_none=True,
+        metadata=described(
+            "The page of the newest pipeline, or of all pipelines of the merge request; null "
+            "without a pipeline.",
+            "https://gitlab.example.com/acme/app/-/pipelines/47",
+        ),
+    )
+    approved_by = fields.List(
+        fields.String(metadata={"example": "sam"}),
+        metadata=described("GitLab usernames, as far as webhooks have said who approved."),
+    )
     created_at = Time(metadata=described("When the task was linked."))
     provenance = fields.Nested(ProvenanceSchema)
     sync = fields.Nested(SyncSchema)

@@ -36,7 +36,8 @@ export function updateTimes(root = document) {
     const text = element.dataset.prefix ? `${element.dataset.prefix} ${words}` : words;
     if (element.textContent !== text) element.textContent = text;
     if (!element.dataset.localised) {
-      element.title = inFull.format(moment);
+      const { prefix } = element.dataset;
+      element.title = prefix ? `${prefix} ${inFull.format(moment)}` : inFull.format(moment);
       element.dataset.localised = "1";
     }
   }
