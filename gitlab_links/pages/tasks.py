@@ -15,6 +15,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.list_headings import list_headings
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
@@ -93,6 +94,7 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
         "org_id": org_id,
         "wanted": wanted,
         "found_by": wanted.q,
+        "headings": list_headings(org_id, wanted),
         "selection_url": url_for(
             "pages.change_selected_tasks", **wanted.as_query(org_id, wanted.page)
         ),

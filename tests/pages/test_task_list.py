@@ -308,4 +308,32 @@ def test_the_number_of_queries_does_not_grow(
         for _ in range(3):
             factory.link(task, factory.gitlab_item(project))
     assert cost() == few
-    assert few <= 9
+    assert few <= 10
+
+
+@pytest.mark.parametrize(
+    ("query", "runs", "leads_to"),
+    [
+        ("", "descending none none none", "?sort=oldest ?sort=title ?sort=due ?sort=updated"),
+        ("sort=oldest&q=a&page=2", "ascending none none none",
+         "?q=a ?q=a&sort=title ?q=a&sort=due ?q=a&sort=updated"),
+        ("sort=due&status=open", "none none ascending none",
+         "?status=open ?status=open&sort=title ?status=open&sort=due ?status=open&sort=updated"),
+    ],
+)  # fmt: skip
+def test_headings_say_and_change_the_order(
+    acting: As, factory: Factory, org: Org, base: str, query: str, runs: str, leads_to: str
+) -> None:
+    for number in range(1, 28):
+        factory.task(org, number=number, title="A task")
+    page = Markup.of(acting(Role.CLIENT).get(f"{base}/tasks?{query}"))
+    heads = [one for one in page.all("span", role="columnheader") if one.get("aria-sort")]
+    assert [one["aria-sort"] for one in heads] == runs.split()
+    assert [one.text for one in heads] == ["Task", "Title", "Due", "Updated"]
+    links = [
+        one["href"] for one in page.all("a") if one.text in {"Task", "Title", "Due", "Updated"}
+    ]
+    assert links == [f"{base}/tasks{one}" for one in leads_to.split()]
+    columns = page.all("span", role="columnheader")
+    cells = [one for one in page.elements if one.get("role") == "cell"]
+    assert len(cells) == len(columns) * len(titles(acting(Role.CLIENT), f"{base}/tasks?{query}"))

@@ -13,7 +13,7 @@ ELSEWHERE = ("/account/password", "/nothing", "/api/docs", "/ops/rq/")
 WATCHING = """
 window.stops = [];
 document.addEventListener("focusin", ({ target }) => {
-    const shown = [target, target.closest("li.task-row")].filter(Boolean).some((element) => {
+    const shown = [target, target.closest(".task-row")].filter(Boolean).some((element) => {
         const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(element);
         return outlineStyle !== "none" && parseFloat(outlineWidth) >= 1
             && !/, 0\\)$/.test(outlineColor);
