@@ -84,6 +84,7 @@ def test_a_row_whose_key_exists_is_changed_and_returned(factory, app_context):
                 "day": MOMENT.date(),
                 "by_webhook": times,
                 "by_sweep": 0,
+                "calls": 0,
             }
             for project in some
         ]
