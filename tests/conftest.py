@@ -21,7 +21,6 @@ from redis import Redis
 
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.settings import Settings
-from gitlab_links.extensions import db
 from gitlab_links.local.services import free_port, redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
 from tests import databases, postgresql
@@ -29,6 +28,7 @@ from tests.databases import Database
 from tests.environment import as_environment
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
+from tests.kept_apps import KeptApps, disconnect
 from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
 from tests.per_dialect import PerDialect
 
@@ -150,7 +150,7 @@ def per_dialect() -> Iterator[PerDialect]:
     per_dialect = PerDialect()
     yield per_dialect
     for app in per_dialect.apps():
-        _close(app)
+        disconnect(app)
 
 
 @pytest.fixture(scope="session")
@@ -246,11 +246,6 @@ def _app(settings: Settings, per_dialect: PerDialect) -> Flask:
     return per_dialect.once(settings, lambda: databases.make_application(settings))
 
 
-def _close(app: Flask) -> None:
-    with app.app_context():
-        db.engine.dispose()
-
-
 @pytest.fixture
 def app(_app: Flask, redis: Redis) -> Flask:
     """The application on an empty database and an empty Redis. No context is pushed."""
@@ -258,18 +253,19 @@ def app(_app: Flask, redis: Redis) -> Flask:
     return _app
 
 
+@pytest.fixture(scope="session")
+def _kept_apps() -> KeptApps:
+    return KeptApps()
+
+
 @pytest.fixture
-def make_app(app: Flask, settings: Settings) -> Iterator[MakeApp]:
-    """Makes applications on the same database with other settings: ``make_app(metadata_ttl=5)``."""
-    made: list[Flask] = []
+def make_app(app: Flask, settings: Settings, _kept_apps: KeptApps) -> Iterator[MakeApp]:
+    """Applications on the same database with other settings: ``make_app(metadata_ttl=5)``.
 
-    def make(**changes: Any) -> Flask:
-        made.append(databases.make_application(replace(settings, **changes)))
-        return made[-1]
-
-    yield make
-    for other in made:
-        _close(other)
+    The same one for the same settings, in later tests as well: add no routes to it.
+    """
+    yield lambda **changes: _kept_apps.get(replace(settings, **changes))
+    _kept_apps.disconnect()
 
 
 @pytest.fixture
@@ -312,4 +308,4 @@ def live_server(app: Flask, _idle_pool: None, live_server: Any) -> Any:
 
 @pytest.fixture
 def _idle_pool(app: Flask) -> None:
-    _close(app)
+    disconnect(app)

@@ -4,6 +4,8 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import gitlab
@@ -13,11 +15,12 @@ import requests
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import TOKEN, Receiver
+from tests.hanging import HANGS
 
 
 def ask(sim: SimulatedGitLab, path: str = "user", **options: Any) -> requests.Response:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    options = {"timeout": 5, "allow_redirects": False} | options
+    options = {"timeout": HANGS, "allow_redirects": False} | options
     return requests.get(f"{sim.url}/api/v4/{path}", headers=headers, **options)
 
 
@@ -49,26 +52,23 @@ def test_too_many_requests_is_plain_text_with_or_without_retry_after(
     assert answer.headers["RateLimit-ResetTime"].endswith("GMT")
 
 
-def test_the_rate_limit_is_told_and_kept(sim: SimulatedGitLab, client: gitlab.Gitlab) -> None:
+def test_the_rate_limit_is_told_and_kept(
+    sim: SimulatedGitLab, client: gitlab.Gitlab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sim.state.calls.limit = 3
-    wait_for_room_in_the_minute()
+    minute = 60 * (int(time.time()) // 60)
+    stopped = SimpleNamespace(time=lambda: minute + 20)
+    monkeypatch.setattr("gitlab_links.demo.gitlab.calls.time", stopped)
+    monkeypatch.setattr("gitlab_links.demo.gitlab.rest.blueprint.time", stopped)
     left = [int(ask(sim).headers["RateLimit-Remaining"]) for _ in range(3)]
     assert left == [2, 1, 0]
     refused = ask(sim)
     assert refused.status_code == 429
-    reset = int(refused.headers["RateLimit-Reset"])
-    assert 0 < reset - time.time() <= 60
-    assert abs(reset - time.time() - int(refused.headers["Retry-After"])) <= 2
+    assert int(refused.headers["RateLimit-Reset"]) == minute + 60
+    assert refused.headers["Retry-After"] == "40"
     with pytest.raises(gitlab.exceptions.GitlabHttpError) as limited:
         client.http_get("/user", obey_rate_limit=False)
     assert limited.value.response_code == 429
-
-
-def wait_for_room_in_the_minute() -> None:
-    """The limit counts by clock minutes: do not begin at the end of one."""
-    seconds_left = 60 - time.time() % 60
-    if seconds_left < 3:
-        time.sleep(seconds_left)
 
 
 def test_a_page_instead_of_json_is_a_parsing_error_to_the_client(
@@ -105,14 +105,18 @@ def test_a_gzip_bomb_is_small_on_the_wire_and_has_no_end_after(sim: SimulatedGit
         assert unpacked > 30_000_000
 
 
-def test_a_drip_keeps_the_connection_alive_for_a_long_time(sim: SimulatedGitLab) -> None:
+def test_a_drip_keeps_the_connection_alive_for_a_long_time(
+    sim: SimulatedGitLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    noting = SimpleNamespace(sleep=waits.append)
+    monkeypatch.setattr("gitlab_links.demo.gitlab.rest.misbehaviour.time", noting)
     sim.state.faults.answer("drip", seconds=0.05)
-    started = time.monotonic()
-    with ask(sim, stream=True, timeout=0.5) as answer:
+    with ask(sim, stream=True) as answer:
         bytes_one_by_one = answer.iter_content(1)
         dripped = b"".join(next(bytes_one_by_one) for _ in range(12))
-    assert time.monotonic() - started > 0.5
     assert dripped == b"[" + b" " * 11
+    assert len(waits) >= 11 and set(waits) == {0.05}
 
 
 def test_a_closed_connection_has_no_answer_at_all(sim: SimulatedGitLab) -> None:
@@ -146,13 +150,24 @@ def test_a_fault_may_be_for_one_route_or_project_and_ends_when_cleared(
     assert ask(sim, f"projects/{project.id}/issues").status_code == 200
 
 
-def test_sixteen_slow_calls_at_once_do_not_wait_for_one_another(sim: SimulatedGitLab) -> None:
+def test_sixteen_slow_calls_at_once_do_not_wait_for_one_another(
+    sim: SimulatedGitLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits until all of them wait."""
+    together, waits = Barrier(16), []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        together.wait(HANGS)
+
+    monkeypatch.setattr(
+        "gitlab_links.demo.gitlab.rest.blueprint.time", SimpleNamespace(sleep=sleep)
+    )
     sim.state.faults.latency = 0.2
-    started = time.monotonic()
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: ask(sim).status_code, range(16)))
     assert answers == [200] * 16
-    assert 0.2 <= time.monotonic() - started < 16 * 0.2
+    assert waits == [0.2] * 16
 
 
 def test_webhooks_are_lost_on_demand(

@@ -1,5 +1,7 @@
 """An application with routes made for the tests of what all routes share."""
 
+import uuid
+
 import pytest
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
@@ -7,12 +9,16 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gitlab_links.accounts.models import Org, User
+from gitlab_links.accounts.sessions import open_session
+from gitlab_links.config.settings import Settings
 from gitlab_links.errors import Conflict, RateLimited
 from gitlab_links.extensions import db
 from gitlab_links.http.access import public, signed_in
+from gitlab_links.http.logins import end_browser_session, start_browser_session
 from tests.api.callers import Caller, program
-from tests.conftest import MakeApp
+from tests.databases import make_application
 from tests.factories import Factory
+from tests.per_dialect import PerDialect
 
 
 @pytest.fixture
@@ -31,9 +37,16 @@ def base(org: Org) -> str:
 
 
 @pytest.fixture
-def small(make_app: MakeApp) -> Flask:
-    """The application with a few routes under /api/t and /t that do one thing each."""
-    app = make_app()
+def small(app: Flask, settings: Settings, per_dialect: PerDialect) -> Flask:
+    """The application with a few routes under /api/t and /t that do one thing each.
+
+    ``app`` has emptied the database.
+    """
+    return per_dialect.once(("with routes of the tests", settings), lambda: _with_routes(settings))
+
+
+def _with_routes(settings: Settings) -> Flask:
+    app = make_application(settings)
     why = "a route of the tests"
 
     @app.get("/t/<what>")
@@ -61,6 +74,18 @@ def small(make_app: MakeApp) -> Flask:
         for _ in range(2):
             db.session.add(User(email="twice@example.com", name="x"))
         return "", 201
+
+    @app.get("/t-enter/<uuid:person>")
+    @public(why)
+    def enter(person: uuid.UUID) -> ResponseReturnValue:
+        start_browser_session(open_session(person))
+        return "in"
+
+    @app.get("/t-leave")
+    @public(why)
+    def leave() -> ResponseReturnValue:
+        end_browser_session()
+        return "out"
 
     @app.get("/api/t/undeclared")
     def undeclared() -> str:

@@ -1,10 +1,13 @@
 """Headers and cookies that keep browsers from being used against their owners."""
 
+from dataclasses import replace
+
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
+from gitlab_links.config.settings import Settings
 from tests.conftest import MakeApp
+from tests.databases import make_application
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/api/me", "/api/nowhere", "/login", "/api/docs"])
@@ -34,10 +37,10 @@ def test_errors_are_not_kept_by_caches(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(("hops", "address"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
 def test_forwarded_addresses_count_only_behind_a_trusted_proxy(
-    make_app: MakeApp, hops: int, address: str
+    settings: Settings, hops: int, address: str
 ) -> None:
     seen: list[str | None] = []
-    app: Flask = make_app(trusted_proxies=hops)
+    app = make_application(replace(settings, trusted_proxies=hops))
 
     @app.before_request
     def note() -> None:

@@ -6,13 +6,10 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.models import LoginSession, User
-from gitlab_links.accounts.sessions import SESSION_LIFETIME, change_password, open_session
+from gitlab_links.accounts.sessions import SESSION_LIFETIME, change_password
 from gitlab_links.extensions import db
-from gitlab_links.http.access import public
-from gitlab_links.http.logins import end_browser_session, start_browser_session
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 
@@ -28,21 +25,9 @@ def person(factory: Factory) -> User:
 def enter(small: Flask, person: User) -> Callable[[], FlaskClient]:
     """Log in through a route that stands for the login page."""
 
-    @small.get("/t-enter")
-    @public("a route of the tests")
-    def enter() -> ResponseReturnValue:
-        start_browser_session(open_session(person.id))
-        return "in"
-
-    @small.get("/t-leave")
-    @public("a route of the tests")
-    def leave() -> ResponseReturnValue:
-        end_browser_session()
-        return "out"
-
     def log_in() -> FlaskClient:
         client = small.test_client()
-        answer = client.get("/t-enter")
+        answer = client.get(f"/t-enter/{person.id}")
         cookie = answer.headers["Set-Cookie"]
         assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
         assert client.get("/api/t/me").status_code == 200
@@ -105,7 +90,7 @@ def test_a_session_is_never_taken_over_from_before_the_login(
         session["planted"] = "by another site"
         session["csrf_token"] = "known to the attacker"
     enter()
-    client.get("/t-enter")
+    client.get(f"/t-enter/{person.id}")
     with client.session_transaction() as session:
         assert "planted" not in session
         assert "csrf_token" not in session

@@ -9,7 +9,6 @@ from sqlalchemy import make_url
 
 from gitlab_links.job_triggers import JobKind, enqueue
 from gitlab_links.local.processes import start_worker
-from gitlab_links.local.services import free_port
 from tests.soak.relay import Relay
 from tests.soak.stage import within
 
@@ -21,7 +20,7 @@ QUEUE = f"rq:queue:{JobKind.DRAIN.queue}"
 @pytest.fixture
 def network(settings):
     folder = make_url(settings.database_url).query["host"]
-    with Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432") as relay:
+    with Relay("127.0.0.2", 0, Path(folder) / ".s.PGSQL.5432") as relay:
         yield relay
 
 

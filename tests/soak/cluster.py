@@ -11,7 +11,6 @@ import requests
 from sqlalchemy import make_url
 
 from gitlab_links.local.processes import start_web, start_worker
-from gitlab_links.local.services import free_port
 from gitlab_links.local.supervisor import Child
 from tests.soak.relay import Relay
 from tests.soak.stage import Stage, within
@@ -71,7 +70,7 @@ class Cluster:
         server = ("127.0.0.1", self.stage.redis_port)
         targets: Sequence[Path | tuple[str, int]] = (folder / ".s.PGSQL.5432", server)
         database, redis = (
-            self._exit.enter_context(Relay(address, free_port(), target)) for target in targets
+            self._exit.enter_context(Relay(address, 0, target)) for target in targets
         )
         return database, redis
 

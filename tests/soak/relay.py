@@ -19,8 +19,8 @@ Address = Path | tuple[str, int]
 class Relay:
     """Passes bytes between who connects to ``host`` and a server, until it is cut.
 
-    Listens on a port that is the same for its whole life. ``target`` is an address or the
-    path of a Unix socket. A context manager.
+    Listens on a port that is the same for its whole life, with 0 on one that is free.
+    ``target`` is an address or the path of a Unix socket. A context manager.
     """
 
     def __init__(self, host: str, port: int, target: Address) -> None:
@@ -70,6 +70,7 @@ class Relay:
     async def _listen(self) -> None:
         self._passing.set()
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def _set(self, *, passing: bool) -> None:
         self._refusing = False

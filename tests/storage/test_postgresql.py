@@ -13,7 +13,6 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links.extensions import database_breaker, db
-from gitlab_links.local.services import free_port
 from gitlab_links.storage import postgresql
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
@@ -28,7 +27,7 @@ GIVEN_UP = SECONDS + postgresql.GRACE_SECONDS
 def network(settings) -> Iterator[Relay]:
     """The way to the server's Unix socket."""
     folder = make_url(settings.database_url).query["host"]
-    with Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432") as relay:
+    with Relay("127.0.0.2", 0, Path(folder) / ".s.PGSQL.5432") as relay:
         yield relay
 
 
@@ -87,7 +86,7 @@ def silent(network, settings) -> Iterator[list[Relay]]:
     folder = make_url(settings.database_url).query["host"]
     with ExitStack() as stack:
         relays = [
-            stack.enter_context(Relay("127.0.0.2", free_port(), Path(folder) / ".s.PGSQL.5432"))
+            stack.enter_context(Relay("127.0.0.2", 0, Path(folder) / ".s.PGSQL.5432"))
             for _ in range(int(HANGS / postgresql.CONNECT_SECONDS) + 1)
         ]
         for relay in relays:
