@@ -45,6 +45,10 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
     derandomize="CI" in os.environ,
 )
+# What `make test` runs with; see tests/examples.py.
+hypothesis_settings.register_profile(
+    "quick", parent=hypothesis_settings.get_profile("any machine"), max_examples=20
+)
 hypothesis_settings.load_profile("any machine")
 
 MakeApp = Callable[..., Flask]

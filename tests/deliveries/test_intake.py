@@ -17,6 +17,7 @@ from gitlab_links.http.transactions import single_write
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
 from gitlab_links.storage.database import insert_unless_exists, new_id
 from tests.deliveries.conftest import SECRET, deliveries
+from tests.examples import examples
 from tests.factories import unknown_id
 from tests.gitlab import bodies
 
@@ -199,7 +200,7 @@ spoilt = st.one_of(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=spoilt, header=st.text(st.characters(codec="latin-1"), max_size=300))
 def test_all_json_is_accepted_or_ignored(receive, app_context, body, header):
     headers = {"X-Gitlab-Event": header, "webhook-id": header + str(new_id())}

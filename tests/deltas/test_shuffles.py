@@ -17,6 +17,7 @@ from gitlab_links.deltas.marks import OVERLAP
 from gitlab_links.deltas.reading import Listed
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.sync.applying import apply_body, apply_fetched
+from tests.examples import examples
 from tests.sync.test_applying import answer, body, item
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -102,7 +103,7 @@ class World:
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     changes=st.lists(st.tuples(moments, events), max_size=8),
     again=st.lists(st.tuples(st.integers(0, 7), delays), max_size=3),

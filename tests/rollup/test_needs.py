@@ -23,6 +23,7 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import tasks_page
+from tests.examples import examples
 from tests.factories import Factory
 
 OPEN, DONE = TaskStatus.OPEN, TaskStatus.DONE
@@ -105,7 +106,7 @@ TASKS = st.tuples(
 
 
 @pytest.mark.differs_by_database
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(TASKS, min_size=1, max_size=25))
 def test_a_filter_finds_just_the_tasks_that_show_the_need(
     app: Flask, factory: Factory, rows: list[Any]

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.api.callers import browser
+from tests.examples import examples
 from tests.security.conftest import World, refusal
 from tests.security.routes import WITH_BODY, WRITING, filled
 
@@ -54,7 +55,7 @@ def test_any_json_has_an_answer(standing: World, name: str) -> None:
     route = WITH_BODY[name]
     path = filled(standing, route.path)
 
-    @settings(max_examples=60, **PATIENT)
+    @settings(max_examples=examples(60), **PATIENT)
     @given(bodies(route.fields or ()))
     def send(body: Any) -> None:
         answer = standing.send(
@@ -73,7 +74,7 @@ def test_any_bytes_have_an_answer(standing: World, name: str) -> None:
     route = WRITING[name]
     path = filled(standing, route.path)
 
-    @settings(max_examples=25, **PATIENT)
+    @settings(max_examples=examples(25), **PATIENT)
     @given(st.binary(max_size=200), st.sampled_from(KINDS))
     def send(body: bytes, kind: str) -> None:
         answer = standing.send(route.method, path, data=body, headers={"Content-Type": kind})

@@ -25,6 +25,7 @@ from gitlab_links.sync.ordering import (
     decide_on_body,
     decide_on_fetched,
 )
+from tests.examples import examples
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TTL = 300
@@ -234,7 +235,7 @@ HOUR = 3600.0
 steps = st.integers(0, 9)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(
     trust=st.sampled_from(Trust),
     skew=st.sampled_from([0, 0, 0, -HOUR, -1, 1, 59, 60, 61, HOUR]),
@@ -262,7 +263,7 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     edits=st.lists(st.integers(0, 120), max_size=4),
     forged=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 60)), min_size=1, max_size=30),
@@ -285,7 +286,7 @@ def test_gitlabs_api_wins_over_forged_bodies_and_what_it_hides_stays_hidden(edit
     assert shown(world.item) == shown_of(world.edits[-1][1])
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(every=st.integers(1, 9), answers=st.integers(1, 9))
 def test_forged_bodies_delay_gitlabs_api_by_ten_seconds_at_most(every, answers):
     world = World(timedelta(), Trust.UNTIL_CONFIRMED)

@@ -13,6 +13,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.rules.marking import BODY_FIELDS, body_fields
 from gitlab_links.sync.applying import apply_body, apply_fetched, mark_failed, postpone
 from gitlab_links.sync.ordering import BodyVerdict, Trust
+from tests.examples import examples
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TTL = 300
@@ -91,7 +92,7 @@ BY_SECRET = ("body", (1, 0), FORGED | {"source_project_id": 7}, Trust.UNTIL_CONF
 BY_HOOK = ("body", (1, 0), TRUE, Trust.PROVEN, set())
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(st.lists(st.one_of(bodies, bodies, fetches, failures), max_size=12))
 @example([("fetch", (0, 0), TRUE), BY_SECRET, (*BY_HOOK[:4], {"target_branch"})])
 @example([BY_SECRET, ("missing", (1, 0))])
@@ -109,7 +110,7 @@ def test_what_counts_as_proven_is_what_proven_readings_say(readings):
             assert asked, "GitLab is asked, or was and is asked again"
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(bodies, min_size=1, max_size=8), contents)
 def test_gitlabs_answer_proves_everything(sent, truth):
     row = Row()
