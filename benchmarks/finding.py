@@ -13,7 +13,7 @@ from benchmarks.many_tasks import LINKS_A_TASK, TASKS, make_many_tasks
 from benchmarks.report import Result, Row, below
 from benchmarks.stage import Stage
 from gitlab_links.extensions import db
-from gitlab_links.rollup.needs import Need
+from gitlab_links.rollup.needs import OF_AN_ITEM, Need
 from tests.statements import statements
 
 ROUNDS = 10
@@ -32,6 +32,23 @@ PAGES = {
     "search, group/app!5": "q=acme/project-7!40007",
     "search, !5": "q=!40007",
     **{need.value.replace("_", " "): f"need={need.value}" for need in Need},
+    "sync problems": "links=problem",
+    "a label": "label=label-3",
+    "waiting for review, by last activity": "need=waiting_for_review&sort=updated",
+    "search, a word of most tasks, by last activity": "q=bade&sort=updated",
+}
+PAGES_OF_LINKS = {
+    "last updated": "",
+    "last linked": "sort=linked",
+    "merged": "state=merged",
+    "sync problems": "state=problem",
+    "pipelines running, none": "pipeline=running",
+    "a label": "label=label-3",
+    "a person": "person=person7",
+    "a project": "project=acme/project-7",
+    "words": "q=shu+mif",
+    "group/app!5": "q=acme/project-7!40007",
+    **{need.value.replace("_", " "): f"need={need.value}" for need in OF_AN_ITEM},
 }
 
 
@@ -43,19 +60,25 @@ def run(stage: Stage) -> Result:
         app = stage.make_app(stage.new_database(dialect))
         org_id, _, cookie = make_many_tasks(app, f"finding-{dialect}", stage.gitlab_url)
         found, plans = measure(app, org_id, cookie)
-        rows += [*found, *overview.measure(app, org_id, cookie, _cpu)]
+        of_links, more = measure(app, org_id, cookie, PAGES_OF_LINKS, page="links")
+        rows += [*found, *of_links, *overview.measure(app, org_id, cookie, _cpu)]
         rows += kept_rollups.measure(app, org_id)
-        notes.append(plans)
+        notes += [plans, more]
     return Result(rows, "\n\n".join(notes))
 
 
 def measure(
-    app: Flask, org_id: uuid.UUID, cookie: str, pages: Mapping[str, str] = PAGES
+    app: Flask,
+    org_id: uuid.UUID,
+    cookie: str,
+    pages: Mapping[str, str] = PAGES,
+    *,
+    page: str = "tasks",
 ) -> tuple[list[Row], str]:
     """A row for each page, and the plans of their slowest statements."""
     with app.app_context():
         dialect = db.engine.dialect.name
-    path, session = f"/orgs/{org_id}/tasks", f"session={cookie}"
+    path, session = f"/orgs/{org_id}/{page}", f"session={cookie}"
     rows = [Row(f"{dialect}: {TASKS:,} tasks, {TASKS * LINKS_A_TASK:,} links", "")]
     plans: list[str] = []
     for name, query in pages.items():
@@ -66,10 +89,10 @@ def measure(
         with statements(app) as sent:
             ask()
         cpu = _cpu(app, ask)
-        rows.append(below(f"{dialect}: {name}, {len(sent)} statements", cpu, LIMIT, "ms"))
+        rows.append(below(f"{dialect}, {page}: {name}, {len(sent)} statements", cpu, LIMIT, "ms"))
         if query:
             plans.append(_plan(app, name, sent))
-    return rows, f"{dialect}:\n" + "\n".join(plans)
+    return rows, f"{dialect}, {page}:\n" + "\n".join(plans)
 
 
 def _cpu(app: Flask, ask: Callable[[], object]) -> float:
@@ -98,7 +121,8 @@ def _spent(pids: list[int]) -> float:
 
 def _plan(app: Flask, name: str, sent: list[tuple[str, object]]) -> str:
     """How the database finds the tasks of the page."""
-    pages = [one for one in sent if "FROM tasks" in one[0] and "ORDER BY" in one[0]]
+    lists = ("FROM tasks", "FROM task_gitlab_links")
+    pages = [one for one in sent if "ORDER BY" in one[0] and any(of in one[0] for of in lists)]
     sql, parameters = pages[0]
     with app.app_context(), db.engine.connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
