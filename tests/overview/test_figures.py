@@ -1,5 +1,6 @@
 """The figures: the same as the list's, by week and age, and never of what somebody may not see."""
 
+import sqlite3
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask import Flask
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
-from gitlab_links.extensions import redis
+from gitlab_links.extensions import db, redis
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_list import listed_tasks
 from gitlab_links.jobs.functions import count_overview
@@ -193,6 +194,21 @@ def test_a_large_org_is_counted_once_a_minute_by_a_job(
     again = seen_by(app, large)
     assert (again.kept, again.counting) == (True, False)
     assert again.figures.needs[Need.NOTHING_LINKED] == first.figures.needs[Need.NOTHING_LINKED] + 1
+
+
+@pytest.mark.only_on("sqlite")
+def test_counting_waits_for_no_writer_and_keeps_none_waiting(
+    app: Flask, large: Org, clock: FrozenClock
+) -> None:
+    first = seen_by(app, large)
+    clock.advance(FRESH.total_seconds())
+    with app.app_context():
+        writer = sqlite3.connect(str(db.engine.url.database), isolation_level=None)
+        writer.execute("BEGIN IMMEDIATE")
+        count_overview(str(large.id))
+        writer.close()
+        again = overview_for(sight_of(large, Role.ADMIN))
+    assert again.figures.computed_at > first.figures.computed_at
 
 
 def test_what_is_kept_is_the_same_again_and_of_one_group_of_viewers(
