@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from gitlab_links.accounts.models import FormerTaskKey, Org
 from gitlab_links.clock import utcnow
@@ -44,15 +44,21 @@ class MentionChoices:
 
 def mention_choices(org_id: uuid.UUID) -> MentionChoices:
     """The org's, in one SELECT."""
-    rows = db.session.execute(
-        select(Org.task_key, Org.comments_mention, FormerTaskKey.key)
-        .outerjoin(FormerTaskKey, FormerTaskKey.org_id == Org.id)
-        .where(Org.id == org_id)
-        .order_by(FormerTaskKey.id)
-    ).all()
+    rows = db.session.execute(_CHOICES, {"org_id": org_id}).all()
     present = {row.task_key for row in rows}
     former = (row.key for row in rows if row.key is not None)
     return MentionChoices((*present, *former), any(row.comments_mention for row in rows))
+
+
+# Of tables and built once: each batch of deliveries executes it.
+_orgs, _former = Org.__table__, FormerTaskKey.__table__
+_CHOICES = (
+    select(_orgs.c.task_key, _orgs.c.comments_mention, _former.c.key)
+    .select_from(_orgs)
+    .outerjoin(_former, _former.c.org_id == _orgs.c.id)
+    .where(_orgs.c.id == bindparam("org_id"))
+    .order_by(_former.c.id)
+)
 
 
 def change_task_key(org: Org, key: str) -> None:

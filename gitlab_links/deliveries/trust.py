@@ -39,7 +39,7 @@ class BodyChecks:
     @classmethod
     def of(cls, org_id: uuid.UUID, now: datetime) -> "BodyChecks":
         """Read the data for the checks in one statement per batch."""
-        integration, tally = OrgGitLabIntegration, GitLabWebhookTally
+        integration, tally = OrgGitLabIntegration.__table__.c, GitLabWebhookTally.__table__.c
         rows = db.session.execute(
             select(
                 integration.base_url,
@@ -47,8 +47,9 @@ class BodyChecks:
                 tally.subject,
                 tally.last_at,
             )
+            .select_from(OrgGitLabIntegration.__table__)
             .outerjoin(
-                tally,
+                GitLabWebhookTally.__table__,
                 and_(
                     tally.org_id == integration.org_id,
                     tally.kind == TallyKind.CONTRADICTED.value,

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from gitlab_links.audit.changes import Actor
@@ -61,7 +61,8 @@ def record(org_id: uuid.UUID, actor: Actor, *events: NewEvent) -> None:
     What an item shows is only in ``changes`` and ``detail``, because only they are withheld
     with it.
     """
-    rows = [_row(org_id, actor, event) for event in events]
+    now = utcnow()
+    rows = [_row(org_id, actor, event, now) for event in events]
     for start in range(0, len(rows), AT_ONCE):
         _INSERT.run(db.session, rows[start : start + AT_ONCE])
     if rows:
@@ -71,7 +72,7 @@ def record(org_id: uuid.UUID, actor: Actor, *events: NewEvent) -> None:
 _INSERT = InsertRows(Event)
 
 
-def _row(org_id: uuid.UUID, actor: Actor, event: NewEvent) -> dict[str, Any]:
+def _row(org_id: uuid.UUID, actor: Actor, event: NewEvent, now: datetime) -> dict[str, Any]:
     link = event.link
     return {
         "id": new_id(),
@@ -92,7 +93,7 @@ def _row(org_id: uuid.UUID, actor: Actor, event: NewEvent) -> dict[str, Any]:
         "cause": None if event.cause is None else dict(event.cause),
         "changes": {name: [_short(v) for v in pair] for name, pair in event.changes.items()},
         "detail": None if event.detail is None else dict(event.detail),
-        "created_at": utcnow(),
+        "created_at": now,
     }
 
 

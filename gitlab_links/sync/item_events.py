@@ -6,6 +6,7 @@ deliveries or answers is no event.
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 from gitlab_links.audit.changes import SERVICE
@@ -33,14 +34,17 @@ class ItemChanges:
 
     def __init__(self, items: Iterable[GitLabItem]) -> None:
         self._items = {item.id: item for item in items}
-        self._before = {item.id: _state(item) for item in self._items.values()}
+        self._before = {item.id: _values(item) for item in self._items.values()}
 
     def record(self, org_id: uuid.UUID, cause: Mapping[str, Any]) -> None:
         """Record a ``link.changed`` for each link of each changed item, in two statements."""
         changed = {}
         for item in self._items.values():
-            before, after = self._before[item.id], _state(item)
-            if before != after and (changes := _changes(before, after)):
+            values_before, values = self._before[item.id], _values(item)
+            if values_before == values:
+                continue
+            before, after = _state(values_before), _state(values)
+            if changes := _changes(before, after):
                 hides = _hides(item, before) or _hides(item, after)
                 changed[item.id] = changes, hides, _detail(item, changes)
         if not changed:
@@ -61,9 +65,8 @@ class ItemChanges:
         record(org_id, SERVICE, *events)
 
 
-def _state(item: GitLabItem) -> State:
-    """The fields as they are: they are compared for every item, and shown only if they differ."""
-    return {name: getattr(item, name) for name in _FIELDS}
+def _state(values: tuple[Any, ...]) -> State:
+    return dict(zip(_FIELDS, values, strict=True))
 
 
 _FIELDS = (
@@ -81,6 +84,8 @@ _FIELDS = (
     "merge_status",
     "error_code",
 )
+# They are compared for every item, and shown only if they differ.
+_values = attrgetter(*_FIELDS)
 
 
 def _hides(item: GitLabItem, state: State) -> bool:

@@ -51,6 +51,27 @@ def test_what_is_left_when_time_is_up_rings_again(
     assert queued(redis, "deliveries") == 1
 
 
+def test_the_events_of_a_burst_are_published_by_a_job_after_its_last_batch(
+    org, factory, receive, app_context, redis, monkeypatch
+):
+    project = factory.gitlab_project(org, gitlab_id=bodies.PROJECT["id"])
+    factory.link(factory.task(org), factory.gitlab_item(project, iid=17))
+    order = []
+    real = drains.process
+
+    def note(*args, **options):
+        order.append("batch")
+        return real(*args, **options)
+
+    monkeypatch.setattr(drains, "process", note)
+    monkeypatch.setattr(drains, "trigger", lambda kind, _: order.append(kind))
+    for title in ("one", "two"):
+        receive(bodies.issue(attributes={"title": title}))
+    drain_slice(org.id)
+    assert order == ["batch", JobKind.PUBLISH]
+    assert not redis.exists(JobKind.PUBLISH.flag(org.id))
+
+
 def test_what_comes_in_while_a_slice_ends_is_processed_or_triggered(
     org,
     receive,
