@@ -13,16 +13,18 @@ from gitlab_links.deltas.intervals import longest_interval
 from gitlab_links.deltas.models import BY_TIME, DeltaKind, GitLabDeltaMark
 from gitlab_links.deltas.planning import Source, Way, choose_first
 from gitlab_links.deltas.probing import is_refused
-from gitlab_links.deltas.trust import Because, reasons
+from gitlab_links.deltas.trust import Because, reason
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import TRUSTED_FOR
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.call_counts import CallKind, calls_since
-from gitlab_links.observations.change_counts import own_calls
+from gitlab_links.observations.change_counts import counts_since
+from gitlab_links.observations.models import GitLabProjectWatch
+from gitlab_links.observations.project_watches import PROVEN_FOR
 
 SHOWN = timedelta(hours=24)
-_mark = GitLabDeltaMark
+_mark, _watch = GitLabDeltaMark, GitLabProjectWatch
 
 
 class ReadBy(StrEnum):
@@ -75,19 +77,33 @@ class Economy:
 def economy_of(
     org_id: uuid.UUID, integration: OrgGitLabIntegration | None, now: datetime, ttl: int
 ) -> Economy:
-    """What calls to GitLab are for, in six SELECTs."""
+    """What calls to GitLab are for, in three SELECTs."""
     refused = integration is not None and is_refused(integration.changes_refused_at, now)
-    why, today = reasons(org_id, now), now.date()
-    calls = own_calls(org_id, today), own_calls(org_id, today - timedelta(days=1))
+    today, yesterday = now.date(), now.date() - timedelta(days=1)
+    counts = counts_since(org_id, (now - PROVEN_FOR).date())
+    calls = {(row.project_id, row.day): row.calls for row in counts}
+    totals = sum(row.by_webhook for row in counts), sum(row.by_sweep for row in counts)
     rows = db.session.execute(
-        select(_mark, GitLabProject.trusted_until)
+        select(
+            _mark,
+            GitLabProject.trusted_until,
+            _watch.state,
+            _watch.last_event_at,
+            _watch.last_missed_at,
+        )
         .join(GitLabProject, GitLabProject.id == _mark.project_id)
+        .outerjoin(_watch, _watch.project_id == _mark.project_id)
         .where(_mark.org_id == org_id)
         .order_by(_mark.project_id, _mark.kind)
     ).all()
-    trusted = {mark.project_id for mark, until in rows if until is not None and until > now}
+    trusted = {
+        row[0].project_id
+        for row in rows
+        if row.trusted_until is not None and row.trusted_until > now
+    }
+    why = {row[0].project_id: reason(row, *totals, now) for row in rows}
     marks: defaultdict[uuid.UUID, list[GitLabDeltaMark]] = defaultdict(list)
-    for mark, _ in rows:
+    for mark, *_ in rows:
         if DeltaKind(mark.kind) in BY_TIME:
             marks[mark.project_id].append(mark)
     sources = [Source(mark.changes) for found in marks.values() for mark in found]
@@ -97,8 +113,8 @@ def economy_of(
             project,
             found,
             by=ReadBy.TOGETHER if together else ReadBy.LIST,
-            because=_because(why.get(project, Because.NOT_WORKING), is_trusted=project in trusted),
-            calls=(calls[0].get(project, 0), calls[1].get(project, 0)),
+            because=_because(why[project], is_trusted=project in trusted),
+            calls=(calls.get((project, today), 0), calls.get((project, yesterday), 0)),
             ttl=ttl,
         )
         for project, found in marks.items()

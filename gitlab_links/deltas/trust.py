@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import Row, exists, func, or_, select, update
 
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
@@ -51,18 +52,20 @@ def reasons(org_id: uuid.UUID, now: datetime) -> dict[uuid.UUID, Because]:
         ).where(count.org_id == org_id, count.day >= since.date())
     ).one()
     columns = (_watch.project_id, _watch.state, _watch.last_event_at, _watch.last_missed_at)
-    found = {}
-    for row in db.session.execute(select(*columns).where(_watch.org_id == org_id)):
-        if row.state not in _WORKING:
-            found[row.project_id] = Because.NOT_WORKING
-        elif row.last_event_at is None or row.last_event_at <= since:
-            found[row.project_id] = Because.SILENT
-        elif missed or (row.last_missed_at is not None and row.last_missed_at > since):
-            found[row.project_id] = Because.MISSED
-        else:
-            enough = by_webhook >= ENOUGH_CHANGES
-            found[row.project_id] = Because.PROVEN if enough else Because.FEW
-    return found
+    rows = db.session.execute(select(*columns).where(_watch.org_id == org_id))
+    return {row.project_id: reason(row, by_webhook, missed, now) for row in rows}
+
+
+def reason(watch: Row[*tuple[Any, ...]], by_webhook: int, missed: int, now: datetime) -> Because:
+    """The same for a row with the columns of a watch, by the org's changes in ``PROVEN_FOR``."""
+    since = now - PROVEN_FOR
+    if watch.state not in _WORKING:
+        return Because.NOT_WORKING
+    if watch.last_event_at is None or watch.last_event_at <= since:
+        return Because.SILENT
+    if missed or (watch.last_missed_at is not None and watch.last_missed_at > since):
+        return Because.MISSED
+    return Because.PROVEN if by_webhook >= ENOUGH_CHANGES else Because.FEW
 
 
 def trusted_projects(org_id: uuid.UUID, now: datetime) -> frozenset[uuid.UUID]:

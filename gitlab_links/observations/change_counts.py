@@ -1,11 +1,11 @@
 """Count changes by webhook and by polling, and calls, in one row per project and day."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from gitlab_links.extensions import db
 from gitlab_links.observations.models import GitLabChangeCount
@@ -58,10 +58,10 @@ def _adding(way: Way) -> InsertRows:
 _ADD: dict[Way, InsertRows] = {"by_webhook": _adding("by_webhook"), "by_sweep": _adding("by_sweep")}
 
 
-def own_calls(org_id: uuid.UUID, day: date) -> Mapping[uuid.UUID, int]:
-    """The calls to GitLab on a day by the project that alone they were for."""
+def counts_since(org_id: uuid.UUID, since: date) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The counts of an org's projects since a day."""
     count = GitLabChangeCount
-    rows = db.session.execute(
-        select(count.project_id, count.calls).where(count.org_id == org_id, count.day == day)
-    )
-    return {row.project_id: row.calls for row in rows}
+    columns = (count.project_id, count.day, count.by_webhook, count.by_sweep, count.calls)
+    return db.session.execute(
+        select(*columns).where(count.org_id == org_id, count.day >= since)
+    ).all()

@@ -23,7 +23,7 @@ _BECAUSE = {
     Because.NOT_WORKING: "it has no working webhook",
     Because.SILENT: "no event of it arrived within a week",
     Because.MISSED: "a change came without an event within a week",
-    Because.FEW: f"its webhook is proven only after {ENOUGH_CHANGES} changes within a week",
+    Because.FEW: f"its webhook counts as proven only after {ENOUGH_CHANGES} changes within a week",
 }
 
 
