@@ -48,3 +48,17 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
     page.get_by_role("button", name="Apply").click()
     expect(page.locator(".notices")).to_contain_text("Set 2 tasks to Done.")
     expect(page.locator(".task-row .badge-state")).to_have_text(["Done", "Done"])
+
+
+def test_the_links_of_all_tasks_are_filtered_in_place_and_lead_to_their_tasks(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/links")
+    page.locator("#filter-need").select_option("failing")
+    expect(page).to_have_url(re.compile("/links[?].*need=failing"))
+    rows = page.locator(".item")
+    expect(rows.first).to_contain_text("Pipeline failed")
+    expect(rows.first.locator(".synced-mark time")).to_have_text(re.compile("^Synced "))
+    expect(page.locator(".item:has-text('Pipeline failed')")).to_have_count(rows.count())
+    rows.first.get_by_role("link", name=re.compile("^ACME-")).click()
+    expect(page).to_have_url(re.compile("/tasks/ACME-"))
