@@ -13,7 +13,7 @@ def test_the_search_is_a_key_away_and_finds_what_is_linked(stack: Stack, open_pa
     expect(page.locator("#find")).to_be_focused()
     page.keyboard.type("acme-1")
     page.keyboard.press("Enter")
-    expect(page.locator(".task-row")).to_have_count(1)
+    expect(page.locator(".rows > .task-row")).to_have_count(1)
     expect(page.locator("#find")).to_have_value("acme-1")
     page.locator("#find").press("/")
     expect(page.locator("#find")).to_have_value(re.compile("/"))
