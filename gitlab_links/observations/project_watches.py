@@ -146,18 +146,20 @@ _NOTE_EVENTS = InsertRows(
 
 
 def note_missed(org_id: uuid.UUID, project_ids: Iterable[uuid.UUID], now: datetime) -> None:
-    """Record that changes came without an event, and have the hooks checked: at once, but not
-    within ``MISSED_AGAIN`` after the check before. A hook that loses some events would be checked
-    for each of them.
+    """Record that changes came without an event, and have the hooks checked: at once, but one
+    that has missed another event lately not within ``MISSED_AGAIN`` after the check before. A hook
+    that loses some events would be checked for each of them.
     """
     ids = sorted(set(project_ids))
     for project_id in ids:
         _make(org_id, project_id)
-    of_ids = _watch.project_id.in_(ids)
-    change_rows(update(_watch).where(of_ids).values(last_missed_at=now))
-    lately = and_(of_ids, _watch.checked_at > now - MISSED_AGAIN, _watch.checked_at <= now)
+    of_ids, since = _watch.project_id.in_(ids), now - MISSED_AGAIN
+    lately = and_(
+        of_ids, _watch.last_missed_at > since, _watch.checked_at > since, _watch.checked_at <= now
+    )
     checked = db.session.execute(select(_watch.project_id, _watch.checked_at).where(lately))
     again = {row.project_id: row.checked_at + MISSED_AGAIN for row in checked}
+    change_rows(update(_watch).where(of_ids).values(last_missed_at=now))
     make_due([project_id for project_id in ids if project_id not in again], now)
     for project_id, moment in again.items():
         make_due([project_id], moment)

@@ -17,6 +17,7 @@ class Scripted:
     """A client that runs a test's function for one project; all other calls succeed."""
 
     rate_limit = None
+    calls = 0
 
     def __init__(self, behaviour):
         self.behaviour = behaviour
