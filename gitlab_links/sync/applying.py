@@ -41,6 +41,7 @@ from gitlab_links.sync.ordering import (
     confirms,
     decide_on_body,
     decide_on_fetched,
+    missed_a_body,
     unproven_after,
 )
 from gitlab_links.sync.pipeline_statuses import is_overtaken
@@ -183,6 +184,8 @@ def apply_fetched(
     else:
         contradicted = is_contradicted(item, known, cached, updated_at, started_at)
         end_claim(item, now)
+        if missed_a_body(known, updated_at, started_at):
+            request_refresh(item, now + REPEAT_AFTER)
     _mark_synced(item, started_at, now, ttl, proven=proven)
     note_detail(item, fetched, before, started_at, now)
     return known.claim.received_at if contradicted and known.claim else None

@@ -144,6 +144,19 @@ def contradicts(known: Known, updated_at: datetime | None, started_at: datetime)
     return denied and started_at >= _delayed_until(known, updated_at)
 
 
+def missed_a_body(known: Known, updated_at: datetime | None, started_at: datetime) -> bool:
+    """Whether a newer body came while the answer was on its way: an answer that is applied
+    nevertheless says nothing about that body, and another fetch decides.
+    """
+    return (
+        updated_at is not None
+        and known.source_updated_at is not None
+        and known.webhook_applied_at is not None
+        and updated_at < known.source_updated_at
+        and started_at < known.webhook_applied_at
+    )
+
+
 def is_same_version(known: Known, updated_at: datetime | None) -> bool:
     """Whether an answer has the time of the cached content, within ``GRAIN``."""
     if known.source_updated_at is None or updated_at is None:

@@ -270,6 +270,8 @@ def test_whatever_the_order_the_item_is_as_gitlab_has_it_once_requests_are_answe
     fetches=st.lists(st.tuples(st.integers(0, 120), steps), max_size=8),
 )
 @example(edits=[], forged=[(second, 0) for second in range(0, 121, 4)], fetches=[])
+# A true body comes while an answer that overrules a forged one is on its way.
+@example(edits=[0, 0, 12], forged=[(1, 0)], fetches=[(0, 0), (11, 2)])
 def test_gitlabs_api_wins_over_forged_bodies_and_what_it_hides_stays_hidden(edits, forged, fetches):
     world = World(timedelta(), Trust.UNTIL_CONFIRMED)
     world.edits.append((at(-60), snapshot(5, at(-60))))
