@@ -6,7 +6,6 @@ import io
 import json
 import tracemalloc
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from tests import databases
 from tests.api.callers import browser, program
 from tests.conftest import CreateDatabase
 from tests.factories import Factory
+from tests.per_dialect import PerDialect
 
 pytestmark = pytest.mark.differs_by_database
 SECRET = ("hash", "ciphertext", "password", "secret")
@@ -43,17 +43,24 @@ SECRET = ("hash", "ciphertext", "password", "secret")
 
 @pytest.fixture
 def elsewhere(
-    app: Flask, settings: Settings, dialect: str, create_database: CreateDatabase
-) -> Iterator[Flask]:
-    """Another installation, with a database and a key of its own."""
-    database = create_database(dialect)
-    databases.migrate(database.url)
-    other = databases.make_application(
-        replace(settings, database_url=database.url, secret_key="another key of another place")
-    )
-    yield other
-    with other.app_context():
-        db.engine.dispose()
+    app: Flask,
+    settings: Settings,
+    dialect: str,
+    per_dialect: PerDialect,
+    create_database: CreateDatabase,
+) -> Flask:
+    """Another installation, with an empty database and a key of its own."""
+
+    def make() -> Flask:
+        url = create_database(dialect).url
+        databases.migrate(url)
+        return databases.make_application(
+            replace(settings, database_url=url, secret_key="another key of another place")
+        )
+
+    other = per_dialect.once(("elsewhere", dialect), make)
+    databases.empty(other)
+    return other
 
 
 @pytest.fixture
@@ -307,6 +314,7 @@ def test_no_cell_is_a_formula(value: Any) -> None:
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_org(app: Flask, factory: Factory) -> None:
     def peak(tasks: int) -> int:
         org = factory.org()
