@@ -5,6 +5,8 @@ from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.errors import Forbidden
 
 _RANK = {Role.ADMIN: 3, Role.PM: 2, Role.MEMBER: 1, Role.CLIENT: 0}
+# A saved view shows nothing that its reader could not find without it.
+_HARMLESS = {Permission.VIEWS_WRITE, Permission.VIEWS_SHARE}
 
 
 class AdminByKey(Forbidden, code="admin_by_key"):
@@ -19,10 +21,12 @@ def check_rank(principal: Principal, role: Role) -> None:
 
 def check_grant(principal: Principal, role: Role, before: Role | None = None) -> None:
     """A key cannot give a role more permissions than it has, because its user could be that
-    member. It cannot make an admin either, who would stay one after the key has ended.
+    member; saved views do not count. It cannot make an admin either, who would stay one after
+    the key has ended.
     """
     check_rank(principal, role)
-    added = {one for one in Permission if role in one.roles and before not in one.roles}
+    given = set(Permission) - _HARMLESS
+    added = {one for one in given if role in one.roles and before not in one.roles}
     missing = {one.scope for one in added} - (
         frozenset(Scope) if principal.scopes is None else principal.scopes
     )
