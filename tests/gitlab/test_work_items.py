@@ -51,8 +51,8 @@ def test_a_work_item_is_read_like_an_issue():
     assert found.labels == (Label("goal", "#6699cc", "#ffffff"),)
     assert (found.milestone_id, found.milestone) == (5, Milestone(5, "Spring"))
     assert found.updated_at.isoformat() == "2026-01-09T13:06:08+00:00"
-    # A type without dates has no such widget.
-    assert found.unknown_fields() == {"due_date", "moved_to_id"}
+    # A type without dates has no such widget, and the query does not ask for comments.
+    assert found.unknown_fields() == {"comments", "due_date", "moved_to_id"}
 
 
 @pytest.mark.parametrize(
