@@ -1,13 +1,10 @@
 """Write GitLab's data into cached items. The caller must lock the rows."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from gitlab_links.gitlab.fields import DEFAULT_LABEL_COLOR, contrasting
 from gitlab_links.gitlab.items import ItemState
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Person, Snapshot
+from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.links.freshness import (
     GONE,
     RETRY_FIRST,
@@ -28,6 +25,7 @@ from gitlab_links.sync.confirmations import (
     request_confirmation,
     restart_claim,
 )
+from gitlab_links.sync.filling import fill, set_changed
 from gitlab_links.sync.identity import is_same
 from gitlab_links.sync.merge_request_details import known_of, note_detail, wants_detail_after_body
 from gitlab_links.sync.ordering import (
@@ -37,7 +35,6 @@ from gitlab_links.sync.ordering import (
     Fetched,
     Known,
     Trust,
-    clamp_to_now,
     confirms,
     decide_on_body,
     decide_on_fetched,
@@ -45,7 +42,6 @@ from gitlab_links.sync.ordering import (
     unproven_after,
 )
 from gitlab_links.sync.pipeline_statuses import is_overtaken
-from gitlab_links.sync.reviews import merged_reviews
 from gitlab_links.sync.unreadable_items import stays_hidden
 
 REPEAT_AFTER = timedelta(seconds=3)
@@ -103,7 +99,7 @@ def apply_body(
     detail_before = known_of(item)
     if verdict is BodyVerdict.APPLY:
         before, ruled = compared_fields(item), body_fields(item)
-        _fill(item, body, now)
+        fill(item, body, now)
         note_unconfirmed(item, known, before, received_at)
         item.unproven_since = unproven_after(
             item.unproven_since,
@@ -171,7 +167,7 @@ def apply_fetched(
     if fetched.pipeline_status is not UNKNOWN and is_overtaken(item, started_at, now):
         fetched = replace(fetched, pipeline_status=item.pipeline_status)
         item.status_wanted_at = now
-    _fill(item, fetched, now)
+    fill(item, fetched, now)
     store_mentions(item, fetched.text, pattern, now, proven=True)
     _note_identity(item, fetched)
     item.fetched_at = started_at
@@ -209,9 +205,9 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
 def _note_identity(item: GitLabItem, fetched: Snapshot) -> None:
     """Record the identity. Only the API's answers are trusted with it, not webhooks."""
     if fetched.gitlab_id is not None:
-        _set(item, "gitlab_id", fetched.gitlab_id)
+        set_changed(item, "gitlab_id", fetched.gitlab_id)
     if isinstance(fetched.created_at, datetime):
-        _set(item, "gitlab_created_at", fetched.created_at)
+        set_changed(item, "gitlab_created_at", fetched.created_at)
 
 
 def postpone(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
@@ -259,60 +255,6 @@ def _schedule(item: GitLabItem, moment: datetime) -> None:
     the sweep, which then enqueues the job, reads only ``next_sync_at``.
     """
     item.next_sync_at = item.refresh_requested_at or moment
-
-
-def _fill(item: GitLabItem, snapshot: Snapshot, now: datetime) -> None:
-    for name, value in snapshot.known().items():
-        if name == "updated_at":
-            item.source_updated_at = clamp_to_now(value, now)
-        elif name == "created_at":
-            item.gitlab_created_at = item.gitlab_created_at or value
-        elif name == "milestone_id":
-            if value != item.milestone_id:
-                item.milestone_id, item.milestone = value, None
-        elif name == "milestone":
-            item.milestone_id = value.id if value else None
-            item.milestone = value.title if value else None
-        elif name == "reviews":
-            known = snapshot.updated_at
-            at = min(known, now) if isinstance(known, datetime) else now
-            _set(item, name, merged_reviews(item.reviews or [], value, at) or None)
-        elif name == "labels":
-            _set(item, name, _coloured(value, item.labels or []))
-        else:
-            _set(item, name, _plain(value))
-    if snapshot.state is ItemState.OPENED:  # perhaps again
-        item.closed_at = item.merged_at = None
-
-
-def _coloured(labels: Sequence[Label], known: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The labels with their colours. A label without a colour gets its cached one, or else
-    GitLab's default.
-    """
-    before = {label.get("name"): label for label in known}
-    default = {"color": DEFAULT_LABEL_COLOR, "text_color": contrasting(DEFAULT_LABEL_COLOR)}
-    return [
-        _members(label) if label.color else default | before.get(label.name, {"name": label.name})
-        for label in labels
-    ]
-
-
-def _set(item: GitLabItem, name: str, value: Any) -> None:
-    """Set a changed value only: most scheduled fetches find no change, and write nothing."""
-    if getattr(item, name) != value:
-        setattr(item, name, value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_members(part) for part in value]
-    if isinstance(value, Label | Person):
-        return _members(value)
-    return value.value if isinstance(value, ItemState) else value
-
-
-def _members(part: Label | Person) -> dict[str, Any]:
-    return {name: getattr(part, name) for name in part.__slots__}
 
 
 def _has_gaps(item: GitLabItem) -> bool:
