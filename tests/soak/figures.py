@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One promise with what a run came to."""
+    """One promise with what a run came to. ``times_limit``: how many times the limit a time was."""
 
     promise: str
     found: str
     kept: bool
+    times_limit: float | None = None
 
 
 def exactly(promise: str, found: object, wanted: object) -> Figure:
@@ -20,7 +21,9 @@ def exactly(promise: str, found: object, wanted: object) -> Figure:
 
 def at_most(promise: str, found: float, limit: float, unit: str = "s") -> Figure:
     """A promise with an upper bound."""
-    return Figure(f"{promise} (at most {limit:g} {unit})", f"{found:.1f} {unit}", found <= limit)
+    times = found / limit if unit == "s" and limit else None
+    said = f"{promise} (at most {limit:g} {unit})"
+    return Figure(said, f"{found:.1f} {unit}", found <= limit, times)
 
 
 def at_least(promise: str, found: float, limit: float, unit: str = "") -> Figure:

@@ -44,8 +44,13 @@ DATABASE = {
 }
 
 
+# Short runs share the machine with other tests, so a time may be this many times its limit: longer
+# means that something hangs. ``make soak`` measures times, alone.
+BUSY = 6
+
+
 def keeps(stage: Stage, scenario: Callable[[Stage], Sequence[Figure]]) -> None:
     """Fail with the figures if a promise was broken."""
-    rows = [("", stage.dialect, figure) for figure in scenario(stage)]
-    broken = [row for row in rows if not row[2].kept]
-    assert not broken, "\n" + as_table(rows)
+    figures = scenario(stage)
+    broken = [one for one in figures if not one.kept and (one.times_limit or BUSY) >= BUSY]
+    assert not broken, "\n" + as_table([("", stage.dialect, one) for one in figures])

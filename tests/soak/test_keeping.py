@@ -1,7 +1,15 @@
 """The document says of each scenario what was found the last time, and which were never run."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
 from tests.soak.__main__ import BEGIN, DOCUMENT, END, SCENARIOS, kept_in
-from tests.soak.figures import exactly
+from tests.soak.figures import Figure, at_most, exactly
+from tests.soak.short import keeps
+from tests.soak.stage import Stage
 
 EMPTY = f"before\n{BEGIN}\n{END}\nafter"
 
@@ -22,3 +30,17 @@ def test_a_run_of_some_keeps_what_others_found() -> None:
 def test_the_document_holds_what_a_run_would_leave_as_it_is() -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
     assert kept_in(document, []) == document
+
+
+@pytest.mark.parametrize(
+    ("figure", "breaks"),
+    [
+        (at_most("done", 59.0, 10), False),  # a busy machine
+        (at_most("done", 61.0, 10), True),  # something hangs
+        (at_most("calls", 11, 10, "calls"), True),
+        (exactly("lost", 1, 0), True),
+    ],
+)
+def test_a_short_run_is_patient_with_times_alone(figure: Figure, breaks: bool) -> None:
+    with pytest.raises(AssertionError) if breaks else nullcontext():
+        keeps(cast("Stage", SimpleNamespace(dialect="sqlite")), lambda _: [figure])

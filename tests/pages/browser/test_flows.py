@@ -75,7 +75,7 @@ def test_a_pasted_address_is_linked_and_filled_in(stack: Stack, fresh_task: Page
     row = page.locator(".item")
     expect(row).to_have_count(1)
     expect(row.get_by_role("link")).to_have_text(issue.title)
-    expect(row).to_contain_text("synced")
+    expect(row).to_contain_text("Synced")
     for label in issue.labels:
         expect(row.locator(".labels")).to_contain_text(label.name.split("::")[-1])
     expect(link_field(page)).to_have_value("")
@@ -211,7 +211,7 @@ def test_refresh_asks_and_says_so(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
     page.get_by_role("button", name="Refresh now").click()
     expect(page.locator(".toasts")).to_contain_text("Fetching 2 items from GitLab.")
-    expect(page.locator(".item").first).to_contain_text("synced just now")
+    expect(page.locator(".item").first).to_contain_text("Synced just now")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".toasts .notice")).to_have_count(0)
 
