@@ -196,7 +196,7 @@ def own_ports() -> Iterator[int]:
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     first = 10_000 + worker * 1_000
-    return (free_port(range(start, start + 100)) for start in range(first, first + 1_000, 100))
+    return (free_port(range(start, start + 20)) for start in range(first, first + 1_000, 20))
 
 
 @pytest.fixture(scope="session")

@@ -199,6 +199,7 @@ def test_what_it_reads_is_news_to_a_task_that_links_the_item_already(mentioning,
     db.session.add(OrgRules(org_id=mentioning.org.id, mode=RulesMode.ON.value))
     db.session.commit()
     backfill_id = looked(mentioning, admin)
+    db.session.rollback()  # SQLite would let nobody else write
     link = mentioning.connected.link(old.merge_requests[1])
     rules_slice(mentioning.org.id)
     state = TaskRuleState
