@@ -27,7 +27,7 @@ PARAGRAPH = (
     "valve-12 opens too late, and on 2026-11-29 nobody was warned.\n\n"
 )
 LIMIT = 1.05
-ROUNDS, READINGS = 7, 1000
+ROUNDS, READINGS = 15, 1000
 
 
 def run(stage: Stage) -> Result:
