@@ -7,14 +7,11 @@ from contextlib import contextmanager
 from sqlalchemy import delete, insert
 
 from benchmarks.report import Result, at_most, median
-from benchmarks.rules import EVENTS_PER_ITEM, PER_PROJECT, PROJECTS, store_backlog
+from benchmarks.rules import EVENTS_PER_ITEM, PER_PROJECT, PROJECTS, cpu_of_draining, store_backlog
 from benchmarks.seeds import World, forget_deliveries, make_world
 from benchmarks.stage import Stage
-from gitlab_links.clock import utcnow
-from gitlab_links.deliveries.claims import has_due
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
-from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.outgoing.models import Format, OutgoingDelivery, OutgoingEndpoint
 from gitlab_links.outgoing.outbox import publish_and_send
 from gitlab_links.sync.item_events import ItemChanges
@@ -69,11 +66,7 @@ def _drain(world: World, *, recorded: bool) -> float:
     """CPU seconds until the backlog is worked off."""
     store_backlog(world, lambda number: "closed" if number % 2 else "opened")
     with world.app.app_context(), _recording(on=recorded):
-        began = time.process_time()
-        while has_due(world.org_id, utcnow()):
-            drain_slice(world.org_id)
-        spent = time.process_time() - began
-        db.session.rollback()
+        spent = cpu_of_draining(world)
     forget_deliveries(world)
     return spent
 

@@ -1,23 +1,19 @@
 """What mentions add to working off webhooks: the same backlog with and without reading them."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.events import forget_events
 from benchmarks.inprocess import cpu_of
 from benchmarks.report import Result, Row, at_most, median
-from benchmarks.rules import EVENTS_PER_ITEM, PER_PROJECT, PROJECTS, store_backlog
+from benchmarks.rules import EVENTS_PER_ITEM, PER_PROJECT, PROJECTS, cpu_of_draining, store_backlog
 from benchmarks.seeds import World, forget_deliveries, make_world
 from benchmarks.stage import Stage
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.task_keys import change_task_key
-from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import processing
-from gitlab_links.deliveries.claims import has_due
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import ItemText
-from gitlab_links.jobs.drains import drain_slice
 from gitlab_links.mentions.pattern import pattern_of
 from gitlab_links.mentions.reading import read_mentions
 
@@ -63,11 +59,7 @@ def _drain(world: World, *, read: bool) -> float:
     """CPU seconds until the backlog is worked off."""
     store_backlog(world, lambda _: "opened")
     with world.app.app_context(), _reading(on=read):
-        began = time.process_time()
-        while has_due(world.org_id, utcnow()):
-            drain_slice(world.org_id)
-        spent = time.process_time() - began
-        db.session.rollback()
+        spent = cpu_of_draining(world)
     forget_deliveries(world)
     forget_events(world)
     return spent

@@ -4,6 +4,7 @@ PostgreSQL gets the rows as one JSON text: binding and sending each row apart co
 as much CPU, here and there. SQLite runs a statement for each row, within this process.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -36,7 +37,7 @@ _KEY = "key_of_row"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ManyRows:
+class ManyRows(ABC):
     """A statement for rows that all have the same columns. Make one for each module that writes.
 
     Of columns with a default of SQLAlchemy's, the rows must have a value.
@@ -56,8 +57,9 @@ class ManyRows:
             return to.execute(statement, {_ROWS: orjson.dumps(rows).decode()})
         return to.execute(statement, self._parameters(rows))
 
+    @abstractmethod
     def _build(self, dialect: str, columns: list[str]) -> Executable:
-        raise NotImplementedError
+        """The statement for rows of these columns."""
 
     def _parameters(self, rows: Sequence[Row]) -> list[Row]:
         return list(rows)
