@@ -1,7 +1,6 @@
 """/api/orgs/<org_id>/tasks/<task_id>/gitlab-links and /api/orgs/<org_id>/gitlab-links"""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from flask import Response
@@ -21,7 +20,9 @@ from gitlab_links.api.schemas.links import (
     RefreshEnvelope,
     TaskLinksQuery,
     named,
+    sought_content,
 )
+from gitlab_links.finding.link_list import listed_links
 from gitlab_links.gitlab.fields import read_id
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -34,12 +35,12 @@ from gitlab_links.links.changes import (
     refresh_links_of_task,
 )
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
-from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions
 from gitlab_links.links.queries import find_link, find_link_of_org, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
 from gitlab_links.pasting.reading import Reader
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.queries import require_task
 
 
@@ -52,10 +53,16 @@ def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uui
 
     Answers at once with what is known. Links older than their TTL are refreshed by workers.
     """
-    found, cursor = _found(org_id, {**query, "task_id": task_id})
+    order, after = order_and_place(query)
+    sort, limit = LinkSort(order), query["limit"]
+    asked = {name: query[name] for name in LinkFilter.__slots__ if name in query}
+    wanted = LinkFilter(**{**asked, "task_id": task_id, "labels": tuple(query["labels"])})
+    viewer = current_principal().role
+    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
     if not found:  # a task with links exists
         require_task(org_id, task_id)
-    return _answer(found, cursor)
+    page, cursor = cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
+    return json_answer({"links": page, "next_cursor": cursor})
 
 
 @links.post("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links")
@@ -161,15 +168,27 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
     """List the links of all of an org's tasks
 
     With `url`, or `project` and `iid`, those of one item: which tasks it belongs to. A refused
-    URL has a `url_*` code, as when linking.
+    URL has a `url_*` code, as when linking. Withheld items are listed by their references, and
+    not at all with a filter by what they say.
     """
-    principal = current_principal()
-    query["item"] = (
-        _sought(Reader.of(org_id, principal.role), query) if _is_of_item(query) else None
-    )
+    sight = Sight.of(current_principal())
+    order, after = order_and_place(query)
     since = query["updated_since"]
-    query["changed"] = ChangedLinks(org_id, since) if since else None
-    return _answer(*_found(org_id, query))
+    found = listed_links(
+        sight,
+        sought_content(query),
+        sort=LinkSort(order),
+        after=after,
+        limit=query["limit"],
+        narrowed=LinkFilter(
+            **{name: query[name] for name in ("task_id", "gitlab_type", "sync_status")},
+            project_path=query["project_path"],
+            item=_sought(Reader.of(org_id, sight.role), query) if _is_of_item(query) else None,
+            changed=ChangedLinks(org_id, since) if since else None,
+        ),
+    )
+    cursor = None if found.next is None else BY_ORDER.encode(found.next, order)
+    return json_answer({"links": found.links, "next_cursor": cursor})
 
 
 def _is_of_item(query: dict[str, Any]) -> bool:
@@ -182,17 +201,3 @@ def _sought(reader: Reader, query: dict[str, Any]) -> SoughtItem:
         return SoughtItem(reader.org_id, reader.base_url, ref.project_path, ref.iid, ref.type)
     project = read_id(query["project"]) or query["project"]
     return SoughtItem(reader.org_id, reader.base_url, project, query["iid"])
-
-
-def _found(org_id: uuid.UUID, query: dict[str, Any]) -> tuple[Sequence[LinkView], str | None]:
-    order, after = order_and_place(query)
-    sort, limit = LinkSort(order), query["limit"]
-    asked = {name: query[name] for name in LinkFilter.__slots__ if name in query}
-    wanted = LinkFilter(**{**asked, "labels": tuple(query["labels"])})
-    viewer = current_principal().role
-    found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
-    return cut(found, limit, lambda link: BY_ORDER.encode(sort.position_of(link), sort))
-
-
-def _answer(page: Sequence[LinkView], cursor: str | None) -> Response:
-    return json_answer({"links": page, "next_cursor": cursor})

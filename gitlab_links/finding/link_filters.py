@@ -1,7 +1,7 @@
-"""Which links of an org a list has: one set of SQL conditions, for pages and files."""
+"""Which links of an org a list has: one set of SQL conditions, for pages, files and API."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,7 @@ from gitlab_links.tasks.references import is_referred_to, parse_reference
 
 _link, _item = TaskGitLabLink, GitLabItem
 _STATES = set(LinkFilter) - {LinkFilter.NONE}
+_ARGUMENTS = ("q", "need", "state", "pipeline", "type", *ITEM_FILTERS)
 
 
 class PipelineFilter(StrEnum):
@@ -40,9 +41,9 @@ class LinkQuery:
 
     ``q`` is words of the item's title, its reference or address, or a task's reference. ``need``
     is one of :data:`rollup.needs.OF_AN_ITEM`; ``state`` a state of an item, ``draft`` or
-    ``problem``; ``pipeline`` a status of the pipeline of an open merge request. ``person`` is a
-    GitLab username, which assigns, reviews or wrote it; names are exact, and a path is in upper
-    or lower case.
+    ``problem``; ``pipeline`` a status of the pipeline of an open merge request. An item must have
+    all ``labels``. ``person`` is a GitLab username, which assigns, reviews or wrote it, and
+    ``assignee`` one that assigns it; names are exact, and a path is in upper or lower case.
     """
 
     q: str = ""
@@ -51,27 +52,38 @@ class LinkQuery:
     pipeline: str = ""
     type: str = ""
     person: str = ""
-    label: str = ""
+    assignee: str = ""
+    labels: tuple[str, ...] = ()
     milestone: str = ""
     project: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> "LinkQuery":
         """Read the arguments of an address. What there is not is ignored."""
-        need = one_of(given.get("need"), OF_AN_ITEM)
+        need, label = one_of(given.get("need"), OF_AN_ITEM), typed(given, "label")
         return cls(
             need=Need(need) if need else None,
             state=one_of(given.get("state"), _STATES),
             pipeline=one_of(given.get("pipeline"), PipelineFilter),
             type=one_of(given.get("type"), ItemType),
-            **{name: typed(given, name) for name in ("q", *ITEM_FILTERS)},
+            labels=(label,) if label else (),
+            **{name: typed(given, name) for name in ("q", "person", "milestone", "project")},
         )
 
     @property
+    def label(self) -> str:
+        """The one that a page has a field for."""
+        return next(iter(self.labels), "")
+
+    @property
     def arguments(self) -> dict[str, str]:
-        """What is filtered, by name, in one order."""
-        names = [one.name for one in fields(self)]
-        return {name: str(value) for name in names if (value := getattr(self, name))}
+        """What a page filters by, by name, in one order."""
+        return {name: str(value) for name in _ARGUMENTS if (value := getattr(self, name))}
+
+    @property
+    def reads_content(self) -> bool:
+        """Whether it asks for what a withheld item hides."""
+        return self != LinkQuery(type=self.type)
 
     @property
     def is_rare(self) -> bool:
@@ -116,7 +128,8 @@ class LinkQuery:
             yield _item.state == self.state
 
     def _of_content(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
-        facts = [fact_word("label", self.label)] if self.label else []
+        facts = [fact_word("label", label) for label in self.labels]
+        facts += [fact_word("assignee", self.assignee)] if self.assignee else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
         if self.person:
             roles = [fact_word(role, self.person) for role in ROLES]

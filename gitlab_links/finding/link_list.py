@@ -1,16 +1,18 @@
-"""A page of an org's links, in the order of GitLab's times or of linking, by position."""
+"""A page of an org's links: for pages, files and API, in a fixed number of statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, select
 
 from gitlab_links.accounts.models import Org
-from gitlab_links.extensions import db
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db, settings
 from gitlab_links.finding.link_filters import LinkQuery
+from gitlab_links.finding.link_order import BY_TIME, LinkOrder
+from gitlab_links.gitlab.times import EARLIEST
+from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import links_by_id
@@ -19,87 +21,63 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
-UPDATED, LINKED = "updated", "linked"
-Found = Row[*tuple[Any, ...]]
-Statement = Select[*tuple[Any, ...]]
-_link, _item = TaskGitLabLink, GitLabItem
+UPDATED, LINKED = LinkSort.UPDATED_DESC, LinkSort.CREATED_DESC
 
 
 @dataclass(frozen=True, slots=True)
 class LinkList:
-    """A page of links, the references of their tasks by id, and where the next page begins."""
+    """A page of links, and where the next page begins."""
 
     links: Sequence[LinkView]
-    tasks: Mapping[UUID, str]
     next: Position | None
 
 
 def listed_links(
-    sight: Sight, wanted: LinkQuery, *, sort: str, after: Position | None, limit: int
+    sight: Sight,
+    wanted: LinkQuery,
+    *,
+    sort: LinkSort,
+    after: Position | None,
+    limit: int,
+    narrowed: LinkFilter | None = None,
 ) -> LinkList:
-    """The links behind ``after``, in four statements at most.
+    """The links behind ``after``, in three statements at most.
 
-    ``sort`` is ``updated``, GitLab's newest time first and what it has not sent yet last, or
-    ``linked``, the newest link first.
+    What is withheld is not in the list. With ``narrowed``, as programs read it, it is while
+    nothing of its content is asked for: by its reference alone, and as what was never read.
     """
-    found = _found(sight, wanted, sort, after, limit + 1)
+    links = select(TaskGitLabLink.id, TaskGitLabLink.task_id).join(
+        GitLabItem, GitLabItem.id == TaskGitLabLink.item_id
+    )
+    hides = False
+    if narrowed is None or wanted.reads_content:
+        links = links.where(*wanted.conditions(sight))
+    else:
+        links, hides = links.where(TaskGitLabLink.org_id == sight.org_id), not sight.sees_all
+    if narrowed is not None and narrowed != LinkFilter():
+        links = links.join(GitLabItem.project).where(*_narrow(sight, narrowed))
+    order = LinkOrder(sort, hides=hides, is_rare=wanted.is_rare)
+    found = order.rows(links, after, limit + 1)
     page = found[:limit]
-    links = links_by_id(
+    views = links_by_id(
         sight.org_id, [row.id for row in page], viewer=sight.role, connection=sight.connection
     )
-    last = page[-1] if len(found) > limit else None
-    return LinkList(
-        [links[row.id] for row in page if row.id in links],
-        _references(sight, [row.task_id for row in page]),
-        None if last is None else Position(last.id, last.at if sort == UPDATED else None),
-    )
+    behind = None
+    if len(found) > limit:
+        value = page[-1].value
+        behind = Position(page[-1].id, value or EARLIEST if sort in BY_TIME else value)
+    return LinkList([views[row.id] for row in page if row.id in views], behind)
 
 
-def _found(
-    sight: Sight, wanted: LinkQuery, sort: str, after: Position | None, limit: int
-) -> list[Found]:
-    statement = (
-        select(_link.id, _link.task_id, _item.source_updated_at.label("at"))
-        .join(_item, _item.id == _link.item_id)
-        .where(*wanted.conditions(sight))
-    )
-    link_id: Any = _link.id
-    moment: Any = _item.source_updated_at
-    if wanted.is_rare:
-        # In the order of an index, all links may have to be read until some match.
-        matching = statement.cte("matching").prefix_with("MATERIALIZED")
-        statement = select(matching.c.id, matching.c.task_id, matching.c.at)
-        link_id, moment = matching.c.id, matching.c.at
-    by_id = partial(_by_id, link_id=link_id)
-    if sort == LINKED:
-        return by_id(statement, after, limit)
-    found: list[Found] = []
-    if after is None or after.value is not None:
-        dated = statement.where(moment.is_not(None))
-        if after is not None:
-            same = and_(moment == after.value, link_id < after.id)
-            # Of the two, the first alone is a range of the index.
-            dated = dated.where(moment <= after.value, or_(moment < after.value, same))
-        dated = dated.order_by(moment.desc(), link_id.desc()).limit(limit)
-        found += db.session.execute(dated).all()
-        after = None
-    if len(found) < limit:
-        found += by_id(statement.where(moment.is_(None)), after, limit - len(found))
-    return found
+def _narrow(sight: Sight, narrowed: LinkFilter) -> Iterator[ColumnElement[bool]]:
+    return narrowed.conditions(sight.connection, settings().metadata_ttl, utcnow(), sight.role)
 
 
-def _by_id(
-    statement: Statement, after: Position | None, limit: int, *, link_id: Any
-) -> list[Found]:
-    if after is not None:
-        statement = statement.where(link_id < after.id)
-    return list(db.session.execute(statement.order_by(link_id.desc()).limit(limit)))
-
-
-def _references(sight: Sight, task_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+def task_references(sight: Sight, links: Sequence[LinkView]) -> Mapping[UUID, str]:
+    """The references of the tasks of these links, by id."""
     rows = db.session.execute(
         select(Task.id, Org.task_key, Task.number)
         .join(Org, Org.id == Task.org_id)
-        .where(Task.org_id == sight.org_id, Task.id.in_(task_ids))
+        .where(Task.org_id == sight.org_id, Task.id.in_({link.task_id for link in links}))
     )
     return {task_id: task_reference(key, number) for task_id, key, number in rows}

@@ -128,6 +128,6 @@ def typed(given: Mapping[str, str], name: str) -> str:
     return given.get(name, "").replace("\0", "").strip()[:MAX_SEARCH].strip()
 
 
-def one_of(value: str | None, values: Iterable[StrEnum]) -> str:
+def one_of(value: str | None, values: Iterable[str]) -> str:
     """The value, if it is one of these, else an empty text."""
     return value if value is not None and value in set(values) else ""

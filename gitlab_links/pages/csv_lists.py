@@ -11,11 +11,11 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.finding.link_filters import LinkQuery
-from gitlab_links.finding.link_list import LINKED, UPDATED, listed_links
+from gitlab_links.finding.link_list import LINKED, UPDATED, listed_links, task_references
 from gitlab_links.finding.list_query import ListOrder, ListQuery
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.link_filters import LinkFilter
+from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.queries import links_page
 from gitlab_links.pages.blueprint import pages
@@ -86,16 +86,17 @@ def links_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The links of all tasks that match, in the order of the page."""
     del org_id  # the sight has it
     sight = Sight.of(current_principal())
-    sort = LINKED if request.args.get("sort") == LINKED else UPDATED
+    sort = LINKED if request.args.get("sort") == "linked" else UPDATED
     return csv_file("links", OF_LINKS, _links(sight, LinkQuery.read(request.args), sort))
 
 
-def _links(sight: Sight, wanted: LinkQuery, sort: str) -> Iterator[Rows]:
+def _links(sight: Sight, wanted: LinkQuery, sort: LinkSort) -> Iterator[Rows]:
     after = None
     while True:
         found = listed_links(sight, wanted, sort=sort, after=after, limit=AT_ONCE)
         after = found.next
-        yield [_link_row(link, found.tasks.get(link.task_id, "")) for link in found.links]
+        tasks = task_references(sight, found.links)
+        yield [_link_row(link, tasks.get(link.task_id, "")) for link in found.links]
         if after is None:
             return
 

@@ -13,9 +13,15 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
-from gitlab_links.finding.link_list import LINKED, UPDATED, LinkList, listed_links
-from gitlab_links.finding.list_query import LinkFilter
-from gitlab_links.gitlab.times import parse_time
+from gitlab_links.finding.link_list import (
+    LINKED,
+    UPDATED,
+    LinkList,
+    listed_links,
+    task_references,
+)
+from gitlab_links.finding.list_query import LinkFilter, one_of
+from gitlab_links.gitlab.times import EARLIEST, parse_time
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
@@ -38,7 +44,8 @@ PIPELINES = (
     ("", "Any"),
     *((one.value, pipeline_mark(one).text) for one in PipelineFilter),
 )
-SORTS = ((UPDATED, "Last updated in GitLab"), (LINKED, "Last linked"))
+SORTS = (("updated", "Last updated in GitLab"), ("linked", "Last linked"))
+ORDERS = {"updated": UPDATED, "linked": LINKED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +62,18 @@ class Wanted:
         last = parsed(uuid.UUID, args.get("after", ""))
         return cls(
             query=LinkQuery.read(args),
-            sort=LINKED if args.get("sort") == LINKED else UPDATED,
+            sort=one_of(args.get("sort"), ORDERS) or "updated",
             after=None if last is None else Position(last, parse_time(args.get("at"))),
         )
 
     def as_query(self, org_id: uuid.UUID, after: Position | None = None) -> dict[str, Any]:
         """The arguments of ``url_for`` for the page behind a link; the first page without."""
         query: dict[str, Any] = {**self.query.arguments, "org_id": org_id}
-        if self.sort != UPDATED:
+        if self.sort != "updated":
             query["sort"] = self.sort
         if after is not None:
             query["after"] = after.id
-            if isinstance(after.value, datetime):
+            if isinstance(after.value, datetime) and after.value > EARLIEST:
                 query["at"] = after.value.isoformat()
         return query
 
@@ -81,7 +88,7 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
     principal = current_principal()
     sight, wanted = Sight.of(principal), Wanted.of(request.args)
     found = listed_links(
-        sight, wanted.query, sort=wanted.sort, after=wanted.after, limit=LINKS_A_PAGE
+        sight, wanted.query, sort=ORDERS[wanted.sort], after=wanted.after, limit=LINKS_A_PAGE
     )
     shown = {"org_id": org_id, **_shown(principal, sight, wanted, found)}
     today = utcnow().date()  # which decides what is overdue
@@ -101,7 +108,7 @@ def _shown(principal: Principal, sight: Sight, wanted: Wanted, found: LinkList) 
         "sort": wanted.sort,
         "filtered": bool(wanted.query.arguments) or wanted.after is not None,
         "links": found.links,
-        "tasks": found.tasks,
+        "tasks": task_references(sight, found.links),
         "words": _words(len(found.links), are_more=behind is not None),
         "sees_all": sight.sees_all,
         "manages": principal.may(Permission.INTEGRATION),

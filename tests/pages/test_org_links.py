@@ -89,12 +89,36 @@ FOUND: list[tuple[dict[str, str], list[str]]] = [
 ]
 
 
+def titles_of_api(visitor: Caller, path: str, **query: str) -> list[str | None]:
+    """Of all pages of the API's list with the same filters."""
+    names = {"type": "gitlab_type", "project": "project_path"}
+    asked = {names.get(name, name): value for name, value in query.items()}
+    asked |= {"sort": "-created_at" if query.get("sort") else "-gitlab_updated_at", "limit": "2"}
+    found: list[str | None] = []
+    while True:
+        answer = visitor.get(path, query_string=asked)
+        assert answer.status_code == 200, answer.json
+        found += [link["title"] for link in answer.json["links"]]
+        if answer.json["next_cursor"] is None:
+            return found
+        asked["cursor"] = answer.json["next_cursor"]
+
+
 def test_filters_and_orders_and_what_is_withheld(acting: As, linked: None, links: str) -> None:
     manager, member = acting(Role.PM), acting(Role.MEMBER)
+    api = f"/api{links.removesuffix('links')}gitlab-links"
     for query, found in FOUND:
         assert titles(manager, links, **query) == found, query
         seen = [title for title in found if title != "Elderberries"]
         assert titles(member, links, **query) == seen, query
+        if "after" not in query:
+            assert titles_of_api(manager, api, **query) == found, query
+            asks = query.keys() - {"type", "sort", "project"}
+            listed = titles_of_api(member, api, **query)
+            # As what was never read: behind what was, or in its place among the links.
+            withheld = [] if asks or found == seen else [None]
+            assert [one for one in listed if one] == seen, query
+            assert [one for one in listed if not one] == withheld, query
 
 
 @pytest.mark.parametrize("sort", ["updated", "linked"])
@@ -165,3 +189,10 @@ def test_a_page_takes_as_many_statements_as_any_other(
             factory.link(task, factory.gitlab_item(project, source_updated_at=utcnow()))
     assert counts[0] == 8
     assert counts[1] == 7  # what has no time yet is on a later page
+    counts = []
+    api = f"/api{links.removesuffix('links')}gitlab-links?need=overdue&sort=-gitlab_updated_at"
+    for limit in (1, 30):
+        with statements(app) as sent:
+            assert visitor.get(f"{api}&limit={limit}").status_code == 200
+        counts.append(len(sent))
+    assert counts == [5, 5]

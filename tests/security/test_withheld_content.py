@@ -52,6 +52,9 @@ OF_LINKS = (
     *("", "state=opened", "state=closed", "label=hot", "assignee=ana", "sync_status=error"),
     *("project=corp/new&iid=99", "project=acme/app&iid=7", "sync_status=stale"),
     "url=https://gitlab.example.com/corp/new/-/issues/99",
+    *("q=Zebra", "q=quo", "q=%2399", "q=acme/app%237", "q=corp/new%2399", "milestone=M1"),
+    *("person=ana", "need=overdue", "state=problem", "label=hot&sort=title", "sort=title"),
+    *("sort=gitlab_updated_at", "sort=-gitlab_updated_at&limit=1", "project_path=corp/new"),
 )
 
 

@@ -1,6 +1,7 @@
 """Links, for the contract. A ``LinkView`` is sent without them; a test compares the two."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -8,13 +9,16 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Cursor, Time, WholeNumber, choice, limit, text
+from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
 from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkSort
 from gitlab_links.links.provenance import MentionedIn
 from gitlab_links.pasting.reading import NamedItem
+from gitlab_links.rollup.needs import OF_AN_ITEM, Need
 
 BY_ORDER = Cursors({"created_at": None, "gitlab_updated_at": datetime, "title": str})
+_TEXTS = ("q", "state", "pipeline", "person", "assignee", "milestone")
 _NULL = "Null until it is read from GitLab, and for callers who may not see a confidential item."
 
 
@@ -211,9 +215,53 @@ class TaskLinksQuery(Strict):
     cursor = Cursor(BY_ORDER)
 
 
-class OrgLinksQuery(TaskLinksQuery):
-    """Which of an org's links to list."""
+class LinkState(StrEnum):
+    """The states to filter by: GitLab's, and two of open items and of links."""
 
+    OPENED = "opened"
+    CLOSED = "closed"
+    LOCKED = "locked"
+    MERGED = "merged"
+    DRAFT = "draft"
+    PROBLEM = "problem"
+
+
+class OrgLinksQuery(TaskLinksQuery):
+    """Which of an org's links to list: by the filters of the page of links, and some more."""
+
+    q = text(
+        1,
+        200,
+        load_default=None,
+        metadata=described(
+            "The beginnings of words in the title of the item; its reference (`group/app!5`, "
+            "`!5`) or address, or the reference of a task (`ACME-12`).",
+            "release",
+        ),
+    )
+    need = fields.String(
+        load_default=None,
+        validate=validate.OneOf([need.value for need in OF_AN_ITEM]),
+        metadata=described("Why the item needs somebody."),
+    )
+    state = choice(
+        LinkState,
+        load_default=None,
+        metadata=described("`draft` is open, too; `problem`: GitLab could not be read for it."),
+    )
+    pipeline = choice(
+        PipelineFilter,
+        load_default=None,
+        metadata=described("The status of the pipeline of an open merge request."),
+    )
+    person = text(
+        1,
+        255,
+        LINE,
+        load_default=None,
+        metadata=described("The GitLab username of who is assigned, reviews or wrote it.", "sam"),
+    )
+    milestone = text(1, 255, LINE, load_default=None, metadata=described("Its title.", "1.0"))
     task_id = fields.UUID(load_default=None)
     updated_since = fields.AwareDateTime(
         load_default=None,
@@ -263,6 +311,16 @@ class OrgLinksQuery(TaskLinksQuery):
         for name, other in (("project", "iid"), ("iid", "project")):
             if data[name] is None and data[other] is not None:
                 raise ValidationError({name: [f"Send it with {other}."]})
+
+
+def sought_content(query: dict[str, Any]) -> LinkQuery:
+    """What an ``OrgLinksQuery`` asks of items, as the page of links does."""
+    need = query["need"]
+    return LinkQuery(
+        need=None if need is None else Need(need),
+        labels=tuple(query["labels"]),
+        **{name: query[name] or "" for name in _TEXTS},
+    )
 
 
 class RefreshEnvelope(Answer):
