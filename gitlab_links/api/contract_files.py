@@ -30,7 +30,7 @@ def write(app: Flask, folder: Path) -> list[Path]:
 
 def differences(app: Flask, folder: Path) -> list[str]:
     """The differences between the files and the code, one sentence each."""
-    kept = {name: _read(folder / name) for name in (CONTRACT, SCOPES)}
+    kept = {name: read(folder / name) for name in (CONTRACT, SCOPES)}
     routes = set(_routes(app))
     described = dict(_described(kept[CONTRACT]))
     scoped = kept[SCOPES].get("operations", {})
@@ -73,7 +73,8 @@ def _described(document: Any) -> Iterator[tuple[str, str]]:
                 yield f"{method.upper()} {path}", operation.get("operationId", "")
 
 
-def _read(path: Path) -> Any:
+def read(path: Path) -> Any:
+    """A file of the contract as it was written; nothing where it is missing."""
     if not path.exists():
         return {}
     return yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506

@@ -3,16 +3,13 @@
 import re
 import uuid
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from gitlab_links.api.contract_files import read
+from gitlab_links.local.supervisor import PROJECT
 from tests.security.conftest import World
 
-CONTRACT: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[2] / "docs" / "api" / "openapi.yaml").read_text()
-)
+CONTRACT: dict[str, Any] = read(PROJECT / "docs" / "api" / "openapi.yaml")
 WEBHOOK = "webhooks__gitlab_webhook_post"
 LEAVING = "accounts__org_leave_post"  # the caller could do nothing more
 
