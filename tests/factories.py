@@ -43,10 +43,12 @@ class Factory:
     def add(self, row: Row) -> Row:
         """Commit a row in a session of its own."""
         with self._app.app_context():
-            db.session.add(row)
-            db.session.commit()
-            db.session.refresh(row)
-            db.session.expunge(row)
+            session = db.session()
+            # What the database fills in comes back with the INSERT: there is nothing to read again.
+            session.expire_on_commit = False
+            session.add(row)
+            session.commit()
+            session.expunge(row)
         return row
 
     def org(self, **values: Any) -> Org:
