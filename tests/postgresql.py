@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ HOW_TO_GET_IT = (
 SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
 
 
+@cache
 def find_programs() -> Path | None:
     """The folder that holds ``initdb`` and ``postgres``, the newest version if there are more."""
     on_path = shutil.which("initdb")

@@ -79,8 +79,9 @@ def standing_app(
     create_database: Callable[[str], Database],
     redis_url: str,
 ) -> Iterator[Flask]:
-    """An application on a database of its own: PostgreSQL where there is one, the stricter."""
-    sqlite = request.config.getoption("--database") == "sqlite" or find_programs() is None
+    """An application on a database of its own: PostgreSQL, the stricter, where both are wanted."""
+    wanted = request.config.getoption("--database")
+    sqlite = wanted in ("sqlite", "one") or find_programs() is None
     database = create_database("sqlite" if sqlite else "postgresql")
     databases.migrate(database.url)
     app = databases.make_application(
