@@ -10,8 +10,9 @@ from benchmarks.report import Row, below
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, redis
 from gitlab_links.overview.counting import count_figures
+from gitlab_links.overview.queries import count_again
 from gitlab_links.rollup.sight import Sight
 from tests.statements import statements
 
@@ -24,7 +25,7 @@ def measure(app: Flask, org_id: uuid.UUID, cookie: str, cpu: Cpu) -> list[Row]:
     with app.app_context():
         dialect = db.engine.dialect.name
     session = f"session={cookie}"
-    rows = []
+    rows: list[Row] = []
     for name, path in (
         ("overview, page", f"/orgs/{org_id}/overview"),
         ("overview, API", f"/api/orgs/{org_id}/overview"),
@@ -33,7 +34,11 @@ def measure(app: Flask, org_id: uuid.UUID, cookie: str, cpu: Cpu) -> list[Row]:
         def ask(path: str = path) -> bytes:
             return get(app, path, cookie=session)
 
-        ask()  # the first one counts, and keeps it
+        if not rows:
+            spent = cpu(app, lambda: (_forget(app), ask()))
+            rows.append(below(f"{dialect}: {name}, nothing kept", spent, LIMIT, "ms"))
+            with app.app_context():
+                count_again(org_id)
         with statements(app) as sent:
             ask()
         rows.append(below(f"{dialect}: {name}, {len(sent)} statements", cpu(app, ask), LIMIT, "ms"))
@@ -41,6 +46,11 @@ def measure(app: Flask, org_id: uuid.UUID, cookie: str, cpu: Cpu) -> list[Row]:
         spent = cpu(app, lambda role=role: _count(app, org_id, role))
         rows.append(Row(f"{dialect}: counting it for a job, as {role.words}", f"{spent:.0f} ms"))
     return rows
+
+
+def _forget(app: Flask) -> None:
+    with app.app_context():
+        redis().flushdb()
 
 
 def _count(app: Flask, org_id: uuid.UUID, role: Role) -> None:

@@ -34,14 +34,16 @@ def org_overview(org_id: uuid.UUID) -> ResponseReturnValue:
 
 def _shown(org_id: uuid.UUID, sight: Sight) -> dict[str, Any]:
     found = overview_for(sight)
+    figures = found.figures
+    needs = figures.needs.items() if figures else ()
     return {
         "org_id": org_id,
         "needs": [
             (NEED_MARKS[need], count, url_for("pages.task_list", org_id=org_id, need=need.value))
-            for need, count in found.figures.needs.items()
+            for need, count in needs
         ],
-        "charts": charts_of(found.figures),
-        "computed_at": found.figures.computed_at if found.kept else None,
+        "charts": charts_of(figures) if figures else (),
+        "computed_at": figures.computed_at if figures and found.kept else None,
         "counting": found.counting,
         "withholds": sight.sees_links and not sight.sees_all,
         "url": url_for("pages.org_overview", org_id=org_id),

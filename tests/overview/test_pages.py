@@ -5,6 +5,7 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.jobs.functions import count_overview
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.overview import counting
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
@@ -150,5 +151,25 @@ def test_the_overview_takes_a_fixed_number_of_statements(
         factory.link(factory.task(busy), request(factory, project, 1, pipeline_status="failed"))
     assert count() == few <= 11
     monkeypatch.setattr(counting, "SMALL", 1)
-    assert count() == few
     assert count() == few - 5
+    assert count() == few - 5
+
+
+def test_of_a_large_org_the_figures_follow_when_a_job_has_counted(
+    app: Flask, factory: Factory, busy: Org, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "SMALL", 1)
+    person, path = visitor(app, factory, busy), f"/orgs/{busy.id}/overview"
+    refused = person.get(f"/api{path}")
+    assert (refused.status_code, refused.json["code"]) == (503, "being_counted")
+    assert refused.headers["Retry-After"] == "3"
+    page = person.get(path)
+    assert "The figures of this org are being counted." in page.text
+    (waiting,) = [one for one in Markup.of(page).elements if one.get("data-counting") is not None]
+    known = {**PART, "If-None-Match": waiting["data-etag"]}
+    assert person.get(path, headers=known).status_code == 304
+    with app.app_context():
+        count_overview(str(busy.id))
+    shown = person.get(path, headers=known)
+    assert shown.text.count('<svg class="drawing"') == 4
+    assert person.get(f"/api{path}").json["overview"]["computed_at"] == "2026-05-06T12:00:00Z"
