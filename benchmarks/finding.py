@@ -49,6 +49,16 @@ PAGES_OF_LINKS = {
     "words": "q=shu+mif",
     "group/app!5": "q=acme/project-7!40007",
     **{need.value.replace("_", " "): f"need={need.value}" for need in OF_AN_ITEM},
+    "a milestone": "milestone=3.0",
+    "a person and a label": "person=person7&label=label-3",
+    "a person, a label and a project": "person=person7&label=label-3&project=acme/project-7",
+    "failing, with a label": "need=failing&label=label-3",
+    "a label that nothing has": "label=nothing",
+    "a project that nothing is of": "project=acme/nothing",
+    "a label, last linked": "label=label-3&sort=linked",
+    "a milestone, last linked": "milestone=3.0&sort=linked",
+    "a person, last linked": "person=person7&sort=linked",
+    "words, last linked": "q=shu+mif&sort=linked",
 }
 
 

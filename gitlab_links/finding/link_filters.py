@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false, or_, select, union
+from sqlalchemy import ColumnElement, Select, false, select, true, union
 
 from gitlab_links.clock import utcnow
 from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, typed
@@ -15,7 +15,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rollup.conditions import is_of_project, is_open, item_has
 from gitlab_links.rollup.needs import OF_AN_ITEM, Need
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.search.conditions import MOST_WORDS, item_has_words
+from gitlab_links.search.conditions import MOST_WORDS, item_has_words, text_has
 from gitlab_links.search.item_places import sought_at
 from gitlab_links.search.words import ROLES, fact_word, words_of
 from gitlab_links.tasks.models import Task
@@ -86,22 +86,41 @@ class LinkQuery:
         return self != LinkQuery(type=self.type)
 
     @property
+    def reads_facts(self) -> bool:
+        """Whether it asks for labels, people or a milestone, each a word of the item's text."""
+        return bool(self.labels or self.person or self.assignee or self.milestone)
+
+    @property
     def is_rare(self) -> bool:
         """Whether few items may match, so that they are best read before they are ordered."""
-        return self.need is not None or bool(self.pipeline) or self.state == LinkFilter.PROBLEM
+        return self._is_narrow or self.reads_facts or bool(self.project)
+
+    @property
+    def may_be_common(self) -> bool:
+        """Whether a great part of all items may match as well: an index says which, but not in
+        their order.
+        """
+        return self.is_rare and not self._is_narrow
+
+    @property
+    def _is_narrow(self) -> bool:
+        found = bool(self.need or self.q or self.pipeline)
+        return found or self.state == LinkFilter.PROBLEM
 
     @property
     def narrows_further(self) -> bool:
         """Whether one of the filters is set that are needed seldom."""
         return bool(self.pipeline) or any(getattr(self, name) for name in ITEM_FILTERS)
 
-    def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
-        """The SQL conditions, over links joined with items.
+    def conditions(self, sight: Sight, *, of_few: bool = False) -> Iterator[ColumnElement[bool]]:
+        """The SQL conditions, over links joined with items; ``of_few``: joined with the texts of
+        items as well, to compare few of them without the index.
 
         What is withheld from the caller is not in the list.
         """
-        yield _item.org_id == sight.org_id
-        yield _link.org_id == sight.org_id
+        for of_org in (_item.org_id == sight.org_id, _link.org_id == sight.org_id):
+            # Only checked: SQLite would read what is of the org, and not of the project.
+            yield of_org.is_(true()) if self.project else of_org
         if not sight.sees_all:
             yield ~withheld()
         if self.q:
@@ -109,7 +128,7 @@ class LinkQuery:
         if self.type:
             yield _item.type == ItemType(self.type).value
         yield from self._of_state()
-        yield from self._of_content(sight)
+        yield from self._of_content(sight, of_few=of_few)
 
     def _of_state(self) -> Iterator[ColumnElement[bool]]:
         if self.need is not None:
@@ -127,27 +146,28 @@ class LinkQuery:
         elif self.state:
             yield _item.state == self.state
 
-    def _of_content(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
+    def _of_content(self, sight: Sight, *, of_few: bool) -> Iterator[ColumnElement[bool]]:
         facts = [fact_word("label", label) for label in self.labels]
         facts += [fact_word("assignee", self.assignee)] if self.assignee else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
-        if self.person:
-            roles = [fact_word(role, self.person) for role in ROLES]
-            yield or_(*(item_has_words(sight, facts=[*facts, role]) for role in roles))
-        elif facts:
-            yield item_has_words(sight, facts=facts)
+        roles = [fact_word(role, self.person) for role in ROLES] if self.person else []
+        if of_few:
+            yield text_has(facts, roles)
+        elif facts or roles:
+            yield item_has_words(sight, facts=facts, any_of=roles)
         if self.project:
             yield is_of_project(self.project, sight)
 
     def _found(self, sight: Sight) -> ColumnElement[bool]:
         """Links that the text names or whose item has all its words."""
         text = self.q.strip()
-        found = list(_named(text, sight))
         words = words_of(text)[:MOST_WORDS]
-        if words:
-            of_words = select(_link.id).join(_item, _item.id == _link.item_id)
-            found.append(of_words.where(item_has_words(sight, words=words)))
-        return _link.id.in_(union(*found)) if found else false()
+        have = item_has_words(sight, words=words) if words else false()
+        named = _named(text, sight)
+        if not named:
+            return have
+        of_words = select(_link.id).join(_item, _item.id == _link.item_id).where(have)
+        return _link.id.in_(union(*named, of_words))
 
 
 def _named(text: str, sight: Sight) -> Sequence[Select[Any]]:

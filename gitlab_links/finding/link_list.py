@@ -1,16 +1,17 @@
 """A page of an org's links: for pages, files and API, in a fixed number of statements."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
 from gitlab_links.finding.link_filters import LinkQuery
-from gitlab_links.finding.link_order import BY_TIME, LinkOrder
+from gitlab_links.finding.link_order import BY_TIME, LINKS, Found, LinkOrder, Statement
 from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
@@ -18,6 +19,7 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import links_by_id
 from gitlab_links.paging import Position
 from gitlab_links.rollup.sight import Sight
+from gitlab_links.search.models import SearchText
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
@@ -41,23 +43,21 @@ def listed_links(
     limit: int,
     narrowed: LinkFilter | None = None,
 ) -> LinkList:
-    """The links behind ``after``, in three statements at most.
+    """The links behind ``after``, in four statements at most.
 
     What is withheld is not in the list. With ``narrowed``, as programs read it, it is while
     nothing of its content is asked for: by its reference alone, and as what was never read.
     """
-    links = select(TaskGitLabLink.id, TaskGitLabLink.task_id).join(
-        GitLabItem, GitLabItem.id == TaskGitLabLink.item_id
-    )
-    hides = False
-    if narrowed is None or wanted.reads_content:
-        links = links.where(*wanted.conditions(sight))
-    else:
-        links, hides = links.where(TaskGitLabLink.org_id == sight.org_id), not sight.sees_all
-    if narrowed is not None and narrowed != LinkFilter():
-        links = links.join(GitLabItem.project).where(*_narrow(sight, narrowed))
+    hides = narrowed is not None and not wanted.reads_content and not sight.sees_all
     order = LinkOrder(sort, hides=hides, is_rare=wanted.is_rare)
-    found = order.rows(links, after, limit + 1)
+    matching = partial(_matching, sight, wanted, narrowed)
+    found: Sequence[Found] = ()
+    if wanted.may_be_common:
+        found = order.next_rows(sight.org_id, partial(matching, of_few=True), after, limit + 1)
+    if len(found) <= limit:
+        few = wanted.reads_facts and not wanted.may_be_common
+        links = LINKS.join(SearchText, SearchText.item_id == GitLabItem.id) if few else LINKS
+        found = order.rows(matching(links, of_few=few), after, limit + 1)
     page = found[:limit]
     views = links_by_id(
         sight.org_id, [row.id for row in page], viewer=sight.role, connection=sight.connection
@@ -69,8 +69,24 @@ def listed_links(
     return LinkList([views[row.id] for row in page if row.id in views], behind)
 
 
-def _narrow(sight: Sight, narrowed: LinkFilter) -> Iterator[ColumnElement[bool]]:
-    return narrowed.conditions(sight.connection, settings().metadata_ttl, utcnow(), sight.role)
+def _matching(
+    sight: Sight,
+    wanted: LinkQuery,
+    narrowed: LinkFilter | None,
+    links: Statement,
+    *,
+    of_few: bool = False,
+) -> Statement:
+    """Those of the links that are in the list."""
+    if narrowed is None or wanted.reads_content:
+        links = links.where(*wanted.conditions(sight, of_few=of_few))
+    else:
+        links = links.where(TaskGitLabLink.org_id == sight.org_id)
+    if narrowed is None or narrowed == LinkFilter():
+        return links
+    ttl, now = settings().metadata_ttl, utcnow()
+    conditions = narrowed.conditions(sight.connection, ttl, now, sight.role)
+    return links.join(GitLabItem.project).where(*conditions)
 
 
 def task_references(sight: Sight, links: Sequence[LinkView]) -> Mapping[UUID, str]:

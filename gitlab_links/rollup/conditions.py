@@ -82,12 +82,13 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
     status = func.coalesce(GitLabItem.merge_status, "")
     failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
     waits = and_(is_reviewed(), status.not_in(sorted(NOT_WITH_REVIEWERS)))
+    known = GitLabItem.merge_status  # as it is, PostgreSQL compares it within the index
     wanted: dict[Need, Any] = {
-        Need.FAILING: failing,
-        Need.CONFLICTS: status.in_(sorted(CONFLICT_STATUSES)),
-        Need.CHANGES: status == CHANGES_REQUESTED,
+        Need.FAILING: GitLabItem.pipeline_status == FAILED,
+        Need.CONFLICTS: known.in_(sorted(CONFLICT_STATUSES)),
+        Need.CHANGES: known == CHANGES_REQUESTED,
         Need.REVIEW: and_(~GitLabItem.draft, or_(status == NOT_APPROVED, waits)),
-        Need.READY: and_(~GitLabItem.draft, ~failing, status.in_(sorted(READY_STATUSES))),
+        Need.READY: and_(~GitLabItem.draft, ~failing, known.in_(sorted(READY_STATUSES))),
         Need.DRAFT: GitLabItem.draft,
     }
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value

@@ -3,9 +3,23 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, cast, false, literal, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    cast,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy import text as sql_text
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import withheld
@@ -63,33 +77,65 @@ def has_item_with(
 
 
 def item_has_words(
-    sight: Sight, *, facts: Sequence[str] = (), words: Sequence[str] = ()
+    sight: Sight,
+    *,
+    facts: Sequence[str] = (),
+    any_of: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> ColumnElement[bool]:
-    """Whether the text of an item has these facts and beginnings of words. It may be withheld."""
-    found = _texts(SearchText.item_id, [OF_ITEMS, *facts], words, sight, all_of=bool(facts))
+    """Whether the text of an item has these facts, one of ``any_of`` and these beginnings of
+    words. It may be withheld.
+    """
+    exact, every = [OF_ITEMS, *facts], bool(facts or any_of)
+    found = _texts(SearchText.item_id, exact, words, sight, all_of=every, any_of=any_of)
+    if db.engine.dialect.name == "postgresql":
+        # As a list of ids: PostgreSQL would read all links for as many items as may match.
+        return GitLabItem.id == any_(func.array(found.scalar_subquery(), type_=ARRAY(Uuid)))
     return GitLabItem.id.in_(found)
 
 
+def text_has(facts: Sequence[str], any_of: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a text has these facts and one of ``any_of``, without the index: for few texts."""
+    find = func.strpos if db.engine.dialect.name == "postgresql" else func.instr
+    words = literal(" ").concat(SearchText.words).concat(" ")
+    one = or_(*(find(words, f" {fact} ") > 0 for fact in any_of)) if any_of else true()
+    return and_(one, *(find(words, f" {fact} ") > 0 for fact in facts))
+
+
 def _texts(
-    column: Any, exact: Sequence[str], words: Sequence[str], sight: Sight, *, all_of: bool = False
+    column: Any,
+    exact: Sequence[str],
+    words: Sequence[str],
+    sight: Sight,
+    *,
+    all_of: bool = False,
+    any_of: Sequence[str] = (),
 ) -> Any:
-    """The tasks or items whose words are these."""
+    """The tasks or items whose words are these, and one of ``any_of``."""
     exact = [org_word(sight.org_id), *exact]
     exact += [word for word in words if len(word) < SHORTEST_BEGINNING]
     beginnings = [word for word in words if len(word) >= SHORTEST_BEGINNING]
-    found = select(column).where(SearchText.org_id == sight.org_id, _matches(exact, beginnings))
+    # A word of a task may be the one that all items have.
+    found = select(column).where(column.is_not(None), SearchText.org_id == sight.org_id)
+    found = found.where(_matches(exact, beginnings, any_of))
     return found if all_of else found.limit(MOST_TEXTS)
 
 
-def _matches(exact: Sequence[str], beginnings: Sequence[str]) -> ColumnElement[bool]:
+def _matches(
+    exact: Sequence[str], beginnings: Sequence[str], any_of: Sequence[str]
+) -> ColumnElement[bool]:
     """The words are of ASCII letters and digits, see :mod:`search.words`: nothing to escape."""
     if db.engine.dialect.name == "postgresql":
-        query = " & ".join([*(f"'{one}'" for one in exact), *(f"'{one}':*" for one in beginnings)])
+        parts = [*(f"'{one}'" for one in exact), *(f"'{one}':*" for one in beginnings)]
+        some = " | ".join(f"'{one}'" for one in any_of)
+        query = " & ".join([*parts, f"({some})"] if some else parts)
         vector: ColumnElement[Any] = literal_column(
             "array_to_tsvector(string_to_array(search_texts.words, ' '))"
         )
         return vector.op("@@", is_comparison=True)(cast(literal(query), TSQUERY))
-    query = " AND ".join([*(f'"{one}"' for one in exact), *(f'"{one}"*' for one in beginnings)])
+    parts = [*(f'"{one}"' for one in exact), *(f'"{one}"*' for one in beginnings)]
+    some = " OR ".join(f'"{one}"' for one in any_of)
+    query = " AND ".join([*parts, f"({some})"] if some else parts)
     index: ColumnElement[Any] = literal_column("search_index")
     rows: Select[Any] = select(literal_column("rowid")).select_from(sql_text("search_index"))
     return SearchText.id.in_(rows.where(index.op("MATCH", is_comparison=True)(literal(query))))
