@@ -34,11 +34,36 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
-def post_worker_init(worker: Any) -> None:
-    """Reserve threads for probes and webhooks.
+def on_starting(server: Any) -> None:
+    """Have one worker, which loads the service and forks the processes that were asked for."""
+    import sys
 
-    Imported here, because modules loaded by gunicorn's parent process survive a reload.
-    """
+    server.forks = 1
+    if sys.platform == "linux":
+        server.forks = server.cfg.workers
+        server.cfg.set("workers", 1)
+        server.num_workers = 1
+
+
+# gunicorn has then read its settings again.
+on_reload = on_starting
+
+
+# The service is imported in workers only: what gunicorn itself has loaded survives a reload.
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Fork the processes that serve. If there is but one, the worker serves itself."""
+    if server.forks > 1:
+        from gitlab_links import web_processes
+
+        web_processes.fork(worker, server.forks)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Reserve threads for probes and webhooks."""
+    from gitlab_links import web_processes
     from gitlab_links.http import request_threads
 
     request_threads.install(worker)
+    web_processes.take_signals()

@@ -4,14 +4,16 @@ import os
 import resource
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.accept import webhooks
+from benchmarks.drain import work_off_everything
 from benchmarks.load import send
 from benchmarks.processes import children, cpu_seconds, memory
 from benchmarks.report import Result, Row, below, median
-from benchmarks.seeds import forget_deliveries, make_world
-from benchmarks.stage import Stage
+from benchmarks.seeds import World, forget_deliveries, make_world
+from benchmarks.stage import Stage, Web
+from gitlab_links.local.guardian import session_members
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import PROJECT
 
@@ -19,71 +21,63 @@ WEBHOOKS = 100_000
 CHUNK = 5_000
 LONGEST_SECONDS = 150
 GROWTH_MB = 10.0
+AFTER_START_MB, AFTER_WORK_MB = 200.0, 240.0
 STARTS = 5
 START_LIMIT = 3.0
+CPU_LIMIT = 1.2
 SETTLING_SECONDS = 15
 IDLE_SECONDS = 60
 IDLE_LIMIT = 8.0
 _FLOOR = "import flask, time; time.sleep(60)"
-_WORKER = """
-from gitlab_links.app import create_job_app
-from gitlab_links.config.settings import Settings
-from gitlab_links.jobs import worker_pool
-worker_pool._preload(create_job_app(Settings.from_environ()))
-"""
+_WORKER = "from gitlab_links.entry_points import ready_pool; ready_pool()"
 
 
 def run_memory(stage: Stage) -> Result:
-    """Resident memory after the first requests, and what very many webhooks add to it."""
-    world = make_world(stage, "memory", projects=1, issues=20)
-    floor = subprocess.Popen(python("-c", _FLOOR))
-    web, worker = stage.start_web(processes=1), stage.start_worker()
-    (web_pid,) = children(web.child.pid)
-    send(web.port, webhooks(world, CHUNK, keep_alive=True), keep_alive=True)
-    first, flask = memory(web_pid), memory(floor.pid)
-    floor.kill()
-    floor.wait()
-    crew = [("worker parent", worker.pid)]
-    crew += [(f"worker child {n}", pid) for n, pid in enumerate(children(worker.pid), start=1)]
-    rows = [
-        Row("Python with Flask imported", f"{flask.resident:.0f} MB"),
-        _row("web process", web_pid, flask.resident),
-        *(_row(name, pid, flask.resident) for name, pid in crew),
-    ]
-    rows.append(
-        Row("all of these together", f"{_together([web_pid, *dict(crew).values()]):.0f} MB")
-    )
-    sent, deadline = CHUNK, time.monotonic() + LONGEST_SECONDS
-    while sent < WEBHOOKS and time.monotonic() < deadline:
-        send(web.port, webhooks(world, CHUNK, keep_alive=True), keep_alive=True)
-        forget_deliveries(world)
-        sent += CHUNK
-    grown = memory(web_pid).resident - first.resident
-    rows.append(
-        Row(
-            f"web process, growth over {sent:,} webhooks",
-            f"{grown:+.1f} MB",
-            target=f"<= {GROWTH_MB:g} MB",
-            met=grown <= GROWTH_MB,
-        )
-    )
+    """What web and workers take together after start and after work, and whether it grows."""
+    world = make_world(stage, "memory", projects=20, issues=25)
+    web, worker = stage.start_web(), stage.start_worker()
+    time.sleep(SETTLING_SECONDS)
+    leaders = {"web": web.child.pid, "workers": worker.pid}
+    rows = [_floor_row(), *_together("after start", leaders, AFTER_START_MB)]
+    work_off_everything(stage, world, web)
+    rows += _together("after 4,000 webhooks", leaders, AFTER_WORK_MB)
     stage.stop(worker)
+    rows.append(_growth_row(world, web))
     stage.stop(web.child)
     return Result(rows)
 
 
-def _row(what: str, pid: int, floor: float) -> Row:
-    found = memory(pid)
-    return Row(
-        what,
-        f"{found.resident:.0f} MB, {found.own:.0f} MB its own",
-        f"{floor:.0f} MB",
-        found.resident / floor,
-    )
+def _floor_row() -> Row:
+    floor = subprocess.Popen(python("-c", _FLOOR))
+    time.sleep(1)
+    resident = memory(floor.pid).resident
+    floor.kill()
+    floor.wait()
+    return Row("Python with Flask imported", f"{resident:.0f} MB")
 
 
-def _together(pids: Sequence[int]) -> float:
-    return sum(memory(pid).proportional for pid in pids)
+def _together(when: str, leaders: Mapping[str, int], limit: float) -> list[Row]:
+    """The sums of proportional memory; and of each process, oldest first, what it alone has."""
+    rows, whole = [], 0.0
+    for what, leader in leaders.items():
+        found = [memory(pid) for pid in sorted(session_members(leader))]
+        size = sum(one.proportional for one in found)
+        alone = " ".join(f"{one.own:.0f}" for one in found)
+        rows.append(Row(f"{when}: {what} ({alone} MB their own)", f"{size:.0f} MB"))
+        whole += size
+    return [*rows, below(f"{when}: all together", whole, limit, "MB")]
+
+
+def _growth_row(world: World, web: Web) -> Row:
+    serving = [pid for pid in session_members(web.child.pid) if not children(pid)]
+    first = [memory(pid).resident for pid in serving]
+    sent, deadline = 0, time.monotonic() + LONGEST_SECONDS
+    while sent < WEBHOOKS and time.monotonic() < deadline:
+        send(web.port, webhooks(world, CHUNK, keep_alive=True), keep_alive=True)
+        forget_deliveries(world)
+        sent += CHUNK
+    grown = max(memory(pid).resident - before for pid, before in zip(serving, first, strict=True))
+    return below(f"web process, growth over {sent:,} webhooks", grown, GROWTH_MB, "MB")
 
 
 def run_idle(stage: Stage) -> Result:
@@ -125,6 +119,8 @@ def run_start(stage: Stage) -> Result:
     started = time.perf_counter()
     answering = stage.start_web()
     rows.append(Row("gunicorn answers", f"{time.perf_counter() - started:.2f} s"))
+    used = cpu_seconds(answering.child.pid)
+    rows.append(below("gunicorn with two processes: CPU", used, CPU_LIMIT, "s", digits=2))
     stage.stop(answering.child)
     return Result(rows)
 

@@ -1,7 +1,6 @@
 """The REST API under /api/."""
 
 from flask import Flask, current_app, request
-from flask_smorest import Api
 
 from gitlab_links.api import (
     api_keys,
@@ -34,8 +33,6 @@ from gitlab_links.api import (
     webhook,
 )
 from gitlab_links.api.blueprints import TAKES_QUERY
-from gitlab_links.api.schemas.common import Problem
-from gitlab_links.api.schemas.fields import Cursor, Time
 from gitlab_links.http import idempotency
 from gitlab_links.http.access import Declaration, Kind, declaration_of, declare_endpoint
 from gitlab_links.http.conditional import require_match
@@ -72,24 +69,12 @@ VIEWS = (
 )
 
 
-class _Api(Api):  # type: ignore[misc]
-    """flask-smorest without its error handlers: the application has its own."""
-
-    ERROR_SCHEMA = Problem
-
-    def _register_error_handlers(self) -> None:
-        pass
-
-
 def register(app: Flask) -> None:
     """Add the API to the application."""
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config.update(API_TITLE="gitlab_links", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-    api = _Api(app)
-    api.register_field(Time, "string", "date-time")
-    api.register_field(Cursor, "string", None)
     for blueprint in blueprints.ALL:
-        api.register_blueprint(blueprint)
+        app.register_blueprint(blueprint)
     app.register_blueprint(contract_pages.blueprint)
     declare_endpoint(app, "contract.static", Declaration(Kind.PUBLIC, why="style sheet"))
 

@@ -18,6 +18,7 @@ from gitlab_links.api import blueprints
 from gitlab_links.api.contract_components import COMPONENTS, INFO
 from gitlab_links.api.contract_examples import add_examples
 from gitlab_links.api.contract_responses import responses_of
+from gitlab_links.api.contract_views import gather
 from gitlab_links.api.contract_webhooks import webhooks
 from gitlab_links.http.access import Declaration, Kind, declaration_of
 from gitlab_links.http.conditional import CHANGING
@@ -74,7 +75,7 @@ def contract(app: Flask) -> Json:
 
 
 def _build(app: Flask) -> Json:
-    gathered = deepcopy(app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict())
+    gathered = deepcopy(gather(app))
     schemas = gathered["components"]["schemas"]
     document: Json = {
         "openapi": gathered["openapi"],

@@ -1,6 +1,5 @@
 """The processes of one ``worker.py``: RQ workers, a ticker, and a parent that restarts them."""
 
-import gc
 import logging
 import multiprocessing
 import os
@@ -48,6 +47,7 @@ class WorkerPool:
     """Forks the processes after the slow imports, and replaces those that die."""
 
     def __init__(self, app: Flask) -> None:
+        _preload()
         self._app = app
         self._trouble = RedisTrouble()
         self._slots = [Slot("ticker", self._tick), *self._worker_slots()]
@@ -59,7 +59,9 @@ class WorkerPool:
     def run(self) -> None:
         """Run the pool until SIGTERM or SIGINT, then wait ``STOP_SECONDS`` for jobs to end."""
         AllowedJob.app = self._app
-        _preload(self._app)
+        logging.getLogger("rq").setLevel(logging.WARNING)
+        logging.getLogger("rq.worker").addFilter(_is_not_of_redis)
+        log.info("worker_pool.ready", jobs_of=self._app.name)
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         while not self._stopping:
@@ -155,7 +157,8 @@ def queues_of_workers(count: int) -> list[list[str]]:
 
     From two workers on, one never fetches, so that a slow GitLab cannot delay deliveries. From
     three on, only the last one takes the queue of slow GitLabs, so that they cannot delay
-    fetches of other orgs.
+    fetches of other orgs. It takes no scheduled jobs: while nothing else happens, it needs no
+    memory of its own for them.
     """
     deliveries, fetches = JobKind.DRAIN.queue, JobKind.SYNC.queue
     if count == 1:
@@ -163,22 +166,16 @@ def queues_of_workers(count: int) -> list[list[str]]:
     if count == 2:
         return [[QUEUE, deliveries], [QUEUE, fetches, deliveries, SLOW_QUEUE]]
     fetching = [[QUEUE, fetches, deliveries]] * (count - 2)
-    return [[QUEUE, deliveries], *fetching, [QUEUE, SLOW_QUEUE, fetches, deliveries]]
+    return [[QUEUE, deliveries], *fetching, [SLOW_QUEUE, fetches, deliveries]]
 
 
-def _preload(app: Flask) -> None:
+def _preload() -> None:
     """Import and configure what every job needs, once, before forking."""
     from sqlalchemy.orm import configure_mappers
 
     from gitlab_links.gitlab import hook_client, item_client, token_client  # noqa: F401
 
     configure_mappers()
-    # A collection in a child would write to every object, and thereby copy the parent's memory.
-    gc.collect()
-    gc.freeze()
-    logging.getLogger("rq").setLevel(logging.WARNING)
-    logging.getLogger("rq.worker").addFilter(_is_not_of_redis)
-    log.info("worker_pool.ready", jobs_of=app.name)
 
 
 def _is_not_of_redis(record: logging.LogRecord) -> bool:

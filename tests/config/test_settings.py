@@ -173,6 +173,7 @@ def test_processes_that_start_first_at_once_agree_on_one_secret(tmp_path, monkey
     [
         ("worker.py",),
         ("-m", "gunicorn", "--bind", "127.0.0.1:0", "wsgi:app"),
+        ("-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "wsgi:app"),
         ("-m", "flask", "--app", "wsgi", "doctor"),
         ("-m", "flask", "--app", "wsgi", "--help"),
     ],
