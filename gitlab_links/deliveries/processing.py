@@ -104,18 +104,24 @@ def process(
 
 def _add_mentioning(org_id: uuid.UUID, works: Sequence[Work], batch: "_Batch") -> None:
     """Add items that no task links yet, if an event shows that they mention one."""
-    targets, checks = batch.targets, batch.checks
+    checks = batch.checks
     if checks.base_url is None:
         return
     unlinked = (
-        UnlinkedEvent(work.event, project, checks.is_of_own_hook(work.delivery, project))
-        for work, project in ((one, targets.project_of(one.event)) for one in works)
+        _unlinked(work, batch)
+        for work in works
         if work.event.relevant
-        and targets.of(work.event) is None
+        and batch.targets.of(work.event) is None
         and not checks.is_of_another_instance(work.delivery)
     )
     for item in items_mentioning(org_id, checks.base_url, unlinked, batch.pattern):
-        targets.add(item)
+        batch.targets.add(item)
+
+
+def _unlinked(work: Work, batch: "_Batch") -> UnlinkedEvent:
+    project = batch.targets.project_of(work.event)
+    by_own_hook = batch.checks.is_of_own_hook(work.delivery, project)
+    return UnlinkedEvent(work.event, project, by_own_hook)
 
 
 def _with_links(outcomes: Sequence[Outcome], changed: Sequence[GitLabItem]) -> list[Outcome]:

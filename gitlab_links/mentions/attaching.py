@@ -39,7 +39,7 @@ class MentionChanges:
         changed = [
             item
             for item, before in self._before
-            if item in db.session and (item.mentions or {}) != before
+            if (item.mentions or {}) != before and item in db.session
         ]
         changed += new
         if changed:

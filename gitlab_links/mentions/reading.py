@@ -52,10 +52,16 @@ class FieldMentions:
 
     def stored(self) -> dict[str, Any]:
         """As JSON with sorted lists; empty if nothing is mentioned."""
+        if self is NOTHING:
+            return {}
         if len((self.mentions | self.closes) - self.skips) > MAX_TASKS:
             return {"too_many": True}
         lists = {"mentions": self.mentions, "closes": self.closes, "skips": self.skips}
         return {name: in_order(tasks) for name, tasks in lists.items() if tasks}
+
+
+# What most texts mention: there is one of it, because each webhook is read.
+NOTHING = FieldMentions()
 
 
 def in_order(tasks: Iterable[TaskName]) -> list[TaskName]:
@@ -75,9 +81,11 @@ def read_mentions(text: ItemText, pattern: KeyPattern, before: Stored | None = N
         read = known.get(field) if value is UNKNOWN else read_field(field, value, pattern).stored()
         if read:
             found[field] = read
+    if not found:
+        return comments
     if has_too_many(found):
         return {field: {"too_many": True} for field in found} | comments
-    if found and isinstance(text.title, str) and text.title.startswith(_REVERT):
+    if isinstance(text.title, str) and text.title.startswith(_REVERT):
         found[TITLE] = found.get(TITLE, {}) | {"revert": True}
     return found | comments
 
@@ -85,7 +93,7 @@ def read_mentions(text: ItemText, pattern: KeyPattern, before: Stored | None = N
 def read_field(field: str, value: str | None, pattern: KeyPattern) -> FieldMentions:
     """The mentions in one field."""
     if not value:
-        return FieldMentions()
+        return NOTHING
     if field == SOURCE_BRANCH:
         return FieldMentions(mentions=frozenset(pattern.in_branch(value)))
     return read_prose(value, pattern)
@@ -94,7 +102,7 @@ def read_field(field: str, value: str | None, pattern: KeyPattern) -> FieldMenti
 def read_prose(value: str, pattern: KeyPattern) -> FieldMentions:
     """The mentions in Markdown."""
     if not pattern.may_be_in(value):
-        return FieldMentions()
+        return NOTHING
     prose = prose_of(value)
     skips = frozenset(_listed(prose, _SKIPS, pattern))
     closes = frozenset(_listed(prose, _CLOSES, pattern))
