@@ -20,7 +20,7 @@ from gitlab_links.observations.watched_projects import WatchedProject
 from gitlab_links.observations.webhook_tallies import Tally
 from gitlab_links.outgoing.alerts import ONLY_HEALTH
 from gitlab_links.outgoing.models import OutgoingEndpoint
-from gitlab_links.rules.evaluation import MOST_A_MINUTE
+from gitlab_links.rules.batch import MOST_A_MINUTE
 
 # Only the smallest threshold that applies is reported, so each is sent once.
 EXPIRY_THRESHOLDS = (1, 7, 30)

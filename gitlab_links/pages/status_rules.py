@@ -20,6 +20,7 @@ from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.rule_states.models import OrgRules, RulesMode
+from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import (
     RulesChange,
     apply_held,
@@ -29,7 +30,6 @@ from gitlab_links.rules.changes import (
     try_rules,
 )
 from gitlab_links.rules.dry_run import Outcome, dry_run_page, outcome_counts
-from gitlab_links.rules.evaluation import MOST_A_MINUTE
 from gitlab_links.rules.summaries import RulesView, rules_view
 
 PATH = "/orgs/<uuid:org_id>/status-rules"

@@ -16,6 +16,7 @@ from gitlab_links.links.confidentiality import is_withheld
 from gitlab_links.links.freshness import GONE
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rules.wanted import LinkFacts, Strength
+from gitlab_links.storage.given_values import is_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def links_of_tasks(task_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequen
         .join(item, item.id == link.item_id)
         .join(project, project.id == item.project_id)
         .outerjoin(integration, integration.org_id == link.org_id)
-        .where(link.task_id.in_(task_ids))
+        .where(is_among(db.engine.dialect.name, link.task_id, task_ids))
         .order_by(link.task_id, link.id)
     )
     found: defaultdict[uuid.UUID, list[RuleLink]] = defaultdict(list)

@@ -110,20 +110,23 @@ class InsertRows(ManyRows):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class UpdateRows(ManyRows):
-    """Change rows by their ``id``. The caller has locked them: they are changed in any order."""
+    """Change rows by their ``key``. The caller has locked them: they are changed in any order."""
+
+    key: str = "id"
 
     def run(self, to: Target, rows: Sequence[Row]) -> None:
-        """Change; ``rows`` must not be empty, and each must have its ``id``."""
+        """Change; ``rows`` must not be empty, and each must have its ``key``."""
         self._run(to, rows)
 
     def _build(self, dialect: str, columns: list[str]) -> Executable:
-        table, names = self._table, [name for name in columns if name != "id"]
+        table, names = self._table, [name for name in columns if name != self.key]
+        key = table.c[self.key]
         if dialect == "postgresql":
             source = self._source(columns)
-            changes = update(table).where(table.c.id == source.c.id)
+            changes = update(table).where(key == source.c[self.key])
             return changes.values({name: source.c[name] for name in names})
-        changes = update(table).where(table.c.id == bindparam(_KEY))
+        changes = update(table).where(key == bindparam(_KEY))
         return changes.values({name: bindparam(name) for name in names})
 
     def _parameters(self, rows: Sequence[Row]) -> list[Row]:
-        return [{**row, _KEY: row["id"]} for row in rows]
+        return [{**row, _KEY: row[self.key]} for row in rows]

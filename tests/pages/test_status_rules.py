@@ -8,8 +8,8 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import find_rules
-from gitlab_links.rules.evaluation import MOST_A_MINUTE
 from gitlab_links.rules.marking import ItemMarks
 from tests.pages.markup import Markup, text_of
 
