@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from rq.timeouts import JobTimeoutException
@@ -23,12 +23,20 @@ from gitlab_links.events.publishing import has_unpublished
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.rules import evaluation
 
 # A flood in one org makes the others wait this long at most.
 SLICE_SECONDS = 1.0
 # In a burst, wait this long for fuller batches: a batch takes the same number of statements
 # whatever its size.
 GATHER_SECONDS = 0.05
+
+# What the batches of a burst leave to one job after it, not to one for each batch: events to
+# publish, and tasks for the status rules.
+_AFTER_A_BURST: dict[JobKind, Callable[[uuid.UUID], bool]] = {
+    JobKind.PUBLISH: has_unpublished,
+    JobKind.APPLY_RULES: lambda org_id: evaluation.has_due(org_id, utcnow()),
+}
 
 # The database is unavailable, or time is up: the leases run out, and nothing is half-written.
 LEFT_TO_THE_LEASE = (OperationalError, JobTimeoutException)
@@ -47,8 +55,8 @@ def drain_slice(org_id: uuid.UUID) -> None:
     while time.monotonic() < ends_at:
         suppress_triggers(JobKind.DRAIN, org_id)
         if is_burst:
-            # The events of a burst are published by one job after it, not by one for each batch.
-            suppress_triggers(JobKind.PUBLISH, org_id)
+            for kind in _AFTER_A_BURST:
+                suppress_triggers(kind, org_id)
         taken = _drain_batch(org_id)
         if taken == 0:
             break
@@ -60,9 +68,10 @@ def drain_slice(org_id: uuid.UUID) -> None:
     if has_due(org_id, utcnow()):
         trigger(JobKind.DRAIN, org_id)
     if is_burst:
-        allow_triggers(JobKind.PUBLISH, org_id)
-        if has_unpublished(org_id):
-            trigger(JobKind.PUBLISH, org_id)
+        for kind, has_work in _AFTER_A_BURST.items():
+            allow_triggers(kind, org_id)
+            if has_work(org_id):
+                trigger(kind, org_id)
     db.session.rollback()
 
 

@@ -64,13 +64,17 @@ class Story(Connected):
 
     def deliver(self, *sent: dict[str, Any], secret: str | None = None) -> None:
         """By the org's shared secret, unless another is given."""
+        self.receive(*sent, secret=secret)
+        self.drain()
+        self.apply()
+
+    def receive(self, *sent: dict[str, Any], secret: str | None = None) -> None:
+        """As :meth:`deliver`, and nothing is processed yet."""
         for body in sent:
             with self.app.app_context(), single_write() as connection:
                 token = secret or self.secret
                 headers = {"X-Gitlab-Token": token, "X-Gitlab-Event": "Merge Request Hook"}
                 accept(connection, self.org.id, headers, bodies.sent(body))
-        self.drain()
-        self.apply()
 
     def own_secret(self, project: Project) -> str:
         """Of a hook that the service created for the project, into which a link points."""
