@@ -13,6 +13,7 @@ import pytest
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
+from tests.hanging import HANGS
 from tests.pages.browser.conftest import browser_type_launch_args, chromium
 
 __all__ = ["browser_type_launch_args", "chromium"]
@@ -41,7 +42,7 @@ class Receiver:
     text: str = '{"status": "accepted"}'
     requests: list[Received] = field(default_factory=list)
 
-    def wait_for(self, count: int, timeout: float = 5.0) -> list[Received]:
+    def wait_for(self, count: int, timeout: float = HANGS) -> list[Received]:
         deadline = time.monotonic() + timeout
         while len(self.requests) < count and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -127,4 +128,4 @@ def hooked(sim: SimulatedGitLab, project: Project, receiver: Receiver) -> Callab
 
 def client_of(sim: SimulatedGitLab, token: str) -> gitlab.Gitlab:
     """python-gitlab as the service uses it: with a bearer."""
-    return gitlab.Gitlab(sim.url, oauth_token=token, timeout=5, keep_base_url=True)
+    return gitlab.Gitlab(sim.url, oauth_token=token, timeout=HANGS, keep_base_url=True)

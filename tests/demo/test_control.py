@@ -26,7 +26,7 @@ def operate(sim: SimulatedGitLab, operation: str, **arguments: Any) -> Any:
 
 
 def test_it_lists_its_operations(sim: SimulatedGitLab) -> None:
-    told = requests.get(f"{sim.url}/-/sim/", timeout=5).json()["operations"]
+    told = requests.get(f"{sim.url}/-/sim/", timeout=HANGS).json()["operations"]
     assert told.keys() == OPERATIONS.keys()
     assert all(told.values())
 
@@ -66,11 +66,11 @@ def test_calls_are_counted_by_route_and_project_and_forgotten_on_request(
     issues = client_of(sim, TOKEN).projects.get(project.id, lazy=True).issues
     issues.list(get_all=False)
     issues.list(get_all=False)
-    told = requests.get(f"{sim.url}/-/sim/calls", timeout=5).json()
+    told = requests.get(f"{sim.url}/-/sim/calls", timeout=HANGS).json()
     route = {"method": "GET", "route": "/projects/:id/issues", "project_id": project.id}
     assert told == {"total": 2, "calls": [route | {"count": 2}]}
     operate(sim, "reset_calls")
-    assert requests.get(f"{sim.url}/-/sim/calls", timeout=5).json()["total"] == 0
+    assert requests.get(f"{sim.url}/-/sim/calls", timeout=HANGS).json()["total"] == 0
 
 
 def test_bulk_makes_twenty_projects_of_a_hundred_issues_in_one_call(sim: SimulatedGitLab) -> None:
@@ -93,7 +93,7 @@ def test_what_does_not_fit_is_a_400_with_a_reason(
     sim: SimulatedGitLab, project: Project, dana: User, operation: str, arguments: dict[str, Any]
 ) -> None:
     sim.state.items.add_issue(project, "One", author=dana)
-    answer = requests.post(f"{sim.url}/-/sim/{operation}", json=arguments, timeout=5)
+    answer = requests.post(f"{sim.url}/-/sim/{operation}", json=arguments, timeout=HANGS)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
@@ -117,9 +117,9 @@ def test_as_a_process_it_says_where_it_is_and_stops_when_asked() -> None:
             assert url.startswith("http://127.0.0.1:")
             headers = {"Authorization": f"Bearer {TOKEN}"}
             project = requests.get(
-                f"{url}/api/v4/projects/acme%2Fweb-shop", headers=headers, timeout=5
+                f"{url}/api/v4/projects/acme%2Fweb-shop", headers=headers, timeout=HANGS
             )
             assert project.json()["web_url"] == f"{url}/acme/web-shop"
         finally:
             process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=HANGS) == 0

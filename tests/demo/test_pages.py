@@ -10,6 +10,7 @@ from playwright.sync_api import Browser
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
 from tests.demo.conftest import Receiver
+from tests.hanging import HANGS
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp;"
 
@@ -26,11 +27,11 @@ def mr(sim: SimulatedGitLab, project: Project, dana: User) -> MergeRequest:
 
 
 def page(sim: SimulatedGitLab, path: str = "/") -> requests.Response:
-    return requests.get(f"{sim.url}{path}", timeout=5)
+    return requests.get(f"{sim.url}{path}", timeout=HANGS)
 
 
 def submit(sim: SimulatedGitLab, path: str, form: dict[str, Any]) -> requests.Response:
-    return requests.post(f"{sim.url}{path}", data=form, timeout=5)
+    return requests.post(f"{sim.url}{path}", data=form, timeout=HANGS)
 
 
 def test_the_index_says_what_it_is_and_links_every_item(
@@ -122,7 +123,7 @@ def test_a_deleted_item_is_gone_and_nobody_is_told(
 def test_the_address_of_a_list_leads_to_the_items_of_the_projects_page(
     sim: SimulatedGitLab, issue: Issue, kind: str
 ) -> None:
-    answer = requests.get(f"{sim.url}/acme/tools/press/-/{kind}", timeout=5)
+    answer = requests.get(f"{sim.url}/acme/tools/press/-/{kind}", timeout=HANGS)
     assert answer.url == f"{sim.url}/acme/tools/press#items"
     assert 'id="items"' in answer.text
 
@@ -175,7 +176,7 @@ def test_what_people_type_is_never_markup(sim: SimulatedGitLab, issue: Issue) ->
 def test_a_page_of_another_origin_cannot_submit_forms(sim: SimulatedGitLab, issue: Issue) -> None:
     url = f"{sim.url}/acme/tools/press/-/issues/1"
     headers = {"Origin": "http://evil.example"}
-    refused = requests.post(url, data={"title": "Mine"}, headers=headers, timeout=5)
+    refused = requests.post(url, data={"title": "Mine"}, headers=headers, timeout=HANGS)
     assert (refused.status_code, issue.title) == (403, "Paper jam")
 
 

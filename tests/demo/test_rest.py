@@ -11,12 +11,13 @@ import requests
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import DEVELOPER, GUEST, Project, User
 from tests.demo.conftest import TOKEN, client_of
+from tests.hanging import HANGS
 
 
 def get(sim: SimulatedGitLab, path: str, **options: Any) -> requests.Response:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     url = f"{sim.url}/api/v4/{path}"
-    return requests.get(url, headers=headers, allow_redirects=False, timeout=5, **options)
+    return requests.get(url, headers=headers, allow_redirects=False, timeout=HANGS, **options)
 
 
 def test_one_call_lists_a_hundred_issues_by_iid(
@@ -190,7 +191,7 @@ def test_the_whole_instance_may_live_under_a_relative_root() -> None:
         found = client_of(rooted, TOKEN).projects.get("acme/platform/api")
         assert found.web_url == f"{rooted.url}/acme/platform/api"
         beside = rooted.url.removesuffix("/gitlab") + "/api/v4/version"
-        assert requests.get(beside, timeout=5).status_code == 404
+        assert requests.get(beside, timeout=HANGS).status_code == 404
 
 
 def test_a_list_by_time_has_what_changed_since_and_until_then(

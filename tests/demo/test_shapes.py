@@ -13,6 +13,7 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
 from tests.demo.conftest import TOKEN, Receiver
 from tests.demo.recorded_shapes import differences
+from tests.hanging import HANGS
 
 ONLY_ALONE = {"head_pipeline", "pipeline", "diff_refs", "changes_count", "subscribed", "user"}
 CURRENT_TYPES = ("Task", "Incident", "Ticket", "Objective", "Key Result", "Epic")
@@ -24,7 +25,7 @@ Sent = Callable[[], Any]
 def api(sim: SimulatedGitLab) -> Callable[[str], Any]:
     def get(path: str) -> Any:
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=5).json()
+        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=HANGS).json()
 
     return get
 
@@ -175,7 +176,7 @@ def test_work_items_by_graphql_have_fields_of_recorded_ones(
         asked = {"variables": {"path": project.path_with_namespace, "iids": ["1"]}}
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{sim.url}/api/graphql"
-        return requests.post(url, json=asked, headers=headers, timeout=5).json()
+        return requests.post(url, json=asked, headers=headers, timeout=HANGS).json()
 
     (node,) = ask(TOKEN)["data"]["project"]["workItems"]["nodes"]
     # A query chooses its fields: what it did not ask for is not missing.

@@ -10,10 +10,11 @@ from gitlab_links import clock
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import MAINTAINER, Project, User
 from tests.demo.conftest import TOKEN, client_of
+from tests.hanging import HANGS
 
 
 def answer_to(sim: SimulatedGitLab, headers: dict[str, str]) -> requests.Response:
-    return requests.get(f"{sim.url}/api/v4/user", headers=headers, timeout=5)
+    return requests.get(f"{sim.url}/api/v4/user", headers=headers, timeout=HANGS)
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -47,8 +48,8 @@ def test_a_reading_token_may_not_write(sim: SimulatedGitLab, project: Project, d
     token = sim.state.people.add_token(dana, scopes=["read_api"])
     url = f"{sim.url}/api/v4/projects/{project.id}/hooks"
     headers = bearer(token.value)
-    assert requests.get(url, headers=headers, timeout=5).status_code == 200
-    refused = requests.post(url, headers=headers, json={"url": "http://x.example"}, timeout=5)
+    assert requests.get(url, headers=headers, timeout=HANGS).status_code == 200
+    refused = requests.post(url, headers=headers, json={"url": "http://x.example"}, timeout=HANGS)
     assert (refused.status_code, refused.json()) == (
         403,
         {
@@ -105,7 +106,7 @@ def test_a_fine_grained_token_may_do_what_it_was_given_and_is_told_what_it_lacks
     headers = bearer(token.value)
 
     def get(path: str) -> requests.Response:
-        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=5)
+        return requests.get(f"{sim.url}/api/v4{path}", headers=headers, timeout=HANGS)
 
     assert get("/personal_access_tokens/self").json()["scopes"] == ["granular"]
     assert get(f"/projects/{project.id}/issues").status_code == 200

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from gitlab_links.job_triggers import JobKind, enqueue
 from gitlab_links.local.processes import start_worker
+from tests.hanging import HANGS
 from tests.soak.relay import Relay
 from tests.soak.stage import within
 
@@ -61,5 +62,5 @@ def test_it_still_ends_on_sigterm_and_need_not_be_killed(pool, app_context, redi
     queue_drains(3)
     time.sleep(3)
     pool.process.terminate()
-    assert pool.process.wait(10) == 0
+    assert pool.process.wait(HANGS) == 0
     assert "worker_pool.process_killed" not in pool.log.read_text()

@@ -59,7 +59,7 @@ def test_sigterm_ends_all_of_it_at_once_when_there_is_nothing_to_do(pool):
 def test_the_crew_ends_with_its_parent_however_that_ended(pool):
     below = members(pool)
     os.kill(pool.pid, signal.SIGKILL)
-    pool.process.wait(5)
+    pool.process.wait(HANGS)
     within(10, lambda: not any(is_alive(pid) for pid in below))
 
 
@@ -107,7 +107,7 @@ def test_as_the_first_process_of_a_container_it_works_and_ends_alike(
     within(5, lambda: not is_alive(worker))
     within(5, lambda: len(set(pids_below(first))) == 4)
     os.kill(first, signal.SIGTERM)
-    outer.process.wait(10)
+    outer.process.wait(HANGS)
     assert not any(is_alive(pid) for pid in below)
 
 
@@ -159,4 +159,4 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     within(10, lambda: own_redis.scard("rq:workers") == REGISTERED)
     within(10, lambda: own_redis.keys("rq:job:tick-sweep-*"))
     pool.process.terminate()
-    assert pool.process.wait(10) == 0
+    assert pool.process.wait(HANGS) == 0

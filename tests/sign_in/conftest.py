@@ -16,6 +16,7 @@ from gitlab_links.config.issuers import Issuer
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from tests.conftest import MakeApp
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.invitations.conftest import admin, keeping, mail_server, mailbox, org, principal
 from tests.pages.markup import Markup
 
@@ -70,7 +71,7 @@ def begin(client: FlaskClient, path: str = "/sign-in") -> str:
 
 def choose(address: str, username: str = "sam") -> str:
     """Sign in at the simulated GitLab; gives where the browser returns to."""
-    answer = requests.post(address, data={"user": username}, allow_redirects=False, timeout=5)
+    answer = requests.post(address, data={"user": username}, allow_redirects=False, timeout=HANGS)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"].removeprefix("http://localhost")
 

@@ -13,6 +13,7 @@ from gitlab_links.accounts.models import User
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from tests.api.callers import browser
 from tests.conftest import MakeApp
+from tests.hanging import HANGS
 from tests.sign_in.conftest import PASSWORD, begin, is_in, issuer_at, said
 
 # Its own use of Authlib is older than ours.
@@ -44,10 +45,10 @@ def service(make_app: MakeApp, provider: str) -> Flask:
 
 
 def choose(address: str) -> str:
-    page = requests.get(address, timeout=5).text
+    page = requests.get(address, timeout=HANGS).text
     assert re.search(r"248289761001|sam@example.com", page)
     form = {"sub": "248289761001"}
-    answer = requests.post(address, data=form, allow_redirects=False, timeout=5)
+    answer = requests.post(address, data=form, allow_redirects=False, timeout=HANGS)
     assert answer.status_code == 302, answer.text
     return answer.headers["Location"].removeprefix("http://localhost")
 

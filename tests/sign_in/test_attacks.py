@@ -27,6 +27,7 @@ from tests.api.callers import browser
 from tests.conftest import MakeApp
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
+from tests.hanging import HANGS
 from tests.invitations.conftest import fill, link_in, path_of, register, send_mails
 from tests.sign_in.conftest import (
     CALLBACK,
@@ -338,7 +339,7 @@ def test_the_simulated_gitlab_is_as_strict_as_gitlab(service: Flask) -> None:
     for wrong in ("client_id=x&", "redirect_uri=https%3A%2F%2Fevil.example&"):
         name = wrong.partition("=")[0]
         query = {**query_of(address), name: wrong.partition("=")[2]}
-        answer = requests.get(f"{address.partition('?')[0]}?{urlencode(query)}", timeout=5)
+        answer = requests.get(f"{address.partition('?')[0]}?{urlencode(query)}", timeout=HANGS)
         assert answer.status_code == 400
 
 
