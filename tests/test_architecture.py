@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,17 @@ def _commits(node: ast.AST) -> bool:
     return False
 
 
+@cache
+def _parsed() -> list[tuple[str, list[ast.AST]]]:
+    """Every module by its path in the package, with all its nodes."""
+    return [
+        (str(path.relative_to(PACKAGE)), list(ast.walk(ast.parse(path.read_text()))))
+        for path in MODULES
+    ]
+
+
 def _where(rule: Callable[[ast.AST], bool]) -> Iterator[str]:
-    for path in MODULES:
-        if any(rule(node) for node in ast.walk(ast.parse(path.read_text()))):
-            yield str(path.relative_to(PACKAGE))
+    return (path for path, nodes in _parsed() if any(map(rule, nodes)))
 
 
 @pytest.mark.parametrize(
@@ -75,15 +83,15 @@ def test_this_is_done_only_where_the_architecture_says(
 
 
 def _columns_with_foreign_keys() -> Iterator[tuple[str, ast.Call]]:
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, nodes in _parsed():
+        for node in nodes:
             match node:
                 case ast.Call(func=ast.Name(id="mapped_column"), args=arguments):
                     calls = [one.func for one in arguments if isinstance(one, ast.Call)]
                     if any(
                         isinstance(call, ast.Name) and call.id == "ForeignKey" for call in calls
                     ):
-                        yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+                        yield f"{path}:{node.lineno}", node
 
 
 def test_every_foreign_key_names_its_type() -> None:

@@ -237,6 +237,7 @@ def test_a_migration_that_leaves_orphans_is_undone(
     assert db.session.scalars(select(Org.name)).all() == ["Acme"]
 
 
+@pytest.mark.processes
 def test_two_upgrades_at_once_wait_for_each_other(
     empty_database: Database, processes: Supervisor
 ) -> None:

@@ -118,6 +118,7 @@ def test_parameters_have_bounds(document: dict[str, Any]) -> None:
     assert unbounded == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "complaint"),
     [

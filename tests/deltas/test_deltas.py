@@ -81,7 +81,6 @@ def test_what_is_not_linked_is_passed_over(connected, issues, links, clock):
     assert db.session.query(GitLabItem).count() == 3
 
 
-@pytest.mark.differs_by_database
 def test_what_mentions_a_task_is_linked_at_no_further_call(connected, issues, links, clock):
     """Its webhook was lost, and no task links it yet."""
     task = connected.factory.task(connected.org)
@@ -137,7 +136,6 @@ def test_a_change_that_is_committed_late_is_found(connected, issues, links, cloc
     assert connected.view(links[2]).title == "Committed late"
 
 
-@pytest.mark.differs_by_database
 def test_a_closed_item_is_proven_unchanged_by_each_list_since_its_fetch(
     connected, issues, links, clock
 ):

@@ -1,6 +1,5 @@
 """Projects that are archived, moved or hidden; a GitLab that is restored; a list cut short."""
 
-import pytest
 from sqlalchemy import func, select
 
 from gitlab_links.deltas.models import GitLabDeltaMark
@@ -34,7 +33,6 @@ def test_the_last_change_of_an_archived_project_is_read_by_the_list_of_its_group
     assert titles(connected, links) == [f"Changed {number}" for number in range(PROJECTS)]
 
 
-@pytest.mark.differs_by_database
 def test_the_statuses_of_a_moved_project_are_found_at_its_new_path(connected, world, clock):
     items, links = world
     request, state = items["Request press-1"], connected.gitlab.state
@@ -75,7 +73,6 @@ def test_a_token_that_sees_a_part_of_the_group_hides_no_change_of_the_rest(conne
     assert titles(connected, links) == [f"Changed {number}" for number in range(PROJECTS)]
 
 
-@pytest.mark.differs_by_database
 def test_what_a_restored_gitlab_has_lost_is_gone_within_the_day(connected, world, clock):
     """The newest change, the newest pipeline and the newest issue are not in the backup."""
     items, links = world
@@ -100,7 +97,6 @@ def test_what_a_restored_gitlab_has_lost_is_gone_within_the_day(connected, world
     assert connected.view(link).sync.error_code == "not_found"
 
 
-@pytest.mark.differs_by_database
 def test_the_number_that_a_restored_gitlab_gives_again_shows_no_other_item(connected, world, clock):
     items, _links = world
     project, state = items["Issue 0"].project, connected.gitlab.state
@@ -119,7 +115,6 @@ def test_the_number_that_a_restored_gitlab_gives_again_shows_no_other_item(conne
     assert (view.title, view.sync.error_code) == ("Made after the backup", "another_item")
 
 
-@pytest.mark.differs_by_database
 def test_a_list_that_is_cut_short_goes_on_where_it_stopped(connected, world, clock):
     items, links = world
     project, state = items["Issue 0"].project, connected.gitlab.state

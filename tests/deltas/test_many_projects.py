@@ -43,7 +43,6 @@ def routes(connected):
     )
 
 
-@pytest.mark.differs_by_database
 def test_one_call_proves_all_projects_unchanged(connected, world, clock):
     pass_ttl(connected, clock)
     connected.fetch()
@@ -52,7 +51,6 @@ def test_one_call_proves_all_projects_unchanged(connected, world, clock):
     assert set(synced) == {utcnow()}
 
 
-@pytest.mark.differs_by_database
 def test_only_the_list_with_something_new_is_read(connected, world, clock):
     items, links = world
     connected.gitlab.state.items.edit(items["Issue 2"], title="Paper tears", notify=False)

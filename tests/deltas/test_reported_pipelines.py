@@ -15,8 +15,6 @@ from gitlab_links.sync.fetching import Round
 from tests.deltas.test_deltas import pass_ttl
 from tests.gitlab import bodies
 
-pytestmark = pytest.mark.differs_by_database
-
 
 @pytest.fixture
 def request_(connected):

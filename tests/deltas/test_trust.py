@@ -75,7 +75,6 @@ def test_an_item_that_is_due_after_its_webhook_waits_for_the_next_reading(connec
     assert connected.item(proven[1]).next_sync_at > utcnow() + timedelta(minutes=50)
 
 
-@pytest.mark.differs_by_database
 def test_one_missed_event_brings_the_ttl_back_at_once(connected, proven, clock):
     issue, link = proven
     project = db.session.scalars(select(GitLabProject.id)).one()
@@ -119,7 +118,6 @@ def economy(connected):
     return project
 
 
-@pytest.mark.differs_by_database
 def test_it_is_said_how_a_project_is_read_and_why_and_what_it_cost(connected, proven, clock):
     before = economy(connected)
     assert (before.by, before.because) == (ReadBy.LIST, Because.PROVEN)
@@ -154,7 +152,6 @@ def test_a_hook_that_loses_events_is_checked_once_an_hour(connected, proven, clo
     assert checks_after(1500, missed=False) == 2
 
 
-@pytest.mark.differs_by_database
 def test_metrics_count_projects_by_how_they_are_read(connected, proven, clock):
     counts = {"every_ttl": 0, "every_hour": 0, "by_item": 0}
     assert projects_read(utcnow()) == counts | {"every_hour": 1}

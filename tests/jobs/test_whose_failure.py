@@ -63,9 +63,9 @@ def test_a_broken_project_is_asked_ever_more_seldom(connected, impatient, clock)
     broken = connected.project("acme/broken")
     misbehave(connected, project_id=broken.id, status=500)
     connected.link(connected.issue(broken))
-    for _ in range(360):
+    for _ in range(120):
         fetch(connected)
-        clock.advance(10)
+        clock.advance(30)
     assert connected.calls() <= 2 * 13  # each with one about the account
 
 

@@ -15,8 +15,6 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.links.undoing import reattach
 from gitlab_links.pasting.changes import attach
 
-pytestmark = pytest.mark.differs_by_database
-
 
 @pytest.fixture
 def app_project(mentioning):
@@ -51,6 +49,7 @@ def test_a_mention_in_an_event_of_the_projects_own_hook_links_at_once(
     assert mentioning.linked()[12] == ["acme/app!1"]
 
 
+@pytest.mark.differs_by_database
 def test_an_edit_that_takes_the_mention_back_takes_the_link(mentioning, key, app_project, known):
     mentioning.task(12)
     item = request_of(mentioning, app_project, f"{key(12)}: rollers")

@@ -10,8 +10,6 @@ from gitlab_links.observations.models import GitLabChangeCount
 from gitlab_links.pasting.changes import attach
 from tests.observations.conftest import repair
 
-pytestmark = pytest.mark.differs_by_database
-
 
 @pytest.fixture
 def hooked(connected):
@@ -35,6 +33,7 @@ def drop(org, **how):
         setattr(org.gitlab.state.faults.webhooks, name, value)
 
 
+@pytest.mark.differs_by_database
 def test_a_change_by_webhook_is_counted_once(hooked):
     edit(hooked, title="Told")
     hooked.work()

@@ -37,7 +37,6 @@ from tests.conftest import CreateDatabase
 from tests.factories import Factory
 from tests.per_dialect import PerDialect
 
-pytestmark = pytest.mark.differs_by_database
 SECRET = ("hash", "ciphertext", "password", "secret")
 
 
@@ -110,6 +109,7 @@ def imported(app: Flask, lines: list[bytes], name: str | None = None) -> Any:
     return done
 
 
+@pytest.mark.differs_by_database
 def test_an_org_is_equal_in_another_installation(app: Flask, elsewhere: Flask, org: Org) -> None:
     lines = exported(app, org)
     done = imported(elsewhere, lines)
@@ -130,6 +130,7 @@ def test_there_is_no_secret_and_nothing_of_another_org_in_it(app: Flask, org: Or
     assert leaver["email"] is None
 
 
+@pytest.mark.differs_by_database
 def test_every_table_and_every_secret_was_thought_of(app: Flask) -> None:
     known = {table.name for table in exported_tables()} | NOT_EXPORTED.keys()
     assert known == set(Base.metadata.tables)
@@ -164,6 +165,7 @@ def _admin(lines: list[bytes]) -> dict[str, Any]:
     return next(one for one in found["users"] if one["id"] in admins)
 
 
+@pytest.mark.differs_by_database
 def test_an_org_is_imported_once(app: Flask, elsewhere: Flask, org: Org) -> None:
     lines = exported(app, org)
     with app.app_context(), pytest.raises(OrgIsHere):
@@ -255,6 +257,7 @@ def test_what_the_service_would_not_write_is_not_imported(
         assert db.session.scalars(select(Org)).all() == []
 
 
+@pytest.mark.differs_by_database
 def test_events_name_the_accounts_that_people_have_there(
     app: Flask, elsewhere: Flask, org: Org
 ) -> None:

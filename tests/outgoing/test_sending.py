@@ -20,8 +20,6 @@ from gitlab_links.outgoing.sent_log import replay
 from gitlab_links.tasks.changes import update_task
 from tests.outgoing.by_hand import verified
 
-pytestmark = pytest.mark.differs_by_database
-
 
 def by_hand(secret, got):
     return verified(secret, got.headers, got.body)
@@ -94,6 +92,7 @@ def test_what_failed_is_tried_again_with_the_same_id(office, receiver, clock):
     assert [one["status"] for one in delivery.history] == [500, 204]
 
 
+@pytest.mark.differs_by_database
 def test_later_events_of_a_task_wait_for_the_one_that_failed(office, receiver, clock):
     office.endpoint("flaky")
     office.tasks("One")
@@ -220,6 +219,7 @@ def test_an_endpoint_that_does_not_answer_delays_no_other(office, receiver):
     assert receiver.at("waits")
 
 
+@pytest.mark.differs_by_database
 def test_what_a_dead_worker_was_sending_is_sent_again_with_the_same_id(office, receiver, clock):
     office.endpoint()
     office.tasks("One")

@@ -21,8 +21,6 @@ from tests.pages.conftest import As
 from tests.pages.markup import Markup, text_of
 from tests.statements import statements
 
-pytestmark = pytest.mark.differs_by_database
-
 
 def titles(visitor: Caller, path: str, **query: Any) -> list[str]:
     page = Markup.of(visitor.get(path, query_string=query or None))

@@ -17,8 +17,6 @@ from gitlab_links.rules.changes import RulesChange, change_rules
 from gitlab_links.rules.hands import NothingToUndo, pin, undo, unpin
 from gitlab_links.tasks.models import Task, TaskStatus
 
-pytestmark = pytest.mark.differs_by_database
-
 
 @pytest.fixture
 def items(story):
@@ -43,6 +41,7 @@ def test_an_open_merge_request_starts_the_task(story, project):
     assert story.status(task) == "in_progress by started"
 
 
+@pytest.mark.differs_by_database
 def test_a_task_is_done_with_its_last_merge_and_not_before(story, project, items):
     task = story.task()
     merge_requests = [story.merge_request(project) for _ in range(3)]

@@ -16,8 +16,6 @@ from tests.api.callers import Caller, browser
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 
-pytestmark = pytest.mark.differs_by_database
-
 OLD = utcnow() - timedelta(days=20)
 ONE = {
     "title": "Zebra alpha",
