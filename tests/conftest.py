@@ -8,6 +8,7 @@ import gc
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from redis import Redis
 
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.settings import Settings
-from gitlab_links.local.services import free_port, redis_answers, start_redis
+from gitlab_links.local.services import redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
 from tests import databases, postgresql
 from tests.databases import Database
@@ -32,6 +33,7 @@ from tests.frozen_clock import FrozenClock
 from tests.kept_apps import KeptApps, disconnect
 from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
 from tests.per_dialect import PerDialect
+from tests.ports import reserved_port
 
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -205,13 +207,14 @@ def redis(_redis: Redis) -> Redis:
 
 
 @pytest.fixture(scope="session")
-def own_ports() -> Iterator[int]:
+def own_ports() -> Iterator[Iterator[int]]:
     """Ports of this worker alone, for servers that one test starts and the next one again: while
-    nobody listens there, a server of another worker might take it.
+    nobody listens there, a server of another worker, or of another run, might take it.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
     first = 10_000 + worker * 1_000
-    return (free_port(range(start, start + 20)) for start in range(first, first + 1_000, 20))
+    with ExitStack() as kept:
+        yield (reserved_port(kept, range(at, at + 20)) for at in range(first, first + 1_000, 20))
 
 
 @pytest.fixture(scope="session")
@@ -246,7 +249,6 @@ def settings(database: Database, redis_url: str, gitlab_port: int, encryption_ke
         gitlab_allowed_hosts=AllowedHosts.parse((f"127.0.0.1:{gitlab_port}",)),
         public_base_url="http://localhost",
         api_rate_limit=1_000_000,
-        gitlab_timeout=5,
         log_level="WARNING",
     )
 
