@@ -26,6 +26,7 @@ from gitlab_links.config.settings import Settings
 from gitlab_links.local.services import redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
 from tests import databases, postgresql
+from tests.compiled_rules import compiled_rules  # noqa: F401  # a fixture
 from tests.databases import Database
 from tests.environment import as_environment
 from tests.factories import Factory

@@ -74,7 +74,9 @@ def make_application(settings: Settings) -> Flask:
 
 def migrate(url: str, revision: str = "head") -> None:
     """Bring a database to the newest revision, or to one before, as an operator does."""
-    app = make_application(Settings(secret_key="migrating", database_url=url))
+    from gitlab_links.app import create_job_app
+
+    app = create_job_app(Settings(secret_key="migrating", database_url=url))
     with app.app_context():
         upgrade(directory=MIGRATIONS, revision=revision)
         db.engine.dispose()
