@@ -149,21 +149,24 @@ def _reviewers(item: Object, body: Object | None) -> tuple[Person, ...] | Unknow
 
 
 def _reviews(item: Object, subject: Subject) -> tuple[Review, ...] | Unknown:
-    """The states of all reviewers since GitLab 17; before, what the event's own account did."""
+    """The states of all reviewers since GitLab 17, and what the event's own account did, which
+    need be none of them.
+    """
     if subject.commenter is not None:
-        return _one_review(subject.commenter, COMMENTED)
+        return _one_review(subject.commenter, COMMENTED) or UNKNOWN
     body = subject.people or {}
     listed = body.get("reviewers")
     found = read_reviews(listed) if isinstance(listed, list) else ()
-    if found:
-        return found
     done = _BY_ACTION.get(str(item.get("action")))
-    return UNKNOWN if done is None else _one_review(body.get("user"), done)
+    own = () if done is None else _one_review(body.get("user"), done)
+    listed_names = {review.username.lower() for review in found}
+    others = [one for one in own if one.username.lower() not in listed_names]
+    return (*found, *others) or UNKNOWN
 
 
-def _one_review(account: object, state: str) -> tuple[Review, ...] | Unknown:
+def _one_review(account: object, state: str) -> tuple[Review, ...]:
     person = read_person(account)
-    return UNKNOWN if person is None else (Review(person.username, state, False),)
+    return () if person is None else (Review(person.username, state, False),)
 
 
 # Bodies of merge requests have neither time. GitLab before 12 leaves the closing time in the

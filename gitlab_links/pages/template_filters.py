@@ -20,6 +20,7 @@ def register(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         ago=times.ago,
+        approvers=wording.approvers,
         avatar_colour=labels.avatar_colour,
         day=times.day,
         hook_mark=wording.hook_mark,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gitlab_links.links.link_views import LinkView
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -122,6 +124,13 @@ _PLACES = {
     "source_branch": "branch name",
     "comment": "comments",
 }
+
+
+def approvers(link: LinkView) -> str:
+    """Who has approved: by the names of those whom the row shows anyway, else their usernames."""
+    author = [link.author] if link.author else []
+    names = {one["username"]: one["name"] for one in (*link.reviewers, *link.assignees, *author)}
+    return ", ".join(str(names.get(username, username)) for username in link.approved_by)
 
 
 def mention_places(fields: Sequence[str]) -> str:

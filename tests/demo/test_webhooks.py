@@ -10,6 +10,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
+from gitlab_links.demo.gitlab.approvals import approve, revoke
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import Receiver
 
@@ -280,3 +281,32 @@ def test_a_time_of_choice_makes_ties_and_skew(
     sim.state.items.edit(issue, title="Then", at=ahead)
     told = receiver.next().json["object_attributes"]
     assert told["updated_at"] == "2030-01-02T03:04:05.678Z"
+
+
+def test_approvals_are_sent_as_gitlab_sends_them(
+    sim: SimulatedGitLab, project: Project, dana: User, hooked: Hooked, receiver: Receiver
+) -> None:
+    sim.state.people.add_user("kim", "Kim")
+    items = sim.state.items
+    mr = items.add_merge_request(
+        project, "Rollers", author=dana, source_branch="rollers", reviewers=["dana.moss"],
+        mergeability="not_approved", approvals_required=2,
+    )  # fmt: skip
+    hooked()
+    approve(items, mr, by="dana.moss")
+    approve(items, mr, by="kim")
+    revoke(items, mr, by="dana.moss")
+    sent = [one.json for one in receiver.wait_for(3)]
+    assert [
+        (
+            one["object_attributes"]["action"],
+            one["user"]["username"],
+            one["object_attributes"]["detailed_merge_status"],
+            [(person["username"], person["state"]) for person in one["reviewers"]],
+        )
+        for one in sent
+    ] == [
+        ("approval", "dana.moss", "not_approved", [("dana.moss", "approved")]),
+        ("approved", "kim", "mergeable", [("dana.moss", "approved")]),
+        ("unapproved", "dana.moss", "not_approved", [("dana.moss", "unapproved")]),
+    ]

@@ -1,6 +1,7 @@
 """What waits on a member, from GitLab's events and answers to page and API."""
 
 import contextvars
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.demo.gitlab.approvals import approve, revoke
 from gitlab_links.extensions import db
 from gitlab_links.links.changes import detach
 from gitlab_links.sign_in.models import Identity
@@ -222,3 +224,30 @@ def test_a_name_of_wildcards_finds_nothing(
     identity = Identity(user_id=user_id, issuer=connected.gitlab.url, subject="9", name="%\\_%")
     factory.add(identity)
     assert waits(browser(app, user_id), connected.org) == []
+
+
+def test_whoever_approves_is_named_in_the_row_also_if_nobody_asked_them(
+    app: Flask, connected: Connected, mr: Any, kim: Caller, send: Send
+) -> None:
+    """The mark in both lists and the names in the API, from GitLab's events alone."""
+    org, state = connected.org, connected.gitlab.state
+    link = connected.link(mr)
+    connected.fetch()
+    task = connected.tasks[link]
+    reference = kim.get(f"/api/orgs/{org.id}/tasks/{task}").json["task"]["reference"]
+
+    def after(act: Any, by: str, action: str) -> tuple[list[str], list[str]]:
+        act(state.items, mr, by=by)
+        send(state.publisher.bodies.item(mr, action=action, by=state.people.user(by), changes={}))
+        rows = [kim.get(f"/orgs/{org.id}/{page}").text for page in ("links", f"tasks/{reference}")]
+        shown = [
+            found[1] for row in rows if (found := re.search(r'title="(Approved by .*?)"', row))
+        ]
+        answer = kim.get(f"/api/orgs/{org.id}/gitlab-links/{link}").json["link"]
+        return answer["approved_by"], shown
+
+    assert after(approve, "kim", "approved") == (["kim"], ["Approved by kim"] * 2)
+    both = (["k_m", "kim"], ["Approved by K_M, kim"] * 2)
+    assert after(approve, "k_m", "approved") == both
+    assert waits(kim, org) == []
+    assert after(revoke, "kim", "unapproved") == (["k_m"], ["Approved by K_M"] * 2)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from gitlab_links.demo.gitlab.approvals import approve as give_approval
+from gitlab_links.demo.gitlab.approvals import revoke
 from gitlab_links.demo.gitlab.bulk import Bulk, create_bulk
-from gitlab_links.demo.gitlab.records import Item
+from gitlab_links.demo.gitlab.records import Item, MergeRequest
 from gitlab_links.demo.gitlab.state import GitLabState
 
 Json = dict[str, Any]
@@ -30,6 +32,15 @@ def comment(state: GitLabState, given: Json) -> Json:
     """project, type, iid, text; by."""
     item = _item(state, given)
     return {"id": state.items.comment(item, given["text"], by=given.get("by")).id}
+
+
+def approve(state: GitLabState, given: Json) -> Json:
+    """project, iid, by; revoke, to take the approval back."""
+    act = revoke if given.pop("revoke", False) else give_approval
+    mr = _item(state, {**given, "type": "merge_request"})
+    assert isinstance(mr, MergeRequest)  # noqa: S101  # found by its type
+    act(state.items, mr, by=given["by"])
+    return {"approved_by": mr.approved_by}
 
 
 def bulk(state: GitLabState, given: Json) -> Json:
@@ -62,7 +73,8 @@ def reset_calls(state: GitLabState, _given: Json) -> Json:
 
 
 OPERATIONS: dict[str, Operation] = {
-    f.__name__: f for f in (add_hook, edit, comment, bulk, latency, rate_limit, reset_calls)
+    f.__name__: f
+    for f in (add_hook, edit, comment, approve, bulk, latency, rate_limit, reset_calls)
 }
 
 

@@ -31,7 +31,7 @@ class Edits:
             "type": self._type,
         }
         plain = ("title", "description", "confidential", "severity",
-                 "target_branch", "mergeability")  # fmt: skip
+                 "target_branch", "mergeability", "approvals_required")  # fmt: skip
         self._setters |= {name: _plain(name) for name in plain}
 
     def apply(self, item: Item, fields: dict[str, Any]) -> None:

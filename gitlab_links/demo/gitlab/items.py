@@ -129,24 +129,25 @@ class Items:
         by: Actor = None,
         at: datetime | None = None,
         notify: bool = True,
+        action: str = "update",
         **fields: Any,
     ) -> bool:
         """Set fields and send webhooks, unless ``notify=False``. Returns whether anything differed.
 
         Fields: title, description, labels, add_labels, assignees, milestone; issues:
         due_date, confidential, type, severity; merge requests: reviewers, reviews
-        (states by user name), draft, target_branch, mergeability.
+        (states by user name), draft, target_branch, mergeability, approvals_required.
         """
         with self._lock:
             before = self._attributes(item)
             self._edits.apply(item, fields)
-            if not self._differs(before, item):
+            if action == "update" and not self._differs(before, item):
                 return False
             user = self._touch(item, by, at)
             if TEXT & fields.keys():
                 item.last_edited_at, item.last_edited_by = item.updated_at, user
             if notify:
-                self._publish(item, "update", user, before)
+                self._publish(item, action, user, before)
             return True
 
     def close(self, item: Item, *, by: Actor = None, at: datetime | None = None) -> None:

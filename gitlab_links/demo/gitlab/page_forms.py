@@ -1,12 +1,15 @@
 """What the forms of the pages ask for, put into operations."""
 
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import date
+from functools import partial
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from gitlab_links.demo.gitlab.approvals import approve, revoke
 from gitlab_links.demo.gitlab.records import DRAFT_TITLE, Issue, Item, MergeRequest, Project
 from gitlab_links.demo.gitlab.state import GitLabState
 
@@ -113,8 +116,14 @@ def _change_state(state: GitLabState, item: Item, action: str, by: str) -> None:
         state.items.close(item, by=by)
     elif action == "reopen":
         state.items.reopen(item, by=by)
-    elif action == "merge" and isinstance(item, MergeRequest):
-        state.items.merge(item, by=by)
+    elif isinstance(item, MergeRequest):
+        acts: dict[str, Callable[..., None]] = {
+            "merge": state.items.merge,
+            "approve": partial(approve, state.items),
+            "revoke": partial(revoke, state.items),
+        }
+        if action in acts:
+            acts[action](item, by=by)
 
 
 def _change_pipeline(state: GitLabState, mr: MergeRequest, status: str) -> None:

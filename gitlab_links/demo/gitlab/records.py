@@ -175,13 +175,16 @@ class MergeRequest(Item):
     """A merge request. ``fork`` is where its branch is, if that is another project.
 
     ``unchecked`` until somebody has asked whether it can be merged. ``reviews`` are the states
-    of reviewers by their id; ``RE_REQUESTED`` is one who is asked again.
+    of reviewers by their id; ``RE_REQUESTED`` is one who is asked again. ``approved_by`` are user
+    names; a rule may want so many as ``approvals_required``.
     """
 
     source_branch: str
     target_branch: str = "main"
     reviewers: list[User] = field(default_factory=list)
     reviews: dict[int, str] = field(default_factory=dict)
+    approved_by: list[str] = field(default_factory=list)
+    approvals_required: int = 0
     mergeability: str = "mergeable"
     merged_at: datetime | None = None
     merged_by: User | None = None
