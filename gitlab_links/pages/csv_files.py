@@ -1,12 +1,18 @@
-"""Lists as CSV files, sent part by part: of a list of any length, one part is in memory."""
+"""Lists as CSV files, sent part by part: of a list of any length, one part is in memory.
+
+A file is not limited in time. If it cannot be read to its end, the connection is cut, which every
+browser and program says of an answer in chunks.
+"""
 
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
+from werkzeug.wsgi import wrap_file
 
 from gitlab_links.clock import utcnow
 from gitlab_links.http.transactions import begin_reading
@@ -24,10 +30,28 @@ def csv_file(name: str, columns: Sequence[str], parts: Iterator[Rows]) -> Respon
     """A file to save. The first part is read at once, so that its errors are answered as such."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     blocks = _blocks(columns, parts)
-    response = Response(chain([next(blocks)], _rest(app, blocks)), mimetype="text/csv")
+    content = chain([next(blocks)], _rest(app, blocks))
+    if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        response = _whole(content)
+    else:
+        response = Response(content, mimetype="text/csv")
     file_name = f"{name}-{utcnow():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _whole(content: Iterator[bytes]) -> Response:
+    """With its length: only the end of the connection ends an answer of HTTP/1.0 without one, so
+    that a file that was cut off would seem whole.
+    """
+    file = TemporaryFile()  # noqa: SIM115  # closed with the answer
+    for block in content:
+        file.write(block)
+    length = file.tell()
+    file.seek(0)
+    response = Response(wrap_file(request.environ, file), mimetype="text/csv")
+    response.content_length = length
     return response
 
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Org
@@ -70,6 +71,34 @@ def test_the_tasks_that_match_come_part_by_part(
     shown = [*(f"'{one}" for one in FORMULAS), titles[-1]]
     assert [row["title"] for row in rows] == (shown if sort == "oldest" else shown[::-1])
     assert {row["needs"] for row in rows} == {"nothing_linked"}
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_a_file_that_ends_early_does_not_seem_whole(
+    factory: Factory, org: Org, base: str, acting: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In chunks, the last one is missing; without chunks, the length says what is."""
+    for _ in range(5):
+        factory.task(org)
+    visitor, old = acting(), {"SERVER_PROTOCOL": "HTTP/1.0"}
+    in_chunks = visitor.get(f"{base}/tasks.csv")
+    assert "Content-Length" not in in_chunks.headers
+    whole = visitor.get(f"{base}/tasks.csv", environ_overrides=old)
+    assert table_of(whole) == table_of(in_chunks)
+    assert int(whole.headers["Content-Length"]) == len(whole.get_data())
+    rows, calls = csv_lists._task_rows, []
+
+    def breaks(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 1:
+            raise OperationalError("the database went away", {}, Exception())
+        return rows(*given)
+
+    monkeypatch.setattr(csv_lists, "_task_rows", breaks)
+    assert visitor.get(f"{base}/tasks.csv", environ_overrides=old).status_code == 503
+    calls.clear()
+    with pytest.raises(OperationalError):  # the server cuts the connection
+        visitor.get(f"{base}/tasks.csv").get_data()
 
 
 @pytest.mark.usefixtures("few_at_once")
