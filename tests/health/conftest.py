@@ -35,7 +35,7 @@ from gitlab_links.jobs.outgoing import send_events
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.local.services import LOOPBACK
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
-from gitlab_links.pasting.changes import attach
+from gitlab_links.pasting.changes import attach_all
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory
@@ -232,8 +232,7 @@ def connected(service: Flask, factory: Factory, gitlab: SimulatedGitLab) -> Conn
     factory.connect(org, base_url=gitlab.url, token=GITLAB_TOKEN)
     task = factory.task(org)
     with service.app_context():
-        for issue in issues:
-            attach(admin, task.id, state.urls.item(issue))
+        attach_all(admin, task.id, [state.urls.item(issue) for issue in issues], all_or_none=True)
         db.session.commit()
     found = Connected(service, org, admin, gitlab, project, issues, factory)
     found.work()

@@ -6,6 +6,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,27 +193,36 @@ def _foreign_task(lines: list[bytes]) -> list[bytes]:
     return [change(line) for line in lines]
 
 
-@pytest.mark.parametrize(
-    ("break_it", "why"),
-    [
-        (lambda lines: lines[:-1], "incomplete"),
-        (lambda lines: [lines[0], *lines[2:]], "Line"),
-        (lambda lines: lines[1:], "no file of"),
-        (lambda lines: [b"{"], "not JSON"),
-        (lambda lines: [lines[0], b'{"table": "login_sessions", "row": {}}'], "no table"),
-        (lambda lines: [lines[0], b'{"table": "orgs", "row": {"shoe": 1}}'], "no column"),
-        (_foreign_org, "another org"),
-        (_foreign_task, "leads to nothing"),
-    ],
-)
-def test_a_broken_file_imports_nothing(
-    app: Flask, elsewhere: Flask, org: Org, break_it: Any, why: str
-) -> None:
+def refusal(elsewhere: Flask, lines: list[bytes]) -> str:
+    """Why nothing of the file is imported; empty if all of it would be."""
     with elsewhere.app_context():
-        with pytest.raises(NotAnExport, match=why):
-            import_org(break_it(exported(app, org)))
+        try:
+            import_org(lines)
+        except NotAnExport as error:
+            said = str(error)
+        else:
+            said = ""
         db.session.rollback()
         assert db.session.scalars(select(Org)).all() == []
+    return said
+
+
+BREAKING: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "incomplete": lambda lines: lines[:-1],
+    "Line": lambda lines: [lines[0], *lines[2:]],
+    "no file of": lambda lines: lines[1:],
+    "not JSON": lambda _: [b"{"],
+    "no table": lambda lines: [lines[0], b'{"table": "login_sessions", "row": {}}'],
+    "no column": lambda lines: [lines[0], b'{"table": "orgs", "row": {"shoe": 1}}'],
+    "another org": _foreign_org,
+    "leads to nothing": _foreign_task,
+}
+
+
+def test_a_broken_file_imports_nothing(app: Flask, elsewhere: Flask, org: Org) -> None:
+    whole = exported(app, org)
+    said = {why: refusal(elsewhere, break_it(whole)) for why, break_it in BREAKING.items()}
+    assert {why: found for why, found in said.items() if why not in found} == {}
 
 
 def _changed(lines: list[bytes], table: str, column: str, value: Any) -> list[bytes]:
@@ -225,36 +235,35 @@ def _changed(lines: list[bytes], table: str, column: str, value: Any) -> list[by
     return [change(line) for line in lines]
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "value", "why"),
-    [
-        ("memberships", "role", "owner", "no word"),
-        ("tasks", "status", "lost", "no word"),
-        ("events", "type", "task.sung", "no word"),
-        ("events", "url", "javascript:alert(1)", "no address"),
-        ("org_gitlab_integrations", "base_url", "file:///etc/passwd", "no address"),
-        ("tasks", "number", 2**40, "no such number"),
-        ("tasks", "number", "one", "no such number"),
-        ("tasks", "number", True, "no such number"),
-        ("tasks", "number", 1, "twice in the file"),
-        ("tasks", "title", ["a"], "no text"),
-        ("tasks", "title", "a" * 256, "too long"),
-        ("tasks", "title", "a\0", "no text"),
-        ("tasks", "created_at", "soon", "no time"),
-        ("users", "email", {"a": 1}, "no text"),
-        ("gitlab_items", "draft", "no", "neither true nor false"),
-    ],
-)
+UNWRITTEN: list[tuple[str, str, Any, str]] = [
+    ("memberships", "role", "owner", "no word"),
+    ("tasks", "status", "lost", "no word"),
+    ("events", "type", "task.sung", "no word"),
+    ("events", "url", "javascript:alert(1)", "no address"),
+    ("org_gitlab_integrations", "base_url", "file:///etc/passwd", "no address"),
+    ("tasks", "number", 2**40, "no such number"),
+    ("tasks", "number", "one", "no such number"),
+    ("tasks", "number", True, "no such number"),
+    ("tasks", "number", 1, "twice in the file"),
+    ("tasks", "title", ["a"], "no text"),
+    ("tasks", "title", "a" * 256, "too long"),
+    ("tasks", "title", "a\0", "no text"),
+    ("tasks", "created_at", "soon", "no time"),
+    ("users", "email", {"a": 1}, "no text"),
+    ("gitlab_items", "draft", "no", "neither true nor false"),
+]
+
+
 def test_what_the_service_would_not_write_is_not_imported(
-    app: Flask, elsewhere: Flask, org: Org, table: str, column: str, value: Any, why: str
+    app: Flask, elsewhere: Flask, org: Org
 ) -> None:
     """A role that is unknown would shut its owner out of every page, also of other orgs."""
-    lines = _changed(exported(app, org), table, column, value)
-    with elsewhere.app_context():
-        with pytest.raises(NotAnExport, match=why):
-            import_org(lines)
-        db.session.rollback()
-        assert db.session.scalars(select(Org)).all() == []
+    whole, wrong = exported(app, org), []
+    for table, column, value, why in UNWRITTEN:
+        said = refusal(elsewhere, _changed(whole, table, column, value))
+        if why not in said:
+            wrong.append((table, column, value, said))
+    assert wrong == []
 
 
 @pytest.mark.differs_by_database
