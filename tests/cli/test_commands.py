@@ -94,6 +94,7 @@ def test_openapi_writes_what_it_then_finds_right(app: Flask, tmp_path: Path) -> 
     assert runner.invoke(args=["openapi", "--check", *folder]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_openapi_names_each_difference(app: Flask, tmp_path: Path) -> None:
     runner = app.test_cli_runner()
     folder = ["--folder", str(tmp_path)]

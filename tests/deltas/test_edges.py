@@ -1,5 +1,6 @@
 """Projects that are archived, moved or hidden; a GitLab that is restored; a list cut short."""
 
+import pytest
 from sqlalchemy import func, select
 
 from gitlab_links.deltas.models import GitLabDeltaMark
@@ -8,6 +9,7 @@ from gitlab_links.links.freshness import FULL_LOOK, SyncStatus
 from tests.deltas.test_deltas import pass_ttl
 from tests.deltas.test_many_projects import PROJECTS, request_of, routes, world
 
+pytestmark = pytest.mark.slow
 __all__ = ["request_of", "world"]
 
 

@@ -62,6 +62,7 @@ def test_only_the_list_with_something_new_is_read(connected, world, clock):
     assert set(synced) == {utcnow()}
 
 
+@pytest.mark.slow
 def test_what_a_webhook_has_brought_is_not_read_again(connected, world, clock, send):
     items, links = world
     pass_ttl(connected, clock)
@@ -101,6 +102,7 @@ def test_a_pipeline_is_followed_without_its_merge_request_changing(connected, wo
     assert routes(connected) == ["/graphql", "/graphql"]
 
 
+@pytest.mark.slow
 def test_a_merge_status_that_changed_alone_is_read_within_the_hour(connected, world, clock):
     items, links = world
     items["Request press-0"].mergeability = "conflict"
@@ -110,6 +112,7 @@ def test_a_merge_status_that_changed_alone_is_read_within_the_hour(connected, wo
     assert connected.view(links["Request press-0"]).merge_status == "conflict"
 
 
+@pytest.mark.slow
 def test_a_merge_has_the_statuses_of_the_projects_other_requests_read(connected, world, clock):
     items, _links = world
     project = items["Request press-0"].project
@@ -145,6 +148,7 @@ def test_without_graphql_lists_and_single_forms_are_read(connected, world, clock
     assert routes(connected).count("/graphql") == 1
 
 
+@pytest.mark.slow
 def test_a_project_that_cannot_be_read_is_not_proven(connected, world, clock):
     items, links = world
     connected.gitlab.state.projects.delete(items["Issue 2"].project)
@@ -163,6 +167,7 @@ def test_a_project_that_cannot_be_read_is_not_proven(connected, world, clock):
     assert mark.failures > 0
 
 
+@pytest.mark.slow
 def test_more_changes_than_one_answer_has_are_read_by_the_list(connected, world, clock):
     items, _links = world
     project = items["Issue 3"].project
@@ -185,6 +190,7 @@ def test_many_projects_of_a_group_are_read_by_its_list(connected, world, clock):
         assert connected.view(links[f"Issue {number}"]).title == f"Changed {number}"
 
 
+@pytest.mark.slow
 def test_a_project_that_left_the_group_is_read_by_its_own_list(connected, world, clock):
     items, links = world
     state = connected.gitlab.state
@@ -199,6 +205,7 @@ def test_a_project_that_left_the_group_is_read_by_its_own_list(connected, world,
     assert "/projects/:id/issues" in routes(connected)
 
 
+@pytest.mark.slow
 def test_a_group_that_the_token_may_not_list_is_read_project_by_project(connected, world, clock):
     items, links = world
     connected.gitlab.state.faults.answer("status", status=403, times=None, route="/groups/:id")
@@ -213,6 +220,7 @@ def test_a_group_that_the_token_may_not_list_is_read_project_by_project(connecte
         assert connected.view(links[f"Issue {number}"]).title == f"Changed {number}"
 
 
+@pytest.mark.slow
 def test_a_merge_status_that_is_being_computed_is_read_again_in_one_call(
     connected, world, clock, send
 ):

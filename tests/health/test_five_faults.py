@@ -117,6 +117,7 @@ def test_a_hook_that_gitlab_disabled(watcher):
     watcher.sees_that_all_is_well()
 
 
+@pytest.mark.slow
 def test_a_token_that_expired(watcher):
     state = watcher.connected.gitlab.state
     state.people.tokens[GITLAB_TOKEN].expires_at = (utcnow() - timedelta(days=1)).date()
@@ -132,6 +133,7 @@ def test_a_token_that_expired(watcher):
     watcher.sees_that_all_is_well()
 
 
+@pytest.mark.slow
 def test_rights_that_were_lost(watcher):
     """Those of the token's owner; another's token takes its place."""
     connected = watcher.connected
@@ -153,6 +155,7 @@ def test_rights_that_were_lost(watcher):
     assert "While nobody could see" in watcher.titles()
 
 
+@pytest.mark.slow
 def test_a_project_that_was_renamed(watcher):
     """Nothing is to be done: links have followed, and the page says so."""
     connected = watcher.connected
@@ -167,6 +170,7 @@ def test_a_project_that_was_renamed(watcher):
     watcher.sees_that_all_is_well()
 
 
+@pytest.mark.slow
 def test_every_third_event_dropped(watcher):
     connected = watcher.connected
     trouble = connected.gitlab.state.faults.webhooks

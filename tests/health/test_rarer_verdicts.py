@@ -31,6 +31,7 @@ from tests.conftest import GITLAB_TOKEN
 from tests.health.test_unreadable import another_project, one_called, pass_time
 from tests.health.test_verdicts import Five, change_without_event, five, the_token
 
+pytestmark = pytest.mark.slow
 __all__ = ["five"]
 
 SHARED = "every-maintainer-can-read-it"

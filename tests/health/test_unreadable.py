@@ -93,6 +93,7 @@ def test_one_failure_that_is_over_in_seconds_is_not_shown(well, clock):
     assert "project_unreadable" not in well.codes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projects", [1, 2])
 def test_lists_that_an_allow_list_forbids_are_not_called_working(well, clock, projects):
     """GitLab answers about the token, and gives no project to this address."""
@@ -106,6 +107,7 @@ def test_lists_that_an_allow_list_forbids_are_not_called_working(well, clock, pr
     assert headline(well)[0] == "Not working"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -125,6 +127,7 @@ def test_a_login_page_before_gitlab_is_not_called_working(well, clock, fault, wo
     assert headline(well)[0] == "Everything works"
 
 
+@pytest.mark.slow
 def test_why_an_account_is_refused_is_shown_in_gitlabs_words(well, clock):
     user = well.gitlab.state.people.tokens[GITLAB_TOKEN].user
     user.state = "blocked"
@@ -139,6 +142,7 @@ def test_why_an_account_is_refused_is_shown_in_gitlabs_words(well, clock):
     assert well.integration().error_reason is None
 
 
+@pytest.mark.slow
 def test_a_blocked_account_is_not_shown_for_each_webhook(well, clock):
     """Whichever comes first, the check of the webhooks or the fetch of items."""
     another_project(well)

@@ -89,6 +89,7 @@ def test_a_forged_address_does_not_get_round_the_throttle(app: Flask, person: Us
     assert statuses[-1] == 429
 
 
+@pytest.mark.slow
 def test_an_unknown_account_takes_as_long_as_a_wrong_password(
     standing: World, costly_hashes: None
 ) -> None:

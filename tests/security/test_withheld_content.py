@@ -89,7 +89,13 @@ def answers(person: Caller, asked: list[tuple[str, str]]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("why", [{"confidential": True}, {"error_code": "not_found"}])
+@pytest.mark.parametrize(
+    "why",
+    [
+        {"confidential": True},
+        pytest.param({"error_code": "not_found"}, marks=pytest.mark.slow),
+    ],
+)
 def test_what_is_withheld_changes_no_answer(
     app: Flask, factory: Factory, clock: FrozenClock, why: dict[str, Any]
 ) -> None:
