@@ -32,6 +32,9 @@ def _loading() -> Iterator[None]:
 def web_app() -> "Flask":
     """The application of a web process."""
     with _loading():
+        # Else each process would import it for itself, with its first webhook.
+        import rq  # noqa: F401
+
         from gitlab_links.app import create_app
         from gitlab_links.config.settings import settings_or_exit
         from gitlab_links.http.memory import return_large_blocks

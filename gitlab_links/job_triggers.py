@@ -4,7 +4,9 @@ A lost trigger costs seconds and no work: the sweep triggers a job for everythin
 flag per kind and org prevents a job per event in a burst.
 """
 
+import time
 import uuid
+from contextlib import suppress
 from enum import Enum
 from typing import Any
 
@@ -17,6 +19,10 @@ from gitlab_links.extensions import redis
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 from gitlab_links.slow_gitlabs import is_slow
 
+# A queue of its own, before all others: a sweep must not wait behind the jobs it triggers.
+SCHEDULE_QUEUE = "schedule"
+MAILS_JOB = "gitlab_links.jobs.functions.send_mails"
+MAIL_SECONDS = 3
 FLAG_SECONDS = 3
 # For events: after a worker has died, the next one is to be sent within two seconds.
 SHORT_FLAG_SECONDS = 1
@@ -156,6 +162,28 @@ def enqueue(queue: str, job: str, *arguments: str, **options: Any) -> None:
     Queue(queue, connection=redis(), serializer=JSONSerializer).enqueue(
         job, *arguments, **defaults | options
     )
+
+
+def trigger_mails() -> None:
+    """Enqueue the job that sends mails to people, once in a few seconds. Never raises."""
+    name = f"mails-{int(time.time() // MAIL_SECONDS)}"
+    _quietly(lambda: enqueue_once(SCHEDULE_QUEUE, MAILS_JOB, name, MAIL_SECONDS * 3))
+
+
+def enqueue_once(queue: str, job: str, name: str, seconds: int) -> None:
+    """Queue a job unless there is, or was within so many seconds, one with that name."""
+    from rq.exceptions import DuplicateJobError
+
+    with suppress(DuplicateJobError):
+        enqueue(
+            queue,
+            job,
+            job_id=name,
+            unique=True,
+            ttl=seconds,
+            result_ttl=seconds,
+            failure_ttl=seconds,
+        )
 
 
 def trigger_after_commit(

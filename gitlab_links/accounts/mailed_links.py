@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import String, select, update
+from sqlalchemy import BindParameter, Exists, String, bindparam, exists, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.accounts.models import User
@@ -80,6 +80,12 @@ def find_link(model: type[Link], token: str) -> Link | None:
         return None
     found = select(model).where(model.token_hash == token_hash(token), model.expires_at > utcnow())
     return db.session.scalars(found).one_or_none()
+
+
+def has_mail_due(model: type[MailedLink]) -> Exists:
+    """Whether a mail is due at the parameter ``now``, as a condition."""
+    now: BindParameter[datetime] = bindparam("now")
+    return exists().where(model.mail_due_at <= now, model.expires_at > now)
 
 
 def claim_mail(model: type[MailedLink]) -> ToMail | None:

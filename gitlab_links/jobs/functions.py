@@ -79,7 +79,7 @@ def send_digests() -> None:
 
 
 def send_mails() -> None:
-    """Send the mails with links that work once. Scheduled."""
+    """Send the mails with links that work once. Triggered by the sweep."""
     link_mails.send_due_mails()
 
 

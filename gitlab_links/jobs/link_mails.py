@@ -4,13 +4,19 @@ import smtplib
 import time
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, or_, select
 
 from gitlab_links.account_links.emails import account_email
 from gitlab_links.account_links.models import AccountLink
-from gitlab_links.accounts.mailed_links import MailedLink, claim_mail, save_mail_result
+from gitlab_links.accounts.mailed_links import (
+    MailedLink,
+    claim_mail,
+    has_mail_due,
+    save_mail_result,
+)
 from gitlab_links.emails.composition import PersonEmail
 from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.emails import invitation_email
@@ -25,8 +31,14 @@ KINDS: tuple[tuple[type[MailedLink], Callable[[uuid.UUID, str], PersonEmail | No
     (Invitation, invitation_email),
     (AccountLink, account_email),
 )
+_ARE_DUE = select(or_(*(has_mail_due(model) for model, _ in KINDS)))
 
 log = structlog.get_logger(__name__)
+
+
+def are_due(now: datetime) -> bool:
+    """Whether there is anything to send."""
+    return bool(db.session.scalar(_ARE_DUE, {"now": now}))
 
 
 def send_due_mails() -> None:

@@ -1,16 +1,10 @@
 """The schedule of jobs: every ``worker.py`` ticks, and each job runs once per slot."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
-from rq.exceptions import DuplicateJobError
-
-from gitlab_links.job_triggers import enqueue
+from gitlab_links.job_triggers import SCHEDULE_QUEUE, enqueue_once
 from gitlab_links.jobs import functions
-
-# A queue of its own, before all others: a sweep must not wait behind the jobs it triggers.
-QUEUE = "schedule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +18,6 @@ class Scheduled:
 
 SCHEDULE = (
     Scheduled("sweep", 2, functions.sweep),
-    Scheduled("send_mails", 3, functions.send_mails),
     Scheduled("find_due_checks", 10, functions.find_due_checks),
     Scheduled("verdicts", 30, functions.verdicts),
     Scheduled("send_digests", 300, functions.send_digests),
@@ -43,27 +36,15 @@ class Ticker:
     def tick(self, now: float) -> None:
         """Enqueue the jobs of the current slots; ``now`` in Unix seconds.
 
-        The job's id names the slot, and RQ refuses a second job with that id, as where another
-        host has enqueued it. A job that waits for three slots expires: later ones do the same.
+        The job's id names the slot, so that a second job for it, as of another host, is refused.
+        A job that waits for three slots expires: later ones do the same.
         """
         for entry in SCHEDULE:
             name = job_id(entry, now)
             if self._enqueued.get(entry.name) != name:
-                _enqueue_once(entry, name)
+                function = f"{functions.__name__}.{entry.job.__name__}"
+                enqueue_once(SCHEDULE_QUEUE, function, name, entry.every * 3)
                 self._enqueued[entry.name] = name
-
-
-def _enqueue_once(entry: Scheduled, name: str) -> None:
-    with suppress(DuplicateJobError):
-        enqueue(
-            QUEUE,
-            f"{functions.__name__}.{entry.job.__name__}",
-            job_id=name,
-            unique=True,
-            ttl=entry.every * 3,
-            result_ttl=entry.every * 3,
-            failure_ttl=entry.every * 3,
-        )
 
 
 def job_id(entry: Scheduled, moment: float) -> str:

@@ -17,7 +17,8 @@ from gitlab_links.events.models import Event
 from gitlab_links.events.publishing import orgs_with_unpublished
 from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
-from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_mails
+from gitlab_links.jobs import link_mails
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.mentions import pending
 from gitlab_links.outgoing import claims as outgoing_claims
@@ -59,6 +60,9 @@ def sweep() -> None:
     ):
         with isolated(f"orgs_due_{kind.name.lower()}"):
             due += [(kind, org_id) for org_id in orgs_due(now)]
+    with isolated("mails_due"):
+        if link_mails.are_due(now):
+            trigger_mails()
     db.session.rollback()
     for kind, org_id in dict.fromkeys(due):
         trigger(kind, org_id)

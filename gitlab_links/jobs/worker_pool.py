@@ -17,10 +17,10 @@ from flask import Flask
 from redis.exceptions import RedisError
 
 from gitlab_links.extensions import settings
-from gitlab_links.job_triggers import JobKind
+from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind
 from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
-from gitlab_links.jobs.schedule import QUEUE, Ticker
+from gitlab_links.jobs.schedule import Ticker
 from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 
@@ -157,16 +157,19 @@ def queues_of_workers(count: int) -> list[list[str]]:
 
     From two workers on, one never fetches, so that a slow GitLab cannot delay deliveries. From
     three on, only the last one takes the queue of slow GitLabs, so that they cannot delay
-    fetches of other orgs. It takes no scheduled jobs: while nothing else happens, it needs no
-    memory of its own for them.
+    fetches of other orgs.
     """
     deliveries, fetches = JobKind.DRAIN.queue, JobKind.SYNC.queue
     if count == 1:
-        return [[QUEUE, deliveries, fetches, SLOW_QUEUE]]
+        return [[SCHEDULE_QUEUE, deliveries, fetches, SLOW_QUEUE]]
     if count == 2:
-        return [[QUEUE, deliveries], [QUEUE, fetches, deliveries, SLOW_QUEUE]]
-    fetching = [[QUEUE, fetches, deliveries]] * (count - 2)
-    return [[QUEUE, deliveries], *fetching, [SLOW_QUEUE, fetches, deliveries]]
+        return [[SCHEDULE_QUEUE, deliveries], [SCHEDULE_QUEUE, fetches, deliveries, SLOW_QUEUE]]
+    fetching = [[SCHEDULE_QUEUE, fetches, deliveries]] * (count - 2)
+    return [
+        [SCHEDULE_QUEUE, deliveries],
+        *fetching,
+        [SCHEDULE_QUEUE, SLOW_QUEUE, fetches, deliveries],
+    ]
 
 
 def _preload() -> None:

@@ -25,7 +25,8 @@ from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
 from gitlab_links.storage.redis_pool import connect_blocking_redis
 
 WORKER_TTL_SECONDS = 25
-MAINTENANCE_SECONDS = 10
+MAINTENANCE_SECONDS = 30
+HEARTBEAT_SECONDS = 3.0
 # An idle worker's read blocks in Redis for so long. Without an answer some seconds later, the
 # connection is lost and the worker connects again.
 DEQUEUE_SECONDS = 5
@@ -61,6 +62,7 @@ class PoolWorker(SimpleWorker):
     # RQ doubles its wait up to a minute; jobs must run seconds after Redis is back.
     max_connection_wait_time = 2.0
     trouble: RedisTrouble
+    _heartbeat_due = 0.0
 
     @classmethod
     def of(cls, redis_url: str, queue_names: list[str], trouble: RedisTrouble) -> Self:
@@ -116,11 +118,15 @@ class PoolWorker(SimpleWorker):
         """Send a heartbeat, and register again if Redis has lost the worker: dashboards, metrics
         and ``flask doctor`` read that register.
 
-        Continues if Redis takes no writes.
+        RQ sends three for each job, besides those that it sends with something else; one every
+        few seconds will do. Continues if Redis takes no writes.
         """
         if pipeline is not None:
             super().heartbeat(timeout, pipeline)
             return
+        if timeout is None and time.monotonic() < self._heartbeat_due:
+            return
+        self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
         with suppress(ResponseError):
             if not self.connection.sismember(self.redis_workers_keys, self.key):
                 self.connection.delete(self.key)

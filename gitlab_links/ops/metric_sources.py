@@ -191,7 +191,7 @@ def queue_figures() -> QueueFigures | None:
     from rq import Queue, Worker
     from rq.registry import FailedJobRegistry
 
-    from gitlab_links.jobs.schedule import QUEUE
+    from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
 
     connection = redis()
     names = [QUEUE, *queue_names()]

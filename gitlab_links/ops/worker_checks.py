@@ -58,7 +58,7 @@ def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
     from rq import Worker
     from rq.serializers import JSONSerializer
 
-    from gitlab_links.jobs.schedule import QUEUE
+    from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
 
     try:
         workers = Worker.all(connection=redis(), serializer=JSONSerializer)

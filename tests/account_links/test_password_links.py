@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from redis import Redis
 from sqlalchemy import func, select
 
 from gitlab_links.account_links.models import AccountLink
@@ -13,10 +14,13 @@ from gitlab_links.accounts.models import LoginSession, Membership, Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import SCHEDULE_QUEUE
+from gitlab_links.jobs.sweeps import sweep
 from tests.api.callers import Caller, browser
 from tests.conftest import MakeApp
 from tests.factories import Factory
 from tests.invitations.conftest import fill, html, link_in, plain, send_mails
+from tests.jobs.conftest import queued
 from tests.pages.markup import Markup, text_of
 
 OLD, NEW = "correct horse battery", "a staple of new words"
@@ -82,6 +86,20 @@ def test_a_forgotten_password_is_set_by_a_mailed_link(
         assert db.session.get_one(User, sam.user_id).email_confirmed_at is not None
         actions = db.session.scalars(select(AuditEvent.action)).all()
     assert actions == ["password.set_by_link"]
+
+
+def test_the_next_sweep_triggers_a_mail(mailing: Flask, sam: Membership, redis: Redis) -> None:
+    def triggered() -> int:
+        redis.flushdb()
+        with mailing.app_context():
+            sweep()
+        return queued(redis, SCHEDULE_QUEUE)
+
+    assert triggered() == 0
+    ask(mailing.test_client())
+    assert triggered() == 1
+    send_mails(mailing)
+    assert triggered() == 0
 
 
 def test_an_address_without_an_account_gets_the_same_answer_and_no_mail(

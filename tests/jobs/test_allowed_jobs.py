@@ -9,12 +9,12 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from gitlab_links.job_triggers import JobKind, enqueue
+from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind, enqueue
 from gitlab_links.jobs import functions
 from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.functions import ALLOWED
 from gitlab_links.jobs.redis_trouble import RedisTrouble
-from gitlab_links.jobs.schedule import QUEUE, SCHEDULE
+from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.jobs.workers import PoolWorker
 
 CALLED = []
@@ -32,7 +32,7 @@ def work(app, redis_url, monkeypatch):
 
     def burst():
         worker = PoolWorker.of(
-            redis_url, [QUEUE, JobKind.DRAIN.queue, JobKind.SYNC.queue], RedisTrouble()
+            redis_url, [SCHEDULE_QUEUE, JobKind.DRAIN.queue, JobKind.SYNC.queue], RedisTrouble()
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")

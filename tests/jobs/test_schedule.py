@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from gitlab_links.jobs.schedule import QUEUE, SCHEDULE, Ticker
+from gitlab_links.job_triggers import SCHEDULE_QUEUE
+from gitlab_links.jobs.schedule import SCHEDULE, Ticker
 from tests.jobs.conftest import queued
 
 START = 1_800_000_000.0  # a moment at which every slot begins
@@ -16,7 +17,7 @@ EVERY = {entry.name: entry.every for entry in SCHEDULE}
 
 
 def ids(redis):
-    return [job_id.decode() for job_id in redis.lrange(f"rq:queue:{QUEUE}", 0, -1)]
+    return [job_id.decode() for job_id in redis.lrange(f"rq:queue:{SCHEDULE_QUEUE}", 0, -1)]
 
 
 def named(redis, name):
@@ -40,7 +41,7 @@ def test_a_slot_queues_its_job_once_however_often_it_is_ticked(app_context, redi
     assert len(named(redis, "sweep")) == 1
     tick(START + 2)
     assert len(named(redis, "sweep")) == 2
-    assert queued(redis, QUEUE) == len(SCHEDULE) + 1
+    assert queued(redis, SCHEDULE_QUEUE) == len(SCHEDULE) + 1
 
 
 def test_of_several_tickers_at_once_one_queues_the_job(app, redis):
@@ -62,7 +63,7 @@ def test_of_several_tickers_at_once_one_queues_the_job(app, redis):
 
 def test_a_job_that_ran_is_not_queued_again_within_its_slot(app_context, redis):
     tick(START)
-    redis.delete(f"rq:queue:{QUEUE}")  # a worker took it
+    redis.delete(f"rq:queue:{SCHEDULE_QUEUE}")  # a worker took it
     tick(START + 1)
     assert ids(redis) == []
 
@@ -70,7 +71,7 @@ def test_a_job_that_ran_is_not_queued_again_within_its_slot(app_context, redis):
 def test_a_job_that_was_lost_does_not_block_the_next_slot(app_context, redis):
     ticker = Ticker()
     ticker.tick(START)
-    redis.delete(f"rq:queue:{QUEUE}")  # popped by a worker that died
+    redis.delete(f"rq:queue:{SCHEDULE_QUEUE}")  # popped by a worker that died
     ticker.tick(START + EVERY["sweep"])
     assert len(named(redis, "sweep")) == 1
 
@@ -90,7 +91,7 @@ def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis
         with pytest.raises(RedisError):
             ticker.tick(START)
     ticker.tick(START + 1)
-    assert queued(redis, QUEUE) == len(SCHEDULE)
+    assert queued(redis, SCHEDULE_QUEUE) == len(SCHEDULE)
 
 
 def test_the_schedule_is_a_list_of_named_jobs():

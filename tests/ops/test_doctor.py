@@ -339,8 +339,9 @@ def test_the_exit_code_is_0_when_nothing_fails(
 @pytest.fixture
 def with_worker(app: Flask, redis_url: str) -> Any:
     """Registers a worker as ``worker.py`` does, without running any job."""
+    from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
     from gitlab_links.jobs.redis_trouble import RedisTrouble
-    from gitlab_links.jobs.schedule import QUEUE, Ticker
+    from gitlab_links.jobs.schedule import Ticker
     from gitlab_links.jobs.workers import PoolWorker
 
     registered = []

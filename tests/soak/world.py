@@ -16,8 +16,8 @@ from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
 from gitlab_links.job_triggers import queue_names
-from gitlab_links.jobs.schedule import QUEUE
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.observations.call_counts import COUNTED_FOR, CallKind, calls_since
 from gitlab_links.pasting.changes import attach
