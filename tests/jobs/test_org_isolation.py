@@ -34,7 +34,7 @@ def orgs(app_context: Flask, factory: Factory) -> list[Any]:
             org,
             token_ciphertext="x",
             error_code="auth_error",
-            token_check_due_at=utcnow().replace(year=2100),
+            token_check_due_at=utcnow() + timedelta(days=20_000),
         )
     return made
 

@@ -17,6 +17,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.tasks.models import TaskStatus
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 from tests.pages.conftest import As
 from tests.pages.markup import Markup, text_of
 from tests.statements import statements
@@ -131,7 +132,7 @@ def test_search_filters_and_sort(
 
 
 def test_mine_nobodys_and_what_is_late_are_found(
-    app: Flask, acting: As, factory: Factory, org: Org, base: str
+    app: Flask, acting: As, factory: Factory, org: Org, base: str, clock: FrozenClock
 ) -> None:
     ann = factory.membership(org, user=factory.user(name="Ann Ox"))
     today = utcnow().date()

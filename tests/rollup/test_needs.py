@@ -25,6 +25,7 @@ from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import tasks_page
 from tests.examples import examples
 from tests.factories import Factory
+from tests.frozen_clock import FrozenClock
 
 OPEN, DONE = TaskStatus.OPEN, TaskStatus.DONE
 MERGED = {"state": "merged"}
@@ -109,7 +110,7 @@ TASKS = st.tuples(
 @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(TASKS, min_size=1, max_size=25))
 def test_a_filter_finds_just_the_tasks_that_show_the_need(
-    app: Flask, factory: Factory, rows: list[Any]
+    app: Flask, factory: Factory, clock: FrozenClock, rows: list[Any]
 ) -> None:
     org = factory.org()
     admin = factory.principal(org, Role.ADMIN)
