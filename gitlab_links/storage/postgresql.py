@@ -44,7 +44,12 @@ _LIMITS = (
 )
 # In other time zones the server returns the first and last days of the calendar with years that
 # Python does not support, and their rows cannot be read.
-_OF_THE_SESSION = _LIMITS.format(local=False) + ", set_config('TimeZone', 'UTC', False)"
+# Compiling a statement of a list takes up to seconds, and running it milliseconds: the server
+# decides by an estimate, which is of all rows, not of a page.
+_OF_THE_SESSION = (
+    _LIMITS.format(local=False)
+    + ", set_config('TimeZone', 'UTC', False), set_config('jit', 'off', False)"
+)
 _OF_THE_TRANSACTION = _LIMITS.format(local=True)
 _REQUIRE_WRITABLE = """
     DO $$ BEGIN
