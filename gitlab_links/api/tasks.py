@@ -19,6 +19,7 @@ from gitlab_links.api.schemas.tasks import (
     TasksQuery,
 )
 from gitlab_links.finding.task_filters import TaskQuery
+from gitlab_links.finding.task_pages import tasks_behind
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version, tagged
 from gitlab_links.http.guard import current_principal
@@ -26,7 +27,7 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
-from gitlab_links.tasks.queries import TaskSort, find_task, position_of, task_at, tasks_page
+from gitlab_links.tasks.queries import TaskSort, find_task, position_of, task_at
 from gitlab_links.tasks.summaries import TaskView
 
 _TEXTS = ("external_url", "person", "label", "milestone", "project")
@@ -41,15 +42,15 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     order, after = order_and_place(query)
     sort, limit = TaskSort(order), query["limit"]
     sight = Sight.of(current_principal())
-    conditions = TaskQuery(
+    wanted = TaskQuery(
         q=query["q"] or "",
         status=query["status"] or "",
         need=query["need"],
         assignee_id=query["assignee_id"],
         updated_since=query["updated_since"],
         **{name: query[name] or "" for name in _TEXTS},
-    ).conditions(sight)
-    found = tasks_page(org_id, conditions, sort=sort, after=after, limit=limit + 1)
+    )
+    found = tasks_behind(sight, wanted, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))
     return {"tasks": shown(sight, page), "next_cursor": cursor}
 

@@ -4,7 +4,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_
 
@@ -13,7 +12,14 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.freshness import GONE
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.rollup.conditions import has_links, has_need, is_of_project, is_open, linked
+from gitlab_links.rollup.conditions import (
+    has_links,
+    has_need,
+    is_of_project,
+    is_open,
+    linked,
+    of_any_type,
+)
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
@@ -48,15 +54,18 @@ class TaskQuery:
     external_url: str = ""
     updated_since: datetime | None = None
 
-    def conditions(self, sight: Sight) -> Iterator[ColumnElement[bool]]:
-        """The SQL conditions over tasks of the org. They reveal nothing that is withheld."""
+    def conditions(self, sight: Sight, *, each: bool = False) -> Iterator[ColumnElement[bool]]:
+        """The SQL conditions over tasks of the org. They reveal nothing that is withheld.
+
+        ``each``: tested task by task, for few tasks. Else what matches is found by indexes first.
+        """
         yield Task.org_id == sight.org_id
         if self.q:
-            yield found_by(self.q, sight)
+            yield found_by(self.q, sight, each=each)
         if self.status:
             yield Task.status == self.status
         if self.need is not None:
-            yield has_need(self.need, sight, utcnow().date())
+            yield has_need(self.need, sight, utcnow().date(), each=each)
         if self.assignee_id == NOBODY:
             yield Task.assignee_id.is_(None)
         elif self.assignee_id is not None:
@@ -67,14 +76,15 @@ class TaskQuery:
             since = self.updated_since
             yield or_(Task.updated_at >= since, Task.links_changed_at >= since)
         if sight.sees_links and (self.links or self.type):
-            yield self._linked(sight)
+            yield self._linked(sight, each=each)
         if sight.sees_links and self._reads_items:
-            yield self._of_items(sight)
+            yield self._of_items(sight, each=each)
 
     @property
     def is_common(self) -> bool:
         """Whether very many tasks of a large org may match, so that they are not all counted."""
-        return bool(self.links or self.type) and not (self.q or self.need or self._reads_items)
+        states = self.links not in {"none", "draft", "problem"} and (self.links or self.type)
+        return bool(states) and not (self.q or self.need or self._reads_items)
 
     @property
     def narrows(self) -> bool:
@@ -86,19 +96,21 @@ class TaskQuery:
     def _reads_items(self) -> bool:
         return bool(self.person or self.label or self.milestone or self.project)
 
-    def _of_items(self, sight: Sight) -> ColumnElement[bool]:
+    def _of_items(self, sight: Sight, *, each: bool) -> ColumnElement[bool]:
         """Tasks with a linked item that has all of these, and whose content the caller sees."""
         facts = [fact_word("label", self.label)] if self.label else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
         of_project = [is_of_project(self.project, sight)] if self.project else []
         if not self.person:
             if not facts:
-                return linked(sight, *of_project)
-            return has_item_with(sight, *of_project, facts=facts)
+                return linked(sight, *of_project, of_org=False, each=each)
+            return has_item_with(sight, *of_project, facts=facts, each=each)
         roles = [fact_word(role, self.person) for role in ROLES]
-        return or_(*(has_item_with(sight, *of_project, facts=[*facts, role]) for role in roles))
+        return or_(
+            *(has_item_with(sight, *of_project, facts=[*facts, role], each=each) for role in roles)
+        )
 
-    def _linked(self, sight: Sight) -> ColumnElement[bool]:
+    def _linked(self, sight: Sight, *, each: bool) -> ColumnElement[bool]:
         """Tasks with a link of that state and type; ``none``: tasks without such a link.
 
         A withheld link is shown as a link, of its type and with an error of its reference: so
@@ -108,16 +120,16 @@ class TaskQuery:
         if self.links == "none" and not of_type:
             return ~has_links()
         if self.links in {"", "none"}:
-            found = linked(sight, *of_type, withheld_too=True, common=True)
+            found = linked(sight, *of_type, withheld_too=True, common=True, each=each)
             return ~found if self.links == "none" else found
         if self.links == "problem":
             code = GitLabItem.error_code
             seen = () if sight.sees_all else (or_(~withheld(), code.in_(GONE)),)
             shown = (*of_type, code.is_not(None), *seen)
-            return linked(sight, *shown, withheld_too=True)
-        return linked(sight, *of_type, *self._of_state(), common=True)
-
-    def _of_state(self) -> list[Any]:
+            return linked(sight, *shown, withheld_too=True, each=each)
         if self.links == "draft":
-            return [is_open(), GitLabItem.draft]
-        return [GitLabItem.state == self.links]
+            return linked(
+                sight, *(of_type or [of_any_type()]), is_open(), GitLabItem.draft.is_(True)
+            )
+        of_state = (*of_type, GitLabItem.state == self.links)
+        return linked(sight, *of_state, common=True, each=each)

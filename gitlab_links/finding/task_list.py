@@ -7,21 +7,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, or_, select, true, union
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Select, asc, desc, func, null, select
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.extensions import db
+from gitlab_links.finding.by_activity import are_recent, first_of, first_of_all, moment_of
 from gitlab_links.finding.task_filters import TaskQuery
-from gitlab_links.links.confidentiality import withheld
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import TaskView, task_view
 
 # More matches of a common filter are not counted.
 COUNTED = 2000
+# More tasks than these are not compared by their activity.
+COMPARED = 20_000
+# So many tasks of the order are tested one by one, before anything is read of all that match.
+RECENT = 500
+# In an org of fewer tasks, all that match are counted.
+MANY = 5_000
+_BY_NUMBER = {"newest": desc, "oldest": asc}
+_RECENT = {"newest", "oldest", "updated"}
 Conditions = Sequence[ColumnElement[bool]]
 Statement = Select[*tuple[Any, ...]]
 
@@ -30,7 +35,7 @@ Statement = Select[*tuple[Any, ...]]
 class TaskList:
     """A page of the matching tasks, the number of matches, and the key of their references.
 
-    ``total`` is at most ``COUNTED`` if there ``are_more``.
+    If there ``are_more``, ``total`` is a number that there are more than.
     """
 
     tasks: Sequence[TaskView]
@@ -42,34 +47,35 @@ class TaskList:
 def listed_tasks(
     sight: Sight, wanted: TaskQuery, *, sort: str, offset: int, limit: int
 ) -> TaskList:
-    """The tasks from ``offset`` on, in three statements.
+    """The tasks from ``offset`` on, in four statements at most.
 
     ``sort`` is ``newest``, ``oldest``, ``updated``, ``due`` or ``title``.
     """
-    naming = select(Org.task_key, Org.branch_template).where(Org.id == sight.org_id)
-    task_key, template = db.session.execute(naming).one()
+    of_org = select(Org.task_key, Org.branch_template, Org.last_task_number)
+    naming = of_org.where(Org.id == sight.org_id)
+    task_key, template, last_number = db.session.execute(naming).one()
+    page = _Page(sort, offset, limit)
+
+    def shown(rows: Sequence[Any], total: int, *, are_more: bool) -> TaskList:
+        tasks = [task_view(task, task_key, name, template) for task, name, _ in rows]
+        return TaskList(tasks, total, are_more, task_key)
+
+    if wanted.narrows and sort in _RECENT and last_number > MANY:
+        rows = page.of_recent(sight, list(wanted.conditions(sight, each=True)))
+        if rows:
+            return shown(rows, rows[0][2] - 1, are_more=True)
     conditions = list(wanted.conditions(sight))
-    if wanted.narrows:
-        # Matching is most of the work: it is done once, for the count and the page.
-        matching = select(Task.id).where(*conditions).cte("matching")
-        conditions = [Task.id.in_(select(matching.c.id))]
-        counted: ScalarSelect[int] = select(func.count()).select_from(matching).scalar_subquery()
-        total = None
+    total = None if wanted.narrows else _count(conditions, wanted)
+    few = COUNTED if wanted.is_common else COMPARED
+    if total is None or (sort == "updated" and total <= few):
+        statement = page.of_these(sight, conditions)
     else:
-        total = _count(conditions, wanted)
-        counted = select(func.count()).where(~true()).scalar_subquery()
-    statement = select(Task, User.name, counted).outerjoin(User, User.id == Task.assignee_id)
-    if sort == "updated":
-        end = None if wanted.narrows else offset + limit
-        ordered = _by_activity(statement, conditions, sight, end)
-    else:
-        ordered = _ordered(statement, conditions, sort)
-    rows = db.session.execute(ordered.limit(limit).offset(offset)).all()
+        statement = page.of_many(sight, conditions)
+    rows = db.session.execute(statement).all()
     if total is None:
-        total = rows[0][2] if rows else _count(conditions, wanted)
-    tasks = [task_view(task, task_key, name, template) for task, name, _ in rows]
+        total = rows[0][2] if rows else _count(conditions, wanted) if offset else 0
     are_more = wanted.is_common and total > COUNTED
-    return TaskList(tasks, min(total, COUNTED) if are_more else total, are_more, task_key)
+    return shown(rows, min(total, COUNTED) if are_more else total, are_more=are_more)
 
 
 def _count(conditions: Conditions, wanted: TaskQuery) -> int:
@@ -79,94 +85,75 @@ def _count(conditions: Conditions, wanted: TaskQuery) -> int:
     return db.session.scalar(select(func.count()).select_from(some)) or 0
 
 
-def _ordered(
-    statement: Statement,
-    conditions: Conditions,
-    sort: str,
-) -> Statement:
-    statement = statement.where(*conditions)
-    if sort == "due":
-        return statement.order_by(Task.due_date.is_(None), Task.due_date, Task.number)
-    if sort == "title":
-        return statement.order_by(func.lower(Task.title).asc(), Task.number.asc())
-    return statement.order_by(Task.number.asc() if sort == "oldest" else Task.number.desc())
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of tasks as a statement: tasks, names of their assignees, and how many match."""
 
+    sort: str
+    offset: int
+    limit: int
 
-def _by_activity(
-    statement: Statement, conditions: Conditions, sight: Sight, end: int | None
-) -> Statement:
-    """The latest change of a task, its links or its items first, as far as the caller sees them.
+    def of_recent(self, sight: Sight, conditions: Conditions) -> Sequence[Any]:
+        """The rows, if more than this page match among the first tasks of the order; else none.
 
-    Of many tasks only those are compared that are among the first ``end`` by one of the three;
-    None compares all.
-    """
-    if not sight.sees_links:
-        return statement.where(*conditions).order_by(Task.updated_at.desc(), Task.number.desc())
-    moment = _latest(Task.links_changed_at, _active_at(sight))
-    if end:
-        last = (Task.updated_at, Task.links_changed_at)
-        first = [
-            select(Task.id)
-            .where(*conditions, by.is_not(None))
-            .order_by(by.desc())
-            .limit(end)
-            .subquery()
-            for by in last
-        ]
-        first.append(_by_items(conditions, sight, end).subquery())
-        conditions = [Task.id.in_(union(*(select(one.c.id) for one in first)))]
-    return statement.where(*conditions).order_by(moment.desc(), Task.number.desc())
+        A filter that many tasks meet is full of matches there. So what one that few meet costs
+        does not depend on how many meet the others.
+        """
+        first = are_recent(sight) if self.sort == "updated" else self._are_first(sight)
+        rows = db.session.execute(self.of_these(sight, [*first, *conditions])).all()
+        # One less than are found is what there are surely more of.
+        return rows if rows and rows[0][2] - 1 > self.offset + self.limit else []
 
+    def _are_first(self, sight: Sight) -> list[ColumnElement[bool]]:
+        by = _BY_NUMBER[self.sort](Task.number)
+        first = select(Task.id).where(Task.org_id == sight.org_id).order_by(by).limit(RECENT)
+        return [Task.id.in_(select(first.subquery().c.id))]
 
-def _active_at(sight: Sight) -> ScalarSelect[Any]:
-    """GitLab's newest time of a task's items."""
-    seen = () if sight.sees_all else (~withheld(),)
-    return (
-        select(func.max(GitLabItem.source_updated_at))
-        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
-        .where(TaskGitLabLink.task_id == Task.id, *seen)
-        .correlate(Task)
-        .scalar_subquery()
-    )
+    def of_these(self, sight: Sight, conditions: Conditions) -> Statement:
+        """For conditions that few tasks meet, or whose matching is most of the work: it is done
+        once, for the count and the page.
+        """
+        matching = select(Task.id, Task.number).where(*conditions).cte("matching")
+        counted = select(func.count()).select_from(matching).scalar_subquery()
+        if self.sort == "updated":
+            found = first_of(sight, matching, self.offset + self.limit).subquery()
+            by: list[Any] = [found.c.moment.desc(), Task.number.desc()]
+            chosen = select(found.c.id, found.c.moment).join(Task, Task.id == found.c.id)
+        elif self.sort in _BY_NUMBER:
+            by = [_BY_NUMBER[self.sort](matching.c.number)]
+            chosen = select(matching.c.id)
+        else:
+            by = self._keys
+            chosen = select(matching.c.id).join(Task, Task.id == matching.c.id)
+        # The rows are read for the page alone.
+        here = self._cut(chosen.order_by(*by)).subquery()
+        first = [here.c.moment.desc()] if self.sort == "updated" else []
+        return (
+            select(Task, User.name, counted)
+            .join(here, here.c.id == Task.id)
+            .outerjoin(User, User.id == Task.assignee_id)
+            .order_by(*first, *self._keys)
+        )
 
+    def of_many(self, sight: Sight, conditions: Conditions) -> Statement:
+        """For conditions that many tasks meet: read in the order until the page is full."""
+        by = self._keys
+        if self.sort == "updated" and sight.sees_links:
+            first = first_of_all(sight, conditions, self.offset + self.limit)
+            conditions = [Task.id.in_(first)]
+        if self.sort == "updated":
+            by = [moment_of(sight).desc(), *by]
+        statement = select(Task, User.name, null()).outerjoin(User, User.id == Task.assignee_id)
+        return self._cut(statement.where(*conditions).order_by(*by))
 
-def _by_items(conditions: Conditions, sight: Sight, end: int) -> Select[Any]:
-    """The first tasks by their items, read in the order of an index: each task where its newest
-    item is.
-    """
-    seen = () if sight.sees_all else (~withheld(),)
-    # The org is the item's: by the condition over tasks, SQLite would begin with all tasks.
-    of_org = Task.org_id == sight.org_id
-    others = [one for one in conditions if not one.compare(of_org)]
-    link, item = aliased(TaskGitLabLink), aliased(GitLabItem)
-    later = or_(
-        item.source_updated_at > GitLabItem.source_updated_at,
-        and_(item.source_updated_at == GitLabItem.source_updated_at, item.id > GitLabItem.id),
-    )
-    if not sight.sees_all:
-        later = and_(later, ~withheld(item))
-    newer = (
-        select(link.id)
-        .join(item, item.id == link.item_id)
-        .where(link.task_id == Task.id, later)
-        .correlate(Task, GitLabItem)
-        .exists()
-    )
-    return (
-        select(Task.id)
-        .select_from(GitLabItem)
-        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
-        .join(Task, Task.id == TaskGitLabLink.task_id)
-        .where(GitLabItem.org_id == sight.org_id, GitLabItem.source_updated_at.is_not(None))
-        .where(*others, *seen, ~newer)
-        .order_by(GitLabItem.source_updated_at.desc())
-        .limit(end)
-    )
+    @property
+    def _keys(self) -> list[Any]:
+        """The order as far as the task's columns make it."""
+        if self.sort == "due":
+            return [Task.due_date.is_(None), Task.due_date, Task.number]
+        if self.sort == "title":
+            return [func.lower(Task.title).asc(), Task.number.asc()]
+        return [Task.number.asc() if self.sort == "oldest" else Task.number.desc()]
 
-
-def _latest(*moments: Any) -> ColumnElement[Any]:
-    """The latest of the task's own time and the given times, which may be null."""
-    known = [func.coalesce(moment, Task.updated_at) for moment in moments]
-    name = "greatest" if db.engine.dialect.name == "postgresql" else "max"
-    greatest = getattr(func, name)
-    return greatest(Task.updated_at, *known, type_=UtcDateTime())  # type: ignore[no-any-return]
+    def _cut(self, statement: Statement) -> Statement:
+        return statement.limit(self.limit).offset(self.offset)

@@ -242,8 +242,9 @@ class TaskGitLabLink(Identified, Base):
         Index(None, "org_id", "id"),
         Index(None, "org_id", "made_iid"),
         Index(None, "org_id", "created_at"),
-        Index(None, "task_id", "id"),
-        Index(None, "item_id"),
+        # From a task to its items in order, and back, without reading the rows of the links.
+        Index(None, "task_id", "id", "item_id"),
+        Index(None, "item_id", "task_id"),
     )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))

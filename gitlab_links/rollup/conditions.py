@@ -27,24 +27,30 @@ def linked(
     *conditions: ColumnElement[bool],
     withheld_too: bool = False,
     common: bool = False,
+    each: bool = False,
+    of_org: bool = True,
 ) -> ColumnElement[bool]:
     """Whether a task has a link to an item of these conditions that the caller sees.
 
     Few items meet most conditions: they are read first, by ``IN``. If they are ``common``, the
-    tasks are read first, in the order of the list, until its page is full: ``EXISTS``.
+    tasks are read first, in the order of the list, until its page is full: ``EXISTS``. ``each``
+    is for few tasks, which are tested one by one. ``of_org``
+    is false if an index finds the items better without the org; the task's decides as well.
     """
     seen = () if sight.sees_all or withheld_too else (~withheld(),)
-    if common:
-        return _one_of_its_links(*conditions, *seen)
+    if common or each:
+        return _one_of_its_links(*conditions, *seen, each=each)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(GitLabItem.org_id == sight.org_id, *conditions, *seen)
+        .where(*([GitLabItem.org_id == sight.org_id] if of_org else []), *conditions, *seen)
     )
 
 
-def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
-    """Whether a task has the need; for a caller who sees no links, by the task alone."""
+def has_need(need: Need, sight: Sight, today: date, *, each: bool = False) -> ColumnElement[bool]:
+    """Whether a task has the need; for a caller who sees no links, by the task alone. ``each``:
+    tested task by task, for few tasks.
+    """
     done = Task.status == TaskStatus.DONE.value
     to_do = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
     late = and_(Task.due_date < today, to_do)
@@ -52,11 +58,12 @@ def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
         return late if need is Need.OVERDUE else ~true()
     if need is Need.OVERDUE:
         own = select(Task.id).where(Task.org_id == sight.org_id, late)
-        return or_(Task.id.in_(own), linked(sight, item_has(need, today)))
+        is_late = late if each else Task.id.in_(own)
+        return or_(is_late, linked(sight, item_has(need, today), each=each))
     if need in OF_AN_ITEM:
-        return linked(sight, item_has(need, today))
+        return linked(sight, item_has(need, today), each=each)
     if need is Need.STILL_OPEN:
-        return and_(done, linked(sight, is_open(), of_any_type()))
+        return and_(done, linked(sight, is_open(), of_any_type(), each=each))
     if need is Need.NOTHING_LINKED:
         return and_(to_do, ~has_links())
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
@@ -65,8 +72,9 @@ def has_need(need: Need, sight: Sight, today: date) -> ColumnElement[bool]:
     seen = () if sight.sees_all else (~withheld(),)
     return and_(
         to_do,
-        _one_of_its_links(request, GitLabItem.state == ItemState.MERGED.value, *seen),
-        ~_one_of_its_links(request, state.not_in(ended), *seen),
+        # Most tasks that are not done fail this one.
+        ~_one_of_its_links(request, state.not_in(ended), *seen, each=each),
+        _one_of_its_links(request, GitLabItem.state == ItemState.MERGED.value, *seen, each=each),
     )
 
 
@@ -121,10 +129,11 @@ def of_any_type() -> ColumnElement[bool]:
     return GitLabItem.type.in_([one.value for one in ItemType])
 
 
-def _one_of_its_links(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return (
+def _one_of_its_links(*conditions: ColumnElement[bool], each: bool = False) -> ColumnElement[bool]:
+    found = (
         select(TaskGitLabLink.id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .where(TaskGitLabLink.task_id == Task.id, *conditions)
-        .exists()
     )
+    # PostgreSQL joins what it believes to be few rows, unless they are cut.
+    return (found.offset(0) if each else found).exists()

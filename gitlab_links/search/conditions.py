@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.rollup.conditions import linked
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS
 from gitlab_links.search.item_places import links_item_at
@@ -37,10 +38,10 @@ MOST_TEXTS = 5_000
 MOST_WORDS = 12
 
 
-def found_by(query: str, sight: Sight) -> ColumnElement[bool]:
+def found_by(query: str, sight: Sight, *, each: bool = False) -> ColumnElement[bool]:
     """Whether a search finds a task: by its reference, by the reference or address of an item
     that it links, or by words. All words are in the task's own text, or in the title of one
-    item that it links and the caller may see.
+    item that it links and the caller may see. ``each``: tested task by task, for few tasks.
     """
     text = query.strip()
     ways: list[ColumnElement[bool]] = []
@@ -51,10 +52,13 @@ def found_by(query: str, sight: Sight) -> ColumnElement[bool]:
     if item is not None:
         ways.append(item)
     words = words_of(text)[:MOST_WORDS]
-    if words:
+    if words and each:
+        own = select(SearchText.id).where(SearchText.task_id == Task.id, text_has((), words=words))
+        ways.append(own.offset(0).exists())
+    elif words:
         ways.append(Task.id.in_(_texts(SearchText.task_id, [OF_TASKS], words, sight)))
     if words and sight.sees_links:
-        ways.append(has_item_with(sight, words=words))
+        ways.append(has_item_with(sight, words=words, each=each))
     return or_(false(), *ways)
 
 
@@ -63,16 +67,22 @@ def has_item_with(
     *conditions: ColumnElement[bool],
     facts: Sequence[str] = (),
     words: Sequence[str] = (),
+    each: bool = False,
 ) -> ColumnElement[bool]:
     """Whether a task links an item whose text has these facts and beginnings of words, and of
-    which the caller sees the content.
+    which the caller sees the content. ``each``: tested task by task, for few tasks.
     """
+    if each:
+        return linked(sight, _item_text_has(facts, words), *conditions, each=True)
+    if sight.sees_all and not conditions:
+        found = _texts_of_items(sight, facts, words)
+        return Task.id.in_(select(TaskGitLabLink.task_id).where(TaskGitLabLink.item_id.in_(found)))
     has = item_has_words(sight, facts=facts, words=words)
     seen = () if sight.sees_all else (~withheld(),)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(GitLabItem.org_id == sight.org_id, has, *conditions, *seen)
+        .where(has, *conditions, *seen)
     )
 
 
@@ -86,20 +96,45 @@ def item_has_words(
     """Whether the text of an item has these facts, one of ``any_of`` and these beginnings of
     words. It may be withheld.
     """
-    exact, every = [OF_ITEMS, *facts], bool(facts or any_of)
-    found = _texts(SearchText.item_id, exact, words, sight, all_of=every, any_of=any_of)
+    found = _texts_of_items(sight, facts, words, any_of)
     if db.engine.dialect.name == "postgresql":
         # As a list of ids: PostgreSQL would read all links for as many items as may match.
         return GitLabItem.id == any_(func.array(found.scalar_subquery(), type_=ARRAY(Uuid)))
     return GitLabItem.id.in_(found)
 
 
-def text_has(facts: Sequence[str], any_of: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a text has these facts and one of ``any_of``, without the index: for few texts."""
+def _item_text_has(facts: Sequence[str], words: Sequence[str]) -> ColumnElement[bool]:
+    """Of one item, as :func:`item_has_words` finds all of them."""
+    text = select(SearchText.id).where(SearchText.item_id == GitLabItem.id)
+    return text.where(text_has(facts, words=words)).correlate(GitLabItem).offset(0).exists()
+
+
+def _texts_of_items(
+    sight: Sight, facts: Sequence[str], words: Sequence[str], any_of: Sequence[str] = ()
+) -> Any:
+    exact, every = [OF_ITEMS, *facts], bool(facts or any_of)
+    return _texts(SearchText.item_id, exact, words, sight, all_of=every, any_of=any_of)
+
+
+def text_has(
+    facts: Sequence[str], any_of: Sequence[str] = (), *, words: Sequence[str] = ()
+) -> ColumnElement[bool]:
+    """Whether a text has these facts, one of ``any_of`` and these beginnings of words, without
+    the index: for few texts.
+    """
     find = func.strpos if db.engine.dialect.name == "postgresql" else func.instr
-    words = literal(" ").concat(SearchText.words).concat(" ")
-    one = or_(*(find(words, f" {fact} ") > 0 for fact in any_of)) if any_of else true()
-    return and_(one, *(find(words, f" {fact} ") > 0 for fact in facts))
+    text = literal(" ").concat(SearchText.words).concat(" ")
+    one = or_(*(find(text, f" {fact} ") > 0 for fact in any_of)) if any_of else true()
+    exact, beginnings = _exact_and_beginnings(facts, words)
+    whole = (find(text, f" {word} ") > 0 for word in exact)
+    return and_(one, *whole, *(find(text, f" {word}") > 0 for word in beginnings))
+
+
+def _exact_and_beginnings(
+    exact: Sequence[str], words: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    short = [word for word in words if len(word) < SHORTEST_BEGINNING]
+    return [*exact, *short], [word for word in words if len(word) >= SHORTEST_BEGINNING]
 
 
 def _texts(
@@ -112,9 +147,7 @@ def _texts(
     any_of: Sequence[str] = (),
 ) -> Any:
     """The tasks or items whose words are these, and one of ``any_of``."""
-    exact = [org_word(sight.org_id), *exact]
-    exact += [word for word in words if len(word) < SHORTEST_BEGINNING]
-    beginnings = [word for word in words if len(word) >= SHORTEST_BEGINNING]
+    exact, beginnings = _exact_and_beginnings([org_word(sight.org_id), *exact], words)
     # A word of a task may be the one that all items have.
     found = select(column).where(column.is_not(None), SearchText.org_id == sight.org_id)
     found = found.where(_matches(exact, beginnings, any_of))

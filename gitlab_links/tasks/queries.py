@@ -95,9 +95,10 @@ def position_of(task: TaskView, sort: TaskSort) -> Position:
 
 
 def _joined(org_id: uuid.UUID) -> TaskSelect:
+    # Each task has an org. An inner join, SQLite would begin with it and sort all its tasks.
     return (
         select(Task, Org.task_key, User.name, Org.branch_template)
-        .join(Org, Org.id == Task.org_id)
+        .outerjoin(Org, Org.id == Task.org_id)
         .outerjoin(User, User.id == Task.assignee_id)
         .where(Task.org_id == org_id)
     )

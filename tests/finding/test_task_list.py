@@ -9,11 +9,14 @@ from flask import Flask
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.finding import task_list
+from gitlab_links.finding import by_activity, task_list, task_pages
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_list import listed_tasks
+from gitlab_links.finding.task_pages import tasks_behind
+from gitlab_links.paging import Position
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
+from gitlab_links.tasks.queries import TaskSort
 from tests.factories import Factory
 
 pytestmark = pytest.mark.differs_by_database
@@ -51,11 +54,34 @@ def busy(factory: Factory) -> Principal:
     return factory.principal(org, Role.ADMIN)
 
 
+def read_by_activity(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """As a larger org is read: all are compared if there are few, else the newest are, or those
+    first by one of the three; ``far`` is where too few of the newest match. ``recent`` tests
+    some before anything is read of all that match.
+    """
+    monkeypatch.setattr(task_list, "MANY", -1 if way == "recent" else 100)
+    monkeypatch.setattr(by_activity, "RECENT_TASKS", 4)
+    monkeypatch.setattr(by_activity, "RECENT_ITEMS", 9)
+    newest = {"far": 1}.get(way, 100)
+    monkeypatch.setattr(by_activity, "FEW", 100 if way == "few" else 1)
+    monkeypatch.setattr(by_activity, "NEWEST_TASKS", newest)
+    monkeypatch.setattr(by_activity, "NEWEST_ITEMS", newest)
+    monkeypatch.setattr(task_list, "COMPARED", 0 if way == "many" else 100)
+    monkeypatch.setattr(task_list, "COUNTED", 1 if way == "many" else 100)
+
+
+@pytest.mark.parametrize("way", ["few", "newest", "far", "many", "recent"])
 @pytest.mark.parametrize("role", [Role.ADMIN, Role.MEMBER, Role.CLIENT])
 @pytest.mark.parametrize("wanted", [{}, {"need": Need.FAILING}, {"links": "opened"}])
 def test_the_last_activity_is_the_newest_of_the_three_that_one_may_see(
-    app: Flask, busy: Principal, role: Role, wanted: dict[str, Any]
+    app: Flask,
+    busy: Principal,
+    role: Role,
+    wanted: dict[str, Any],
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    read_by_activity(monkeypatch, way)
     sees_links = role is not Role.CLIENT
     age = {n: min(moments(n)) if sees_links else moments(n)[0] for n in range(1, 10)}
     if role is Role.ADMIN:
@@ -93,3 +119,51 @@ def test_matches_of_a_common_filter_are_counted_up_to_a_limit(
             sight, TaskQuery(need=Need.FAILING), sort="newest", offset=50, limit=2
         )
         assert (beyond.total, list(beyond.tasks)) == (6, [])
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest"])
+@pytest.mark.parametrize("recent", [3, 8, 9])
+def test_what_many_tasks_meet_is_found_among_the_first_of_the_order(
+    app: Flask, busy: Principal, monkeypatch: pytest.MonkeyPatch, sort: str, recent: int
+) -> None:
+    monkeypatch.setattr(task_list, "MANY", -1)
+    monkeypatch.setattr(task_list, "RECENT", recent)
+    matching = [n for n in range(1, 10) if n % 3]
+    if sort == "newest":
+        matching.reverse()
+    pages = []
+    with app.app_context():
+        for offset in range(0, 6, 2):
+            pages.append(
+                listed_tasks(
+                    Sight.of(busy),
+                    TaskQuery(need=Need.FAILING),
+                    sort=sort,
+                    offset=offset,
+                    limit=2,
+                )
+            )
+    found = [int(one.reference.rpartition("-")[2]) for page in pages for one in page.tasks]
+    assert found == matching
+    # More than a number that is right, or all.
+    assert all(page.total < 6 if page.are_more else page.total == 6 for page in pages)
+    assert pages[0].are_more is (recent > 3)
+
+
+@pytest.mark.parametrize("sort", [TaskSort.CREATED, TaskSort.CREATED_DESC])
+def test_a_list_that_goes_on_behind_a_task_finds_the_same_however_it_is_read(
+    app: Flask, busy: Principal, monkeypatch: pytest.MonkeyPatch, sort: TaskSort
+) -> None:
+    found: list[list[Any]] = []
+    with app.app_context():
+        sight, wanted = Sight.of(busy), TaskQuery(need=Need.FAILING)
+        for recent in (0, 4, 100):
+            monkeypatch.setattr(task_pages, "RECENT", recent)
+            after, ids = None, []
+            while page := tasks_behind(sight, wanted, sort=sort, after=after, limit=2):
+                ids += [task.id for task in page]
+                after = Position(ids[-1])
+            found.append(ids)
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == 6
+    assert found[0] == sorted(found[0], reverse=sort is TaskSort.CREATED_DESC)

@@ -122,11 +122,13 @@ def test_a_filter_finds_just_the_tasks_that_show_the_need(
             links = link_states(sight, [task.id for task in tasks])
             needs = {task.id: roll_up_of(task, links.get(task.id, ())).needs for task in tasks}
             for need in Need:
-                having = has_need(need, sight, utcnow().date())
-                found = db.session.scalars(
-                    select(Task.id).where(Task.org_id == org.id, having)
-                ).all()
-                assert set(found) == {one for one, its in needs.items() if need in its}, need
+                wanted = {one for one, its in needs.items() if need in its}
+                for each in (False, True):
+                    having = has_need(need, sight, utcnow().date(), each=each)
+                    found = db.session.scalars(
+                        select(Task.id).where(Task.org_id == org.id, having)
+                    ).all()
+                    assert set(found) == wanted, (need, each)
         db.session.rollback()
 
 

@@ -7,9 +7,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.models import SearchText
 from gitlab_links.search.reindexing import store_all_texts
 from gitlab_links.tasks.models import Task
@@ -47,6 +51,15 @@ def tasks(factory: Factory, org: Org) -> None:
     factory.task(factory.org(), number=1, title="Repair the login of others")
 
 
+def one_by_one(
+    app: Flask, principal: Principal, wanted: TaskQuery, *, each: bool = True
+) -> set[str]:
+    """The ids of what is found by testing task by task, as a list does first in a large org."""
+    with app.app_context():
+        conditions = wanted.conditions(Sight.of(principal), each=each)
+        return {str(task_id) for task_id in db.session.scalars(select(Task.id).where(*conditions))}
+
+
 def found(app: Flask, factory: Factory, org: Org, words: str, role: Role) -> list[int]:
     """The numbers that the API finds, which the page has to find as well."""
     user = factory.membership(org, role).user_id
@@ -59,6 +72,10 @@ def found(app: Flask, factory: Factory, org: Org, words: str, role: Role) -> lis
         link["href"].rpartition("/")[2] for link in Markup.of(page).all("a", class_="task-title")
     ]
     assert shown == references
+    principal = Principal(org.id, user, role)
+    assert one_by_one(app, principal, TaskQuery(q=words)) == {
+        row["id"] for row in listed.json["tasks"]
+    }
     return [int(reference.rpartition("-")[2]) for reference in references]
 
 
@@ -154,3 +171,29 @@ def test_texts_that_are_missing_are_stored_again(
         }
     assert after == before
     assert found(app, factory, org, "oauth", Role.MEMBER) == [1]
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_labels_people_milestones_and_projects_are_of_one_item_that_one_may_see(
+    app: Flask, factory: Factory, org: Org, *, each: bool
+) -> None:
+    project = factory.gitlab_project(org, path="acme/app")
+    ann, bug = {"username": "ann", "name": "Ann"}, {"name": "bug", "color": "#f00"}
+    every = {"labels": [bug], "milestone": "1.0", "author": ann, "fetched_at": utcnow()}
+    tasks = {name: factory.task(org, title=name) for name in ("one", "two items", "secret")}
+    factory.link(tasks["one"], factory.gitlab_item(project, **every))
+    factory.link(tasks["two items"], factory.gitlab_item(project, labels=[bug]))
+    factory.link(tasks["two items"], factory.gitlab_item(project, milestone="1.0"))
+    factory.link(tasks["secret"], factory.gitlab_item(project, confidential=True, **every))
+    ids = {str(task.id): name for name, task in tasks.items()}
+
+    def names(role: Role, **wanted: str) -> set[str]:
+        principal = factory.principal(org, role)
+        return {ids[one] for one in one_by_one(app, principal, TaskQuery(**wanted), each=each)}
+
+    assert names(Role.ADMIN, label="bug", milestone="1.0") == {"one", "secret"}
+    assert names(Role.MEMBER, label="bug") == {"one", "two items"}
+    assert names(Role.MEMBER, label="bug", milestone="1.0") == {"one"}
+    assert names(Role.MEMBER, person="ann", project="ACME/app") == {"one"}
+    assert names(Role.MEMBER, label="bu") == set()
+    assert names(Role.CLIENT, label="nothing that they may filter by") == set(ids.values())
