@@ -26,7 +26,7 @@ def issues(connected):
 @pytest.fixture
 def links(connected, issues, clock):
     """Linked and fetched, and read about twice: the second list proves what the first began."""
-    links = [connected.link(issue) for issue in issues]
+    links = connected.link_all(issues)
     connected.fetch()
     pass_ttl(connected, clock)
     connected.make_due()

@@ -19,7 +19,7 @@ def world(connected, clock):
     for number in range(PROJECTS):
         project = connected.project(f"acme/press-{number}")
         items += [connected.issue(project, f"Issue {number}"), request_of(connected, project)]
-    links = {item.title: connected.link(item) for item in items}
+    links = dict(zip((item.title for item in items), connected.link_all(items), strict=True))
     connected.fetch()
     for _ in range(3):
         pass_ttl(connected, clock)

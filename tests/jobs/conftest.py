@@ -1,7 +1,7 @@
 """An org connected to the simulated GitLab, its links, and the jobs run in this process."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import find_link
-from gitlab_links.pasting.changes import attach
+from gitlab_links.pasting.changes import attach, attach_all
 from tests import databases
 from tests.conftest import GITLAB_TOKEN
 from tests.deliveries.conftest import org, receive
@@ -69,6 +69,16 @@ class Connected:
         db.session.commit()
         self.tasks[link_id] = task.id
         return link_id
+
+    def link_all(self, items: Iterable[Item]) -> list[uuid.UUID]:
+        """Link the items to one task; gives the links' ids, in their order."""
+        task = self.factory.task(self.org)
+        addresses = [self.gitlab.state.urls.item(item) for item in items]
+        made = attach_all(self.principal, task.id, addresses, all_or_none=True)
+        db.session.commit()
+        links = [one.link_id for one in made if one.link_id is not None]
+        self.tasks |= dict.fromkeys(links, task.id)
+        return links
 
     def fetch(self) -> None:
         fetch_slice(self.org.id)

@@ -52,9 +52,9 @@ def test_a_work_item_of_any_type_is_shown(connected, type):
 
 def test_a_hundred_objectives_cost_two_calls_at_each_refresh(connected):
     project = connected.project()
-    links = [
-        connected.link(connected.issue(project, f"Goal {n}", type="objective")) for n in range(100)
-    ]
+    links = connected.link_all(
+        connected.issue(project, f"Goal {n}", type="objective") for n in range(100)
+    )
     before = connected.calls()
     connected.fetch()
     assert connected.calls() == before + 2
@@ -174,7 +174,7 @@ def test_what_no_form_has_is_not_found(connected):
 def test_small_pages_are_followed(connected):
     connected.gitlab.state.page_size = 20
     project = connected.project()
-    links = [connected.link(connected.issue(project, f"Issue {n}")) for n in range(45)]
+    links = connected.link_all(connected.issue(project, f"Issue {n}") for n in range(45))
     before = connected.calls()
     connected.fetch()
     assert states(connected, links) == [(f"Issue {n}", None) for n in range(45)]
@@ -185,7 +185,7 @@ def test_small_pages_are_followed(connected):
 @pytest.mark.parametrize("cut", [0, 20])
 def test_a_list_cut_short_is_not_taken_for_deletion(connected, monkeypatch, make, cut):
     project = connected.project()
-    links = [connected.link(getattr(connected, make)(project, f"No {n}")) for n in range(40)]
+    links = connected.link_all(getattr(connected, make)(project, f"No {n}") for n in range(40))
     connected.fetch()
     monkeypatch.setattr(
         "gitlab_links.demo.gitlab.rest.items.filtered", lambda found: list(found)[:cut]
@@ -198,7 +198,7 @@ def test_an_empty_list_is_not_believed_without_graphql_either(connected, monkeyp
     state = connected.gitlab.state
     state.has_graphql = False
     project = connected.project()
-    links = [connected.link(connected.issue(project, f"Issue {n}")) for n in range(40)]
+    links = connected.link_all(connected.issue(project, f"Issue {n}") for n in range(40))
     connected.fetch()
     monkeypatch.setattr("gitlab_links.demo.gitlab.rest.items.filtered", lambda _: [])
     before = calls(connected, "/issues/:iid")
@@ -211,7 +211,7 @@ def test_all_items_of_a_project_may_be_gone(connected):
     state = connected.gitlab.state
     project = connected.project()
     issues = [connected.issue(project, f"Issue {n}") for n in range(40)]
-    links = [connected.link(issue) for issue in issues]
+    links = connected.link_all(issues)
     connected.fetch()
     for issue in issues:
         state.items.delete(issue)

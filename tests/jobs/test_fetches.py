@@ -56,7 +56,7 @@ def test_a_merge_request_shows_its_pipeline_and_is_followed_while_it_runs(connec
 
 def test_100_items_of_a_project_cost_one_call(connected):
     project = connected.project()
-    links = [connected.link(connected.issue(project, f"Issue {n}")) for n in range(100)]
+    links = connected.link_all(connected.issue(project, f"Issue {n}") for n in range(100))
     before = connected.calls()
     connected.fetch()
     assert connected.calls() == before + 1
