@@ -81,7 +81,8 @@ def _matching(
     if narrowed is None or wanted.reads_content:
         links = links.where(*wanted.conditions(sight, of_few=of_few))
     else:
-        links = links.where(TaskGitLabLink.org_id == sight.org_id)
+        org_id = sight.org_id
+        links = links.where(TaskGitLabLink.org_id == org_id, GitLabItem.org_id == org_id)
     if narrowed is None or narrowed == LinkFilter():
         return links
     ttl, now = settings().metadata_ttl, utcnow()
