@@ -97,7 +97,7 @@ def item_has_words(
     words. It may be withheld.
     """
     found = _texts_of_items(sight, facts, words, any_of)
-    if db.engine.dialect.name == "postgresql":
+    if words and not facts and db.engine.dialect.name == "postgresql":
         # As a list of ids: PostgreSQL would read all links for as many items as may match.
         return GitLabItem.id == any_(func.array(found.scalar_subquery(), type_=ARRAY(Uuid)))
     return GitLabItem.id.in_(found)
