@@ -25,7 +25,10 @@ def gather(app: Flask) -> dict[str, Any]:
     Only for who asks for the contract. flask-smorest would gather them whenever it registers a
     blueprint, and every process would start later.
     """
+    commands = dict(app.cli.commands)
     api = _Api(app)
+    # It has added a command of its own that has the name of ours.
+    app.cli.commands = commands
     api.register_field(Time, "string", "date-time")
     api.register_field(Cursor, "string", None)
     for blueprint in blueprints.ALL:
