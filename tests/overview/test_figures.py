@@ -13,6 +13,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db, redis
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_list import listed_tasks
+from gitlab_links.job_triggers import JobKind
 from gitlab_links.jobs.functions import count_overview
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.overview import counting
@@ -199,6 +200,9 @@ def test_a_large_org_is_counted_once_a_minute_by_a_job(
     assert first.figures
     factory.task(large)
     assert seen_by(app, large) == first
+    with app.app_context():
+        # What was triggered so far is taken; by a slow machine it is triggered more than once.
+        redis().delete("rq:queue:fetches", JobKind.COUNT_OVERVIEW.flag(large.id))
     clock.advance(FRESH.total_seconds())
     assert seen_by(app, large) == Overview(first.figures, kept=True, counting=True)
     with app.app_context():

@@ -162,7 +162,9 @@ def test_the_refusal_comes_before_the_body_is_looked_at(world: World) -> None:
 def test_every_refusal_takes_as_long_as_any_other(
     world: World, other: Org, signing: Org, size: int
 ) -> None:
-    """By processor time and the fastest of interleaved requests: a busy machine disturbs less."""
+    """By processor time and the fastest of interleaved requests. Beside other work that takes
+    longer to settle: a difference that is none goes away, one that is stays.
+    """
     body = json.dumps({"object_kind": "x" * size}).encode()
     everything = refused(world, other, signing)
     plain = ("a wrong token", "another org's token", "an unknown org", "an org without secret",
@@ -173,13 +175,20 @@ def test_every_refusal_takes_as_long_as_any_other(
         "a signature for an unknown org",
     )
     for causes in (plain, claiming):
-        took = _durations(world, {cause: everything[cause] for cause in causes}, body)
-        assert max(took.values()) < 1.35 * min(took.values()), took
+        samples: dict[str, list[float]] = {cause: [] for cause in causes}
+        for _ in range(10):
+            took = _durations(world, {cause: everything[cause] for cause in causes}, body, samples)
+            if max(took.values()) < 1.35 * min(took.values()):
+                break
+        else:
+            pytest.fail(f"some refusals take longer than others: {took}")
 
 
-def _durations(world: World, requests: dict[str, Request], body: bytes) -> dict[str, float]:
+def _durations(
+    world: World, requests: dict[str, Request], body: bytes, samples: dict[str, list[float]]
+) -> dict[str, float]:
+    """The fastest of the samples, to which 40 more are added."""
     client = world.client()
-    samples: dict[str, list[float]] = {cause: [] for cause in requests}
     for _ in range(40):
         for cause, request in requests.items():
             org_id, headers = request()
