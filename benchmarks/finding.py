@@ -34,6 +34,12 @@ PAGES = {
     **{need.value.replace("_", " "): f"need={need.value}" for need in Need},
     "sync problems": "links=problem",
     "a label": "label=label-3",
+    "a milestone": "milestone=3.0",
+    "a project": "project=acme/project-7",
+    "a person": "person=person7",
+    "no links": "links=none",
+    "mine, by last activity": "assignee=me&sort=updated",
+    "a milestone, by last activity": "milestone=3.0&sort=updated",
     "waiting for review, by last activity": "need=waiting_for_review&sort=updated",
     "search, a word of most tasks, by last activity": "q=bade&sort=updated",
 }

@@ -101,14 +101,10 @@ class TaskQuery:
         facts = [fact_word("label", self.label)] if self.label else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
         of_project = [is_of_project(self.project, sight)] if self.project else []
-        if not self.person:
-            if not facts:
-                return linked(sight, *of_project, of_org=False, each=each)
-            return has_item_with(sight, *of_project, facts=facts, each=each)
-        roles = [fact_word(role, self.person) for role in ROLES]
-        return or_(
-            *(has_item_with(sight, *of_project, facts=[*facts, role], each=each) for role in roles)
-        )
+        roles = [fact_word(role, self.person) for role in ROLES] if self.person else []
+        if not facts and not roles:
+            return linked(sight, *of_project, of_org=False, each=each)
+        return has_item_with(sight, *of_project, facts=facts, any_of=roles, each=each)
 
     def _linked(self, sight: Sight, *, each: bool) -> ColumnElement[bool]:
         """Tasks with a link of that state and type; ``none``: tasks without such a link.

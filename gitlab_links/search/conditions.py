@@ -66,18 +66,20 @@ def has_item_with(
     sight: Sight,
     *conditions: ColumnElement[bool],
     facts: Sequence[str] = (),
+    any_of: Sequence[str] = (),
     words: Sequence[str] = (),
     each: bool = False,
 ) -> ColumnElement[bool]:
-    """Whether a task links an item whose text has these facts and beginnings of words, and of
-    which the caller sees the content. ``each``: tested task by task, for few tasks.
+    """Whether a task links an item whose text has these facts, one of ``any_of`` and these
+    beginnings of words, and of which the caller sees the content. ``each``: tested task by task,
+    for few tasks.
     """
     if each:
-        return linked(sight, _item_text_has(facts, words), *conditions, each=True)
+        return linked(sight, _item_text_has(facts, any_of, words), *conditions, each=True)
     if sight.sees_all and not conditions:
-        found = _texts_of_items(sight, facts, words)
+        found = _texts_of_items(sight, facts, words, any_of)
         return Task.id.in_(select(TaskGitLabLink.task_id).where(TaskGitLabLink.item_id.in_(found)))
-    has = item_has_words(sight, facts=facts, words=words)
+    has = item_has_words(sight, facts=facts, any_of=any_of, words=words)
     seen = () if sight.sees_all else (~withheld(),)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
@@ -103,10 +105,12 @@ def item_has_words(
     return GitLabItem.id.in_(found)
 
 
-def _item_text_has(facts: Sequence[str], words: Sequence[str]) -> ColumnElement[bool]:
+def _item_text_has(
+    facts: Sequence[str], any_of: Sequence[str], words: Sequence[str]
+) -> ColumnElement[bool]:
     """Of one item, as :func:`item_has_words` finds all of them."""
     text = select(SearchText.id).where(SearchText.item_id == GitLabItem.id)
-    return text.where(text_has(facts, words=words)).correlate(GitLabItem).offset(0).exists()
+    return text.where(text_has(facts, any_of, words=words)).correlate(GitLabItem).offset(0).exists()
 
 
 def _texts_of_items(
