@@ -4,11 +4,11 @@ merged. Neither moves the time of a merge request, and a list has no pipeline.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, and_, exists, or_, select, update
+from sqlalchemy import Row, and_, exists, func, not_, or_, select, update
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.marks import STATUSES_EVERY
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 # What is due within this time is read along: the call is made anyway.
 READ_ALONG = STATUSES_EVERY / 2
+# What was read within this time is not read again: a turn may take several calls.
+READ_JUST_NOW = timedelta(minutes=2)
+MOST_ROWS = MOST_PROJECTS_OF_STATUSES * MOST_STATUSES
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 _item = GitLabItem
 _mark = GitLabDeltaMark
@@ -47,7 +51,7 @@ FoundRow = Row[*tuple[Any, ...]]
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Merge requests of one project to read the statuses of: their rows by iid. ``mark_id`` is
-    set if these are all that are linked and open.
+    set if no other that is open and linked remains to be read.
     """
 
     project_row: uuid.UUID
@@ -84,7 +88,12 @@ def wanted_statuses(org_id: uuid.UUID, base_url: str, now: datetime) -> list[Wan
     Empty if there are none.
     """
     due = _due_marks(org_id, base_url, now)
-    in_turn = _item.project_id.in_([row.project_id for row in due])
+    in_turn = and_(
+        _item.project_id.in_([row.project_id for row in due]),
+        _item.state.not_in(ENDED),
+        _item.refresh_requested_at.is_(None),
+        not_(func.coalesce(_item.detail_fetched_at, LONG_AGO).between(now - READ_JUST_NOW, now)),
+    )
     rows = db.session.execute(
         select(_item.id, _item.iid, _item.project_id, GitLabProject.path)
         .join(GitLabProject, GitLabProject.id == _item.project_id)
@@ -95,17 +104,21 @@ def wanted_statuses(org_id: uuid.UUID, base_url: str, now: datetime) -> list[Wan
             GitLabProject.gitlab_id.is_not(None),
             GitLabProject.path_key.is_not(None),
             _item.error_code.is_(None),
-            or_(_item.status_wanted_at <= now, and_(in_turn, _item.state.not_in(ENDED))),
+            or_(_item.status_wanted_at <= now, in_turn),
         )
         .order_by(_item.status_wanted_at.is_(None), _item.id)
-        .limit(MOST_PROJECTS_OF_STATUSES * MOST_STATUSES)
+        .limit(MOST_ROWS)
     ).all()
-    found = _by_project(rows, {row.project_id: row.id for row in due})
-    _pass_turn([row.id for row in due if row.project_id not in {one.project_row for one in found}])
-    return found
+    if len(rows) == MOST_ROWS:
+        # Of any project there may be more.
+        return _by_project(rows, {})
+    named = {row.project_id for row in rows}
+    _pass_turn([row.id for row in due if row.project_id not in named])
+    return _by_project(rows, {row.project_id: row.id for row in due})
 
 
 def _by_project(rows: Sequence[FoundRow], marks: dict[uuid.UUID, uuid.UUID]) -> list[Wanted]:
+    """As many as one call reads. A project of which it cannot read all keeps its turn."""
     found: dict[uuid.UUID, Wanted] = {}
     cut: set[uuid.UUID] = set()
     for row in rows:
@@ -117,10 +130,7 @@ def _by_project(rows: Sequence[FoundRow], marks: dict[uuid.UUID, uuid.UUID]) -> 
         else:
             cut.add(row.project_id)
     return [
-        Wanted(one.project_row, one.path, one.items, marks.get(one.project_row))
-        if one.project_row not in cut
-        else one
-        for one in found.values()
+        one if key in cut else replace(one, mark_id=marks.get(key)) for key, one in found.items()
     ]
 
 
@@ -146,7 +156,7 @@ def _due_marks(org_id: uuid.UUID, base_url: str, now: datetime) -> Sequence[Foun
 
 
 def _pass_turn(mark_ids: Sequence[uuid.UUID]) -> None:
-    """Of projects without an open merge request there is nothing to read."""
+    """Of projects whose open merge requests were all read just now there is nothing to read."""
     if mark_ids:
         now = utcnow()
         passed = {"proven_at": now, "due_at": now + STATUSES_EVERY}

@@ -4,6 +4,8 @@ import pytest
 from sqlalchemy import select, update
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deltas import statuses
+from gitlab_links.deltas.marks import STATUSES_EVERY
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
@@ -108,6 +110,44 @@ def test_a_merge_status_that_changed_alone_is_read_within_the_hour(connected, wo
     items["Request press-0"].mergeability = "conflict"
     for _ in range(16):
         pass_ttl(connected, clock)
+        connected.fetch()
+    assert connected.view(links["Request press-0"]).merge_status == "conflict"
+
+
+def test_a_project_that_has_more_open_requests_than_a_call_reads_takes_several(
+    connected, world, clock, monkeypatch
+):
+    monkeypatch.setattr(statuses, "MOST_STATUSES", 2)
+    items, _links = world
+    project = items["Request press-0"].project
+    add = connected.gitlab.state.items.add_merge_request
+    more = [add(project, f"More {n}", author="root", source_branch=f"more-{n}") for n in range(4)]
+    links = connected.link_all(more)
+    connected.fetch()
+    clock.advance(STATUSES_EVERY.total_seconds() + 1)
+    for item in more:
+        item.mergeability = "conflict"
+    connected.gitlab.state.calls.reset()
+    for _ in range(4):
+        connected.fetch()
+    assert {connected.view(link).merge_status for link in links} == {"conflict"}
+    read = [route for route in routes(connected) if route == "/graphql"]
+    # Three for the statuses of five, and one for what changed.
+    assert len(read) == 4
+    assert not statuses.wanted_statuses(connected.org.id, connected.gitlab.url, utcnow())
+
+
+def test_a_project_that_the_call_has_no_room_for_keeps_its_turn(
+    connected, world, clock, monkeypatch
+):
+    monkeypatch.setattr(statuses, "MOST_PROJECTS_OF_STATUSES", 1)
+    items, links = world
+    clock.advance(STATUSES_EVERY.total_seconds() + 1)
+    items["Request press-0"].mergeability = "conflict"
+    wanted = update(GitLabItem).where(GitLabItem.gitlab_id == items["Request press-3"].id)
+    db.session.execute(wanted.values(status_wanted_at=utcnow()))
+    db.session.commit()
+    for _ in range(PROJECTS):
         connected.fetch()
     assert connected.view(links["Request press-0"]).merge_status == "conflict"
 
