@@ -115,8 +115,7 @@ class PoolWorker(SimpleWorker):
                 time.sleep(ASK_AGAIN_SECONDS)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Send a heartbeat, and register again if Redis has lost the worker: dashboards, metrics
-        and ``flask doctor`` read that register.
+        """Send a heartbeat, and register again if Redis has lost the worker.
 
         RQ sends three for each job, besides those that it sends with something else; one every
         few seconds will do. Continues if Redis takes no writes.
@@ -127,11 +126,18 @@ class PoolWorker(SimpleWorker):
         if timeout is None and time.monotonic() < self._heartbeat_due:
             return
         self._heartbeat_due = time.monotonic() + HEARTBEAT_SECONDS
+        self._register_if_lost()
+        with suppress(ResponseError):
+            super().heartbeat(timeout)
+
+    def _register_if_lost(self) -> None:
+        """Redis may have been flushed. Dashboards, metrics and ``flask doctor`` read the register
+        of workers, and so does whoever asks whether an operation is still being worked on.
+        """
         with suppress(ResponseError):
             if not self.connection.sismember(self.redis_workers_keys, self.key):
                 self.connection.delete(self.key)
                 self.register_birth()  # type: ignore[no-untyped-call]
-            super().heartbeat(timeout)
 
     def run_maintenance_tasks(self) -> None:
         """If Redis takes no writes, the tasks wait for the next time."""
@@ -139,11 +145,13 @@ class PoolWorker(SimpleWorker):
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run the job with its id and org in every log line, those of RQ included.
+        """Run the job with its id and org in every log line, those of RQ included, and the worker
+        in the register from its beginning.
 
         If Redis does not take the job's outcome, the work is done all the same, or its lease
         runs out.
         """
+        self._register_if_lost()
         with structlog.contextvars.bound_contextvars(**_named(job)), suppress(ResponseError):
             super().execute_job(job, queue)
 

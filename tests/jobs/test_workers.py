@@ -52,6 +52,28 @@ def test_a_worker_that_redis_forgot_is_seen_at_work_again(redis: Redis, redis_ur
     assert (seen.name, seen.pid, seen.queue_names()) == (worker.name, os.getpid(), ["nothing"])
 
 
+def test_a_worker_that_redis_has_just_forgotten_is_seen_at_its_next_job(
+    app: Flask, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def note(_org_id: str) -> None:
+        seen.extend(one.name for one in Worker.all(connection=redis))
+
+    monkeypatch.setitem(ALLOWED, JobKind.DRAIN.job, note)
+    monkeypatch.setattr(AllowedJob, "app", app, raising=False)
+    worker = PoolWorker.of(redis_url, [JobKind.DRAIN.queue], RedisTrouble())
+    monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
+    worker.register_birth()
+    worker.heartbeat()  # so that the next is due only seconds later
+    redis.flushdb()
+    with app.app_context():
+        enqueue(JobKind.DRAIN.queue, JobKind.DRAIN.job, OF_THE_ORG)
+    job, queue = worker.dequeue_job_and_maintain_ttl(None)
+    worker.execute_job(job, queue)
+    assert seen == [worker.name]
+
+
 def test_a_registered_worker_keeps_its_entry(redis: Redis, redis_url: str) -> None:
     worker = PoolWorker.of(redis_url, ["nothing"], RedisTrouble())
     worker.register_birth()
