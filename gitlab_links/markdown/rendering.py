@@ -21,6 +21,8 @@ TAGS = frozenset(
 ATTRIBUTES: dict[str, set[str]] = {"*": set(), "a": {"href"}, "ol": {"start"}}
 SCHEMES = frozenset({"http", "https", "mailto"})
 REL = "noopener noreferrer nofollow"
+# What is left of a link whose address is none, such as one with letters for a port.
+_NO_LINK = re.compile(rf'<a rel="{REL}">(.*?)</a>', re.DOTALL)
 _WEB = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 _BARE = re.compile(r"(?<![A-Za-z0-9])https?://[^\s<>\"`]+", re.IGNORECASE)
 _BEHIND = ".,;:!?'*_~"
@@ -53,7 +55,8 @@ def rendered(text: str, find_links: FindLinks = lambda _text: ()) -> Markup:
         if token.type == "inline":
             token.children = list(_with_links(token.children or [], find_links))
     html = _PARSER.renderer.render(tokens, _PARSER.options, {})
-    return Markup(_CLEANER.clean(html))  # noqa: S704  # this is what has just been cleaned
+    cleaned = _NO_LINK.sub(r"\1", _CLEANER.clean(html))
+    return Markup(cleaned)  # noqa: S704  # this is what has just been cleaned
 
 
 def _make_parser() -> MarkdownIt:

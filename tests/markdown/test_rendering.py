@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gitlab_links.markdown.rendering import ATTRIBUTES, TAGS, TextLink, rendered
@@ -98,6 +98,7 @@ def test_the_list_is_the_one_that_is_tested() -> None:
     assert not TAGS & {"script", "style", "img", "iframe", "svg", "form", "input", "object"}
 
 
+@example("https://data:text/html, and [x](https://a:b/)")
 @given(st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=200)))
 def test_nothing_is_made_that_is_not_on_the_list(text: str) -> None:
     check(rendered(text, to_task))
