@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Strict, described
-from gitlab_links.api.schemas.fields import WholeNumber
+from gitlab_links.api.schemas.fields import WholeNumber, text
 from gitlab_links.api.schemas.fields import choice as one_of
 from gitlab_links.api.schemas.operations import OperationSchema
 from gitlab_links.health.project_picks import MOST_PICKED
@@ -15,12 +15,10 @@ MAX_SEARCH, MAX_CHOICE, MAX_PAGE = 100, 4000, 1000
 class SearchQuery(Strict):
     """The search text."""
 
-    q = fields.String(
+    q = text(
+        0,
+        MAX_SEARCH,
         load_default="",
-        validate=[
-            validate.Length(max=MAX_SEARCH),
-            validate.ContainsNoneOf("\0", error="Leave out the NUL character."),
-        ],
         metadata=described("A part of the name or the path.", "web-shop"),
     )
 
