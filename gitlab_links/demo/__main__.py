@@ -33,7 +33,8 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say("Starting Redis, a simulated GitLab, the web process and the workers ...")
     url = f"http://{LOOPBACK}:{port}"
     token = f"glpat-{secrets.token_urlsafe(15)}"
-    client = ("gitlab_links_demo", secrets.token_urlsafe(24))
+    # In hexadecimal: an argument that begins with a hyphen would be an option.
+    client = ("gitlab_links_demo", secrets.token_hex(24))
     application = (*client, f"{url}/sign-in/callback")
     gitlab_url = processes.start_gitlab(supervisor, "--token", token, "--application", *application)
     environment = _environment(supervisor, url, gitlab_url, *client)
