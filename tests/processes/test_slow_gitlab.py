@@ -47,7 +47,8 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
         service.start_web(supervisor, environment | changed, port, workers=2)
         service.start_worker(supervisor, environment | changed)
         with Redis.from_url(redis_url) as redis:
-            within(30, lambda: redis.scard("rq:workers"), int(environment["WORKER_PROCESSES"]) + 1)
+            # Also without those that were killed on the other database: their entries expire.
+            within(120, lambda: redis.scard("rq:workers"), int(environment["WORKER_PROCESSES"]) + 1)
         yield url
         supervisor.check()
 
