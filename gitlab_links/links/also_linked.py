@@ -4,8 +4,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select, true
 from sqlalchemy.orm import aliased
 
 from gitlab_links.accounts.models import Org
@@ -36,6 +38,20 @@ def others_of_links(
     Without ``all_seen`` an item that is or may be withheld has none: that two links are of one
     item is its content, too.
     """
+    rows = db.session.execute(_others(all_seen=all_seen), {"link_ids": link_ids})
+    found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
+    totals = {}
+    for row in rows:
+        found[row.id].append(task_reference(row.task_key, row.number))
+        totals[row.id] = row.total
+    return {
+        link_id: OtherTasks(references, totals[link_id] - len(references))
+        for link_id, references in found.items()
+    }
+
+
+@cache
+def _others(*, all_seen: bool) -> Select[*tuple[Any, ...]]:
     ranked = (
         select(
             TaskGitLabLink.id,
@@ -50,31 +66,23 @@ def others_of_links(
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(Task, Task.id == _other.task_id)
         .join(Org, Org.id == Task.org_id)
-        .where(TaskGitLabLink.id.in_(link_ids), _seen(all_seen=all_seen))
+        .where(
+            TaskGitLabLink.id.in_(bindparam("link_ids", expanding=True)),
+            _seen(all_seen=all_seen),
+        )
         .subquery()
     )
-    rows = db.session.execute(
-        select(ranked).where(ranked.c.place <= SHOWN).order_by(ranked.c.id, ranked.c.place)
-    )
-    found: defaultdict[uuid.UUID, list[str]] = defaultdict(list)
-    totals = {}
-    for row in rows:
-        found[row.id].append(task_reference(row.task_key, row.number))
-        totals[row.id] = row.total
-    return {
-        link_id: OtherTasks(references, totals[link_id] - len(references))
-        for link_id, references in found.items()
-    }
+    return select(ranked).where(ranked.c.place <= SHOWN).order_by(ranked.c.id, ranked.c.place)
 
 
-def version_of_others(task_id: uuid.UUID, *, all_seen: bool) -> tuple[ColumnElement[int], ...]:
-    """Scalar subqueries that change with the other tasks of a task's items."""
+def version_of_others(*, all_seen: bool) -> tuple[ColumnElement[int], ...]:
+    """Scalar subqueries that change with the other tasks of the items of a task, ``task_id``."""
     found = (
         select(func.count(), func.max(_other.created_at))
         .select_from(TaskGitLabLink)
         .join(_other, _same_item())
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(TaskGitLabLink.task_id == task_id, _seen(all_seen=all_seen))
+        .where(TaskGitLabLink.task_id == bindparam("task_id"), _seen(all_seen=all_seen))
     )
     return tuple(
         found.with_only_columns(column).scalar_subquery() for column in found.selected_columns

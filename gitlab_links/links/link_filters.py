@@ -1,7 +1,7 @@
 """Filters and orders for a list of links, as SQL conditions."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     and_,
+    bindparam,
     case,
     column,
     exists,
@@ -147,13 +148,31 @@ class LinkFilter:
 
 def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
     """An item synced after this is fresh: ``freshness.promise`` in SQL. Needs the project."""
-    trusted = now - timedelta(seconds=promise(None, ttl_seconds, trusted=True))
-    ended = now - timedelta(seconds=promise(ItemState.CLOSED, ttl_seconds))
-    open_ = now - timedelta(seconds=ttl_seconds)
+    times = freshness_times(ttl_seconds, now)
+    return _synced_since({name: literal(time, UtcDateTime()) for name, time in times.items()})
+
+
+def synced_since_given() -> ColumnElement[datetime]:
+    """The same for a statement that is built once, and executed with ``freshness_times``."""
+    return _synced_since({name: bindparam(name, type_=UtcDateTime()) for name in _TIMES})
+
+
+def freshness_times(ttl_seconds: int, now: datetime) -> dict[str, datetime]:
+    """The times that decide what is fresh."""
+    trusted = promise(None, ttl_seconds, trusted=True)
+    ended = promise(ItemState.CLOSED, ttl_seconds)
+    ages = (0, ttl_seconds, trusted, ended)
+    return {name: now - timedelta(seconds=age) for name, age in zip(_TIMES, ages, strict=True)}
+
+
+_TIMES = ("now", "open_since", "trusted_since", "ended_since")
+
+
+def _synced_since(times: Mapping[str, ColumnElement[datetime]]) -> ColumnElement[datetime]:
     return case(
-        (GitLabItem.state.in_(ENDED), literal(ended, UtcDateTime())),
-        (GitLabProject.trusted_until > now, literal(trusted, UtcDateTime())),
-        else_=literal(open_, UtcDateTime()),
+        (GitLabItem.state.in_(ENDED), times["ended_since"]),
+        (GitLabProject.trusted_until > times["now"], times["trusted_since"]),
+        else_=times["open_since"],
     )
 
 

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Result, Select, and_, bindparam, case, false, func, select, true
@@ -17,7 +18,12 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.also_linked import version_of_others
 from gitlab_links.links.confidentiality import sees_all, withheld
 from gitlab_links.links.freshness import Connection, SyncStatus
-from gitlab_links.links.link_filters import LinkFilter, LinkSort, synced_since
+from gitlab_links.links.link_filters import (
+    LinkFilter,
+    LinkSort,
+    freshness_times,
+    synced_since_given,
+)
 from gitlab_links.links.link_views import LINK_COLUMNS, LinkView, link_views
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position, paged
@@ -32,6 +38,7 @@ def links_page(
     limit: int | None = None,
     offset: int = 0,
     viewer: Role | None = None,
+    connection: Connection | None = None,
 ) -> Sequence[LinkView]:
     """One page of links after ``after``, in the order of creation by default; ``offset`` is for
     numbered pages.
@@ -39,11 +46,11 @@ def links_page(
     ``viewer`` is the role of the person who sees them; None sees the least. Stale links
     trigger a sync; the caller gets the cached content.
     """
-    connection = connection_of(org_id)
-    is_first = after is None and offset == 0 and limit is not None
-    if is_first and sort is LinkSort.CREATED and wanted.is_of_a_task:
-        known = {"org_id": org_id, "task_id": wanted.task_id, "limit": limit}
-        return _views(org_id, db.session.execute(_FIRST_OF_TASK, known), viewer, connection)
+    connection = connection or connection_of(org_id)
+    of_task = _OF_TASK.get(sort)
+    if of_task is not None and after is None and limit is not None and wanted.is_of_a_task:
+        known = {"org_id": org_id, "task_id": wanted.task_id, "limit": limit, "offset": offset}
+        return _views(org_id, db.session.execute(of_task, known), viewer, connection)
     conditions = wanted.conditions(connection, settings().metadata_ttl, utcnow(), viewer)
     statement = paged(
         _joined(org_id).where(*conditions),
@@ -107,9 +114,24 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
     the change.
     """
     now, connection = utcnow(), connection_of(org_id)
-    hidden = false() if sees_all(connection, viewer) else withheld()
-    stale = GitLabItem.last_synced_at < synced_since(settings().metadata_ttl, now)
-    count, active_at, *rest = db.session.execute(
+    known = {
+        "org_id": org_id,
+        "task_id": task_id,
+        **freshness_times(settings().metadata_ttl, now),
+    }
+    summary = _summary(all_seen=sees_all(connection, viewer))
+    count, active_at, *rest = db.session.execute(summary, known).one()
+    paused = connection.paused_until is not None and connection.paused_until > now
+    roles = sorted(connection.confidential_roles)
+    parts = (count, active_at, *rest, connection.base_url, connection.error_code, paused, roles)
+    return LinksOfTask(count, active_at, "|".join(map(str, parts)), connection)
+
+
+@cache
+def _summary(*, all_seen: bool) -> Select[*tuple[Any, ...]]:
+    hidden = false() if all_seen else withheld()
+    stale = GitLabItem.last_synced_at < synced_since_given()
+    return (
         select(
             func.count(),
             func.max(case((~hidden, GitLabItem.source_updated_at))),
@@ -118,17 +140,16 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
             func.sum(case((hidden, 1), else_=0)),
             func.max(TaskGitLabLink.created_at),
             func.max(case((~hidden, GitLabProject.renamed_at))),
-            *version_of_others(task_id, all_seen=sees_all(connection, viewer)),
+            *version_of_others(all_seen=all_seen),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-        .where(TaskGitLabLink.org_id == org_id, TaskGitLabLink.task_id == task_id)
-    ).one()
-    paused = connection.paused_until is not None and connection.paused_until > now
-    roles = sorted(connection.confidential_roles)
-    parts = (count, active_at, *rest, connection.base_url, connection.error_code, paused, roles)
-    return LinksOfTask(count, active_at, "|".join(map(str, parts)), connection)
+        .where(
+            TaskGitLabLink.org_id == bindparam("org_id"),
+            TaskGitLabLink.task_id == bindparam("task_id"),
+        )
+    )
 
 
 def connection_of(org_id: uuid.UUID) -> Connection:
@@ -154,16 +175,20 @@ _LINKS = select(*LINK_COLUMNS).select_from(
         _projects, _projects.c.id == _items.c.project_id
     )
 )
-# The list that is asked for most; built once, as building it takes a third of the query's CPU.
+# The lists that are asked for most; built once, as building one takes a third of the query's CPU.
 # The org is only checked: SQLite would take its index, and read all links of the org.
-_FIRST_OF_TASK = (
+_ANY_OF_TASK = (
     _LINKS.where(
         _links.c.task_id == bindparam("task_id"),
         (_links.c.org_id == bindparam("org_id")).is_(true()),
     )
-    .order_by(_links.c.id)
     .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
 )
+_OF_TASK = {
+    LinkSort.CREATED: _ANY_OF_TASK.order_by(_links.c.id),
+    LinkSort.CREATED_DESC: _ANY_OF_TASK.order_by(_links.c.id.desc()),
+}
 
 
 def _joined(org_id: uuid.UUID) -> Select[*tuple[Any, ...]]:

@@ -173,6 +173,7 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
         limit=LINKS_A_PAGE,
         offset=(links.page - 1) * LINKS_A_PAGE,
         viewer=principal.role,
+        connection=links.whole.connection,
     )
     all_seen = sees_all(links.whole.connection, principal.role)
     return {

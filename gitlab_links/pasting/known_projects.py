@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, or_, select
 
 from gitlab_links.accounts.principal import Principal
-from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import maybe_withheld, sees_all
 from gitlab_links.links.freshness import Connection
@@ -17,12 +18,12 @@ from gitlab_links.tasks.summaries import TaskView
 MOST_LISTED = 30
 
 
-def is_known(connection: Connection, viewer: Role | None) -> ColumnElement[bool]:
-    """Whether the viewer may know a project's path: it is watched, or one of its items is linked
-    and not withheld from them.
+def is_known(*, all_seen: bool) -> ColumnElement[bool]:
+    """Whether a viewer may know a project's path: it is watched, or one of its items is linked
+    and not withheld from them. From who sees all, none is.
     """
     items = [GitLabItem.project_id == GitLabProject.id]
-    if not sees_all(connection, viewer):
+    if not all_seen:
         items.append(~maybe_withheld())
     watched = exists().where(
         GitLabProjectWatch.project_id == GitLabProject.id,
@@ -48,25 +49,33 @@ def projects_for_task(
     principal: Principal, task: TaskView, connection: Connection
 ) -> Sequence[KnownProject]:
     """Known projects, those that the task links first, then by path."""
+    rows = db.session.execute(
+        _of_task(all_seen=sees_all(connection, principal.role)),
+        {"org_id": principal.org_id, "task_id": task.id, "base_url": connection.base_url},
+    )
+    return [KnownProject(row.path, row.gitlab_id) for row in rows]
+
+
+@cache
+def _of_task(*, all_seen: bool) -> Select[*tuple[Any, ...]]:
     linked = (
         exists()
         .where(
-            TaskGitLabLink.task_id == task.id,
+            TaskGitLabLink.task_id == bindparam("task_id"),
             TaskGitLabLink.item_id == GitLabItem.id,
             GitLabItem.project_id == GitLabProject.id,
         )
         .correlate(GitLabProject)
     )
-    rows = db.session.execute(
+    return (
         select(GitLabProject.path, GitLabProject.gitlab_id)
         .where(
-            GitLabProject.org_id == principal.org_id,
-            GitLabProject.base_url == connection.base_url,
+            GitLabProject.org_id == bindparam("org_id"),
+            GitLabProject.base_url == bindparam("base_url"),
             GitLabProject.gitlab_id.is_not(None),
             GitLabProject.path_key.is_not(None),
-            is_known(connection, principal.role),
+            is_known(all_seen=all_seen),
         )
         .order_by(linked.desc(), GitLabProject.path_key)
         .limit(MOST_LISTED)
     )
-    return [KnownProject(row.path, row.gitlab_id) for row in rows]

@@ -12,6 +12,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.pasted_text import Reference, short_reference
 from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
 from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.freshness import Connection
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.links.queries import connection_of
@@ -68,7 +69,7 @@ class Reader:
                 GitLabProject.org_id == self.org_id,
                 GitLabProject.base_url == self.base_url,
                 or_(key == name, key.endswith(f"/{name}", autoescape=True)),
-                is_known(self.connection, self.viewer),
+                is_known(all_seen=sees_all(self.connection, self.viewer)),
             )
             .order_by(key)
             .limit(_MOST_NAMED)

@@ -6,7 +6,7 @@ Nothing here commits.
 import re
 import uuid
 
-from sqlalchemy import Subquery, func, select, update
+from sqlalchemy import BindParameter, Subquery, bindparam, func, select, update
 
 from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.principal import Principal
@@ -20,12 +20,15 @@ USERNAME = r"^@?[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"
 _USERNAME = re.compile(USERNAME)
 
 
-def account_name(org_id: uuid.UUID, user_id: uuid.UUID) -> Subquery:
-    """One row with the user name in the org's GitLab as ``name``, in lower case or null.
+def account_name() -> Subquery:
+    """One row with the user name in the org's GitLab as ``name``, in lower case or null. The
+    statement needs ``org_id`` and ``user_id``.
 
     What the member has given comes before the linked identity, whose issuer must be the org's
     GitLab itself. GitLab's word for the user name is brought up to date at each sign-in.
     """
+    org_id: BindParameter[uuid.UUID] = bindparam("org_id")
+    user_id: BindParameter[uuid.UUID] = bindparam("user_id")
     linked = (
         select(func.lower(Identity.name))
         .join(OrgGitLabIntegration, OrgGitLabIntegration.base_url == Identity.issuer)
@@ -43,7 +46,8 @@ def account_name(org_id: uuid.UUID, user_id: uuid.UUID) -> Subquery:
 
 def gitlab_username(org_id: uuid.UUID, user_id: uuid.UUID) -> str | None:
     """The user name in the org's GitLab; None if none is known."""
-    return db.session.scalar(select(account_name(org_id, user_id).c.name))
+    known = {"org_id": org_id, "user_id": user_id}
+    return db.session.scalar(select(account_name().c.name), known)
 
 
 def set_gitlab_username(principal: Principal, username: str | None) -> None:

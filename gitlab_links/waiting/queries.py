@@ -9,8 +9,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, exists, func, select, true
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
@@ -69,9 +71,8 @@ def waiting_count(org_id: uuid.UUID, user_id: uuid.UUID) -> int:
     """How many merge requests wait on the member. One query, by a partial index of the org's
     open merge requests that wait on anybody.
     """
-    name = account_name(org_id, user_id)
-    counted = select(func.count()).select_from(GitLabItem).join(name, _waits(name))
-    return db.session.scalar(counted.where(_of_org(org_id))) or 0
+    known = {"org_id": org_id, "user_id": user_id}
+    return db.session.scalar(_counted(db.engine.dialect.name), known) or 0
 
 
 def waiting_on(org_id: uuid.UUID, user_id: uuid.UUID) -> Waiting:
@@ -79,15 +80,16 @@ def waiting_on(org_id: uuid.UUID, user_id: uuid.UUID) -> Waiting:
     username = gitlab_username(org_id, user_id)
     if username is None:
         return Waiting(None, ())
-    name = account_name(org_id, user_id)
+    name = account_name()
     rows = db.session.execute(
         select(GitLabItem, GitLabProject)
         .select_from(GitLabItem)
         .join(name, _waits(name))
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-        .where(_of_org(org_id))
+        .where(_of_org(db.engine.dialect.name))
         .order_by(GitLabItem.id)
-        .limit(MOST)
+        .limit(MOST),
+        {"org_id": org_id, "user_id": user_id},
     ).all()
     tasks = _tasks(org_id, [item.id for item, _ in rows])
     found = [
@@ -106,12 +108,20 @@ def waiting_for(principal: Principal) -> Waiting:
     return waiting_on(principal.org_id, principal.user_id)
 
 
-def _of_org(org_id: uuid.UUID) -> ColumnElement[bool]:
+@cache
+def _counted(dialect: str) -> Select[*tuple[Any, ...]]:
+    """Built once: each page has the count."""
+    name = account_name()
+    counted = select(func.count()).select_from(GitLabItem).join(name, _waits(name))
+    return counted.where(_of_org(dialect))
+
+
+def _of_org(dialect: str) -> ColumnElement[bool]:
     """On SQLite the org is only checked: it has no statistics, would take another index of the
     org, and read all its items.
     """
-    ours = GitLabItem.org_id == org_id
-    return ours.is_(true()) if db.engine.dialect.name == "sqlite" else ours
+    ours = GitLabItem.org_id == bindparam("org_id")
+    return ours.is_(true()) if dialect == "sqlite" else ours
 
 
 def _waits(account: Subquery) -> ColumnElement[bool]:

@@ -91,7 +91,20 @@ def test_the_page_of_a_task_takes_as_many_statements_for_one_link_as_for_fifty(
             assert member.get(f"/orgs/{org.id}/tasks/{task}").status_code == 200
         counts.add(len(sent))
     (count,) = counts
-    assert count <= 12
+    assert count <= 11
+
+
+def test_most_statements_of_the_page_of_a_task_are_built_once(
+    app, org, project, link_many, member
+):
+    task = link_many(org, project, 2)
+    page = f"/orgs/{org.id}/tasks/{task}"
+    member.get(page)
+    with built_statements(app) as first:
+        member.get(page)
+    with built_statements(app) as second:
+        member.get(page)
+    assert sum(one is not other for one, other in zip(first, second, strict=True)) <= 4
 
 
 # PostgreSQL plans by the size of a table, and reads small ones whole.
