@@ -135,7 +135,13 @@ class LinkFilter:
             yield func.lower(path) == self.project_path.lower()
         if self.sync_status is not None:
             fresh_since = synced_since(ttl_seconds, now)
-            yield has_sync_status(self.sync_status, connection, fresh_since, hidden)
+            yield has_sync_status(
+                self.sync_status,
+                broken=connection.is_broken,
+                base_url=connection.base_url,
+                fresh_since=fresh_since,
+                hidden=hidden,
+            )
         if self.item is not None:
             yield from self.item.conditions(all_seen=sees_all(connection, viewer))
         if self.changed is not None:
@@ -178,18 +184,21 @@ def _synced_since(times: Mapping[str, ColumnElement[datetime]]) -> ColumnElement
 
 def has_sync_status(
     status: SyncStatus,
-    connection: Connection,
+    *,
+    broken: bool,
+    base_url: str | ColumnElement[str] | None,
     fresh_since: ColumnElement[datetime],
     hidden: ColumnElement[bool],
 ) -> ColumnElement[bool]:
     """The rules of ``freshness.sync_state`` in SQL; a test compares the two.
 
-    ``hidden``: the item is withheld, and its content must not be revealed.
+    ``broken`` and ``base_url`` are the connection's. ``hidden``: the item is withheld, and its
+    content must not be revealed.
     """
-    broken = true() if connection.is_broken else false()
+    is_broken = true() if broken else false()
     never = and_(~hidden, GitLabItem.last_synced_at.is_(None))
     fresh = case(
-        (hidden, ~broken),
+        (hidden, ~is_broken),
         else_=func.coalesce(GitLabItem.last_synced_at > fresh_since, false()),
     )
     own = case(
@@ -197,10 +206,10 @@ def has_sync_status(
     )
     error = or_(
         and_(own.is_not(None), own != ErrorCode.RATE_LIMITED),
-        and_(own.is_(None), ~fresh, broken),
+        and_(own.is_(None), ~fresh, is_broken),
     )
-    if connection.base_url is not None:
-        error = or_(error, GitLabProject.base_url != connection.base_url)
+    if base_url is not None:
+        error = or_(error, GitLabProject.base_url != base_url)
     no_error = ~func.coalesce(error, literal(False))
     return {
         SyncStatus.ERROR: error,

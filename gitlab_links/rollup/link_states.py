@@ -3,15 +3,16 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, false, func, null, select
+from sqlalchemy import Date, Select, String, and_, bindparam, case, false, func, null, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.freshness import SyncStatus
-from gitlab_links.links.link_filters import has_sync_status, synced_since
+from gitlab_links.links.link_filters import freshness_times, has_sync_status, synced_since_given
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.conditions import is_reviewed
 from gitlab_links.rollup.needs import LinkState, RollUp, roll_up
@@ -28,17 +29,37 @@ def link_states(sight: Sight, task_ids: Sequence[uuid.UUID]) -> LinkStates:
     found: defaultdict[uuid.UUID, list[LinkState]] = defaultdict(list)
     if not task_ids or not sight.sees_links:
         return found
-    for task_id, *values in db.session.execute(_grouped(sight, task_ids)):
+    now, connection = utcnow(), sight.connection
+    statement = _grouped(
+        all_seen=sight.sees_all,
+        broken=connection.is_broken,
+        connected=connection.base_url is not None,
+    )
+    known = {
+        "org_id": sight.org_id,
+        "task_ids": task_ids,
+        "base_url": connection.base_url,
+        "today": now.date(),
+        **freshness_times(settings().metadata_ttl, now),
+    }
+    for task_id, *values in db.session.execute(statement, known):
         found[task_id].append(LinkState(*values))
     return found
 
 
-def _grouped(sight: Sight, task_ids: Sequence[uuid.UUID]) -> Select[*tuple[Any, ...]]:
-    hidden = false() if sight.sees_all else withheld()
-    now = utcnow()
-    fresh_since = synced_since(settings().metadata_ttl, now)
-    failing = has_sync_status(SyncStatus.ERROR, sight.connection, fresh_since, hidden)
-    late = and_(~hidden, func.coalesce(GitLabItem.due_date < now.date(), false()))
+@cache
+def _grouped(*, all_seen: bool, broken: bool, connected: bool) -> Select[*tuple[Any, ...]]:
+    """Built once for each kind of org and viewer; its values come with the execution."""
+    hidden = false() if all_seen else withheld()
+    failing = has_sync_status(
+        SyncStatus.ERROR,
+        broken=broken,
+        base_url=bindparam("base_url", type_=String) if connected else None,
+        fresh_since=synced_since_given(),
+        hidden=hidden,
+    )
+    today = bindparam("today", type_=Date)
+    late = and_(~hidden, func.coalesce(GitLabItem.due_date < today, false()))
     # Grouped outside of a subquery: PostgreSQL does not match expressions with parameters.
     link = (
         select(
@@ -56,7 +77,10 @@ def _grouped(sight: Sight, task_ids: Sequence[uuid.UUID]) -> Select[*tuple[Any, 
         )
         .join(TaskGitLabLink.item)
         .join(GitLabItem.project)
-        .where(TaskGitLabLink.org_id == sight.org_id, TaskGitLabLink.task_id.in_(task_ids))
+        .where(
+            TaskGitLabLink.org_id == bindparam("org_id"),
+            TaskGitLabLink.task_id.in_(bindparam("task_ids", expanding=True)),
+        )
         .subquery()
         .c
     )
