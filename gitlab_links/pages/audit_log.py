@@ -1,6 +1,5 @@
 """The audit log: who changed what in the org, the newest first."""
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from gitlab_links.audit.changes import Action
 from gitlab_links.audit.models import ActorKind, AuditEvent
 from gitlab_links.audit.queries import AuditFilter, audit_page
 from gitlab_links.http.access import access
+from gitlab_links.pages.audit_details import details_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
@@ -136,9 +136,7 @@ def rows_of(events: Sequence[AuditEvent]) -> list[AuditRow]:
             if event.actor_api_key_id
             else None,
             what=_words(event.action),
-            details=[
-                (name.replace("_", " "), _as_text(value)) for name, value in event.detail.items()
-            ],
+            details=details_of(event.detail),
         )
         for event in events
     ]
@@ -159,11 +157,3 @@ def _who(event: AuditEvent, users: Mapping[Any, str]) -> str:
 
 def _words(action: str) -> str:
     return WORDS.get(action, action.replace(".", " ").replace("_", " ").capitalize())
-
-
-def _as_text(value: Any) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, list):
-        return ", ".join(_as_text(entry) for entry in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
