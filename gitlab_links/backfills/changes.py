@@ -1,13 +1,12 @@
 """Starting, stopping and resuming a look back, and the work of one list. Nothing here commits."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Select, delete, exists, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.task_keys import mention_choices
@@ -266,11 +265,9 @@ def _end(backfill: Backfill, now: datetime) -> None:
     backfill.finished_at = now
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """Orgs with a backfill that a worker may take."""
-    return db.session.scalars(
-        select(Backfill.org_id).where(Backfill.due_at <= now).distinct()
-    ).all()
+    return select(Backfill.org_id).where(Backfill.due_at <= now).distinct()
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
 
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery, Proof, proof_of
 from gitlab_links.deliveries.retries import LONGEST_SPREAD, MAX_ATTEMPTS, RETRY_DELAYS, retry_delay
@@ -56,11 +56,9 @@ _columns = _table.c
 _READ = [_columns[name] for name in ClaimedDelivery.__slots__]
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """Orgs with due deliveries or expired leases; reads only unfinished rows."""
-    return db.session.scalars(
-        select(_delivery.org_id).where(_delivery.due_at <= now).distinct()
-    ).all()
+    return select(_delivery.org_id).where(_delivery.due_at <= now).distinct()
 
 
 def claim(org_id: uuid.UUID, now: datetime) -> Sequence[ClaimedDelivery]:
@@ -183,16 +181,18 @@ def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     return bool(db.session.scalar(select(due)))
 
 
-def make_future_due(now: datetime) -> set[uuid.UUID]:
-    """Make deliveries due that would wait too long because the clock was set back.
-
-    Returns their orgs. Reads only unfinished rows. The caller commits.
+def due_in_the_future(now: datetime) -> Select[uuid.UUID, uuid.UUID]:
+    """Deliveries, and their orgs, that would wait too long because the clock was set back; reads
+    only unfinished rows.
     """
-    rows = db.session.execute(
-        select(_delivery.id, _delivery.org_id).where(
-            _delivery.due_at > now + CLOCK_TOLERANCE, _waits_too_long(now)
-        )
-    ).all()
+    return select(_delivery.id, _delivery.org_id).where(
+        _delivery.due_at > now + CLOCK_TOLERANCE, _waits_too_long(now)
+    )
+
+
+def make_future_due(now: datetime) -> set[uuid.UUID]:
+    """Make :func:`due_in_the_future` due. Returns the orgs. The caller commits."""
+    rows = db.session.execute(due_in_the_future(now)).all()
     if rows:
         change_rows(
             update(_delivery)

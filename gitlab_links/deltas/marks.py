@@ -1,7 +1,7 @@
 """Which changes are to be read, and the marks that say how far they were read."""
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -94,16 +94,16 @@ def deltas_read_along(
     ]
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """Orgs with something due and without a fetcher; one index probe per connected org."""
     integration = OrgGitLabIntegration
     due = _some_due(now).where(_mark.org_id == integration.org_id)
     wanted = exists().where(
         GitLabItem.org_id == integration.org_id, GitLabItem.status_wanted_at <= now
     )
-    return db.session.scalars(
-        select(integration.org_id).where(connected(now), not_leased(now), or_(due.exists(), wanted))
-    ).all()
+    return select(integration.org_id).where(
+        connected(now), not_leased(now), or_(due.exists(), wanted)
+    )
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, exists, func, select, update
+from sqlalchemy import BigInteger, Row, Select, exists, func, select, update
 
 from gitlab_links.events.models import Event, EventStream
 from gitlab_links.extensions import db
@@ -93,6 +93,6 @@ def has_unpublished(org_id: uuid.UUID) -> bool:
     return bool(db.session.scalar(select(waiting)))
 
 
-def orgs_with_unpublished(_now: datetime) -> Sequence[uuid.UUID]:
+def orgs_with_unpublished(_now: datetime) -> Select[uuid.UUID]:
     """Orgs with events without a position; reads only those."""
-    return db.session.scalars(select(Event.org_id).where(Event.position.is_(None)).distinct()).all()
+    return select(Event.org_id).where(Event.position.is_(None)).distinct()

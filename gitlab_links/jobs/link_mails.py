@@ -31,14 +31,15 @@ KINDS: tuple[tuple[type[MailedLink], Callable[[uuid.UUID, str], PersonEmail | No
     (Invitation, invitation_email),
     (AccountLink, account_email),
 )
-_ARE_DUE = select(or_(*(has_mail_due(model) for model, _ in KINDS)))
+# Whether there is anything to send at the parameter ``now``.
+ARE_DUE = or_(*(has_mail_due(model) for model, _ in KINDS))
 
 log = structlog.get_logger(__name__)
 
 
 def are_due(now: datetime) -> bool:
     """Whether there is anything to send."""
-    return bool(db.session.scalar(_ARE_DUE, {"now": now}))
+    return bool(db.session.scalar(select(ARE_DUE), {"now": now}))
 
 
 def send_due_mails() -> None:

@@ -12,19 +12,15 @@ from gitlab_links.backfills import changes as backfills
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
-from gitlab_links.deltas import marks
 from gitlab_links.events.models import Event
-from gitlab_links.events.publishing import orgs_with_unpublished
 from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_mails
-from gitlab_links.jobs import link_mails
+from gitlab_links.jobs import due_work, link_mails
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.mentions import pending
-from gitlab_links.outgoing import claims as outgoing_claims
-from gitlab_links.rules import evaluation
 from gitlab_links.storage.database import first_id_at, renew_statistics
-from gitlab_links.sync import clock_changes, due_items
+from gitlab_links.sync import clock_changes
 
 CLEAN_BATCH = 500
 Cleaned = (
@@ -48,18 +44,9 @@ def sweep() -> None:
     with isolated("clock_changes"):
         _make_future_due(now)
     due: list[tuple[JobKind, uuid.UUID]] = []
-    for kind, orgs_due in (
-        (JobKind.DRAIN, claims.orgs_due),
-        (JobKind.SYNC, due_items.orgs_due),
-        (JobKind.APPLY_RULES, evaluation.orgs_due),
-        (JobKind.LINK_PENDING, lambda _now: pending.orgs_due()),
-        (JobKind.PUBLISH, orgs_with_unpublished),
-        (JobKind.SYNC, marks.orgs_due),
-        (JobKind.SEND, outgoing_claims.orgs_due),
-        (JobKind.BACKFILL, backfills.orgs_due),
-    ):
+    for kind, orgs_due in due_work.questions():
         with isolated(f"orgs_due_{kind.name.lower()}"):
-            due += [(kind, org_id) for org_id in orgs_due(now)]
+            due += [(kind, org_id) for org_id in db.session.scalars(orgs_due(now))]
     with isolated("mails_due"):
         if link_mails.are_due(now):
             trigger_mails()
@@ -76,7 +63,7 @@ def _make_future_due(now: datetime) -> None:
     """
     orgs = claims.make_future_due(now)
     db.session.commit()
-    for org_id in clock_changes.orgs_with_future_dates(now):
+    for org_id in db.session.scalars(clock_changes.orgs_with_future_dates(now)).all():
         with isolated("clock_changes", org_id):
             while clock_changes.make_items_due(org_id, now):
                 db.session.commit()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, select, tuple_
+from sqlalchemy import Select, delete, exists, select, tuple_
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.extensions import change_rows, db
@@ -107,12 +107,12 @@ def due_pending(org_id: uuid.UUID, limit: int) -> Sequence[PendingMention]:
     return db.session.scalars(due.order_by(_one.id).limit(limit)).all()
 
 
-def orgs_due() -> Sequence[uuid.UUID]:
+def orgs_due(_now: datetime) -> Select[uuid.UUID]:
     """The orgs that have such mentions, by an index probe for each org."""
     due = exists().where(
         _one.org_id == Org.id, _one.number.between(TOO_MANY + 1, Org.last_task_number)
     )
-    return db.session.scalars(select(Org.id).where(due)).all()
+    return select(Org.id).where(due)
 
 
 def forget_pending(rows: Sequence[PendingMention]) -> None:

@@ -59,10 +59,11 @@ def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
     from rq.serializers import JSONSerializer
 
     from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
+    from gitlab_links.jobs.schedule import has_ticked
 
     try:
         workers = Worker.all(connection=redis(), serializer=JSONSerializer)
-        ticking = _ticks()
+        ticking = has_ticked(time.time())
     except RedisError:
         return
     advice = _START_A_WORKER if redis_works else _FIRST_REDIS
@@ -96,16 +97,6 @@ def check_backlog() -> Iterator[Finding]:
         else:
             yield ok(what, f"{backlog.count:,} wait, none for long")
     db.session.rollback()
-
-
-def _ticks() -> bool:
-    from rq.job import Job
-
-    from gitlab_links.jobs.schedule import SCHEDULE, job_id
-
-    sweep = SCHEDULE[0]
-    moments = [time.time() - sweep.every * back for back in range(3)]
-    return any(Job.exists(job_id(sweep, moment), connection=redis()) for moment in moments)
 
 
 def _text(value: object) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, not_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from gitlab_links.extensions import change_rows, db
@@ -22,9 +22,9 @@ ORDER_KEPT_ATTEMPTS = 4
 _endpoint, _delivery = OutgoingEndpoint, OutgoingDelivery
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """Orgs with an endpoint to which something may be sent now."""
-    return db.session.scalars(select(_endpoint.org_id).where(*_may_send(now)).distinct()).all()
+    return select(_endpoint.org_id).where(*_may_send(now)).distinct()
 
 
 def claim_endpoints(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
@@ -20,12 +20,10 @@ from gitlab_links.tasks.models import Task
 BATCH_SIZE = 200
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """The orgs with due tasks."""
     due = exists().where(TaskRuleState.org_id == OrgRules.org_id, _is_due(now))
-    return db.session.scalars(
-        select(OrgRules.org_id).where(OrgRules.mode != RulesMode.OFF.value, due)
-    ).all()
+    return select(OrgRules.org_id).where(OrgRules.mode != RulesMode.OFF.value, due)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

@@ -6,13 +6,12 @@ seconds, not an hour.
 """
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, exists, or_, select, update
 
-from gitlab_links.extensions import change_rows, db
+from gitlab_links.extensions import change_rows
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabProjectWatch
@@ -36,21 +35,19 @@ def not_leased(now: datetime) -> ColumnElement[bool]:
     return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
 
 
-def orgs_with_future_dates(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_with_future_dates(now: datetime) -> Select[uuid.UUID]:
     """Connected orgs with a date in the future; one index probe per org."""
     later = now + TOLERANCE
     requested = exists().where(_item.org_id == _integration.org_id, _requested_later(later))
-    return db.session.scalars(
-        select(_integration.org_id).where(
-            _integration.token_ciphertext.is_not(None),
-            or_(
-                _integration.last_synced_at > later,
-                _integration.updated_at > later,
-                _integration.paused_until > later + LONGEST_PAUSE,
-                requested,
-            ),
-        )
-    ).all()
+    return select(_integration.org_id).where(
+        _integration.token_ciphertext.is_not(None),
+        or_(
+            _integration.last_synced_at > later,
+            _integration.updated_at > later,
+            _integration.paused_until > later + LONGEST_PAUSE,
+            requested,
+        ),
+    )
 
 
 def make_items_due(org_id: uuid.UUID, now: datetime) -> int:

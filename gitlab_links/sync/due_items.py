@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import change_rows, db
@@ -97,13 +97,11 @@ def connected(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def orgs_due(now: datetime) -> Sequence[uuid.UUID]:
+def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """Orgs with due items and without a fetcher; one index probe per connected org."""
     integration = OrgGitLabIntegration
     due = exists().where(GitLabItem.org_id == integration.org_id, GitLabItem.next_sync_at <= now)
-    return db.session.scalars(
-        select(integration.org_id).where(connected(now), not_leased(now), due)
-    ).all()
+    return select(integration.org_id).where(connected(now), not_leased(now), due)
 
 
 def next_batches(

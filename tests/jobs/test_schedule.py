@@ -7,13 +7,19 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import OperationalError
 
+from gitlab_links.clock import utcnow
 from gitlab_links.job_triggers import SCHEDULE_QUEUE
-from gitlab_links.jobs.schedule import SCHEDULE, Ticker
+from gitlab_links.jobs import due_work
+from gitlab_links.jobs.schedule import SCHEDULE, Ticker, has_ticked
 from tests.jobs.conftest import queued
 
 START = 1_800_000_000.0  # a moment at which every slot begins
 EVERY = {entry.name: entry.every for entry in SCHEDULE}
+# Queued whether or not anything is due, unlike the sweep.
+ALWAYS = [entry.name for entry in SCHEDULE if entry.is_needed is None]
+CHECKS = "find_due_checks"
 
 
 def ids(redis):
@@ -37,11 +43,11 @@ def test_a_slot_queues_its_job_once_however_often_it_is_ticked(app_context, redi
     assert redis.info("stats")["total_commands_processed"] == before + 1  # asking for it
     redis.flushdb()
     for step in range(8):
-        tick(START + step / 4)
-    assert len(named(redis, "sweep")) == 1
-    tick(START + 2)
-    assert len(named(redis, "sweep")) == 2
-    assert queued(redis, SCHEDULE_QUEUE) == len(SCHEDULE) + 1
+        tick(START + step)
+    assert len(named(redis, CHECKS)) == 1
+    tick(START + EVERY[CHECKS])
+    assert len(named(redis, CHECKS)) == 2
+    assert queued(redis, SCHEDULE_QUEUE) == len(ALWAYS) + 1
 
 
 def test_of_several_tickers_at_once_one_queues_the_job(app, redis):
@@ -51,14 +57,14 @@ def test_of_several_tickers_at_once_one_queues_the_job(app, redis):
         with app.app_context():
             start.wait()
             for slot in range(10):
-                tick(START + slot * EVERY["sweep"])
+                tick(START + slot * EVERY[CHECKS])
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(named(redis, "sweep")) == 10
+    assert len(named(redis, CHECKS)) == 10
 
 
 def test_a_job_that_ran_is_not_queued_again_within_its_slot(app_context, redis):
@@ -72,16 +78,16 @@ def test_a_job_that_was_lost_does_not_block_the_next_slot(app_context, redis):
     ticker = Ticker()
     ticker.tick(START)
     redis.delete(f"rq:queue:{SCHEDULE_QUEUE}")  # popped by a worker that died
-    ticker.tick(START + EVERY["sweep"])
-    assert len(named(redis, "sweep")) == 1
+    ticker.tick(START + EVERY[CHECKS])
+    assert len(named(redis, CHECKS)) == 1
 
 
 def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
     tick(START)
-    (name,) = named(redis, "sweep")
+    (name,) = named(redis, CHECKS)
     job = Job.fetch(name, connection=redis, serializer=JSONSerializer)
-    assert job.ttl == 3 * EVERY["sweep"]
-    assert 0 < redis.ttl(job.key) <= 3 * EVERY["sweep"]
+    assert job.ttl == 3 * EVERY[CHECKS]
+    assert 0 < redis.ttl(job.key) <= 3 * EVERY[CHECKS]
 
 
 def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis, monkeypatch):
@@ -91,7 +97,37 @@ def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis
         with pytest.raises(RedisError):
             ticker.tick(START)
     ticker.tick(START + 1)
-    assert queued(redis, SCHEDULE_QUEUE) == len(SCHEDULE)
+    assert queued(redis, SCHEDULE_QUEUE) == len(ALWAYS)
+
+
+def test_a_sweep_is_queued_only_if_it_would_find_something(app_context, factory, redis):
+    tick(START)
+    assert named(redis, "sweep") == []
+    factory.delivery(factory.org(), status="received", due_at=utcnow())
+    tick(START + 1)
+    assert named(redis, "sweep") == []  # this slot has been asked about
+    for _ in range(2):
+        tick(START + EVERY["sweep"])
+    assert len(named(redis, "sweep")) == 1
+
+
+def test_without_a_database_a_sweep_is_queued_for_whoever_reaches_it(
+    app_context, redis, monkeypatch
+):
+    def fails(_now):
+        raise OperationalError("SELECT", None, Exception("no answer"))
+
+    monkeypatch.setattr(due_work, "is_any", fails)
+    tick(START)
+    assert len(named(redis, "sweep")) == 1
+
+
+def test_a_schedule_counts_as_ticking_for_three_sweeps(app_context, redis):
+    assert not has_ticked(START)
+    tick(START)
+    assert has_ticked(START)
+    assert has_ticked(START + 2 * EVERY["sweep"])
+    assert not has_ticked(START + 3 * EVERY["sweep"])
 
 
 def test_the_schedule_is_a_list_of_named_jobs():

@@ -10,7 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.jobs import sweeps
+from gitlab_links.jobs import due_work, sweeps
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import clean, sweep
 from gitlab_links.storage.database import new_id
@@ -61,6 +61,37 @@ def test_without_anything_due_nothing_is_triggered(connected, redis):
     redis.flushdb()
     sweep()
     assert redis.keys() == []
+
+
+def would_find(seconds=0):
+    """Whether a sweep in so many seconds would find anything, by the ticker's one statement."""
+    found = due_work.is_any(utcnow() + timedelta(seconds=seconds))
+    db.session.rollback()
+    return found
+
+
+def test_whether_a_sweep_would_find_anything_depends_on_when(org, factory, app_context):
+    assert not would_find()
+    factory.delivery(org, status="received", due_at=utcnow() + timedelta(seconds=60))
+    assert not would_find()
+    assert not would_find(59)
+    assert would_find(61)
+
+
+def test_a_date_that_a_clock_set_back_left_in_the_future_is_found(org, factory, app_context):
+    factory.delivery(org, status="received", due_at=utcnow() + timedelta(days=1))
+    assert would_find()
+
+
+def test_due_items_and_unpublished_events_are_found_by_the_one_statement(
+    connected, redis, app_context
+):
+    connected.link(connected.issue(connected.project()))
+    assert would_find()
+    connected.fetch()
+    assert would_find()  # the event of the link is not published
+    publish_events(connected.org.id)
+    assert not would_find()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def members(pool):
 
 def test_the_crew_is_its_workers_a_sender_and_one_ticker(pool, redis):
     assert len(members(pool)) == REGISTERED + 1
-    within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
+    within(5, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
 
 
 def test_whoever_of_the_crew_is_killed_is_replaced(pool):
@@ -77,7 +77,7 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
     )
     with Redis.from_url(url) as redis:
         within(8, lambda: redis.scard("rq:workers") == 2)
-        within(5, lambda: redis.keys("rq:job:tick-sweep-*"))
+        within(5, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
     logged = pool.log.read_text()
     assert logged.count("worker_pool.redis_away") == 1
     assert "could not connect" not in logged
@@ -157,6 +157,6 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     own_redis.config_set("maxmemory", 0)
     own_redis.flushdb()
     within(10, lambda: own_redis.scard("rq:workers") == REGISTERED)
-    within(10, lambda: own_redis.keys("rq:job:tick-sweep-*"))
+    within(10, lambda: own_redis.keys("gitlab_links:asked:tick-sweep-*"))
     pool.process.terminate()
     assert pool.process.wait(HANGS) == 0
