@@ -153,6 +153,26 @@ def test_the_full_form_of_a_merge_request_has_its_pipeline(fields, status):
     assert snapshot.pipeline_status == status
 
 
+KIM = {"username": "kim", "name": "Kim"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "merged_by"),
+    [
+        ({"merge_user": KIM}, Person("kim", "Kim")),
+        ({"merge_user": KIM, "merged_by": RAE}, Person("kim", "Kim")),
+        ({"merge_user": None, "merged_by": RAE}, None),
+        ({"merged_by": KIM}, Person("kim", "Kim")),  # before GitLab 14.7
+        ({"merged_by": None}, None),
+        ({"merged_by": "kim"}, UNKNOWN),
+        ({}, UNKNOWN),
+    ],
+)
+def test_who_merged_is_named_since_gitlab_14_by_another_field(fields, merged_by):
+    assert snapshot_from_api(MERGE_REQUEST, {"iid": 4} | fields).merged_by == merged_by
+    assert snapshot_from_api(ISSUE, {"iid": 4} | fields).merged_by is None
+
+
 HOST = "https://gitlab.example.com"
 
 

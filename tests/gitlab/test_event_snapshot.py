@@ -217,7 +217,7 @@ def test_a_body_says_where_an_issue_was_moved_and_a_merge_request_never_is(given
 def test_an_issue_is_never_a_draft_nor_merged_and_never_has_reviewers():
     attributes = {"title": "Draft: x", "state": "weird", "merged_at": "2026-05-02 08:00:00 UTC"}
     read = snapshot(bodies.issue(attributes=attributes, reviewers=[bodies.ACTOR]))
-    assert (read.draft, read.reviewers, read.merged_at) == (False, (), None)
+    assert (read.draft, read.reviewers, read.merged_at, read.merged_by) == (False, (), None, None)
 
 
 def test_a_reopened_issue_has_no_closing_time_even_if_the_body_has_one():
