@@ -72,6 +72,22 @@ class Time(fields.Field[datetime]):
         return time_text(value)
 
 
+class Moment(fields.AwareDateTime):
+    """A time in requests, in UTC; without a zone it is meant so. In UTC it may be in no year that
+    there is.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default_timezone=UTC, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        moment: datetime = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise self.make_error("invalid", input=value, obj_type="datetime") from None
+
+
 def time_text(value: datetime | None) -> str | None:
     """A time as the API writes it."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,6 +1,6 @@
 """Links, for the contract. A ``LinkView`` is sent without them; a test compares the two."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -8,7 +8,16 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, Cursor, Time, WholeNumber, choice, limit, text
+from gitlab_links.api.schemas.fields import (
+    LINE,
+    Cursor,
+    Moment,
+    Time,
+    WholeNumber,
+    choice,
+    limit,
+    text,
+)
 from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
 from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
@@ -263,9 +272,8 @@ class OrgLinksQuery(TaskLinksQuery):
     )
     milestone = text(1, 255, LINE, load_default=None, metadata=described("Its title.", "1.0"))
     task_id = fields.UUID(load_default=None)
-    updated_since = fields.AwareDateTime(
+    updated_since = Moment(
         load_default=None,
-        default_timezone=UTC,
         metadata=described(
             "Made, or showing something else, at this time or later; reading an item from GitLab "
             "counts as well. Confidential items count as changed for those who may see them. "

@@ -1,12 +1,22 @@
 """Tasks."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from marshmallow import fields
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, TEXT, TITLE, Cursor, Time, choice, limit, text
+from gitlab_links.api.schemas.fields import (
+    LINE,
+    TEXT,
+    TITLE,
+    Cursor,
+    Moment,
+    Time,
+    choice,
+    limit,
+    text,
+)
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
@@ -113,9 +123,8 @@ class TasksQuery(Strict):
             "https://tracker.example.com/4711",
         ),
     )
-    updated_since = fields.AwareDateTime(
+    updated_since = Moment(
         load_default=None,
-        default_timezone=UTC,
         metadata=described("Changed itself, or in its set of links, at this time or later."),
     )
     person = _of_an_item(
