@@ -17,6 +17,10 @@ def test_the_search_is_a_key_away_and_finds_what_is_linked(stack: Stack, open_pa
     expect(page.locator("#find")).to_have_value("acme-1")
     page.locator("#find").press("/")
     expect(page.locator("#find")).to_have_value(re.compile("/"))
+    page.locator("#find").fill("W" * 200)
+    page.keyboard.press("Enter")
+    expect(page.locator(".lead-in")).to_contain_text("WWW")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_the_crumb_of_a_task_leads_back_to_the_filtered_list(stack: Stack, open_page: Open) -> None:
@@ -53,9 +57,12 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
 def test_the_links_of_all_tasks_are_filtered_in_place_and_lead_to_their_tasks(
     stack: Stack, open_page: Open
 ) -> None:
-    page = open_page("/links")
+    page = open_page("/links?q=nothing-has-this")
+    expect(page.locator(".csv-link")).to_be_hidden()
+    page.locator("#filter-q").fill("")
     page.locator("#filter-need").select_option("failing")
     expect(page).to_have_url(re.compile("/links[?].*need=failing"))
+    expect(page.locator(".csv-link")).to_be_visible()
     rows = page.locator(".item")
     expect(rows.first).to_contain_text("Pipeline failed")
     expect(rows.first.locator(".synced-mark time")).to_have_text(re.compile("^Synced "))

@@ -1,5 +1,7 @@
 """Keyboard shortcuts and saved views in a real browser."""
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.pages.browser.conftest import Open, Stack
@@ -48,6 +50,7 @@ def test_keys_lead_to_pages_but_not_while_one_types(stack: Stack, open_page: Ope
     expect(page).to_have_url(f"{stack.org_url}/members")
     page.keyboard.press("n")
     expect(page).to_have_url(f"{stack.org_url}/tasks/new")
+    expect(page.locator("#title")).to_be_focused()
 
 
 def test_who_switches_the_keys_off_has_none(stack: Stack, open_page: Open) -> None:
@@ -79,6 +82,12 @@ def test_a_list_is_saved_and_found_again_by_keyboard(stack: Stack, open_page: Op
     expect(view).to_have_attribute("aria-current", "page")
     page.locator("#filter-status").select_option("done")
     expect(view).not_to_have_attribute("aria-current", "page")
+    views.locator("summary").press("Enter")
+    page.locator("#view-name").fill("Still open")
+    page.keyboard.press("Enter")
+    expect(views.locator(".field-error")).to_contain_text("Choose another name.")
+    page.locator("#filter-status").select_option("in_progress")
+    expect(page).to_have_url(re.compile("/tasks[?]status=in_progress"))
     view.press("Enter")
     expect(page.locator("#filter-status")).to_have_value("open")
     views.locator("summary").press("Enter")

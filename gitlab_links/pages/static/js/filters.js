@@ -9,7 +9,8 @@ let newest = 0;
 
 async function follow(form) {
   const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
-  const url = `${window.location.pathname}${query.size > 0 ? `?${query}` : ""}`;
+  const { pathname } = new URL(form.action);
+  const url = `${pathname}${query.size > 0 ? `?${query}` : ""}`;
   const mine = ++newest;
   const answer = await fetch(url, { headers: { Accept: "text/html" } });
   if (!answer.ok || answer.redirected) {
