@@ -30,6 +30,7 @@ from tests.compiled_rules import compiled_rules  # noqa: F401  # a fixture
 from tests.databases import Database
 from tests.environment import as_environment
 from tests.factories import Factory
+from tests.first_imports import take_turns
 from tests.frozen_clock import FrozenClock
 from tests.kept_apps import KeptApps, disconnect
 from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
@@ -86,6 +87,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "dialect" in metafunc.fixturenames:
         databases.run_on_each(metafunc, metafunc.config.getoption("--database"))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    take_turns(session.config)
 
 
 @pytest.hookimpl(trylast=True)
