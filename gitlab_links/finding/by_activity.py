@@ -66,13 +66,12 @@ def first_of_all(sight: Sight, conditions: Conditions, end: int) -> Select[Any]:
 
 
 def first_of(sight: Sight, matching: CTE, end: int) -> Select[Any]:
-    """The ``id`` and ``moment`` of tasks among which are the first ``end`` of the ``matching``.
+    """The id, number and ``moment`` of tasks among which are the first ``end`` of the ``matching``.
 
     If many match, they are looked for among the newest tasks and items. If too few of them are
     there, all that match are compared.
     """
-    moment = moment_of(sight).label("moment")
-    every = select(matching.c.id, moment).join(Task, Task.id == matching.c.id)
+    every, moment = compared(sight, matching), moment_of(sight).label("moment")
     if not sight.sees_links:
         return every
     since = _since(sight)
@@ -80,41 +79,53 @@ def first_of(sight: Sight, matching: CTE, end: int) -> Select[Any]:
     found = _ids_of(_newest(sight, conditions, end, since, matching))
     # What was read has every task with a later moment than the oldest that was read of each.
     first = (
-        select(Task.id, moment)
+        select(Task.id, Task.number, moment)
         .where(Task.id.in_(found), moment_of(sight) >= _greatest(*since))
         .cte("first")
     )
     are_enough = _size_of(first) >= end
-    both = union_all(
-        select(first.c.id, first.c.moment).where(are_enough), every.where(~are_enough)
-    ).subquery()
-    return select(both.c.id, both.c.moment)
+    both = union_all(select(*first.c).where(are_enough), every.where(~are_enough)).subquery()
+    return select(*both.c)
 
 
-def are_recent(sight: Sight) -> list[ColumnElement[bool]]:
-    """Whether a task is one of the first by its last activity: of some hundred in a large org."""
+def compared(sight: Sight, matching: CTE) -> Select[Any]:
+    """The id, number and ``moment`` of all that are ``matching``, for few."""
+    moment = moment_of(sight).label("moment")
+    return select(*matching.c, moment).join(Task, Task.id == matching.c.id)
+
+
+def are_recent(sight: Sight, times: int = 1) -> list[ColumnElement[bool]]:
+    """Whether a task is one of the first by its last activity: of some hundred in a large org,
+    ``times`` as many.
+    """
     of_org = Task.org_id == sight.org_id
     orders = [Task.updated_at, *([Task.links_changed_at] if sight.sees_links else [])]
+    tasks, items = RECENT_TASKS * times, RECENT_ITEMS * times
     first: list[Select[Any]] = [
-        select(Task.id).where(of_org, by.is_not(None)).order_by(by.desc()).limit(RECENT_TASKS)
+        select(Task.id).where(of_org, by.is_not(None)).order_by(by.desc()).limit(tasks)
         for by in orders
     ]
-    since = [_nth(by, of_org, RECENT_TASKS) for by in orders]
+    since = [_nth(by, of_org, tasks) for by in orders]
     if sight.sees_links:
-        first.append(_with_recent_items(sight))
+        first.append(_with_recent_items(sight, items))
         at = GitLabItem.source_updated_at
-        since.append(_nth(at, GitLabItem.org_id == sight.org_id, RECENT_ITEMS))
+        since.append(_nth(at, GitLabItem.org_id == sight.org_id, items))
     # What is read has every task with a later moment than what comes next in each order.
     latest = _greatest(*since) if len(since) > 1 else since[0]
     return [Task.id.in_(_ids_of(first)), moment_of(sight) > latest]
 
 
-def _with_recent_items(sight: Sight) -> Select[Any]:
+def _with_recent_items(sight: Sight, count: int) -> Select[Any]:
     at, seen = GitLabItem.source_updated_at, () if sight.sees_all else (~withheld(),)
     items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, at.is_not(None), *seen)
-    newest = items.order_by(at.desc()).limit(RECENT_ITEMS).subquery()
+    newest = items.order_by(at.desc()).limit(count).subquery()
     link = TaskGitLabLink
-    return select(link.task_id.label("id")).join(newest, newest.c.id == link.item_id)
+    if db.engine.dialect.name == "sqlite":
+        return select(link.task_id.label("id")).join(newest, newest.c.id == link.item_id)
+    # Item by item: PostgreSQL would read all links for some thousand items.
+    of_item = select(link.task_id.label("id")).where(link.item_id == newest.c.id)
+    tasks = of_item.offset(0).lateral()
+    return select(tasks.c.id).select_from(newest.join(tasks, true()))
 
 
 def _newest(

@@ -1,11 +1,11 @@
 """Which tasks a list has: one set of SQL conditions, for pages and API."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, case, false, or_, true
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.items import ItemType
@@ -20,11 +20,11 @@ from gitlab_links.rollup.conditions import (
     linked,
     of_any_type,
 )
-from gitlab_links.rollup.needs import Need
+from gitlab_links.rollup.needs import OF_AN_ITEM, Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
 from gitlab_links.search.words import ROLES, fact_word
-from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.models import Task, TaskStatus
 
 NOBODY = uuid.UUID(int=0)
 
@@ -59,13 +59,11 @@ class TaskQuery:
 
         ``each``: tested task by task, for few tasks. Else what matches is found by indexes first.
         """
-        yield Task.org_id == sight.org_id
-        if self.q:
-            yield found_by(self.q, sight, each=each)
+        of_org = Task.org_id == sight.org_id
+        # Of a person's tasks it is only checked: SQLite would read all of the org.
+        yield of_org.is_(true()) if self.assignee_id not in {None, NOBODY} else of_org
         if self.status:
             yield Task.status == self.status
-        if self.need is not None:
-            yield has_need(self.need, sight, utcnow().date(), each=each)
         if self.assignee_id == NOBODY:
             yield Task.assignee_id.is_(None)
         elif self.assignee_id is not None:
@@ -75,10 +73,19 @@ class TaskQuery:
         if self.updated_since is not None:
             since = self.updated_since
             yield or_(Task.updated_at >= since, Task.links_changed_at >= since)
+        of_links = self._of_links(sight, each=each)
+        yield from _in_turn(list(of_links)) if each else of_links
+
+    def _of_links(self, sight: Sight, *, each: bool) -> Iterator[ColumnElement[bool]]:
+        """What takes reading the links of a task, the quickest first."""
+        if self.need is not None:
+            yield has_need(self.need, sight, utcnow().date(), each=each)
         if sight.sees_links and (self.links or self.type):
             yield self._linked(sight, each=each)
         if sight.sees_links and self._reads_items:
             yield self._of_items(sight, each=each)
+        if self.q:
+            yield found_by(self.q, sight, each=each)
 
     @property
     def is_common(self) -> bool:
@@ -91,6 +98,22 @@ class TaskQuery:
         """Whether it reads links, which are best read once for count and page."""
         links = bool(self.links or self.type or self._reads_items)
         return (bool(self.q or self.need) or links) and not self.is_common
+
+    @property
+    def narrows_a_need(self) -> bool:
+        """Whether it asks for a need that an index finds, and for more that takes reading links."""
+        more = bool(self.q or self.links or self.type or self._reads_items)
+        return self.need in OF_AN_ITEM and more
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """The only ones that matching tasks have; empty if they may have any."""
+        if self.status:
+            return (self.status,)
+        if self.need is Need.STILL_OPEN:
+            return (TaskStatus.DONE.value,)
+        to_do = self.need in {Need.ALL_MERGED, Need.NOTHING_LINKED}
+        return tuple(one.value for one in TaskStatus if one is not TaskStatus.DONE) if to_do else ()
 
     @property
     def _reads_items(self) -> bool:
@@ -129,3 +152,14 @@ class TaskQuery:
             )
         of_state = (*of_type, GitLabItem.state == self.links)
         return linked(sight, *of_state, common=True, each=each)
+
+
+def _in_turn(conditions: Sequence[ColumnElement[bool]]) -> Iterator[ColumnElement[bool]]:
+    """All of the conditions, each only for what meets those before it: PostgreSQL tests them in
+    the order of its estimates.
+    """
+    found: ColumnElement[bool] | None = None
+    for one in reversed(conditions):
+        found = one if found is None else case((one, found), else_=false())
+    if found is not None:
+        yield found

@@ -3,16 +3,26 @@
 What a list costs does not grow with the org: see docs/adr.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, asc, desc, func, null, select
+from sqlalchemy import CTE, ColumnElement, Select, asc, desc, func, null, select, union_all
 
 from gitlab_links.accounts.models import Org, User
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.finding.by_activity import are_recent, first_of, first_of_all, moment_of
+from gitlab_links.finding.by_activity import (
+    FEW,
+    are_recent,
+    compared,
+    first_of,
+    first_of_all,
+    moment_of,
+)
 from gitlab_links.finding.task_filters import TaskQuery
+from gitlab_links.rollup.conditions import has_need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import TaskView, task_view
@@ -23,10 +33,15 @@ COUNTED = 2000
 COMPARED = 20_000
 # So many tasks of the order are tested one by one, before anything is read of all that match.
 RECENT = 500
+# If a page is probably among up to so many times as many, those are tested next.
+MOST_TIMES = 10
+# If it is among more times as many than these, so many of those that have the need, which an index
+# finds.
+SOME_TIMES = 4
+MOST_IN_NEED = 1_000
 # In an org of fewer tasks, all that match are counted.
 MANY = 5_000
 _BY_NUMBER = {"newest": desc, "oldest": asc}
-_RECENT = {"newest", "oldest", "updated"}
 Conditions = Sequence[ColumnElement[bool]]
 Statement = Select[*tuple[Any, ...]]
 
@@ -47,7 +62,7 @@ class TaskList:
 def listed_tasks(
     sight: Sight, wanted: TaskQuery, *, sort: str, offset: int, limit: int
 ) -> TaskList:
-    """The tasks from ``offset`` on, in four statements at most.
+    """The tasks from ``offset`` on, in five statements at most.
 
     ``sort`` is ``newest``, ``oldest``, ``updated``, ``due`` or ``title``.
     """
@@ -60,14 +75,16 @@ def listed_tasks(
         tasks = [task_view(task, task_key, name, template) for task, name, _ in rows]
         return TaskList(tasks, total, are_more, task_key)
 
-    if wanted.narrows and sort in _RECENT and last_number > MANY:
-        rows = page.of_recent(sight, list(wanted.conditions(sight, each=True)))
+    if wanted.narrows and last_number > MANY:
+        rows = page.of_recent(sight, wanted)
         if rows:
             return shown(rows, rows[0][2] - 1, are_more=True)
     conditions = list(wanted.conditions(sight))
     total = None if wanted.narrows else _count(conditions, wanted)
     few = COUNTED if wanted.is_common else COMPARED
-    if total is None or (sort == "updated" and total <= few):
+    if sort == "updated" and total is not None and total <= FEW:
+        statement = page.of_few(sight, conditions)
+    elif total is None or (sort == "updated" and total <= few):
         statement = page.of_these(sight, conditions)
     else:
         statement = page.of_many(sight, conditions)
@@ -80,9 +97,13 @@ def listed_tasks(
 
 def _count(conditions: Conditions, wanted: TaskQuery) -> int:
     if not wanted.is_common:
-        return db.session.scalar(select(func.count()).select_from(Task).where(*conditions)) or 0
+        return _count_of(conditions)
     some = select(Task.id).where(*conditions).limit(COUNTED + 1).subquery()
     return db.session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _count_of(conditions: Conditions) -> int:
+    return db.session.scalar(select(func.count()).select_from(Task).where(*conditions)) or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +114,88 @@ class _Page:
     offset: int
     limit: int
 
-    def of_recent(self, sight: Sight, conditions: Conditions) -> Sequence[Any]:
+    def of_recent(self, sight: Sight, wanted: TaskQuery) -> Sequence[Any]:
         """The rows, if more than this page match among the first tasks of the order; else none.
 
         A filter that many tasks meet is full of matches there. So what one that few meet costs
-        does not depend on how many meet the others.
+        does not depend on how many meet the others. If some are there and too few, they say how
+        many more tasks have a page of them.
         """
-        first = are_recent(sight) if self.sort == "updated" else self._are_first(sight)
-        rows = db.session.execute(self.of_these(sight, [*first, *conditions])).all()
-        # One less than are found is what there are surely more of.
-        return rows if rows and rows[0][2] - 1 > self.offset + self.limit else []
+        conditions = list(wanted.conditions(sight, each=True))
+        first = [*self._are_first(sight, wanted), *conditions]
+        rows: Sequence[Any] = ()
+        if self.offset:  # without a row of this page, its statement counts nothing
+            found = _count_of(first)
+        else:
+            rows, found = self._read(sight, first)
+            if self._is_enough(found):
+                return rows
+        more = self._are_more(sight, wanted, found)
+        if more is not None:
+            rows, found = self._read(sight, [*more, *conditions])
+        return rows if self._is_enough(found) else []
 
-    def _are_first(self, sight: Sight) -> list[ColumnElement[bool]]:
-        by = _BY_NUMBER[self.sort](Task.number)
-        first = select(Task.id).where(Task.org_id == sight.org_id).order_by(by).limit(RECENT)
+    def _read(self, sight: Sight, conditions: Conditions) -> tuple[Sequence[Any], int]:
+        rows = db.session.execute(self.of_few(sight, conditions)).all()
+        return rows, rows[0][2] if rows else 0
+
+    def _is_enough(self, found: int) -> bool:
+        # One less than are found is what there are surely more of.
+        return found - 1 > self.offset + self.limit
+
+    def _are_first(self, sight: Sight, wanted: TaskQuery, times: int = 1) -> Conditions:
+        if self.sort == "updated":
+            return are_recent(sight, times)
+        return self._are_in(self._of_statuses(sight, wanted, RECENT * times))
+
+    def _are_more(self, sight: Sight, wanted: TaskQuery, found: int) -> Conditions | None:
+        """More of the first, if so many match of some and a page is probably among those."""
+        end = self.offset + self.limit
+        if self._is_enough(found):
+            return self._are_first(sight, wanted)
+        # Half as many again: matches are not evenly spread.
+        times = 1 + 3 * (end + 2) // (2 * found) if found else 0
+        need, by_need = wanted.need, wanted.narrows_a_need and self.sort != "updated"
+        if need is not None and by_need and times > SOME_TIMES and end < MOST_IN_NEED // 4:
+            in_need = has_need(need, sight, utcnow().date())
+            of_org = select(Task.id).where(Task.org_id == sight.org_id, in_need)
+            return self._are_in(of_org.order_by(*self._keys).limit(MOST_IN_NEED))
+        return self._are_first(sight, wanted, times) if 1 < times <= MOST_TIMES else None
+
+    def _of_statuses(self, sight: Sight, wanted: TaskQuery, count: int) -> Select[Any]:
+        """The first tasks of those statuses that matching ones have."""
+        of_org: Statement = select(Task.id, Task.number).where(Task.org_id == sight.org_id)
+        first = of_org.order_by(*self._keys).limit(count)
+        if self.sort not in _BY_NUMBER or not wanted.statuses:
+            return first
+        # Those of each status in the order of an index, and of these the first.
+        parts = [first.where(Task.status == one).subquery() for one in wanted.statuses]
+        every = union_all(*(select(part.c.id, part.c.number) for part in parts)).subquery()
+        by = _BY_NUMBER[self.sort](every.c.number)
+        return select(every.c.id, every.c.number).order_by(by).limit(count)
+
+    def _are_in(self, first: Select[Any]) -> Conditions:
         return [Task.id.in_(select(first.subquery().c.id))]
 
+    def of_few(self, sight: Sight, conditions: Conditions) -> Statement:
+        """For conditions that few tasks meet: they are compared with each other."""
+        return self._of(sight, conditions, compared)
+
     def of_these(self, sight: Sight, conditions: Conditions) -> Statement:
-        """For conditions that few tasks meet, or whose matching is most of the work: it is done
-        once, for the count and the page.
+        """For conditions whose matching is most of the work: it is done once, for the count and
+        the page.
         """
+        return self._of(sight, conditions, partial(first_of, end=self.offset + self.limit))
+
+    def _of(
+        self, sight: Sight, conditions: Conditions, by_activity: Callable[[Sight, CTE], Statement]
+    ) -> Statement:
         matching = select(Task.id, Task.number).where(*conditions).cte("matching")
         counted = select(func.count()).select_from(matching).scalar_subquery()
         if self.sort == "updated":
-            found = first_of(sight, matching, self.offset + self.limit).subquery()
-            by: list[Any] = [found.c.moment.desc(), Task.number.desc()]
-            chosen = select(found.c.id, found.c.moment).join(Task, Task.id == found.c.id)
+            found = by_activity(sight, matching).subquery()
+            by: list[Any] = [found.c.moment.desc(), found.c.number.desc()]
+            chosen = select(found.c.id, found.c.moment)
         elif self.sort in _BY_NUMBER:
             by = [_BY_NUMBER[self.sort](matching.c.number)]
             chosen = select(matching.c.id)

@@ -1,6 +1,7 @@
 """A page of tasks: in the right order and counted, by whatever way it is read."""
 
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,6 +23,13 @@ from tests.factories import Factory
 pytestmark = pytest.mark.differs_by_database
 
 HIDDEN = 3
+TRIED = (
+    TaskQuery(need=Need.FAILING),
+    TaskQuery(need=Need.FAILING, links="opened", status="open"),
+    TaskQuery(need=Need.FAILING, label="even"),
+    TaskQuery(need=Need.ALL_MERGED),
+    TaskQuery(label="even", q="task"),
+)
 
 
 def moments(number: int) -> list[int]:
@@ -51,6 +59,38 @@ def busy(factory: Factory) -> Principal:
         if number == HIDDEN:
             hidden = {"confidential": True, "source_updated_at": now}
             factory.link(task, factory.gitlab_item(project, **hidden))
+    return factory.principal(org, Role.ADMIN)
+
+
+@pytest.fixture
+def labelled(factory: Factory) -> Principal:
+    """Twelve tasks: titles, due dates, statuses, labels and states of items in several orders."""
+    org = factory.org()
+    project = factory.gitlab_project(org)
+    now = utcnow()
+    for number in range(1, 13):
+        task = factory.task(
+            org,
+            number=number,
+            title=f"Task {number * 5 % 12}",
+            status=("open", "in_progress", "done")[number % 3],
+            due_date=None if number % 4 else (now + timedelta(days=-number)).date(),
+            updated_at=now - timedelta(hours=number * 7 % 12),
+        )
+        for place in range(2):
+            label = {"name": "odd" if (number + place) % 3 else "even", "color": "#1f75cb"}
+            factory.link(
+                task,
+                factory.gitlab_item(
+                    project,
+                    type="merge_request",
+                    state="merged" if number in {4, 7, 10} else "opened",
+                    pipeline_status="failed" if number % 5 else "success",
+                    labels=[label],
+                    confidential=number == 5 and place == 1,
+                    source_updated_at=now - timedelta(hours=(number + 6 * place) * 5 % 24),
+                ),
+            )
     return factory.principal(org, Role.ADMIN)
 
 
@@ -147,7 +187,29 @@ def test_what_many_tasks_meet_is_found_among_the_first_of_the_order(
     assert found == matching
     # More than a number that is right, or all.
     assert all(page.total < 6 if page.are_more else page.total == 6 for page in pages)
-    assert pages[0].are_more is (recent > 3)
+    assert pages[0].are_more
+
+
+@pytest.mark.parametrize(("recent", "some"), [(2, 1), (4, 4)])
+def test_what_is_tried_on_the_first_tasks_changes_no_page(
+    app: Flask, labelled: Principal, monkeypatch: pytest.MonkeyPatch, recent: int, some: int
+) -> None:
+    monkeypatch.setattr(task_list, "RECENT", recent)
+    monkeypatch.setattr(task_list, "SOME_TIMES", some)
+    monkeypatch.setattr(by_activity, "RECENT_TASKS", recent)
+    monkeypatch.setattr(by_activity, "RECENT_ITEMS", 2 * recent)
+    for wanted, sort in product(TRIED, ("newest", "due", "updated")):
+        found = []
+        with app.app_context():
+            sight = Sight.of(Principal(labelled.org_id, labelled.user_id, Role.MEMBER))
+            for many in (10_000, -1):
+                monkeypatch.setattr(task_list, "MANY", many)
+                pages = (
+                    listed_tasks(sight, wanted, sort=sort, offset=offset, limit=3).tasks
+                    for offset in (0, 3, 6)
+                )
+                found.append([task.reference for page in pages for task in page])
+        assert found[0] == found[1] and found[0], (wanted, sort)
 
 
 @pytest.mark.parametrize("sort", [TaskSort.CREATED, TaskSort.CREATED_DESC])
