@@ -155,13 +155,12 @@ def parse_item_url(text: object, base: BaseUrl) -> ItemRef:
     ``errors["url"]``.
     """
     pasted = _pasted_text(text)
+    authority = base.origin.partition("://")[2]
     first, _, _ = pasted.partition("/")
-    reference = read_reference(pasted) if first.lower() not in _authorities(base) else None
+    reference = read_reference(pasted) if first.lower() != authority else None
     if reference is not None:
         return item_of_reference(reference.path, reference.sigil, reference.number)
-    if "://" not in re.split(r"[?#]", pasted, maxsplit=1)[0] and any(
-        begins_with_host(pasted, authority) for authority in _authorities(base)
-    ):
+    if begins_with_host(pasted, authority):
         pasted = f"{base.scheme}://{pasted}"
     location, _, _ = pasted.partition("#")
     location, _, query = location.partition("?")
@@ -188,12 +187,6 @@ def _pasted_text(text: object) -> str:
             "url_invalid", "It contains a space or a control character: paste one address only."
         )
     return pasted
-
-
-def _authorities(base: BaseUrl) -> tuple[str, ...]:
-    """The possible beginnings of an address without its scheme."""
-    host = base.origin.partition("://")[2]
-    return (host,) if base.port else (host, f"{host}:{base.effective_port}")
 
 
 def _shown_item(page: Page, query: str) -> ItemRef:

@@ -169,6 +169,7 @@ def test_the_entry_named_in_the_message_allows_the_machine_itself(text):
     entry = re.search(r"GITLAB_ALLOWED_HOSTS=(\S+)\)", caught.value.detail)[1]
 
     assert parse_base_url(text, AllowedHosts.parse([entry]))
+    assert ("[" in entry) == ("[" in text)
 
 
 @pytest.mark.parametrize("text", ["http://10.1.2.3", "https://10.1.2.3", "http://gitlab.lan"])

@@ -120,6 +120,7 @@ def test_a_drawer_that_cannot_be_read_never_links_the_page_beneath(query):
     with pytest.raises(Invalid) as caught:
         parse_item_url(f"{BASE}/g/p/-/issues/10?{query}", BASE)
     assert caught.value.code == "url_not_issue_or_mr"
+    assert "Open the item on a page of its own and paste that" in caught.value.detail
 
 
 @pytest.mark.parametrize("query", ["show=", "work_item_iid=", "showing=e30", "q=show"])

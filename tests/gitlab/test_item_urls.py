@@ -4,8 +4,9 @@ import pytest
 
 from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.items import MAX_IID, ItemRef, ItemType
-from gitlab_links.gitlab.urls import parse_item_url
-from tests.gitlab.addresses import BASE, ROOTED
+from gitlab_links.gitlab.pasted_text import MAX_PASTED_LENGTH
+from gitlab_links.gitlab.urls import parse_base_url, parse_item_url
+from tests.gitlab.addresses import BASE, NOBODY, ROOTED
 
 ISSUE, MERGE_REQUEST = ItemType.ISSUE, ItemType.MERGE_REQUEST
 
@@ -92,6 +93,7 @@ def test_an_item_url_names_its_item(base, path, ref):
         ("/g/p%2Fq/-/issues/1", "url_project_path"),
         ("/g/p/-/issues/1/..%2f2", "url_project_path"),
         ("/g/p/-/issues/1/../2", "url_project_path"),
+        ("/g/p/-/issues/1/./2", "url_project_path"),
         ("/g/p/-/issues/1//", "url_project_path"),
         ("/g/p.git/-/issues/1", "url_project_path"),
         ("/g/p.GIT/-/issues/1", "url_project_path"),
@@ -138,6 +140,8 @@ def test_a_url_that_names_no_item_is_refused_by_its_own_code(base, path, code):
         ("https://me@gitlab.example.com/g/p/-/issues/1", "url_credentials"),
         ("https://gitlab.example.com@evil.example/g/p/-/issues/1", "url_credentials"),
         ("https://gitlab.com/g/p/-/issues/1", "url_host_mismatch"),
+        ("http://gitlab.com/g/p/-/issues/1", "url_host_mismatch"),
+        ("http://gitlab.example.com:8080/g/p/-/issues/1", "url_host_mismatch"),
         ("https://gitlab.example.com.evil.example/g/p/-/issues/1", "url_host_mismatch"),
         ("https://evil.example/gitlab.example.com/-/issues/1", "url_host_mismatch"),
         ("https://gitlab.example.com:8443/g/p/-/issues/1", "url_host_mismatch"),
@@ -176,3 +180,19 @@ def test_a_url_beside_the_relative_root_is_not_of_this_gitlab(text):
 )
 def test_another_spelling_of_the_host_is_the_same_host(text):
     assert parse_item_url(text, BASE) == ItemRef("g/p", ISSUE, 1)
+
+
+def test_an_address_without_the_port_of_this_gitlab_is_of_another_one():
+    base = parse_base_url("https://gitlab.example.com:8443", NOBODY)
+    for scheme in ("https", "http"):
+        with pytest.raises(Invalid) as caught:
+            parse_item_url(f"{scheme}://gitlab.example.com/g/p/-/issues/1", base)
+        assert caught.value.code == ("url_host_mismatch" if scheme == "https" else "url_invalid")
+
+
+def test_the_bound_on_the_length_of_what_is_pasted_is_exact():
+    url = f"{BASE}/g/p/-/issues/1?".ljust(MAX_PASTED_LENGTH, "x")
+    assert parse_item_url(url, BASE) == ItemRef("g/p", ISSUE, 1)
+    with pytest.raises(Invalid) as caught:
+        parse_item_url(url + "x", BASE)
+    assert caught.value.code == "url_too_long"

@@ -54,6 +54,7 @@ URL = item_url(BASE, ISSUE)
         f"<{URL.removeprefix('https://')}>",
         URL.removeprefix("https://").replace("gitlab", "GitLab", 1),
         URL.removeprefix("https://").replace(".com/", ".com:443/"),
+        URL.removeprefix("https://") + "?return=https://example.com",
         "g/p#3",
         "g/p#3.",
         "`g/p#3`",
