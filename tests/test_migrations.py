@@ -15,12 +15,14 @@ from sqlalchemy import Uuid, column, insert, inspect, select, table, text
 from gitlab_links.accounts.models import Org
 from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
+from gitlab_links.links.models import GitLabItem
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
+from tests.factories import Factory
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -306,3 +308,21 @@ def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(
             assert row.types == ["connection.health_changed"]
         db.session.remove()
         db.engine.dispose()
+
+
+def test_merge_requests_are_approved_from_the_upgrade_on(bare_app: Flask) -> None:
+    upgrade(directory=MIGRATIONS)
+    factory = Factory(bare_app)
+    project = factory.gitlab_project(factory.org())
+    for title, re_requested in (("Approved", False), ("To review", True)):
+        reviews = [{"username": "ann", "state": "approved", "re_requested": re_requested}]
+        facts = {"type": "merge_request", "state": "opened", "reviews": reviews}
+        factory.gitlab_item(project, title=title, **facts)
+    revisions = ScriptDirectory(MIGRATIONS).walk_revisions()
+    becoming = next(one for one in revisions if "request is approved" in one.doc)
+    downgrade(directory=MIGRATIONS, revision=becoming.down_revision)
+    upgrade(directory=MIGRATIONS)
+
+    assert db.session.scalars(select(GitLabItem.title).where(GitLabItem.approved)).all() == [
+        "Approved"
+    ]

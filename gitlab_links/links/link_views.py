@@ -16,6 +16,7 @@ from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import is_withheld, sees_all
 from gitlab_links.links.freshness import Connection, SyncState, sync_state
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.waits import approvers
 from gitlab_links.tasks.models import Task
 
 
@@ -197,7 +198,7 @@ def _view(
     fields: tuple[Any, ...] = (
         *(row.id, row.task_id, row.task_title, url, path, row.type, iid, str(ref)),
         *content,
-        *((None, []) if hides else (_pipeline_url(row, url), _approved_by(row))),
+        *((None, []) if hides else (_pipeline_url(row, url), approvers(row.reviews))),
         *(row.created_at, _provenance(row, hides=hides), sync),
     )
     # By position: with names it takes twice as long.
@@ -227,11 +228,6 @@ def _pipeline_url(row: LinkRow, url: str) -> str | None:
     if path is not None and (newest is None or path.endswith(f"/{newest}")):
         return urljoin(str(row.base_url), path)
     return f"{url}/pipelines"
-
-
-def _approved_by(row: LinkRow) -> list[str]:
-    approved = (one for one in row.reviews or () if one["state"] == "approved")
-    return [one["username"] for one in approved if not one["re_requested"]]
 
 
 def is_from_fork(gitlab_type: str, source_id: int | None, project_id: int | None) -> bool:

@@ -16,12 +16,13 @@ from sqlalchemy import (
     Uuid,
     event,
     false,
+    text,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.clock import utcnow
-from gitlab_links.links.waits import accounts_waited_on
+from gitlab_links.links.waits import accounts_waited_on, is_approved
 from gitlab_links.storage.database import Base, Identified, partial_index
 
 
@@ -84,7 +85,8 @@ class GitLabItem(Identified, Base):
     whose body brought its next status.
 
     ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
-    names the accounts that the merge request waits on, see ``links.waits``.
+    names the accounts that the merge request waits on, and ``approved`` is whether it is
+    approved, see ``links.waits``.
 
     ``mentions`` are the tasks that its texts mention, by field, see ``mentions.reading``: from
     GitLab's API or a project's own webhook, in the order of all other content. Null until they
@@ -115,6 +117,12 @@ class GitLabItem(Identified, Base):
             *("org_id", "type", "pipeline_status", "merge_status", "draft", "due_date"),
             *("confidential", "error_code", "id"),
             where="state = 'opened'",
+        ),
+        Index(
+            "ix_gitlab_items_approved",
+            *("org_id", "id"),
+            postgresql_where=text("approved"),
+            sqlite_where=text("approved = 1"),
         ),
         Index("ix_gitlab_items_group_due", "project_id", "type", "next_sync_at"),
         partial_index(
@@ -166,6 +174,7 @@ class GitLabItem(Identified, Base):
     reviewers: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     reviews: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     waits_on: Mapped[str | None] = mapped_column(Text)
+    approved: Mapped[bool] = mapped_column(default=False, server_default=false())
     author: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     milestone_id: Mapped[int | None] = mapped_column(BigInteger)
     milestone: Mapped[str | None] = mapped_column(String(255))
@@ -217,11 +226,13 @@ class GitLabItem(Identified, Base):
 
 @event.listens_for(GitLabItem, "before_insert")
 @event.listens_for(GitLabItem, "before_update")
-def _note_whom_it_waits_on(_mapper: Any, _connection: Any, item: GitLabItem) -> None:
+def _note_reviews(_mapper: Any, _connection: Any, item: GitLabItem) -> None:
     """Whoever changes an item: a list of what waits must not depend on remembering this."""
-    wanted = accounts_waited_on(item)
+    wanted, approved = accounts_waited_on(item), is_approved(item)
     if item.waits_on != wanted:
         item.waits_on = wanted
+    if item.approved is not approved:
+        item.approved = approved
 
 
 class TaskGitLabLink(Identified, Base):

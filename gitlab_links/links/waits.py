@@ -14,6 +14,7 @@ from gitlab_links.gitlab.items import ItemState, ItemType
 
 _ACTED = frozenset({"reviewed", "requested_changes", "approved", "commented"})
 _CHANGES = "requested_changes"
+_NOT_APPROVED = "not_approved"
 # Before 15.6 GitLab says only that nothing is in conflict.
 _MERGEABLE, _NO_CONFLICT = "mergeable", "can_be_merged"
 _HARMLESS = frozenset({None, "success", "skipped"})
@@ -78,6 +79,24 @@ def waits_of(item: MergeRequestFacts) -> list[Wait]:
                 asked = item.gitlab_created_at if review is None else _since(review)
                 found[name] = Wait(name, WaitReason.REVIEW, asked)
     return list(found.values())
+
+
+def approvers(reviews: Sequence[dict[str, Any]] | None) -> list[str]:
+    """The user names of whose approval GitLab has sent, if they were not asked again since."""
+    approved = (one for one in reviews or () if one["state"] == "approved")
+    return [one["username"] for one in approved if not one["re_requested"]]
+
+
+def is_approved(item: MergeRequestFacts) -> bool:
+    """Whether the item is an open merge request, and no draft, that somebody has approved, and
+    that nobody else is to approve, review or change.
+    """
+    if item.type != ItemType.MERGE_REQUEST.value or item.state != ItemState.OPENED.value:
+        return False
+    if item.draft or item.merge_status == _NOT_APPROVED or not approvers(item.reviews):
+        return False
+    open_ends = {WaitReason.REVIEW, WaitReason.CHANGES}
+    return not any(wait.reason in open_ends for wait in waits_of(item))
 
 
 def accounts_waited_on(item: MergeRequestFacts) -> str | None:

@@ -40,7 +40,7 @@ TASK_COLUMNS = (
 )
 ROLL_UP_COLUMNS = (
     *("merge_requests", "merged", "open_issues", "overdue", "failing", "conflicts"),
-    *("changes_requested", "waiting_for_review", "ready", "draft"),
+    *("changes_requested", "waiting_for_review", "ready", "approved", "draft"),
 )
 LINK_COLUMNS = (
     *("reference", "url", "gitlab_type", "title", "state", "draft", "confidential", "milestone"),

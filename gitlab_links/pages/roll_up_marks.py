@@ -15,12 +15,13 @@ NEED_MARKS = {
     Need.READY: Mark("Ready to merge", "green", "check"),
     Need.ALL_MERGED: Mark("All merged, not done", "blue", "mr-merged"),
     Need.STILL_OPEN: Mark("Done, still open", "amber", "mr-opened"),
+    Need.APPROVED: Mark("Approved", "green", "approval"),
     Need.DRAFT: Mark("Draft", "gray", "mr-draft"),
     Need.NOTHING_LINKED: Mark("Nothing linked", "gray", "mark"),
 }
 COLUMNS = (
     (Need.FAILING,),
-    (Need.CHANGES, Need.REVIEW),
+    (Need.CHANGES, Need.REVIEW, Need.APPROVED),
     (Need.CONFLICTS, Need.READY),
     (Need.DRAFT,),
     (Need.OVERDUE,),
@@ -35,6 +36,7 @@ _NOUNS = {
     Need.CHANGES: ("Changes requested on {}", "Changes requested on {}"),
     Need.REVIEW: ("{} waits for review", "{} wait for review"),
     Need.READY: ("{} is ready to merge", "{} are ready to merge"),
+    Need.APPROVED: ("{} is approved", "{} are approved"),
     Need.DRAFT: ("{} draft", "{} drafts"),
 }
 

@@ -89,7 +89,8 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
         return and_(is_open(), of_any_type(), GitLabItem.due_date < today)
     status = func.coalesce(GitLabItem.merge_status, "")
     failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
-    waits = and_(is_reviewed(), status.not_in(sorted(NOT_WITH_REVIEWERS)))
+    with_others = status.in_(sorted(NOT_WITH_REVIEWERS))
+    waits = and_(is_reviewed(), ~GitLabItem.approved, ~with_others)
     known = GitLabItem.merge_status  # as it is, PostgreSQL compares it within the index
     wanted: dict[Need, Any] = {
         Need.FAILING: GitLabItem.pipeline_status == FAILED,
@@ -97,6 +98,7 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
         Need.CHANGES: known == CHANGES_REQUESTED,
         Need.REVIEW: and_(~GitLabItem.draft, or_(status == NOT_APPROVED, waits)),
         Need.READY: and_(~GitLabItem.draft, ~failing, known.in_(sorted(READY_STATUSES))),
+        Need.APPROVED: GitLabItem.approved,
         Need.DRAFT: GitLabItem.draft,
     }
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value

@@ -70,6 +70,7 @@ def _grouped(*, all_seen: bool, broken: bool, connected: bool) -> Select[*tuple[
             case((hidden, null()), else_=GitLabItem.merge_status).label("merge_status"),
             case((hidden, null()), else_=GitLabItem.pipeline_status).label("pipeline_status"),
             case((and_(~hidden, is_reviewed()), 1), else_=0).label("reviewed"),
+            case((and_(~hidden, GitLabItem.approved), 1), else_=0).label("approved"),
             case((late, 1), else_=0).label("late"),
             case((hidden, 1), else_=0).label("withheld"),
             case((failing, 1), else_=0).label("failing"),
@@ -86,7 +87,7 @@ def _grouped(*, all_seen: bool, broken: bool, connected: bool) -> Select[*tuple[
     )
     kind = (
         *(link.task_id, link.type, link.state, link.draft, link.merge_status),
-        *(link.pipeline_status, link.reviewed, link.late, link.withheld),
+        *(link.pipeline_status, link.reviewed, link.approved, link.late, link.withheld),
     )
     sums = (func.count(), func.sum(link.failing), func.max(link.active_at))
     return select(*kind, *sums).group_by(*kind)

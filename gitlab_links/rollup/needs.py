@@ -29,6 +29,7 @@ class Need(StrEnum):
     CHANGES = "changes_requested"
     REVIEW = "waiting_for_review"
     READY = "ready"
+    APPROVED = "approved"
     ALL_MERGED = "all_merged_not_done"
     STILL_OPEN = "done_but_open"
     DRAFT = "draft"
@@ -43,6 +44,7 @@ OF_AN_ITEM = (
     Need.CHANGES,
     Need.REVIEW,
     Need.READY,
+    Need.APPROVED,
     Need.DRAFT,
 )
 
@@ -52,9 +54,10 @@ class LinkState:
     """What counts of a linked item, and how many links of the task are alike.
 
     ``state`` is None until GitLab is read. ``reviewed`` is whether somebody is to review it,
-    ``late`` whether its due date has passed. ``problems`` of the links have a sync problem.
-    ``active_at`` is GitLab's newest time of these items. An item withheld from the viewer has
-    none of these but ``withheld``, ``count`` and ``problems``.
+    ``approved`` whether it is approved and nobody else is to review it, ``late`` whether its due
+    date has passed. ``problems`` of the links have a sync problem. ``active_at`` is GitLab's
+    newest time of these items. An item withheld from the viewer has none of these but
+    ``withheld``, ``count`` and ``problems``.
     """
 
     gitlab_type: str
@@ -63,6 +66,7 @@ class LinkState:
     merge_status: str | None = None
     pipeline_status: str | None = None
     reviewed: bool = False
+    approved: bool = False
     late: bool = False
     withheld: bool = False
     count: int = 1
@@ -85,13 +89,14 @@ class LinkState:
     def _merge_request_has(self, need: Need) -> bool:
         failing = self.pipeline_status == FAILED
         status = self.merge_status
-        waits = self.reviewed and status not in NOT_WITH_REVIEWERS
+        waits = self.reviewed and not self.approved and status not in NOT_WITH_REVIEWERS
         return {
             Need.FAILING: failing,
             Need.CONFLICTS: status in CONFLICT_STATUSES,
             Need.CHANGES: status == CHANGES_REQUESTED,
             Need.REVIEW: not self.draft and (waits or status == NOT_APPROVED),
             Need.READY: not self.draft and not failing and status in READY_STATUSES,
+            Need.APPROVED: self.approved,
             Need.DRAFT: self.draft,
         }[need]
 
@@ -113,6 +118,7 @@ class RollUp:
     changes_requested: int
     waiting_for_review: int
     ready: int
+    approved: int
     draft: int
     needs: tuple[Need, ...]
 

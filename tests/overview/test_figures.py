@@ -38,6 +38,9 @@ def busy(factory: Factory, org: Org, project: GitLabProject) -> Org:
         Need.CHANGES: {"merge_status": "requested_changes"},
         Need.REVIEW: {"merge_status": "not_approved"},
         Need.READY: {"merge_status": "mergeable"},
+        Need.APPROVED: {
+            "reviews": [{"username": "ann", "state": "approved", "re_requested": False}]
+        },
         Need.DRAFT: {"draft": True},
         Need.ALL_MERGED: {"merged": 2},
     }

@@ -48,7 +48,7 @@ def test_each_count_leads_to_the_list_of_just_these_tasks(
         for one in Markup.of(person.get(f"/orgs/{busy.id}/overview")).elements
         if "tile" in (one.get("class") or "").split()
     ]
-    assert len(tiles) == 10
+    assert len(tiles) == 11
     counts = {}
     for tile in tiles:
         (results,) = [

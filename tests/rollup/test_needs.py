@@ -16,6 +16,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemState
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.waits import is_approved
 from gitlab_links.rollup.conditions import has_need
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.needs import LinkState, Need, roll_up
@@ -47,6 +48,8 @@ def request(**values: Any) -> LinkState:
         ([request(merge_status="mergeable", draft=True)], OPEN, [Need.DRAFT]),
         ([request(merge_status="not_approved")], OPEN, [Need.REVIEW]),
         ([request(merge_status="ci_still_running", reviewed=True)], OPEN, [Need.REVIEW]),
+        ([request(reviewed=True, approved=True)], OPEN, [Need.APPROVED]),
+        ([request(merge_status="mergeable", approved=True)], OPEN, [Need.READY, Need.APPROVED]),
         ([request(merge_status="need_rebase", reviewed=True)], OPEN, []),
         ([request(merge_status="conflict", reviewed=True)], OPEN, [Need.CONFLICTS]),
         ([request(merge_status="requested_changes", reviewed=True)], OPEN, [Need.CHANGES]),
@@ -97,6 +100,9 @@ ITEMS = st.fixed_dictionaries(
         "merge_status": st.sampled_from(STATUSES),
         "pipeline_status": st.sampled_from(["failed", "success", None]),
         "reviewers": st.sampled_from([[], [{"username": "ann", "name": "Ann"}]]),
+        "reviews": st.sampled_from(
+            [None, [{"username": "ann", "state": "approved", "re_requested": False}]]
+        ),
         "due_date": st.sampled_from([-1, 0, None]),
         "error_code": st.sampled_from([None, None, "not_found"]),
     }
@@ -143,6 +149,7 @@ def _store(org: Org, project_id: Any, rows: list[Any]) -> None:
         for place, item in enumerate(items):
             values = {**item, "id": new_id(), "due_date": day(item["due_date"])}
             values |= {"iid": number * 10 + place, "project_id": project_id}
+            values["approved"] = is_approved(GitLabItem(**values))
             db.session.execute(insert(GitLabItem).values(**made, **values))
             link = {"task_id": task["id"], "item_id": values["id"]}
             db.session.execute(insert(TaskGitLabLink).values(**made, **link))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_links.gitlab.snapshot import Review
-from gitlab_links.links.waits import accounts_waited_on, waits_of
+from gitlab_links.links.waits import accounts_waited_on, is_approved, waits_of
 from gitlab_links.sync.reviews import merged_reviews
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -143,3 +143,27 @@ def test_the_same_state_keeps_its_time() -> None:
     asked = merged_reviews(again, [Review("kim", "unreviewed", True)], LATER)
     times = [one[0]["since"] for one in (first, again, asked)]
     assert times == [NOON.isoformat(), NOON.isoformat(), LATER.isoformat()]
+
+
+APPROVED = [review("kim", "approved")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "approved"),
+    [
+        ({}, True),
+        ({"reviewers": []}, True),  # by somebody who was not asked
+        ({"reviewers": [person("kim"), person("lea")]}, False),
+        ({"reviews": None}, False),
+        ({"reviews": [review("kim", "approved", re_requested=True)]}, False),
+        ({"reviews": [review("kim", "reviewed")]}, False),
+        ({"merge_status": "not_approved"}, False),
+        ({"merge_status": "requested_changes"}, False),
+        ({"draft": True}, False),
+        ({"state": "merged"}, False),
+        ({"type": "issue"}, False),
+    ],
+)
+def test_approved_is_what_waits_for_no_other_review(fields: Any, approved: bool) -> None:
+    facts = {"merge_status": "ci_still_running", "reviews": APPROVED, **fields}
+    assert is_approved(merge_request(**facts)) is approved

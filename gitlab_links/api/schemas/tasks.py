@@ -42,6 +42,7 @@ class RollUpSchema(Answer):
     changes_requested = _count("Open merge requests whose reviewers want changes.")
     waiting_for_review = _count("Open merge requests that wait for approval or a review.")
     ready = _count("Open merge requests that can be merged.")
+    approved = _count("Open merge requests that are approved and wait for no other review.")
     draft = _count("Open drafts.")
     needs = fields.List(
         choice(Need), metadata=described("Why the task may need somebody, most urgent first.")
