@@ -34,10 +34,10 @@ def read_date(headers: Mapping[str, str]) -> datetime | None:
     """The time of an answer by the clock of GitLab, or of a proxy in front of it."""
     try:
         moment = parsedate_to_datetime(headers.get("Date", "").strip())
+        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return clamp_time(aware.astimezone(UTC))
     except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return clamp_time(aware.astimezone(UTC))
 
 
 def read_rate_limit(headers: Mapping[str, str]) -> RateLimit | None:

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from gitlab_links.gitlab.answer_headers import (
     MAX_RETRY_AFTER_SECONDS,
+    read_date,
     read_rate_limit,
     read_retry_after,
 )
 from gitlab_links.gitlab.answers import RateLimit
+from gitlab_links.gitlab.times import EARLIEST, LATEST
 
 NOW = datetime(2026, 5, 28, 6, tzinfo=UTC)
 
@@ -44,6 +46,29 @@ def test_a_wait_is_read_as_seconds_or_as_a_date(value, seconds):
 
 def test_without_the_header_there_is_no_wait():
     assert read_retry_after({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("Thu, 28 May 2026 06:00:00 GMT", NOW),
+        (" Thu, 28 May 2026 06:00:00 -0000 ", NOW),
+        ("Thu, 28 May 2026 08:00:00 +0200", NOW),
+        ("Mon, 01 Jan 0100 00:00:00 GMT", EARLIEST),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LATEST),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", None),  # in UTC it has no date
+        ("Thu, 99 May 2026 06:00:00 GMT", None),
+        ("", None),
+        ("now", None),
+    ],
+)
+def test_the_time_of_an_answer_is_read_in_utc(value, moment):
+    assert read_date({"Date": value}) == moment
+    assert moment is None or read_date({"Date": value}).tzinfo is UTC
+
+
+def test_an_answer_without_a_date_has_no_time():
+    assert read_date({}) is None
 
 
 @given(st.text())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_links.gitlab.times import parse_date, parse_time
+from gitlab_links.gitlab.times import clamp_time, parse_date, parse_time, query_time
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,15 @@ def test_a_date_is_a_day_and_nothing_more():
         "2016-W29-5",
     ):
         assert parse_date(text) is None
+
+
+def test_a_time_in_a_query_is_rounded_down_to_the_millisecond_in_utc():
+    east = timezone(timedelta(hours=2))
+    assert query_time(datetime(2026, 5, 28, 7, 58, 40, 456999, east)) == "2026-05-28T05:58:40.456Z"
+    assert query_time(datetime(2026, 5, 28, tzinfo=UTC)) == "2026-05-28T00:00:00.000Z"
+
+
+@given(MOMENTS)
+def test_a_time_in_a_query_is_read_back_less_what_was_cut(moment):
+    sent = parse_time(query_time(clamp_time(moment)))
+    assert timedelta(0) <= clamp_time(moment) - sent < timedelta(milliseconds=1)
