@@ -87,6 +87,9 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
     """``LinkState.has`` in SQL."""
     if need is Need.OVERDUE:
         return and_(is_open(), of_any_type(), GitLabItem.due_date < today)
+    if need is Need.APPROVED:
+        # It is a merge request: asked for that too, SQLite reads all that are open.
+        return and_(is_open(), GitLabItem.approved)
     status = func.coalesce(GitLabItem.merge_status, "")
     failing = func.coalesce(GitLabItem.pipeline_status, "") == FAILED
     with_others = status.in_(sorted(NOT_WITH_REVIEWERS))
@@ -98,7 +101,6 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
         Need.CHANGES: known == CHANGES_REQUESTED,
         Need.REVIEW: and_(~GitLabItem.draft, or_(status == NOT_APPROVED, waits)),
         Need.READY: and_(~GitLabItem.draft, ~failing, known.in_(sorted(READY_STATUSES))),
-        Need.APPROVED: GitLabItem.approved,
         Need.DRAFT: GitLabItem.draft,
     }
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
