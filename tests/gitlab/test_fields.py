@@ -5,18 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gitlab_links.gitlab.fields import (
+    MAX_BRANCH_LENGTH,
     MAX_LABELS,
     MAX_PATH_LENGTH,
+    MAX_PEOPLE,
+    read_branch,
     read_id,
     read_labels,
     read_merge_status,
     read_milestone,
     read_person,
+    read_pipeline_path,
     read_project_path,
+    read_reviews,
     read_text,
 )
 from gitlab_links.gitlab.items import MAX_IID
-from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Review
 
 
 @pytest.mark.parametrize("value", [1, MAX_IID, "1", str(MAX_IID)])
@@ -68,6 +73,23 @@ def test_what_is_no_project_path_is_none(path):
     assert read_project_path(path) is None
 
 
+def test_a_branch_is_unchanged_or_none():
+    for name in ("b", "feature/ACME-12 ü", "b" * MAX_BRANCH_LENGTH):
+        assert read_branch(name) == name
+    for name in ("", "a\nb", "b" * (MAX_BRANCH_LENGTH + 1), None, 7, ["main"]):
+        assert read_branch(name) is None
+
+
+def test_the_bounds_on_the_path_of_a_pipeline_are_exact():
+    end = "/g/-/pipelines/47"
+    path = "/" + "p" * (MAX_PATH_LENGTH - len(end) - 1) + end
+    host = "https://" + "h" * (MAX_PATH_LENGTH - 8)
+    assert read_pipeline_path(path) == path
+    assert read_pipeline_path(host + path) == path
+    assert read_pipeline_path(path.replace("p", "pp", 1)) is None
+    assert read_pipeline_path(host + "h" + path) is None
+
+
 @given(st.text(), st.integers(1, 300))
 def test_text_is_one_printable_line_within_its_limit(value, limit):
     line = read_text(value, limit)
@@ -114,6 +136,15 @@ def test_a_person_needs_a_user_name():
     assert read_person({"username": "rae", "name": "a" * 256}).name == "a" * 254 + "…"
     for value in (None, "rae", 7, [], {"name": "Rae"}, {"username": 7}, {"username": "\n"}):
         assert read_person(value) is None
+
+
+def test_a_review_is_of_a_reviewer_with_a_state():
+    rae = {"username": "rae", "state": "reviewed"}
+    again = rae | {"re_requested": True}
+    listed = [rae, {"username": "kim"}, {"state": "reviewed"}, again, rae | {"re_requested": "1"}]
+    once, asked = Review("rae", "reviewed", False), Review("rae", "reviewed", True)
+    assert read_reviews([None, 7, *listed]) == (once, asked, once)
+    assert len(read_reviews([rae] * (MAX_PEOPLE + 1))) == MAX_PEOPLE
 
 
 def test_a_milestone_without_a_title_shows_its_number():
