@@ -46,8 +46,9 @@ LINK_COLUMNS = (
     *("reference", "url", "gitlab_type", "title", "state", "draft", "confidential", "milestone"),
     *("due_date", "merge_status", "pipeline_status", "gitlab_created_at", "gitlab_updated_at"),
     *("closed_at", "merged_at", "project_path", "gitlab_iid", "created_at", "id"),
+    *("comments", "pipeline_url"),
 )
-PEOPLE_COLUMNS = ("labels", "author", "assignees", "reviewers")
+PEOPLE_COLUMNS = ("labels", "author", "assignees", "reviewers", "approved_by")
 SYNC_COLUMNS = ("sync_status", "sync_error_code", "last_synced_at")
 RULES = ("reference", "title", "status", "outcome")
 WAITING = (
@@ -118,6 +119,7 @@ def _link_row(link: LinkView, task: str) -> Sequence[Any]:
     names = [", ".join(str(label["name"]) for label in link.labels or ())]
     people = ([link.author] if link.author else [], link.assignees, link.reviewers)
     names += [", ".join(str(one["username"]) for one in some or ()) for some in people]
+    names.append(", ".join(link.approved_by))
     sync = (link.sync.status, link.sync.error_code, link.sync.last_synced_at)
     return task, link.task_title, *attrgetter(*LINK_COLUMNS)(link), *names, *sync
 

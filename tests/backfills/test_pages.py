@@ -6,6 +6,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from tests.api.callers import browser
 from tests.backfills.test_backfills import old, project, run
+from tests.pages.csv_tables import table_of
 from tests.pages.markup import words
 
 __all__ = ["old", "project"]
@@ -31,6 +32,7 @@ def test_the_page_leads_from_the_look_to_the_links(mentioning, old, admin):
     assert "3 items would be linked to 2 tasks." in words(found)
     assert "acme/app!1" in found
     assert 'http-equiv="refresh"' not in found
+    assert len(table_of(admin.get(f"{page}.csv"))) == 3
     admin.post(f"{page}/link")
     run(mentioning)
     assert "3 links made." in words(admin.get(page).text)

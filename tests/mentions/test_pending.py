@@ -16,6 +16,7 @@ from gitlab_links.mentions.queries import pending_mentions
 from gitlab_links.tasks.changes import create_task
 from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
+from tests.pages.csv_tables import table_of
 from tests.pages.markup import words
 
 pytestmark = pytest.mark.differs_by_database
@@ -151,6 +152,11 @@ def test_the_gitlab_page_and_the_api_say_what_makes_no_link(app, mentioning, key
     text = words(admin.get(f"{base}/mentions").text)
     assert f"Mentions {key(last + 1)}, which does not exist yet." in text
     assert "Names more than 20 tasks, so it links none." in text
+    listed = table_of(admin.get(f"{base}/pending-mentions.csv"))
+    assert [(one["reference"], one["task"]) for one in listed] == [
+        ("acme/app!1", ""),
+        ("acme/app#1", key(last + 1)),
+    ]
     address = f"/api/orgs/{mentioning.org.id}/integrations/gitlab/pending-mentions"
     first = admin.get(f"{address}?limit=1").json
     second = admin.get(f"{address}?cursor={first['next_cursor']}").json

@@ -10,7 +10,6 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
-from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
@@ -21,17 +20,10 @@ from gitlab_links.pages import csv_files, csv_lists
 from tests.api.callers import Caller
 from tests.factories import Factory
 from tests.pages.conftest import As
+from tests.pages.csv_tables import table_of
 from tests.pages.markup import Markup
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
-
-
-def table_of(answer: TestResponse) -> list[dict[str, str]]:
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert answer.headers["Content-Disposition"].startswith('attachment; filename="')
-    text = answer.get_data().decode("utf-8-sig")
-    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
 def files_on(page: Markup) -> list[str]:
@@ -128,6 +120,11 @@ def test_the_links_of_the_org_are_those_of_the_page(
         at = utcnow() - timedelta(hours=iid)
         seen: dict[str, Any] = {"title": f"Title {iid}", "source_updated_at": at, "iid": iid}
         seen |= {"labels": [{"name": name} for name in ("a", "b")], "state": "opened"}
+        approvals = [("ann", False), ("bob", True)]
+        seen["reviews"] = [
+            {"username": name, "state": "approved", "re_requested": again}
+            for name, again in approvals
+        ]
         factory.link(task, factory.gitlab_item(project, **seen))
     hidden = factory.gitlab_item(project, iid=9, title="Hidden", confidential=True)
     factory.link(task, hidden)
@@ -135,6 +132,7 @@ def test_the_links_of_the_org_are_those_of_the_page(
     numbers = [int(row["gitlab_iid"]) for row in rows]
     assert numbers == ([1, 2, 3, 4, 5] if sort == "updated" else [5, 4, 3, 2, 1])
     assert (rows[0]["task"], rows[0]["labels"]) == ("ACME-7", "a, b")
+    assert rows[0]["approved_by"] == "ann"
     all_seen = table_of(acting(Role.ADMIN).get(f"{base}/links.csv"))
     assert "Hidden" in [row["title"] for row in all_seen]
     of_task = table_of(acting().get(f"{base}/tasks/ACME-7/links.csv"))
@@ -205,9 +203,9 @@ def test_each_page_of_a_list_leads_to_its_file_with_its_filters(
     factory.invitation(org)
     factory.sent(org)
     pages = ("tasks?status=open&sort=title", "links", "tasks/ACME-2", "tasks/ACME-1/timeline")
-    pages += ("deliveries", "audit", "members", "api-keys", "endpoints")
+    pages += ("deliveries", "audit", "members", "api-keys", "endpoints", "gitlab")
     found = [file for page in pages for file in files_on(Markup.of(admin.get(f"{base}/{page}")))]
-    assert len(found) == 10
+    assert len(found) == 11
     assert found[0] == f"{base}/tasks.csv?status=open&sort=title"
     for file in found:
         assert table_of(admin.get(file)), file
