@@ -66,6 +66,11 @@ UNCLOSED = "Its IPv6 address is not closed by a bracket."
             Fault.NOT_ASCII,
             f"Its host contains ZERO WIDTH SPACE (U+200B), which is not ASCII. {PUNYCODE}",
         ),
+        (
+            "https://gitlab.com/\ue000",
+            Fault.NOT_ASCII,
+            "Its path contains a character without a name (U+E000), which is not ASCII.",
+        ),
         ("gitlab.com", Fault.SCHEME, "It does not start with https://."),
         ("://gitlab.com", Fault.SCHEME, "It does not start with https://."),
         ("ftp://gitlab.com", Fault.SCHEME, "It starts with ftp:// instead of https://."),
