@@ -46,7 +46,7 @@ def colleagues(org_id: uuid.UUID) -> Sequence[Colleague]:
     statement = (
         select(User.id, User.name)
         .join(Membership, Membership.user_id == User.id)
-        .where(_works_in(org_id))
+        .where(works_in(org_id))
         .order_by(User.name, User.id)
     )
     return [Colleague(*row) for row in db.session.execute(statement)]
@@ -59,7 +59,7 @@ def colleagues_page(
     statement = (
         select(User.id, User.name)
         .join(Membership, Membership.user_id == User.id)
-        .where(_works_in(org_id))
+        .where(works_in(org_id))
     )
     rows = db.session.execute(paged(statement, User.id, after=after, limit=limit))
     return [Colleague(*row) for row in rows]
@@ -67,11 +67,12 @@ def colleagues_page(
 
 def may_be_assigned(org_id: uuid.UUID, user_id: uuid.UUID) -> bool:
     """Whether the user is one of the org's ``colleagues``."""
-    found = exists().where(_works_in(org_id), Membership.user_id == user_id)
+    found = exists().where(works_in(org_id), Membership.user_id == user_id)
     return bool(db.session.scalar(select(found)))
 
 
-def _works_in(org_id: uuid.UUID) -> ColumnElement[bool]:
+def works_in(org_id: uuid.UUID) -> ColumnElement[bool]:
+    """Whether a user and a membership are those of somebody who may change the org's tasks."""
     return and_(
         Membership.org_id == org_id,
         Membership.role.in_(sorted(Permission.TASK_WRITE.roles)),

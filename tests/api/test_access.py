@@ -61,6 +61,7 @@ class World:
             "{task_id}": lambda: self.factory.task(self.org).id,
             "{reference}": lambda: self.factory.task(self.org).id,
             "{member_id}": lambda: self.factory.membership(self.org).id,
+            "{user_id}": lambda: self.factory.membership(self.org).user_id,
             "{invitation_id}": lambda: self.factory.invitation(self.org).id,
             "{key_id}": self._key,
             "{account_id}": lambda: self.factory.service_account(self.org).id,

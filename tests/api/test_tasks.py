@@ -274,3 +274,22 @@ def test_a_reader_learns_who_works_on_tasks_and_nothing_more(
     assert all(set(one) == {"id", "name"} for one in people)
     assert not {"Carl Client", "Zoe Elsewhere"} & {one["name"] for one in people}
     assert reader.get(f"{base}/tasks/{task.id}").json["task"]["assignee"] == "Ann Ox"
+
+
+@pytest.mark.differs_by_database
+def test_a_reader_learns_who_is_behind_an_id(
+    app: Flask, factory: Factory, org: Org, base: str
+) -> None:
+    reader = program(app, factory.api_key(org, Scope.READ, role=Role.MEMBER))
+    bot = factory.service_account(org)
+    gone, client = factory.user(name="Gone Guy"), factory.user(name="Carl Client")
+    factory.link(factory.task(org), created_by=gone.id)
+    factory.membership(org, Role.CLIENT, client)
+    there = factory.membership(factory.org(), user=factory.user(name="Zoe Elsewhere"))
+    factory.task(factory.org(), created_by=there.user_id)
+    assert reader.get(f"{base}/people/{bot.id}").json == {
+        "person": {"id": str(bot.id), "name": bot.name}
+    }
+    assert reader.get(f"{base}/people/{gone.id}").json["person"]["name"] == "Gone Guy"
+    for unknown in (client.id, there.user_id, org.id):
+        assert reader.get(f"{base}/people/{unknown}").status_code == 404

@@ -106,6 +106,7 @@ class ColleagueSchema(Answer):
     name = fields.String(metadata={"example": "Ana Ox"})
 
 
+PersonEnvelope = envelope("PersonEnvelope", person=ColleagueSchema)
 PeopleEnvelope = page_of("PeopleEnvelope", people=ColleagueSchema)
 
 
