@@ -16,6 +16,7 @@ from gitlab_links.rollup.conditions import is_of_project, is_open, item_has
 from gitlab_links.rollup.needs import OF_AN_ITEM, Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import MOST_WORDS, item_has_words, text_has
+from gitlab_links.search.indexing import OF_ITEMS, searchable
 from gitlab_links.search.item_places import sought_at
 from gitlab_links.search.words import ROLES, fact_word, words_of
 from gitlab_links.tasks.models import Task
@@ -161,7 +162,7 @@ class LinkQuery:
     def _found(self, sight: Sight) -> ColumnElement[bool]:
         """Links that the text names or whose item has all its words."""
         text = self.q.strip()
-        words = words_of(text)[:MOST_WORDS]
+        words = searchable(words_of(text)[:MOST_WORDS], OF_ITEMS, sight.org_id)
         have = item_has_words(sight, words=words) if words else false()
         named = _named(text, sight)
         if not named:

@@ -26,7 +26,7 @@ from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.conditions import linked
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS
+from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS, searchable
 from gitlab_links.search.item_places import links_item_at
 from gitlab_links.search.models import SearchText
 from gitlab_links.search.words import SHORTEST_BEGINNING, org_word, words_of
@@ -52,13 +52,15 @@ def found_by(query: str, sight: Sight, *, each: bool = False) -> ColumnElement[b
     if item is not None:
         ways.append(item)
     words = words_of(text)[:MOST_WORDS]
-    if words and each:
-        own = select(SearchText.id).where(SearchText.task_id == Task.id, text_has((), words=words))
-        ways.append(own.offset(0).exists())
-    elif words:
-        ways.append(Task.id.in_(_texts(SearchText.task_id, [OF_TASKS], words, sight)))
-    if words and sight.sees_links:
-        ways.append(has_item_with(sight, words=words, each=each))
+    own = searchable(words, OF_TASKS, sight.org_id)
+    if own and each:
+        has = select(SearchText.id).where(SearchText.task_id == Task.id, text_has((), words=own))
+        ways.append(has.offset(0).exists())
+    elif own:
+        ways.append(Task.id.in_(_texts(SearchText.task_id, [OF_TASKS], own, sight)))
+    of_items = searchable(words, OF_ITEMS, sight.org_id)
+    if of_items and sight.sees_links:
+        ways.append(has_item_with(sight, words=of_items, each=each))
     return or_(false(), *ways)
 
 

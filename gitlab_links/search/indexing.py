@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -11,7 +12,14 @@ from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.search.models import SearchText
-from gitlab_links.search.words import fact_word, indexed, org_word, words_of
+from gitlab_links.search.words import (
+    ROLES,
+    SHORTEST_BEGINNING,
+    fact_word,
+    indexed,
+    org_word,
+    words_of,
+)
 from gitlab_links.storage.many_rows import InsertRows
 from gitlab_links.tasks.models import Task
 
@@ -20,7 +28,24 @@ _READ = {
     Task: ("title", "description", "external_url", "number"),
     GitLabItem: ("title", "labels", "assignees", "reviewers", "author", "milestone"),
 }
+# What the words for labels, people and milestones of an item begin with.
+_FACTS = tuple(f"zf{kind}" for kind in ("label", *ROLES, "milestone"))
 Row = Mapping[str, Any]
+
+
+def searchable(words: Sequence[str], kind: str, org_id: UUID) -> Sequence[str]:
+    """These words, or none if each is the beginning of one that the index itself puts into texts
+    of the kind: they would find every text.
+    """
+    return words if any(not _is_of_index(word, kind, org_id) for word in words) else ()
+
+
+def _is_of_index(word: str, kind: str, org_id: UUID) -> bool:
+    if len(word) < SHORTEST_BEGINNING:
+        return word == kind
+    facts = _FACTS if kind == OF_ITEMS else ()
+    is_fact = any(fact.startswith(word) or word.startswith(fact) for fact in facts)
+    return is_fact or org_word(org_id).startswith(word)
 
 
 def words_of_task(task: Row) -> str:

@@ -122,6 +122,16 @@ def test_who_may_see_a_confidential_item_finds_it_by_its_title(
     assert found(app, factory, org, "passwords", Role.MEMBER) == []
 
 
+def test_words_of_the_index_itself_find_no_text_alone(
+    app: Flask, factory: Factory, org: Org, tasks: None
+) -> None:
+    for words in ("zt", "zi", "zfl", "zfassignee", f"zo{org.id.hex[:4]}"):
+        assert found(app, factory, org, words, Role.ADMIN) == []
+    assert found(app, factory, org, "zt card", Role.ADMIN) == [2]
+    factory.task(org, number=8, title="Zi Wei")
+    assert found(app, factory, org, "zi", Role.ADMIN) == [8]
+
+
 def test_a_client_finds_tasks_by_their_own_text_alone(
     app: Flask, factory: Factory, org: Org, tasks: None
 ) -> None:
