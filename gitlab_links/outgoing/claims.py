@@ -56,13 +56,26 @@ def claim_endpoints(
 
 
 def _may_send(now: datetime) -> list[ColumnElement[bool]]:
-    """Nobody sends to it, it is not paused, and something is due for it. Its replays are sent
-    even while it is disabled or paused: somebody waits for them.
+    """Nobody sends to it, it is not paused, and something is due for it that waits for nothing
+    else. Its replays are sent even while it is disabled or paused: somebody waits for them.
     """
     due = exists().where(_delivery.endpoint_id == _endpoint.id, _delivery.due_at <= now)
     replays = due.where(_delivery.is_replay)
     free = or_(_endpoint.leased_until.is_(None), _endpoint.leased_until < now)
-    return [free, or_(and_(_is_open(now), due), replays)]
+    return [free, or_(and_(_is_open(now), due.where(~_is_kept_back(now))), replays)]
+
+
+def _is_kept_back(now: datetime) -> ColumnElement[bool]:
+    """An earlier event of its item or task has failed and is to be sent again first."""
+    earlier = aliased(_delivery)
+    return exists().where(
+        earlier.endpoint_id == _delivery.endpoint_id,
+        earlier.subject_id == _delivery.subject_id,
+        earlier.position < _delivery.position,
+        earlier.due_at > now,
+        earlier.attempts < ORDER_KEPT_ATTEMPTS,
+        not_(earlier.is_replay),
+    )
 
 
 def _is_open(now: datetime) -> ColumnElement[bool]:
@@ -77,17 +90,8 @@ def claim_batch(endpoint: OutgoingEndpoint, now: datetime) -> Sequence[OutgoingD
     """
     alone = endpoint.is_slow or endpoint.failures > 0
     is_open = endpoint.enabled and (endpoint.paused_until is None or endpoint.paused_until <= now)
-    earlier = aliased(_delivery)
-    kept_back = exists().where(
-        earlier.endpoint_id == _delivery.endpoint_id,
-        earlier.subject_id == _delivery.subject_id,
-        earlier.position < _delivery.position,
-        earlier.due_at > now,
-        earlier.attempts < ORDER_KEPT_ATTEMPTS,
-        not_(earlier.is_replay),
-    )
     mine = (_delivery.endpoint_id == endpoint.id, _delivery.due_at <= now)
-    which = or_(_delivery.is_replay, ~kept_back) if is_open else _delivery.is_replay
+    which = or_(_delivery.is_replay, ~_is_kept_back(now)) if is_open else _delivery.is_replay
     taken = db.session.scalars(
         select(_delivery)
         .where(*mine, which)

@@ -108,6 +108,7 @@ def test_later_events_of_a_task_wait_for_the_one_that_failed(office, receiver, c
     office.work()
     statuses = [one.json["data"]["changes"].get("status") for one in receiver.at("flaky")]
     assert statuses == [[None, "open"], ["open", "in_progress"], [None, "open"]]
+    assert not claims.has_due(utcnow()), "a worker would try again and again until then"
     later(clock, seconds=10)
     office.send()
     statuses = [one.json["data"]["changes"].get("status") for one in receiver.at("flaky")]
