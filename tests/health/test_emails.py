@@ -249,17 +249,17 @@ def mailbox(connected, start, clock):
     return box
 
 
-def watch_for(connected, clock, times):
+def watch_for(connected, clock, times, seconds=10):
     for _ in range(times):
-        clock.advance(10)
+        clock.advance(seconds)
         connected.watch()
 
 
 def test_a_problem_and_its_end_are_mailed_once_each(connected, mailbox, clock):
     connected.change(token_expires_at=utcnow() + timedelta(days=6))
-    watch_for(connected, clock, 10)
+    watch_for(connected, clock, 4, seconds=50)
     connected.change(token_expires_at=utcnow() + timedelta(days=300))
-    watch_for(connected, clock, 20)
+    watch_for(connected, clock, 6, seconds=50)
 
     subjects = [got["Subject"] for got in mailbox.emails]
     assert len(subjects) == 2

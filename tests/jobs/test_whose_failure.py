@@ -63,9 +63,9 @@ def test_a_broken_project_is_asked_ever_more_seldom(connected, impatient, clock)
     broken = connected.project("acme/broken")
     misbehave(connected, project_id=broken.id, status=500)
     connected.link(connected.issue(broken))
-    for _ in range(120):
+    for _ in range(60):
         fetch(connected)
-        clock.advance(30)
+        clock.advance(60)
     assert connected.calls() <= 2 * 13  # each with one about the account
 
 
@@ -86,8 +86,8 @@ def test_an_account_that_is_blocked_is_the_connections_with_gitlabs_reason(
     assert integration.paused_until <= utcnow() + timedelta(seconds=5)
     assert [connected.item(link).error_code for link in links] == [None] * 3
     assert {connected.view(link).sync.error_code for link in links} == {"http_403"}
-    for _ in range(60):
-        clock.advance(60)
+    for _ in range(12):
+        clock.advance(300)
         fetch(connected)
     assert connected.integration().error_code == "http_403"
 
