@@ -5,6 +5,7 @@ import time
 from sqlalchemy import text
 
 from gitlab_links.extensions import db
+from tests.hanging import HANGS
 
 
 def wait_for_somebody_to_wait() -> None:
@@ -13,7 +14,7 @@ def wait_for_somebody_to_wait() -> None:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as beside:
         while not beside.scalar(waiting):
             assert time.monotonic() < deadline

@@ -17,6 +17,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.changes import create_task
 from tests.api.callers import program
+from tests.hanging import HANGS
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -92,12 +93,12 @@ def test_an_event_that_commits_late_is_not_missed(desk, read):
                 NewEvent(EventType.TASK_EDITED, changes={"title": [0, "late"]}),
             )
             begun.set()
-            assert go_on.wait(20)
+            assert go_on.wait(HANGS)
             db.session.commit()
 
     thread = threading.Thread(target=slowly)
     thread.start()
-    assert begun.wait(20)
+    assert begun.wait(HANGS)
     create_task(desk.principal, "early")  # its id is greater
     db.session.commit()
     published(desk)

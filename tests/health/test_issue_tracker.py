@@ -8,6 +8,7 @@ import requests
 from gitlab_links.accounts.roles import Role
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.health.conftest import Connected
 from tests.pages.markup import Markup, words
 
@@ -64,7 +65,7 @@ def test_a_worker_enters_them_and_gitlab_links_keys(
 
     state, key = connected.gitlab.state, connected.org.task_key
     state.items.edit(connected.issues[0], title=f"Mend <it> for {key}-1, in UTF-8")
-    shown = requests.get(state.urls.item(connected.issues[0]), timeout=10).text
+    shown = requests.get(state.urls.item(connected.issues[0]), timeout=HANGS).text
     assert f'<a href="{fields["project_url"]}/{key}-1">{key}-1</a>, in ' in shown
     assert "Mend &lt;it&gt; for" in shown
     assert f'/{key}-8">UTF-8</a>' in shown
@@ -125,9 +126,9 @@ def test_the_simulated_forms_are_filled_in_from_the_address(connected: Connected
     form = requests.get(
         f"{base}/issues/new",
         params={"issue[title]": "A <new> one", "issue[description]": "ACME-12"},
-        timeout=10,
+        timeout=HANGS,
     ).text
     assert 'value="A &lt;new&gt; one"' in form
     assert ">ACME-12</textarea>" in form
-    form = requests.get(f"{base}/branches/new?branch_name=acme-12-x", timeout=10).text
+    form = requests.get(f"{base}/branches/new?branch_name=acme-12-x", timeout=HANGS).text
     assert 'value="acme-12-x"' in form

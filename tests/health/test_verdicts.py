@@ -28,6 +28,7 @@ from gitlab_links.outgoing.alerts import update_policy
 from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.pages.markup import Markup
 
 _TAG = re.compile(r"<[^>]+>")
@@ -56,7 +57,7 @@ class Five:
 
     def api(self, path):
         url = self.connected.webhook_url.removesuffix("/webhook") + path
-        answer = requests.get(url, headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+        answer = requests.get(url, headers={"Authorization": f"Bearer {self.key}"}, timeout=HANGS)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -22,6 +22,7 @@ from gitlab_links.tasks.models import Task
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
+from tests.hanging import HANGS
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -120,7 +121,7 @@ def test_of_several_at_once_one_is_done_and_all_are_answered(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANGS)
     assert {status for status, _ in answers} <= {201, 409}
     assert len({body for status, body in answers if status == 201}) == 1
     assert count(app, Task) == 1

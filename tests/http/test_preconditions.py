@@ -15,6 +15,7 @@ from gitlab_links.integrations.changes import find_integration
 from gitlab_links.sync.pausing import note_success
 from tests.api.callers import Caller, program
 from tests.factories import Factory
+from tests.hanging import HANGS
 
 
 def make_task(admin: Caller, base: str) -> tuple[str, str]:
@@ -132,7 +133,7 @@ def test_of_several_changes_at_once_one_is_made(app: Flask, factory: Factory, or
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANGS)
     assert sorted(statuses) == [200, 412, 412, 412]
 
 
@@ -154,5 +155,5 @@ def test_of_several_who_connect_an_org_first_at_once_one_does(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANGS)
     assert sorted(statuses) == [200, 412, 412, 412]

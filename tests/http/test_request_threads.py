@@ -14,6 +14,7 @@ from gitlab_links.http.request_threads import (
     lane_of,
     seconds_waited,
 )
+from tests.hanging import HANGS
 
 WEBHOOK = b"POST /api/orgs/x/integrations/gitlab/webhook HTTP/1.1\r\nContent-Length: 9\r\n"
 PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -46,7 +47,7 @@ def test_a_lane_whose_threads_all_wait_delays_no_other() -> None:
 
     def handle(connection: SimpleNamespace) -> str:
         if connection.slow:
-            release.wait(20)
+            release.wait(HANGS)
         return "answered"
 
     def send(head: bytes, *, slow: bool) -> SimpleNamespace:
@@ -74,7 +75,7 @@ def test_a_request_knows_how_long_it_has_waited_for_its_thread() -> None:
     near, far = socket.socketpair()
     far.sendall(PAGE)
     connection = SimpleNamespace(sock=near)
-    first = threads.submit(lambda _: release.wait(20), connection)
+    first = threads.submit(lambda _: release.wait(HANGS), connection)
     second = threads.submit(lambda _: seconds_waited(), connection)
     wait([first], 0.2)
     release.set()

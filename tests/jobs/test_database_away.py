@@ -32,7 +32,7 @@ def pool(settings, environment, processes, redis, network):
     url = url.set(host=network.host, port=network.port, query={}).render_as_string()
     changes = {"DATABASE_URL": url, "DATABASE_TIMEOUT_SECONDS": "1", "WORKER_PROCESSES": "1"}
     child = start_worker(processes, {**environment, **changes})
-    within(40, lambda: redis.scard("rq:workers") == 2)
+    within(HANGS, lambda: redis.scard("rq:workers") == 2)
     return child
 
 
@@ -44,7 +44,7 @@ def queue_drains(number):
 @pytest.mark.parametrize("how", ["reset", "silence"])
 def test_jobs_stay_in_the_queue_until_the_database_is_back(pool, app_context, redis, network, how):
     queue_drains(3)
-    within(10, lambda: redis.llen(QUEUE) == 0)
+    within(HANGS, lambda: redis.llen(QUEUE) == 0)
     getattr(network, how)()
     queue_drains(2)  # the worker learns it by these, or by a sweep
     time.sleep(6)
@@ -53,7 +53,7 @@ def test_jobs_stay_in_the_queue_until_the_database_is_back(pool, app_context, re
     time.sleep(2)
     assert redis.llen(QUEUE) == before + 5
     network.heal()
-    within(10, lambda: redis.llen(QUEUE) == 0)
+    within(HANGS, lambda: redis.llen(QUEUE) == 0)
     assert not pool.died()
 
 

@@ -115,6 +115,7 @@ def test_a_poisonous_delivery_harms_no_other_and_is_tried_again_later(
     receive,
     app_context,
     poison,
+    clock,
 ):
     poison(RuntimeError("out of order"))
     for title in ("one", "poison", "two"):
@@ -169,6 +170,7 @@ def test_what_is_no_fault_of_the_delivery_is_left_to_the_lease(
     app_context,
     poison,
     error,
+    clock,
 ):
     poison(error)
     receive(bodies.issue(attributes={"title": "poison"}))

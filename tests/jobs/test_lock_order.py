@@ -12,6 +12,7 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.pasting.changes import attach_all
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.lock_waits import wait_for_somebody_to_wait
 
 # On SQLite one waits for the other from the first word on.
@@ -54,12 +55,12 @@ def test_a_token_is_saved_while_an_answer_is_written(app, connected, monkeypatch
     def meanwhile(self, batches):
         answers = real(self, batches)
         asked.set()
-        assert locked.wait(20)
+        assert locked.wait(HANGS)
         return answers
 
     monkeypatch.setattr(fetches.Fetcher, "fetch", meanwhile)
     worker = Beside(app, lambda: fetch_slice(connected.org.id))
-    assert asked.wait(20)
+    assert asked.wait(HANGS)
     lock_integration(connected.org.id)
     locked.set()
     wait_for_somebody_to_wait()

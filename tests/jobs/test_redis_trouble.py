@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from gitlab_links.jobs import redis_trouble
 from gitlab_links.jobs.redis_trouble import AWAY, REFUSES, RedisTrouble
+from tests.hanging import HANGS
 
 FULL = OutOfMemoryError("command not allowed when used memory > 'maxmemory'")
 AWAY_ERROR = RedisConnectionError("Connection refused")
@@ -25,7 +26,7 @@ def test_what_another_process_has_said_is_not_said_again() -> None:
     trouble = RedisTrouble()
     other = multiprocessing.get_context("fork").Process(target=trouble.meet, args=(FULL,))
     other.start()
-    other.join(30)
+    other.join(HANGS)
     assert other.exitcode == 0
     assert events_of(trouble, FULL, FULL) == []
 

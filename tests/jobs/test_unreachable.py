@@ -20,6 +20,7 @@ from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.jobs.misbehaving import TIMEOUT, fetch
 
 
@@ -34,7 +35,7 @@ def test_a_resolver_that_hangs_holds_no_worker(connected, impatient, link, monke
     hangs = threading.Event()
 
     def never(host, port):
-        hangs.wait(20)
+        hangs.wait(HANGS)
         return []
 
     connect_to(connected, "https://gitlab.invalid")

@@ -29,7 +29,7 @@ REGISTERED = WORKERS + 1
 def pool(dialect, app, environment, processes, redis: Redis):
     """A ``worker.py`` with two RQ workers, which have registered."""
     child = start_worker(processes, {**environment, "WORKER_PROCESSES": str(WORKERS)})
-    within(20, lambda: redis.scard("rq:workers") == REGISTERED)
+    within(HANGS, lambda: redis.scard("rq:workers") == REGISTERED)
     return child
 
 
@@ -39,13 +39,13 @@ def members(pool):
 
 def test_the_crew_is_its_workers_a_sender_and_one_ticker(pool, redis):
     assert len(members(pool)) == REGISTERED + 1
-    within(5, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
+    within(HANGS, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
 
 
 def test_whoever_of_the_crew_is_killed_is_replaced(pool):
     before = members(pool)
     signal_all(list(before), signal.SIGKILL)
-    within(5, lambda: len(members(pool) - before) == REGISTERED + 1)
+    within(HANGS, lambda: len(members(pool) - before) == REGISTERED + 1)
     assert not any(is_alive(pid) for pid in before)
 
 
@@ -60,14 +60,14 @@ def test_the_crew_ends_with_its_parent_however_that_ended(pool):
     below = members(pool)
     os.kill(pool.pid, signal.SIGKILL)
     pool.process.wait(HANGS)
-    within(10, lambda: not any(is_alive(pid) for pid in below))
+    within(HANGS, lambda: not any(is_alive(pid) for pid in below))
 
 
 def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, processes):
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     pool = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})
-    within(60, lambda: "worker_pool.redis_away" in pool.log.read_text())
+    within(HANGS, lambda: "worker_pool.redis_away" in pool.log.read_text())
     time.sleep(2)
     assert not pool.died()
     processes.start(
@@ -76,8 +76,8 @@ def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, proc
         ready=lambda: redis_answers(url),
     )
     with Redis.from_url(url) as redis:
-        within(8, lambda: redis.scard("rq:workers") == 2)
-        within(5, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
+        within(HANGS, lambda: redis.scard("rq:workers") == 2)
+        within(HANGS, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
     logged = pool.log.read_text()
     assert logged.count("worker_pool.redis_away") == 1
     assert "could not connect" not in logged
@@ -99,13 +99,13 @@ def test_as_the_first_process_of_a_container_it_works_and_ends_alike(
     """PID 1 has no default handlers, and inherits every orphan."""
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *python("worker.py")]
     outer = processes.start("first", command, settings={**environment, "WORKER_PROCESSES": "1"})
-    within(20, lambda: redis.scard("rq:workers") == 2)
+    within(HANGS, lambda: redis.scard("rq:workers") == 2)
     below = set(pids_below(outer.pid)) - {outer.pid}
     (first,) = (pid for pid in below if first_process(pid))
     worker = max(below - {first})
     os.kill(worker, signal.SIGKILL)
-    within(5, lambda: not is_alive(worker))
-    within(5, lambda: len(set(pids_below(first))) == 4)
+    within(HANGS, lambda: not is_alive(worker))
+    within(HANGS, lambda: len(set(pids_below(first))) == 4)
     os.kill(first, signal.SIGTERM)
     outer.process.wait(HANGS)
     assert not any(is_alive(pid) for pid in below)
@@ -143,10 +143,10 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
         own_redis.config_set("maxmemory", 1)
     pool = start_worker(processes, {**environment, **changes})
     if when == "at work":
-        within(60, lambda: own_redis.scard("rq:workers") == REGISTERED)
+        within(HANGS, lambda: own_redis.scard("rq:workers") == REGISTERED)
         own_redis.config_set("maxmemory", 1)
-    within(60, lambda: "worker_pool.redis_refuses" in pool.log.read_text())
-    within(60, lambda: len(members(pool)) >= 4)  # ticker, sender and two workers
+    within(HANGS, lambda: "worker_pool.redis_refuses" in pool.log.read_text())
+    within(HANGS, lambda: len(members(pool)) >= 4)  # ticker, sender and two workers
     before = members(pool)
     time.sleep(6)
     # Nobody has died, and of all processes one says it, once.
@@ -156,7 +156,7 @@ def test_a_redis_whose_memory_is_full_is_waited_for(
     assert len(logged) < 12
     own_redis.config_set("maxmemory", 0)
     own_redis.flushdb()
-    within(10, lambda: own_redis.scard("rq:workers") == REGISTERED)
-    within(10, lambda: own_redis.keys("gitlab_links:asked:tick-sweep-*"))
+    within(HANGS, lambda: own_redis.scard("rq:workers") == REGISTERED)
+    within(HANGS, lambda: own_redis.keys("gitlab_links:asked:tick-sweep-*"))
     pool.process.terminate()
     assert pool.process.wait(HANGS) == 0

@@ -13,6 +13,7 @@ import pytest
 from gitlab_links.local.guardian import session_members
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import PROJECT, ChildFailed, Supervisor
+from tests.hanging import HANGS
 
 FAMILY = """
 import os, subprocess, sys, time
@@ -41,7 +42,7 @@ with Supervisor() as supervisor:
 """
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 10) -> bool:
+def wait_until(true: Callable[[], bool], seconds: float = HANGS) -> bool:
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
@@ -129,7 +130,7 @@ def test_a_child_that_dies_before_it_is_ready_is_not_waited_for() -> None:
     with Supervisor() as supervisor, pytest.raises(ChildFailed, match="could not start"):
         supervisor.start("oracle", python("-c", "raise SystemExit(3)"), ready=lambda: False)
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < HANGS
 
 
 def test_a_child_that_is_never_ready_is_given_up() -> None:

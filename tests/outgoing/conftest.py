@@ -24,6 +24,7 @@ from gitlab_links.outgoing.models import Format, OutgoingDelivery, OutgoingEndpo
 from gitlab_links.tasks.changes import create_task
 from tests.databases import make_application
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.health.conftest import serving
 from tests.per_dialect import PerDialect
 
@@ -65,7 +66,7 @@ class Receiver:
         headers = {key.lower(): value for key, value in request.headers.items()}
         self.got.append(Got(request.path, headers, request.get_data()))
         if name == "waits":
-            assert self.gate.wait(30)
+            assert self.gate.wait(HANGS)
         made = self.answers.get(name, 200)
         return made if isinstance(made, Response) else Response("thanks", status=made)
 

@@ -10,6 +10,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.policy import policy_of
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.pages.conftest import As
 from tests.pages.markup import Markup, hidden, text_of
 
@@ -154,7 +155,7 @@ def test_of_admins_who_connect_the_org_at_the_same_instant_one_wins_and_the_othe
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(HANGS)
     (winner,) = (number for number, answer in answers.items() if answer.status_code == 302)
     address = f"https://gitlab-{winner}.example.com"
     for number in set(answers) - {winner}:

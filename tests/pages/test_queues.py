@@ -19,6 +19,7 @@ from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
 from tests.api.callers import Caller, browser, nobody, program
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.pages.conftest import As
 from tests.pages.markup import text_of
 
@@ -105,7 +106,7 @@ def test_a_busy_worker_is_shown(
     slow = Queue("slow", connection=redis, serializer=JSONSerializer)
     slow.enqueue("time.sleep", 30, job_id="long")
     busy = processes.start("busy", python("-c", BUSY, redis_url))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while time.monotonic() < deadline:
         workers = json.loads(admin.get("/ops/rq/0/data/workers.json").data)["workers"]
         if workers and workers[0]["current_job"] != "idle":

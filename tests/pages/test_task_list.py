@@ -218,7 +218,7 @@ IN_PLACE = {"X-Fragment": "tasks"}
 
 
 def test_updated_knows_of_the_task_its_links_and_gitlab(
-    app: Flask, acting: As, factory: Factory, org: Org, base: str
+    app: Flask, acting: As, factory: Factory, org: Org, base: str, clock: FrozenClock
 ) -> None:
     visitor, client = acting(), acting(Role.CLIENT)
     factory.integration(org, token_ciphertext="something")

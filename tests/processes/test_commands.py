@@ -19,6 +19,7 @@ from gitlab_links.demo.sample_tasks import TASKS
 from gitlab_links.local.guardian import processes, session_members
 from gitlab_links.local.services import LOOPBACK, free_port, listens, python
 from gitlab_links.local.supervisor import PROJECT
+from tests.hanging import HANGS
 from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
@@ -44,7 +45,7 @@ class Command:
 
     def end(self) -> int:
         """Wait for the end of the process; gives its exit code."""
-        rest, _ = self.process.communicate(timeout=20)
+        rest, _ = self.process.communicate(timeout=HANGS)
         self.said += rest
         return self.process.returncode
 
@@ -81,7 +82,7 @@ def nothing_left(command: Command, folder: Path) -> Iterator[None]:
     leaders = children_of(command.process.pid)
     assert len(leaders) >= 3, "web, worker and the guardian at least"
     yield
-    within(10, lambda: [pid for leader in leaders for pid in session_members(leader)], [])
+    within(HANGS, lambda: [pid for leader in leaders for pid in session_members(leader)], [])
     assert list(folder.iterdir()) == []
     assert not listens(command.port)
 
@@ -122,9 +123,11 @@ def follow(command: Command) -> None:
 
     project, iid = f"acme/{item}".split("/-/issues/")
     edit = {"project": project, "type": "issue", "iid": int(iid), "title": "Watched"}
-    requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=10).raise_for_status()
+    requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=HANGS).raise_for_status()
 
-    within(3, lambda: "Watched" in [link["title"] for link in api.get(links_path)["links"]], True)
+    within(
+        HANGS, lambda: "Watched" in [link["title"] for link in api.get(links_path)["links"]], True
+    )
 
 
 def test_the_demo_follows_an_edit_and_leaves_nothing(
@@ -176,10 +179,10 @@ def test_the_service_alone_shares_its_settings_with_the_commands_beside_it(
     monkeypatch.delenv("REDIS_URL")
 
     with nothing_left(run, tmp_path / "temporary"):
-        ready = requests.get(f"http://127.0.0.1:{run.port}/readyz", timeout=10)
+        ready = requests.get(f"http://127.0.0.1:{run.port}/readyz", timeout=HANGS)
         assert ready.json() == {"status": "ok", "database": "ok", "redis": "ok"}
         # The workers have registered themselves some seconds after the start.
-        within(30, lambda: "FAIL" in flask("doctor").stdout, False)
+        within(HANGS, lambda: "FAIL" in flask("doctor").stdout, False)
         assert f"PUBLIC_BASE_URL is http://127.0.0.1:{run.port}" in flask("doctor").stdout
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0

@@ -17,6 +17,7 @@ from gitlab_links.local.supervisor import Supervisor
 from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
@@ -51,16 +52,13 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
     port = free_port()
     url = f"http://{LOOPBACK}:{port}"
     changed = {"GITLAB_METADATA_TTL_SECONDS": str(TTL_SECONDS), "PUBLIC_BASE_URL": url}
-    with Supervisor() as supervisor:
+    workers = 2 * (int(environment["WORKER_PROCESSES"]) + 1)
+    with Supervisor() as supervisor, Redis.from_url(redis_url) as redis:
+        redis.flushdb()  # also of workers that other tests have killed
         service.start_web(supervisor, environment | changed, port, workers=2)
         for name in ("worker-a", "worker-b"):
             service.start_worker(supervisor, environment | changed, name=name)
-        with Redis.from_url(redis_url) as redis:
-            within(
-                120,
-                lambda: redis.scard("rq:workers"),
-                2 * (int(environment["WORKER_PROCESSES"]) + 1),
-            )
+        within(HANGS, lambda: redis.scard("rq:workers"), workers)
         yield url
         supervisor.check()
 
@@ -87,11 +85,11 @@ def following(service_url: str, factory: Factory, gitlab: SimulatedGitLab) -> Fo
     links_path = f"{org_path}/tasks/{task['id']}/gitlab-links"
     link = api.post(links_path, {"url": state.urls.item(issue)})["link"]
     found = Following(api, gitlab, issue, f"{links_path}/{link['id']}")
-    within(5, found.title, "Paper jams")
+    within(HANGS, found.title, "Paper jams")
     return found
 
 
-def test_a_new_link_shows_its_item_within_5_seconds(following: Following) -> None:
+def test_a_new_link_shows_its_item(following: Following) -> None:
     shown = following.shown()
 
     assert (shown["state"], shown["sync"]["status"]) == ("opened", "ok")
@@ -99,24 +97,26 @@ def test_a_new_link_shows_its_item_within_5_seconds(following: Following) -> Non
     assert shown["assignees"] == [{"username": "dana", "name": "Dana Moss"}]
 
 
-def test_a_webhook_brings_a_change_within_3_seconds(following: Following) -> None:
+def test_a_webhook_brings_a_change(following: Following) -> None:
+    """Nothing else does: the scheduled refresh meets a GitLab that is broken."""
+    following.gitlab.state.faults.answer(status=503)
     following.edit(title="Paper tears", labels=["bug", "urgent"], assignees=["eli"])
 
-    within(3, following.title, "Paper tears")
+    within(HANGS, following.title, "Paper tears")
     shown = following.shown()
     assert {label["name"] for label in shown["labels"]} == {"bug", "urgent"}
     assert shown["assignees"] == [{"username": "eli", "name": "Eli Roth"}]
 
     following.gitlab.state.items.close(following.issue)
-    within(3, lambda: following.shown()["state"], "closed")
+    within(HANGS, lambda: following.shown()["state"], "closed")
 
 
 def test_a_change_without_webhook_is_there_within_the_ttl(following: Following) -> None:
     following.gitlab.state.faults.webhooks.drop_next = 1
     following.edit(title="Paper tears")
 
-    took = within(TTL_SECONDS + 3, following.title, "Paper tears")
-    assert took > 0.5, "this was the webhook after all"
+    within(HANGS, following.title, "Paper tears")
+    assert following.gitlab.state.faults.webhooks.dropped == 1, "this was the webhook after all"
 
 
 def test_work_that_redis_forgot_is_done_nevertheless(following: Following, redis: Redis) -> None:
@@ -124,7 +124,7 @@ def test_work_that_redis_forgot_is_done_nevertheless(following: Following, redis
     following.edit(title="Paper tears")
     redis.flushdb()
 
-    within(10, following.title, "Paper tears")
+    within(HANGS, following.title, "Paper tears")
 
 
 def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
@@ -137,7 +137,7 @@ def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
     connection = following.api.get(f"{org_path}/integrations/gitlab")["gitlab"]
     hooks = f"{following.gitlab.url}/api/v4/groups/acme%2Fother/hooks"
     made = {"url": connection["webhook_url"], "token": SECRET, "merge_requests_events": True}
-    hook = requests.post(hooks, json=made, headers=bearer, timeout=10)
+    hook = requests.post(hooks, json=made, headers=bearer, timeout=HANGS)
     assert (hook.status_code, hook.json()["alert_status"]) == (201, "executable")
 
     state.items.add_merge_request(
@@ -146,7 +146,7 @@ def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
 
     links = f"{org_path}/tasks/{task['id']}/gitlab-links"
     shown = ("Closes " + task["reference"], ["title"], True)
-    within(30, lambda: [_described(one) for one in following.api.get(links)["links"]], [shown])
+    within(HANGS, lambda: [_described(one) for one in following.api.get(links)["links"]], [shown])
 
 
 def _described(link: dict[str, Any]) -> tuple[Any, ...]:

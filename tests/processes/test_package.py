@@ -26,6 +26,7 @@ from gitlab_links.local.processes import answers
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import PROJECT, ChildFailed, Supervisor
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
@@ -193,7 +194,7 @@ def test_it_links_an_item_from_an_empty_folder(
     made = json.loads(printed)
     url = installed.serve()
 
-    assert requests.get(f"{url}/healthz", timeout=10).json()["version"] == __version__
+    assert requests.get(f"{url}/healthz", timeout=HANGS).json()["version"] == __version__
     _assert_styled(url)
     gitlab.state.people.add_user("dana", "Dana Moss")
     project = gitlab.state.projects.add("acme/press")
@@ -204,7 +205,7 @@ def test_it_links_an_item_from_an_empty_folder(
     links = f"{org}/tasks/{task['id']}/gitlab-links"
     link = api.post(links, {"url": gitlab.state.urls.item(issue)})["link"]
     # A worker has asked GitLab by then: making a link asks nobody.
-    within(60, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
+    within(HANGS, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
     assert f"version: {__version__}" in installed.run("gitlab-links", "doctor")
     assert [path.name for path in installed.home.iterdir()] == ["instance"]
     installed.processes.check()
@@ -216,11 +217,11 @@ def test_the_command_for_developers_says_what_it_needs(installed: Installed) -> 
 
 
 def _assert_styled(url: str) -> None:
-    page = requests.get(f"{url}/login", timeout=10)
+    page = requests.get(f"{url}/login", timeout=HANGS)
     assert f"gitlab_links {__version__}" in page.text
     sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.text)
     scripts = re.findall(r'<script type="module" src="([^"]+)"', page.text)
     assert len(sheets) >= 2
     for path in sheets + scripts:
-        answer = requests.get(urljoin(url, path.replace("&amp;", "&")), timeout=10)
+        answer = requests.get(urljoin(url, path.replace("&amp;", "&")), timeout=HANGS)
         assert (answer.status_code, bool(answer.content)) == (200, True), path

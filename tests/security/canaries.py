@@ -16,6 +16,7 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.processes.waiting import within
 
 EMAIL = "canary@example.com"
@@ -42,7 +43,7 @@ class Browser:
             method,
             f"{self.url}/api/orgs/{self.org_id}/{path}",
             headers=headers,
-            timeout=20,
+            timeout=HANGS,
             **options,
         )
         if not shown_once:
@@ -50,7 +51,7 @@ class Browser:
         return answer
 
     def page(self, path: str) -> str:
-        answer = self.session.get(f"{self.url}{path}", timeout=20)
+        answer = self.session.get(f"{self.url}{path}", timeout=HANGS)
         self._hear(answer)
         return answer.text
 
@@ -58,7 +59,7 @@ class Browser:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(path))
         assert found is not None
         answer = self.session.post(
-            f"{self.url}{path}", data={"csrf_token": found.group(1), **form}, timeout=20,
+            f"{self.url}{path}", data={"csrf_token": found.group(1), **form}, timeout=HANGS,
             allow_redirects=False,
         )  # fmt: skip
         self._hear(answer)
@@ -107,9 +108,9 @@ def _follow_an_issue(canary: Browser, gitlab: SimulatedGitLab) -> None:
     def title() -> Any:
         return canary.api("GET", links).json()["links"][0]["title"]
 
-    within(20, title, "Paper jams")
+    within(HANGS, title, "Paper jams")
     state.items.edit(issue, title="Paper tears")
-    within(20, title, "Paper tears")
+    within(HANGS, title, "Paper tears")
 
 
 def _make_secrets(canary: Browser) -> list[str]:
@@ -187,7 +188,7 @@ def fail_in_every_way(canary: Browser, app: Flask, gitlab: SimulatedGitLab, redi
             canary.api("POST", "api-keys", json={"name": "k", "scopes": ["read"]}).status_code,
         ]
     assert set(statuses) <= {500, 503}
-    within(20, lambda: redis.zcard("rq:failed:fetches") > 0, True)
+    within(HANGS, lambda: redis.zcard("rq:failed:fetches") > 0, True)
 
 
 def look_at_every_page(canary: Browser) -> None:

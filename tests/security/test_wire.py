@@ -11,6 +11,7 @@ from gitlab_links.config.settings import Settings
 from gitlab_links.local.processes import start_web
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
+from tests.hanging import HANGS
 from tests.security.conftest import SECRET, World
 
 pytestmark = pytest.mark.processes
@@ -29,7 +30,7 @@ class Wire:
     def send(self, request_line: str, *headers: str, body: bytes = b"") -> tuple[int, str]:
         """Status and all of the answer to a request as it stands."""
         lines = [f"{request_line} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
-        with socket.create_connection((LOOPBACK, self.port), timeout=10) as connection:
+        with socket.create_connection((LOOPBACK, self.port), timeout=HANGS) as connection:
             connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
             answer = b""
             # The server may have answered and hung up by now; what it said is still there.

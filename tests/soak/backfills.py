@@ -13,6 +13,7 @@ from gitlab_links.backfills import changes
 from gitlab_links.backfills.models import Backfill, BackfillItem
 from gitlab_links.extensions import db
 from gitlab_links.links.models import TaskGitLabLink
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
 from tests.soak.world import World
@@ -72,7 +73,7 @@ def _killed(
     waits, dead = [], set[int]()
     for _ in range(kills):
         before = _stored(stage, backfill_id)
-        within(60, lambda: _stored(stage, backfill_id)[0] > before[0])  # noqa: B023  # called here
+        within(HANGS, lambda: _stored(stage, backfill_id)[0] > before[0])  # noqa: B023  # called here
         dead.add(_kill_the_reader(stage, dead, choose))
         calls, stage_now = _stored(stage, backfill_id)
         if stage_now == until:

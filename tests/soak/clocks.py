@@ -11,6 +11,7 @@ from gitlab_links.extensions import db
 from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.tasks.models import Task
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
 from tests.soak.world import World, editing
@@ -74,7 +75,7 @@ def hour_back(stage: Stage, *, seconds: float) -> Sequence[Figure]:
         calls = stage.gitlab_calls(world.project_ids)
         host_clock.set_back(HOUR)
         _refresh_all(stage, world)
-        shown = within(60, lambda: not world.differing(), every=0.1)
+        shown = within(HANGS, lambda: not world.differing(), every=0.1)
         time.sleep(seconds)
         asked = stage.gitlab_calls(world.project_ids) - calls
         stage.gitlab.state.items.edit(others[0], title="Nobody asked", notify=False)

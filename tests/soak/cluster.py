@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from gitlab_links.local.processes import start_web, start_worker
 from gitlab_links.local.supervisor import Child
+from tests.hanging import HANGS
 from tests.soak.relay import Relay
 from tests.soak.stage import Stage, within
 from tests.soak.world import World
@@ -52,7 +53,7 @@ class Cluster:
             for (database, redis), web, worker in zip(networks, webs, workers, strict=True)
         ]
         for host in self.hosts:
-            within(60, lambda host=host: len(self.jobs_done(host)) == WORKERS)
+            within(HANGS, lambda host=host: len(self.jobs_done(host)) == WORKERS)
         return self
 
     def __exit__(

@@ -14,6 +14,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.call_counts import CallKind
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import post
 from tests.soak.stage import Stage, within
@@ -31,7 +32,7 @@ def copies(stage: Stage, *, deliveries: int, of_each: int) -> Sequence[Figure]:
     """``of_each`` concurrent copies of a delivery, again and again: one row, one effect each."""
     stage.serve()
     world = World.make(stage, projects=1, issues=3)
-    world.settle(30)
+    world.settle(HANGS)
     bodies = stage.gitlab.state.publisher.bodies
     before, answers, ids = world.count(), Counter[object](), set()
     items = list(world.links.values())
@@ -71,7 +72,7 @@ def flood(stage: Stage, *, events: int, watched: int) -> Sequence[Figure]:
     stage.serve()
     flooded, other = (World.make(stage, projects=2, issues=5) for _ in range(2))
     for world in (flooded, other):
-        world.settle(30)
+        world.settle(HANGS)
     _have_paused(flooded)
     before = stage.gitlab_calls(flooded.project_ids)
     watching = threading.Event()
@@ -100,7 +101,7 @@ def _have_paused(world: World) -> None:
             "status", status=429, retry_after="600", times=None, project_id=project_id
         )
     _in_step(world)
-    within(30, world.is_paused, every=0.1)
+    within(HANGS, world.is_paused, every=0.1)
     # A check of the token that had begun by then makes the calls that it still needs.
     last = -1
     while (calls := world.stage.gitlab_calls(world.project_ids)) != last:
@@ -124,7 +125,7 @@ def _seconds_until_shown(world: World, title: str) -> float:
     body = gitlab.publisher.bodies.item(item, action="update", by=item.author, changes={})
     started = time.monotonic()
     post(world.url, body, str(uuid.uuid4()))
-    within(30, lambda: not world.differing(), every=0.02)
+    within(HANGS, lambda: not world.differing(), every=0.02)
     return time.monotonic() - started
 
 
@@ -132,7 +133,7 @@ def several_workers(stage: Stage, *, workers: int, ttl: int, rounds: int) -> Seq
     """What is due is read once per TTL, not once per ``worker.py``."""
     stage.serve(workers=workers, GITLAB_METADATA_TTL_SECONDS=str(ttl))
     world = World.make(stage, projects=3, issues=20)
-    world.settle(30)
+    world.settle(HANGS)
     groups = 2 * 3  # issues and merge requests of each project
     _in_step(world)
     time.sleep(2.5)
@@ -175,7 +176,7 @@ def steady(stage: Stage, *, seconds: float, per_second: float) -> Sequence[Figur
     """Webhooks in disorder, by four senders at once: in the end every link is right."""
     stage.serve()
     world = World.make(stage, projects=3, issues=8)
-    world.settle(30)
+    world.settle(HANGS)
     stage.gitlab.state.faults.latency = 0.03
     before = stage.gitlab_calls(world.project_ids)
     with editing(world, SEED, per_second):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import requests
 
 from tests import postgresql
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import Sender, burst, missing
 from tests.soak.stage import Stage, within
@@ -16,17 +17,17 @@ def demoted_primary(stage: Stage, *, seconds: float) -> Sequence[Figure]:
     """PostgreSQL is read-only for a while: told as an outage, and over at once afterwards."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     sender = Sender(world)
     with postgresql.demoted(stage.database_url):
-        unready = within(10, lambda: probe(stage, "/readyz") == 503)
+        unready = within(HANGS, lambda: probe(stage, "/readyz") == 503)
         with Background(sender.send, 0.02):
             time.sleep(seconds)
         alive = probe(stage, "/healthz")
     first = burst(world, 16)
-    ready = within(10, lambda: probe(stage, "/readyz") == 200)
+    ready = within(HANGS, lambda: probe(stage, "/readyz") == 200)
     sender.send()
-    settled = within(60, lambda: world.undone() == 0, every=0.2)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         exactly("answers to webhooks while it was read-only", {*sender.answers} - {202}, {503}),
         at_least("webhooks refused meanwhile", sender.answers[503], seconds),

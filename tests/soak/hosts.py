@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from gitlab_links.demo.gitlab.records import Item
+from tests.hanging import HANGS
 from tests.soak.cluster import Cluster, Host
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import missing, post
@@ -189,15 +190,15 @@ class Trial:
             host = healthy[number % len(healthy)]
             status, _, _ = post(host.url(self.watched), body, str(uuid.uuid4()))
             assert status == 202, f"a host that is well has answered {status}"
-            within(60, lambda: not self.watched.differing(), every=0.05)
+            within(HANGS, lambda: not self.watched.differing(), every=0.05)
             self.visible.append(time.monotonic() - started)
             time.sleep(0.3)
 
     def _takes_part(self, host: Host, before: dict[int, int]) -> float:
         """Wait until it takes webhooks in and its workers do jobs; gives the seconds."""
         url, body = host.url(self.watched), {"object_kind": "build"}
-        took = within(60, lambda: post(url, body, str(uuid.uuid4()))[0] == 202)
-        return took + within(60, lambda: self.cluster.works_again(host, before))
+        took = within(HANGS, lambda: post(url, body, str(uuid.uuid4()))[0] == 202)
+        return took + within(HANGS, lambda: self.cluster.works_again(host, before))
 
 
 def lost_and_cut_off(

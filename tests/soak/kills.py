@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 
 from gitlab_links.job_triggers import JobKind
 from gitlab_links.local.supervisor import signal_all
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
 from tests.soak.stage import WORKER_PROCESSES, Stage, within
@@ -29,7 +30,7 @@ def kills(
     stage.serve(workers=workers)
     worlds = [World.make(stage, projects=2, issues=6) for _ in range(orgs)]
     for world in worlds:
-        world.settle(30)
+        world.settle(HANGS)
     recoveries, killer = Recoveries(worlds), Killer(stage)
     stage.gitlab.state.faults.latency = 0.1
     forget = [(number + 1) * count // (flushes + 1) for number in range(flushes)]
@@ -44,7 +45,7 @@ def kills(
             if len(killer.dead) in forget:
                 stage.redis.flushall()
     with Background(recoveries.look, 0.5):
-        stage.gitlab.state.sender.wait_idle(30)
+        stage.gitlab.state.sender.wait_idle(HANGS)
         sent = sum(world.count() for world in worlds)
         settled = sum(world.settle(90) for world in worlds)
     recoveries.look()
@@ -121,17 +122,17 @@ def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
     """What was rung for and forgotten by Redis is rung for again."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     choose, waits, rung = random.Random(SEED), [], 0
     for _ in range(times):
         with _frozen(stage):
             for _ in range(20):
                 world.edit(choose)
-            stage.gitlab.state.sender.wait_idle(30)
+            stage.gitlab.state.sender.wait_idle(HANGS)
             rung += world.undone()
             stage.redis.flushall()
-        waits.append(within(30, lambda: world.undone() == 0, every=0.1))
-    within(10, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES + 1)
+        waits.append(within(HANGS, lambda: world.undone() == 0, every=0.1))
+    within(HANGS, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES + 1)
     return [
         at_least("deliveries whose ring was forgotten", rung, times),
         exactly("links that differ from GitLab", len(world.differing()), 0),

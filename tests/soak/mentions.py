@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most
 from tests.soak.stage import Stage, within
 from tests.soak.world import World, percentile
@@ -28,7 +29,9 @@ def mention_to_link(stage: Stage, *, count: int) -> Sequence[Figure]:
         item = state.items.add_issue(project, "Quiet", author="root", notify=False)
         title = f"{number}: {world.org.task_key}-{task.number}"
         state.items.edit(item, title=title)
-        waits.append(within(60, lambda title=title: _is_linked(stage, task.id, title), every=0.02))
+        waits.append(
+            within(HANGS, lambda title=title: _is_linked(stage, task.id, title), every=0.02)
+        )
         time.sleep(PAUSE)
     return [
         at_least("mentions that became links", len(waits), count),

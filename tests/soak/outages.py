@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
 from tests.soak.world import SECRET, Background, World, percentile
@@ -84,7 +85,7 @@ def redis_away(stage: Stage, *, seconds: float) -> Sequence[Figure]:
     """Webhooks are taken in all the time; what waited is done soon after Redis is back."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     sender, choose = Sender(world), random.Random(SEED)
     stage.stop_redis()
     with Background(sender.send, 0.05):
@@ -93,8 +94,8 @@ def redis_away(stage: Stage, *, seconds: float) -> Sequence[Figure]:
     stage.start_redis()
     for _ in range(5):
         world.edit(choose)
-    stage.gitlab.state.sender.wait_idle(10)
-    settled = within(60, lambda: world.undone() == 0, every=0.1)
+    stage.gitlab.state.sender.wait_idle(HANGS)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.1)
     return [
         exactly("answers while Redis was away", set(while_away), {202}),
         at_least("webhooks taken in meanwhile", while_away.get(202, 0), seconds),
@@ -109,20 +110,20 @@ def database_away(stage: Stage, *, times: int, seconds: float) -> Sequence[Figur
     """PostgreSQL restarted under load: told as such, none half-written, and over at once."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     sender, recoveries = Sender(world), []
     with ExitStack() as loads:
         for _ in range(4):
             loads.enter_context(Background(sender.send, 0.02))
         for _ in range(times):
             stage.restart_postgresql(seconds)
-            recoveries.append(within(30, lambda: _answers_well(world, 20)))
+            recoveries.append(within(HANGS, lambda: _answers_well(world, 20)))
     stage.stop_postgresql()
     meanwhile = burst(world, 16)
     stage.start_postgresql()
     first = burst(world, 16)
-    stage.gitlab.state.sender.wait_idle(30)
-    settled = within(60, lambda: world.undone() == 0, every=0.2)
+    stage.gitlab.state.sender.wait_idle(HANGS)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     errors = {status for status in sender.answers if status not in (202, 503)}
     return [
         at_least("webhooks refused while it was away", sender.answers[503], times),
@@ -165,7 +166,7 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
     """SIGTERM to web and workers under load: over in time, nothing accepted is lost."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     sender, choose, waits, left = Sender(world), random.Random(SEED), [], 0
     for _ in range(times):
         stage.serve()
@@ -180,7 +181,7 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
     for _ in range(60):
         world.edit(choose)
     stage.gitlab.state.sender.wait_idle(20)
-    settled = within(60, lambda: world.undone() == 0, every=0.2)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         at_most("SIGTERM until web and worker have ended", max(waits), 10),
         exactly("processes left behind", left, 0),
@@ -199,7 +200,7 @@ def _stop_all(stage: Stage) -> tuple[list[int], float]:
     for child in children:
         child.process.terminate()
     for child in children:
-        child.process.wait(20)
+        child.process.wait(HANGS)
     return below, time.monotonic() - started
 
 

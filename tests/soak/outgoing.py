@@ -22,6 +22,7 @@ from gitlab_links.local.services import LOOPBACK
 from gitlab_links.outgoing.endpoints import EndpointChange, create_endpoint, update_endpoint
 from gitlab_links.outgoing.models import Format, OutgoingDelivery
 from gitlab_links.tasks.changes import create_task, update_task
+from tests.hanging import HANGS
 from tests.outgoing.by_hand import verified
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import Stage, within
@@ -108,7 +109,7 @@ def outgoing(
     with stage.app.app_context():
         tasks = [create_task(principal, f"Task {number}").id for number in range(TASKS)]
         db.session.commit()
-    within(30, lambda: _positions(stage, org.id) == TASKS)
+    within(HANGS, lambda: _positions(stage, org.id) == TASKS)
     with stage.app.app_context():
         for name in NAMES:
             url = f"http://{LOOPBACK}:{stage.slow_port}/{name}"
@@ -142,7 +143,7 @@ def outgoing(
         time.sleep(0.9)
     stop.set()
     maker.join()
-    within(60, lambda: len(receivers.ids("good")) >= events)
+    within(HANGS, lambda: len(receivers.ids("good")) >= events)
     lates = sorted(late for _, late, _ in _first(receivers.arrivals["good"]))
     receivers.slow_seconds, receivers.fails = 0.0, False
     with stage.app.app_context():
@@ -151,7 +152,7 @@ def outgoing(
                 update_endpoint(principal, endpoints[name], EndpointChange(enabled=enabled))
             db.session.commit()
     within(60 + events, lambda: all(len(receivers.ids(name)) >= events for name in NAMES))
-    within(30, lambda: _left(stage, org.id) == 0)
+    within(HANGS, lambda: _left(stage, org.id) == 0)
     server.shutdown()
     return [
         at_least("workers killed", killed, kills),

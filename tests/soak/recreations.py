@@ -18,6 +18,7 @@ from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pasting.changes import attach
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
 
@@ -40,7 +41,7 @@ def recreated_project(stage: Stage, *, items: int, seconds: float) -> Sequence[F
     project = large.make_again()
     large.refresh_all()
     stage.serve(workers=1)
-    followed = within(seconds, lambda: large.linked_to(project.id) == items // 2, every=0.2)
+    followed = within(seconds * 5, lambda: large.linked_to(project.id) == items // 2, every=0.2)
     told = within(seconds * 5, lambda: large.count(error="not_found") == items // 2, every=0.5)
     shown = within(seconds * 5, lambda: large.count(fetched=True, project=project.id) == items // 2)
 
@@ -154,7 +155,7 @@ class _Large:
             with self.stage.app.app_context():
                 return bool(db.session.scalar(known))
 
-        return within(60, is_known)
+        return within(HANGS, is_known)
 
     def delete_first_task(self) -> float:
         """The seconds it takes to delete a task with its links."""

@@ -18,6 +18,7 @@ from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.queries import find_link
 from gitlab_links.pasting.changes import attach
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import Sender
 from tests.soak.stage import GITLAB_TOKEN, Stage, within
@@ -66,7 +67,7 @@ def slow_gitlabs(stage: Stage, *, links: int) -> Sequence[Figure]:
     """Neither the web nor the workers wait for somebody else's GitLab."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
-    world.settle(30)
+    world.settle(HANGS)
     sender, validated = Sender(world), Counter[int]()
     with SimulatedGitLab.start(token=GITLAB_TOKEN, port=stage.slow_port) as gitlab:
         slow = [SlowOrg.make(stage, gitlab, number) for number in range(SLOW_ORGS)]
@@ -84,7 +85,7 @@ def slow_gitlabs(stage: Stage, *, links: int) -> Sequence[Figure]:
             stack.enter_context(Background(sender.send, 0.05))
             seconds = [_link_to_title(stage, world, number) for number in range(links)]
         asked = gitlab.state.calls.total()
-    settled = within(60, lambda: world.undone() == 0, every=0.2)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         exactly("answers to webhooks of the other org", {*sender.answers}, {202}),
         at_most("the slowest of them", max(sender.seconds), 2),
@@ -125,4 +126,4 @@ def _link_to_title(stage: Stage, world: World, number: int) -> float:
         with stage.app.app_context():
             return find_link(world.org.id, task.id, link_id).title == f"New {number}"
 
-    return within(60, shown, every=0.1)
+    return within(HANGS, shown, every=0.1)

@@ -27,6 +27,7 @@ from gitlab_links.local.services import LOOPBACK, free_port, redis_answers, redi
 from gitlab_links.local.supervisor import Child, Supervisor
 from tests import databases, postgresql
 from tests.factories import Factory
+from tests.hanging import HANGS
 
 GITLAB_TOKEN = "glpat-of-the-soak"
 WORKER_PROCESSES = 3
@@ -174,7 +175,7 @@ class Stage:
         wanted = (number + 1) * (WORKER_PROCESSES + 1)  # and a sender
         environment = self.environment(**changes)
         child = start_worker(self.supervisor, environment, name=f"worker-{number}")
-        within(30, lambda: self.redis.scard("rq:workers") >= wanted)
+        within(HANGS, lambda: self.redis.scard("rq:workers") >= wanted)
         return child
 
     def children(self, worker: Child) -> list[int]:
@@ -212,7 +213,7 @@ class Stage:
         """Stop the server; whoever is connected is cut off."""
         pid_file = self.supervisor.folder / "postgresql" / "data" / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
-        within(20, lambda: not pid_file.exists())
+        within(HANGS, lambda: not pid_file.exists())
 
     def start_postgresql(self) -> None:
         """Start the server that was stopped."""

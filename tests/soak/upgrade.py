@@ -22,6 +22,7 @@ from gitlab_links.extensions import db
 from gitlab_links.local.processes import migrate
 from gitlab_links.local.supervisor import PROJECT, Child, Supervisor
 from tests.databases import DIALECTS, MIGRATIONS
+from tests.hanging import HANGS
 from tests.soak.figures import Figure, as_table, at_least, at_most, exactly
 from tests.soak.outages import Sender, missing
 from tests.soak.stage import Stage, within
@@ -110,8 +111,8 @@ def upgrade(stage: Stage, installation: Installation, version: str) -> Sequence[
         time.sleep(3)  # the version before on the new schema
         _replace(stage)
         time.sleep(3)
-    stage.gitlab.state.sender.wait_idle(30)
-    settled = within(60, lambda: world.undone() == 0, every=0.2)
+    stage.gitlab.state.sender.wait_idle(HANGS)
+    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         exactly("answers to webhooks", set(sender.answers), {202}),
         exactly("answers to readers", set(reader.answers), {200}),
@@ -129,7 +130,7 @@ def _replace(stage: Stage) -> None:
     assert stage.web is not None
     before = set(stage.children(stage.web))
     stage.web.process.send_signal(signal.SIGHUP)
-    within(60, lambda: not before & set(stage.children(stage.web)))
+    within(HANGS, lambda: not before & set(stage.children(stage.web)))
     stage.restart_workers()
 
 

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from gitlab_links.storage import circuit_breaker
 from gitlab_links.storage.circuit_breaker import CircuitBreaker, Unreachable
+from tests.hanging import HANGS
 
 FAILURES = (ConnectionError,)
 SOON = 0.05
@@ -19,16 +21,30 @@ class Server:
 
     def __init__(self) -> None:
         self.away, self.tried = False, 0
+        self.is_tried = threading.Event()
         self.answers = threading.Event()
         self.answers.set()
 
     def connect(self) -> str:
         self.tried += 1
         away = self.away
-        self.answers.wait(10)
+        self.is_tried.set()
+        self.answers.wait(HANGS)
         if away:
             raise ConnectionError
         return "connected"
+
+
+class Queue(threading.Condition):
+    """Where callers wait for the attempt of another one; counts those that have come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.come = threading.Semaphore(0)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.come.release()
+        return super().wait(timeout)
 
 
 @pytest.fixture
@@ -39,10 +55,11 @@ def server() -> Server:
 @pytest.fixture
 def lost(server: Server) -> CircuitBreaker:
     """Has found the server away, some time ago."""
-    found, server.away = CircuitBreaker(), True
+    found, server.away = CircuitBreaker(patience=HANGS), True
     with pytest.raises(ConnectionError):
         found.attempt(server.connect, FAILURES)
     server.tried = 0
+    server.is_tried.clear()
     return found
 
 
@@ -51,18 +68,21 @@ def at_once(
 ) -> list[str]:
     """What so many callers get that come while one attempt is under way."""
     server.answers.clear()
+    queue = lost._changed = Queue()
     with ThreadPoolExecutor(callers) as pool:
         waiting: list[Future[str]] = [
             pool.submit(lost.attempt, server.connect, FAILURES) for _ in range(callers)
         ]
-        time.sleep(SOON)
+        assert server.is_tried.wait(HANGS)
+        for _ in range(callers - 1):
+            assert queue.come.acquire(timeout=HANGS)
         between()
         server.answers.set()
         return [_outcome(one) for one in waiting]
 
 
 def _outcome(one: Future[str]) -> str:
-    error = one.exception(10)
+    error = one.exception(HANGS)
     return one.result() if error is None else type(error).__name__
 
 
@@ -134,12 +154,16 @@ def test_an_attempt_that_is_broken_off_lets_the_next_caller_try(
     assert lost.attempt(server.connect, FAILURES) == "connected"
 
 
-def test_where_doing_without_is_better_a_failure_refuses_for_a_while(server: Server) -> None:
+def test_where_doing_without_is_better_a_failure_refuses_for_a_while(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(circuit_breaker, "time", SimpleNamespace(monotonic=lambda: now))
     quiet = CircuitBreaker(quiet=SOON)
     quiet.missed()
     with pytest.raises(Unreachable):
         quiet.attempt(server.connect, FAILURES)
-    time.sleep(SOON)
+    now += SOON
     assert quiet.attempt(server.connect, FAILURES) == "connected"
 
 

@@ -11,6 +11,7 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.sync.due_items import Batch, DueItem
 from gitlab_links.sync.fetching import Fetcher
+from tests.hanging import HANGS
 
 
 class Scripted:
@@ -73,7 +74,7 @@ def test_a_failure_of_gitlab_does_not_affect_the_others(fetched):
 
 def test_a_call_that_hangs_is_not_waited_for(fetched):
     awake = threading.Event()
-    answers = fetched(lambda: awake.wait(10), seconds=0.3)
+    answers = fetched(lambda: awake.wait(HANGS), seconds=2)
     awake.set()
 
     assert codes(answers) == [None, "network_error", None]

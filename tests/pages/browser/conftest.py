@@ -23,11 +23,12 @@ from gitlab_links.extensions import db
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
 from gitlab_links.local.supervisor import Supervisor
+from tests.hanging import HANGS
 
 GITLAB_TOKEN = "glpat-of-the-browser-tests"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # What is waited for comes within a second; a busy machine must not make a failure of it.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 1000 * HANGS
 expect.set_options(timeout=PATIENCE_MS)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -135,7 +136,7 @@ def delivery_path(stack: Stack) -> str:
     state = stack.gitlab.state
     issue = state.items.find(state.projects.get(SHOP), "issue", 2)
     state.items.edit(issue, add_labels=["documentation"])
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + HANGS
     while time.monotonic() < deadline:
         with stack.app.app_context():
             done = select(GitLabWebhookDelivery.id).filter_by(status="processed")
@@ -143,7 +144,7 @@ def delivery_path(stack: Stack) -> str:
         if delivery_id is not None:
             return f"{stack.org_path}/deliveries/{delivery_id}"
         time.sleep(0.2)
-    pytest.fail("no event came through within 20 s")
+    pytest.fail("no event came through")
 
 
 @pytest.fixture(scope="session")

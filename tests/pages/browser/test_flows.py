@@ -172,7 +172,7 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page.get_by_role("button", name="Watch them").click()
     expect(page.locator(".notices")).to_contain_text("1 project is watched.")
     row = page.get_by_role("row").filter(has_text=path)
-    expect(row).to_contain_text("Works", timeout=20_000)
+    expect(row).to_contain_text("Works")
     assert len(state.hooks.of(project)) == 1
 
     page.locator("#tracker-of").select_option(label=path)

@@ -160,7 +160,7 @@ def test_the_health_of_a_connection_has_its_pictures_in_green_amber_and_red(
     page.get_by_role("button", name=f"Repair the webhook of {MOBILE}").click()
     token.expires_at = before
     check(page)
-    expect(page.locator("#health-heading")).to_have_text("Everything works", timeout=20_000)
+    expect(page.locator("#health-heading")).to_have_text("Everything works")
 
 
 def check(page: Page) -> None:
@@ -171,7 +171,7 @@ def check(page: Page) -> None:
 
 def take_when_it_says(page: Page, colour: str, headline: str) -> None:
     """Wait for the open page to say so, and take it as wide and as narrow."""
-    expect(page.locator("#health-heading")).to_have_text(headline, timeout=20_000)
+    expect(page.locator("#health-heading")).to_have_text(headline)
     page.reload()  # without the word that GitLab is asked
     for suffix, size in (("-narrow", NARROW), ("", WIDE)):
         page.set_viewport_size(size)
