@@ -160,6 +160,24 @@ def create_database(services: Supervisor, request: pytest.FixtureRequest) -> Cre
     return create
 
 
+@pytest.fixture(scope="session")
+def create_migrated_database(
+    create_database: CreateDatabase, per_dialect: PerDialect, services: Supervisor
+) -> CreateDatabase:
+    """Makes a new database of a dialect as the migrations leave it: a copy of the first one."""
+
+    def make(dialect: str) -> Database:
+        database = create_database(dialect)
+        databases.migrate(database.url)
+        return database
+
+    def create(dialect: str) -> Database:
+        first = per_dialect.once((Database, dialect), lambda: make(dialect))
+        return databases.copy(first, services.folder)
+
+    return create
+
+
 @pytest.fixture
 def empty_database(dialect: str, create_database: CreateDatabase) -> Database:
     """A database without any table, for this test alone."""
@@ -175,16 +193,18 @@ def per_dialect() -> Iterator[PerDialect]:
         disconnect(app)
 
 
+@pytest.fixture
+def migrated_database(dialect: str, create_migrated_database: CreateDatabase) -> Database:
+    """A database as the migrations leave it, for this test alone."""
+    return create_migrated_database(dialect)
+
+
 @pytest.fixture(scope="session")
-def database(dialect: str, per_dialect: PerDialect, create_database: CreateDatabase) -> Database:
+def database(
+    dialect: str, per_dialect: PerDialect, create_migrated_database: CreateDatabase
+) -> Database:
     """The migrated database that tests of one dialect share; see ``app`` for an empty one."""
-
-    def make() -> Database:
-        database = create_database(dialect)
-        databases.migrate(database.url)
-        return database
-
-    return per_dialect.once((Database, dialect), make)
+    return per_dialect.once(("shared", dialect), lambda: create_migrated_database(dialect))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """The databases the suite runs on: made by the real migrations, emptied between tests."""
 
+import shutil
+import uuid
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,7 +12,7 @@ from flask_migrate import upgrade
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from psycopg.errors import DeadlockDetected
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.config.settings import Settings
@@ -82,6 +85,18 @@ def migrate(url: str, revision: str = "head") -> None:
     with app.app_context():
         upgrade(directory=MIGRATIONS, revision=revision)
         db.engine.dispose()
+
+
+def copy(database: Database, folder: Path) -> Database:
+    """A new database with the same in it; nobody may be connected to the first one."""
+    url, name = make_url(database.url), uuid.uuid4().hex
+    if database.dialect == "sqlite":
+        path = shutil.copy(str(url.database), folder / f"{name}.db")
+        return Database(database.dialect, f"sqlite:///{path}")
+    server = database.url.replace(f"/{url.database}?", "/{}?")
+    return Database(
+        database.dialect, postgresql.create_database(server, name, like=str(url.database))
+    )
 
 
 def empty(app: Flask) -> None:

@@ -57,10 +57,10 @@ def serve(supervisor: Supervisor, programs: Path) -> str:
     return f"postgresql+psycopg://postgres@/{{}}?host={home}"
 
 
-def create_database(url: str, name: str) -> str:
-    """A new, empty database on the server; gives its URL."""
+def create_database(url: str, name: str, *, like: str = "template1") -> str:
+    """A new database on the server, empty or as another one is; gives its URL."""
     with psycopg.connect(_plain(url.format("postgres")), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" STRATEGY file_copy')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{like}" STRATEGY file_copy')
     return url.format(name)
 
 
