@@ -1,5 +1,6 @@
 """A scripted GitLab on loopback, and clients for it."""
 
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,16 @@ from tests.gitlab.asking import TOKEN
 from tests.gitlab.servers import Server, reply_json, serving
 
 MakeClient = Callable[..., GitLabClient]
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine is nine hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "JST-9")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

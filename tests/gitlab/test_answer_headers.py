@@ -48,6 +48,7 @@ def test_without_the_header_there_is_no_wait():
     assert read_retry_after({}, NOW) is None
 
 
+@pytest.mark.usefixtures("far_east")
 @pytest.mark.parametrize(
     ("value", "moment"),
     [

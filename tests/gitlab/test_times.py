@@ -102,6 +102,7 @@ def test_a_date_is_a_day_and_nothing_more():
         assert parse_date(text) is None
 
 
+@pytest.mark.usefixtures("far_east")
 def test_a_time_in_a_query_is_rounded_down_to_the_millisecond_in_utc():
     east = timezone(timedelta(hours=2))
     assert query_time(datetime(2026, 5, 28, 7, 58, 40, 456999, east)) == "2026-05-28T05:58:40.456Z"
