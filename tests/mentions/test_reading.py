@@ -8,6 +8,7 @@ from gitlab_links.gitlab.snapshot import UNKNOWN, ItemText
 from gitlab_links.mentions.pattern import pattern_of
 from gitlab_links.mentions.reading import (
     MAX_TASKS,
+    all_names,
     has_too_many,
     mentions_of,
     read_field,
@@ -172,6 +173,8 @@ def test_a_branch_mentions_in_any_case(branch, tasks):
         ("Fixes https://gitlab.example.com/a/b/-/issues/1 and ACME-1", {1}, set()),
         ("Fixes PROJ-1, ACME-1", {1}, set()),
         ("Closes [ACME-1](https://example.com/x), [ACME-2]", {1, 2}, set()),
+        ("Closes [ACME-1], [ACME-2] and ACME-3", {1, 2, 3}, set()),
+        ("Closes the pump. Closes ACME-2", {2}, set()),
         ("Fixes\nACME-1", set(), {1}),
         ("Fixes ACME-1,\nACME-2", {1}, {2}),
         ("Fixes the pump of ACME-1", set(), {1}),
@@ -219,6 +222,7 @@ def test_skip_takes_a_mention_back_in_every_field():
 def test_a_revert_mentions_and_never_closes():
     found = stored(title='Revert "Closes ACME-1"', description="Fixes ACME-2")
     assert linked(found) == {1: (("title",), False), 2: (("description",), False)}
+    assert linked(stored(title='Revert "x"', description="Fixes ACME-2"))[2][1] is False
     # Not a revert any more; and one whose source has no title keeps what is known.
     assert linked(stored(title="Closes ACME-1"))[1][1] is True
     again = read_mentions(ItemText(description="Fixes ACME-3"), ACME, found)
@@ -242,6 +246,32 @@ def test_an_item_that_names_more_than_20_tasks_links_none():
     assert has_too_many(stored(title=names[-1], description=" ".join(names[:-1])))
     assert not has_too_many(stored(title=f"Skip {names[-1]}", description=" ".join(names[:-1])))
     assert stored(description=" ".join(names)) == {"description": {"too_many": True}}
+
+
+def test_tasks_that_several_fields_close_count_together():
+    halves = [
+        "Closes " + ", ".join(f"ACME-{number}" for number in numbers)
+        for numbers in (range(1, 12), range(12, MAX_TASKS + 2))
+    ]
+    assert has_too_many(stored(title=halves[0], description=halves[1]))
+
+
+def test_numbers_are_stored_before_ids_and_fields_shown_in_their_order():
+    found = stored(description=f"{URL}{TASK_ID} ACME-12 ACME-3", source_branch="acme-3")
+    assert found["description"] == {"mentions": [3, 12, TASK_ID]}
+    with_comment = {"comment": {"mentions": [3]}, **dict(reversed(found.items()))}
+    assert linked(with_comment)[3] == (("description", "source_branch", "comment"), False)
+
+
+def test_what_comments_mention_stays_when_the_texts_are_read_again():
+    comment = {"comment": {"mentions": [7]}}
+    for text in (ItemText(title="ACME-1"), ItemText(title="x")):
+        assert read_mentions(text, ACME, comment)["comment"] == comment["comment"]
+
+
+def test_all_names_are_those_mentioned_closed_and_taken_back():
+    found = stored(title="ACME-1", description="Closes ACME-2. Skip ACME-3")
+    assert all_names(found) == {1, 2, 3}
 
 
 def test_two_names_of_one_task_are_one_mention():
