@@ -94,7 +94,7 @@ class LinkQuery:
     @property
     def is_rare(self) -> bool:
         """Whether few items may match, so that they are best read before they are ordered."""
-        return self._is_narrow or self.reads_facts or bool(self.project)
+        return self._is_narrow or bool(self.need or self.project) or self.reads_facts
 
     @property
     def may_be_common(self) -> bool:
@@ -104,9 +104,14 @@ class LinkQuery:
         return self.is_rare and not self._is_narrow
 
     @property
+    def is_combined(self) -> bool:
+        """Whether it asks for two things that no index finds together."""
+        of_items = bool(self.need or self.state or self.type)
+        return sum((of_items, self.reads_facts, bool(self.project))) > 1
+
+    @property
     def _is_narrow(self) -> bool:
-        found = bool(self.need or self.q or self.pipeline)
-        return found or self.state == LinkFilter.PROBLEM
+        return bool(self.q or self.pipeline) or self.state == LinkFilter.PROBLEM
 
     @property
     def narrows_further(self) -> bool:

@@ -1,11 +1,12 @@
 """A page of an org's links: for pages, files and API, in a fixed number of statements."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, CompoundSelect, func, select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
@@ -23,6 +24,9 @@ from gitlab_links.search.models import SearchText
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
+# What an index finds is read before the order if it is so little, or if a page of it is not among
+# the next links and it is not more than so many.
+FEW, MANY = 2_000, 20_000
 UPDATED, LINKED = LinkSort.UPDATED_DESC, LinkSort.CREATED_DESC
 
 
@@ -43,21 +47,28 @@ def listed_links(
     limit: int,
     narrowed: LinkFilter | None = None,
 ) -> LinkList:
-    """The links behind ``after``, in four statements at most.
+    """The links behind ``after``, in eight statements at most.
 
     What is withheld is not in the list. With ``narrowed``, as programs read it, it is while
     nothing of its content is asked for: by its reference alone, and as what was never read.
     """
     hides = narrowed is not None and not wanted.reads_content and not sight.sees_all
+    matching = _Matching(sight, wanted, narrowed)
     order = LinkOrder(sort, hides=hides, is_rare=wanted.is_rare)
-    matching = partial(_matching, sight, wanted, narrowed)
+    few = matching.by_index(FEW)
     found: Sequence[Found] = ()
-    if wanted.may_be_common:
-        found = order.next_rows(sight.org_id, partial(matching, of_few=True), after, limit + 1)
+    if not few and matching.may_be_common:
+        here = partial(matching.of, of_few=True)
+        found = order.next_rows(
+            sight.org_id,
+            here,
+            after,
+            limit + 1,
+            texts=wanted.reads_facts,
+            combined=wanted.is_combined,
+        )
     if len(found) <= limit:
-        few = wanted.reads_facts and not wanted.may_be_common
-        links = LINKS.join(SearchText, SearchText.item_id == GitLabItem.id) if few else LINKS
-        found = order.rows(matching(links, of_few=few), after, limit + 1)
+        found = matching.rows(order, few or matching.by_index(MANY), after, limit + 1)
     page = found[:limit]
     views = links_by_id(
         sight.org_id, [row.id for row in page], viewer=sight.role, connection=sight.connection
@@ -69,25 +80,64 @@ def listed_links(
     return LinkList([views[row.id] for row in page if row.id in views], behind)
 
 
-def _matching(
-    sight: Sight,
-    wanted: LinkQuery,
-    narrowed: LinkFilter | None,
-    links: Statement,
-    *,
-    of_few: bool = False,
-) -> Statement:
-    """Those of the links that are in the list."""
-    if narrowed is None or wanted.reads_content:
-        links = links.where(*wanted.conditions(sight, of_few=of_few))
-    else:
-        org_id = sight.org_id
-        links = links.where(TaskGitLabLink.org_id == org_id, GitLabItem.org_id == org_id)
-    if narrowed is None or narrowed == LinkFilter():
-        return links
-    ttl, now = settings().metadata_ttl, utcnow()
-    conditions = narrowed.conditions(sight.connection, ttl, now, sight.role)
-    return links.join(GitLabItem.project).where(*conditions)
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Which links are in the list."""
+
+    sight: Sight
+    wanted: LinkQuery
+    narrowed: LinkFilter | None
+
+    @property
+    def may_be_common(self) -> bool:
+        """Whether few or nearly all links may match, so that some are best tried first."""
+        return self.wanted.may_be_common or bool(self._sets)
+
+    @property
+    def _sets(self) -> list[tuple[Any, CompoundSelect[Any]]]:
+        narrowed, sight = self.narrowed, self.sight
+        if narrowed is None or narrowed.is_of_few:
+            return []
+        return list(narrowed.by_index(sight.org_id, sight.connection, sight.role))
+
+    def by_index(self, most: int) -> list[ColumnElement[bool]]:
+        """The conditions that indexes answer, as far as each finds so many links at most."""
+        sets = self._sets
+        if not sets:
+            return []
+        some = (ids.limit(most + 1).subquery() for _, ids in sets)
+        counts = (select(func.count()).select_from(one).scalar_subquery() for one in some)
+        sizes = db.session.execute(select(*counts)).one()
+        found = zip(sets, sizes, strict=True)
+        return [column.in_(ids) for (column, ids), size in found if size <= most]
+
+    def of(self, links: Statement, *, of_few: bool = False) -> Statement:
+        """Those of the links that match; ``of_few``: of links joined with texts of items."""
+        if self.narrowed is None or self.wanted.reads_content:
+            links = links.where(*self.wanted.conditions(self.sight, of_few=of_few))
+        else:
+            org_id = self.sight.org_id
+            links = links.where(TaskGitLabLink.org_id == org_id, GitLabItem.org_id == org_id)
+        if self.narrowed is None or self.narrowed == LinkFilter():
+            return links
+        ttl, now = settings().metadata_ttl, utcnow()
+        conditions = self.narrowed.conditions(self.sight.connection, ttl, now, self.sight.role)
+        return links.join(GitLabItem.project).where(*conditions)
+
+    def rows(
+        self,
+        order: LinkOrder,
+        by_index: Sequence[ColumnElement[bool]],
+        after: Position | None,
+        limit: int,
+    ) -> Sequence[Found]:
+        """The first of all that match."""
+        wanted = self.wanted
+        few = wanted.reads_facts and (wanted.need is not None or not wanted.may_be_common)
+        links = LINKS.join(SearchText, SearchText.item_id == GitLabItem.id) if few else LINKS
+        links = self.of(links, of_few=few).where(*by_index)
+        order = replace(order, is_rare=order.is_rare or bool(by_index))
+        return order.rows(links, after, limit)
 
 
 def task_references(sight: Sight, links: Sequence[LinkView]) -> Mapping[UUID, str]:

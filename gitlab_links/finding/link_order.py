@@ -6,7 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, false, func, null, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    null,
+    or_,
+    select,
+)
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.times import EARLIEST
@@ -23,6 +35,11 @@ LINKS: Statement = select(_link.id, _link.task_id).join(_item, _item.id == _link
 # So many are read in their order before all that match are read: a page of what is common is
 # among them, wherever it is.
 NEXT = 3_000
+# Without the texts of their items, PostgreSQL would read all links rather than so many.
+NEXT_ALONE = 2_000
+# If a page is probably among up to so many times as many, those are read next; among more of them,
+# if an index would find many more than match.
+SOME_TIMES, MOST_TIMES = 2, 10
 BY_TIME = (LinkSort.UPDATED, LinkSort.UPDATED_DESC)
 
 
@@ -63,35 +80,65 @@ class LinkOrder:
         matching: Callable[[Statement], Statement],
         after: Position | None,
         limit: int,
+        *,
+        texts: bool,
+        combined: bool,
     ) -> Sequence[Found]:
-        """The rows, if so many are among the next links of the org, in one statement; else fewer.
+        """The rows, if so many are among the next links of the org, in two statements at most;
+        else fewer.
 
-        ``matching`` is given links joined with items and their texts.
+        ``matching`` is given links joined with items and, if it reads ``texts``, those of items.
+        ``combined``: an index finds the matches of one of the filters, which may be many more.
         """
-        text, down = SearchText, self.sort.descending
-        if self.sort.by is None:
-            window = select(_link.id).where(_link.org_id == org_id)
-            near = self._ordered(window, [_link.id], after).limit(NEXT).cte("near")
-            links = LINKS.join(near, near.c.id == _link.id)
-            columns: list[Any] = [_link.id]
-        elif self.sort in BY_TIME and (down if after is None else _is_known(after)):
-            moment: Any = _item.source_updated_at
-            columns = [moment, _link.id]
-            window = select(_item.id, moment.label("at")).where(_item.org_id == org_id)
-            window = window.where(moment > EARLIEST)
-            if after is not None:
-                window = window.where(moment <= after.value if down else moment >= after.value)
-            window = window.order_by(moment.desc() if down else moment).limit(NEXT)
-            near = window.cte("near").prefix_with("MATERIALIZED")
-            # Of those with the last time, some may not be among them.
-            last = select((func.min if down else func.max)(near.c.at)).scalar_subquery()
-            links = LINKS.join(near, near.c.id == _item.id)
-            links = links.where(moment > last if down else moment < last)
-        else:
+        by_time = self.sort in BY_TIME
+        is_known = self.sort.descending if after is None else _is_known(after)
+        if self.sort.by is not None and not (by_time and is_known):
             return ()
-        links = links.join(text, text.item_id == _item.id).add_columns(self._value.label("value"))
-        statement = self._ordered(matching(links), columns, after).limit(limit)
-        return db.session.execute(statement).all()
+        links = LINKS.join(SearchText, SearchText.item_id == _item.id) if texts else LINKS
+        links = links.add_columns(self._value.label("value"))
+        columns: list[Any] = [_item.source_updated_at, _link.id] if by_time else [_link.id]
+
+        def first(near: Statement) -> Sequence[Found]:
+            ordered = self._ordered(matching(near), columns, after)
+            return db.session.execute(ordered.limit(limit)).all()
+
+        part = self._next(org_id, after, NEXT if texts else NEXT_ALONE)
+        near = part.cte("near").prefix_with("MATERIALIZED")
+        here = links.join(near, near.c.id == (_item if by_time else _link).id)
+        found = first(here.where(self._is_before(near)) if by_time else here)
+        # Half as many again: matches are not evenly spread.
+        times = 1 + 3 * limit // (2 * len(found)) if found else 0
+        most = MOST_TIMES if combined else SOME_TIMES
+        if len(found) < limit and 0 < times <= most:
+            # By a bound, not by a join: PostgreSQL would read all links for so many.
+            part = self._next(org_id, after, NEXT * times)
+            found = first(links.where(self._is_before(part.subquery())))
+        return found
+
+    def _next(self, org_id: UUID, after: Position | None, count: int) -> Statement:
+        """The next links, or items by time: of each the id, and by ``at`` where it is."""
+        down, by_time = self.sort.descending, self.sort in BY_TIME
+        of: Any = _item if by_time else _link
+        at: Any = _item.source_updated_at if by_time else _link.id
+        part = select(of.id, at.label("at")).where(of.org_id == org_id)
+        if by_time:
+            part = part.where(at > EARLIEST)
+        if after is not None:
+            place = after.value if by_time else after.id
+            part = part.where(at <= place if down else at >= place)
+        return part.order_by(at.desc() if down else at).limit(count)
+
+    def _is_before(self, near: FromClause) -> ColumnElement[bool]:
+        """Whether it is before the last of these: of those at the same time as the last, some may
+        not be among them.
+        """
+        down, by_time = self.sort.descending, self.sort in BY_TIME
+        last: Any = select(near.c.at).order_by(near.c.at if down else near.c.at.desc()).limit(1)
+        at: Any = _item.source_updated_at if by_time else _link.id
+        is_before: ColumnElement[bool] = (
+            at > last.scalar_subquery() if down else at < last.scalar_subquery()
+        )
+        return is_before
 
     @property
     def _value(self) -> Any:

@@ -100,6 +100,13 @@ class TaskQuery:
         return (bool(self.q or self.need) or links) and not self.is_common
 
     @property
+    def is_combined(self) -> bool:
+        """Whether it asks for two things that no index finds together."""
+        links = bool(self.links or self.type)
+        asked = (bool(self.q), bool(self.need), links, self._reads_items, bool(self.status))
+        return self.need is Need.ALL_MERGED or sum(asked) > 1
+
+    @property
     def narrows_a_need(self) -> bool:
         """Whether it asks for a need that an index finds, and for more that takes reading links."""
         more = bool(self.q or self.links or self.type or self._reads_items)

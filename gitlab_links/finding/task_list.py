@@ -15,6 +15,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.finding.by_activity import (
     FEW,
+    RECENT_TASKS,
     are_recent,
     compared,
     first_of,
@@ -38,6 +39,8 @@ MOST_TIMES = 10
 # If it is among more times as many than these, so many of those that have the need, which an index
 # finds.
 SOME_TIMES = 4
+# Of what one index finds, so many are read in the time in which one task is tested.
+WORTH = 8
 MOST_IN_NEED = 1_000
 # In an org of fewer tasks, all that match are counted.
 MANY = 5_000
@@ -69,7 +72,7 @@ def listed_tasks(
     of_org = select(Org.task_key, Org.branch_template, Org.last_task_number)
     naming = of_org.where(Org.id == sight.org_id)
     task_key, template, last_number = db.session.execute(naming).one()
-    page = _Page(sort, offset, limit)
+    page = _Page(sort, offset, limit, last_number)
 
     def shown(rows: Sequence[Any], total: int, *, are_more: bool) -> TaskList:
         tasks = [task_view(task, task_key, name, template) for task, name, _ in rows]
@@ -108,11 +111,15 @@ def _count_of(conditions: Conditions) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page of tasks as a statement: tasks, names of their assignees, and how many match."""
+    """A page of tasks as a statement: tasks, names of their assignees, and how many match.
+
+    ``tasks`` are about as many as the org has.
+    """
 
     sort: str
     offset: int
     limit: int
+    tasks: int
 
     def of_recent(self, sight: Sight, wanted: TaskQuery) -> Sequence[Any]:
         """The rows, if more than this page match among the first tasks of the order; else none.
@@ -160,6 +167,9 @@ class _Page:
             in_need = has_need(need, sight, utcnow().date())
             of_org = select(Task.id).where(Task.org_id == sight.org_id, in_need)
             return self._are_in(of_org.order_by(*self._keys).limit(MOST_IN_NEED))
+        some = RECENT_TASKS if self.sort == "updated" else RECENT
+        if not wanted.is_combined and times * some * WORTH > found * self.tasks // some:
+            return None
         return self._are_first(sight, wanted, times) if 1 < times <= MOST_TIMES else None
 
     def _of_statuses(self, sight: Sight, wanted: TaskQuery, count: int) -> Select[Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
+    Select,
     and_,
     bindparam,
     case,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 
 from gitlab_links.accounts.roles import Role
@@ -107,9 +110,43 @@ class LinkFilter:
         return self.state is not None or bool(self.labels) or self.assignee is not None
 
     @property
+    def is_of_few(self) -> bool:
+        """Whether it accepts only links of one task or item."""
+        return self.task_id is not None or self.item is not None
+
+    @property
     def is_of_a_task(self) -> bool:
         """Whether it accepts all links of one task."""
         return self.task_id is not None and self == LinkFilter(self.task_id)
+
+    def by_index(
+        self, org_id: uuid.UUID, connection: Connection, viewer: Role | None
+    ) -> Iterator[tuple[Any, CompoundSelect[Any]]]:
+        """What indexes find: for a column of links or items, the ids among which are those of all
+        that are accepted. Nothing if no index says which.
+        """
+        items = select(GitLabItem.id).where(GitLabItem.org_id == org_id)
+        projects = select(GitLabProject.id).where(GitLabProject.org_id == org_id)
+        all_seen = sees_all(connection, viewer)
+
+        def items_of(*conditions: ColumnElement[bool]) -> Select[Any]:
+            return select(GitLabItem.id).where(
+                GitLabItem.project_id.in_(projects.where(*conditions))
+            )
+
+        if self.changed is not None:
+            yield TaskGitLabLink.id, self.changed.by_index(all_seen=all_seen)
+        if self.project_path is not None and all_seen:
+            path = self.project_path.lower()
+            here = items_of(func.lower(GitLabProject.path) == path)
+            moved = (GitLabItem.moved_iid.is_not(None), func.lower(GitLabItem.moved_path) == path)
+            yield GitLabItem.id, union_all(here, items.where(*moved))
+        if self.sync_status is SyncStatus.ERROR and not connection.is_broken:
+            own = items.where(GitLabItem.error_code.is_not(None))
+            away = items_of(GitLabProject.base_url != connection.base_url)
+            yield GitLabItem.id, union_all(own, away)
+        if self.sync_status is SyncStatus.NEVER:  # such an item has no time of GitLab's either
+            yield GitLabItem.id, union_all(items.where(GitLabItem.source_updated_at.is_(None)))
 
     def conditions(
         self, connection: Connection, ttl_seconds: int, now: datetime, viewer: Role | None
@@ -145,7 +182,7 @@ class LinkFilter:
         if self.item is not None:
             yield from self.item.conditions(all_seen=sees_all(connection, viewer))
         if self.changed is not None:
-            yield self.changed.condition(all_seen=sees_all(connection, viewer))
+            yield self.changed.is_met(all_seen=sees_all(connection, viewer))
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:

@@ -12,11 +12,15 @@ from flask import Flask
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.finding import link_order
+from gitlab_links.finding import link_list, link_order
 from gitlab_links.finding.link_filters import LinkQuery
 from gitlab_links.finding.link_list import listed_links
 from gitlab_links.gitlab.times import EARLIEST
-from gitlab_links.links.link_filters import LinkSort
+from gitlab_links.links.changed_links import ChangedLinks
+from gitlab_links.links.freshness import SyncStatus
+from gitlab_links.links.link_filters import LinkFilter, LinkSort
+from gitlab_links.links.link_views import LinkView
+from gitlab_links.links.queries import links_page
 from gitlab_links.rollup.sight import Sight
 from tests.factories import Factory
 
@@ -110,6 +114,8 @@ def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(link_order, "NEXT", ahead)
+    monkeypatch.setattr(link_order, "NEXT_ALONE", ahead)
+    monkeypatch.setattr(link_order, "SOME_TIMES", 10)
     principal = factory.principal(org, role)
     with app.app_context():
         sight = Sight.of(principal)
@@ -128,3 +134,50 @@ def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
         kinds = {len([one for one in known if one.matches(wanted, role)]) for wanted in QUERIES}
     assert 0 in kinds
     assert max(kinds) > 10
+
+
+@pytest.mark.parametrize(("few", "many"), [(0, 0), (0, 100), (100, 100)])
+def test_what_programs_filter_by_is_found_by_every_way_in_every_order(
+    app: Flask,
+    factory: Factory,
+    org: Org,
+    known: list[Known],
+    few: int,
+    many: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_order, "NEXT_ALONE", 5)
+    monkeypatch.setattr(link_list, "FEW", few)
+    monkeypatch.setattr(link_list, "MANY", many)
+    now = utcnow()
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    away = factory.gitlab_project(org, path="other/app", base_url="https://other.example.com")
+    renamed = factory.gitlab_project(org, path="acme/new", renamed_at=now + timedelta(days=2))
+    for project, values in (
+        (away, {"last_synced_at": now}),
+        (renamed, {"last_synced_at": now, "error_code": "forbidden"}),
+        (renamed, {"moved_path": "acme/app", "moved_iid": 4, "confidential": True}),
+        (renamed, {"changed_at": now + timedelta(days=2), "source_updated_at": now}),
+    ):
+        factory.link(factory.task(org), factory.gitlab_item(project, **values))
+    tried = [LinkFilter(project_path=path) for path in ("Acme/App", "acme/new", "acme/nothing")]
+    tried += [LinkFilter(sync_status=SyncStatus.ERROR)]
+    tried += [
+        LinkFilter(changed=ChangedLinks(org.id, now + timedelta(days=days))) for days in (-1, 1, 3)
+    ]
+    people = [factory.principal(org, role) for role in (Role.PM, Role.MEMBER)]
+    with app.app_context():
+        for person, wanted, sort in product(people, tried, LinkSort):
+            sight, role = Sight.of(person), person.role
+            plain = links_page(org.id, wanted, sort=sort, viewer=role)
+            found: list[LinkView] = []
+            after = None
+            while True:
+                page = listed_links(
+                    sight, LinkQuery(), sort=sort, after=after, limit=7, narrowed=wanted
+                )
+                found += page.links
+                after = page.next
+                if after is None:
+                    break
+            assert [link.id for link in found] == [link.id for link in plain], (role, wanted, sort)

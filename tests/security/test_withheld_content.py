@@ -17,6 +17,7 @@ from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 
 OLD = utcnow() - timedelta(days=20)
+BETWEEN = f"{utcnow() - timedelta(days=9):%Y-%m-%dT%H:%M:%SZ}"
 ONE = {
     "title": "Zebra alpha",
     "state": "opened",
@@ -26,6 +27,7 @@ ONE = {
     "milestone": "M1",
     "due_date": OLD.date(),
     "source_updated_at": OLD,
+    "changed_at": OLD,
 }
 OTHER = {
     "title": "Quokka beta",
@@ -37,6 +39,7 @@ OTHER = {
     "due_date": None,
     "source_updated_at": utcnow(),
     "closed_at": utcnow(),
+    "changed_at": utcnow(),
     "moved_path": "corp/new",
     "moved_iid": 99,
 }
@@ -53,6 +56,9 @@ OF_LINKS = (
     *("q=Zebra", "q=quo", "q=%2399", "q=acme/app%237", "q=corp/new%2399", "milestone=M1"),
     *("person=ana", "need=overdue", "state=problem", "label=hot&sort=title", "sort=title"),
     *("sort=gitlab_updated_at", "sort=-gitlab_updated_at&limit=1", "project_path=corp/new"),
+    *("sync_status=ok", "sync_status=never", "gitlab_type=issue&limit=1", "person=eve"),
+    *("project_path=acme/app&sort=-title", "state=draft", "pipeline=failed", "sort=-title&limit=1"),
+    *(f"updated_since={BETWEEN}", f"updated_since={BETWEEN}&sort=-gitlab_updated_at"),
 )
 
 
@@ -106,7 +112,7 @@ def test_what_is_withheld_changes_no_answer(
     item = factory.gitlab_item(project, iid=7, **ONE, **read, **why)
     seen = factory.gitlab_item(project, iid=8, title="Seen", state="opened", **read)
     task, other = (factory.task(org, number=number, updated_at=OLD) for number in (1, 2))
-    factory.link(task, item, made_path="acme/app", made_iid=7)
+    factory.link(task, item, made_path="acme/app", made_iid=7, created_at=OLD)
     factory.link(other, seen)
     asked = addresses(org.id, task.id)
     person = browser(app, factory.membership(org, Role.MEMBER).user_id)
