@@ -27,7 +27,7 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.conditions import linked
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS, searchable
-from gitlab_links.search.item_places import links_item_at
+from gitlab_links.search.item_places import is_short, links_item_at
 from gitlab_links.search.models import SearchText
 from gitlab_links.search.words import SHORTEST_BEGINNING, org_word, words_of
 from gitlab_links.tasks.models import Task
@@ -51,7 +51,8 @@ def found_by(query: str, sight: Sight, *, each: bool = False) -> ColumnElement[b
     item = links_item_at(text, sight) if sight.sees_links else None
     if item is not None:
         ways.append(item)
-    words = words_of(text)[:MOST_WORDS]
+    # Numbers stand in many texts, and would hide what a reference means.
+    words = [] if is_short(text) else words_of(text)[:MOST_WORDS]
     own = searchable(words, OF_TASKS, sight.org_id)
     if own and each:
         has = select(SearchText.id).where(SearchText.task_id == Task.id, text_has((), words=own))

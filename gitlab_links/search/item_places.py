@@ -16,6 +16,11 @@ from gitlab_links.tasks.models import Task
 _SHORT = re.compile(r"([#!])([1-9][0-9]{0,17})")
 
 
+def is_short(text: str) -> bool:
+    """Whether the text is a reference without a project: ``!5`` or ``#7``."""
+    return _SHORT.fullmatch(text) is not None
+
+
 def links_item_at(text: str, sight: Sight) -> ColumnElement[bool] | None:
     """Whether a task links the item named by ``!5``, ``#7``, ``group/app!5`` or its address in
     the org's GitLab; None if the text names none.

@@ -115,6 +115,15 @@ def test_page_and_api_find_the_same(
     assert found(app, factory, org, words, Role.MEMBER) == numbers
 
 
+def test_a_number_in_a_text_is_no_reference(
+    app: Flask, factory: Factory, org: Org, tasks: None
+) -> None:
+    factory.task(org, number=8, title="Take 5", description="Before 7")
+    words = {"!5": [2, 1], "#7": [7, 2], "#5": [], "5": [8], "7": [8, 7]}
+    for text, numbers in words.items():
+        assert found(app, factory, org, text, Role.MEMBER) == numbers
+
+
 def test_who_may_see_a_confidential_item_finds_it_by_its_title(
     app: Flask, factory: Factory, org: Org, tasks: None
 ) -> None:
