@@ -129,6 +129,12 @@ def test_a_query_that_opens_no_drawer_is_dropped(query):
     assert found == ItemRef("g/p", ItemType.ISSUE, 10)
 
 
+def test_an_item_of_a_group_is_an_epic_where_its_project_is_not_named():
+    with pytest.raises(Invalid) as caught:
+        parse_item_url(f"{BASE}/groups/g/-/work_items?work_item_iid=3", BASE)
+    assert caught.value.code == "url_epic_unsupported"
+
+
 @pytest.mark.parametrize("path", ["../x", "g/p/-/q", "g/p.git", "g/р", "groups/p", "g//p"])
 def test_the_project_in_a_drawer_is_checked_as_any_other(path):
     with pytest.raises(Invalid) as caught:

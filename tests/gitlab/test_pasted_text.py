@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.items import ItemRef, ItemType
+from gitlab_links.gitlab.pasted_text import MAX_PASTED_LENGTH, Reference, short_reference
 from gitlab_links.gitlab.urls import item_url, parse_base_url, parse_item_url
 from tests.gitlab.addresses import BASE, NOBODY, ROOTED
 from tests.gitlab.test_url_properties import REFS
@@ -152,3 +153,20 @@ def test_what_names_no_single_item_is_refused(text, code):
     with pytest.raises(Invalid) as caught:
         parse_item_url(text, BASE)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("app#3", Reference("app", "#", "3")),
+        ("(app!12).", Reference("app", "!", "12")),
+        ("group/app#3", None),
+        ("group&1", None),
+        ("#3", None),
+        ("app", None),
+        ("app#3".rjust(MAX_PASTED_LENGTH), Reference("app", "#", "3")),
+        ("app#3".rjust(MAX_PASTED_LENGTH + 1), None),
+    ],
+)
+def test_a_short_reference_leaves_out_the_groups(text, found):
+    assert short_reference(text) == found

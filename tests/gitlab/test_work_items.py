@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from gitlab_links.gitlab.item_client import ItemClient
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.gitlab.snapshot import Label, Milestone, Person
-from gitlab_links.gitlab.work_items import project_of_answer, read_work_items
+from gitlab_links.gitlab.work_items import project_of_answer, read_work_items, says_no_project
 from tests.gitlab.servers import reply_json
 
 NODE = {
@@ -106,3 +106,26 @@ def test_only_requested_items_are_taken(server, make_client, project, answered, 
     found = client.fetch_work_items(project, "ships/engine", [756])
     assert (None if found is None else set(found)) == expected
     assert (server.last.method, server.last.path) == ("POST", "/api/graphql")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"data": {"project": None}}, True),
+        ({"data": {"project": {"id": "gid://gitlab/Project/42"}}}, False),
+        ({"data": {"project": None}, "errors": [{"message": "Timeout"}]}, False),
+        ({"data": {}}, False),
+        ({"data": None}, False),
+        ({}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_only_a_project_that_is_null_without_errors_does_not_exist(answer, says):
+    assert says_no_project(answer) is says
+
+
+@pytest.mark.parametrize("listed", [None, {}, {"nodes": None}, {"nodes": {}}, [], "text"])
+def test_an_answer_without_a_list_has_no_work_items(listed):
+    assert read_work_items({"workItems": listed}) is None
+    assert read_work_items({"workItems": {"nodes": [None, {"iid": "0"}]}}) == {}

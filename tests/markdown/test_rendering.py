@@ -131,6 +131,9 @@ def test_an_attack_makes_no_more_than_text(attack: str) -> None:
          '<p><a href="/tasks/ACME-1" REL>ACME-1</a> <code>ACME-1</code> '
          '<a href="http://a.b" REL>ACME-1</a></p>'),
         ("a & b < c", "<p>a &amp; b &lt; c</p>"),
+        ("https://.", "<p>https://.</p>"),
+        ("https://a.b/ACME-1",
+         '<p><a href="https://a.b/ACME-1" REL>https://a.b/ACME-1</a></p>'),
     ],
 )  # fmt: skip
 def test_what_people_write_is_shown_as_they_mean_it(text: str, html: str) -> None:

@@ -277,6 +277,8 @@ def test_all_names_are_those_mentioned_closed_and_taken_back():
 def test_two_names_of_one_task_are_one_mention():
     found = stored(title="ACME-1", description=f"Fixes {URL}{TASK_ID}")
     assert mentions_of(found, {1: "task", TASK_ID: "task"})["task"].closes is True
+    found = stored(description=f"ACME-1. Fixes {URL}{TASK_ID}")
+    assert mentions_of(found, {1: "task", TASK_ID: "task"})["task"].fields == ("description",)
 
 
 def test_only_tasks_that_exist_are_mentioned():

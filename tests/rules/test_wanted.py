@@ -1,7 +1,7 @@
 """The pure function of the status rules: its table in the docs, and what holds for any links."""
 
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 
 import pytest
@@ -164,3 +164,22 @@ def test_nothing_and_undecided_change_no_status():
     for wanting in (Wanted.NOTHING, Wanted.UNDECIDED):
         for status in TaskStatus:
             assert rule_for(wanting, status, RuleChoices(), set_by_rule=True) is None
+
+
+def test_a_rule_goes_forward_and_back_only_from_what_a_rule_has_set():
+    wrong = {}
+    expected = {
+        (Wanted.IN_PROGRESS, TaskStatus.OPEN, True): Rule.STARTED,
+        (Wanted.IN_PROGRESS, TaskStatus.OPEN, False): Rule.STARTED,
+        (Wanted.IN_PROGRESS, TaskStatus.DONE, True): Rule.REOPENED,
+        (Wanted.DONE, TaskStatus.OPEN, True): Rule.ALL_MERGED,
+        (Wanted.DONE, TaskStatus.OPEN, False): Rule.ALL_MERGED,
+        (Wanted.DONE, TaskStatus.IN_PROGRESS, True): Rule.ALL_MERGED,
+        (Wanted.DONE, TaskStatus.IN_PROGRESS, False): Rule.ALL_MERGED,
+    }
+    off = RuleChoices(started=False, all_merged=False, reopened=False)
+    for case in product(Wanted, TaskStatus, (True, False)):
+        rule = rule_for(*case[:2], RuleChoices(), set_by_rule=case[2])
+        if rule is not expected.get(case) or rule_for(*case[:2], off, set_by_rule=case[2]):
+            wrong[case] = rule
+    assert wrong == {}
