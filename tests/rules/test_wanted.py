@@ -86,6 +86,31 @@ def want(some, chosen):
     return wanted([standing_of(link, chosen) for link in some], chosen)
 
 
+def test_what_links_call_for():
+    """With all rules, and with each of them off."""
+    every, kinds = RuleChoices(), Standing
+    progress, done, nothing = Wanted.IN_PROGRESS, Wanted.DONE, Wanted.NOTHING
+    cases = [
+        ([], every, nothing),
+        ([kinds.OPEN], every, progress),
+        ([kinds.OPEN, kinds.MERGED, kinds.NOT_FETCHED], every, progress),
+        ([kinds.OPEN], replace(every, started=False), progress),
+        ([kinds.OPEN], replace(every, reopened=False), progress),
+        ([kinds.OPEN], replace(every, started=False, reopened=False), nothing),
+        ([kinds.DRAFT], every, nothing),
+        ([kinds.DRAFT, kinds.MERGED], every, nothing),
+        ([kinds.ISSUE_OPEN, kinds.MERGED], every, nothing),
+        ([kinds.CLOSED, kinds.MERGED_ELSEWHERE], every, nothing),
+        ([kinds.MERGED], every, done),
+        ([kinds.MERGED, kinds.CLOSED, kinds.MERGED_ELSEWHERE], every, done),
+        ([kinds.ISSUE_CLOSED], every, done),
+        ([kinds.MERGED], replace(every, all_merged=False), nothing),
+        *(([kinds.MERGED, one], every, Wanted.UNDECIDED) for one in UNKNOWN),
+        *(([kinds.MERGED, one], every, done) for one in OUTSIDE),
+    ]
+    assert [case for case in cases if wanted(*case[:2]) is not case[2]] == []
+
+
 @given(st.lists(links, max_size=4), choices)
 def test_the_order_of_links_does_not_matter(some, chosen):
     assert len({want(order, chosen) for order in permutations(some)}) == 1
