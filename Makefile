@@ -47,7 +47,7 @@ run: $(RUNNABLE) ## Run the service alone on this machine, kept in instance/ (PO
 	@exec $(BIN)/python -m gitlab_links.local --port $(PORT)
 
 test: $(INSTALLED) ## Run the quick tests, in minutes; ARGS="tests/links -k refresh" runs some
-	@$(PYTEST) -m "not (processes or browser or slow)" --database one --hypothesis-profile quick $(ARGS)
+	@$(PYTEST) -p no:playwright -m "not (processes or browser or slow)" --database one --hypothesis-profile quick $(ARGS)
 
 test-all: $(INSTALLED) ## Run every test on both databases, with processes, browser and short soaks
 	@$(PYTEST) $(ARGS)
