@@ -36,15 +36,27 @@ def run_memory(stage: Stage) -> Result:
     """What web and workers take together after start and after work, and whether it grows."""
     world = make_world(stage, "memory", projects=20, issues=25)
     web, worker = stage.start_web(), stage.start_worker()
-    time.sleep(SETTLING_SECONDS)
+    _settle(stage)
     leaders = {"web": web.child.pid, "workers": worker.pid}
     rows = [_floor_row(), *_together("after start", leaders, AFTER_START_MB)]
     work_off_everything(stage, world, web)
-    rows += _together("after 4,000 webhooks", leaders, AFTER_WORK_MB)
+    rows += _together("right after 4,000 webhooks", leaders, AFTER_WORK_MB)
+    _settle(stage)
+    rows += _together("when workers rest again", leaders, AFTER_WORK_MB)
     stage.stop(worker)
     rows.append(_growth_row(world, web))
     stage.stop(web.child)
     return Result(rows)
+
+
+def _settle(stage: Stage) -> None:
+    """Wait until what is done at a start is done, and all workers but one rest."""
+    time.sleep(SETTLING_SECONDS)
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while stage.redis.scard("rq:workers") > 1:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the workers do not rest")
+        time.sleep(1)
 
 
 def _floor_row() -> Row:
@@ -84,7 +96,7 @@ def run_idle(stage: Stage) -> Result:
     """What web and worker processes use while nothing happens, with one org connected."""
     make_world(stage, "idle", projects=2, issues=20)
     web, worker = stage.start_web(processes=2), stage.start_worker()
-    time.sleep(SETTLING_SECONDS)
+    _settle(stage)
     pids = (web.child.pid, worker.pid)
     before, commands = [cpu_seconds(pid) for pid in pids], _redis_commands(stage)
     time.sleep(IDLE_SECONDS)

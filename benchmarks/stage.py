@@ -143,9 +143,9 @@ class Stage:
         return Web(child, port)
 
     def start_worker(self) -> Child:
-        """A ``worker.py`` with its usual crew, ready when its RQ workers have registered."""
+        """A ``worker.py`` with its usual crew, ready when the worker that begins has registered."""
         crew = 3
-        expected = self.redis.scard("rq:workers") + crew
+        expected = self.redis.scard("rq:workers") + 1
         worker = self.supervisor.start(
             "worker",
             python("worker.py"),

@@ -22,6 +22,7 @@ def as_environment(settings: Settings, allowed_hosts: str, folder: Path) -> dict
         "API_RATE_LIMIT_PER_MINUTE": str(settings.api_rate_limit),
         "GITLAB_TIMEOUT_SECONDS": str(settings.gitlab_timeout),
         "WORKER_PROCESSES": "2",
+        "WORKERS_REST_AFTER_SECONDS": "0",
         "LOG_LEVEL": "WARNING",
         "FLASK_SKIP_DOTENV": "1",
         **{name: str(folder / name) for name in secrets},

@@ -83,6 +83,9 @@ class Settings:
     mail_server: MailServer | None = None
     issuer: Issuer | None = None
     worker_processes: int = variable("WORKER_PROCESSES", values.integer(1, 64), 3)
+    workers_rest_after: int = variable(
+        "WORKERS_REST_AFTER_SECONDS", values.integer(0, values.DAY), 60
+    )
     database_timeout: float = variable("DATABASE_TIMEOUT_SECONDS", values.integer(1, 20), 5)
     gitlab_timeout: float = variable("GITLAB_TIMEOUT_SECONDS", values.integer(1, 10), 10)
     gitlab_ca_file: str | None = variable("GITLAB_CA_FILE", values.ca_file, None)

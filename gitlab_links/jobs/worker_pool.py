@@ -1,4 +1,9 @@
-"""The processes of one ``worker.py``: RQ workers, a ticker, and a parent that restarts them."""
+"""The processes of one ``worker.py``: RQ workers, a ticker, and a parent that restarts them.
+
+While nothing happens, one process does everything but sending: it ticks, and is the last of the
+workers, which takes jobs from all other queues. When it is busy and jobs wait, the others start,
+and end when they have had nothing to do for a while (ADR 31).
+"""
 
 import logging
 import multiprocessing
@@ -8,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
@@ -19,6 +26,7 @@ from redis.exceptions import RedisError
 from gitlab_links.extensions import settings
 from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind
 from gitlab_links.jobs.allowed_jobs import AllowedJob
+from gitlab_links.jobs.help_wanted import HelpWanted, waiting_queues
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import Ticker
 from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
@@ -26,10 +34,11 @@ from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 
 STOP_SECONDS = 7.0
 RESTART_SECONDS = 1.0
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 TICK_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 30.0
-FAILED = 1  # the exit code of a process that ended with an exception
+ENDED, FAILED = 0, 1  # the exit code of a process that returned, or ended with an exception
+TICKER, WATCHER, SENDER = "ticker", "watcher", "sender"
 
 log = structlog.get_logger(__name__)
 _fork = multiprocessing.get_context("fork")
@@ -37,10 +46,13 @@ _fork = multiprocessing.get_context("fork")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A process that the pool keeps running."""
+    """A process that the pool keeps running. It ends when it may rest, if ``is_needed`` is given,
+    and is started again when that says so.
+    """
 
     name: str
     work: Callable[[], None]
+    is_needed: Callable[[], bool] | None = None
 
 
 class WorkerPool:
@@ -50,7 +62,13 @@ class WorkerPool:
         _preload()
         self._app = app
         self._trouble = RedisTrouble()
-        self._slots = [Slot("ticker", self._tick), *self._worker_slots()]
+        self._help_wanted = HelpWanted()
+        with app.app_context():
+            self._rests_after = settings().workers_rest_after
+            count = settings().worker_processes
+        self._slots = self._slots_at_work(count)
+        if self._rests_after:
+            self._slots = self._slots_that_rest(count)
         self._processes: dict[str, BaseProcess] = {}
         self._restart_at: dict[str, float] = {}
         self._pauses: dict[str, float] = {}
@@ -72,21 +90,45 @@ class WorkerPool:
 
     def _rest(self) -> None:
         ends_at = time.monotonic() + RESTART_SECONDS
-        while not self._stopping and time.monotonic() < ends_at:
+        while not self._stopping and time.monotonic() < ends_at and not self._lacks_help():
             time.sleep(POLL_SECONDS)
 
-    def _worker_slots(self) -> list[Slot]:
-        with self._app.app_context():
-            count = settings().worker_processes
-        queues = queues_of_workers(count)
+    def _lacks_help(self) -> bool:
+        resting = (slot for slot in self._slots if slot.name not in self._processes)
+        return any(slot.is_needed is not None and slot.is_needed() for slot in resting)
+
+    def _is_help_wanted(self) -> bool:
+        """Whether the process that is always there is busy, or does not run."""
+        first = self._processes.get(self._slots[0].name)
+        return self._help_wanted.is_called() or first is None or not first.is_alive()
+
+    def _is_sender_wanted(self) -> bool:
+        return self._help_wanted.is_sender_called() or self._is_help_wanted()
+
+    def _slots_at_work(self, count: int) -> list[Slot]:
+        named = {f"worker-{n}": names for n, names in enumerate(queues_of_workers(count), start=1)}
+        named[SENDER] = [JobKind.SEND.queue]
+        works = {name: partial(self._work, queues) for name, queues in named.items()}
+        return [Slot(TICKER, self._tick), *(Slot(name, work) for name, work in works.items())]
+
+    def _slots_that_rest(self, count: int) -> list[Slot]:
+        """The last worker ticks as well; it takes all jobs but those of the sender."""
+        _ticker, *workers, last, sender = self._slots_at_work(count)
+        always = Slot(last.name, partial(self._tick_and_work, queues_of_workers(count)[-1]))
         return [
-            Slot(f"worker-{number}", lambda names=names: self._work(names))  # type: ignore[misc]
-            for number, names in enumerate(queues, start=1)
-        ] + [Slot("sender", lambda: self._work([JobKind.SEND.queue]))]
+            always,
+            *(replace(worker, is_needed=self._is_help_wanted) for worker in workers),
+            replace(sender, is_needed=self._is_sender_wanted),
+        ]
 
     def _fill(self, slot: Slot) -> None:
         process = self._processes.get(slot.name)
         if process is not None and process.is_alive():
+            return
+        if process is not None and slot.is_needed is not None and process.exitcode == ENDED:
+            del self._processes[slot.name]
+            process = None
+        if process is None and slot.is_needed is not None and not slot.is_needed():
             return
         if process is not None and not self._may_restart(slot, process):
             return
@@ -123,8 +165,10 @@ class WorkerPool:
                 log.warning("worker_pool.process_killed", slot=process.name)
                 process.kill()
 
-    def _work(self, queue_names: list[str]) -> None:
-        """Work until SIGTERM; waits while Redis is unavailable or takes no writes."""
+    def _work(self, queue_names: list[str], help_wanted: HelpWanted | None = None) -> None:
+        """Work until SIGTERM, or until it may rest; waits while Redis is unavailable or takes no
+        writes.
+        """
         backoff = Backoff()
         while True:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -132,6 +176,8 @@ class WorkerPool:
                 with self._app.app_context():
                     redis_url = settings().redis_url
                 worker = PoolWorker.of(redis_url, queue_names, self._trouble)
+                worker.help_wanted = help_wanted
+                worker.rests_after = 0 if help_wanted else self._rests_after
                 worker.work(logging_level="WARNING")
             except RedisError as error:
                 self._trouble.meet(error)
@@ -139,8 +185,25 @@ class WorkerPool:
                 return
             backoff.wait()
 
+    def _tick_and_work(self, queue_names: list[str]) -> None:
+        """Do what one process can, and let the others start when jobs wait for them."""
+        self._help_wanted.reset()
+        for name, work in ((TICKER, self._tick), (WATCHER, self._watch)):
+            threading.Thread(target=work, name=name, daemon=True).start()
+        self._work(queue_names, self._help_wanted)
+
+    def _watch(self) -> None:
+        """Look at the queues: often while jobs run, else as often as the ticker ticks."""
+        looked_at = 0.0
+        while True:
+            now = time.monotonic()
+            if self._help_wanted.is_awake() or now - looked_at >= TICK_SECONDS:
+                looked_at = now
+                with suppress(RedisError), self._app.app_context():
+                    self._help_wanted.call_for(waiting_queues())
+            time.sleep(POLL_SECONDS)
+
     def _tick(self) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         ticker = Ticker()
         while True:
             try:
@@ -202,5 +265,8 @@ def _in_child(work: Callable[[], None], parent: int) -> None:
 
 
 def _log_thread_failure(failed: threading.ExceptHookArgs) -> None:
+    """A process that has lost its ticker or its watcher must not go on: the pool replaces it."""
     if failed.exc_value is not None:
         log.error("worker_pool.thread_failed", exc_info=failed.exc_value)
+    if failed.thread is not None and failed.thread.name in (TICKER, WATCHER):
+        os._exit(FAILED)

@@ -1,11 +1,13 @@
 """The RQ worker with our changes, and ending a process with its parent."""
 
 import ctypes
+import math
 import os
 import signal
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import structlog
@@ -19,7 +21,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.extensions import database_breaker, db
+from gitlab_links.job_triggers import SCHEDULE_QUEUE
 from gitlab_links.jobs.allowed_jobs import AllowedJob
+from gitlab_links.jobs.help_wanted import HelpWanted
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
 from gitlab_links.storage.redis_pool import connect_blocking_redis
@@ -57,12 +61,18 @@ class PoolWorker(SimpleWorker):
     RQ's process per job would start each job with cold statements and no connection. The pool
     isolates instead: it replaces a worker that crashes, and the work is claimed again when its
     lease has run out.
+
+    With ``help_wanted`` it says when it is busy for long. With ``rests_after`` it ends after so
+    many seconds without any but scheduled jobs.
     """
 
     # RQ doubles its wait up to a minute; jobs must run seconds after Redis is back.
     max_connection_wait_time = 2.0
     trouble: RedisTrouble
+    help_wanted: HelpWanted | None = None
+    rests_after = 0
     _heartbeat_due = 0.0
+    _worked_at = 0.0
 
     @classmethod
     def of(cls, redis_url: str, queue_names: list[str], trouble: RedisTrouble) -> Self:
@@ -89,22 +99,32 @@ class PoolWorker(SimpleWorker):
         return SILENCE_SECONDS
 
     def dequeue_job_and_maintain_ttl(
-        self, *arguments: Any, **options: Any
+        self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
         """Take no job while the database is unavailable: a worker that fails at once would take
         all jobs from hosts that still reach it. Wait, in this process, while Redis takes no
-        writes, for example because its memory is full.
+        writes, for example because its memory is full. None ends the worker: it rests.
         """
         backoff = Backoff()
         while True:
             self._wait_for_database()
+            if self.rests_after:
+                max_idle_time = self._seconds_until_rest()
+                if max_idle_time <= 0:
+                    return None
             try:
-                return super().dequeue_job_and_maintain_ttl(*arguments, **options)
+                return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
             except ResponseError as refusal:
                 self.trouble.meet(refusal)
                 with suppress(ResponseError):
                     self.set_state(WorkerStatus.IDLE)  # so that SIGTERM ends it at once
                 backoff.wait()
+
+    def _seconds_until_rest(self) -> int:
+        """Scheduled jobs reach all workers in turn, and would keep each of them from resting."""
+        now = time.monotonic()
+        self._worked_at = self._worked_at or now
+        return math.ceil(self._worked_at + self.rests_after - now)
 
     def _wait_for_database(self) -> None:
         with AllowedJob.app.app_context():
@@ -152,8 +172,24 @@ class PoolWorker(SimpleWorker):
         runs out.
         """
         self._register_if_lost()
-        with structlog.contextvars.bound_contextvars(**_named(job)), suppress(ResponseError):
+        with (
+            self._counted(queue.name),
+            structlog.contextvars.bound_contextvars(**_named(job)),
+            suppress(ResponseError),
+        ):
             super().execute_job(job, queue)
+
+    @contextmanager
+    def _counted(self, queue: str) -> Iterator[None]:
+        if self.help_wanted is not None:
+            self.help_wanted.begin()
+        try:
+            yield
+        finally:
+            if self.help_wanted is not None:
+                self.help_wanted.end()
+            if queue != SCHEDULE_QUEUE:
+                self._worked_at = time.monotonic()
 
     def work(self, *arguments: Any, **options: Any) -> bool:
         """Run jobs until SIGTERM, with a lower priority than web processes."""

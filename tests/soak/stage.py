@@ -109,6 +109,7 @@ class Stage:
             "PUBLIC_BASE_URL": f"http://{LOOPBACK}:{self.web_port}",
             "API_RATE_LIMIT_PER_MINUTE": "1000000",
             "WORKER_PROCESSES": str(WORKER_PROCESSES),
+            "WORKERS_REST_AFTER_SECONDS": "0",
             "LOG_LEVEL": "WARNING",
             **changes,
         }

@@ -1,0 +1,184 @@
+"""A ``worker.py`` that rests: one process while nothing happens, all of them when jobs wait."""
+
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+from redis import Redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from sqlalchemy import select
+
+from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
+from gitlab_links.extensions import db
+from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind, enqueue, queue_names, trigger
+from gitlab_links.jobs import help_wanted
+from gitlab_links.jobs.allowed_jobs import AllowedJob
+from gitlab_links.jobs.help_wanted import HelpWanted, waiting_queues
+from gitlab_links.jobs.redis_trouble import RedisTrouble
+from gitlab_links.jobs.worker_pool import queues_of_workers
+from gitlab_links.jobs.workers import PoolWorker
+from gitlab_links.local.processes import start_worker
+from tests.hanging import HANGS
+from tests.soak.outages import is_alive
+from tests.soak.stage import pids_below, within
+
+WORKERS = 2
+ALL = WORKERS + 1  # with the sender
+ALL_BUT_SENDING = {SCHEDULE_QUEUE, *queue_names()} - {JobKind.SEND.queue}
+ON_SQLITE = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
+
+
+@pytest.fixture
+def pool(dialect, app, environment, processes, redis: Redis):
+    changes = {
+        "WORKER_PROCESSES": str(WORKERS),
+        "WORKERS_REST_AFTER_SECONDS": "3",
+        "GITLAB_TIMEOUT_SECONDS": "10",
+    }
+    child = start_worker(processes, {**environment, **changes})
+    within(HANGS, lambda: redis.scard("rq:workers") == 1)
+    return child
+
+
+def members(pool):
+    return set(pids_below(pool.pid)) - {pool.pid}
+
+
+def is_done(delivery_id):
+    status = db.session.scalar(
+        select(GitLabWebhookDelivery.status).where(GitLabWebhookDelivery.id == delivery_id)
+    )
+    db.session.rollback()
+    return status not in (DeliveryStatus.RECEIVED, DeliveryStatus.PROCESSING)
+
+
+class TestOfProcesses:
+    pytestmark = ON_SQLITE
+
+    def test_while_nothing_happens_one_process_ticks_and_works(self, pool, redis):
+        assert len(members(pool)) == 1
+        (worker,) = SimpleWorker.all(connection=redis, serializer=JSONSerializer)
+        assert set(worker.queue_names()) == ALL_BUT_SENDING
+        within(HANGS, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
+
+    def test_a_fetch_that_takes_long_makes_no_other_org_wait(
+        self, pool, connected, factory, gitlab, redis
+    ):
+        gitlab.state.faults.latency = 8.0
+        link = connected.link(connected.issue(connected.project()))
+        within(HANGS, lambda: connected.calls() > 0)
+        other = factory.org()
+        waiting = factory.delivery(other, status="received", due_at=utcnow())
+        trigger(JobKind.DRAIN, other.id)
+        within(HANGS, lambda: is_done(waiting.id))
+        assert connected.item(link).last_synced_at is None
+        assert len(members(pool)) == ALL
+        gitlab.state.faults.latency = 0.0
+        within(2 * HANGS, lambda: len(members(pool)) == 1)
+        assert redis.scard("rq:workers") == 1
+        assert "process_died" not in pool.log.read_text()
+
+    def test_if_the_only_one_is_killed_it_is_replaced(self, pool, redis):
+        (only,) = members(pool)
+        os.kill(only, signal.SIGKILL)
+        within(HANGS, lambda: not is_alive(only) and len(members(pool)) == 1)
+        redis.flushdb()
+        within(HANGS, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
+
+    def test_the_sender_starts_when_there_is_something_to_send(
+        self, pool, app_context, factory, redis
+    ):
+        trigger(JobKind.SEND, factory.org().id)
+        within(HANGS, lambda: redis.scard("rq:workers") == 2)
+        within(HANGS, lambda: not redis.llen(f"rq:queue:{JobKind.SEND.queue}"))
+        assert len(members(pool)) == 2
+        within(2 * HANGS, lambda: len(members(pool)) == 1)
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+def test_the_one_that_is_alone_takes_every_job_but_sending(count):
+    assert set(queues_of_workers(count)[-1]) == ALL_BUT_SENDING
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """The time as ``help_wanted`` sees it, to be moved."""
+
+    class Seconds:
+        now = 1000.0
+
+    monkeypatch.setattr(help_wanted, "time", SimpleNamespace(monotonic=lambda: Seconds.now))
+    return Seconds
+
+
+def test_help_is_called_only_while_the_worker_is_busy_and_jobs_wait(seconds):
+    help = HelpWanted()
+    help.reset()
+    help.call_for({"fetches"})
+    assert not help.is_called()
+    help.begin()
+    seconds.now += 2 * help_wanted.BUSY_SECONDS
+    help.call_for(set())
+    assert not help.is_called()
+    help.call_for({"fetches"})
+    assert help.is_called()
+    assert not help.is_sender_called()
+    seconds.now += 2 * help_wanted.HEARD_SECONDS
+    assert not help.is_called()
+
+
+def test_the_sender_is_called_for_what_is_to_be_sent_and_nobody_else(seconds):
+    help = HelpWanted()
+    help.begin()
+    seconds.now += 2 * help_wanted.BUSY_SECONDS
+    help.call_for({JobKind.SEND.queue})
+    assert help.is_sender_called()
+    assert not help.is_called()
+
+
+def test_one_short_job_after_the_other_is_busy_as_well(seconds):
+    help = HelpWanted()
+    for _ in range(20):
+        help.begin()
+        seconds.now += help_wanted.BUSY_SECONDS / 4
+        help.end()
+        seconds.now += help_wanted.BETWEEN_JOBS_SECONDS / 4
+    help.begin()
+    help.call_for({"deliveries"})
+    assert help.is_called()
+
+
+def test_one_that_has_been_at_a_job_for_long_is_helped_whatever_waits(seconds):
+    help = HelpWanted()
+    help.begin()
+    seconds.now += help_wanted.STUCK_SECONDS + 0.1
+    assert help.is_called()
+    help.end()
+    assert not help.is_called()
+
+
+def test_jobs_of_orgs_wait_and_scheduled_ones_do_not_count(app_context, redis):
+    enqueue(SCHEDULE_QUEUE, "gitlab_links.jobs.functions.verdicts")
+    assert waiting_queues() == set()
+    enqueue(JobKind.SEND.queue, JobKind.SEND.job, "00000000-0000-0000-0000-000000000007")
+    assert waiting_queues() == {JobKind.SEND.queue}
+
+
+@pytest.mark.parametrize(("queue", "counts"), [(SCHEDULE_QUEUE, False), ("deliveries", True)])
+def test_a_scheduled_job_does_not_keep_a_worker_from_resting(
+    app_context, redis, redis_url, monkeypatch, queue, counts
+):
+    monkeypatch.setattr(AllowedJob, "app", app_context, raising=False)
+    worker = PoolWorker.of(redis_url, [queue], RedisTrouble())
+    monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
+    worker.rests_after = 60
+    worker.register_birth()
+    enqueue(queue, "gitlab_links.jobs.functions.verdicts")
+    job, found = worker.dequeue_job_and_maintain_ttl(None)
+    worker._worked_at -= 60
+    worker.execute_job(job, found)
+    enqueue(queue, "gitlab_links.jobs.functions.verdicts")
+    assert (worker.dequeue_job_and_maintain_ttl(None) is not None) is counts
