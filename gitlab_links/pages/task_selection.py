@@ -31,7 +31,9 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     chosen = [parsed(uuid.UUID, text) for text in request.form.getlist("task")[:PAGE_SIZE]]
     task_ids = sorted(task_id for task_id in set(chosen) if task_id is not None)
     status = parsed(TaskStatus, request.form.get("status", ""))
-    if pressed("delete"):
+    if not task_ids:
+        flash("Select the tasks first.", "warning")
+    elif pressed("delete"):
         flash(f"Deleted {_tasks(_deleted(task_ids))}.", "success")
     elif status is None:
         flash("Choose a status for the selected tasks.", "warning")

@@ -56,6 +56,9 @@ def test_nothing_happens_without_a_choice(
     for data in ({"task": ids, "status": ""}, {"task": ids, "status": "nonsense"}, {"task": ids}):
         answer = visitor.post(f"{base}/tasks/selected", data=data)
         assert "Choose a status" in text_of(visitor.get(answer.headers["Location"]))
+    for data in ({"status": "done"}, {"task": ["nonsense"], "delete": "1"}):
+        answer = visitor.post(f"{base}/tasks/selected", data=data)
+        assert "Select the tasks first." in text_of(visitor.get(answer.headers["Location"]))
     assert set(statuses(app).values()) == {"open"}
 
 

@@ -1,4 +1,4 @@
-// Updates a list when a select box changes, in place, so that the focus stays.
+// Updates a list when its filters change, in place, so that the focus stays.
 
 import { announce } from "./messages.js";
 import { updateTimes } from "./times.js";
@@ -32,7 +32,18 @@ async function follow(form) {
   document.dispatchEvent(new CustomEvent(RENEWED));
 }
 
+// Without a connection the browser's own page says so.
+function followOrLoad(form) {
+  follow(form).catch(() => form.submit());
+}
+
 document.addEventListener("change", ({ target }) => {
   const form = target.closest?.("form[data-filters]");
-  if (form && target.matches("select, input[type=text]")) follow(form).catch(() => form.requestSubmit());
+  if (form && target.matches("select, input[type=text]")) followOrLoad(form);
+});
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-filters]")) return;
+  event.preventDefault();
+  followOrLoad(event.target);
 });

@@ -15,16 +15,26 @@ const live = new LivePart(frame, {
     const { added, changed } = replaceRows(list(), next);
     list().dataset.away = next.dataset.away;
     list().dataset.results = next.dataset.results;
+    countSelected();
     mark([...added, ...changed]);
   },
 });
 
+function countSelected() {
+  const words = frame.querySelector("[data-selected]");
+  if (!words) return;
+  const count = frame.querySelectorAll(".task-row :checked").length;
+  words.textContent = `${count} ${count === 1 ? "task" : "tasks"} selected`;
+}
+
 function follow() {
   live.adopt(list());
   remember(list());
+  countSelected();
 }
 
 follow();
 live.start();
 document.addEventListener(RENEWED, follow);
+frame.addEventListener("change", countSelected);
 window.addEventListener("pagehide", noteList);
