@@ -19,6 +19,7 @@ from tests.statements import statements
 ROUNDS = 10
 LIMIT = 100
 TICKS = 100  # of /proc, a second
+API = "links in the API"
 PAGES = {
     "all, newest first": "",
     "by last activity": "sort=updated",
@@ -42,6 +43,14 @@ PAGES = {
     "a milestone, by last activity": "milestone=3.0&sort=updated",
     "waiting for review, by last activity": "need=waiting_for_review&sort=updated",
     "search, a word of most tasks, by last activity": "q=bade&sort=updated",
+    "no issues": "type=issue&links=none",
+    "all merged not done, by last activity": "need=all_merged_not_done&sort=updated",
+    "a milestone, page 30": "milestone=3.0&page=30",
+    "a milestone, by title": "milestone=3.0&sort=title",
+    "waiting for review, with a label": "need=waiting_for_review&label=label-3",
+    "waiting for review, with a milestone": "need=waiting_for_review&milestone=3.0",
+    "not done, with a word of most tasks": "q=bade&status=open",
+    "in progress, with a label": "status=in_progress&label=label-3",
 }
 PAGES_OF_LINKS = {
     "last updated": "",
@@ -65,6 +74,23 @@ PAGES_OF_LINKS = {
     "a milestone, last linked": "milestone=3.0&sort=linked",
     "a person, last linked": "person=person7&sort=linked",
     "words, last linked": "q=shu+mif&sort=linked",
+    "open, with a milestone": "state=opened&milestone=3.0",
+    "open, with a milestone, last linked": "state=opened&milestone=3.0&sort=linked",
+    "open, with a label": "state=opened&label=label-3",
+}
+LISTS_OF_LINKS = {
+    "in the order of creation": "sort=created_at",
+    "by title": "sort=title",
+    "last updated": "sort=-gitlab_updated_at",
+    "a path": "project_path=acme/project-7",
+    "a path that nothing has": "project_path=acme/nothing",
+    "sync errors, none": "sync_status=error",
+    "sync errors, last updated": "sync_status=error&sort=-gitlab_updated_at",
+    "never fetched, none": "sync_status=never",
+    "changed since, all": "updated_since=2020-01-01T00:00Z",
+    "changed since, all, last updated": "updated_since=2020-01-01T00:00Z&sort=-gitlab_updated_at",
+    "changed since, none": "updated_since=2100-01-01T00:00Z",
+    "a label": "label=label-3",
 }
 
 
@@ -77,9 +103,10 @@ def run(stage: Stage) -> Result:
         org_id, _, cookie = make_many_tasks(app, f"finding-{dialect}", stage.gitlab_url)
         found, plans = measure(app, org_id, cookie)
         of_links, more = measure(app, org_id, cookie, PAGES_OF_LINKS, page="links")
-        rows += [*found, *of_links, *overview.measure(app, org_id, cookie, _cpu)]
+        of_api, most = measure(app, org_id, cookie, LISTS_OF_LINKS, page=API)
+        rows += [*found, *of_links, *of_api, *overview.measure(app, org_id, cookie, _cpu)]
         rows += kept_rollups.measure(app, org_id)
-        notes += [plans, more]
+        notes += [plans, more, most]
     return Result(rows, "\n\n".join(notes))
 
 
@@ -95,6 +122,8 @@ def measure(
     with app.app_context():
         dialect = db.engine.dialect.name
     path, session = f"/orgs/{org_id}/{page}", f"session={cookie}"
+    if page == API:
+        path = f"/api/orgs/{org_id}/gitlab-links"
     rows = [Row(f"{dialect}: {TASKS:,} tasks, {TASKS * LINKS_A_TASK:,} links", "")]
     plans: list[str] = []
     for name, query in pages.items():

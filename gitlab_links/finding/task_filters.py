@@ -20,7 +20,7 @@ from gitlab_links.rollup.conditions import (
     linked,
     of_any_type,
 )
-from gitlab_links.rollup.needs import OF_AN_ITEM, Need
+from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
 from gitlab_links.search.words import ROLES, fact_word
@@ -63,7 +63,8 @@ class TaskQuery:
         # Of a person's tasks it is only checked: SQLite would read all of the org.
         yield of_org.is_(true()) if self.assignee_id not in {None, NOBODY} else of_org
         if self.status:
-            yield Task.status == self.status
+            of_status = Task.status == self.status
+            yield of_status.is_(true()) if each else of_status
         if self.assignee_id == NOBODY:
             yield Task.assignee_id.is_(None)
         elif self.assignee_id is not None:
@@ -105,12 +106,6 @@ class TaskQuery:
         links = bool(self.links or self.type)
         asked = (bool(self.q), bool(self.need), links, self._reads_items, bool(self.status))
         return self.need is Need.ALL_MERGED or sum(asked) > 1
-
-    @property
-    def narrows_a_need(self) -> bool:
-        """Whether it asks for a need that an index finds, and for more that takes reading links."""
-        more = bool(self.q or self.links or self.type or self._reads_items)
-        return self.need in OF_AN_ITEM and more
 
     @property
     def statuses(self) -> tuple[str, ...]:

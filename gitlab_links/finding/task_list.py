@@ -6,12 +6,12 @@ What a list costs does not grow with the org: see docs/adr.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import sqrt
 from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, asc, desc, func, null, select, union_all
 
 from gitlab_links.accounts.models import Org, User
-from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.finding.by_activity import (
     FEW,
@@ -23,7 +23,6 @@ from gitlab_links.finding.by_activity import (
     moment_of,
 )
 from gitlab_links.finding.task_filters import TaskQuery
-from gitlab_links.rollup.conditions import has_need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import TaskView, task_view
@@ -36,9 +35,6 @@ COMPARED = 20_000
 RECENT = 500
 # If a page is probably among up to so many times as many, those are tested next.
 MOST_TIMES = 10
-# If it is among more times as many than these, so many of those that have the need, which an index
-# finds.
-SOME_TIMES = 4
 # Of what one index finds, so many are read in the time in which one task is tested.
 WORTH = 8
 MOST_IN_NEED = 1_000
@@ -160,13 +156,8 @@ class _Page:
         end = self.offset + self.limit
         if self._is_enough(found):
             return self._are_first(sight, wanted)
-        # Half as many again: matches are not evenly spread.
-        times = 1 + 3 * (end + 2) // (2 * found) if found else 0
-        need, by_need = wanted.need, wanted.narrows_a_need and self.sort != "updated"
-        if need is not None and by_need and times > SOME_TIMES and end < MOST_IN_NEED // 4:
-            in_need = has_need(need, sight, utcnow().date())
-            of_org = select(Task.id).where(Task.org_id == sight.org_id, in_need)
-            return self._are_in(of_org.order_by(*self._keys).limit(MOST_IN_NEED))
+        # By 2.5 standard deviations more: matches are not evenly spread.
+        times = 1 + int((end + 2) * (1 + 2.5 / sqrt(found)) / found) if found else 0
         some = RECENT_TASKS if self.sort == "updated" else RECENT
         if not wanted.is_combined and times * some * WORTH > found * self.tasks // some:
             return None

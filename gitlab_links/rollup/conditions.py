@@ -53,6 +53,8 @@ def has_need(need: Need, sight: Sight, today: date, *, each: bool = False) -> Co
     """
     done = Task.status == TaskStatus.DONE.value
     to_do = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
+    if each:  # only checked: PostgreSQL would read all tasks of these statuses
+        to_do = to_do.is_(true())
     late = and_(Task.due_date < today, to_do)
     if not sight.sees_links:
         return late if need is Need.OVERDUE else ~true()

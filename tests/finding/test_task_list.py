@@ -193,12 +193,11 @@ def test_what_many_tasks_meet_is_found_among_the_first_of_the_order(
     assert pages[0].are_more is (recent > 3)
 
 
-@pytest.mark.parametrize(("recent", "some"), [(2, 1), (4, 4)])
+@pytest.mark.parametrize("recent", [2, 4])
 def test_what_is_tried_on_the_first_tasks_changes_no_page(
-    app: Flask, labelled: Principal, monkeypatch: pytest.MonkeyPatch, recent: int, some: int
+    app: Flask, labelled: Principal, monkeypatch: pytest.MonkeyPatch, recent: int
 ) -> None:
     monkeypatch.setattr(task_list, "RECENT", recent)
-    monkeypatch.setattr(task_list, "SOME_TIMES", some)
     monkeypatch.setattr(task_list, "WORTH", 0)
     monkeypatch.setattr(by_activity, "RECENT_TASKS", recent)
     monkeypatch.setattr(by_activity, "RECENT_ITEMS", 2 * recent)
