@@ -83,6 +83,7 @@ LISTS_OF_LINKS = {
     "by title": "sort=title",
     "last updated": "sort=-gitlab_updated_at",
     "a path": "project_path=acme/project-7",
+    "a path, 200 links": "project_path=acme/project-7&limit=200",
     "a path that nothing has": "project_path=acme/nothing",
     "sync errors, none": "sync_status=error",
     "sync errors, last updated": "sync_status=error&sort=-gitlab_updated_at",
@@ -91,6 +92,7 @@ LISTS_OF_LINKS = {
     "changed since, all, last updated": "updated_since=2020-01-01T00:00Z&sort=-gitlab_updated_at",
     "changed since, none": "updated_since=2100-01-01T00:00Z",
     "a label": "label=label-3",
+    "a label, 200 links": "label=label-3&limit=200",
 }
 
 

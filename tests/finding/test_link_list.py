@@ -115,7 +115,7 @@ def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
 ) -> None:
     monkeypatch.setattr(link_order, "NEXT", ahead)
     monkeypatch.setattr(link_order, "NEXT_ALONE", ahead)
-    monkeypatch.setattr(link_order, "SOME_TIMES", 10)
+    monkeypatch.setattr(link_order, "IN_TEXTS", 0)
     principal = factory.principal(org, role)
     with app.app_context():
         sight = Sight.of(principal)
