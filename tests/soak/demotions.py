@@ -46,4 +46,4 @@ def demoted_primary(stage: Stage, *, seconds: float) -> Sequence[Figure]:
 
 def probe(stage: Stage, path: str) -> int:
     """The status of a probe of the web process."""
-    return requests.get(f"http://127.0.0.1:{stage.web_port}{path}", timeout=10).status_code
+    return requests.get(f"http://127.0.0.1:{stage.web_port}{path}", timeout=HANGS).status_code

@@ -75,7 +75,7 @@ def post(url: str, body: Any, key: str) -> tuple[int | None, float, requests.Res
     }
     started = time.monotonic()
     try:
-        answer = requests.post(url, data=json.dumps(body), headers=headers, timeout=10)
+        answer = requests.post(url, data=json.dumps(body), headers=headers, timeout=HANGS)
     except requests.RequestException:
         return None, time.monotonic() - started, None
     return answer.status_code, time.monotonic() - started, answer

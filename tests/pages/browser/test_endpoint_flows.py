@@ -22,7 +22,7 @@ def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Op
     issue = state.items.find(state.projects.get(SHOP), "issue", 1)
     state.items.edit(issue, add_labels=["urgent"])
     row = page.get_by_role("row").filter(has_text="link.changed").first
-    for _ in range(60):
+    for _ in range(120):
         page.goto(endpoint)
         if row.get_by_text("It answered 404").count():
             break

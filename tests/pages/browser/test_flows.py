@@ -258,7 +258,7 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
 
     page.goto(f"{stack.url}/orgs/{new_org.id}/deliveries")
     row = page.locator("tbody tr").first
-    for _ in range(50):
+    for _ in range(300):
         if row.is_visible() and "Waiting" not in row.inner_text():
             break
         page.wait_for_timeout(100)

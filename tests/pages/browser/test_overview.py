@@ -96,7 +96,7 @@ def test_an_open_overview_follows_gitlab_and_keeps_its_tables_open(
     def ask() -> None:
         page.evaluate("window.dispatchEvent(new Event('focus'))")
 
-    for _ in range(20):
+    for _ in range(120):
         ask()
         page.wait_for_timeout(500)
         if draft.inner_text() != str(before):
