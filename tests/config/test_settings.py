@@ -168,6 +168,7 @@ def test_processes_that_start_first_at_once_agree_on_one_secret(tmp_path, monkey
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     "command",
     [

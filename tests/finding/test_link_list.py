@@ -136,6 +136,7 @@ def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
     assert max(kinds) > 10
 
 
+@pytest.mark.slow  # every filter, order and way of reading
 @pytest.mark.parametrize(("few", "many"), [(0, 0), (0, 100), (100, 100)])
 def test_what_programs_filter_by_is_found_by_every_way_in_every_order(
     app: Flask,

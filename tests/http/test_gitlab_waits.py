@@ -83,6 +83,7 @@ def test_20_validations_of_a_slow_gitlab_take_one_thread(
     assert Counter(statuses) == {200: 1, 429: 19}
 
 
+@pytest.mark.slow  # it waits for two calls of five seconds
 def test_validating_takes_no_longer_than_one_call_may(
     app: Flask, factory: Factory, gitlab: SimulatedGitLab, org: Org
 ) -> None:

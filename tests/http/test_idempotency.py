@@ -156,6 +156,7 @@ def test_links_and_members_take_a_key_too(
         assert first.status_code == 201
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("moment", "done"),
     [

@@ -35,6 +35,8 @@ def work(app, redis_url, monkeypatch):
             redis_url, [SCHEDULE_QUEUE, JobKind.DRAIN.queue, JobKind.SYNC.queue], RedisTrouble()
         )
         monkeypatch.setattr(worker, "_install_signal_handlers", lambda: None)
+        # Its thread is waited for, for a second.
+        monkeypatch.setattr(worker, "subscribe", lambda: None)
         worker.work(burst=True, logging_level="CRITICAL")
         return worker
 

@@ -4,7 +4,9 @@ import threading
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy.exc import OperationalError
@@ -93,7 +95,9 @@ def test_a_job_that_nobody_takes_is_dropped_in_the_end(app_context, redis):
 def test_what_redis_did_not_take_is_enqueued_by_the_next_tick(app_context, redis, monkeypatch):
     ticker = Ticker()
     with monkeypatch.context() as away:
-        away.setattr("gitlab_links.job_triggers.redis", lambda: Redis(port=1))
+        away.setattr(
+            "gitlab_links.job_triggers.redis", lambda: Redis(port=1, retry=Retry(NoBackoff(), 0))
+        )
         with pytest.raises(RedisError):
             ticker.tick(START)
     ticker.tick(START + 1)

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
@@ -248,9 +251,7 @@ def test_what_is_kept_is_the_same_again_and_of_one_group_of_viewers(
 def test_without_redis_a_large_org_is_counted_for_each_viewer(
     app: Flask, large: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from redis import Redis
-
-    nothing = Redis(host="127.0.0.1", port=1)
+    nothing = Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setitem(app.extensions, "redis", nothing)
     found = seen_by(app, large).figures
     assert found

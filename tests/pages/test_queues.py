@@ -33,14 +33,14 @@ def admin(acting: As) -> Caller:
 
 
 @pytest.fixture
-def queue(redis: Redis) -> Queue:
+def queue(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """A queue with a job that failed, one that is done, and two that wait."""
     queue = Queue("deliveries", connection=redis, serializer=JSONSerializer)
     queue.enqueue("operator.truediv", 1, 0, job_id="broken")
     queue.enqueue("operator.truediv", 1, 2, job_id="done")
-    SimpleWorker([queue], connection=redis, serializer=JSONSerializer).work(
-        burst=True, logging_level="ERROR"
-    )
+    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer)
+    monkeypatch.setattr(worker, "subscribe", lambda: None)  # its thread takes a second to end
+    worker.work(burst=True, logging_level="ERROR")
     for name in ("first", "second"):
         queue.enqueue("operator.truediv", 1, 1, job_id=name)
     return queue

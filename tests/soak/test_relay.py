@@ -7,6 +7,8 @@ import pytest
 
 from tests.soak.relay import Relay
 
+pytestmark = pytest.mark.slow  # it waits for sockets that stay silent
+
 HERE = "127.0.0.2"
 
 
