@@ -24,7 +24,7 @@ from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
 from gitlab_links.search.words import ROLES, fact_word
-from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.models import TO_DO, Task, TaskStatus
 
 NOBODY = uuid.UUID(int=0)
 
@@ -114,8 +114,7 @@ class TaskQuery:
             return (self.status,)
         if self.need is Need.STILL_OPEN:
             return (TaskStatus.DONE.value,)
-        to_do = self.need in {Need.ALL_MERGED, Need.NOTHING_LINKED}
-        return tuple(one.value for one in TaskStatus if one is not TaskStatus.DONE) if to_do else ()
+        return TO_DO if self.need in {Need.ALL_MERGED, Need.NOTHING_LINKED} else ()
 
     @property
     def _reads_items(self) -> bool:

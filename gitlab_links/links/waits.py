@@ -12,9 +12,10 @@ from typing import Any, Protocol
 
 from gitlab_links.gitlab.items import ItemState, ItemType
 
+# GitLab's merge status while an approval that it asks for is missing.
+NOT_APPROVED = "not_approved"
 _ACTED = frozenset({"reviewed", "requested_changes", "approved", "commented"})
 _CHANGES = "requested_changes"
-_NOT_APPROVED = "not_approved"
 # Before 15.6 GitLab says only that nothing is in conflict.
 _MERGEABLE, _NO_CONFLICT = "mergeable", "can_be_merged"
 _HARMLESS = frozenset({None, "success", "skipped"})
@@ -93,7 +94,7 @@ def is_approved(item: MergeRequestFacts) -> bool:
     """
     if item.type != ItemType.MERGE_REQUEST.value or item.state != ItemState.OPENED.value:
         return False
-    if item.draft or item.merge_status == _NOT_APPROVED or not approvers(item.reviews):
+    if item.draft or item.merge_status == NOT_APPROVED or not approvers(item.reviews):
         return False
     open_ends = {WaitReason.REVIEW, WaitReason.CHANGES}
     return not any(wait.reason in open_ends for wait in waits_of(item))

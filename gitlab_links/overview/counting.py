@@ -25,13 +25,13 @@ from gitlab_links.overview.figures import Age, Figures, OpenWork, first_week, fl
 from gitlab_links.rollup.conditions import is_open
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.models import TO_DO, Task
 
 # An org with no more than this of each is counted in a few milliseconds.
 SMALL = 1000
 # GitLab may write the time of a merge some seconds after the last change of the merge request.
 SLACK = timedelta(days=1)
-_TO_DO = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
+_TO_DO = Task.status.in_(TO_DO)
 _ENDED = (ItemState.MERGED.value, ItemState.CLOSED.value)
 
 

@@ -8,18 +8,18 @@ from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select, t
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.links.confidentiality import maybe_withheld, withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.waits import NOT_APPROVED
 from gitlab_links.rollup.needs import (
     CHANGES_REQUESTED,
     CONFLICT_STATUSES,
     FAILED,
-    NOT_APPROVED,
     NOT_WITH_REVIEWERS,
     OF_AN_ITEM,
     READY_STATUSES,
     Need,
 )
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.tasks.models import Task, TaskStatus
+from gitlab_links.tasks.models import TO_DO, Task, TaskStatus
 
 
 def linked(
@@ -52,7 +52,7 @@ def has_need(need: Need, sight: Sight, today: date, *, each: bool = False) -> Co
     tested task by task, for few tasks.
     """
     done = Task.status == TaskStatus.DONE.value
-    to_do = Task.status.in_([one.value for one in TaskStatus if one is not TaskStatus.DONE])
+    to_do = Task.status.in_(TO_DO)
     if each:  # only checked: PostgreSQL would read all tasks of these statuses
         to_do = to_do.is_(true())
     late = and_(Task.due_date < today, to_do)

@@ -6,13 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.links.waits import NOT_APPROVED
 from gitlab_links.tasks.models import TaskStatus
 
 FAILED = "failed"
 READY_STATUSES = frozenset({"mergeable", "can_be_merged"})
 CONFLICT_STATUSES = frozenset({"conflict", "cannot_be_merged"})
 CHANGES_REQUESTED = "requested_changes"
-NOT_APPROVED = "not_approved"
 # GitLab says that the author has to act, or that nothing is left to do: nobody waits for the
 # reviewers.
 NOT_WITH_REVIEWERS = (

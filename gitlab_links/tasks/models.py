@@ -19,6 +19,9 @@ class TaskStatus(StrEnum):
     DONE = "done"
 
 
+TO_DO = tuple(status.value for status in TaskStatus if status is not TaskStatus.DONE)
+
+
 class Task(Identified, Base):
     """A work item of an org, numbered within it.
 
