@@ -10,17 +10,19 @@ from gitlab_links.api.answers import json_answer, location
 from gitlab_links.api.blueprints import links, refuses
 from gitlab_links.api.cursors import cut
 from gitlab_links.api.paging import order_and_place
-from gitlab_links.api.schemas.links import (
+from gitlab_links.api.schemas.link_queries import (
     BY_ORDER,
+    OrgLinksQuery,
+    TaskLinksQuery,
+    sought_content,
+)
+from gitlab_links.api.schemas.links import (
     LinkChange,
     LinkEnvelope,
     LinksEnvelope,
     NewLink,
-    OrgLinksQuery,
     RefreshEnvelope,
-    TaskLinksQuery,
     named,
-    sought_content,
 )
 from gitlab_links.finding.link_list import listed_links
 from gitlab_links.gitlab.fields import read_id
