@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.hanging import HANGS
+
 
 @dataclass(frozen=True)
 class Request:
@@ -92,6 +94,7 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Serve
             try:
                 connection, _ = listener.accept()
             except OSError:
+                listener.close()
                 return
             server.connections += 1
             open_sockets.append(connection)
@@ -106,17 +109,19 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Serve
         with contextlib.suppress(OSError):
             connection.close()
 
-    threading.Thread(target=accept, daemon=True).start()
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
     try:
         yield server
     finally:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
         for connection in open_sockets:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        # Who reads from a socket closes it: its number may be that of the next test's socket when
+        # an interrupted accept() or recv() is taken up again.
+        accepting.join(HANGS)
 
 
 def _converse(server: Server, connection: socket.socket) -> None:
