@@ -117,6 +117,16 @@ def _keep_our_priority() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keep_to_our_ports() -> Iterator[None]:
+    """Between choosing a port and listening there, no other worker of this run chooses it."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first = 20_000 + worker % 8 * 1_500
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gitlab_links.local.services.BELOW_EPHEMERAL", range(first, first + 1_500))
+        yield
+
+
 @pytest.fixture(scope="session")
 def dialect(request: pytest.FixtureRequest) -> str:
     """``sqlite`` or ``postgresql``: asking for it runs the test on both."""

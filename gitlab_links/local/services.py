@@ -19,14 +19,14 @@ class NoRedis(Exception):
     """No Redis answers, and none can be started."""
 
 
-def free_port(among: range = BELOW_EPHEMERAL) -> int:
+def free_port(among: range | None = None) -> int:
     """A TCP port that is free, and outside the range of outgoing connections.
 
     A port from the system would be in that range, and an outgoing connection might use it
     before a server listens on it.
     """
     while True:
-        port = secrets.choice(among)
+        port = secrets.choice(among or BELOW_EPHEMERAL)
         if port_is_free(LOOPBACK, port):
             return port
 
