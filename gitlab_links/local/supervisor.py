@@ -20,7 +20,7 @@ from gitlab_links.local import guardian
 from gitlab_links.local.guardian import session_members, signal_all
 
 PROJECT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 8.0
 TAIL_LINES = 20
 LARGE_LOG = 10 * 1024 * 1024
