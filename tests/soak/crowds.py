@@ -143,7 +143,7 @@ def several_workers(stage: Stage, *, workers: int, ttl: int, rounds: int) -> Seq
         items.edit(item, title=f"{item.title} again", notify=False)
     started = time.monotonic()
     latest = max(ttl, ttl * 0.8 + 2 * SWEPT_SECONDS)
-    shown = within(latest + 5, lambda: not world.differing(), every=0.1)
+    shown = within(HANGS, lambda: not world.differing(), every=0.1)
     time.sleep(max(0.0, rounds * ttl - (time.monotonic() - started)))
     passed = time.monotonic() - started
     made = world.calls() - before

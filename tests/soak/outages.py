@@ -176,11 +176,11 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
             below, seconds = _stop_all(stage)
             waits.append(seconds)
         left += sum(is_alive(pid) for pid in below)
-        stage.gitlab.state.sender.wait_idle(20)
+        stage.gitlab.state.sender.wait_idle(HANGS)
     stage.serve()
     for _ in range(60):
         world.edit(choose)
-    stage.gitlab.state.sender.wait_idle(20)
+    stage.gitlab.state.sender.wait_idle(HANGS)
     settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         at_most("SIGTERM until web and worker have ended", max(waits), 10),

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.hanging import HANGS
+
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: a close is an RST
 CHUNK = 65536
 
@@ -65,7 +67,7 @@ class Relay:
         self._do(self._set(passing=True))
 
     def _do(self, what: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(what, self._loop).result(HANGS)
 
     async def _listen(self) -> None:
         self._passing.set()

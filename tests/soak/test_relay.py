@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hanging import HANGS
 from tests.soak.relay import Relay
 
 pytestmark = pytest.mark.slow  # it waits for sockets that stay silent
@@ -15,7 +16,7 @@ HERE = "127.0.0.2"
 @pytest.fixture
 def server():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(2)
+        server.settimeout(HANGS)
         yield server
 
 
@@ -27,15 +28,17 @@ def relay(server):
 
 def ends(relay, server):
     """Both ends of a connection through the relay."""
-    near = socket.create_connection((relay.host, relay.port), timeout=1)
+    near = socket.create_connection((relay.host, relay.port), timeout=HANGS)
     far, _ = server.accept()
-    far.settimeout(1)
+    far.settimeout(HANGS)
     return near, far
 
 
 def hears_nothing(end):
+    end.settimeout(1)
     with pytest.raises(TimeoutError):
         end.recv(1)
+    end.settimeout(HANGS)
 
 
 def test_it_passes_bytes_both_ways(relay, server):
@@ -50,7 +53,7 @@ def test_in_silence_connections_stay_open_and_are_heard_afterwards(relay, server
     near, far = ends(relay, server)
     relay.silence()
     near.sendall(b"ping")
-    late = socket.create_connection((relay.host, relay.port), timeout=1)
+    late = socket.create_connection((relay.host, relay.port), timeout=HANGS)
     late.sendall(b"hello")
     for end in (far, late):
         hears_nothing(end)
@@ -76,7 +79,7 @@ def test_a_reset_breaks_off_what_there_is_and_what_comes(relay, server):
         with pytest.raises(ConnectionResetError):
             end.recv(1)
     with pytest.raises(ConnectionResetError):  # while it is made, or as soon as it is used
-        socket.create_connection((relay.host, relay.port), timeout=1).recv(1)
+        socket.create_connection((relay.host, relay.port), timeout=HANGS).recv(1)
     relay.heal()
     near, far = ends(relay, server)
     near.sendall(b"ping")
