@@ -7,6 +7,7 @@ import pytest
 
 from gitlab_links.local.processes import answers, start_web
 from gitlab_links.local.services import free_port, python
+from gitlab_links.local.supervisor import Supervisor
 from tests.hanging import HANGS
 from tests.soak.outages import is_alive
 from tests.soak.stage import pids_below, within
@@ -14,16 +15,24 @@ from tests.soak.stage import pids_below, within
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
 
 
-@pytest.fixture
-def port():
-    return free_port()
+@pytest.fixture(scope="module")
+def served(environment, database):
+    """A gunicorn that gives up on a process after so many seconds without a sign of life, which
+    a busy machine takes for loading the service; and its port.
+    """
+    hurried = {**environment, "GUNICORN_CMD_ARGS": "--timeout 15"}
+    with Supervisor() as supervisor:
+        port = free_port()
+        yield start_web(supervisor, hurried, port, workers=2), port
 
 
 @pytest.fixture
-def web(dialect, app, environment, processes, port):
-    """A gunicorn that gives up on a process after three seconds without a sign of life."""
-    hurried = {**environment, "GUNICORN_CMD_ARGS": "--timeout 3"}
-    return start_web(processes, hurried, port, workers=2)
+def web(served):
+    """One for all that let it live: each test leaves it complete."""
+    web, port = served
+    yield web
+    assert are_complete(web, set())
+    within(HANGS, lambda: answers(port))
 
 
 def crew(web):
@@ -37,7 +46,7 @@ def are_complete(web, without):
     return len(found) == 3 and not without & set(found)
 
 
-def test_a_fork_that_is_killed_is_replaced_by_the_same_parent(web, port):
+def test_a_fork_that_is_killed_is_replaced_by_the_same_parent(web):
     loaded, forks = crew(web)
     assert len(forks) == 2
     victim = min(forks)
@@ -45,42 +54,40 @@ def test_a_fork_that_is_killed_is_replaced_by_the_same_parent(web, port):
     within(HANGS, lambda: are_complete(web, {victim}))
     assert crew(web)[0] == loaded
     assert forks - {victim} <= crew(web)[1]
-    assert answers(port)
 
 
-def test_a_fork_that_hangs_is_replaced(web, port):
+def test_a_fork_that_hangs_is_replaced(web):
     _, forks = crew(web)
     victim = max(forks)
     os.kill(victim, signal.SIGSTOP)
     within(HANGS, lambda: are_complete(web, {victim}))
-    assert answers(port)
 
 
-def test_without_their_parent_all_are_replaced(web, port):
+def test_without_their_parent_all_are_replaced(web):
     loaded, forks = crew(web)
     os.kill(loaded, signal.SIGKILL)
     within(HANGS, lambda: are_complete(web, {loaded, *forks}))
     within(HANGS, lambda: not any(is_alive(pid) for pid in forks))
-    assert answers(port)
 
 
-def test_a_reload_loads_the_service_again(web, port):
+def test_a_reload_loads_the_service_again(web):
     loaded, forks = crew(web)
     web.process.send_signal(signal.SIGHUP)
     within(HANGS, lambda: are_complete(web, {loaded, *forks}))
     within(HANGS, lambda: not any(is_alive(pid) for pid in (loaded, *forks)))
-    assert answers(port)
 
 
-def test_sigterm_ends_all_of_them(web):
+def test_sigterm_ends_all_of_them(environment, processes, database):
+    web = start_web(processes, environment, free_port(), workers=2)
     loaded, forks = crew(web)
     web.process.terminate()
     assert web.process.wait(HANGS) == 0
     assert not any(is_alive(pid) for pid in (loaded, *forks))
 
 
-def test_sigterm_while_the_service_is_being_loaded_ends_all(environment, processes, port):
-    command = ["-m", "gunicorn", "wsgi:app", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
+def test_sigterm_while_the_service_is_being_loaded_ends_all(environment, processes, database):
+    address = f"127.0.0.1:{free_port()}"
+    command = ["-m", "gunicorn", "wsgi:app", "--bind", address, "--workers", "2"]
     web = processes.start("web", python(*command), settings=environment)
     within(HANGS, lambda: "Booting worker" in web.log.read_text())
     below = pids_below(web.pid)
