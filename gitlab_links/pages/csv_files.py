@@ -6,9 +6,10 @@ browser and program says of an answer in chunks.
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from tempfile import TemporaryFile
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, request
@@ -17,6 +18,7 @@ from werkzeug.wsgi import wrap_file
 from gitlab_links.clock import utcnow
 from gitlab_links.http.transactions import begin_reading
 from gitlab_links.org_data.files import cells
+from gitlab_links.pages.unapplied import require_applied
 from gitlab_links.paging import Position
 
 T = TypeVar("T")
@@ -26,8 +28,17 @@ AT_ONCE = 500
 MARK = "\ufeff"
 
 
-def csv_file(name: str, columns: Sequence[str], parts: Iterator[Rows]) -> Response:
-    """A file to save. The first part is read at once, so that its errors are answered as such."""
+def csv_file(
+    name: str,
+    columns: Sequence[str],
+    parts: Iterator[Rows],
+    filters: Mapping[str, Any] = MappingProxyType({}),
+) -> Response:
+    """A file to save. The first part is read at once, so that its errors are answered as such.
+
+    ``filters`` are those that the parts have, by name; Invalid if the address has others.
+    """
+    require_applied(filters)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     blocks = _blocks(columns, parts)
     content = chain([next(blocks)], _rest(app, blocks))

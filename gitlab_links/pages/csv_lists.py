@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.finding.link_filters import LinkQuery
-from gitlab_links.finding.link_list import LINKED, UPDATED, listed_links, task_references
+from gitlab_links.finding.link_list import listed_links, task_references
 from gitlab_links.finding.list_query import ListOrder, ListQuery
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -21,6 +21,7 @@ from gitlab_links.links.queries import links_page
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.csv_files import AT_ONCE, Rows, by_id, csv_file, in_parts
 from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.org_links import ORDERS, Wanted
 from gitlab_links.pages.rule_words import calls_for, link_words
 from gitlab_links.pages.status_rules import dry_run_filter
 from gitlab_links.pages.timeline import reader, rows_of
@@ -64,12 +65,14 @@ def tasks_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The tasks that match, the newest first or the oldest."""
     sight = Sight.of(current_principal())
     wanted = ListQuery.read(request.args, sees_links=sight.sees_links)
+    filters = {**wanted.arguments, "sort": wanted.sort}
     conditions = list(wanted.filters(sight.user_id).conditions(sight))
     oldest = wanted.sort == ListOrder.OLDEST
     order = TaskSort.CREATED if oldest else TaskSort.CREATED_DESC
     read = partial(tasks_page, org_id, conditions, sort=order)
     columns = (*TASK_COLUMNS, *ROLL_UP_COLUMNS, "needs") if sight.sees_links else TASK_COLUMNS
-    return csv_file("tasks", columns, in_parts(read, partial(_task_rows, sight), by_id))
+    parts = in_parts(read, partial(_task_rows, sight), by_id)
+    return csv_file("tasks", columns, parts, filters)
 
 
 def _task_rows(sight: Sight, tasks: Sequence[TaskView]) -> Rows:
@@ -87,8 +90,9 @@ def links_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The links of all tasks that match, in the order of the page."""
     del org_id  # the sight has it
     sight = Sight.of(current_principal())
-    sort = LINKED if request.args.get("sort") == "linked" else UPDATED
-    return csv_file("links", OF_LINKS, _links(sight, LinkQuery.read(request.args), sort))
+    wanted = Wanted.of(request.args)
+    parts = _links(sight, wanted.query, ORDERS[wanted.sort])
+    return csv_file("links", OF_LINKS, parts, wanted.applied)
 
 
 def _links(sight: Sight, wanted: LinkQuery, sort: LinkSort) -> Iterator[Rows]:
@@ -140,7 +144,8 @@ def task_timeline_csv(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
         ]
 
     columns = ("at", "type", "who", "what", "item", "url", "id")
-    return csv_file(f"{task.reference}-timeline", columns, in_parts(read, rows, by_id))
+    parts = in_parts(read, rows, by_id)
+    return csv_file(f"{task.reference}-timeline", columns, parts, {"topic": topic})
 
 
 @pages.get("/orgs/<uuid:org_id>/waiting.csv")
@@ -158,12 +163,14 @@ def waiting_csv(org_id: uuid.UUID) -> ResponseReturnValue:
 def status_rules_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """What the rules would do with each task that matches, the newest first; none while off."""
     del org_id  # the caller has it
-    read = partial(dry_run_page, current_principal(), *dry_run_filter(request.args))
+    outcome, q = dry_run_filter(request.args)
+    read = partial(dry_run_page, current_principal(), outcome, q)
 
     def rows(tasks: Sequence[DryRunTask]) -> Rows:
         return [(*attrgetter(*RULES)(task), *_why(task.explanation), task.id) for task in tasks]
 
-    return csv_file("status-rules", (*RULES, "why", "links", "id"), in_parts(read, rows, by_id))
+    columns, filters = (*RULES, "why", "links", "id"), {"outcome": outcome, "q": q}
+    return csv_file("status-rules", columns, in_parts(read, rows, by_id), filters)
 
 
 def _why(explanation: Explanation) -> tuple[str, str]:

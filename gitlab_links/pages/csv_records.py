@@ -25,7 +25,7 @@ from gitlab_links.outgoing.sent_log import sent_page
 from gitlab_links.pages.audit_log import filter_in, rows_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.csv_files import Rows, by_id, csv_file, in_parts
-from gitlab_links.pages.deliveries import wanted_in
+from gitlab_links.pages.deliveries import filters_of, wanted_in
 from gitlab_links.pages.endpoint_forms import state_mark
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.keys import key_mark
@@ -69,16 +69,18 @@ def _rows(read: Any, found: Sequence[Any]) -> Rows:
 @access(Permission.DELIVERIES)
 def deliveries_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The deliveries that match, the newest first, without bodies."""
-    read = partial(deliveries_page, org_id, wanted_in(request.args))
-    return csv_file("deliveries", DELIVERIES, in_parts(read, _fields(DELIVERIES), by_id))
+    wanted = wanted_in(request.args)
+    read = partial(deliveries_page, org_id, wanted)
+    parts = in_parts(read, _fields(DELIVERIES), by_id)
+    return csv_file("deliveries", DELIVERIES, parts, filters_of(wanted))
 
 
 @pages.get(f"{ORG}/audit.csv")
 @access(Permission.AUDIT)
 def audit_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The changes that match, the newest first."""
-    read = partial(audit_page, org_id, filter_in(request.args))
-
+    wanted = filter_in(request.args)
+    read = partial(audit_page, org_id, wanted)
     own = attrgetter(*AUDITED)
 
     def rows(found: Sequence[AuditEvent]) -> Rows:
@@ -88,7 +90,8 @@ def audit_csv(org_id: uuid.UUID) -> ResponseReturnValue:
         ]
 
     columns = ("at", "who", "through_key", "what", *AUDITED)
-    return csv_file("audit", columns, in_parts(read, rows, by_id))
+    filters = {"action": wanted.action, "actor": wanted.actor_user_id}
+    return csv_file("audit", columns, in_parts(read, rows, by_id), filters)
 
 
 @pages.get(f"{ORG}/members.csv")
@@ -153,4 +156,4 @@ def sent_csv(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnValue:
     find_endpoint(org_id, endpoint_id)
     status = parsed(OutgoingStatus, request.args.get("status", ""))
     read = partial(sent_page, org_id, endpoint_id, status=status)
-    return csv_file("sent", SENT, in_parts(read, _fields(SENT), by_id))
+    return csv_file("sent", SENT, in_parts(read, _fields(SENT), by_id), {"status": status})

@@ -2,6 +2,7 @@
 
 import uuid
 from functools import partial
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,6 +24,7 @@ from gitlab_links.pages.delivery_body import body_view, changes_here
 from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mark
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.wording import Mark
 
 PATH = "/orgs/<uuid:org_id>/deliveries"
@@ -64,12 +66,7 @@ MEANINGS = {
 def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
     """One page of deliveries, newest first."""
     wanted = wanted_in(request.args)
-    filters = {
-        "status": wanted.status,
-        "event": wanted.event,
-        "project": wanted.project_path,
-        "id": wanted.any_id,
-    }
+    filters = filters_of(wanted)
     read = partial(deliveries_page, org_id, wanted)
     shown, around = part_behind("pages.delivery_list", org_id, filters, read)
     return render_template(
@@ -79,6 +76,7 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
         doubt_mark=doubt_mark,
         statuses=STATUSES,
         events=EVENTS,
+        unapplied=unapplied(filters),
         view=None if shown else connection_view(org_id),
         **around,
     )
@@ -132,6 +130,16 @@ def wanted_in(args: MultiDict[str, str]) -> DeliveryFilter:
         project_path=project or None,
         any_id=_line(args.get("id", "")) or None,
     )
+
+
+def filters_of(wanted: DeliveryFilter) -> dict[str, Any]:
+    """The filters by their names in the address."""
+    return {
+        "status": wanted.status,
+        "event": wanted.event,
+        "project": wanted.project_path,
+        "id": wanted.any_id,
+    }
 
 
 def _line(text: str) -> str:

@@ -42,6 +42,7 @@ from gitlab_links.pages.endpoint_forms import (
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
+from gitlab_links.pages.unapplied import unapplied
 
 PATH = "/orgs/<uuid:org_id>/endpoints"
 ONE = f"{PATH}/<uuid:endpoint_id>"
@@ -217,5 +218,6 @@ def _one(
         days_kept=settings().sent_events_kept // DAY,
         projects=projects_to_choose(endpoint.org_id),
         errors=errors,
+        unapplied=unapplied(filters),
         **{"new": None, **around, **shown(form), **more},
     )

@@ -29,6 +29,7 @@ from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
 from gitlab_links.pages.task_list import LINKS, TYPES
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.wording import pipeline_mark
 from gitlab_links.paging import Position
 from gitlab_links.rollup.needs import OF_AN_ITEM
@@ -66,6 +67,11 @@ class Wanted:
             after=None if last is None else Position(last, parse_time(args.get("at"))),
         )
 
+    @property
+    def applied(self) -> dict[str, str]:
+        """What the list has of the filters, by name, and its order."""
+        return {**self.query.arguments, "sort": self.sort}
+
     def as_query(self, org_id: uuid.UUID, after: Position | None = None) -> dict[str, Any]:
         """The arguments of ``url_for`` for the page behind a link; the first page without."""
         query: dict[str, Any] = {**self.query.arguments, "org_id": org_id}
@@ -98,7 +104,14 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
         if etag in request.if_none_match:
             return tagged("", etag, 304)
         return tagged(render_template("links/results.html", **shown), etag)
-    return render_template("links/all.html", **shown, part=PART, links_etag=f'"{etag}"')
+    return render_template(
+        "links/all.html",
+        **shown,
+        part=PART,
+        links_etag=f'"{etag}"',
+        csv_url=url_for("pages.links_csv", **wanted.as_query(org_id)),
+        unapplied=unapplied(wanted.applied),
+    )
 
 
 def _shown(principal: Principal, sight: Sight, wanted: Wanted, found: LinkList) -> dict[str, Any]:

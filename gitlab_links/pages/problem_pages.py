@@ -56,9 +56,13 @@ _CSRF = (
 
 
 def render(problem: Problem) -> ResponseReturnValue:
-    """The error page for ``problem``, or a redirect to the login for a 401."""
+    """The error page for ``problem``, its words alone for a file, or a redirect to the login for
+    a 401.
+    """
     if problem.status == 401:
         return _to_login(problem)
+    if request.path.endswith(".csv"):  # a program reads it, or a browser saves it
+        return Response(f"{problem.detail}\n", status=problem.status, mimetype="text/plain")
     title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
     detail = problem.detail if problem.status in {403, 409, 422, 429} else ""
     if problem.code == "csrf_failed":

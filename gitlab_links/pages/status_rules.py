@@ -19,6 +19,7 @@ from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import (
@@ -136,6 +137,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         tasks=tasks,
         counts=counts,
         total=sum(counts.values()),
+        unapplied=unapplied(filters),
         outcome=outcome,
         q=q or "",
         outcomes=OUTCOMES,

@@ -20,6 +20,7 @@ from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.task_page import task_page
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.pages.view_links import views_beside
 from gitlab_links.rollup.sight import Sight
@@ -72,6 +73,7 @@ def list_page(
         **shown,
         views=views_beside(principal, wanted),
         view_form=view_form,
+        unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}),
         part=PART,
         tasks_etag=f'"{_etag(principal, shown)}"',
     )

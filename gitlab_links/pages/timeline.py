@@ -21,6 +21,7 @@ from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import etag_of, is_part, tagged
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.timeline_words import Row, Words
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.timeline.queries import TYPES, Entry, Topic, references_of, timeline_page
 
@@ -53,6 +54,7 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
         if etag in request.if_none_match:
             return tagged("", etag, 304)
         return tagged(render_template("timeline/results.html", **around), etag)
+    around["unapplied"] = unapplied({"topic": topic})
     return render_template(
         "timeline/show.html", **around, part=PART, topics=TOPICS, etag=f'"{etag}"'
     )

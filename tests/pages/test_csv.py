@@ -27,7 +27,7 @@ FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 
 
 def files_on(page: Markup) -> list[str]:
-    return [one["href"] for one in page.elements if one.get("data-csv") is not None]
+    return [one["href"] for one in page.elements if one.get("download") is not None]
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_whoever_sees_no_links_gets_no_column_about_them(
     factory: Factory, org: Org, base: str, acting: As
 ) -> None:
     factory.task(org, title="Seen")
-    (row,) = table_of(acting(Role.CLIENT).get(f"{base}/tasks.csv?need=failing&label=x"))
+    (row,) = table_of(acting(Role.CLIENT).get(f"{base}/tasks.csv?need=&label="))
     assert row["title"] == "Seen"
     assert "failing" not in row
     assert "needs" not in row
@@ -209,3 +209,41 @@ def test_each_page_of_a_list_leads_to_its_file_with_its_filters(
     assert found[0] == f"{base}/tasks.csv?status=open&sort=title"
     for file in found:
         assert table_of(admin.get(file)), file
+
+
+NOT_APPLIED = (
+    (Role.PM, "tasks?status=nonsense&sort=nope&q=x&page=2", "status “nonsense”, sort “nope”"),
+    (Role.PM, "tasks?status=open&status=done&colour=%3Cb%3E", "status “done”, colour “<b>”"),
+    (Role.CLIENT, "tasks?need=overdue&need=&links=opened&label=x", "links “opened”, label “x”"),
+    (Role.MEMBER, "links?pipeline=x&state=opened&after=0", "pipeline “x”"),
+    (Role.ADMIN, "deliveries?event=Issue+Hook&status=lost", "status “lost”"),
+    (Role.ADMIN, "audit?action=task.created&actor=ann", "actor “ann”"),
+    (Role.PM, "tasks/ACME-7/timeline?topic=weather", "topic “weather”"),
+)
+
+
+def test_a_filter_that_is_not_applied_is_named_on_the_page_and_refused_for_a_file(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    factory.link(factory.task(org, number=7))
+    factory.delivery(org, event="Issue Hook")
+    visitors = {role: acting(role) for role, _, _ in NOT_APPLIED}
+    for role, path, left_out in NOT_APPLIED:
+        page = Markup.of(visitors[role].get(f"{base}/{path}"))
+        (note,) = page.all("div", id="unapplied")
+        assert note.text.strip().endswith(f"no such filter or choice: {left_out}."), path
+        for file in files_on(page):
+            assert visitors[role].get(file).status_code == 200, file
+        refused = visitors[role].get(f"{base}/{path.replace('?', '.csv?')}")
+        assert (refused.status_code, refused.mimetype) == (422, "text/plain"), path
+        assert left_out in refused.text
+
+
+def test_a_list_whose_filters_are_all_applied_has_no_note(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    factory.task(org)
+    query = "status=open&sort=newest&need=nothing_linked&q=&label=&assignee=none&page=1"
+    (note,) = Markup.of(acting().get(f"{base}/tasks?{query}")).all("div", id="unapplied")
+    assert note.text.strip() == ""
+    assert acting().get(f"{base}/tasks.csv?{query}").status_code == 200

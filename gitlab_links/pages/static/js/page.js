@@ -49,12 +49,6 @@ window.addEventListener("pagehide", () => {
   sessionStorage.setItem(LISTS, JSON.stringify(lists));
 });
 
-// A file has the filters that the list has now.
-document.addEventListener("click", ({ target }) => {
-  const link = target.closest?.("a[data-csv]");
-  if (link) link.search = window.location.search;
-});
-
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm;
   if (question && !window.confirm(question)) event.preventDefault();
