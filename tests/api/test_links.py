@@ -172,6 +172,8 @@ FILTERS = {
     "label=bug": {"fix"},
     "label=bug&label=ui": set(),
     "label=%25": set(),
+    "label=&q=%20&person=%20&project_path=": {"fix", "new", "old"},
+    "label=%20bug%20&label=": {"fix"},
     "assignee=sam": {"fix"},
     "assignee=Sam+Jones": set(),
     "sync_status=ok": {"fix"},

@@ -88,6 +88,7 @@ def test_pages_hold_every_task_once_in_every_order(
         ("q=100%25", ["100% done"]),
         ("q=_", []),
         ("q=acme-2", ["Ship"]),
+        ("q=%20&label=&person=%20", ["100% done", "Release notes", "Ship"]),
         ("status=done", ["100% done"]),
         ("status=done&q=release", []),
     ],

@@ -16,6 +16,7 @@ LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
 _MESSAGES = {TITLE: "Start with a visible character, and use no control characters."}
+_NO_CONTROLS = "Use no control characters."
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -37,9 +38,24 @@ def text(
     least: int, most: int, pattern: str = LINE, message: str = "", **options: Any
 ) -> fields.String:
     """A string of bounded length without control characters."""
-    error = message or _MESSAGES.get(pattern, "Use no control characters.")
+    error = message or _MESSAGES.get(pattern, _NO_CONTROLS)
     checks = [validate.Length(least, most), Matches(pattern, error=error)]
     return fields.String(validate=checks, **options)
+
+
+class Sought(fields.String):
+    """A text to filter by, without the spaces around it. A blank one is None, as if not given."""
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> Any:
+        """What is checked is the text as it was given."""
+        found = super().deserialize(*args, **kwargs)
+        return (found or "").strip() or None
+
+
+def sought(most: int, **options: Any) -> Sought:
+    """A text to filter by, of at most so many characters."""
+    checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
+    return Sought(validate=checks, load_default=None, **options)
 
 
 class Choice(fields.Enum[Any]):

@@ -15,6 +15,7 @@ from gitlab_links.api.schemas.fields import (
     WholeNumber,
     choice,
     limit,
+    sought,
     text,
 )
 from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
@@ -32,24 +33,19 @@ class TaskLinksQuery(Strict):
 
     state = choice(ItemState, load_default=None)
     gitlab_type = choice(ItemType, load_default=None)
-    project_path = text(
-        1,
+    project_path = sought(
         500,
-        LINE,
-        load_default=None,
         metadata=described("In upper or lower case.", "acme/app"),
     )
     sync_status = choice(SyncStatus, load_default=None)
     labels = fields.List(
-        text(1, 255, LINE),
+        sought(255),
         data_key="label",
         load_default=list,
         validate=validate.Length(0, 10),
         metadata=described("Labels that a link must all have; repeat the parameter."),
     )
-    assignee = text(
-        1, 255, LINE, load_default=None, metadata=described("A GitLab username.", "sam")
-    )
+    assignee = sought(255, metadata=described("A GitLab username.", "sam"))
     sort = choice(
         LinkSort,
         load_default=LinkSort.CREATED,
@@ -73,10 +69,8 @@ class LinkState(StrEnum):
 class OrgLinksQuery(TaskLinksQuery):
     """Which of an org's links to list: by the filters of the page of links, and some more."""
 
-    q = text(
-        1,
+    q = sought(
         200,
-        load_default=None,
         metadata=described(
             "The beginnings of words in the title of the item; its reference (`group/app!5`, "
             "`!5`) or address, or the reference of a task (`ACME-12`).",
@@ -98,14 +92,11 @@ class OrgLinksQuery(TaskLinksQuery):
         load_default=None,
         metadata=described("The status of the pipeline of an open merge request."),
     )
-    person = text(
-        1,
+    person = sought(
         255,
-        LINE,
-        load_default=None,
         metadata=described("The GitLab username of who is assigned, reviews or wrote it.", "sam"),
     )
-    milestone = text(1, 255, LINE, load_default=None, metadata=described("Its title.", "1.0"))
+    milestone = sought(255, metadata=described("Its title.", "1.0"))
     task_id = fields.UUID(load_default=None)
     updated_since = Moment(
         load_default=None,
@@ -156,11 +147,16 @@ class OrgLinksQuery(TaskLinksQuery):
                 raise ValidationError({name: [f"Send it with {other}."]})
 
 
+def labels_of(query: dict[str, Any]) -> tuple[str, ...]:
+    """The labels that are not blank."""
+    return tuple(filter(None, query["labels"]))
+
+
 def sought_content(query: dict[str, Any]) -> LinkQuery:
     """What an ``OrgLinksQuery`` asks of items, as the page of links does."""
     need = query["need"]
     return LinkQuery(
         need=None if need is None else Need(need),
-        labels=tuple(query["labels"]),
+        labels=labels_of(query),
         **{name: query[name] or "" for name in _TEXTS},
     )

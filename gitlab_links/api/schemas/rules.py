@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Page, Strict, described, page_of
-from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, text
+from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, sought, text
 from gitlab_links.rule_states.models import LONGEST_WAIT_SECONDS, RulesMode
 from gitlab_links.rules.changes import BRANCH, LONGEST_BRANCH, MOST_BRANCHES
 from gitlab_links.rules.dry_run import Outcome
@@ -137,10 +137,8 @@ class DryRunQuery(Page):
     """Which tasks to list."""
 
     outcome = choice(Outcome, load_default=None)
-    q = text(
-        1,
+    q = sought(
         100,
-        load_default=None,
         metadata=described("Searches title, description and reference.", "release"),
     )
 

@@ -12,9 +12,11 @@ from gitlab_links.api.schemas.fields import (
     TITLE,
     Cursor,
     Moment,
+    Sought,
     Time,
     choice,
     limit,
+    sought,
     text,
 )
 from gitlab_links.rollup.needs import Need
@@ -90,19 +92,17 @@ TaskEnvelope = envelope("TaskEnvelope", task=TaskSchema)
 TasksEnvelope = page_of("TasksEnvelope", tasks=TaskSchema)
 
 
-def _of_an_item(text_: str, example: str) -> fields.String:
+def _of_an_item(text_: str, example: str) -> Sought:
     """One linked item has all of these that are given."""
-    return text(1, 500, LINE, load_default=None, metadata=described(text_, example))
+    return sought(500, metadata=described(text_, example))
 
 
 class TasksQuery(Strict):
     """Which tasks to list."""
 
     status = choice(TaskStatus, load_default=None)
-    q = text(
-        1,
+    q = sought(
         200,
-        load_default=None,
         metadata=described(
             "The beginnings of words in title, description and external URL, or in the title of "
             "a linked item; a reference (`ACME-12`, `group/app!5`, `!5`), or the address of a "
