@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from click import ClickException
 from flask import Flask
 from flask_migrate import check, downgrade, migrate, upgrade
-from sqlalchemy import Uuid, column, insert, inspect, select, table, text
+from sqlalchemy import Uuid, column, insert, inspect, select, table, text, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.config.settings import Settings
@@ -19,6 +19,8 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.local.services import python
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.outgoing.models import OutgoingEndpoint
+from gitlab_links.search.models import SearchText
+from gitlab_links.search.words import fact_word, indexed, person_word
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
@@ -310,6 +312,32 @@ def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(
         db.engine.dispose()
 
 
+def test_people_are_found_in_any_case_from_the_upgrade_on(bare_app: Flask) -> None:
+    upgrade(directory=MIGRATIONS)
+    factory = Factory(bare_app)
+    project = factory.gitlab_project(factory.org())
+    ann, bob = {"username": "Ann.B", "name": "Ann"}, {"username": "bob", "name": "Bob B"}
+    item = factory.gitlab_item(project, assignees=[ann, bob], author=ann)
+    kept = select(SearchText.words).where(SearchText.item_id == item.id)
+    in_lower_case = {person_word(role, "Ann.B") for role in ("assignee", "author")}
+    as_given = {fact_word(role, "Ann.B") for role in ("assignee", "author")}
+    now = set((db.session.scalar(kept) or "").split())
+    assert in_lower_case <= now
+    of_before = indexed(now - in_lower_case | as_given)
+    db.session.execute(update(SearchText).values(words=of_before))
+    db.session.commit()
+    downgrade(directory=MIGRATIONS, revision=_before("in upper or lower case"))
+    upgrade(directory=MIGRATIONS)
+
+    assert set((db.session.scalar(kept) or "").split()) == now | as_given
+
+
+def _before(doc: str) -> str:
+    revisions = ScriptDirectory(MIGRATIONS).walk_revisions()
+    found: Any = next(one for one in revisions if doc in one.doc)
+    return str(found.down_revision)
+
+
 def test_merge_requests_are_approved_from_the_upgrade_on(bare_app: Flask) -> None:
     upgrade(directory=MIGRATIONS)
     factory = Factory(bare_app)
@@ -318,9 +346,7 @@ def test_merge_requests_are_approved_from_the_upgrade_on(bare_app: Flask) -> Non
         reviews = [{"username": "ann", "state": "approved", "re_requested": re_requested}]
         facts = {"type": "merge_request", "state": "opened", "reviews": reviews}
         factory.gitlab_item(project, title=title, **facts)
-    revisions = ScriptDirectory(MIGRATIONS).walk_revisions()
-    becoming = next(one for one in revisions if "request is approved" in one.doc)
-    downgrade(directory=MIGRATIONS, revision=becoming.down_revision)
+    downgrade(directory=MIGRATIONS, revision=_before("request is approved"))
     upgrade(directory=MIGRATIONS)
 
     assert db.session.scalars(select(GitLabItem.title).where(GitLabItem.approved)).all() == [

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, false, select, true, union
 from gitlab_links.clock import utcnow
 from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, typed
 from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rollup.conditions import is_of_project, is_open, item_has
@@ -18,7 +19,7 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import MOST_WORDS, item_has_words, text_has
 from gitlab_links.search.indexing import OF_ITEMS, searchable
 from gitlab_links.search.item_places import sought_at
-from gitlab_links.search.words import ROLES, fact_word, words_of
+from gitlab_links.search.words import ROLES, fact_word, person_word, words_of
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.references import is_referred_to, parse_reference
 
@@ -44,7 +45,8 @@ class LinkQuery:
     is one of :data:`rollup.needs.OF_AN_ITEM`; ``state`` a state of an item, ``draft`` or
     ``problem``; ``pipeline`` a status of the pipeline of an open merge request. An item must have
     all ``labels``. ``person`` is a GitLab username, which assigns, reviews or wrote it, and
-    ``assignee`` one that assigns it; names are exact, and a path is in upper or lower case.
+    ``assignee`` one that assigns it. Usernames and a path are in upper or lower case, other names
+    are exact.
     """
 
     q: str = ""
@@ -68,7 +70,8 @@ class LinkQuery:
             pipeline=one_of(given.get("pipeline"), PipelineFilter),
             type=one_of(given.get("type"), ItemType),
             labels=(label,) if label else (),
-            **{name: typed(given, name) for name in ("q", "person", "milestone", "project")},
+            person=username_of(typed(given, "person")),
+            **{name: typed(given, name) for name in ("q", "milestone", "project")},
         )
 
     @property
@@ -154,9 +157,9 @@ class LinkQuery:
 
     def _of_content(self, sight: Sight, *, of_few: bool) -> Iterator[ColumnElement[bool]]:
         facts = [fact_word("label", label) for label in self.labels]
-        facts += [fact_word("assignee", self.assignee)] if self.assignee else []
+        facts += [person_word("assignee", self.assignee)] if self.assignee else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
-        roles = [fact_word(role, self.person) for role in ROLES] if self.person else []
+        roles = [person_word(role, self.person) for role in ROLES] if self.person else []
         if of_few:
             yield text_has(facts, roles)
         elif facts or roles:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from gitlab_links.finding.task_filters import NOBODY, TaskQuery
 from gitlab_links.gitlab.items import ItemType
+from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.rollup.needs import Need
 from gitlab_links.tasks.models import TaskStatus
 
@@ -71,6 +72,7 @@ class ListQuery:
         """
         needs: Iterable[Need] = Need if sees_links else {Need.OVERDUE}
         assignee = given.get("assignee", "")
+        of_items = {name: typed(given, name) if sees_links else "" for name in ITEM_FILTERS}
         return cls(
             q=typed(given, "q"),
             status=one_of(given.get("status"), TaskStatus),
@@ -78,7 +80,7 @@ class ListQuery:
             assignee=assignee if _ASSIGNEE.fullmatch(assignee) else "",
             links=one_of(given.get("links"), LinkFilter) if sees_links else "",
             type=one_of(given.get("type"), ItemType) if sees_links else "",
-            **{name: typed(given, name) if sees_links else "" for name in ITEM_FILTERS},
+            **{**of_items, "person": username_of(of_items["person"])},
             sort=one_of(given.get("sort"), ListOrder) or ListOrder.NEWEST.value,
         )
 

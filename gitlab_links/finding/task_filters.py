@@ -23,7 +23,7 @@ from gitlab_links.rollup.conditions import (
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import found_by, has_item_with
-from gitlab_links.search.words import ROLES, fact_word
+from gitlab_links.search.words import ROLES, fact_word, person_word
 from gitlab_links.tasks.models import TO_DO, Task, TaskStatus
 
 NOBODY = uuid.UUID(int=0)
@@ -125,7 +125,7 @@ class TaskQuery:
         facts = [fact_word("label", self.label)] if self.label else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
         of_project = [is_of_project(self.project, sight)] if self.project else []
-        roles = [fact_word(role, self.person) for role in ROLES] if self.person else []
+        roles = [person_word(role, self.person) for role in ROLES] if self.person else []
         if not facts and not roles:
             return linked(sight, *of_project, of_org=False, each=each)
         return has_item_with(sight, *of_project, facts=facts, any_of=roles, each=each)

@@ -91,7 +91,8 @@ class LinkSort(StrEnum):
 @dataclass(frozen=True, slots=True)
 class LinkFilter:
     """The filter; None accepts everything. An item must have all ``labels``. Names are exact; a
-    project path is case-insensitive. ``item`` and ``changed`` are of the org that is asked.
+    project path and a username are in upper or lower case. ``item`` and ``changed`` are of the
+    org that is asked.
     """
 
     task_id: uuid.UUID | None = None
@@ -186,7 +187,7 @@ class LinkFilter:
         for label in self.labels:
             yield _json_list_has(GitLabItem.labels, "name", label)
         if self.assignee is not None:
-            yield _json_list_has(GitLabItem.assignees, "username", self.assignee)
+            yield _json_list_has(GitLabItem.assignees, "username", self.assignee, any_case=True)
 
 
 def synced_since(ttl_seconds: int, now: datetime) -> ColumnElement[datetime]:
@@ -256,12 +257,15 @@ def has_sync_status(
     }[status]
 
 
-def _json_list_has(field: Any, member: str, value: str) -> ColumnElement[bool]:
+def _json_list_has(
+    field: Any, member: str, value: str, *, any_case: bool = False
+) -> ColumnElement[bool]:
     """Whether a JSON list has an object whose ``member`` is ``value``."""
     if db.engine.dialect.name == "postgresql":
         entries = func.json_array_elements(field).table_valued(column("value", field.type))
-        found = entries.c.value[member].as_string() == value
+        text = entries.c.value[member].as_string()
     else:
         entries = func.json_each(field).table_valued("value")
-        found = func.json_extract(entries.c.value, f"$.{member}") == value
+        text = func.json_extract(entries.c.value, f"$.{member}")
+    found = func.lower(text) == value.lower() if any_case else text == value
     return exists(select(literal(1)).select_from(entries).where(found))

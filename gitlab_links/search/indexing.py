@@ -18,6 +18,7 @@ from gitlab_links.search.words import (
     fact_word,
     indexed,
     org_word,
+    person_word,
     words_of,
 )
 from gitlab_links.storage.many_rows import InsertRows
@@ -64,7 +65,7 @@ def words_of_item(item: Row) -> str:
     }
     facts = [fact_word("label", str(label.get("name"))) for label in item["labels"] or []]
     for role, them in people.items():
-        facts += [fact_word(role, str(person.get("username"))) for person in them]
+        facts += [person_word(role, str(person.get("username"))) for person in them]
     facts += [fact_word("milestone", item["milestone"])] if item["milestone"] else []
     words = words_of(item["title"] or "")
     return indexed([org_word(item["org_id"]), OF_ITEMS, *facts, *words])

@@ -1,6 +1,6 @@
-"""Store the words of everything that has none yet, for the migration.
+"""Store the words of what was stored before there were such words, for migrations.
 
-Of tables and columns, not classes: a migration calls it, with the columns of its time.
+Of tables and columns, not classes: migrations call it, with the columns of their time.
 """
 
 import uuid
@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
+    RowMapping,
     Table,
     Text,
     Uuid,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 
 from gitlab_links.search.indexing import Row, words_of_item, words_of_task
+from gitlab_links.search.words import ROLES, person_word
 
 AT_ONCE = 1_000
 _metadata = MetaData()
@@ -74,3 +76,39 @@ def _without_text(connection: Connection, table: Table, key: str) -> Iterator[li
     while rows := connection.execute(missing, {"after": after}).mappings().all():
         yield [dict(row) for row in rows]
         after = rows[-1]["id"]
+
+
+def add_people_in_lower_case(connection: Connection) -> None:
+    """Add the words of people by their usernames in lower case, where they have others.
+
+    The words that the version before searches stay until the text of the item changes.
+    """
+    of_people = (_items.c.assignees, _items.c.reviewers, _items.c.author)
+    following = (
+        select(_items.c.id, *of_people)
+        .where(_items.c.id > bindparam("after"))
+        .order_by(_items.c.id)
+        .limit(AT_ONCE)
+    )
+    text = _texts.c.words
+    add = (
+        _texts.update()
+        .where(_texts.c.item_id == bindparam("item"))
+        .values(words=text.concat(" ").concat(bindparam("added")))
+    )
+    after = uuid.UUID(int=0)
+    while rows := connection.execute(following, {"after": after}).mappings().all():
+        found = [{"item": row["id"], "added": " ".join(_in_lower_case(row))} for row in rows]
+        added = [one for one in found if one["added"]]
+        if added:
+            connection.execute(add, added)
+        after = rows[-1]["id"]
+
+
+def _in_lower_case(item: RowMapping) -> Iterator[str]:
+    author = [item["author"]] if item["author"] else []
+    people = zip(ROLES, (item["assignees"], item["reviewers"], author), strict=True)
+    for role, them in people:
+        for name in {str(person.get("username")) for person in them or ()}:
+            if name != name.lower():
+                yield person_word(role, name)

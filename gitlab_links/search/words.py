@@ -42,6 +42,11 @@ def fact_word(kind: str, value: str) -> str:
     return f"zf{kind}{sha256(value.encode()).hexdigest()[:20]}"
 
 
+def person_word(role: str, username: str) -> str:
+    """A word that stands for what a person is of an item: GitLab's user names ignore case."""
+    return fact_word(role, username.lower())
+
+
 def indexed(words: Iterable[str]) -> str:
     """The words as they are stored: each once."""
     return " ".join(sorted(set(words)))

@@ -12,6 +12,7 @@ from gitlab_links.accounts.models import Membership
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import change_rows, db
+from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sign_in.models import Identity
 
@@ -68,5 +69,5 @@ def set_gitlab_username(principal: Principal, username: str | None) -> None:
     change_rows(
         update(Membership)
         .where(Membership.org_id == principal.org_id, Membership.user_id == principal.user_id)
-        .values(gitlab_username=name.removeprefix("@").lower() or None)
+        .values(gitlab_username=username_of(name) or None)
     )

@@ -176,6 +176,7 @@ FILTERS = {
     "label=%20bug%20&label=": {"fix"},
     "assignee=sam": {"fix"},
     "assignee=Sam+Jones": set(),
+    "assignee=%20%40SAM": {"fix"},
     "sync_status=ok": {"fix"},
     "sync_status=never": {"new"},
     "sync_status=stale": {"old"},

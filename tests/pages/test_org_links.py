@@ -74,6 +74,7 @@ FOUND: list[tuple[dict[str, str], list[str]]] = [
     ({"label": "bug"}, ["Figs", "Elderberries", "Apples rot"]),
     ({"person": "ann"}, ["Bananas", "Apples rot"]),
     ({"person": "bob", "project": "ACME/App"}, ["Dates"]),
+    ({"person": " @Bob ", "project": "ACME/App"}, ["Dates"]),
     ({"milestone": "1.0"}, ["Cherries"]),
     ({"project": "acme/app"}, ["Dates"]),
     ({"q": "rot app"}, ["Apples rot"]),

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from gitlab_links.api.cursors import Cursors, InvalidCursor
+from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.paging import Position
 
 # Without control characters and U+FFFD, the replacement character.
@@ -56,6 +57,27 @@ def sought(most: int, **options: Any) -> Sought:
     """A text to filter by, of at most so many characters."""
     checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
     return Sought(validate=checks, load_default=None, **options)
+
+
+class SoughtPerson(Sought):
+    """A GitLab username to filter by, in upper or lower case, also with the @ before it."""
+
+    def deserialize(self, *args: Any, **kwargs: Any) -> Any:
+        """An @ alone names nobody."""
+        found = super().deserialize(*args, **kwargs)
+        if found is None:
+            return None
+        if not username_of(found):
+            raise ValidationError("Enter a GitLab username.")
+        return username_of(found)
+
+
+def sought_person(most: int, description: str) -> SoughtPerson:
+    """A GitLab username to filter by."""
+    checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
+    text = f"{description} In upper or lower case, with or without the `@`."
+    metadata = {"description": text, "example": "sam"}
+    return SoughtPerson(validate=checks, load_default=None, metadata=metadata)
 
 
 class Choice(fields.Enum[Any]):

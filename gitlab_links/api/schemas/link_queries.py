@@ -16,6 +16,7 @@ from gitlab_links.api.schemas.fields import (
     choice,
     limit,
     sought,
+    sought_person,
     text,
 )
 from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
@@ -45,7 +46,7 @@ class TaskLinksQuery(Strict):
         validate=validate.Length(0, 10),
         metadata=described("Labels that a link must all have; repeat the parameter."),
     )
-    assignee = sought(255, metadata=described("A GitLab username.", "sam"))
+    assignee = sought_person(255, "A GitLab username.")
     sort = choice(
         LinkSort,
         load_default=LinkSort.CREATED,
@@ -92,10 +93,7 @@ class OrgLinksQuery(TaskLinksQuery):
         load_default=None,
         metadata=described("The status of the pipeline of an open merge request."),
     )
-    person = sought(
-        255,
-        metadata=described("The GitLab username of who is assigned, reviews or wrote it.", "sam"),
-    )
+    person = sought_person(255, "The GitLab username of who is assigned, reviews or wrote it.")
     milestone = sought(255, metadata=described("Its title.", "1.0"))
     task_id = fields.UUID(load_default=None)
     updated_since = Moment(

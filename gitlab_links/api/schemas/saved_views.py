@@ -39,7 +39,9 @@ def _filter() -> dict[str, fields.Field[Any]]:
             metadata=described("What one of the task's links is; `none` for tasks without links."),
         ),
         "type": choice(ItemType, allow_none=True, metadata=described("The type of that link.")),
-        "person": _words("Who is assigned to a linked item, reviews or wrote it.", "sam"),
+        "person": _words(
+            "The username of who is assigned to a linked item, reviews or wrote it.", "sam"
+        ),
         "label": _words("A label of a linked item.", "bug"),
         "milestone": _words("The milestone of a linked item.", "1.0"),
         "project": _words("The path of the project of a linked item.", "acme/app"),

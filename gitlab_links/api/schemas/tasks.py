@@ -17,6 +17,7 @@ from gitlab_links.api.schemas.fields import (
     choice,
     limit,
     sought,
+    sought_person,
     text,
 )
 from gitlab_links.rollup.needs import Need
@@ -128,8 +129,8 @@ class TasksQuery(Strict):
         load_default=None,
         metadata=described("Changed itself, or in its set of links, at this time or later."),
     )
-    person = _of_an_item(
-        "The GitLab username of who is assigned to a linked item, reviews or wrote it.", "sam"
+    person = sought_person(
+        500, "The GitLab username of who is assigned to a linked item, reviews or wrote it."
     )
     label = _of_an_item("A label of a linked item.", "bug")
     milestone = _of_an_item("The milestone of a linked item.", "1.0")
