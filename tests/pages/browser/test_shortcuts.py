@@ -2,9 +2,15 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.pages.browser.conftest import Open, Stack
+
+
+def arrives(page: Page, url: str) -> None:
+    """Wait for the page, and for its script, without which keys do nothing."""
+    expect(page).to_have_url(url)
+    page.wait_for_load_state()
 
 
 def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -> None:
@@ -19,24 +25,24 @@ def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -
     page.keyboard.press("Escape")
     page.locator(".task-title").nth(1).focus()
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{stack.url}{hrefs[1]}")
+    arrives(page, f"{stack.url}{hrefs[1]}")
     expect(page.locator("[data-place]")).to_have_text(f"2 of {len(hrefs)}")
     page.keyboard.press("j")
-    expect(page).to_have_url(f"{stack.url}{hrefs[2]}")
+    arrives(page, f"{stack.url}{hrefs[2]}")
     page.keyboard.press("k")
-    expect(page).to_have_url(f"{stack.url}{hrefs[1]}")
+    arrives(page, f"{stack.url}{hrefs[1]}")
     page.get_by_role("link", name="Previous task").click()
-    expect(page).to_have_url(f"{stack.url}{hrefs[0]}")
+    arrives(page, f"{stack.url}{hrefs[0]}")
     expect(page.get_by_role("link", name="Previous task")).to_have_count(0)
     page.keyboard.press("u")
-    expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
+    arrives(page, f"{stack.org_url}/tasks?sort=oldest")
 
 
 def test_keys_lead_to_pages_but_not_while_one_types(stack: Stack, open_page: Open) -> None:
     page = open_page("/tasks")
     page.keyboard.press("g")
     page.keyboard.press("m")
-    expect(page).to_have_url(f"{stack.org_url}/members")
+    arrives(page, f"{stack.org_url}/members")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
     expect(dialog).to_contain_text("New task")
@@ -47,9 +53,9 @@ def test_keys_lead_to_pages_but_not_while_one_types(stack: Stack, open_page: Ope
     expect(page.locator("#find")).to_have_value("n?gt")
     page.locator("#find").blur()
     page.keyboard.press("Control+c")
-    expect(page).to_have_url(f"{stack.org_url}/members")
+    arrives(page, f"{stack.org_url}/members")
     page.keyboard.press("n")
-    expect(page).to_have_url(f"{stack.org_url}/tasks/new")
+    arrives(page, f"{stack.org_url}/tasks/new")
     expect(page.locator("#title")).to_be_focused()
 
 
