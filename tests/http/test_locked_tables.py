@@ -25,6 +25,8 @@ from tests.factories import Factory
 GITLAB_WAITS = 10
 # What a probe would take that waited for a table.
 LOCK_SECONDS = 3
+# gunicorn has eight for pages, and four for webhooks.
+MORE_THAN_THREADS = 12
 TABLES = ("gitlab_webhook_deliveries", "org_gitlab_integrations", "login_sessions", "api_keys")
 
 
@@ -72,13 +74,13 @@ def test_webhooks_are_refused_before_gitlab_gives_up_and_probes_answer_at_once(
         return timed(lambda: requests.get(f"{base}/api/me", headers=key, timeout=60))
 
     with locked(settings.database_url), ThreadPoolExecutor(60) as pool:
-        pages = [pool.submit(page, number) for number in range(24)]
-        webhooks = [pool.submit(webhook, number) for number in range(24)]
+        pages = [pool.submit(page, number) for number in range(MORE_THAN_THREADS)]
+        webhooks = [pool.submit(webhook, number) for number in range(MORE_THAN_THREADS)]
         time.sleep(0.5)
         probes = [timed(lambda: session.get(f"{base}/healthz", timeout=60)) for _ in range(10)]
         answers = [one.result() for one in webhooks]
         # With all threads for webhooks busy anew, whoever came while they were is answered, too.
-        answers += list(pool.map(webhook, range(24)))
+        answers += list(pool.map(webhook, range(MORE_THAN_THREADS)))
         for one in pages:
             one.result()
     assert {status for status, _ in probes} == {200}
