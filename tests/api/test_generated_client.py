@@ -18,7 +18,8 @@ from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import PROJECT, Supervisor
 from tests.factories import Factory
 
-pytestmark = pytest.mark.processes
+# What differs by database is behind the contract.
+pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
 
 LINKS = 250
 CONTRACT = PROJECT / "docs" / "api" / "openapi.yaml"

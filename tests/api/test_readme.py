@@ -21,6 +21,7 @@ README = PROJECT / "docs" / "api" / "README.md"
 
 pytestmark = [
     pytest.mark.processes,
+    pytest.mark.only_on("sqlite"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl"),
 ]
 

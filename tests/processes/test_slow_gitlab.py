@@ -35,8 +35,8 @@ pytestmark = pytest.mark.processes
 ANSWER_SECONDS = 4.5
 SECRET = "webhook-secret-of-the-tests"
 AT_ONCE = 20
-# The lease of an operation, a look at those left alone, and a machine that is busy.
-NOTICED_SECONDS = 70
+# The lease of an operation, and a machine that is busy.
+NOTICED_SECONDS = 30 + HANGS
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +164,7 @@ def test_many_who_validate_hold_up_neither_webhooks_nor_pages_nor_health(
     assert answers[429] + answers[503] >= AT_ONCE - 2
 
 
+@pytest.mark.only_on("sqlite")  # the end of a lease is waited for, and found alike on either
 def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     connected: Connected,
 ) -> None:
@@ -192,6 +193,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     assert connected.hooks() == 1
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connected) -> None:
     connected.gitlab.state.faults.latency = 3.0
     asked = connected.api.post(f"{connected.root}/token/rotate", {})
