@@ -32,7 +32,7 @@ SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
     "a flood beside another org": lambda stage: crowds.flood(stage, events=150, watched=6),
     "several workers": lambda stage: crowds.several_workers(stage, workers=2, ttl=4, rounds=1),
     "a re-created project": lambda stage: recreations.recreated_project(
-        stage, items=1200, seconds=30
+        stage, items=400, seconds=30
     ),
     "an hour back": lambda stage: clocks.hour_back(stage, seconds=3),
     "four slow GitLabs": lambda stage: slow.slow_gitlabs(stage, links=2),
