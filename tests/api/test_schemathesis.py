@@ -16,16 +16,18 @@ from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import PROJECT, Supervisor
 from gitlab_links.operations.models import Operation, OperationKind
+from tests import postgresql
 from tests.factories import Factory
+from tests.hanging import HANGS
 
 pytestmark = pytest.mark.processes
 
 EXAMPLES = 6
-# What the phase "coverage" sends is refused by schemas, before any database: once is enough.
-PHASES = {
-    "sqlite": "examples,coverage,fuzzing,stateful",
-    "postgresql": "examples,fuzzing,stateful",
-}
+# Each phase once: what "coverage" sends is refused by schemas, before any database, and
+# PostgreSQL takes less of what is made up than SQLite.
+PHASES = {"sqlite": ["examples", "coverage"], "postgresql": ["fuzzing", "stateful"]}
+# The whole takes minutes, and a busy machine is no reason to fail.
+HANGING_SECONDS = 20 * HANGS
 
 
 def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
@@ -45,14 +47,19 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
     command += [f"http://{LOOPBACK}:{port}/api/openapi.json", "--checks", "all"]
     command += ["-H", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)]
+    # Its checks take some refusals for faults, so what is new in a run must not decide.
+    command += ["--generation-deterministic"]
+    phases = PHASES[dialect]
+    if postgresql.find_programs() is None:
+        phases = [phase for of_one in PHASES.values() for phase in of_one]
     # In one thread: where two call ast.parse, as hypothesis does, Python 3.11 now and then fails
     # with "AST constructor recursion depth mismatch".
     done = subprocess.run(
-        [*command, "--phases", PHASES[dialect], "--continue-on-failure", "--workers", "1"],
+        [*command, "--phases", ",".join(phases), "--continue-on-failure", "--workers", "1"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANGING_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
