@@ -1,14 +1,15 @@
 """Which links of an org a list has: one set of SQL conditions, for pages, files and API."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, select, true, union
+from werkzeug.datastructures import MultiDict
 
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, typed
+from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, trimmed, typed
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.links.confidentiality import withheld
@@ -25,7 +26,8 @@ from gitlab_links.tasks.references import is_referred_to, parse_reference
 
 _link, _item = TaskGitLabLink, GitLabItem
 _STATES = set(LinkFilter) - {LinkFilter.NONE}
-_ARGUMENTS = ("q", "need", "state", "pipeline", "type", *ITEM_FILTERS)
+MOST_LABELS = 10
+_ARGUMENTS = ("q", "need", "state", "pipeline", "type", "assignee", *ITEM_FILTERS)
 
 
 class PipelineFilter(StrEnum):
@@ -61,28 +63,34 @@ class LinkQuery:
     project: str = ""
 
     @classmethod
-    def read(cls, given: Mapping[str, str]) -> "LinkQuery":
+    def read(cls, given: MultiDict[str, str]) -> "LinkQuery":
         """Read the arguments of an address. What there is not is ignored."""
-        need, label = one_of(given.get("need"), OF_AN_ITEM), typed(given, "label")
+        need = one_of(given.get("need"), OF_AN_ITEM)
+        labels = filter(None, map(trimmed, given.getlist("label")))
         return cls(
             need=Need(need) if need else None,
             state=one_of(given.get("state"), _STATES),
             pipeline=one_of(given.get("pipeline"), PipelineFilter),
             type=one_of(given.get("type"), ItemType),
-            labels=(label,) if label else (),
-            person=username_of(typed(given, "person")),
+            labels=tuple(labels)[:MOST_LABELS],
+            **{name: username_of(typed(given, name)) for name in ("person", "assignee")},
             **{name: typed(given, name) for name in ("q", "milestone", "project")},
         )
 
     @property
-    def label(self) -> str:
-        """The one that a page has a field for."""
-        return next(iter(self.labels), "")
+    def label(self) -> tuple[str, ...]:
+        """The labels by their name in an address."""
+        return self.labels
 
     @property
-    def arguments(self) -> dict[str, str]:
-        """What a page filters by, by name, in one order."""
-        return {name: str(value) for name in _ARGUMENTS if (value := getattr(self, name))}
+    def arguments(self) -> dict[str, str | tuple[str, ...]]:
+        """What a page filters by, by name, in one order; of labels, each is an argument."""
+        values = ((name, getattr(self, name)) for name in _ARGUMENTS)
+        return {
+            name: value if isinstance(value, tuple) else str(value)
+            for name, value in values
+            if value
+        }
 
     @property
     def reads_content(self) -> bool:
@@ -119,7 +127,8 @@ class LinkQuery:
     @property
     def narrows_further(self) -> bool:
         """Whether one of the filters is set that are needed seldom."""
-        return bool(self.pipeline) or any(getattr(self, name) for name in ITEM_FILTERS)
+        seldom = ("pipeline", "assignee", *ITEM_FILTERS)
+        return any(getattr(self, name) for name in seldom)
 
     def conditions(self, sight: Sight, *, of_few: bool = False) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions, over links joined with items; ``of_few``: joined with the texts of

@@ -127,7 +127,12 @@ class ListQuery:
 
 def typed(given: Mapping[str, str], name: str) -> str:
     """What was typed into a field of filters."""
-    return given.get(name, "").replace("\0", "").strip()[:MAX_SEARCH].strip()
+    return trimmed(given.get(name, ""))
+
+
+def trimmed(text: str) -> str:
+    """A text to filter by, as it was typed."""
+    return text.replace("\0", "").strip()[:MAX_SEARCH].strip()
 
 
 def one_of(value: str | None, values: Iterable[str]) -> str:

@@ -1,13 +1,13 @@
 """The links of all tasks of an org: filters, two orders, and pages by position."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
@@ -58,7 +58,7 @@ class Wanted:
     after: Position | None
 
     @classmethod
-    def of(cls, args: Mapping[str, str]) -> "Wanted":
+    def of(cls, args: MultiDict[str, str]) -> "Wanted":
         """Read the query string; what the form does not offer is ignored."""
         last = parsed(uuid.UUID, args.get("after", ""))
         return cls(
@@ -68,7 +68,7 @@ class Wanted:
         )
 
     @property
-    def applied(self) -> dict[str, str]:
+    def applied(self) -> dict[str, str | tuple[str, ...]]:
         """What the list has of the filters, by name, and its order."""
         return {**self.query.arguments, "sort": self.sort}
 

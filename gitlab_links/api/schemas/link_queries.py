@@ -19,7 +19,7 @@ from gitlab_links.api.schemas.fields import (
     sought_person,
     text,
 )
-from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
+from gitlab_links.finding.link_filters import MOST_LABELS, LinkQuery, PipelineFilter
 from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkSort
@@ -43,7 +43,7 @@ class TaskLinksQuery(Strict):
         sought(255),
         data_key="label",
         load_default=list,
-        validate=validate.Length(0, 10),
+        validate=validate.Length(0, MOST_LABELS),
         metadata=described("Labels that a link must all have; repeat the parameter."),
     )
     assignee = sought_person(255, "A GitLab username.")
