@@ -169,13 +169,15 @@ def _matches(
         parts = [*(f"'{one}'" for one in exact), *(f"'{one}':*" for one in beginnings)]
         some = " | ".join(f"'{one}'" for one in any_of)
         query = " & ".join([*parts, f"({some})"] if some else parts)
-        vector: ColumnElement[Any] = literal_column(
-            "array_to_tsvector(string_to_array(search_texts.words, ' '))"
-        )
-        return vector.op("@@", is_comparison=True)(cast(literal(query), TSQUERY))
+        return text_vector().op("@@", is_comparison=True)(cast(literal(query), TSQUERY))
     parts = [*(f'"{one}"' for one in exact), *(f'"{one}"*' for one in beginnings)]
     some = " OR ".join(f'"{one}"' for one in any_of)
     query = " AND ".join([*parts, f"({some})"] if some else parts)
     index: ColumnElement[Any] = literal_column("search_index")
     rows: Select[Any] = select(literal_column("rowid")).select_from(sql_text("search_index"))
     return SearchText.id.in_(rows.where(index.op("MATCH", is_comparison=True)(literal(query))))
+
+
+def text_vector() -> ColumnElement[Any]:
+    """What PostgreSQL's index of texts has."""
+    return literal_column("array_to_tsvector(string_to_array(search_texts.words, ' '))")

@@ -11,7 +11,8 @@ from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.search.models import SearchText
+from gitlab_links.search.facts import COLUMNS, facts_of
+from gitlab_links.search.models import ItemFact, SearchText
 from gitlab_links.search.words import (
     ROLES,
     SHORTEST_BEGINNING,
@@ -21,6 +22,7 @@ from gitlab_links.search.words import (
     person_word,
     words_of,
 )
+from gitlab_links.storage.database import new_id
 from gitlab_links.storage.many_rows import InsertRows
 from gitlab_links.tasks.models import Task
 
@@ -81,6 +83,7 @@ _STORE = {
     key: InsertRows(SearchText, key=(key,), changed=lambda new: {"words": new.words})
     for key in ("task_id", "item_id")
 }
+_STORE_FACTS = InsertRows(ItemFact, key=("org_id", "kind", "value", "name"))
 
 
 @event.listens_for(db.session, "after_flush")
@@ -95,19 +98,26 @@ def _keep(session: Session, _context: Any) -> None:
             {"org_id": one.org_id, key: one.id, "words": words(_columns(one))} for one in changed
         ]
         store_texts(session, rows, key)
+    _keep_facts(session)
+
+
+def _keep_facts(session: Session) -> None:
+    """Store the labels, people and milestones that this flush has given to items."""
+    changed = [one for one in _changed(session, GitLabItem) if _has_new(one, COLUMNS)]
+    facts = [{"id": new_id(), **fact} for fact in facts_of(_columns(one) for one in changed)]
+    if facts:
+        _STORE_FACTS.run(session.connection(), facts)
 
 
 def _changed(session: Session, model: type[Any]) -> list[Any]:
     """New rows, and those with a new text, in the order of their ids: of locks, too."""
     new = [one for one in session.new if isinstance(one, model)]
-    dirty = [one for one in session.dirty if isinstance(one, model) and _has_new_text(one)]
+    dirty = [one for one in session.dirty if isinstance(one, model) and _has_new(one, _READ[model])]
     return sorted([*new, *dirty], key=lambda one: one.id)
 
 
-def _has_new_text(row: Any) -> bool:
-    return any(
-        get_history(row, name, PASSIVE_NO_INITIALIZE).has_changes() for name in _READ[type(row)]
-    )
+def _has_new(row: Any, columns: Iterable[str]) -> bool:
+    return any(get_history(row, name, PASSIVE_NO_INITIALIZE).has_changes() for name in columns)
 
 
 def _columns(row: Any) -> Row:

@@ -1,10 +1,11 @@
-"""Store the words of what was stored before there were such words, for migrations.
+"""Store the words and values of what was stored before there were such, for migrations.
 
 Of tables and columns, not classes: migrations call it, with the columns of their time.
 """
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -13,7 +14,7 @@ from sqlalchemy import (
     Connection,
     Integer,
     MetaData,
-    RowMapping,
+    Select,
     Table,
     Text,
     Uuid,
@@ -21,8 +22,10 @@ from sqlalchemy import (
     select,
 )
 
+from gitlab_links.search.facts import facts_of
 from gitlab_links.search.indexing import Row, words_of_item, words_of_task
 from gitlab_links.search.words import ROLES, person_word
+from gitlab_links.storage.database import new_id
 
 AT_ONCE = 1_000
 _metadata = MetaData()
@@ -47,6 +50,28 @@ _texts = Table(
     *(Column(name, Uuid) for name in ("org_id", "task_id", "item_id")),
     Column("words", Text),
 )
+_facts = Table(
+    "item_facts",
+    _metadata,
+    *(Column(name, Uuid) for name in ("id", "org_id")),
+    *(Column(name, Text) for name in ("kind", "value", "name", "key", "digest")),
+)
+
+
+def store_all_facts(connection: Connection) -> int:
+    """Store the labels, people and milestones of every item that are not there yet; returns
+    their number.
+    """
+    names = ("org_id", "kind", "value", "name")
+    known = {tuple(row) for row in connection.execute(select(*(_facts.c[one] for one in names)))}
+    before = len(known)
+    for rows in _pages(connection, select(_items)):
+        found = {tuple(fact[one] for one in names): fact for fact in facts_of(rows)}
+        new = [{"id": new_id(), **found[one]} for one in found.keys() - known]
+        if new:
+            connection.execute(_facts.insert(), new)
+        known |= found.keys()
+    return len(known) - before
 
 
 def store_all_texts(connection: Connection) -> int:
@@ -65,15 +90,16 @@ def store_all_texts(connection: Connection) -> int:
 
 def _without_text(connection: Connection, table: Table, key: str) -> Iterator[list[Row]]:
     text = _texts.c[key]
-    missing = (
-        select(table)
-        .outerjoin(_texts, text == table.c.id)
-        .where(text.is_(None), table.c.id > bindparam("after"))
-        .order_by(table.c.id)
-        .limit(AT_ONCE)
+    return _pages(
+        connection, select(table).outerjoin(_texts, text == table.c.id).where(text.is_(None))
     )
+
+
+def _pages(connection: Connection, rows_of: Select[Any]) -> Iterator[list[Row]]:
+    key = rows_of.selected_columns.id
+    page = rows_of.where(key > bindparam("after")).order_by(key).limit(AT_ONCE)
     after = uuid.UUID(int=0)
-    while rows := connection.execute(missing, {"after": after}).mappings().all():
+    while rows := connection.execute(page, {"after": after}).mappings().all():
         yield [dict(row) for row in rows]
         after = rows[-1]["id"]
 
@@ -84,28 +110,20 @@ def add_people_in_lower_case(connection: Connection) -> None:
     The words that the version before searches stay until the text of the item changes.
     """
     of_people = (_items.c.assignees, _items.c.reviewers, _items.c.author)
-    following = (
-        select(_items.c.id, *of_people)
-        .where(_items.c.id > bindparam("after"))
-        .order_by(_items.c.id)
-        .limit(AT_ONCE)
-    )
     text = _texts.c.words
     add = (
         _texts.update()
         .where(_texts.c.item_id == bindparam("item"))
         .values(words=text.concat(" ").concat(bindparam("added")))
     )
-    after = uuid.UUID(int=0)
-    while rows := connection.execute(following, {"after": after}).mappings().all():
+    for rows in _pages(connection, select(_items.c.id, *of_people)):
         found = [{"item": row["id"], "added": " ".join(_in_lower_case(row))} for row in rows]
         added = [one for one in found if one["added"]]
         if added:
             connection.execute(add, added)
-        after = rows[-1]["id"]
 
 
-def _in_lower_case(item: RowMapping) -> Iterator[str]:
+def _in_lower_case(item: Row) -> Iterator[str]:
     author = [item["author"]] if item["author"] else []
     people = zip(ROLES, (item["assignees"], item["reviewers"], author), strict=True)
     for role, them in people:

@@ -39,7 +39,12 @@ def org_word(org_id: UUID) -> str:
 
 def fact_word(kind: str, value: str) -> str:
     """A word that stands for a whole value, such as a label: it is found exactly."""
-    return f"zf{kind}{sha256(value.encode()).hexdigest()[:20]}"
+    return f"zf{kind}{digest_of(value)}"
+
+
+def digest_of(value: str) -> str:
+    """What the word for a value ends with."""
+    return sha256(value.encode()).hexdigest()[:20]
 
 
 def person_word(role: str, username: str) -> str:

@@ -79,7 +79,7 @@ class ManyRows(ABC):
 @dataclass(frozen=True, eq=False, slots=True)
 class InsertRows(ManyRows):
     """Insert rows. Where one with the same ``key`` exists, it gets the values of ``changed``, a
-    function of the new row.
+    function of the new row; without that, it stays as it is.
     """
 
     key: Sequence[str] = ()
@@ -103,6 +103,8 @@ class InsertRows(ManyRows):
             statement = statement.on_conflict_do_update(
                 index_elements=self.key, set_=self.changed(statement.excluded)
             )
+        elif self.key:
+            statement = statement.on_conflict_do_nothing(index_elements=self.key)
         return cast(
             Executable, statement.returning(*self.returning) if self.returning else statement
         )

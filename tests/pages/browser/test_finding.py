@@ -74,3 +74,25 @@ def test_the_links_of_all_tasks_are_filtered_in_place_and_lead_to_their_tasks(
     expect(page.locator(".item:has-text('Pipeline failed')")).to_have_count(rows.count())
     rows.first.get_by_role("link", name=re.compile("^ACME-")).click()
     expect(page).to_have_url(re.compile("/tasks/ACME-"))
+
+
+def test_a_filter_suggests_what_items_have_and_filters_once_one_is_chosen(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/tasks")
+    page.locator(".more-filters summary").press("Enter")
+    field = page.locator("#filter-project")
+    field.focus()
+    expect(page.locator("#filter-project-suggested option")).not_to_have_count(0)
+    field.press_sequentially("shop")
+    offered = page.locator("#filter-project-suggested option")
+    expect(offered).to_have_count(1)
+    # As a browser does with the option that is chosen in its list.
+    field.evaluate("""(field) => {
+        field.value = field.list.options[0].value;
+        const send = (name) => field.dispatchEvent(new Event(name, { bubbles: true }));
+        send("input");
+        send("change");
+    }""")
+    expect(page).to_have_url(re.compile("/tasks[?].*project=acme%2Fweb-shop"))
+    expect(page.locator(".task-row .task-title")).not_to_have_count(0)

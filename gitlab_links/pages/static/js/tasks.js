@@ -4,6 +4,7 @@ import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
 import { mark, remember, replaceRows } from "./morph.js";
 import { noteList } from "./neighbours.js";
+import "./suggestions.js";
 
 const frame = document.querySelector("[data-part]");
 const list = () => frame.querySelector("[data-results]");

@@ -1,0 +1,143 @@
+"""What a filter by a linked item may be given: the values that items of the org have.
+
+Nothing of an item that is withheld from the viewer is suggested: a value is offered only if the
+filter would find something by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    Text,
+    case,
+    cast,
+    column,
+    literal,
+    literal_column,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+
+from gitlab_links.extensions import db
+from gitlab_links.links.confidentiality import maybe_withheld, withheld
+from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.rollup.sight import Sight
+from gitlab_links.search.conditions import text_vector
+from gitlab_links.search.facts import FactKind, typed_key
+from gitlab_links.search.models import ItemFact, SearchText
+from gitlab_links.search.words import org_word
+
+MOST = 20
+# So many that match are looked at: some are no longer had by an item that the viewer may see.
+LOOKED_AT = 60
+# So many items of a value are looked at for one that the viewer may see.
+ITEMS_OF_A_VALUE = 1_000
+_INDEX = table("search_index", column("rowid"))  # SQLite's
+
+
+class SuggestedFilter(StrEnum):
+    """The filters with suggestions."""
+
+    PERSON = FactKind.PERSON.value
+    LABEL = FactKind.LABEL.value
+    MILESTONE = FactKind.MILESTONE.value
+    PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value of the filter; ``name`` is that of a person, else empty."""
+
+    value: str
+    name: str = ""
+
+
+def suggestions(sight: Sight, field: SuggestedFilter, typed: str) -> Sequence[Suggestion]:
+    """Values that contain what is typed, those that begin with it first. One statement."""
+    if not sight.sees_links:
+        return []
+    key = typed_key(typed)
+    if field is SuggestedFilter.PROJECT:
+        found = _projects(sight, key)
+    else:
+        found = _facts(sight, FactKind(field.value), key)
+    # A person who has changed their name has two rows.
+    named = {value: Suggestion(value, name) for value, name in db.session.execute(found)}
+    return list(named.values())[:MOST]
+
+
+def _projects(sight: Sight, typed: str) -> Select[Any]:
+    project = GitLabProject
+    matching = _matching(
+        select(project.path.label("value"), literal("").label("name"), project.id),
+        [project.org_id == sight.org_id, project.path_key.is_not(None)],
+        project.path_key,
+        typed,
+    )
+    seen = () if sight.sees_all else (~maybe_withheld(),)
+    of_it = select(GitLabItem.id).where(GitLabItem.project_id == matching.c.id, _is_linked(), *seen)
+    return _those_with(matching, of_it)
+
+
+def _facts(sight: Sight, kind: FactKind, typed: str) -> Select[Any]:
+    fact = ItemFact
+    matching = _matching(
+        select(fact.value, fact.name, fact.digest),
+        [fact.org_id == sight.org_id, fact.kind == kind.value],
+        fact.key,
+        typed,
+    )
+    seen = () if sight.sees_all else (~withheld(),)
+    return _those_with(matching, _items_with(matching, kind, sight).where(*seen))
+
+
+def _matching(
+    rows: Any, conditions: Sequence[ColumnElement[bool]], key: Any, typed: str
+) -> Subquery:
+    """The first values that contain what is typed."""
+    begins = case((key.startswith(typed, autoescape=True), 0), else_=1)
+    matches = key.contains(typed, autoescape=True)
+    ordered = rows.add_columns(begins.label("rank"), key.label("key"))
+    first = ordered.where(*conditions, matches).order_by(begins, key).limit(LOOKED_AT)
+    found: Subquery = first.subquery("matching")
+    return found
+
+
+def _those_with(matching: Subquery, items: Select[Any]) -> Select[Any]:
+    """Those that one of the items has, which are looked for value by value."""
+    is_had = items.offset(0).correlate(matching).exists()
+    found = select(matching.c.value, matching.c.name).where(is_had)
+    return found.order_by(matching.c.rank, matching.c.key)
+
+
+def _items_with(matching: Subquery, kind: FactKind, sight: Sight) -> Select[Any]:
+    """The linked items that have a value now, by the index of their texts."""
+    sqlite = db.engine.dialect.name == "sqlite"
+    either, both = (" OR ", " AND ") if sqlite else (" | ", " & ")
+    query: ColumnElement[str] = literal(f"{org_word(sight.org_id)}{both}(")
+    for place, beginning in enumerate(kind.words):
+        query = query.concat(f"{either if place else ''}{beginning}").concat(matching.c.digest)
+    query = query.concat(")")
+    items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, _is_linked())
+    if sqlite:
+        match = literal_column("search_index", Text).op("MATCH", is_comparison=True)(query)
+        joined = items.join(SearchText, SearchText.item_id == GitLabItem.id)
+        return joined.join(_INDEX, _INDEX.c.rowid == SearchText.id).where(match)
+    has = text_vector().op("@@", is_comparison=True)(cast(query, TSQUERY))
+    # Apart from the rest: for the first of many that it expects, PostgreSQL would read all texts
+    # of the installation.
+    found = select(SearchText.item_id).where(has).limit(ITEMS_OF_A_VALUE).correlate(matching)
+    texts = found.cte("texts", nesting=True)
+    texts = texts.prefix_with("MATERIALIZED", dialect="postgresql")
+    return items.join(texts, texts.c.item_id == GitLabItem.id)
+
+
+def _is_linked() -> ColumnElement[bool]:
+    of_item = TaskGitLabLink.item_id == GitLabItem.id
+    return select(TaskGitLabLink.id).where(of_item).correlate(GitLabItem).exists()

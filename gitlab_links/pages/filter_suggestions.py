@@ -1,0 +1,28 @@
+"""What the fields of filters suggest while somebody types."""
+
+import uuid
+
+from flask import Response, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from gitlab_links.accounts.roles import Permission
+from gitlab_links.finding.list_query import typed
+from gitlab_links.finding.suggestions import SuggestedFilter, suggestions
+from gitlab_links.http.access import access
+from gitlab_links.http.guard import current_principal
+from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.form_fields import parsed
+from gitlab_links.rollup.sight import Sight
+
+
+@pages.get("/orgs/<uuid:org_id>/filters/suggestions")
+@access(Permission.LINK_READ)
+def filter_suggestions(org_id: uuid.UUID) -> ResponseReturnValue:
+    """The options of the ``field`` for what is typed; none for a field that has none."""
+    del org_id  # the caller has it
+    field = parsed(SuggestedFilter, request.args.get("field", ""))
+    sight = Sight.of(current_principal())
+    found = suggestions(sight, field, typed(request.args, "q")) if field else ()
+    answer: Response = make_response(render_template("partials/suggestions.html", found=found))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,66 @@
+"""The labels, people and milestones that items have had. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from gitlab_links.search.words import ROLES, digest_of
+
+# A filter takes no longer value.
+LONGEST_VALUE = 200
+PEOPLE = ("assignees", "reviewers", "author")
+COLUMNS = (*PEOPLE, "labels", "milestone")
+
+
+class FactKind(StrEnum):
+    """What kind of value it is, by the name of the filter."""
+
+    PERSON = "person"
+    LABEL = "label"
+    MILESTONE = "milestone"
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the words of such a value begin with, one of which a text has."""
+        kinds = ROLES if self is FactKind.PERSON else (self.value,)
+        return tuple(f"zf{kind}" for kind in kinds)
+
+
+def facts_of(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The values that these items have, each once, in one order."""
+    found = {(item["org_id"], *fact) for item in items for fact in _facts(item)}
+    return [_row(*one) for one in sorted(found)]
+
+
+def typed_key(text: str) -> str:
+    """A text as it is compared with the keys."""
+    return " ".join(text.casefold().split())
+
+
+def _facts(item: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Kind, value and name."""
+    for label in item["labels"] or []:
+        yield from _fact(FactKind.LABEL, label.get("name"))
+    yield from _fact(FactKind.MILESTONE, item["milestone"])
+    people = [*(item["assignees"] or []), *(item["reviewers"] or [])]
+    for person in [*people, *([item["author"]] if item["author"] else [])]:
+        name = str(person.get("name") or "")[:LONGEST_VALUE]
+        yield from _fact(FactKind.PERSON, person.get("username"), name)
+
+
+def _fact(kind: FactKind, value: Any, name: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_VALUE:
+        yield kind.value, value, name
+
+
+def _row(org_id: UUID, kind: str, value: str, name: str) -> dict[str, Any]:
+    return {
+        "org_id": org_id,
+        "kind": kind,
+        "value": value,
+        "name": name,
+        "key": typed_key(f"{value} {name}"),
+        # GitLab's user names ignore case, see ``person_word``.
+        "digest": digest_of(value.lower() if kind == FactKind.PERSON else value),
+    }
