@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +15,7 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import TOKEN, Receiver
 from tests.hanging import HANGS
+from tests.processes.waiting import within
 
 
 def ask(sim: SimulatedGitLab, path: str = "user", **options: Any) -> requests.Response:
@@ -150,24 +150,16 @@ def test_a_fault_may_be_for_one_route_or_project_and_ends_when_cleared(
     assert ask(sim, f"projects/{project.id}/issues").status_code == 200
 
 
-def test_sixteen_slow_calls_at_once_do_not_wait_for_one_another(
-    sim: SimulatedGitLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each waits until all of them wait."""
-    together, waits = Barrier(16), []
-
-    def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        together.wait(HANGS)
-
-    monkeypatch.setattr(
-        "gitlab_links.demo.gitlab.rest.blueprint.time", SimpleNamespace(sleep=sleep)
-    )
-    sim.state.faults.latency = 0.2
+def test_sixteen_slow_calls_at_once_do_not_wait_for_one_another(sim: SimulatedGitLab) -> None:
+    """All have come before the first is answered, which is when the latency is taken back."""
+    sim.state.faults.latency = HANGS
+    before = sim.state.calls.total()
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: ask(sim).status_code, range(16)))
-    assert answers == [200] * 16
-    assert waits == [0.2] * 16
+        answers = [pool.submit(ask, sim) for _ in range(16)]
+        within(HANGS, lambda: sim.state.calls.total() - before, 16)
+        assert not any(answer.done() for answer in answers)
+        sim.state.faults.latency = 0.0
+    assert [answer.result().status_code for answer in answers] == [200] * 16
 
 
 def test_webhooks_are_lost_on_demand(

@@ -1,6 +1,7 @@
 """Misbehaviour on demand: wrong answers, slow answers, lost webhooks."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +90,12 @@ class Faults:
         with self._lock:
             self.api.append(fault)
         return fault
+
+    def delay(self) -> None:
+        """Sleep for ``latency``, or until that is taken back."""
+        began = time.monotonic()
+        while (left := began + self.latency - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
 
     def clear(self) -> None:
         """Behave again, from the next call on."""

@@ -59,8 +59,7 @@ def _receive() -> WerkzeugResponse | None:
     project_id = _project_id()
     here.calls.record(request.method, route, project_id)
     g.quota = here.calls.charge(token or request.remote_addr or "")
-    if here.faults.latency:
-        time.sleep(here.faults.latency)
+    here.faults.delay()
     g.fault = here.faults.take(route, project_id)
     if g.fault and (answer := misbehave(g.fault)):
         return answer
