@@ -12,13 +12,15 @@ from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabProject, TaskGitLabLink
 from tests.backfills.test_backfills import run, view
 
-PROJECTS, PER_PROJECT, TASKS = 50, 100, 200
+PROJECTS, TASKS = 50, 200
 # Of each project: issues and merge requests by one key, and the open merge requests.
 LISTS = 3 * PROJECTS
 
 
 @pytest.mark.slow
-def test_five_thousand_merge_requests_in_fifty_projects(mentioning, key, capsys):
+def test_five_thousand_merge_requests_in_fifty_projects(mentioning, key, capsys, dialect):
+    # A fifth of them on PostgreSQL, which proves the same.
+    per_project = 100 if dialect == "sqlite" else 20
     admin = mentioning.connected.factory.principal(mentioning.org, Role.ADMIN)
     for number in range(10_001, 10_001 + TASKS):
         mentioning.task(number)
@@ -27,8 +29,8 @@ def test_five_thousand_merge_requests_in_fifty_projects(mentioning, key, capsys)
         known = {"org_id": mentioning.org.id, "base_url": mentioning.connected.gitlab.url}
         path = project.path_with_namespace
         db.session.add(GitLabProject(**known, gitlab_id=project.id, path=path, path_key=path))
-        for number in range(PER_PROJECT):
-            task = 10_001 + (row * PER_PROJECT + number) % TASKS
+        for number in range(per_project):
+            task = 10_001 + (row * per_project + number) % TASKS
             item = mentioning.connected.merge_request(
                 project, f"Change {number}", description=f"Closes {key(task)}", notify=False
             )
@@ -42,7 +44,7 @@ def test_five_thousand_merge_requests_in_fifty_projects(mentioning, key, capsys)
     run(mentioning)
     looked, look_calls = time.monotonic() - began, mentioning.connected.calls()
     shown = view(mentioning, backfill_id)
-    assert (shown.items, shown.tasks) == (PROJECTS * PER_PROJECT, TASKS)
+    assert (shown.items, shown.tasks) == (PROJECTS * per_project, TASKS)
     assert look_calls == LISTS
     changes.link_found(admin, backfill_id)
     db.session.commit()
@@ -55,6 +57,6 @@ def test_five_thousand_merge_requests_in_fifty_projects(mentioning, key, capsys)
     linked = time.monotonic() - began
     links = db.session.scalar(db.select(db.func.count()).select_from(TaskGitLabLink))
     db.session.rollback()
-    assert (links, mentioning.connected.calls()) == (PROJECTS * PER_PROJECT, 2 * LISTS)
+    assert (links, mentioning.connected.calls()) == (PROJECTS * per_project, 2 * LISTS)
     with capsys.disabled():
         print(f"\nlook {looked:.1f} s, {look_calls} calls; link {linked:.1f} s, {LISTS} calls")
