@@ -22,8 +22,13 @@ def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -
     page.keyboard.press("k")
     page.keyboard.press("x")
     expect(page.locator(".task-row input[type=checkbox]").nth(1)).to_be_checked()
+    expect(page.locator("[data-announcer]")).to_have_text(
+        "1 task selected. Press s to change them."
+    )
+    page.keyboard.press("s")
+    expect(page.locator("#selected-status")).to_be_focused()
     page.keyboard.press("Escape")
-    page.locator(".task-title").nth(1).focus()
+    expect(page.locator(".task-title").nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     arrives(page, f"{stack.url}{hrefs[1]}")
     expect(page.locator("[data-place]")).to_have_text(f"2 of {len(hrefs)}")

@@ -52,6 +52,25 @@ function select() {
   return Boolean(box);
 }
 
+let selectedFrom = null;
+
+// To what can be done with the selected tasks; Escape leads back to the row.
+function act() {
+  const bar = document.querySelector("#selection");
+  if (!bar || !document.querySelector(".task-row :checked")) return false;
+  selectedFrom = document.activeElement;
+  bar.querySelector("select").focus();
+  bar.scrollIntoView({ block: "nearest" });
+  return true;
+}
+
+function leaveSelection() {
+  const back = selectedFrom?.isConnected && selectedFrom !== document.body ? selectedFrom : titles()[0];
+  back?.focus();
+  back?.scrollIntoView({ block: "nearest" });
+  return Boolean(back);
+}
+
 const KEYS = {
   "?": () => { showList(); return true; },
   "/": find,
@@ -62,10 +81,11 @@ const KEYS = {
   j: () => step(1),
   k: () => step(-1),
   x: select,
+  s: act,
 };
 
 function isTyping({ target }) {
-  return Boolean(target.closest?.("input, textarea, select, [contenteditable], dialog"));
+  return Boolean(target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog"));
 }
 
 if (dialog) {
@@ -80,6 +100,7 @@ if (dialog) {
 if (dialog && on) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.key === "Escape" && event.target.closest("#selection") && leaveSelection()) return;
     if (event.defaultPrevented || isTyping(event)) return;
     const isGoing = event.timeStamp - wentAt < SEQUENCE;
     wentAt = -Infinity;

@@ -2,6 +2,7 @@
 
 import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
+import { announce } from "./messages.js";
 import { mark, remember, replaceRows } from "./morph.js";
 import { noteList } from "./neighbours.js";
 import "./suggestions.js";
@@ -28,6 +29,15 @@ function countSelected() {
   words.textContent = `${count} ${count === 1 ? "task" : "tasks"} selected`;
 }
 
+function announceSelected({ target }) {
+  if (!target.matches(".task-row input[type=checkbox]")) return;
+  countSelected();
+  const words = frame.querySelector("[data-selected]").textContent;
+  const isFirst = target.checked && frame.querySelectorAll(".task-row :checked").length === 1;
+  const hasKeys = "shortcuts" in document.body.dataset;
+  announce(isFirst && hasKeys ? `${words}. Press s to change them.` : words);
+}
+
 function follow() {
   live.adopt(list());
   remember(list());
@@ -37,5 +47,5 @@ function follow() {
 follow();
 live.start();
 document.addEventListener(RENEWED, follow);
-frame.addEventListener("change", countSelected);
+frame.addEventListener("change", announceSelected);
 window.addEventListener("pagehide", noteList);
