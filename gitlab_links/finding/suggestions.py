@@ -31,7 +31,7 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.conditions import text_vector
 from gitlab_links.search.facts import FactKind, typed_key
 from gitlab_links.search.models import ItemFact, SearchText
-from gitlab_links.search.words import org_word
+from gitlab_links.search.words import ROLES, org_word
 
 MOST = 20
 # So many that match are looked at: some are no longer had by an item that the viewer may see.
@@ -45,6 +45,7 @@ class SuggestedFilter(StrEnum):
     """The filters with suggestions."""
 
     PERSON = FactKind.PERSON.value
+    ASSIGNEE = "assignee"
     LABEL = FactKind.LABEL.value
     MILESTONE = FactKind.MILESTONE.value
     PROJECT = "project"
@@ -63,10 +64,8 @@ def suggestions(sight: Sight, field: SuggestedFilter, typed: str) -> Sequence[Su
     if not sight.sees_links:
         return []
     key = typed_key(typed)
-    if field is SuggestedFilter.PROJECT:
-        found = _projects(sight, key)
-    else:
-        found = _facts(sight, FactKind(field.value), key)
+    of_projects = field is SuggestedFilter.PROJECT
+    found = _projects(sight, key) if of_projects else _facts(sight, field, key)
     # A person who has changed their name has two rows.
     named = {value: Suggestion(value, name) for value, name in db.session.execute(found)}
     return list(named.values())[:MOST]
@@ -85,8 +84,9 @@ def _projects(sight: Sight, typed: str) -> Select[Any]:
     return _those_with(matching, of_it)
 
 
-def _facts(sight: Sight, kind: FactKind, typed: str) -> Select[Any]:
-    fact = ItemFact
+def _facts(sight: Sight, field: SuggestedFilter, typed: str) -> Select[Any]:
+    is_person = field in {SuggestedFilter.PERSON, SuggestedFilter.ASSIGNEE}
+    fact, kind = ItemFact, FactKind.PERSON if is_person else FactKind(field.value)
     matching = _matching(
         select(fact.value, fact.name, fact.digest),
         [fact.org_id == sight.org_id, fact.kind == kind.value],
@@ -94,7 +94,7 @@ def _facts(sight: Sight, kind: FactKind, typed: str) -> Select[Any]:
         typed,
     )
     seen = () if sight.sees_all else (~withheld(),)
-    return _those_with(matching, _items_with(matching, kind, sight).where(*seen))
+    return _those_with(matching, _items_with(matching, field, sight).where(*seen))
 
 
 def _matching(
@@ -116,13 +116,14 @@ def _those_with(matching: Subquery, items: Select[Any]) -> Select[Any]:
     return found.order_by(matching.c.rank, matching.c.key)
 
 
-def _items_with(matching: Subquery, kind: FactKind, sight: Sight) -> Select[Any]:
+def _items_with(matching: Subquery, field: SuggestedFilter, sight: Sight) -> Select[Any]:
     """The linked items that have a value now, by the index of their texts."""
     sqlite = db.engine.dialect.name == "sqlite"
     either, both = (" OR ", " AND ") if sqlite else (" | ", " & ")
     query: ColumnElement[str] = literal(f"{org_word(sight.org_id)}{both}(")
-    for place, beginning in enumerate(kind.words):
-        query = query.concat(f"{either if place else ''}{beginning}").concat(matching.c.digest)
+    kinds = ROLES if field is SuggestedFilter.PERSON else (field.value,)
+    for place, kind in enumerate(kinds):
+        query = query.concat(f"{either if place else ''}zf{kind}").concat(matching.c.digest)
     query = query.concat(")")
     items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, _is_linked())
     if sqlite:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from gitlab_links.search.words import ROLES, digest_of
+from gitlab_links.search.words import digest_of
 
 # A filter takes no longer value.
 LONGEST_VALUE = 200
@@ -19,12 +19,6 @@ class FactKind(StrEnum):
     PERSON = "person"
     LABEL = "label"
     MILESTONE = "milestone"
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """What the words of such a value begin with, one of which a text has."""
-        kinds = ROLES if self is FactKind.PERSON else (self.value,)
-        return tuple(f"zf{kind}" for kind in kinds)
 
 
 def facts_of(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

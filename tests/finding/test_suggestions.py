@@ -74,6 +74,7 @@ def test_values_contain_what_is_typed_and_those_that_begin_with_it_come_first(
     assert suggested("milestone", "sprint") == ["Sprint 1"]
     assert suggested("project", "web-shop") == ["acme/Web-Shop"]
     assert suggested("person") == ["aSmith", "bob"]
+    assert suggested("assignee") == ["bob"]
     with app.app_context():
         sight = Sight.of(factory.principal(org))
         found = suggestions(sight, SuggestedFilter.PERSON, "smith")
