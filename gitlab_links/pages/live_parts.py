@@ -4,10 +4,12 @@ import hashlib
 
 from flask import Response, make_response, request
 
-from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.links.freshness import Connection
 from gitlab_links.pages.assets import asset_version
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
+
+_NOT_CONNECTED = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN})
 
 
 def is_part(name: str) -> bool:
@@ -29,6 +31,12 @@ def etag_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def away_words(connection: Connection) -> str:
-    """Why links are not updated at the moment; empty while they are."""
-    return facts_of(connection.error_code).summary if connection.error_code else ""
+def away_words(connection: Connection, *, shows_links: bool) -> str:
+    """Why links are not updated at the moment; empty while they are.
+
+    A page without links is as live before a GitLab is connected as it will be then.
+    """
+    code = connection.error_code
+    if code is None or (code in _NOT_CONNECTED and not shows_links):
+        return ""
+    return facts_of(code).summary

@@ -126,7 +126,7 @@ def _shown(principal: Principal, sight: Sight, wanted: Wanted, found: LinkList) 
         "sees_all": sight.sees_all,
         "manages": principal.may(Permission.INTEGRATION),
         "connected": sight.connection.base_url is not None,
-        "away": away_words(sight.connection),
+        "away": away_words(sight.connection, shows_links=bool(found.links)),
         "choices": (
             ("need", "Needs", NEEDS),
             ("state", "State", STATES),

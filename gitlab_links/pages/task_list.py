@@ -97,6 +97,7 @@ class TaskRow:
     is_late: bool
     updated_at: datetime
     marks: Marks | None
+    has_links: bool
 
 
 def find_tasks(sight: Sight, wanted: Wanted) -> tuple[TaskList, list[TaskRow]]:
@@ -127,4 +128,5 @@ def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
         is_late=task.is_late(utcnow().date()),
         updated_at=max(moments),
         marks=marks_of(roll_up_of(task, links), links) if sight.sees_links else None,
+        has_links=bool(links),
     )

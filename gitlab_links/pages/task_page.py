@@ -182,7 +182,7 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
         "paging": Paging.of(links.whole.count, links.page, LINKS_A_PAGE, page_url),
         "page": links.page,
         "page_query": f"?page={links.page}" if links.page > 1 else "",
-        "away": away_words(links.whole.connection),
+        "away": away_words(links.whole.connection, shows_links=bool(shown)),
         "links_url": task_url(LINKS_VIEW, org_id, task),
         "live_url": task_url(LINKS_VIEW, org_id, task, links.page),
         "may_write": principal.may(Permission.LINK_WRITE),

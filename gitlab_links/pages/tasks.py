@@ -88,6 +88,7 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
     org_id = principal.org_id
     sight, people = Sight.of(principal), colleagues(org_id)
     found, rows = listing.find_tasks(sight, wanted)
+    shows_links = any(row.has_links for row in rows)
 
     def url(page: int) -> str:
         return url_for("pages.task_list", **wanted.as_query(org_id, page))
@@ -108,7 +109,7 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
         "may_edit": principal.may(Permission.TASK_WRITE),
         "may_connect": principal.may(Permission.INTEGRATION),
         "connected": sight.connection.base_url is not None,
-        "away": away_words(sight.connection) if sight.sees_links else "",
+        "away": away_words(sight.connection, shows_links=shows_links) if sight.sees_links else "",
         "options": listing,
         "assignees": listing.assignees(people, wanted.assignee),
         "example_reference": f"{found.task_key}-1",

@@ -336,3 +336,20 @@ def test_headings_say_and_change_the_order(
     columns = page.all("span", role="columnheader")
     cells = [one for one in page.elements if one.get("role") == "cell"]
     assert len(cells) == len(columns) * len(titles(acting(Role.CLIENT), f"{base}/tasks?{query}"))
+
+
+def test_a_list_without_links_is_live_before_a_gitlab_is_connected(
+    app: Flask, factory: Factory
+) -> None:
+    org = factory.org()
+    visitor = browser(app, factory.membership(org).user_id)
+    task = factory.task(org)
+    pages = [f"/orgs/{org.id}/{path}" for path in ("tasks", "links", f"tasks/{task.id}")]
+
+    def reasons() -> set[str]:
+        found = (re.search('data-away="(.*?)"', visitor.get(path).text) for path in pages)
+        return {one[1] for one in found if one}
+
+    assert reasons() == {""}
+    factory.link(task)
+    assert reasons() == {"This org is not connected to a GitLab."}
