@@ -53,6 +53,8 @@ class Explanation:
 
     ``rule`` set the present status, at ``changed_at``; ``reasons`` are what the links said then.
     *Undo* sets ``former_status``; None if there is nothing to undo. ``mode`` is the org's.
+
+    ``is_held``: the rules have stopped, and keep back the change that they ``would`` make.
     """
 
     mode: RulesMode
@@ -64,6 +66,7 @@ class Explanation:
     former_status: TaskStatus | None
     reasons: Sequence[ExplainedLink]
     pinned_at: datetime | None
+    is_held: bool
 
 
 def explain(org_id: uuid.UUID, task: TaskView, viewer: Role | None) -> Explanation:
@@ -131,12 +134,14 @@ class _Reader:
         shown = [self._link(*pair) for pair in zip(links, standings, strict=True)]
         set_by_rule = task.status_rule is not None
         hidden = any(one.says is None for one in shown)
+        would = (
+            None if hidden else rule_for(want, task.status, self.choices, set_by_rule=set_by_rule)
+        )
+        is_held = state is not None and state.held_since is not None and would is not None
         return Explanation(
             mode=self.mode,
             wanted=None if hidden else want,
-            would=None
-            if hidden
-            else rule_for(want, task.status, self.choices, set_by_rule=set_by_rule),
+            would=would,
             links=shown,
             rule=Rule(task.status_rule) if task.status_rule else None,
             changed_at=state.changed_at if state and set_by_rule else None,
@@ -145,6 +150,7 @@ class _Reader:
             if set_by_rule
             else [],
             pinned_at=state.pinned_at if state else None,
+            is_held=is_held and self.mode is RulesMode.STOPPED,
         )
 
     def _link(self, link: RuleLink, says: Standing) -> ExplainedLink:

@@ -134,6 +134,15 @@ def test_an_admin_applies_what_the_rules_kept_back(app, org, item, task, factory
     assert "They have kept back 2 changes" in text_of(admin.get(rules))
     assert page.one("form", action=f"{rules}/apply-held")
     assert "Apply" not in text_of(acting(Role.PM).get(rules))
+    held = Markup.of(admin.get(f"{rules}?outcome=held")).all("a", class_="rule-task")[0]["href"]
+    for role, words in (
+        (Role.ADMIN, "Apply what they keep back, or leave it"),
+        (Role.PM, "An admin can apply it. Show what they keep back"),
+        (Role.MEMBER, "or you can set the status by hand"),
+    ):
+        page = text_of(acting(role).get(held))
+        assert "keep this task from becoming in progress" in page
+        assert words in page
     listed = text_of(admin.get(f"{rules}?outcome=held"))
     assert "Kept back (2)" in listed
     page = text_of(admin.post(f"{rules}/apply-held", follow_redirects=True))
@@ -142,6 +151,7 @@ def test_an_admin_applies_what_the_rules_kept_back(app, org, item, task, factory
     apply(app, org)
     page = text_of(admin.get(rules))
     assert "The rules are on" in page
+    assert "keep this task from" not in text_of(admin.get(held))
     assert "kept back" not in page.replace("Kept back (0)", "")
     page = text_of(admin.post(f"{rules}/apply-held", follow_redirects=True))
     assert "The rules have not stopped" in page
