@@ -11,6 +11,7 @@ from itertools import zip_longest
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote, list_block
 from markdown_it.token import Token
 from markupsafe import Markup
 
@@ -23,6 +24,8 @@ SCHEMES = frozenset({"http", "https", "mailto"})
 REL = "noopener noreferrer nofollow"
 # What is left of a link whose address is none, such as one with letters for a port.
 _NO_LINK = re.compile(rf'<a rel="{REL}">(.*?)</a>', re.DOTALL)
+# So many levels of quotes and lists are shown as such.
+DEEPEST = 20
 _WEB = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 _BARE = re.compile(r"(?<![A-Za-z0-9])https?://[^\s<>\"`]+", re.IGNORECASE)
 _BEHIND = ".,;:!?'*_~"
@@ -38,6 +41,7 @@ class TextLink:
 
 
 FindLinks = Callable[[str], Iterable[TextLink]]
+BlockRule = Callable[[StateBlock, int, int, bool], bool]
 
 
 def rendered(text: str, find_links: FindLinks = lambda _text: ()) -> Markup:
@@ -60,13 +64,29 @@ def rendered(text: str, find_links: FindLinks = lambda _text: ()) -> Markup:
 
 
 def _make_parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
+    # The parser drops what is nested deeper than it may be: it never is, see _while_shallow.
+    options = {"html": False, "breaks": True, "maxNesting": 2 * DEEPEST}
+    parser = MarkdownIt("commonmark", options)
+    for name, rule, alternatives in (
+        ("blockquote", blockquote, ["paragraph", "reference", "blockquote", "list"]),
+        ("list", list_block, ["paragraph", "reference", "blockquote"]),
+    ):
+        parser.block.ruler.at(name, _while_shallow(rule), {"alt": alternatives})
     parser.enable("strikethrough")
     # Images would be fetched from foreign hosts; four blanks are no code in what people write;
     # the definition of a reference would disappear.
     parser.disable(["image", "html_block", "html_inline", "code", "reference"])
     parser.validateLink = lambda url: _WEB.match(url) is not None  # type: ignore[method-assign]
     return parser
+
+
+def _while_shallow(rule: BlockRule) -> BlockRule:
+    """The rule, down to ``DEEPEST``; below that the text stands as it was typed."""
+
+    def shallow(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+        return state.level < DEEPEST and rule(state, start, end, silent)
+
+    return shallow
 
 
 _PARSER = _make_parser()

@@ -104,6 +104,16 @@ def test_nothing_is_made_that_is_not_on_the_list(text: str) -> None:
     check(rendered(text, to_task))
 
 
+@example(["> "] * 60)
+@example(["- "] * 60)
+@given(st.lists(st.sampled_from(["> ", "- ", "1. ", "# "]), min_size=15, max_size=60))
+def test_no_text_is_lost_however_deep_it_is_nested(marks: list[str]) -> None:
+    html = rendered("".join(marks) + "deepest\n\nbehind")
+    check(html)
+    assert "deepest" in html
+    assert "behind" in html
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_an_attack_makes_no_more_than_text(attack: str) -> None:
     for text in (attack, f"x {attack} y", f"- {attack}", f"**{attack}**", attack.upper()):
