@@ -5,7 +5,7 @@ A forged cursor is only another position in the caller's own list; access is che
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -29,12 +29,18 @@ class Cursors:
     """The cursors of one list. ``orders`` maps the name of each order to the type of its value,
     None for the order of ids; a list with one order needs no names.
 
-    A cursor contains its order, so the next page has the order of the page before.
+    A cursor contains its order, so the next page has the order of the page before. An order is
+    reversed by a minus unless it is ``one_way``.
     """
 
-    def __init__(self, orders: Mapping[str, Kind] | None = None) -> None:
+    def __init__(
+        self, orders: Mapping[str, Kind] | None = None, *, one_way: Container[str] = ()
+    ) -> None:
         self.orders = orders or {}
-        alternatives = [f"-?{name}{_VALUES[kind]}~{_ID}" for name, kind in self.orders.items()]
+        alternatives = [
+            f"{'' if name in one_way else '-?'}{name}{_VALUES[kind]}~{_ID}"
+            for name, kind in self.orders.items()
+        ]
         self.pattern = f"^(?:{'|'.join(alternatives) or _ID})$"
 
     def encode(self, position: Position, order: str = "") -> str:

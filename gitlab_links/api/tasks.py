@@ -27,7 +27,8 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
-from gitlab_links.tasks.queries import TaskSort, find_task, position_of, task_at
+from gitlab_links.tasks.orders import TaskSort, position_of
+from gitlab_links.tasks.queries import find_task, task_at
 from gitlab_links.tasks.summaries import TaskView
 
 _TEXTS = ("external_url", "person", "label", "milestone", "project")

@@ -8,11 +8,13 @@ from typing import Any
 
 from flask import request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.finding.link_filters import LinkQuery
 from gitlab_links.finding.link_list import listed_links, task_references
 from gitlab_links.finding.list_query import ListOrder, ListQuery
+from gitlab_links.finding.task_pages import tasks_by_activity
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
@@ -29,7 +31,8 @@ from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.rules.dry_run import DryRunTask, dry_run_page
 from gitlab_links.rules.explanations import Explanation
-from gitlab_links.tasks.queries import TaskSort, task_at, tasks_page
+from gitlab_links.tasks.orders import TaskSort, position_of
+from gitlab_links.tasks.queries import task_at, tasks_page
 from gitlab_links.tasks.summaries import TaskView
 from gitlab_links.timeline.queries import Entry, Topic
 from gitlab_links.waiting.queries import waiting_on
@@ -56,23 +59,35 @@ WAITING = (
     *("reason", "since", "days", "reference", "title", "url", "merge_status"),
     "pipeline_status",
 )
+# Of the list's orders, those that go on behind a task.
+_ORDERS: dict[str, TaskSort] = {
+    ListOrder.NEWEST: TaskSort.CREATED_DESC,
+    ListOrder.OLDEST: TaskSort.CREATED,
+    ListOrder.TITLE: TaskSort.TITLE,
+    ListOrder.DUE: TaskSort.DUE,
+}
 OF_LINKS = ("task", "task_title", *LINK_COLUMNS, *PEOPLE_COLUMNS, *SYNC_COLUMNS)
 
 
 @pages.get("/orgs/<uuid:org_id>/tasks.csv")
 @access(Permission.TASK_READ)
 def tasks_csv(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The tasks that match, the newest first or the oldest."""
+    """The tasks that match, in the order of the page."""
+    del org_id  # the sight has it
     sight = Sight.of(current_principal())
     wanted = ListQuery.read(request.args, sees_links=sight.sees_links)
     filters = {**wanted.arguments, "sort": wanted.sort}
     conditions = list(wanted.filters(sight.user_id).conditions(sight))
-    oldest = wanted.sort == ListOrder.OLDEST
-    order = TaskSort.CREATED if oldest else TaskSort.CREATED_DESC
-    read = partial(tasks_page, org_id, conditions, sort=order)
     columns = (*TASK_COLUMNS, *ROLL_UP_COLUMNS, "needs") if sight.sees_links else TASK_COLUMNS
-    parts = in_parts(read, partial(_task_rows, sight), by_id)
-    return csv_file("tasks", columns, parts, filters)
+    return csv_file("tasks", columns, _tasks(sight, conditions, wanted.sort), filters)
+
+
+def _tasks(sight: Sight, conditions: Sequence[ColumnElement[bool]], sort: str) -> Iterator[Rows]:
+    order, rows = _ORDERS.get(sort), partial(_task_rows, sight)
+    if order is None:
+        return map(rows, tasks_by_activity(sight, conditions, AT_ONCE))
+    read = partial(tasks_page, sight.org_id, conditions, sort=order)
+    return in_parts(read, rows, partial(position_of, sort=order))
 
 
 def _task_rows(sight: Sight, tasks: Sequence[TaskView]) -> Rows:

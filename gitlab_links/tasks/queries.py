@@ -2,31 +2,20 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Select, exists, select
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import NotFound, required
 from gitlab_links.extensions import db
-from gitlab_links.paging import Position, paged
+from gitlab_links.paging import Position
 from gitlab_links.tasks.models import Task
+from gitlab_links.tasks.orders import TaskSort, in_order
 from gitlab_links.tasks.references import is_referred_to, parse_reference
 from gitlab_links.tasks.summaries import TaskView, task_view
 
 # What ``task_view`` takes: a task, its org's key, its assignee's name, its org's template.
 TaskSelect = Select[Task, str, str | None, str | None]
-
-
-class TaskSort(StrEnum):
-    """Sort orders of a list of tasks; a minus sorts descending."""
-
-    CREATED = "created_at"
-    CREATED_DESC = "-created_at"
-    UPDATED = "updated_at"
-    UPDATED_DESC = "-updated_at"
-    TITLE = "title"
-    TITLE_DESC = "-title"
 
 
 def tasks_page(
@@ -36,16 +25,13 @@ def tasks_page(
     sort: TaskSort = TaskSort.CREATED_DESC,
     after: Position | None = None,
     limit: int | None = None,
+    of_few: bool = False,
 ) -> Sequence[TaskView]:
-    """The org's tasks that meet SQL conditions, starting behind ``after``."""
-    statement = paged(
-        _joined(org_id).where(*conditions),
-        Task.id,
-        by=None if sort.endswith("created_at") else getattr(Task, sort.lstrip("-")),
-        descending=sort.startswith("-"),
-        after=after,
-        limit=limit,
-    )
+    """The org's tasks that meet SQL conditions, starting behind ``after``; ``of_few`` is as in
+    :func:`tasks.orders.in_order`.
+    """
+    joined = _joined(org_id).where(*conditions)
+    statement = in_order(joined, sort, after=after, limit=limit, of_few=of_few)
     return [task_view(*row) for row in db.session.execute(statement)]
 
 
@@ -86,12 +72,6 @@ def _id(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise NotFound from None
-
-
-def position_of(task: TaskView, sort: TaskSort) -> Position:
-    """A task's position in the order, from which the next page starts."""
-    by = sort.lstrip("-")
-    return Position(task.id, None if by == "created_at" else getattr(task, by))
 
 
 def _joined(org_id: uuid.UUID) -> TaskSelect:

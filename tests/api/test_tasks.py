@@ -51,12 +51,13 @@ def test_a_new_key_renames_all_references(admin: Caller, base: str) -> None:
 @pytest.mark.parametrize(
     ("sort", "wanted"),
     [
-        ("created_at", ["b", "c", "a", "c"]),
-        ("-created_at", ["c", "a", "c", "b"]),
-        ("title", ["a", "b", "c", "c"]),
-        ("-title", ["c", "c", "b", "a"]),
-        ("updated_at", ["c", "a", "c", "b"]),
-        ("-updated_at", ["b", "c", "a", "c"]),
+        ("created_at", ["B", "c", "a", "C"]),
+        ("-created_at", ["C", "a", "c", "B"]),
+        ("title", ["a", "B", "c", "C"]),
+        ("-title", ["C", "c", "B", "a"]),
+        ("due", ["a", "c", "B", "C"]),
+        ("updated_at", ["c", "a", "C", "B"]),
+        ("-updated_at", ["B", "C", "a", "c"]),
     ],
 )
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 200])
@@ -64,7 +65,8 @@ def test_pages_hold_every_task_once_in_every_order(
     admin: Caller, base: str, sort: str, wanted: list[str], limit: int
 ) -> None:
     paths = [
-        admin.post(f"{base}/tasks", json={"title": title}).headers["Location"] for title in "bcac"
+        admin.post(f"{base}/tasks", json={"title": title, "due_date": due}).headers["Location"]
+        for title, due in zip("BcaC", (None, "2026-05-02", "2026-05-01", None), strict=True)
     ]
     admin.patch(paths[0], json={"status": "done"})
 

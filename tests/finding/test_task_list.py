@@ -1,6 +1,7 @@
 """A page of tasks: in the right order and counted, by whatever way it is read."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -14,10 +15,10 @@ from gitlab_links.finding import by_activity, task_list, task_pages
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_list import listed_tasks
 from gitlab_links.finding.task_pages import tasks_behind
-from gitlab_links.paging import Position
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.tasks.queries import TaskSort
+from gitlab_links.tasks.orders import TaskSort, position_of
+from gitlab_links.tasks.summaries import TaskView
 from tests.factories import Factory
 
 pytestmark = pytest.mark.differs_by_database
@@ -51,7 +52,9 @@ def busy(factory: Factory) -> Principal:
     for number in range(1, 10):
         own, *linked = moments(number)
         times = {"updated_at": ago(own), "links_changed_at": ago(linked[0]) if linked else None}
-        task = factory.task(org, number=number, title=f"Task {number}", **times)
+        due = date(2999, 1, 1 + number % 2) if number % 4 else None
+        title = f"{'task' if number % 2 else 'Task'} {number % 5}"
+        task = factory.task(org, number=number, title=title, due_date=due, **times)
         for later in (0, 40) if linked else ():
             values: dict[str, Any] = {"source_updated_at": ago(linked[1] + later)}
             values |= {"type": "merge_request", "state": "opened", "pipeline_status": "failed"}
@@ -215,20 +218,25 @@ def test_what_is_tried_on_the_first_tasks_changes_no_page(
         assert found[0] == found[1] and found[0], (wanted, sort)
 
 
-@pytest.mark.parametrize("sort", [TaskSort.CREATED, TaskSort.CREATED_DESC])
 def test_a_list_that_goes_on_behind_a_task_finds_the_same_however_it_is_read(
-    app: Flask, busy: Principal, monkeypatch: pytest.MonkeyPatch, sort: TaskSort
+    app: Flask, busy: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found: list[list[Any]] = []
+    orders: dict[TaskSort, Callable[[TaskView], Any]] = {
+        TaskSort.CREATED: lambda task: task.id,
+        TaskSort.CREATED_DESC: lambda task: task.id,
+        TaskSort.TITLE: lambda task: (task.title.lower(), task.id),
+        TaskSort.TITLE_DESC: lambda task: (task.title.lower(), task.id),
+        TaskSort.DUE: lambda task: (task.due_date or date.max, task.id),
+    }
     with app.app_context():
-        sight, wanted = Sight.of(busy), TaskQuery(need=Need.FAILING)
-        for recent in (0, 4, 100):
+        sight = Sight.of(busy)
+        for sort, wanted, recent in product(
+            orders, (TaskQuery(need=Need.FAILING), TaskQuery(links="opened")), (0, 4, 100)
+        ):
             monkeypatch.setattr(task_pages, "RECENT", recent)
-            after, ids = None, []
+            after, found = None, []
             while page := tasks_behind(sight, wanted, sort=sort, after=after, limit=2):
-                ids += [task.id for task in page]
-                after = Position(ids[-1])
-            found.append(ids)
-    assert found[0] == found[1] == found[2]
-    assert len(set(found[0])) == 6
-    assert found[0] == sorted(found[0], reverse=sort is TaskSort.CREATED_DESC)
+                found += page
+                after = position_of(found[-1], sort)
+            assert len(found) == 6
+            assert found == sorted(found, key=orders[sort], reverse=sort.startswith("-"))

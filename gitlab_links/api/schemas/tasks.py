@@ -23,10 +23,12 @@ from gitlab_links.api.schemas.fields import (
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
-from gitlab_links.tasks.queries import TaskSort
+from gitlab_links.tasks.orders import TaskSort
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
 
-BY_ORDER = Cursors({"created_at": None, "updated_at": datetime, "title": str})
+BY_ORDER = Cursors(
+    {"created_at": None, "updated_at": datetime, "title": str, "due": str}, one_way={"due"}
+)
 
 
 def _count(text: str) -> fields.Integer:
@@ -138,7 +140,10 @@ class TasksQuery(Strict):
     sort = choice(
         TaskSort,
         load_default=TaskSort.CREATED_DESC,
-        metadata=described("A minus reverses the order. A cursor has its own order."),
+        metadata=described(
+            "A minus reverses the order. Titles are compared without case; `due` is what is due "
+            "first, and at last what has no date. A cursor has its own order."
+        ),
     )
     limit = limit()
     cursor = Cursor(BY_ORDER)
