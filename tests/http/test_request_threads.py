@@ -59,13 +59,13 @@ def test_a_lane_whose_threads_all_wait_delays_no_other() -> None:
 
     try:
         slow = [send(PAGE, slow=True) for _ in range(6)]
-        assert send(WEBHOOK, slow=False).future.result(10) == "answered"
+        assert send(WEBHOOK, slow=False).future.result(HANGS) == "answered"
         slow += [send(WEBHOOK, slow=True) for _ in range(WEBHOOK_THREADS + 2)]
-        assert send(PROBE, slow=False).future.result(10) == "answered"
+        assert send(PROBE, slow=False).future.result(HANGS) == "answered"
         assert not any(one.future.done() for one in slow)
     finally:
         release.set()
-    wait([one.future for one in slow], 10)
+    wait([one.future for one in slow], HANGS)
     threads.shutdown()
 
 
@@ -79,5 +79,5 @@ def test_a_request_knows_how_long_it_has_waited_for_its_thread() -> None:
     second = threads.submit(lambda _: seconds_waited(), connection)
     wait([first], 0.2)
     release.set()
-    assert second.result(10) >= 0.2
+    assert second.result(HANGS) >= 0.2
     threads.shutdown()
