@@ -25,6 +25,7 @@ from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task
 from tests.databases import MIGRATIONS, Database, make_application
 from tests.factories import Factory
+from tests.hanging import HANGS
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -251,7 +252,7 @@ def test_two_upgrades_at_once_wait_for_each_other(
         for name in ("first", "second")
     ]
 
-    assert [child.process.wait(60) for child in upgrades] == [0, 0], upgrades[1].tail()
+    assert [child.process.wait(2 * HANGS) for child in upgrades] == [0, 0], upgrades[1].tail()
 
 
 def test_addresses_for_health_alerts_become_endpoints_that_can_be_read(

@@ -16,6 +16,7 @@ from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import PROJECT, Supervisor
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 
 README = PROJECT / "docs" / "api" / "README.md"
 
@@ -44,7 +45,7 @@ def test_every_command_does_what_it_says(
         env={"PATH": paths, "PYTHONPATH": str(PROJECT), "HOME": str(tmp_path), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=5 * HANGS,  # for all commands together
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

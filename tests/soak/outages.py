@@ -181,7 +181,7 @@ def graceful_stops(stage: Stage, *, times: int) -> Sequence[Figure]:
     for _ in range(60):
         world.edit(choose)
     stage.gitlab.state.sender.wait_idle(HANGS)
-    settled = within(HANGS, lambda: world.undone() == 0, every=0.2)
+    settled = within(2 * HANGS, lambda: world.undone() == 0, every=0.2)
     return [
         at_most("SIGTERM until web and worker have ended", max(waits), 10),
         exactly("processes left behind", left, 0),
