@@ -81,7 +81,7 @@ def migrate(url: str, revision: str = "head") -> None:
     """Bring a database to the newest revision, or to one before, as an operator does."""
     from gitlab_links.app import create_job_app
 
-    app = create_job_app(Settings(secret_key="migrating", database_url=url))
+    app = create_job_app(Settings(secret_key="migrating", database_url=url, log_level="WARNING"))
     with app.app_context():
         upgrade(directory=MIGRATIONS, revision=revision)
         db.engine.dispose()

@@ -120,6 +120,7 @@ def broken_by(before: Mapping[tuple[str, str], object], now: Mapping[Any, Any]) 
     return changed | unfilled
 
 
+@pytest.mark.slow
 def test_the_version_before_runs_on_each_new_schema(bare_app: Flask) -> None:
     script = ScriptDirectory(MIGRATIONS)
     revisions = [found.revision for found in reversed(list(script.walk_revisions()))]
@@ -159,6 +160,7 @@ def test_check_notices_a_column_that_no_migration_makes(migrated_app: Flask) -> 
         check(directory=MIGRATIONS)
 
 
+@pytest.mark.slow
 def test_downgrading_to_the_beginning_leaves_nothing(migrated_app: Flask) -> None:
     downgrade(directory=MIGRATIONS, revision="base")
 

@@ -103,7 +103,14 @@ def known(factory: Factory, org: Org) -> list[Known]:
     return made
 
 
-@pytest.mark.parametrize(("role", "ahead"), [(Role.PM, 4), (Role.MEMBER, 4), (Role.PM, 3_000)])
+@pytest.mark.parametrize(
+    ("role", "ahead"),
+    [
+        (Role.PM, 4),
+        pytest.param(Role.MEMBER, 4, marks=pytest.mark.slow),
+        pytest.param(Role.PM, 3_000, marks=pytest.mark.slow),
+    ],
+)
 def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
     app: Flask,
     factory: Factory,

@@ -113,7 +113,14 @@ def read_by_activity(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.setattr(task_list, "COUNTED", 1 if way == "many" else 100)
 
 
-@pytest.mark.parametrize("way", ["few", "newest", "far", "many", "recent"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "few",
+        "recent",
+        *(pytest.param(way, marks=pytest.mark.slow) for way in ("newest", "far", "many")),
+    ],
+)
 def test_the_last_activity_is_the_newest_of_the_three_that_one_may_see(
     app: Flask, busy: Principal, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_a_new_token_is_checked_automatically(connected):
     assert found.token_checked_at is not None
 
 
+@pytest.mark.slow
 def test_a_token_is_checked_once_a_day(connected, clock):
     connected.watch()
     connected.gitlab.state.calls.reset()

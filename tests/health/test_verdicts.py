@@ -222,14 +222,18 @@ PROMISES = {
     [
         (all_is_well, "green", []),
         (the_token_is_revoked, "red", ["auth_error"]),
-        (the_token_lost_its_scope, "red", ["insufficient_scope"]),
-        (the_token_ends_in_six_days, "amber", ["token_expires_7d"]),
+        pytest.param(
+            the_token_lost_its_scope, "red", ["insufficient_scope"], marks=pytest.mark.slow
+        ),
+        pytest.param(
+            the_token_ends_in_six_days, "amber", ["token_expires_7d"], marks=pytest.mark.slow
+        ),
         (gitlab_answers_502, "red", ["http_502"]),
-        (gitlab_breaks_off, "red", ["network_error"]),
-        (gitlab_limits_the_rate, "amber", ["rate_limited"]),
+        pytest.param(gitlab_breaks_off, "red", ["network_error"], marks=pytest.mark.slow),
+        pytest.param(gitlab_limits_the_rate, "amber", ["rate_limited"], marks=pytest.mark.slow),
         (the_hook_is_disabled, "red", ["hook_disabled"]),
-        (the_hook_is_deleted, "amber", ["hook_missing"]),
-        (an_event_is_lost, "amber", ["events_missed"]),
+        pytest.param(the_hook_is_deleted, "amber", ["hook_missing"], marks=pytest.mark.slow),
+        pytest.param(an_event_is_lost, "amber", ["events_missed"], marks=pytest.mark.slow),
         (nothing_came_for_a_week, "amber", ["no_recent_events"]),
     ],
 )

@@ -11,10 +11,10 @@ from tests.jobs.misbehaving import fetch, misbehave
 BLOCKED = "Your account has been blocked."
 FAULTS = [
     {"status": 500},
-    {"status": 502},
+    pytest.param({"status": 502}, marks=pytest.mark.slow),
     {"status": 401},
     {"status": 403},
-    {"kind": "html"},
+    pytest.param({"kind": "html"}, marks=pytest.mark.slow),
     {"kind": "close"},
     {"kind": "drip", "seconds": 0.05},
     {"kind": "redirect", "location": "http://127.0.0.1:9/users/sign_in"},

@@ -93,7 +93,9 @@ def ends_alike(mentioning, key, seed):
     return made(mentioning, project) == expected(mentioning, items)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12))]
+)
 def test_the_order_of_events_does_not_matter(mentioning, key, seed):
     for number in TASKS:
         mentioning.task(number)

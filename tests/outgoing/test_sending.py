@@ -162,6 +162,7 @@ def test_410_disables_an_endpoint_at_once(office, receiver):
     assert len(office.sent()) == 2  # a disabled one gets nothing new
 
 
+@pytest.mark.slow
 def test_a_day_of_failures_disables_and_enabling_sends_what_waited(office, receiver, clock):
     made = office.endpoint("down")
     receiver.answers["down"] = 500

@@ -118,7 +118,7 @@ def test_too_many_changes_in_a_minute_stop_the_rules(story, project, app, factor
     db.session.rollback()
 
 
-@pytest.mark.differs_by_database
+@pytest.mark.slow
 def test_what_the_rules_kept_back_is_applied_and_overrules_nobody(
     story, project, app, factory, base
 ):

@@ -9,8 +9,6 @@ from gitlab_links.rules.explanations import explain
 from gitlab_links.tasks.queries import find_task
 from tests.rules.test_histories import writes
 
-pytestmark = pytest.mark.differs_by_database
-
 
 @pytest.fixture
 def eager(story):

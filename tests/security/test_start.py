@@ -72,6 +72,7 @@ def test_all_that_is_wrong_is_told_at_once_and_no_secret_with_it() -> None:
     assert GOOD["SECRET_KEY"] not in str(caught.value)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("module", ["wsgi", "worker"])
 def test_neither_web_nor_worker_starts_with_a_placeholder(module: str) -> None:
     environment = {"SECRET_KEY": "change-me", "DATABASE_URL": POSTGRESQL, "PATH": "/usr/bin:/bin"}

@@ -158,6 +158,7 @@ def test_the_refusal_comes_before_the_body_is_looked_at(world: World) -> None:
         assert refusal(world.deliver(body, token="wrong")) == (403, "forbidden")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [20, 200_000])
 def test_every_refusal_takes_as_long_as_any_other(
     world: World, other: Org, signing: Org, size: int
