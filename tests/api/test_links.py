@@ -11,6 +11,7 @@ from gitlab_links.api.answers import json_answer
 from gitlab_links.api.schemas.links import LinkSchema
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import MAX_IID
 from gitlab_links.gitlab.times import EARLIEST, LATEST
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkFilter
@@ -363,6 +364,7 @@ def test_the_tasks_of_an_item_are_found_by_its_address_or_place(
     assert found("project=42&iid=7&gitlab_type=merge_request") == {(one, "acme/app!7")}
     assert found(f"url={URL}&task_id={two}") == {(two, "acme/app#7")}
     assert found("project=43&iid=7") == found("project=acme/other&iid=7") == set()
+    assert found(f"project=acme/app&iid={MAX_IID}") == set()
 
 
 @pytest.mark.parametrize(
@@ -370,6 +372,7 @@ def test_the_tasks_of_an_item_are_found_by_its_address_or_place(
     [
         ("project=acme/app", "validation_error"),
         ("iid=7", "validation_error"),
+        (f"project=acme/app&iid={MAX_IID + 1}", "validation_error"),
         (f"url={URL}&iid=7", "validation_error"),
         ("url=https://gitlab.com/a/b/-/issues/1", "url_host_mismatch"),
         ("url=nonsense", "url_invalid"),

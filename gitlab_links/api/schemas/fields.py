@@ -18,7 +18,7 @@ TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
 _MESSAGES = {TITLE: "Start with a visible character, and use no control characters."}
 _NO_CONTROLS = "Use no control characters."
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
 
 class Matches(validate.Regexp):
