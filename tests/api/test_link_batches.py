@@ -36,6 +36,7 @@ def test_an_item_is_linked_by_name_and_a_second_time_the_link_is_named(
         ({"project_path": "acme/app", "iid": 3}, {"type"}),
         ({"type": "issue"}, {"project_path", "iid"}),
         ({**NAMED, "iid": 0}, {"iid"}),
+        ({**NAMED, "iid": 10**400}, {"iid"}),
         ({**NAMED, "type": "epic"}, {"type"}),
     ],
 )

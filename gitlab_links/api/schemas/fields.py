@@ -98,7 +98,7 @@ class WholeNumber(fields.Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         plain = isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)
         whole = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain and not (whole and float(value).is_integer()):
+        if not plain and not (whole and value % 1 == 0):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
 
