@@ -12,6 +12,7 @@ from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 from tests.api.callers import Caller, browser
 from tests.factories import Factory
 from tests.overview.conftest import ago, request
+from tests.pages.csv_tables import table_of
 from tests.pages.markup import Element, Markup
 from tests.statements import statements
 
@@ -163,6 +164,7 @@ def test_of_a_large_org_the_figures_follow_when_a_job_has_counted(
     refused = person.get(f"/api{path}")
     assert (refused.status_code, refused.json["code"]) == (503, "being_counted")
     assert refused.headers["Retry-After"] == "3"
+    assert person.get(f"{path}/needs.csv").status_code == 503
     page = person.get(path)
     assert "The figures of this org are being counted." in page.text
     (waiting,) = [one for one in Markup.of(page).elements if one.get("data-counting") is not None]
@@ -173,3 +175,28 @@ def test_of_a_large_org_the_figures_follow_when_a_job_has_counted(
     shown = person.get(path, headers=known)
     assert shown.text.count('<svg class="drawing"') == 4
     assert person.get(f"/api{path}").json["overview"]["computed_at"] == "2026-05-06T12:00:00Z"
+
+
+def test_each_table_is_a_file_with_the_figures_of_the_api(
+    app: Flask, factory: Factory, busy: Org
+) -> None:
+    person, client = visitor(app, factory, busy), visitor(app, factory, busy, Role.CLIENT)
+    path = f"/orgs/{busy.id}/overview"
+    known = person.get(f"/api{path}").json["overview"]
+
+    def file(name: str) -> list[tuple[str, ...]]:
+        return [tuple(row.values()) for row in table_of(person.get(f"{path}/{name}.csv"))]
+
+    def texts(*values: object) -> tuple[str, ...]:
+        return tuple("" if one is None else str(one) for one in values)
+
+    weeks = known["flow"]["weeks"]
+    assert file("needs") == [texts(*one.values()) for one in known["needs"]]
+    assert file("open-work") == [texts(*one.values()) for one in known["open_work"]]
+    assert file("throughput") == [texts(w["start"], w["opened"], w["merged"]) for w in weeks]
+    for name in ("open-to-merged", "task-to-last-merge"):
+        medians = [(week["start"], week[name.replace("-", "_")]) for week in weeks]
+        assert file(name) == [texts(day, one["median_seconds"], one["n"]) for day, one in medians]
+        assert client.get(f"{path}/{name}.csv").status_code == 404
+    assert len(table_of(client.get(f"{path}/needs.csv"))) == 1
+    assert person.get(f"{path}/nothing.csv").status_code == 404

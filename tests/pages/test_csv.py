@@ -228,9 +228,9 @@ def test_each_page_of_a_list_leads_to_its_file_with_its_filters(
     factory.invitation(org)
     factory.sent(org)
     pages = ("tasks?status=open&sort=title", "links", "tasks/ACME-2", "tasks/ACME-1/timeline")
-    pages += ("deliveries", "audit", "members", "api-keys", "endpoints", "gitlab")
+    pages += ("deliveries", "audit", "members", "api-keys", "endpoints", "gitlab", "overview")
     found = [file for page in pages for file in files_on(Markup.of(admin.get(f"{base}/{page}")))]
-    assert len(found) == 11
+    assert len(found) == 16
     assert found[0] == f"{base}/tasks.csv?status=open&sort=title"
     for file in found:
         assert table_of(admin.get(file)), file
