@@ -18,6 +18,8 @@ from gitlab_links.api.schemas.tasks import (
     TasksEnvelope,
     TasksQuery,
 )
+from gitlab_links.errors import Invalid
+from gitlab_links.finding.list_query import ITEM_FILTERS, assignee_of
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_pages import tasks_behind
 from gitlab_links.http.access import access
@@ -25,13 +27,15 @@ from gitlab_links.http.conditional import locks, set_version, tagged
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
+from gitlab_links.rollup.needs import Need
 from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.orders import TaskSort, position_of
 from gitlab_links.tasks.queries import find_task, task_at
 from gitlab_links.tasks.summaries import TaskView
 
-_TEXTS = ("external_url", "person", "label", "milestone", "project")
+# What a caller who sees no links cannot filter by, nor by a need but that of a task itself.
+_OF_LINKS = ("links", "type", *ITEM_FILTERS)
 
 
 @tasks.get("/api/orgs/<uuid:org_id>/tasks")
@@ -39,21 +43,42 @@ _TEXTS = ("external_url", "person", "label", "milestone", "project")
 @tasks.query(TasksQuery)
 @tasks.returns(200, TasksEnvelope)
 def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
-    """List the tasks of an org"""
+    """List the tasks of an org
+
+    By the filters of the page of tasks, and some more. A caller who may not see links has none
+    of those by links and their items, and of the needs `overdue` alone.
+    """
     order, after = order_and_place(query)
     sort, limit = TaskSort(order), query["limit"]
     sight = Sight.of(current_principal())
-    wanted = TaskQuery(
-        q=query["q"] or "",
-        status=query["status"] or "",
-        need=query["need"],
-        assignee_id=query["assignee_id"],
-        updated_since=query["updated_since"],
-        **{name: query[name] or "" for name in _TEXTS},
-    )
+    if not sight.sees_links:
+        _require_none_of_links(query)
+    wanted = _wanted(query, sight.user_id)
     found = tasks_behind(sight, wanted, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))
     return {"tasks": shown(sight, page), "next_cursor": cursor}
+
+
+def _wanted(query: dict[str, Any], me: uuid.UUID) -> TaskQuery:
+    texts = ("q", "status", "external_url", *_OF_LINKS)
+    assignee_id = query["assignee_id"] or assignee_of(query["assignee"] or "", me)
+    return TaskQuery(
+        **{name: query[name] or "" for name in texts},
+        need=query["need"],
+        updated_since=query["updated_since"],
+        assignee_id=assignee_id,
+    )
+
+
+def _require_none_of_links(query: dict[str, Any]) -> None:
+    left_out = [name for name in _OF_LINKS if query[name] is not None]
+    if query["need"] not in {None, Need.OVERDUE}:
+        left_out.append("need")
+    if left_out:
+        raise Invalid(
+            f"Invalid fields: {', '.join(left_out)}.",
+            errors={name: ["Your role has no such filter."] for name in left_out},
+        )
 
 
 @tasks.post("/api/orgs/<uuid:org_id>/tasks")

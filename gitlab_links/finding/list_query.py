@@ -112,17 +112,21 @@ class ListQuery:
 
     def filters(self, me: uuid.UUID) -> TaskQuery:
         """The filters as the list takes them; ``me`` is the viewer."""
-        people = {"": None, ME: me, NO_ONE: NOBODY}
-        known = self.assignee in people
         return TaskQuery(
             q=self.q,
             status=self.status,
             need=Need(self.need) if self.need else None,
-            assignee_id=people[self.assignee] if known else uuid.UUID(self.assignee),
+            assignee_id=assignee_of(self.assignee, me),
             links=self.links,
             type=self.type,
             **{name: getattr(self, name) for name in ITEM_FILTERS},
         )
+
+
+def assignee_of(text: str, me: uuid.UUID) -> uuid.UUID | None:
+    """The one who is meant by ``me``, ``none`` or an id; None for an empty text."""
+    people = {"": None, ME: me, NO_ONE: NOBODY}
+    return people[text] if text in people else uuid.UUID(text)
 
 
 def typed(given: Mapping[str, str], name: str) -> str:

@@ -92,10 +92,9 @@ def test_tasks_are_found_by_what_one_linked_item_has(
             for link in Markup.of(page).all("a", class_="task-title")
         ]
         assert shown == wanted
-        if "links" not in query:
-            answer = key.get(f"/api{base}/tasks", query_string=query)
-            numbers = [int(one["reference"].rpartition("-")[2]) for one in answer.json["tasks"]]
-            assert sorted(numbers) == wanted
+        answer = key.get(f"/api{base}/tasks", query_string=query)
+        numbers = [int(one["reference"].rpartition("-")[2]) for one in answer.json["tasks"]]
+        assert sorted(numbers) == wanted
     assert len(titles(acting(Role.CLIENT), f"{base}/tasks", **query)) == (1 if "q" in query else 2)
 
 
@@ -128,7 +127,24 @@ def test_tasks_are_found_by_what_one_linked_item_has(
 def test_search_filters_and_sort(
     acting: As, listed: None, base: str, query: dict[str, str], found: list[str]
 ) -> None:
-    assert titles(acting(), f"{base}/tasks", **query) == found
+    visitor = acting()
+    assert titles(visitor, f"{base}/tasks", **query) == found
+    if "sort" not in query and query.get("q") != "a\0pples":
+        answer = visitor.get(f"/api{base}/tasks", query_string=query)
+        assert [task["title"] for task in answer.json["tasks"]] == found
+
+
+def test_a_client_has_no_filter_by_links(
+    app: Flask, factory: Factory, org: Org, listed: None, base: str
+) -> None:
+    client = program(app, factory.api_key(org, Scope.READ, role=Role.CLIENT))
+    names = {"links": "none", "type": "issue", "person": "ann", "label": "bug"}
+    names |= {"milestone": "1", "project": "a", "need": "failing"}
+    for name, value in names.items():
+        refused = client.get(f"/api{base}/tasks", query_string={name: value})
+        assert (refused.status_code, list(refused.json["errors"])) == (422, [name])
+    asked = "need=overdue&assignee=none&label=&q=x"
+    assert client.get(f"/api{base}/tasks?{asked}").json["tasks"] == []
 
 
 def test_mine_nobodys_and_what_is_late_are_found(
@@ -151,6 +167,11 @@ def test_mine_nobodys_and_what_is_late_are_found(
     }
     for query, wanted in found.items():
         assert titles(by_ann, f"{base}/tasks", **dict(query)) == wanted
+        listed = by_ann.get(f"/api{base}/tasks", query_string=dict(query))
+        if query == (("assignee", "nonsense"),):
+            assert listed.status_code == 422
+        else:
+            assert [task["title"] for task in listed.json["tasks"]] == wanted, query
     assert titles(acting(), f"{base}/tasks", assignee="me") == []
     text = text_of(by_ann.get(f"{base}/tasks"))
     assert "Assigned to Ann Ox" in text

@@ -1,8 +1,9 @@
 """Tasks."""
 
 from datetime import datetime
+from typing import Any
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validates_schema
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
@@ -20,6 +21,8 @@ from gitlab_links.api.schemas.fields import (
     sought_person,
     text,
 )
+from gitlab_links.finding.list_query import ASSIGNEE, LinkFilter
+from gitlab_links.gitlab.items import ItemType
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
@@ -109,7 +112,7 @@ class TasksQuery(Strict):
         metadata=described(
             "The beginnings of words in title, description and external URL, or in the title of "
             "a linked item; a reference (`ACME-12`, `group/app!5`, `!5`), or the address of a "
-            "linked item.",
+            "linked item. Words of one or two letters are found as whole words only.",
             "release",
         ),
     )
@@ -117,6 +120,22 @@ class TasksQuery(Strict):
         Need, load_default=None, metadata=described("Why it needs somebody; see `roll_up`.")
     )
     assignee_id = fields.UUID(load_default=None)
+    assignee = text(
+        2,
+        36,
+        ASSIGNEE,
+        "Not `me`, `none` or the id of a user.",
+        load_default=None,
+        metadata=described("`me`, `none` for nobody, or a user's id as `assignee_id`.", "me"),
+    )
+    links = choice(
+        LinkFilter,
+        load_default=None,
+        metadata=described(
+            "What one of the task's links is; `none` for tasks without links, with `type` of it."
+        ),
+    )
+    type = choice(ItemType, load_default=None, metadata=described("The type of that link."))
     external_url = text(
         1,
         MAX_LENGTH,
@@ -147,6 +166,12 @@ class TasksQuery(Strict):
     )
     limit = limit()
     cursor = Cursor(BY_ORDER)
+
+    @validates_schema
+    def _one_assignee(self, data: dict[str, Any], **_: Any) -> None:
+        """By one of the two names."""
+        if data["assignee_id"] is not None and data["assignee"] is not None:
+            raise ValidationError({"assignee": ["Send either assignee or assignee_id."]})
 
 
 def _description() -> fields.String:
