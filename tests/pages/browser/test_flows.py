@@ -178,7 +178,7 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page.locator("#tracker-of").select_option(label=path)
     page.get_by_role("button", name="Make keys clickable").click()
     done = page.get_by_text("Keys lead to their tasks now.")
-    expect(done).to_be_visible(timeout=20_000)
+    expect(done).to_be_visible()
     issue = state.items.add_issue(project, title="About ACME-98765", author=owner)
     page.goto(state.urls.item(issue))
     page.get_by_role("link", name="ACME-98765", exact=True).click()
@@ -188,7 +188,7 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name=f"Unwatch {path}").click()
     expect(page.get_by_text(f"{path} is no longer watched.").first).to_be_visible()
-    expect(page.get_by_text("It was deleted.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("It was deleted.")).to_be_visible()
     assert state.hooks.of(project) == []
 
 
