@@ -10,7 +10,8 @@ from flask import Flask, Response
 from sqlalchemy import select
 
 from benchmarks.inprocess import cpu_of, get
-from benchmarks.report import Result, Row, at_most
+from benchmarks.load import send
+from benchmarks.report import Result, Row, at_most, median
 from benchmarks.seeds import World, make_stale, make_world
 from benchmarks.stage import Stage
 from gitlab_links.extensions import db
@@ -35,6 +36,7 @@ def run(stage: Stage) -> Result:
         rows += _listing(floor, world, size)
     rows += _page(stage.app, worlds[20])
     rows += _stale(stage, worlds[200])
+    rows += _rate(stage, worlds[200])
     return Result(rows)
 
 
@@ -125,6 +127,18 @@ def _stale(stage: Stage, world: World) -> list[Row]:
         at_most("200 stale links beside fresh ones", stale, fresh, 1.3, "ms"),
         Row("200 stale links, writes", str(len(writes)), target="0", met=not writes),
     ]
+
+
+def _rate(stage: Stage, world: World) -> list[Row]:
+    """How many pages a gunicorn answers, with what its server and the load cost beside them."""
+    path = f"/api/orgs/{world.org_id}/tasks/{world.task_ids[0]}/gitlab-links?limit={PAGE}"
+    request = f"GET {path} HTTP/1.1\r\nHost: a\r\nCookie: session={world.cookie}\r\n\r\n".encode()
+    web = stage.start_web()
+    send(web.port, [request] * ROUNDS, keep_alive=True)
+    rates = [send(web.port, [request] * ROUNDS, keep_alive=True).per_second for _ in range(5)]
+    stage.stop(web.child)
+    rate = median(rates)
+    return [Row("200 links, session: pages/s", f"{rate:.0f}/s", target=">= 150/s", met=rate >= 150)]
 
 
 def _create_floor(database_url: str) -> Flask:
