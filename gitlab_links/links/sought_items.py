@@ -16,8 +16,8 @@ _link, _item, _project = TaskGitLabLink, GitLabItem, GitLabProject
 @dataclass(frozen=True, slots=True)
 class SoughtItem:
     """An item by its project and number. ``project`` is a path in upper or lower case, or
-    GitLab's id of the project; None is any project. Without ``type``, an issue and a merge
-    request may match.
+    GitLab's id of the project; None is any project, or any whose path ends with ``name``.
+    Without ``type``, an issue and a merge request may match.
     """
 
     org_id: uuid.UUID
@@ -25,6 +25,7 @@ class SoughtItem:
     project: str | int | None
     iid: int
     type: ItemType | None = None
+    name: str = ""
 
     def conditions(self, *, all_seen: bool) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions, over links joined with items and projects.
@@ -38,6 +39,8 @@ class SoughtItem:
             yield _item.type == self.type.value
         path, iid = _shown(all_seen=all_seen)
         yield iid == self.iid
+        if self.name:
+            yield func.lower(path).endswith(f"/{self.name.lower()}", autoescape=True)
         if isinstance(self.project, str):
             yield func.lower(path) == self.project.lower()
         elif self.project is not None:

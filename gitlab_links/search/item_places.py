@@ -14,6 +14,8 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.tasks.models import Task
 
 _SHORT = re.compile(r"([#!])([1-9][0-9]{0,17})")
+# A project's name is the last part of its path.
+_NAMED = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)" + _SHORT.pattern)
 
 
 def is_short(text: str) -> bool:
@@ -22,8 +24,8 @@ def is_short(text: str) -> bool:
 
 
 def links_item_at(text: str, sight: Sight) -> ColumnElement[bool] | None:
-    """Whether a task links the item named by ``!5``, ``#7``, ``group/app!5`` or its address in
-    the org's GitLab; None if the text names none.
+    """Whether a task links the item named by ``!5``, ``#7``, ``app!5``, ``group/app!5`` or its
+    address in the org's GitLab; None if the text names none.
     """
     sought = sought_at(text, sight)
     if sought is None:
@@ -41,10 +43,11 @@ def sought_at(text: str, sight: Sight) -> SoughtItem | None:
     base_url = sight.connection.base_url
     if base_url is None:
         return None
-    short = _SHORT.fullmatch(text)
-    if short is not None:
-        kind = ItemType.ISSUE if short[1] == "#" else ItemType.MERGE_REQUEST
-        return SoughtItem(sight.org_id, base_url, None, int(short[2]), kind)
+    found = _SHORT.fullmatch(text) or _NAMED.fullmatch(text)
+    if found is not None:
+        *name, mark, number = found.groups()
+        kind = ItemType.ISSUE if mark == "#" else ItemType.MERGE_REQUEST
+        return SoughtItem(sight.org_id, base_url, None, int(number), kind, "".join(name))
     if "/" not in text:
         return None
     try:

@@ -74,8 +74,8 @@ class OrgLinksQuery(TaskLinksQuery):
         200,
         metadata=described(
             "The beginnings of words in the title of the item; its reference (`group/app!5`, "
-            "`!5`) or address, or the reference of a task (`ACME-12`). Words of one or two letters "
-            "are found as whole words only.",
+            "`app!5`, `!5`) or address, or the reference of a task (`ACME-12`). Words of one or "
+            "two letters are found as whole words only.",
             "release",
         ),
     )

@@ -111,8 +111,8 @@ class TasksQuery(Strict):
         200,
         metadata=described(
             "The beginnings of words in title, description and external URL, or in the title of "
-            "a linked item; a reference (`ACME-12`, `group/app!5`, `!5`), or the address of a "
-            "linked item. Words of one or two letters are found as whole words only.",
+            "a linked item; a reference (`ACME-12`, `group/app!5`, `app!5`, `!5`), or the address "
+            "of a linked item. Words of one or two letters are found as whole words only.",
             "release",
         ),
     )
