@@ -48,7 +48,7 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
     command += [f"http://{LOOPBACK}:{port}/api/openapi.json", "--checks", "all"]
     command += ["-H", f"Authorization: Bearer {key}", "--max-examples", str(EXAMPLES)]
     # Its checks take some refusals for faults, so what is new in a run must not decide.
-    command += ["--generation-deterministic"]
+    command += ["--generation-deterministic", "--request-timeout", str(HANGS)]
     phases = PHASES[dialect]
     if postgresql.find_programs() is None:
         phases = [phase for of_one in PHASES.values() for phase in of_one]
