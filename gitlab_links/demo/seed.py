@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from gitlab_links.demo.rest_api import RestApi
+from gitlab_links.demo.rest_api import TIMEOUT_SECONDS, RestApi
 from gitlab_links.demo.sample_tasks import MOBILE, PROJECTS, TASKS, SampleTask
 from gitlab_links.local.foreground import StartFailed
 from gitlab_links.local.services import python
@@ -28,7 +28,7 @@ PEOPLE = {
     "member@acme.example": ("Mei Tanaka", "member"),
     "client@acme.example": ("Carla Client", "client"),
 }
-SYNC_SECONDS = 60.0
+SYNC_SECONDS = 120.0
 MENTION = "Every language needs its own width of buttons: see ACME-6."
 
 
@@ -66,12 +66,12 @@ def accept_invitation(link: str, name: str) -> None:
     """Open the link as a browser does, and create the account."""
     with requests.Session() as browser:
         browser.trust_env = False
-        page = browser.get(link, timeout=10).text
+        page = browser.get(link, timeout=TIMEOUT_SECONDS).text
         token = re.search(r'name="csrf_token" value="([^"]+)"', page)
         if token is None:
             raise StartFailed(f"the page of an invitation has no form: {page[:200]}")
         form = {"name": name, "password": PASSWORD, "again": PASSWORD, "csrf_token": token[1]}
-        browser.post(f"{link}/register", data=form, timeout=10).raise_for_status()
+        browser.post(f"{link}/register", data=form, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
 def connect(org: Org, gitlab_url: str, token: str) -> None:
@@ -86,7 +86,9 @@ def connect(org: Org, gitlab_url: str, token: str) -> None:
     hook = {"url": configured["webhook_url"], "token": secret, "signing_token": signing_token}
     for project in PROJECTS:
         add = {"project": project, **hook, **dict.fromkeys(OUR_EVENTS, True)}
-        requests.post(f"{gitlab_url}/-/sim/add_hook", json=add, timeout=10).raise_for_status()
+        requests.post(
+            f"{gitlab_url}/-/sim/add_hook", json=add, timeout=TIMEOUT_SECONDS
+        ).raise_for_status()
 
 
 def add_tasks(org: Org, gitlab_url: str) -> str:
@@ -99,13 +101,15 @@ def let_gitlab_speak(gitlab_url: str) -> None:
     """A comment in each project, so that every hook has proved itself before anyone looks."""
     for project in PROJECTS:
         said = {"project": project, "iid": 1, "text": "Linked to our task board."}
-        requests.post(f"{gitlab_url}/-/sim/comment", json=said, timeout=10).raise_for_status()
+        requests.post(
+            f"{gitlab_url}/-/sim/comment", json=said, timeout=TIMEOUT_SECONDS
+        ).raise_for_status()
 
 
 def mention_a_task(gitlab_url: str) -> None:
     """A merge request that nobody links mentions a task, and so links itself."""
     edit = {"project": MOBILE, "type": "merge_request", "iid": 3, "description": MENTION}
-    requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=10).raise_for_status()
+    requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
 def wait_until_synced(org: Org, check: Callable[[], None]) -> int:
