@@ -94,6 +94,15 @@ LISTS_OF_LINKS = {
     "a label": "label=label-3",
     "a label, 200 links": "label=label-3&limit=200",
 }
+SUGGESTED = {
+    "labels": "field=label",
+    "labels by a part": "field=label&q=bel-3",
+    "milestones": "field=milestone",
+    "people": "field=person",
+    "people by a part of the name": "field=person&q=son+7",
+    "projects by a part": "field=project&q=ject-7",
+    "a label that nothing has": "field=label&q=nothing",
+}
 
 
 def run(stage: Stage) -> Result:
@@ -106,9 +115,16 @@ def run(stage: Stage) -> Result:
         found, plans = measure(app, org_id, cookie)
         of_links, more = measure(app, org_id, cookie, PAGES_OF_LINKS, page="links")
         of_api, most = measure(app, org_id, cookie, LISTS_OF_LINKS, page=API)
-        rows += [*found, *of_links, *of_api, *overview.measure(app, org_id, cookie, _cpu)]
+        suggested, last = measure(app, org_id, cookie, SUGGESTED, page="filters/suggestions")
+        rows += [
+            *found,
+            *of_links,
+            *of_api,
+            *suggested,
+            *overview.measure(app, org_id, cookie, _cpu),
+        ]
         rows += kept_rollups.measure(app, org_id)
-        notes += [plans, more, most]
+        notes += [plans, more, most, last]
     return Result(rows, "\n\n".join(notes))
 
 

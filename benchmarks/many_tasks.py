@@ -14,7 +14,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.search.reindexing import store_all_texts
+from gitlab_links.search.reindexing import store_all_facts, store_all_texts
 from gitlab_links.storage.database import new_id, renew_statistics
 from gitlab_links.tasks.models import Task
 
@@ -167,6 +167,7 @@ def make_many_tasks(app: Flask, name: str, base_url: str) -> tuple[uuid.UUID, st
         db.session.commit()
         with db.engine.begin() as connection:
             store_all_texts(connection)
+            store_all_facts(connection)
         with db.engine.begin() as connection:
             renew_statistics(connection)
         if db.engine.dialect.name == "postgresql":
