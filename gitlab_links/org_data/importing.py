@@ -16,8 +16,9 @@ from gitlab_links.audit.changes import OPERATOR, Action, write_audit_event
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
 from gitlab_links.org_data.files import FORMAT, VERSION
-from gitlab_links.org_data.tables import exported_columns, exported_tables, refers_to
+from gitlab_links.org_data.tables import MADE_ANEW, exported_columns, exported_tables, refers_to
 from gitlab_links.org_data.values import BadValueError, read_id, read_value
+from gitlab_links.search.reindexing import store_all_facts, store_all_texts
 
 ROWS_A_STATEMENT = 500
 # A person who had left the org: the export has the name alone.
@@ -69,6 +70,9 @@ def import_org(lines: Iterable[bytes], name: str | None = None) -> Imported:
         if "end" in entry:
             _insert(current, state)
             return _end(number, entry["end"], state, numbered)
+        if entry.get("table") in MADE_ANEW:
+            state.counts[entry["table"]] += 1
+            continue
         table = tables.get(str(entry.get("table")))
         if table is None or not isinstance(entry.get("row"), dict):
             raise _refused(number, f"there is no table {entry.get('table')!r} here")
@@ -178,6 +182,8 @@ def _insert(table: Table | None, state: _Import) -> None:
 def _end(number: int, counts: Any, state: _Import, rest: Iterator[tuple[int, bytes]]) -> Imported:
     if counts != dict(state.counts) or next(rest, None) is not None:
         raise _refused(number, "the numbers of rows differ from those of the file")
+    for store in (store_all_texts, store_all_facts):
+        store(db.session.connection(), state.org_id)
     name = state.name or ""
     write_audit_event(state.org_id, OPERATOR, Action.ORG_IMPORTED, state.org_id, {"name": name})
     return Imported(state.org_id, name, dict(state.counts))

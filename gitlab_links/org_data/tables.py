@@ -6,7 +6,13 @@ from sqlalchemy import Column, Table
 
 from gitlab_links.storage.database import Base
 
+# Made from tasks and items when these are imported. Exports of older versions have rows of them.
+MADE_ANEW = {
+    "search_texts": "the words of tasks and items",
+    "item_facts": "the values of items",
+}
 NOT_EXPORTED = {
+    **MADE_ANEW,
     "installation": "about the installation, not an org",
     "login_sessions": "secrets",
     "api_keys": "secrets: the hashes are keyed with this installation's SECRET_KEY",

@@ -58,14 +58,15 @@ _facts = Table(
 )
 
 
-def store_all_facts(connection: Connection) -> int:
-    """Store the labels, people and milestones of every item that are not there yet; returns
-    their number.
+def store_all_facts(connection: Connection, org_id: uuid.UUID | None = None) -> int:
+    """Store the labels, people and milestones of every item, or those of an org, that are not
+    there yet; returns their number.
     """
     names = ("org_id", "kind", "value", "name")
-    known = {tuple(row) for row in connection.execute(select(*(_facts.c[one] for one in names)))}
+    stored = _of(org_id, _facts, select(*(_facts.c[one] for one in names)))
+    known = {tuple(row) for row in connection.execute(stored)}
     before = len(known)
-    for rows in _pages(connection, select(_items)):
+    for rows in _pages(connection, _of(org_id, _items, select(_items))):
         found = {tuple(fact[one] for one in names): fact for fact in facts_of(rows)}
         new = [{"id": new_id(), **found[one]} for one in found.keys() - known]
         if new:
@@ -74,25 +75,32 @@ def store_all_facts(connection: Connection) -> int:
     return len(known) - before
 
 
-def store_all_texts(connection: Connection) -> int:
-    """Store the words of every task and item that has none yet; returns their number."""
+def store_all_texts(connection: Connection, org_id: uuid.UUID | None = None) -> int:
+    """Store the words of every task and item, or those of an org, that has none yet; returns
+    their number.
+    """
     stored = 0
     for table, key, words in (
         (_tasks, "task_id", words_of_task),
         (_items, "item_id", words_of_item),
     ):
-        for rows in _without_text(connection, table, key):
+        for rows in _without_text(connection, table, key, org_id):
             texts = [{"org_id": row["org_id"], key: row["id"], "words": words(row)} for row in rows]
             connection.execute(_texts.insert(), texts)
             stored += len(texts)
     return stored
 
 
-def _without_text(connection: Connection, table: Table, key: str) -> Iterator[list[Row]]:
+def _without_text(
+    connection: Connection, table: Table, key: str, org_id: uuid.UUID | None
+) -> Iterator[list[Row]]:
     text = _texts.c[key]
-    return _pages(
-        connection, select(table).outerjoin(_texts, text == table.c.id).where(text.is_(None))
-    )
+    missing = select(table).outerjoin(_texts, text == table.c.id).where(text.is_(None))
+    return _pages(connection, _of(org_id, table, missing))
+
+
+def _of(org_id: uuid.UUID | None, table: Table, rows: Select[Any]) -> Select[Any]:
+    return rows if org_id is None else rows.where(table.c.org_id == org_id)
 
 
 def _pages(connection: Connection, rows_of: Select[Any]) -> Iterator[list[Row]]:

@@ -123,6 +123,29 @@ def test_an_org_is_equal_in_another_installation(app: Flask, elsewhere: Flask, o
     assert {"events", "task_gitlab_links", "former_task_keys", "saved_views"} <= before.keys()
 
 
+@pytest.mark.differs_by_database
+def test_an_org_is_imported_beside_others_and_found_there(
+    app: Flask, elsewhere: Flask, org: Org
+) -> None:
+    there = Factory(elsewhere)
+    there.task(there.org(), title="Here before")
+    *lines, end = exported(app, org)
+    # An export of a version before had the words that are searched.
+    words = {"table": "search_texts", "row": {"id": 1, "org_id": str(org.id), "words": "x"}}
+    counts = {**json.loads(end)["end"], "search_texts": 1}
+    imported(elsewhere, [*lines, *(json.dumps(one).encode() for one in (words, {"end": counts}))])
+    there.task(there.org(), title="Here behind")
+    with elsewhere.app_context():
+        admin = db.session.scalars(
+            select(Membership.user_id).where(
+                Membership.org_id == org.id, Membership.role == "admin"
+            )
+        ).first()
+    assert admin is not None
+    found = browser(elsewhere, admin).get(f"/api/orgs/{org.id}/tasks?q=somebody")
+    assert [one["title"] for one in found.json["tasks"]] == ["By somebody who left"]
+
+
 def test_there_is_no_secret_and_nothing_of_another_org_in_it(app: Flask, org: Org) -> None:
     text = b"".join(exported(app, org)).decode()
     for word in ("glpat-x", "Of another org", "glk_", "password_hash"):
