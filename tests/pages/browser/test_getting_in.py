@@ -10,7 +10,7 @@ from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack, fill_in_login
-from tests.pages.browser.test_looks import LOOKS, take, violations
+from tests.pages.browser.test_looks import LOOKS, put_on, take, violations
 
 Stranger = Callable[..., Page]
 
@@ -35,9 +35,9 @@ def stranger(browser: Browser) -> Iterator[Stranger]:
 
 def picture_each_look(stranger: Stranger, address: str, name: str) -> None:
     """In all looks, without a violation of the rules of accessibility."""
-    faults = {}
-    for look, options in LOOKS.items():
-        page = stranger(address, **options, device_scale_factor=1)
+    page, faults = stranger(address), {}
+    for look in LOOKS:
+        put_on(page, look)
         take(page, f"{name}-{look}")
         faults[look] = violations(page)
     assert {look: found for look, found in faults.items() if found} == {}
@@ -96,8 +96,9 @@ def test_an_invitation_is_replaced_and_revoked(
 def test_the_account_has_its_pictures_and_ends_sessions(
     stack: Stack, open_page: Open, stranger: Stranger
 ) -> None:
-    for look, options in LOOKS.items():
-        page = open_page(f"{stack.url}/account", **options, device_scale_factor=1)
+    page = open_page(f"{stack.url}/account")
+    for look in LOOKS:
+        put_on(page, look)
         take(page, f"account-{look}")
         assert violations(page) == []
     other = stranger(f"{stack.url}/login")

@@ -58,6 +58,12 @@ def _events(stack: Stack, delivery_path: str) -> None:
     state.sender.wait_idle()
 
 
+def put_on(page: Page, look: str) -> None:
+    """Have an open page look so."""
+    page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
+    page.set_viewport_size(LOOKS[look].get("viewport", WIDE))
+
+
 def violations(page: Page) -> list[str]:
     """Rule, place and advice of each violation, and what is wider than the screen."""
     found = axe.Axe().run(page, options=RULES).response["violations"]

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack
-from tests.pages.browser.test_looks import LOOKS, take, violations
+from tests.pages.browser.test_looks import LOOKS, put_on, take, violations
 
 # The rules wait ten seconds before they set *done*, and a busy machine needs some of its own.
 DONE_MS = 10_000 + PATIENCE_MS
@@ -24,7 +24,7 @@ def switch_off(page: Page) -> None:
 def see(page: Page, looks: tuple[str, str], name: str = "") -> None:
     """By day and by night: the picture of that name, and no violation."""
     for look in looks:
-        page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
+        put_on(page, look)
         if name:
             take(page, f"{name}-{look}")
         assert violations(page) == []
