@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.soak.short import DATABASE, SHORT, keeps
+from tests.soak.short import POSTGRESQL, SHORT, keeps
 from tests.soak.stage import Stage
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("postgresql")]
@@ -14,6 +14,6 @@ def stage(dialect):
         yield stage
 
 
-@pytest.mark.parametrize("scenario", SHORT | DATABASE)
+@pytest.mark.parametrize("scenario", SHORT | POSTGRESQL)
 def test_the_promise_is_kept(stage, scenario):
-    keeps(stage, (SHORT | DATABASE)[scenario])
+    keeps(stage, (SHORT | POSTGRESQL)[scenario])

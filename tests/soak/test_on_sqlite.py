@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.soak.short import SHORT, keeps
+from tests.soak.short import SHORT, SQLITE, keeps
 from tests.soak.stage import Stage
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
@@ -14,6 +14,6 @@ def stage(dialect):
         yield stage
 
 
-@pytest.mark.parametrize("scenario", SHORT)
+@pytest.mark.parametrize("scenario", SHORT | SQLITE)
 def test_the_promise_is_kept(stage, scenario):
-    keeps(stage, SHORT[scenario])
+    keeps(stage, (SHORT | SQLITE)[scenario])
