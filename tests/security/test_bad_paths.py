@@ -100,7 +100,8 @@ def test_what_is_no_id_is_a_404_on_pages_too(standing: World, text: str) -> None
         path = filled(rule, last=text, org_id=standing.org.id)
         answer = admin.call(method, path, headers={"Accept": "text/html"})
         assert answer.status_code == 404, (method, path)
-        assert answer.mimetype == "text/html"
+        # A file that cannot be made says why in plain words.
+        assert answer.mimetype == ("text/plain" if rule.endswith(".csv") else "text/html")
 
 
 @pytest.mark.parametrize("text", ["x", "ACME-0", "ACME-01", "ACME-99999999999", "ACME--1",
@@ -199,15 +200,15 @@ def test_a_route_that_takes_no_parameter_refuses_one(standing: World, path: str)
 FILTERS = {
     "tasks": {
         "status": ["", "OPEN", "x", "open ", "new"],
-        "q": ["", "x" * 201, "%00", "%1b"],
+        "q": ["x" * 201, "%00", "%1b"],
         "sort": ["", "id", "title;drop", "--title", "TITLE", "number"],
     },
     "gitlab-links": {
         "state": ["", "x", "open"],
         "gitlab_type": ["", "epic"],
-        "label": ["", "%00", "x" * 256],
-        "assignee": ["", "%00"],
-        "project_path": ["", "%00"],
+        "label": ["%00", "x" * 256],
+        "assignee": ["%00"],
+        "project_path": ["%00"],
         "sync_status": ["", "x", "late"],
         "sort": ["", "x", "-iid"],
         "task_id": ["", "x", "0", "1"],
