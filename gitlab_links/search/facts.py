@@ -21,10 +21,18 @@ class FactKind(StrEnum):
     MILESTONE = "milestone"
 
 
-def facts_of(items: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The values that these items have, each once, in one order."""
-    found = {(item["org_id"], *fact) for item in items for fact in _facts(item)}
-    return [_row(*one) for one in sorted(found)]
+# Org, kind, value and name.
+Fact = tuple[UUID, str, str, str]
+
+
+def facts_of(items: Iterable[Mapping[str, Any]]) -> set[Fact]:
+    """The values that these items have."""
+    return {(item["org_id"], *fact) for item in items for fact in _facts(item)}
+
+
+def rows_of(facts: Iterable[Fact]) -> list[dict[str, Any]]:
+    """Their columns, in one order: of locks, too."""
+    return [_row(*one) for one in sorted(facts)]
 
 
 def typed_key(text: str) -> str:

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.search.facts import COLUMNS, facts_of
+from gitlab_links.search.facts import COLUMNS, Fact, facts_of, rows_of
 from gitlab_links.search.models import ItemFact, SearchText
 from gitlab_links.search.words import (
     ROLES,
@@ -83,6 +83,7 @@ _STORE = {
     key: InsertRows(SearchText, key=(key,), changed=lambda new: {"words": new.words})
     for key in ("task_id", "item_id")
 }
+_GATHERED = "facts_before_commit"
 _STORE_FACTS = InsertRows(ItemFact, key=("org_id", "kind", "value", "name"))
 
 
@@ -98,15 +99,36 @@ def _keep(session: Session, _context: Any) -> None:
             {"org_id": one.org_id, key: one.id, "words": words(_columns(one))} for one in changed
         ]
         store_texts(session, rows, key)
-    _keep_facts(session)
+    _gather_facts(session)
 
 
-def _keep_facts(session: Session) -> None:
-    """Store the labels, people and milestones that this flush has given to items."""
+def _gather_facts(session: Session) -> None:
+    """Note the labels, people and milestones that this flush has given to items."""
     changed = [one for one in _changed(session, GitLabItem) if _has_new(one, COLUMNS)]
-    facts = [{"id": new_id(), **fact} for fact in facts_of(_columns(one) for one in changed)]
+    gathered: set[Fact] = session.info.setdefault(_GATHERED, set())
+    gathered |= facts_of(_columns(one) for one in changed)
+
+
+@event.listens_for(db.session, "before_commit")
+def _store_gathered(session: Session) -> None:
+    """Store what the flushes have gathered, in one statement and after everything else.
+
+    Who inserts a value waits for another transaction that has inserted the same: nobody who has
+    inserted one may still want rows that somebody else has locked.
+    """
+    if session.in_nested_transaction():
+        return
+    session.flush()
+    facts = session.info.pop(_GATHERED, None)
     if facts:
-        _STORE_FACTS.run(session.connection(), facts)
+        rows = [{"id": new_id(), **row} for row in rows_of(facts)]
+        _STORE_FACTS.run(session.connection(), rows)
+
+
+@event.listens_for(db.session, "after_soft_rollback")
+def _forget_gathered(session: Session, ended: SessionTransaction) -> None:
+    if not ended.nested:
+        session.info.pop(_GATHERED, None)
 
 
 def _changed(session: Session, model: type[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from gitlab_links.search.facts import facts_of
+from gitlab_links.search.facts import Fact, facts_of, rows_of
 from gitlab_links.search.indexing import Row, words_of_item, words_of_task
 from gitlab_links.search.words import ROLES, person_word
 from gitlab_links.storage.database import new_id
@@ -64,14 +64,15 @@ def store_all_facts(connection: Connection, org_id: uuid.UUID | None = None) -> 
     """
     names = ("org_id", "kind", "value", "name")
     stored = _of(org_id, _facts, select(*(_facts.c[one] for one in names)))
-    known = {tuple(row) for row in connection.execute(stored)}
+    known: set[Fact] = {
+        (row.org_id, row.kind, row.value, row.name) for row in connection.execute(stored)
+    }
     before = len(known)
     for rows in _pages(connection, _of(org_id, _items, select(_items))):
-        found = {tuple(fact[one] for one in names): fact for fact in facts_of(rows)}
-        new = [{"id": new_id(), **found[one]} for one in found.keys() - known]
+        new = facts_of(rows) - known
         if new:
-            connection.execute(_facts.insert(), new)
-        known |= found.keys()
+            connection.execute(_facts.insert(), [{"id": new_id(), **row} for row in rows_of(new)])
+        known |= new
     return len(known) - before
 
 
