@@ -27,6 +27,7 @@ from gitlab_links.links.link_filters import (
 from gitlab_links.links.link_views import LINK_COLUMNS, LinkView, link_views
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.paging import Position, paged
+from gitlab_links.rule_states.versions import version_of_rules
 
 
 def links_page(
@@ -98,7 +99,8 @@ class LinksOfTask:
     """A summary of a task's links, as far as a viewer may see them.
 
     ``active_at`` is GitLab's newest time of the items. ``version`` is a short text that
-    changes with everything shown of the links. ``connection`` is that of the org.
+    changes with everything shown of the links, and of what the rules say of them. ``connection``
+    is that of the org.
     """
 
     count: int
@@ -131,16 +133,18 @@ def links_of_task(org_id: uuid.UUID, task_id: uuid.UUID, *, viewer: Role | None)
 def _summary(*, all_seen: bool) -> Select[*tuple[Any, ...]]:
     hidden = false() if all_seen else withheld()
     stale = GitLabItem.last_synced_at < synced_since_given()
+    are_hidden = func.sum(case((hidden, 1), else_=0))
     return (
         select(
             func.count(),
             func.max(case((~hidden, GitLabItem.source_updated_at))),
             func.max(case((~hidden, GitLabItem.changed_at))),
             func.sum(case((and_(~hidden, stale), 1), else_=0)),
-            func.sum(case((hidden, 1), else_=0)),
+            are_hidden,
             func.max(TaskGitLabLink.created_at),
             func.max(case((~hidden, GitLabProject.renamed_at))),
             *version_of_others(all_seen=all_seen),
+            *version_of_rules(none_hidden=func.coalesce(are_hidden, 0) == 0),
         )
         .select_from(TaskGitLabLink)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
