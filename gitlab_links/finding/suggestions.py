@@ -9,36 +9,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    Subquery,
-    Text,
-    case,
-    cast,
-    column,
-    literal,
-    literal_column,
-    select,
-    table,
-)
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ColumnElement, Select, Subquery, case, literal, select
 
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import maybe_withheld, withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rollup.sight import Sight
-from gitlab_links.search.conditions import text_vector
 from gitlab_links.search.facts import FactKind, typed_key
-from gitlab_links.search.models import ItemFact, SearchText
+from gitlab_links.search.models import ItemFact
+from gitlab_links.search.value_texts import texts_found, value_query
 from gitlab_links.search.words import ROLES, org_word
 
 MOST = 20
 # So many that match are looked at: some are no longer had by an item that the viewer may see.
 LOOKED_AT = 60
-# So many items of a value are looked at for one that the viewer may see.
-ITEMS_OF_A_VALUE = 1_000
-_INDEX = table("search_index", column("rowid"))  # SQLite's
 
 
 class SuggestedFilter(StrEnum):
@@ -117,25 +101,11 @@ def _those_with(matching: Subquery, items: Select[Any]) -> Select[Any]:
 
 
 def _items_with(matching: Subquery, field: SuggestedFilter, sight: Sight) -> Select[Any]:
-    """The linked items that have a value now, by the index of their texts."""
-    sqlite = db.engine.dialect.name == "sqlite"
-    either, both = (" OR ", " AND ") if sqlite else (" | ", " & ")
-    query: ColumnElement[str] = literal(f"{org_word(sight.org_id)}{both}(")
+    """The linked items that have a value now."""
     kinds = ROLES if field is SuggestedFilter.PERSON else (field.value,)
-    for place, kind in enumerate(kinds):
-        query = query.concat(f"{either if place else ''}zf{kind}").concat(matching.c.digest)
-    query = query.concat(")")
+    query = value_query(literal(org_word(sight.org_id)), kinds, matching.c.digest)
+    texts = texts_found(query, matching).subquery()
     items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, _is_linked())
-    if sqlite:
-        match = literal_column("search_index", Text).op("MATCH", is_comparison=True)(query)
-        joined = items.join(SearchText, SearchText.item_id == GitLabItem.id)
-        return joined.join(_INDEX, _INDEX.c.rowid == SearchText.id).where(match)
-    has = text_vector().op("@@", is_comparison=True)(cast(query, TSQUERY))
-    # Apart from the rest: for the first of many that it expects, PostgreSQL would read all texts
-    # of the installation.
-    found = select(SearchText.item_id).where(has).limit(ITEMS_OF_A_VALUE).correlate(matching)
-    texts = found.cte("texts", nesting=True)
-    texts = texts.prefix_with("MATERIALIZED", dialect="postgresql")
     return items.join(texts, texts.c.item_id == GitLabItem.id)
 
 

@@ -1,5 +1,6 @@
 """The sweep, which makes up for lost triggers, and the deletion of old rows."""
 
+import time
 import uuid
 from datetime import datetime, timedelta
 
@@ -19,10 +20,13 @@ from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_
 from gitlab_links.jobs import due_work, link_mails
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.mentions import pending
+from gitlab_links.search import forgetting
 from gitlab_links.storage.database import first_id_at, renew_statistics
 from gitlab_links.sync import clock_changes
 
 CLEAN_BATCH = 500
+# PostgreSQL takes a millisecond for a value of an org with 500,000 items.
+FORGETTING_SECONDS = 2.0
 Cleaned = (
     type[GitLabWebhookDelivery]
     | type[LoginSession]
@@ -77,8 +81,9 @@ def _make_future_due(now: datetime) -> None:
 
 
 def clean() -> None:
-    """Delete old bodies, old deliveries, old events, and expired login sessions, stored answers,
-    invitations and links, batch by batch; then have SQLite count what is left.
+    """Delete old bodies, old deliveries, old events, expired login sessions, stored answers,
+    invitations and links, and values that no item has now, batch by batch; then have SQLite
+    count what is left.
 
     Deliveries that are not done, and failed ones until they are deleted, keep their bodies:
     processing and replay need them.
@@ -101,8 +106,21 @@ def clean() -> None:
     db.session.commit()
     long_ago = Invitation.expires_at < utcnow() - INVITATIONS_LISTED
     _change(Invitation, delete(Invitation), long_ago)
+    with isolated("clean item_facts"):
+        _forget_values()
     renew_statistics(db.session.connection())
     db.session.commit()
+
+
+def _forget_values() -> None:
+    """Batch by batch, once round, for ``FORGETTING_SECONDS``: what is left is a later hour's."""
+    start = forgetting.place_to_begin()
+    ends_at = time.monotonic() + FORGETTING_SECONDS
+    for first, until in ((start, forgetting.END), (forgetting.BEGINNING, start)):
+        after: uuid.UUID | None = first
+        while after is not None and time.monotonic() < ends_at:
+            after = forgetting.forget_values(after, until)
+            db.session.commit()
 
 
 def _done_before(seconds: int, *statuses: DeliveryStatus) -> ColumnElement[bool]:

@@ -29,6 +29,7 @@ from gitlab_links.rollup.sight import Sight
 from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS, searchable
 from gitlab_links.search.item_places import is_short, links_item_at
 from gitlab_links.search.models import SearchText
+from gitlab_links.search.value_texts import text_vector
 from gitlab_links.search.words import SHORTEST_BEGINNING, org_word, words_of
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.references import is_referred_to, parse_reference
@@ -176,8 +177,3 @@ def _matches(
     index: ColumnElement[Any] = literal_column("search_index")
     rows: Select[Any] = select(literal_column("rowid")).select_from(sql_text("search_index"))
     return SearchText.id.in_(rows.where(index.op("MATCH", is_comparison=True)(literal(query))))
-
-
-def text_vector() -> ColumnElement[Any]:
-    """What PostgreSQL's index of texts has."""
-    return literal_column("array_to_tsvector(string_to_array(search_texts.words, ' '))")

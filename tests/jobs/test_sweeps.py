@@ -1,9 +1,10 @@
 """The sweep makes up for lost triggers, and old rows are deleted."""
 
+import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, event, insert, select, update
 
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.clock import utcnow
@@ -13,10 +14,16 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import due_work, sweeps
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import clean, sweep
+from gitlab_links.links.changes import detach
+from gitlab_links.links.models import GitLabItem
+from gitlab_links.search import forgetting
+from gitlab_links.search.models import ItemFact
 from gitlab_links.storage.database import new_id
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
+from tests.hanging import HANGS
 from tests.jobs.conftest import queued
+from tests.jobs.test_lock_order import Beside
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -179,3 +186,69 @@ def test_ended_login_sessions_go_with_them(factory, app_context):
         )
     clean()
     assert [row.token_hash for row in db.session.query(LoginSession)] == ["present"]
+
+
+def values():
+    found = db.session.execute(select(ItemFact.org_id, ItemFact.kind, ItemFact.value)).all()
+    db.session.rollback()
+    return {tuple(row) for row in found}
+
+
+def test_values_that_no_item_has_now_are_forgotten(factory, connected):
+    connected.gitlab.state.people.add_user("dana", "Dana Moss")
+    project = connected.project()
+    gone = connected.link(connected.issue(project, labels=["late", "bug"], assignees=["dana"]))
+    connected.link(connected.issue(project, labels=["bug"]))
+    connected.fetch()
+    other = factory.gitlab_item(factory.gitlab_project(factory.org()), labels=[{"name": "late"}])
+    before = values()
+    org_id = connected.org.id
+    detach(connected.principal, connected.tasks[gone], gone)
+    db.session.commit()
+    assert values() == before
+
+    clean()
+
+    forgotten = {(org_id, "label", "late"), (org_id, "person", "dana")}
+    assert before - values() == forgotten
+    assert (other.org_id, "label", "late") in values()
+    assert (org_id, "label", "bug") in values()
+
+
+# On SQLite nobody writes meanwhile.
+@pytest.mark.only_on("postgresql")
+def test_a_value_that_an_item_gets_meanwhile_is_not_forgotten(app, factory, app_context):
+    label = [{"name": "late"}]
+    project = factory.gitlab_project(factory.org())
+    factory.gitlab_item(project, labels=label)
+    item = factory.gitlab_item(project)
+    db.session.execute(delete(GitLabItem).where(GitLabItem.id != item.id))
+    db.session.commit()
+    db.session.get_one(GitLabItem, item.id).labels = label
+    stored, cleaned = threading.Event(), threading.Event()
+
+    def clean_beside():
+        assert stored.wait(HANGS)
+        clean()
+        cleaned.set()
+
+    worker = Beside(app, clean_beside)
+    # The last thing before the commit.
+    event.listen(db.session(), "before_commit", lambda _: stored.set() or cleaned.wait(HANGS))
+    db.session.commit()
+    assert worker.end() == []
+    assert len(values()) == 1
+
+
+def test_of_many_values_each_round_gets_to_all(factory, app_context, monkeypatch):
+    monkeypatch.setattr(forgetting, "AT_ONCE", 3)
+    # However slow the machine.
+    monkeypatch.setattr(sweeps, "FORGETTING_SECONDS", HANGS)
+    project = factory.gitlab_project(factory.org())
+    kept_labels = [f"kept {number}" for number in range(5)]
+    factory.gitlab_item(project, labels=[{"name": name} for name in kept_labels])
+    gone = factory.gitlab_item(project, labels=[{"name": f"gone {n}"} for n in range(8)])
+    db.session.execute(delete(GitLabItem).where(GitLabItem.id == gone.id))
+    db.session.commit()
+    clean()
+    assert sorted(value for _, _, value in values()) == kept_labels
