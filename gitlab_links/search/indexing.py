@@ -99,14 +99,14 @@ def _keep(session: Session, _context: Any) -> None:
             {"org_id": one.org_id, key: one.id, "words": words(_columns(one))} for one in changed
         ]
         store_texts(session, rows, key)
-    _gather_facts(session)
+        if model is GitLabItem and changed:
+            _gather_facts(session, changed)
 
 
-def _gather_facts(session: Session) -> None:
+def _gather_facts(session: Session, changed: Sequence[GitLabItem]) -> None:
     """Note the labels, people and milestones that this flush has given to items."""
-    changed = [one for one in _changed(session, GitLabItem) if _has_new(one, COLUMNS)]
     gathered: set[Fact] = session.info.setdefault(_GATHERED, set())
-    gathered |= facts_of(_columns(one) for one in changed)
+    gathered |= facts_of(_columns(one) for one in changed if _has_new(one, COLUMNS))
 
 
 @event.listens_for(db.session, "before_commit")

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID
 
@@ -42,6 +43,8 @@ def fact_word(kind: str, value: str) -> str:
     return f"zf{kind}{digest_of(value)}"
 
 
+# Most values of a burst of events are the same few.
+@lru_cache(maxsize=5_000)
 def digest_of(value: str) -> str:
     """What the word for a value ends with."""
     return sha256(value.encode()).hexdigest()[:20]
