@@ -47,7 +47,7 @@ def receive(app: Flask, org: Org) -> Callable[..., Accepted]:
 
 def deliveries() -> list[GitLabWebhookDelivery]:
     """All deliveries in the database, in the order of receipt."""
-    statement = select(GitLabWebhookDelivery).order_by(GitLabWebhookDelivery.received_at)
+    statement = select(GitLabWebhookDelivery).order_by(GitLabWebhookDelivery.id)
     return list(db.session.scalars(statement.execution_options(populate_existing=True)))
 
 

@@ -103,7 +103,7 @@ def poison(monkeypatch):
         def process(org_id, batch, **rest):
             if any(b"poison" in one.payload for one in batch):
                 raise error
-            real(org_id, batch, **rest)
+            return real(org_id, batch, **rest)
 
         monkeypatch.setattr(drains, "process", process)
 

@@ -76,6 +76,7 @@ def test_each_removed_link_has_its_undo_and_a_refused_address_gives_way(
     for left in range(len(before) - 1, -1, -1):
         toasts.first.get_by_role("button", name="Undo").click()
         expect(toasts).to_have_count(left)
+        expect(page.locator(".item")).to_have_count(len(linked) - left)
     assert references(page) == linked
 
     page.locator(".item").first.get_by_role("button").click()
