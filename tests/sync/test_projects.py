@@ -25,7 +25,7 @@ def learned(project, gitlab_id, path):
 
 
 def projects():
-    rows = db.session.scalars(select(GitLabProject).order_by(GitLabProject.created_at))
+    rows = db.session.scalars(select(GitLabProject).order_by(GitLabProject.id))
     return [(row.gitlab_id, row.path, row.path_key) for row in rows]
 
 
@@ -40,7 +40,7 @@ def links():
         select(TaskGitLabLink.task_id, GitLabProject.gitlab_id, GitLabItem.iid)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-        .order_by(TaskGitLabLink.created_at)
+        .order_by(TaskGitLabLink.id)
     )
     return [tuple(row) for row in rows]
 
