@@ -44,16 +44,9 @@ def create_task(
     work on the org's tasks.
     """
     _check_assignee(principal.org_id, assignee_id)
-    number = db.session.scalars(
-        update(Org)
-        .where(Org.id == principal.org_id)
-        .values(last_task_number=Org.last_task_number + 1)
-        .returning(Org.last_task_number)
-        .execution_options(synchronize_session=False)
-    ).one()
     task = Task(
         org_id=principal.org_id,
-        number=number,
+        number=_next_number(principal.org_id),
         title=title,
         description=description,
         status=status.value,
@@ -74,6 +67,17 @@ def create_task(
     changes |= {name: [None, value] for name, value in optional.items() if value is not None}
     _record(principal, EventType.TASK_CREATED, made, changes)
     return made
+
+
+def _next_number(org_id: uuid.UUID) -> int:
+    """Take it; the org is locked until the commit."""
+    return db.session.scalars(
+        update(Org)
+        .where(Org.id == org_id)
+        .values(last_task_number=Org.last_task_number + 1)
+        .returning(Org.last_task_number)
+        .execution_options(synchronize_session=False)
+    ).one()
 
 
 def lock_task(task_id: uuid.UUID) -> None:
