@@ -47,19 +47,15 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
 
     Raises NotAnItemError if the iid is missing.
     """
-    iid = read_id(item.get("iid"))
-    if iid is None:
-        raise NotAnItemError(f"The answer is not of type {item_type.value}: it has no iid.")
     is_merge_request = item_type is ItemType.MERGE_REQUEST
-    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
     milestone = read_given(item, "milestone", read_milestone)
     labels = item.get("labels")
     return Snapshot(
         type=item_type,
-        iid=iid,
+        iid=_iid(item, item_type),
         project_id=read_id(item.get("project_id")),
         project_path=_project_path(item),
-        title=UNKNOWN if title is None else title,
+        title=_title(item),
         state=read_state(item.get("state")),
         draft=read_draft(item) if is_merge_request else False,
         confidential=False if is_merge_request else read_bool(item.get("confidential")),
@@ -88,6 +84,18 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         text=read_item_text(item_type, item),
         gitlab_id=read_id(item.get("id")),
     )
+
+
+def _iid(item: Object, item_type: ItemType) -> int:
+    iid = read_id(item.get("iid"))
+    if iid is None:
+        raise NotAnItemError(f"The answer is not of type {item_type.value}: it has no iid.")
+    return iid
+
+
+def _title(item: Object) -> str | Unknown:
+    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
+    return UNKNOWN if title is None else title
 
 
 def _of_merge_request(
