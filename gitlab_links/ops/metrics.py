@@ -6,6 +6,7 @@ IP address would not protect it: behind a proxy every request comes from the pro
 
 import hmac
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from flask import Flask, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -48,55 +49,63 @@ class _Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         now = utcnow()
         yield InfoMetricFamily(f"{PREFIX}build", "What runs", value={"version": __version__})
-        yield _by_label(
-            "deliveries_recent",
-            "Webhook deliveries received within the last 5 minutes, by current status",
-            "status",
-            metric_sources.deliveries_of_late(now),
-        )
-        yield _by_label(
-            "webhooks_refused_today",
-            "Webhooks refused since midnight UTC, by the header that was wrong last",
-            "header",
-            metric_sources.refused_today(now),
-        )
+        yield from _webhooks(now)
         yield from _backlog("deliveries", metric_sources.delivery_backlog(now))
         yield from _backlog("items", metric_sources.item_backlog(now))
         yield from _backlog("outgoing_events", metric_sources.outgoing_backlog(now))
-        connections = metric_sources.connections(now)
-        yield _by_label(
-            "integrations",
-            "Orgs' GitLab connections, by state or error code",
-            "state",
-            connections.states,
-        )
-        yield _by_label(
-            "connections",
-            "Connected orgs by the verdict on their connection",
-            "status",
-            metric_sources.verdicts(),
-        )
-        yield _by_label(
-            "gitlab_calls_last_hour",
-            "Calls to all GitLabs within the last full hour, by what they were for",
-            "kind",
-            metric_sources.calls_of_the_hour(now),
-        )
-        yield _by_label(
-            "gitlab_projects_read",
-            "Projects by how what changed in them is read",
-            "way",
-            metric_sources.projects_read(now),
-        )
-        yield _single(
-            "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
-        )
-        yield _single(
-            "rate_limit_headroom_ratio",
-            "The smallest remaining fraction of a GitLab's rate limit in any org",
-            connections.headroom,
-        )
+        yield from _gitlab(now)
         yield from _redis()
+
+
+def _webhooks(now: datetime) -> Iterator[Metric]:
+    yield _by_label(
+        "deliveries_recent",
+        "Webhook deliveries received within the last 5 minutes, by current status",
+        "status",
+        metric_sources.deliveries_of_late(now),
+    )
+    yield _by_label(
+        "webhooks_refused_today",
+        "Webhooks refused since midnight UTC, by the header that was wrong last",
+        "header",
+        metric_sources.refused_today(now),
+    )
+
+
+def _gitlab(now: datetime) -> Iterator[Metric]:
+    connections = metric_sources.connections(now)
+    yield _by_label(
+        "integrations",
+        "Orgs' GitLab connections, by state or error code",
+        "state",
+        connections.states,
+    )
+    yield _by_label(
+        "connections",
+        "Connected orgs by the verdict on their connection",
+        "status",
+        metric_sources.verdicts(),
+    )
+    yield _by_label(
+        "gitlab_calls_last_hour",
+        "Calls to all GitLabs within the last full hour, by what they were for",
+        "kind",
+        metric_sources.calls_of_the_hour(now),
+    )
+    yield _by_label(
+        "gitlab_projects_read",
+        "Projects by how what changed in them is read",
+        "way",
+        metric_sources.projects_read(now),
+    )
+    yield _single(
+        "tokens_expiring", "GitLab tokens that expire within 30 days", connections.expiring
+    )
+    yield _single(
+        "rate_limit_headroom_ratio",
+        "The smallest remaining fraction of a GitLab's rate limit in any org",
+        connections.headroom,
+    )
 
 
 def _redis() -> Iterator[Metric]:
