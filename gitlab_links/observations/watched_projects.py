@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -76,30 +76,8 @@ def watched_by_org(
     org_ids: Collection[uuid.UUID], now: datetime, *conditions: ColumnElement[bool]
 ) -> defaultdict[uuid.UUID, list[WatchedProject]]:
     """Like ``watched_projects``, for many orgs in one statement."""
-    failing = and_(is_unreadable(), GitLabItem.failures >= UNREADABLE_AT)
-    links = (
-        select(
-            GitLabItem.project_id,
-            func.count().label("links"),
-            func.sum(case((failing, 1), else_=0)).label("unreadable"),
-            func.max(case((failing, GitLabItem.error_code))).label("unreadable_code"),
-        )
-        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
-        .where(GitLabItem.org_id.in_(org_ids))
-        .group_by(GitLabItem.project_id)
-        .subquery()
-    )
-    since = (now - timedelta(days=COUNTED_DAYS - 1)).date()
-    counts = (
-        select(
-            GitLabChangeCount.project_id,
-            func.sum(GitLabChangeCount.by_webhook).label("by_webhook"),
-            func.sum(GitLabChangeCount.by_sweep).label("by_sweep"),
-        )
-        .where(GitLabChangeCount.org_id.in_(org_ids), GitLabChangeCount.day >= since)
-        .group_by(GitLabChangeCount.project_id)
-        .subquery()
-    )
+    links = _links_by_project(org_ids).subquery()
+    counts = _changes_by_project(org_ids, now).subquery()
     wanted = targets(org_ids, OperationKind.MAKE_HOOK)
     # Columns, not entities: there may be many rows, and they are only read.
     rows = db.session.execute(
@@ -129,6 +107,34 @@ def watched_by_org(
     for row in rows:
         found[row.org_id].append(_view(row, now))
     return found
+
+
+def _links_by_project(org_ids: Collection[uuid.UUID]) -> Select[*tuple[Any, ...]]:
+    failing = and_(is_unreadable(), GitLabItem.failures >= UNREADABLE_AT)
+    return (
+        select(
+            GitLabItem.project_id,
+            func.count().label("links"),
+            func.sum(case((failing, 1), else_=0)).label("unreadable"),
+            func.max(case((failing, GitLabItem.error_code))).label("unreadable_code"),
+        )
+        .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
+        .where(GitLabItem.org_id.in_(org_ids))
+        .group_by(GitLabItem.project_id)
+    )
+
+
+def _changes_by_project(org_ids: Collection[uuid.UUID], now: datetime) -> Select[*tuple[Any, ...]]:
+    since = (now - timedelta(days=COUNTED_DAYS - 1)).date()
+    return (
+        select(
+            GitLabChangeCount.project_id,
+            func.sum(GitLabChangeCount.by_webhook).label("by_webhook"),
+            func.sum(GitLabChangeCount.by_sweep).label("by_sweep"),
+        )
+        .where(GitLabChangeCount.org_id.in_(org_ids), GitLabChangeCount.day >= since)
+        .group_by(GitLabChangeCount.project_id)
+    )
 
 
 # Shown as they are.
