@@ -6,7 +6,19 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Date, Select, String, and_, bindparam, case, false, func, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    null,
+    select,
+)
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
@@ -58,10 +70,21 @@ def _grouped(*, all_seen: bool, broken: bool, connected: bool) -> Select[*tuple[
         fresh_since=synced_since_given(),
         hidden=hidden,
     )
+    # Grouped outside of a subquery: PostgreSQL does not match expressions with parameters.
+    link = _shown(hidden, failing).subquery().c
+    kind = (
+        *(link.task_id, link.type, link.state, link.draft, link.merge_status),
+        *(link.pipeline_status, link.reviewed, link.approved, link.late, link.withheld),
+    )
+    sums = (func.count(), func.sum(link.failing), func.max(link.active_at))
+    return select(*kind, *sums).group_by(*kind)
+
+
+def _shown(hidden: ColumnElement[bool], failing: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """What the viewer sees of each link: of a hidden one, only that it is there."""
     today = bindparam("today", type_=Date)
     late = and_(~hidden, func.coalesce(GitLabItem.due_date < today, false()))
-    # Grouped outside of a subquery: PostgreSQL does not match expressions with parameters.
-    link = (
+    return (
         select(
             TaskGitLabLink.task_id,
             GitLabItem.type,
@@ -82,15 +105,7 @@ def _grouped(*, all_seen: bool, broken: bool, connected: bool) -> Select[*tuple[
             TaskGitLabLink.org_id == bindparam("org_id"),
             TaskGitLabLink.task_id.in_(bindparam("task_ids", expanding=True)),
         )
-        .subquery()
-        .c
     )
-    kind = (
-        *(link.task_id, link.type, link.state, link.draft, link.merge_status),
-        *(link.pipeline_status, link.reviewed, link.approved, link.late, link.withheld),
-    )
-    sums = (func.count(), func.sum(link.failing), func.max(link.active_at))
-    return select(*kind, *sums).group_by(*kind)
 
 
 def roll_up_of(task: TaskView, links: Sequence[LinkState]) -> RollUp:
