@@ -37,47 +37,48 @@ class RuleLink:
     merged_by: str | None
 
 
+_LINKS = (
+    select(
+        TaskGitLabLink.task_id,
+        TaskGitLabLink.id,
+        TaskGitLabLink.made_path,
+        TaskGitLabLink.made_iid,
+        TaskGitLabLink.made_by_person,
+        TaskGitLabLink.closes,
+        TaskGitLabLink.item_id,
+        GitLabItem.type,
+        GitLabItem.iid,
+        GitLabItem.state,
+        GitLabItem.draft,
+        GitLabItem.confidential,
+        GitLabItem.error_code,
+        GitLabItem.unproven_since,
+        GitLabItem.moved_to_id,
+        GitLabItem.moved_iid,
+        GitLabItem.target_branch,
+        GitLabItem.source_project_id,
+        GitLabItem.merged_at,
+        GitLabItem.merged_by,
+        GitLabProject.path,
+        GitLabProject.gitlab_id,
+        GitLabProject.default_branch,
+        and_(
+            OrgGitLabIntegration.base_url.is_not(None),
+            OrgGitLabIntegration.base_url == GitLabProject.base_url,
+        ).label("is_connected"),
+    )
+    .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
+    .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
+    .outerjoin(OrgGitLabIntegration, OrgGitLabIntegration.org_id == TaskGitLabLink.org_id)
+    .order_by(TaskGitLabLink.task_id, TaskGitLabLink.id)
+)
+
+
 def links_of_tasks(task_ids: Collection[uuid.UUID]) -> Mapping[uuid.UUID, Sequence[RuleLink]]:
     """The links by task, in the order they were made; a task without links is left out."""
-    link, item, project = TaskGitLabLink, GitLabItem, GitLabProject
-    integration = OrgGitLabIntegration
-    rows = db.session.execute(
-        select(
-            link.task_id,
-            link.id,
-            link.made_path,
-            link.made_iid,
-            link.made_by_person,
-            link.closes,
-            link.item_id,
-            item.type,
-            item.iid,
-            item.state,
-            item.draft,
-            item.confidential,
-            item.error_code,
-            item.unproven_since,
-            item.moved_to_id,
-            item.moved_iid,
-            item.target_branch,
-            item.source_project_id,
-            item.merged_at,
-            item.merged_by,
-            project.path,
-            project.gitlab_id,
-            project.default_branch,
-            and_(integration.base_url.is_not(None), integration.base_url == project.base_url).label(
-                "is_connected"
-            ),
-        )
-        .join(item, item.id == link.item_id)
-        .join(project, project.id == item.project_id)
-        .outerjoin(integration, integration.org_id == link.org_id)
-        .where(is_among(db.engine.dialect.name, link.task_id, task_ids))
-        .order_by(link.task_id, link.id)
-    )
+    these = is_among(db.engine.dialect.name, TaskGitLabLink.task_id, task_ids)
     found: defaultdict[uuid.UUID, list[RuleLink]] = defaultdict(list)
-    for row in rows:
+    for row in db.session.execute(_LINKS.where(these)):
         found[row.task_id].append(_link(row))
     return found
 
