@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Uuid, delete, literal, select, update
-from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
@@ -33,37 +32,7 @@ def mark_tasks(
 
     Rows are locked in the order of their ids, after tasks and items.
     """
-    tasks = task_ids.subquery()
-    task_id: Any = tasks.c[0]
-    rows = (
-        select(
-            task_id,
-            OrgRules.org_id,
-            literal("nothing"),
-            literal(STALE) if quietly else OrgRules.version,
-            literal(value=False),
-            literal(now, UtcDateTime),
-            literal(now, UtcDateTime),
-        )
-        .distinct()
-        .select_from(OrgRules)
-        .join(tasks, OrgRules.org_id == org_id)
-        .where(OrgRules.mode != RulesMode.OFF.value)
-        .order_by(task_id)
-    )
-    state = TaskRuleState
-    columns: list[InstrumentedAttribute[Any]] = [
-        state.task_id,
-        state.org_id,
-        state.wanted,
-        state.version,
-        state.undecided,
-        state.news_at,
-        state.due_at,
-    ]
-    insert = upsert(db.engine.dialect.name, TaskRuleState).from_select(
-        [column.key for column in columns], rows
-    )
+    insert = _new_states(org_id, task_ids, now, quietly=quietly)
     version = STALE if quietly else TaskRuleState.version
     marked = db.session.execute(
         insert.on_conflict_do_update(
@@ -77,6 +46,29 @@ def mark_tasks(
     )
     if marked.rowcount:  # type: ignore[attr-defined]
         trigger_after_commit(db.session, JobKind.APPLY_RULES, org_id)
+
+
+def _new_states(org_id: uuid.UUID, task_ids: TaskIds, now: datetime, *, quietly: bool) -> Any:
+    """The INSERT for tasks without a state; see :func:`upsert`."""
+    tasks = task_ids.subquery()
+    values: dict[str, Any] = {
+        "task_id": tasks.c[0],
+        "org_id": OrgRules.org_id,
+        "wanted": literal("nothing"),
+        "version": literal(STALE) if quietly else OrgRules.version,
+        "undecided": literal(value=False),
+        "news_at": literal(now, UtcDateTime),
+        "due_at": literal(now, UtcDateTime),
+    }
+    rows = (
+        select(*values.values())
+        .distinct()
+        .select_from(OrgRules)
+        .join(tasks, OrgRules.org_id == org_id)
+        .where(OrgRules.mode != RulesMode.OFF.value)
+        .order_by(tasks.c[0])
+    )
+    return upsert(db.engine.dialect.name, TaskRuleState).from_select(list(values), rows)
 
 
 def drop_held_change(task_id: uuid.UUID) -> None:
