@@ -42,15 +42,28 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
     linked = exists().where(TaskGitLabLink.task_id == task_id, TaskGitLabLink.item_id == item.id)
     if db.session.scalar(select(linked)):
         raise LinkExists("This task already links it again.")
+    link_id = _insert_as_before(org_id, task_id, item.id, detached)
+    ref = ItemRef(path, ItemType(detached.gitlab_type), detached.gitlab_iid)
+    audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
+    restored = rows_of_links([detached.link_id])
+    record_links(org_id, principal.actor, EventType.LINK_CREATED, restored, {"kind": "undo"})
+    mark_task(org_id, task_id, utcnow())
+    fetch_unless_fresh(org_id, [item])
+    return link_id or detached.link_id
+
+
+def _insert_as_before(
+    org_id: uuid.UUID, task_id: uuid.UUID, item_id: uuid.UUID, detached: Detached
+) -> uuid.UUID | None:
     maker = select(User.id).where(User.id == detached.created_by)
-    link_id = insert_unless_exists(
+    return insert_unless_exists(
         db.session,
         TaskGitLabLink,
         {
             "id": detached.link_id,
             "org_id": org_id,
             "task_id": task_id,
-            "item_id": item.id,
+            "item_id": item_id,
             "created_by": db.session.scalar(maker),
             "created_at": detached.created_at,
             "made_path": detached.made_path,
@@ -63,10 +76,3 @@ def reattach(principal: Principal, task_id: uuid.UUID, detached: Detached) -> uu
         "task_id",
         "item_id",
     )
-    ref = ItemRef(path, ItemType(detached.gitlab_type), detached.gitlab_iid)
-    audit_link(principal, Action.LINK_CREATED, detached.link_id, task, ref)
-    restored = rows_of_links([detached.link_id])
-    record_links(org_id, principal.actor, EventType.LINK_CREATED, restored, {"kind": "undo"})
-    mark_task(org_id, task_id, utcnow())
-    fetch_unless_fresh(org_id, [item])
-    return link_id or detached.link_id
