@@ -4,8 +4,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Label, Row, delete, exists, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -63,6 +65,23 @@ class Detached:
     mentioned_in: list[str] | None = None
     closes: bool = False
     backfilled: bool = False
+
+
+# What restores a link, by the names of ``Detached``.
+_DETACHED: tuple[InstrumentedAttribute[Any] | Label[Any], ...] = (
+    TaskGitLabLink.id.label("link_id"),
+    GitLabItem.project_id,
+    GitLabItem.type.label("gitlab_type"),
+    GitLabItem.iid.label("gitlab_iid"),
+    TaskGitLabLink.created_at,
+    TaskGitLabLink.created_by,
+    TaskGitLabLink.made_path,
+    TaskGitLabLink.made_iid,
+    TaskGitLabLink.made_by_person,
+    TaskGitLabLink.mentioned_in,
+    TaskGitLabLink.closes,
+    TaskGitLabLink.backfilled,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,22 +182,26 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
-    link = db.session.execute(
-        select(
-            TaskGitLabLink.item_id,
-            GitLabItem.project_id,
-            GitLabItem.type,
-            GitLabItem.iid,
-            GitLabProject.path,
-            TaskGitLabLink.created_at,
-            TaskGitLabLink.created_by,
-            TaskGitLabLink.made_path,
-            TaskGitLabLink.made_iid,
-            TaskGitLabLink.made_by_person,
-            TaskGitLabLink.mentioned_in,
-            TaskGitLabLink.closes,
-            TaskGitLabLink.backfilled,
-        )
+    link = _link_of(org_id, task_id, link_id)
+    known = rows_of_links([link_id])
+    removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
+    if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
+        raise NotFound
+    ref = ItemRef(link.path, ItemType(link.gitlab_type), link.gitlab_iid)
+    audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
+    record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
+    if link.mentioned_in is not None:
+        dismiss_mention(principal, task_id, link.item_id)
+    delete_unlinked(link.item_id)
+    mark_task(org_id, task_id, utcnow())
+    return Detached(**{column.key: getattr(link, column.key) for column in _DETACHED})
+
+
+def _link_of(
+    org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID
+) -> Row[*tuple[Any, ...]] | None:
+    return db.session.execute(
+        select(TaskGitLabLink.item_id, *_DETACHED, GitLabProject.path)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
         .where(
@@ -187,31 +210,6 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
             TaskGitLabLink.org_id == org_id,
         )
     ).one_or_none()
-    known = rows_of_links([link_id])
-    removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
-    if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
-        raise NotFound
-    ref = ItemRef(link.path, ItemType(link.type), link.iid)
-    audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
-    record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
-    if link.mentioned_in is not None:
-        dismiss_mention(principal, task_id, link.item_id)
-    delete_unlinked(link.item_id)
-    mark_task(org_id, task_id, utcnow())
-    return Detached(
-        link_id,
-        link.project_id,
-        link.type,
-        link.iid,
-        link.created_at,
-        link.created_by,
-        link.made_path,
-        link.made_iid,
-        link.made_by_person,
-        link.mentioned_in,
-        link.closes,
-        link.backfilled,
-    )
 
 
 def detach_all(principal: Principal, task_id: uuid.UUID) -> None:
