@@ -98,23 +98,8 @@ def apply_body(
     body = _without_fields_of_fetches(item, body)
     detail_before = known_of(item)
     if verdict is BodyVerdict.APPLY:
-        before, ruled = compared_fields(item), body_fields(item)
-        fill(item, body, now)
-        note_unconfirmed(item, known, before, received_at)
-        item.unproven_since = unproven_after(
-            item.unproven_since,
-            trust,
-            received_at,
-            changes=body_fields(item) != ruled,
-            complete=not body.unknown_fields() & set(BODY_FIELDS),
-        )
-        item.webhook_applied_at = received_at
-        failed = (item.error_code, item.failures)
-        # This event proves that events of the item arrive.
-        _mark_synced(item, received_at, now, ttl, proven=True)
-        if failed[0] in GONE:  # only a fetch may end this
-            item.error_code, item.failures = failed
-            request_refresh(item, now)
+        _fill_from_body(item, body, known, trust, received_at=received_at, now=now)
+        _mark_synced_by_body(item, received_at, now, ttl)
         if trust is Trust.UNTIL_CONFIRMED:
             request_confirmation(item, received_at)
         store_mentions(item, body.text, pattern, now, proven=trust is Trust.PROVEN)
@@ -132,6 +117,37 @@ def _without_fields_of_fetches(item: GitLabItem, body: Snapshot) -> Snapshot:
     if body.moved_to_id != item.moved_to_id:
         body = replace(body, moved_to_id=UNKNOWN)
     return body
+
+
+def _fill_from_body(
+    item: GitLabItem,
+    body: Snapshot,
+    known: Known,
+    trust: Trust,
+    *,
+    received_at: datetime,
+    now: datetime,
+) -> None:
+    before, ruled = compared_fields(item), body_fields(item)
+    fill(item, body, now)
+    note_unconfirmed(item, known, before, received_at)
+    item.unproven_since = unproven_after(
+        item.unproven_since,
+        trust,
+        received_at,
+        changes=body_fields(item) != ruled,
+        complete=not body.unknown_fields() & set(BODY_FIELDS),
+    )
+    item.webhook_applied_at = received_at
+
+
+def _mark_synced_by_body(item: GitLabItem, received_at: datetime, now: datetime, ttl: int) -> None:
+    failed = (item.error_code, item.failures)
+    # This event proves that events of the item arrive.
+    _mark_synced(item, received_at, now, ttl, proven=True)
+    if failed[0] in GONE:  # only a fetch may end this
+        item.error_code, item.failures = failed
+        request_refresh(item, now)
 
 
 def apply_fetched(
@@ -164,15 +180,8 @@ def apply_fetched(
         request_refresh(item, now + REPEAT_AFTER)
         return None
     cached, before = compared_fields(item), known_of(item)
-    if fetched.pipeline_status is not UNKNOWN and is_overtaken(item, started_at, now):
-        fetched = replace(fetched, pipeline_status=item.pipeline_status)
-        item.status_wanted_at = now
-    fill(item, fetched, now)
-    store_mentions(item, fetched.text, pattern, now, proven=True)
-    _note_identity(item, fetched)
-    item.fetched_at = started_at
-    item.unproven_since = None
-    _answer_request(item, started_at, now)
+    fetched = _without_overtaken_status(item, fetched, started_at, now)
+    _fill_from_fetch(item, fetched, pattern, started_at, now)
     if hides and decide_on_fetched(known, updated_at, started_at) is Fetched.REPEAT:
         # The item is withheld at once. Another fetch finds out whether a replica was lagging.
         contradicted = False
@@ -185,6 +194,34 @@ def apply_fetched(
     _mark_synced(item, started_at, now, ttl, proven=proven)
     note_detail(item, fetched, before, started_at, now)
     return known.claim.received_at if contradicted and known.claim else None
+
+
+def _without_overtaken_status(
+    item: GitLabItem, fetched: Snapshot, started_at: datetime, now: datetime
+) -> Snapshot:
+    if fetched.pipeline_status is not UNKNOWN and is_overtaken(item, started_at, now):
+        fetched = replace(fetched, pipeline_status=item.pipeline_status)
+        item.status_wanted_at = now
+    return fetched
+
+
+def _fill_from_fetch(
+    item: GitLabItem,
+    fetched: Snapshot,
+    pattern: KeyPattern | None,
+    started_at: datetime,
+    now: datetime,
+) -> None:
+    """Only the API's answers are trusted with the identity, not webhooks."""
+    fill(item, fetched, now)
+    store_mentions(item, fetched.text, pattern, now, proven=True)
+    if fetched.gitlab_id is not None:
+        set_changed(item, "gitlab_id", fetched.gitlab_id)
+    if isinstance(fetched.created_at, datetime):
+        set_changed(item, "gitlab_created_at", fetched.created_at)
+    item.fetched_at = started_at
+    item.unproven_since = None
+    _answer_request(item, started_at, now)
 
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
@@ -200,14 +237,6 @@ def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datet
         item.changed_at = now
     _answer_request(item, started_at, now)
     _schedule(item, retry_after(item.failures, now))
-
-
-def _note_identity(item: GitLabItem, fetched: Snapshot) -> None:
-    """Record the identity. Only the API's answers are trusted with it, not webhooks."""
-    if fetched.gitlab_id is not None:
-        set_changed(item, "gitlab_id", fetched.gitlab_id)
-    if isinstance(fetched.created_at, datetime):
-        set_changed(item, "gitlab_created_at", fetched.created_at)
 
 
 def postpone(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
