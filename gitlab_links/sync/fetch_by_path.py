@@ -1,4 +1,4 @@
-"""Fetch projects that are known only by their path, which some proxies decode."""
+"""Fetch projects by their path, which some proxies decode, and which may pass to another."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -58,3 +58,22 @@ def id_of(client: "ItemClient", batch: Batch) -> int | None:
         return client.project_id(batch.project)
     except GitLabFailure:
         return None
+
+
+def path_owner(client: "ItemClient", batch: Batch) -> int | None:
+    """The id of another project that now has the batch's path, if any."""
+    if batch.path is None or batch.project == batch.path:
+        return None
+    try:
+        found = client.find_project(batch.path)
+    except GitLabFailure:
+        return None
+    return None if found == batch.project else found
+
+
+def has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
+    """Whether a project that was requested by its id has another path than the cached one."""
+    if batch.path is None or isinstance(batch.project, str):
+        return False
+    paths = {(one.project_path or batch.path).lower() for one in found.values()}
+    return bool(paths - {batch.path.lower()})

@@ -22,7 +22,13 @@ from gitlab_links.gitlab.items import ItemState
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.sync.blame import Answered, wants_account
 from gitlab_links.sync.due_items import Batch
-from gitlab_links.sync.fetch_by_path import decodes_slashes, id_of, listed_by_path
+from gitlab_links.sync.fetch_by_path import (
+    decodes_slashes,
+    has_other_path,
+    id_of,
+    listed_by_path,
+    path_owner,
+)
 from gitlab_links.sync.missing_items import resolve_absences
 from gitlab_links.sync.moved_issues import find_moves
 from gitlab_links.sync.single_forms import add_details
@@ -175,63 +181,72 @@ class Fetcher:
 
     def _call(self, batch: Batch, started_at: datetime) -> Call[Answer]:
         return Call(
-            lambda client, in_time: self._fetch(client, batch, in_time),
+            lambda client, in_time: _fetch(client, batch, in_time),
             lambda failure: Answer(batch, started_at, {}, failure, None),
         )
 
-    def _fetch(self, client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
-        started_at, answered_before = utcnow(), client.calls
-        found: dict[int, Snapshot] = {}
-        failure: GitLabFailure | None = None
-        path_owner: int | None = None
-        moved: dict[int, Moved] = {}
-        codes: dict[int, str] = {}
-        requested, project_id, default_branch = batch, None, None
-        try:
-            batch, listed = listed_by_path(client, batch, _list, in_time)
-            found |= listed
-            add_details(client, batch, found, in_time)
-            absences = resolve_absences(client, batch, found, in_time)
-            found |= absences.found
-            codes |= absences.codes
-            moved |= find_moves(client, batch, found, in_time)
-            if _needs_default_branch(batch, found) and in_time():
-                default_branch = client.default_branch(batch.project)
-            if _has_other_path(batch, found) and in_time():
-                path_owner = _path_owner(client, batch)
-            if not found and isinstance(requested.project, str) and in_time():
-                project_id = id_of(client, batch)
-        except GitLabFailure as error:
-            failure = error
-            if failure.code == ErrorCode.NOT_FOUND:
-                path_owner = _path_owner(client, batch)
-        unresolved = frozenset({item.iid for item in batch.items} - found.keys() - codes.keys())
-        return Answer(
-            batch=batch,
-            started_at=started_at,
-            snapshots=found,
-            failure=failure,
-            rate_limit=client.rate_limit,
-            path_owner=path_owner,
-            moved=moved,
-            codes=codes,
-            unresolved=unresolved,
-            project_id=project_id,
-            decodes_slashes=decodes_slashes(requested, batch, failure),
-            default_branch=default_branch,
-            calls=client.calls - answered_before,
-        )
+
+@dataclass(slots=True)
+class _Reading:
+    """What the calls for a batch have found; a failure does not take back what came before it."""
+
+    client: "ItemClient"
+    batch: Batch
+    in_time: InTime
+    found: dict[int, Snapshot] = field(default_factory=dict)
+    moved: Mapping[int, Moved] = field(default_factory=dict)
+    codes: Mapping[int, str] = field(default_factory=dict)
+    path_owner: int | None = None
+    project_id: int | None = None
+    default_branch: str | None = None
+
+    def read_items(self) -> None:
+        client, in_time = self.client, self.in_time
+        self.batch, listed = listed_by_path(client, self.batch, _list, in_time)
+        self.found |= listed
+        add_details(client, self.batch, self.found, in_time)
+        absences = resolve_absences(client, self.batch, self.found, in_time)
+        self.found |= absences.found
+        self.codes = absences.codes
+        self.moved = find_moves(client, self.batch, self.found, in_time)
+
+    def read_project(self, *, known_by_path: bool) -> None:
+        client, batch, found = self.client, self.batch, self.found
+        if _needs_default_branch(batch, found) and self.in_time():
+            self.default_branch = client.default_branch(batch.project)
+        if has_other_path(batch, found) and self.in_time():
+            self.path_owner = path_owner(client, batch)
+        if not found and known_by_path and self.in_time():
+            self.project_id = id_of(client, batch)
 
 
-def _path_owner(client: "ItemClient", batch: Batch) -> int | None:
-    """The id of another project that now has the batch's path, if any."""
-    if batch.path is None or batch.project == batch.path:
-        return None
+def _fetch(client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
+    started_at, answered_before = utcnow(), client.calls
+    reading = _Reading(client, batch, in_time)
+    failure: GitLabFailure | None = None
     try:
-        found = client.find_project(batch.path)
-    except GitLabFailure:
-        return None
-    return None if found == batch.project else found
+        reading.read_items()
+        reading.read_project(known_by_path=isinstance(batch.project, str))
+    except GitLabFailure as error:
+        failure = error
+        if failure.code == ErrorCode.NOT_FOUND:
+            reading.path_owner = path_owner(client, reading.batch)
+    iids = {item.iid for item in batch.items}
+    return Answer(
+        batch=reading.batch,
+        started_at=started_at,
+        snapshots=reading.found,
+        failure=failure,
+        rate_limit=client.rate_limit,
+        path_owner=reading.path_owner,
+        moved=reading.moved,
+        codes=reading.codes,
+        unresolved=frozenset(iids - reading.found.keys() - reading.codes.keys()),
+        project_id=reading.project_id,
+        decodes_slashes=decodes_slashes(batch, reading.batch, failure),
+        default_branch=reading.default_branch,
+        calls=client.calls - answered_before,
+    )
 
 
 def _list(client: "ItemClient", batch: Batch) -> Fetched:
@@ -266,11 +281,3 @@ def _needs_default_branch(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
         one.state is ItemState.MERGED and one.target_branch not in (UNKNOWN, batch.default_branch)
         for one in found.values()
     )
-
-
-def _has_other_path(batch: Batch, found: Mapping[int, Snapshot]) -> bool:
-    """Whether a project that was requested by its id has another path than the cached one."""
-    if batch.path is None or isinstance(batch.project, str):
-        return False
-    paths = {(one.project_path or batch.path).lower() for one in found.values()}
-    return bool(paths - {batch.path.lower()})
