@@ -25,6 +25,18 @@ from gitlab_links.observations.project_watches import PROVEN_FOR
 
 SHOWN = timedelta(hours=24)
 _mark, _watch = GitLabDeltaMark, GitLabProjectWatch
+_MARKS = (
+    select(
+        _mark,
+        GitLabProject.trusted_until,
+        _watch.state,
+        _watch.last_event_at,
+        _watch.last_missed_at,
+    )
+    .join(GitLabProject, GitLabProject.id == _mark.project_id)
+    .outerjoin(_watch, _watch.project_id == _mark.project_id)
+    .order_by(_mark.project_id, _mark.kind)
+)
 
 
 class ReadBy(StrEnum):
@@ -83,19 +95,7 @@ def economy_of(
     counts = counts_since(org_id, (now - PROVEN_FOR).date())
     calls = {(row.project_id, row.day): row.calls for row in counts}
     totals = sum(row.by_webhook for row in counts), sum(row.by_sweep for row in counts)
-    rows = db.session.execute(
-        select(
-            _mark,
-            GitLabProject.trusted_until,
-            _watch.state,
-            _watch.last_event_at,
-            _watch.last_missed_at,
-        )
-        .join(GitLabProject, GitLabProject.id == _mark.project_id)
-        .outerjoin(_watch, _watch.project_id == _mark.project_id)
-        .where(_mark.org_id == org_id)
-        .order_by(_mark.project_id, _mark.kind)
-    ).all()
+    rows = db.session.execute(_MARKS.where(_mark.org_id == org_id)).all()
     trusted = {
         row[0].project_id
         for row in rows
