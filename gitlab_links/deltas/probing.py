@@ -117,12 +117,8 @@ def record(
     that are not linked, too: they may mention a task.
     """
     now = terms.now
-    integration = lock_integration(org_id)
+    _record_connection(org_id, calls, token_ciphertext, now)
     probed = Probed()
-    if integration is not None and integration.token_ciphertext == token_ciphertext:
-        record_connection(integration, calls.answers, blame(calls), now)
-        if any(answer.refused for answer in calls.answers):
-            integration.changes_refused_at = now
     deltas = [delta for answer in calls.answers for delta in answer.deltas]
     marks = locked_marks(delta.mark_id for delta in deltas)
     for answer in calls.answers:
@@ -135,11 +131,8 @@ def record(
             seen = Seen.of(answer.deltas, answer.changes)
             read = []
             for delta, mark in here:
-                if delta.mark_id in seen.unread:
-                    # Not the list of its group: the project may be hidden there as well.
-                    note_failed(mark, NOT_SHOWN, now)
                 if seen.wants_list(delta, reads_unlinked=delta.project_row not in proven):
-                    _want_list(org_id, delta, mark, now)
+                    _want_list(org_id, delta, mark, seen, now)
                     probed.lists += 1
                 else:
                     _request(seen.news_of(delta).outdated, now)
@@ -151,10 +144,25 @@ def record(
     return probed
 
 
-def _want_list(org_id: uuid.UUID, delta: Delta, mark: GitLabDeltaMark, now: datetime) -> None:
+def _record_connection(
+    org_id: uuid.UUID, calls: Round[ProbeAnswer], token_ciphertext: str | None, now: datetime
+) -> None:
+    integration = lock_integration(org_id)
+    if integration is not None and integration.token_ciphertext == token_ciphertext:
+        record_connection(integration, calls.answers, blame(calls), now)
+        if any(answer.refused for answer in calls.answers):
+            integration.changes_refused_at = now
+
+
+def _want_list(
+    org_id: uuid.UUID, delta: Delta, mark: GitLabDeltaMark, seen: Seen, now: datetime
+) -> None:
     """Have the project's own list read. If that is what was read, and it is too long, the
     statuses of all merge requests are requested instead.
     """
+    if delta.mark_id in seen.unread:
+        # Not the list of its group: the project may be hidden there as well.
+        note_failed(mark, NOT_SHOWN, now)
     if delta.kind is DeltaKind.PIPELINE and delta.list_wanted:
         request_statuses(org_id, now, _item.project_id == delta.project_row)
         mark.seen_until, mark.list_wanted, mark.due_at = now, False, now
