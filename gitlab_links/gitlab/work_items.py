@@ -22,7 +22,7 @@ from gitlab_links.gitlab.fields import (
 )
 from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemState, ItemType
-from gitlab_links.gitlab.snapshot import UNKNOWN, Milestone, Snapshot
+from gitlab_links.gitlab.snapshot import UNKNOWN, Label, Milestone, Person, Snapshot, Unknown
 from gitlab_links.gitlab.times import parse_date, parse_time
 
 # Only fields that GitLab has since 16: one unknown field makes the whole query fail.
@@ -86,20 +86,18 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
     if iid is None:
         return None
     widgets = _widgets(node)
-    title = read_text(node.get("title"), MAX_TITLE_LENGTH)
     milestone = read_given(widgets, "milestone", _milestone)
-    labels, assignees = _nodes(widgets.get("labels")), _nodes(widgets.get("assignees"))
     return Snapshot(
         type=ItemType.ISSUE,
         iid=iid,
         project_id=read_global_id(project.get("id")),
         project_path=read_project_path(project.get("fullPath")),
-        title=UNKNOWN if title is None else title,
+        title=_title(node),
         state=_STATES.get(str(node.get("state")), UNKNOWN),
         draft=False,
         confidential=read_bool(node.get("confidential")),
-        labels=UNKNOWN if labels is None else read_labels([_label(label) for label in labels]),
-        assignees=UNKNOWN if assignees is None else read_people(assignees),
+        labels=_labels(widgets),
+        assignees=_assignees(widgets),
         reviewers=(),
         reviews=(),
         author=read_given(node, "author", read_person),
@@ -121,6 +119,21 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         text=read_item_text(ItemType.ISSUE, {"title": node.get("title")} | _description(widgets)),
         gitlab_id=read_global_id(node.get("id")),
     )
+
+
+def _title(node: Object) -> str | Unknown:
+    title = read_text(node.get("title"), MAX_TITLE_LENGTH)
+    return UNKNOWN if title is None else title
+
+
+def _labels(widgets: Object) -> tuple[Label, ...] | Unknown:
+    labels = _nodes(widgets.get("labels"))
+    return UNKNOWN if labels is None else read_labels([_label(label) for label in labels])
+
+
+def _assignees(widgets: Object) -> tuple[Person, ...] | Unknown:
+    assignees = _nodes(widgets.get("assignees"))
+    return UNKNOWN if assignees is None else read_people(assignees)
 
 
 def _description(widgets: dict[str, Any]) -> dict[str, Any]:
