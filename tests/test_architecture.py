@@ -101,3 +101,28 @@ def test_every_foreign_key_names_its_type() -> None:
     columns = dict(_columns_with_foreign_keys())
     assert len(columns) > 20
     assert not [where for where, node in columns.items() if not isinstance(node.args[0], ast.Name)]
+
+
+def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+    for path, nodes in _parsed():
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path}:{node.name}", node
+
+
+def _lines(function: ast.FunctionDef) -> int:
+    """Those of its signature and code."""
+    first, end = function.body[0], function.end_lineno or 0
+    documented = ast.get_docstring(function) is not None
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
+    return end - function.lineno + 1 - docstring
+
+
+def test_a_function_has_at_most_40_lines() -> None:
+    long = {name: _lines(function) for name, function in _functions() if _lines(function) > 40}
+    assert long == {}
+
+
+def test_a_file_has_at_most_300_lines() -> None:
+    lengths = {str(path): len(path.read_text().splitlines()) for path in MODULES}
+    assert {path: length for path, length in lengths.items() if length > 300} == {}
