@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from gitlab_links.gitlab.fields import (
-    MAX_TITLE_LENGTH,
     Object,
     read_bool,
     read_branch,
@@ -23,7 +22,7 @@ from gitlab_links.gitlab.fields import (
     read_project_path,
     read_sha,
     read_state,
-    read_text,
+    read_title,
     read_word,
 )
 from gitlab_links.gitlab.item_text import read_item_text
@@ -55,7 +54,7 @@ def snapshot_from_api(item_type: ItemType, item: Mapping[str, Any]) -> Snapshot:
         iid=_iid(item, item_type),
         project_id=read_id(item.get("project_id")),
         project_path=_project_path(item),
-        title=_title(item),
+        title=read_title(item),
         state=read_state(item.get("state")),
         draft=read_draft(item) if is_merge_request else False,
         confidential=False if is_merge_request else read_bool(item.get("confidential")),
@@ -91,11 +90,6 @@ def _iid(item: Object, item_type: ItemType) -> int:
     if iid is None:
         raise NotAnItemError(f"The answer is not of type {item_type.value}: it has no iid.")
     return iid
-
-
-def _title(item: Object) -> str | Unknown:
-    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
-    return UNKNOWN if title is None else title
 
 
 def _of_merge_request(

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from gitlab_links.gitlab.fields import (
-    MAX_TITLE_LENGTH,
     Object,
     read_bool,
     read_branch,
@@ -20,7 +19,7 @@ from gitlab_links.gitlab.fields import (
     read_reviews,
     read_sha,
     read_state,
-    read_text,
+    read_title,
 )
 from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemState, ItemType
@@ -56,7 +55,6 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
     if item is None:
         return None
     is_merge_request = subject.type is ItemType.MERGE_REQUEST
-    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
     state = read_state(item.get("state"), item.get("state_id"))
     milestone_id = read_given(item, "milestone_id", read_id)
     return Snapshot(
@@ -64,7 +62,7 @@ def snapshot_from_event(subject: Subject) -> Snapshot | None:
         iid=subject.iid,
         project_id=subject.project_id,
         project_path=subject.project_path,
-        title=UNKNOWN if title is None else title,
+        title=read_title(item),
         state=state,
         draft=read_draft(item) if is_merge_request else False,
         confidential=False if is_merge_request else read_bool(item.get("confidential")),

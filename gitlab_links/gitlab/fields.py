@@ -133,6 +133,12 @@ def read_pipeline_path(value: object) -> str | None:
     return found[1] if found is not None and len(found[1]) <= MAX_PATH_LENGTH else None
 
 
+def read_title(item: Object) -> str | Unknown:
+    """The title of an item, or UNKNOWN if nothing is left of it."""
+    title = read_text(item.get("title"), MAX_TITLE_LENGTH)
+    return UNKNOWN if title is None else title
+
+
 def read_bool(value: object) -> bool | Unknown:
     """True or False, or UNKNOWN for anything else."""
     return value if isinstance(value, bool) else UNKNOWN

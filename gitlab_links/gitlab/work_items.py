@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitlab_links.gitlab.fields import (
-    MAX_TITLE_LENGTH,
     Object,
     read_bool,
     read_given,
@@ -18,7 +17,7 @@ from gitlab_links.gitlab.fields import (
     read_people,
     read_person,
     read_project_path,
-    read_text,
+    read_title,
 )
 from gitlab_links.gitlab.item_text import read_item_text
 from gitlab_links.gitlab.items import ItemState, ItemType
@@ -92,7 +91,7 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         iid=iid,
         project_id=read_global_id(project.get("id")),
         project_path=read_project_path(project.get("fullPath")),
-        title=_title(node),
+        title=read_title(node),
         state=_STATES.get(str(node.get("state")), UNKNOWN),
         draft=False,
         confidential=read_bool(node.get("confidential")),
@@ -119,11 +118,6 @@ def _snapshot(node: Object, project: Object) -> Snapshot | None:
         text=read_item_text(ItemType.ISSUE, {"title": node.get("title")} | _description(widgets)),
         gitlab_id=read_global_id(node.get("id")),
     )
-
-
-def _title(node: Object) -> str | Unknown:
-    title = read_text(node.get("title"), MAX_TITLE_LENGTH)
-    return UNKNOWN if title is None else title
 
 
 def _labels(widgets: Object) -> tuple[Label, ...] | Unknown:
