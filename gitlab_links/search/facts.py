@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from gitlab_links.search.words import digest_of
+from gitlab_links.search.words import ROLES, digest_of
 
 # A filter takes no longer value.
 LONGEST_VALUE = 200
-PEOPLE = ("assignees", "reviewers", "author")
-COLUMNS = (*PEOPLE, "labels", "milestone")
+COLUMNS = ("assignees", "reviewers", "author", "labels", "milestone")
 
 
 class FactKind(StrEnum):
@@ -35,6 +35,13 @@ def rows_of(facts: Iterable[Fact]) -> list[dict[str, Any]]:
     return [_row(*one) for one in sorted(facts)]
 
 
+def people_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """The people of an item by what they are of it."""
+    author = [item["author"]] if item["author"] else []
+    them = (item["assignees"] or [], item["reviewers"] or [], author)
+    return dict(zip(ROLES, them, strict=True))
+
+
 def typed_key(text: str) -> str:
     """A text as it is compared with the keys."""
     return " ".join(text.casefold().split())
@@ -45,8 +52,7 @@ def _facts(item: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for label in item["labels"] or []:
         yield from _fact(FactKind.LABEL, label.get("name"))
     yield from _fact(FactKind.MILESTONE, item["milestone"])
-    people = [*(item["assignees"] or []), *(item["reviewers"] or [])]
-    for person in [*people, *([item["author"]] if item["author"] else [])]:
+    for person in chain.from_iterable(people_of(item).values()):
         name = str(person.get("name") or "")[:LONGEST_VALUE]
         yield from _fact(FactKind.PERSON, person.get("username"), name)
 

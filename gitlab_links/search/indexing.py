@@ -11,7 +11,7 @@ from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.search.facts import COLUMNS, Fact, facts_of, rows_of
+from gitlab_links.search.facts import COLUMNS, Fact, facts_of, people_of, rows_of
 from gitlab_links.search.models import ItemFact, SearchText
 from gitlab_links.search.words import (
     ROLES,
@@ -60,13 +60,8 @@ def words_of_task(task: Row) -> str:
 
 def words_of_item(item: Row) -> str:
     """The words of an item's title, and one for each label, person and milestone."""
-    people = {
-        "assignee": item["assignees"] or [],
-        "reviewer": item["reviewers"] or [],
-        "author": [item["author"]] if item["author"] else [],
-    }
     facts = [fact_word("label", str(label.get("name"))) for label in item["labels"] or []]
-    for role, them in people.items():
+    for role, them in people_of(item).items():
         facts += [person_word(role, str(person.get("username"))) for person in them]
     facts += [fact_word("milestone", item["milestone"])] if item["milestone"] else []
     words = words_of(item["title"] or "")

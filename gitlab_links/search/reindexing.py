@@ -22,9 +22,9 @@ from sqlalchemy import (
     select,
 )
 
-from gitlab_links.search.facts import Fact, facts_of, rows_of
+from gitlab_links.search.facts import Fact, facts_of, people_of, rows_of
 from gitlab_links.search.indexing import Row, words_of_item, words_of_task
-from gitlab_links.search.words import ROLES, person_word
+from gitlab_links.search.words import person_word
 from gitlab_links.storage.database import new_id
 
 AT_ONCE = 1_000
@@ -133,9 +133,7 @@ def add_people_in_lower_case(connection: Connection) -> None:
 
 
 def _in_lower_case(item: Row) -> Iterator[str]:
-    author = [item["author"]] if item["author"] else []
-    people = zip(ROLES, (item["assignees"], item["reviewers"], author), strict=True)
-    for role, them in people:
-        for name in {str(person.get("username")) for person in them or ()}:
+    for role, them in people_of(item).items():
+        for name in {str(person.get("username")) for person in them}:
             if name != name.lower():
                 yield person_word(role, name)
