@@ -53,10 +53,10 @@ class Sought(fields.String):
         return (found or "").strip() or None
 
 
-def sought(most: int, **options: Any) -> Sought:
+def sought(most: int, kind: type[Sought] = Sought, **options: Any) -> Sought:
     """A text to filter by, of at most so many characters."""
     checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
-    return Sought(validate=checks, load_default=None, **options)
+    return kind(validate=checks, load_default=None, **options)
 
 
 class SoughtPerson(Sought):
@@ -67,17 +67,17 @@ class SoughtPerson(Sought):
         found = super().deserialize(*args, **kwargs)
         if found is None:
             return None
-        if not username_of(found):
+        username = username_of(found)
+        if not username:
             raise ValidationError("Enter a GitLab username.")
-        return username_of(found)
+        return username
 
 
-def sought_person(most: int, description: str) -> SoughtPerson:
+def sought_person(most: int, description: str) -> Sought:
     """A GitLab username to filter by."""
-    checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
     text = f"{description} In upper or lower case, with or without the `@`."
     metadata = {"description": text, "example": "sam"}
-    return SoughtPerson(validate=checks, load_default=None, metadata=metadata)
+    return sought(most, SoughtPerson, metadata=metadata)
 
 
 class Choice(fields.Enum[Any]):
