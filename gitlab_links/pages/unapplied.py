@@ -3,7 +3,7 @@
 A filter that the viewer's role does not have is named as one that there is not.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import request
@@ -21,30 +21,35 @@ def unapplied(applied: Mapping[str, Any]) -> list[str]:
     """The filters of this address in words, but for those that are ``applied``: by name, with
     the value or values that the list has, None or empty for none.
     """
-    found = [f"{name} “{_short(value)}”" for name, value in _left_out(request.args, applied)]
-    more = len(found) - _SHOWN
-    return [*found[:_SHOWN], f"and {more} more"] if more > 0 else found
+    return _in_words(_left_out(request.args, applied))
 
 
 def require_applied(applied: Mapping[str, Any]) -> None:
     """Raises Invalid that names them, if there are any."""
-    if unapplied(applied):
-        words = ", ".join(unapplied(applied))
+    left_out = _left_out(request.args, applied)
+    if left_out:
+        words = ", ".join(_in_words(left_out))
         raise Invalid(
             f"There is no file, because this list has no such filter or choice: {words}. Correct "
             "the address, or leave this out.",
-            errors={
-                name: ["There is no such filter or choice."]
-                for name, _ in _left_out(request.args, applied)
-            },
+            errors={name: ["There is no such filter or choice."] for name, _ in left_out},
         )
 
 
-def _left_out(given: MultiDict[str, str], applied: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, texts in given.lists():
-        values = [text for text in texts if text.strip()]
-        if name not in _PLACES:
-            yield from ((name, value) for value in _beyond(values, name, applied.get(name)))
+def _in_words(left_out: Sequence[tuple[str, str]]) -> list[str]:
+    found = [f"{name} “{_short(value)}”" for name, value in left_out]
+    more = len(found) - _SHOWN
+    return [*found[:_SHOWN], f"and {more} more"] if more > 0 else found
+
+
+def _left_out(given: MultiDict[str, str], applied: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The names and values that are not applied."""
+    return [
+        (name, value)
+        for name, texts in given.lists()
+        if name not in _PLACES
+        for value in _beyond([text for text in texts if text.strip()], name, applied.get(name))
+    ]
 
 
 def _beyond(values: list[str], name: str, applied: Any) -> list[str]:
