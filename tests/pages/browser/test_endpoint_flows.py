@@ -36,7 +36,7 @@ def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Op
         for name, address in shown.items():
             page.goto(address)
             take(page, f"{name}-{look}", whole=True)
-            faults[name, look] = violations(page)
+            faults[name, look] = violations(page, look)
     page.goto(endpoint)
     page.get_by_role("button", name="Turn off").click()
     expect(page.get_by_text("It is off.")).to_be_visible()

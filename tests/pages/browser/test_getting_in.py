@@ -39,7 +39,7 @@ def picture_each_look(stranger: Stranger, address: str, name: str) -> None:
     for look in LOOKS:
         put_on(page, look)
         take(page, f"{name}-{look}")
-        faults[look] = violations(page)
+        faults[look] = violations(page, look)
     assert {look: found for look, found in faults.items() if found} == {}
 
 
@@ -100,7 +100,7 @@ def test_the_account_has_its_pictures_and_ends_sessions(
     for look in LOOKS:
         put_on(page, look)
         take(page, f"account-{look}")
-        assert violations(page) == []
+        assert violations(page, look) == []
     other = stranger(f"{stack.url}/login")
     fill_in_login(other)
     other.wait_for_url("**/tasks")

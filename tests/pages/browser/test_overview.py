@@ -17,7 +17,7 @@ from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.extensions import db
 from tests.factories import Factory
 from tests.pages.browser.conftest import Open, Stack
-from tests.pages.browser.test_looks import LOOKS, take, violations
+from tests.pages.browser.test_looks import LOOKS, in_both_sizes, put_on, see, take
 
 DAY = timedelta(days=1)
 STATUSES = ("mergeable", "not_approved", "conflict", "ci_still_running", "requested_changes")
@@ -52,20 +52,22 @@ def busy_path(stack: Stack) -> Iterator[str]:
         db.session.commit()
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@in_both_sizes
 def test_the_overview_has_no_violation_and_its_picture(
-    stack: Stack, open_page: Open, busy_path: str, look: str
+    stack: Stack, open_page: Open, busy_path: str, looks: tuple[str, str]
 ) -> None:
-    page = open_page(f"{stack.url}{busy_path}/overview", **LOOKS[look], device_scale_factor=1)
+    page = open_page(f"{stack.url}{busy_path}/overview", **LOOKS[looks[0]], device_scale_factor=1)
     expect(page.locator("svg.drawing")).to_have_count(4)
     page.locator("summary", has_text="The figures as a table").first.focus()
-    assert violations(page) == []
+    assert see(page, looks) == []
     page.locator("summary", has_text="The figures as a table").nth(2).press("Enter")
     expect(page.locator("#open-to-merged-table tbody tr")).to_have_count(12)
-    assert violations(page) == []
+    assert see(page, looks) == []
     page.locator("#open-to-merged-table summary").press("Enter")
     page.evaluate("window.scrollTo(0, 0); document.activeElement.blur()")
-    take(page, f"overview-{look}", whole=True)
+    for look in looks:
+        put_on(page, look)
+        take(page, f"overview-{look}", whole=True)
 
 
 def test_a_count_leads_to_its_tasks_by_keyboard(

@@ -1,11 +1,10 @@
 """The status rules in a browser: tried, read, switched on, and what a task says of them."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack
-from tests.pages.browser.test_looks import LOOKS, put_on, take, violations
+from tests.pages.browser.test_looks import LOOKS, in_both_sizes, see
 
 # The rules wait ten seconds before they set *done*, and a busy machine needs some of its own.
 DONE_MS = 10_000 + PATIENCE_MS
@@ -21,31 +20,22 @@ def switch_off(page: Page) -> None:
     expect(page.get_by_role("heading", name="The rules are off")).to_be_visible()
 
 
-def see(page: Page, looks: tuple[str, str], name: str = "") -> None:
-    """By day and by night: the picture of that name, and no violation."""
-    for look in looks:
-        put_on(page, look)
-        if name:
-            take(page, f"{name}-{look}")
-        assert violations(page) == []
-
-
-@pytest.mark.parametrize("looks", [("light", "dark"), ("narrow", "narrow-dark")], ids="-".join)
+@in_both_sizes
 def test_rules_are_tried_switched_on_and_undone(
     stack: Stack, open_page: Open, looks: tuple[str, str]
 ) -> None:
     page = open_page("/status-rules", **LOOKS[looks[0]])
     switch_off(page)
-    see(page, looks)
+    assert see(page, looks) == []
     page.get_by_role("button", name="Try the rules").click()
     heading = page.get_by_role("heading", name="The rules are being tried")
     expect(heading).to_be_visible()
     while not page.get_by_role("button", name="Switch on").is_visible():
         page.wait_for_timeout(200)
         page.reload()
-    see(page, looks, "rules-trial")
+    assert see(page, looks, "rules-trial") == []
     page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
-    see(page, looks, "rules-dry-run")
+    assert see(page, looks, "rules-dry-run") == []
     page.get_by_role("combobox", name="Show").select_option("done")
     expect(page.locator("[data-results] > .rows > li")).not_to_have_count(0)
     page.get_by_role("button", name="Switch on").click()
@@ -69,7 +59,7 @@ def test_rules_are_tried_switched_on_and_undone(
     words = page.locator(".task-rules summary")
     expect(words).to_contain_text("Set by the rule started")
     words.click()
-    see(page, looks, "rules-task")
+    assert see(page, looks, "rules-task") == []
     page.get_by_role("button", name="Undo: back to open").click()
     expect(words).to_contain_text("Set by hand, and the links call for in progress")
     page.get_by_role("link", name="Timeline").click()
@@ -78,6 +68,6 @@ def test_rules_are_tried_switched_on_and_undone(
     rows = page.locator(".timeline-row")
     expect(rows.filter(has_text="was merged")).not_to_have_count(0)
     expect(rows.first).to_contain_text("The rule “all merged”", timeout=DONE_MS)
-    see(page, looks, "timeline")
+    assert see(page, looks, "timeline") == []
     page.goto(f"{stack.org_url}/status-rules")
     switch_off(page)
