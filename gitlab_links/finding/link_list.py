@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, func, select
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, settings
-from gitlab_links.finding.link_filters import LinkQuery
 from gitlab_links.finding.link_order import BY_TIME, LINKS, Found, LinkOrder, Statement
+from gitlab_links.finding.link_query import LinkQuery
 from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView

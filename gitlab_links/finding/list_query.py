@@ -25,7 +25,7 @@ ASSIGNEE = rf"^({ME}|{NO_ONE}|[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})
 _ASSIGNEE = re.compile(ASSIGNEE)
 
 
-class LinkFilter(StrEnum):
+class LinkStateFilter(StrEnum):
     """What one of the links of a task is, or that it has none."""
 
     OPENED = "opened"
@@ -78,7 +78,7 @@ class ListQuery:
             status=one_of(given.get("status"), TaskStatus),
             need=one_of(given.get("need"), needs),
             assignee=assignee if _ASSIGNEE.fullmatch(assignee) else "",
-            links=one_of(given.get("links"), LinkFilter) if sees_links else "",
+            links=one_of(given.get("links"), LinkStateFilter) if sees_links else "",
             type=one_of(given.get("type"), ItemType) if sees_links else "",
             **{**of_items, "person": username_of(of_items["person"])},
             sort=one_of(given.get("sort"), ListOrder) or ListOrder.NEWEST.value,

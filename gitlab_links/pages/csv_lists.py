@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement
 
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.finding.link_filters import LinkQuery
 from gitlab_links.finding.link_list import listed_links, task_references
+from gitlab_links.finding.link_query import LinkQuery
 from gitlab_links.finding.list_query import ListOrder, ListQuery
 from gitlab_links.finding.task_pages import tasks_by_activity
 from gitlab_links.http.access import access

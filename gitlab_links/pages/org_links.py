@@ -12,7 +12,6 @@ from werkzeug.datastructures import MultiDict
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.link_filters import LinkQuery, PipelineFilter
 from gitlab_links.finding.link_list import (
     LINKED,
     UPDATED,
@@ -20,7 +19,8 @@ from gitlab_links.finding.link_list import (
     listed_links,
     task_references,
 )
-from gitlab_links.finding.list_query import LinkFilter, one_of
+from gitlab_links.finding.link_query import LinkQuery, PipelineFilter
+from gitlab_links.finding.list_query import LinkStateFilter, one_of
 from gitlab_links.gitlab.times import EARLIEST, parse_time
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -40,7 +40,7 @@ VIEW = "pages.link_list"
 LINKS_A_PAGE = 25
 
 NEEDS = (("", "Anything"), *((need.value, NEED_MARKS[need].text) for need in OF_AN_ITEM))
-STATES = tuple(one for one in LINKS if one[0] != LinkFilter.NONE)
+STATES = tuple(one for one in LINKS if one[0] != LinkStateFilter.NONE)
 PIPELINES = (
     ("", "Any"),
     *((one.value, pipeline_mark(one).text) for one in PipelineFilter),

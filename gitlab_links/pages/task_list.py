@@ -8,7 +8,7 @@ from typing import Any
 
 from gitlab_links.accounts.people import Colleague
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.list_query import ME, NO_ONE, LinkFilter, ListOrder, ListQuery
+from gitlab_links.finding.list_query import ME, NO_ONE, LinkStateFilter, ListOrder, ListQuery
 from gitlab_links.finding.task_list import TaskList, listed_tasks
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.roll_up_marks import NEED_MARKS, Marks, marks_of
@@ -30,12 +30,12 @@ STATUS_MARKS = {
 STATUSES = (("", "Any"), *((status.value, mark.text) for status, mark in STATUS_MARKS.items()))
 LINKS = (
     ("", "Any"),
-    (LinkFilter.OPENED.value, "Open in GitLab"),
-    (LinkFilter.DRAFT.value, "Draft"),
-    (LinkFilter.MERGED.value, "Merged"),
-    (LinkFilter.CLOSED.value, "Closed"),
-    (LinkFilter.PROBLEM.value, "Sync problem"),
-    (LinkFilter.NONE.value, "No links"),
+    (LinkStateFilter.OPENED.value, "Open in GitLab"),
+    (LinkStateFilter.DRAFT.value, "Draft"),
+    (LinkStateFilter.MERGED.value, "Merged"),
+    (LinkStateFilter.CLOSED.value, "Closed"),
+    (LinkStateFilter.PROBLEM.value, "Sync problem"),
+    (LinkStateFilter.NONE.value, "No links"),
 )
 TYPES = (("", "Any"), ("issue", "Issues"), ("merge_request", "Merge requests"))
 NEEDS = (("", "Anything"), *((need.value, mark.text) for need, mark in NEED_MARKS.items()))

@@ -13,8 +13,8 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.finding import link_list, link_order
-from gitlab_links.finding.link_filters import LinkQuery
 from gitlab_links.finding.link_list import listed_links
+from gitlab_links.finding.link_query import LinkQuery
 from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.links.changed_links import ChangedLinks
 from gitlab_links.links.freshness import SyncStatus

@@ -5,14 +5,20 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlab_links.finding.list_query import FILTERS, MAX_SEARCH, LinkFilter, ListOrder, ListQuery
+from gitlab_links.finding.list_query import (
+    FILTERS,
+    MAX_SEARCH,
+    LinkStateFilter,
+    ListOrder,
+    ListQuery,
+)
 from gitlab_links.rollup.needs import Need
 from gitlab_links.tasks.models import TaskStatus
 
 NAMES = (*FILTERS, "sort", "page", "nonsense")
 VALUES = st.one_of(
     st.text(max_size=MAX_SEARCH + 5),
-    st.sampled_from([*Need, *TaskStatus, *LinkFilter, *ListOrder, "me", "none"]).map(str),
+    st.sampled_from([*Need, *TaskStatus, *LinkStateFilter, *ListOrder, "me", "none"]).map(str),
     st.uuids().map(str),
 )
 ARGUMENTS = st.dictionaries(st.sampled_from(NAMES), VALUES)

@@ -19,7 +19,7 @@ from gitlab_links.api.schemas.fields import (
     sought_person,
     text,
 )
-from gitlab_links.finding.link_filters import MOST_LABELS, LinkQuery, PipelineFilter
+from gitlab_links.finding.link_query import MOST_LABELS, LinkQuery, PipelineFilter
 from gitlab_links.gitlab.items import MAX_IID, ItemState, ItemType
 from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkSort

@@ -7,7 +7,7 @@ from marshmallow import fields
 from gitlab_links.accounts.people import NAME
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import LINE, Time, choice, text
-from gitlab_links.finding.list_query import ASSIGNEE, MAX_SEARCH, LinkFilter, ListOrder
+from gitlab_links.finding.list_query import ASSIGNEE, MAX_SEARCH, LinkStateFilter, ListOrder
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.rollup.needs import Need
 from gitlab_links.saved_views.models import MAX_NAME
@@ -34,7 +34,7 @@ def _filter() -> dict[str, fields.Field[Any]]:
             metadata=described("`me` for whoever opens the view, `none`, or a user's id.", "me"),
         ),
         "links": choice(
-            LinkFilter,
+            LinkStateFilter,
             allow_none=True,
             metadata=described("What one of the task's links is; `none` for tasks without links."),
         ),

@@ -21,7 +21,7 @@ from gitlab_links.api.schemas.fields import (
     sought_person,
     text,
 )
-from gitlab_links.finding.list_query import ASSIGNEE, LinkFilter
+from gitlab_links.finding.list_query import ASSIGNEE, LinkStateFilter
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
@@ -129,7 +129,7 @@ class TasksQuery(Strict):
         metadata=described("`me`, `none` for nobody, or a user's id as `assignee_id`.", "me"),
     )
     links = choice(
-        LinkFilter,
+        LinkStateFilter,
         load_default=None,
         metadata=described(
             "What one of the task's links is; `none` for tasks without links, with `type` of it."

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, false, select, true, union
 from werkzeug.datastructures import MultiDict
 
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.list_query import ITEM_FILTERS, LinkFilter, one_of, trimmed, typed
+from gitlab_links.finding.list_query import ITEM_FILTERS, LinkStateFilter, one_of, trimmed, typed
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.links.confidentiality import withheld
@@ -25,7 +25,7 @@ from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.references import is_referred_to, parse_reference
 
 _link, _item = TaskGitLabLink, GitLabItem
-_STATES = set(LinkFilter) - {LinkFilter.NONE}
+_STATES = set(LinkStateFilter) - {LinkStateFilter.NONE}
 MOST_LABELS = 10
 _ARGUMENTS = ("q", "need", "state", "pipeline", "type", "assignee", *ITEM_FILTERS)
 
@@ -122,7 +122,7 @@ class LinkQuery:
 
     @property
     def _is_narrow(self) -> bool:
-        return bool(self.q or self.pipeline) or self.state == LinkFilter.PROBLEM
+        return bool(self.q or self.pipeline) or self.state == LinkStateFilter.PROBLEM
 
     @property
     def narrows_further(self) -> bool:
