@@ -13,7 +13,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db, redis
 from gitlab_links.overview.counting import count_figures
 from gitlab_links.overview.queries import count_again
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from tests.statements import statements
 
 LIMIT = 100
@@ -55,4 +55,4 @@ def _forget(app: Flask) -> None:
 
 def _count(app: Flask, org_id: uuid.UUID, role: Role) -> None:
     with app.app_context():
-        count_figures(Sight.of(Principal(org_id, org_id, role)), utcnow())
+        count_figures(Visibility.of(Principal(org_id, org_id, role)), utcnow())

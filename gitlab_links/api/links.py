@@ -43,7 +43,7 @@ from gitlab_links.links.queries import find_link, find_link_of_org, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
 from gitlab_links.pasting.reading import Reader
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.queries import require_task
 
 
@@ -174,11 +174,11 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
     URL has a `url_*` code, as when linking. Withheld items are listed by their references, and
     not at all with a filter by what they say.
     """
-    sight = Sight.of(current_principal())
+    visibility = Visibility.of(current_principal())
     order, after = order_and_place(query)
     since = query["updated_since"]
     found = listed_links(
-        sight,
+        visibility,
         sought_content(query),
         sort=LinkSort(order),
         after=after,
@@ -186,7 +186,7 @@ def org_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID) -> Response:
         narrowed=LinkFilter(
             **{name: query[name] for name in ("task_id", "gitlab_type", "sync_status")},
             project_path=query["project_path"],
-            item=_sought(Reader.of(org_id, sight.role), query) if _is_of_item(query) else None,
+            item=_sought(Reader.of(org_id, visibility.role), query) if _is_of_item(query) else None,
             changed=ChangedLinks(org_id, since) if since else None,
         ),
     )

@@ -9,7 +9,7 @@ from gitlab_links.api.schemas.overview import OverviewEnvelope
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.overview.queries import BeingCounted, overview_for
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 SECONDS_TO_COUNT = 3
 
@@ -26,7 +26,7 @@ def overview_get(org_id: uuid.UUID) -> dict[str, Any]:
     answer is 503 with the code `being_counted`; they are there a few seconds later. A caller who
     may not see links gets the tasks that are overdue, and the age of open tasks.
     """
-    figures = overview_for(Sight.of(current_principal())).figures
+    figures = overview_for(Visibility.of(current_principal())).figures
     if figures is None:
         raise BeingCounted(
             "The figures of this org are being counted. Ask again in a few seconds.",

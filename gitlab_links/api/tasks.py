@@ -28,7 +28,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.needs import Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.orders import TaskSort, position_of
 from gitlab_links.tasks.queries import find_task, task_at
@@ -50,13 +50,13 @@ def tasks_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """
     order, after = order_and_place(query)
     sort, limit = TaskSort(order), query["limit"]
-    sight = Sight.of(current_principal())
-    if not sight.sees_links:
+    visibility = Visibility.of(current_principal())
+    if not visibility.sees_links:
         _require_none_of_links(query)
-    wanted = _wanted(query, sight.user_id)
-    found = tasks_behind(sight, wanted, sort=sort, after=after, limit=limit + 1)
+    wanted = _wanted(query, visibility.user_id)
+    found = tasks_behind(visibility, wanted, sort=sort, after=after, limit=limit + 1)
     page, cursor = cut(found, limit, lambda task: BY_ORDER.encode(position_of(task, sort), sort))
-    return {"tasks": shown(sight, page), "next_cursor": cursor}
+    return {"tasks": shown(visibility, page), "next_cursor": cursor}
 
 
 def _wanted(query: dict[str, Any], me: uuid.UUID) -> TaskQuery:
@@ -125,13 +125,13 @@ def task_patch(change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID) ->
     return _one(update_task(current_principal(), task_id, change))
 
 
-def shown(sight: Sight, found: Sequence[TaskView]) -> list[dict[str, Any]]:
+def shown(visibility: Visibility, found: Sequence[TaskView]) -> list[dict[str, Any]]:
     """Tasks with their roll-ups, which are null for callers who may not see links."""
-    links = link_states(sight, [task.id for task in found])
+    links = link_states(visibility, [task.id for task in found])
     return [
         {
             **asdict(task),
-            "roll_up": roll_up_of(task, links.get(task.id, ())) if sight.sees_links else None,
+            "roll_up": roll_up_of(task, links.get(task.id, ())) if visibility.sees_links else None,
         }
         for task in found
     ]
@@ -140,7 +140,7 @@ def shown(sight: Sight, found: Sequence[TaskView]) -> list[dict[str, Any]]:
 def _one(task: TaskView) -> dict[str, Any]:
     """One task. Its links change without a user: If-Match compares the task alone."""
     set_version(task)
-    return {"task": shown(Sight.of(current_principal()), [task])[0]}
+    return {"task": shown(Visibility.of(current_principal()), [task])[0]}
 
 
 @tasks.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>")

@@ -26,7 +26,7 @@ from sqlalchemy.orm import aliased
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.storage.database import UtcDateTime
 from gitlab_links.tasks.models import Task
 
@@ -40,11 +40,11 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 Conditions = Sequence[ColumnElement[bool]]
 
 
-def moment_of(sight: Sight) -> ColumnElement[Any]:
+def moment_of(visibility: Visibility) -> ColumnElement[Any]:
     """A task's last activity, as far as the caller sees it."""
-    if not sight.sees_links:
+    if not visibility.sees_links:
         return Task.updated_at.expression
-    seen = () if sight.sees_all else (~withheld(),)
+    seen = () if visibility.sees_all else (~withheld(),)
     of_items = (
         select(func.max(GitLabItem.source_updated_at))
         .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
@@ -56,31 +56,31 @@ def moment_of(sight: Sight) -> ColumnElement[Any]:
     return _greatest(Task.updated_at, *known)
 
 
-def first_of_all(sight: Sight, conditions: Conditions, end: int) -> Select[Any]:
+def first_of_all(visibility: Visibility, conditions: Conditions, end: int) -> Select[Any]:
     """The ids of tasks among which are the first ``end`` of those that meet the conditions.
 
     For conditions that many tasks meet: the orders of task, links and items are read until so
     many match.
     """
-    return _ids_of(_newest(sight, conditions, end))
+    return _ids_of(_newest(visibility, conditions, end))
 
 
-def first_of(sight: Sight, matching: CTE, end: int) -> Select[Any]:
+def first_of(visibility: Visibility, matching: CTE, end: int) -> Select[Any]:
     """The id, number and ``moment`` of tasks among which are the first ``end`` of the ``matching``.
 
     If many match, they are looked for among the newest tasks and items. If too few of them are
     there, all that match are compared.
     """
-    every, moment = compared(sight, matching), moment_of(sight).label("moment")
-    if not sight.sees_links:
+    every, moment = compared(visibility, matching), moment_of(visibility).label("moment")
+    if not visibility.sees_links:
         return every
-    since = _since(sight)
-    conditions = [Task.org_id == sight.org_id, _size_of(matching) > FEW]
-    found = _ids_of(_newest(sight, conditions, end, since, matching))
+    since = _since(visibility)
+    conditions = [Task.org_id == visibility.org_id, _size_of(matching) > FEW]
+    found = _ids_of(_newest(visibility, conditions, end, since, matching))
     # What was read has every task with a later moment than the oldest that was read of each.
     first = (
         select(Task.id, Task.number, moment)
-        .where(Task.id.in_(found), moment_of(sight) >= _greatest(*since))
+        .where(Task.id.in_(found), moment_of(visibility) >= _greatest(*since))
         .cte("first")
     )
     are_enough = _size_of(first) >= end
@@ -88,36 +88,38 @@ def first_of(sight: Sight, matching: CTE, end: int) -> Select[Any]:
     return select(*both.c)
 
 
-def compared(sight: Sight, matching: CTE) -> Select[Any]:
+def compared(visibility: Visibility, matching: CTE) -> Select[Any]:
     """The id, number and ``moment`` of all that are ``matching``, for few."""
-    moment = moment_of(sight).label("moment")
+    moment = moment_of(visibility).label("moment")
     return select(*matching.c, moment).join(Task, Task.id == matching.c.id)
 
 
-def are_recent(sight: Sight, times: int = 1) -> list[ColumnElement[bool]]:
+def are_recent(visibility: Visibility, times: int = 1) -> list[ColumnElement[bool]]:
     """Whether a task is one of the first by its last activity: of some hundred in a large org,
     ``times`` as many.
     """
-    of_org = Task.org_id == sight.org_id
-    orders = [Task.updated_at, *([Task.links_changed_at] if sight.sees_links else [])]
+    of_org = Task.org_id == visibility.org_id
+    orders = [Task.updated_at, *([Task.links_changed_at] if visibility.sees_links else [])]
     tasks, items = RECENT_TASKS * times, RECENT_ITEMS * times
     first: list[Select[Any]] = [
         select(Task.id).where(of_org, by.is_not(None)).order_by(by.desc()).limit(tasks)
         for by in orders
     ]
     since = [_nth(by, of_org, tasks) for by in orders]
-    if sight.sees_links:
-        first.append(_with_recent_items(sight, items))
+    if visibility.sees_links:
+        first.append(_with_recent_items(visibility, items))
         at = GitLabItem.source_updated_at
-        since.append(_nth(at, GitLabItem.org_id == sight.org_id, items))
+        since.append(_nth(at, GitLabItem.org_id == visibility.org_id, items))
     # What is read has every task with a later moment than what comes next in each order.
     latest = _greatest(*since) if len(since) > 1 else since[0]
-    return [Task.id.in_(_ids_of(first)), moment_of(sight) > latest]
+    return [Task.id.in_(_ids_of(first)), moment_of(visibility) > latest]
 
 
-def _with_recent_items(sight: Sight, count: int) -> Select[Any]:
-    at, seen = GitLabItem.source_updated_at, () if sight.sees_all else (~withheld(),)
-    items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, at.is_not(None), *seen)
+def _with_recent_items(visibility: Visibility, count: int) -> Select[Any]:
+    at, seen = GitLabItem.source_updated_at, () if visibility.sees_all else (~withheld(),)
+    items = select(GitLabItem.id).where(
+        GitLabItem.org_id == visibility.org_id, at.is_not(None), *seen
+    )
     newest = items.order_by(at.desc()).limit(count).subquery()
     link = TaskGitLabLink
     if db.engine.dialect.name == "sqlite":
@@ -129,7 +131,7 @@ def _with_recent_items(sight: Sight, count: int) -> Select[Any]:
 
 
 def _newest(
-    sight: Sight,
+    visibility: Visibility,
     conditions: Conditions,
     end: int,
     since: Sequence[Any] = (),
@@ -146,9 +148,9 @@ def _newest(
         .limit(end)
         for by, first in zip(orders, (of_tasks, of_links), strict=True)
     ]
-    by_items = _by_items(sight, of_items).limit(end)
+    by_items = _by_items(visibility, of_items).limit(end)
     # The org is the item's: by the condition over tasks, SQLite would begin with all tasks.
-    of_org = Task.org_id == sight.org_id
+    of_org = Task.org_id == visibility.org_id
     others = [one for one in conditions if not one.compare(of_org)]
     if among is not None:
         by_items = by_items.where(*others, *_is_among(TaskGitLabLink.task_id, among))
@@ -162,18 +164,18 @@ def _is_among(task_id: Any, found: CTE | None) -> list[ColumnElement[bool]]:
     return [] if found is None else [task_id.in_(select(found.c.id)).is_(true())]
 
 
-def _by_items(sight: Sight, since: ColumnElement[Any] | None) -> Select[Any]:
+def _by_items(visibility: Visibility, since: ColumnElement[Any] | None) -> Select[Any]:
     """The tasks by their items, read in the order of an index: each task where its newest item
     is.
     """
-    seen = () if sight.sees_all else (~withheld(),)
+    seen = () if visibility.sees_all else (~withheld(),)
     link, item = aliased(TaskGitLabLink), aliased(GitLabItem)
     at = GitLabItem.source_updated_at
     later = or_(
         item.source_updated_at > at,
         and_(item.source_updated_at == at, item.id > GitLabItem.id),
     )
-    if not sight.sees_all:
+    if not visibility.sees_all:
         later = and_(later, ~withheld(item))
     newer = (
         select(link.id)
@@ -186,19 +188,19 @@ def _by_items(sight: Sight, since: ColumnElement[Any] | None) -> Select[Any]:
         select(TaskGitLabLink.task_id.label("id"))
         .select_from(GitLabItem)
         .join(TaskGitLabLink, TaskGitLabLink.item_id == GitLabItem.id)
-        .where(GitLabItem.org_id == sight.org_id, at.is_not(None), *seen, ~newer)
+        .where(GitLabItem.org_id == visibility.org_id, at.is_not(None), *seen, ~newer)
         .where(*([] if since is None else [at >= since]))
         .order_by(at.desc())
     )
 
 
-def _since(sight: Sight) -> tuple[ColumnElement[Any], ...]:
+def _since(visibility: Visibility) -> tuple[ColumnElement[Any], ...]:
     """How far back each order is read."""
-    of_org = Task.org_id == sight.org_id
+    of_org = Task.org_id == visibility.org_id
     return (
         _nth(Task.updated_at, of_org, NEWEST_TASKS),
         _nth(Task.links_changed_at, of_org, NEWEST_TASKS),
-        _nth(GitLabItem.source_updated_at, GitLabItem.org_id == sight.org_id, NEWEST_ITEMS),
+        _nth(GitLabItem.source_updated_at, GitLabItem.org_id == visibility.org_id, NEWEST_ITEMS),
     )
 
 

@@ -19,7 +19,7 @@ from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.links.queries import links_by_id
 from gitlab_links.paging import Position
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.models import SearchText
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
@@ -39,7 +39,7 @@ class LinkList:
 
 
 def listed_links(
-    sight: Sight,
+    visibility: Visibility,
     wanted: LinkQuery,
     *,
     sort: LinkSort,
@@ -52,15 +52,15 @@ def listed_links(
     What is withheld is not in the list. With ``narrowed``, as programs read it, it is while
     nothing of its content is asked for: by its reference alone, and as what was never read.
     """
-    hides = narrowed is not None and not wanted.reads_content and not sight.sees_all
-    matching = _Matching(sight, wanted, narrowed)
+    hides = narrowed is not None and not wanted.reads_content and not visibility.sees_all
+    matching = _Matching(visibility, wanted, narrowed)
     order = LinkOrder(sort, hides=hides, is_rare=wanted.is_rare)
     few = matching.by_index(FEW)
     found: Sequence[Found] = ()
     if not few and matching.may_be_common:
         here = partial(matching.of, of_few=True)
         found = order.next_rows(
-            sight.org_id,
+            visibility.org_id,
             here,
             after,
             limit + 1,
@@ -71,7 +71,10 @@ def listed_links(
         found = matching.rows(order, few or matching.by_index(MANY), after, limit + 1)
     page = found[:limit]
     views = links_by_id(
-        sight.org_id, [row.id for row in page], viewer=sight.role, connection=sight.connection
+        visibility.org_id,
+        [row.id for row in page],
+        viewer=visibility.role,
+        connection=visibility.connection,
     )
     behind = None
     if len(found) > limit:
@@ -84,7 +87,7 @@ def listed_links(
 class _Matching:
     """Which links are in the list."""
 
-    sight: Sight
+    visibility: Visibility
     wanted: LinkQuery
     narrowed: LinkFilter | None
 
@@ -95,10 +98,10 @@ class _Matching:
 
     @property
     def _sets(self) -> list[tuple[Any, CompoundSelect[Any]]]:
-        narrowed, sight = self.narrowed, self.sight
+        narrowed, visibility = self.narrowed, self.visibility
         if narrowed is None or narrowed.is_of_few:
             return []
-        return list(narrowed.by_index(sight.org_id, sight.connection, sight.role))
+        return list(narrowed.by_index(visibility.org_id, visibility.connection, visibility.role))
 
     def by_index(self, most: int) -> list[ColumnElement[bool]]:
         """The conditions that indexes answer, as far as each finds so many links at most."""
@@ -114,14 +117,16 @@ class _Matching:
     def of(self, links: Statement, *, of_few: bool = False) -> Statement:
         """Those of the links that match; ``of_few``: of links joined with texts of items."""
         if self.narrowed is None or self.wanted.reads_content:
-            links = links.where(*self.wanted.conditions(self.sight, of_few=of_few))
+            links = links.where(*self.wanted.conditions(self.visibility, of_few=of_few))
         else:
-            org_id = self.sight.org_id
+            org_id = self.visibility.org_id
             links = links.where(TaskGitLabLink.org_id == org_id, GitLabItem.org_id == org_id)
         if self.narrowed is None or self.narrowed == LinkFilter():
             return links
         ttl, now = settings().metadata_ttl, utcnow()
-        conditions = self.narrowed.conditions(self.sight.connection, ttl, now, self.sight.role)
+        conditions = self.narrowed.conditions(
+            self.visibility.connection, ttl, now, self.visibility.role
+        )
         return links.join(GitLabItem.project).where(*conditions)
 
     def rows(
@@ -140,11 +145,11 @@ class _Matching:
         return order.rows(links, after, limit)
 
 
-def task_references(sight: Sight, links: Sequence[LinkView]) -> Mapping[UUID, str]:
+def task_references(visibility: Visibility, links: Sequence[LinkView]) -> Mapping[UUID, str]:
     """The references of the tasks of these links, by id."""
     rows = db.session.execute(
         select(Task.id, Org.task_key, Task.number)
         .join(Org, Org.id == Task.org_id)
-        .where(Task.org_id == sight.org_id, Task.id.in_({link.task_id for link in links}))
+        .where(Task.org_id == visibility.org_id, Task.id.in_({link.task_id for link in links}))
     )
     return {task_id: task_reference(key, number) for task_id, key, number in rows}

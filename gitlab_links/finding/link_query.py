@@ -16,7 +16,7 @@ from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rollup.conditions import is_of_project, is_open, item_has
 from gitlab_links.rollup.needs import OF_AN_ITEM, Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.conditions import MOST_WORDS, item_has_words, text_has
 from gitlab_links.search.indexing import OF_ITEMS, searchable
 from gitlab_links.search.item_places import sought_at
@@ -130,23 +130,25 @@ class LinkQuery:
         seldom = ("pipeline", "assignee", *ITEM_FILTERS)
         return any(getattr(self, name) for name in seldom)
 
-    def conditions(self, sight: Sight, *, of_few: bool = False) -> Iterator[ColumnElement[bool]]:
+    def conditions(
+        self, visibility: Visibility, *, of_few: bool = False
+    ) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions, over links joined with items; ``of_few``: joined with the texts of
         items as well, to compare few of them without the index.
 
         What is withheld from the caller is not in the list.
         """
-        for of_org in (_item.org_id == sight.org_id, _link.org_id == sight.org_id):
+        for of_org in (_item.org_id == visibility.org_id, _link.org_id == visibility.org_id):
             # Only checked: SQLite would read what is of the org, and not of the project.
             yield of_org.is_(true()) if self.project else of_org
-        if not sight.sees_all:
+        if not visibility.sees_all:
             yield ~withheld()
         if self.q:
-            yield self._found(sight)
+            yield self._found(visibility)
         if self.type:
             yield _item.type == ItemType(self.type).value
         yield from self._of_state()
-        yield from self._of_content(sight, of_few=of_few)
+        yield from self._of_content(visibility, of_few=of_few)
 
     def _of_state(self) -> Iterator[ColumnElement[bool]]:
         if self.need is not None:
@@ -164,7 +166,7 @@ class LinkQuery:
         elif self.state:
             yield _item.state == self.state
 
-    def _of_content(self, sight: Sight, *, of_few: bool) -> Iterator[ColumnElement[bool]]:
+    def _of_content(self, visibility: Visibility, *, of_few: bool) -> Iterator[ColumnElement[bool]]:
         facts = [fact_word("label", label) for label in self.labels]
         facts += [person_word("assignee", self.assignee)] if self.assignee else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
@@ -172,35 +174,35 @@ class LinkQuery:
         if of_few:
             yield text_has(facts, roles)
         elif facts or roles:
-            yield item_has_words(sight, facts=facts, any_of=roles)
+            yield item_has_words(visibility, facts=facts, any_of=roles)
         if self.project:
-            yield is_of_project(self.project, sight)
+            yield is_of_project(self.project, visibility)
 
-    def _found(self, sight: Sight) -> ColumnElement[bool]:
+    def _found(self, visibility: Visibility) -> ColumnElement[bool]:
         """Links that the text names or whose item has all its words."""
         text = self.q.strip()
-        words = searchable(words_of(text)[:MOST_WORDS], OF_ITEMS, sight.org_id)
-        have = item_has_words(sight, words=words) if words else false()
-        named = _named(text, sight)
+        words = searchable(words_of(text)[:MOST_WORDS], OF_ITEMS, visibility.org_id)
+        have = item_has_words(visibility, words=words) if words else false()
+        named = _named(text, visibility)
         if not named:
             return have
         of_words = select(_link.id).join(_item, _item.id == _link.item_id).where(have)
         return _link.id.in_(union(*named, of_words))
 
 
-def _named(text: str, sight: Sight) -> Sequence[Select[Any]]:
+def _named(text: str, visibility: Visibility) -> Sequence[Select[Any]]:
     """The links of a task by its reference, and those of an item by its reference or address."""
     found: list[Select[Any]] = []
     reference = parse_reference(text)
     if reference is not None:
-        tasks = select(Task.id).where(Task.org_id == sight.org_id, is_referred_to(reference))
+        tasks = select(Task.id).where(Task.org_id == visibility.org_id, is_referred_to(reference))
         found.append(select(_link.id).where(_link.task_id.in_(tasks)))
-    sought = sought_at(text, sight)
+    sought = sought_at(text, visibility)
     if sought is not None:
         joined = (
             select(_link.id)
             .join(_item, _item.id == _link.item_id)
             .join(GitLabProject, GitLabProject.id == _item.project_id)
         )
-        found.append(joined.where(*sought.conditions(all_seen=sight.sees_all)))
+        found.append(joined.where(*sought.conditions(all_seen=visibility.sees_all)))
     return found

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, case, literal, select
 from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import maybe_withheld, withheld
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.facts import FactKind, typed_key
 from gitlab_links.search.models import ItemFact
 from gitlab_links.search.value_texts import texts_found, value_query
@@ -43,42 +43,42 @@ class Suggestion:
     name: str = ""
 
 
-def suggestions(sight: Sight, field: SuggestedFilter, typed: str) -> Sequence[Suggestion]:
+def suggestions(visibility: Visibility, field: SuggestedFilter, typed: str) -> Sequence[Suggestion]:
     """Values that contain what is typed, those that begin with it first. One statement."""
-    if not sight.sees_links:
+    if not visibility.sees_links:
         return []
     key = typed_key(typed)
     of_projects = field is SuggestedFilter.PROJECT
-    found = _projects(sight, key) if of_projects else _facts(sight, field, key)
+    found = _projects(visibility, key) if of_projects else _facts(visibility, field, key)
     # A person who has changed their name has two rows.
     named = {value: Suggestion(value, name) for value, name in db.session.execute(found)}
     return list(named.values())[:MOST]
 
 
-def _projects(sight: Sight, typed: str) -> Select[Any]:
+def _projects(visibility: Visibility, typed: str) -> Select[Any]:
     project = GitLabProject
     matching = _matching(
         select(project.path.label("value"), literal("").label("name"), project.id),
-        [project.org_id == sight.org_id, project.path_key.is_not(None)],
+        [project.org_id == visibility.org_id, project.path_key.is_not(None)],
         project.path_key,
         typed,
     )
-    seen = () if sight.sees_all else (~maybe_withheld(),)
+    seen = () if visibility.sees_all else (~maybe_withheld(),)
     of_it = select(GitLabItem.id).where(GitLabItem.project_id == matching.c.id, _is_linked(), *seen)
     return _those_with(matching, of_it)
 
 
-def _facts(sight: Sight, field: SuggestedFilter, typed: str) -> Select[Any]:
+def _facts(visibility: Visibility, field: SuggestedFilter, typed: str) -> Select[Any]:
     is_person = field in {SuggestedFilter.PERSON, SuggestedFilter.ASSIGNEE}
     fact, kind = ItemFact, FactKind.PERSON if is_person else FactKind(field.value)
     matching = _matching(
         select(fact.value, fact.name, fact.digest),
-        [fact.org_id == sight.org_id, fact.kind == kind.value],
+        [fact.org_id == visibility.org_id, fact.kind == kind.value],
         fact.key,
         typed,
     )
-    seen = () if sight.sees_all else (~withheld(),)
-    return _those_with(matching, _items_with(matching, field, sight).where(*seen))
+    seen = () if visibility.sees_all else (~withheld(),)
+    return _those_with(matching, _items_with(matching, field, visibility).where(*seen))
 
 
 def _matching(
@@ -100,12 +100,12 @@ def _those_with(matching: Subquery, items: Select[Any]) -> Select[Any]:
     return found.order_by(matching.c.rank, matching.c.key)
 
 
-def _items_with(matching: Subquery, field: SuggestedFilter, sight: Sight) -> Select[Any]:
+def _items_with(matching: Subquery, field: SuggestedFilter, visibility: Visibility) -> Select[Any]:
     """The linked items that have a value now."""
     kinds = ROLES if field is SuggestedFilter.PERSON else (field.value,)
-    query = value_query(literal(org_word(sight.org_id)), kinds, matching.c.digest)
+    query = value_query(literal(org_word(visibility.org_id)), kinds, matching.c.digest)
     texts = texts_found(query, matching).subquery()
-    items = select(GitLabItem.id).where(GitLabItem.org_id == sight.org_id, _is_linked())
+    items = select(GitLabItem.id).where(GitLabItem.org_id == visibility.org_id, _is_linked())
     return items.join(texts, texts.c.item_id == GitLabItem.id)
 
 

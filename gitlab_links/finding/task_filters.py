@@ -21,7 +21,7 @@ from gitlab_links.rollup.conditions import (
     of_any_type,
 )
 from gitlab_links.rollup.needs import Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.conditions import found_by, has_item_with
 from gitlab_links.search.words import ROLES, fact_word, person_word
 from gitlab_links.tasks.models import TO_DO, Task, TaskStatus
@@ -54,12 +54,14 @@ class TaskQuery:
     external_url: str = ""
     updated_since: datetime | None = None
 
-    def conditions(self, sight: Sight, *, each: bool = False) -> Iterator[ColumnElement[bool]]:
+    def conditions(
+        self, visibility: Visibility, *, each: bool = False
+    ) -> Iterator[ColumnElement[bool]]:
         """The SQL conditions over tasks of the org. They reveal nothing that is withheld.
 
         ``each``: tested task by task, for few tasks. Else what matches is found by indexes first.
         """
-        of_org = Task.org_id == sight.org_id
+        of_org = Task.org_id == visibility.org_id
         # Of a person's tasks it is only checked: SQLite would read all of the org.
         yield of_org.is_(true()) if self.assignee_id not in {None, NOBODY} else of_org
         if self.status:
@@ -74,19 +76,19 @@ class TaskQuery:
         if self.updated_since is not None:
             since = self.updated_since
             yield or_(Task.updated_at >= since, Task.links_changed_at >= since)
-        of_links = self._of_links(sight, each=each)
+        of_links = self._of_links(visibility, each=each)
         yield from _in_turn(list(of_links)) if each else of_links
 
-    def _of_links(self, sight: Sight, *, each: bool) -> Iterator[ColumnElement[bool]]:
+    def _of_links(self, visibility: Visibility, *, each: bool) -> Iterator[ColumnElement[bool]]:
         """What takes reading the links of a task, the quickest first."""
         if self.need is not None:
-            yield has_need(self.need, sight, utcnow().date(), each=each)
-        if sight.sees_links and (self.links or self.type):
-            yield self._linked(sight, each=each)
-        if sight.sees_links and self._reads_items:
-            yield self._of_items(sight, each=each)
+            yield has_need(self.need, visibility, utcnow().date(), each=each)
+        if visibility.sees_links and (self.links or self.type):
+            yield self._linked(visibility, each=each)
+        if visibility.sees_links and self._reads_items:
+            yield self._of_items(visibility, each=each)
         if self.q:
-            yield found_by(self.q, sight, each=each)
+            yield found_by(self.q, visibility, each=each)
 
     @property
     def is_common(self) -> bool:
@@ -120,17 +122,17 @@ class TaskQuery:
     def _reads_items(self) -> bool:
         return bool(self.person or self.label or self.milestone or self.project)
 
-    def _of_items(self, sight: Sight, *, each: bool) -> ColumnElement[bool]:
+    def _of_items(self, visibility: Visibility, *, each: bool) -> ColumnElement[bool]:
         """Tasks with a linked item that has all of these, and whose content the caller sees."""
         facts = [fact_word("label", self.label)] if self.label else []
         facts += [fact_word("milestone", self.milestone)] if self.milestone else []
-        of_project = [is_of_project(self.project, sight)] if self.project else []
+        of_project = [is_of_project(self.project, visibility)] if self.project else []
         roles = [person_word(role, self.person) for role in ROLES] if self.person else []
         if not facts and not roles:
-            return linked(sight, *of_project, of_org=False, each=each)
-        return has_item_with(sight, *of_project, facts=facts, any_of=roles, each=each)
+            return linked(visibility, *of_project, of_org=False, each=each)
+        return has_item_with(visibility, *of_project, facts=facts, any_of=roles, each=each)
 
-    def _linked(self, sight: Sight, *, each: bool) -> ColumnElement[bool]:
+    def _linked(self, visibility: Visibility, *, each: bool) -> ColumnElement[bool]:
         """Tasks with a link of that state and type; ``none``: tasks without such a link.
 
         A withheld link is shown as a link, of its type and with an error of its reference: so
@@ -140,19 +142,19 @@ class TaskQuery:
         if self.links == "none" and not of_type:
             return ~has_links()
         if self.links in {"", "none"}:
-            found = linked(sight, *of_type, withheld_too=True, common=True, each=each)
+            found = linked(visibility, *of_type, withheld_too=True, common=True, each=each)
             return ~found if self.links == "none" else found
         if self.links == "problem":
             code = GitLabItem.error_code
-            seen = () if sight.sees_all else (or_(~withheld(), code.in_(GONE)),)
+            seen = () if visibility.sees_all else (or_(~withheld(), code.in_(GONE)),)
             shown = (*of_type, code.is_not(None), *seen)
-            return linked(sight, *shown, withheld_too=True, each=each)
+            return linked(visibility, *shown, withheld_too=True, each=each)
         if self.links == "draft":
             return linked(
-                sight, *(of_type or [of_any_type()]), is_open(), GitLabItem.draft.is_(True)
+                visibility, *(of_type or [of_any_type()]), is_open(), GitLabItem.draft.is_(True)
             )
         of_state = (*of_type, GitLabItem.state == self.links)
-        return linked(sight, *of_state, common=True, each=each)
+        return linked(visibility, *of_state, common=True, each=each)
 
 
 def _in_turn(conditions: Sequence[ColumnElement[bool]]) -> Iterator[ColumnElement[bool]]:

@@ -23,7 +23,7 @@ from gitlab_links.finding.by_activity import (
     moment_of,
 )
 from gitlab_links.finding.task_filters import TaskQuery
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import TaskView, task_view
 
@@ -59,14 +59,14 @@ class TaskList:
 
 
 def listed_tasks(
-    sight: Sight, wanted: TaskQuery, *, sort: str, offset: int, limit: int
+    visibility: Visibility, wanted: TaskQuery, *, sort: str, offset: int, limit: int
 ) -> TaskList:
     """The tasks from ``offset`` on, in five statements at most.
 
     ``sort`` is ``newest``, ``oldest``, ``updated``, ``due`` or ``title``.
     """
     of_org = select(Org.task_key, Org.branch_template, Org.last_task_number)
-    naming = of_org.where(Org.id == sight.org_id)
+    naming = of_org.where(Org.id == visibility.org_id)
     task_key, template, last_number = db.session.execute(naming).one()
     page = _Page(sort, offset, limit, last_number)
 
@@ -75,18 +75,18 @@ def listed_tasks(
         return TaskList(tasks, total, are_more, task_key)
 
     if wanted.narrows and last_number > MANY:
-        rows = page.of_recent(sight, wanted)
+        rows = page.of_recent(visibility, wanted)
         if rows:
             return shown(rows, rows[0][2] - 1, are_more=True)
-    conditions = list(wanted.conditions(sight))
+    conditions = list(wanted.conditions(visibility))
     total = None if wanted.narrows else _count(conditions, wanted)
     few = COUNTED if wanted.is_common else COMPARED
     if sort == "updated" and total is not None and total <= FEW:
-        statement = page.of_few(sight, conditions)
+        statement = page.of_few(visibility, conditions)
     elif total is None or (sort == "updated" and total <= few):
-        statement = page.of_these(sight, conditions)
+        statement = page.of_these(visibility, conditions)
     else:
-        statement = page.of_many(sight, conditions)
+        statement = page.of_many(visibility, conditions)
     rows = db.session.execute(statement).all()
     if total is None:
         total = rows[0][2] if rows else _count(conditions, wanted) if offset else 0
@@ -117,55 +117,55 @@ class _Page:
     limit: int
     tasks: int
 
-    def of_recent(self, sight: Sight, wanted: TaskQuery) -> Sequence[Any]:
+    def of_recent(self, visibility: Visibility, wanted: TaskQuery) -> Sequence[Any]:
         """The rows, if more than this page match among the first tasks of the order; else none.
 
         A filter that many tasks meet is full of matches there. So what one that few meet costs
         does not depend on how many meet the others. If some are there and too few, they say how
         many more tasks have a page of them.
         """
-        conditions = list(wanted.conditions(sight, each=True))
-        first = [*self._are_first(sight, wanted), *conditions]
+        conditions = list(wanted.conditions(visibility, each=True))
+        first = [*self._are_first(visibility, wanted), *conditions]
         rows: Sequence[Any] = ()
         if self.offset:  # without a row of this page, its statement counts nothing
             found = _count_of(first)
         else:
-            rows, found = self._read(sight, first)
+            rows, found = self._read(visibility, first)
             if self._is_enough(found):
                 return rows
-        more = self._are_more(sight, wanted, found)
+        more = self._are_more(visibility, wanted, found)
         if more is not None:
-            rows, found = self._read(sight, [*more, *conditions])
+            rows, found = self._read(visibility, [*more, *conditions])
         return rows if self._is_enough(found) else []
 
-    def _read(self, sight: Sight, conditions: Conditions) -> tuple[Sequence[Any], int]:
-        rows = db.session.execute(self.of_few(sight, conditions)).all()
+    def _read(self, visibility: Visibility, conditions: Conditions) -> tuple[Sequence[Any], int]:
+        rows = db.session.execute(self.of_few(visibility, conditions)).all()
         return rows, rows[0][2] if rows else 0
 
     def _is_enough(self, found: int) -> bool:
         # One less than are found is what there are surely more of.
         return found - 1 > self.offset + self.limit
 
-    def _are_first(self, sight: Sight, wanted: TaskQuery, times: int = 1) -> Conditions:
+    def _are_first(self, visibility: Visibility, wanted: TaskQuery, times: int = 1) -> Conditions:
         if self.sort == "updated":
-            return are_recent(sight, times)
-        return self._are_in(self._of_statuses(sight, wanted, RECENT * times))
+            return are_recent(visibility, times)
+        return self._are_in(self._of_statuses(visibility, wanted, RECENT * times))
 
-    def _are_more(self, sight: Sight, wanted: TaskQuery, found: int) -> Conditions | None:
+    def _are_more(self, visibility: Visibility, wanted: TaskQuery, found: int) -> Conditions | None:
         """More of the first, if so many match of some and a page is probably among those."""
         end = self.offset + self.limit
         if self._is_enough(found):
-            return self._are_first(sight, wanted)
+            return self._are_first(visibility, wanted)
         # By 2.5 standard deviations more: matches are not evenly spread.
         times = 1 + int((end + 2) * (1 + 2.5 / sqrt(found)) / found) if found else 0
         some = RECENT_TASKS if self.sort == "updated" else RECENT
         if not wanted.is_combined and times * some * WORTH > found * self.tasks // some:
             return None
-        return self._are_first(sight, wanted, times) if 1 < times <= MOST_TIMES else None
+        return self._are_first(visibility, wanted, times) if 1 < times <= MOST_TIMES else None
 
-    def _of_statuses(self, sight: Sight, wanted: TaskQuery, count: int) -> Select[Any]:
+    def _of_statuses(self, visibility: Visibility, wanted: TaskQuery, count: int) -> Select[Any]:
         """The first tasks of those statuses that matching ones have."""
-        of_org: Statement = select(Task.id, Task.number).where(Task.org_id == sight.org_id)
+        of_org: Statement = select(Task.id, Task.number).where(Task.org_id == visibility.org_id)
         first = of_org.order_by(*self._keys).limit(count)
         if self.sort not in _BY_NUMBER or not wanted.statuses:
             return first
@@ -178,23 +178,26 @@ class _Page:
     def _are_in(self, first: Select[Any]) -> Conditions:
         return [Task.id.in_(select(first.subquery().c.id))]
 
-    def of_few(self, sight: Sight, conditions: Conditions) -> Statement:
+    def of_few(self, visibility: Visibility, conditions: Conditions) -> Statement:
         """For conditions that few tasks meet: they are compared with each other."""
-        return self._of(sight, conditions, compared)
+        return self._of(visibility, conditions, compared)
 
-    def of_these(self, sight: Sight, conditions: Conditions) -> Statement:
+    def of_these(self, visibility: Visibility, conditions: Conditions) -> Statement:
         """For conditions whose matching is most of the work: it is done once, for the count and
         the page.
         """
-        return self._of(sight, conditions, partial(first_of, end=self.offset + self.limit))
+        return self._of(visibility, conditions, partial(first_of, end=self.offset + self.limit))
 
     def _of(
-        self, sight: Sight, conditions: Conditions, by_activity: Callable[[Sight, CTE], Statement]
+        self,
+        visibility: Visibility,
+        conditions: Conditions,
+        by_activity: Callable[[Visibility, CTE], Statement],
     ) -> Statement:
         matching = select(Task.id, Task.number).where(*conditions).cte("matching")
         counted = select(func.count()).select_from(matching).scalar_subquery()
         if self.sort == "updated":
-            found = by_activity(sight, matching).subquery()
+            found = by_activity(visibility, matching).subquery()
             by: list[Any] = [found.c.moment.desc(), found.c.number.desc()]
             chosen = select(found.c.id, found.c.moment)
         elif self.sort in _BY_NUMBER:
@@ -213,14 +216,14 @@ class _Page:
             .order_by(*first, *self._keys)
         )
 
-    def of_many(self, sight: Sight, conditions: Conditions) -> Statement:
+    def of_many(self, visibility: Visibility, conditions: Conditions) -> Statement:
         """For conditions that many tasks meet: read in the order until the page is full."""
         by = self._keys
-        if self.sort == "updated" and sight.sees_links:
-            first = first_of_all(sight, conditions, self.offset + self.limit)
+        if self.sort == "updated" and visibility.sees_links:
+            first = first_of_all(visibility, conditions, self.offset + self.limit)
             conditions = [Task.id.in_(first)]
         if self.sort == "updated":
-            by = [moment_of(sight).desc(), *by]
+            by = [moment_of(visibility).desc(), *by]
         statement = select(Task, User.name, null()).outerjoin(User, User.id == Task.assignee_id)
         return self._cut(statement.where(*conditions).order_by(*by))
 

@@ -24,7 +24,7 @@ from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.overview.figures import Age, Figures, OpenWork, first_week, flow_of
 from gitlab_links.rollup.conditions import is_open
 from gitlab_links.rollup.needs import Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.models import TO_DO, Task
 
 # An org with no more than this of each is counted in a few milliseconds.
@@ -35,9 +35,9 @@ _TO_DO = Task.status.in_(TO_DO)
 _ENDED = (ItemState.MERGED.value, ItemState.CLOSED.value)
 
 
-def is_small(sight: Sight, now: datetime) -> bool:
+def is_small(visibility: Visibility, now: datetime) -> bool:
     """Whether the org is counted quickly. One statement that reads few rows of any org."""
-    item, org_id = GitLabItem, sight.org_id
+    item, org_id = GitLabItem, visibility.org_id
     one: ColumnElement[int] = literal_column("1")  # a column is read from the table
     parts = (
         select(one).where(Task.org_id == org_id, _TO_DO),
@@ -52,36 +52,36 @@ def _counted(part: Select[Any]) -> ScalarSelect[int]:
     return select(func.count()).select_from(part.subquery()).scalar_subquery()
 
 
-def count_figures(sight: Sight, now: datetime) -> Figures:
-    """All figures, as the sight sees them."""
+def count_figures(visibility: Visibility, now: datetime) -> Figures:
+    """All figures, as their caller may see them."""
     since = first_week(now)
     flow = None
-    if sight.sees_links:
-        requests = db.session.execute(_requests(sight, since))
-        flow = flow_of(since, requests, db.session.execute(_last_merges(sight, since)))
-    return Figures(now, _needs(sight), _open_work(sight, now), flow)
+    if visibility.sees_links:
+        requests = db.session.execute(_requests(visibility, since))
+        flow = flow_of(since, requests, db.session.execute(_last_merges(visibility, since)))
+    return Figures(now, _needs(visibility), _open_work(visibility, now), flow)
 
 
-def _needs(sight: Sight) -> dict[Need, int]:
+def _needs(visibility: Visibility) -> dict[Need, int]:
     """By the very conditions of the list of tasks, so that both say the same."""
-    shown = list(Need) if sight.sees_links else [Need.OVERDUE]
+    shown = list(Need) if visibility.sees_links else [Need.OVERDUE]
     counts = [
         select(func.count())
         .select_from(Task)
-        .where(*TaskQuery(need=need).conditions(sight))
+        .where(*TaskQuery(need=need).conditions(visibility))
         .scalar_subquery()
         for need in shown
     ]
     return dict(zip(shown, db.session.execute(select(*counts)).one(), strict=True))
 
 
-def _open_work(sight: Sight, now: datetime) -> tuple[OpenWork, ...]:
-    tasks = select(*_by_age(Task.created_at, now)).where(Task.org_id == sight.org_id, _TO_DO)
+def _open_work(visibility: Visibility, now: datetime) -> tuple[OpenWork, ...]:
+    tasks = select(*_by_age(Task.created_at, now)).where(Task.org_id == visibility.org_id, _TO_DO)
     found = [db.session.execute(tasks).one()]
-    if sight.sees_links:
+    if visibility.sees_links:
         requests = select(*_by_age(GitLabItem.gitlab_created_at, now))
         found.append(
-            db.session.execute(requests.where(*_of_org(sight), is_open(), _linked())).one()
+            db.session.execute(requests.where(*_of_org(visibility), is_open(), _linked())).one()
         )
     else:
         found.append((None,) * len(Age))  # type: ignore[arg-type]
@@ -98,18 +98,18 @@ def _by_age(began_at: Any, now: datetime) -> list[ColumnElement[int]]:
     return counts
 
 
-def _requests(sight: Sight, since: datetime) -> Select[Any, Any]:
+def _requests(visibility: Visibility, since: datetime) -> Select[Any, Any]:
     """When the linked merge requests were opened and merged that were either in the weeks."""
     item = GitLabItem
     return select(item.gitlab_created_at, item.merged_at).where(
-        *_of_org(sight),
+        *_of_org(visibility),
         _changed_since(since),
         or_(item.gitlab_created_at >= since, item.merged_at >= since),
         _linked(),
     )
 
 
-def _last_merges(sight: Sight, since: datetime) -> Select[Any, Any]:
+def _last_merges(visibility: Visibility, since: datetime) -> Select[Any, Any]:
     """When the tasks were created and their last merge request was merged, of those that have
     one merged in the weeks and none that is open or not known yet.
     """
@@ -117,7 +117,7 @@ def _last_merges(sight: Sight, since: datetime) -> Select[Any, Any]:
     recent = (
         select(link.task_id)
         .join(item, item.id == link.item_id)
-        .where(*_of_org(sight), _changed_since(since), item.merged_at >= since)
+        .where(*_of_org(visibility), _changed_since(since), item.merged_at >= since)
         .distinct()
         .subquery()
     )
@@ -129,20 +129,20 @@ def _last_merges(sight: Sight, since: datetime) -> Select[Any, Any]:
         .join(Task, Task.id == recent.c.task_id)
         .join(link, link.task_id == recent.c.task_id)
         .join(item, item.id == link.item_id)
-        .where(*_seen(sight))
+        .where(*_seen(visibility))
         .group_by(Task.id, Task.created_at)
         .having(going_on == 0)
     )
 
 
-def _of_org(sight: Sight) -> list[ColumnElement[bool]]:
-    return [GitLabItem.org_id == sight.org_id, *_seen(sight)]
+def _of_org(visibility: Visibility) -> list[ColumnElement[bool]]:
+    return [GitLabItem.org_id == visibility.org_id, *_seen(visibility)]
 
 
-def _seen(sight: Sight) -> list[ColumnElement[bool]]:
+def _seen(visibility: Visibility) -> list[ColumnElement[bool]]:
     """Merge requests, without those that are withheld."""
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
-    return [request] if sight.sees_all else [request, ~withheld()]
+    return [request] if visibility.sees_all else [request, ~withheld()]
 
 
 def _linked() -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from gitlab_links.extensions import redis
 from gitlab_links.job_triggers import JobKind, trigger
 from gitlab_links.overview.counting import count_figures, is_small
 from gitlab_links.overview.figures import Figures
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 FRESH = timedelta(seconds=60)
 KEPT = timedelta(hours=1)
@@ -46,23 +46,23 @@ class Overview:
     counting: bool = False
 
 
-def overview_for(sight: Sight) -> Overview:
+def overview_for(visibility: Visibility) -> Overview:
     """What the caller sees: six statements, one in a large org, for which a job counts. Without
     Redis there is no job: then all orgs are counted at once.
     """
     now = utcnow()
-    if is_small(sight, now):
-        return Overview(count_figures(sight, now))
+    if is_small(visibility, now):
+        return Overview(count_figures(visibility, now))
     try:
-        kept = _read(sight)
+        kept = _read(visibility)
         if kept is None:
-            redis().set(_name(sight), _ASKED_FOR, ex=KEPT, nx=True)
+            redis().set(_name(visibility), _ASKED_FOR, ex=KEPT, nx=True)
     except RedisError as error:
         log.warning("overview.not_read", error=str(error))
-        return Overview(count_figures(sight, now), kept=True)
+        return Overview(count_figures(visibility, now), kept=True)
     late = kept is None or _is_late(kept, now)
     if late:
-        trigger(JobKind.COUNT_OVERVIEW, sight.org_id)
+        trigger(JobKind.COUNT_OVERVIEW, visibility.org_id)
     return Overview(kept, kept=True, counting=late)
 
 
@@ -73,27 +73,27 @@ def count_again(org_id: uuid.UUID) -> None:
     now = utcnow()
     done = set()
     for role in Role:
-        sight = Sight.of(Principal(org_id, _ANYBODY, role))
-        name = _name(sight)
+        visibility = Visibility.of(Principal(org_id, _ANYBODY, role))
+        name = _name(visibility)
         if name in done or not redis().exists(name):
             continue
         done.add(name)
-        kept = _read(sight)
+        kept = _read(visibility)
         if kept is None or _is_late(kept, now):
-            redis().set(name, count_figures(sight, now).as_json(), ex=KEPT)
+            redis().set(name, count_figures(visibility, now).as_json(), ex=KEPT)
 
 
 def _is_late(kept: Figures, now: datetime) -> bool:
     return now - kept.computed_at >= FRESH or kept.computed_at > now
 
 
-def _read(sight: Sight) -> Figures | None:
-    kept = redis().get(_name(sight))
+def _read(visibility: Visibility) -> Figures | None:
+    kept = redis().get(_name(visibility))
     return Figures.from_json(kept) if isinstance(kept, bytes) and kept != _ASKED_FOR else None
 
 
-def _name(sight: Sight) -> str:
+def _name(visibility: Visibility) -> str:
     """The key of the figures of everybody who sees the same."""
-    seen = "tasks" if not sight.sees_links else "all" if sight.sees_all else "unwithheld"
+    seen = "tasks" if not visibility.sees_links else "all" if visibility.sees_all else "unwithheld"
     # 2: the version before cannot read these figures.
-    return f"gitlab_links:overview:2:{sight.org_id}:{seen}"
+    return f"gitlab_links:overview:2:{visibility.org_id}:{seen}"

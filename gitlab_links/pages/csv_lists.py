@@ -1,4 +1,4 @@
-"""The lists of tasks and links as CSV files, with the filters and the sight of their pages."""
+"""The lists of tasks and links as CSV files: filtered and withheld as on their pages."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ from gitlab_links.pages.rule_words import calls_for, link_words
 from gitlab_links.pages.status_rules import dry_run_filter
 from gitlab_links.pages.timeline import reader, rows_of
 from gitlab_links.rollup.link_states import link_states, roll_up_of
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rules.dry_run import DryRunTask, dry_run_page
 from gitlab_links.rules.explanations import Explanation
 from gitlab_links.tasks.orders import TaskSort, position_of
@@ -73,28 +73,30 @@ OF_LINKS = ("task", "task_title", *LINK_COLUMNS, *PEOPLE_COLUMNS, *SYNC_COLUMNS)
 @access(Permission.TASK_READ)
 def tasks_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The tasks that match, in the order of the page."""
-    del org_id  # the sight has it
-    sight = Sight.of(current_principal())
-    wanted = ListQuery.read(request.args, sees_links=sight.sees_links)
+    del org_id  # ``visibility`` has it
+    visibility = Visibility.of(current_principal())
+    wanted = ListQuery.read(request.args, sees_links=visibility.sees_links)
     filters = {**wanted.arguments, "sort": wanted.sort}
-    conditions = list(wanted.filters(sight.user_id).conditions(sight))
-    columns = (*TASK_COLUMNS, *ROLL_UP_COLUMNS, "needs") if sight.sees_links else TASK_COLUMNS
-    return csv_file("tasks", columns, _tasks(sight, conditions, wanted.sort), filters)
+    conditions = list(wanted.filters(visibility.user_id).conditions(visibility))
+    columns = (*TASK_COLUMNS, *ROLL_UP_COLUMNS, "needs") if visibility.sees_links else TASK_COLUMNS
+    return csv_file("tasks", columns, _tasks(visibility, conditions, wanted.sort), filters)
 
 
-def _tasks(sight: Sight, conditions: Sequence[ColumnElement[bool]], sort: str) -> Iterator[Rows]:
-    order, rows = _ORDERS.get(sort), partial(_task_rows, sight)
+def _tasks(
+    visibility: Visibility, conditions: Sequence[ColumnElement[bool]], sort: str
+) -> Iterator[Rows]:
+    order, rows = _ORDERS.get(sort), partial(_task_rows, visibility)
     if order is None:
-        return map(rows, tasks_by_activity(sight, conditions, AT_ONCE))
-    read = partial(tasks_page, sight.org_id, conditions, sort=order)
+        return map(rows, tasks_by_activity(visibility, conditions, AT_ONCE))
+    read = partial(tasks_page, visibility.org_id, conditions, sort=order)
     return in_parts(read, rows, partial(position_of, sort=order))
 
 
-def _task_rows(sight: Sight, tasks: Sequence[TaskView]) -> Rows:
+def _task_rows(visibility: Visibility, tasks: Sequence[TaskView]) -> Rows:
     own, counts = attrgetter(*TASK_COLUMNS), attrgetter(*ROLL_UP_COLUMNS)
-    if not sight.sees_links:
+    if not visibility.sees_links:
         return [own(task) for task in tasks]
-    links = link_states(sight, [task.id for task in tasks])
+    links = link_states(visibility, [task.id for task in tasks])
     found = [(task, roll_up_of(task, links.get(task.id, ()))) for task in tasks]
     return [(*own(task), *counts(sums), " ".join(sums.needs)) for task, sums in found]
 
@@ -103,19 +105,19 @@ def _task_rows(sight: Sight, tasks: Sequence[TaskView]) -> Rows:
 @access(Permission.LINK_READ)
 def links_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The links of all tasks that match, in the order of the page."""
-    del org_id  # the sight has it
-    sight = Sight.of(current_principal())
+    del org_id  # ``visibility`` has it
+    visibility = Visibility.of(current_principal())
     wanted = Wanted.of(request.args)
-    parts = _links(sight, wanted.query, ORDERS[wanted.sort])
+    parts = _links(visibility, wanted.query, ORDERS[wanted.sort])
     return csv_file("links", OF_LINKS, parts, wanted.applied)
 
 
-def _links(sight: Sight, wanted: LinkQuery, sort: LinkSort) -> Iterator[Rows]:
+def _links(visibility: Visibility, wanted: LinkQuery, sort: LinkSort) -> Iterator[Rows]:
     after = None
     while True:
-        found = listed_links(sight, wanted, sort=sort, after=after, limit=AT_ONCE)
+        found = listed_links(visibility, wanted, sort=sort, after=after, limit=AT_ONCE)
         after = found.next
-        tasks = task_references(sight, found.links)
+        tasks = task_references(visibility, found.links)
         yield [_link_row(link, tasks.get(link.task_id, "")) for link in found.links]
         if after is None:
             return

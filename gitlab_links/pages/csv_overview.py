@@ -14,7 +14,7 @@ from gitlab_links.overview.figures import Figures
 from gitlab_links.overview.queries import BeingCounted, overview_for
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.csv_files import Rows, csv_file
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 Table = tuple[Sequence[str], Rows]
 
@@ -57,7 +57,7 @@ def overview_csv(org_id: uuid.UUID, table: str) -> ResponseReturnValue:
     """One table, as far as the viewer sees it."""
     del org_id  # the caller has it
     read = required(TABLES.get(table))
-    figures = overview_for(Sight.of(current_principal())).figures
+    figures = overview_for(Visibility.of(current_principal())).figures
     if figures is None:
         raise BeingCounted("The figures of this org are being counted. Try again in a few seconds.")
     columns, rows = required(read(figures))

@@ -12,7 +12,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 
 @pages.get("/orgs/<uuid:org_id>/filters/suggestions")
@@ -21,8 +21,8 @@ def filter_suggestions(org_id: uuid.UUID) -> ResponseReturnValue:
     """The options of the ``field`` for what is typed; none for a field that has none."""
     del org_id  # the caller has it
     field = parsed(SuggestedFilter, request.args.get("field", ""))
-    sight = Sight.of(current_principal())
-    found = suggestions(sight, field, typed(request.args, "q")) if field else ()
+    visibility = Visibility.of(current_principal())
+    found = suggestions(visibility, field, typed(request.args, "q")) if field else ()
     answer: Response = make_response(render_template("partials/suggestions.html", found=found))
     answer.headers["Cache-Control"] = "no-store"
     return answer

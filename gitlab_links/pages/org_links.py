@@ -33,7 +33,7 @@ from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.wording import pipeline_mark
 from gitlab_links.paging import Position
 from gitlab_links.rollup.needs import OF_AN_ITEM
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 PART = "links"
 VIEW = "pages.link_list"
@@ -92,11 +92,11 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
     An open page polls the list alone, and gets a 304 if nothing changed.
     """
     principal = current_principal()
-    sight, wanted = Sight.of(principal), Wanted.of(request.args)
+    visibility, wanted = Visibility.of(principal), Wanted.of(request.args)
     found = listed_links(
-        sight, wanted.query, sort=ORDERS[wanted.sort], after=wanted.after, limit=LINKS_A_PAGE
+        visibility, wanted.query, sort=ORDERS[wanted.sort], after=wanted.after, limit=LINKS_A_PAGE
     )
-    shown = {"org_id": org_id, **_shown(principal, sight, wanted, found)}
+    shown = {"org_id": org_id, **_shown(principal, visibility, wanted, found)}
     today = utcnow().date()  # which decides what is overdue
     names = ("links", "tasks", "older_url", "away", "connected")
     etag = etag_of(*(shown[name] for name in names), principal.role, today)
@@ -114,19 +114,21 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
     )
 
 
-def _shown(principal: Principal, sight: Sight, wanted: Wanted, found: LinkList) -> dict[str, Any]:
+def _shown(
+    principal: Principal, visibility: Visibility, wanted: Wanted, found: LinkList
+) -> dict[str, Any]:
     org_id, behind = principal.org_id, found.next
     return {
         "wanted": wanted.query,
         "sort": wanted.sort,
         "filtered": bool(wanted.query.arguments) or wanted.after is not None,
         "links": found.links,
-        "tasks": task_references(sight, found.links),
+        "tasks": task_references(visibility, found.links),
         "words": _words(len(found.links), are_more=behind is not None),
-        "sees_all": sight.sees_all,
+        "sees_all": visibility.sees_all,
         "manages": principal.may(Permission.INTEGRATION),
-        "connected": sight.connection.base_url is not None,
-        "away": away_words(sight.connection, shows_links=bool(found.links)),
+        "connected": visibility.connection.base_url is not None,
+        "away": away_words(visibility.connection, shows_links=bool(found.links)),
         "choices": (
             ("need", "Needs", NEEDS),
             ("state", "State", STATES),

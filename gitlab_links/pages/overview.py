@@ -14,7 +14,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.live_parts import etag_of, is_part, tagged
 from gitlab_links.pages.overview_charts import charts_of
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 
 PART = "overview"
 
@@ -23,7 +23,7 @@ PART = "overview"
 @access(Permission.TASK_READ)
 def org_overview(org_id: uuid.UUID) -> ResponseReturnValue:
     """Counts that lead to the list of tasks, and charts. An open page polls the figures alone."""
-    shown = _shown(org_id, Sight.of(current_principal()))
+    shown = _shown(org_id, Visibility.of(current_principal()))
     etag = etag_of(*shown.values())
     if is_part(PART):
         if etag in request.if_none_match:
@@ -32,8 +32,8 @@ def org_overview(org_id: uuid.UUID) -> ResponseReturnValue:
     return render_template("overview/show.html", **shown, part=PART, etag=f'"{etag}"')
 
 
-def _shown(org_id: uuid.UUID, sight: Sight) -> dict[str, Any]:
-    found = overview_for(sight)
+def _shown(org_id: uuid.UUID, visibility: Visibility) -> dict[str, Any]:
+    found = overview_for(visibility)
     figures = found.figures
     needs = figures.needs.items() if figures else ()
     return {
@@ -45,6 +45,6 @@ def _shown(org_id: uuid.UUID, sight: Sight) -> dict[str, Any]:
         "charts": charts_of(figures) if figures else (),
         "computed_at": figures.computed_at if figures and found.kept else None,
         "counting": found.counting,
-        "withholds": sight.sees_links and not sight.sees_all,
+        "withholds": visibility.sees_links and not visibility.sees_all,
         "url": url_for("pages.org_overview", org_id=org_id),
     }

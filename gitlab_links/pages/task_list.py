@@ -15,7 +15,7 @@ from gitlab_links.pages.roll_up_marks import NEED_MARKS, Marks, marks_of
 from gitlab_links.pages.wording import Mark
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.needs import LinkState, Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
@@ -100,22 +100,22 @@ class TaskRow:
     has_links: bool
 
 
-def find_tasks(sight: Sight, wanted: Wanted) -> tuple[TaskList, list[TaskRow]]:
+def find_tasks(visibility: Visibility, wanted: Wanted) -> tuple[TaskList, list[TaskRow]]:
     """One page of tasks and its rows, in a fixed number of queries."""
     found = listed_tasks(
-        sight,
-        wanted.filters(sight.user_id),
+        visibility,
+        wanted.filters(visibility.user_id),
         sort=wanted.sort,
         offset=(wanted.page - 1) * PAGE_SIZE,
         limit=PAGE_SIZE,
     )
-    links = link_states(sight, [task.id for task in found.tasks])
-    return found, [_row(task, links.get(task.id, ()), sight) for task in found.tasks]
+    links = link_states(visibility, [task.id for task in found.tasks])
+    return found, [_row(task, links.get(task.id, ()), visibility) for task in found.tasks]
 
 
-def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
+def _row(task: TaskView, links: Sequence[LinkState], visibility: Visibility) -> TaskRow:
     moments = [task.updated_at]
-    if sight.sees_links:
+    if visibility.sees_links:
         moments += [task.links_changed_at or task.updated_at]
         moments += [link.active_at for link in links if link.active_at is not None]
     return TaskRow(
@@ -127,6 +127,6 @@ def _row(task: TaskView, links: Sequence[LinkState], sight: Sight) -> TaskRow:
         due_date=task.due_date,
         is_late=task.is_late(utcnow().date()),
         updated_at=max(moments),
-        marks=marks_of(roll_up_of(task, links), links) if sight.sees_links else None,
+        marks=marks_of(roll_up_of(task, links), links) if visibility.sees_links else None,
         has_links=bool(links),
     )

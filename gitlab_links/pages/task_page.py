@@ -26,7 +26,7 @@ from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pasting.changes import Pasted
 from gitlab_links.pasting.known_projects import projects_for_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
@@ -158,8 +158,8 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
 def _marks(principal: Principal, links: Links) -> Marks:
     """The roll-up of all links, not only those of the page."""
     task, connection = links.task, links.whole.connection
-    sight = Sight(principal.org_id, principal.user_id, principal.role, True, connection)
-    states = link_states(sight, [task.id]).get(task.id, ())
+    visibility = Visibility(principal.org_id, principal.user_id, principal.role, True, connection)
+    states = link_states(visibility, [task.id]).get(task.id, ())
     return marks_of(roll_up_of(task, states), states)
 
 

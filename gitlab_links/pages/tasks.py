@@ -23,7 +23,7 @@ from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.pages.view_links import views_beside
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.queries import task_at
 
 PART = "tasks"
@@ -86,8 +86,8 @@ def _wanted(principal: Principal, query: ListQuery | None = None) -> listing.Wan
 
 def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
     org_id = principal.org_id
-    sight, people = Sight.of(principal), colleagues(org_id)
-    found, rows = listing.find_tasks(sight, wanted)
+    visibility, people = Visibility.of(principal), colleagues(org_id)
+    found, rows = listing.find_tasks(visibility, wanted)
     shows_links = any(row.has_links for row in rows)
 
     def url(page: int) -> str:
@@ -105,11 +105,13 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
         "rows": rows,
         "total": found.total,
         "filtered": wanted.narrows or wanted.page > 1,
-        "sees_links": sight.sees_links,
+        "sees_links": visibility.sees_links,
         "may_edit": principal.may(Permission.TASK_WRITE),
         "may_connect": principal.may(Permission.INTEGRATION),
-        "connected": sight.connection.base_url is not None,
-        "away": away_words(sight.connection, shows_links=shows_links) if sight.sees_links else "",
+        "connected": visibility.connection.base_url is not None,
+        "away": away_words(visibility.connection, shows_links=shows_links)
+        if visibility.sees_links
+        else "",
         "options": listing,
         "assignees": listing.assignees(people, wanted.assignee),
         "example_reference": f"{found.task_key}-1",

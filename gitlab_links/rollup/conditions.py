@@ -18,12 +18,12 @@ from gitlab_links.rollup.needs import (
     READY_STATUSES,
     Need,
 )
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.models import TO_DO, Task, TaskStatus
 
 
 def linked(
-    sight: Sight,
+    visibility: Visibility,
     *conditions: ColumnElement[bool],
     withheld_too: bool = False,
     common: bool = False,
@@ -37,17 +37,19 @@ def linked(
     is for few tasks, which are tested one by one. ``of_org``
     is false if an index finds the items better without the org; the task's decides as well.
     """
-    seen = () if sight.sees_all or withheld_too else (~withheld(),)
+    seen = () if visibility.sees_all or withheld_too else (~withheld(),)
     if common or each:
         return _one_of_its_links(*conditions, *seen, each=each)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
-        .where(*([GitLabItem.org_id == sight.org_id] if of_org else []), *conditions, *seen)
+        .where(*([GitLabItem.org_id == visibility.org_id] if of_org else []), *conditions, *seen)
     )
 
 
-def has_need(need: Need, sight: Sight, today: date, *, each: bool = False) -> ColumnElement[bool]:
+def has_need(
+    need: Need, visibility: Visibility, today: date, *, each: bool = False
+) -> ColumnElement[bool]:
     """Whether a task has the need; for a caller who sees no links, by the task alone. ``each``:
     tested task by task, for few tasks.
     """
@@ -56,22 +58,22 @@ def has_need(need: Need, sight: Sight, today: date, *, each: bool = False) -> Co
     if each:  # only checked: PostgreSQL would read all tasks of these statuses
         to_do = to_do.is_(true())
     late = and_(Task.due_date < today, to_do)
-    if not sight.sees_links:
+    if not visibility.sees_links:
         return late if need is Need.OVERDUE else ~true()
     if need is Need.OVERDUE:
-        own = select(Task.id).where(Task.org_id == sight.org_id, late)
+        own = select(Task.id).where(Task.org_id == visibility.org_id, late)
         is_late = late if each else Task.id.in_(own)
-        return or_(is_late, linked(sight, item_has(need, today), each=each))
+        return or_(is_late, linked(visibility, item_has(need, today), each=each))
     if need in OF_AN_ITEM:
-        return linked(sight, item_has(need, today), each=each)
+        return linked(visibility, item_has(need, today), each=each)
     if need is Need.STILL_OPEN:
-        return and_(done, linked(sight, is_open(), of_any_type(), each=each))
+        return and_(done, linked(visibility, is_open(), of_any_type(), each=each))
     if need is Need.NOTHING_LINKED:
         return and_(to_do, ~has_links())
     request = GitLabItem.type == ItemType.MERGE_REQUEST.value
     state = func.coalesce(GitLabItem.state, "")
     ended = (ItemState.MERGED.value, ItemState.CLOSED.value)
-    seen = () if sight.sees_all else (~withheld(),)
+    seen = () if visibility.sees_all else (~withheld(),)
     return and_(
         to_do,
         # Most tasks that are not done fail this one.
@@ -109,15 +111,15 @@ def item_has(need: Need, today: date) -> ColumnElement[bool]:
     return and_(is_open(), request, wanted[need])
 
 
-def is_of_project(path: str, sight: Sight) -> ColumnElement[bool]:
+def is_of_project(path: str, visibility: Visibility) -> ColumnElement[bool]:
     """Whether an item's project has this path, as far as the caller may know: what was never
     fetched may be withheld later, and is shown under the path that it was linked with.
     """
     ids = select(GitLabProject.id).where(
-        GitLabProject.org_id == sight.org_id, GitLabProject.path_key == path.lower()
+        GitLabProject.org_id == visibility.org_id, GitLabProject.path_key == path.lower()
     )
     of_it = GitLabItem.project_id.in_(ids)
-    return of_it if sight.sees_all else and_(of_it, ~maybe_withheld())
+    return of_it if visibility.sees_all else and_(of_it, ~maybe_withheld())
 
 
 def is_reviewed() -> ColumnElement[bool]:

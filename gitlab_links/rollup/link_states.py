@@ -28,27 +28,27 @@ from gitlab_links.links.link_filters import freshness_times, has_sync_status, sy
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.conditions import is_reviewed
 from gitlab_links.rollup.needs import LinkState, RollUp, roll_up
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.summaries import TaskView
 
 LinkStates = Mapping[uuid.UUID, Sequence[LinkState]]
 
 
-def link_states(sight: Sight, task_ids: Sequence[uuid.UUID]) -> LinkStates:
+def link_states(visibility: Visibility, task_ids: Sequence[uuid.UUID]) -> LinkStates:
     """The states of the links of these tasks, by task id. No query without tasks, nor for who
     sees no links.
     """
     found: defaultdict[uuid.UUID, list[LinkState]] = defaultdict(list)
-    if not task_ids or not sight.sees_links:
+    if not task_ids or not visibility.sees_links:
         return found
-    now, connection = utcnow(), sight.connection
+    now, connection = utcnow(), visibility.connection
     statement = _grouped(
-        all_seen=sight.sees_all,
+        all_seen=visibility.sees_all,
         broken=connection.is_broken,
         connected=connection.base_url is not None,
     )
     known = {
-        "org_id": sight.org_id,
+        "org_id": visibility.org_id,
         "task_ids": task_ids,
         "base_url": connection.base_url,
         "today": now.date(),

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, case, func, literal, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
 from gitlab_links.rules.changes import find_rules
 from gitlab_links.rules.explanations import Explanation, explain_tasks
@@ -119,7 +119,7 @@ def dry_run_page(
     if outcome is not None:
         rows = rows.where(shown == outcome.value)
     if q:
-        rows = rows.where(found_by(q, Sight.of(principal)))
+        rows = rows.where(found_by(q, Visibility.of(principal)))
     rows = paged(rows, _task.id, descending=True, after=after, limit=limit)
     outcomes = {row.id: Outcome(row.outcome) for row in db.session.execute(rows)}
     tasks = tasks_where(org_id, _task.id.in_(outcomes))

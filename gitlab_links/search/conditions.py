@@ -25,7 +25,7 @@ from gitlab_links.extensions import db
 from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.rollup.conditions import linked
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.indexing import OF_ITEMS, OF_TASKS, searchable
 from gitlab_links.search.item_places import is_short, links_item_at
 from gitlab_links.search.models import SearchText
@@ -39,7 +39,7 @@ MOST_TEXTS = 5_000
 MOST_WORDS = 12
 
 
-def found_by(query: str, sight: Sight, *, each: bool = False) -> ColumnElement[bool]:
+def found_by(query: str, visibility: Visibility, *, each: bool = False) -> ColumnElement[bool]:
     """Whether a search finds a task: by its reference, by the reference or address of an item
     that it links, or by words. All words are in the task's own text, or in the title of one
     item that it links and the caller may see. ``each``: tested task by task, for few tasks.
@@ -49,25 +49,25 @@ def found_by(query: str, sight: Sight, *, each: bool = False) -> ColumnElement[b
     reference = parse_reference(text)
     if reference is not None:
         ways.append(is_referred_to(reference))
-    item = links_item_at(text, sight) if sight.sees_links else None
+    item = links_item_at(text, visibility) if visibility.sees_links else None
     if item is not None:
         ways.append(item)
     # Numbers stand in many texts, and would hide what a reference means.
     words = [] if is_short(text) else words_of(text)[:MOST_WORDS]
-    own = searchable(words, OF_TASKS, sight.org_id)
+    own = searchable(words, OF_TASKS, visibility.org_id)
     if own and each:
         has = select(SearchText.id).where(SearchText.task_id == Task.id, text_has((), words=own))
         ways.append(has.offset(0).exists())
     elif own:
-        ways.append(Task.id.in_(_texts(SearchText.task_id, [OF_TASKS], own, sight)))
-    of_items = searchable(words, OF_ITEMS, sight.org_id)
-    if of_items and sight.sees_links:
-        ways.append(has_item_with(sight, words=of_items, each=each))
+        ways.append(Task.id.in_(_texts(SearchText.task_id, [OF_TASKS], own, visibility)))
+    of_items = searchable(words, OF_ITEMS, visibility.org_id)
+    if of_items and visibility.sees_links:
+        ways.append(has_item_with(visibility, words=of_items, each=each))
     return or_(false(), *ways)
 
 
 def has_item_with(
-    sight: Sight,
+    visibility: Visibility,
     *conditions: ColumnElement[bool],
     facts: Sequence[str] = (),
     any_of: Sequence[str] = (),
@@ -79,12 +79,12 @@ def has_item_with(
     for few tasks.
     """
     if each:
-        return linked(sight, _item_text_has(facts, any_of, words), *conditions, each=True)
-    if sight.sees_all and not conditions:
-        found = _texts_of_items(sight, facts, words, any_of)
+        return linked(visibility, _item_text_has(facts, any_of, words), *conditions, each=True)
+    if visibility.sees_all and not conditions:
+        found = _texts_of_items(visibility, facts, words, any_of)
         return Task.id.in_(select(TaskGitLabLink.task_id).where(TaskGitLabLink.item_id.in_(found)))
-    has = item_has_words(sight, facts=facts, any_of=any_of, words=words)
-    seen = () if sight.sees_all else (~withheld(),)
+    has = item_has_words(visibility, facts=facts, any_of=any_of, words=words)
+    seen = () if visibility.sees_all else (~withheld(),)
     return Task.id.in_(
         select(TaskGitLabLink.task_id)
         .join(GitLabItem, GitLabItem.id == TaskGitLabLink.item_id)
@@ -93,7 +93,7 @@ def has_item_with(
 
 
 def item_has_words(
-    sight: Sight,
+    visibility: Visibility,
     *,
     facts: Sequence[str] = (),
     any_of: Sequence[str] = (),
@@ -102,7 +102,7 @@ def item_has_words(
     """Whether the text of an item has these facts, one of ``any_of`` and these beginnings of
     words. It may be withheld.
     """
-    found = _texts_of_items(sight, facts, words, any_of)
+    found = _texts_of_items(visibility, facts, words, any_of)
     if words and not facts and db.engine.dialect.name == "postgresql":
         # As a list of ids: PostgreSQL would read all links for as many items as may match.
         return GitLabItem.id == any_(func.array(found.scalar_subquery(), type_=ARRAY(Uuid)))
@@ -118,10 +118,10 @@ def _item_text_has(
 
 
 def _texts_of_items(
-    sight: Sight, facts: Sequence[str], words: Sequence[str], any_of: Sequence[str] = ()
+    visibility: Visibility, facts: Sequence[str], words: Sequence[str], any_of: Sequence[str] = ()
 ) -> Any:
     exact, every = [OF_ITEMS, *facts], bool(facts or any_of)
-    return _texts(SearchText.item_id, exact, words, sight, all_of=every, any_of=any_of)
+    return _texts(SearchText.item_id, exact, words, visibility, all_of=every, any_of=any_of)
 
 
 def text_has(
@@ -149,15 +149,15 @@ def _texts(
     column: Any,
     exact: Sequence[str],
     words: Sequence[str],
-    sight: Sight,
+    visibility: Visibility,
     *,
     all_of: bool = False,
     any_of: Sequence[str] = (),
 ) -> Any:
     """The tasks or items whose words are these, and one of ``any_of``."""
-    exact, beginnings = _exact_and_beginnings([org_word(sight.org_id), *exact], words)
+    exact, beginnings = _exact_and_beginnings([org_word(visibility.org_id), *exact], words)
     # A word of a task may be the one that all items have.
-    found = select(column).where(column.is_not(None), SearchText.org_id == sight.org_id)
+    found = select(column).where(column.is_not(None), SearchText.org_id == visibility.org_id)
     found = found.where(_matches(exact, beginnings, any_of))
     return found if all_of else found.limit(MOST_TEXTS)
 

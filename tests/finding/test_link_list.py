@@ -21,7 +21,7 @@ from gitlab_links.links.freshness import SyncStatus
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.link_views import LinkView
 from gitlab_links.links.queries import links_page
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from tests.factories import Factory
 
 pytestmark = pytest.mark.differs_by_database
@@ -125,14 +125,14 @@ def test_pages_of_what_one_finds_are_those_of_a_plain_computation(
     monkeypatch.setattr(link_order, "IN_TEXTS", 0)
     principal = factory.principal(org, role)
     with app.app_context():
-        sight = Sight.of(principal)
+        visibility = Visibility.of(principal)
         for wanted, sort in product(QUERIES, SORTS):
             matching = [one for one in known if one.matches(wanted, role)]
             matching.sort(key=lambda one: one.place(sort), reverse=sort.descending)
             found: list[uuid.UUID] = []
             after = None
             while True:
-                page = listed_links(sight, wanted, sort=sort, after=after, limit=3)
+                page = listed_links(visibility, wanted, sort=sort, after=after, limit=3)
                 found += [link.id for link in page.links]
                 after = page.next
                 if after is None:
@@ -176,13 +176,13 @@ def test_what_programs_filter_by_is_found_by_every_way_in_every_order(
     people = [factory.principal(org, role) for role in (Role.PM, Role.MEMBER)]
     with app.app_context():
         for person, wanted, sort in product(people, tried, LinkSort):
-            sight, role = Sight.of(person), person.role
+            visibility, role = Visibility.of(person), person.role
             plain = links_page(org.id, wanted, sort=sort, viewer=role)
             found: list[LinkView] = []
             after = None
             while True:
                 page = listed_links(
-                    sight, LinkQuery(), sort=sort, after=after, limit=7, narrowed=wanted
+                    visibility, LinkQuery(), sort=sort, after=after, limit=7, narrowed=wanted
                 )
                 found += page.links
                 after = page.next

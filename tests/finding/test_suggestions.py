@@ -13,7 +13,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.finding.suggestions import MOST, SuggestedFilter, Suggestion, suggestions
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.models import ItemFact
 from gitlab_links.search.reindexing import store_all_facts
 from tests.api.callers import browser
@@ -52,8 +52,8 @@ def suggested(app: Flask, factory: Factory, org: Org) -> Callable[..., list[str]
 
     def ask(field: str, typed: str = "", role: Role = Role.MEMBER) -> list[str]:
         with app.app_context():
-            sight = Sight.of(factory.principal(org, role))
-            return [one.value for one in suggestions(sight, SuggestedFilter(field), typed)]
+            visibility = Visibility.of(factory.principal(org, role))
+            return [one.value for one in suggestions(visibility, SuggestedFilter(field), typed)]
 
     return ask
 
@@ -76,8 +76,8 @@ def test_values_contain_what_is_typed_and_those_that_begin_with_it_come_first(
     assert suggested("person") == ["aSmith", "bob"]
     assert suggested("assignee") == ["bob"]
     with app.app_context():
-        sight = Sight.of(factory.principal(org))
-        found = suggestions(sight, SuggestedFilter.PERSON, "smith")
+        visibility = Visibility.of(factory.principal(org))
+        found = suggestions(visibility, SuggestedFilter.PERSON, "smith")
     assert found == [Suggestion("aSmith", "Ann Smith")]
 
 

@@ -16,7 +16,7 @@ from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.finding.task_list import listed_tasks
 from gitlab_links.finding.task_pages import tasks_behind
 from gitlab_links.rollup.needs import Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.orders import TaskSort, position_of
 from gitlab_links.tasks.summaries import TaskView
 from tests.factories import Factory
@@ -130,10 +130,10 @@ def test_the_last_activity_is_the_newest_of_the_three_that_one_may_see(
     for role, wanted in product((Role.ADMIN, Role.MEMBER, Role.CLIENT), filters):
         found: list[int] = []
         with app.app_context():
-            sight = Sight.of(Principal(busy.org_id, busy.user_id, role))
+            visibility = Visibility.of(Principal(busy.org_id, busy.user_id, role))
             for offset in range(0, 10, 2):
                 page = listed_tasks(
-                    sight, TaskQuery(**wanted), sort="updated", offset=offset, limit=2
+                    visibility, TaskQuery(**wanted), sort="updated", offset=offset, limit=2
                 ).tasks
                 found += [int(task.reference.rpartition("-")[2]) for task in page]
         if found != by_last_activity(role, wanted):
@@ -158,10 +158,10 @@ def test_matches_of_a_common_filter_are_counted_up_to_a_limit(
 ) -> None:
     monkeypatch.setattr(task_list, "COUNTED", 4)
     with app.app_context():
-        sight = Sight.of(busy)
+        visibility = Visibility.of(busy)
 
         def total(**wanted: Any) -> tuple[int, bool]:
-            found = listed_tasks(sight, TaskQuery(**wanted), sort="newest", offset=0, limit=2)
+            found = listed_tasks(visibility, TaskQuery(**wanted), sort="newest", offset=0, limit=2)
             return found.total, found.are_more
 
         assert total() == (9, False)
@@ -169,7 +169,7 @@ def test_matches_of_a_common_filter_are_counted_up_to_a_limit(
         assert total(need=Need.FAILING) == (6, False)
         assert total(links="merged") == (0, False)
         beyond = listed_tasks(
-            sight, TaskQuery(need=Need.FAILING), sort="newest", offset=50, limit=2
+            visibility, TaskQuery(need=Need.FAILING), sort="newest", offset=50, limit=2
         )
         assert (beyond.total, list(beyond.tasks)) == (6, [])
 
@@ -189,7 +189,7 @@ def test_what_many_tasks_meet_is_found_among_the_first_of_the_order(
         for offset in range(0, 6, 2):
             pages.append(
                 listed_tasks(
-                    Sight.of(busy),
+                    Visibility.of(busy),
                     TaskQuery(need=Need.FAILING),
                     sort=sort,
                     offset=offset,
@@ -214,11 +214,11 @@ def test_what_is_tried_on_the_first_tasks_changes_no_page(
     for wanted, sort in product(TRIED, ("newest", "due", "updated")):
         found = []
         with app.app_context():
-            sight = Sight.of(Principal(labelled.org_id, labelled.user_id, Role.MEMBER))
+            visibility = Visibility.of(Principal(labelled.org_id, labelled.user_id, Role.MEMBER))
             for many in (10_000, -1):
                 monkeypatch.setattr(task_list, "MANY", many)
                 pages = (
-                    listed_tasks(sight, wanted, sort=sort, offset=offset, limit=3).tasks
+                    listed_tasks(visibility, wanted, sort=sort, offset=offset, limit=3).tasks
                     for offset in (0, 3, 6)
                 )
                 found.append([task.reference for page in pages for task in page])
@@ -236,13 +236,13 @@ def test_a_list_that_goes_on_behind_a_task_finds_the_same_however_it_is_read(
         TaskSort.DUE: lambda task: (task.due_date or date.max, task.id),
     }
     with app.app_context():
-        sight = Sight.of(busy)
+        visibility = Visibility.of(busy)
         for sort, wanted, recent in product(
             orders, (TaskQuery(need=Need.FAILING), TaskQuery(links="opened")), (0, 4, 100)
         ):
             monkeypatch.setattr(task_pages, "RECENT", recent)
             after, found = None, []
-            while page := tasks_behind(sight, wanted, sort=sort, after=after, limit=2):
+            while page := tasks_behind(visibility, wanted, sort=sort, after=after, limit=2):
                 found += page
                 after = position_of(found[-1], sort)
             assert len(found) == 6

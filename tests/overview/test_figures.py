@@ -23,7 +23,7 @@ from gitlab_links.overview import counting
 from gitlab_links.overview.figures import Age, Duration, Flow
 from gitlab_links.overview.queries import FRESH, Overview, overview_for
 from gitlab_links.rollup.needs import Need
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from tests.factories import Factory
 from tests.frozen_clock import FrozenClock
 from tests.overview.conftest import ago, request
@@ -57,13 +57,13 @@ def busy(factory: Factory, org: Org, project: GitLabProject) -> Org:
     return org
 
 
-def sight_of(org: Org, role: Role) -> Sight:
-    return Sight.of(Principal(org.id, org.id, role))
+def visibility_of(org: Org, role: Role) -> Visibility:
+    return Visibility.of(Principal(org.id, org.id, role))
 
 
 def seen_by(app: Flask, org: Org, role: Role = Role.ADMIN) -> Overview:
     with app.app_context():
-        return overview_for(sight_of(org, role))
+        return overview_for(visibility_of(org, role))
 
 
 def flow_of(app: Flask, org: Org, role: Role = Role.ADMIN) -> Flow:
@@ -76,9 +76,11 @@ def flow_of(app: Flask, org: Org, role: Role = Role.ADMIN) -> Flow:
 def test_the_counts_are_those_of_the_list_of_tasks(app: Flask, busy: Org, role: Role) -> None:
     needs = seen_by(app, busy, role).figures.needs
     with app.app_context():
-        sight = sight_of(busy, role)
+        visibility = visibility_of(busy, role)
         listed = {
-            need: listed_tasks(sight, TaskQuery(need=need), sort="newest", offset=0, limit=1).total
+            need: listed_tasks(
+                visibility, TaskQuery(need=need), sort="newest", offset=0, limit=1
+            ).total
             for need in needs
         }
     assert needs == listed
@@ -232,7 +234,7 @@ def test_counting_waits_for_no_writer_and_keeps_none_waiting(
         writer.execute("BEGIN IMMEDIATE")
         count_overview(str(large.id))
         writer.close()
-        again = overview_for(sight_of(large, Role.ADMIN))
+        again = overview_for(visibility_of(large, Role.ADMIN))
     assert again.figures and first.figures
     assert again.figures.computed_at > first.figures.computed_at
 

@@ -20,7 +20,7 @@ from gitlab_links.links.waits import is_approved
 from gitlab_links.rollup.conditions import has_need
 from gitlab_links.rollup.link_states import link_states, roll_up_of
 from gitlab_links.rollup.needs import LinkState, Need, roll_up
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.storage.database import new_id
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.queries import tasks_page
@@ -123,14 +123,14 @@ def test_a_filter_finds_just_the_tasks_that_show_the_need(
     with app.app_context():
         _store(org, factory.gitlab_project(org).id, rows)
         for role in (Role.ADMIN, Role.MEMBER):
-            sight = Sight.of(Principal(org.id, admin.user_id, role))
+            visibility = Visibility.of(Principal(org.id, admin.user_id, role))
             tasks = tasks_page(org.id)
-            links = link_states(sight, [task.id for task in tasks])
+            links = link_states(visibility, [task.id for task in tasks])
             needs = {task.id: roll_up_of(task, links.get(task.id, ())).needs for task in tasks}
             for need in Need:
                 wanted = {one for one, its in needs.items() if need in its}
                 for each in (False, True):
-                    having = has_need(need, sight, utcnow().date(), each=each)
+                    having = has_need(need, visibility, utcnow().date(), each=each)
                     found = db.session.scalars(
                         select(Task.id).where(Task.org_id == org.id, having)
                     ).all()

@@ -13,7 +13,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.finding.task_filters import TaskQuery
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
-from gitlab_links.rollup.sight import Sight
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.search.models import SearchText
 from gitlab_links.search.reindexing import store_all_texts
 from gitlab_links.tasks.models import Task
@@ -56,7 +56,7 @@ def one_by_one(
 ) -> set[str]:
     """The ids of what is found by testing task by task, as a list does first in a large org."""
     with app.app_context():
-        conditions = wanted.conditions(Sight.of(principal), each=each)
+        conditions = wanted.conditions(Visibility.of(principal), each=each)
         return {str(task_id) for task_id in db.session.scalars(select(Task.id).where(*conditions))}
 
 

@@ -1,4 +1,4 @@
-"""What a caller sees of an org's links."""
+"""What of an org's links the caller of a list may see."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from gitlab_links.links.queries import connection_of
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """The caller of a list, and whether they may see links at all.
+class Visibility:
+    """Who calls a list, and whether they may see links at all.
 
     ``connection`` decides which items are withheld from the role.
     """
@@ -24,8 +24,8 @@ class Sight:
     connection: Connection
 
     @classmethod
-    def of(cls, principal: Principal) -> "Sight":
-        """The sight of a caller; one statement."""
+    def of(cls, principal: Principal) -> "Visibility":
+        """What a caller may see; one statement."""
         return cls(
             org_id=principal.org_id,
             user_id=principal.user_id,
