@@ -43,10 +43,7 @@ def carry_over(org_id: uuid.UUID, base_url: str, to: str) -> int:
 
 def _join(project: GitLabProject, to: str) -> None:
     """Join a project with its twin at the new address, which has the same id or path."""
-    at = (GitLabProject.org_id == project.org_id, GitLabProject.base_url == to)
-    known = select(GitLabProject).where(*at, GitLabProject.gitlab_id == project.gitlab_id)
-    named = select(GitLabProject).where(*at, GitLabProject.path_key == project.path_key)
-    twin = db.session.scalars(known).one_or_none() or db.session.scalars(named).one_or_none()
+    twin = _twin(project, to)
     project.path_key = None
     if twin is not None and (twin.gitlab_id is None or project.gitlab_id in (None, twin.gitlab_id)):
         gitlab_id, project.gitlab_id = project.gitlab_id, None
@@ -57,3 +54,16 @@ def _join(project: GitLabProject, to: str) -> None:
         return
     project.base_url = to
     db.session.flush()
+
+
+def _twin(project: GitLabProject, to: str) -> GitLabProject | None:
+    """The id is the identity. Neither a missing id nor a missing path is one that another
+    project has too.
+    """
+    here = select(GitLabProject).filter_by(org_id=project.org_id, base_url=to)
+    twin = None
+    if project.gitlab_id is not None:
+        twin = db.session.scalars(here.filter_by(gitlab_id=project.gitlab_id)).one_or_none()
+    if twin is None and project.path_key is not None:
+        twin = db.session.scalars(here.filter_by(path_key=project.path_key)).one_or_none()
+    return twin

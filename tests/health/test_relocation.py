@@ -62,9 +62,9 @@ class Moving:
         self.admin = self.factory.principal(self.org, Role.ADMIN)
         self.task = self.factory.task(self.org)
 
-    def link(self, base_url: str, iids: range) -> None:
+    def link(self, base_url: str, iids: range, project: str = "bulk/project-1") -> None:
         for iid in iids:
-            attach(self.admin, self.task.id, f"{base_url}/bulk/project-1/-/issues/{iid}")
+            attach(self.admin, self.task.id, f"{base_url}/{project}/-/issues/{iid}")
         db.session.commit()
 
     def states(self) -> list[tuple[str, str | None, str]]:
@@ -143,6 +143,29 @@ def test_links_that_were_left_behind_are_carried_over_later(moving: Moving) -> N
 
     assert [error for _, error, _ in moving.states()] == [None] * 3, "the same item twice is one"
     assert "links_at_former_address" not in moving.findings()
+
+
+@pytest.mark.parametrize("unread", [1, 2])
+def test_a_project_that_was_never_read_is_not_joined_with_another_one(
+    moving: Moving, unread: int
+) -> None:
+    moving.link(moving.former, range(1, 2), "bulk/project-2")
+    moving.factory.connect(moving.org, base_url=moving.gitlab.url, token=GITLAB_TOKEN)
+    moving.link(moving.gitlab.url, range(2, 3), "bulk/project-2")
+    others = [f"away/project-{number}" for number in range(unread)]
+    for other in others:
+        moving.link(moving.gitlab.url, range(7, 8), other)
+    fetch_slice(moving.org.id)
+
+    move_now(moving.admin, moving.gitlab.url, GITLAB_TOKEN)
+    db.session.commit()
+    fetch_slice(moving.org.id)
+
+    here = moving.gitlab.url
+    wanted = [f"{here}/bulk/project-1/-/issues/{iid}" for iid in (1, 2, 3)]
+    wanted += [f"{here}/bulk/project-2/-/issues/{iid}" for iid in (1, 2)]
+    wanted += [f"{here}/{other}/-/issues/7" for other in others]
+    assert sorted(url for url, _, _ in moving.states()) == sorted(wanted)
 
 
 def test_another_gitlab_changes_nothing_and_health_says_so(moving: Moving) -> None:
