@@ -10,6 +10,7 @@ from gitlab_links.backfills.changes import Turn
 from gitlab_links.backfills.models import Backfill, BackfillItem
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.snapshot import Snapshot
+from gitlab_links.links.freshness import request_refresh
 from gitlab_links.links.items import locked_item
 from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.mentions.attaching import attach_mentioned, tasks_named
@@ -18,6 +19,7 @@ from gitlab_links.mentions.reading import Stored, all_names, mentions_of, read_m
 from gitlab_links.rules.marking import ItemMarks
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.sync.applying import apply_fetched
+from gitlab_links.sync.known_content import is_newest
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -73,8 +75,10 @@ def link_page(
                 proven=True,
                 pattern=pattern,
             )
-        else:
+        elif is_newest(item, snapshot, page.started_at, now):
             item.mentions = read_mentions(snapshot.text, pattern, item.mentions)
+        else:
+            request_refresh(item, now)
     marks.write(backfill.org_id, now)
     backfill.links_made += attach_mentioned(backfill.org_id, items, backfilled=True)
 

@@ -27,11 +27,10 @@ from gitlab_links.sync.confirmations import (
 )
 from gitlab_links.sync.filling import fill, set_changed
 from gitlab_links.sync.identity import is_same
+from gitlab_links.sync.known_content import known_content, past
 from gitlab_links.sync.merge_request_details import known_of, note_detail, wants_detail_after_body
 from gitlab_links.sync.ordering import (
-    CLOCK_TOLERANCE,
     BodyVerdict,
-    Claim,
     Fetched,
     Known,
     Trust,
@@ -88,7 +87,7 @@ def apply_body(
     """
     updated_at = None if body.updated_at is UNKNOWN else body.updated_at
     received_at = min(received_at, now)  # the clock may have been set back since
-    known, trusted = _known(item, now), trust is not Trust.NONE
+    known, trusted = known_content(item, now), trust is not Trust.NONE
     verdict = decide_on_body(known, updated_at, received_at, trusted=trusted)
     if verdict is BodyVerdict.DROP:
         return verdict
@@ -166,7 +165,7 @@ def apply_fetched(
     answer contradicts webhooks, returns when the first of them was received.
     """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
-    known = _known(item, now)
+    known = known_content(item, now)
     hides = fetched.confidential is True and not item.confidential
     verdict = decide_on_fetched(known, updated_at, started_at, hides=hides)
     if verdict is Fetched.DROP:
@@ -226,7 +225,7 @@ def _fill_from_fetch(
 
 def mark_failed(item: GitLabItem, code: str, *, started_at: datetime, now: datetime) -> None:
     """Record why a fetch failed, and schedule the next attempt. The cached content stays."""
-    fetched_at = _past(item.fetched_at, now)
+    fetched_at = past(item.fetched_at, now)
     if fetched_at is not None and fetched_at > started_at:
         _answer_request(item, started_at, now)
         _schedule(item, max(item.next_sync_at, now + RETRY_FIRST))
@@ -246,27 +245,10 @@ def postpone(item: GitLabItem, *, started_at: datetime, now: datetime) -> None:
     _schedule(item, retry_after(item.failures, now))
 
 
-def _known(item: GitLabItem, now: datetime) -> Known:
-    claim, since = None, _past(item.unconfirmed_since, now)
-    if since is not None and item.unconfirmed_updated_at is not None:
-        claim = Claim(since, item.unconfirmed_updated_at)
-    return Known(
-        item.source_updated_at,
-        _past(item.fetched_at, now),
-        _past(item.webhook_applied_at, now),
-        claim,
-    )
-
-
-def _past(moment: datetime | None, now: datetime) -> datetime | None:
-    """The moment, or None if it is in the future because the clock was set back."""
-    return None if moment is None or moment > now + CLOCK_TOLERANCE else moment
-
-
 def _mark_synced(
     item: GitLabItem, moment: datetime, now: datetime, ttl: int, *, proven: bool
 ) -> None:
-    item.last_synced_at = max(moment, _past(item.last_synced_at, now) or moment)
+    item.last_synced_at = max(moment, past(item.last_synced_at, now) or moment)
     _schedule(item, next_sync_after(item.last_synced_at, ttl, Pace.of(item, proven=proven)))
     item.error_code = None
     item.failures = 0
@@ -274,7 +256,7 @@ def _mark_synced(
 
 
 def _answer_request(item: GitLabItem, started_at: datetime, now: datetime) -> None:
-    requested = _past(item.refresh_requested_at, now)
+    requested = past(item.refresh_requested_at, now)
     if requested is None or requested <= started_at:
         item.refresh_requested_at = None
 

@@ -18,6 +18,7 @@ from gitlab_links.errors import NotFound
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.jobs import backfills
 from gitlab_links.jobs.backfills import backfill_slice
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.changes import detach
@@ -213,6 +214,34 @@ def test_what_it_reads_is_news_to_a_task_that_links_the_item_already(mentioning,
     due_at, version = db.session.execute(of_task).one()
     db.session.rollback()
     assert (due_at is not None, version) == (True, 1)
+
+
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_list_writes_no_mention_over_a_newer_one(
+    mentioning, key, project, admin, monkeypatch, overtaken
+):
+    mentioning.task(1001)
+    issue = mentioning.gitlab.items.find(project, "issue", 1)
+    edit, secret = mentioning.gitlab.items.edit, mentioning.own_secret("acme/app")
+    edit(issue, title=f"See {key(1001)}", notify=False)
+    backfill_id = looked(mentioning, admin)
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+
+    def answered_late(credentials, turn):
+        answer = call(credentials, turn)
+        if overtaken and issue.title != "Nothing":
+            edit(issue, title="Nothing", notify=False)
+            mentioning.send(issue, secret)
+        return answer
+
+    call = backfills._call
+    monkeypatch.setattr(backfills, "_call", answered_late)
+    run(mentioning)
+    assert (1001 in mentioning.linked()) is not overtaken
+    requested = db.session.scalars(select(GitLabItem.refresh_requested_at)).all()
+    db.session.rollback()
+    assert [one is not None for one in requested] == [overtaken], "GitLab is asked who is right"
 
 
 def test_former_keys_are_looked_for_too(mentioning, key, old, admin):
