@@ -55,7 +55,9 @@ def choose_for_group(wanting: int, *, verified: bool) -> Way:
     return Way.GROUP if verified and wanting >= GROUP_AT else Way.LIST
 
 
-def choose_for_news(source: Source, *, outdated: int, unlinked: int, reads_unlinked: bool) -> Way:
+def choose_for_outdated(
+    source: Source, *, outdated: int, unlinked: int, reads_unlinked: bool
+) -> Way:
     """How to read what is new in a project: ``outdated`` linked items, and ``unlinked`` others.
 
     Its list also has the unlinked ones, which may mention a task. A list of many pages costs

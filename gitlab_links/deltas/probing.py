@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.marks import Delta, locked_marks
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
-from gitlab_links.deltas.news import FoundRow, Seen
+from gitlab_links.deltas.outdated import FoundRow, Seen
 from gitlab_links.deltas.proving import (
     Proof,
     Terms,
@@ -135,7 +135,7 @@ def record(
                     _want_list(org_id, delta, mark, seen, now)
                     probed.lists += 1
                 else:
-                    _request(seen.news_of(delta).outdated, now)
+                    _request(seen.outdated_of(delta).items, now)
                     read.append((_proof(delta, mark, seen, answer.changes), mark))
             _conclude(read, seen, terms)
             probed.unchanged += len(read)

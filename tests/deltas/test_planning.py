@@ -7,7 +7,7 @@ from gitlab_links.deltas.planning import (
     Way,
     choose_first,
     choose_for_group,
-    choose_for_news,
+    choose_for_outdated,
 )
 
 QUIET, LIVELY, BUSY = Source(0), Source(3), Source(450)
@@ -50,7 +50,7 @@ def test_a_gitlab_that_does_not_answer_about_many_is_read_by_lists():
 def test_a_busy_project_with_two_linked_items_is_cheaper_by_item(
     source, outdated, unlinked, reads_unlinked, way
 ):
-    chosen = choose_for_news(
+    chosen = choose_for_outdated(
         source, outdated=outdated, unlinked=unlinked, reads_unlinked=reads_unlinked
     )
     assert chosen is way

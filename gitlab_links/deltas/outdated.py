@@ -11,7 +11,7 @@ from sqlalchemy import Row, and_, or_, select
 from gitlab_links.deltas.marks import Delta
 from gitlab_links.deltas.models import DeltaKind
 from gitlab_links.deltas.planning import Source as PlannedSource
-from gitlab_links.deltas.planning import Way, choose_for_news
+from gitlab_links.deltas.planning import Way, choose_for_outdated
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.project_changes import ChangedPipeline, Changes, ProjectChanges
 from gitlab_links.links.models import GitLabItem
@@ -24,10 +24,10 @@ FoundRow = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a project has that is not stored: the rows of linked items, and how many others."""
+class Outdated:
+    """What changed in a project and is not stored: rows of linked items, and how many others."""
 
-    outdated: Sequence[uuid.UUID]
+    items: Sequence[uuid.UUID]
     unlinked: int
 
 
@@ -60,26 +60,26 @@ class Seen:
         """Whether the project's list is to be read."""
         if delta.mark_id in self.unread:
             return True
-        news = self.news_of(delta)
-        if not news.outdated and not (news.unlinked and reads_unlinked):
+        found = self.outdated_of(delta)
+        if not found.items and not (found.unlinked and reads_unlinked):
             return False
-        way = choose_for_news(
+        way = choose_for_outdated(
             PlannedSource(delta.changes),
-            outdated=len(news.outdated),
-            unlinked=news.unlinked,
+            outdated=len(found.items),
+            unlinked=found.unlinked,
             reads_unlinked=reads_unlinked,
         )
         return way is Way.LIST
 
-    def news_of(self, delta: Delta) -> News:
+    def outdated_of(self, delta: Delta) -> Outdated:
         changed = self.changed.get((delta.project_row, delta.kind), {})
         rows = {iid: self.linked.get((delta.project_row, delta.kind.value, iid)) for iid in changed}
-        outdated = [
+        items = [
             row.id
             for iid, row in rows.items()
             if row is not None and not _is_current(row, changed[iid])
         ]
-        return News(outdated, sum(row is None for row in rows.values()))
+        return Outdated(items, sum(row is None for row in rows.values()))
 
     def linked_of(self, delta: Delta) -> list[FoundRow]:
         source = (delta.project_row, delta.kind.value)
