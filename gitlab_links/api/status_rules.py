@@ -30,8 +30,8 @@ from gitlab_links.rules.changes import (
 )
 from gitlab_links.rules.dry_run import dry_run_page, outcome_counts
 from gitlab_links.rules.explanations import explain
-from gitlab_links.rules.hands import NothingToUndo, pin, undo, unpin
 from gitlab_links.rules.summaries import rules_view
+from gitlab_links.rules.undo_and_pin import NothingToUndo, pin, undo, unpin
 from gitlab_links.tasks.queries import find_task
 
 BASE = "/api/orgs/<uuid:org_id>/status-rules"

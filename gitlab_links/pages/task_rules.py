@@ -9,7 +9,7 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.rules.hands import NothingToUndo, pin, undo, unpin
+from gitlab_links.rules.undo_and_pin import NothingToUndo, pin, undo, unpin
 from gitlab_links.tasks.queries import task_at
 
 

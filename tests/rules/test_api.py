@@ -5,7 +5,7 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.rules.batch import MOST_A_MINUTE
-from gitlab_links.rules.hands import pin
+from gitlab_links.rules.undo_and_pin import pin
 from gitlab_links.tasks.models import TaskStatus
 from tests.api.callers import program
 

@@ -14,7 +14,7 @@ from gitlab_links.mentions.attaching import attach_mentioned
 from gitlab_links.mentions.org_patterns import org_pattern
 from gitlab_links.mentions.reading import read_mentions
 from gitlab_links.rules.changes import RulesChange, change_rules
-from gitlab_links.rules.hands import NothingToUndo, pin, undo, unpin
+from gitlab_links.rules.undo_and_pin import NothingToUndo, pin, undo, unpin
 from gitlab_links.tasks.models import Task, TaskStatus
 
 

@@ -16,7 +16,7 @@ from gitlab_links.links.changes import detach
 from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pasting.changes import attach
-from gitlab_links.rules.hands import pin, undo, unpin
+from gitlab_links.rules.undo_and_pin import pin, undo, unpin
 from gitlab_links.tasks.changes import update_task
 
 # On SQLite one waits for the other from the first word on.

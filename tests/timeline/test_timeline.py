@@ -5,7 +5,7 @@ import pytest
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
-from gitlab_links.rules.hands import pin, undo
+from gitlab_links.rules.undo_and_pin import pin, undo
 from gitlab_links.tasks.changes import create_task, update_task
 from gitlab_links.tasks.models import TaskStatus
 from tests.api.callers import browser, program
