@@ -17,7 +17,7 @@ from gitlab_links.api.schemas.health import (
 )
 from gitlab_links.api.schemas.operations import OperationEnvelope
 from gitlab_links.clock import utcnow
-from gitlab_links.deltas.economy import economy_of
+from gitlab_links.deltas.call_costs import call_costs_of
 from gitlab_links.errors import required
 from gitlab_links.extensions import settings
 from gitlab_links.health.hook_check import check_now
@@ -61,7 +61,7 @@ def gitlab_health_get(org_id: uuid.UUID) -> dict[str, Any]:
     """
     now = utcnow()
     report = report_of(org_id, now)
-    calls = economy_of(org_id, report.integration, now, settings().metadata_ttl)
+    calls = call_costs_of(org_id, report.integration, now, settings().metadata_ttl)
     return {"health": report, "calls": calls}
 
 

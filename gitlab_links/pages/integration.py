@@ -41,7 +41,7 @@ from gitlab_links.mentions.queries import has_pending
 from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.economy_words import economy
+from gitlab_links.pages.call_cost_words import call_costs
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.operation_words import hook_progress, recent_operations
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
@@ -227,7 +227,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         row=health.integration,
         stats=None if fragment else delivery_stats(org_id),
         health=health,
-        economy=economy(org_id, health.integration, utcnow()),
+        call_costs=call_costs(org_id, health.integration, utcnow()),
         headline=HEADLINES[health.status],
         events=EVENT_NAMES.values(),
         good_news=list(good_news(health)),

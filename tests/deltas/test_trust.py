@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deltas.economy import ReadBy, economy_of
+from gitlab_links.deltas.call_costs import ReadBy, call_costs_of
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because, trusted_projects
 from gitlab_links.extensions import db
@@ -112,27 +112,27 @@ def test_an_item_is_stale_when_the_reading_does_not_come(connected, proven, cloc
     assert connected.view(proven[1]).sync.status == "stale"
 
 
-def economy(connected):
-    found = economy_of(connected.org.id, connected.integration(), utcnow(), 300)
+def call_costs(connected):
+    found = call_costs_of(connected.org.id, connected.integration(), utcnow(), 300)
     [project] = found.projects
     return project
 
 
 def test_it_is_said_how_a_project_is_read_and_why_and_what_it_cost(connected, proven, clock):
-    before = economy(connected)
+    before = call_costs(connected)
     assert (before.by, before.because) == (ReadBy.LIST, Because.PROVEN)
     assert (before.every_seconds, before.error_code) == (3600, None)
     clock.advance(3700)
     connected.fetch()
-    assert economy(connected).calls_today == before.calls_today + connected.calls()
+    assert call_costs(connected).calls_today == before.calls_today + connected.calls()
     note_missed(connected.org.id, [before.project_id], utcnow())
     find_due_checks()
-    after = economy(connected)
+    after = call_costs(connected)
     assert (after.because, after.every_seconds) == (Because.MISSED, 264)
     clock.advance(86_400)
-    assert economy(connected).calls_yesterday == after.calls_today
+    assert call_costs(connected).calls_yesterday == after.calls_today
     clock.advance(7 * 86_400)
-    assert economy(connected).because is Because.SILENT
+    assert call_costs(connected).because is Because.SILENT
 
 
 def test_a_hook_that_loses_events_is_checked_once_an_hour(connected, proven, clock):

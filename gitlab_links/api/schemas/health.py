@@ -5,7 +5,7 @@ from marshmallow import fields
 from gitlab_links.accounts.roles import Role
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope
 from gitlab_links.api.schemas.fields import Time, choice
-from gitlab_links.deltas.economy import ReadBy
+from gitlab_links.deltas.call_costs import ReadBy
 from gitlab_links.deltas.trust import Because
 from gitlab_links.gitlab.error_codes import Severity
 from gitlab_links.health.report import HealthColour

@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from gitlab_links.deltas.economy import ProjectReading, ReadBy
+from gitlab_links.deltas.call_costs import ProjectReading, ReadBy
 from gitlab_links.deltas.trust import Because
 from gitlab_links.observations.call_counts import CallKind, calls_since, count_calls
-from gitlab_links.pages.economy_words import sentences
+from gitlab_links.pages.call_cost_words import sentences
 from tests.sync.conftest import at
 
 PROJECT, PROVEN, MISSED = uuid.uuid4(), Because.PROVEN, Because.MISSED

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gitlab_links.deltas.economy import Economy, ProjectReading, ReadBy, economy_of
+from gitlab_links.deltas.call_costs import CallCosts, ProjectReading, ReadBy, call_costs_of
 from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because
 from gitlab_links.extensions import settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -28,7 +28,7 @@ _BECAUSE = {
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEconomy:
+class ShownCallCosts:
     """The calls of the last 24 hours by purpose, and sentences for each project's row."""
 
     calls: Mapping[str, int]
@@ -37,10 +37,12 @@ class ShownEconomy:
     readings: Mapping[uuid.UUID, str]
 
 
-def economy(org_id: uuid.UUID, row: OrgGitLabIntegration | None, now: datetime) -> ShownEconomy:
+def call_costs(
+    org_id: uuid.UUID, row: OrgGitLabIntegration | None, now: datetime
+) -> ShownCallCosts:
     """What the page shows."""
-    found: Economy = economy_of(org_id, row, now, settings().metadata_ttl)
-    return ShownEconomy(
+    found: CallCosts = call_costs_of(org_id, row, now, settings().metadata_ttl)
+    return ShownCallCosts(
         {_PURPOSES[kind]: count for kind, count in found.last_24_hours.items() if count},
         found.total,
         found.an_hour,

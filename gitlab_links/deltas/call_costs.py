@@ -69,7 +69,7 @@ class ProjectReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Economy:
+class CallCosts:
     """The calls of the last 24 hours by purpose, and how each project is read."""
 
     last_24_hours: Mapping[CallKind, int]
@@ -86,9 +86,9 @@ class Economy:
         return round(self.total / (SHOWN.total_seconds() / 3600))
 
 
-def economy_of(
+def call_costs_of(
     org_id: uuid.UUID, integration: OrgGitLabIntegration | None, now: datetime, ttl: int
-) -> Economy:
+) -> CallCosts:
     """What calls to GitLab are for, in three SELECTs."""
     refused = integration is not None and is_refused(integration.changes_refused_at, now)
     today, yesterday = now.date(), now.date() - timedelta(days=1)
@@ -119,7 +119,7 @@ def economy_of(
         )
         for project, found in marks.items()
     ]
-    return Economy(calls_since(org_id, now - SHOWN), readings)
+    return CallCosts(calls_since(org_id, now - SHOWN), readings)
 
 
 def _because(why: Because, *, is_trusted: bool) -> Because:
