@@ -26,9 +26,9 @@ from redis.exceptions import RedisError
 from gitlab_links.extensions import settings
 from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind
 from gitlab_links.jobs.allowed_jobs import AllowedJob
-from gitlab_links.jobs.help_wanted import HelpWanted, waiting_queues
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.schedule import Ticker
+from gitlab_links.jobs.worker_requests import WorkerRequests, waiting_queues
 from gitlab_links.jobs.workers import Backoff, PoolWorker, die_with_parent
 from gitlab_links.slow_gitlabs import QUEUE as SLOW_QUEUE
 
@@ -62,7 +62,7 @@ class WorkerPool:
         _preload()
         self._app = app
         self._trouble = RedisTrouble()
-        self._help_wanted = HelpWanted()
+        self._requests = WorkerRequests()
         with app.app_context():
             self._rests_after = settings().workers_rest_after
             count = settings().worker_processes
@@ -90,20 +90,20 @@ class WorkerPool:
 
     def _rest(self) -> None:
         ends_at = time.monotonic() + RESTART_SECONDS
-        while not self._stopping and time.monotonic() < ends_at and not self._lacks_help():
+        while not self._stopping and time.monotonic() < ends_at and not self._lacks_a_process():
             time.sleep(POLL_SECONDS)
 
-    def _lacks_help(self) -> bool:
+    def _lacks_a_process(self) -> bool:
         resting = (slot for slot in self._slots if slot.name not in self._processes)
         return any(slot.is_needed is not None and slot.is_needed() for slot in resting)
 
-    def _is_help_wanted(self) -> bool:
+    def _are_others_needed(self) -> bool:
         """Whether the process that is always there is busy, or does not run."""
         first = self._processes.get(self._slots[0].name)
-        return self._help_wanted.is_called() or first is None or not first.is_alive()
+        return self._requests.are_others_requested() or first is None or not first.is_alive()
 
-    def _is_sender_wanted(self) -> bool:
-        return self._help_wanted.is_sender_called() or self._is_help_wanted()
+    def _is_sender_needed(self) -> bool:
+        return self._requests.is_sender_requested() or self._are_others_needed()
 
     def _slots_at_work(self, count: int) -> list[Slot]:
         named = {f"worker-{n}": names for n, names in enumerate(queues_of_workers(count), start=1)}
@@ -117,8 +117,8 @@ class WorkerPool:
         always = Slot(last.name, partial(self._tick_and_work, queues_of_workers(count)[-1]))
         return [
             always,
-            *(replace(worker, is_needed=self._is_help_wanted) for worker in workers),
-            replace(sender, is_needed=self._is_sender_wanted),
+            *(replace(worker, is_needed=self._are_others_needed) for worker in workers),
+            replace(sender, is_needed=self._is_sender_needed),
         ]
 
     def _fill(self, slot: Slot) -> None:
@@ -165,7 +165,7 @@ class WorkerPool:
                 log.warning("worker_pool.process_killed", slot=process.name)
                 process.kill()
 
-    def _work(self, queue_names: list[str], help_wanted: HelpWanted | None = None) -> None:
+    def _work(self, queue_names: list[str], worker_requests: WorkerRequests | None = None) -> None:
         """Work until SIGTERM, or until it may rest; waits while Redis is unavailable or takes no
         writes.
         """
@@ -176,8 +176,8 @@ class WorkerPool:
                 with self._app.app_context():
                     redis_url = settings().redis_url
                 worker = PoolWorker.of(redis_url, queue_names, self._trouble)
-                worker.help_wanted = help_wanted
-                worker.rests_after = 0 if help_wanted else self._rests_after
+                worker.worker_requests = worker_requests
+                worker.rests_after = 0 if worker_requests else self._rests_after
                 worker.work(logging_level="WARNING")
             except RedisError as error:
                 self._trouble.meet(error)
@@ -187,20 +187,20 @@ class WorkerPool:
 
     def _tick_and_work(self, queue_names: list[str]) -> None:
         """Do what one process can, and let the others start when jobs wait for them."""
-        self._help_wanted.reset()
+        self._requests.reset()
         for name, work in ((TICKER, self._tick), (WATCHER, self._watch)):
             threading.Thread(target=work, name=name, daemon=True).start()
-        self._work(queue_names, self._help_wanted)
+        self._work(queue_names, self._requests)
 
     def _watch(self) -> None:
         """Look at the queues: often while jobs run, else as often as the ticker ticks."""
         looked_at = 0.0
         while True:
             now = time.monotonic()
-            if self._help_wanted.is_awake() or now - looked_at >= TICK_SECONDS:
+            if self._requests.is_awake() or now - looked_at >= TICK_SECONDS:
                 looked_at = now
                 with suppress(RedisError), self._app.app_context():
-                    self._help_wanted.call_for(waiting_queues())
+                    self._requests.request_for(waiting_queues())
             time.sleep(POLL_SECONDS)
 
     def _tick(self) -> None:

@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError
 from gitlab_links.extensions import database_breaker, db
 from gitlab_links.job_triggers import SCHEDULE_QUEUE
 from gitlab_links.jobs.allowed_jobs import AllowedJob
-from gitlab_links.jobs.help_wanted import HelpWanted
 from gitlab_links.jobs.redis_trouble import RedisTrouble
+from gitlab_links.jobs.worker_requests import WorkerRequests
 from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
 from gitlab_links.storage.redis_pool import connect_blocking_redis
 
@@ -62,14 +62,14 @@ class PoolWorker(SimpleWorker):
     isolates instead: it replaces a worker that crashes, and the work is claimed again when its
     lease has run out.
 
-    With ``help_wanted`` it says when it is busy for long. With ``rests_after`` it ends after so
-    many seconds without any but scheduled jobs.
+    With ``worker_requests`` it says when it is busy for long. With ``rests_after`` it ends after
+    so many seconds without any but scheduled jobs.
     """
 
     # RQ doubles its wait up to a minute; jobs must run seconds after Redis is back.
     max_connection_wait_time = 2.0
     trouble: RedisTrouble
-    help_wanted: HelpWanted | None = None
+    worker_requests: WorkerRequests | None = None
     rests_after = 0
     _heartbeat_due = 0.0
     _worked_at = 0.0
@@ -181,13 +181,13 @@ class PoolWorker(SimpleWorker):
 
     @contextmanager
     def _counted(self, queue: str) -> Iterator[None]:
-        if self.help_wanted is not None:
-            self.help_wanted.begin()
+        if self.worker_requests is not None:
+            self.worker_requests.begin()
         try:
             yield
         finally:
-            if self.help_wanted is not None:
-                self.help_wanted.end()
+            if self.worker_requests is not None:
+                self.worker_requests.end()
             if queue != SCHEDULE_QUEUE:
                 self._worked_at = time.monotonic()
 

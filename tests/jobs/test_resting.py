@@ -14,11 +14,11 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import SCHEDULE_QUEUE, JobKind, enqueue, queue_names, trigger
-from gitlab_links.jobs import help_wanted
+from gitlab_links.jobs import worker_requests
 from gitlab_links.jobs.allowed_jobs import AllowedJob
-from gitlab_links.jobs.help_wanted import HelpWanted, waiting_queues
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.worker_pool import queues_of_workers
+from gitlab_links.jobs.worker_requests import WorkerRequests, waiting_queues
 from gitlab_links.jobs.workers import PoolWorker
 from gitlab_links.local.processes import start_worker
 from tests.hanging import HANGS
@@ -105,59 +105,59 @@ def test_the_one_that_is_alone_takes_every_job_but_sending(count):
 
 @pytest.fixture
 def seconds(monkeypatch):
-    """The time as ``help_wanted`` sees it, to be moved."""
+    """The time as ``worker_requests`` sees it, to be moved."""
 
     class Seconds:
         now = 1000.0
 
-    monkeypatch.setattr(help_wanted, "time", SimpleNamespace(monotonic=lambda: Seconds.now))
+    monkeypatch.setattr(worker_requests, "time", SimpleNamespace(monotonic=lambda: Seconds.now))
     return Seconds
 
 
-def test_help_is_called_only_while_the_worker_is_busy_and_jobs_wait(seconds):
-    help = HelpWanted()
-    help.reset()
-    help.call_for({"fetches"})
-    assert not help.is_called()
-    help.begin()
-    seconds.now += 2 * help_wanted.BUSY_SECONDS
-    help.call_for(set())
-    assert not help.is_called()
-    help.call_for({"fetches"})
-    assert help.is_called()
-    assert not help.is_sender_called()
-    seconds.now += 2 * help_wanted.HEARD_SECONDS
-    assert not help.is_called()
+def test_others_are_requested_only_while_the_worker_is_busy_and_jobs_wait(seconds):
+    requests = WorkerRequests()
+    requests.reset()
+    requests.request_for({"fetches"})
+    assert not requests.are_others_requested()
+    requests.begin()
+    seconds.now += 2 * worker_requests.BUSY_SECONDS
+    requests.request_for(set())
+    assert not requests.are_others_requested()
+    requests.request_for({"fetches"})
+    assert requests.are_others_requested()
+    assert not requests.is_sender_requested()
+    seconds.now += 2 * worker_requests.REQUEST_SECONDS
+    assert not requests.are_others_requested()
 
 
-def test_the_sender_is_called_for_what_is_to_be_sent_and_nobody_else(seconds):
-    help = HelpWanted()
-    help.begin()
-    seconds.now += 2 * help_wanted.BUSY_SECONDS
-    help.call_for({JobKind.SEND.queue})
-    assert help.is_sender_called()
-    assert not help.is_called()
+def test_the_sender_is_requested_for_what_is_to_be_sent_and_nobody_else(seconds):
+    requests = WorkerRequests()
+    requests.begin()
+    seconds.now += 2 * worker_requests.BUSY_SECONDS
+    requests.request_for({JobKind.SEND.queue})
+    assert requests.is_sender_requested()
+    assert not requests.are_others_requested()
 
 
 def test_one_short_job_after_the_other_is_busy_as_well(seconds):
-    help = HelpWanted()
+    requests = WorkerRequests()
     for _ in range(20):
-        help.begin()
-        seconds.now += help_wanted.BUSY_SECONDS / 4
-        help.end()
-        seconds.now += help_wanted.BETWEEN_JOBS_SECONDS / 4
-    help.begin()
-    help.call_for({"deliveries"})
-    assert help.is_called()
+        requests.begin()
+        seconds.now += worker_requests.BUSY_SECONDS / 4
+        requests.end()
+        seconds.now += worker_requests.BETWEEN_JOBS_SECONDS / 4
+    requests.begin()
+    requests.request_for({"deliveries"})
+    assert requests.are_others_requested()
 
 
-def test_one_that_has_been_at_a_job_for_long_is_helped_whatever_waits(seconds):
-    help = HelpWanted()
-    help.begin()
-    seconds.now += help_wanted.STUCK_SECONDS + 0.1
-    assert help.is_called()
-    help.end()
-    assert not help.is_called()
+def test_one_that_has_been_at_a_job_for_long_gets_others_started_whatever_waits(seconds):
+    requests = WorkerRequests()
+    requests.begin()
+    seconds.now += worker_requests.STUCK_SECONDS + 0.1
+    assert requests.are_others_requested()
+    requests.end()
+    assert not requests.are_others_requested()
 
 
 def test_jobs_of_orgs_wait_and_scheduled_ones_do_not_count(app_context, redis):

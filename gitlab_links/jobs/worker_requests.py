@@ -1,4 +1,4 @@
-"""How the process that runs alone while nothing happens lets the others start."""
+"""How the process that runs alone while nothing happens requests the other workers."""
 
 import multiprocessing
 import time
@@ -9,19 +9,19 @@ from rq import Queue
 from gitlab_links.extensions import redis
 from gitlab_links.job_triggers import JobKind, queue_names
 
-# A job that waits for a busy worker waits so long before others are to help.
+# A worker that is at jobs for longer than this is busy: others are started for what waits.
 BUSY_SECONDS = 0.1
 # Between two jobs the worker is not idle.
 BETWEEN_JOBS_SECONDS = 0.05
 # After a job, as it may have enqueued others.
 AFTER_JOB_SECONDS = 0.3
-# The parent looks for calls more often than this.
-HEARD_SECONDS = 1.0
-# Others help one that is at a job for so long even if nothing is known to wait.
+# For so long a request holds. The parent reads it more often.
+REQUEST_SECONDS = 1.0
+# Others are started for one that is at a job for so long, even if nothing is known to wait.
 STUCK_SECONDS = 5.0
 
 
-class HelpWanted:
+class WorkerRequests:
     """Shared by the process that runs alone, and the parent that starts the others.
 
     Created before forking. A worker that dies at a job is stuck, until its successor begins.
@@ -31,8 +31,8 @@ class HelpWanted:
         shared = multiprocessing.get_context("fork")
         self._busy_since = shared.RawValue("d", 0.0)
         self._ended_at = shared.RawValue("d", 0.0)
-        self._called_at = shared.RawValue("d", 0.0)
-        self._sender_called_at = shared.RawValue("d", 0.0)
+        self._requested_at = shared.RawValue("d", 0.0)
+        self._sender_requested_at = shared.RawValue("d", 0.0)
 
     def reset(self) -> None:
         """Note that the worker has just started."""
@@ -54,23 +54,23 @@ class HelpWanted:
         recent = time.monotonic() - self._ended_at.value < AFTER_JOB_SECONDS
         return recent or self._busy_seconds() > 0.0
 
-    def call_for(self, waiting: Set[str]) -> None:
-        """Call for those who can take what waits in these queues, if the worker does not."""
+    def request_for(self, waiting: Set[str]) -> None:
+        """Request those who can take what waits in these queues, if the worker does not."""
         now = time.monotonic()
         if JobKind.SEND.queue in waiting:
-            self._sender_called_at.value = now
+            self._sender_requested_at.value = now
         if waiting - {JobKind.SEND.queue} and self._busy_seconds() > BUSY_SECONDS:
-            self._called_at.value = now
+            self._requested_at.value = now
 
-    def is_called(self) -> bool:
+    def are_others_requested(self) -> bool:
         """Whether all others are to start."""
-        since_call: float = time.monotonic() - self._called_at.value
-        return since_call < HEARD_SECONDS or self._busy_seconds() > STUCK_SECONDS
+        since_request: float = time.monotonic() - self._requested_at.value
+        return since_request < REQUEST_SECONDS or self._busy_seconds() > STUCK_SECONDS
 
-    def is_sender_called(self) -> bool:
+    def is_sender_requested(self) -> bool:
         """Whether the sender is to start."""
-        since_call: float = time.monotonic() - self._sender_called_at.value
-        return since_call < HEARD_SECONDS
+        since_request: float = time.monotonic() - self._sender_requested_at.value
+        return since_request < REQUEST_SECONDS
 
     def _busy_seconds(self) -> float:
         at_job = self._busy_since.value and not self._ended_at.value
