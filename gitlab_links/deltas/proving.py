@@ -16,7 +16,7 @@ from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.pipelines import PIPELINE_MOVING
 from gitlab_links.links.freshness import (
     ENDED,
-    FULL_LOOK,
+    FULL_READING,
     PROVEN_AT,
     TRUSTED_FOR,
     retry_after,
@@ -181,7 +181,7 @@ def _cover(projects: Sequence[uuid.UUID], key: _Alike, terms: Terms) -> None:
 
     This proves nothing for items that were not current when the reading before began, nor for
     those whose newest content is a webhook's that GitLab's API has not confirmed. Items that
-    were not fetched for ``FULL_LOOK`` are left out, and so become due.
+    were not fetched for ``FULL_READING`` are left out, and so become due.
 
     The times of closed and merged items are set anew only when they would be due. They have not
     changed since ``proven_since`` if no reading since then had them.
@@ -199,7 +199,7 @@ def _cover(projects: Sequence[uuid.UUID], key: _Alike, terms: Terms) -> None:
             and_(_item.state.in_(ENDED), _item.last_synced_at >= key.proven_since),
         ),
         _item.last_synced_at <= current_at,
-        _item.fetched_at > terms.now - FULL_LOOK,
+        _item.fetched_at > terms.now - FULL_READING,
         _item.refresh_requested_at.is_(None),
         _item.error_code.is_(None),
         _item.unconfirmed_since.is_(None),

@@ -14,7 +14,7 @@ from sqlalchemy import Row, exists, func, or_, select, update
 
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
-from gitlab_links.links.freshness import ENDED, FULL_LOOK, TRUSTED_FOR
+from gitlab_links.links.freshness import ENDED, FULL_READING, TRUSTED_FOR
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabChangeCount, GitLabProjectWatch
@@ -131,7 +131,7 @@ def postpone_trusted(org_id: uuid.UUID, now: datetime, ttl: int) -> None:
             project.trusted_until > now,
             item.refresh_requested_at.is_(None),
             item.error_code.is_(None),
-            item.fetched_at > now - FULL_LOOK,
+            item.fetched_at > now - FULL_READING,
             item.last_synced_at > now - TRUSTED_FOR - timedelta(seconds=ttl),
             func.coalesce(item.merge_rechecks, 0) == 0,
             can_be_proven,

@@ -31,7 +31,7 @@ ENDED_PART = 1 / 8
 ENDED_AT_LEAST = 12
 ENDED_SECONDS = 86_400
 # Lists of changes lack what does not move an item's time. Each item is fetched this often.
-FULL_LOOK = timedelta(hours=21)
+FULL_READING = timedelta(hours=21)
 # While webhooks are proven to arrive, changes are read this often, and items count as fresh.
 TRUSTED_FOR = timedelta(hours=1)
 # GitLab does not show the linked item: it shows none, or another one with its number.

@@ -13,7 +13,7 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
-from gitlab_links.links.freshness import ENDED, FULL_LOOK, promise
+from gitlab_links.links.freshness import ENDED, FULL_READING, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.sync.clock_changes import not_leased
@@ -71,9 +71,9 @@ class Batch:
 
     ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the project's
     current path, None while another project has it. ``only_ended``: all items are closed or
-    merged. ``is_full_look``: some were not fetched for ``FULL_LOOK``. ``wants_default_branch``:
-    the org's status rules need the project's default branch; ``default_branch`` is the one that
-    is known.
+    merged. ``is_full_reading``: some were not fetched for ``FULL_READING``.
+    ``wants_default_branch``: the org's status rules need the project's default branch;
+    ``default_branch`` is the one that is known.
     """
 
     project_row: uuid.UUID
@@ -84,7 +84,7 @@ class Batch:
     only_ended: bool = False
     default_branch: str | None = None
     wants_default_branch: bool = False
-    is_full_look: bool = False
+    is_full_reading: bool = False
 
 
 def connected(now: datetime) -> ColumnElement[bool]:
@@ -121,10 +121,10 @@ def next_batches(
 
 
 def _soon(batch: Batch, now: datetime, ttl: int) -> datetime:
-    """Items that are due by then join the batch: all of them for a full look, so that the next
-    one is due for all at once.
+    """Items that are due by then join the batch: all of them for a full reading, so that the
+    next one is due for all at once.
     """
-    if batch.is_full_look:
+    if batch.is_full_reading:
         return datetime.max.replace(tzinfo=now.tzinfo)
     if batch.only_ended:
         return now + timedelta(seconds=promise(ItemState.CLOSED, ttl) * TAKE_ENDED_ALONG)
@@ -221,8 +221,8 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
         only_ended=all(row.state in ENDED for row in rows),
         default_branch=first.default_branch,
         wants_default_branch=first.has_rules,
-        is_full_look=any(
-            row.fetched_at is not None and row.fetched_at <= now - FULL_LOOK for row in rows
+        is_full_reading=any(
+            row.fetched_at is not None and row.fetched_at <= now - FULL_READING for row in rows
         ),
     )
 

@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import db
-from gitlab_links.links.freshness import FULL_LOOK, SyncStatus
+from gitlab_links.links.freshness import FULL_READING, SyncStatus
 from tests.deltas.test_deltas import pass_ttl
 from tests.deltas.test_many_projects import PROJECTS, request_of, routes, world
 
@@ -91,7 +91,7 @@ def test_what_a_restored_gitlab_has_lost_is_gone_within_the_day(connected, world
     clock.advance(600)  # the restore takes longer than changes are read again
     issue.title, issue.updated_at = "Issue 0", was
     state.items.delete(new)
-    clock.advance(FULL_LOOK.total_seconds())
+    clock.advance(FULL_READING.total_seconds())
     for _ in range(2):
         connected.fetch()
         clock.advance(300)
