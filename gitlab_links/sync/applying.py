@@ -31,7 +31,7 @@ from gitlab_links.sync.known_content import known_content, past
 from gitlab_links.sync.merge_request_details import known_of, note_detail, wants_detail_after_body
 from gitlab_links.sync.ordering import (
     BodyVerdict,
-    Fetched,
+    FetchVerdict,
     Known,
     Trust,
     confirms,
@@ -168,12 +168,12 @@ def apply_fetched(
     known = known_content(item, now)
     hides = fetched.confidential is True and not item.confidential
     verdict = decide_on_fetched(known, updated_at, started_at, hides=hides)
-    if verdict is Fetched.DROP:
+    if verdict is FetchVerdict.DROP:
         # A fetch that began later was applied already. It answers this one's request too.
         _answer_request(item, started_at, now)
         _schedule(item, next_sync_after(now, ttl, Pace.of(item, proven=proven)))
         return None
-    if verdict is Fetched.REPEAT:
+    if verdict is FetchVerdict.REPEAT:
         if confirms(known, updated_at):
             restart_claim(item)
         request_refresh(item, now + REPEAT_AFTER)
@@ -181,7 +181,7 @@ def apply_fetched(
     cached, before = compared_fields(item), known_of(item)
     fetched = _without_overtaken_status(item, fetched, started_at, now)
     _fill_from_fetch(item, fetched, pattern, started_at, now)
-    if hides and decide_on_fetched(known, updated_at, started_at) is Fetched.REPEAT:
+    if hides and decide_on_fetched(known, updated_at, started_at) is FetchVerdict.REPEAT:
         # The item is withheld at once. Another fetch finds out whether a replica was lagging.
         contradicted = False
         request_refresh(item, now + REPEAT_AFTER)

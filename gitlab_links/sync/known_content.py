@@ -4,7 +4,13 @@ from datetime import datetime
 
 from gitlab_links.gitlab.snapshot import UNKNOWN, Snapshot
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.sync.ordering import CLOCK_TOLERANCE, Claim, Fetched, Known, decide_on_fetched
+from gitlab_links.sync.ordering import (
+    CLOCK_TOLERANCE,
+    Claim,
+    FetchVerdict,
+    Known,
+    decide_on_fetched,
+)
 
 
 def known_content(item: GitLabItem, now: datetime) -> Known:
@@ -25,7 +31,7 @@ def is_newest(item: GitLabItem, fetched: Snapshot, started_at: datetime, now: da
     some of it.
     """
     updated_at = None if fetched.updated_at is UNKNOWN else fetched.updated_at
-    return decide_on_fetched(known_content(item, now), updated_at, started_at) is Fetched.APPLY
+    return decide_on_fetched(known_content(item, now), updated_at, started_at) is FetchVerdict.APPLY
 
 
 def past(moment: datetime | None, now: datetime) -> datetime | None:

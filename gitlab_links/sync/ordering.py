@@ -92,7 +92,7 @@ def unproven_after(
     return since or (received_at if changes else None)
 
 
-class Fetched(Enum):
+class FetchVerdict(Enum):
     """What to do with the answer of a fetch."""
 
     APPLY = "apply"
@@ -106,7 +106,7 @@ def decide_on_fetched(
     started_at: datetime,
     *,
     hides: bool = False,
-) -> Fetched:
+) -> FetchVerdict:
     """Decide by the time when the fetch began.
 
     A fetch wins over the cached content, with two exceptions: a fetch that began later wins,
@@ -117,18 +117,18 @@ def decide_on_fetched(
     the fetch began may be newer, and another fetch decides.
     """
     if known.fetched_at is not None and known.fetched_at > started_at:
-        return Fetched.DROP
+        return FetchVerdict.DROP
     if (
         hides
         or known.webhook_applied_at is None
         or known.source_updated_at is None
         or updated_at is None
     ):
-        return Fetched.APPLY
+        return FetchVerdict.APPLY
     older = updated_at < known.source_updated_at
     delayed = older and started_at < _delayed_until(known, updated_at)
     tie = updated_at == known.source_updated_at and started_at < known.webhook_applied_at
-    return Fetched.REPEAT if delayed or tie else Fetched.APPLY
+    return FetchVerdict.REPEAT if delayed or tie else FetchVerdict.APPLY
 
 
 def contradicts(known: Known, updated_at: datetime | None, started_at: datetime) -> bool:

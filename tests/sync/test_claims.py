@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from gitlab_links.sync.ordering import (
     BodyVerdict,
     Claim,
-    Fetched,
+    FetchVerdict,
     Known,
     Trust,
     confirms,
@@ -98,7 +98,7 @@ def test_an_answer_contradicts_what_was_older_than_a_body_when_no_replica_lags_a
 
 def test_an_answer_as_new_as_the_oldest_body_is_delayed_by_the_newest():
     known = Known(at(-1), None, at(-1), Claim(at(-30), at(-3)))
-    assert decide_on_fetched(known, at(-3), started_at=NOON) is Fetched.REPEAT
+    assert decide_on_fetched(known, at(-3), started_at=NOON) is FetchVerdict.REPEAT
 
 
 def test_an_answer_confirms_the_oldest_body_that_it_is_as_new_as():

@@ -18,7 +18,7 @@ from gitlab_links.sync.applying import apply_body, apply_fetched, mark_failed
 from gitlab_links.sync.ordering import (
     BodyVerdict,
     Claim,
-    Fetched,
+    FetchVerdict,
     Known,
     Trust,
     clamp_to_now,
@@ -60,19 +60,19 @@ def test_a_body_is_decided_by_its_time_and_when_it_was_received(known, updated, 
 @pytest.mark.parametrize(
     ("known", "updated", "verdict"),
     [
-        (Known(None, None, None), at(-1), Fetched.APPLY),
-        (Known(at(-1), at(-60), at(-30)), at(-1), Fetched.APPLY),
-        (Known(at(-1), at(-60), at(-30)), at(-9), Fetched.APPLY),  # a fetch wins
-        (Known(at(-1), at(1), None), at(5), Fetched.DROP),  # over all but a later fetch
-        (Known(at(-1), at(0), None), at(5), Fetched.APPLY),  # begun at the same moment
-        (Known(at(-1), None, at(-9)), at(-2), Fetched.REPEAT),  # replica lag
-        (Known(at(-1), None, at(3)), at(-2), Fetched.REPEAT),  # received during the fetch
-        (Known(at(-1), None, at(-10)), at(-2), Fetched.APPLY),  # no lag lasts that long
-        (Known(at(-1), None, at(-9)), at(-1), Fetched.APPLY),  # same time as the webhook
-        (Known(at(-1), None, at(0)), at(-1), Fetched.APPLY),
-        (Known(at(-1), None, at(1)), at(-1), Fetched.REPEAT),  # which of the two is newer?
-        (Known(at(-1), None, at(1)), at(0), Fetched.APPLY),
-        (Known(at(-1), None, at(-9)), None, Fetched.APPLY),
+        (Known(None, None, None), at(-1), FetchVerdict.APPLY),
+        (Known(at(-1), at(-60), at(-30)), at(-1), FetchVerdict.APPLY),
+        (Known(at(-1), at(-60), at(-30)), at(-9), FetchVerdict.APPLY),  # a fetch wins
+        (Known(at(-1), at(1), None), at(5), FetchVerdict.DROP),  # over all but a later fetch
+        (Known(at(-1), at(0), None), at(5), FetchVerdict.APPLY),  # begun at the same moment
+        (Known(at(-1), None, at(-9)), at(-2), FetchVerdict.REPEAT),  # replica lag
+        (Known(at(-1), None, at(3)), at(-2), FetchVerdict.REPEAT),  # received during the fetch
+        (Known(at(-1), None, at(-10)), at(-2), FetchVerdict.APPLY),  # no lag lasts that long
+        (Known(at(-1), None, at(-9)), at(-1), FetchVerdict.APPLY),  # same time as the webhook
+        (Known(at(-1), None, at(0)), at(-1), FetchVerdict.APPLY),
+        (Known(at(-1), None, at(1)), at(-1), FetchVerdict.REPEAT),  # which of the two is newer?
+        (Known(at(-1), None, at(1)), at(0), FetchVerdict.APPLY),
+        (Known(at(-1), None, at(-9)), None, FetchVerdict.APPLY),
     ],
 )
 def test_an_answer_is_decided_by_when_its_fetch_began(known, updated, verdict):
@@ -82,10 +82,10 @@ def test_an_answer_is_decided_by_when_its_fetch_began(known, updated, verdict):
 @pytest.mark.parametrize(
     ("claim", "updated", "verdict"),
     [
-        (Claim(at(-9), at(-2)), at(-3), Fetched.REPEAT),
-        (Claim(at(-10), at(-2)), at(-3), Fetched.APPLY),  # also if the newest body came late
-        (Claim(at(-30), at(-20)), at(-3), Fetched.REPEAT),  # as new as the oldest body: a lag
-        (Claim(at(-30), at(-20)), at(-1), Fetched.APPLY),
+        (Claim(at(-9), at(-2)), at(-3), FetchVerdict.REPEAT),
+        (Claim(at(-10), at(-2)), at(-3), FetchVerdict.APPLY),  # also if the newest body came late
+        (Claim(at(-30), at(-20)), at(-3), FetchVerdict.REPEAT),  # as new as the oldest body: a lag
+        (Claim(at(-30), at(-20)), at(-1), FetchVerdict.APPLY),
     ],
 )
 def test_an_answer_is_delayed_while_it_is_older_than_the_oldest_body(claim, updated, verdict):
@@ -95,7 +95,7 @@ def test_an_answer_is_delayed_while_it_is_older_than_the_oldest_body(claim, upda
 
 def test_an_answer_that_hides_the_item_is_never_delayed():
     known = Known(at(-1), None, at(-1), Claim(at(-1), at(-1)))
-    assert decide_on_fetched(known, at(-60), started_at=NOON, hides=True) is Fetched.APPLY
+    assert decide_on_fetched(known, at(-60), started_at=NOON, hides=True) is FetchVerdict.APPLY
 
 
 def test_a_time_from_the_future_is_limited_to_the_tolerance():
