@@ -9,7 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
 
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery, Proof, proof_of
-from gitlab_links.deliveries.retries import LONGEST_SPREAD, MAX_ATTEMPTS, RETRY_DELAYS, retry_delay
+from gitlab_links.deliveries.retries import (
+    LONGEST_SPREAD,
+    MAX_ATTEMPTS,
+    RETRY_DELAYS,
+    reprocessing_delay,
+)
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.storage.given_values import is_among
@@ -165,7 +170,7 @@ def give_back(delivery_id: uuid.UUID, attempts: int, error_code: str, now: datet
         .values(
             status=DeliveryStatus.FAILED if failed_for_good else DeliveryStatus.RECEIVED,
             error_code=error_code,
-            due_at=None if failed_for_good else now + retry_delay(attempts),
+            due_at=None if failed_for_good else now + reprocessing_delay(attempts),
             processed_at=now if failed_for_good else None,
         )
     )

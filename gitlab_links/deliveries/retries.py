@@ -9,6 +9,6 @@ LONGEST_SPREAD = 1.2
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 
 
-def retry_delay(attempts: int) -> timedelta:
+def reprocessing_delay(attempts: int) -> timedelta:
     """The delay after ``attempts``, randomly changed by up to a fifth."""
     return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * random.uniform(0.8, LONGEST_SPREAD)  # noqa: S311

@@ -18,7 +18,7 @@ from gitlab_links.outgoing.retries import (
     MAX_ATTEMPTS,
     clamped,
     endpoint_pause,
-    retry_delay,
+    resending_delay,
 )
 from gitlab_links.outgoing.transport import Outcome
 
@@ -106,7 +106,7 @@ def _schedule(delivery: OutgoingDelivery, attempt: int, outcome: Outcome, now: d
         _end(delivery, OutgoingStatus.FAILED)
         return
     delivery.status = OutgoingStatus.WAITING
-    delivery.due_at = now + max(retry_delay(attempt), clamped(outcome.retry_after))
+    delivery.due_at = now + max(resending_delay(attempt), clamped(outcome.retry_after))
 
 
 def _note_success(endpoint: OutgoingEndpoint, outcome: Outcome, now: datetime) -> None:

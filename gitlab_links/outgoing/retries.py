@@ -18,7 +18,7 @@ LONGEST_WAIT = timedelta(hours=1)
 DISABLED_AFTER = timedelta(hours=24)
 
 
-def retry_delay(attempts: int) -> timedelta:
+def resending_delay(attempts: int) -> timedelta:
     """The delay after ``attempts`` of a delivery, randomly changed by up to a fifth."""
     return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1] * _spread()
 
