@@ -28,7 +28,7 @@ from gitlab_links.sync.due_items import (
     park_foreign,
 )
 from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
-from gitlab_links.sync.pausing import Standing, note_failure
+from gitlab_links.sync.pausing import ConnectionState, note_failure
 from gitlab_links.sync.project_successors import move_next_piece
 from gitlab_links.sync.rate_budget import postpone_scheduled, used_up_until
 
@@ -181,7 +181,7 @@ class _Slice:
 
     def _round(self, fetcher: Fetcher, batches: list[Batch]) -> None:
         """Fetch the batches, apply the answers, and commit."""
-        before = Standing.of(self.lease.integration)
+        before = ConnectionState.of(self.lease.integration)
         suppress_triggers(JobKind.SYNC, self.org_id)
         with measured(self.org_id):
             asked = fetcher.fetch(batches)

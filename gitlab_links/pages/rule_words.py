@@ -3,7 +3,7 @@
 from gitlab_links.pages.wording import Mark
 from gitlab_links.rules.dry_run import Outcome
 from gitlab_links.rules.explanations import ExplainedLink, Explanation
-from gitlab_links.rules.wanted import Rule, Standing, Wanted
+from gitlab_links.rules.wanted import LinkMeaning, Rule, Wanted
 
 WITHHELD = "counts, but you may not see it"
 
@@ -14,21 +14,21 @@ RULE_NAMES = {
 }
 
 STANDINGS = {
-    Standing.OPEN: "open",
-    Standing.DRAFT: "a draft",
-    Standing.MERGED: "merged",
-    Standing.MERGED_ELSEWHERE: "merged into a branch that does not count",
-    Standing.CLOSED: "closed without a merge",
-    Standing.ISSUE_CLOSED: "closed",
-    Standing.NOT_FETCHED: "not read from GitLab yet",
-    Standing.HIDDEN: "not shown by GitLab: deleted, mistyped or hidden from the token",
-    Standing.BRANCH_UNKNOWN: "merged, but whether into a branch that counts is not known yet",
-    Standing.UNPROVEN: "changed by a webhook that GitLab has not confirmed yet",
-    Standing.ISSUE_OPEN: "open",
-    Standing.ONLY_MENTIONED: "only mentions the task, so it does not count",
-    Standing.IS_ISSUE: "issues do not count",
-    Standing.FROM_FORK: "from a fork, so it counts only once merged",
-    Standing.MOVED: "moved elsewhere, so it does not count",
+    LinkMeaning.OPEN: "open",
+    LinkMeaning.DRAFT: "a draft",
+    LinkMeaning.MERGED: "merged",
+    LinkMeaning.MERGED_ELSEWHERE: "merged into a branch that does not count",
+    LinkMeaning.CLOSED: "closed without a merge",
+    LinkMeaning.ISSUE_CLOSED: "closed",
+    LinkMeaning.NOT_FETCHED: "not read from GitLab yet",
+    LinkMeaning.HIDDEN: "not shown by GitLab: deleted, mistyped or hidden from the token",
+    LinkMeaning.BRANCH_UNKNOWN: "merged, but whether into a branch that counts is not known yet",
+    LinkMeaning.UNPROVEN: "changed by a webhook that GitLab has not confirmed yet",
+    LinkMeaning.ISSUE_OPEN: "open",
+    LinkMeaning.ONLY_MENTIONED: "only mentions the task, so it does not count",
+    LinkMeaning.IS_ISSUE: "issues do not count",
+    LinkMeaning.FROM_FORK: "from a fork, so it counts only once merged",
+    LinkMeaning.MOVED: "moved elsewhere, so it does not count",
 }
 
 OUTCOMES = {
@@ -55,7 +55,7 @@ def link_words(link: ExplainedLink) -> str:
     if link.says is None:
         return WITHHELD
     words = STANDINGS[link.says]
-    by = f" by {link.merged_by}" if link.merged_by and link.says is Standing.MERGED else ""
+    by = f" by {link.merged_by}" if link.merged_by and link.says is LinkMeaning.MERGED else ""
     return words + by
 
 

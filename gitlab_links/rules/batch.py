@@ -19,11 +19,11 @@ from gitlab_links.rules.choices import choices_of
 from gitlab_links.rules.links import RuleLink
 from gitlab_links.rules.wanted import (
     OUTSIDE,
+    LinkMeaning,
     Rule,
-    Standing,
     Wanted,
+    meaning_of,
     rule_for,
-    standing_of,
     wanted,
 )
 from gitlab_links.storage.many_rows import UpdateRows
@@ -85,8 +85,8 @@ class Batch:
 
     def look_at(self, task: DueTask, links: Sequence[RuleLink]) -> None:
         """Compute what is wanted, and change the task if that has changed."""
-        standings = [standing_of(link.facts, self._choices) for link in links]
-        want = wanted(standings, self._choices)
+        meanings = [meaning_of(link.facts, self._choices) for link in links]
+        want = wanted(meanings, self._choices)
         is_start = task.version != self._rules.version
         is_free = not is_start and task.pinned_at is None
         after = {
@@ -110,7 +110,7 @@ class Batch:
         if not is_free or self._rules.mode == RulesMode.TRIAL.value:
             return
         if differs or (is_on and task.held_since is not None):
-            was_held, said = after["held_since"] is not None, zip(links, standings, strict=True)
+            was_held, said = after["held_since"] is not None, zip(links, meanings, strict=True)
             after["held_since"] = self._change(task, want, said, was_held=was_held)
 
     @property
@@ -126,7 +126,7 @@ class Batch:
         self,
         task: DueTask,
         want: Wanted,
-        said: Iterable[tuple[RuleLink, Standing]],
+        said: Iterable[tuple[RuleLink, LinkMeaning]],
         *,
         was_held: bool,
     ) -> datetime | None:
@@ -215,7 +215,7 @@ def _event(change: _Change, task_key: str) -> NewEvent:
     )
 
 
-def _reason(link: RuleLink, says: Standing) -> dict[str, object]:
+def _reason(link: RuleLink, says: LinkMeaning) -> dict[str, object]:
     """What a link said, as JSON: ids and the reference that whoever linked it saw, no text of
     GitLab's but the name of who merged.
     """

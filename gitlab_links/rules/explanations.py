@@ -19,12 +19,12 @@ from gitlab_links.rules.choices import choices_of
 from gitlab_links.rules.links import RuleLink, links_of_tasks
 from gitlab_links.rules.wanted import (
     OUTSIDE,
+    LinkMeaning,
     Rule,
     RuleChoices,
-    Standing,
     Wanted,
+    meaning_of,
     rule_for,
-    standing_of,
 )
 from gitlab_links.rules.wanted import wanted as wanted_of
 from gitlab_links.tasks.models import TaskStatus
@@ -37,7 +37,7 @@ class ExplainedLink:
 
     item_id: uuid.UUID
     reference: str
-    says: Standing | None
+    says: LinkMeaning | None
     counts: bool | None
     merged_at: datetime | None = None
     merged_by: str | None = None
@@ -129,9 +129,9 @@ class _Reader:
     def explain(
         self, task: TaskView, state: TaskRuleState | None, links: Sequence[RuleLink]
     ) -> Explanation:
-        standings = [standing_of(link.facts, self.choices) for link in links]
-        want = wanted_of(standings, self.choices)
-        shown = [self._link(*pair) for pair in zip(links, standings, strict=True)]
+        meanings = [meaning_of(link.facts, self.choices) for link in links]
+        want = wanted_of(meanings, self.choices)
+        shown = [self._link(*pair) for pair in zip(links, meanings, strict=True)]
         set_by_rule = task.status_rule is not None
         hidden = any(one.says is None for one in shown)
         would = (
@@ -153,7 +153,7 @@ class _Reader:
             is_held=is_held and self.mode is RulesMode.STOPPED,
         )
 
-    def _link(self, link: RuleLink, says: Standing) -> ExplainedLink:
+    def _link(self, link: RuleLink, says: LinkMeaning) -> ExplainedLink:
         if link.withheld and not self.sees_all:
             return ExplainedLink(link.item_id, link.made_reference, None, None)
         counts = says not in OUTSIDE
@@ -168,7 +168,7 @@ class _Reader:
         return ExplainedLink(
             item_id,
             stored["reference"],
-            Standing(stored["says"]),
+            LinkMeaning(stored["says"]),
             counts=True,
             merged_at=stored["merged_at"] and datetime.fromisoformat(stored["merged_at"]),
             merged_by=stored["merged_by"],

@@ -21,10 +21,10 @@ class Strength(StrEnum):
     MENTIONS = "mentions"
 
 
-class Standing(StrEnum):
-    """What one link says, or why it says nothing.
+class LinkMeaning(StrEnum):
+    """What one link means for a task, or why it means nothing.
 
-    The first six count. Of the next four it is not known what they say. The others do not count.
+    The first six count. Of the next four it is not known what they mean. The others do not count.
     """
 
     OPEN = "open"
@@ -47,15 +47,15 @@ class Standing(StrEnum):
 
 
 UNKNOWN = frozenset(
-    {Standing.NOT_FETCHED, Standing.HIDDEN, Standing.BRANCH_UNKNOWN, Standing.UNPROVEN}
+    {LinkMeaning.NOT_FETCHED, LinkMeaning.HIDDEN, LinkMeaning.BRANCH_UNKNOWN, LinkMeaning.UNPROVEN}
 )
 OUTSIDE = frozenset(
-    {Standing.ONLY_MENTIONED, Standing.IS_ISSUE, Standing.FROM_FORK, Standing.MOVED}
+    {LinkMeaning.ONLY_MENTIONED, LinkMeaning.IS_ISSUE, LinkMeaning.FROM_FORK, LinkMeaning.MOVED}
 )
 # They keep a task from being done, and do not start it.
-UNFINISHED = frozenset({Standing.DRAFT, Standing.ISSUE_OPEN})
+UNFINISHED = frozenset({LinkMeaning.DRAFT, LinkMeaning.ISSUE_OPEN})
 SETTLED = frozenset({ItemState.MERGED, ItemState.CLOSED})
-FINISHING = frozenset({Standing.MERGED, Standing.ISSUE_CLOSED})
+FINISHING = frozenset({LinkMeaning.MERGED, LinkMeaning.ISSUE_CLOSED})
 
 
 class Wanted(StrEnum):
@@ -111,78 +111,78 @@ class RuleChoices:
     count_forks: bool = False
 
 
-def wanted(standings: Sequence[Standing], choices: RuleChoices) -> Wanted:
+def wanted(meanings: Sequence[LinkMeaning], choices: RuleChoices) -> Wanted:
     """What these links call for.
 
     An open one is enough for *in progress*. *Done* needs every one that counts settled and at
     least one merged into an allowed branch; what is not known keeps it undecided.
     """
-    if Standing.OPEN in standings:
+    if LinkMeaning.OPEN in meanings:
         starts = choices.started or choices.reopened
         return Wanted.IN_PROGRESS if starts else Wanted.NOTHING
-    if UNKNOWN.intersection(standings):
+    if UNKNOWN.intersection(meanings):
         return Wanted.UNDECIDED
-    if UNFINISHED.intersection(standings) or not FINISHING.intersection(standings):
+    if UNFINISHED.intersection(meanings) or not FINISHING.intersection(meanings):
         return Wanted.NOTHING
     return Wanted.DONE if choices.all_merged else Wanted.NOTHING
 
 
-def standing_of(link: LinkFacts, choices: RuleChoices) -> Standing:
+def meaning_of(link: LinkFacts, choices: RuleChoices) -> LinkMeaning:
     """What one link says."""
     silent = _outside(link, choices) or _unknown(link)
     if silent is not None:
         return silent
     if link.type is ItemType.ISSUE:
-        return Standing.ISSUE_CLOSED if link.state in SETTLED else Standing.ISSUE_OPEN
+        return LinkMeaning.ISSUE_CLOSED if link.state in SETTLED else LinkMeaning.ISSUE_OPEN
     if link.state is ItemState.MERGED:
         return _merged(link, choices)
     return _unmerged(link)
 
 
-def _outside(link: LinkFacts, choices: RuleChoices) -> Standing | None:
+def _outside(link: LinkFacts, choices: RuleChoices) -> LinkMeaning | None:
     """Why the link does not count; None if it does."""
     if link.type is ItemType.ISSUE:
         if not choices.count_issues:
-            return Standing.IS_ISSUE
+            return LinkMeaning.IS_ISSUE
         if link.moved:
-            return Standing.MOVED
+            return LinkMeaning.MOVED
     if link.strength is Strength.MENTIONS and not choices.count_mentions:
-        return Standing.ONLY_MENTIONED
+        return LinkMeaning.ONLY_MENTIONED
     by_stranger = link.from_fork and link.strength is not Strength.PERSON
     if link.unproven:
         return None  # nor whether it is from a fork
     if by_stranger and not choices.count_forks and link.state is not ItemState.MERGED:
-        return Standing.FROM_FORK
+        return LinkMeaning.FROM_FORK
     return None
 
 
-def _unknown(link: LinkFacts) -> Standing | None:
+def _unknown(link: LinkFacts) -> LinkMeaning | None:
     """Why it is not known what the link says; None if it is."""
     if link.unseen and (link.unproven or link.state not in SETTLED):
-        return Standing.HIDDEN
+        return LinkMeaning.HIDDEN
     if link.unproven:
-        return Standing.UNPROVEN
-    return Standing.NOT_FETCHED if link.state is None else None
+        return LinkMeaning.UNPROVEN
+    return LinkMeaning.NOT_FETCHED if link.state is None else None
 
 
-def _unmerged(link: LinkFacts) -> Standing:
+def _unmerged(link: LinkFacts) -> LinkMeaning:
     if link.state is ItemState.CLOSED:
-        return Standing.CLOSED
-    return Standing.DRAFT if link.draft else Standing.OPEN
+        return LinkMeaning.CLOSED
+    return LinkMeaning.DRAFT if link.draft else LinkMeaning.OPEN
 
 
-def _merged(link: LinkFacts, choices: RuleChoices) -> Standing:
+def _merged(link: LinkFacts, choices: RuleChoices) -> LinkMeaning:
     """A branch matches a pattern, or is the default one; either may be unknown."""
     if "*" in choices.branches:
-        return Standing.MERGED
+        return LinkMeaning.MERGED
     if link.target_branch is None:
-        return Standing.BRANCH_UNKNOWN
+        return LinkMeaning.BRANCH_UNKNOWN
     if any(fnmatchcase(link.target_branch, pattern) for pattern in choices.branches):
-        return Standing.MERGED
+        return LinkMeaning.MERGED
     if link.default_branch is None:
-        return Standing.BRANCH_UNKNOWN
+        return LinkMeaning.BRANCH_UNKNOWN
     same = link.target_branch == link.default_branch
-    return Standing.MERGED if same else Standing.MERGED_ELSEWHERE
+    return LinkMeaning.MERGED if same else LinkMeaning.MERGED_ELSEWHERE
 
 
 def rule_for(

@@ -37,7 +37,7 @@ from gitlab_links.sync.fetching import Answer, Round
 from gitlab_links.sync.identity import accepted
 from gitlab_links.sync.issue_moves import record_move, with_moved_content
 from gitlab_links.sync.item_events import FETCH, ItemChanges
-from gitlab_links.sync.pausing import Standing
+from gitlab_links.sync.pausing import ConnectionState
 from gitlab_links.sync.same_branch import request_siblings
 from gitlab_links.sync.unreadable_items import retry_unreadable
 
@@ -128,7 +128,7 @@ def record(
     calls: Round[Answer],
     *,
     token_ciphertext: str | None,
-    before: Standing,
+    before: ConnectionState,
     now: datetime,
     ttl: int,
     covered: Collection[tuple[uuid.UUID, str]] = frozenset(),
@@ -216,7 +216,7 @@ def _count(
     count_changes(org_id, "by_webhook", by_project, now.date(), calls=calls)
 
 
-def _is_readable_again(before: Standing, answers: Sequence[Answer], verdict: Blame) -> bool:
+def _is_readable_again(before: ConnectionState, answers: Sequence[Answer], verdict: Blame) -> bool:
     succeeded = any(answer.failure is None for answer in answers)
     return (before.failed and succeeded) or (before.stopped and verdict.works)
 

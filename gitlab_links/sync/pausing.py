@@ -21,7 +21,7 @@ BREAKER_OPENS_AT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConnectionState:
     """The state of a connection before a round. ``failed``: GitLab could not be read.
     ``stopped``: because of the connection itself, not of each project.
     """
@@ -30,7 +30,7 @@ class Standing:
     stopped: bool = False
 
     @classmethod
-    def of(cls, integration: OrgGitLabIntegration) -> "Standing":
+    def of(cls, integration: OrgGitLabIntegration) -> "ConnectionState":
         """The current state."""
         has_error = integration.error_code not in {None, ErrorCode.RATE_LIMITED}
         return cls(

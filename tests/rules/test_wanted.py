@@ -13,13 +13,13 @@ from gitlab_links.rules.wanted import (
     OUTSIDE,
     UNKNOWN,
     LinkFacts,
+    LinkMeaning,
     Rule,
     RuleChoices,
-    Standing,
     Strength,
     Wanted,
+    meaning_of,
     rule_for,
-    standing_of,
     wanted,
 )
 from gitlab_links.tasks.models import TaskStatus
@@ -75,20 +75,20 @@ def test_the_table_in_the_docs(type, state, made_by, facts, options, says):
         count_issues="issues" in options,
         count_forks="forks" in options,
     )
-    assert standing_of(link, chosen) == says
+    assert meaning_of(link, chosen) == says
 
 
-def test_every_standing_is_in_the_table():
-    assert {case.values[-1] for case in _cases()} == set(Standing)
+def test_every_meaning_is_in_the_table():
+    assert {case.values[-1] for case in _cases()} == set(LinkMeaning)
 
 
 def want(some, chosen):
-    return wanted([standing_of(link, chosen) for link in some], chosen)
+    return wanted([meaning_of(link, chosen) for link in some], chosen)
 
 
 def test_what_links_call_for():
     """With all rules, and with each of them off."""
-    every, kinds = RuleChoices(), Standing
+    every, kinds = RuleChoices(), LinkMeaning
     progress, done, nothing = Wanted.IN_PROGRESS, Wanted.DONE, Wanted.NOTHING
     cases = [
         ([], every, nothing),
@@ -118,16 +118,18 @@ def test_the_order_of_links_does_not_matter(some, chosen):
 
 @given(st.lists(links, max_size=6), choices)
 def test_a_link_that_does_not_count_changes_nothing(some, chosen):
-    counting = [link for link in some if standing_of(link, chosen) not in OUTSIDE]
+    counting = [link for link in some if meaning_of(link, chosen) not in OUTSIDE]
     assert want(some, chosen) is want(counting, chosen)
 
 
 @given(st.lists(links, max_size=6), choices)
 def test_done_needs_everything_settled_and_one_merged(some, chosen):
-    standings = {standing_of(link, chosen) for link in some} - OUTSIDE
+    meanings = {meaning_of(link, chosen) for link in some} - OUTSIDE
     if want(some, chosen) is Wanted.DONE:
-        assert standings & {Standing.MERGED, Standing.ISSUE_CLOSED}
-        assert not standings & (UNKNOWN | {Standing.OPEN, Standing.DRAFT, Standing.ISSUE_OPEN})
+        assert meanings & {LinkMeaning.MERGED, LinkMeaning.ISSUE_CLOSED}
+        assert not meanings & (
+            UNKNOWN | {LinkMeaning.OPEN, LinkMeaning.DRAFT, LinkMeaning.ISSUE_OPEN}
+        )
 
 
 @given(st.lists(links, max_size=5), choices, st.data())
@@ -141,7 +143,7 @@ def test_learning_what_is_unknown_never_contradicts_a_decision(some, chosen, dat
         for link in some
     ]
     after = want(learnt, chosen)
-    unknown = any(standing_of(link, chosen) in UNKNOWN for link in some)
+    unknown = any(meaning_of(link, chosen) in UNKNOWN for link in some)
     if before is Wanted.DONE:
         assert not unknown
     if before is Wanted.IN_PROGRESS:
@@ -156,7 +158,7 @@ def test_what_was_merged_or_closed_stays_so_when_it_can_no_longer_be_seen(link, 
         seen = LinkFacts(
             **{name: getattr(link, name) for name in link.__slots__} | {"unseen": False}
         )
-        assert standing_of(link, chosen) is standing_of(seen, chosen)
+        assert meaning_of(link, chosen) is meaning_of(seen, chosen)
 
 
 @given(st.lists(links, max_size=4), links, choices)

@@ -13,7 +13,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.sync.answers import record
 from gitlab_links.sync.due_items import Batch, DueItem
 from gitlab_links.sync.fetching import Answer, Round
-from gitlab_links.sync.pausing import Standing
+from gitlab_links.sync.pausing import ConnectionState
 from tests.sync.conftest import NOON, at
 
 pytestmark = pytest.mark.differs_by_database
@@ -47,7 +47,9 @@ def write(org, *answers, token=TOKEN, before=None, account=NOT_ASKED):
     """``account`` is the code of the account check's failure, None if GitLab answered."""
     failure = GitLabFailure(account, "") if isinstance(account, str) else None
     asked = Round(answers, account is not NOT_ASKED, failure)
-    record(org.id, asked, token_ciphertext=token, before=before or Standing(), now=NOON, ttl=TTL)
+    record(
+        org.id, asked, token_ciphertext=token, before=before or ConnectionState(), now=NOON, ttl=TTL
+    )
     db.session.commit()
     db.session.expire_all()
 
@@ -116,7 +118,7 @@ def test_when_gitlab_is_back_what_failed_meanwhile_is_due_at_once(
     refused = items(project, [4], error_code="http_403", **later)
     ids = items(project, [1])
     gone = items(project, [5], error_code="not_found", **later)
-    write(org, answer(project, ids, [seen(1)]), before=Standing(failed=True, stopped=True))
+    write(org, answer(project, ids, [seen(1)]), before=ConnectionState(failed=True, stopped=True))
     revived = found([*down, *refused])
     assert [(item.next_sync_at, item.failures) for item in revived] == [(NOON, 0)] * 3
     assert found(gone)[0].next_sync_at == at(3000)
@@ -210,7 +212,7 @@ def test_what_was_changed_by_another_process_meanwhile_is_seen(
             )
         )
     asked = Round([answer(project, ids, [seen(1)])])
-    record(org.id, asked, token_ciphertext=TOKEN, before=Standing(), now=NOON, ttl=TTL)
+    record(org.id, asked, token_ciphertext=TOKEN, before=ConnectionState(), now=NOON, ttl=TTL)
     db.session.commit()
     assert [item.title for item in stale] == ["Told"]
     assert [item.title for item in found(ids)] == ["Told"]

@@ -7,7 +7,7 @@ from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, sought, t
 from gitlab_links.rule_states.models import LONGEST_WAIT_SECONDS, RulesMode
 from gitlab_links.rules.changes import BRANCH, LONGEST_BRANCH, MOST_BRANCHES
 from gitlab_links.rules.dry_run import Outcome
-from gitlab_links.rules.wanted import Rule, Standing, Wanted
+from gitlab_links.rules.wanted import LinkMeaning, Rule, Wanted
 from gitlab_links.tasks.models import TaskStatus
 
 _STARTED = "An open merge request that is no draft makes an open task *in progress*."
@@ -76,7 +76,7 @@ class ExplainedLinkSchema(Answer):
     item_id = fields.UUID()
     reference = fields.String(metadata={"example": "acme/app!12"})
     says = choice(
-        Standing,
+        LinkMeaning,
         allow_none=True,
         metadata=described("Null if the caller may not see the item."),
     )
