@@ -8,7 +8,7 @@ PAGE = 100
 # From so many projects on, the list of their group is read, which also has those of others.
 GROUP_AT = 3
 # How likely a project that had no change last time has one now: a list costs as much more.
-NEWS_WHEN_QUIET = 0.1
+CHANGED_WHEN_QUIET = 0.1
 
 
 class Way(StrEnum):
@@ -42,8 +42,10 @@ def choose_first(due: Sequence[Source], *, answers_many: bool) -> Way:
     if not answers_many:
         return Way.LIST
     by_lists = sum(source.pages for source in due)
-    with_news = sum(source.pages * (1 if source.changes else NEWS_WHEN_QUIET) for source in due)
-    return Way.MANY if 1 + with_news < by_lists else Way.LIST
+    with_changes = sum(
+        source.pages * (1 if source.changes else CHANGED_WHEN_QUIET) for source in due
+    )
+    return Way.MANY if 1 + with_changes < by_lists else Way.LIST
 
 
 def choose_for_group(wanting: int, *, verified: bool) -> Way:

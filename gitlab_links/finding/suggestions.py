@@ -21,8 +21,8 @@ from gitlab_links.search.value_texts import texts_found, value_query
 from gitlab_links.search.words import ROLES, org_word
 
 MOST = 20
-# So many that match are looked at: some are no longer had by an item that the viewer may see.
-LOOKED_AT = 60
+# So many that match are read: some are no longer had by an item that the viewer may see.
+MOST_READ = 60
 
 
 class SuggestedFilter(StrEnum):
@@ -88,7 +88,7 @@ def _matching(
     begins = case((key.startswith(typed, autoescape=True), 0), else_=1)
     matches = key.contains(typed, autoescape=True)
     ordered = rows.add_columns(begins.label("rank"), key.label("key"))
-    first = ordered.where(*conditions, matches).order_by(begins, key).limit(LOOKED_AT)
+    first = ordered.where(*conditions, matches).order_by(begins, key).limit(MOST_READ)
     found: Subquery = first.subquery("matching")
     return found
 

@@ -83,7 +83,7 @@ class Batch:
         self._states: list[dict[str, Any]] = []
         self._changes: list[_Change] = []
 
-    def look_at(self, task: DueTask, links: Sequence[RuleLink]) -> None:
+    def evaluate(self, task: DueTask, links: Sequence[RuleLink]) -> None:
         """Compute what is wanted, and change the task if that has changed."""
         meanings = [meaning_of(link.facts, self._choices) for link in links]
         want = wanted(meanings, self._choices)

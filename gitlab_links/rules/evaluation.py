@@ -61,7 +61,7 @@ def apply_rules(org_id: uuid.UUID, now: datetime) -> int:
     links = links_of_tasks([task.id for task in tasks])
     batch = Batch(rules, now)
     for task in tasks:
-        batch.look_at(task, links.get(task.id, ()))
+        batch.evaluate(task, links.get(task.id, ()))
     batch.write()
     return len(tasks)
 
