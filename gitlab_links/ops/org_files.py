@@ -3,7 +3,7 @@
 import gzip
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -35,17 +35,34 @@ def export_org_command(org_id: uuid.UUID, file: Path, *, as_csv: bool) -> None:
 
     With a name that ends in .gz the file is compressed. It holds confidential items too.
     """
-    unfinished = file.with_name(f"{file.name}.part")
     try:
-        with unfinished.open("xb") as out:
+        with _whole_or_none(file) as out:
             if as_csv:
                 write_csv(org_id, out)
             else:
                 _write_lines(org_id, out, compressed=file.suffix == ".gz")
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
     click.echo(f"wrote {file}")
+
+
+@contextmanager
+def _whole_or_none(file: Path) -> Iterator[IO[bytes]]:
+    """Write to FILE.part, which becomes FILE at the end; whose it is, is never in doubt."""
+    unfinished = file.with_name(f"{file.name}.part")
+    try:
+        out = unfinished.open("xb")
+    except FileExistsError:
+        raise click.ClickException(
+            f"{unfinished} is there: another export to {file} is running, or one was killed. "
+            f"If none is running, delete {unfinished} and export again."
+        ) from None
+    with ExitStack() as after_failure:
+        after_failure.callback(unfinished.unlink)
+        with out:
+            yield out
+        unfinished.replace(file)
+        after_failure.pop_all()
 
 
 def _write_lines(org_id: uuid.UUID, out: IO[bytes], *, compressed: bool) -> None:
