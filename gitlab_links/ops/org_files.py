@@ -2,6 +2,7 @@
 
 import gzip
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -96,8 +97,11 @@ def import_org_command(file: Path, name: str | None) -> None:
 def _opened(file: Path) -> Iterator[Iterable[bytes]]:
     with file.open("rb") as raw:
         packed = raw.read(2) == _GZIP
-    with gzip.open(file, "rb") if packed else file.open("rb") as lines:
-        yield lines
+    try:
+        with gzip.open(file, "rb") if packed else file.open("rb") as lines:
+            yield lines
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise click.ClickException(f"{file} is damaged: {error} Nothing was imported.") from None
 
 
 @click.command("delete-org")

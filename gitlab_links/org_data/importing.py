@@ -70,10 +70,11 @@ def import_org(lines: Iterable[bytes], name: str | None = None) -> Imported:
         if "end" in entry:
             _insert(current, state)
             return _end(number, entry["end"], state, numbered)
-        if entry.get("table") in MADE_ANEW:
-            state.counts[entry["table"]] += 1
+        named = str(entry.get("table"))
+        if named in MADE_ANEW:
+            state.counts[named] += 1
             continue
-        table = tables.get(str(entry.get("table")))
+        table = tables.get(named)
         if table is None or not isinstance(entry.get("row"), dict):
             raise _refused(number, f"there is no table {entry.get('table')!r} here")
         if table is not current or len(state.waiting) >= ROWS_A_STATEMENT:
@@ -128,6 +129,8 @@ def _person(number: int, values: dict[str, Any], state: _Import) -> None:
     theirs, email = values.get("id"), values.get("email")
     if not isinstance(theirs, uuid.UUID):
         raise _refused(number, "the person has no id")
+    if "name" not in values:
+        raise _refused(number, "the person has no name")
     if values.get("service_of_id") not in {None, *state.ids[Org.__tablename__]}:
         raise _refused(number, "the service account belongs to another org")
     values["email"] = str(email).lower() if email else f"{theirs}@{NO_ADDRESS}"

@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, String, Uuid
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, DateTime, Integer, String, Uuid
 from sqlalchemy.types import TypeDecorator
 
 from gitlab_links.accounts.roles import Role
@@ -34,6 +34,37 @@ WORDS: Mapping[str, type[StrEnum]] = {
 }
 # Pages link to these.
 ADDRESSES = frozenset({"url", "external_url", "base_url"})
+# The export leaves out the address of a former member.
+MAY_BE_MISSING = frozenset({"users.email"})
+
+
+class Shape(StrEnum):
+    """What a value of several parts is, in the words of the refusal."""
+
+    OBJECT = "object"
+    OBJECTS = "list of objects"
+    TEXTS = "list of texts"
+
+
+SHAPES: Mapping[str, Shape] = {
+    "audit_events.detail": Shape.OBJECT,
+    "events.cause": Shape.OBJECT,
+    "events.changes": Shape.OBJECT,
+    "events.detail": Shape.OBJECT,
+    "gitlab_items.assignees": Shape.OBJECTS,
+    "gitlab_items.author": Shape.OBJECT,
+    "gitlab_items.labels": Shape.OBJECTS,
+    "gitlab_items.mentions": Shape.OBJECT,
+    "gitlab_items.merged_by": Shape.OBJECT,
+    "gitlab_items.reviewers": Shape.OBJECTS,
+    "gitlab_items.reviews": Shape.OBJECTS,
+    "gitlab_items.unconfirmed_before": Shape.OBJECT,
+    "org_gitlab_integrations.confidential_roles": Shape.TEXTS,
+    "org_gitlab_integrations.gitlab_versions": Shape.OBJECT,
+    "org_status_rules.branches": Shape.TEXTS,
+    "task_gitlab_links.mentioned_in": Shape.TEXTS,
+    "task_rule_states.reasons": Shape.OBJECTS,
+}
 
 
 class BadValueError(ValueError):
@@ -44,13 +75,16 @@ def read_value(column: Column[object], value: Any) -> Any:
     """The value as the column takes it; raises :class:`BadValueError`."""
     kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
     if value is None:
-        return None
+        may_be = column.nullable or isinstance(kind, JSON) or str(column) in MAY_BE_MISSING
+        return _checked(None, may_be, "missing")
     if isinstance(kind, Uuid):
         return read_id(value)
     if isinstance(kind, DateTime | Date):
         return _read_time(value, datetime if isinstance(kind, DateTime) else date)
     if isinstance(kind, String):
         return _read_text(column, kind, value)
+    if isinstance(kind, JSON):
+        return _read_parts(SHAPES[str(column)], value)
     if isinstance(kind, Boolean):
         _checked(value, isinstance(value, bool), "neither true nor false")
     elif isinstance(kind, Integer):
@@ -70,8 +104,17 @@ def read_id(value: Any) -> uuid.UUID:
 
 def _read_time(value: Any, kind: type[date]) -> date:
     try:
-        return kind.fromisoformat(value)
+        moment = kind.fromisoformat(value)
     except (TypeError, ValueError):
+        raise BadValueError("no time") from None
+    return _instant(moment) if isinstance(moment, datetime) else moment
+
+
+def _instant(moment: datetime) -> datetime:
+    _checked(moment, moment.tzinfo is not None, "a time without a zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
         raise BadValueError("no time") from None
 
 
@@ -82,6 +125,25 @@ def _read_text(column: Column[object], kind: String, value: Any) -> str:
     _checked(value, words is None or value in set(words), "no word that is known here")
     is_address = column.name not in ADDRESSES or _is_web(value)
     return str(_checked(value, is_address, "no address of the web"))
+
+
+def _read_parts(shape: Shape, value: Any) -> Any:
+    part = str if shape is Shape.TEXTS else dict
+    parts = [value] if shape is Shape.OBJECT else value
+    is_good = isinstance(parts, list) and all(isinstance(one, part) for one in parts)
+    _checked(value, is_good, f"no {shape}")
+    return _checked(value, not _has_nul(value), "no text that can be stored")
+
+
+def _has_nul(value: Any) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(map(_has_nul, value))
+        case dict():
+            return any(map(_has_nul, (*value, *value.values())))
+    return False
 
 
 def _is_web(text: str) -> bool:

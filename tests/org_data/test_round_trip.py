@@ -15,13 +15,14 @@ import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import JSON, insert, select
 
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.config.settings import Settings
 from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
+from gitlab_links.org_data import values
 from gitlab_links.org_data.files import cells, json_lines
 from gitlab_links.org_data.importing import NotAnExport, OrgIsHere, import_org
 from gitlab_links.org_data.tables import (
@@ -236,6 +237,7 @@ BREAKING: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "no file of": lambda lines: lines[1:],
     "not JSON": lambda _: [b"{"],
     "no table": lambda lines: [lines[0], b'{"table": "login_sessions", "row": {}}'],
+    "no table []": lambda lines: [lines[0], b'{"table": [], "row": {}}'],
     "no column": lambda lines: [lines[0], b'{"table": "orgs", "row": {"shoe": 1}}'],
     "another org": _foreign_org,
     "leads to nothing": _foreign_task,
@@ -271,9 +273,21 @@ UNWRITTEN: list[tuple[str, str, Any, str]] = [
     ("tasks", "title", ["a"], "no text"),
     ("tasks", "title", "a" * 256, "too long"),
     ("tasks", "title", "a\0", "no text"),
+    ("tasks", "title", None, "title is missing"),
+    ("tasks", "id", "seven", "no id"),
     ("tasks", "created_at", "soon", "no time"),
+    ("tasks", "created_at", "2026-01-01T00:00:00", "created_at is a time without a zone"),
+    ("tasks", "created_at", "2026-01-01", "created_at is a time without a zone"),
+    ("tasks", "created_at", "0001-01-01T00:00:00+14:00", "no time"),
+    ("tasks", "created_at", "9999-12-31T23:59:59-12:00", "no time"),
     ("users", "email", {"a": 1}, "no text"),
+    ("users", "name", None, "name is missing"),
     ("gitlab_items", "draft", "no", "neither true nor false"),
+    ("gitlab_items", "labels", 5, "labels is no list of objects"),
+    ("gitlab_items", "labels", ["bug"], "labels is no list of objects"),
+    ("gitlab_items", "assignees", {"username": "ada"}, "assignees is no list of objects"),
+    ("events", "changes", ["title"], "changes is no object"),
+    ("audit_events", "detail", {"a": [{"b": "\0"}]}, "no text that can be stored"),
 ]
 
 
@@ -287,6 +301,12 @@ def test_what_the_service_would_not_write_is_not_imported(
         if why not in said:
             wrong.append((table, column, value, said))
     assert wrong == []
+
+
+def test_it_is_known_what_each_value_of_several_parts_is_made_of() -> None:
+    columns = [column for table in exported_tables() for column in exported_columns(table)]
+    parts = {str(column) for column in columns if isinstance(column.type, JSON)}
+    assert parts == values.SHAPES.keys()
 
 
 @pytest.mark.differs_by_database
@@ -316,6 +336,9 @@ def test_the_commands_write_and_read_a_file(
     assert "Imported Acme Rockets" in done.output
     again = elsewhere.test_cli_runner().invoke(args=["import-org", str(file)])
     assert (again.exit_code, "already" in again.output) == (1, True)
+    file.write_bytes(file.read_bytes()[:60])
+    cut = elsewhere.test_cli_runner().invoke(args=["import-org", str(file)])
+    assert (cut.exit_code, "is damaged" in cut.output) == (1, True)
     unknown = app.test_cli_runner().invoke(args=["export-org", str(new_id()), str(tmp_path / "x")])
     assert unknown.exit_code == 1
     assert not (tmp_path / "x").exists()
