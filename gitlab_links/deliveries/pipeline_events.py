@@ -44,7 +44,7 @@ def merge_request_of(pipeline: BranchPipeline, items: Iterable[GitLabItem]) -> G
     """The merge request to fetch: one at this commit, or else an open one of the branch.
 
     Only one, because an event requests one item. GitLab's answer leads to the others at the
-    same commit (``sync.siblings``).
+    same commit (``sync.same_branch``).
     """
     found = [item for item in items if _is_of(pipeline, item)]
     return max(found, key=lambda item: (is_at(pipeline, item), item.iid), default=None)

@@ -36,7 +36,7 @@ class Event(Identified, Base):
     ``changes`` has the values before and after by the name of the field. ``cause`` says what led
     to the change and has a ``kind``; null if a person asked for the change itself. ``detail``
     has further facts. ``confidential``: the item was withheld from some roles, before or after
-    the change; ``visibility`` decides who reads what of it.
+    the change; ``links.event_visibility`` decides who reads what of it.
 
     ``position`` is the place in the org's feed; null until :func:`publishing.publish`, which
     gives positions in an order that no later commit can change. ``id`` alone is no such order: a

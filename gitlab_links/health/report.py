@@ -26,7 +26,7 @@ from gitlab_links.links.freshness import Connection
 from gitlab_links.observations.project_watches import make_checks_due
 from gitlab_links.observations.watched_projects import WatchedProject
 
-# A viewer expects current data. Must be shorter than triggers.CHECK_SECONDS, or a check right
+# A viewer expects current data. Must be shorter than job_triggers.CHECK_SECONDS, or a check right
 # after a job would be skipped.
 FRESH_ENOUGH = timedelta(seconds=30)
 

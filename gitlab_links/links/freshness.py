@@ -203,7 +203,8 @@ def _status(item: Cached, code: str | None, fresh: bool) -> SyncStatus:
 def request_refresh(item: GitLabItem, now: datetime, *, detail: bool = False) -> None:
     """Request a fetch of the item that starts now or later.
 
-    ``detail`` requests the single form too; ``sync.details`` explains when it is fetched.
+    ``detail`` requests the single form too; see ``sync.merge_request_details`` for when it is
+    fetched.
     """
     item.refresh_requested_at = now
     item.next_sync_at = now

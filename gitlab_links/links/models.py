@@ -33,7 +33,7 @@ class GitLabProject(Identified, Base):
     ``path`` is only the current name. ``path_key`` is the path in lower case, or null once
     another project has that path. ``former_path`` is the path until ``renamed_at``.
     ``base_url`` is the project's GitLab. ``successor_id`` is set while items or links wait to
-    be moved to that row, see ``sync.succession``; if ``succeeded_since`` is set, only links
+    be moved to that row, see ``sync.project_successors``; if ``succeeded_since`` is set, only links
     made after it move. Until ``trusted_until``, items count as fresh because the project's
     webhooks are proven to arrive, see ``deltas.trust``. ``error_reason`` is GitLab's reason
     for its last refusal of a call for this project. ``default_branch`` is null until GitLab
@@ -95,7 +95,7 @@ class GitLabItem(Identified, Base):
 
     Identity: ``gitlab_id`` is GitLab's id across projects; another item with the same number
     has another id. ``moved_path`` and ``moved_iid`` are the new place of a confidential issue,
-    whose row keeps its identity, see ``sync.moves``.
+    whose row keeps its identity, see ``sync.issue_moves``.
 
     Confirmation by GitLab's API: ``unconfirmed_since`` is the receipt of the oldest applied
     webhook that no fetch has confirmed, ``unconfirmed_updated_at`` the time of its object, and

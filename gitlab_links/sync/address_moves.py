@@ -14,7 +14,7 @@ def carry_over(org_id: uuid.UUID, base_url: str, to: str) -> int:
     """Move the projects of one address to another, with items and links. Returns their number.
 
     If a project is already linked at the new address, its items pass to that row in pieces;
-    see ``succession``.
+    see :mod:`sync.project_successors`.
     """
     other = aliased(GitLabProject)
     alike = or_(

@@ -26,8 +26,8 @@ def learn(project: GitLabProject, gitlab_id: int | None, path: str | None) -> Gi
     """Record the id and the current path of a project. Returns the project's row.
 
     Another row may be the same project under a former path: its items and links pass to the
-    returned row, see ``succession``. Another row may have a path that now belongs to this
-    project: that row loses the path, and is fetched by its id.
+    returned row, see :mod:`sync.project_successors`. Another row may have a path that now belongs
+    to this project: that row loses the path, and is fetched by its id.
     """
     if gitlab_id is not None and project.gitlab_id is None:
         known = _project(project, GitLabProject.gitlab_id == gitlab_id)
