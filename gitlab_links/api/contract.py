@@ -22,6 +22,7 @@ from gitlab_links.api.contract_views import gather
 from gitlab_links.api.contract_webhooks import webhooks
 from gitlab_links.http.access import Declaration, Kind, declaration_of
 from gitlab_links.http.conditional import CHANGING
+from gitlab_links.http.json_bodies import PLACES
 
 Json = dict[str, Any]
 
@@ -135,7 +136,9 @@ def _without_empty(members: Json) -> Json:
 
 
 def _plain(parameter: Json) -> Json:
-    """A query parameter's schema without null: a parameter that is left out has no value."""
+    """A query parameter's schema without null: a parameter that is left out has no value, and a
+    blank filter counts as left out.
+    """
     schema = dict(parameter["schema"])
     if schema.get("default", 0) in (None, []):
         del schema["default"]
@@ -143,7 +146,9 @@ def _plain(parameter: Json) -> Json:
         schema["type"] = next(kind for kind in schema["type"] if kind != "null")
     if "enum" in schema:
         schema["enum"] = [value for value in schema["enum"] if value is not None]
-    return {**parameter, "schema": schema}
+    found = {**parameter, "schema": schema}
+    may_be_blank = parameter["in"] == "query" and parameter["name"] not in PLACES
+    return {**found, "allowEmptyValue": True} if may_be_blank else found
 
 
 def _security(operation: Operation) -> list[Json]:

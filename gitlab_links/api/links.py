@@ -14,7 +14,6 @@ from gitlab_links.api.schemas.link_queries import (
     BY_ORDER,
     OrgLinksQuery,
     TaskLinksQuery,
-    labels_of,
     sought_content,
 )
 from gitlab_links.api.schemas.links import (
@@ -59,7 +58,7 @@ def task_gitlab_links_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uui
     order, after = order_and_place(query)
     sort, limit = LinkSort(order), query["limit"]
     asked = {name: query[name] for name in LinkFilter.__slots__ if name in query}
-    wanted = LinkFilter(**{**asked, "task_id": task_id, "labels": labels_of(query)})
+    wanted = LinkFilter(**{**asked, "task_id": task_id, "labels": tuple(query["labels"])})
     viewer = current_principal().role
     found = links_page(org_id, wanted, sort=sort, after=after, limit=limit + 1, viewer=viewer)
     if not found:  # a task with links exists

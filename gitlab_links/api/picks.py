@@ -38,7 +38,7 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
     The projects that the token's owner may read as a member (at least as a Reporter), as GitLab
     lists them now.
     """
-    found = choices(current_principal(), query["q"].strip(), query["page"])
+    found = choices(current_principal(), query["q"] or "", query["page"])
     return {
         "projects": [
             {

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, false, select, true, union
 from werkzeug.datastructures import MultiDict
 
 from gitlab_links.clock import utcnow
-from gitlab_links.finding.list_query import ITEM_FILTERS, LinkStateFilter, one_of, trimmed, typed
+from gitlab_links.finding.list_query import ITEM_FILTERS, LinkStateFilter, one_of, typed
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.links.confidentiality import withheld
@@ -21,6 +21,7 @@ from gitlab_links.search.conditions import MOST_WORDS, item_has_words, text_has
 from gitlab_links.search.indexing import OF_ITEMS, searchable
 from gitlab_links.search.item_places import sought_at
 from gitlab_links.search.words import ROLES, fact_word, person_word, words_of
+from gitlab_links.sought_texts import sought
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.references import is_referred_to, parse_reference
 
@@ -66,7 +67,7 @@ class LinkQuery:
     def read(cls, given: MultiDict[str, str]) -> "LinkQuery":
         """Read the arguments of an address. What there is not is ignored."""
         need = one_of(given.get("need"), OF_AN_ITEM)
-        labels = filter(None, map(trimmed, given.getlist("label")))
+        labels = filter(None, map(sought, given.getlist("label")))
         return cls(
             need=Need(need) if need else None,
             state=one_of(given.get("state"), _STATES),

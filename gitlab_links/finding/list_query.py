@@ -15,9 +15,9 @@ from gitlab_links.finding.task_filters import NOBODY, TaskQuery
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.rollup.needs import Need
+from gitlab_links.sought_texts import sought
 from gitlab_links.tasks.models import TaskStatus
 
-MAX_SEARCH = 200
 ITEM_FILTERS = ("person", "label", "milestone", "project")
 FILTERS = ("q", "status", "need", "assignee", "links", "type", *ITEM_FILTERS)
 ME, NO_ONE = "me", "none"
@@ -130,13 +130,8 @@ def assignee_of(text: str, me: uuid.UUID) -> uuid.UUID | None:
 
 
 def typed(given: Mapping[str, str], name: str) -> str:
-    """What was typed into a field of filters."""
-    return trimmed(given.get(name, ""))
-
-
-def trimmed(text: str) -> str:
-    """A text to filter by, as it was typed."""
-    return text.replace("\0", "").strip()[:MAX_SEARCH].strip()
+    """What was typed into a field of filters; empty if nothing can be sought by it."""
+    return sought(given.get(name, ""))
 
 
 def one_of(value: str | None, values: Iterable[str]) -> str:

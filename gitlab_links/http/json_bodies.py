@@ -7,11 +7,15 @@ import marshmallow as ma
 from flask import Request
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 
 from gitlab_links.errors import BodyTooLarge, FieldErrors, Invalid, UnsupportedMediaType
 from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.sought_texts import is_blank
 
 WHOLE = "body"
+# A place in a list is never blank: a program would read the first page again and again.
+PLACES = frozenset({"cursor", "after", "page"})
 
 
 def require_json(request: Request) -> None:
@@ -50,11 +54,14 @@ class StrictParser(FlaskParser):
         return value
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
-        """The query string; only a list parameter may be repeated."""
-        proxy = MultiDictProxy(req.args, schema)
+        """The query string; only a list parameter may be repeated, and a blank one is as if not
+        given.
+        """
+        given = _without_blanks(req.args, schema)
+        proxy = MultiDictProxy(given, schema)
         repeated = [
             name
-            for name, values in req.args.lists()
+            for name, values in given.lists()
             if len(values) > 1 and name not in proxy.multiple_keys
         ]
         if repeated:
@@ -82,6 +89,15 @@ def refuse_query(request: Request) -> None:
     """Raise :class:`Invalid` for any query parameter, for routes without parameters."""
     if request.args:
         raise _invalid({name: ["Unknown parameter."] for name in request.args})
+
+
+def _without_blanks(given: MultiDict[str, str], schema: ma.Schema) -> MultiDict[str, str]:
+    names = {field.data_key or name for name, field in schema.fields.items()} - PLACES
+    return MultiDict(
+        (name, value)
+        for name, value in given.items(multi=True)
+        if name not in names or not is_blank(value)
+    )
 
 
 def _invalid(errors: FieldErrors) -> Invalid:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
-from gitlab_links.finding.list_query import MAX_SEARCH
+from gitlab_links.finding.list_query import typed
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
@@ -117,8 +117,7 @@ def _back(org_id: uuid.UUID) -> ResponseReturnValue:
 
 def dry_run_filter(args: Mapping[str, str]) -> tuple[Outcome | None, str | None]:
     """The outcome and the words of the query string; what the form does not offer is ignored."""
-    q = args.get("q", "").strip()[:MAX_SEARCH].replace("\0", "")
-    return parsed(Outcome, args.get("outcome", "")), q or None
+    return parsed(Outcome, args.get("outcome", "")), typed(args, "q") or None
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:

@@ -23,6 +23,7 @@ from tests.statements import statements
 
 URL = "https://gitlab.example.com/acme/app/-/issues/7"
 PEOPLE = [{"username": "sam", "name": "Sam Jones"}, {"username": "eve", "name": "Eve Roth"}]
+ALL_LINKS = "All links of a project are found by project_path."
 LABEL = {"name": "bug", "color": "#dc143c", "text_color": "#ffffff"}
 
 
@@ -384,6 +385,11 @@ def test_what_names_no_item_finds_none(
     factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
     answer = admin.get(f"{base}/gitlab-links?{query}")
     assert (answer.status_code, answer.json["code"]) == (422, code)
+
+
+def test_who_names_a_project_alone_learns_how_to_find_its_links(admin: Caller, base: str) -> None:
+    errors = admin.get(f"{base}/gitlab-links?project=acme/app").json["errors"]
+    assert errors == {"iid": [f"Send it with project. {ALL_LINKS}"]}
 
 
 def test_another_orgs_links_are_not_found_by_the_same_address(

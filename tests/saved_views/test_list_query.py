@@ -7,17 +7,17 @@ from hypothesis import strategies as st
 
 from gitlab_links.finding.list_query import (
     FILTERS,
-    MAX_SEARCH,
     LinkStateFilter,
     ListOrder,
     ListQuery,
 )
 from gitlab_links.rollup.needs import Need
+from gitlab_links.sought_texts import MAX_LENGTH
 from gitlab_links.tasks.models import TaskStatus
 
 NAMES = (*FILTERS, "sort", "page", "nonsense")
 VALUES = st.one_of(
-    st.text(max_size=MAX_SEARCH + 5),
+    st.text(max_size=MAX_LENGTH + 5),
     st.sampled_from([*Need, *TaskStatus, *LinkStateFilter, *ListOrder, "me", "none"]).map(str),
     st.uuids().map(str),
 )

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from gitlab_links.api.schemas.common import Answer, Page, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, Time, choice, text
+from gitlab_links.api.schemas.fields import Time, choice, sought
 from gitlab_links.audit.changes import Action
 from gitlab_links.audit.models import ActorKind
 
@@ -44,4 +44,4 @@ class AuditQuery(Page):
 
     action = choice(Action, load_default=None)
     actor_user_id = fields.UUID(load_default=None)
-    target_id = text(1, 64, LINE, load_default=None)
+    target_id = sought()

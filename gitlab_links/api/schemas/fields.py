@@ -11,11 +11,12 @@ from marshmallow import ValidationError, fields, validate
 from gitlab_links.api.cursors import Cursors, InvalidCursor
 from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.paging import Position
+from gitlab_links.sought_texts import CHARACTERS, MAX_LENGTH
 
 # Without control characters and U+FFFD, the replacement character.
 LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
-TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]*$"
+TEXT = CHARACTERS
 _MESSAGES = {TITLE: "Start with a visible character, and use no control characters."}
 _NO_CONTROLS = "Use no control characters."
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
@@ -45,17 +46,17 @@ def text(
 
 
 class Sought(fields.String):
-    """A text to filter by, without the spaces around it. A blank one is None, as if not given."""
+    """A text to filter by, without the spaces around it."""
 
     def deserialize(self, *args: Any, **kwargs: Any) -> Any:
         """What is checked is the text as it was given."""
         found = super().deserialize(*args, **kwargs)
-        return (found or "").strip() or None
+        return None if found is None else found.strip()
 
 
-def sought(most: int, kind: type[Sought] = Sought, **options: Any) -> Sought:
-    """A text to filter by, of at most so many characters."""
-    checks = [validate.Length(0, most), Matches(LINE, error=_NO_CONTROLS)]
+def sought(kind: type[Sought] = Sought, **options: Any) -> Sought:
+    """A text to filter by, such as pages take: see ``sought_texts``."""
+    checks = [validate.Length(0, MAX_LENGTH), Matches(CHARACTERS, error=_NO_CONTROLS)]
     return kind(validate=checks, load_default=None, **options)
 
 
@@ -73,11 +74,11 @@ class SoughtPerson(Sought):
         return username
 
 
-def sought_person(most: int, description: str) -> Sought:
+def sought_person(description: str) -> Sought:
     """A GitLab username to filter by."""
     text = f"{description} In upper or lower case, with or without the `@`."
     metadata = {"description": text, "example": "sam"}
-    return sought(most, SoughtPerson, metadata=metadata)
+    return sought(SoughtPerson, metadata=metadata)
 
 
 class Choice(fields.Enum[Any]):

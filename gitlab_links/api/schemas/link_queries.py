@@ -34,19 +34,16 @@ class TaskLinksQuery(Strict):
 
     state = choice(ItemState, load_default=None)
     gitlab_type = choice(ItemType, load_default=None)
-    project_path = sought(
-        500,
-        metadata=described("In upper or lower case.", "acme/app"),
-    )
+    project_path = sought(metadata=described("In upper or lower case.", "acme/app"))
     sync_status = choice(SyncStatus, load_default=None)
     labels = fields.List(
-        sought(255),
+        sought(),
         data_key="label",
         load_default=list,
         validate=validate.Length(0, MOST_LABELS),
         metadata=described("Labels that a link must all have; repeat the parameter."),
     )
-    assignee = sought_person(255, "A GitLab username.")
+    assignee = sought_person("A GitLab username.")
     sort = choice(
         LinkSort,
         load_default=LinkSort.CREATED,
@@ -71,7 +68,6 @@ class OrgLinksQuery(TaskLinksQuery):
     """Which of an org's links to list: by the filters of the page of links, and some more."""
 
     q = sought(
-        200,
         metadata=described(
             "The beginnings of words in the title of the item; its reference (`group/app!5`, "
             "`app!5`, `!5`) or address, or the reference of a task (`ACME-12`). Words of one or "
@@ -94,8 +90,8 @@ class OrgLinksQuery(TaskLinksQuery):
         load_default=None,
         metadata=described("The status of the pipeline of an open merge request."),
     )
-    person = sought_person(255, "The GitLab username of who is assigned, reviews or wrote it.")
-    milestone = sought(255, metadata=described("Its title.", "1.0"))
+    person = sought_person("The GitLab username of who is assigned, reviews or wrote it.")
+    milestone = sought(metadata=described("Its title.", "1.0"))
     task_id = fields.UUID(load_default=None)
     updated_since = Moment(
         load_default=None,
@@ -106,7 +102,7 @@ class OrgLinksQuery(TaskLinksQuery):
         ),
     )
     url = text(
-        1,
+        0,
         2000,
         LINE,
         load_default=None,
@@ -117,12 +113,13 @@ class OrgLinksQuery(TaskLinksQuery):
         ),
     )
     project = text(
-        1,
+        0,
         1000,
         LINE,
         load_default=None,
         metadata=described(
-            "With `iid`: a project by its path, or by GitLab's id of it (`CI_PROJECT_ID`).",
+            "With `iid`: a project by its path, or by GitLab's id of it (`CI_PROJECT_ID`). All "
+            "links of a project are found by `project_path`.",
             "acme/app",
         ),
     )
@@ -141,14 +138,11 @@ class OrgLinksQuery(TaskLinksQuery):
         """A URL, or both parts of its place."""
         if data["url"] is not None and (data["project"], data["iid"]) != (None, None):
             raise ValidationError({"url": ["Send either url, or project with iid."]})
-        for name, other in (("project", "iid"), ("iid", "project")):
-            if data[name] is None and data[other] is not None:
-                raise ValidationError({name: [f"Send it with {other}."]})
-
-
-def labels_of(query: dict[str, Any]) -> tuple[str, ...]:
-    """The labels that are not blank."""
-    return tuple(filter(None, query["labels"]))
+        if data["project"] is not None and data["iid"] is None:
+            words = "Send it with project. All links of a project are found by project_path."
+            raise ValidationError({"iid": [words]})
+        if data["iid"] is not None and data["project"] is None:
+            raise ValidationError({"project": ["Send it with iid."]})
 
 
 def sought_content(query: dict[str, Any]) -> LinkQuery:
@@ -156,6 +150,6 @@ def sought_content(query: dict[str, Any]) -> LinkQuery:
     need = query["need"]
     return LinkQuery(
         need=None if need is None else Need(need),
-        labels=labels_of(query),
+        labels=tuple(query["labels"]),
         **{name: query[name] or "" for name in _TEXTS},
     )

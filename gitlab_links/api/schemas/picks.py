@@ -3,25 +3,19 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Strict, described
-from gitlab_links.api.schemas.fields import WholeNumber, text
+from gitlab_links.api.schemas.fields import WholeNumber, sought
 from gitlab_links.api.schemas.fields import choice as one_of
 from gitlab_links.api.schemas.operations import OperationSchema
 from gitlab_links.health.project_picks import MOST_PICKED
 from gitlab_links.observations.hook_states import HookState
 
-MAX_SEARCH, MAX_CHOICE, MAX_PAGE = 100, 4000, 1000
+MAX_CHOICE, MAX_PAGE = 4000, 1000
 
 
 class SearchQuery(Strict):
     """The search text."""
 
-    q = text(
-        0,
-        MAX_SEARCH,
-        load_default="",
-        metadata=described("A part of the name or the path.", "web-shop"),
-    )
-
+    q = sought(metadata=described("A part of the name or the path.", "web-shop"))
     page = WholeNumber(
         load_default=1,
         validate=validate.Range(1, MAX_PAGE),

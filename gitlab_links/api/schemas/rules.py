@@ -138,7 +138,6 @@ class DryRunQuery(Page):
 
     outcome = choice(Outcome, load_default=None)
     q = sought(
-        100,
         metadata=described("Searches title, description and reference.", "release"),
     )
 

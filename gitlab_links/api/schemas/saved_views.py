@@ -6,18 +6,20 @@ from marshmallow import fields
 
 from gitlab_links.accounts.people import NAME
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, Time, choice, text
-from gitlab_links.finding.list_query import ASSIGNEE, MAX_SEARCH, LinkStateFilter, ListOrder
+from gitlab_links.api.schemas.fields import Time, choice, text
+from gitlab_links.finding.list_query import ASSIGNEE, LinkStateFilter, ListOrder
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.rollup.needs import Need
 from gitlab_links.saved_views.models import MAX_NAME
+from gitlab_links.sought_texts import CHARACTERS, MAX_LENGTH
 from gitlab_links.tasks.models import TaskStatus
 
 _EXAMPLE = "My open ones"
 
 
 def _words(description: str, example: str) -> fields.String:
-    return text(0, MAX_SEARCH, LINE, allow_none=True, metadata=described(description, example))
+    about = described(description, example)
+    return text(0, MAX_LENGTH, CHARACTERS, allow_none=True, metadata=about)
 
 
 def _filter() -> dict[str, fields.Field[Any]]:

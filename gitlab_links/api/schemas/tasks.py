@@ -100,7 +100,7 @@ TasksEnvelope = page_of("TasksEnvelope", tasks=TaskSchema)
 
 def _of_an_item(text_: str, example: str) -> Sought:
     """One linked item has all of these that are given."""
-    return sought(500, metadata=described(text_, example))
+    return sought(metadata=described(text_, example))
 
 
 class TasksQuery(Strict):
@@ -108,7 +108,6 @@ class TasksQuery(Strict):
 
     status = choice(TaskStatus, load_default=None)
     q = sought(
-        200,
         metadata=described(
             "The beginnings of words in title, description and external URL, or in the title of "
             "a linked item; a reference (`ACME-12`, `group/app!5`, `app!5`, `!5`), or the address "
@@ -137,7 +136,7 @@ class TasksQuery(Strict):
     )
     type = choice(ItemType, load_default=None, metadata=described("The type of that link."))
     external_url = text(
-        1,
+        0,
         MAX_LENGTH,
         LINE,
         load_default=None,
@@ -151,7 +150,7 @@ class TasksQuery(Strict):
         metadata=described("Changed itself, or in its set of links, at this time or later."),
     )
     person = sought_person(
-        500, "The GitLab username of who is assigned to a linked item, reviews or wrote it."
+        "The GitLab username of who is assigned to a linked item, reviews or wrote it."
     )
     label = _of_an_item("A label of a linked item.", "bug")
     milestone = _of_an_item("The milestone of a linked item.", "1.0")

@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from gitlab_links.api.schemas.common import Answer, Page, described, envelope, page_of
-from gitlab_links.api.schemas.fields import LINE, Time, WholeNumber, choice, text
+from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, sought
 from gitlab_links.deliveries.intake import Intake
 from gitlab_links.deliveries.models import DeliveryStatus, Doubt, Effect, Proof
 from gitlab_links.gitlab.items import ItemType
@@ -118,10 +118,10 @@ class DeliveriesQuery(Page):
     """Which deliveries to list."""
 
     status = choice(DeliveryStatus, load_default=None)
-    event = text(1, 100, LINE, load_default=None, metadata={"example": "Issue Hook"})
-    object_kind = text(1, 100, LINE, load_default=None, metadata={"example": "issue"})
-    project_path = text(1, 500, LINE, load_default=None, metadata={"example": "acme/app"})
+    event = sought(metadata={"example": "Issue Hook"})
+    object_kind = sought(metadata={"example": "issue"})
+    project_path = sought(metadata={"example": "acme/app"})
     gitlab_type = choice(ItemType, load_default=None)
-    request_id = text(1, 64, LINE, load_default=None, metadata={"example": "5f2a9c1e77"})
-    event_uuid = text(1, 100, LINE, load_default=None, metadata={"example": "13792a34-cac6"})
+    request_id = sought(metadata={"example": "5f2a9c1e77"})
+    event_uuid = sought(metadata={"example": "13792a34-cac6"})
     gitlab_iid = WholeNumber(load_default=None, validate=validate.Range(1, 10**17))
