@@ -125,12 +125,6 @@ class LinkQuery:
     def _is_narrow(self) -> bool:
         return bool(self.q or self.pipeline) or self.state == LinkStateFilter.PROBLEM
 
-    @property
-    def narrows_further(self) -> bool:
-        """Whether one of the filters is set that are needed seldom."""
-        seldom = ("pipeline", "assignee", *ITEM_FILTERS)
-        return any(getattr(self, name) for name in seldom)
-
     def conditions(
         self, visibility: Visibility, *, of_few: bool = False
     ) -> Iterator[ColumnElement[bool]]:

@@ -90,11 +90,6 @@ class ListQuery:
         return cls.read(dict(parse_qsl(canonical)), sees_links=sees_links)
 
     @property
-    def narrows_by_items(self) -> bool:
-        """Whether one of the filters by what a linked item has is set."""
-        return any(getattr(self, name) for name in ITEM_FILTERS)
-
-    @property
     def narrows(self) -> bool:
         """Whether a search or filter is set."""
         return any(getattr(self, name) for name in FILTERS)

@@ -24,11 +24,11 @@ from gitlab_links.pages.delivery_body import body_view, changes_here
 from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mark
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
-from gitlab_links.pages.unapplied import unapplied
+from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.wording import Mark
+from gitlab_links.sought_texts import sought
 
 PATH = "/orgs/<uuid:org_id>/deliveries"
-MAX_TEXT = 1000
 
 STATUS_MARKS = {
     DeliveryStatus.RECEIVED: Mark("Waiting", "amber", "clock"),
@@ -77,6 +77,7 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
         statuses=STATUSES,
         events=EVENTS,
         unapplied=unapplied(filters),
+        typed=typed_texts({name: filters[name] or "" for name in ("project", "id")}),
         view=None if shown else connection_view(org_id),
         **around,
     )
@@ -123,12 +124,11 @@ def replay_delivery(org_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturn
 def wanted_in(args: MultiDict[str, str]) -> DeliveryFilter:
     """Read the query string; a value that the form does not offer is ignored."""
     event = args.get("event", "")
-    project = _line(args.get("project", ""))
     return DeliveryFilter(
         status=parsed(DeliveryStatus, args.get("status", "")),
         event=event if event in dict(EVENTS) and event else None,
-        project_path=project or None,
-        any_id=_line(args.get("id", "")) or None,
+        project_path=sought(args.get("project", "")) or None,
+        any_id=sought(args.get("id", "")) or None,
     )
 
 
@@ -140,7 +140,3 @@ def filters_of(wanted: DeliveryFilter) -> dict[str, Any]:
         "project": wanted.project_path,
         "id": wanted.any_id,
     }
-
-
-def _line(text: str) -> str:
-    return text.strip().replace("\0", "")[:MAX_TEXT]

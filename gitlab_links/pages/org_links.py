@@ -20,16 +20,16 @@ from gitlab_links.finding.link_list import (
     task_references,
 )
 from gitlab_links.finding.link_query import LinkQuery, PipelineFilter
-from gitlab_links.finding.list_query import LinkStateFilter, one_of
-from gitlab_links.gitlab.times import EARLIEST, parse_time
+from gitlab_links.finding.list_query import ITEM_FILTERS, LinkStateFilter, one_of
+from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
+from gitlab_links.pages.paging import place_in
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
 from gitlab_links.pages.task_list import LINKS, TYPES
-from gitlab_links.pages.unapplied import unapplied
+from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.wording import pipeline_mark
 from gitlab_links.paging import Position
 from gitlab_links.rollup.needs import OF_AN_ITEM
@@ -45,6 +45,8 @@ PIPELINES = (
     ("", "Any"),
     *((one.value, pipeline_mark(one).text) for one in PipelineFilter),
 )
+# The fields that people type into; all but the first are needed seldom.
+TEXTS = ("q", "assignee", *ITEM_FILTERS)
 SORTS = (("updated", "Last updated in GitLab"), ("linked", "Last linked"))
 ORDERS = {"updated": UPDATED, "linked": LINKED}
 
@@ -59,12 +61,11 @@ class Wanted:
 
     @classmethod
     def of(cls, args: MultiDict[str, str]) -> "Wanted":
-        """Read the query string; what the form does not offer is ignored."""
-        last = parsed(uuid.UUID, args.get("after", ""))
+        """Read the query string; a filter that the form does not offer is ignored."""
         return cls(
             query=LinkQuery.read(args),
             sort=one_of(args.get("sort"), ORDERS) or "updated",
-            after=None if last is None else Position(last, parse_time(args.get("at"))),
+            after=place_in(args),
         )
 
     @property
@@ -104,9 +105,12 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
         if etag in request.if_none_match:
             return tagged("", etag, 304)
         return tagged(render_template("links/results.html", **shown), etag)
+    typed = typed_texts({name: getattr(wanted.query, name) for name in TEXTS})
     return render_template(
         "links/all.html",
         **shown,
+        typed=typed,
+        more_open=wanted.query.pipeline or any(typed[name] for name in TEXTS if name != "q"),
         part=PART,
         links_etag=f'"{etag}"',
         csv_url=url_for("pages.links_csv", **wanted.as_query(org_id)),

@@ -8,11 +8,15 @@ from typing import Any
 
 from flask import request, url_for
 
+from gitlab_links.gitlab.times import parse_time
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.paging import Position
+from gitlab_links.sought_texts import is_blank
 
 MAX_PAGE = 100_000
 ROWS_A_PART = 50
+# The newest first, nothing comes behind it.
+BEHIND_ALL = Position(uuid.UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +63,33 @@ def page_in(args: Mapping[str, str]) -> int:
     return min(int(page), MAX_PAGE) if re.fullmatch("[1-9][0-9]{0,8}", page) else 1
 
 
+def place_in(args: Mapping[str, str]) -> Position | None:
+    """The row and the moment behind which a part of a list begins, the newest first; None for the
+    first part. Behind what is no such place there is nothing.
+    """
+    after, at = args.get("after", ""), args.get("at", "")
+    if is_blank(after) and is_blank(at):
+        return None
+    row, moment = parsed(uuid.UUID, after), parse_time(at)
+    if row is None or (moment is None and not is_blank(at)):
+        return BEHIND_ALL
+    return Position(row, moment)
+
+
 def part_behind(
     view: str, org_id: uuid.UUID, filters: Mapping[str, Any], read: Callable[..., Sequence[Any]]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
     """The rows behind the one named by ``after``, and what the template of the list needs."""
     wanted = {name: str(value) for name, value in filters.items() if value is not None}
-    after = parsed(uuid.UUID, request.args.get("after", ""))
-    found = read(after=after and Position(after), limit=ROWS_A_PART + 1)
+    after = place_in(request.args)
+    found = read(after=after and Position(after.id), limit=ROWS_A_PART + 1)
     rows = found[:ROWS_A_PART]
     here: dict[str, Any] = {"org_id": org_id, **wanted}
     older = url_for(view, after=rows[-1].id, **here) if len(found) > len(rows) else None
     return rows, {
         "org_id": org_id,
         "wanted": wanted,
-        "paged": "after" in request.args,
+        "paged": after is not None,
         "newest_url": url_for(view, **here),
         "older_url": older,
     }

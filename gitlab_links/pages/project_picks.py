@@ -16,15 +16,15 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
 from gitlab_links.pages.paging import page_in
-
-MAX_SEARCH = 100
+from gitlab_links.pages.unapplied import typed_texts, unapplied
+from gitlab_links.sought_texts import sought
 
 
 @pages.get(f"{PATH}/projects")
 @access(Permission.INTEGRATION)
 def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
     """The projects that the token's owner may read, as GitLab lists them now, by group."""
-    search = request.args.get("q", "").strip().replace("\0", "")[:MAX_SEARCH]
+    search = sought(request.args.get("q", ""))
     page = page_in(request.args)
     try:
         found, failure = choices(current_principal(), search, page), ""
@@ -37,6 +37,8 @@ def pick_page(org_id: uuid.UUID) -> ResponseReturnValue:
         "integration/projects.html",
         org_id=org_id,
         search=search,
+        typed=typed_texts({"q": search}),
+        unapplied=unapplied({"q": search}, page=page),
         failure=failure,
         groups=groups,
         page=page,

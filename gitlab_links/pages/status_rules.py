@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
-from gitlab_links.finding.list_query import typed
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
@@ -19,7 +18,7 @@ from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
-from gitlab_links.pages.unapplied import unapplied
+from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import (
@@ -32,6 +31,7 @@ from gitlab_links.rules.changes import (
 )
 from gitlab_links.rules.dry_run import Outcome, dry_run_page, outcome_counts
 from gitlab_links.rules.summaries import RulesView, rules_view
+from gitlab_links.sought_texts import sought
 
 PATH = "/orgs/<uuid:org_id>/status-rules"
 SWITCHES = ("started", "all_merged", "reopened")
@@ -117,7 +117,7 @@ def _back(org_id: uuid.UUID) -> ResponseReturnValue:
 
 def dry_run_filter(args: Mapping[str, str]) -> tuple[Outcome | None, str | None]:
     """The outcome and the words of the query string; what the form does not offer is ignored."""
-    return parsed(Outcome, args.get("outcome", "")), typed(args, "q") or None
+    return parsed(Outcome, args.get("outcome", "")), sought(args.get("q", "")) or None
 
 
 def _page(org_id: uuid.UUID, **shown: Any) -> str:
@@ -138,7 +138,7 @@ def _page(org_id: uuid.UUID, **shown: Any) -> str:
         total=sum(counts.values()),
         unapplied=unapplied(filters),
         outcome=outcome,
-        q=q or "",
+        q=typed_texts({"q": q or ""})["q"],
         outcomes=OUTCOMES,
         statuses=STATUS_MARKS,
         calls_for=calls_for,

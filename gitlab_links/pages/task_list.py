@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from math import ceil
 from typing import Any
 
 from gitlab_links.accounts.people import Colleague
@@ -100,17 +101,26 @@ class TaskRow:
     has_links: bool
 
 
-def find_tasks(visibility: Visibility, wanted: Wanted) -> tuple[TaskList, list[TaskRow]]:
-    """One page of tasks and its rows, in a fixed number of queries."""
-    found = listed_tasks(
+def find_tasks(visibility: Visibility, wanted: Wanted) -> tuple[Wanted, TaskList, list[TaskRow]]:
+    """One page of tasks and its rows, in a fixed number of queries. Of a list that has not so many
+    pages, it is the last one.
+    """
+    found = _page_of(visibility, wanted)
+    if not found.tasks and wanted.page > 1:
+        wanted = replace(wanted, page=max(1, ceil(found.total / PAGE_SIZE)))
+        found = _page_of(visibility, wanted)
+    links = link_states(visibility, [task.id for task in found.tasks])
+    return wanted, found, [_row(task, links.get(task.id, ()), visibility) for task in found.tasks]
+
+
+def _page_of(visibility: Visibility, wanted: Wanted) -> TaskList:
+    return listed_tasks(
         visibility,
         wanted.filters(visibility.user_id),
         sort=wanted.sort,
         offset=(wanted.page - 1) * PAGE_SIZE,
         limit=PAGE_SIZE,
     )
-    links = link_states(visibility, [task.id for task in found.tasks])
-    return found, [_row(task, links.get(task.id, ()), visibility) for task in found.tasks]
 
 
 def _row(task: TaskView, links: Sequence[LinkState], visibility: Visibility) -> TaskRow:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.finding.list_query import ListQuery
+from gitlab_links.finding.list_query import ITEM_FILTERS, ListQuery
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages import task_list as listing
@@ -20,7 +20,7 @@ from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.task_page import task_page
-from gitlab_links.pages.unapplied import unapplied
+from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.pages.view_links import views_beside
 from gitlab_links.rollup.visibility import Visibility
@@ -68,12 +68,16 @@ def list_page(
     """
     wanted = _wanted(principal, query)
     shown = _shown(principal, wanted)
+    typed = typed_texts({name: getattr(wanted, name) for name in ("q", *ITEM_FILTERS)})
     return render_template(
         "tasks/list.html",
         **shown,
+        typed=typed,
+        found_by=typed["q"],
+        more_open=any(typed[name] for name in ITEM_FILTERS),
         views=views_beside(principal, wanted),
         view_form=view_form,
-        unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}),
+        unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}, page=shown["wanted"].page),
         part=PART,
         tasks_etag=f'"{_etag(principal, shown)}"',
     )
@@ -87,7 +91,7 @@ def _wanted(principal: Principal, query: ListQuery | None = None) -> listing.Wan
 def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
     org_id = principal.org_id
     visibility, people = Visibility.of(principal), colleagues(org_id)
-    found, rows = listing.find_tasks(visibility, wanted)
+    wanted, found, rows = listing.find_tasks(visibility, wanted)
     shows_links = any(row.has_links for row in rows)
 
     def url(page: int) -> str:
@@ -96,7 +100,6 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
     return {
         "org_id": org_id,
         "wanted": wanted,
-        "found_by": wanted.q,
         "headings": list_headings(org_id, wanted),
         "selection_url": url_for(
             "pages.change_selected_tasks", **wanted.as_query(org_id, wanted.page)

@@ -10,6 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.pages import labels, times, wording
 from gitlab_links.pages.viewer import viewer
+from gitlab_links.sought_texts import MAX_LENGTH
 
 MAX_SHOWN_URL = 60
 
@@ -39,6 +40,8 @@ def register(app: Flask) -> None:
     app.jinja_env.globals.update(
         get_viewer=viewer,
         item_mark=wording.item_mark,
+        # One more than is taken: what is pasted is then refused, and not shortened in silence.
+        most_typed=MAX_LENGTH + 1,
         new_form_id=lambda: uuid.uuid4().hex,
         server_now=lambda: times.iso(utcnow()),
         utcnow=utcnow,

@@ -1,9 +1,10 @@
-"""Filters in an address that a list does not apply: its page names them, its file is refused.
+"""What a list does not apply of an address: its page says so, its file is refused.
 
-A filter that the viewer's role does not have is named as one that there is not.
+A filter that the viewer's role does not have is named as one that there is not. The fields of
+texts keep what was typed, also if nothing can be sought by it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import request
@@ -11,29 +12,63 @@ from werkzeug.datastructures import MultiDict
 
 from gitlab_links.errors import Invalid
 from gitlab_links.pages.unsent_forms import TICKET
+from gitlab_links.sought_texts import fault_of, is_blank
 
 # Which part of the list is shown, of which a file has all; and a form that was not accepted.
 _PLACES = frozenset({"page", "after", "at", TICKET})
 _SHOWN, _LONGEST = 5, 60
 
+Text = str | tuple[str, ...]
 
-def unapplied(applied: Mapping[str, Any]) -> list[str]:
-    """The filters of this address in words, but for those that are ``applied``: by name, with
-    the value or values that the list has, None or empty for none.
+
+def unapplied(applied: Mapping[str, Any], page: int | None = None) -> str:
+    """What of this address is not applied, in sentences; empty if all is.
+
+    ``applied`` has, by name, the value or values that the list has, None or empty for none;
+    ``page`` is the page that is shown, of a list whose pages have numbers.
     """
-    return _in_words(_left_out(request.args, applied))
+    words = list(_sentences(_left_out(request.args, applied)))
+    if words:
+        words = ["Not every filter in the address is applied.", *words]
+    asked = request.args.get("page", "")
+    if page is not None and not is_blank(asked) and asked != str(page):
+        words = [f"This list has no page “{_short(asked)}”. This is page {page}.", *words]
+    return " ".join(words)
 
 
 def require_applied(applied: Mapping[str, Any]) -> None:
     """Raises Invalid that names them, if there are any."""
     left_out = _left_out(request.args, applied)
     if left_out:
-        words = ", ".join(_in_words(left_out))
+        words = " ".join(_sentences(left_out))
         raise Invalid(
-            f"There is no file, because this list has no such filter or choice: {words}. Correct "
-            "the address, or leave this out.",
-            errors={name: ["There is no such filter or choice."] for name, _ in left_out},
+            f"There is no file, because not every filter in the address is applied. {words} "
+            "Correct the address, or leave this out.",
+            errors={name: [f"{_reason(value)}."] for name, value in left_out},
         )
+
+
+def typed_texts(applied: Mapping[str, Text]) -> dict[str, Text]:
+    """What fields show, by name: what is applied, or else what this address has."""
+    return {name: _typed(name, value) for name, value in applied.items()}
+
+
+def _typed(name: str, applied: Text) -> Text:
+    if isinstance(applied, tuple):
+        return tuple(text.strip() for text in request.args.getlist(name) if not is_blank(text))
+    return applied or request.args.get(name, "")
+
+
+def _sentences(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """One for each reason."""
+    for reason in dict.fromkeys(_reason(value) for _, value in left_out):
+        named = [one for one in left_out if _reason(one[1]) == reason]
+        yield f"{reason}: {', '.join(_in_words(named))}."
+
+
+def _reason(value: str) -> str:
+    fault = fault_of(value)
+    return f"This {fault}" if fault else "This list has no such filter or choice"
 
 
 def _in_words(left_out: Sequence[tuple[str, str]]) -> list[str]:
@@ -48,17 +83,29 @@ def _left_out(given: MultiDict[str, str], applied: Mapping[str, Any]) -> list[tu
         (name, value)
         for name, texts in given.lists()
         if name not in _PLACES
-        for value in _beyond([text for text in texts if text.strip()], name, applied.get(name))
+        for value in _beyond([text for text in texts if not is_blank(text)], name, applied)
     ]
 
 
-def _beyond(values: list[str], name: str, applied: Any) -> list[str]:
+def _beyond(values: list[str], name: str, applied: Mapping[str, Any]) -> list[str]:
     """Those behind the values that are applied: of most filters, a list takes the first."""
+    has = applied.get(name)
     if name == "sort":  # a list always has an order
-        return values if values and values[0] != applied else values[1:]
-    taken = len(applied) if isinstance(applied, tuple) else int(bool(applied))
-    return values[taken:]
+        return values if values and values[0] != has else values[1:]
+    if isinstance(has, tuple):
+        rest = list(has)
+        return [value for value in values if not _taken(value.strip(), rest)]
+    return values[int(bool(has)) :]
+
+
+def _taken(value: str, rest: list[str]) -> bool:
+    """Whether it is one of the rest, which it then leaves."""
+    found = value in rest
+    if found:
+        rest.remove(value)
+    return found
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in value)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"

@@ -56,8 +56,9 @@ def three(factory: Factory, org: Org) -> None:
         ({"status": "failed"}, ["acme/p2#2"]),
         ({"event": "Issue Hook"}, ["acme/p2#2", "acme/p1#1"]),
         ({"project": " acme/p1 "}, ["acme/p1#1"]),
-        ({"status": "x", "event": "y", "after": "z"}, ["acme/p3#3", "acme/p2#2", "acme/p1#1"]),
-        ({"project": "nothing\0"}, []),
+        ({"status": "x", "event": "y", "after": " "}, ["acme/p3#3", "acme/p2#2", "acme/p1#1"]),
+        ({"project": "nothing\0"}, ["acme/p3#3", "acme/p2#2", "acme/p1#1"]),
+        ({"project": "nothing"}, []),
     ],
 )
 def test_filters(

@@ -89,7 +89,7 @@ FOUND: list[tuple[dict[str, Any], list[str]]] = [
     ({"q": "%"}, []),
     ({"q": "https://gitlab.example.com/acme/web/-/issues/11"}, ["Apples rot"]),
     (
-        {"state": "x", "type": "y", "need": "draft?", "sort": "z", "after": "0", "at": "now"},
+        {"state": "x", "type": "y", "need": "draft?", "sort": "z", "after": " "},
         ["Figs", "Elderberries", "Dates", "Cherries", "Bananas", "Apples rot"],
     ),
 ]

@@ -223,7 +223,7 @@ def test_the_trail_can_be_filtered(acting: As, trail: list[User], base: str) -> 
     assert rows("action=member.added") == 1
     assert rows(f"actor={trail[1].id}") == 1
     assert rows(f"actor={trail[1].id}&action=member.added") == 0
-    assert rows("actor=x&action=y&after=z") == 3
+    assert rows("actor=x&action=y&after=") == 3
 
 
 def test_a_long_trail_comes_in_parts(acting: As, factory: Factory, org: Org, base: str) -> None:

@@ -215,7 +215,24 @@ def test_long_lists_come_in_parts(acting: As, factory: Factory, org: Org, base: 
     assert titles(visitor, onward) == ["Plum 26", "Plum 27"]
     back = Markup.of(visitor.get(onward)).one("a", rel="prev")["href"]
     assert len(titles(visitor, back)) == 25
-    assert "No task matches" in text_of(visitor.get(f"{base}/tasks?page=9"))
+
+
+@pytest.mark.parametrize(("asked", "shown", "rows"), [("9", 2, 2), ("0x1", 1, 25), ("0", 1, 25)])
+def test_of_a_page_that_there_is_not_the_nearest_one_is_shown(
+    acting: As, factory: Factory, org: Org, base: str, asked: str, shown: int, rows: int
+) -> None:
+    for number in range(1, 28):
+        factory.task(org, number=number, title=f"Plum {number}")
+    visitor = acting()
+    answer = visitor.get(f"{base}/tasks?sort=oldest&page={asked}")
+    page = Markup.of(answer)
+    assert len(page.all("a", class_="task-title")) == rows
+    (note,) = page.all("div", id="unapplied")
+    assert note.text.strip() == f"This list has no page “{asked}”. This is page {shown}."
+    live = page.one("div", id="results")["data-live"]
+    assert titles(visitor, live) == [link.text for link in page.all("a", class_="task-title")]
+    none = text_of(visitor.get(f"{base}/tasks?q=nothing&page={asked}"))
+    assert "No task matches" in none
 
 
 def test_an_empty_org_leads_those_who_may_to_connecting(
