@@ -15,6 +15,7 @@ from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed
 from gitlab_links.pages.task_list import PAGE_SIZE, STATUS_MARKS
+from gitlab_links.pages.tasks import list_page
 from gitlab_links.tasks.changes import update_task
 from gitlab_links.tasks.models import TaskStatus
 
@@ -24,7 +25,8 @@ SHOWN_BY = frozenset({*FILTERS, "sort", "page"})
 @pages.post("/orgs/<uuid:org_id>/tasks/selected")
 @access(Permission.TASK_WRITE)
 def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Set the status of the selected tasks, or delete them, and show the list again.
+    """Set the status of the selected tasks, or delete them, and show the list again: without a
+    status with the same tasks selected.
 
     A task that somebody else has deleted meanwhile is left out.
     """
@@ -36,7 +38,8 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     elif pressed("delete"):
         flash(f"Deleted {_tasks(_deleted(task_ids))}.", "success")
     elif status is None:
-        flash("Choose a status for the selected tasks.", "warning")
+        error = "Choose a status for the selected tasks."
+        return list_page(current_principal(), selected=task_ids, no_status=error), 422
     else:
         changed = _tasks(_changed(task_ids, status))
         flash(f"Set {changed} to {STATUS_MARKS[status].text}.", "success")

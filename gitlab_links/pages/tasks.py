@@ -1,7 +1,7 @@
 """The list of tasks, and one task."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from flask import render_template, request, session, url_for
@@ -62,9 +62,12 @@ def list_page(
     query: ListQuery | None = None,
     *,
     view_form: Mapping[str, Any] | None = None,
+    selected: Collection[uuid.UUID] = (),
+    no_status: str = "",
 ) -> str:
     """The whole page of a list, that of the address unless given. ``view_form`` has what is
-    wrong with the name of a view.
+    wrong with the name of a view; ``no_status`` is what is wrong with the status for the
+    ``selected`` tasks.
     """
     wanted = _wanted(principal, query)
     shown = _shown(principal, wanted)
@@ -77,6 +80,8 @@ def list_page(
         more_open=any(typed[name] for name in ITEM_FILTERS),
         views=views_beside(principal, wanted),
         view_form=view_form,
+        selected=selected,
+        no_status=no_status,
         unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}, page=shown["wanted"].page),
         part=PART,
         tasks_etag=f'"{_etag(principal, shown)}"',

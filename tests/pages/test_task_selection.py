@@ -53,12 +53,27 @@ def test_nothing_happens_without_a_choice(
     app: Flask, acting: As, base: str, ids: list[str]
 ) -> None:
     visitor = acting()
-    for data in ({"task": ids, "status": ""}, {"task": ids, "status": "nonsense"}, {"task": ids}):
-        answer = visitor.post(f"{base}/tasks/selected", data=data)
-        assert "Choose a status" in text_of(visitor.get(answer.headers["Location"]))
     for data in ({"status": "done"}, {"task": ["nonsense"], "delete": "1"}):
         answer = visitor.post(f"{base}/tasks/selected", data=data)
         assert "Select the tasks first." in text_of(visitor.get(answer.headers["Location"]))
+    assert set(statuses(app).values()) == {"open"}
+
+
+def test_the_tasks_stay_selected_without_a_status(
+    app: Flask, acting: As, base: str, ids: list[str]
+) -> None:
+    visitor, path = acting(), f"{base}/tasks/selected?sort=oldest"
+    for data in ({"status": ""}, {"status": "nonsense"}, {}):
+        answer = visitor.post(path, data={"task": ids[1:], **data})
+        page = Markup.of(answer)
+        assert answer.status_code == 422
+        boxes = page.all("input", name="task")
+        assert [box["value"] for box in boxes if box.get("checked") is not None] == ids[1:]
+        field = page.one("select", id="selected-status")
+        error = page.one("div", id=field["aria-describedby"])
+        assert error.text.strip() == "Choose a status for the selected tasks."
+        onward = page.one("form", id="selection")["action"]
+        assert onward == path
     assert set(statuses(app).values()) == {"open"}
 
 
