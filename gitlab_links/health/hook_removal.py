@@ -1,7 +1,6 @@
 """Removing the hook of a project that is no longer watched. Several calls: for workers only."""
 
 import uuid
-from collections.abc import Callable
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -15,10 +14,9 @@ from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.observations.project_watches import note_hook_removed, require_watch
+from gitlab_links.operations.steps import OnStep
 
 WHOLE_SECONDS = 15.0
-
-OnStep = Callable[[str], None]
 
 
 def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnStep) -> bool:

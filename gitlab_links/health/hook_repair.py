@@ -5,7 +5,6 @@ In steps: load, call GitLab, save.
 
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -42,6 +41,7 @@ from gitlab_links.observations.hook_states import OUR_EVENTS
 from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
+from gitlab_links.operations.steps import OnStep, ignore_step
 from gitlab_links.security import cipher
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ RESEND_SECONDS = 10.0
 # Less than a job may take.
 WHOLE_SECONDS = 20.0
 
-OnStep = Callable[[str], None]
 NOT_ALLOWED = frozenset({"http_403", "not_found", "insufficient_scope"})
 
 
@@ -123,10 +122,6 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
         secret_id=secret_id,
         test_events=_test_events(project),
     )
-
-
-def ignore_step(_step: str) -> None:
-    """For callers that do not show the steps."""
 
 
 def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookCheck:

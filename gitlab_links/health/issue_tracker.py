@@ -4,7 +4,6 @@ Another tracker is never replaced.
 """
 
 import uuid
-from collections.abc import Callable
 
 from sqlalchemy import select
 
@@ -24,11 +23,10 @@ from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
+from gitlab_links.operations.steps import OnStep
 
 WHOLE_SECONDS = 15.0
 MOST_AT_ONCE = 100
-
-OnStep = Callable[[str], None]
 
 
 class OtherTracker(Conflict, code="other_tracker"):

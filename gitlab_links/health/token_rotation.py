@@ -21,13 +21,13 @@ from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.health.hook_repair import OnStep, ignore_step
 from gitlab_links.health.token_check import Question
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
+from gitlab_links.operations.steps import OnStep, ignore_step
 
 # With the call to GitLab before it, less than a job may take.
 SAVING_SECONDS = 10.0

@@ -37,6 +37,7 @@ from gitlab_links.operations.queue import (
     take_next,
     unattended,
 )
+from gitlab_links.operations.steps import OnStep
 from gitlab_links.slow_gitlabs import charge
 from gitlab_links.sync.due_items import connected
 from gitlab_links.sync.lease import may_call
@@ -44,8 +45,6 @@ from gitlab_links.sync.lease import may_call
 ORGS_A_ROUND = 20
 # No operation begins later: each must end within the job's timeout.
 SLICE_SECONDS = 3.0
-
-OnStep = Callable[[str], None]
 
 log = structlog.get_logger(__name__)
 
