@@ -9,8 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from gitlab_links.account_links.models import AccountLink, AccountLinkKind
 from gitlab_links.account_links.notices import notify
 from gitlab_links.account_links.passwords import NoMailServer
-from gitlab_links.accounts.mailed_links import find_link, mails_are_sent, start_link
-from gitlab_links.accounts.mailed_links import token_hash as hash_of
+from gitlab_links.accounts.mailed_links import (
+    find_link,
+    link_token_hash,
+    mails_are_sent,
+    start_link,
+)
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.session_list import check_just_signed_in
@@ -81,7 +85,7 @@ def confirm_new_address(token: str, user_id: uuid.UUID) -> str:
     before = user.email
     used = change_rows(
         delete(AccountLink).where(
-            AccountLink.id == link.id, AccountLink.token_hash == hash_of(token)
+            AccountLink.id == link.id, AccountLink.token_hash == link_token_hash(token)
         )
     )
     if not used:

@@ -11,10 +11,10 @@ from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.mailed_links import (
     confirm_address,
     find_link,
+    link_token_hash,
     mails_are_sent,
     start_link,
 )
-from gitlab_links.accounts.mailed_links import token_hash as hash_of
 from gitlab_links.accounts.models import Membership, User
 from gitlab_links.accounts.operators import is_operator
 from gitlab_links.accounts.principal import Principal
@@ -133,7 +133,7 @@ def use_password_link(token: str, password: str) -> None:
     set_password_by_link(user, password)
     used = change_rows(
         delete(AccountLink).where(
-            AccountLink.id == link.id, AccountLink.token_hash == hash_of(token)
+            AccountLink.id == link.id, AccountLink.token_hash == link_token_hash(token)
         )
     )
     if not used:

@@ -70,7 +70,7 @@ def start_link(link: MailedLink, lasts: timedelta) -> str | None:
         link.token_hash, link.mail_due_at = None, now
         return None
     token = new_secret()
-    link.token_hash, link.mail_due_at = token_hash(token), None
+    link.token_hash, link.mail_due_at = link_token_hash(token), None
     return token
 
 
@@ -78,7 +78,9 @@ def find_link(model: type[Link], token: str) -> Link | None:
     """The link with this token; None if it is unknown, used, replaced or expired."""
     if not token.isascii() or not token.isprintable():
         return None
-    found = select(model).where(model.token_hash == token_hash(token), model.expires_at > utcnow())
+    found = select(model).where(
+        model.token_hash == link_token_hash(token), model.expires_at > utcnow()
+    )
     return db.session.scalars(found).one_or_none()
 
 
@@ -103,7 +105,7 @@ def claim_mail(model: type[MailedLink]) -> ToMail | None:
         .values(
             mail_due_at=now + LEASE,
             mail_attempts=model.mail_attempts + 1,
-            token_hash=token_hash(token),
+            token_hash=link_token_hash(token),
         )
     )
     return ToMail(link_id, token) if taken else None
@@ -112,7 +114,7 @@ def claim_mail(model: type[MailedLink]) -> ToMail | None:
 def save_mail_result(model: type[MailedLink], mail: ToMail, error: str | None) -> None:
     """Save that the server accepted the mail, or why not; after five attempts it stays unsent."""
     now = utcnow()
-    same_token = (model.id == mail.link_id, model.token_hash == token_hash(mail.token))
+    same_token = (model.id == mail.link_id, model.token_hash == link_token_hash(mail.token))
     attempts = db.session.scalar(select(model.mail_attempts).where(*same_token))
     if attempts is None:
         return  # used, revoked or started again meanwhile
@@ -129,6 +131,6 @@ def confirm_address(user: User) -> None:
     user.email_confirmed_at = user.email_confirmed_at or utcnow()
 
 
-def token_hash(token: str) -> str:
+def link_token_hash(token: str) -> str:
     """The digest by which a link is stored and found."""
     return digest("mailed-link", token)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, or_, select, update
 
 from gitlab_links.accounts.models import LoginSession
-from gitlab_links.accounts.sessions import token_hash
+from gitlab_links.accounts.sessions import session_token_hash
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import change_rows, db
@@ -81,7 +81,7 @@ def note_origin(token: str, device: str, address: str) -> None:
     """Save which browser a new session is of, and its IP address."""
     change_rows(
         update(LoginSession)
-        .where(LoginSession.token_hash == token_hash(token))
+        .where(LoginSession.token_hash == session_token_hash(token))
         .values(device=device[:LONGEST_DEVICE], address=address[:LONGEST_ADDRESS])
     )
 

@@ -126,7 +126,7 @@ def open_session(user_id: uuid.UUID, identity_id: uuid.UUID | None = None) -> st
     db.session.add(
         LoginSession(
             user_id=user_id,
-            token_hash=token_hash(token),
+            token_hash=session_token_hash(token),
             expires_at=now + SESSION_LIFETIME,
             last_seen_at=now,
             identity_id=identity_id,
@@ -142,7 +142,7 @@ def session_user(token: str, org_id: uuid.UUID | None = None) -> SessionUser | N
     One indexed SELECT.
     """
     row = db.session.execute(
-        _SESSION_USER, {"hash": token_hash(token), "now": utcnow(), "org_id": org_id}
+        _SESSION_USER, {"hash": session_token_hash(token), "now": utcnow(), "org_id": org_id}
     ).one_or_none()
     if row is None:
         return None
@@ -153,7 +153,9 @@ def session_user(token: str, org_id: uuid.UUID | None = None) -> SessionUser | N
 
 def end_session(token: str) -> None:
     """Log out this session."""
-    db.session.execute(delete(LoginSession).where(LoginSession.token_hash == token_hash(token)))
+    db.session.execute(
+        delete(LoginSession).where(LoginSession.token_hash == session_token_hash(token))
+    )
 
 
 def end_all_sessions(user_id: uuid.UUID) -> None:
@@ -256,6 +258,6 @@ def _is_right(user: User | None, password: str) -> bool:
     return password_matches(password[:MAX_PASSWORD], known)
 
 
-def token_hash(token: str) -> str:
+def session_token_hash(token: str) -> str:
     """The digest by which a session is stored and found."""
     return digest("login-session", token)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 
 from gitlab_links.accounts.key_logins import is_in_force
-from gitlab_links.accounts.mailed_links import confirm_address, find_link, token_hash
+from gitlab_links.accounts.mailed_links import confirm_address, find_link, link_token_hash
 from gitlab_links.accounts.models import Membership, Org, User
 from gitlab_links.accounts.operators import refuse_new_operator
 from gitlab_links.accounts.people import checked_person
@@ -119,7 +119,7 @@ def join_org(invitation: OpenInvitation, token: str, user: User) -> None:
     """Use the link up, and make the account a member; raises :class:`InvitationEnded`."""
     used = change_rows(
         delete(Invitation).where(
-            Invitation.id == invitation.id, Invitation.token_hash == token_hash(token)
+            Invitation.id == invitation.id, Invitation.token_hash == link_token_hash(token)
         )
     )
     if not used:
