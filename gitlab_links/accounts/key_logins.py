@@ -3,18 +3,18 @@
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import and_, bindparam, exists, or_, select, update
 
 from gitlab_links.accounts.models import ApiKey, Membership
+from gitlab_links.accounts.noted_uses import is_due_in, use_is_due
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.security import API_KEY_PREFIX, digest
 
-USE_NOTED_EVERY = timedelta(minutes=5)
 _SHAPE = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
 
 
@@ -52,7 +52,7 @@ class KeyLogin:
     @property
     def use_is_due(self) -> bool:
         """Whether to save the use; not for every request of a busy program."""
-        return self.last_used_at is None or self.last_used_at < utcnow() - USE_NOTED_EVERY
+        return use_is_due(self.last_used_at, utcnow())
 
 
 def hash_key(secret: str) -> str:
@@ -85,7 +85,7 @@ def mark_key_used(login: KeyLogin) -> None:
         update(ApiKey)
         .where(
             ApiKey.id == login.key_id,
-            or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - USE_NOTED_EVERY),
+            is_due_in(ApiKey.last_used_at, now),
         )
         .values(last_used_at=now)
     )

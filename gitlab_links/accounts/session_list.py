@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.models import LoginSession
+from gitlab_links.accounts.noted_uses import is_due_in
 from gitlab_links.accounts.sessions import session_token_hash
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import change_rows, db
 
-USE_NOTED_EVERY = timedelta(minutes=5)
 # For what needs the password of those who have one.
 JUST_NOW = timedelta(minutes=10)
 LONGEST_DEVICE, LONGEST_ADDRESS = 200, 64
@@ -86,11 +86,6 @@ def note_origin(token: str, device: str, address: str) -> None:
     )
 
 
-def use_is_due(last_seen_at: datetime | None) -> bool:
-    """Whether to save the use of a session; not for every request."""
-    return last_seen_at is None or last_seen_at < utcnow() - USE_NOTED_EVERY
-
-
 def note_use(session_id: uuid.UUID) -> None:
     """Save that a session is used now, unless another request has just done so."""
     now = utcnow()
@@ -98,10 +93,7 @@ def note_use(session_id: uuid.UUID) -> None:
         update(LoginSession)
         .where(
             LoginSession.id == session_id,
-            or_(
-                LoginSession.last_seen_at.is_(None),
-                LoginSession.last_seen_at < now - USE_NOTED_EVERY,
-            ),
+            is_due_in(LoginSession.last_seen_at, now),
         )
         .values(last_seen_at=now)
     )

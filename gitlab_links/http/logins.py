@@ -9,8 +9,10 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from gitlab_links.accounts.members import Standing
-from gitlab_links.accounts.session_list import note_origin, note_use, use_is_due
+from gitlab_links.accounts.noted_uses import use_is_due
+from gitlab_links.accounts.session_list import note_origin, note_use
 from gitlab_links.accounts.sessions import end_session, session_user
+from gitlab_links.clock import utcnow
 from gitlab_links.http import transactions
 
 
@@ -73,7 +75,7 @@ def _load(token: str) -> LoggedIn | None:
     user = session_user(token, (request.view_args or {}).get("org_id"))
     if user is None:
         return None
-    if use_is_due(user.last_seen_at):
+    if use_is_due(user.last_seen_at, utcnow()):
         used = partial(note_use, user.session_id)
         transactions.write_after_commit("session.use_not_noted", used)
     return LoggedIn(

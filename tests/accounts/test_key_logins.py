@@ -5,8 +5,8 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select
 
-from gitlab_links.accounts.key_logins import USE_NOTED_EVERY
 from gitlab_links.accounts.models import ApiKey, Membership
+from gitlab_links.accounts.noted_uses import USE_NOTED_EVERY
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
