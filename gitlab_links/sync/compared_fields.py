@@ -1,6 +1,6 @@
 """The fields of an item that GitLab's events have, as JSON to compare, store and show."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitlab_links.links.models import GitLabItem
@@ -9,23 +9,42 @@ from gitlab_links.links.models import GitLabItem
 Changes = dict[str, list[Any]]
 
 
+_COMPARED = (
+    "title",
+    "state",
+    "draft",
+    "confidential",
+    "milestone_id",
+    "due_date",
+    "labels",
+    "assignees",
+    "reviewers",
+)
+
+
 def compared_fields(item: GitLabItem) -> dict[str, Any]:
     """The fields by name, as JSON with sorted lists."""
-    return {
-        "title": item.title,
-        "state": item.state,
-        "draft": bool(item.draft),
-        "confidential": bool(item.confidential),
-        "milestone_id": item.milestone_id,
-        "due_date": None if item.due_date is None else item.due_date.isoformat(),
-        "labels": _sorted(item.labels, "name"),
-        "assignees": _sorted(item.assignees, "username"),
-        "reviewers": _sorted(item.reviewers, "username"),
-    }
+    return {name: as_json(name, getattr(item, name)) for name in _COMPARED}
+
+
+def as_json(name: str, value: Any) -> Any:
+    """The value of an item's column of this name."""
+    reader = _READERS.get(name)
+    return value if reader is None else reader(value)
 
 
 def _sorted(parts: list[dict[str, Any]] | None, key: str) -> list[str]:
     return sorted([str(part.get(key)) for part in parts]) if parts else []
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "draft": bool,
+    "confidential": bool,
+    "due_date": lambda value: None if value is None else value.isoformat(),
+    "labels": lambda value: _sorted(value, "name"),
+    "assignees": lambda value: _sorted(value, "username"),
+    "reviewers": lambda value: _sorted(value, "username"),
+}
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Changes:

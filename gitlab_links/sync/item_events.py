@@ -5,7 +5,7 @@ deliveries or answers is no event.
 """
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -18,6 +18,7 @@ from gitlab_links.links.confidentiality import is_withheld
 from gitlab_links.links.freshness import GONE
 from gitlab_links.links.link_events import link_event, rows_of_items
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.sync.compared_fields import as_json
 from gitlab_links.sync.merge_request_details import MERGE_STATUS_PENDING
 
 # On the way to another status: only the status that GitLab ends with is an event.
@@ -126,22 +127,8 @@ def _is_passing(name: str, after: State) -> bool:
 
 
 def _shown(name: str, state: State) -> Any:
-    value = state[name]
-    reader = _READERS.get(name)
-    return value if reader is None else reader(value)
-
-
-def _sorted(parts: list[dict[str, Any]] | None, key: str) -> list[str]:
-    return sorted(str(part.get(key)) for part in parts or ())
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "labels": lambda value: _sorted(value, "name"),
-    "assignees": lambda value: _sorted(value, "username"),
-    "reviewers": lambda value: _sorted(value, "username"),
-    "due_date": lambda value: None if value is None else value.isoformat(),
-    "draft": bool,
-    "confidential": bool,
-    "error_code": lambda value: value in GONE,
-    "milestone_id": lambda _value: None,  # only its title is shown
-}
+    if name == "error_code":
+        return state[name] in GONE
+    if name == "milestone_id":
+        return None  # only its title is shown
+    return as_json(name, state[name])
