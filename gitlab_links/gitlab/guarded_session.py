@@ -71,10 +71,12 @@ class GuardedSession(requests.Session):
         """The redirect to follow, if it stays within the origin and the request only reads.
         Otherwise None; the redirect itself is then the answer.
         """
-        target = super().get_redirect_target(resp)
-        if target is None or resp.request.method not in ("GET", "HEAD"):
+        if resp.request.method not in ("GET", "HEAD"):
             return None
         try:
+            target = super().get_redirect_target(resp)  # may not be UTF-8
+            if target is None:
+                return None
             absolute = urljoin(resp.url, target)
             within = "@" not in urlsplit(absolute).netloc and _origin(absolute) == _origin(resp.url)
         except ValueError:

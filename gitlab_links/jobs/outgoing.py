@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+import structlog
+
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
@@ -20,7 +22,7 @@ from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.outgoing.outcomes import Sent
 from gitlab_links.outgoing.requests import requests_for
 from gitlab_links.outgoing.sending import Network
-from gitlab_links.outgoing.transport import Request
+from gitlab_links.outgoing.transport import Outcome, Request
 
 THREADS, THREADS_FOR_SLOW = 12, 6
 # Slow endpoints are not claimed later in a job, others a while longer: then a slow answer, which
@@ -33,8 +35,11 @@ KEEP_SECONDS = 0.7
 # Quick answers come in bunches: those of so many seconds are saved in one transaction.
 GATHER_SECONDS = 0.03
 NOT_SENT = "The event was deleted, or its item has become confidential."
+FAULT = "This service failed while sending it. Its log has the reason."
 
 Item = tuple[uuid.UUID, int, Request]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +151,27 @@ def _send_batch(
     batch: Sequence[Item],
     results: SimpleQueue[Sent | _Finished],
 ) -> None:
-    """Send one after another, until one fails. Runs in a thread."""
-    begun, began = 0, time.monotonic()
+    """Send one after another, until one fails. Runs in a thread.
+
+    An error that nobody expects is a failed attempt, too: else it would be repeated without end.
+    """
+    done, began, went_well = 0, time.monotonic(), False
     try:
         with network.session() as session:
             for delivery_id, attempt, request in batch:
-                if begun and time.monotonic() - began > BATCH_SECONDS:
+                if done and time.monotonic() - began > BATCH_SECONDS:
                     break
-                begun += 1
                 outcome = network.send(session, request)
                 results.put(Sent(delivery_id, attempt, outcome))
+                done += 1
                 if outcome.failure is not None:
                     break
+        went_well = True
     finally:
-        unsent = [(delivery_id, attempt) for delivery_id, attempt, _ in batch[begun:]]
+        unsent = [(delivery_id, attempt) for delivery_id, attempt, _ in batch[done:]]
+        if not went_well:
+            log.error("outgoing.sending_failed", endpoint_id=str(endpoint_id), exc_info=True)
+            if unsent:
+                fault = Outcome(time.monotonic() - began, failure=FAULT)
+                results.put(Sent(*unsent.pop(0), fault))
         results.put(_Finished(endpoint_id, unsent))

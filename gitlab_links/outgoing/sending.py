@@ -2,9 +2,9 @@
 
 import smtplib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3
@@ -12,6 +12,7 @@ import urllib3
 from gitlab_links.clock import utcnow
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import settings
+from gitlab_links.gitlab.answer_headers import read_retry_after
 from gitlab_links.gitlab.guarded_session import GuardedSession, ResponseTooLargeError
 from gitlab_links.gitlab.guarded_socket import BlockedAddressError
 from gitlab_links.mail import MailServer, mail_failure
@@ -67,7 +68,7 @@ def send(session: GuardedSession, request: Request) -> Outcome:
     except BlockedAddressError:
         failure = "The address is internal, and this service may not connect to it."
     except ResponseTooLargeError as error:
-        return _judged(time.monotonic() - began, error.status, "", None)
+        return _judged(time.monotonic() - began, error.status, "", {})
     except (requests.Timeout, TimeoutError):
         failure = f"There was no answer within {SECONDS_EACH:.0f} seconds."
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
@@ -77,7 +78,7 @@ def send(session: GuardedSession, request: Request) -> Outcome:
             time.monotonic() - began,
             answer.status_code,
             answer.content[:KEPT_OF_ANSWERS].decode("utf-8", "replace").replace("\0", ""),
-            answer.headers.get("Retry-After"),
+            answer.headers,
         )
     return Outcome(time.monotonic() - began, failure=failure)
 
@@ -95,20 +96,8 @@ def _send_mail(server: MailServer | None, message: EmailMessage) -> Outcome:
     return Outcome(time.monotonic() - began)
 
 
-def _judged(seconds: float, status: int, answer: str, retry_after: str | None) -> Outcome:
+def _judged(seconds: float, status: int, answer: str, headers: Mapping[str, str]) -> Outcome:
     failure = None if 200 <= status < 300 else f"It answered {status}."
     if 300 <= status < 400:
         failure = f"It answered {status}, a redirect. Redirects are not followed."
-    return Outcome(seconds, status, failure, answer, read_retry_after(retry_after))
-
-
-def read_retry_after(text: str | None) -> float | None:
-    """A ``Retry-After`` in seconds or as a date; None if it is neither."""
-    if text is None:
-        return None
-    if text.strip().isdecimal() and text.isascii():
-        return float(text[:10])
-    try:
-        return (parsedate_to_datetime(text) - utcnow()).total_seconds()
-    except (ValueError, TypeError):
-        return None
+    return Outcome(seconds, status, failure, answer, read_retry_after(headers, utcnow()))

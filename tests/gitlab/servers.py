@@ -70,11 +70,11 @@ class Server:
 def reply(
     body: bytes | str = b"", status: int = 200, headers: dict[str, Any] | None = None
 ) -> bytes:
-    """A complete HTTP answer."""
+    """A complete HTTP answer. ``\\udcff`` in a header is the byte FF."""
     raw = body.encode() if isinstance(body, str) else body
     sent = {"Content-Type": "application/json", "Content-Length": len(raw)} | (headers or {})
     lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
-    return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode() + raw
+    return f"HTTP/1.1 {status} Whatever\r\n{lines}\r\n".encode(errors="surrogateescape") + raw
 
 
 def reply_json(value: Any, status: int = 200, headers: dict[str, Any] | None = None) -> bytes:

@@ -174,6 +174,7 @@ def test_plain_http_behind_an_https_address_is_a_network_error(server, make_clie
         "http://x@127.0.0.1:{port}/x",
         "http://[::1/x",
         "ftp://127.0.0.1:{port}/x",
+        "/not-utf-8-\udcff",
     ],
 )
 def test_a_redirect_out_of_the_origin_is_never_followed(server, make_client, status, location):

@@ -2,10 +2,12 @@
 
 import base64
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 from werkzeug import Response
 
 from gitlab_links.clock import utcnow
@@ -134,7 +136,13 @@ def test_a_failing_endpoint_is_paused_and_then_tried_by_one_event(office, receiv
 
 @pytest.mark.parametrize(
     ("header", "least", "most"),
-    [("120", 110, 130), ("999999999", 3500, 3700), ("tomorrow", 0, 7), ("-5", 0, 7)],
+    [
+        ("120", 110, 130),
+        ("999999999", 3500, 3700),
+        ("tomorrow", 0, 7),
+        ("-5", 0, 7),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0, 7),
+    ],
 )
 def test_retry_after_is_respected_within_limits(office, receiver, clock, header, least, most):
     made = office.endpoint("busy")
@@ -142,6 +150,7 @@ def test_retry_after_is_respected_within_limits(office, receiver, clock, header,
     office.tasks("One")
     office.work()
     (delivery,) = office.sent()
+    assert (delivery.status, delivery.last_status) == ("waiting", 429)
     seconds = (delivery.due_at - utcnow()).total_seconds()
     assert least <= seconds <= most
     paused = office.fresh(made.endpoint).paused_until
@@ -196,6 +205,29 @@ def test_a_redirect_is_not_followed(office, receiver):
     office.work()
     assert receiver.at("elsewhere") == []
     assert "redirect" in office.sent()[0].last_error
+
+
+def test_what_this_service_cannot_send_is_logged_and_tried_again_later(
+    office, receiver, clock, monkeypatch, tmp_path
+):
+    """Its file of certificates is gone: no thread can make a connection."""
+    made = office.endpoint()
+    gone = replace(settings(), gitlab_ca_file=str(tmp_path / "gone.pem"))
+    office.tasks("One", "Two")
+    with monkeypatch.context() as meanwhile, capture_logs() as lines:
+        meanwhile.setitem(office.app.extensions, "settings", gone)
+        office.work()
+        office.send()
+    levels = {line["event"]: line["log_level"] for line in lines}
+    assert levels["outgoing.sending_failed"] == "error"
+    for one in office.sent():
+        assert (one.status, one.attempts, len(one.history)) == ("waiting", 1, 1)
+        assert one.due_at > utcnow()
+        assert "log" in one.last_error
+    assert office.fresh(made.endpoint).failures == 2
+    later(clock, seconds=10)
+    office.send()
+    assert titles(receiver.at("good")) == ["One", "Two"]
 
 
 def test_an_endpoint_that_does_not_answer_delays_no_other(office, receiver):
