@@ -74,7 +74,8 @@ def _set_address(principal: Principal, text: str) -> bool:
             delete_endpoint(principal, present.id)
         return present is not None
     kind = Format.CHAT if "://" in text or "@" not in text else Format.EMAIL
-    change = EndpointChange(url=text, types=[EventType.CONNECTION_HEALTH_CHANGED])
+    # Also if it was switched off: whoever gives an address wants the alerts.
+    change = EndpointChange(url=text, types=[EventType.CONNECTION_HEALTH_CHANGED], enabled=True)
     try:
         if present is not None and present.format == kind:
             update_endpoint(principal, present.id, change)

@@ -216,7 +216,8 @@ def _apply(endpoint: OutgoingEndpoint, change: EndpointChange) -> list[str]:
 def _forget_failures(endpoint: OutgoingEndpoint) -> None:
     endpoint.failures = 0
     endpoint.failing_since = endpoint.paused_until = None
-    endpoint.disabled_at = endpoint.disabled_reason = None
+    if endpoint.enabled:  # else it is still off, for the same reason
+        endpoint.disabled_at = endpoint.disabled_reason = None
     endpoint.last_failure = endpoint.last_failure_at = None
 
 
