@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -70,6 +71,7 @@ class Sender:
         self._network = Network.of_settings()
         self._results: SimpleQueue[Sent | _Finished] = SimpleQueue()
         self._in_flight: dict[uuid.UUID, bool] = {}  # endpoints, and whether they are slow
+        self._leases: dict[uuid.UUID, datetime] = {}  # their ends, of those that are still ours
         self._kept_at = time.monotonic()
 
     def run(self) -> None:
@@ -93,11 +95,14 @@ class Sender:
         slow = THREADS_FOR_SLOW - sum(self._in_flight.values()) if slow_too else 0
         free = THREADS - len(self._in_flight)
         now = utcnow()
-        found = claims.claim_endpoints(now, free, slow=slow, first=self._first)
+        found = claims.claim_endpoints(
+            now, free, slow=slow, first=self._first, but=self._in_flight.keys()
+        )
         batches = [(endpoint, _claimed(endpoint)) for endpoint in found]
         db.session.commit()
         for endpoint, batch in batches:
             self._in_flight[endpoint.id] = endpoint.is_slow
+            self._leases[endpoint.id] = now + claims.LEASE
             pool.submit(_send_batch, self._network, endpoint.id, batch, self._results)
 
     def _save(self) -> None:
@@ -115,13 +120,18 @@ class Sender:
         for result in results:
             if isinstance(result, _Finished):
                 outcomes.give_back(result.unsent)
-                claims.release(result.endpoint_id)
-                del self._in_flight[result.endpoint_id]
+                self._release(result.endpoint_id)
         db.session.commit()
 
+    def _release(self, endpoint_id: uuid.UUID) -> None:
+        del self._in_flight[endpoint_id]
+        leased_until = self._leases.pop(endpoint_id, None)
+        if leased_until is not None:
+            claims.release(endpoint_id, leased_until)
+
     def _keep(self) -> None:
-        if self._in_flight and time.monotonic() - self._kept_at > KEEP_SECONDS:
-            claims.keep(self._in_flight.keys(), utcnow())
+        if self._leases and time.monotonic() - self._kept_at > KEEP_SECONDS:
+            self._leases = claims.keep(self._leases, utcnow())
             db.session.commit()
             self._kept_at = time.monotonic()
 

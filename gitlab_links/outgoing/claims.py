@@ -1,7 +1,8 @@
 """Claim endpoints and their due deliveries for a worker, and keep what it is still sending."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,17 +29,23 @@ def orgs_due(now: datetime) -> Select[uuid.UUID]:
 
 
 def claim_endpoints(
-    now: datetime, limit: int, *, slow: int, first: uuid.UUID | None = None
+    now: datetime,
+    limit: int,
+    *,
+    slow: int,
+    first: uuid.UUID | None = None,
+    but: Collection[uuid.UUID] = (),
 ) -> Sequence[OutgoingEndpoint]:
-    """Lease endpoints with due deliveries to the caller: at most ``slow`` slow ones, and those
-    served longest ago first, whatever their orgs; of one org first, if it is given.
+    """Lease endpoints with due deliveries to the caller, for ``LEASE`` from now: at most ``slow``
+    slow ones, and those served longest ago first, whatever their orgs; of one org first, if it is
+    given. None of ``but``, to which the caller still sends: their leases may have run out.
 
     Two workers never get the same endpoint, so that its deliveries are sent one after another.
     """
     order: list[Any] = [_endpoint.last_served_at.asc().nulls_first(), _endpoint.id]
     if first is not None:
         order.insert(0, (_endpoint.org_id == first).desc())
-    due = select(_endpoint).where(*_may_send(now))
+    due = select(_endpoint).where(*_may_send(now), _endpoint.id.not_in(but))
     found: list[OutgoingEndpoint] = []
     for is_slow, most in ((False, limit), (True, slow)):
         places = min(most, limit - len(found))
@@ -108,19 +115,35 @@ def claim_batch(endpoint: OutgoingEndpoint, now: datetime) -> Sequence[OutgoingD
     return taken
 
 
-def keep(endpoint_ids: Collection[uuid.UUID], now: datetime) -> None:
-    """Renew the leases of endpoints that the caller is sending to, and of their deliveries."""
+def keep(leases: Mapping[uuid.UUID, datetime], now: datetime) -> dict[uuid.UUID, datetime]:
+    """Renew the leases of endpoints that the caller is sending to, and of their deliveries.
+
+    ``leases`` has the end of each. Returns those that it still has: another worker may have taken
+    an endpoint whose lease ran out.
+    """
     until = now + LEASE
-    ours = _endpoint.id.in_(endpoint_ids)
-    change_rows(update(_endpoint).where(ours).values(leased_until=until))
+    by_end: defaultdict[datetime, list[uuid.UUID]] = defaultdict(list)
+    for endpoint_id, end in leases.items():
+        by_end[end].append(endpoint_id)
+    kept: list[uuid.UUID] = []
+    for end, endpoint_ids in by_end.items():
+        kept += db.session.scalars(
+            update(_endpoint)
+            .where(_endpoint.id.in_(endpoint_ids), _endpoint.leased_until == end)
+            .values(leased_until=until)
+            .returning(_endpoint.id)
+            .execution_options(synchronize_session=False)
+        )
     sending = _delivery.status == OutgoingStatus.SENDING
-    theirs = (_delivery.endpoint_id.in_(endpoint_ids), _delivery.due_at.is_not(None))
+    theirs = (_delivery.endpoint_id.in_(kept), _delivery.due_at.is_not(None))
     change_rows(update(_delivery).where(*theirs, sending).values(due_at=until))
+    return dict.fromkeys(kept, until)
 
 
-def release(endpoint_id: uuid.UUID) -> None:
-    """End the lease of an endpoint."""
-    change_rows(update(_endpoint).where(_endpoint.id == endpoint_id).values(leased_until=None))
+def release(endpoint_id: uuid.UUID, leased_until: datetime) -> None:
+    """End the lease of an endpoint, unless another worker has taken it since."""
+    ours = (_endpoint.id == endpoint_id, _endpoint.leased_until == leased_until)
+    change_rows(update(_endpoint).where(*ours).values(leased_until=None))
 
 
 def has_due(now: datetime) -> bool:
