@@ -23,6 +23,7 @@ from gitlab_links.operations.queue import ask_for
 from gitlab_links.storage.database import Base
 
 PIECE = 1000
+MOST_NAMED = 10
 # These show the progress until the end. They go with the org.
 _LAST = frozenset({Operation.__tablename__, Membership.__tablename__, Org.__tablename__})
 
@@ -54,12 +55,19 @@ def ask_to_delete(principal: Principal, typed_name: str, *, with_hooks: bool) ->
 
 
 def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
-    """Some of our webhooks in the org's GitLab that are not removed yet."""
-    watch, project = GitLabProjectWatch, GitLabProject
+    """Some of our webhooks in the org's GitLab that are not removed yet. Not those at a GitLab
+    that the org has left: ids of there name other projects here.
+    """
+    watch, project, integration = GitLabProjectWatch, GitLabProject, OrgGitLabIntegration
     rows = db.session.execute(
         select(watch.id, project.gitlab_id, project.path, watch.hook_id)
         .join(project, project.id == watch.project_id)
-        .where(watch.org_id == org_id, watch.hook_id.is_not(None))
+        .join(integration, integration.org_id == watch.org_id)
+        .where(
+            watch.org_id == org_id,
+            watch.hook_id.is_not(None),
+            project.base_url == integration.base_url,
+        )
         .order_by(watch.id)
         .limit(limit)
     )
@@ -68,6 +76,26 @@ def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
         for row in rows
         if row.hook_id is not None
     ]
+
+
+def projects_left_with_hooks(org_id: uuid.UUID) -> Sequence[str]:
+    """The addresses of projects with a webhook of ours at a GitLab that the org has left, at
+    most ``MOST_NAMED`` and one more.
+    """
+    watch, project, integration = GitLabProjectWatch, GitLabProject, OrgGitLabIntegration
+    rows = db.session.execute(
+        select(project.base_url, project.path)
+        .join(watch, watch.project_id == project.id)
+        .join(integration, integration.org_id == watch.org_id)
+        .where(
+            watch.org_id == org_id,
+            watch.hook_id.is_not(None),
+            project.base_url.is_distinct_from(integration.base_url),
+        )
+        .order_by(project.base_url, project.path)
+        .limit(MOST_NAMED + 1)
+    )
+    return [f"{row.base_url}/{row.path}" for row in rows]
 
 
 def note_hook_removed(hook: OurHook) -> None:

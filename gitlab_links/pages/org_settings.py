@@ -15,6 +15,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.org_data.deleting import MOST_NAMED, projects_left_with_hooks
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import typed_before
@@ -119,6 +120,7 @@ def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
     """The whole page, with what was typed and what is wrong with it."""
     principal = current_principal()
     org = find_org(principal)
+    may_delete = principal.may(Permission.ORG_DELETE)
     manages = principal.may(Permission.INTEGRATION) and find_integration(org_id) is not None
     return render_template(
         "orgs/settings.html",
@@ -128,7 +130,9 @@ def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
         may_export=principal.may(Permission.ORG_EXPORT),
-        may_delete=principal.may(Permission.ORG_DELETE),
+        may_delete=may_delete,
+        left_hooks=projects_left_with_hooks(org_id) if may_delete else (),
+        most_named=MOST_NAMED,
         is_connected=manages,
         members_see=_members_see(org_id) if manages else None,
         **{"typed": {}, "errors": {}, "conflicts": [], **shown},

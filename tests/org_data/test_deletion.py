@@ -111,6 +111,22 @@ def test_a_hook_that_gitlab_keeps_stops_the_deletion_before_it_begins(
     assert rows_of(org.id) == {}
 
 
+def test_hooks_at_a_gitlab_that_the_org_has_left_are_named_and_stay(
+    hooked: Connected, admin: Caller, factory: Factory
+) -> None:
+    org, left = hooked.org, hooked.gitlab.state
+    shown = contextvars.Context().run(admin.get, f"/orgs/{org.id}/settings")
+    assert "has left" not in text_of(shown)
+    factory.connect(org, base_url="https://gitlab.example.org", token="glpat-there")
+    shown = contextvars.Context().run(admin.get, f"/orgs/{org.id}/settings")
+    assert f"{hooked.gitlab.url}/acme/press" in text_of(shown)
+    send(admin, org, org.name, remove_hooks="1")
+    run_operations(org.id)
+    assert "The org is gone" in see(admin, org.id)
+    assert rows_of(org.id) == {}
+    assert len(left.hooks.by_id) == 1
+
+
 def test_another_name_deletes_nothing(hooked: Connected, admin: Caller) -> None:
     answer = send(admin, hooked.org, "Another")
     assert (answer.status_code, "typed_name-error" in answer.text) == (422, True)
