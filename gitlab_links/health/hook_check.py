@@ -18,15 +18,14 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
+from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
-from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.observations.project_watches import PROVEN_FOR, require_watch
+from gitlab_links.observations.project_watches import PROVEN_FOR
 from gitlab_links.sync.pausing import note_refused_account
 
 if TYPE_CHECKING:
@@ -245,14 +244,14 @@ def note_account(org_id: uuid.UUID, seen: HookCheck) -> None:
 def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
     """Check the hook of a project in GitLab, save the result, and commit.
 
-    Raises :class:`NotFound` and what ``credentials_of`` and ``waiting_for_gitlab`` raise;
-    a failure of GitLab's is in the result.
+    Raises what ``reached_project`` and ``waiting_for_gitlab`` raise; a failure of GitLab's is
+    in the result.
     """
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
     org_id = principal.org_id
-    watch, project = require_watch(org_id, project_row)
-    credentials = credentials_of(find_integration(org_id))
+    reached = reached_project(org_id, project_row)
+    watch, project, credentials = reached.watch, reached.project, reached.credentials
     known = project.path if project.gitlab_id is None else project.gitlab_id
     db.session.commit()
     with (

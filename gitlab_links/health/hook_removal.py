@@ -4,16 +4,14 @@ import uuid
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
-from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health.hook_check import our_hook
 from gitlab_links.health.hook_repair import HookNotRepaired
-from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.summaries import webhook_url
-from gitlab_links.observations.project_watches import note_hook_removed, require_watch
+from gitlab_links.observations.project_watches import note_hook_removed
 from gitlab_links.operations.steps import OnStep
 
 WHOLE_SECONDS = 15.0
@@ -23,14 +21,11 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     """Delete the hook in GitLab; returns whether there was one.
 
     Nothing is deleted if the project is watched again. Commits before the calls. Raises
-    :class:`NotFound`, ``HookNotRepaired`` and what ``credentials_of`` raises.
+    ``HookNotRepaired`` and what ``reached_project`` raises.
     """
-    watch, project = require_watch(principal.org_id, project_row)
-    integration = find_integration(principal.org_id)
-    credentials = credentials_of(integration)
-    if integration is None or project.base_url != integration.base_url:
-        raise NotFound
-    if watch.picked_at is not None:
+    reached = reached_project(principal.org_id, project_row)
+    project = reached.project
+    if reached.watch.picked_at is not None:
         return False
     where: int | str = project.path if project.gitlab_id is None else project.gitlab_id
     path = project.path
@@ -38,7 +33,7 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
     try:
-        with credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
+        with reached.credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
             on_step("looking_for_the_webhook")
             found = our_hook(client.hooks(where), webhook_url(principal.org_id))
             if found is not None:

@@ -14,7 +14,7 @@ from sqlalchemy import exists, select
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
@@ -28,8 +28,8 @@ from gitlab_links.health.hook_check import (
     our_hook,
     save_check,
 )
-from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials, credentials_of
+from gitlab_links.health.reached_projects import reached_project
+from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import (
@@ -38,7 +38,6 @@ from gitlab_links.observations.hook_secrets import (
     make_hook_secret,
 )
 from gitlab_links.observations.hook_states import OUR_EVENTS
-from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
 from gitlab_links.operations.steps import OnStep, ignore_step
@@ -98,14 +97,10 @@ class Repaired:
 def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
     """Load what is needed and create a secret for the hook; the caller commits.
 
-    Raises :class:`NotFound` for a project that is not the org's, and what ``credentials_of``
-    raises.
+    Raises what ``reached_project`` raises.
     """
-    watch, project = require_watch(org_id, project_row)
-    integration = find_integration(org_id)
-    credentials = credentials_of(integration)
-    if integration is None or project.base_url != integration.base_url:
-        raise NotFound
+    reached = reached_project(org_id, project_row)
+    project, integration = reached.project, reached.integration
     signing_token = ""
     if integration.signing_token_ciphertext is not None:
         signing_token = cipher().decrypt(
@@ -113,8 +108,8 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
         )
     secret_id, secret = make_hook_secret(integration, project.id)
     return Repair(
-        credentials=credentials,
-        watch_id=watch.id,
+        credentials=reached.credentials,
+        watch_id=reached.watch.id,
         project_row=project.id,
         project=project.path if project.gitlab_id is None else project.gitlab_id,
         path=project.path,
@@ -255,9 +250,8 @@ def repair_now(
 def ask_for_repair(principal: Principal, project_row: uuid.UUID) -> Operation:
     """Create the operation with which a worker creates or repairs a project's hook.
 
-    Raises :class:`NotFound` and what ``credentials_of`` raises.
+    Raises what ``reached_project`` raises.
     """
-    _, project = require_watch(principal.org_id, project_row)
-    credentials_of(find_integration(principal.org_id))
+    project = reached_project(principal.org_id, project_row).project
     kind = OperationKind.REPAIR_HOOK
     return ask_for(principal, kind, target=project_row, subject=project.path)

@@ -11,15 +11,15 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.gitlab.issue_trackers import CUSTOM, PresentTracker, TrackerFields
 from gitlab_links.health.hook_repair import NOT_ALLOWED
+from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
-from gitlab_links.observations.project_watches import require_watch
 from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for
@@ -47,10 +47,9 @@ def tracker_fields(org_id: uuid.UUID) -> TrackerFields:
 def ask_for_tracker(principal: Principal, project_row: uuid.UUID) -> Operation:
     """Create the operation with which a worker makes keys clickable in a project.
 
-    Raises :class:`NotFound` and what ``credentials_of`` raises.
+    Raises what ``reached_project`` raises.
     """
-    _, project = require_watch(principal.org_id, project_row)
-    credentials_of(find_integration(principal.org_id))
+    project = reached_project(principal.org_id, project_row).project
     return ask_for(principal, OperationKind.SET_TRACKER, target=project_row, subject=project.path)
 
 
@@ -68,19 +67,15 @@ def set_tracker_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     """Make keys clickable in a project; returns whether that changed anything.
 
     Makes several calls to GitLab: for workers only. Commits before them. Raises
-    :class:`NotFound`, :class:`OtherTracker`, :class:`TrackerNotSet` and what
-    ``credentials_of`` raises.
+    :class:`OtherTracker`, :class:`TrackerNotSet` and what ``reached_project`` raises.
     """
-    _, project = require_watch(principal.org_id, project_row)
-    integration = find_integration(principal.org_id)
-    credentials = credentials_of(integration)
-    if integration is None or project.base_url != integration.base_url:
-        raise NotFound
+    reached = reached_project(principal.org_id, project_row)
+    project = reached.project
     where: int | str = project.path if project.gitlab_id is None else project.gitlab_id
     path, fields = project.path, tracker_fields(principal.org_id)
     db.session.commit()
     try:
-        changed = _set(credentials, where, fields, _tasks_url(principal.org_id), on_step)
+        changed = _set(reached.credentials, where, fields, _tasks_url(principal.org_id), on_step)
     except GitLabFailure as failure:
         raise TrackerNotSet(_why(path, failure)) from None
     if changed:

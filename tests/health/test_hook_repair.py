@@ -5,6 +5,7 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.errors import NotFound
 from gitlab_links.health import hook_repair
+from gitlab_links.health.hook_check import check_now
 from gitlab_links.health.hook_repair import HookNotAllowed, HookNotRepaired, repair_now
 from gitlab_links.observations.hook_states import OUR_EVENTS
 from tests.factories import unknown_id
@@ -135,8 +136,9 @@ def test_a_project_of_another_org_is_not_found(connected, factory):
 def test_a_project_of_the_gitlab_before_is_not_found(connected, factory):
     project_id = connected.project_id
     factory.connect(connected.org, base_url="https://gitlab.example.com", token="glpat-there")
-    with connected.app.app_context(), pytest.raises(NotFound):
-        repair_now(connected.admin, project_id)
+    for act in (repair_now, check_now):
+        with connected.app.app_context(), pytest.raises(NotFound):
+            act(connected.admin, project_id)
 
 
 def test_where_one_kind_of_event_cannot_be_tested_another_is(connected):
