@@ -11,7 +11,7 @@ from gitlab_links.health.hook_check import our_hook
 from gitlab_links.health.hook_repair import HookNotRepaired
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.summaries import webhook_url
-from gitlab_links.observations.project_watches import note_hook_removed
+from gitlab_links.observations.project_watches import is_linked, note_hook_removed
 from gitlab_links.operations.steps import OnStep
 
 WHOLE_SECONDS = 15.0
@@ -20,12 +20,12 @@ WHOLE_SECONDS = 15.0
 def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnStep) -> bool:
     """Delete the hook in GitLab; returns whether there was one.
 
-    Nothing is deleted if the project is watched again. Commits before the calls. Raises
+    Nothing is deleted if the project is watched or linked again. Commits before the calls. Raises
     ``HookNotRepaired`` and what ``reached_project`` raises.
     """
     reached = reached_project(principal.org_id, project_row)
     project = reached.project
-    if reached.watch.picked_at is not None:
+    if reached.watch.picked_at is not None or is_linked(project_row):
         return False
     where: int | str = project.path if project.gitlab_id is None else project.gitlab_id
     path = project.path

@@ -7,17 +7,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, select
-
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import NotFound
-from gitlab_links.extensions import db
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
-from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.hook_states import HookState
-from gitlab_links.observations.project_watches import find_watch
+from gitlab_links.observations.project_watches import find_watch, is_linked
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import ask_for, withdraw
@@ -69,8 +65,7 @@ def unwatch(principal: Principal, project_row: uuid.UUID) -> Unwatched:
     write_audit_event(
         principal.org_id, principal.actor, Action.PROJECT_UNWATCHED, project_row, {"project": path}
     )
-    linked = select(exists().where(GitLabItem.project_id == project_row))
-    is_linked = bool(db.session.scalar(linked))
-    if not is_linked and watch.hook_id is not None:
+    stays = is_linked(project_row)
+    if not stays and watch.hook_id is not None:
         ask_for(principal, OperationKind.REMOVE_HOOK, target=project_row, subject=path)
-    return Unwatched(path, is_linked)
+    return Unwatched(path, stays)

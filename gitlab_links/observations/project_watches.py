@@ -47,6 +47,12 @@ def find_watch(org_id: uuid.UUID, project_row: uuid.UUID) -> tuple[GitLabProject
     return None if found is None else (found[0], found[1])
 
 
+def is_linked(project_row: uuid.UUID) -> bool:
+    """Whether the project has items of ours: then it is watched in any case."""
+    linked = select(exists().where(GitLabItem.project_id == project_row))
+    return bool(db.session.scalar(linked))
+
+
 def note_hook_removed(project_row: uuid.UUID) -> None:
     """The project's hook was deleted in GitLab."""
     change_rows(

@@ -109,7 +109,8 @@ def _outcome(operation: Operation) -> tuple[str, bool]:
         done = "Keys lead to their tasks now." if result["changed"] else "They were before."
         return done, True
     if operation.kind == OperationKind.REMOVE_HOOK:
-        return ("It was deleted." if result["removed"] else "There was none to delete."), True
+        kept = "None was deleted: there is none, or the project is watched or linked again."
+        return ("It was deleted." if result["removed"] else kept), True
     parts = ["The webhook was created." if result["created"] else "The webhook was repaired."]
     if result["tested"]:
         parts.append("GitLab sent a test event, and it arrived.")

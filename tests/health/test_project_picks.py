@@ -9,6 +9,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
+from gitlab_links.pasting.changes import attach
 from tests.api.callers import Caller, browser
 from tests.conftest import GITLAB_TOKEN
 from tests.frozen_clock import FrozenClock
@@ -279,3 +280,22 @@ def test_the_webhook_of_a_project_without_links_goes_with_its_watch(
     assert "Webhook of ships/sails: It was deleted." in page
     assert len(connected.audited("hook.removed")) == 1
     assert set(projects(connected)) == {"ships/engine"}
+
+
+def test_the_webhook_of_a_project_that_is_linked_meanwhile_stays(
+    connected: Connected, maintained: None, admin: Caller, path: str
+) -> None:
+    admin.post(path, data={"project": choices(admin.get(path))["ships/sails"]["value"]})
+    connected.watch()
+    sails, state = projects(connected)["ships/sails"], connected.gitlab.state
+    admin.post(f"{path}/{sails.id}/unwatch")
+    issue = state.items.add_issue(state.projects.get("ships/sails"), title="Torn", author="dana")
+    task = connected.factory.task(connected.org)
+    with connected.app.app_context():
+        attach(connected.admin, task.id, state.urls.item(issue))
+        db.session.commit()
+    connected.operate()
+    assert len(state.hooks.of(state.projects.get("ships/sails"))) == 1
+    page = words(Markup.of(admin.get(path.removesuffix("/projects"))).one("main").text)
+    assert "Webhook of ships/sails: None was deleted" in page
+    assert connected.audited("hook.removed") == []
