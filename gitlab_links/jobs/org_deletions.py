@@ -12,6 +12,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.observations.project_watches import note_hook_removed
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import begin_step
 from gitlab_links.org_data.deleting import (
@@ -20,7 +21,6 @@ from gitlab_links.org_data.deleting import (
     close_org,
     delete_org_row,
     delete_piece,
-    note_hook_removed,
     our_hooks,
 )
 
@@ -79,7 +79,7 @@ def _remove_hooks(org_id: uuid.UUID, ends_at: float) -> Ending | None:
     with credentials.client(MaintainingClient, whole_seconds=CALLS_SECONDS) as client:
         for hook in hooks:
             _remove(client, hook)
-            note_hook_removed(hook)
+            note_hook_removed(hook.project_row)
             db.session.commit()
             if time.monotonic() > ends_at:
                 break

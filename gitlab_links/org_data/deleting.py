@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, Table, delete, select, update
+from sqlalchemy import Column, Table, delete, select
 
 from gitlab_links.accounts.models import ApiKey, Membership, Org, User
 from gitlab_links.accounts.principal import Principal
@@ -36,7 +36,7 @@ class HookNotRemoved(Conflict, code="hook_not_removed"):
 class OurHook:
     """One of our webhooks in GitLab. ``project`` is GitLab's id, or the path while unknown."""
 
-    watch_id: uuid.UUID
+    project_row: uuid.UUID
     project: int | str
     path: str
     hook_id: int
@@ -60,7 +60,7 @@ def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
     """
     watch, project, integration = GitLabProjectWatch, GitLabProject, OrgGitLabIntegration
     rows = db.session.execute(
-        select(watch.id, project.gitlab_id, project.path, watch.hook_id)
+        select(project.id, project.gitlab_id, project.path, watch.hook_id)
         .join(project, project.id == watch.project_id)
         .join(integration, integration.org_id == watch.org_id)
         .where(
@@ -96,15 +96,6 @@ def projects_left_with_hooks(org_id: uuid.UUID) -> Sequence[str]:
         .limit(MOST_NAMED + 1)
     )
     return [f"{row.base_url}/{row.path}" for row in rows]
-
-
-def note_hook_removed(hook: OurHook) -> None:
-    """Save that the webhook is gone."""
-    change_rows(
-        update(GitLabProjectWatch)
-        .where(GitLabProjectWatch.id == hook.watch_id)
-        .values(hook_id=None)
-    )
 
 
 def close_org(org_id: uuid.UUID, but: uuid.UUID | None) -> None:

@@ -16,6 +16,8 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.jobs import org_deletions
 from gitlab_links.jobs.operations import run_operations, trigger_operations
 from gitlab_links.links.models import GitLabProject
+from gitlab_links.observations.hook_states import HookState
+from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.operations.models import Operation, OperationStatus
 from gitlab_links.operations.queue import LEASE, take_next
 from gitlab_links.org_data import deleting
@@ -109,6 +111,27 @@ def test_a_hook_that_gitlab_keeps_stops_the_deletion_before_it_begins(
         run_operations(org.id)
     db.session.rollback()
     assert rows_of(org.id) == {}
+
+
+def test_a_deletion_that_stops_midway_leaves_the_removed_hooks_as_missing(
+    hooked: Connected, admin: Caller, factory: Factory
+) -> None:
+    org, second = hooked.org, hooked.project("acme/second")
+    hooked.link(hooked.issue(second))
+    hooked.fetch()
+    found = select(GitLabProject.id).where(GitLabProject.path == "acme/second")
+    second_row = db.session.scalars(found).one()
+    db.session.rollback()
+    repair_now(factory.principal(org, Role.ADMIN), second_row)
+    db.session.commit()
+    hooked.gitlab.state.faults.answer("status", status=403, times=None, project_id=second.id)
+    send(admin, org, org.name, remove_hooks="1")
+    run_operations(org.id)
+    run_operations(org.id)
+    assert "The webhook of acme/second could not be removed" in see(admin, org.id)
+    states = {one.path: one.hook_state for one in watched_projects(org.id, utcnow())}
+    db.session.rollback()
+    assert states == {"acme/press": HookState.MISSING, "acme/second": HookState.OK}
 
 
 def test_hooks_at_a_gitlab_that_the_org_has_left_are_named_and_stay(
