@@ -100,6 +100,14 @@ def lock_member(member_id: uuid.UUID) -> None:
     db.session.execute(select(Membership.id).where(Membership.id == member_id).with_for_update())
 
 
+def lock_own_membership(principal: Principal) -> uuid.UUID:
+    """Lock the caller's membership until the commit; returns its id. Raises :class:`NotFound`."""
+    mine = select(Membership.id).where(
+        Membership.org_id == principal.org_id, Membership.user_id == principal.user_id
+    )
+    return required(db.session.scalar(mine.with_for_update()))
+
+
 def change_role(
     principal: Principal, member_id: uuid.UUID, role: Role, *, seen: Role | None = None
 ) -> MemberView:

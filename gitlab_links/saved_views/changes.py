@@ -4,7 +4,7 @@ import uuid
 
 from sqlalchemy import ColumnElement, func, select
 
-from gitlab_links.accounts.models import Membership
+from gitlab_links.accounts.members import lock_own_membership
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.people import checked_name
 from gitlab_links.accounts.principal import Principal
@@ -68,7 +68,6 @@ def change_view(
     query: ListQuery | None = None,
 ) -> ViewOfTasks:
     """Rename a view, or give it another list; None leaves a value as it is."""
-    _lock_owner(principal, shared=shared)
     view = lock_view(principal, view_id, shared=shared)
     before = view.name, view.query
     if name is not None:
@@ -87,8 +86,6 @@ def change_view(
 
 def delete_view(principal: Principal, view_id: uuid.UUID, *, shared: bool) -> str:
     """Delete a view, and return its name."""
-    if shared:
-        principal.require(Permission.VIEWS_SHARE)
     view = lock_view(principal, view_id, shared=shared)
     _audit(principal, Action.VIEW_DELETED, view)
     db.session.delete(view)
@@ -97,9 +94,12 @@ def delete_view(principal: Principal, view_id: uuid.UUID, *, shared: bool) -> st
 
 
 def lock_view(principal: Principal, view_id: uuid.UUID, *, shared: bool) -> SavedView:
-    """One of the caller's own or of the shared ones, locked until the commit; raises
-    :class:`NotFound`.
+    """One of the caller's own or of the shared ones, locked until the commit.
+
+    Its owner is locked first, as everybody does. Raises :class:`NotFound`; a shared one needs
+    the permission to share.
     """
+    _lock_owner(principal, shared=shared)
     found = select(SavedView).where(SavedView.id == view_id, *_kind(principal, shared=shared))
     return required(db.session.scalars(found.with_for_update()).one_or_none())
 
@@ -115,10 +115,7 @@ def _lock_owner(principal: Principal, *, shared: bool) -> uuid.UUID | None:
         principal.require(Permission.VIEWS_SHARE)
         lock_org(principal.org_id)
         return None
-    mine = select(Membership.id).where(
-        Membership.org_id == principal.org_id, Membership.user_id == principal.user_id
-    )
-    return required(db.session.scalar(mine.with_for_update()))
+    return lock_own_membership(principal)
 
 
 def _kind(principal: Principal, *, shared: bool) -> tuple[ColumnElement[bool], ...]:

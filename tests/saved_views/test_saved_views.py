@@ -1,5 +1,6 @@
 """Saved views: whose they are, who changes them, what they are called, and when they go."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,14 @@ from gitlab_links.accounts.erasure import erase_person, find_person_to_erase
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.audit.changes import OPERATOR
+from gitlab_links.errors import NotFound
 from gitlab_links.extensions import db
-from gitlab_links.saved_views.changes import MOST_OF_A_MEMBER
+from gitlab_links.saved_views.changes import MOST_OF_A_MEMBER, change_view, delete_view, lock_view
 from gitlab_links.saved_views.models import SavedView
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
+from tests.hanging import HANGS
+from tests.lock_waits import wait_for_somebody_to_wait
 from tests.pages.markup import Element, Markup, text_of
 
 pytestmark = pytest.mark.differs_by_database
@@ -169,3 +173,29 @@ def test_a_read_key_saves_nothing_and_a_filter_by_who_has_left_stays(
     page = acting(Role.MEMBER).get(f"/orgs/{org.id}/tasks?assignee={gone}")
     assert "Somebody who has left" in page.text
     assert "No task matches" in page.text
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_shared_one_is_deleted_while_somebody_renames_it(
+    app: Flask, factory: Factory, org: Org
+) -> None:
+    """Both lock the org, then the view: none waits in a circle."""
+    principal, view = factory.principal(org, Role.ADMIN), factory.saved_view(org)
+    refused: list[type[Exception]] = []
+
+    def rename() -> None:
+        with app.app_context():
+            try:
+                change_view(principal, view.id, shared=True, name="Red")
+            except Exception as error:
+                refused.append(type(error))
+
+    thread = threading.Thread(target=rename)
+    with app.app_context():
+        lock_view(principal, view.id, shared=True)
+        thread.start()
+        wait_for_somebody_to_wait()
+        delete_view(principal, view.id, shared=True)
+        db.session.commit()
+    thread.join(HANGS)
+    assert refused == [NotFound]
