@@ -48,6 +48,12 @@ def find_key(org_id: uuid.UUID, key_id: uuid.UUID) -> ApiKey:
     return required(db.session.scalars(_joined(org_id).where(ApiKey.id == key_id)).one_or_none())
 
 
+def lock_key(key_id: uuid.UUID) -> None:
+    """Lock the key until the commit; rows that name it, as in the audit log, need not wait."""
+    one = select(ApiKey.id).where(ApiKey.id == key_id)
+    db.session.execute(one.with_for_update(key_share=True))
+
+
 def create_key(
     principal: Principal, name: str, scopes: Iterable[Scope], expires_in_days: int | None
 ) -> NewKey:

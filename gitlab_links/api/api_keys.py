@@ -7,6 +7,7 @@ from gitlab_links.accounts.api_keys import (
     create_key,
     find_key,
     keys_page,
+    lock_key,
     revoke_key,
     rotate_key,
 )
@@ -22,6 +23,7 @@ from gitlab_links.api.schemas.accounts import (
     NewApiKey,
 )
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 
 
@@ -64,6 +66,7 @@ def api_key_get(org_id: uuid.UUID, key_id: uuid.UUID) -> dict[str, Any]:
 @accounts.delete("/api/orgs/<uuid:org_id>/api-keys/<uuid:key_id>")
 @access(Permission.API_KEYS)
 @accounts.returns(204)
+@locks(lock_key)
 def api_key_delete(org_id: uuid.UUID, key_id: uuid.UUID) -> None:
     """Revoke an API key
 

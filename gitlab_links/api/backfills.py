@@ -16,9 +16,17 @@ from gitlab_links.api.schemas.backfills import (
 )
 from gitlab_links.api.schemas.common import Page
 from gitlab_links.api.schemas.pending_mentions import PendingMentionsEnvelope
-from gitlab_links.backfills.changes import BackfillRunning, NothingToDo, Step, start, take_step
+from gitlab_links.backfills.changes import (
+    BackfillRunning,
+    NothingToDo,
+    Step,
+    lock_backfill,
+    start,
+    take_step,
+)
 from gitlab_links.backfills.queries import find_backfill, found_items
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 from gitlab_links.mentions.queries import pending_mentions
 
@@ -51,6 +59,7 @@ def gitlab_backfill_get(org_id: uuid.UUID, backfill_id: uuid.UUID) -> dict[str, 
 @access(Permission.INTEGRATION)
 @integrations.body(BackfillChange)
 @integrations.returns(200, BackfillEnvelope)
+@locks(lambda backfill_id: lock_backfill(current_principal(), backfill_id))
 @refuses(BackfillRunning, NothingToDo)
 def gitlab_backfill_patch(
     change: dict[str, Any], org_id: uuid.UUID, backfill_id: uuid.UUID

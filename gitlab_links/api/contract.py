@@ -21,7 +21,7 @@ from gitlab_links.api.contract_responses import responses_of
 from gitlab_links.api.contract_views import gather
 from gitlab_links.api.contract_webhooks import webhooks
 from gitlab_links.http.access import Declaration, Kind, declaration_of
-from gitlab_links.http.conditional import CHANGING
+from gitlab_links.http.conditional import takes_if_match
 from gitlab_links.http.json_bodies import PLACES
 
 Json = dict[str, Any]
@@ -115,7 +115,7 @@ def _completed(app: Flask, operation: Operation, gathered: Json) -> Json:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
     if operation.method == "POST" and operation.declaration.kind is Kind.ORG:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    if operation.method in CHANGING:
+    if takes_if_match(view):
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
     return {
         "operationId": operation.id,

@@ -13,7 +13,7 @@ from gitlab_links.api.contract_components import (
 )
 from gitlab_links.errors import DomainError
 from gitlab_links.http.access import Declaration, Kind
-from gitlab_links.http.conditional import CHANGING, TAGGED
+from gitlab_links.http.conditional import TAGGED, takes_if_match
 
 Json = dict[str, Any]
 
@@ -42,7 +42,7 @@ def responses_of(
         del named[422]
     if method == "GET":
         named[304] = "NotModified"
-    if method in CHANGING:
+    if takes_if_match(view):
         named[412] = "PreconditionFailed"
     if hasattr(view, TAKES_QUERY):
         named[414] = "UriTooLong"

@@ -15,8 +15,9 @@ from gitlab_links.api.schemas.accounts import (
 )
 from gitlab_links.api.schemas.common import Page
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
-from gitlab_links.invitations.changes import resend, revoke
+from gitlab_links.invitations.changes import lock_invitation, resend, revoke
 from gitlab_links.invitations.queries import find_invitation, invitations_page
 
 
@@ -52,6 +53,7 @@ def invitation_resend_post(org_id: uuid.UUID, invitation_id: uuid.UUID) -> dict[
 @accounts.delete("/api/orgs/<uuid:org_id>/invitations/<uuid:invitation_id>")
 @access(Permission.MEMBERS_WRITE)
 @accounts.returns(204)
+@locks(lock_invitation)
 def invitation_delete(org_id: uuid.UUID, invitation_id: uuid.UUID) -> None:
     """Revoke an invitation
 

@@ -27,6 +27,7 @@ from gitlab_links.api.schemas.links import (
 from gitlab_links.finding.link_list import listed_links
 from gitlab_links.gitlab.fields import read_id
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.changed_links import ChangedLinks
@@ -37,7 +38,7 @@ from gitlab_links.links.changes import (
     refresh_links_of_task,
 )
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
-from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions
+from gitlab_links.links.provenance import NotMentioned, keep, leave_to_mentions, lock_links
 from gitlab_links.links.queries import find_link, find_link_of_org, links_page
 from gitlab_links.links.sought_items import SoughtItem
 from gitlab_links.pasting.changes import attach
@@ -104,6 +105,7 @@ def task_gitlab_link_get(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UU
 @access(Permission.LINK_WRITE)
 @links.body(LinkChange)
 @links.returns(200, LinkEnvelope)
+@locks(lock_links, of="task_id")
 @refuses(NotMentioned)
 def task_gitlab_link_patch(
     change: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID
@@ -119,6 +121,7 @@ def task_gitlab_link_patch(
 @links.delete("/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>/gitlab-links/<uuid:link_id>")
 @access(Permission.LINK_WRITE)
 @links.returns(204)
+@locks(lock_links, of="task_id")
 def task_gitlab_link_delete(org_id: uuid.UUID, task_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Remove a link
 

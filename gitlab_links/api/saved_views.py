@@ -17,19 +17,33 @@ from gitlab_links.api.schemas.saved_views import (
 )
 from gitlab_links.finding.list_query import FILTERS, ListQuery
 from gitlab_links.http.access import access
-from gitlab_links.http.conditional import tagged
+from gitlab_links.http.conditional import locks, tagged
 from gitlab_links.http.guard import current_principal
 from gitlab_links.saved_views.changes import (
     TooManyViews,
     ViewExists,
     change_view,
     delete_view,
+    lock_view,
     save_view,
 )
-from gitlab_links.saved_views.queries import ViewOfTasks, find_view, views_page
+from gitlab_links.saved_views.queries import (
+    ViewOfTasks,
+    find_shared_view,
+    find_view,
+    views_page,
+)
 
 OWN = "/api/orgs/<uuid:org_id>/task-views"
 SHARED = "/api/orgs/<uuid:org_id>/shared-task-views"
+
+
+def _lock_own(view_id: uuid.UUID) -> None:
+    lock_view(current_principal(), view_id, shared=False)
+
+
+def _lock_shared(view_id: uuid.UUID) -> None:
+    lock_view(current_principal(), view_id, shared=True)
 
 
 @tasks.get(OWN)
@@ -68,6 +82,7 @@ def saved_view_get(org_id: uuid.UUID, view_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.VIEWS_WRITE)
 @tasks.body(SavedViewChange)
 @tasks.returns(200, SavedViewEnvelope)
+@locks(_lock_own)
 @refuses(ViewExists)
 def saved_view_patch(
     change: dict[str, Any], org_id: uuid.UUID, view_id: uuid.UUID
@@ -79,6 +94,7 @@ def saved_view_patch(
 @tasks.delete(f"{OWN}/<uuid:view_id>")
 @access(Permission.VIEWS_WRITE)
 @tasks.returns(204)
+@locks(_lock_own)
 def saved_view_delete(org_id: uuid.UUID, view_id: uuid.UUID) -> None:
     """Delete one of one's own saved views"""
     delete_view(current_principal(), view_id, shared=False)
@@ -95,10 +111,19 @@ def shared_views_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
     return _saved(new, org_id, shared=True)
 
 
+@tasks.get(f"{SHARED}/<uuid:view_id>")
+@access(Permission.TASK_READ)
+@tasks.returns(200, SavedViewEnvelope)
+def shared_view_get(org_id: uuid.UUID, view_id: uuid.UUID) -> dict[str, Any]:
+    """Show a shared view"""
+    return {"view": _shown(find_shared_view(current_principal(), view_id))}
+
+
 @tasks.patch(f"{SHARED}/<uuid:view_id>")
 @access(Permission.VIEWS_SHARE)
 @tasks.body(SavedViewChange)
 @tasks.returns(200, SavedViewEnvelope)
+@locks(_lock_shared)
 @refuses(ViewExists)
 def shared_view_patch(
     change: dict[str, Any], org_id: uuid.UUID, view_id: uuid.UUID
@@ -110,6 +135,7 @@ def shared_view_patch(
 @tasks.delete(f"{SHARED}/<uuid:view_id>")
 @access(Permission.VIEWS_SHARE)
 @tasks.returns(204)
+@locks(_lock_shared)
 def shared_view_delete(org_id: uuid.UUID, view_id: uuid.UUID) -> None:
     """Delete a shared view"""
     delete_view(current_principal(), view_id, shared=True)
@@ -117,7 +143,8 @@ def shared_view_delete(org_id: uuid.UUID, view_id: uuid.UUID) -> None:
 
 def _saved(new: dict[str, Any], org_id: uuid.UUID, *, shared: bool) -> Any:
     view = save_view(current_principal(), new["name"], _query(new["filter"]), shared=shared)
-    where = location("tasks.saved_view_get", org_id=org_id, view_id=view.id)
+    endpoint = "tasks.shared_view_get" if shared else "tasks.saved_view_get"
+    where = location(endpoint, org_id=org_id, view_id=view.id)
     return {"view": _shown(view)}, 201, where
 
 

@@ -16,6 +16,7 @@ from gitlab_links.api.schemas.rules import (
 )
 from gitlab_links.api.schemas.tasks import TaskEnvelope
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 from gitlab_links.rules.changes import (
     DryRunRunning,
@@ -24,6 +25,7 @@ from gitlab_links.rules.changes import (
     RulesNotTried,
     apply_held,
     change_rules,
+    lock_rules,
     switch_off,
     switch_on,
     try_rules,
@@ -50,6 +52,7 @@ def status_rules_get(org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.RULES_WRITE)
 @rules.body(RulesChangeSchema)
 @rules.returns(200, RulesEnvelope)
+@locks(lock_rules)
 def status_rules_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Change what the rules do
 

@@ -3,11 +3,13 @@
 import uuid
 from typing import Any
 
+from gitlab_links.accounts.members import lock_own_membership
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.blueprints import links
 from gitlab_links.api.schemas.waiting import WaitingChange, WaitingEnvelope
 from gitlab_links.http.access import access
+from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
 from gitlab_links.waiting.accounts import set_gitlab_username
 from gitlab_links.waiting.digests import digest_zone, set_digest_zone
@@ -31,6 +33,7 @@ def waiting_get(org_id: uuid.UUID) -> dict[str, Any]:
 @access(Permission.LINK_WRITE)
 @links.body(WaitingChange)
 @links.returns(200, WaitingEnvelope)
+@locks(lambda _org_id: lock_own_membership(current_principal()))
 def waiting_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Say which GitLab account is the caller's, and turn the daily mail on or off"""
     principal = current_principal()

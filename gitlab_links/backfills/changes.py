@@ -100,7 +100,7 @@ def link_found(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
 
     Raises :class:`NotFound`, and :class:`NothingToDo` unless a look is over.
     """
-    backfill = _locked(principal, backfill_id)
+    backfill = lock_backfill(principal, backfill_id)
     if backfill.stage != BackfillStage.FOUND:
         raise NothingToDo("There is nothing found that waits to be linked.")
     found = select(BackfillItem.project_id).where(BackfillItem.backfill_id == backfill.id)
@@ -114,7 +114,7 @@ def link_found(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
 
 def stop(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
     """Stop it where it is; what is linked stays linked. Raises :class:`NothingToDo`."""
-    backfill = _locked(principal, backfill_id)
+    backfill = lock_backfill(principal, backfill_id)
     if backfill.stage not in RUNNING:
         raise NothingToDo("The look back is not running.")
     backfill.stage, backfill.due_at = BackfillStage.STOPPED.value, None
@@ -123,7 +123,7 @@ def stop(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
 
 def resume(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
     """Go on where it was stopped or has failed. Raises :class:`NothingToDo`."""
-    backfill = _locked(principal, backfill_id)
+    backfill = lock_backfill(principal, backfill_id)
     if backfill.stage not in (BackfillStage.STOPPED, BackfillStage.FAILED):
         raise NothingToDo("The look back was not stopped.")
     running = exists().where(Backfill.org_id == principal.org_id, Backfill.stage.in_(RUNNING))
@@ -146,7 +146,8 @@ def _go_on(backfill: Backfill) -> None:
     trigger_after_commit(db.session, JobKind.BACKFILL, backfill.org_id)
 
 
-def _locked(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
+def lock_backfill(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
+    """Lock it until the commit; raises :class:`NotFound`."""
     ours = select(Backfill).where(Backfill.org_id == principal.org_id, Backfill.id == backfill_id)
     return required(
         db.session.scalars(

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, make_response, request
 
-from gitlab_links.errors import PreconditionFailed
+from gitlab_links.errors import Invalid, PreconditionFailed
+from gitlab_links.http.access import Kind, declaration_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-CHANGING = frozenset({"PATCH", "PUT", "DELETE"})
 TAGGED = "__tagged__"
 _LOCK = "__lock__"
 
@@ -21,17 +21,23 @@ def register(app: Flask) -> None:
     app.after_request(_validate)
 
 
-def locks(lock: Callable[[uuid.UUID], Any]) -> Callable[[F], F]:
-    """Call ``lock`` with the last id of the path, before If-Match is compared.
+def locks(lock: Callable[[uuid.UUID], Any], of: str | None = None) -> Callable[[F], F]:
+    """Take If-Match: compare it with a GET of the same path. A view without this refuses it.
 
-    It locks the row until the commit.
+    ``lock`` is called first, with the id ``of`` the path, or else its last one. It makes every
+    other change of what the GET shows wait until the commit.
     """
 
     def decorator(view: F) -> F:
-        setattr(view, _LOCK, lock)
+        setattr(view, _LOCK, (lock, of))
         return view
 
     return decorator
+
+
+def takes_if_match(view: Callable[..., Any]) -> bool:
+    """Whether the view compares If-Match."""
+    return hasattr(view, _LOCK)
 
 
 def tagged(view: F) -> F:
@@ -51,19 +57,23 @@ def set_version(*facts: Any) -> None:
 def require_match() -> None:
     """Raise :class:`PreconditionFailed` if If-Match does not match the current state.
 
-    Only for methods that change an existing resource. The current state is the response to a
-    GET of the same path, within the transaction of the change.
+    The current state is the response to a GET of the same path, within the transaction of the
+    change. Raises :class:`Invalid` where there is none to compare with: a caller who is not
+    refused may rely on the comparison.
     """
-    if "If-Match" not in request.headers or request.method not in CHANGING:
+    if "If-Match" not in request.headers or request.method in {"GET", "HEAD"}:
         return
-    endpoint = _reading_endpoint()
-    if endpoint is None:
-        return
-    lock = getattr(current_app.view_functions[request.endpoint or ""], _LOCK, None)
-    path_ids = list((request.view_args or {}).values())
-    if lock is not None:
-        lock(path_ids[-1])
-    answer = make_response(current_app.view_functions[endpoint](**(request.view_args or {})))
+    view = current_app.view_functions[request.endpoint or ""]
+    if not takes_if_match(view):
+        declaration = declaration_of(current_app, request.endpoint or "", request.method)
+        if declaration is not None and declaration.kind is Kind.WEBHOOK:
+            return
+        why = "There is nothing to compare it with here. Leave this header out."
+        raise Invalid("Nothing was changed.", errors={"If-Match": [why]})
+    lock, of = getattr(view, _LOCK)
+    path_ids = request.view_args or {}
+    lock(path_ids[of] if of else [*path_ids.values()][-1])
+    answer = make_response(current_app.view_functions[_reading_endpoint()](**path_ids))
     current = _etag(answer)
     g.pop("version", None)
     if not _matches(current):
@@ -86,12 +96,12 @@ def _matches(current: str) -> bool:
     return current in tags or any(dot and tag.startswith(f"{version}.") for tag in tags)
 
 
-def _reading_endpoint() -> str | None:
+def _reading_endpoint() -> str:
     here = request.url_rule
     for rule in current_app.url_map.iter_rules():
         if here is not None and rule.rule == here.rule and "GET" in (rule.methods or ()):
             return str(rule.endpoint)
-    return None
+    raise LookupError(f"{request.endpoint} takes If-Match and has no GET")
 
 
 def _etag(answer: Response) -> str:

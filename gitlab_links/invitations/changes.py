@@ -83,6 +83,12 @@ def resend(principal: Principal, invitation_id: uuid.UUID) -> Invited:
     return _start(principal, invitation, Action.INVITATION_RESENT)
 
 
+def lock_invitation(invitation_id: uuid.UUID) -> None:
+    """Lock the invitation until the commit."""
+    one = select(Invitation.id).where(Invitation.id == invitation_id)
+    db.session.execute(one.with_for_update())
+
+
 def revoke(principal: Principal, invitation_id: uuid.UUID) -> InvitationView:
     """End the invitation; raises :class:`NotFound`."""
     invitation = find_row(principal.org_id, invitation_id)

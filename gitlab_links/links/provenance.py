@@ -19,6 +19,7 @@ from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLi
 from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.storage.database import insert_unless_exists
 from gitlab_links.tasks.changes import mark_links_changed
+from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
 # Stored mentions that differ from whatever the next fetch reads, so that it counts as a change.
@@ -36,6 +37,15 @@ class MentionedIn(StrEnum):
 
 class NotMentioned(Conflict, code="not_mentioned"):
     """No mention stands for the link, so a person has to."""
+
+
+def lock_links(task_id: uuid.UUID) -> None:
+    """Make every other change of a task's links wait until the commit.
+
+    As weakly as a change does: a worker that has locked an item may name the task in a new row.
+    """
+    task = select(Task.id).where(Task.id == task_id)
+    db.session.execute(task.with_for_update(key_share=True))
 
 
 def keep(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> None:

@@ -67,7 +67,7 @@ def change_rules(principal: Principal, change: RulesChange) -> OrgRules:
     Tasks are only changed by what happens after it: what the new rules want of each is computed
     first.
     """
-    rules = _locked_rules(principal.org_id)
+    rules = lock_rules(principal.org_id)
     values = {one.name: getattr(change, one.name) for one in fields(change)}
     if values["branches"] is not None:
         values["branches"] = checked_branches(values["branches"])
@@ -110,7 +110,7 @@ def try_rules(principal: Principal) -> OrgRules:
     """Begin the dry run: what the rules want of every task is computed and kept up to date, and
     no task is changed. Nothing happens unless they are off.
     """
-    rules = _locked_rules(principal.org_id)
+    rules = lock_rules(principal.org_id)
     if rules.mode == RulesMode.OFF:
         rules.mode = RulesMode.TRIAL.value
         _audit(principal, {"mode": rules.mode})
@@ -125,7 +125,7 @@ def switch_on(principal: Principal) -> OrgRules:
 
     Raises :class:`RulesNotTried` and :class:`DryRunRunning`.
     """
-    rules = _locked_rules(principal.org_id)
+    rules = lock_rules(principal.org_id)
     if rules.mode == RulesMode.OFF:
         raise RulesNotTried("Try the rules first, and read what they would change.")
     if rules.mode == RulesMode.ON:
@@ -145,7 +145,7 @@ def apply_held(principal: Principal) -> OrgRules:
 
     Raises :class:`RulesNotStopped`.
     """
-    rules = _locked_rules(principal.org_id)
+    rules = lock_rules(principal.org_id)
     if rules.mode != RulesMode.STOPPED:
         raise RulesNotStopped("The rules have not stopped, so they have kept nothing back.")
     held = _of_held(rules, due_at=utcnow())
@@ -176,7 +176,7 @@ def _of_held(rules: OrgRules, **values: datetime | None) -> int:
 
 def switch_off(principal: Principal) -> OrgRules:
     """Stop the rules, or end the dry run. Tasks keep their status."""
-    rules = _locked_rules(principal.org_id)
+    rules = lock_rules(principal.org_id)
     if rules.mode != RulesMode.OFF:
         rules.mode, rules.stopped_at = RulesMode.OFF.value, None
         _audit(principal, {"mode": rules.mode})
@@ -208,7 +208,7 @@ def is_running(rules: OrgRules) -> bool:
     return bool(db.session.scalar(select(waiting)))
 
 
-def _locked_rules(org_id: uuid.UUID) -> OrgRules:
+def lock_rules(org_id: uuid.UUID) -> OrgRules:
     """The row, made if needed; the lock makes concurrent changes wait."""
     defaults: dict[str, Any] = {
         column.key: column.default.arg if column.default.is_scalar else []

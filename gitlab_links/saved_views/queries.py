@@ -58,6 +58,12 @@ def find_view(principal: Principal, view_id: uuid.UUID) -> ViewOfTasks:
     return view
 
 
+def find_shared_view(principal: Principal, view_id: uuid.UUID) -> ViewOfTasks:
+    """One that the org shares and the caller sees; raises :class:`NotFound`."""
+    view = find_view(principal, view_id)
+    return required(view if view.shared else None)
+
+
 def view_of(row: SavedView) -> ViewOfTasks:
     """The view of a row."""
     return ViewOfTasks(

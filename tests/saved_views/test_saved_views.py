@@ -78,6 +78,21 @@ def test_ones_own_are_ones_own_and_shared_ones_everybodys(acting: As, api: str) 
     assert manager.patch(f"{api}/task-views/{shared['id']}", json={}).status_code == 404
 
 
+def test_a_shared_one_is_not_overwritten_by_whoever_read_it_before(acting: As, api: str) -> None:
+    admin, manager, client = (acting(role) for role in (Role.ADMIN, Role.PM, Role.CLIENT))
+    view = {"name": "Failing", "filter": {"need": "failing"}}
+    made = admin.post(f"{api}/shared-task-views", json=view)
+    path, seen = made.headers["Location"], {"If-Match": made.headers["ETag"]}
+    assert admin.get(path).headers["ETag"] == made.headers["ETag"]
+    assert manager.patch(path, json={"name": "Red"}, headers=seen).status_code == 200
+    assert admin.patch(path, json={"name": "Mine"}, headers=seen).status_code == 412
+    assert admin.delete(path, headers=seen).status_code == 412
+    assert manager.get(path).json["view"]["name"] == "Red"
+    assert client.get(path).status_code == 404
+    own = saved(admin, f"{api}/task-views", "Own", q="a")
+    assert admin.get(f"{api}/shared-task-views/{own['id']}").status_code == 404
+
+
 def test_names_are_unique_for_their_owner_and_views_few(
     acting: As, factory: Factory, app: Flask, org: Org, api: str
 ) -> None:
