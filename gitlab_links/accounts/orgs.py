@@ -107,10 +107,6 @@ def update_org(
     return _details(org, principal.role)
 
 
-def _or_empty(value: Any) -> Any:
-    return "" if value is None else value
-
-
 def create_org(name: str) -> Org:
     """Create an org without members; its task key is derived from the name."""
     org = Org(name=name, task_key=task_key_for(name))

@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
@@ -36,8 +37,8 @@ class BackfillView:
     links_made: int
     error_code: str | None
     error_detail: str | None
-    created_at: object
-    finished_at: object
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,3 @@ def _references(org_id: uuid.UUID, tasks: set[str]) -> dict[str, str]:
         .where(Task.org_id == org_id, Task.id.in_(ids))
     )
     return {str(row.id): task_reference(row.task_key, row.number) for row in rows}
-
-
-def count_found(backfill_id: uuid.UUID) -> int:
-    """How many items a look back found."""
-    counted = select(func.count()).where(BackfillItem.backfill_id == backfill_id)
-    return db.session.scalar(counted) or 0

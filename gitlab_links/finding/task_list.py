@@ -37,7 +37,6 @@ RECENT = 500
 MOST_TIMES = 10
 # Of what one index finds, so many are read in the time in which one task is tested.
 WORTH = 8
-MOST_IN_NEED = 1_000
 # In an org of fewer tasks, all that match are counted.
 MANY = 5_000
 _BY_NUMBER = {"newest": desc, "oldest": asc}

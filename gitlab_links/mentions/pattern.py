@@ -27,12 +27,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyPattern:
-    """The keys of an org, and whether it wants comments to mention tasks, too. Make one with
-    :func:`pattern_of`, which keeps it.
+    """What names a task of an org, and whether it wants comments to mention tasks, too. Make one
+    with :func:`pattern_of`, which keeps it.
     """
 
-    keys: tuple[str, ...]
-    task_url: str
     reads_comments: bool
     _path: str
     _hint: re.Pattern[str]
@@ -92,8 +90,6 @@ def pattern_of(keys: tuple[str, ...], task_url: str, *, reads_comments: bool = F
     branch = rf"(?:^|(?<=[/_.-]))(?:{any_key})-(?P<number>{_NUMBER})(?![^\W_])(?!\.[0-9])"
     path = task_url.partition("://")[2].partition("/")[2]
     return KeyPattern(
-        keys,
-        task_url,
         reads_comments,
         f"/{path}",
         _hint_of(keys),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-WIDTH, HEIGHT = 340, 170
+# Within the 340 by 170 of templates/overview/chart.html.
 LEFT, RIGHT, TOP, BOTTOM = 34, 336, 14, 146
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 MOST_STEPS = 4

@@ -16,7 +16,6 @@ from gitlab_links.gitlab.usernames import username_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.sign_in.models import Identity
 
-MAX_USERNAME = 255
 USERNAME = r"^@?[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$"
 _USERNAME = re.compile(USERNAME)
 
