@@ -5,11 +5,12 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, before_render_template
 from flask_migrate import upgrade
-from jinja2 import BytecodeCache
+from jinja2 import BytecodeCache, Template
 from jinja2.bccache import Bucket
 from psycopg.errors import DeadlockDetected
 from sqlalchemy import TextClause, make_url, text
@@ -22,6 +23,9 @@ from tests import postgresql
 
 MIGRATIONS = str(PROJECT / "migrations")
 DIALECTS = ("sqlite", "postgresql")
+# Flask and its extensions pass these to each template, and have the same as globals for imported
+# ones.
+_PASSED_TO_ALL = {"csrf_meta_tag", "csrf_token", "g", "request", "session"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,16 @@ def make_application(settings: Settings) -> Flask:
 
     app = create_app(settings)
     app.jinja_env.bytecode_cache = _TEMPLATES
+    before_render_template.connect(_refuse_shadowed_globals, app)
     return app
+
+
+def _refuse_shadowed_globals(
+    app: Flask, template: Template, context: dict[str, Any], **_: object
+) -> None:
+    """What a view passes hides a global of the same name from every template of its page."""
+    shadowed = (context.keys() & app.jinja_env.globals.keys()) - _PASSED_TO_ALL
+    assert not shadowed, f"{template.name} is given {sorted(shadowed)}, which are globals"
 
 
 def migrate(url: str, revision: str = "head") -> None:

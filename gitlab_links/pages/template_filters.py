@@ -43,9 +43,9 @@ def register(app: Flask) -> None:
         # One more than is taken: what is pasted is then refused, and not shortened in silence.
         most_typed=MAX_LENGTH + 1,
         new_form_id=lambda: uuid.uuid4().hex,
+        product_version=__version__,
         server_now=lambda: times.iso(utcnow()),
         utcnow=utcnow,
-        version=__version__,
     )
 
 

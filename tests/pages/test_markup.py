@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 from flask import Flask
 
+from gitlab_links import __version__
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -110,6 +111,11 @@ def test_pages_have_landmarks_one_heading_and_a_title(pages: dict[str, Markup]) 
         assert len(page.all("h1")) == 1, path
         assert page.all("title")[0].text.endswith(" · gitlab_links"), path
         assert page.one("html")["lang"] == "en"
+
+
+def test_every_footer_names_the_version_of_the_product(pages: dict[str, Markup]) -> None:
+    for path, page in pages.items():
+        assert f"gitlab_links {__version__}:" in page.one("footer").text, path
 
 
 def test_headings_skip_no_level(pages: dict[str, Markup]) -> None:
