@@ -18,6 +18,7 @@ from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import Invalid, required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
+from gitlab_links.storage.database import lock_words
 
 LONGEST_NAME = 100
 
@@ -67,8 +68,9 @@ def find_org(principal: Principal) -> OrgDetails:
 
 
 def lock_org(org_id: uuid.UUID) -> None:
-    """Lock the org until the commit."""
-    db.session.execute(select(Org.id).where(Org.id == org_id).with_for_update())
+    """Lock the org until the commit. What workers insert for the org does not wait for it."""
+    one = select(Org.id).where(Org.id == org_id)
+    db.session.execute(one.with_for_update(key_share=True))
 
 
 def update_org(
@@ -131,8 +133,12 @@ def checked_org_name(name: str) -> str:
     return name
 
 
-def orgs_named(name: str) -> Sequence[uuid.UUID]:
-    """The orgs with this name, ignoring case: "acme" beside "Acme" is most likely a mistake."""
+def locked_orgs_named(name: str) -> Sequence[uuid.UUID]:
+    """The orgs with this name, ignoring case: "acme" beside "Acme" is most likely a mistake.
+
+    The name is locked until the commit: who asks for it meanwhile finds the org that is created.
+    """
+    lock_words(db.session, f"org named {name.lower()}")
     alike = func.lower(Org.name) == name.lower()
     return db.session.scalars(select(Org.id).where(alike).order_by(Org.id)).all()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, exists, select
 
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.task_keys import mention_choices
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -53,9 +54,7 @@ def start(principal: Principal) -> Backfill:
     org_id = principal.org_id
     integration = find_integration(org_id)
     credentials_of(integration)
-    running = exists().where(Backfill.org_id == org_id, Backfill.stage.in_(RUNNING))
-    if db.session.scalar(select(running)):
-        raise BackfillRunning("A look back is running. Wait for it, or stop it first.")
+    _refuse_second(org_id)
     lists = _lists(org_id)
     backfill = Backfill(
         org_id=org_id,
@@ -98,11 +97,13 @@ def _lists(org_id: uuid.UUID) -> list[list[Any]]:
 def link_found(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
     """Link what was found: read the lists again, and link what mentions a task by then.
 
-    Raises :class:`NotFound`, and :class:`NothingToDo` unless a look is over.
+    Raises :class:`NotFound`, :class:`NothingToDo` unless a look is over, and
+    :class:`BackfillRunning`.
     """
     backfill = lock_backfill(principal, backfill_id)
     if backfill.stage != BackfillStage.FOUND:
         raise NothingToDo("There is nothing found that waits to be linked.")
+    _refuse_second(principal.org_id)
     found = select(BackfillItem.project_id).where(BackfillItem.backfill_id == backfill.id)
     ids = {str(project_id) for project_id in db.session.scalars(found.distinct())}
     backfill.left = [one for one in _lists(principal.org_id) if one[0] in ids]
@@ -122,13 +123,13 @@ def stop(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
 
 
 def resume(principal: Principal, backfill_id: uuid.UUID) -> Backfill:
-    """Go on where it was stopped or has failed. Raises :class:`NothingToDo`."""
+    """Go on where it was stopped or has failed. Raises :class:`NothingToDo` and
+    :class:`BackfillRunning`.
+    """
     backfill = lock_backfill(principal, backfill_id)
     if backfill.stage not in (BackfillStage.STOPPED, BackfillStage.FAILED):
         raise NothingToDo("The look back was not stopped.")
-    running = exists().where(Backfill.org_id == principal.org_id, Backfill.stage.in_(RUNNING))
-    if db.session.scalar(select(running)):
-        raise BackfillRunning("Another look back is running.")
+    _refuse_second(principal.org_id)
     backfill.failures, backfill.error_code, backfill.error_detail = 0, None, None
     _go_on(backfill)
     return backfill
@@ -138,6 +139,14 @@ def take_step(principal: Principal, backfill_id: uuid.UUID, step: Step) -> Backf
     """Do the step; raises what it raises."""
     steps = {Step.LINK: link_found, Step.STOP: stop, Step.RESUME: resume}
     return steps[step](principal, backfill_id)
+
+
+def _refuse_second(org_id: uuid.UUID) -> None:
+    """Raise :class:`BackfillRunning` if one runs. None can begin to run before the commit."""
+    lock_org(org_id)
+    running = exists().where(Backfill.org_id == org_id, Backfill.stage.in_(RUNNING))
+    if db.session.scalar(select(running)):
+        raise BackfillRunning("A look back is running. Wait for it, or stop it first.")
 
 
 def _go_on(backfill: Backfill) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.accounts.models import Org, User
-from gitlab_links.accounts.orgs import checked_org_name, orgs_named
+from gitlab_links.accounts.orgs import checked_org_name, locked_orgs_named
 from gitlab_links.audit.changes import OPERATOR, Action, write_audit_event
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
@@ -96,7 +96,7 @@ def _begin(first: tuple[int, bytes], name: str | None) -> _Import:
     chosen = checked_org_name(name if name is not None else str(head.get("name", "")))
     if db.session.scalar(select(exists().where(Org.id == org_id))):
         raise OrgIsHere("This org is in this installation already.")
-    if orgs_named(chosen):
+    if locked_orgs_named(chosen):
         raise OrgIsHere(f"An org named {chosen!r} exists here. Add --name with another name.")
     return _Import(org_id, chosen)
 

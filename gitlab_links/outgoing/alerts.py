@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.events.models import Event, EventType
@@ -65,6 +66,7 @@ def update_policy(
 
 def _set_address(principal: Principal, text: str) -> bool:
     """Set or clear the address; returns whether that changed anything."""
+    lock_org(principal.org_id)  # two admins cannot both make the endpoint
     integration = find_integration(principal.org_id)
     if integration is not None:  # where the version before kept it
         integration.notify_url_ciphertext = integration.notify_url_host = None

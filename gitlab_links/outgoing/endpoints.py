@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import and_, exists, func, or_, select, update
 
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
@@ -64,6 +65,7 @@ def create_endpoint(principal: Principal, kind: Format, change: EndpointChange) 
     """Create an endpoint. Raises :class:`Invalid` with the fields, :class:`TooManyEndpoints`
     and the ``encryption_key_*`` conflicts.
     """
+    lock_org(principal.org_id)  # two admins cannot both make the last one
     count = select(func.count()).where(OutgoingEndpoint.org_id == principal.org_id)
     if (db.session.scalar(count) or 0) >= MOST_OF_AN_ORG:
         raise TooManyEndpoints(f"An org has at most {MOST_OF_AN_ORG} endpoints. Delete one first.")

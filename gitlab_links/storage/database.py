@@ -20,6 +20,8 @@ from sqlalchemy import (
     MetaData,
     Table,
     event,
+    func,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -218,6 +220,14 @@ def renew_statistics(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA analysis_limit=1000")
         connection.exec_driver_sql("ANALYZE")
+
+
+def lock_words(session: Session | scoped_session[Any], words: str) -> None:
+    """Lock words until the commit: what is not there yet has no row to lock. SQLite has one writer
+    at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(words, 0))))
 
 
 def insert_unless_exists(

@@ -267,6 +267,10 @@ def test_one_at_a_time_and_each_step_in_its_turn(mentioning, old, admin):
     with pytest.raises(NotFound):
         changes.link_found(stranger, backfill_id)
     db.session.rollback()
+    changes.start(admin)
+    with pytest.raises(BackfillRunning):
+        changes.link_found(admin, backfill_id)
+    db.session.rollback()
 
 
 def test_who_may_not_see_confidential_items_reads_no_title(mentioning, key, project, admin):

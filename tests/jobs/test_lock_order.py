@@ -11,33 +11,13 @@ from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.pasting.changes import attach_all
+from tests.beside import Beside
 from tests.conftest import GITLAB_TOKEN
 from tests.hanging import HANGS
 from tests.lock_waits import wait_for_somebody_to_wait
 
 # On SQLite one waits for the other from the first word on.
 pytestmark = pytest.mark.only_on("postgresql")
-
-
-class Beside:
-    """Something done in a thread of its own, and what it raised."""
-
-    def __init__(self, app, what):
-        self.raised = []
-        self._thread = threading.Thread(target=self._run, args=(app, what))
-        self._thread.start()
-
-    def _run(self, app, what):
-        with app.app_context():
-            try:
-                what()
-                db.session.commit()
-            except Exception as error:
-                self.raised.append(error)
-
-    def end(self):
-        self._thread.join()
-        return self.raised
 
 
 def save_the_token(connected):
