@@ -9,9 +9,11 @@ from gitlab_links.demo.gitlab.records import MAINTAINER
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.health import token_rotation
 from gitlab_links.health.due_tokens import orgs_with_due_token
 from gitlab_links.health.messages import summary
 from gitlab_links.health.token_rotation import (
+    RotationFailed,
     RotationNotAllowed,
     load_rotation,
     rotate,
@@ -186,6 +188,16 @@ def test_a_token_of_an_instance_with_shorter_lives_is_rotated_all_the_same(conne
         expires_at = rotate_now(connected.org.id, connected.admin.actor)
 
     assert (expires_at - utcnow()).days in {6, 7}
+
+
+def test_both_calls_of_a_rotation_together_take_no_longer_than_one_may(connected, monkeypatch):
+    """Saving the new token needs the rest of the job's time."""
+    monkeypatch.setattr(token_rotation, "CALLING_SECONDS", 1.0)
+    connected.watch()
+    connected.gitlab.state.faults.answer("status", status=400, route="rotate")
+    connected.gitlab.state.faults.latency = 0.7
+    with connected.app.app_context(), pytest.raises(RotationFailed):
+        rotate_now(connected.org.id, connected.admin.actor)
 
 
 def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):

@@ -3,9 +3,16 @@
 from gitlab_links import job_triggers
 from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries import claims
-from gitlab_links.health import report
+from gitlab_links.health import report, token_rotation
 from gitlab_links.http import transactions
-from gitlab_links.jobs import drains, fetches, health_checks, worker_pool, workers
+from gitlab_links.jobs import (
+    drains,
+    fetches,
+    health_checks,
+    operations,
+    worker_pool,
+    workers,
+)
 from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.storage import circuit_breaker, postgresql
 from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
@@ -26,6 +33,15 @@ def test_no_longer_timeout_than_this_can_be_set():
 def test_the_longest_slice_of_fetching_ends_before_the_jobs_timeout():
     last_round = fetches.GATHER_SECONDS + LONGEST_TIMEOUT * LAST_ANSWER_AT + APPLYING
     assert fetches.SLICE_SECONDS + last_round < job_triggers.JOB_TIMEOUT_SECONDS
+
+
+def test_a_rotated_token_is_saved_before_the_jobs_timeout():
+    """However slow GitLab is: there is no other copy of it."""
+    default = Settings(secret_key="k", database_url="sqlite:///x").database_timeout
+    last_attempt = default + postgresql.GRACE_SECONDS
+    begins_by = operations.SLICE_SECONDS + token_rotation.SAVING_UNTIL_SECONDS
+    assert begins_by + last_attempt < job_triggers.JOB_TIMEOUT_SECONDS
+    assert token_rotation.CALLING_SECONDS + APPLYING < token_rotation.SAVING_UNTIL_SECONDS
 
 
 def test_a_job_ends_before_its_leases_run_out():
