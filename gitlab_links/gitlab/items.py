@@ -1,4 +1,4 @@
-"""The identity, type and state of an item, in GitLab's terms."""
+"""The identity, type and state of an item, and the name of a project, in GitLab's terms."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -37,3 +37,8 @@ class ItemRef:
 
     def __str__(self) -> str:
         return f"{self.project_path}{self.type.sigil}{self.iid}"
+
+
+def address_in_api(gitlab_id: int | None, path: str) -> int | str:
+    """What names a project in a call: GitLab's id, or the path while that is unknown."""
+    return path if gitlab_id is None else gitlab_id

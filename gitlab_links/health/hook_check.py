@@ -18,6 +18,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.hooks import Hook
+from gitlab_links.gitlab.items import address_in_api
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -80,10 +81,7 @@ def claim_due_checks(
     change_rows(
         update(watch).where(watch.id.in_([row.id for row in rows])).values(check_due_at=now + CLAIM)
     )
-    return [
-        DueProject(row.id, row.path if row.gitlab_id is None else row.gitlab_id, row.path)
-        for row in rows
-    ]
+    return [DueProject(row.id, address_in_api(row.gitlab_id, row.path), row.path) for row in rows]
 
 
 def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
@@ -251,8 +249,8 @@ def check_now(principal: Principal, project_row: uuid.UUID) -> HookCheck:
 
     org_id = principal.org_id
     reached = reached_project(org_id, project_row)
-    watch, project, credentials = reached.watch, reached.project, reached.credentials
-    known = project.path if project.gitlab_id is None else project.gitlab_id
+    watch, credentials = reached.watch, reached.credentials
+    known = reached.project.address_in_api
     db.session.commit()
     with (
         waiting_for_gitlab(org_id),

@@ -27,7 +27,7 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     project = reached.project
     if reached.watch.picked_at is not None or is_linked(project_row):
         return False
-    where: int | str = project.path if project.gitlab_id is None else project.gitlab_id
+    where = project.address_in_api
     path = project.path
     db.session.commit()
     from gitlab_links.gitlab.hook_client import MaintainingClient

@@ -111,7 +111,7 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
         credentials=reached.credentials,
         watch_id=reached.watch.id,
         project_row=project.id,
-        project=project.path if project.gitlab_id is None else project.gitlab_id,
+        project=project.address_in_api,
         path=project.path,
         settings=HookSettings(webhook_url(org_id), secret, signing_token, OUR_EVENTS),
         secret_id=secret_id,

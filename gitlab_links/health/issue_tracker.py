@@ -71,7 +71,7 @@ def set_tracker_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     """
     reached = reached_project(principal.org_id, project_row)
     project = reached.project
-    where: int | str = project.path if project.gitlab_id is None else project.gitlab_id
+    where = project.address_in_api
     path, fields = project.path, tracker_fields(principal.org_id)
     db.session.commit()
     try:

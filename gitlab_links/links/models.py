@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.items import address_in_api
 from gitlab_links.links.waits import accounts_waited_on, is_approved
 from gitlab_links.storage.database import Base, Identified, partial_index
 
@@ -59,6 +60,11 @@ class GitLabProject(Identified, Base):
     error_reason: Mapped[str | None] = mapped_column(String(255))
     default_branch: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+    @property
+    def address_in_api(self) -> int | str:
+        """What names the project in a call to GitLab."""
+        return address_in_api(self.gitlab_id, self.path)
 
 
 class GitLabItem(Identified, Base):

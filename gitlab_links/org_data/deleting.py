@@ -13,6 +13,7 @@ from gitlab_links.accounts.models import ApiKey, Membership, Org, User
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Conflict, Invalid, required
 from gitlab_links.extensions import change_rows, db
+from gitlab_links.gitlab.items import address_in_api
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -72,7 +73,7 @@ def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
         .limit(limit)
     )
     return [
-        OurHook(row.id, row.gitlab_id or row.path, row.path, row.hook_id)
+        OurHook(row.id, address_in_api(row.gitlab_id, row.path), row.path, row.hook_id)
         for row in rows
         if row.hook_id is not None
     ]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.gitlab.items import ItemState, ItemType
+from gitlab_links.gitlab.items import ItemState, ItemType, address_in_api
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import ENDED, FULL_READING, promise
 from gitlab_links.links.models import GitLabItem, GitLabProject
@@ -214,7 +214,7 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
     first = rows[0]
     return Batch(
         project_row=first.project_id,
-        project=first.path if first.gitlab_id is None else first.gitlab_id,
+        project=address_in_api(first.gitlab_id, first.path),
         path=first.path if first.path_key is not None else None,
         type=ItemType(first.type),
         items=tuple(DueItem.of(row, now) for row in rows),
