@@ -14,6 +14,7 @@ from gitlab_links.gitlab.items import ItemRef, ItemState, ItemType
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.confidentiality import is_withheld
 from gitlab_links.links.freshness import GONE
+from gitlab_links.links.link_views import is_from_fork
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.rules.wanted import LinkFacts, Strength
 from gitlab_links.storage.given_values import is_among
@@ -108,8 +109,7 @@ def _facts(row: Row[*tuple[Any, ...]], gitlab_type: ItemType) -> LinkFacts:
         state=None if row.state is None else ItemState(row.state),
         draft=bool(row.draft),
         strength=_strength(made_by_person=row.made_by_person, closes=row.closes),
-        from_fork=None not in (row.source_project_id, row.gitlab_id)
-        and row.source_project_id != row.gitlab_id,
+        from_fork=is_from_fork(row.type, row.source_project_id, row.gitlab_id),
         unseen=row.error_code in GONE or not row.is_connected,
         unproven=row.unproven_since is not None,
         # A confidential issue that was moved shows the content of its new place.
