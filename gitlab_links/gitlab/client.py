@@ -46,7 +46,6 @@ from gitlab_links.gitlab.urls import BaseUrl
 MAX_BATCH = 100
 DEFAULT_SECONDS = 10.0
 
-RESOURCES = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
 # Makes GitLab compute a merge status that it does not know yet; the next answer has it.
 EXTRAS = {ItemType.ISSUE: {}, ItemType.MERGE_REQUEST: {"with_merge_status_recheck": "true"}}
 _TOKEN = re.compile(r"[!-~]+")
@@ -130,7 +129,7 @@ class GitLabClient:
         without the colours of labels. An answer about another item is refused.
         """
         with self._translated():
-            answer = self._get(f"{path_of_project(project)}/{RESOURCES[item_type]}/{iid}")
+            answer = self._get(f"{path_of_project(project)}/{item_type.plural}/{iid}")
             found = snapshot_from_api(item_type, self._expect_object(answer))
         if found.iid != iid or not of_project(project, [found]):
             raise self._unusable("is about another item than the requested one")
@@ -168,7 +167,7 @@ class GitLabClient:
     def _fetch_batch(
         self, project: int | str, item_type: ItemType, iids: Sequence[int]
     ) -> list[Snapshot]:
-        path = f"{path_of_project(project)}/{RESOURCES[item_type]}"
+        path = f"{path_of_project(project)}/{item_type.plural}"
         query = {"iids[]": list(iids), "with_labels_details": "true", **EXTRAS[item_type]}
         try:
             answer = self._pages(path, query, len(iids))

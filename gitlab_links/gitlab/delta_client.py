@@ -11,7 +11,7 @@ import requests
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.answer_headers import read_date
 from gitlab_links.gitlab.api_snapshot import snapshot_from_api
-from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, RESOURCES, path_of_group, path_of_project
+from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, path_of_group, path_of_project
 from gitlab_links.gitlab.fields import Object, read_id, read_object, read_sha, read_word
 from gitlab_links.gitlab.guarded_session import ResponseTooLargeError
 from gitlab_links.gitlab.item_client import ItemClient
@@ -79,7 +79,7 @@ class DeltaClient(ItemClient):
     def _changed(
         self, owner: str, item_type: ItemType, place: Place, more: Mapping[str, str]
     ) -> ChangedPage:
-        path = f"{owner}/{RESOURCES[item_type]}"
+        path = f"{owner}/{item_type.plural}"
         query = {
             "updated_after": query_time(place.since),
             "order_by": "updated_at",

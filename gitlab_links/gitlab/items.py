@@ -17,6 +17,11 @@ class ItemType(StrEnum):
         """``#`` or ``!``, as GitLab writes it between project path and iid."""
         return "#" if self is ItemType.ISSUE else "!"
 
+    @property
+    def plural(self) -> str:
+        """As GitLab writes it in the paths of its API and pages."""
+        return f"{self.value}s"
+
 
 class ItemState(StrEnum):
     """Item states as GitLab's API spells them."""

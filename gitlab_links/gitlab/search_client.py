@@ -7,7 +7,7 @@ from datetime import datetime
 
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.api_snapshot import snapshot_from_api
-from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, RESOURCES, GitLabClient, path_of_project
+from gitlab_links.gitlab.client import EXTRAS, MAX_BATCH, GitLabClient, path_of_project
 from gitlab_links.gitlab.fields import read_object
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.list_answers import has_next_page, of_project
@@ -44,7 +44,7 @@ class SearchClient(GitLabClient):
         )
         started_at = utcnow()
         with self._translated():
-            path = f"{path_of_project(project)}/{RESOURCES[item_type]}"
+            path = f"{path_of_project(project)}/{item_type.plural}"
             response = self._request(path, per_page=MAX_BATCH, page=page, **query)
             listed = self._read(response)
             if not isinstance(listed, list):

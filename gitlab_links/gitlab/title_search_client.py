@@ -11,7 +11,6 @@ from gitlab_links.gitlab.fields import read_object
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Snapshot
 
-_LISTS = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
 MOST_OF_A_KIND = 5
 
 
@@ -35,7 +34,7 @@ class TitleSearchClient(GitLabClient):
         if item_type is ItemType.ISSUE and not confidential:
             query["confidential"] = "false"
         with self._translated():
-            listed = self._get(f"{path_of_project(project)}/{_LISTS[item_type]}", **query)
+            listed = self._get(f"{path_of_project(project)}/{item_type.plural}", **query)
         rows = listed if isinstance(listed, list) else []
         found = [one for row in rows[:MOST_OF_A_KIND] if (one := _read(item_type, row)) is not None]
         return found if confidential else [one for one in found if one.confidential is not True]

@@ -10,7 +10,7 @@ from gitlab_links.gitlab.answers import (
     GitLabFailure,
     TokenCheck,
 )
-from gitlab_links.gitlab.client import RESOURCES, GitLabClient, path_of_project
+from gitlab_links.gitlab.client import GitLabClient, path_of_project
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_person, read_project_path, read_word
 from gitlab_links.gitlab.items import ItemType
@@ -99,7 +99,7 @@ def _calls(
     needed: Sequence[tuple[int | str, ItemType]],
 ) -> Iterator[tuple[str, dict[str, str]]]:
     for project, item_type in needed:
-        yield f"{path_of_project(project)}/{RESOURCES[item_type]}", {}
+        yield f"{path_of_project(project)}/{item_type.plural}", {}
     if not needed:
         yield "/projects", {"simple": "true", "membership": "true"}
 

@@ -35,8 +35,6 @@ from gitlab_links.gitlab.web_address import (
 _BASE_SEGMENT = re.compile(r"[A-Za-z0-9_~.-]+")
 _ENCODED_TRICK = re.compile(r"%(?:2e|2f|5c|00)", re.IGNORECASE)
 
-_WEB_KINDS = {ItemType.ISSUE: "issues", ItemType.MERGE_REQUEST: "merge_requests"}
-
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
@@ -70,7 +68,7 @@ def item_url(base: BaseUrl | str, ref: ItemRef) -> str:
 
     ``base`` may be the stored text of a BaseUrl.
     """
-    return f"{base}/{ref.project_path}/-/{_WEB_KINDS[ref.type]}/{ref.iid}"
+    return f"{base}/{ref.project_path}/-/{ref.type.plural}/{ref.iid}"
 
 
 def parse_base_url(text: object, allowed: AllowedHosts) -> BaseUrl:
