@@ -95,11 +95,6 @@ def find_member(org_id: uuid.UUID, member_id: uuid.UUID) -> MemberView:
     return _view(_find(org_id, member_id))
 
 
-def lock_member(member_id: uuid.UUID) -> None:
-    """Lock the membership until the commit."""
-    db.session.execute(select(Membership.id).where(Membership.id == member_id).with_for_update())
-
-
 def lock_own_membership(principal: Principal) -> uuid.UUID:
     """Lock the caller's membership until the commit; returns its id. Raises :class:`NotFound`."""
     mine = select(Membership.id).where(

@@ -10,10 +10,10 @@ from gitlab_links.accounts.members import (
     MemberExists,
     change_role,
     find_member,
-    lock_member,
     members_page,
     remove_member,
 )
+from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.api.answers import location
 from gitlab_links.api.blueprints import accounts, refuses
@@ -75,7 +75,7 @@ def member_get(org_id: uuid.UUID, member_id: uuid.UUID) -> dict[str, Any]:
 
 @accounts.patch("/api/orgs/<uuid:org_id>/members/<uuid:member_id>")
 @access(Permission.MEMBERS_WRITE)
-@locks(lock_member)
+@locks(lock_org, of="org_id")
 @accounts.body(MemberChange)
 @accounts.returns(200, MemberEnvelope)
 @refuses(LastAdmin, AdminByKey)
@@ -90,7 +90,7 @@ def member_patch(change: dict[str, Any], org_id: uuid.UUID, member_id: uuid.UUID
 
 @accounts.delete("/api/orgs/<uuid:org_id>/members/<uuid:member_id>")
 @access(Permission.MEMBERS_WRITE)
-@locks(lock_member)
+@locks(lock_org, of="org_id")
 @accounts.returns(204)
 @refuses(LastAdmin)
 def member_delete(org_id: uuid.UUID, member_id: uuid.UUID) -> None:

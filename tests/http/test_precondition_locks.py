@@ -10,18 +10,22 @@ import pytest
 from flask import Flask
 
 from gitlab_links.accounts.api_keys import create_key, rotate_key
+from gitlab_links.accounts.members import change_role
 from gitlab_links.accounts.models import Org
-from gitlab_links.accounts.orgs import update_org
+from gitlab_links.accounts.orgs import lock_org, update_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.contract import operations
 from gitlab_links.backfills.changes import start, stop
 from gitlab_links.extensions import db
 from gitlab_links.http.conditional import takes_if_match
+from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.invitations.changes import resend
 from gitlab_links.links.provenance import keep
+from gitlab_links.outgoing.endpoints import EndpointChange, update_endpoint
 from gitlab_links.rules.changes import RulesChange, change_rules
 from gitlab_links.saved_views.changes import change_view
+from gitlab_links.tasks.changes import update_task
 from gitlab_links.waiting.accounts import set_gitlab_username
 from tests.api.callers import browser
 from tests.factories import Factory
@@ -47,6 +51,33 @@ class Raced:
     meanwhile: Callable[[], object]
     method: str = "DELETE"
     body: dict[str, Any] | None = None
+
+
+class Late:
+    """A request with the ETag that was read before, in a thread of its own."""
+
+    def __init__(self, world: World, raced: Raced, base: str) -> None:
+        self._caller = browser(world.app, world.principal.user_id)
+        self._raced, self._path = raced, base + raced.path
+        self._etag = self._caller.get(self._path).headers["ETag"]
+        self._statuses: list[int] = []
+        self._thread = threading.Thread(target=self._send)
+
+    def start(self) -> None:
+        """Send it; returns when it waits for a lock."""
+        self._thread.start()
+        wait_for_somebody_to_wait()
+
+    def end(self) -> int:
+        self._thread.join(HANGS)
+        [status] = self._statuses
+        return status
+
+    def _send(self) -> None:
+        options = {} if self._raced.body is None else {"json": self._raced.body}
+        headers = {"If-Match": self._etag}
+        answer = self._caller.call(self._raced.method, self._path, headers=headers, **options)
+        self._statuses.append(answer.status_code)
 
 
 def _view(world: World, *, shared: bool) -> tuple[str, Callable[[], object]]:
@@ -99,6 +130,32 @@ def _waiting(world: World) -> Raced:
     return Raced("/waiting", theirs, "PATCH", {"gitlab_username": "mine"})
 
 
+def _member(world: World) -> tuple[str, Callable[[], object]]:
+    member_id = world.factory.membership(world.org).id
+    return f"/members/{member_id}", lambda: change_role(world.principal, member_id, Role.PM)
+
+
+def _endpoint(world: World) -> tuple[str, Callable[[], object]]:
+    endpoint_id = world.factory.endpoint(world.org).id
+    theirs = EndpointChange(enabled=False)
+    path = f"/event-endpoints/{endpoint_id}"
+    return path, lambda: update_endpoint(world.principal, endpoint_id, theirs)
+
+
+def _task(world: World) -> tuple[str, Callable[[], object]]:
+    task_id = world.factory.task(world.org).id
+    return f"/tasks/{task_id}", lambda: update_task(world.principal, task_id, {"title": "Theirs"})
+
+
+def _connection(world: World, path: str = "") -> tuple[str, Callable[[], object]]:
+    world.factory.connect(world.org, base_url="https://gitlab.example.com", token="glpat-x")
+
+    def theirs() -> None:
+        update_policy(world.principal, PolicyChange(token_auto_rotate=True))
+
+    return f"/integrations/gitlab{path}", theirs
+
+
 def _org(world: World) -> Raced:
     def theirs() -> None:
         update_org(world.principal, name="Theirs")
@@ -116,6 +173,19 @@ RACES: dict[str, Callable[[World], Raced]] = {
     "links__waiting_patch": _waiting,
     "rules__status_rules_patch": _rules,
     "integrations__gitlab_backfill_patch": _backfill,
+    "tasks__task_patch": lambda w: Raced(*_task(w), "PATCH", {"title": "Mine"}),
+    "tasks__task_delete": lambda w: Raced(*_task(w)),
+    "events__endpoint_patch": lambda w: Raced(*_endpoint(w), "PATCH", {"name": "Mine"}),
+    "events__endpoint_delete": lambda w: Raced(*_endpoint(w)),
+    "integrations__gitlab_policy_patch": lambda w: Raced(
+        *_connection(w, "/policy"), "PATCH", {"token_auto_rotate": False}
+    ),
+    "integrations__gitlab_integration_patch": lambda w: Raced(
+        *_connection(w), "PATCH", {"signing_token": ""}
+    ),
+    "integrations__gitlab_integration_delete": lambda w: Raced(*_connection(w)),
+    "accounts__member_patch": lambda w: Raced(*_member(w), "PATCH", {"role": "client"}),
+    "accounts__member_delete": lambda w: Raced(*_member(w)),
     "accounts__org_patch": _org,
     "accounts__api_key_delete": _key,
     "accounts__invitation_delete": _invitation,
@@ -133,25 +203,28 @@ def test_a_change_waits_for_another_before_it_compares(
     app: Flask, world: World, base: str, operation: str
 ) -> None:
     raced = RACES[operation](world)
-    admin = browser(app, world.principal.user_id)
-    etag = admin.get(base + raced.path).headers["ETag"]
-    statuses: list[int] = []
-
-    def late() -> None:
-        options = {} if raced.body is None else {"json": raced.body}
-        headers = {"If-Match": etag}
-        answer = admin.call(raced.method, base + raced.path, headers=headers, **options)
-        statuses.append(answer.status_code)
-
-    thread = threading.Thread(target=late)
+    late = Late(world, raced, base)
     with app.app_context():
         raced.meanwhile()
         db.session.flush()
-        thread.start()
-        wait_for_somebody_to_wait()
+        late.start()
         db.session.commit()
-    thread.join(HANGS)
-    assert statuses == [412]
+    assert late.end() == 412
+
+
+@pytest.mark.only_on("postgresql")
+@pytest.mark.parametrize("operation", ["accounts__member_patch", "accounts__member_delete"])
+def test_no_change_of_a_member_waits_in_a_circle(
+    app: Flask, world: World, base: str, operation: str
+) -> None:
+    raced = RACES[operation](world)
+    late = Late(world, raced, base)
+    with app.app_context():
+        lock_org(world.org.id)  # a change begins with this
+        late.start()
+        raced.meanwhile()
+        db.session.commit()
+    assert late.end() == 412
 
 
 def _changes(app: Flask) -> Iterator[tuple[str, str, bool]]:
