@@ -53,8 +53,11 @@ def find_service_account(org_id: uuid.UUID, account_id: uuid.UUID) -> ServiceAcc
 
 
 def lock_service_account(account_id: uuid.UUID) -> None:
-    """Lock the account until the commit."""
-    db.session.execute(select(User.id).where(User.id == account_id).with_for_update())
+    """Lock the account and its role until the commit, in the order in which a change writes."""
+    account = select(User.id).where(User.id == account_id)
+    role = select(Membership.id).where(Membership.user_id == account_id)
+    for locked in (account, role):
+        db.session.execute(locked.with_for_update())
 
 
 def keys_by_account(

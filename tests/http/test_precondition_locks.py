@@ -15,6 +15,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.orgs import lock_org, update_org
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
+from gitlab_links.accounts.service_accounts import change_service_account
 from gitlab_links.api.contract import operations
 from gitlab_links.backfills.changes import start, stop
 from gitlab_links.extensions import db
@@ -135,6 +136,15 @@ def _member(world: World) -> tuple[str, Callable[[], object]]:
     return f"/members/{member_id}", lambda: change_role(world.principal, member_id, Role.PM)
 
 
+def _service_account(world: World) -> tuple[str, Callable[[], object]]:
+    account_id = world.factory.service_account(world.org).id
+
+    def theirs() -> None:
+        change_service_account(world.principal, account_id, role=Role.CLIENT)
+
+    return f"/service-accounts/{account_id}", theirs
+
+
 def _endpoint(world: World) -> tuple[str, Callable[[], object]]:
     endpoint_id = world.factory.endpoint(world.org).id
     theirs = EndpointChange(enabled=False)
@@ -186,6 +196,10 @@ RACES: dict[str, Callable[[World], Raced]] = {
     "integrations__gitlab_integration_delete": lambda w: Raced(*_connection(w)),
     "accounts__member_patch": lambda w: Raced(*_member(w), "PATCH", {"role": "client"}),
     "accounts__member_delete": lambda w: Raced(*_member(w)),
+    "accounts__service_account_patch": lambda w: Raced(
+        *_service_account(w), "PATCH", {"name": "Mine"}
+    ),
+    "accounts__service_account_delete": lambda w: Raced(*_service_account(w)),
     "accounts__org_patch": _org,
     "accounts__api_key_delete": _key,
     "accounts__invitation_delete": _invitation,
@@ -238,6 +252,7 @@ def test_what_can_be_read_is_compared_under_a_lock_and_nothing_else_is(app: Flas
     read = {one.path for one in operations(app) if one.method == "GET"}
     wrong = [name for name, path, compared in _changes(app) if compared is not (path in read)]
     assert wrong == []
+    assert {name for name, _, compared in _changes(app) if compared} == RACES.keys()
 
 
 def test_if_match_is_refused_where_nothing_can_be_compared(
