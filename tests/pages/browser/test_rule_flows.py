@@ -3,6 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
+from tests.hanging import HANGS
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack
 from tests.pages.browser.test_looks import LOOKS, in_both_sizes, see
 
@@ -30,8 +31,10 @@ def test_rules_are_tried_switched_on_and_undone(
     page.get_by_role("button", name="Try the rules").click()
     heading = page.get_by_role("heading", name="The rules are being tried")
     expect(heading).to_be_visible()
-    while not page.get_by_role("button", name="Switch on").is_visible():
-        page.wait_for_timeout(200)
+    for _ in range(int(HANGS)):
+        if page.get_by_role("button", name="Switch on").is_visible():
+            break
+        page.wait_for_timeout(1000)
         page.reload()
     assert see(page, looks, "rules-trial") == []
     page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
