@@ -12,6 +12,8 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from gitlab_links.one_line import as_line
+
 LONGEST_ADDRESS = 254
 LONGEST_REASON = 200
 # The rule of browsers for e-mail fields, and only ASCII.
@@ -118,8 +120,7 @@ def parse_mail_address(text: str) -> str:
 
 def mail_failure(error: smtplib.SMTPException | OSError) -> str:
     """Why the server did not accept mail: a clause of at most 200 characters, without a stop."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in _reason(error)).split())
-    return line[:LONGEST_REASON].rstrip(" .")
+    return as_line(_reason(error), LONGEST_REASON).rstrip(" .")
 
 
 def _reason(error: smtplib.SMTPException | OSError) -> str:

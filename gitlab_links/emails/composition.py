@@ -1,4 +1,4 @@
-"""Composing an e-mail with one thing to do, as text and as HTML that says the same."""
+"""Composing e-mails. Those to people have one thing to do, as text and as HTML saying the same."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader, Template
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import settings
+from gitlab_links.one_line import as_line
 
 LONGEST_SUBJECT = 160
 # Subjects are not folded: not every mail client unfolds them correctly.
-UNFOLDED = SMTP.clone(max_line_length=998)
+_UNFOLDED = SMTP.clone(max_line_length=998)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +51,9 @@ class PersonEmail:
     lists: Sequence[EmailList] = ()
 
     def composed(self) -> EmailMessage:
-        """The message, without its sender, which the mail server's settings name."""
-        message = EmailMessage(policy=UNFOLDED)
-        message["To"] = self.to
-        # Names of orgs and people come from users: none may start another header.
-        message["Subject"] = " ".join(self.subject.split())[:LONGEST_SUBJECT]
-        message["Date"] = format_datetime(utcnow())
+        """The message, without its sender."""
         host = urlsplit(settings().public_base_url).hostname
-        message["Message-ID"] = make_msgid(domain=host)
-        message["Auto-Submitted"] = "auto-generated"
+        message = new_email(self.to, self.subject, make_msgid(domain=host))
         to_do = [f"{self.button}:\n{self.url}"] if self.url else []
         parts = [*self.lines, *map(_as_text, self.lists), *to_do, self.closing]
         message.set_content("\n\n".join(parts) + "\n")
@@ -67,6 +62,18 @@ class PersonEmail:
 
     def _as_html(self) -> str:
         return _template().render(email=self, service=settings().public_base_url)
+
+
+def new_email(to: str, subject: str, message_id: str) -> EmailMessage:
+    """A message without its text, and without its sender, which the mail server's settings name."""
+    message = EmailMessage(policy=_UNFOLDED)
+    message["To"] = to
+    # Names of orgs, people and projects come from others: none may start another header.
+    message["Subject"] = as_line(subject, LONGEST_SUBJECT)
+    message["Date"] = format_datetime(utcnow())
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"
+    return message
 
 
 def _as_text(listed: EmailList) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitlab_links.errors import DomainError
 from gitlab_links.gitlab.json_body import parse_json
+from gitlab_links.one_line import as_line
 
 LONGEST_REASON = 250
 MOST_PERMISSIONS = 10
@@ -43,17 +44,11 @@ def read_refusal(body: bytes) -> Refusal:
     return Refusal(reason, granular, _permissions(reason) if granular else ())
 
 
-def as_line(text: str, longest: int = LONGEST_REASON) -> str:
-    """One line of visible characters, without control and direction marks."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[:2_000]).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
-
-
 def _reason(answer: Mapping[str, Any]) -> str | None:
     for name in _SAYS:
         value = answer.get(name)
         if isinstance(value, str):
-            line = _PREFIX.sub("", as_line(value))
+            line = _PREFIX.sub("", as_line(value, LONGEST_REASON))
             if line:
                 return line
     return None

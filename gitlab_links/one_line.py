@@ -1,0 +1,10 @@
+"""Untrusted text, such as GitLab's or a mail server's, as one line."""
+
+_MOST_READ = 2_000
+
+
+def as_line(text: str, longest: int) -> str:
+    """One line of visible characters, without control and direction marks."""
+    shown = "".join(c if c.isprintable() else " " for c in text[:_MOST_READ])
+    line = " ".join(shown.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
