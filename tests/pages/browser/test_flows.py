@@ -258,10 +258,10 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
 
     page.goto(f"{stack.url}/orgs/{new_org.id}/deliveries")
     row = page.locator("tbody tr").first
-    for _ in range(300):
+    for _ in range(120):
         if row.is_visible() and "Waiting" not in row.inner_text():
             break
-        page.wait_for_timeout(100)
+        page.wait_for_timeout(500)
         page.reload()
     expect(row).to_contain_text(f"{SHOP}#1")
     row.get_by_role("link").click()
