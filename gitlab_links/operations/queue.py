@@ -32,7 +32,7 @@ LEASE = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
-_OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
+OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 # They begin with what is left, however far they had come.
 REPEATABLE = frozenset({OperationKind.DELETE_ORG, OperationKind.DELETE_ORG_AND_HOOKS})
 _RANK = case(
@@ -244,7 +244,7 @@ def fail_interrupted(now: datetime) -> Sequence[uuid.UUID]:
             .returning(Operation.org_id)
             .execution_options(synchronize_session=False)
         ).all()
-        orgs += ended if kind in _OF_THE_TOKEN else []
+        orgs += ended if kind in OF_THE_TOKEN else []
     return orgs
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from gitlab_links.clock import utcnow
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
-from gitlab_links.operations.queue import REPEATABLE, counts_since, operations_since
+from gitlab_links.operations.queue import OF_THE_TOKEN, REPEATABLE, counts_since, operations_since
 from gitlab_links.pages.times import day
 
 # How long a finished operation stays on the page, and how many are shown at once.
 SHOWN_AFTERWARDS = timedelta(minutes=10)
 MOST_SHOWN = 5
 
-_OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 _STEPS = {
     "looking_for_the_webhook": "looking for the webhook in GitLab",
     "making_the_webhook": "creating the webhook",
@@ -88,7 +87,7 @@ def _words(operation: Operation) -> OperationWords:
 
 
 def _title(operation: Operation) -> str:
-    if operation.kind in _OF_THE_TOKEN:
+    if operation.kind in OF_THE_TOKEN:
         return "New token"
     if operation.kind == OperationKind.SET_TRACKER:
         return f"Clickable keys in {operation.subject}"
@@ -99,7 +98,7 @@ def _title(operation: Operation) -> str:
 
 def _outcome(operation: Operation) -> tuple[str, bool]:
     result: dict[str, Any] = operation.result or {}
-    if operation.kind in _OF_THE_TOKEN:
+    if operation.kind in OF_THE_TOKEN:
         expires_at = result.get("token_expires_at")
         until = ""
         if expires_at is not None:
