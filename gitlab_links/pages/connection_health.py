@@ -18,14 +18,19 @@ from gitlab_links.health.token_rotation import ask_for_rotation
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
-from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.outgoing.alerts import alert_endpoint, update_policy
 from gitlab_links.outgoing.trial import try_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.integration import PATH, integration_page, page_with_errors
-from gitlab_links.pages.settings_versions import POLICY, both_policies, changed_meanwhile
+from gitlab_links.pages.settings_versions import (
+    ALERTS,
+    ROTATE,
+    YES,
+    both_policies,
+    merged_policy,
+)
 
 
 @pages.post(f"{PATH}/check")
@@ -108,18 +113,18 @@ def set_policy(org_id: uuid.UUID) -> ResponseReturnValue:
     """Set whether the token rotates automatically, and where alerts go."""
     clear = pressed("clear_notify_url")
     [typed] = [""] if clear else sent("notify_url")
-    if changed_meanwhile(org_id, POLICY):
-        row = find_integration(org_id)
-        to = "nobody" if clear else typed
-        both = both_policies(row, pressed("token_auto_rotate"), to)
-        return integration_page(org_id, policy_conflict=both, typed=request.form), 412
-    change = PolicyChange(token_auto_rotate=pressed("token_auto_rotate"))
+    merged = merged_policy(org_id, rotate=pressed(ROTATE), alerts=clear or bool(typed))
+    if merged.disputed:
+        both = both_policies(org_id, merged, typed or "nobody")
+        shown = {ALERTS: typed, **({ROTATE: "1"} if merged.values[ROTATE] == YES else {})}
+        return integration_page(org_id, policy_conflict=both, typed=shown), 412
+    change = PolicyChange(token_auto_rotate=merged.values[ROTATE] == YES)
     try:
         update_policy(current_principal(), change, "" if clear else typed or None)
     except (Invalid, Conflict) as refusal:
         errors = refusal.errors or {"notify_url": [refusal.detail]}
         return page_with_errors(org_id, errors, request.form)
-    flash("Saved.", "success")
+    flash(merged.saved_words({ROTATE: "Whether the token is replaced automatically"}), "success")
     return _back(org_id)
 
 

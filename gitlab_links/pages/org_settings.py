@@ -7,7 +7,13 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import LastAdmin, leave_org
-from gitlab_links.accounts.orgs import checked_org_name, find_org, lock_org, update_org
+from gitlab_links.accounts.orgs import (
+    OrgDetails,
+    checked_org_name,
+    find_org,
+    lock_org,
+    update_org,
+)
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.accounts.task_keys import checked_task_key
 from gitlab_links.errors import Invalid
@@ -17,12 +23,14 @@ from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
 from gitlab_links.org_data.deleting import MOST_NAMED, projects_left_with_hooks
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.edits_at_once import Values, merge, seen
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.tasks.branch_names import DEFAULT_TEMPLATE, branch_name, checked_template
 
 PATH = "/orgs/<uuid:org_id>/settings"
 HIDDEN, SHOWN = "hidden", "shown"
+NAMES = {"name": "Name", "task_key": "Task key"}
 
 
 @pages.get(PATH)
@@ -35,8 +43,8 @@ def org_settings(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.ORG_WRITE)
 def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Change name and task key; if somebody else changed them meanwhile, show both first."""
-    name, key, seen_name, seen_key = sent("name", "task_key", "seen_name", "seen_key")
+    """Change name and task key; if somebody else changed the same meanwhile, show both first."""
+    name, key, version = sent("name", "task_key", "version")
     typed = {"name": name, "task_key": key}
     errors: dict[str, list[str]] = {}
     for check, text in ((checked_org_name, name), (checked_task_key, key)):
@@ -45,15 +53,16 @@ def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
         except Invalid as refusal:
             errors |= refusal.errors
     if errors:
-        return settings_page(org_id, typed=typed, errors=errors), Invalid.status
+        return settings_page(org_id, typed={**typed, "version": version}, errors=errors), 422
     lock_org(org_id)
-    org = find_org(current_principal())
-    if (org.name, org.task_key) != (seen_name, seen_key):
-        both = [("Name", org.name, name), ("Task key", org.task_key, checked_task_key(key))]
-        differing = [one for one in both if one[1] != one[2]]
-        return settings_page(org_id, typed=typed, conflicts=differing), 412
-    update_org(current_principal(), name=name, task_key=checked_task_key(key))
-    flash("Saved.", "success")
+    stored = _named(find_org(current_principal()))
+    both = merge(version, {"name": name, "task_key": checked_task_key(key)}, stored)
+    if both.disputed:
+        conflicts = [(NAMES[one], stored[one], both.values[one]) for one in both.disputed]
+        return settings_page(org_id, typed=both.values, conflicts=conflicts), 412
+    mine = {one: both.values[one] for one in both.mine}
+    update_org(current_principal(), name=mine.get("name"), task_key=mine.get("task_key"))
+    flash(both.saved_words(NAMES), "success")
     return redirect(url_for("pages.org_settings", org_id=org_id))
 
 
@@ -111,6 +120,10 @@ def leave(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.root"))
 
 
+def _named(org: OrgDetails) -> Values:
+    return {"name": org.name, "task_key": org.task_key}
+
+
 def _members_see(org_id: uuid.UUID) -> str:
     roles = policy_of(find_integration(org_id)).confidential_roles
     return SHOWN if Role.MEMBER in roles else HIDDEN
@@ -126,6 +139,7 @@ def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
         "orgs/settings.html",
         org_id=org_id,
         org=org,
+        version=seen(_named(org)),
         default_template=DEFAULT_TEMPLATE,
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),

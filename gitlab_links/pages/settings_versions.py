@@ -6,6 +6,7 @@ from gitlab_links.integrations.changes import begun_integration, lock_integratio
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.outgoing.alerts import alert_endpoint, policy_of
 from gitlab_links.outgoing.models import OutgoingEndpoint
+from gitlab_links.pages.edits_at_once import Both, Merge, Values, merge, seen
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.times import in_full
 from gitlab_links.security import digest
@@ -16,8 +17,7 @@ NOTHING = "nothing-set"
 # These forms may create the row, so the lock must work without one.
 _BEGINNING = frozenset({CONNECTION, SECRETS})
 Row = OrgGitLabIntegration | None
-# The name of a setting, the value somebody else saved, and the value sent now.
-Both = tuple[str, str, str]
+ROTATE, ALERTS, YES = "token_auto_rotate", "notify_url", "yes"
 
 
 def versions(row: Row, alerts: OutgoingEndpoint | None) -> dict[str, str]:
@@ -28,7 +28,7 @@ def versions(row: Row, alerts: OutgoingEndpoint | None) -> dict[str, str]:
     found = {
         CONNECTION: _named(row.base_url, row.token_set_at),
         SECRETS: _named(row.webhook_secret_hash, row.signing_token_ciphertext),
-        POLICY: _named(row.token_auto_rotate, alerts and (alerts.id, alerts.url_ciphertext)),
+        POLICY: seen(_policy(row, alerts)),
     }
     return {**found, SETTINGS: " ".join(found.values())}
 
@@ -62,20 +62,39 @@ def both_secrets(row: Row) -> list[Both]:
     ]
 
 
-def both_policies(row: Row, rotate: bool, notify_url: str) -> list[Both]:
-    """The policy settings that differ from what was sent."""
-    if row is None:
-        return []
-    present = policy_of(row.org_id)
-    found = ("Rotate the token automatically", _yes(present.token_auto_rotate), _yes(rotate))
-    differing = [found] if found[1] != found[2] else []
-    alerts = present.notify_url_host or "nobody"
-    to = ("Send health alerts to", alerts, notify_url or "not changed")
-    return [*differing, to] if notify_url or not differing else differing
+def merged_policy(org_id: uuid.UUID, *, rotate: bool, alerts: bool) -> Merge:
+    """The policy as it was sent, with what somebody else changed since the form was loaded.
+
+    ``rotate`` is the box; ``alerts``: whether another address for alerts was sent, or none.
+    Locks the settings until the commit.
+    """
+    [began_with] = sent(POLICY)
+    stored = _policy(lock_integration(org_id), alert_endpoint(org_id))
+    # Addresses are stored encrypted: one that is sent counts as another one than the stored one.
+    typed = {ROTATE: _yes(rotate), **({ALERTS: "another"} if alerts else {})}
+    return merge(began_with, typed, stored)
+
+
+def both_policies(org_id: uuid.UUID, merged: Merge, notify_url: str) -> list[Both]:
+    """The disputed settings of the policy; ``notify_url`` is what was sent, or ``nobody``."""
+    policy = policy_of(org_id)
+    shown = {
+        ROTATE: ("Rotate the token automatically", _yes(policy.token_auto_rotate)),
+        ALERTS: ("Send health alerts to", policy.notify_url_host or "nobody"),
+    }
+    sent_now = {**merged.values, ALERTS: notify_url}
+    return [(*shown[name], sent_now[name]) for name in merged.disputed]
+
+
+def _policy(row: Row, alerts: OutgoingEndpoint | None) -> Values:
+    return {
+        ROTATE: _yes(row is not None and bool(row.token_auto_rotate)),
+        ALERTS: repr(alerts and (alerts.id, alerts.url_ciphertext)),
+    }
 
 
 def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
+    return YES if answer else "no"
 
 
 def _named(*facts: object) -> str:

@@ -4,7 +4,6 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -17,8 +16,8 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.edits_at_once import Both, Merge, Values, merge, seen
 from gitlab_links.pages.form_fields import parsed, sent
-from gitlab_links.pages.settings_versions import Both
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
@@ -36,7 +35,6 @@ FIELDS = {
 }
 MAX_TITLE, MAX_DESCRIPTION = 255, 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-Values = Mapping[str, str]
 Errors = Mapping[str, list[str]]
 Choices = Sequence[tuple[str, str]]
 
@@ -49,13 +47,8 @@ def _typed(form: Values) -> Values:
 
 
 def _stored(task: TaskView) -> Values:
-    return {name: str(getattr(task, name) or "") for name in FIELDS}
-
-
-def _version(task: TaskView) -> str:
-    """A hash of the editable fields."""
-    facts = repr(tuple(_stored(task).values()))
-    return sha256(facts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    """The fields as a form would send them if nobody changed any."""
+    return _typed({name: str(getattr(task, name) or "") for name in FIELDS})
 
 
 def _assignees(org_id: uuid.UUID, task: TaskView | None) -> Choices:
@@ -117,26 +110,31 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
 def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Change every field but the status.
 
-    If somebody else changed them meanwhile, nothing is saved and both are shown.
+    If somebody else changed one of these fields meanwhile, too, nothing is saved and both
+    values are shown. What only the other person changed stays.
     """
     task = task_at(org_id, reference)
-    assignees = _assignees(org_id, task)
     if request.method == "GET":
-        shown = {**_stored(task), "version": _version(task), **(typed_before() or {})}
-        return _form_page(org_id, shown, assignees, task)
+        stored = _stored(task)
+        shown = {**stored, "version": seen(stored), **(typed_before() or {})}
+        return _form_page(org_id, shown, _assignees(org_id, task), task)
     sent(*FIELDS, "version")
-    typed = _typed(request.form)
-    errors = _errors(typed, assignees)
+    lock_task(task.id)
+    task = task_at(org_id, reference)
+    assignees = _assignees(org_id, task)
+    stored = _stored(task)
+    both = merge(request.form["version"], _typed(request.form), stored)
+    wrong = _errors(both.values, assignees)
+    errors = {name: messages for name, messages in wrong.items() if name in both.mine}
     if errors:
         return _form_page(org_id, request.form, assignees, task, errors=errors), 422
-    lock_task(task.id)
-    present = task_at(org_id, reference)
-    if request.form["version"] != _version(present):
-        shown = {**typed, "version": _version(present)}
-        stored = _both(typed, present, assignees)
-        return _form_page(org_id, shown, assignees, task, stored=stored), 412
-    update_task(current_principal(), task.id, _changes(typed))
-    flash("Saved.", "success")
+    if both.disputed:
+        shown = {**both.values, "version": seen(stored)}
+        disputed = _disputed(both, task, assignees)
+        return _form_page(org_id, shown, assignees, task, disputed=disputed), 412
+    changes = _changes(both.values)
+    update_task(current_principal(), task.id, {name: changes[name] for name in both.mine})
+    flash(both.saved_words(FIELDS), "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 
 
@@ -164,17 +162,15 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id))
 
 
-def _both(typed: Values, task: TaskView, assignees: Choices) -> list[Both]:
-    """The stored and the typed values, where they differ, with the names of people."""
+def _disputed(merge: Merge, task: TaskView, assignees: Choices) -> list[Both]:
+    """The stored and the typed values of fields that both changed, with the names of people."""
     stored, names = _stored(task), {**dict(assignees), str(task.assignee_id): task.assignee or ""}
 
     def shown(values: Values, name: str) -> str:
         return names[values[name]] if name == "assignee_id" else values[name]
 
     return [
-        (label, shown(stored, name), shown(typed, name))
-        for name, label in FIELDS.items()
-        if stored[name] != typed[name]
+        (FIELDS[name], shown(stored, name), shown(merge.values, name)) for name in merge.disputed
     ]
 
 
@@ -185,7 +181,7 @@ def _form_page(
     task: TaskView | None = None,
     *,
     errors: Errors | None = None,
-    stored: list[Both] | None = None,
+    disputed: list[Both] | None = None,
 ) -> str:
     return render_template(
         "tasks/form.html",
@@ -195,5 +191,5 @@ def _form_page(
         version=shown.get("version", ""),
         task=task,
         errors=errors or {},
-        stored=stored,
+        disputed=disputed,
     )

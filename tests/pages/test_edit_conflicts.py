@@ -7,8 +7,10 @@ from flask import Flask
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
+from gitlab_links.extensions import db
 from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.policy import policy_of
+from gitlab_links.outgoing.alerts import policy_of
+from gitlab_links.tasks.models import Task
 from tests.factories import Factory
 from tests.hanging import HANGS
 from tests.pages.conftest import As
@@ -52,6 +54,64 @@ def test_the_second_to_save_sees_both_versions_and_decides(
     decided = {**mine, "version": markup.one("input", name="version")["value"]}
     assert second.post(path, data=decided).status_code == 302
     assert "Printer jams" in second.get(f"{base}/tasks/ACME-1").text
+
+
+def test_only_a_field_that_both_changed_is_disputed_and_nothing_untouched_is_overwritten(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    # A description as the API stores it differs from what a form sends for it.
+    task = factory.task(org, number=1, title="Paper jams", description=" Every day\r\n")
+    first, second = acting(Role.MEMBER), acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1/edit"
+    before = {
+        "title": "Paper jams",
+        "description": "Every day",
+        "external_url": "",
+        "assignee_id": "",
+        "due_date": "",
+        **hidden(second.get(path), "version"),
+    }
+    theirs = {**before, "description": "On Mondays", "due_date": "2027-01-15"}
+    assert first.post(path, data=theirs).status_code == 302
+
+    # The second person changes another field: both changes are saved.
+    assert second.post(path, data={**before, "title": "Printer jams"}).status_code == 302
+    page = text_of(second.get(f"{base}/tasks/ACME-1"))
+    assert "meanwhile stays, too: description, due date." in page
+    assert stored(app, task) == ("Printer jams", "On Mondays", "2027-01-15")
+
+    # Now one of theirs, too: only that one is asked for, and the others are as they are now.
+    shown = second.post(path, data={**before, "title": "Jams", "description": "Always"})
+    assert shown.status_code == 412
+    text = text_of(shown)
+    assert "Description, theirs On Mondays Description, yours Always" in text
+    assert "Due date, theirs" not in text
+    markup = Markup.of(shown)
+    assert markup.one("input", id="due_date")["value"] == "2027-01-15"
+    shown_now = {**before, **hidden(shown, "version"), "due_date": "2027-01-15"}
+    decided = {**shown_now, "title": "Jams", "description": "Always"}
+    assert second.post(path, data=decided).status_code == 302
+    assert stored(app, task) == ("Jams", "Always", "2027-01-15")
+
+
+def test_saving_a_form_without_a_change_changes_nothing(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    task = factory.task(org, number=1, title="Paper jams", description=" Every day\r\n")
+    visitor, path = acting(Role.MEMBER), f"{base}/tasks/ACME-1/edit"
+    form = Markup.of(visitor.get(path))
+    sent = {name: form.one("input", name=name)["value"] for name in ("title", "version")}
+    sent |= {"description": "Every day", "external_url": "", "assignee_id": "", "due_date": ""}
+    assert visitor.post(path, data=sent).status_code == 302
+    with app.app_context():
+        found = db.session.get_one(Task, task.id)
+        assert (found.description, found.updated_at) == (" Every day\r\n", task.updated_at)
+
+
+def stored(app: Flask, task: Task) -> tuple[str, str, str]:
+    with app.app_context():
+        found = db.session.get_one(Task, task.id)
+        return found.title, found.description, str(found.due_date)
 
 
 def test_a_change_of_status_is_no_conflict(
@@ -98,23 +158,32 @@ def test_who_decides_on_alerts_sees_what_another_admin_decided_meanwhile(
     factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
     first, second = acting(Role.ADMIN), acting(Role.ADMIN)
     name, path = "policy_version", f"{base}/gitlab/policy"
-    versions = [
-        Markup.of(who.get(f"{base}/gitlab")).one("input", name=name)["value"]
-        for who in (first, second)
-    ]
-    theirs = {"notify_url": "", "token_auto_rotate": "1"}
-    mine = {"notify_url": ""}
-    assert first.post(path, data={**theirs, name: versions[0]}).status_code == 302
-    shown = second.post(path, data={**mine, name: versions[1]})
+    began = hidden(second.get(f"{base}/gitlab"), name)
+    theirs = {"notify_url": "https://one.example.com/hook", "token_auto_rotate": "1"}
+    mine = {"notify_url": "https://two.example.com/hook"}
+    assert first.post(path, data={**theirs, **began}).status_code == 302
+    shown = second.post(path, data={**mine, **began})
     assert shown.status_code == 412
-    assert "Rotate the token automatically, theirs yes" in text_of(shown)
-    with app.app_context():
-        kept = policy_of(find_integration(org.id))
-        assert kept.token_auto_rotate
+    text = text_of(shown)
+    assert "Send health alerts to, theirs one.example.com" in text
+    assert "Rotate the token automatically, theirs" not in text
     markup = Markup.of(shown)
-    assert "checked" not in markup.one("input", id="token-auto-rotate").attributes
-    decided = {**mine, name: markup.one("input", name=name)["value"]}
+    # Only the other one touched it, and so it is as they left it.
+    assert "checked" in markup.one("input", id="token-auto-rotate").attributes
+    decided = {**mine, "token_auto_rotate": "1", **hidden(shown, name)}
     assert second.post(path, data=decided).status_code == 302
+    assert kept_policy(app, org) == (True, "two.example.com")
+
+    # Who leaves the address alone and unticks the box loses no address.
+    stale = hidden(shown, name)
+    assert first.post(path, data={"notify_url": "", **stale}).status_code == 302
+    assert kept_policy(app, org) == (False, "two.example.com")
+
+
+def kept_policy(app: Flask, org: Org) -> tuple[bool, str | None]:
+    with app.app_context():
+        policy = policy_of(org.id)
+        return policy.token_auto_rotate, policy.notify_url_host
 
 
 def test_who_changes_the_address_sees_the_one_another_admin_set_meanwhile(

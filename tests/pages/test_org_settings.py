@@ -14,13 +14,12 @@ from gitlab_links.extensions import db
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 from tests.pages.conftest import As
-from tests.pages.markup import Markup, text_of
+from tests.pages.markup import Markup, hidden, text_of
 
 
 def save(who: Caller, base: str, **typed: str) -> Any:
-    seen = Markup.of(who.get(f"{base}/settings"))
-    hidden = {field: seen.one("input", name=field)["value"] for field in ("seen_name", "seen_key")}
-    return who.post(f"{base}/settings", data={**hidden, **typed})
+    version = hidden(who.get(f"{base}/settings"), "version")
+    return who.post(f"{base}/settings", data={**version, **typed})
 
 
 def test_a_changed_task_key_leaves_old_references_alive(
@@ -70,12 +69,19 @@ def test_what_cannot_be_saved_is_said_at_the_field(
 
 def test_a_change_by_somebody_else_is_shown_first(acting: As, base: str) -> None:
     first, second = acting(Role.ADMIN), acting(Role.ADMIN)
-    form = {"seen_name": "Acme Rockets", "seen_key": "ACME", "task_key": "ACME"}
+    form = {**hidden(first.get(f"{base}/settings"), "version"), "task_key": "ACME"}
     assert first.post(f"{base}/settings", data={**form, "name": "One"}).status_code == 302
     shown = second.post(f"{base}/settings", data={**form, "name": "Two"})
     assert shown.status_code == 412
     assert "Name, theirs One" in text_of(shown)
+    assert "Task key, theirs" not in text_of(shown)
     assert Markup.of(shown).one("input", id="name")["value"] == "Two"
+    # Who changes only the key keeps the name that somebody else has given meanwhile.
+    changed = {**form, "name": "Acme Rockets", "task_key": "ROCK"}
+    assert second.post(f"{base}/settings", data=changed).status_code == 302
+    assert "meanwhile stays, too: name." in text_of(second.get(f"{base}/settings"))
+    found = second.get(f"/api{base}").json["org"]
+    assert (found["name"], found["task_key"]) == ("One", "ROCK")
 
 
 def test_members_see_confidential_items_where_a_manager_says_so(
