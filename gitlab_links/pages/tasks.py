@@ -76,6 +76,7 @@ def list_page(
         "tasks/list.html",
         **shown,
         typed=typed,
+        found_within={name: value for name, value in wanted.arguments.items() if name != "q"},
         found_by=typed["q"],
         more_open=any(typed[name] for name in ITEM_FILTERS),
         views=views_beside(principal, wanted),

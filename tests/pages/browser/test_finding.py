@@ -41,6 +41,33 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
         page.wait_for_url("**/tasks/ACME-*")
     page.goto(f"{stack.org_url}/tasks?q=select")
     expect(page.locator(".selection")).to_be_hidden()
+def test_a_search_keeps_how_the_list_is_filtered_and_sorted(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks?status=open")
+    page.locator("#filter-sort").select_option("oldest")
+    expect(page).to_have_url(f"{stack.org_url}/tasks?status=open&sort=oldest")
+    page.keyboard.press("Escape")
+    page.locator("#find").fill("shop")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{stack.org_url}/tasks?q=shop&status=open&sort=oldest")
+
+
+def test_each_title_can_be_read_at_every_width(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks/new")
+    new_tasks(page, stack, ["Nothing is linked to it, and its title is long " * 3])
+    too_narrow = {}
+    for width in (390, 576, 600, 820, 991, 1000, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in ("/tasks", "/tasks?need=nothing_linked"):
+            page.goto(stack.org_url + path)
+            widths = page.locator(".task-title").evaluate_all(
+                "titles => titles.map((title) => title.offsetWidth)"
+            )
+            scrolls = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+            if scrolls or min(widths) < 150:
+                too_narrow[f"{path} at {width}"] = widths
+    assert too_narrow == {}
+
+
     boxes = page.locator(".task-row input[type=checkbox]")
     boxes.nth(0).check()
     expect(page.locator(".selection")).to_be_visible()
