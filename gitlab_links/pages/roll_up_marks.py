@@ -27,7 +27,7 @@ COLUMNS = (
     (Need.OVERDUE,),
 )
 NOTES = (Need.ALL_MERGED, Need.STILL_OPEN, Need.NOTHING_LINKED)
-_PROBLEM = Mark("Sync problem", "red", "warning")
+_PROBLEM = Mark("Sync problem", "red", "refresh")
 # What each need is said of, one and several.
 _NOUNS = {
     Need.OVERDUE: ("{} is overdue", "{} are overdue"),
