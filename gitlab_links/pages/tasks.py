@@ -1,7 +1,7 @@
 """The list of tasks, and one task."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request, session, url_for
@@ -19,6 +19,7 @@ from gitlab_links.pages.list_headings import list_headings
 from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
+from gitlab_links.pages.selection_form import NOTHING_CHOSEN, SelectionForm, assignees
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.unsent_forms import Typed, typed_before
@@ -62,27 +63,23 @@ def list_page(
     query: ListQuery | None = None,
     *,
     view_form: Mapping[str, Any] | None = None,
-    selected: Collection[uuid.UUID] = (),
-    no_status: str = "",
+    selection: SelectionForm = NOTHING_CHOSEN,
 ) -> str:
     """The whole page of a list, that of the address unless given. ``view_form`` has what is
-    wrong with the name of a view; ``no_status`` is what is wrong with the status for the
-    ``selected`` tasks.
+    wrong with the name of a view; ``selection`` is what was chosen for selected tasks.
     """
     wanted = _wanted(principal, query)
-    shown = _shown(principal, wanted)
+    shown = _shown(principal, wanted, selection)
     typed = typed_texts({name: getattr(wanted, name) for name in ("q", *ITEM_FILTERS)})
     return render_template(
         "tasks/list.html",
         **shown,
         typed=typed,
-        found_within={name: value for name, value in wanted.arguments.items() if name != "q"},
         found_by=typed["q"],
+        found_within={name: value for name, value in wanted.arguments.items() if name != "q"},
         more_open=any(typed[name] for name in ITEM_FILTERS),
         views=views_beside(principal, wanted),
         view_form=view_form,
-        selected=selected,
-        no_status=no_status,
         unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}, page=shown["wanted"].page),
         part=PART,
         tasks_etag=f'"{_etag(principal, shown)}"',
@@ -94,7 +91,9 @@ def _wanted(principal: Principal, query: ListQuery | None = None) -> listing.Wan
     return listing.Wanted.of(given, sees_links=principal.may(Permission.LINK_READ))
 
 
-def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
+def _shown(
+    principal: Principal, wanted: listing.Wanted, selection: SelectionForm = NOTHING_CHOSEN
+) -> dict[str, Any]:
     org_id = principal.org_id
     visibility, people = Visibility.of(principal), colleagues(org_id)
     wanted, found, rows = listing.find_tasks(visibility, wanted)
@@ -123,6 +122,8 @@ def _shown(principal: Principal, wanted: listing.Wanted) -> dict[str, Any]:
         else "",
         "options": listing,
         "assignees": listing.assignees(people, wanted.assignee),
+        "selection": selection,
+        "selection_assignees": assignees(people),
         "example_reference": f"{found.task_key}-1",
         "paging": Paging.of(
             found.total, wanted.page, listing.PAGE_SIZE, url, are_more=found.are_more

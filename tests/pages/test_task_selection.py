@@ -1,4 +1,6 @@
-"""Several tasks at once: their status, their deletion, and the way back to the list."""
+"""Several tasks at once: what is set on them, their deletion, and the way back to the list."""
+
+from datetime import date
 
 import pytest
 from flask import Flask
@@ -8,6 +10,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.extensions import db
+from gitlab_links.finding.list_query import NO_ONE
 from gitlab_links.tasks.models import Task
 from tests.factories import Factory, unknown_id
 from tests.pages.conftest import As
@@ -34,7 +37,7 @@ def test_the_status_of_the_selected_tasks_is_set(
     chosen = [*ids[:2], ids[0], str(unknown_id()), "nonsense"]
     answer = visitor.post(action, data={"task": chosen, "status": "done"})
     assert answer.headers["Location"] == f"{base}/tasks?status=open&sort=oldest"
-    assert "Set 2 tasks to Done." in text_of(visitor.get(answer.headers["Location"]))
+    assert "Changed 2 tasks: Done." in text_of(visitor.get(answer.headers["Location"]))
     assert statuses(app) == {1: "done", 2: "done", 3: "open"}
     with app.app_context():
         logged = db.session.scalars(select(AuditEvent.action)).all()
@@ -59,21 +62,53 @@ def test_nothing_happens_without_a_choice(
     assert set(statuses(app).values()) == {"open"}
 
 
-def test_the_tasks_stay_selected_without_a_status(
-    app: Flask, acting: As, base: str, ids: list[str]
+def test_what_is_chosen_is_set_and_nothing_else(
+    app: Flask, acting: As, base: str, factory: Factory, org: Org, ids: list[str]
 ) -> None:
+    person = factory.user(name="Noor Haddad")
+    factory.membership(org, user=person)
+    visitor, path, person_id = acting(), f"{base}/tasks/selected", person.id
+    data = {"task": ids[:2], "status": "", "assignee": str(person_id), "due": "2026-12-24"}
+    answer = visitor.post(path, data=data)
+    shown = text_of(visitor.get(answer.headers["Location"]))
+    assert "Changed 2 tasks: assigned to Noor Haddad, due Dec 24, 2026." in shown
+    data = {"task": ids[1:2], "status": "", "assignee": NO_ONE, "due": ""}
+    answer = visitor.post(path, data=data)
+    shown = text_of(visitor.get(answer.headers["Location"]))
+    assert "Changed 1 task: assigned to Nobody." in shown
+    with app.app_context():
+        found = db.session.scalars(select(Task).order_by(Task.number)).all()
+    due = date(2026, 12, 24)
+    assert [(task.assignee_id, task.due_date) for task in found] == [
+        (person_id, due),
+        (None, due),
+        (None, None),
+    ]
+    assert set(statuses(app).values()) == {"open"}
+
+
+def test_the_tasks_stay_selected_when_nothing_or_nonsense_is_chosen(
+    app: Flask, acting: As, factory: Factory, base: str, ids: list[str]
+) -> None:
+    stranger = factory.membership(factory.org()).user_id
     visitor, path = acting(), f"{base}/tasks/selected?sort=oldest"
-    for data in ({"status": ""}, {"status": "nonsense"}, {}):
+    nothing = "Choose a status, an assignee or a due date for the selected tasks."
+    for data, error in (
+        ({"status": ""}, nothing),
+        ({}, nothing),
+        ({"status": "nonsense", "due": "2026-12-24"}, "Choose a status of this list."),
+        ({"status": "done", "assignee": str(stranger)}, "Choose an assignee of this list."),
+        ({"status": "done", "due": "soon"}, "Enter a due date, such as 2026-12-24."),
+    ):
         answer = visitor.post(path, data={"task": ids[1:], **data})
         page = Markup.of(answer)
         assert answer.status_code == 422
         boxes = page.all("input", name="task")
         assert [box["value"] for box in boxes if box.get("checked") is not None] == ids[1:]
         field = page.one("select", id="selected-status")
-        error = page.one("div", id=field["aria-describedby"])
-        assert error.text.strip() == "Choose a status for the selected tasks."
-        onward = page.one("form", id="selection")["action"]
-        assert onward == path
+        assert page.one("div", id=field["aria-describedby"]).text.strip() == error
+        assert page.one("form", id="selection")["action"] == path
+        assert page.one("input", name="due")["value"] == data.get("due", "")
     assert set(statuses(app).values()) == {"open"}
 
 

@@ -1,10 +1,19 @@
 """Finding tasks in a real browser: the search, the filters, the way back, several at once."""
 
 import re
+from collections.abc import Iterable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.pages.browser.conftest import Open, Stack
+
+
+def new_tasks(page: Page, stack: Stack, titles: Iterable[str]) -> None:
+    for title in titles:
+        page.goto(f"{stack.org_url}/tasks/new")
+        page.locator("#title").fill(title)
+        page.locator("main form button[type=submit]").first.click()
+        page.wait_for_url("**/tasks/ACME-*")
 
 
 def test_the_search_is_a_key_away_and_finds_what_is_linked(stack: Stack, open_page: Open) -> None:
@@ -32,15 +41,6 @@ def test_the_crumb_of_a_task_leads_back_to_the_filtered_list(stack: Stack, open_
     expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
 
 
-def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open) -> None:
-    page = open_page("/tasks/new")
-    for title in ("To select", "To select, too"):
-        page.goto(f"{stack.org_url}/tasks/new")
-        page.locator("#title").fill(title)
-        page.locator("main form button[type=submit]").first.click()
-        page.wait_for_url("**/tasks/ACME-*")
-    page.goto(f"{stack.org_url}/tasks?q=select")
-    expect(page.locator(".selection")).to_be_hidden()
 def test_a_search_keeps_how_the_list_is_filtered_and_sorted(stack: Stack, open_page: Open) -> None:
     page = open_page("/tasks?status=open")
     page.locator("#filter-sort").select_option("oldest")
@@ -68,7 +68,12 @@ def test_each_title_can_be_read_at_every_width(stack: Stack, open_page: Open) ->
     assert too_narrow == {}
 
 
-    boxes = page.locator(".task-row input[type=checkbox]")
+def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks/new")
+    new_tasks(page, stack, ("To select", "To select, too"))
+    page.goto(f"{stack.org_url}/tasks?q=select")
+    expect(page.locator(".selection")).to_be_hidden()
+    boxes = page.locator("input[name=task]")
     boxes.nth(0).check()
     expect(page.locator(".selection")).to_be_visible()
     with page.expect_response(lambda answer: "/tasks?q=select" in answer.url):
@@ -78,12 +83,39 @@ def test_each_title_can_be_read_at_every_width(stack: Stack, open_page: Open) ->
     boxes.nth(1).check()
     expect(page.locator(".selection")).to_contain_text("2 tasks selected")
     page.get_by_role("button", name="Apply").press("Enter")
-    expect(page.locator("#selected-status:invalid")).to_be_focused()
+    expect(page.locator("#selection-error")).to_contain_text("Choose a status")
+    expect(page.locator("#selected-status")).to_be_focused()
     expect(page.locator(".selection")).to_contain_text("2 tasks selected")
     page.locator("#selected-status").select_option("done")
+    page.locator(".selection [name=due]").fill("2026-12-24")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator(".notices")).to_contain_text("Set 2 tasks to Done.")
+    expect(page.locator(".notices")).to_contain_text("Changed 2 tasks: Done, due Dec 24, 2026.")
     expect(page.locator(".task-row .badge-state")).to_have_text(["Done", "Done"])
+
+
+def test_all_tasks_of_a_page_are_selected_at_once_and_a_range_with_shift(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/tasks/new")
+    new_tasks(page, stack, (f"Ranged {number}" for number in range(5)))
+    page.goto(f"{stack.org_url}/tasks?q=ranged")
+    bar, whole, boxes = (
+        page.locator(at) for at in (".selection", "[data-select-all]", "[name=task]")
+    )
+    boxes.nth(1).check()
+    boxes.nth(3).focus()
+    page.keyboard.press("Shift+Space")
+    expect(bar).to_contain_text("3 tasks selected")
+    expect(whole).to_have_js_property("indeterminate", value=True)
+    whole.check()
+    expect(bar).to_contain_text("5 tasks selected")
+    boxes.nth(4).uncheck()
+    expect(whole).not_to_be_checked()
+    boxes.nth(1).click(modifiers=["Shift"])
+    expect(bar).to_contain_text("1 task selected")
+    whole.check()
+    whole.uncheck()
+    expect(bar).to_be_hidden()
 
 
 def test_the_links_of_all_tasks_are_filtered_in_place_and_lead_to_their_tasks(

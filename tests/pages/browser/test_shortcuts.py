@@ -21,7 +21,7 @@ def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -
     page.keyboard.press("j")
     page.keyboard.press("k")
     page.keyboard.press("x")
-    expect(page.locator(".task-row input[type=checkbox]").nth(1)).to_be_checked()
+    expect(page.locator("input[name=task]").nth(1)).to_be_checked()
     expect(page.locator("[data-announcer]")).to_have_text(
         "1 task selected. Press s to change them."
     )

@@ -2,9 +2,9 @@
 
 import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
-import { announce } from "./messages.js";
 import { mark, remember, replaceRows } from "./morph.js";
 import { noteList } from "./neighbours.js";
+import { countSelected, followSelection } from "./selection.js";
 import "./suggestions.js";
 
 const frame = document.querySelector("[data-part]");
@@ -17,35 +17,19 @@ const live = new LivePart(frame, {
     const { added, changed } = replaceRows(list(), next);
     list().dataset.away = next.dataset.away;
     list().dataset.results = next.dataset.results;
-    countSelected();
+    countSelected(frame);
     mark([...added, ...changed]);
   },
 });
 
-function countSelected() {
-  const words = frame.querySelector("[data-selected]");
-  if (!words) return;
-  const count = frame.querySelectorAll(".task-row :checked").length;
-  words.textContent = `${count} ${count === 1 ? "task" : "tasks"} selected`;
-}
-
-function announceSelected({ target }) {
-  if (!target.matches(".task-row input[type=checkbox]")) return;
-  countSelected();
-  const words = frame.querySelector("[data-selected]").textContent;
-  const isFirst = target.checked && frame.querySelectorAll(".task-row :checked").length === 1;
-  const hasKeys = "shortcuts" in document.body.dataset;
-  announce(isFirst && hasKeys ? `${words}. Press s to change them.` : words);
-}
-
 function follow() {
   live.adopt(list());
   remember(list());
-  countSelected();
+  countSelected(frame);
 }
 
 follow();
 live.start();
 document.addEventListener(RENEWED, follow);
-frame.addEventListener("change", announceSelected);
+followSelection(frame);
 window.addEventListener("pagehide", noteList);
