@@ -101,7 +101,9 @@ def _opened(file: Path) -> Iterator[Iterable[bytes]]:
         with gzip.open(file, "rb") if packed else file.open("rb") as lines:
             yield lines
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise click.ClickException(f"{file} is damaged: {error} Nothing was imported.") from None
+        raise click.ClickException(
+            f"{file} is damaged: {str(error).rstrip('.')}. Nothing was imported."
+        ) from None
 
 
 @click.command("delete-org")

@@ -338,7 +338,7 @@ def test_the_commands_write_and_read_a_file(
     assert (again.exit_code, "already" in again.output) == (1, True)
     file.write_bytes(file.read_bytes()[:60])
     cut = elsewhere.test_cli_runner().invoke(args=["import-org", str(file)])
-    assert (cut.exit_code, "is damaged" in cut.output) == (1, True)
+    assert (cut.exit_code, "marker was reached. Nothing" in cut.output) == (1, True)
     unknown = app.test_cli_runner().invoke(args=["export-org", str(new_id()), str(tmp_path / "x")])
     assert unknown.exit_code == 1
     assert not (tmp_path / "x").exists()
