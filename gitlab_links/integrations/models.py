@@ -19,7 +19,9 @@ class OrgGitLabIntegration(Identified, Base):
     address as well. Webhook secrets are stored only as keyed hashes. ``error_reason`` is
     GitLab's own reason for the error, as one line of text. ``health_status`` is the verdict
     that the metrics count: see ``health.verdicts``. ``changes_refused_at`` is when GitLab last
-    did not say what changed in many projects, see ``deltas.probing``.
+    did not say what changed in many projects, see ``deltas.probing``. ``items_due_since`` is set
+    until every item is due that was there before a new address or token, see
+    ``sync.reconnected_items``.
     """
 
     __tablename__ = "org_gitlab_integrations"
@@ -54,6 +56,7 @@ class OrgGitLabIntegration(Identified, Base):
     last_synced_at: Mapped[datetime | None]
     slashes_decoded_at: Mapped[datetime | None]
     changes_refused_at: Mapped[datetime | None]
+    items_due_since: Mapped[datetime | None]
     rate_limit: Mapped[int | None]
     rate_limit_remaining: Mapped[int | None]
     rate_limit_reset_at: Mapped[datetime | None]

@@ -31,6 +31,7 @@ from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
 from gitlab_links.sync.pausing import ConnectionState, note_failure
 from gitlab_links.sync.project_successors import move_next_piece
 from gitlab_links.sync.rate_budget import postpone_scheduled, used_up_until
+from gitlab_links.sync.reconnected_items import make_next_due
 
 # A round that begins just before the end of the slice must be over, answers written,
 # before the job's timeout; see tests/jobs/test_deadlines.py for the sum.
@@ -74,6 +75,7 @@ class _Slice:
         self.fetcher = self._connect()
         ends_at = time.monotonic() + SLICE_SECONDS
         rounds = 0
+        self._make_due(ends_at)
         self._move_links(ends_at)
         while self.fetcher is not None and time.monotonic() < ends_at:
             if not self._read_changes(self.fetcher):
@@ -114,6 +116,15 @@ class _Slice:
             return None
         options = settings().gitlab_client
         return Fetcher(lambda: DeltaClient(base, token, **options), options["seconds"])
+
+    def _make_due(self, ends_at: float) -> None:
+        """After a new address or token, make all items due, a committed piece at a time."""
+        since, after = self.lease.integration.items_due_since, None
+        while since is not None and time.monotonic() < ends_at:
+            after = make_next_due(self.org_id, since, after)
+            db.session.commit()
+            if after is None:
+                return
 
     def _move_links(self, ends_at: float) -> None:
         """Move links to successor rows, a committed piece at a time."""

@@ -98,10 +98,13 @@ def connected(now: datetime) -> ColumnElement[bool]:
 
 
 def orgs_due(now: datetime) -> Select[uuid.UUID]:
-    """Orgs with due items and without a fetcher; one index probe per connected org."""
+    """Orgs with due items, or with items to be made due, and without a fetcher; one index probe
+    per connected org.
+    """
     integration = OrgGitLabIntegration
     due = exists().where(GitLabItem.org_id == integration.org_id, GitLabItem.next_sync_at <= now)
-    return select(integration.org_id).where(connected(now), not_leased(now), due)
+    all_due = integration.items_due_since.is_not(None)
+    return select(integration.org_id).where(connected(now), not_leased(now), or_(all_due, due))
 
 
 def next_batches(
@@ -132,9 +135,11 @@ def _soon(batch: Batch, now: datetime, ttl: int) -> datetime:
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
-    """Whether the org has due items."""
+    """Whether the org has due items, or all of them have to be made due."""
     due = exists().where(GitLabItem.org_id == org_id, GitLabItem.next_sync_at <= now)
-    return bool(db.session.scalar(select(due)))
+    integration = OrgGitLabIntegration
+    marked = exists().where(integration.org_id == org_id, integration.items_due_since.is_not(None))
+    return bool(db.session.scalar(select(or_(marked, due))))
 
 
 def has_requested(org_id: uuid.UUID, now: datetime) -> bool:

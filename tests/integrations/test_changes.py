@@ -21,6 +21,7 @@ from gitlab_links.integrations.credentials import TOKEN, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.security import cipher
+from gitlab_links.sync.reconnected_items import make_next_due
 from tests.conftest import MakeApp
 from tests.factories import Factory
 
@@ -141,8 +142,11 @@ def test_new_credentials_end_failure_and_pause_and_make_every_item_due(
         None,
         0,
     )
+    since = integration.items_due_since
+    assert since is not None
+    assert make_next_due(org.id, since, None) == later
     due = db.session.scalars(select(GitLabItem).where(GitLabItem.next_sync_at <= utcnow())).all()
-    assert [one.id for one in due] == [item.id]
+    assert [(one.id, one.failures) for one in due] == [(item.id, 0)]
 
 
 @pytest.mark.usefixtures("app_context")
