@@ -1,4 +1,4 @@
-"""Linking several pasted items at once, with an answer for each."""
+"""Linking several pasted items at once, with an answer for each, also with a new task."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,12 @@ from flask import flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.principal import Principal
+from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict
+from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.live_parts import is_part, tagged
 from gitlab_links.pages.task_page import PART, Links, form_fragment, links_fragment, task_page
-from gitlab_links.pasting.changes import MOST_AT_ONCE, Pasted, attach_all
+from gitlab_links.pasting.changes import MOST_AT_ONCE, Pasted, attach_all, refused
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
 
@@ -19,8 +21,7 @@ def attach_several(
 ) -> ResponseReturnValue:
     """Link them. What was refused stays in the field, and each has an answer below it."""
     if len(entries) > MOST_AT_ONCE:
-        error = f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."
-        return _refused(principal, task, "\n".join(entries), error=error)
+        return _refused(principal, task, "\n".join(entries), error=_too_many(entries))
     try:
         answers = attach_all(principal, task.id, entries)
     except Conflict as refusal:
@@ -52,3 +53,31 @@ def _refused(
         links = Links.of(principal, task, 1)
         return form_fragment(principal, links, kept, error, answers), 422
     return task_page(principal, task, 1, url=kept, error=error, answers=answers), 422
+
+
+def takes_links(principal: Principal) -> bool:
+    """Whether a new task can be linked at once: the viewer may, and a GitLab is connected."""
+    if not principal.may(Permission.LINK_WRITE):
+        return False
+    return connection_of(principal.org_id).base_url is not None
+
+
+def link_errors(principal: Principal, entries: Sequence[str]) -> dict[str, list[str]]:
+    """What is wrong with the links for a new task, by the name of its field."""
+    if not entries:
+        return {}
+    if not takes_links(principal):
+        return {"links": ["Nothing can be linked before this org is connected to a GitLab."]}
+    if len(entries) > MOST_AT_ONCE:
+        return {"links": [_too_many(entries)]}
+    wrong = [
+        f"\N{LEFT DOUBLE QUOTATION MARK}{one.text}\N{RIGHT DOUBLE QUOTATION MARK}: "
+        f"{one.refusal.detail}"
+        for one in refused(principal, entries)
+        if one.refusal is not None
+    ]
+    return {"links": wrong} if wrong else {}
+
+
+def _too_many(entries: Sequence[str]) -> str:
+    return f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."

@@ -12,14 +12,17 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import required
+from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.edits_at_once import Both, Merge, Values, merge, seen
 from gitlab_links.pages.form_fields import parsed, sent
+from gitlab_links.pages.link_lists import link_errors, takes_links
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.pasting.changes import attach_all
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import task_at
@@ -92,16 +95,19 @@ def _changes(typed: Values) -> dict[str, Any]:
 @access(Permission.TASK_WRITE)
 def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     """The form for a new task; saving opens the task."""
-    assignees = _assignees(org_id, None)
+    principal, assignees = current_principal(), _assignees(org_id, None)
     if request.method == "GET":
         return _form_page(org_id, typed_before() or {}, assignees)
     sent(*FIELDS)
-    typed = _typed(request.form)
-    errors = _errors(typed, assignees)
+    typed, to_link = _typed(request.form), pasted_entries(request.form.get("links", ""))
+    errors = {**_errors(typed, assignees), **link_errors(principal, to_link)}
     if errors:
         return _form_page(org_id, request.form, assignees, errors=errors), 422
-    task = create_task(current_principal(), **_changes(typed))
-    flash(f"Created {task.reference}.", "success")
+    task = create_task(principal, **_changes(typed))
+    linked = attach_all(principal, task.id, to_link) if to_link else ()
+    count = sum(one.is_new for one in linked)
+    items = f" with {count} linked {'item' if count == 1 else 'items'}" if count else ""
+    flash(f"Created {task.reference}{items}.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 
 
@@ -192,4 +198,6 @@ def _form_page(
         task=task,
         errors=errors or {},
         disputed=disputed,
+        takes_links=takes_links(current_principal()),
+        links=shown.get("links", ""),
     )

@@ -79,6 +79,16 @@ def attach_all(
     return results
 
 
+def refused(principal: Principal, named: Sequence[str]) -> list[Pasted]:
+    """Those that name no item which could be linked, each with its refusal; links nothing.
+
+    Raises :class:`IntegrationMissing`.
+    """
+    reader = Reader.of(principal.org_id, principal.role)
+    read = ((text, _read(reader, text)) for text in named)
+    return [Pasted(text, refusal=one) for text, one in read if isinstance(one, DomainError)]
+
+
 def _read(reader: Reader, named: str | NamedItem) -> ItemRef | DomainError:
     try:
         return reader.read(named)

@@ -40,6 +40,43 @@ def test_a_new_task_opens_ready_for_links(app: Flask, acting: As, base: str) -> 
     )
 
 
+PASTED = (
+    "- https://gitlab.example.com/acme/web/-/merge_requests/7\r\n"
+    "acme/web#3, acme/web#3\r\n\r\nhttps://gitlab.example.com/acme/web/-/issues/3"
+)
+
+
+def test_a_new_task_links_what_was_pasted(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.integration(org, token_ciphertext="something")
+    visitor = acting()
+    assert Markup.of(visitor.get(f"{base}/tasks/new")).all("textarea", name="links")
+    answer = visitor.post(f"{base}/tasks/new", data={**WRITTEN, "links": PASTED})
+    page = visitor.get(answer.headers["Location"])
+    assert "Created ACME-1 with 2 linked items." in text_of(page)
+    assert len(Markup.of(page).all("li", class_="item")) == 2
+
+
+def test_a_new_task_is_not_created_if_something_cannot_be_linked(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    visitor, path = acting(), f"{base}/tasks/new"
+    before = visitor.post(path, data={**WRITTEN, "links": PASTED})
+    assert before.status_code == 422  # not connected
+    factory.integration(org, token_ciphertext="something")
+    for links, words in (
+        ("acme/web!7\nhttps://gitlab.elsewhere.com/a/b/-/issues/1", "gitlab.elsewhere.com"),
+        ("hello", "hello"),
+        ("acme/web!7\n" * 51, "You pasted 51 lines. Link at most 50 at once."),
+    ):
+        page = Markup.of(visitor.post(path, data={**WRITTEN, "links": links}))
+        field = page.one("textarea", id="links")
+        assert field.text.strip() == links.strip()
+        assert words in page.one("div", id="links-error").text
+    assert tasks(app) == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
