@@ -15,7 +15,7 @@ from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db, settings
 from gitlab_links.integrations import policy
-from gitlab_links.integrations.changes import find_integration
+from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.outgoing.endpoints import (
     EndpointChange,
@@ -57,7 +57,8 @@ def update_policy(
     turns alerts off. Raises :class:`Invalid`, :class:`IntegrationMissing` and the
     ``encryption_key_*`` conflicts. The caller commits.
     """
-    if find_integration(principal.org_id) is None:
+    # Before the org, as whoever compares a version of the connection has locked it.
+    if lock_integration(principal.org_id) is None:
         raise IntegrationMissing("Connect the org to its GitLab first.")
     is_set = notify_url is not None and _set_address(principal, notify_url)
     also = ["notify_url"] if is_set else []

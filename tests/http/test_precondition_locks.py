@@ -23,7 +23,10 @@ from gitlab_links.http.conditional import takes_if_match
 from gitlab_links.integrations.policy import PolicyChange, update_policy
 from gitlab_links.invitations.changes import resend
 from gitlab_links.links.provenance import keep
+from gitlab_links.outgoing import alerts
+from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.outgoing.endpoints import EndpointChange, update_endpoint
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.rules.changes import RulesChange, change_rules
 from gitlab_links.saved_views.changes import change_view
 from gitlab_links.tasks.changes import update_task
@@ -188,7 +191,7 @@ RACES: dict[str, Callable[[World], Raced]] = {
     "events__endpoint_patch": lambda w: Raced(*_endpoint(w), "PATCH", {"name": "Mine"}),
     "events__endpoint_delete": lambda w: Raced(*_endpoint(w)),
     "integrations__gitlab_policy_patch": lambda w: Raced(
-        *_connection(w, "/policy"), "PATCH", {"token_auto_rotate": False}
+        *_connection(w, "/policy"), "PATCH", {"notify_url": "https://chat.example.com/mine"}
     ),
     "integrations__gitlab_integration_patch": lambda w: Raced(
         *_connection(w), "PATCH", {"signing_token": ""}
@@ -237,6 +240,26 @@ def test_no_change_of_a_member_waits_in_a_circle(
         lock_org(world.org.id)  # a change begins with this
         late.start()
         raced.meanwhile()
+        db.session.commit()
+    assert late.end() == 412
+
+
+@pytest.mark.only_on("postgresql")
+def test_no_change_of_the_policy_waits_in_a_circle(
+    app: Flask, world: World, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where alerts go is locked with the org, the rest of the policy with the connection."""
+    late = Late(world, RACES["integrations__gitlab_policy_patch"](world), base)
+
+    def overtaken(org_id: uuid.UUID) -> OutgoingEndpoint | None:
+        monkeypatch.undo()
+        late.start()
+        return alert_endpoint(org_id)
+
+    monkeypatch.setattr(alerts, "alert_endpoint", overtaken)
+    with app.app_context():
+        theirs = PolicyChange(token_auto_rotate=True)
+        alerts.update_policy(world.principal, theirs, "https://chat.example.com/theirs")
         db.session.commit()
     assert late.end() == 412
 
