@@ -1,8 +1,11 @@
 """Parts of pages that an open page polls."""
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
 
-from flask import Response, make_response, request
+from flask import Response, make_response, render_template, request
 
 from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
 from gitlab_links.links.freshness import Connection
@@ -10,6 +13,25 @@ from gitlab_links.pages.assets import asset_version
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 
 _NOT_CONNECTED = frozenset({ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the script of an open page has to know of the part that it polls.
+
+    ``away`` says why the part is not updated at the moment, and is empty while it is. Templates
+    write all three with ``follow`` of ``partials/live.html``, so that no page is *Live* without
+    having said so.
+    """
+
+    url: str
+    etag: str
+    away: str
+
+    @classmethod
+    def of(cls, url: str, away: str, *shown: object) -> Self:
+        """The ETag changes with everything that is ``shown``, and with ``away``."""
+        return cls(url, etag_of(away, *shown), away)
 
 
 def is_part(name: str) -> bool:
@@ -23,6 +45,16 @@ def tagged(body: str, etag: str, status: int = 200) -> Response:
     response.set_etag(etag)
     response.vary.add(FRAGMENT_HEADER)
     return response
+
+
+def answer_part(template: str, shown: Mapping[str, Any]) -> Response:
+    """The part alone, which the open page polls; a 304 if it has what is ``shown`` already. What
+    is shown has a :class:`Live` named ``live``.
+    """
+    live: Live = shown["live"]
+    if live.etag in request.if_none_match:
+        return tagged("", live.etag, 304)
+    return tagged(render_template(template, **shown), live.etag)
 
 
 def etag_of(*parts: object) -> str:

@@ -25,7 +25,7 @@ from gitlab_links.gitlab.times import EARLIEST
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
-from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import place_in
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
 from gitlab_links.pages.task_list import LINKS, TYPES
@@ -97,14 +97,9 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
     found = listed_links(
         visibility, wanted.query, sort=ORDERS[wanted.sort], after=wanted.after, limit=LINKS_A_PAGE
     )
-    shown = {"org_id": org_id, **_shown(principal, visibility, wanted, found)}
-    today = utcnow().date()  # which decides what is overdue
-    names = ("links", "tasks", "older_url", "away", "connected")
-    etag = etag_of(*(shown[name] for name in names), principal.role, today)
+    shown = _shown(principal, visibility, wanted, found)
     if is_part(PART):
-        if etag in request.if_none_match:
-            return tagged("", etag, 304)
-        return tagged(render_template("links/results.html", **shown), etag)
+        return answer_part("links/results.html", shown)
     typed = typed_texts({name: getattr(wanted.query, name) for name in TEXTS})
     return render_template(
         "links/all.html",
@@ -112,7 +107,6 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
         typed=typed,
         more_open=wanted.query.pipeline or any(typed[name] for name in TEXTS if name != "q"),
         part=PART,
-        links_etag=f'"{etag}"',
         csv_url=url_for("pages.links_csv", **wanted.as_query(org_id)),
         unapplied=unapplied(wanted.applied),
     )
@@ -122,17 +116,27 @@ def _shown(
     principal: Principal, visibility: Visibility, wanted: Wanted, found: LinkList
 ) -> dict[str, Any]:
     org_id, behind = principal.org_id, found.next
+    connected = visibility.connection.base_url is not None
+    tasks = task_references(visibility, found.links)
+    older_url = behind and url_for(VIEW, **wanted.as_query(org_id, behind))
+    today = utcnow().date()  # which decides what is overdue
+    live = Live.of(
+        url_for(VIEW, **wanted.as_query(org_id, wanted.after)),
+        away_words(visibility.connection, shows_links=bool(found.links)),
+        *(found.links, tasks, older_url, connected, principal.role, today),
+    )
     return {
+        "live": live,
+        "org_id": org_id,
         "wanted": wanted.query,
         "sort": wanted.sort,
         "filtered": bool(wanted.query.arguments) or wanted.after is not None,
         "links": found.links,
-        "tasks": task_references(visibility, found.links),
+        "tasks": tasks,
         "words": _words(len(found.links), are_more=behind is not None),
         "sees_all": visibility.sees_all,
         "manages": principal.may(Permission.INTEGRATION),
-        "connected": visibility.connection.base_url is not None,
-        "away": away_words(visibility.connection, shows_links=bool(found.links)),
+        "connected": connected,
         "choices": (
             ("need", "Needs", NEEDS),
             ("state", "State", STATES),
@@ -140,10 +144,9 @@ def _shown(
         ),
         "pipelines": PIPELINES,
         "sorts": SORTS,
-        "url": url_for(VIEW, **wanted.as_query(org_id, wanted.after)),
         "paged": wanted.after is not None,
         "newest_url": url_for(VIEW, **wanted.as_query(org_id)),
-        "older_url": behind and url_for(VIEW, **wanted.as_query(org_id, behind)),
+        "older_url": older_url,
     }
 
 

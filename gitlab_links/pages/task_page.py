@@ -18,7 +18,7 @@ from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.descriptions import shown_description
-from gitlab_links.pages.live_parts import away_words, etag_of
+from gitlab_links.pages.live_parts import Live, away_words, etag_of
 from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.roll_up_marks import Marks, marks_of
 from gitlab_links.pages.rule_story import rule_story
@@ -88,7 +88,6 @@ def task_page(
         parts |= _head(principal, task, links.updated_at)
         parts |= {**_list(principal, links), **_form(principal, links)}
         parts |= {"marks": _marks(principal, links), **rule_story(principal, task)}
-        parts["links_etag"] = f'"{links.etag}"'
         parts["new_items"] = _new_items(principal, links)
     return render_template(
         "tasks/show.html",
@@ -182,9 +181,12 @@ def _list(principal: Principal, links: Links) -> dict[str, Any]:
         "paging": Paging.of(links.whole.count, links.page, LINKS_A_PAGE, page_url),
         "page": links.page,
         "page_query": f"?page={links.page}" if links.page > 1 else "",
-        "away": away_words(links.whole.connection, shows_links=bool(shown)),
+        "live": Live(
+            url=task_url(LINKS_VIEW, org_id, task, links.page),
+            etag=links.etag,
+            away=away_words(links.whole.connection, shows_links=bool(shown)),
+        ),
         "links_url": task_url(LINKS_VIEW, org_id, task),
-        "live_url": task_url(LINKS_VIEW, org_id, task, links.page),
         "may_write": principal.may(Permission.LINK_WRITE),
         "manages": principal.may(Permission.INTEGRATION),
     }

@@ -16,7 +16,7 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.list_headings import list_headings
-from gitlab_links.pages.live_parts import away_words, etag_of, is_part, tagged
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.selection_form import NOTHING_CHOSEN, SelectionForm, assignees
@@ -40,10 +40,7 @@ def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
     principal = current_principal()
     if is_part(PART):
         shown = _shown(principal, _wanted(principal))
-        etag = _etag(principal, shown)
-        if etag in request.if_none_match:
-            return tagged("", etag, 304)
-        return tagged(render_template("tasks/results.html", **shown), etag)
+        return answer_part("tasks/results.html", shown)
     if session.get(LAST_ORG) != str(org_id):
         session[LAST_ORG] = str(org_id)
     return list_page(principal)
@@ -82,7 +79,6 @@ def list_page(
         view_form=view_form,
         unapplied=unapplied({**wanted.arguments, "sort": wanted.sort}, page=shown["wanted"].page),
         part=PART,
-        tasks_etag=f'"{_etag(principal, shown)}"',
     )
 
 
@@ -97,12 +93,18 @@ def _shown(
     org_id = principal.org_id
     visibility, people = Visibility.of(principal), colleagues(org_id)
     wanted, found, rows = listing.find_tasks(visibility, wanted)
-    shows_links = any(row.has_links for row in rows)
 
     def url(page: int) -> str:
         return url_for("pages.task_list", **wanted.as_query(org_id, page))
 
+    connected = visibility.connection.base_url is not None
+    may_edit = principal.may(Permission.TASK_WRITE)
+    paging = Paging.of(found.total, wanted.page, listing.PAGE_SIZE, url, are_more=found.are_more)
+    away = ""
+    if visibility.sees_links:
+        away = away_words(visibility.connection, shows_links=any(row.has_links for row in rows))
     return {
+        "live": Live.of(url(wanted.page), away, rows, paging, connected, may_edit, principal.role),
         "org_id": org_id,
         "wanted": wanted,
         "headings": list_headings(org_id, wanted),
@@ -114,25 +116,13 @@ def _shown(
         "total": found.total,
         "filtered": wanted.narrows or wanted.page > 1,
         "sees_links": visibility.sees_links,
-        "may_edit": principal.may(Permission.TASK_WRITE),
+        "may_edit": may_edit,
         "may_connect": principal.may(Permission.INTEGRATION),
-        "connected": visibility.connection.base_url is not None,
-        "away": away_words(visibility.connection, shows_links=shows_links)
-        if visibility.sees_links
-        else "",
+        "connected": connected,
         "options": listing,
         "assignees": listing.assignees(people, wanted.assignee),
         "selection": selection,
         "selection_assignees": assignees(people),
         "example_reference": f"{found.task_key}-1",
-        "paging": Paging.of(
-            found.total, wanted.page, listing.PAGE_SIZE, url, are_more=found.are_more
-        ),
-        "url": url(wanted.page),
+        "paging": paging,
     }
-
-
-def _etag(principal: Principal, shown: dict[str, Any]) -> str:
-    """Changes with everything the list shows, and with nothing else."""
-    names = ("rows", "paging", "away", "connected", "may_edit")
-    return etag_of(*(shown[name] for name in names), principal.role)

@@ -16,9 +16,10 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed
-from gitlab_links.pages.live_parts import etag_of, is_part, tagged
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.timeline_words import Row, Words
 from gitlab_links.pages.unapplied import unapplied
@@ -46,18 +47,16 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     filters = {"topic": topic, "reference": task.reference}
     entries, around = part_behind(view, org_id, filters, read)
     rows = rows_of(task.id, entries)
-    etag = etag_of(rows, around, principal.role)
     around["wanted"] = {"topic": topic.value if topic else ""}
     around |= {"task": task, "days": _by_day(rows), "rows": rows, "topic": topic}
-    around["live_url"] = _here(org_id, task.reference)
+    shows_links = any(row.reference for row in rows)
+    away = away_words(connection_of(org_id), shows_links=shows_links)
+    here = _here(org_id, task.reference)
+    around["live"] = Live.of(here, away, rows, around["older_url"], principal.role)
     if is_part(PART):
-        if etag in request.if_none_match:
-            return tagged("", etag, 304)
-        return tagged(render_template("timeline/results.html", **around), etag)
+        return answer_part("timeline/results.html", around)
     around["unapplied"] = unapplied({"topic": topic})
-    return render_template(
-        "timeline/show.html", **around, part=PART, topics=TOPICS, etag=f'"{etag}"'
-    )
+    return render_template("timeline/show.html", **around, part=PART, topics=TOPICS)
 
 
 def _here(org_id: uuid.UUID, reference: str) -> str:

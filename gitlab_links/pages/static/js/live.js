@@ -8,8 +8,9 @@ const HIDDEN = 60000;
 const SLOWEST = 30000;
 const PATIENCE = 8000;
 
-// ``section`` has the address, ETag and name of the part. An element with data-away in it says
-// why links are not updated at the moment; it is empty while they are.
+// ``section`` has the name of the part. An element with data-live in it, also in each answer, has
+// the part's address and ETag, and says in data-away why it is not updated at the moment: empty
+// while it is. Without those words the part is not called live.
 export class LivePart {
   // ``leave`` is called when the session has ended or access was lost.
   constructor(section, { steady, show, hurries = () => false, leave = () => window.location.reload() }) {
@@ -22,13 +23,16 @@ export class LivePart {
     this.hurriedUntil = 0;
     this.timer = null;
     this.asking = null;
-    this.adopt(section);
+    this.adopt(document);
   }
 
-  // Poll the address and ETag of this element from now on.
-  adopt({ dataset }) {
-    this.url = dataset.live ?? this.url;
-    this.etag = dataset.etag ?? this.etag;
+  // From now on, poll the address and ETag that ``page`` names, and say what it says.
+  adopt(page) {
+    const part = page.querySelector("[data-live]");
+    if (!part) return;
+    this.url = part.dataset.live;
+    this.etag = part.dataset.etag;
+    this.away = part.dataset.away;
   }
 
   start() {
@@ -93,6 +97,7 @@ export class LivePart {
 
   // Show an answer, also one to a form; returns what ``show`` returns.
   show(page, answer) {
+    this.adopt(page);
     this.etag = answer.headers.get("ETag") ?? this.etag;
     const result = this.put(page);
     updateTimes(this.section);
@@ -102,10 +107,11 @@ export class LivePart {
   say(state) {
     const shown = this.section.querySelector("[data-live-state]");
     if (!shown) return;
-    const away = this.section.querySelector("[data-away]")?.dataset.away ?? "";
-    const words = state === "away" ? "Reconnecting…" : away ? `Not live: ${away}` : "Live";
+    const isLive = state === "live" && this.away === "";
+    const why = this.away ? `Not live: ${this.away}` : "Not live";
+    const words = state === "away" ? "Reconnecting…" : isLive ? "Live" : why;
     if (shown.textContent === words && !shown.hidden) return;
-    shown.dataset.state = state === "live" && !away ? "live" : "away";
+    shown.dataset.state = isLive ? "live" : "away";
     shown.hidden = false;
     shown.textContent = words;
   }

@@ -23,6 +23,5 @@ function hurryIfCounting() {
   if ("counting" in figures().dataset) live.hurry();
 }
 
-live.adopt(figures());
 live.start();
 hurryIfCounting();

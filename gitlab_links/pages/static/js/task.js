@@ -5,7 +5,7 @@ import { LivePart } from "./live.js";
 import { closePicker } from "./picker.js";
 import { mark, morph, remember, replaceRows } from "./morph.js";
 
-const section = document.querySelector("[data-live]");
+const section = document.querySelector("[data-part]");
 const list = () => section.querySelector("[data-links]");
 
 function wordsOf(row) {
@@ -34,8 +34,6 @@ function showList(page) {
   const next = page.querySelector("[data-links]");
   if (!next) return { added: [], changed: [] };
   const result = replaceRows(list(), next);
-  list().dataset.away = next.dataset.away;
-  live.adopt(next);
   const { pathname, search } = window.location;
   if (search && next.dataset.page === "1") window.history.replaceState(null, "", pathname);
   section.querySelector("[data-links-count]").textContent = next.dataset.count;

@@ -15,7 +15,6 @@ const live = new LivePart(frame, {
   show: (page) => {
     const next = page.querySelector("[data-results]");
     const { added, changed } = replaceRows(list(), next);
-    list().dataset.away = next.dataset.away;
     list().dataset.results = next.dataset.results;
     countSelected(frame);
     mark([...added, ...changed]);
@@ -23,12 +22,13 @@ const live = new LivePart(frame, {
 });
 
 function follow() {
-  live.adopt(list());
+  live.adopt(document);
   remember(list());
   countSelected(frame);
 }
 
-follow();
+remember(list());
+countSelected();
 live.start();
 document.addEventListener(RENEWED, follow);
 followSelection(frame);

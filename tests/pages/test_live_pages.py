@@ -1,0 +1,72 @@
+"""Every page that follows GitLab says why, as soon as it cannot."""
+
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from gitlab_links import pages
+from gitlab_links.accounts.models import Org
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.integrations.changes import find_integration
+from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
+from tests.factories import Factory
+from tests.pages.conftest import As
+from tests.pages.markup import Element, Markup
+
+TEMPLATES = Path(pages.__file__).parent / "templates"
+# By the template of the whole page: its address, and what an open page asks for.
+LIVE = {
+    "overview/show.html": ("overview", "overview"),
+    "tasks/list.html": ("tasks", "tasks"),
+    "tasks/show.html": ("tasks/ACME-1", "links"),
+    "timeline/show.html": ("tasks/ACME-1/timeline", "timeline"),
+    "links/all.html": ("links", "links"),
+}
+
+
+def templates_with(text: str) -> set[str]:
+    found = (path for path in TEMPLATES.rglob("*.html") if text in path.read_text())
+    return {path.relative_to(TEMPLATES).as_posix() for path in found}
+
+
+def followed(markup: Markup) -> Element:
+    """The one part that the script follows."""
+    (part,) = [one for one in markup.elements if one.get("data-live") is not None]
+    return part
+
+
+def test_the_live_pages_are_all_known_here_and_all_say_whether_they_are_live() -> None:
+    assert templates_with("live_state()") - {"partials/live.html"} == set(LIVE)
+    for name in ("data-live=", "data-away=", "data-live-state"):
+        assert templates_with(name) == {"partials/live.html"}
+
+
+@pytest.mark.parametrize("page", LIVE)
+def test_a_live_page_says_that_gitlab_cannot_be_reached(
+    app: Flask, factory: Factory, org: Org, acting: As, base: str, page: str
+) -> None:
+    factory.integration(org, token_ciphertext="something")
+    factory.task(org, number=1)
+    visitor, (path, name) = acting(), LIVE[page]
+    url = "https://gitlab.example.com/acme/web/-/issues/7"
+    assert visitor.post(f"{base}/tasks/ACME-1/links", data={"url": url}).status_code == 302
+    whole = Markup.of(visitor.get(f"{base}/{path}"))
+    before = followed(whole)
+    assert before["data-away"] == ""
+    assert name in [one.get("data-part") for one in whole.elements]
+    known = {"X-Fragment": name, "If-None-Match": before["data-etag"]}
+    assert visitor.get(before["data-live"], headers=known).status_code == 304
+    with app.app_context():
+        integration = find_integration(org.id)
+        assert integration is not None
+        for _ in range(BREAKER_OPENS_AT):
+            note_failure(integration, GitLabFailure("network_error", "no route"), utcnow())
+        db.session.commit()
+    answer = visitor.get(before["data-live"], headers=known)
+    assert answer.status_code == 200
+    assert followed(Markup.of(answer))["data-away"] == "GitLab cannot be reached."
+    known["If-None-Match"] = answer.headers["ETag"]
+    assert visitor.get(before["data-live"], headers=known).status_code == 304
