@@ -77,9 +77,9 @@ class TokenHealth:
 class Report:
     """The verdict and its reasons.
 
-    ``checked_at`` is the oldest check among the token and all webhooks; None while one of
-    them has not been checked. ``connection`` is the org's settings with their health, which
-    follows from ``status``; ``integration`` is the row behind it.
+    ``checked_at`` is the oldest check among the token and all webhooks of projects that GitLab
+    has shown; None while one of them has not been checked. ``connection`` is the org's settings
+    with their health, which follows from ``status``; ``integration`` is the row behind it.
     """
 
     status: HealthColour
@@ -177,7 +177,8 @@ def check_soon(org_id: uuid.UUID, now: datetime, *, fresh: timedelta = FRESH_ENO
 
 def _checked_at(signals: Signals) -> datetime | None:
     parts = [None if signals.integration is None else signals.integration.token_checked_at]
-    parts += [project.checked_at for project in signals.projects]
+    # What GitLab has never shown has no webhook to check: anybody may link a mistyped project.
+    parts += [project.checked_at for project in signals.projects if project.seen]
     known = [part for part in parts if part is not None]
     return min(known) if len(known) == len(parts) else None
 

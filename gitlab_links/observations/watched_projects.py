@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select
 
 from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.links.freshness import GONE
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.unreadable import is_unreadable
 from gitlab_links.observations.hook_states import HookState
@@ -26,9 +27,10 @@ UNREADABLE_AT = 3
 @dataclass(frozen=True, slots=True)
 class WatchedProject:
     """A project with links, or a chosen one (``picked``). Counts and ``former_path`` cover 7 days.
-    ``seen``: GitLab has shown the project. ``hook_wanted``: a worker has yet to create its
-    webhook. ``unreadable`` is the number of links whose fetch failed several times in a row,
-    without those to deleted items; ``unreadable_code`` is the error, ``reason`` GitLab's reason.
+    ``seen``: GitLab has shown the project. ``gone`` is the number of links whose items GitLab does
+    not show. ``hook_wanted``: a worker has yet to create its webhook. ``unreadable`` is the number
+    of links whose fetch failed several times in a row, without those to deleted items;
+    ``unreadable_code`` is the error, ``reason`` GitLab's reason.
     """
 
     id: uuid.UUID
@@ -39,6 +41,7 @@ class WatchedProject:
     picked: bool
     base_url: str
     links: int
+    gone: int
     hook_state: HookState
     hook_id: int | None
     hook_wanted: bool
@@ -84,6 +87,7 @@ def watched_by_org(
         select(
             *_SEEN,
             links.c.links,
+            links.c.gone,
             links.c.unreadable,
             links.c.unreadable_code,
             counts.c.by_webhook,
@@ -115,6 +119,7 @@ def _links_by_project(org_ids: Collection[uuid.UUID]) -> Select[*tuple[Any, ...]
         select(
             GitLabItem.project_id,
             func.count().label("links"),
+            func.sum(case((GitLabItem.error_code.in_(GONE), 1), else_=0)).label("gone"),
             func.sum(case((failing, 1), else_=0)).label("unreadable"),
             func.max(case((failing, GitLabItem.error_code))).label("unreadable_code"),
         )
@@ -174,6 +179,7 @@ def _view(row: Row[*tuple[Any, ...]], now: datetime) -> WatchedProject:
         seen=row.gitlab_id is not None,
         picked=row.picked_at is not None,
         links=row.links or 0,
+        gone=int(row.gone or 0),
         hook_state=HookState(row.state or HookState.UNKNOWN),
         hook_wanted=row.wanted is not None,
         events_missing=tuple(row.events_missing or ()),

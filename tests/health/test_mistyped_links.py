@@ -6,7 +6,7 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.links.queries import find_link
 from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser
-from tests.pages.markup import Markup
+from tests.pages.markup import Markup, words
 
 
 def mistype(connected, path="acme/nope"):
@@ -41,9 +41,14 @@ def test_a_mistyped_project_is_shown_on_the_link_and_leaves_the_connection_green
     assert (shown.sync.status, shown.sync.error_code) == ("error", "not_found")
     assert connected.codes() == []
     user = connected.factory.membership(connected.org, Role.ADMIN).user_id
-    page = browser(connected.app, user).get(f"/orgs/{connected.org.id}/gitlab")
-    assert Markup.of(page).one("h2", id="health-heading").text == "Everything works"
-    assert "Not seen in GitLab" in page.text
+    admin, path = browser(connected.app, user), f"/orgs/{connected.org.id}"
+    page = Markup.of(admin.get(f"{path}/gitlab"))
+    assert page.one("h2", id="health-heading").text == "Everything works"
+    assert "The token and all webhooks were checked" in page.one("main").text
+    assert "Watch projects Done" in words(page.one("ol", id="steps").text)
+    assert admin.get(f"/api{path}/integrations/gitlab/health").json["health"]["checked_at"]
+    listed = page.one("a", href=f"{path}/links?project=acme/nope")
+    assert "acme/nope#1" in admin.get(listed["href"]).text
 
 
 def test_nobody_asks_gitlab_for_the_webhooks_of_a_project_it_has_never_shown(connected):

@@ -113,7 +113,7 @@ class ConnectionHealthSchema(Answer):
         allow_none=True,
         metadata=described(
             "When the token and every webhook had been checked; null while one of them has not "
-            "been checked yet."
+            "been checked yet. A project that GitLab has never shown does not count."
         ),
     )
     findings = fields.List(fields.Nested(FindingSchema))
