@@ -1,16 +1,30 @@
-"""The verdict on each connection, stored so that the metrics only have to count."""
+"""The verdict on each connection, stored for the metrics and the menu of each page."""
 
 import uuid
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from gitlab_links.extensions import change_rows
+from gitlab_links.extensions import change_rows, db
 from gitlab_links.health.report import HealthColour, report_on
 from gitlab_links.health.signals import load_many
 from gitlab_links.integrations.models import OrgGitLabIntegration
+
+_integration = OrgGitLabIntegration
+
+
+def stored_verdict(org_id: uuid.UUID) -> HealthColour | None:
+    """The verdict stored last; None while there is none, and without a connection."""
+    found = db.session.scalar(
+        select(_integration.health_status).where(
+            _integration.org_id == org_id,
+            _integration.base_url.is_not(None),
+            _integration.token_ciphertext.is_not(None),
+        )
+    )
+    return None if found is None else HealthColour(found)
 
 
 def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
@@ -25,12 +39,12 @@ def store_verdicts(org_ids: Collection[uuid.UUID], now: datetime) -> int:
             changed[status].append(org_id)
     for status, those in sorted(changed.items()):
         change_rows(
-            update(OrgGitLabIntegration)
-            .where(OrgGitLabIntegration.org_id.in_(those))
+            update(_integration)
+            .where(_integration.org_id.in_(those))
             .values(
                 health_status=status.value,
                 # The org's settings have not changed.
-                updated_at=OrgGitLabIntegration.updated_at,
+                updated_at=_integration.updated_at,
             )
         )
     return sum(map(len, changed.values()))

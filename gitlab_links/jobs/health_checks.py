@@ -118,7 +118,7 @@ def _count_all_missed() -> int:
 
 def _update_all_problems() -> int:
     """Update every org's problems within ``PROBLEM_SECONDS``, in random order so that none is
-    always left out.
+    always left out; the menu shows a changed verdict at once.
     """
     ends_at, changes = time.monotonic() + PROBLEM_SECONDS, 0
     org_ids = list(connected_orgs())
@@ -127,6 +127,7 @@ def _update_all_problems() -> int:
         for org_id in _with_changes(org_ids[start : start + ORGS_AT_ONCE]):
             with isolated("update_problems", org_id):
                 changes += update_problems(org_id, utcnow())
+                store_verdicts([org_id], utcnow())
                 db.session.commit()
             if time.monotonic() > ends_at:
                 return changes
@@ -134,7 +135,7 @@ def _update_all_problems() -> int:
 
 
 def store_all_verdicts() -> None:
-    """Store each connection's verdict for the metrics; if a group fails, org by org."""
+    """Store each connection's verdict for metrics and menu; if a group fails, org by org."""
     ends_at = time.monotonic() + PROBLEM_SECONDS
     org_ids = list(connected_orgs())
     random.shuffle(org_ids)

@@ -43,6 +43,7 @@ from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.call_cost_words import call_costs
 from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.menu_marks import show_verdict
 from gitlab_links.pages.operation_words import hook_progress, recent_operations
 from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 from gitlab_links.pages.settings_versions import (
@@ -214,6 +215,7 @@ def page_with_errors(
 def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
     """The page as it is now, with what is ``shown`` besides."""
     health, alerts = report_of(org_id, utcnow()), alert_endpoint(org_id)
+    show_verdict(health.status)
     fragment = request.headers.get(FRAGMENT_HEADER) == "health"
     return render_template(
         "integration/health.html" if fragment else "integration/show.html",

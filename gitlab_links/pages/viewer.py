@@ -12,7 +12,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.extensions import db, settings
 from gitlab_links.http.mounting import path_here
-from gitlab_links.waiting.queries import waiting_count
+from gitlab_links.pages.menu_marks import MenuMarks
 
 ROLE_NAMES = {
     Role.ADMIN: "Admin",
@@ -26,8 +26,7 @@ ROLE_NAMES = {
 class NavEntry:
     """A page in the navigation. ``exact``: it is the page shown, not one above it.
 
-    ``count`` is the number of things that need the viewer there; ``go`` is the key that leads
-    there behind ``g``.
+    ``mark`` names what is beside it; ``go`` is the key that leads there behind ``g``.
     """
 
     text: str
@@ -35,7 +34,7 @@ class NavEntry:
     url: str
     current: bool
     exact: bool
-    count: int = 0
+    mark: str = ""
     go: str = ""
 
 
@@ -48,6 +47,7 @@ class Viewer:
     orgs: Sequence[OrgView]
     org: OrgView | None
     nav: Sequence[NavEntry]
+    marks: MenuMarks
     key_shortcuts: bool
     new_task_url: str | None
 
@@ -67,12 +67,11 @@ class Viewer:
         return self.email in named if named else self._administers_all
 
 
-_WAITING = "Waiting on me"
 _NAV = (
     ("Overview", "chart", "pages.org_overview", Permission.TASK_READ),
     ("Tasks", "tasks", "pages.task_list", Permission.TASK_READ),
     ("Links", "links", "pages.link_list", Permission.LINK_READ),
-    (_WAITING, "inbox-me", "pages.waiting_list", Permission.LINK_READ),
+    ("Waiting on me", "inbox-me", "pages.waiting_list", Permission.LINK_READ),
     ("GitLab", "mark", "pages.integration", Permission.INTEGRATION),
     ("Status rules", "rules", "pages.status_rules", Permission.RULES_READ),
     ("Deliveries", "inbox", "pages.delivery_list", Permission.DELIVERIES),
@@ -84,6 +83,7 @@ _NAV = (
 )
 
 
+_MARKS = {"pages.waiting_list": "waits", "pages.integration": "verdict"}
 _GO = {
     "pages.org_overview": "o",
     "pages.task_list": "t",
@@ -101,7 +101,9 @@ _GO = {
 
 
 def viewer() -> Viewer | None:
-    """The person logged in, or None; one query for their orgs, one for what waits on them."""
+    """The person logged in, or None; one query for their orgs, two at most for the
+    marks of the menu.
+    """
     return _viewer() if "caller" in g else None
 
 
@@ -118,17 +120,9 @@ def _viewer() -> Viewer:
     principal: Principal | None = g.get("principal")
     orgs = orgs_page(current_user.user_id)
     org = next((org for org in orgs if principal and org.id == principal.org_id), None)
-    waits = 0
-    if principal and principal.may(Permission.LINK_READ):
-        waits = waiting_count(principal.org_id, principal.user_id)
+    marks = MenuMarks.of(principal) if principal else MenuMarks()
     nav = [
-        _entry(
-            text,
-            icon,
-            url_for(endpoint, org_id=org.id),
-            waits if text == _WAITING else 0,
-            _GO.get(endpoint, ""),
-        )
+        _entry(text, icon, url_for(endpoint, org_id=org.id), endpoint)
         for text, icon, endpoint, permission in _NAV
         if principal and org and principal.may(permission)
     ]
@@ -136,10 +130,11 @@ def _viewer() -> Viewer:
     if principal and org and principal.may(Permission.TASK_WRITE):
         new_task_url = url_for("pages.new_task", org_id=org.id)
     user = current_user
-    return Viewer(user.name, user.email, orgs, org, nav, user.key_shortcuts, new_task_url)
+    return Viewer(user.name, user.email, orgs, org, nav, marks, user.key_shortcuts, new_task_url)
 
 
-def _entry(text: str, icon: str, url: str, count: int, go: str) -> NavEntry:
+def _entry(text: str, icon: str, url: str, endpoint: str) -> NavEntry:
     here = path_here()
     is_current = (here + "/").startswith(url + "/")
-    return NavEntry(text, icon, url, current=is_current, exact=here == url, count=count, go=go)
+    mark, go = _MARKS.get(endpoint, ""), _GO.get(endpoint, "")
+    return NavEntry(text, icon, url, current=is_current, exact=here == url, mark=mark, go=go)

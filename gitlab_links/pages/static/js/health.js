@@ -1,5 +1,6 @@
 // Polls the health part of the GitLab page. Requesting it also makes workers check with GitLab.
 
+import { showMarks } from "./menu.js";
 import { updateTimes } from "./times.js";
 
 const POLL_EVERY = 5000;
@@ -22,6 +23,7 @@ async function poll() {
   if (text === shown) return;
   shown = text;
   const page = new DOMParser().parseFromString(text, "text/html");
+  showMarks(page.querySelector("[data-menu-next]").content);
   section.replaceChildren(...[...page.body.children].map((part) => document.importNode(part, true)));
   updateTimes(section);
 }

@@ -1,5 +1,6 @@
 // Polls a part of the page. An unchanged part costs a 304 without a body.
 
+import { keepMarksCurrent, renewMarks } from "./menu.js";
 import { setServerTime, updateTimes } from "./times.js";
 
 const HURRIED = 400;
@@ -37,6 +38,7 @@ export class LivePart {
 
   start() {
     this.say("live");
+    keepMarksCurrent();
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
     window.addEventListener("focus", () => this.ask());
     window.addEventListener("online", () => this.ask());
@@ -92,7 +94,9 @@ export class LivePart {
     }
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (url === this.url) this.show(page, answer);
+    if (url !== this.url) return;
+    this.show(page, answer);
+    renewMarks();
   }
 
   // Show an answer, also one to a form; returns what ``show`` returns.
