@@ -32,9 +32,9 @@ STANDINGS = {
 }
 
 OUTCOMES = {
-    Outcome.STARTS: Mark("Would be in progress", "blue", "pipeline-running"),
-    Outcome.DONE: Mark("Would be done", "green", "check"),
-    Outcome.REOPENS: Mark("Would go back to in progress", "amber", "refresh"),
+    Outcome.STARTS: Mark("Links call for in progress", "blue", "pipeline-running"),
+    Outcome.DONE: Mark("Links call for done", "green", "check"),
+    Outcome.REOPENS: Mark("Links call for in progress again", "amber", "refresh"),
     Outcome.UNDECIDED: Mark("Not decided", "amber", "info"),
     Outcome.HELD: Mark("Kept back", "amber", "warning"),
     Outcome.PINNED: Mark("Pinned", "gray", "lock"),

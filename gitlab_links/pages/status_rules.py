@@ -13,8 +13,10 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed, sent
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
@@ -34,6 +36,7 @@ from gitlab_links.rules.summaries import RulesView, rules_view
 from gitlab_links.sought_texts import sought
 
 PATH = "/orgs/<uuid:org_id>/status-rules"
+PART = "rules"
 SWITCHES = ("started", "all_merged", "reopened")
 COUNTED = ("count_mentions", "count_issues", "count_forks")
 NO_SECONDS = "Enter the seconds as a whole number."
@@ -43,6 +46,8 @@ NO_SECONDS = "Enter the seconds as a whole number."
 @access(Permission.RULES_READ)
 def status_rules(org_id: uuid.UUID) -> ResponseReturnValue:
     """The rules as sentences, and what they would do with each task."""
+    if is_part(PART):
+        return answer_part("rules/live.html", _shown(org_id))
     return _page(org_id)
 
 
@@ -120,33 +125,55 @@ def dry_run_filter(args: Mapping[str, str]) -> tuple[Outcome | None, str | None]
     return parsed(Outcome, args.get("outcome", "")), sought(args.get("q", "")) or None
 
 
-def _page(org_id: uuid.UUID, **shown: Any) -> str:
-    principal = current_principal()
-    rules = rules_view(org_id)
+def _page(org_id: uuid.UUID, **form: Any) -> str:
+    shown = _shown(org_id)
+    return render_template(
+        "rules/show.html",
+        **shown,
+        part=PART,
+        values=_values(shown["rules"], form.get("typed")),
+        **{"errors": {}, **form},
+    )
+
+
+def _shown(org_id: uuid.UUID) -> dict[str, Any]:
+    """What changes while the page is open: the mode of the rules, and the list of tasks."""
+    principal, rules = current_principal(), rules_view(org_id)
     outcome, q = dry_run_filter(request.args)
     read = partial(dry_run_page, principal, outcome, q)
     filters = {"outcome": outcome, "q": q}
     tasks, around = part_behind("pages.status_rules", org_id, filters, read)
     counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
-    return render_template(
-        "rules/show.html",
+    shows_links = any(task.explanation.links for task in tasks)
+    away = away_words(connection_of(org_id), shows_links=shows_links)
+    after = request.args.get("after")
+    here = url_for("pages.status_rules", org_id=org_id, after=after, **around["wanted"])
+    return {
         **around,
-        rules=rules,
-        values=_values(rules, shown.get("typed")),
-        tasks=tasks,
-        counts=counts,
-        total=sum(counts.values()),
-        unapplied=unapplied(filters),
-        outcome=outcome,
-        q=typed_texts({"q": q or ""})["q"],
-        outcomes=OUTCOMES,
-        statuses=STATUS_MARKS,
-        calls_for=calls_for,
-        link_words=link_words,
-        most=MOST_A_MINUTE,
-        may_write=principal.may(Permission.RULES_WRITE),
-        **{"errors": {}, **shown},
-    )
+        "live": Live.of(here, away, rules, tasks, counts, around["older_url"], principal.role),
+        "moving": _is_moving(rules, counts),
+        "rules": rules,
+        "tasks": tasks,
+        "counts": counts,
+        "total": sum(counts.values()),
+        "unapplied": unapplied(filters),
+        "outcome": outcome,
+        "q": typed_texts({"q": q or ""})["q"],
+        "outcomes": OUTCOMES,
+        "statuses": STATUS_MARKS,
+        "calls_for": calls_for,
+        "link_words": link_words,
+        "most": MOST_A_MINUTE,
+        "may_write": principal.may(Permission.RULES_WRITE),
+    }
+
+
+def _is_moving(rules: RulesView, counts: Mapping[Outcome, int]) -> bool:
+    """Whether a job looks at tasks, or makes the changes that were kept back."""
+    if rules.mode is RulesMode.OFF:
+        return False
+    applies = rules.mode is RulesMode.ON and counts[Outcome.HELD] > 0
+    return applies or not rules.dry_run_complete
 
 
 def _values(rules: RulesView, typed: Any) -> dict[str, Any]:

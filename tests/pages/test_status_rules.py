@@ -11,10 +11,11 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import find_rules
 from gitlab_links.rules.marking import ItemMarks
-from tests.pages.markup import Markup, text_of
+from tests.pages.markup import Markup, text_of, words
 
 # Those that rules keep back, if they would change one more than they may and the first as well.
 LAST_TASKS = (100 + MOST_A_MINUTE - 1, 100 + MOST_A_MINUTE)
+PART = {"X-Fragment": "rules"}
 SAVED = {"branches": "release/* stable", "wait_seconds": "0", "started": "1", "all_merged": "1"}
 
 
@@ -73,10 +74,15 @@ def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, r
     assert "has not looked at every task" in text_of(
         admin.post(f"{rules}/switch-on", follow_redirects=True)
     )
+    part = {"X-Fragment": "rules", "If-None-Match": admin.get(rules, headers=PART).headers["ETag"]}
+    assert admin.get(rules, headers=part).status_code == 304
     apply(app, org)
+    followed = Markup.of(admin.get(rules, headers=part))
+    assert "wait_seconds" not in {one.get("name") for one in followed.elements}
+    assert "Links call for in progress (1)" in words(followed.one("section", id="rules-tasks").text)
     page = text_of(admin.get(rules))
     assert "They have looked at all 1 tasks and changed none" in page
-    assert "Would be in progress (1)" in page
+    assert "1 has another status than its links call for. Switching on leaves it so" in page
     assert "acme/web!7 open" in page
     assert "Nothing is linked" not in page
     for nothing in ("outcome=done", "q=nothing-like-it", "q=ACME-13"):
@@ -146,14 +152,14 @@ def test_an_admin_applies_what_the_rules_kept_back(
     assert "Apply" not in text_of(acting(Role.PM).get(rules))
     held = Markup.of(admin.get(f"{rules}?outcome=held")).all("a", class_="rule-task")[0]["href"]
     assert polled(admin, held) != shown[int(held.rpartition("-")[2])]
-    for role, words in (
+    for role, advice in (
         (Role.ADMIN, "Apply what they keep back, or leave it"),
         (Role.PM, "An admin can apply it. Show what they keep back"),
         (Role.MEMBER, "or you can set the status by hand"),
     ):
         page = text_of(acting(role).get(held))
         assert "keep this task from becoming in progress" in page
-        assert words in page
+        assert advice in page
     listed = text_of(admin.get(f"{rules}?outcome=held"))
     assert "Kept back (2)" in listed
     page = text_of(admin.post(f"{rules}/apply-held", follow_redirects=True))

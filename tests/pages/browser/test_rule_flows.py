@@ -31,11 +31,14 @@ def test_rules_are_tried_switched_on_and_undone(
     page.get_by_role("button", name="Try the rules").click()
     heading = page.get_by_role("heading", name="The rules are being tried")
     expect(heading).to_be_visible()
-    for _ in range(int(HANGS)):
-        if page.get_by_role("button", name="Switch on").is_visible():
-            break
-        page.wait_for_timeout(1000)
-        page.reload()
+    branches, end = page.locator("#branches"), page.get_by_role("button", name="End the trial")
+    before = branches.input_value()
+    branches.fill("typed, and not saved")
+    end.focus()
+    expect(page.get_by_role("button", name="Switch on")).to_be_visible(timeout=HANGS * 1000)
+    expect(end).to_be_focused()
+    expect(branches).to_have_value("typed, and not saved")
+    branches.fill(before)
     assert see(page, looks, "rules-trial") == []
     page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
     assert see(page, looks, "rules-dry-run") == []

@@ -9,14 +9,21 @@ const HIDDEN = 60000;
 const SLOWEST = 30000;
 const PATIENCE = 8000;
 
+function isTyped() {
+  return [...document.querySelectorAll("form[method=post] :is(input, textarea)")].some((field) => (
+    field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue
+  ));
+}
+
 // ``section`` has the name of the part. An element with data-live in it, also in each answer, has
 // the part's address and ETag, and says in data-away why it is not updated at the moment: empty
 // while it is. Without those words the part is not called live.
 export class LivePart {
-  // ``leave`` is called when the session has ended or access was lost.
-  constructor(section, { steady, show, hurries = () => false, leave = () => window.location.reload() }) {
+  // ``steady`` is the time between two questions, in milliseconds, or a function that gives it.
+  // ``leave`` is called when the session has ended or access was lost: a reload leads to the login.
+  constructor(section, { steady, show, hurries = () => false, leave = () => this.reload() }) {
     this.section = section;
-    this.steady = steady;
+    this.steady = typeof steady === "function" ? steady : () => steady;
     this.put = show;
     this.hurries = hurries;
     this.leave = leave;
@@ -53,8 +60,8 @@ export class LivePart {
 
   delay() {
     if (document.hidden) return HIDDEN;
-    if (this.failures > 0) return Math.min(this.steady * 2 ** (this.failures - 1), SLOWEST);
-    return this.hurries() || Date.now() < this.hurriedUntil ? HURRIED : this.steady;
+    if (this.failures > 0) return Math.min(this.steady() * 2 ** (this.failures - 1), SLOWEST);
+    return this.hurries() || Date.now() < this.hurriedUntil ? HURRIED : this.steady();
   }
 
   later() {
@@ -106,6 +113,12 @@ export class LivePart {
     const result = this.put(page);
     updateTimes(this.section);
     return result;
+  }
+
+  // Not if it would lose what somebody has typed: to send that leads to the login as well.
+  reload() {
+    if (isTyped()) this.away = undefined;
+    else window.location.reload();
   }
 
   say(state) {

@@ -1,0 +1,58 @@
+// Keeps the page of the status rules current. Its form is left alone.
+
+import { RENEWED } from "./filters.js";
+import { LivePart } from "./live.js";
+import { announce } from "./messages.js";
+import { mark, remember, replaceRows, updateRows } from "./morph.js";
+
+const MOVING = 2000;
+const STEADY = 15000;
+
+const frame = document.querySelector("[data-part]");
+const mode = () => frame.querySelector("#rules-mode");
+const tasks = (page) => page.querySelector("#rules-tasks");
+const list = (page) => page.querySelector("[data-results]");
+const isMoving = () => "moving" in mode().dataset;
+
+const live = new LivePart(frame, {
+  steady: () => (isMoving() ? MOVING : STEADY),
+  show: (page) => {
+    showMode(page.querySelector("#rules-mode"));
+    showTasks(tasks(frame), tasks(page));
+  },
+});
+
+// By ids, so that the focus never passes from one button to another.
+function showMode(next) {
+  const wasMoving = isMoving();
+  const buttons = [mode(), next].map((part) => part.querySelector("#mode-actions"));
+  if (buttons[0] && buttons[1]) updateRows(...buttons);
+  updateRows(mode(), next);
+  mode().className = next.className;
+  mode().toggleAttribute("data-moving", "moving" in next.dataset);
+  if (wasMoving && !isMoving()) announce(mode().querySelector("p").textContent);
+}
+
+function showTasks(shown, next) {
+  if (!shown || !next) {
+    shown?.remove();
+    if (next) frame.append(document.importNode(next, true));
+    return;
+  }
+  const options = [shown, next].map((part) => [...part.querySelectorAll("#filter-outcome option")]);
+  options[1].forEach(({ textContent }, at) => {
+    if (options[0][at].textContent !== textContent) options[0][at].textContent = textContent;
+  });
+  const { added, changed } = replaceRows(list(shown), list(next));
+  list(shown).dataset.results = list(next).dataset.results;
+  mark([...added, ...changed]);
+}
+
+function follow() {
+  live.adopt(document);
+  if (list(frame)) remember(list(frame));
+}
+
+follow();
+live.start();
+document.addEventListener(RENEWED, follow);
