@@ -25,6 +25,7 @@ COMMITTING = {
     "health/title_search.py",
     "health/issue_tracker.py",
     "health/project_picks.py",
+    "health/connecting.py",
     "health/relocation.py",
     "health/token_check.py",
     "health/token_rotation.py",

@@ -1,7 +1,6 @@
 """/api/orgs/<org_id>/integrations/gitlab"""
 
 import uuid
-from contextlib import suppress
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
@@ -14,7 +13,11 @@ from gitlab_links.api.schemas.integrations import (
     ValidationSchema,
     WebhookSecretEnvelope,
 )
-from gitlab_links.health.reconnection import configure
+from gitlab_links.health.connecting import (
+    TokenNotChecked,
+    TokenRefused,
+    save_connection,
+)
 from gitlab_links.health.relocation import (
     MoveNotVerified,
     NothingToMove,
@@ -22,7 +25,7 @@ from gitlab_links.health.relocation import (
     move_now,
 )
 from gitlab_links.health.report import connection_view
-from gitlab_links.health.token_check import Validation, validate_now, validate_saved
+from gitlab_links.health.token_check import Validation, validate_now
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
@@ -55,7 +58,14 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 @locks(begun_integration)
 @integrations.body(IntegrationChangeSchema)
 @integrations.returns(200, IntegrationEnvelope)
-@refuses(IntegrationMissing, EncryptionKeyMissing, EncryptionKeyInvalid)
+@refuses(
+    TokenRefused,
+    TokenNotChecked,
+    IntegrationMissing,
+    EncryptionKeyMissing,
+    EncryptionKeyInvalid,
+    *WAITS,
+)
 def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, Any]:
     """Configure the org's GitLab
 
@@ -65,16 +75,20 @@ def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[
     token ends any pause, and all links are fetched again.
 
     A new address or token is checked at once, within the time of one call to GitLab, and
-    `health` has the result. It is saved in any case: a token that GitLab refuses has the
-    `error_code` `auth_error` or `insufficient_scope`, a GitLab that cannot be reached
-    `network_error`, and workers try again automatically. If another request is already
-    waiting for GitLab, `health.status` is `attention` without an `error_code` until a worker
-    has checked.
+    `health` has the result.
+
+    A token that works is replaced only by one that GitLab accepts. If GitLab refuses the new
+    one, or it may not read enough, the answer is 422 with `token_refused` and the field
+    `token`; if GitLab gives no answer about it, 409 with `token_not_checked`. Nothing is saved
+    then. While another request waits for GitLab, the answer is 429 or 503.
+
+    Otherwise (the first token, a token in place of one that GitLab refuses, another address)
+    it is saved in any case: a token that GitLab refuses has the `error_code` `auth_error` or
+    `insufficient_scope`, a GitLab that cannot be reached `network_error`, and workers try again
+    automatically. If another request is already waiting for GitLab, `health.status` is
+    `attention` without an `error_code` until a worker has checked.
     """
-    principal = current_principal()
-    configured = configure(principal, IntegrationChange(**change))
-    with suppress(*WAITS):
-        validate_saved(principal, configured)
+    save_connection(current_principal(), IntegrationChange(**change))
     return _answer(org_id)
 
 

@@ -26,7 +26,7 @@ from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
-from gitlab_links.integrations.changes import Configured, find_integration
+from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.pauses import growing_pause
@@ -79,7 +79,8 @@ class Question:
     needed: Sequence[tuple[int | str, ItemType]] = ()
 
 
-_REFUSED = frozenset({ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE})
+# GitLab has answered, and the token cannot be used.
+REFUSED = frozenset({ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE})
 # Not failures of the connection: nothing is set, or GitLab asked for a pause.
 _NOT_SAVED = frozenset(
     {ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, ErrorCode.RATE_LIMITED}
@@ -112,7 +113,7 @@ def call_gitlab(question: Question) -> Validation:
         ) as client:
             return _valid(_checked(client, question.needed))
     except GitLabFailure as failure:
-        refused = failure.code in _REFUSED
+        refused = failure.code in REFUSED
         status = ValidationStatus.INVALID if refused else ValidationStatus.NOT_VALIDATED
         return Validation(
             status,
@@ -240,14 +241,3 @@ def validate_now(principal: Principal) -> Validation:
         result = call_gitlab(question)
     record(principal, question, result)
     return result
-
-
-def validate_saved(principal: Principal, configured: Configured) -> Validation | None:
-    """Check an address or token that was just saved; None if there is nothing new to check.
-
-    The saved values stay, whatever the result: they are committed before GitLab is called.
-    Raises what ``waiting_for_gitlab`` raises.
-    """
-    if not configured.reconnected or configured.integration.token_ciphertext is None:
-        return None
-    return validate_now(principal)

@@ -7,21 +7,19 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.statistics import delivery_stats
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Conflict, Invalid, PreconditionFailed
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
+from gitlab_links.health.connecting import Saved, save_connection
 from gitlab_links.health.issue_tracker import tracker_fields
-from gitlab_links.health.reconnection import configure
 from gitlab_links.health.report import report_of
 from gitlab_links.health.token_check import (
     Validation,
     ValidationStatus,
     validate_now,
-    validate_saved,
 )
 from gitlab_links.health.watching import lacks_hook
 from gitlab_links.http.access import access
@@ -29,7 +27,6 @@ from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
 from gitlab_links.integrations.changes import (
-    Configured,
     IntegrationChange,
     LeavesGitLab,
     delete_integration,
@@ -101,7 +98,11 @@ def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     change = IntegrationChange(
         base_url=base_url, token=token or None, may_forget=confirmed or bool(token)
     )
-    return _change(org_id, change, typed=typed)
+    try:
+        return _change(org_id, change, typed=typed)
+    except PreconditionFailed:
+        both = both_connections(find_integration(org_id), base_url, bool(token))
+        return integration_page(org_id, typed=typed, connection_conflict=both), 412
 
 
 @pages.post(f"{PATH}/signing-token")
@@ -175,30 +176,27 @@ def _accepted(result: Validation) -> str:
 def _change(
     org_id: uuid.UUID, change: IntegrationChange, typed: dict[str, Any] | None = None
 ) -> ResponseReturnValue:
-    principal: Principal = current_principal()
     try:
-        configured = configure(principal, change)
+        saved = save_connection(current_principal(), change)
     except LeavesGitLab as question:
         return integration_page(org_id, typed=typed or {}, leaving=question.detail), question.status
-    except (Invalid, Conflict) as refusal:
+    except (Invalid, Conflict, *WAITS) as refusal:
         # What has no field of its own goes to the token, which cannot be kept then.
         return page_with_errors(org_id, refusal.errors or {"token": [refusal.detail]}, typed)
-    flash(*_saved(principal, configured))
+    flash(*_words(saved))
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
-def _saved(principal: Principal, configured: Configured) -> tuple[str, str]:
-    """The message about a saved change, and its category. A new address or token is checked."""
-    saved = f"Saved. {LEFT_GITLAB}" if configured.left_gitlab else "Saved."
-    try:
-        result = validate_saved(principal, configured)
-    except WAITS:
-        return f"{saved} The token is checked with GitLab in a moment.", "info"
-    if result is None:
-        return saved, "success"
-    if result.status is ValidationStatus.VALID:
-        return f"{saved} {_accepted(result)}", "success"
-    return f"{saved} But it does not work yet: {_reason(result)}", "error"
+def _words(saved: Saved) -> tuple[str, str]:
+    """The message about a saved change, and its category."""
+    words = f"Saved. {LEFT_GITLAB}" if saved.configured.left_gitlab else "Saved."
+    if saved.checked_later:
+        return f"{words} The token is checked with GitLab in a moment.", "info"
+    if saved.result is None:
+        return words, "success"
+    if saved.result.status is ValidationStatus.VALID:
+        return f"{words} {_accepted(saved.result)}", "success"
+    return f"{words} But it does not work yet: {_reason(saved.result)}", "error"
 
 
 def _reason(result: Validation) -> str:

@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -90,13 +91,49 @@ def test_what_is_saved_is_tried_and_the_answer_says_what_came_of_it(
     reader = gitlab.state.people.add_user("reader")
     useless = gitlab.state.people.add_token(reader, scopes=["read_user"]).value
     assert save(token=useless) == ("attention", "insufficient_scope")
-    assert save(token=GITLAB_TOKEN)[1] is None
-    assert admin.get(path).json["gitlab"]["token_scopes"]
     gitlab.state.faults.answer("close", times=None)
     assert save(token=GITLAB_TOKEN) == ("attention", "network_error")
     asked = gitlab.state.calls.total("")
     assert save(webhook_secret="of-no-token") == ("attention", "network_error")
     assert gitlab.state.calls.total("") == asked, "there is nothing new to try"
+    gitlab.state.faults.clear()
+    assert save(token=GITLAB_TOKEN)[1] is None
+    assert admin.get(path).json["gitlab"]["token_scopes"]
+
+
+@pytest.mark.parametrize(
+    ("new", "fault", "status", "code"),
+    [
+        ("glpat-that-nobody-has", None, 422, "token_refused"),
+        ("of too small a scope", None, 422, "token_refused"),
+        (GITLAB_TOKEN, "close", 409, "token_not_checked"),
+    ],
+)
+def test_a_token_that_works_is_replaced_only_by_one_that_gitlab_accepts(
+    admin: Caller, base: str, gitlab: SimulatedGitLab, new: str, fault: str | None, status: int,
+    code: str,
+) -> None:  # fmt: skip
+    path = f"{base}/integrations/gitlab"
+    admin.patch(path, json={"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    before = admin.get(path).json
+    if " " in new:
+        reader = gitlab.state.people.add_user("reader")
+        new = gitlab.state.people.add_token(reader, scopes=["read_user"]).value
+    if fault:
+        gitlab.state.faults.answer(fault, times=None)
+    for same in ({}, {"base_url": f"{gitlab.url}/"}):
+        refused = admin.patch(path, json={"token": new, "webhook_secret": "another", **same})
+        assert (refused.status_code, refused.json["code"]) == (status, code)
+        assert "the present token stays" in refused.json["errors"]["token"][0]
+        assert admin.get(path).json == before
+    gitlab.state.faults.clear()
+    second = gitlab.state.people.add_token(gitlab.state.people.add_user("pm"), scopes=["api"])
+    accepted = admin.patch(path, json={"token": second.value}).json["gitlab"]
+    assert accepted["health"]["error_code"] is None
+    # Once GitLab refuses the present one, any other may take its place.
+    second.revoked = True
+    assert admin.post(f"{path}/validate").json["status"] == "invalid"
+    assert admin.patch(path, json={"token": "glpat-that-nobody-has"}).status_code == 200
 
 
 def test_what_is_saved_while_gitlab_is_being_asked_is_saved_and_tried_later(

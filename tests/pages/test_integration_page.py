@@ -13,6 +13,9 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.health import connecting
+from gitlab_links.health.token_check import Question, Validation
+from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import webhook_secret_matches
@@ -145,6 +148,55 @@ def test_a_token_that_gitlab_refuses_is_not_called_saved_in_green(
     assert "But it does not work yet: GitLab refuses the access token" in page
     assert "notice is-green" not in page
     assert "Not working" in page
+
+
+def test_a_mistyped_token_leaves_the_one_that_works(
+    app: Flask, acting: As, org: Org, path: str, gitlab: "SimulatedGitLab"
+) -> None:
+    after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
+    admin, before = acting(Role.ADMIN), kept_token(app, org)
+    answer = save(admin, path, {"base_url": gitlab.url, "token": "glpat-wrong"})
+    assert answer.status_code == 422
+    error = Markup.of(answer).one("div", id="token-error").text
+    assert "GitLab refuses the access token: it is mistyped" in error
+    assert "Nothing was saved, and the present token stays." in error
+    assert "Not working" not in text_of(admin.get(path))
+    gitlab.state.faults.answer("close", times=None)
+    answer = save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    assert answer.status_code == 422
+    error = Markup.of(answer).one("div", id="token-error").text
+    assert "GitLab cannot be reached. The new token could not be checked." in error
+    with app.app_context(), waiting_for_gitlab(org.id):
+        answer = save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    assert "Another request is waiting" in Markup.of(answer).one("div", id="token-error").text
+    assert kept_token(app, org) == before
+
+
+def test_a_connection_that_another_admin_changes_during_the_check_is_shown_first(
+    app: Flask, acting: As, org: Org, path: str, gitlab: "SimulatedGitLab",
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    after_saving(acting, path, gitlab.url, GITLAB_TOKEN)
+    admin, other, call = acting(Role.ADMIN), acting(Role.ADMIN), connecting.call_gitlab
+
+    def disconnected_meanwhile(question: Question) -> Validation:
+        seen = hidden(other.get(path), "settings_version")
+        assert other.post(f"{path}/disconnect", data=seen).status_code == 302
+        return call(question)
+
+    monkeypatch.setattr(connecting, "call_gitlab", disconnected_meanwhile)
+    answer = save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
+    assert answer.status_code == 412
+    assert "Base URL, theirs none" in text_of(answer)
+    with app.app_context():
+        row = find_integration(org.id)
+        assert row is None or row.token_ciphertext is None
+
+
+def kept_token(app: Flask, org: Org) -> str | None:
+    with app.app_context():
+        row = find_integration(org.id)
+        return None if row is None else row.token_ciphertext
 
 
 def test_an_address_where_no_gitlab_answers_is_said_at_once(

@@ -1,0 +1,135 @@
+"""Saving address, token and secrets of a connection, and checking with GitLab what is new.
+
+A token that works is replaced only by one that GitLab has accepted.
+"""
+
+import uuid
+from dataclasses import dataclass, replace
+
+from gitlab_links.accounts.principal import Principal
+from gitlab_links.errors import Conflict, DomainError, Invalid, PreconditionFailed
+from gitlab_links.extensions import db, settings
+from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
+from gitlab_links.gitlab.urls import parse_base_url
+from gitlab_links.health.reconnection import configure
+from gitlab_links.health.token_check import (
+    REFUSED,
+    Question,
+    Validation,
+    ValidationStatus,
+    call_gitlab,
+    load_check,
+    record,
+    validate_now,
+)
+from gitlab_links.http.gitlab_waits import WAITS, waiting_for_gitlab
+from gitlab_links.integrations.changes import (
+    Configured,
+    IntegrationChange,
+    begun_integration,
+    checked_secret,
+    find_integration,
+    settings_version,
+)
+from gitlab_links.integrations.credentials import Credentials
+from gitlab_links.integrations.models import OrgGitLabIntegration
+
+KEPT = "Nothing was saved, and the present token stays."
+
+
+class TokenRefused(Invalid, code="token_refused"):
+    """GitLab refuses the new token, or it may not read enough; the present one stays."""
+
+
+class TokenNotChecked(Conflict, code="token_not_checked"):
+    """GitLab gave no answer about the new token; the present one stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was saved, and what GitLab says about it: None if there is nothing new to check.
+
+    ``checked_later``: too many requests wait for GitLab, so a worker checks it in a moment.
+    """
+
+    configured: Configured
+    result: Validation | None
+    checked_later: bool = False
+
+
+def save_connection(principal: Principal, change: IntegrationChange) -> Saved:
+    """Save the change, and check a new address or token with GitLab.
+
+    A new token for the same address, where the present one works, is checked first: nothing
+    is saved if GitLab refuses it (:class:`TokenRefused`), or does not answer
+    (:class:`TokenNotChecked`, or what ``waiting_for_gitlab`` raises), or if somebody else
+    changed the settings meanwhile (:class:`PreconditionFailed`). Any other change is saved
+    whatever GitLab says. Raises what ``configure`` raises, too. The caller commits.
+    """
+    question = _replacement(principal.org_id, change)
+    if question is not None:
+        result = _accepted(principal.org_id, question)
+        configured = configure(principal, change)
+        ciphertext = configured.integration.token_ciphertext
+        record(principal, replace(question, ciphertext=ciphertext), result)
+        return Saved(configured, result)
+    configured = configure(principal, change)
+    if not configured.reconnected or configured.integration.token_ciphertext is None:
+        return Saved(configured, None)
+    try:
+        # It commits before it calls GitLab: what was saved stays, whatever the answer.
+        return Saved(configured, validate_now(principal))
+    except WAITS:
+        return Saved(configured, None, checked_later=True)
+
+
+def _replacement(org_id: uuid.UUID, change: IntegrationChange) -> Question | None:
+    """What to check before the change; None if no token that works is replaced."""
+    integration = find_integration(org_id)
+    if not change.token or integration is None or not _works(integration):
+        return None
+    token = checked_secret("token", change.token, required=True)
+    if change.base_url is not None:
+        allowed = settings().gitlab_allowed_hosts
+        if not change.base_url or str(parse_base_url(change.base_url, allowed)) != (
+            integration.base_url
+        ):
+            return None
+    question = load_check(org_id)
+    if question.credentials is None or token is None:
+        return None
+    return replace(question, credentials=Credentials(question.credentials.base, token))
+
+
+def _works(integration: OrgGitLabIntegration) -> bool:
+    """Whether GitLab has accepted the present token, and has not refused it since."""
+    return integration.token_checked_at is not None and integration.error_code not in REFUSED
+
+
+def _accepted(org_id: uuid.UUID, question: Question) -> Validation:
+    """GitLab's answer about a new token; raises unless it is accepted. Then the settings are
+    as they were before the call, and locked.
+    """
+    before = settings_version(org_id)
+    db.session.commit()
+    with waiting_for_gitlab(org_id):
+        result = call_gitlab(question)
+    if result.status is not ValidationStatus.VALID:
+        raise _refusal(result)
+    begun_integration(org_id)
+    if settings_version(org_id) != before:
+        raise PreconditionFailed(
+            "Somebody else changed the connection while GitLab checked the new token. Nothing "
+            "was saved: check the connection and try again."
+        )
+    return result
+
+
+def _refusal(result: Validation) -> DomainError:
+    facts = facts_of(result.error_code or ErrorCode.NETWORK_ERROR)
+    said = f" GitLab says: {result.reason}" if result.reason else ""
+    if result.status is ValidationStatus.INVALID:
+        words = f"{facts.summary}{said} {KEPT} {facts.remedy}"
+        return TokenRefused(words, errors={"token": [words]})
+    words = f"{facts.summary}{said} The new token could not be checked. {KEPT} Try again later."
+    return TokenNotChecked(words, errors={"token": [words]})
