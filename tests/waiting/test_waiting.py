@@ -152,7 +152,7 @@ def test_the_page_lists_them_and_the_header_counts_them(
     page = f"/orgs/{connected.org.id}/waiting"
     shown = text_of(kim.get(page))
     assert "Waiting for your review 1" in shown
-    counted = 'Waiting on me <span class="count">1</span>'
+    counted = 'Waiting on me<span data-menu-mark="waits"> <span class="count">1</span>'
     assert counted in kim.get(f"/orgs/{connected.org.id}/tasks").text
     refused = kim.post(page, data={"gitlab_username": "no body"})
     assert (refused.status_code, "gitlab_username-error" in refused.text) == (422, True)
