@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.items import MAX_IID, ItemRef, ItemType
+from gitlab_links.gitlab.pasted_text import begins_with_host
 from gitlab_links.gitlab.web_address import AddressError, Fault, check_ascii
 
 _PATH_SEGMENT = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
@@ -24,6 +25,10 @@ _KINDS = {
 _LEGACY_PAGES = frozenset({*_KINDS, "boards", "epics"})
 _SIGILS = {"#": ItemType.ISSUE, "!": ItemType.MERGE_REQUEST}
 EXAMPLE = "https://gitlab.example.com/group/project/-/issues/1"
+REFERENCES = "write a reference like group/app#12 (issue) or group/app!12 (merge request)"
+_NUMBER_ALONE = re.compile(r"[#!][0-9]+")
+_OF_REFERENCES = re.compile(r"[/#!]")
+_ALSO_OF_WORDS = frozenset({Fault.INVALID, Fault.SCHEME, Fault.NOT_ASCII})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +141,30 @@ def bad_url(code: str, message: str) -> Invalid:
     return Invalid(message, code=code, errors={"url": [message]})
 
 
-def bad_address(error: AddressError) -> Invalid:
+class NamesNoItem(Invalid, code="url_invalid"):
+    """A text that is neither an address nor a reference, such as words of a title."""
+
+    def __init__(self, text: str, *, code: str | None = None) -> None:
+        self.is_number = _NUMBER_ALONE.fullmatch(text) is not None
+        message = f"This names no issue or merge request. Paste its address, or {REFERENCES}."
+        if not text:
+            message = f"Paste the address of an issue or merge request, or {REFERENCES}."
+        elif self.is_number:
+            message = f"{text[:40]} leaves out the project. Write group/app{text[:40]}."
+        super().__init__(message, code=code, errors={"url": [message]})
+
+
+def bad_address(text: str, error: AddressError) -> Invalid:
     """The refusal of a text that is not a web address."""
     vague = error.fault in {Fault.SCHEME, Fault.HOST, Fault.PORT}
-    return bad_url("url_invalid" if vague else f"url_{error.fault.value}", error.message)
+    code = "url_invalid" if vague else f"url_{error.fault.value}"
+    if is_address(text) or error.fault not in _ALSO_OF_WORDS:
+        return bad_url(code, error.message)
+    if error.fault is Fault.NOT_ASCII and _OF_REFERENCES.search(text) is not None:
+        return bad_url(code, error.message)
+    return NamesNoItem(text, code=code)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is meant as an address, rather than as a reference or as words."""
+    return "//" in text or begins_with_host(text, "")

@@ -8,10 +8,12 @@ from gitlab_links.errors import Invalid
 from gitlab_links.gitlab.drawer_urls import UnreadableDrawer, item_in_drawer
 from gitlab_links.gitlab.item_paths import (
     EXAMPLE,
+    NamesNoItem,
     Page,
     bad_address,
     bad_epic,
     bad_url,
+    is_address,
     item_of_page,
     item_of_reference,
     item_ref,
@@ -28,6 +30,7 @@ from gitlab_links.gitlab.web_address import (
     CONTROL_OR_SPACE,
     DEFAULT_PORTS,
     AddressError,
+    Fault,
     WebAddress,
     parse_web_address,
 )
@@ -74,14 +77,20 @@ def item_url(base: BaseUrl | str, ref: ItemRef) -> str:
 def parse_base_url(text: object, allowed: AllowedHosts) -> BaseUrl:
     """The normalised base URL from an admin's input.
 
-    Raises Invalid with a ``base_url_*`` code and the message under ``errors["base_url"]``.
+    An address without a scheme, such as ``gitlab.com``, is one of https. Raises Invalid with a
+    ``base_url_*`` code and the message under ``errors["base_url"]``.
     Literal internal addresses and loopback names are refused here. The addresses of a name
     are checked at each connection.
     """
+    if isinstance(text, str) and begins_with_host(text, ""):
+        text = f"https://{text}"
     try:
         address = parse_web_address(text)
     except AddressError as error:
-        raise _bad_base(f"base_url_{error.fault.value}", error.message) from None
+        message = error.message
+        if error.fault is Fault.SCHEME and "//" not in str(text):
+            message = "It is not an address. Enter one like https://gitlab.example.com."
+        raise _bad_base(f"base_url_{error.fault.value}", message) from None
     if address.has_suffix:
         raise _bad_base("base_url_invalid", "It has a query or a fragment; leave them out.")
     base = BaseUrl(address.scheme, address.host, address.port, _parse_base_path(address.path))
@@ -165,7 +174,7 @@ def parse_item_url(text: object, base: BaseUrl) -> ItemRef:
     try:
         segments = _segments_under(base, parse_web_address(location))
     except AddressError as error:
-        raise bad_address(error) from None
+        raise bad_address(pasted, error) from None
     return _shown_item(page_at(segments), query)
 
 
@@ -181,6 +190,8 @@ def _pasted_text(text: object) -> str:
         )
     pasted = unwrapped(text)
     if CONTROL_OR_SPACE.search(pasted) is not None:
+        if not is_address(pasted) and pasted.isprintable():
+            raise NamesNoItem(pasted)
         raise bad_url(
             "url_invalid", "It contains a space or a control character: paste one address only."
         )

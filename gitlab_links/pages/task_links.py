@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.gitlab.item_paths import NamesNoItem
 from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -61,6 +62,8 @@ def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
         link_id = attach(principal, task.id, entries[0] if entries else url)
     except (Invalid, Conflict) as refusal:
         error = " ".join(refusal.errors.get("url", [refusal.detail]))
+        if isinstance(refusal, NamesNoItem) and not refusal.is_number:
+            error += " Or type words of its title, and choose it from the list that opens."
         if is_part(PART):
             links = Links.of(principal, task, 1)
             return form_fragment(principal, links, url, error), refusal.status

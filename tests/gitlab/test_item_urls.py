@@ -120,6 +120,32 @@ def test_a_url_that_names_no_item_is_refused_by_its_own_code(base, path, code):
     assert caught.value.detail.endswith(".")
 
 
+NOTHING = "This names no issue or merge request. Paste its address, or write a reference like"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("hello", "url_invalid", NOTHING),
+        ("ACME-1", "url_invalid", NOTHING),
+        ("group/app", "url_invalid", NOTHING),
+        ("words of a title", "url_invalid", NOTHING),
+        ("Größe", "url_not_ascii", NOTHING),
+        ("", "url_invalid", "Paste the address of an issue or merge request, or write"),
+        ("#3", "url_invalid", "#3 leaves out the project. Write group/app#3."),
+        ("(!3)", "url_invalid", "!3 leaves out the project. Write group/app!3."),
+        ("group/app＃3", "url_not_ascii", "Its path contains '＃', FULLWIDTH NUMBER SIGN"),
+        ("gitlab.example.com/g/p q", "url_invalid", "It contains a space"),
+        ("ftp://x", "url_invalid", "It starts with ftp://"),
+    ],
+)
+def test_what_is_no_address_is_not_judged_as_one(text, code, said):
+    with pytest.raises(Invalid) as caught:
+        parse_item_url(text, BASE)
+    assert caught.value.code == code
+    assert caught.value.detail.startswith(said)
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -78,8 +78,9 @@ def test_without_javascript_the_page_comes_back(acting: As, links: str) -> None:
 @pytest.mark.parametrize(
     ("url", "status", "said"),
     [
-        ("", 422, ""),
-        ("nonsense", 422, ""),
+        ("", 422, "Paste the address of an issue or merge request, or write"),
+        ("#3", 422, "#3 leaves out the project. Write group/app#3."),
+        ("nonsense", 422, "Or type words of its title, and choose it from the list"),
         ("https://gitlab.com/acme/web/-/issues/1", 422, "It is not on the GitLab of this org"),
         (
             "https://gitlab.example.com/acme/web",

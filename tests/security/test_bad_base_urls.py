@@ -25,7 +25,7 @@ REFUSED = {
         "   ",
     ),
     "base_url_scheme": (
-        "gitlab.example.org",
+        "gitlab",
         "//gitlab.example.org",
         "/gitlab",
         "https:gitlab.example.org",

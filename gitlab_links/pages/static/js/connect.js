@@ -5,8 +5,10 @@ const link = document.querySelector("[data-token-page]");
 
 function follow() {
   const typed = field.value.trim().replace(/\/+$/, "");
-  link.hidden = !/^https?:\/\/[^\s/]+/.test(typed);
-  if (!link.hidden) link.href = typed + link.dataset.tokenPage;
+  // As it is saved: an address without a scheme is one of https.
+  const address = /^[\w-]+[.:][\w.-]*[^\s/]*(\/|$)/.test(typed) && !typed.includes("//") ? `https://${typed}` : typed;
+  link.hidden = !/^https?:\/\/[^\s/]+/.test(address);
+  if (!link.hidden) link.href = address + link.dataset.tokenPage;
 }
 
 field.addEventListener("input", follow);
