@@ -1,6 +1,7 @@
 """The webhook deliveries of an org: the list, one delivery, replay."""
 
 import uuid
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -15,19 +16,36 @@ from gitlab_links.deliveries.queries import DeliveryFilter, deliveries_page, fin
 from gitlab_links.deliveries.replay import DONE, replay
 from gitlab_links.errors import Conflict
 from gitlab_links.extensions import settings
-from gitlab_links.gitlab.error_codes import facts_of
+from gitlab_links.gitlab.error_codes import EndedBy, facts_of
 from gitlab_links.health.report import connection_view
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.delivery_body import body_view, changes_here
 from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mark
 from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.wording import Mark
 from gitlab_links.sought_texts import sought
 
+PART = "deliveries"
+VIEW = "pages.delivery_list"
+# The columns of the list, and so of its ETag.
+LISTED = (
+    "id",
+    "event",
+    "action",
+    "project_path",
+    "gitlab_type",
+    "gitlab_iid",
+    "status",
+    "doubt",
+    "links_matched",
+    "attempts",
+)
 PATH = "/orgs/<uuid:org_id>/deliveries"
 
 STATUS_MARKS = {
@@ -64,23 +82,43 @@ MEANINGS = {
 @pages.get(PATH)
 @access(Permission.DELIVERIES)
 def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """One page of deliveries, newest first."""
-    wanted = wanted_in(request.args)
-    filters = filters_of(wanted)
-    read = partial(deliveries_page, org_id, wanted)
-    shown, around = part_behind("pages.delivery_list", org_id, filters, read)
+    """One page of deliveries, newest first. An open page polls the list alone."""
+    filters = filters_of(wanted_in(request.args))
+    shown = _shown(org_id, filters)
+    if is_part(PART):
+        return answer_part("deliveries/results.html", shown)
     return render_template(
         "deliveries/list.html",
-        deliveries=shown,
-        marks=STATUS_MARKS,
-        doubt_mark=doubt_mark,
+        **shown,
+        part=PART,
         statuses=STATUSES,
         events=EVENTS,
         unapplied=unapplied(filters),
         typed=typed_texts({name: filters[name] or "" for name in ("project", "id")}),
-        view=None if shown else connection_view(org_id),
-        **around,
     )
+
+
+def _shown(org_id: uuid.UUID, filters: Mapping[str, Any]) -> dict[str, Any]:
+    read = partial(deliveries_page, org_id, wanted_in(request.args))
+    deliveries, around = part_behind(VIEW, org_id, filters, read)
+    url = url_for(VIEW, org_id=org_id, after=request.args.get("after"), **around["wanted"])
+    seen = [tuple(getattr(one, name) for name in LISTED) for one in deliveries]
+    return {
+        **around,
+        "live": Live.of(url, _away(org_id), seen, around["older_url"]),
+        "deliveries": deliveries,
+        "marks": STATUS_MARKS,
+        "doubt_mark": doubt_mark,
+        "connection": partial(connection_view, org_id),
+    }
+
+
+def _away(org_id: uuid.UUID) -> str:
+    """Events come without the token, and during a pause; not while GitLab is down."""
+    connection = connection_of(org_id)
+    code = connection.error_code
+    is_down = connection.is_broken and facts_of(str(code)).ended_by is EndedBy.TIME
+    return away_words(connection, shows_links=False) if is_down else ""
 
 
 @pages.get(f"{PATH}/<uuid:delivery_id>")

@@ -2,6 +2,7 @@
 
 import uuid
 from itertools import groupby
+from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -11,21 +12,26 @@ from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.waiting.accounts import set_gitlab_username
 from gitlab_links.waiting.digests import digest_zone, set_digest_zone, time_zones
 from gitlab_links.waiting.queries import waiting_for
 from gitlab_links.waiting.words import HEADINGS, days_waiting
 
+PART = "waiting"
 PATH = "/orgs/<uuid:org_id>/waiting"
 
 
 @pages.get(PATH)
 @access(Permission.LINK_READ)
 def waiting_list(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The merge requests by reason, the longest waiting first."""
+    """The merge requests by reason, the longest waiting first. An open page polls them alone."""
+    if is_part(PART):
+        return answer_part("waiting/results.html", _shown(org_id))
     return _page(org_id, (typed_before() or Typed()).get("gitlab_username"), {})
 
 
@@ -59,22 +65,32 @@ def save_digest(org_id: uuid.UUID) -> ResponseReturnValue:
 def _page(
     org_id: uuid.UUID, typed: str | None, errors: dict[str, list[str]], zone: str | None = None
 ) -> str:
-    principal = current_principal()
-    found = waiting_for(principal)
-    saved = digest_zone(org_id, principal.user_id)
+    saved = digest_zone(org_id, current_principal().user_id)
     return render_template(
         "waiting/list.html",
-        org_id=org_id,
-        username=found.gitlab_username,
+        **_shown(org_id),
+        part=PART,
         typed=typed,
         errors=errors,
-        groups=[
-            (HEADINGS[reason], list(group))
-            for reason, group in groupby(found.waiting, key=lambda one: one.reason)
-        ],
-        days_waiting=days_waiting,
         mails=settings().mail_server is not None,
         digest=saved is not None or zone is not None,
         zone=zone if zone is not None else saved or "UTC",
         zones=time_zones(),
     )
+
+
+def _shown(org_id: uuid.UUID) -> dict[str, Any]:
+    """The list, as an open page follows it."""
+    found = waiting_for(current_principal())
+    away = away_words(connection_of(org_id), shows_links=bool(found.waiting))
+    url = url_for("pages.waiting_list", org_id=org_id)
+    return {
+        "live": Live.of(url, away, found),
+        "org_id": org_id,
+        "username": found.gitlab_username,
+        "groups": [
+            (reason.value, HEADINGS[reason], list(group))
+            for reason, group in groupby(found.waiting, key=lambda one: one.reason)
+        ],
+        "days_waiting": days_waiting,
+    }

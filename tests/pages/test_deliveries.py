@@ -19,6 +19,7 @@ from tests.factories import Factory
 from tests.gitlab import bodies
 from tests.pages.conftest import As
 from tests.pages.markup import Markup, text_of
+from tests.statements import statements
 
 BODY = {
     "object_kind": "issue",
@@ -179,3 +180,24 @@ def test_changes_are_bounded() -> None:
     assert len(view.changes) == 30
     assert len(view.changes[0].before) == 200
     assert view.changes[0].after == "nothing"
+
+
+def test_an_open_list_follows_and_costs_four_statements_while_nothing_changes(
+    app: Flask, factory: Factory, org: Org, acting: As, path: str
+) -> None:
+    first, admin = factory.delivery(org, status="received"), acting(Role.ADMIN)
+    factory.integration(org, token_ciphertext="something")
+    known = {"X-Fragment": "deliveries"}
+    for _ in range(2):
+        known["If-None-Match"] = admin.get(path, headers=known).headers["ETag"]
+        with statements(app) as sent:
+            assert admin.get(path, headers=known).status_code == 304
+        assert len(sent) <= 4, sent
+        for _ in range(20):
+            factory.delivery(org)
+    with app.app_context():
+        db.session.get_one(GitLabWebhookDelivery, first.id).status = "processed"
+        db.session.commit()
+    rows = [one.get("id") for one in Markup.of(admin.get(path, headers=known)).all("tr")]
+    assert len(rows) == 1 + 41
+    assert rows[-1] == f"delivery-{first.id}"

@@ -25,6 +25,8 @@ LIVE = {
     "tasks/show.html": ("tasks/ACME-1", "links"),
     "timeline/show.html": ("tasks/ACME-1/timeline", "timeline"),
     "links/all.html": ("links", "links"),
+    "waiting/list.html": ("waiting", "waiting"),
+    "deliveries/list.html": ("deliveries", "deliveries"),
     "rules/show.html": ("status-rules", "rules"),
 }
 

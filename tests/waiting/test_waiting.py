@@ -154,9 +154,15 @@ def test_the_page_lists_them_and_the_header_counts_them(
     assert "Waiting for your review 1" in shown
     counted = 'Waiting on me<span data-menu-mark="waits"> <span class="count">1</span>'
     assert counted in kim.get(f"/orgs/{connected.org.id}/tasks").text
+    known = {"X-Fragment": "waiting"}
+    known["If-None-Match"] = kim.get(page, headers=known).headers["ETag"]
+    with statements(app) as sent:
+        assert kim.get(page, headers=known).status_code == 304
+    assert len(sent) <= 5, sent
     refused = kim.post(page, data={"gitlab_username": "no body"})
     assert (refused.status_code, "gitlab_username-error" in refused.text) == (422, True)
     kim.post(page, data={"gitlab_username": ""})
+    assert kim.get(page, headers=known).status_code == 200
     assert counted not in kim.get(page).text
     client = browser(app, factory.membership(connected.org, Role.CLIENT).user_id)
     assert client.get(page).status_code == 403

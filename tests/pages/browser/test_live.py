@@ -148,6 +148,23 @@ def test_what_one_tab_links_the_other_shows(stack: Stack, open_page: Open) -> No
     expect(second.locator(".item")).to_have_count(before)
 
 
+def test_new_deliveries_wait_while_somebody_is_at_the_list(
+    open_page: Open, stack: Stack, issue: Item, delivery_path: str
+) -> None:
+    page = open_page("/deliveries")
+    rows = page.locator("[data-rows] > tr")
+    shown = rows.first.get_attribute("id")
+    rows.first.locator("a").focus()
+    stack.gitlab.state.items.edit(issue, title=f"Delivered at {time.monotonic_ns()}")
+    button = page.get_by_role("button", name="newer deliver")
+    expect(button).to_be_visible()
+    expect(rows.first).to_have_id(str(shown))
+    expect(rows.first.locator("a")).to_be_focused()
+    button.press("Enter")
+    expect(rows.first).not_to_have_id(str(shown))
+    expect(rows.first.locator("a")).to_be_focused()
+
+
 def test_a_page_whose_session_ended_goes_to_the_login(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
     wait_until_steady(page)

@@ -78,7 +78,7 @@ export function updateRows(list, next) {
 
 // Updates a whole list to match another, including what is around its rows.
 export function replaceRows(shown, next) {
-  const rows = [shown, next].map((part) => part.querySelector(".rows"));
+  const rows = [shown, next].map((part) => part.querySelector(".rows, [data-rows]"));
   let result = { added: [], changed: [] };
   if (rows[0] && rows[1]) {
     result = updateRows(...rows);
@@ -87,7 +87,7 @@ export function replaceRows(shown, next) {
     const parts = [...next.children].map((child) => document.importNode(child, true));
     shown.replaceChildren(...parts);
     remember(shown);
-    result.added = [...shown.querySelectorAll(".rows > *")];
+    result.added = [...shown.querySelectorAll(":is(.rows, [data-rows]) > *")];
   }
   return result;
 }
