@@ -133,4 +133,4 @@ def test_the_pages_take_a_fixed_number_of_statements(pm, page, office):
     office.tasks(*"abcdefgh")
     office.publish()
     assert list(counted()) == few
-    assert max(few) <= 6
+    assert max(few) <= 7  # one for the mark of GitLab in the menu
