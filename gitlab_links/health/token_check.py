@@ -82,7 +82,7 @@ class Question:
 # GitLab has answered, and the token cannot be used.
 REFUSED = frozenset({ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE})
 # Not failures of the connection: nothing is set, or GitLab asked for a pause.
-_NOT_SAVED = frozenset(
+NOT_NOTED = frozenset(
     {ErrorCode.MISSING_INTEGRATION, ErrorCode.MISSING_TOKEN, ErrorCode.RATE_LIMITED}
 )
 
@@ -173,7 +173,7 @@ def save_result(
     if result.status is ValidationStatus.VALID:
         integration.clear_error()
         trigger_after_commit(db.session, JobKind.SYNC, org_id)
-    elif result.error_code not in _NOT_SAVED:
+    elif result.error_code not in NOT_NOTED:
         integration.note_error(result.error_code, result.reason, now)
         integration.failures += 1
         # It may end at any time.

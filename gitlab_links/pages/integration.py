@@ -17,6 +17,7 @@ from gitlab_links.health.connecting import Saved, save_connection
 from gitlab_links.health.issue_tracker import tracker_fields
 from gitlab_links.health.report import report_of
 from gitlab_links.health.token_check import (
+    NOT_NOTED,
     Validation,
     ValidationStatus,
     validate_now,
@@ -144,7 +145,7 @@ def validate_integration(org_id: uuid.UUID) -> ResponseReturnValue:
     if result.status is ValidationStatus.VALID:
         flash(_accepted(result), "success")
     else:
-        flash(_reason(result), "error")
+        flash(_problem(result), "error")
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
@@ -187,7 +188,7 @@ def _change(
     return redirect(url_for("pages.integration", org_id=org_id))
 
 
-def _words(saved: Saved) -> tuple[str, str]:
+def _words(saved: Saved) -> tuple[Any, str]:
     """The message about a saved change, and its category."""
     words = f"Saved. {LEFT_GITLAB}" if saved.configured.left_gitlab else "Saved."
     if saved.checked_later:
@@ -196,11 +197,16 @@ def _words(saved: Saved) -> tuple[str, str]:
         return words, "success"
     if saved.result.status is ValidationStatus.VALID:
         return f"{words} {_accepted(saved.result)}", "success"
-    return f"{words} But it does not work yet: {_reason(saved.result)}", "error"
+    return _problem(saved.result, f"{words} But it does not work yet: "), "error"
 
 
-def _reason(result: Validation) -> str:
-    return in_words(result.error_code or ErrorCode.NETWORK_ERROR, result.reason)
+def _problem(result: Validation, before: str = "") -> Any:
+    """The message about a failed check. The open page takes it back when the connection works
+    (health.js), if the connection has the problem now.
+    """
+    code = result.error_code or ErrorCode.NETWORK_ERROR
+    text = before + in_words(code, result.reason)
+    return {"text": text} if code in NOT_NOTED else {"text": text, "problem": code}
 
 
 def page_with_errors(

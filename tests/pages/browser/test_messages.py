@@ -163,3 +163,22 @@ def test_a_message_of_the_live_page_stands_below_its_content(stack: Stack, open_
         assert box is not None and main is not None
         assert box["y"] >= main["y"] + main["height"]
         assert page.evaluate(COVERED) == []
+
+
+def test_a_message_about_the_connection_goes_when_the_connection_works_again(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/gitlab")
+    faults = stack.gitlab.state.faults
+    try:
+        faults.answer("close", times=None)
+        page.get_by_role("button", name="Validate").click()
+        message = page.locator(".notices .notice", has_text="GitLab cannot be reached.")
+        expect(message).to_be_focused()
+        expect(page.get_by_role("heading", name="Not working")).to_be_visible()
+    finally:
+        faults.clear()
+    expect(page.get_by_role("heading", name="Not working")).to_have_count(0)
+    expect(message).to_have_count(0)
+    # The next key press goes on from the content.
+    expect(page.locator("main")).to_be_focused()

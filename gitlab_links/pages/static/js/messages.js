@@ -55,7 +55,7 @@ export function toast(notices, backTo = document.activeElement) {
 }
 
 export function takeBack(notice) {
-  notice?.remove();
+  if (notice) remove(notice);
 }
 
 function offerDismissal(root) {
