@@ -28,7 +28,7 @@ function follow() {
 }
 
 remember(list());
-countSelected();
+countSelected(frame);
 live.start();
 document.addEventListener(RENEWED, follow);
 followSelection(frame);
