@@ -89,7 +89,7 @@ def test_each_removed_link_has_its_undo_and_a_refused_address_gives_way(
 
 def test_a_list_follows_its_select_boxes_by_itself(stack: Stack, open_page: Open) -> None:
     page = open_page("/tasks")
-    status = page.get_by_label("Status")
+    status = page.get_by_label("Status", exact=True)
     status.focus()
     status.select_option("done")
     expect(page.locator(".task-row", has_text="In progress")).to_have_count(0)
