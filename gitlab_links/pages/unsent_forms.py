@@ -26,7 +26,8 @@ KEPT_SECONDS = 3600
 # A limit per address, because forms of people who are not logged in are saved, too.
 KEPT_FROM_ADDRESS, THROTTLE_SECONDS = 60, 15 * 60
 NEVER_KEPT = frozenset(
-    {"csrf_token", "once", "password", "current", "again", "token", "signing_token", "forget"}
+    {"csrf_token", "once", "password", "current", "again", "token", "new_token", "signing_token"}
+    | {"forget"}
 )
 # These answer GET requests but have no form.
 _PARTS = frozenset({"pages.task_links", "pages.link_suggestions", "pages.queues", "pages.root"})

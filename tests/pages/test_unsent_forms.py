@@ -1,6 +1,7 @@
 """What was typed survives an ended session, a login in another tab and a refused form."""
 
 import re
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -8,10 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from gitlab_links import pages
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import end_all_sessions
 from gitlab_links.extensions import db
+from gitlab_links.pages.unsent_forms import NEVER_KEPT
 from tests.factories import Factory
 from tests.pages.markup import Markup, text_of
 
@@ -167,3 +170,14 @@ def test_a_test_alert_keeps_an_address_that_is_only_typed(visitor: FlaskClient, 
     assert page.status_code == 422
     assert Markup.of(page).one("input", id="notify_url")["value"] == data["notify_url"]
     assert "Save this address first" in text_of(page)
+
+
+def test_no_secret_that_a_form_asks_for_is_kept() -> None:
+    templates = sorted((Path(pages.__file__).parent / "templates").rglob("*.html"))
+    markup = "".join(one.read_text() for one in templates)
+    asking = re.findall(r'<input [^>]*"password"[^>]*>|\b(?:input|field)\([^}]*"password"', markup)
+    named = [re.search(r' name="(\w+)"|^\w+\("(\w+)"', one) for one in asking]
+    assert len(named) == len(re.findall(r'type="password"|, "password"', markup))
+    names = {one and (one[1] or one[2]) for one in named}
+    assert names >= {"token", "current"}
+    assert names <= NEVER_KEPT
