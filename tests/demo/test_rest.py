@@ -234,3 +234,21 @@ def test_the_date_of_an_answer_is_by_gitlabs_clock(sim: SimulatedGitLab) -> None
     answer = get(sim, "version")
     behind = datetime.now(UTC) - parsedate_to_datetime(answer.headers["Date"])
     assert abs(behind - timedelta(days=1)) < timedelta(minutes=1)
+
+
+def test_words_are_searched_in_one_text_of_a_merge_request_and_in_all_of_an_issue(
+    sim: SimulatedGitLab, project: Project, dana: User, client: gitlab.Gitlab
+) -> None:
+    title, words = "Fix the printer", {"description": "Out of paper"}
+    sim.state.items.add_issue(project, title, author=dana, **words)
+    sim.state.items.add_merge_request(project, title, author=dana, source_branch="fix", **words)
+    lazy = client.projects.get(project.id, lazy=True)
+
+    def found(**query: str) -> tuple[int, int]:
+        issues = lazy.issues.list(get_all=False, **query)
+        requests = lazy.mergerequests.list(get_all=False, state="all", **query)
+        return len(issues), len(requests)
+
+    assert found(search="PRINTER fix") == found(search="out paper") == (1, 1)
+    assert found(search="printer paper") == (1, 0)
+    assert found(search="paper", **{"in": "title"}) == (0, 0)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from flask import request
 
-from gitlab_links.demo.gitlab.records import Item, Pipeline
+from gitlab_links.demo.gitlab.records import Item, MergeRequest, Pipeline
 from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.gitlab.times import parse_time
 
@@ -28,19 +28,24 @@ def filtered(items: Iterable[Item]) -> list[Item]:
         raise errors.bad_parameter("iids")
     iids = {int(text) for text in texts}
     found = [item for item in items if not texts or item.iid in iids]
-    found = [item for item in found if _is_in_state(item) and _has_words(item)]
-    found = [item for item in found if _is_searched(item) and _is_as_confidential(item)]
+    found = [item for item in found if _is_in_state(item) and _is_searched(item)]
+    found = [item for item in found if _is_as_confidential(item)]
     key = ORDERS[one_of("order_by", *ORDERS)]
     return ordered(changed(found), lambda item: (key(item), item.id))
 
 
 def _is_searched(item: Item) -> bool:
-    """Whether title or description, or what ``in`` names of them, has every word of ``search``."""
+    """Whether title and description, or what ``in`` names of them, have every word of ``search``,
+    ignoring case. GitLab searches the texts of an issue together; of a merge request, one of them
+    has to have all words.
+    """
     words = request.args.get("search", "").lower().split()
     places = request.args.get("in", "title,description").split(",")
-    texts = {"title": item.title, "description": item.description}
-    searched = " ".join(texts[place] for place in places if place in texts).lower()
-    return all(word in searched for word in words)
+    texts = {"title": item.title.lower(), "description": item.description.lower()}
+    searched = [text for place, text in texts.items() if place in places]
+    if not isinstance(item, MergeRequest):
+        searched = [" ".join(searched)]
+    return not words or any(all(word in text for word in words) for text in searched)
 
 
 def _is_as_confidential(item: Item) -> bool:
@@ -52,14 +57,6 @@ def _is_as_confidential(item: Item) -> bool:
 def _is_in_state(item: Item) -> bool:
     state = one_of("state", "all", "opened", "closed", "merged", "locked")
     return state in ("all", item.state)
-
-
-def _has_words(item: Item) -> bool:
-    """Every word of ``search``, ignoring case, in one of the fields that ``in`` names."""
-    fields = request.args.get("in", "title,description").split(",")
-    texts = [getattr(item, name) or "" for name in ("title", "description") if name in fields]
-    words = request.args.get("search", "").lower().split()
-    return all(any(word in text.lower() for text in texts) for word in words)
 
 
 def changed(records: Iterable[Record]) -> list[Record]:
