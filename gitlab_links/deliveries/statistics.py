@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, func, select
+from sqlalchemy.orm import aliased
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import DeliveryStatus, GitLabWebhookDelivery
@@ -15,7 +16,6 @@ from gitlab_links.storage.database import first_id_at
 
 HOURS = 24
 _HOUR = timedelta(hours=1)
-_UNDONE = (DeliveryStatus.RECEIVED, DeliveryStatus.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class HourCount:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStats:
-    """The last 24 hours, the oldest first, and the number of unfinished deliveries."""
+    """The last 24 hours, the oldest first, and the number of unfinished deliveries of any age."""
 
     hours: Sequence[HourCount]
     waiting: int
@@ -51,7 +51,9 @@ class DeliveryStats:
 
 
 def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
-    """Count in one query over an index range, because ids are in the order of receipt."""
+    """Count in one statement over two index ranges: by id, as ids are in the order of receipt, and
+    what is due, as what is finished is due no more.
+    """
     this_hour = utcnow().replace(minute=0, second=0, microsecond=0)
     starts = [this_hour - _HOUR * back for back in reversed(range(HOURS))]
     columns: list[Any] = []
@@ -62,9 +64,10 @@ def delivery_stats(org_id: uuid.UUID) -> DeliveryStats:
         )
         failed = and_(within, GitLabWebhookDelivery.status == DeliveryStatus.FAILED.value)
         columns += [func.count().filter(within), func.count().filter(failed)]
-    waiting = func.count().filter(GitLabWebhookDelivery.status.in_(_UNDONE))
+    due = aliased(GitLabWebhookDelivery)
+    waiting = select(func.count()).where(due.org_id == org_id, due.due_at.is_not(None))
     row = db.session.execute(
-        select(waiting, *columns)
+        select(waiting.scalar_subquery(), *columns)
         .select_from(GitLabWebhookDelivery)
         .where(
             GitLabWebhookDelivery.org_id == org_id,

@@ -420,8 +420,8 @@ def test_failed_deliveries_and_silence_are_pointed_out(
 def test_the_chart_counts_by_the_hour(acting: As, factory: Factory, org: Org, path: str) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN)
     factory.delivery(org, status="processed")
-    factory.delivery(org, status="received")
-    factory.delivery(factory.org(), status="processed")
+    factory.delivery(org, status="received", due_at=utcnow())
+    factory.delivery(factory.org(), status="received", due_at=utcnow())
     page = Markup.of(acting(Role.ADMIN).get(path))
     chart = page.one("svg", role="img")
     assert "2 in all, 2 in the busiest hour, 0 failed" in chart["aria-label"]
