@@ -154,7 +154,7 @@ def test_no_other_file_is_served(standing: World, path: str) -> None:
 
 LISTS = ("tasks", "gitlab-links", "deliveries", "audit-events", "members", "api-keys", "/api/orgs")
 BAD_LIMITS = ["0", "-1", "201", "1000000", "abc", "1e3", "1e1", "1_0", "+1", " 1", "1 ", "01x",
-    "", "1.0", "0x10", "٣", "１", "1,2", "NaN", "Infinity", "null", "true", "[]", "%00", "%ff",
+    "1.0", "0x10", "٣", "１", "1,2", "NaN", "Infinity", "null", "true", "[]", "%00", "%ff",
     "1%0a", "9" * 400, "-0"]  # fmt: skip
 BAD_CURSORS = ["", "x", "0", "-1", "garbage", "%00", "%ff", "null", "1" * 31, "1" * 33, "g" * 32,
     "A" * 32, "0" * 32 + "%0a", "0" * 32 + "~", "~" + "0" * 32, "../../etc", "' OR 1=1 --",
@@ -199,34 +199,34 @@ def test_a_route_that_takes_no_parameter_refuses_one(standing: World, path: str)
 
 FILTERS = {
     "tasks": {
-        "status": ["", "OPEN", "x", "open ", "new"],
-        "q": ["x" * 201, "%00", "%1b"],
-        "sort": ["", "id", "title;drop", "--title", "TITLE", "number"],
+        "status": ["OPEN", "x", "open ", "new"],
+        "q": ["x" * 501, "%00", "%1b"],
+        "sort": ["id", "title;drop", "--title", "TITLE", "number"],
     },
     "gitlab-links": {
-        "state": ["", "x", "open"],
-        "gitlab_type": ["", "epic"],
-        "label": ["%00", "x" * 256],
+        "state": ["x", "open"],
+        "gitlab_type": ["epic"],
+        "label": ["%00", "x" * 501],
         "assignee": ["%00"],
         "project_path": ["%00"],
-        "sync_status": ["", "x", "late"],
-        "sort": ["", "x", "-iid"],
-        "task_id": ["", "x", "0", "1"],
+        "sync_status": ["x", "late"],
+        "sort": ["x", "-iid"],
+        "task_id": ["x", "0", "1"],
     },
     "deliveries": {
-        "status": ["", "x"],
-        "event": ["", "%00", "x" * 101],
-        "object_kind": ["", "%00"],
-        "project_path": ["", "%00"],
+        "status": ["x"],
+        "event": ["%00", "x" * 501],
+        "object_kind": ["%00"],
+        "project_path": ["%00"],
         "gitlab_type": ["x"],
-        "gitlab_iid": ["", "0", "-1", "x", "1e3", "1_0", "٣", "9" * 400],
+        "gitlab_iid": ["0", "-1", "x", "1e3", "1_0", "٣", "9" * 400],
     },
     "audit-events": {
-        "action": ["", "x"],
-        "actor_user_id": ["", "x"],
-        "target_id": ["", "%00", "x" * 65],
+        "action": ["x"],
+        "actor_user_id": ["x"],
+        "target_id": ["%00", "x" * 501],
     },
-    "api-keys": {"revoked": ["", "1", "yes", "TRUE", "x"]},
+    "api-keys": {"revoked": ["1", "yes", "TRUE", "x"]},
 }
 
 
