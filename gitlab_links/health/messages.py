@@ -8,6 +8,7 @@ from typing import Any
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Finding
 from gitlab_links.observations.hook_states import EVENT_NAMES
+from gitlab_links.plurals import counted
 
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
 _GRANT = "Make a fine-grained token with that permission in GitLab, and set it on the GitLab page."
@@ -36,8 +37,8 @@ _SUMMARIES: dict[str, str] = {
     "changes appear only when this service polls GitLab.",
     "project_unreadable": "{subject}: {unreadable} of {links} links cannot be read. {why}",
     "project_hidden": "{subject}: GitLab no longer shows this project to the access token, so its "
-    "{links} links are not updated.",
-    "links_at_former_address": "The links of {projects} projects lead to {addresses}, not to this "
+    "{links_are} not updated.",
+    "links_at_former_address": "The links of {of_projects} lead to {addresses}, not to this "
     "GitLab, so they are not updated.",
     "hook_disabled": "{subject}: GitLab has disabled the webhook for good after repeated failures.",
     "hook_temporarily_disabled": "{subject}: GitLab has temporarily disabled the webhook after "
@@ -56,8 +57,8 @@ _SUMMARIES: dict[str, str] = {
     "Further ones are not stored; this service polls GitLab for each item instead.",
     "webhooks_refused": "Events from GitLab are rejected: {differs}. There were {times} in 7 "
     "days, the last on {last_at} UTC from {address}.",
-    "changes_only_by_sweep": "{subject}: no event arrives any more. {by_sweep} changes in 7 days "
-    "were found only by polling.",
+    "changes_only_by_sweep": "{subject}: no event arrives any more. {changes_were} found "
+    "only by polling.",
     "events_missed": "{subject}: some events do not arrive. {by_sweep} of {all} changes in 7 days "
     "were found only by polling.",
 }
@@ -161,5 +162,10 @@ def _words(finding: Finding) -> dict[str, Any]:
         "scopes": listed("scopes", ", ") or "none that are known",
         "missing": listed("missing_scopes", " or "),
         "events": " and ".join(", ".join(events).rsplit(", ", 1)),
+        "links_are": counted(detail.get("links", 0), "link is", "links are"),
+        "of_projects": counted(detail.get("projects", 0), "project"),
+        "changes_were": counted(
+            detail.get("by_sweep", 0), "change in 7 days was", "changes in 7 days were"
+        ),
         "all": detail.get("by_sweep", 0) + detail.get("by_webhook", 0),
     }

@@ -20,6 +20,7 @@ from gitlab_links.org_data.deleting import close_org, delete_org_row, delete_pie
 from gitlab_links.org_data.exporting import org_name, snapshot
 from gitlab_links.org_data.files import json_lines, write_csv
 from gitlab_links.org_data.importing import import_org
+from gitlab_links.plurals import counted
 
 _GZIP = b"\x1f\x8b"
 
@@ -89,8 +90,8 @@ def import_org_command(file: Path, name: str | None) -> None:
     with _opened(file) as lines:
         done = import_org(lines, name)
     db.session.commit()
-    tasks = done.rows.get("tasks", 0)
-    click.echo(f"Imported {done.name} ({done.org_id}) with {tasks} tasks.")
+    tasks = counted(done.rows.get("tasks", 0), "task")
+    click.echo(f"Imported {done.name} ({done.org_id}) with {tasks}.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because
 from gitlab_links.extensions import settings
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.observations.call_counts import CallKind
+from gitlab_links.plurals import counted
 
 _PURPOSES = {
     CallKind.CHANGES: "what changed in many projects",
@@ -65,8 +66,8 @@ def sentences(reading: ProjectReading) -> Iterator[str]:
         how = "in one call for many projects" if together else "by its own list"
         yield f"What changed is read every {every}, {how}, because {_BECAUSE[reading.because]}."
     yesterday, today = reading.calls_yesterday, reading.calls_today
-    calls = "call" if yesterday == 1 else "calls"
-    yield f"{yesterday:,} {calls} for it alone yesterday, {today:,} today."
+    calls = counted(yesterday, "call", form=",")
+    yield f"{calls} for it alone yesterday, {today:,} today."
 
 
 def _duration(seconds: float) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from gitlab_links.plurals import counted
+
 # Within the 340 by 170 of templates/overview/chart.html.
 LEFT, RIGHT, TOP, BOTTOM = 34, 336, 14, 146
 DAY, HOUR, MINUTE = 86_400, 3600, 60
@@ -163,11 +165,7 @@ def line_of(series: Series, scale: Scale) -> tuple[list[Dot], list[str]]:
 def duration_words(seconds: float) -> str:
     """A duration as people say it: 40 minutes, 5 hours, 2.5 days."""
     if seconds >= 2 * DAY:
-        return _several(round(seconds / DAY, 1), "day")
+        return counted(round(seconds / DAY, 1), "day", form="g")
     if seconds >= 2 * HOUR:
-        return _several(round(seconds / HOUR), "hour")
-    return _several(round(seconds / MINUTE), "minute")
-
-
-def _several(count: float, noun: str) -> str:
-    return f"{count:g} {noun}" if count == 1 else f"{count:g} {noun}s"
+        return counted(round(seconds / HOUR), "hour")
+    return counted(round(seconds / MINUTE), "minute")

@@ -31,6 +31,7 @@ from gitlab_links.pages.settings_versions import (
     both_policies,
     merged_policy,
 )
+from gitlab_links.plurals import counted
 
 
 @pages.post(f"{PATH}/check")
@@ -100,8 +101,8 @@ def move_gitlab(org_id: uuid.UUID) -> ResponseReturnValue:
         errors = {f"new_{name}": messages for name, messages in refusal.errors.items()}
         typed = {"new_base_url": base_url}
         return page_with_errors(org_id, errors or {"new_base_url": [refusal.detail]}, typed)
-    count = f"{moved.projects} project" + ("" if moved.projects == 1 else "s")
-    flash(f"Same GitLab confirmed. The links of {count} now point to {base_url}.", "success")
+    projects = counted(moved.projects, "project")
+    flash(f"Same GitLab confirmed. The links of {projects} now point to {base_url}.", "success")
     for difference in moved.differences:
         flash(f"Some links were not changed: {difference}", "warning")
     return _back(org_id)

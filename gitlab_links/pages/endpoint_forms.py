@@ -13,6 +13,7 @@ from gitlab_links.outgoing.endpoints import EndpointChange
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.wording import Mark
+from gitlab_links.plurals import counted
 
 USUAL, EVERYTHING, HIGHLIGHTS = "usual", "everything", "highlights"
 KINDS = {Format.STANDARD: "Program", Format.CHAT: "Chat", Format.EMAIL: "E-mail"}
@@ -134,8 +135,7 @@ def what_words(endpoint: OutgoingEndpoint, projects: Mapping[str, str]) -> str:
     """What is sent there, in short."""
     parts = ["Highlights" if endpoint.highlights_only else "Everything"]
     if endpoint.types:
-        count = len(endpoint.types)
-        parts = [f"{parts[0]} of {count} {'type' if count == 1 else 'types'}"]
+        parts = [f"{parts[0]} of {counted(len(endpoint.types), 'type')}"]
     if endpoint.projects:
         parts.append(", ".join(projects.get(one, "a former project") for one in endpoint.projects))
     return "; ".join(parts)

@@ -32,6 +32,7 @@ from gitlab_links.pages.task_list import LINKS, TYPES
 from gitlab_links.pages.unapplied import typed_texts, unapplied
 from gitlab_links.pages.wording import pipeline_mark
 from gitlab_links.paging import Position
+from gitlab_links.plurals import counted
 from gitlab_links.rollup.needs import OF_AN_ITEM
 from gitlab_links.rollup.visibility import Visibility
 
@@ -152,5 +153,5 @@ def _shown(
 
 def _words(count: int, *, are_more: bool) -> str:
     if are_more:
-        return f"{count} links, and more on the next page"
-    return f"{count} {'link' if count == 1 else 'links'}"
+        return f"{counted(count, 'link')}, and more on the next page"
+    return counted(count, "link")

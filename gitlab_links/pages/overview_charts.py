@@ -14,6 +14,7 @@ from gitlab_links.pages.charts import (
     duration_words,
     line_of,
 )
+from gitlab_links.plurals import counted
 
 AGES = {
     Age.WEEK: "Under 1 week",
@@ -69,25 +70,24 @@ def _throughput(weeks: Sequence[Week]) -> Chart:
 def _open_work(work: Sequence[OpenWork]) -> Chart:
     tasks = [one.tasks for one in work]
     requests = [one.merge_requests for one in work if one.merge_requests is not None]
-    counted = {"Tasks": tasks, "Merge requests": requests}
-    nouns = {"Tasks": ("task", "tasks"), "Merge requests": ("merge request", "merge requests")}
+    drawn = (("Tasks", "task", tasks), ("Merge requests", "merge request", requests))
     series = [
         Series(
             name,
             values,
             [
-                f"{AGES[one.age]}: {count:,} {nouns[name][count != 1]}"
+                f"{AGES[one.age]}: {counted(count, noun, form=',')}"
                 for one, count in zip(work, values, strict=True)
             ],
         )
-        for name, values in counted.items()
+        for name, noun, values in drawn
         if values
     ]
     scale = Scale.of_counts([*tasks, *requests])
-    total = f"{sum(tasks):,} {nouns['Tasks'][sum(tasks) != 1]} not done"
+    total = f"{counted(sum(tasks), 'task', form=',')} not done"
     definition = "Tasks that are not done, by the time since they were created"
     if requests:
-        total += f", {sum(requests):,} open {nouns['Merge requests'][sum(requests) != 1]}"
+        total += f", {counted(sum(requests), 'open merge request', form=',')}"
         definition += "; open merge requests that are linked to a task, since they were opened"
     return Chart(
         name="open-work",
@@ -113,7 +113,7 @@ def _open_to_merged(flow: Flow) -> Chart:
         flow.open_to_merged,
         name="open-to-merged",
         title="From opened to merged",
-        nouns=("merge request", "merge requests"),
+        noun="merge request",
         definition="How long linked merge requests that were merged in a week had been open. "
         "Half of them took longer than the median, half of them less.",
     )
@@ -126,7 +126,7 @@ def _task_to_last_merge(flow: Flow) -> Chart:
         flow.task_to_last_merge,
         name="task-to-last-merge",
         title="From task to last merge",
-        nouns=("task", "tasks"),
+        noun="task",
         definition="The time from creating a task to merging the last of its merge requests, by "
         "the week of that merge. A task counts when all its merge requests have ended, and if it "
         "was created before that merge.",
@@ -140,12 +140,12 @@ def _medians(
     *,
     name: str,
     title: str,
-    nouns: tuple[str, str],
+    noun: str,
     definition: str,
 ) -> Chart:
     found = [of(week) for week in weeks]
     values = [one.median_seconds for one in found]
-    said = [_median_words(one, nouns) for one in found]
+    said = [_median_words(one, noun) for one in found]
     words = [f"Week of {_day(week.start)}: {one}" for week, one in zip(weeks, said, strict=True)]
     scale = Scale.of_seconds(values)
     dots, lines = line_of(Series(title, values, words), scale)
@@ -153,7 +153,7 @@ def _medians(
     return Chart(
         name=name,
         title=title,
-        summary=f"{_median_words(all_weeks, nouns)} in {len(weeks)} weeks",
+        summary=f"{_median_words(all_weeks, noun)} in {len(weeks)} weeks",
         definition=f"{definition} n is how many there are. {WEEKS_BEGIN}",
         columns=("Week of", "Median", "n"),
         rows=[
@@ -168,10 +168,10 @@ def _medians(
     )
 
 
-def _median_words(duration: Duration, nouns: tuple[str, str]) -> str:
+def _median_words(duration: Duration, noun: str) -> str:
     if duration.median_seconds is None:
-        return f"No {nouns[0]}"
-    count = f"{duration.n:,} {nouns[duration.n != 1]}"
+        return f"No {noun}"
+    count = counted(duration.n, noun, form=",")
     return f"Median {duration_words(duration.median_seconds)}, n = {count}"
 
 

@@ -26,6 +26,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.devices import device_words
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.unsent_forms import typed_before
+from gitlab_links.plurals import counted
 from gitlab_links.sign_in.identities import identities_of
 
 PATH = "/account"
@@ -115,7 +116,7 @@ def end_own_session(session_id: uuid.UUID) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     """End all sessions but this one."""
     ended = end_others(current_caller().user_id, current_user.session_id)
-    flash(f"{ended} other session{'' if ended == 1 else 's'} ended.", "success")
+    flash(f"{counted(ended, 'other session')} ended.", "success")
     return redirect(url_for("pages.account"))
 
 

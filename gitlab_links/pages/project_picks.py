@@ -17,6 +17,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.unapplied import typed_texts, unapplied
+from gitlab_links.plurals import counted
 from gitlab_links.sought_texts import sought
 
 
@@ -60,9 +61,9 @@ def pick_listed(org_id: uuid.UUID) -> ResponseReturnValue:
         flash(refusal.detail, "error")
         return redirect(url_for("pages.pick_page", org_id=org_id))
     count = sum(one.operation is not None for one in projects)
-    noun = "The webhook is" if count == 1 else f"{count} webhooks are"
-    made = f" {noun} being created. This page shows the result." if count else ""
-    watched = "1 project is" if len(projects) == 1 else f"{len(projects)} projects are"
+    hooks = counted(count, "webhook is", "webhooks are")
+    made = f" {hooks} being created. This page shows the result." if count else ""
+    watched = counted(len(projects), "project is", "projects are")
     flash(f"{watched} watched.{made}", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitlab_links.pages.wording import Mark
+from gitlab_links.plurals import counted
 from gitlab_links.rollup.needs import LinkState, Need, RollUp
 
 NEED_MARKS = {
@@ -28,16 +29,15 @@ COLUMNS = (
 )
 NOTES = (Need.ALL_MERGED, Need.STILL_OPEN, Need.NOTHING_LINKED)
 _PROBLEM = Mark("Sync problem", "red", "refresh")
-# What each need is said of, one and several.
-_NOUNS = {
-    Need.OVERDUE: ("{} is overdue", "{} are overdue"),
-    Need.FAILING: ("{} pipeline failed", "{} pipelines failed"),
-    Need.CONFLICTS: ("{} has merge conflicts", "{} have merge conflicts"),
-    Need.CHANGES: ("Changes requested on {}", "Changes requested on {}"),
-    Need.REVIEW: ("{} waits for review", "{} wait for review"),
-    Need.READY: ("{} is ready to merge", "{} are ready to merge"),
-    Need.APPROVED: ("{} is approved", "{} are approved"),
-    Need.DRAFT: ("{} draft", "{} drafts"),
+# What is said of one and of several.
+_COUNTED = {
+    Need.OVERDUE: ("is overdue", "are overdue"),
+    Need.FAILING: ("pipeline failed", "pipelines failed"),
+    Need.CONFLICTS: ("has merge conflicts", "have merge conflicts"),
+    Need.REVIEW: ("waits for review", "wait for review"),
+    Need.READY: ("is ready to merge", "are ready to merge"),
+    Need.APPROVED: ("is approved", "are approved"),
+    Need.DRAFT: ("draft", "drafts"),
 }
 
 
@@ -87,7 +87,7 @@ class Marks:
 def marks_of(roll_up: RollUp, links: Sequence[LinkState]) -> Marks:
     """The marks of one task."""
     problems = sum(link.problems for link in links)
-    text = f"{problems} {'link has' if problems == 1 else 'links have'} a sync problem"
+    text = counted(problems, "link has a sync problem", "links have a sync problem")
     return Marks(
         share=f"{roll_up.merged}/{roll_up.merge_requests}",
         merged=_merged(roll_up),
@@ -101,13 +101,14 @@ def _merged(roll_up: RollUp) -> Entry | None:
         return None
     whole = roll_up.merged == roll_up.merge_requests
     mark = Mark("Merged", "blue" if whole else "gray", "mr-merged")
-    noun = "merge request" if roll_up.merge_requests == 1 else "merge requests"
-    text = f"{roll_up.merged} of {roll_up.merge_requests} {noun} merged"
+    text = f"{roll_up.merged} of {counted(roll_up.merge_requests, 'merge request')} merged"
     return Entry(mark, roll_up.merged, text)
 
 
 def _entry(need: Need, count: int) -> Entry:
     mark = NEED_MARKS[need]
-    if need not in _NOUNS:
-        return Entry(mark, 0, _SENTENCES.get(need, mark.text))
-    return Entry(mark, count, _NOUNS[need][count != 1].format(count))
+    if need is Need.CHANGES:
+        return Entry(mark, count, f"{mark.text} on {count}")
+    if need in _COUNTED:
+        return Entry(mark, count, counted(count, *_COUNTED[need]))
+    return Entry(mark, 0, _SENTENCES.get(need, mark.text))

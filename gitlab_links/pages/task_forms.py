@@ -23,6 +23,7 @@ from gitlab_links.pages.link_lists import link_errors, takes_links
 from gitlab_links.pages.task_page import task_page
 from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.pasting.changes import attach_all
+from gitlab_links.plurals import counted
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import task_at
@@ -106,7 +107,7 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     task = create_task(principal, **_changes(typed))
     linked = attach_all(principal, task.id, to_link) if to_link else ()
     count = sum(one.is_new for one in linked)
-    items = f" with {count} linked {'item' if count == 1 else 'items'}" if count else ""
+    items = f" with {counted(count, 'linked item')}" if count else ""
     flash(f"Created {task.reference}{items}.", "success")
     return redirect(url_for("pages.show_task", org_id=org_id, reference=task.reference))
 

@@ -32,6 +32,7 @@ from gitlab_links.pages.task_page import (
     task_url,
 )
 from gitlab_links.pasting.changes import attach
+from gitlab_links.plurals import counted
 from gitlab_links.tasks.queries import task_at
 
 
@@ -150,7 +151,7 @@ def refresh_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Have every item of the task fetched from GitLab."""
     task = task_at(org_id, reference)
     count = refresh_links_of_task(org_id, task.id)
-    words = f"Fetching {count} {'item' if count == 1 else 'items'} from GitLab."
+    words = f"Fetching {counted(count, 'item')} from GitLab."
     return _done(current_principal(), reference, "info", words)
 
 

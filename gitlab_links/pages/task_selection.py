@@ -19,6 +19,7 @@ from gitlab_links.pages.form_fields import pressed
 from gitlab_links.pages.selection_form import SelectionForm
 from gitlab_links.pages.task_list import PAGE_SIZE
 from gitlab_links.pages.tasks import list_page
+from gitlab_links.plurals import counted
 from gitlab_links.tasks.changes import update_task
 
 SHOWN_BY = frozenset({*FILTERS, "sort", "page"})
@@ -37,11 +38,11 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     if not form.task_ids:
         flash("Select the tasks first.", "warning")
     elif pressed("delete"):
-        flash(f"Deleted {_tasks(_deleted(form.task_ids))}.", "success")
+        flash(f"Deleted {counted(_deleted(form.task_ids), 'task')}.", "success")
     elif form.error:
         return list_page(current_principal(), selection=form), 422
     else:
-        changed = _tasks(_changed(form))
+        changed = counted(_changed(form), "task")
         flash(f"Changed {changed}: {form.in_words(people)}.", "success")
     # ``url_for`` has parameters of its own, which nobody may set from outside.
     filters: dict[str, Any] = {
@@ -70,7 +71,3 @@ def _deleted(task_ids: Sequence[uuid.UUID]) -> int:
             continue
         done += 1
     return done
-
-
-def _tasks(count: int) -> str:
-    return f"{count} {'task' if count == 1 else 'tasks'}"

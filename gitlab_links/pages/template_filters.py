@@ -10,6 +10,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.pages import labels, times, wording
 from gitlab_links.pages.viewer import viewer
+from gitlab_links.plurals import counted
 from gitlab_links.sought_texts import MAX_LENGTH
 
 MAX_SHOWN_URL = 60
@@ -23,6 +24,7 @@ def register(app: Flask) -> None:
         ago=times.ago,
         approvers=wording.approvers,
         avatar_colour=labels.avatar_colour,
+        counted=counted,
         day=times.day,
         hook_mark=wording.hook_mark,
         in_full=times.in_full,

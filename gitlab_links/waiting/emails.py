@@ -7,6 +7,7 @@ from itertools import groupby
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.emails.composition import EmailEntry, EmailList, PersonEmail
 from gitlab_links.extensions import db, settings
+from gitlab_links.plurals import counted
 from gitlab_links.waiting.queries import WaitView, waiting_on
 from gitlab_links.waiting.words import HEADINGS, days_waiting
 
@@ -20,7 +21,7 @@ def digest_email(org_id: uuid.UUID, user_id: uuid.UUID) -> PersonEmail | None:
     if org is None or user is None or not waits:
         return None
     count = len(waits)
-    what = "1 merge request waits" if count == 1 else f"{count} merge requests wait"
+    what = counted(count, "merge request waits", "merge requests wait")
     more = [f"{count - MOST} more are on the page."] if count > MOST else []
     return PersonEmail(
         to=user.email,

@@ -1,6 +1,7 @@
 """What waits, in words: for the page and the mail alike."""
 
 from gitlab_links.links.waits import WaitReason
+from gitlab_links.plurals import counted
 
 HEADINGS = {
     WaitReason.REVIEW: "Waiting for your review",
@@ -14,4 +15,4 @@ def days_waiting(days: int | None) -> str:
     """For how long something waits; empty if that is not known."""
     if days is None:
         return ""
-    return "since today" if days == 0 else f"for {days} day{'' if days == 1 else 's'}"
+    return "since today" if days == 0 else f"for {counted(days, 'day')}"

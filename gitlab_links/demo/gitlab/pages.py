@@ -21,6 +21,7 @@ from gitlab_links.demo.gitlab.page_forms import (
 from gitlab_links.demo.gitlab.pipelines import STATUSES
 from gitlab_links.demo.gitlab.records import Issue, Item, MergeRequest, Project, User
 from gitlab_links.demo.gitlab.rest.integrations import CUSTOM
+from gitlab_links.plurals import counted
 
 SHOWN_PER_PROJECT, SHOWN_ON_PROJECT_PAGE, SHOWN_EVENTS = 30, 500, 8
 PATIENCE_SECONDS = 0.5
@@ -55,6 +56,7 @@ def create_pages() -> Blueprint:
     for status in (400, 403, 404):
         pages.register_error_handler(status, _show_error)
     pages.add_app_template_filter(ago)
+    pages.add_app_template_filter(counted)
     pages.add_app_template_filter(page_of)
     pages.add_app_template_filter(with_keys)
     return pages
@@ -172,8 +174,7 @@ def ago(moment: datetime) -> str:
     seconds = max(0, int((state().clock.now() - moment).total_seconds()))
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            count = seconds // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(seconds // size, unit)} ago"
     return "just now"
 
 
