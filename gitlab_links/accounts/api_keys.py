@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from gitlab_links.accounts.key_logins import hash_key
 from gitlab_links.accounts.models import ApiKey
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.principal import InsufficientScope, Principal
 from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -72,8 +73,10 @@ def create_key_for(
     not expire.
 
     A key created with another key expires no later, and is revoked with it. Raises
-    :class:`InsufficientScope` for scopes that the caller's own key lacks.
+    :class:`Invalid` for the name, and :class:`InsufficientScope` for scopes that the caller's own
+    key lacks.
     """
+    name = checked_name(name)
     wanted = frozenset(scopes)
     _check_scopes(principal, wanted)
     expires_at = None if expires_in_days is None else utcnow() + timedelta(days=expires_in_days)

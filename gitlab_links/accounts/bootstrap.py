@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from gitlab_links.accounts.api_keys import issue_key
 from gitlab_links.accounts.models import Membership, Org, User
-from gitlab_links.accounts.orgs import checked_org_name, create_org, locked_orgs_named
+from gitlab_links.accounts.names import checked_name
+from gitlab_links.accounts.orgs import create_org, locked_orgs_named
 from gitlab_links.accounts.people import checked_person
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.sessions import reset_password, set_password
@@ -116,7 +117,7 @@ def _own_org(user: User, name: str | None) -> Org | None:
 
 
 def _new_org(name: str) -> Org:
-    name = checked_org_name(name)
+    name = checked_name(name)
     named = locked_orgs_named(name)
     if named:
         ids = " or ".join(f"--org-id {org_id}" for org_id in named)

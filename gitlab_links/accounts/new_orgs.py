@@ -3,8 +3,9 @@
 import uuid
 
 from gitlab_links.accounts.models import Membership, Org
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.operators import is_operator
-from gitlab_links.accounts.orgs import checked_org_name, create_org, locked_orgs_named
+from gitlab_links.accounts.orgs import create_org, locked_orgs_named
 from gitlab_links.accounts.roles import Role
 from gitlab_links.audit.changes import Action, Actor, write_audit_event
 from gitlab_links.errors import Conflict, Forbidden
@@ -27,7 +28,7 @@ def found_org(user_id: uuid.UUID, email: str, name: str) -> Org:
     Raises :class:`Forbidden`, :class:`Invalid` and :class:`OrgExists`.
     """
     require_operator(user_id, email)
-    name = checked_org_name(name)
+    name = checked_name(name)
     if locked_orgs_named(name):
         words = "An org with this name exists already. Choose another name."
         raise OrgExists(words, errors={"name": [words]})

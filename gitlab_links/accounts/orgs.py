@@ -11,16 +11,15 @@ from typing import Any
 from sqlalchemy import func, select
 
 from gitlab_links.accounts.models import Membership, Org
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.task_keys import change_task_key, former_task_keys
 from gitlab_links.audit.changes import Action, write_audit_event
-from gitlab_links.errors import Invalid, required
+from gitlab_links.errors import required
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.storage.database import lock_words
-
-LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,11 @@ def update_org(
 ) -> OrgDetails:
     """Change the org; None leaves a value as it is, an empty template is the default one.
 
-    References with a former task key still lead to their tasks.
+    References with a former task key still lead to their tasks. Raises :class:`Invalid`.
     """
     org = required(db.session.get(Org, principal.org_id))
     changes: dict[str, Any] = {
-        "name": name,
+        "name": None if name is None else checked_name(name),
         "task_key": task_key,
         "branch_template": branch_template,
         "comments_mention": comments_mention,
@@ -122,15 +121,6 @@ def task_key_for(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     word = re.search(r"[A-Za-z][A-Za-z0-9]+", plain)
     return word.group()[:10].upper() if word else "TASK"
-
-
-def checked_org_name(name: str) -> str:
-    """The name without surrounding blanks; raises :class:`Invalid`."""
-    name = name.strip()
-    if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        words = f"The name of an org must have 1 to {LONGEST_NAME} characters."
-        raise Invalid(words, errors={"name": [words]})
-    return name
 
 
 def locked_orgs_named(name: str) -> Sequence[uuid.UUID]:

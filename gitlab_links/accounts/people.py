@@ -1,6 +1,5 @@
-"""Finding people, and the rule for addresses and names."""
+"""Finding people, and the rule for addresses."""
 
-import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, select
 
 from gitlab_links.accounts.models import ApiKey, Membership, User
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, required
@@ -88,22 +88,7 @@ def people_in_audit_log(org_id: uuid.UUID) -> Sequence[User]:
     return db.session.scalars(select(User).where(User.id.in_(acted)).order_by(User.name)).all()
 
 
-MAX_EMAIL, MAX_NAME = LONGEST_ADDRESS, 100
-# No control characters, and none that are invisible or change the writing direction.
-NAME = (
-    r"^[^\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
-    r"\u2028-\u202f\u205f-\u206f\u3000\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffd]*$"
-)
-_NAME = re.compile(NAME)
-
-
-def checked_name(name: str) -> str:
-    """The name of a person or a program without surrounding blanks; raises :class:`Invalid`."""
-    name = name.strip()
-    if not name or len(name) > MAX_NAME or _NAME.fullmatch(name) is None:
-        words = f"Enter a name of at most {MAX_NAME} characters."
-        raise Invalid(words, errors={"name": [words]})
-    return name
+MAX_EMAIL = LONGEST_ADDRESS
 
 
 def rename(user_id: uuid.UUID, name: str) -> None:
@@ -120,8 +105,7 @@ def set_key_shortcuts(user_id: uuid.UUID, *, on: bool) -> None:
 def checked_person(email: str, name: str) -> tuple[str, str]:
     """The address in lower case, and the name; raises :class:`Invalid`.
 
-    An address must be ASCII, so that no character can imitate another. A name must have no
-    invisible characters.
+    An address must be ASCII, so that no character can imitate another; of a name see ``names``.
     """
     errors: dict[str, list[str]] = {}
     try:
@@ -129,7 +113,7 @@ def checked_person(email: str, name: str) -> tuple[str, str]:
     except ValueError:
         errors["email"] = ["Enter an e-mail address, such as ana@example.com."]
     try:
-        checked_name(name)
+        name = checked_name(name)
     except Invalid as refusal:
         errors |= refusal.errors
     if errors:

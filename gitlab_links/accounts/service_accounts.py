@@ -16,7 +16,7 @@ from gitlab_links.accounts.api_keys import NewKey, create_key_for, keys_of
 from gitlab_links.accounts.grants import check_grant, check_rank
 from gitlab_links.accounts.members import revoke_all_keys
 from gitlab_links.accounts.models import ApiKey, Membership, User
-from gitlab_links.accounts.people import checked_name
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -133,8 +133,8 @@ def create_service_key(
 ) -> NewKey:
     """Create a key of the account, under the rules of keys of one's own.
 
-    Raises :class:`NotFound`, :class:`InsufficientScope`, and :class:`Forbidden` if the account
-    has a role above the caller's own.
+    Raises :class:`NotFound`, :class:`Invalid`, :class:`InsufficientScope`, and
+    :class:`Forbidden` if the account has a role above the caller's own.
     """
     check_rank(principal, _find(principal.org_id, account_id).as_role)
     return create_key_for(principal, account_id, name, scopes, expires_in_days)

@@ -11,7 +11,8 @@ from sqlalchemy import Column, Table, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.accounts.models import Org, User
-from gitlab_links.accounts.orgs import checked_org_name, locked_orgs_named
+from gitlab_links.accounts.names import checked_name
+from gitlab_links.accounts.orgs import locked_orgs_named
 from gitlab_links.audit.changes import OPERATOR, Action, write_audit_event
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.extensions import db
@@ -93,7 +94,7 @@ def _begin(first: tuple[int, bytes], name: str | None) -> _Import:
         org_id = read_id(head.get("org_id"))
     except BadValueError as error:
         raise _refused(1, f"org_id is {error}") from None
-    chosen = checked_org_name(name if name is not None else str(head.get("name", "")))
+    chosen = checked_name(name if name is not None else str(head.get("name", "")))
     if db.session.scalar(select(exists().where(Org.id == org_id))):
         raise OrgIsHere("This org is in this installation already.")
     if locked_orgs_named(chosen):

@@ -18,8 +18,10 @@ from gitlab_links.accounts.api_keys import (
     rotate_key,
 )
 from gitlab_links.accounts.models import ApiKey
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.roles import Permission, Scope
 from gitlab_links.clock import utcnow
+from gitlab_links.errors import Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.mounting import path_here
@@ -29,7 +31,6 @@ from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.pages.wording import Mark
 
 PATH = "/orgs/<uuid:org_id>/api-keys"
-MAX_NAME = 100
 _DEFAULT = {str(DEFAULT_DAYS): f"in {DEFAULT_DAYS} days"}
 EXPIRIES = {**_DEFAULT, "30": "in 30 days", "365": "in a year", "": "never"}
 SCOPE_HINTS = {
@@ -51,11 +52,13 @@ class KeyForm:
     @classmethod
     def sent(cls) -> "KeyForm":
         """The form of the request."""
-        name = request.form.get("name", "").strip()
+        name = request.form.get("name", "")
         scopes = {scope for scope in Scope if scope.value in request.form.getlist("scopes")}
         errors: dict[str, list[str]] = {}
-        if not name or len(name) > MAX_NAME or not name.isprintable():
-            errors["name"] = [f"Enter a name of at most {MAX_NAME} characters."]
+        try:
+            name = checked_name(name)
+        except Invalid as refusal:
+            errors |= refusal.errors
         if not scopes:
             errors["scopes"] = ["Choose at least one scope."]
         expiry = request.form.get("expires")

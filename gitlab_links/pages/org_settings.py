@@ -7,9 +7,9 @@ from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.members import LastAdmin, leave_org
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.orgs import (
     OrgDetails,
-    checked_org_name,
     find_org,
     lock_org,
     update_org,
@@ -47,7 +47,7 @@ def change_org(org_id: uuid.UUID) -> ResponseReturnValue:
     name, key, version = sent("name", "task_key", "version")
     typed = {"name": name, "task_key": key}
     errors: dict[str, list[str]] = {}
-    for check, text in ((checked_org_name, name), (checked_task_key, key)):
+    for check, text in ((checked_name, name), (checked_task_key, key)):
         try:
             check(text)
         except Invalid as refusal:

@@ -5,13 +5,13 @@ import uuid
 from sqlalchemy import ColumnElement, func, select
 
 from gitlab_links.accounts.members import lock_own_membership
+from gitlab_links.accounts.names import checked_name
 from gitlab_links.accounts.orgs import lock_org
-from gitlab_links.accounts.people import checked_name
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, Invalid, required
+from gitlab_links.errors import Conflict, required
 from gitlab_links.extensions import db
 from gitlab_links.finding.list_query import ListQuery
 from gitlab_links.saved_views.models import MAX_NAME, SavedView
@@ -34,7 +34,7 @@ def save_view(principal: Principal, name: str, query: ListQuery, *, shared: bool
     """Save a list under a name. Raises :class:`Invalid`, :class:`ViewExists` and
     :class:`TooManyViews`; a shared one needs the permission to share.
     """
-    name = _checked(name)
+    name = checked_name(name, MAX_NAME)
     owner = _lock_owner(principal, shared=shared)
     _refuse_double(principal, name, shared=shared)
     count = select(func.count()).select_from(SavedView).where(*_kind(principal, shared=shared))
@@ -71,7 +71,7 @@ def change_view(
     view = lock_view(principal, view_id, shared=shared)
     before = view.name, view.query
     if name is not None:
-        name = _checked(name)
+        name = checked_name(name, MAX_NAME)
         _refuse_double(principal, name, shared=shared, but=view_id)
         view.name, view.name_key = name, name.casefold()
     if query is not None:
@@ -132,17 +132,6 @@ def _refuse_double(
     if db.session.scalar(same) not in {None, but}:
         whose = "The org shares" if shared else "You have"
         raise ViewExists(f"{whose} a view of this name already. Choose another name.")
-
-
-def _checked(name: str) -> str:
-    try:
-        name = checked_name(name)
-    except Invalid:
-        name = ""
-    if not name or len(name) > MAX_NAME:
-        words = f"Enter a name of 1 to {MAX_NAME} characters, none of them invisible."
-        raise Invalid("The view was not saved.", errors={"name": [words]})
-    return name
 
 
 def _audit(principal: Principal, action: Action, view: SavedView, **more: str) -> None:

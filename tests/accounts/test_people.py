@@ -46,6 +46,10 @@ def test_a_name_is_one_line_of_visible_characters(name: str) -> None:
     assert list(refusal.value.errors) == ["name"]
 
 
+def test_a_name_has_no_blanks_around_it() -> None:
+    assert checked_person("ana@example.com", "  Ana Kovač ") == ("ana@example.com", "Ana Kovač")
+
+
 @pytest.mark.parametrize("name", ["Ana", "Ωμέγα Δ", "李雷", "Zoë O'Hara-Smith", "محمد"])
 def test_names_of_all_scripts_are_names(name: str) -> None:
     assert checked_person("ana@example.com", name) == ("ana@example.com", name)

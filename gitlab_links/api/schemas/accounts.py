@@ -3,11 +3,12 @@
 from marshmallow import fields, validate
 
 from gitlab_links.accounts.api_keys import DEFAULT_DAYS
-from gitlab_links.accounts.people import MAX_EMAIL, MAX_NAME, NAME
+from gitlab_links.accounts.names import MAX_NAME, NAME
+from gitlab_links.accounts.people import MAX_EMAIL
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.accounts.task_keys import TASK_KEY
 from gitlab_links.api.schemas.common import Answer, Page, Strict, described, envelope, page_of
-from gitlab_links.api.schemas.fields import TITLE, Time, WholeNumber, choice, text
+from gitlab_links.api.schemas.fields import Time, WholeNumber, choice, text
 from gitlab_links.invitations.queries import InvitationStatus
 from gitlab_links.mail import ADDRESS
 from gitlab_links.tasks.branch_names import DEFAULT_TEMPLATE, MAX_TEMPLATE
@@ -51,7 +52,7 @@ OrgsEnvelope = page_of("OrgsEnvelope", orgs=OrgSchema)
 class OrgChange(Strict):
     """What to change of an org."""
 
-    name = text(1, 100, TITLE, metadata={"example": "Acme Corporation"})
+    name = text(1, MAX_NAME, NAME, metadata={"example": "Acme Corporation"})
     task_key = text(
         1,
         10,
@@ -216,7 +217,7 @@ class ApiKeysQuery(Page):
 class NewApiKey(Strict):
     """The API key to create."""
 
-    name = text(1, 100, TITLE, required=True, metadata={"example": "CI"})
+    name = text(1, MAX_NAME, NAME, required=True, metadata={"example": "CI"})
     scopes = fields.List(
         choice(Scope),
         required=True,

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from gitlab_links.accounts.people import NAME
+from gitlab_links.accounts.names import NAME
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import Time, choice, text
 from gitlab_links.finding.list_query import ASSIGNEE, LinkStateFilter, ListOrder

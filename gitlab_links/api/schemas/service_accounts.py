@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from gitlab_links.accounts.people import MAX_NAME, NAME
+from gitlab_links.accounts.names import MAX_NAME, NAME
 from gitlab_links.accounts.roles import Role
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import Time, choice, text

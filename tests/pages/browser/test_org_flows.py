@@ -62,7 +62,7 @@ def test_an_admin_gives_a_program_a_key_of_its_own(open_page: Open) -> None:
     page.get_by_role("button", name="Create service account").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Wiki bot")
     page.get_by_role("button", name="Create key").click()
-    expect(page.get_by_text("Enter a name of at most")).to_be_visible()
+    expect(page.get_by_text("Enter a name of 1 to 100")).to_be_visible()
     page.get_by_role("textbox", name="Name").fill("nightly")
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_label("Key nightly")).to_have_value(re.compile("^glk_"))
