@@ -30,7 +30,11 @@ class AuditEvent(Identified, Base):
     """
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index(None, "org_id", "id"),)
+    __table_args__ = (
+        Index(None, "org_id", "id"),
+        # Who acted, and what one person did, newest first.
+        Index(None, "org_id", "actor_user_id", "id"),
+    )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     actor_user_id: Mapped[uuid.UUID | None] = mapped_column(

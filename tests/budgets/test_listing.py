@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from tests.api.callers import browser, program
 from tests.statements import built_statements, statements
@@ -156,3 +157,19 @@ def test_on_sqlite_what_waits_is_counted_without_reading_all_items(app, org, mem
     with app.app_context(), db.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
     assert "ix_gitlab_items_waiting" in str(plan)
+
+
+def test_the_audit_log_probes_its_index_for_each_person(app, factory, org, dialect):
+    admin = browser(app, factory.membership(org, Role.ADMIN).user_id)
+    with statements(app) as sent:
+        assert admin.get(f"/orgs/{org.id}/audit").status_code == 200
+    (statement, parameters) = next(one for one in sent if "ORDER BY users.name" in one[0])
+    explain = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
+    with app.app_context(), db.engine.connect() as connection:
+        if dialect == "postgresql":  # it reads a small table whole where it may
+            connection.exec_driver_sql("SET enable_seqscan = off")
+            connection.exec_driver_sql("SET enable_bitmapscan = off")
+        plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+    assert "ix_audit_events_org_id_actor_user_id_id" in plan
+    assert "Join" not in plan
+    assert "SubPlan" in plan or "CORRELATED" in plan

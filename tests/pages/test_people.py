@@ -213,8 +213,11 @@ def test_the_trail_is_told_in_words(
     assert "<b>0</b>" not in answer.text
 
 
-def test_the_trail_can_be_filtered(acting: As, trail: list[User], base: str) -> None:
-    admin = acting(Role.ADMIN)
+def test_the_trail_can_be_filtered(
+    acting: As, trail: list[User], factory: Factory, base: str
+) -> None:
+    admin, other = acting(Role.ADMIN), factory.user(name="Eve")
+    factory.add(AuditEvent(org_id=factory.org().id, actor_user_id=other.id, action="org.created"))
 
     def rows(query: str) -> int:
         return len(Markup.of(admin.get(f"{base}/audit?{query}")).all("td", data_label="When"))
@@ -224,6 +227,9 @@ def test_the_trail_can_be_filtered(acting: As, trail: list[User], base: str) -> 
     assert rows(f"actor={trail[1].id}") == 1
     assert rows(f"actor={trail[1].id}&action=member.added") == 0
     assert rows("actor=x&action=y&after=") == 3
+    who = Markup.of(admin.get(f"{base}/audit")).all("option")
+    ids = [one["value"] for one in who if one.text in {"Ana", "Ben", "Eve"}]
+    assert ids == [str(person.id) for person in trail]
 
 
 def test_a_long_trail_comes_in_parts(acting: As, factory: Factory, org: Org, base: str) -> None:
