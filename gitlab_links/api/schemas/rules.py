@@ -129,7 +129,12 @@ class DryRunTaskSchema(Answer):
     reference = fields.String(metadata={"example": "ACME-12"})
     title = fields.String()
     status = choice(TaskStatus)
-    outcome = choice(Outcome)
+    outcome = choice(
+        Outcome,
+        metadata=described(
+            "What its links call for where the status is another; switching on changes no task."
+        ),
+    )
     explanation = fields.Nested(ExplanationSchema)
 
 
