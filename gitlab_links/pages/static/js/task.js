@@ -83,16 +83,26 @@ function showNotices(page, backTo) {
   return shown;
 }
 
-// A refused address stays in the field, selected, so that the next paste replaces it.
-function showLinkForm(page) {
+// A refused address stays in the field, selected, so that the next paste replaces it. What was
+// typed after ``sent`` stays as well, and so does the focus if it has gone elsewhere.
+function showLinkForm(page, sent) {
   const next = page.querySelector("[data-link-form]");
   const shown = section.querySelector("[data-link-form]");
   if (!next || !shown) return;
+  const { value: typed, selectionStart: at } = shown.querySelector("#link-url");
+  const focused = shown.contains(document.activeElement);
   next.querySelector("[autofocus]")?.removeAttribute("autofocus");
   shown.replaceWith(document.importNode(next, true));
   const field = section.querySelector("#link-url");
-  field.focus();
-  field.select();
+  if (focused) field.focus();
+  if (typed === sent) {
+    if (focused) field.select();
+    return;
+  }
+  field.value = typed;
+  field.setSelectionRange(at, at);
+  field.removeAttribute("aria-invalid"); // the message is about what was sent
+  field.classList.remove("is-invalid");
 }
 
 function failed() {
@@ -137,11 +147,14 @@ function focusAfter(row) {
 }
 
 const handlers = {
-  link: (event) => handle(event, ({ done, rows, page }) => {
-    showLinkForm(page);
-    if (done && rows.added.length === 1) announce(`Linked ${rows.added[0].dataset.reference}`);
-    else if (done && rows.added.length > 1) announce(`Linked ${rows.added.length} items`);
-  }),
+  link: (event) => {
+    const sent = event.target.querySelector("#link-url").value;
+    return handle(event, ({ done, rows, page }) => {
+      showLinkForm(page, sent);
+      if (done && rows.added.length === 1) announce(`Linked ${rows.added[0].dataset.reference}`);
+      else if (done && rows.added.length > 1) announce(`Linked ${rows.added.length} items`);
+    });
+  },
   unlink: (event) => {
     const backTo = focusAfter(event.submitter?.closest("li"));
     return handle(event, ({ page }) => {

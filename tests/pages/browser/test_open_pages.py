@@ -1,0 +1,45 @@
+"""An update of an open page loses nothing: no focus, no typed text, no later answer, no place."""
+
+from playwright.sync_api import Page, expect
+
+from gitlab_links.demo.sample_tasks import SHOP
+from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.test_live import wait_until_steady
+
+# The answer to the form comes once ``letIn`` is called.
+HOLD_FORM = """() => {
+    const real = window.fetch;
+    const held = new Promise((resolve) => { window.letIn = resolve; });
+    window.fetch = async (url, options) => {
+        const answer = await real(url, options);
+        if (options?.method === "POST") {
+            document.documentElement.dataset.held = "1";
+            await held;
+        }
+        return answer;
+    };
+}"""
+
+
+def wait_for_page(page: Page, word: str) -> None:
+    """Until what a script above says of itself."""
+    expect(page.locator("html")).to_have_attribute(f"data-{word}", "1")
+
+
+def test_what_is_typed_while_a_link_is_made_stays(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.task_url)
+    wait_until_steady(page)
+    page.evaluate(HOLD_FORM)
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill(f"{SHOP}#2")
+    field.press("Enter")
+    wait_for_page(page, "held")
+    field.fill("acme/mobile#1")
+    page.locator("#find").focus()
+    page.evaluate("letIn()")
+    row = page.locator(f'.item[data-reference="{SHOP}#2"]')
+    expect(row).to_be_visible()
+    expect(field).to_have_value("acme/mobile#1")
+    expect(page.locator("#find")).to_be_focused()
+    row.get_by_role("button", name="Unlink").click()
+    expect(row).to_have_count(0)
