@@ -6,6 +6,22 @@ from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import Open, Stack
 from tests.pages.browser.test_live import wait_until_steady
 
+# The answer to the page's next question of the part comes whole, and once ``letIn`` is called.
+HOLD = """(part) => {
+    const real = window.fetch;
+    const held = new Promise((resolve) => { window.letIn = resolve; });
+    let waits = true;
+    window.fetch = async (url, options) => {
+        const mine = waits && !options?.method && options?.headers?.["X-Fragment"] === part;
+        if (!mine) return real(url, options);
+        waits = false;
+        const answer = await real(url, { headers: { "X-Fragment": part }, cache: "no-store" });
+        document.documentElement.dataset.held = "1";
+        await held;
+        setTimeout(() => { document.documentElement.dataset.isIn = "1"; }, 200);
+        return answer;
+    };
+}"""
 # The answer to the form comes once ``letIn`` is called.
 HOLD_FORM = """() => {
     const real = window.fetch;
@@ -41,5 +57,23 @@ def test_what_is_typed_while_a_link_is_made_stays(stack: Stack, open_page: Open)
     expect(row).to_be_visible()
     expect(field).to_have_value("acme/mobile#1")
     expect(page.locator("#find")).to_be_focused()
+    row.get_by_role("button", name="Unlink").click()
+    expect(row).to_have_count(0)
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.task_url)
+    wait_until_steady(page)
+    page.evaluate(HOLD, "links")
+    wait_for_page(page, "held")
+    field = page.get_by_label("Link an issue or merge request")
+    field.fill(f"{SHOP}#2")
+    field.press("Enter")
+    row = page.locator(f'.item[data-reference="{SHOP}#2"]')
+    expect(row).to_be_visible()
+    row.evaluate("(row) => { row.isFirst = true; }")
+    page.evaluate("letIn()")
+    wait_for_page(page, "is-in")
+    expect(row).to_have_js_property("isFirst", value=True)
     row.get_by_role("button", name="Unlink").click()
     expect(row).to_have_count(0)

@@ -28,6 +28,7 @@ export class LivePart {
     this.hurries = hurries;
     this.leave = leave;
     this.failures = 0;
+    this.adopted = 0;
     this.hurriedUntil = 0;
     this.timer = null;
     this.asking = null;
@@ -38,6 +39,7 @@ export class LivePart {
   adopt(page) {
     const part = page.querySelector("[data-live]");
     if (!part) return;
+    this.adopted += 1;
     this.url = part.dataset.live;
     this.etag = part.dataset.etag;
     this.away = part.dataset.away;
@@ -87,7 +89,7 @@ export class LivePart {
   }
 
   async fetch() {
-    const { url } = this;
+    const { url, adopted } = this;
     const answer = await fetch(url, {
       headers: { "If-None-Match": this.etag, "X-Fragment": this.section.dataset.part },
       cache: "no-store",
@@ -101,7 +103,7 @@ export class LivePart {
     }
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (url !== this.url) return;
+    if (adopted !== this.adopted) return; // the answer to a form or a filter is newer
     this.show(page, answer);
     renewMarks();
   }
