@@ -9,11 +9,7 @@ const figures = () => frame.querySelector("[data-figures]");
 const live = new LivePart(frame, {
   steady: 15000,
   show: (page) => {
-    const next = page.querySelector("[data-figures]");
-    for (const { id } of frame.querySelectorAll("details[open]")) {
-      next.querySelector(`#${id}`)?.setAttribute("open", "");
-    }
-    morph(figures(), next);
+    morph(figures(), page.querySelector("[data-figures]"));
     hurryIfCounting();
   },
 });
