@@ -35,11 +35,49 @@ HOLD_FORM = """() => {
         return answer;
     };
 }"""
+MORPH = """async ([url, canMove]) => {
+    if (!canMove) delete Element.prototype.moveBefore;
+    const { morph, updateRows } = await import(url);
+    const part = (text) => {
+        const made = document.createElement("div");
+        made.innerHTML = text;
+        return made;
+    };
+    const row = (name) => `<p id="row-${name}"><button>${name}</button></p>`;
+    const [list, next] = [part(row("a") + row("b")), part(row("b") + row("a"))];
+    const why = part("<details><summary>Why</summary>Because.</details>");
+    document.body.append(list, why);
+    list.querySelector("#row-b button").focus();
+    why.firstChild.open = true;
+    updateRows(list, next);
+    morph(why, part("<details class='new'><summary>Why</summary>Therefore.</details>"));
+    return {
+        rows: list.textContent,
+        focused: document.activeElement.textContent,
+        why: why.innerText,
+    };
+}"""
 
 
 def wait_for_page(page: Page, word: str) -> None:
     """Until what a script above says of itself."""
     expect(page.locator("html")).to_have_attribute(f"data-{word}", "1")
+
+
+def script(page: Page, name: str) -> str:
+    url = page.locator("script[src*='/js/page.js']").get_attribute("src")
+    assert url is not None
+    return url.replace("page.js", name)
+
+
+def test_an_update_leaves_focus_and_folds_as_they_are(open_page: Open) -> None:
+    page = open_page("/tasks/new")
+    for can_move in (True, False):
+        page.reload()
+        shown = page.evaluate(MORPH, [script(page, "morph.js"), can_move])
+        assert shown["rows"] == "ba"
+        assert shown["focused"] == "b", f"moveBefore: {can_move}"
+        assert "Therefore." in shown["why"], "the fold is closed"
 
 
 def test_what_is_typed_while_a_link_is_made_stays(stack: Stack, open_page: Open) -> None:

@@ -49,6 +49,17 @@ export function morph(from, to) {
   before.slice(after.length).forEach((child) => child.remove());
 }
 
+// The row keeps the focus that is in it, also in browsers that cannot move an element as it is.
+function move(list, row, place) {
+  if (list.moveBefore) {
+    list.moveBefore(row, place);
+    return;
+  }
+  const focused = row.contains(document.activeElement) ? document.activeElement : null;
+  list.insertBefore(row, place);
+  focused?.focus({ preventScroll: true });
+}
+
 // Rows are matched by id. Returns the new rows and the changed ones.
 export function updateRows(list, next) {
   const added = [];
@@ -66,7 +77,7 @@ export function updateRows(list, next) {
       list.insertBefore(row, place);
       added.push(row);
     } else {
-      if (row !== place) list.insertBefore(row, place);
+      if (row !== place) move(list, row, place);
       const known = fingerprints.get(row);
       if (known?.all !== prints.all) morph(row, source);
       if (known?.facts !== prints.facts) changed.push(row);
