@@ -4,6 +4,7 @@ from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.test_finding import new_tasks
 from tests.pages.browser.test_live import wait_until_steady
 
 # The answer to the page's next question of the part comes whole, and once ``letIn`` is called.
@@ -57,6 +58,10 @@ MORPH = """async ([url, canMove]) => {
         why: why.innerText,
     };
 }"""
+
+
+def poll_now(page: Page) -> None:
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
 
 
 def wait_for_page(page: Page, word: str) -> None:
@@ -115,3 +120,18 @@ def test_an_older_answer_does_not_replace_a_newer_one(stack: Stack, open_page: O
     expect(row).to_have_js_property("isFirst", value=True)
     row.get_by_role("button", name="Unlink").click()
     expect(row).to_have_count(0)
+
+
+def test_the_place_of_a_task_in_its_list_is_that_of_the_list_as_it_is_now(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/tasks/new")
+    new_tasks(page, stack, ("Placed first", "Placed second"))
+    page.goto(f"{stack.org_url}/tasks?q=placed")
+    new_tasks(open_page("/tasks/new"), stack, ["Placed third"])
+    poll_now(page)
+    titles = page.locator(".task-title")
+    expect(titles).to_have_count(3)
+    titles.last.click()
+    place = page.locator("[data-place]")
+    expect(place).to_have_text("3 of 3")

@@ -47,7 +47,6 @@ function showAll(next) {
   kept = null;
   button.hidden = true;
   const { added, changed } = replaceRows(list(frame), next);
-  list(frame).dataset.results = next.dataset.results;
   updateTimes(list(frame));
   mark([...added, ...changed]);
 }

@@ -88,8 +88,10 @@ export function updateRows(list, next) {
   return { added, changed };
 }
 
-// Updates a whole list to match another, including what is around its rows.
+// Updates a whole list to match another, including what it says of itself and what is around its
+// rows.
 export function replaceRows(shown, next) {
+  Object.assign(shown.dataset, next.dataset);
   const rows = [shown, next].map((part) => part.querySelector(".rows, [data-rows]"));
   let result = { added: [], changed: [] };
   if (rows[0] && rows[1]) {

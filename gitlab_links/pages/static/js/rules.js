@@ -44,7 +44,6 @@ function showTasks(shown, next) {
     if (options[0][at].textContent !== textContent) options[0][at].textContent = textContent;
   });
   const { added, changed } = replaceRows(list(shown), list(next));
-  list(shown).dataset.results = list(next).dataset.results;
   mark([...added, ...changed]);
 }
 

@@ -13,9 +13,7 @@ const list = () => frame.querySelector("[data-results]");
 const live = new LivePart(frame, {
   steady: 4000,
   show: (page) => {
-    const next = page.querySelector("[data-results]");
-    const { added, changed } = replaceRows(list(), next);
-    list().dataset.results = next.dataset.results;
+    const { added, changed } = replaceRows(list(), page.querySelector("[data-results]"));
     countSelected(frame);
     mark([...added, ...changed]);
   },
