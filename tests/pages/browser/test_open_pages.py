@@ -135,3 +135,8 @@ def test_the_place_of_a_task_in_its_list_is_that_of_the_list_as_it_is_now(
     titles.last.click()
     place = page.locator("[data-place]")
     expect(place).to_have_text("3 of 3")
+    for path in (page.url + "/timeline", f"{stack.org_url}/links"):
+        here = page.url
+        page.goto(path)
+        page.goto(here)
+        expect(place).to_have_text("3 of 3")

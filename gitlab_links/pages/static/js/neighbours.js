@@ -17,7 +17,9 @@ function listedOn(root) {
   };
 }
 
+// The scripts of other live lists note theirs, too: of those this keeps none.
 export function noteList() {
+  if (!document.querySelector(".task-row")) return;
   sessionStorage.setItem(LISTED, JSON.stringify(listedOn(document)));
 }
 
