@@ -1,5 +1,8 @@
 """An update of an open page loses nothing: no focus, no typed text, no later answer, no place."""
 
+import json
+import re
+
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
@@ -133,10 +136,32 @@ def test_the_place_of_a_task_in_its_list_is_that_of_the_list_as_it_is_now(
     titles = page.locator(".task-title")
     expect(titles).to_have_count(3)
     titles.last.click()
-    place = page.locator("[data-place]")
+    place, after = page.locator("[data-place]"), page.locator("[data-neighbour=next]")
     expect(place).to_have_text("3 of 3")
+    expect(after).to_have_attribute("aria-disabled", "true")
     for path in (page.url + "/timeline", f"{stack.org_url}/links"):
         here = page.url
         page.goto(path)
         page.goto(here)
         expect(place).to_have_text("3 of 3")
+
+
+def test_a_long_list_is_stepped_through_to_both_ends(stack: Stack, open_page: Open) -> None:
+    page = open_page(stack.task_url)
+    page.wait_for_load_state()
+    seen = [f"{stack.org_path}/tasks/SEEN-{number}" for number in range(600)]
+    listed = {
+        "hrefs": [*seen, stack.task_path],
+        "first": 1,
+        "total": "700",
+        "previous": None,
+        "next": f"{stack.org_path}/tasks?sort=oldest",
+    }
+    note = "(text) => sessionStorage.setItem('tasks-as-listed', text)"
+    page.evaluate(note, json.dumps(listed))
+    page.reload()
+    following = page.locator("[data-neighbour=next]")
+    expect(following).to_have_attribute("href", re.compile("/tasks/ACME-"))
+    kept = json.loads(page.evaluate("sessionStorage.getItem('tasks-as-listed')"))
+    assert kept["hrefs"][:601] == listed["hrefs"]
+    assert kept["first"] == 1

@@ -2,7 +2,6 @@
 // list had. The list notes itself when it is left; a neighbouring page of it is read when needed.
 
 const LISTED = "tasks-as-listed";
-const MOST = 500;
 
 // What a page of the list has, from its document.
 function listedOn(root) {
@@ -33,12 +32,11 @@ async function withNeighbours(listed, here) {
   const at = listed.hrefs.indexOf(here);
   if (at === listed.hrefs.length - 1 && listed.next) {
     const more = await listedAt(listed.next);
-    return { ...listed, hrefs: [...listed.hrefs, ...more.hrefs].slice(-MOST), next: more.next,
-      first: listed.first + Math.max(0, listed.hrefs.length + more.hrefs.length - MOST) };
+    return { ...listed, hrefs: [...listed.hrefs, ...more.hrefs], next: more.next };
   }
   if (at === 0 && listed.previous) {
     const more = await listedAt(listed.previous);
-    return { ...listed, hrefs: [...more.hrefs, ...listed.hrefs].slice(0, MOST), first: more.first,
+    return { ...listed, hrefs: [...more.hrefs, ...listed.hrefs], first: more.first,
       previous: more.previous };
   }
   return listed;
@@ -48,9 +46,13 @@ function show(nav, listed, here) {
   const at = listed.hrefs.indexOf(here);
   for (const [name, href] of [["previous", listed.hrefs[at - 1]], ["next", listed.hrefs[at + 1]]]) {
     const link = nav.querySelector(`[data-neighbour=${name}]`);
-    if (href) link.href = href;
-    else link.removeAttribute("href");
-    link.toggleAttribute("aria-disabled", !href);
+    if (href) {
+      link.href = href;
+      link.removeAttribute("aria-disabled");
+    } else {
+      link.removeAttribute("href");
+      link.setAttribute("aria-disabled", "true");
+    }
   }
   nav.querySelector("[data-place]").textContent = `${listed.first + at} of ${listed.total}`;
   nav.hidden = false;
