@@ -1,5 +1,6 @@
 """Every page that follows GitLab says why, as soon as it cannot."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.pages.markup import Element, Markup
 from tests.statements import statements
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
+INCLUDED = re.compile(r'{% include "([^"]+)" %}')
 # By the template of the whole page: its address, and what an open page asks for.
 LIVE = {
     "overview/show.html": ("overview", "overview"),
@@ -47,6 +49,13 @@ def test_the_live_pages_are_all_known_here_and_all_say_whether_they_are_live() -
     assert templates_with("live_state()") - {"partials/live.html"} == set(LIVE)
     for name in ("data-live=", "data-away=", "data-live-state"):
         assert templates_with(name) == {"partials/live.html"}
+
+
+def test_each_page_with_filters_has_the_results_that_they_renew() -> None:
+    for name in templates_with("data-filters"):
+        text = (TEMPLATES / name).read_text()
+        parts = [(TEMPLATES / part).read_text() for part in INCLUDED.findall(text)]
+        assert sum("data-results=" in one for one in (text, *parts)) == 1, name
 
 
 @pytest.mark.parametrize("page", LIVE)

@@ -38,6 +38,11 @@ def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Op
             take(page, f"{name}-{look}", whole=True)
             faults[name, look] = violations(page, look)
     page.goto(endpoint)
+    page.get_by_label("Description").fill("Half typed")
+    page.locator("#filter-status").select_option("delivered")
+    expect(page).to_have_url(f"{endpoint}?status=delivered")
+    expect(page.get_by_text("Nothing with this status.")).to_be_visible()
+    expect(page.get_by_label("Description")).to_have_value("Half typed")
     page.get_by_role("button", name="Turn off").click()
     expect(page.get_by_text("It is off.")).to_be_visible()
     assert {place: found for place, found in faults.items() if found} == {}
