@@ -39,6 +39,7 @@ def test_rules_are_tried_switched_on_and_undone(
     expect(end).to_be_focused()
     expect(branches).to_have_value("typed, and not saved")
     branches.fill(before)
+    page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     assert see(page, looks, "rules-trial") == []
     page.evaluate("document.querySelector('#tasks-heading').scrollIntoView()")
     assert see(page, looks, "rules-dry-run") == []
