@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select, true
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
@@ -66,9 +66,7 @@ def find_backfill(org_id: uuid.UUID, backfill_id: uuid.UUID) -> BackfillView:
 
 
 def _view(backfill: Backfill) -> BackfillView:
-    items = db.session.execute(
-        select(BackfillItem.tasks).where(BackfillItem.backfill_id == backfill.id)
-    ).all()
+    items, tasks = _counts(backfill.id)
     return BackfillView(
         id=backfill.id,
         stage=backfill.stage,
@@ -76,14 +74,31 @@ def _view(backfill: Backfill) -> BackfillView:
         lists_left=len(backfill.left),
         calls=backfill.calls,
         skipped=backfill.skipped,
-        items=len(items),
-        tasks=len({task for row in items for task in row.tasks}),
+        items=items,
+        tasks=tasks,
         links_made=backfill.links_made,
         error_code=backfill.error_code,
         error_detail=backfill.error_detail,
         created_at=backfill.created_at,
         finished_at=backfill.finished_at,
     )
+
+
+def _counts(backfill_id: uuid.UUID) -> tuple[int, int]:
+    """How many items a look back found, and how many tasks they mention."""
+    on_postgresql = db.engine.dialect.name == "postgresql"
+    entries = func.json_array_elements_text if on_postgresql else func.json_each
+    task = entries(BackfillItem.tasks).table_valued("value")
+    ours = BackfillItem.backfill_id == backfill_id
+    items = select(func.count()).select_from(BackfillItem).where(ours)
+    tasks = (
+        select(func.count(task.c.value.distinct()))
+        .select_from(BackfillItem)
+        .join(task, true())
+        .where(ours)
+    )
+    row = db.session.execute(select(items.scalar_subquery(), tasks.scalar_subquery())).one()
+    return row[0], row[1]
 
 
 def found_items(

@@ -1,43 +1,40 @@
 """Looking back for mentions: what would be linked, and the buttons to link, stop and resume."""
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.backfills.changes import RUNNING, Step, start, take_step
-from gitlab_links.backfills.queries import found_items, latest_backfill
+from gitlab_links.backfills.queries import FoundItem, found_items, latest_backfill
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.mentions.queries import pending_mentions
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 
 MOST_SHOWN = 500
 MOST_PENDING = 100
-RELOAD_SECONDS = 3
+PART = "mentions"
 
 
 @pages.get(f"{PATH}/mentions")
 @access(Permission.INTEGRATION)
 def backfill_page(org_id: uuid.UUID) -> ResponseReturnValue:
-    """The newest look back. While it runs, the page loads itself again."""
-    backfill = latest_backfill(org_id)
-    items = (
-        ()
-        if backfill is None
-        else found_items(org_id, backfill.id, current_principal().role, limit=MOST_SHOWN)
-    )
+    """The newest look back, and what mentions tasks that make no link."""
+    if is_part(PART):
+        return answer_part("integration/backfill_live.html", _shown(org_id))
     return render_template(
         "integration/backfill.html",
-        org_id=org_id,
-        backfill=backfill,
-        items=items,
+        **_shown(org_id),
+        part=PART,
         pending=pending_mentions(org_id, current_principal().role, limit=MOST_PENDING),
-        running=backfill is not None and backfill.stage in RUNNING,
-        reload_seconds=RELOAD_SECONDS,
     )
 
 
@@ -64,6 +61,28 @@ def step_backfill(org_id: uuid.UUID, step: str) -> ResponseReturnValue:
     except Conflict as refusal:
         flash(refusal.detail, "error")
     return _back(org_id)
+
+
+def _shown(org_id: uuid.UUID) -> dict[str, Any]:
+    """What changes while the page is open.
+
+    While a look back runs, a poll brings no list of what it found: it would be long, and the same
+    again but for an item. An open page leaves the list that it has.
+    """
+    backfill, role = latest_backfill(org_id), current_principal().role
+    running = backfill is not None and backfill.stage in RUNNING
+    items: Sequence[FoundItem] = ()
+    if backfill is not None and not (running and is_part(PART)):
+        items = found_items(org_id, backfill.id, role, limit=MOST_SHOWN)
+    here = url_for("pages.backfill_page", org_id=org_id)
+    away = away_words(connection_of(org_id), shows_links=False)
+    return {
+        "org_id": org_id,
+        "live": Live.of(here, away, backfill, () if running else items),
+        "backfill": backfill,
+        "running": running,
+        "items": items,
+    }
 
 
 def _back(org_id: uuid.UUID) -> ResponseReturnValue:

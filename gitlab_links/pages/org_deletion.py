@@ -15,8 +15,10 @@ from gitlab_links.operations.queue import REPEATABLE, newest_of
 from gitlab_links.org_data.deleting import ask_to_delete
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.live_parts import Live, answer_part, is_part
 from gitlab_links.pages.org_settings import PATH, settings_page
 
+PART = "deletion"
 _STEPS = {
     "removing_webhooks": "removing our webhooks in GitLab",
     "closing_the_org": "ending the access of members and keys",
@@ -47,13 +49,20 @@ def org_deletion(deleted_id: uuid.UUID) -> ResponseReturnValue:
     operation = None
     if standing_in_org(deleted_id, current_caller().user_id) is not None:
         operation = newest_of(deleted_id, REPEATABLE)
-    return render_template(
-        "orgs/deletion.html",
-        org_id=deleted_id,
-        operation=operation,
-        failed=operation is not None and operation.status == OperationStatus.FAILED,
-        steps=_steps(operation),
-    )
+    failed = operation is not None and operation.status == OperationStatus.FAILED
+    subject, steps = "" if operation is None else operation.subject, _steps(operation)
+    here = url_for("pages.org_deletion", deleted_id=deleted_id)
+    shown = {
+        "org_id": deleted_id,
+        "live": Live.of(here, "", subject, steps, failed),
+        "operation": operation,
+        "running": operation is not None and not failed,
+        "failed": failed,
+        "steps": steps,
+    }
+    if is_part(PART):
+        return answer_part("orgs/deletion_state.html", shown)
+    return render_template("orgs/deletion.html", **shown, part=PART)
 
 
 def _steps(operation: Operation | None) -> list[str]:

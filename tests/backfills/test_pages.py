@@ -7,7 +7,7 @@ from gitlab_links.extensions import db
 from tests.api.callers import browser
 from tests.backfills.test_backfills import old, project, run
 from tests.pages.csv_tables import table_of
-from tests.pages.markup import words
+from tests.pages.markup import Markup, words
 
 __all__ = ["old", "project"]
 
@@ -22,16 +22,19 @@ def test_the_page_leads_from_the_look_to_the_links(mentioning, old, admin):
     page = f"/orgs/{mentioning.org.id}/gitlab/mentions"
     assert "Look for mentions" in words(admin.get(page).text)
     admin.post(page)
-    running = admin.get(page).text
-    assert ("0 of" in words(running), 'http-equiv="refresh"' in running) == (True, True)
+    running = admin.get(page)
+    assert ("0 of" in words(running.text), "data-moving" in running.text) == (True, True)
+    etag = Markup.of(running).one("section", id="progress")["data-etag"]
+    part = {"X-Fragment": "mentions", "If-None-Match": etag}
+    assert admin.get(page, headers=part).status_code == 304
     admin.post(f"{page}/stop")
-    assert "Stopped after 0 of" in words(admin.get(page).text)
+    assert "Stopped after 0 of" in words(admin.get(page, headers=part).text)
     admin.post(f"{page}/resume")
     run(mentioning)
-    found = admin.get(page).text
+    found = admin.get(page, headers=part).text
     assert "3 items would be linked to 2 tasks." in words(found)
     assert "acme/app!1" in found
-    assert 'http-equiv="refresh"' not in found
+    assert "data-moving" not in found
     assert len(table_of(admin.get(f"{page}.csv"))) == 3
     admin.post(f"{page}/link")
     run(mentioning)

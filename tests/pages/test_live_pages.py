@@ -31,6 +31,7 @@ LIVE = {
     "waiting/list.html": ("waiting", "waiting"),
     "deliveries/list.html": ("deliveries", "deliveries"),
     "rules/show.html": ("status-rules", "rules"),
+    "integration/backfill.html": ("gitlab/mentions", "mentions"),
 }
 
 
@@ -56,6 +57,10 @@ def test_each_page_with_filters_has_the_results_that_they_renew() -> None:
         text = (TEMPLATES / name).read_text()
         parts = [(TEMPLATES / part).read_text() for part in INCLUDED.findall(text)]
         assert sum("data-results=" in one for one in (text, *parts)) == 1, name
+
+
+def test_no_page_loads_itself_again() -> None:
+    assert templates_with("http-equiv") == {"auth/to_issuer.html"}  # which leads elsewhere
 
 
 @pytest.mark.parametrize("page", LIVE)

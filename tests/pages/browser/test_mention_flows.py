@@ -34,10 +34,16 @@ def test_a_mention_links_on_the_open_page_and_takes_its_link_along(
     expect(row).to_have_count(0)
 
 
-def test_looking_back_shows_what_it_found(open_page: Open) -> None:
-    page = open_page("/gitlab/mentions")
+def test_looking_back_is_followed_on_the_open_page(stack: Stack, open_page: Open) -> None:
+    page, faults = open_page("/gitlab/mentions"), stack.gitlab.state.faults
+    faults.latency = 1.0
     page.get_by_role("button", name="Look for mentions").click()
+    page.get_by_role("button", name="Stop").focus()
+    page.evaluate("window.isTheSame = true")
+    faults.latency = 0
     expect(page.get_by_role("button", name="Look again")).to_be_visible()
     expect(page.locator("main")).to_contain_text(
         re.compile("Every mention is linked already|would be linked to")
     )
+    expect(page.locator("#progress")).to_be_focused()
+    assert page.evaluate("window.isTheSame")

@@ -1,0 +1,42 @@
+// Keeps a page current that shows how far something is: a look back, the deletion of an org.
+
+import { LivePart } from "./live.js";
+import { announce } from "./messages.js";
+import { morph, updateRows } from "./morph.js";
+
+const MOVING = 2000;
+const STEADY = 15000;
+
+const frame = document.querySelector("[data-part]");
+const progress = () => frame.querySelector("[data-live]");
+const isMoving = () => "moving" in progress().dataset;
+
+const live = new LivePart(frame, {
+  steady: () => (isMoving() ? MOVING : STEADY),
+  show: (page) => {
+    const wasMoving = isMoving();
+    const focused = progress().contains(document.activeElement);
+    page.querySelectorAll("section[id]").forEach(showSection);
+    for (const part of frame.querySelectorAll("[data-of]")) {
+      if (part.dataset.of !== progress().dataset.of) part.remove(); // of an earlier one
+    }
+    if (focused && !progress().contains(document.activeElement)) {
+      progress().focus({ preventScroll: true }); // the button is gone
+    }
+    if (wasMoving && !isMoving()) announce(progress().querySelector("h1, p").textContent);
+  },
+});
+
+// Buttons by ids, so that the focus never passes from one to another.
+function showSection(next) {
+  const shown = document.getElementById(next.id);
+  if (!shown) {
+    frame.append(document.importNode(next, true));
+    return;
+  }
+  const buttons = [shown, next].map((part) => part.querySelector(`#${next.id}-actions`));
+  if (buttons[0] && buttons[1]) updateRows(...buttons);
+  morph(shown, next);
+}
+
+live.start();
