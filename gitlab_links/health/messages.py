@@ -75,7 +75,7 @@ _REMEDIES: dict[str, str] = {
     "ends once an item of another project has been linked.",
     "deliveries_failed": "Open Deliveries to see why, and replay them.",
     "endpoint_off": "Open Endpoints, check the receiver, send a test, and turn it on again. What "
-    "waited is sent then.",
+    "happens meanwhile waits for it, and is sent then.",
     "rules_stopped": "Open Status rules and read which changes they kept back. Then apply them, "
     "or switch the rules on without them.",
     "alerts_undelivered": "Correct the address under Privacy and alerts. If the mail server is at "

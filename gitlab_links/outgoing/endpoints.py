@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select
 
 from gitlab_links.accounts.orgs import lock_org
 from gitlab_links.accounts.principal import Principal
@@ -15,17 +15,13 @@ from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
 from gitlab_links.errors import Conflict, required
 from gitlab_links.events.models import EventType
-from gitlab_links.extensions import change_rows, db
+from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.outgoing.addresses import checked_mail, refused, shown_host
-from gitlab_links.outgoing.models import (
-    Format,
-    OutgoingDelivery,
-    OutgoingEndpoint,
-    OutgoingStatus,
-)
+from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.signatures import SECRET, URL, new_signing_secret, seal
+from gitlab_links.outgoing.waiting import make_waiting_due
 from gitlab_links.storage.database import new_id
 
 MOST_OF_AN_ORG = 20
@@ -95,15 +91,16 @@ def update_endpoint(
     principal: Principal, endpoint_id: uuid.UUID, change: EndpointChange
 ) -> OutgoingEndpoint:
     """Change what is given. An endpoint that is enabled again starts without its failures, and
-    gets what waited for it.
+    gets what waited for it; if the service had disabled it, also what failed and happened since.
     """
     endpoint = lock_endpoint(principal.org_id, endpoint_id)
+    failed_since = None if endpoint.disabled_at is None else endpoint.failing_since
     changed = _apply(endpoint, change)
     if changed:
         endpoint.updated_at = utcnow()
         _audit(principal, Action.ENDPOINT_UPDATED, endpoint, changed=changed)
     if "enabled" in changed or "url" in changed:
-        _make_waiting_due(endpoint_id)
+        make_waiting_due(endpoint_id, failed_since)
         trigger_after_commit(db.session, JobKind.SEND, principal.org_id)
     return endpoint
 
@@ -221,13 +218,6 @@ def _forget_failures(endpoint: OutgoingEndpoint) -> None:
     if endpoint.enabled:  # else it is still off, for the same reason
         endpoint.disabled_at = endpoint.disabled_reason = None
     endpoint.last_failure = endpoint.last_failure_at = None
-
-
-def _make_waiting_due(endpoint_id: uuid.UUID) -> None:
-    """Whoever repaired an endpoint does not wait for the next attempt."""
-    one, now = OutgoingDelivery, utcnow()
-    waiting = (one.endpoint_id == endpoint_id, one.status == OutgoingStatus.WAITING)
-    change_rows(update(one).where(*waiting, one.due_at > now).values(due_at=now))
 
 
 def _checked_projects(org_id: uuid.UUID, projects: Sequence[uuid.UUID] | None) -> list[str] | None:

@@ -85,7 +85,8 @@ class OutgoingDelivery(Identified, Base):
 
     ``event_id`` and ``position`` are the event's. ``subject_id`` is its item, else its task: the
     events of a subject are sent in order. ``due_at`` is when the next attempt is due, and while
-    it is being sent, when the lease ends; null once it is done. ``history`` has the attempts.
+    it is being sent, when the lease ends; null once it is done, and for what happened while the
+    endpoint is off. ``history`` has the attempts.
     A replay is one attempt more, and never counts as a failure of the endpoint.
     """
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, or_, select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.events.models import EventType
@@ -23,7 +23,8 @@ def publish_and_send(org_id: uuid.UUID, limit: int = AT_ONCE) -> int:
     """Publish the oldest events of an org, and put them into the outbox of each endpoint that
     wants them. Returns how many were published.
 
-    The caller commits; a job that sends is triggered after that.
+    One that the service has turned off gets them, too: they wait until it is turned on, or are
+    forgotten with the log. The caller commits; a job that sends is triggered after that.
     """
     events = publish(org_id, limit)
     rows = _wanted(org_id, events) if events else []
@@ -38,14 +39,19 @@ _INSERT = InsertRows(OutgoingDelivery)
 
 def _wanted(org_id: uuid.UUID, events: Sequence[Published]) -> list[dict[str, Any]]:
     endpoint = OutgoingEndpoint
+    # Locked, so that none is turned on or off between this and the rows for it.
     endpoints = db.session.execute(
         select(
             endpoint.id,
+            endpoint.enabled,
             endpoint.format,
             endpoint.types,
             endpoint.projects,
             endpoint.highlights_only,
-        ).where(endpoint.org_id == org_id, endpoint.enabled)
+        )
+        .where(endpoint.org_id == org_id, or_(endpoint.enabled, endpoint.disabled_at.is_not(None)))
+        .order_by(endpoint.id)
+        .with_for_update(read=True, key_share=True)
     ).all()
     now = utcnow()
     return [
@@ -60,7 +66,7 @@ def _wanted(org_id: uuid.UUID, events: Sequence[Published]) -> list[dict[str, An
             "status": OutgoingStatus.WAITING.value,
             "attempts": 0,
             "is_replay": False,
-            "due_at": now,
+            "due_at": now if one.enabled else None,
             "history": [],
             "created_at": now,
         }

@@ -111,7 +111,8 @@ def _schedule(delivery: OutgoingDelivery, attempt: int, outcome: Outcome, now: d
 
 def _note_success(endpoint: OutgoingEndpoint, outcome: Outcome, now: datetime) -> None:
     endpoint.last_success_at = now
-    endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
+    if endpoint.enabled:  # else what failed since then is sent when it is turned on
+        endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None
     _note_pace(endpoint, outcome)
 
 
@@ -134,7 +135,6 @@ def _note_failure(
     )
     if outcome.status == HTTPStatus.GONE:
         _disable(endpoint, GONE_REASON, now)
-        _end(delivery, OutgoingStatus.FAILED)
     elif endpoint.failing_since <= now - DISABLED_AFTER:
         _disable(endpoint, DAY_REASON, now)
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
@@ -14,7 +14,7 @@ from gitlab_links.events.models import Event
 from gitlab_links.extensions import db, settings
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.outgoing.endpoints import find_endpoint
-from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingStatus
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.paging import Position, paged
 
 FORGOTTEN_AT_ONCE = 5000
@@ -86,11 +86,15 @@ def replay(
 
 
 def forget_old_deliveries(now: datetime) -> None:
-    """Delete finished deliveries past their retention; some thousand at a time."""
+    """Delete deliveries past their retention that are finished, or wait for an endpoint that is
+    off; some thousand at a time.
+    """
     one, kept = OutgoingDelivery, timedelta(seconds=settings().sent_events_kept)
+    off = select(OutgoingEndpoint.id).where(~OutgoingEndpoint.enabled)
+    waits_in_vain = and_(one.status == OutgoingStatus.WAITING, one.endpoint_id.in_(off))
     old = (
         select(one.id)
-        .where(one.due_at.is_(None), one.created_at < now - kept)
+        .where(or_(one.due_at.is_(None), waits_in_vain), one.created_at < now - kept)
         .limit(FORGOTTEN_AT_ONCE)
     )
     db.session.execute(

@@ -7,11 +7,12 @@ from typing import Any
 
 from flask import request
 
-from gitlab_links.clock import utcnow
 from gitlab_links.events.models import EventType
 from gitlab_links.outgoing.endpoints import EndpointChange
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint, OutgoingStatus
+from gitlab_links.outgoing.waiting import Waiting
 from gitlab_links.pages.form_fields import parsed, sent
+from gitlab_links.pages.times import until
 from gitlab_links.pages.wording import Mark
 from gitlab_links.plurals import counted
 
@@ -115,19 +116,28 @@ def state_mark(endpoint: OutgoingEndpoint) -> Mark:
     return Mark("Working", "green", "check")
 
 
-def state_words(endpoint: OutgoingEndpoint) -> str:
-    """What happened and what to do, if something is to be done."""
+def state_words(endpoint: OutgoingEndpoint, waiting: Waiting, days_kept: int) -> str:
+    """What happened, what becomes of the events meanwhile, and what to do."""
+    wait = "nothing waits"
+    if waiting.events:
+        wait = counted(waiting.events, "event waits", "events wait")
+    kept = counted(days_kept, "day")
     if endpoint.disabled_reason:
         return (
-            f"It was turned off: {endpoint.disabled_reason} Check the receiver and send a test, "
-            "then turn it on: what waited is sent then."
+            f"It was turned off: {endpoint.disabled_reason} What happens meanwhile waits for it "
+            f"for {kept}; {wait} now. Check the receiver and send a test, "
+            "then turn it on: what waits is sent then."
         )
     if not endpoint.enabled:
-        return "Somebody turned it off. New events are not kept for it meanwhile."
+        before = f" {wait} from before, for {kept}, until it is turned on."
+        words = "Somebody turned it off. What happens meanwhile is never sent to it."
+        return words + before if waiting.events else words
     if endpoint.failing_since is not None:
-        paused = endpoint.paused_until is not None and endpoint.paused_until > utcnow()
-        again = " It is tried again after a pause." if paused else " It is tried again soon."
-        return f"{endpoint.last_failure}{again} After a day of failures it is turned off."
+        again = until(waiting.next_at) if waiting.next_at else "with the next event"
+        return (
+            f"{endpoint.last_failure} It is tried again {again}, or at once after a test that it "
+            "accepts. After a day of failures it is turned off."
+        )
     return ""
 
 

@@ -28,6 +28,7 @@ from gitlab_links.outgoing.endpoints import (
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.outgoing.sent_log import DONE, find_sent, replay, sent_page
 from gitlab_links.outgoing.trial import try_endpoint
+from gitlab_links.outgoing.waiting import Waiting, waiting_for
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.endpoint_forms import (
     NOTHING,
@@ -43,6 +44,7 @@ from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.pages.unapplied import unapplied
+from gitlab_links.plurals import counted
 
 PATH = "/orgs/<uuid:org_id>/endpoints"
 ONE = f"{PATH}/<uuid:endpoint_id>"
@@ -106,8 +108,8 @@ def change_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturn
 def switch_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Turn it on or off."""
     on = request.form.get("on") == "1"
-    update_endpoint(current_principal(), endpoint_id, EndpointChange(enabled=on))
-    flash("It is on. What waited is sent now." if on else "It is off.", "success")
+    endpoint = update_endpoint(current_principal(), endpoint_id, EndpointChange(enabled=on))
+    flash(_switched(endpoint), "success")
     return _back(org_id, endpoint_id)
 
 
@@ -181,6 +183,14 @@ def replay_sent(
     return redirect(url_for(page, org_id=org_id, endpoint_id=endpoint_id, sent_id=sent_id))
 
 
+def _switched(endpoint: OutgoingEndpoint) -> str:
+    if not endpoint.enabled:
+        return "It is off."
+    events = waiting_for(endpoint).events
+    waited = counted(events, "event that waited is", "events that waited are")
+    return f"It is on. {waited} sent now." if events else "It is on. Nothing waited for it."
+
+
 def _back(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.show_endpoint", org_id=org_id, endpoint_id=endpoint_id))
 
@@ -206,16 +216,18 @@ def _one(
     filters = {"endpoint_id": endpoint.id, "status": status}
     read = partial(sent_page, endpoint.org_id, endpoint.id, status=status)
     rows, around = part_behind("pages.show_endpoint", endpoint.org_id, filters, read)
+    is_well = endpoint.enabled and endpoint.failing_since is None
+    days_kept = settings().sent_events_kept // DAY
     return render_template(
         "endpoints/show.html",
         endpoint=endpoint,
         mark=state_mark(endpoint),
-        words=state_words(endpoint),
+        words=state_words(endpoint, Waiting() if is_well else waiting_for(endpoint), days_kept),
         signs=endpoint.format == Format.STANDARD,
         sent=rows,
         marks=STATUS_MARKS,
         statuses=STATUSES,
-        days_kept=settings().sent_events_kept // DAY,
+        days_kept=days_kept,
         projects=projects_to_choose(endpoint.org_id),
         errors=errors,
         unapplied=unapplied(filters),

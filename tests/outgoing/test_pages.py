@@ -69,9 +69,18 @@ def test_an_endpoint_that_was_turned_off_says_why_and_is_turned_on(pm, page, rec
     office.tasks("One")
     office.work()
     one = f"{page}/{made.endpoint.id}"
-    assert "It was turned off: It answered 410" in pm.get(one).text
+    office.tasks("Two")
+    office.work()
+    shown = pm.get(one).text
+    assert "It was turned off: It answered 410" in shown
+    assert "2 events wait now." in shown
+    log = f"{one}/log/{office.sent()[1].id}"
+    assert "when the endpoint is turned on" in pm.get(log).text
+    receiver.answers["gone"] = 200
     pm.post(f"{one}/switch", data={"on": "1"})
-    assert office.fresh(made.endpoint).enabled
+    assert "It is on. 2 events that waited are sent now." in pm.get(one).text
+    office.send()
+    assert len(receiver.at("gone")) == 3
 
 
 def test_settings_are_changed_and_an_empty_address_stays(pm, page, receiver, office):

@@ -136,7 +136,12 @@ class SentSchema(Answer):
     position = fields.Integer()
     status = choice(OutgoingStatus)
     attempts = fields.Integer()
-    due_at = Time(allow_none=True, metadata=described("The next attempt; null if it is done."))
+    due_at = Time(
+        allow_none=True,
+        metadata=described(
+            "The next attempt; null if it is done, and of what waits until the endpoint is enabled."
+        ),
+    )
     last_attempt_at = Time(allow_none=True)
     last_status = fields.Integer(allow_none=True, metadata={"example": 200})
     last_error = fields.String(allow_none=True)

@@ -1,0 +1,54 @@
+"""What waits for an endpoint: to be tried again, or until the endpoint is turned on."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, false, func, or_, select, update
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import change_rows, db
+from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
+
+_one = OutgoingDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many events wait, and when the next attempt is due; None if nothing brings one."""
+
+    events: int = 0
+    next_at: datetime | None = None
+
+
+def waiting_for(endpoint: OutgoingEndpoint) -> Waiting:
+    """What waits for an endpoint."""
+    mine = (_one.endpoint_id == endpoint.id, _one.status == OutgoingStatus.WAITING)
+    events, due_at = db.session.execute(
+        select(func.count(), func.min(_one.due_at)).where(*mine)
+    ).one()
+    if due_at is None or not endpoint.enabled:
+        return Waiting(events)
+    return Waiting(events, max(due_at, endpoint.paused_until or due_at))
+
+
+def make_waiting_due(endpoint_id: uuid.UUID, failed_since: datetime | None = None) -> None:
+    """Whoever repaired an endpoint does not wait for the next attempt; what was kept while it was
+    off is due, too. ``failed_since``: so is what used up its attempts since then, from the first.
+    """
+    now, failed = utcnow(), _one.status == OutgoingStatus.FAILED
+    later = or_(_one.due_at.is_(None), _one.due_at > now)
+    kept = and_(_one.status == OutgoingStatus.WAITING, later)
+    given_up: Any = false()
+    if failed_since is not None:
+        given_up = and_(failed, _one.last_attempt_at >= failed_since)
+    change_rows(
+        update(_one)
+        .where(_one.endpoint_id == endpoint_id, or_(kept, given_up))
+        .values(
+            status=OutgoingStatus.WAITING,
+            due_at=now,
+            attempts=case((failed, 0), else_=_one.attempts),
+        )
+    )
