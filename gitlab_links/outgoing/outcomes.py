@@ -85,7 +85,7 @@ def _save_one(
     delivery.history = [*delivery.history, said][-ATTEMPTS_KEPT:]
     if outcome.failure is None:
         _end(delivery, OutgoingStatus.DELIVERED)
-        _note_success(endpoint, outcome, now)
+        note_success(endpoint, outcome, now)
     elif delivery.is_replay:
         _end(delivery, OutgoingStatus.FAILED)
     else:
@@ -109,7 +109,8 @@ def _schedule(delivery: OutgoingDelivery, attempt: int, outcome: Outcome, now: d
     delivery.due_at = now + max(resending_delay(attempt), clamped(outcome.retry_after))
 
 
-def _note_success(endpoint: OutgoingEndpoint, outcome: Outcome, now: datetime) -> None:
+def note_success(endpoint: OutgoingEndpoint, outcome: Outcome, now: datetime) -> None:
+    """Something arrived: the endpoint does not fail any more, and is not paused."""
     endpoint.last_success_at = now
     if endpoint.enabled:  # else what failed since then is sent when it is turned on
         endpoint.failures, endpoint.failing_since, endpoint.paused_until = 0, None, None

@@ -28,9 +28,14 @@ def waiting_for(endpoint: OutgoingEndpoint) -> Waiting:
     events, due_at = db.session.execute(
         select(func.count(), func.min(_one.due_at)).where(*mine)
     ).one()
+    return Waiting(events, next_attempt(endpoint, due_at))
+
+
+def next_attempt(endpoint: OutgoingEndpoint, due_at: datetime | None) -> datetime | None:
+    """When what is due then is tried; None if the endpoint has to be turned on first."""
     if due_at is None or not endpoint.enabled:
-        return Waiting(events)
-    return Waiting(events, max(due_at, endpoint.paused_until or due_at))
+        return None
+    return max(due_at, endpoint.paused_until or due_at)
 
 
 def make_waiting_due(endpoint_id: uuid.UUID, failed_since: datetime | None = None) -> None:

@@ -28,7 +28,7 @@ from gitlab_links.outgoing.endpoints import (
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.outgoing.sent_log import DONE, find_sent, replay, sent_page
 from gitlab_links.outgoing.trial import try_endpoint
-from gitlab_links.outgoing.waiting import Waiting, waiting_for
+from gitlab_links.outgoing.waiting import Waiting, next_attempt, waiting_for
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.endpoint_forms import (
     NOTHING,
@@ -156,12 +156,13 @@ def end_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnVal
 @access(Permission.ENDPOINTS)
 def show_sent(org_id: uuid.UUID, endpoint_id: uuid.UUID, sent_id: uuid.UUID) -> ResponseReturnValue:
     """One event for an endpoint, with its attempts and the last answer."""
-    delivery = find_sent(org_id, endpoint_id, sent_id)
+    delivery, endpoint = find_sent(org_id, endpoint_id, sent_id), find_endpoint(org_id, endpoint_id)
     return render_template(
         "endpoints/sent.html",
         org_id=org_id,
-        endpoint=find_endpoint(org_id, endpoint_id),
+        endpoint=endpoint,
         delivery=delivery,
+        next_at=next_attempt(endpoint, delivery.due_at),
         mark=STATUS_MARKS[OutgoingStatus(delivery.status)],
         may_replay=delivery.status in DONE,
     )

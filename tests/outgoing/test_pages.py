@@ -4,6 +4,7 @@ import re
 
 import pytest
 from standardwebhooks import Webhook
+from werkzeug import Response
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.outgoing.endpoints import MOST_OF_AN_ORG
@@ -61,6 +62,27 @@ def test_a_test_says_what_came_of_it(pm, page, receiver, office):
     receiver.answers["broken"] = 200
     pm.post(f"{one}/test")
     assert "The test was accepted: 200" in pm.get(one).text
+
+
+def test_a_test_that_is_accepted_ends_the_pause(pm, page, receiver, office, clock):
+    made = office.endpoint("broken")
+    one = f"{page}/{made.endpoint.id}"
+    receiver.answers["broken"] = Response("later", 503, {"Retry-After": "720"})
+    office.tasks("One", "Two")
+    office.work()
+    clock.advance(1)
+    shown = pm.get(one).text
+    assert "It answered 503. It is tried again in 12 min, or at once after a test" in shown
+    pm.post(f"{one}/test")  # refused as well, which changes nothing
+    office.send()
+    refused = len(receiver.at("broken"))
+    receiver.answers["broken"] = 200
+    pm.post(f"{one}/test")
+    office.send()
+    arrived = [got.json for got in receiver.at("broken")[refused:]]
+    assert [got["type"] for got in arrived] == ["endpoint.test", "task.created", "task.created"]
+    assert arrived[1]["position"] < arrived[2]["position"]
+    assert "Working" in pm.get(one).text
 
 
 def test_an_endpoint_that_was_turned_off_says_why_and_is_turned_on(pm, page, receiver, office):
