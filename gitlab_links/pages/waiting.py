@@ -75,7 +75,7 @@ def _page(
         mails=settings().mail_server is not None,
         digest=saved is not None or zone is not None,
         zone=zone if zone is not None else saved or "UTC",
-        zones=time_zones(),
+        zones=[(name, name) for name in time_zones()],
     )
 
 

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from gitlab_links import __version__
+from gitlab_links import pages as pages_package
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
@@ -140,3 +142,9 @@ def test_no_secret_is_on_a_page(pages: dict[str, Markup]) -> None:
         assert not any(
             "glpat-x" in (e.text + "".join(e.attributes.values())) for e in page.elements
         )
+
+
+def test_one_template_writes_what_is_wrong_with_a_field() -> None:
+    folder = Path(pages_package.__file__).parent / "templates"
+    found = [one.name for one in folder.rglob("*.html") if "field-error" in one.read_text()]
+    assert found == ["fields.html"]
