@@ -19,6 +19,8 @@ from gitlab_links.local.services import LOOPBACK, start_redis
 from gitlab_links.local.supervisor import Supervisor
 
 TTL_SECONDS = 60
+# Where a visitor's own receiver of events may listen. Redis and the simulated GitLab do not.
+RECEIVER_PORTS = range(3000, 10_000)
 
 
 def main() -> int:
@@ -64,6 +66,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say("  Others may log in with the same password:")
     for email, (_, role) in seed.PEOPLE.items():
         say(f"     {email:20} {role}")
+    say("  Programs of yours at 127.0.0.1, ports 3000 to 9999, can receive events: see Endpoints.")
     say("  Ctrl-C ends everything and keeps nothing.")
 
 
@@ -78,7 +81,7 @@ def _environment(
         "VIA_RAH_ENCRYPTION_KEY_FILE": _secret(
             folder / "encryption_key", Fernet.generate_key().decode()
         ),
-        "GITLAB_ALLOWED_HOSTS": gitlab_url.removeprefix("http://"),
+        "GITLAB_ALLOWED_HOSTS_FILE": _secret(folder / "allowed_hosts", _allowed(gitlab_url)),
         "GITLAB_METADATA_TTL_SECONDS": str(TTL_SECONDS),
         "OIDC_ISSUER": gitlab_url,
         "OIDC_CLIENT_ID": client_id,
@@ -91,6 +94,12 @@ def _environment(
         # The demo is the same everywhere, whatever settings lie beside it.
         "FLASK_SKIP_DOTENV": "1",
     }
+
+
+def _allowed(gitlab_url: str) -> str:
+    hosts = (LOOPBACK, "localhost")
+    receivers = (f"{host}:{port}" for host in hosts for port in RECEIVER_PORTS)
+    return ",".join((gitlab_url.removeprefix("http://"), *receivers))
 
 
 def _secret(path: Path, value: str) -> str:

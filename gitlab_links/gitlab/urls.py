@@ -94,7 +94,7 @@ def parse_base_url(text: object, allowed: AllowedHosts) -> BaseUrl:
     if address.has_suffix:
         raise _bad_base("base_url_invalid", "It has a query or a fragment; leave them out.")
     base = BaseUrl(address.scheme, address.host, address.port, _parse_base_path(address.path))
-    _check_host(base, allowed)
+    check_host(base, allowed, sent="the token")
     return base
 
 
@@ -115,7 +115,11 @@ def _parse_base_path(path: str) -> str:
     return trimmed
 
 
-def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
+def check_host(base: BaseUrl, allowed: AllowedHosts, *, sent: str) -> None:
+    """Refuse an internal host that is not allowed, and http to it, by which ``sent`` could be read.
+
+    Raises Invalid with a ``base_url_*`` code and the message under ``errors["base_url"]``.
+    """
     literal = literal_address(base.host)
     port = base.effective_port
     if allowed.never_permits(base.host):
@@ -126,7 +130,7 @@ def _check_host(base: BaseUrl, allowed: AllowedHosts) -> None:
     if base.scheme != "https" and not allowed.lists(base.host, port):
         raise _bad_base(
             "base_url_scheme",
-            "It starts with http://, which would send the token unencrypted: use https://. "
+            f"It starts with http://, which would send {sent} unencrypted: use https://. "
             + _who_can_allow(base, "The operator can allow http for a host on a private network"),
         )
     permitted = (

@@ -2,7 +2,7 @@
 
 from gitlab_links.errors import Invalid
 from gitlab_links.extensions import settings
-from gitlab_links.gitlab.urls import parse_base_url
+from gitlab_links.gitlab.urls import BaseUrl, check_host
 from gitlab_links.gitlab.web_address import AddressError, parse_web_address
 from gitlab_links.mail import parse_mail_address
 
@@ -18,14 +18,13 @@ def shown_host(url: str) -> str:
         raise refused(f"Use at most {LONGEST} characters.")
     try:
         address = parse_web_address(url)
-        host = f"[{address.host}]" if ":" in address.host else address.host
-        port = f":{address.port}" if address.port else ""
-        parse_base_url(f"{address.scheme}://{host}{port}", settings().gitlab_allowed_hosts)
+        site = BaseUrl(address.scheme, address.host, address.port, "")
+        check_host(site, settings().gitlab_allowed_hosts, sent="the events")
     except AddressError as error:
         raise refused(error.message) from None
     except Invalid as refusal:
         raise refused(" ".join(refusal.errors.get("base_url", [refusal.detail]))) from None
-    return host + port
+    return site.origin.removeprefix(f"{site.scheme}://")
 
 
 def checked_mail(text: str) -> str:

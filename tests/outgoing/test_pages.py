@@ -48,6 +48,7 @@ def test_what_is_wrong_is_said_at_the_field(pm, page, receiver):
     answer = pm.post(page, data=fill(receiver, url="http://hooks.example.com/x"))
     assert answer.status_code == 422
     assert 'id="url-error"' in answer.text
+    assert "would send the events unencrypted" in answer.text
     assert "Build lights" in answer.text
 
 
