@@ -70,7 +70,7 @@ def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, r
     admin = acting(Role.ADMIN)
     assert "The rules are off" in text_of(admin.get(rules))
     page = text_of(admin.post(f"{rules}/dry-run", follow_redirects=True))
-    assert "0 of 1 tasks looked at so far" in page
+    assert "0 of 1 task looked at so far" in page
     assert "has not looked at every task" in text_of(
         admin.post(f"{rules}/switch-on", follow_redirects=True)
     )
@@ -81,7 +81,7 @@ def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, r
     assert "wait_seconds" not in {one.get("name") for one in followed.elements}
     assert "Links call for in progress (1)" in words(followed.one("section", id="rules-tasks").text)
     page = text_of(admin.get(rules))
-    assert "They have looked at all 1 tasks and changed none" in page
+    assert "They have looked at every task (1) and changed none" in page
     assert "1 has another status than its links call for. Switching on leaves it so" in page
     assert "acme/web!7 open" in page
     assert "Nothing is linked" not in page
