@@ -12,7 +12,7 @@ import click
 from flask.cli import with_appcontext
 
 from gitlab_links.account_links.erasure import erase_account
-from gitlab_links.accounts.erasure import find_person_to_erase
+from gitlab_links.accounts.erasure import find_person_to_erase, orgs_of_person
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.extensions import db
@@ -132,11 +132,29 @@ def delete_org_command(org_id: uuid.UUID, name: str) -> None:
 
 @click.command("erase-person")
 @click.option("--email", required=True, help="The person's e-mail address.")
+@click.option("--name", help="The person's name, to confirm; asked for if left out.")
 @with_appcontext
 @database_errors_in_a_sentence()
 @refusals_in_a_sentence()
-def erase_person_command(email: str) -> None:
+def erase_person_command(email: str, name: str | None) -> None:
     """Delete a person's account. Audit logs keep what happened, without name and address."""
-    erase_account(find_person_to_erase(email), OPERATOR)
+    user = find_person_to_erase(email)
+    person, user_id = f"{user.name} <{user.email}>", user.id
+    roles = orgs_of_person(user)
+    orgs = ", ".join(f"{org} ({role.words})" for org, role in roles.items()) or "no org"
+    if (name or _asked_name(person, orgs)) != user.name:
+        raise click.ClickException("The person has another name. Nothing was deleted.")
+    erase_account(user, OPERATOR)
     db.session.commit()
-    click.echo("The account is deleted.")
+    click.echo(f"Deleted the account of {person} ({user_id}), in {orgs}.")
+
+
+def _asked_name(person: str, orgs: str) -> str:
+    click.echo(f"This deletes the account of {person}, in {orgs}. It cannot be undone.")
+    try:
+        return str(click.prompt("Type the person's name to confirm"))
+    except click.Abort:
+        click.echo()
+        raise click.ClickException(
+            "Nothing was deleted. Without a terminal, confirm with --name."
+        ) from None

@@ -40,7 +40,9 @@ def test_no_address_is_left(
             invite(principal, address, "Sam", Role.MEMBER)
         db.session.commit()
     fill(mailing.test_client(), "/password/forgotten", "", email=LATER)
-    done = mailing.test_cli_runner().invoke(args=["erase-person", "--email", LATER])
+    done = mailing.test_cli_runner().invoke(
+        args=["erase-person", "--email", LATER, "--name", "Sam Jones"]
+    )
     assert done.exit_code == 0, done.output
     with mailing.app_context():
         details = [str(one.detail) for one in db.session.scalars(select(AuditEvent))]

@@ -80,9 +80,11 @@ def test_the_last_admin_stays(app: Flask, factory: Factory, kim: User) -> None:
         PATH, data={"typed_email": "kim@example.com", "current": PASSWORD}
     )
     assert answer.status_code == 409
-    assert "An org needs an admin" in text_of(answer)
-    refused = app.test_cli_runner().invoke(args=["erase-person", "--email", "kim@example.com"])
-    assert (refused.exit_code, "needs an admin" in refused.output) == (1, True)
+    words = "Only Kim has no other admin. First make another member an admin there."
+    assert words in text_of(answer)
+    erase = ["erase-person", "--email", "kim@example.com", "--name", "Kim Jones"]
+    refused = app.test_cli_runner().invoke(args=erase)
+    assert (refused.exit_code, words in refused.output) == (1, True)
     with app.app_context():
         assert db.session.get(User, kim.id) is not None
 
@@ -90,14 +92,23 @@ def test_the_last_admin_stays(app: Flask, factory: Factory, kim: User) -> None:
 def test_the_operator_erases_a_person_but_no_service_account(
     app: Flask, factory: Factory, kim: User
 ) -> None:
-    org = factory.org()
+    org = factory.org(name="Acme")
     factory.membership(org, Role.CLIENT, kim)
     service = factory.service_account(org)
     run = app.test_cli_runner().invoke
     with app.app_context():
         address = db.session.get_one(User, service.id).email
-    assert run(args=["erase-person", "--email", address]).exit_code == 1
-    done = run(args=["erase-person", "--email", "Kim@example.com"])
+    unknown = run(args=["erase-person", "--email", address])
+    assert (unknown.exit_code, "No person has an account with" in unknown.output) == (1, True)
+    command = ["erase-person", "--email", "Kim@example.com"]
+    asked = run(args=command, input="")
+    assert "Kim Jones <kim@example.com>, in Acme (a client)" in asked.output
+    assert (asked.exit_code, "confirm with --name" in asked.output) == (1, True)
+    wrong = run(args=[*command, "--name", "Kim"])
+    assert (wrong.exit_code, "Nothing was deleted" in wrong.output) == (1, True)
+    with app.app_context():
+        assert db.session.get(User, kim.id) is not None
+    done = run(args=command, input="Kim Jones\n")
     assert done.exit_code == 0, done.output
     with app.app_context():
         assert db.session.get(User, kim.id) is None
