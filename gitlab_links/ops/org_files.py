@@ -21,6 +21,7 @@ from gitlab_links.org_data.exporting import org_name, snapshot
 from gitlab_links.org_data.files import json_lines, write_csv
 from gitlab_links.org_data.importing import import_org
 from gitlab_links.plurals import counted
+from gitlab_links.storage.private_files import open_new_private_file
 
 _GZIP = b"\x1f\x8b"
 
@@ -29,14 +30,21 @@ _GZIP = b"\x1f\x8b"
 @click.argument("org_id", type=click.UUID)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--csv", "as_csv", is_flag=True, help="Write a zip of CSV files, for spreadsheets.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
 @with_appcontext
 @database_errors_in_a_sentence()
 @refusals_in_a_sentence()
-def export_org_command(org_id: uuid.UUID, file: Path, *, as_csv: bool) -> None:
+def export_org_command(org_id: uuid.UUID, file: Path, *, as_csv: bool, overwrite: bool) -> None:
     """Write everything of an org but its secrets to FILE: JSON lines, for import-org.
 
-    With a name that ends in .gz the file is compressed. It holds confidential items too.
+    With a name that ends in .gz the file is compressed. It holds confidential items too, so only
+    the user who runs this may read it.
     """
+    if not overwrite and file.exists():
+        raise click.ClickException(
+            f"{file} is there already, and stays as it is. Give another name, or replace it with "
+            "--overwrite."
+        )
     try:
         with _whole_or_none(file) as out:
             if as_csv:
@@ -53,7 +61,7 @@ def _whole_or_none(file: Path) -> Iterator[IO[bytes]]:
     """Write to FILE.part, which becomes FILE at the end; whose it is, is never in doubt."""
     unfinished = file.with_name(f"{file.name}.part")
     try:
-        out = unfinished.open("xb")
+        out = open_new_private_file(unfinished)
     except FileExistsError:
         raise click.ClickException(
             f"{unfinished} is there: another export to {file} is running, or one was killed. "

@@ -3,12 +3,14 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from gitlab_links.installed_files import HOME
 
 INSTANCE = HOME / "instance"
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+_NEW = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
 
 
 def make_private_folder(path: Path) -> None:
@@ -28,9 +30,13 @@ def make_private_file(path: Path) -> None:
     # opened: closing it again would release this process's locks on it.
     with suppress(OSError):
         if not path.exists():
-            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-            os.close(os.open(path, flags, FILE_MODE))
+            os.close(os.open(path, _NEW, FILE_MODE))
         _close_to_others(path, FILE_MODE)
+
+
+def open_new_private_file(path: Path) -> BinaryIO:
+    """Create it and open it to write; raises :class:`FileExistsError` if it exists."""
+    return os.fdopen(os.open(path, _NEW, FILE_MODE), "wb")
 
 
 def _close_to_others(path: Path, mode: int) -> None:

@@ -13,8 +13,8 @@ from gitlab_links.org_data.files import json_lines
 from tests.factories import Factory
 
 
-def export(app: Flask, org_id: uuid.UUID, file: Path) -> Result:
-    return app.test_cli_runner().invoke(args=["export-org", str(org_id), str(file)])
+def export(app: Flask, org_id: uuid.UUID, file: Path, *options: str) -> Result:
+    return app.test_cli_runner().invoke(args=["export-org", str(org_id), str(file), *options])
 
 
 def test_a_second_export_to_the_same_file_leaves_the_first_alone(
@@ -53,3 +53,18 @@ def test_a_place_that_cannot_be_written_is_named(
 ) -> None:
     refused = export(app, factory.org().id, tmp_path / "missing" / "acme.jsonl")
     assert (refused.exit_code, "No such file or directory" in refused.output) == (1, True)
+
+
+def test_only_the_owner_reads_the_file_and_it_is_not_replaced_unasked(
+    app: Flask, factory: Factory, tmp_path: Path
+) -> None:
+    org, file = factory.org(), tmp_path / "acme.jsonl"
+    file.write_bytes(b"an older export")
+    file.chmod(0o644)
+    refused = export(app, org.id, file)
+    assert (refused.exit_code, "replace it with --overwrite" in refused.output) == (1, True)
+    assert file.read_bytes() == b"an older export"
+    replaced = export(app, org.id, file, "--overwrite")
+    assert replaced.exit_code == 0, replaced.output
+    assert b'"end"' in file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
