@@ -29,6 +29,14 @@ document.addEventListener("focusin", (event) => {
   }
 });
 
+// A menu that asks for something is typed into at once. The event does not bubble.
+document.addEventListener("toggle", ({ target }) => {
+  if (!target.open || !target.matches("details[data-menu]")) return;
+  const field = target.querySelector(".menu-form input[type=text]");
+  field?.focus();
+  field?.select();
+}, true);
+
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of menus()) {

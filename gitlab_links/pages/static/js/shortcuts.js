@@ -1,5 +1,5 @@
-// Keys that lead somewhere, wherever nothing is being typed. They can be switched off in the
-// account; the list of them opens with "?" or from the menu of the account.
+// Keys that lead somewhere, wherever nothing is being typed and no popup has the focus. They can be
+// switched off in the account; the list of them opens with "?" or from the menu of the account.
 
 const SEQUENCE = 1500;
 
@@ -84,8 +84,11 @@ const KEYS = {
   s: act,
 };
 
+const FIELDS = "input:not([type=checkbox]), textarea, select, [contenteditable]";
+const POPUPS = "dialog, details[data-menu][open]";
+
 function isTyping({ target }) {
-  return Boolean(target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog"));
+  return Boolean(target.closest?.(`${FIELDS}, ${POPUPS}`));
 }
 
 if (dialog) {
