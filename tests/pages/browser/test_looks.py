@@ -42,6 +42,7 @@ PICTURED = {
 OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 NARROW: ViewportSize = {"width": 390, "height": 844}
+TABLETS = (768, 820)
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
@@ -100,6 +101,20 @@ def is_too_wide(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
+def actions_cut_off(page: Page) -> list[str]:
+    """The links and buttons that reach past the screen, or past what a table shows unscrolled."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("main :is(a, button, input, select, summary)")]
+        .filter((one) => {
+          const frame = one.closest(".table-frame")?.getBoundingClientRect();
+          const end = Math.min(window.innerWidth, frame?.right ?? Infinity);
+          return one.getBoundingClientRect().right > end + 1;
+        })
+        .map((one) => one.outerHTML.slice(0, 160))"""
+    )
+    return found
+
+
 def take(page: Page, name: str, *, whole: bool = False) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +135,24 @@ def test_no_page_has_a_violation_and_each_has_its_picture(
         page.goto(stack.url + path)
         faults[path] = see(page, looks)
     assert {path: found for path, found in faults.items() if found} == {}
+
+
+def test_no_page_pans_sideways_or_cuts_an_action_off_on_a_tablet(
+    stack: Stack, open_page: Open, delivery_path: str
+) -> None:
+    page = open_page("/tasks")
+    tabs = page.locator(".tabs a").all()
+    paths = [str(tab.get_attribute("href")) for tab in tabs]
+    paths += [stack.org_path + path for path in (*PICTURED.values(), "/api-keys/service-accounts")]
+    paths += [delivery_path, f"{stack.task_path}/timeline", "/account", "/account/delete"]
+    faults = {}
+    for path in dict.fromkeys(paths):
+        page.goto(stack.url + path)
+        for width in TABLETS:
+            page.set_viewport_size({"width": width, "height": 900})
+            if found := actions_cut_off(page) or is_too_wide(page):
+                faults[path, width] = found
+    assert faults == {}
 
 
 @in_both_sizes
