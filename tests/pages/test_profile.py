@@ -57,6 +57,8 @@ def test_one_session_or_all_others_are_ended(app: Flask, ana: User) -> None:
     assert here.post(f"/account/sessions/{ids[1]}/end").status_code == 302
     alive = [one.get("/account").status_code for one in (here, first, second, third)]
     assert alive == [200, 302, 200, 200]
+    page = text_of(here.get("/account"))
+    assert page.index("End all other sessions") < page.index("Delete the account")
     here.post("/account/sessions/end-others")
     assert "2 other sessions ended." in text_of(here.get("/account"))
     alive = [one.get("/account").status_code for one in (here, first, second, third)]
