@@ -1,6 +1,6 @@
 """Login, logout and the start page."""
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -15,8 +15,7 @@ from gitlab_links.http.logins import end_browser_session, start_browser_session
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.unsent_forms import Typed, typed_before
-
-LAST_ORG = "last_org"
+from gitlab_links.pages.viewer import last_org
 
 
 @pages.route("/login", methods=["GET", "POST"])
@@ -62,9 +61,7 @@ def root() -> ResponseReturnValue:
     orgs = orgs_page(current_caller().user_id)
     if not orgs:
         return render_template("auth/no_org.html")
-    last = session.get(LAST_ORG)
-    org = next((org for org in orgs if str(org.id) == last), orgs[0])
-    return redirect(url_for("pages.task_list", org_id=org.id))
+    return redirect(url_for("pages.task_list", org_id=last_org(orgs).id))
 
 
 def local_path(target: str | None) -> str | None:

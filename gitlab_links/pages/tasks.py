@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from flask import render_template, request, session, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.people import colleagues
@@ -17,7 +17,6 @@ from gitlab_links.pages import task_list as listing
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.list_headings import list_headings
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
-from gitlab_links.pages.login import LAST_ORG
 from gitlab_links.pages.paging import Paging, page_in
 from gitlab_links.pages.selection_form import NOTHING_CHOSEN, SelectionForm, assignees
 from gitlab_links.pages.task_page import task_page
@@ -37,12 +36,11 @@ def task_list(org_id: uuid.UUID) -> ResponseReturnValue:
 
     An open page polls the list alone, and gets a 304 if nothing changed.
     """
+    del org_id  # the caller has it
     principal = current_principal()
     if is_part(PART):
         shown = _shown(principal, _wanted(principal))
         return answer_part("tasks/results.html", shown)
-    if session.get(LAST_ORG) != str(org_id):
-        session[LAST_ORG] = str(org_id)
     return list_page(principal)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flask import g, url_for
+from flask import g, session, url_for
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,6 +14,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.http.mounting import path_here
 from gitlab_links.pages.menu_marks import MenuMarks
 
+LAST_ORG = "last_org"
 ROLE_NAMES = {
     Role.ADMIN: "Admin",
     Role.PM: "Project manager",
@@ -40,7 +41,7 @@ class NavEntry:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A person logged in; ``org`` is the org of the page, if it has one."""
+    """A person logged in; ``org`` is the org of the page, or the one that they opened last."""
 
     name: str
     email: str
@@ -103,22 +104,44 @@ _GO = {
 def viewer() -> Viewer | None:
     """The person logged in, or None; one query for their orgs, two at most for the
     marks of the menu.
+
+    A page of no org, such as the account's, keeps the head of the org that it was opened from.
     """
-    return _viewer() if "caller" in g else None
+    if "caller" not in g:
+        return None
+    principal: Principal | None = g.get("principal")
+    orgs = orgs_page(current_user.user_id)
+    if principal is not None:
+        _remember(principal)
+    elif orgs:
+        org = last_org(orgs)
+        principal = Principal(org.id, current_user.user_id, org.role)
+    return _viewer(principal, orgs)
+
+
+def last_org(orgs: Sequence[OrgView]) -> OrgView:
+    """The one opened last, or the first one."""
+    last = session.get(LAST_ORG)
+    return next((org for org in orgs if str(org.id) == last), orgs[0])
+
+
+def _remember(principal: Principal) -> None:
+    if session.get(LAST_ORG) != str(principal.org_id):
+        session[LAST_ORG] = str(principal.org_id)
 
 
 def visitor() -> Viewer | None:
     """The same for error pages, where no view may have run; None if the database fails."""
     try:
-        return _viewer() if current_user.is_authenticated else None
+        if not current_user.is_authenticated:
+            return None
+        return _viewer(g.get("principal"), orgs_page(current_user.user_id))
     except SQLAlchemyError:
         db.session.rollback()
         return None
 
 
-def _viewer() -> Viewer:
-    principal: Principal | None = g.get("principal")
-    orgs = orgs_page(current_user.user_id)
+def _viewer(principal: Principal | None, orgs: Sequence[OrgView]) -> Viewer:
     org = next((org for org in orgs if principal and org.id == principal.org_id), None)
     marks = MenuMarks.of(principal) if principal else MenuMarks()
     nav = [

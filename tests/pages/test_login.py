@@ -151,6 +151,10 @@ def test_the_org_last_looked_at_opens_first(app: Flask, factory: Factory) -> Non
     assert visitor.get("/").headers["Location"] == f"/orgs/{first.id}/tasks"
     visitor.get(f"/orgs/{second.id}/tasks")
     assert visitor.get("/").headers["Location"] == f"/orgs/{second.id}/tasks"
+    visitor.get(f"/orgs/{first.id}/settings")
+    links = {link.get("href") for link in Markup.of(visitor.get("/account")).all("a")}
+    assert f"/orgs/{first.id}/waiting" in links  # the head of that org, on a page of none
+    assert visitor.get("/").headers["Location"] == f"/orgs/{first.id}/tasks"
 
 
 def test_a_person_without_an_org_sees_what_to_do(app: Flask, factory: Factory) -> None:
