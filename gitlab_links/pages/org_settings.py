@@ -143,6 +143,7 @@ def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
         default_template=DEFAULT_TEMPLATE,
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
+        sees_links=principal.may(Permission.LINK_READ),
         may_export=principal.may(Permission.ORG_EXPORT),
         may_delete=may_delete,
         left_hooks=projects_left_with_hooks(org_id) if may_delete else (),

@@ -100,6 +100,12 @@ def test_members_see_confidential_items_where_a_manager_says_so(
     assert policy["confidential_roles"] == ["admin", "pm"]
 
 
+def test_who_sees_no_links_reads_nothing_about_them(acting: As, base: str) -> None:
+    settings = {role: text_of(acting(role).get(f"{base}/settings")) for role in Role}
+    for words in ("Branch names", "Links by mention"):
+        assert [role for role in Role if words not in settings[role]] == [Role.CLIENT]
+
+
 @pytest.mark.parametrize("door", ["page", "api"])
 def test_who_leaves_is_out_with_their_keys_and_the_log_says_so(
     app: Flask, factory: Factory, org: Org, base: str, door: str

@@ -130,6 +130,8 @@ def test_a_project_manager_reads_and_changes_nothing(acting, rules):
     page = Markup.of(manager.get(rules))
     assert "disabled" in page.one("input", id="started").attributes
     assert "An admin of this org can change the rules." in text_of(manager.get(rules))
+    assert "An admin of this org can try them" in text_of(manager.get(rules))
+    assert "Try them first" not in text_of(manager.get(rules))
     for act in ("", "/dry-run", "/switch-on", "/apply-held", "/switch-off"):
         assert manager.post(rules + act, data=SAVED).status_code == 403
     assert acting(Role.MEMBER).get(rules).status_code == 403
