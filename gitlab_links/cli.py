@@ -13,10 +13,11 @@ from gitlab_links.account_links.addresses import change_address
 from gitlab_links.account_links.models import AccountLinkKind
 from gitlab_links.account_links.notices import notify
 from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
-from gitlab_links.accounts.people import checked_person
+from gitlab_links.accounts.people import checked_address
 from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
+from gitlab_links.errors import Invalid
 from gitlab_links.extensions import bind_migrations, db, settings
 from gitlab_links.installation import accept_secret_key
 
@@ -122,10 +123,21 @@ def set_address_command(email: str, new_email: str) -> None:
     The change is in the audit log of each of the person's orgs.
     """
     user = find_person(email)
-    new_email, _ = checked_person(new_email, user.name)
+    new_email = _new_address(new_email)
+    if new_email == user.email:
+        raise click.ClickException(f"The account has the address {new_email} already.")
     change_address(user, new_email, OPERATOR)
     db.session.commit()
     click.echo(f"The account of {email} has the address {user.email} now.")
+
+
+def _new_address(text: str) -> str:
+    try:
+        return checked_address(text)
+    except Invalid:
+        raise click.ClickException(
+            f"{text!r} is not an e-mail address, such as ana@example.com. Nothing was changed."
+        ) from None
 
 
 def _ask_password() -> str:

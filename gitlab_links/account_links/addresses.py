@@ -16,7 +16,7 @@ from gitlab_links.accounts.mailed_links import (
     start_link,
 )
 from gitlab_links.accounts.models import User
-from gitlab_links.accounts.people import checked_person
+from gitlab_links.accounts.people import checked_address
 from gitlab_links.accounts.session_list import check_just_signed_in
 from gitlab_links.accounts.sessions import audit_in_every_org, check_current_password
 from gitlab_links.accounts.throttle import count_use
@@ -45,7 +45,7 @@ def ask_for_address(user_id: uuid.UUID, email: str, current: str, session_id: uu
     if not mails_are_sent():
         raise NoMailServer("This service sends no mail, so it cannot confirm an address.")
     user = db.session.get_one(User, user_id)
-    email, _ = checked_person(email, user.name)
+    email = checked_address(email)
     if email == user.email:
         raise Invalid("Nothing to change.", errors={"email": ["This is your address already."]})
     if user.password_hash is not None:
@@ -129,5 +129,5 @@ def address_url(token: str) -> str:
 
 
 def _taken() -> Invalid:
-    words = "This address belongs to another account. Your address stays as it is."
+    words = "This address belongs to another account. Nothing was changed."
     return Invalid(words, errors={"email": [words]})

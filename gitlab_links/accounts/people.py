@@ -108,19 +108,30 @@ def set_key_shortcuts(user_id: uuid.UUID, *, on: bool) -> None:
 
 
 def checked_person(email: str, name: str) -> tuple[str, str]:
-    """The address in lower case, and the name; raises :class:`Invalid`.
-
-    An address must be ASCII, so that no character can imitate another; of a name see ``names``.
+    """The address as :func:`checked_address` has it, and the name; raises :class:`Invalid` with
+    what is wrong with either. Of a name see ``names``.
     """
     errors: dict[str, list[str]] = {}
     try:
-        email = parse_mail_address(email.strip()).lower()
-    except ValueError:
-        errors["email"] = ["Enter an e-mail address, such as ana@example.com."]
+        email = checked_address(email)
+    except Invalid as refusal:
+        errors |= refusal.errors
     try:
         name = checked_name(name)
     except Invalid as refusal:
         errors |= refusal.errors
     if errors:
-        raise Invalid("This is not a person's name and address.", errors=errors)
+        raise Invalid(" ".join(words for one in errors.values() for words in one), errors=errors)
     return email, name
+
+
+def checked_address(email: str) -> str:
+    """The address in lower case; raises :class:`Invalid`.
+
+    It must be ASCII, so that no character can imitate another.
+    """
+    try:
+        return parse_mail_address(email.strip()).lower()
+    except ValueError:
+        words = "Enter an e-mail address, such as ana@example.com."
+        raise Invalid(words, errors={"email": [words]}) from None

@@ -44,5 +44,6 @@ class Principal:
                 f"This API key lacks the scope '{permission.scope}', which this operation needs."
             )
         if self.role not in permission.roles:
-            allowed = " or ".join(role.words for role in Role if role in permission.roles)
-            raise Forbidden(f"In this org you are {self.role.words}. Only {allowed} may do this.")
+            allowed = ", ".join(role.words for role in Role if role in permission.roles)
+            only = " or ".join(allowed.rsplit(", ", 1))
+            raise Forbidden(f"In this org you are {self.role.words}. Only {only} may do this.")

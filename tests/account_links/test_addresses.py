@@ -115,11 +115,20 @@ def test_a_link_of_an_earlier_request_is_ended(
     )
 
 
-def test_without_a_mail_server_the_operator_changes_it(app: Flask, sam: User) -> None:
+def test_without_a_mail_server_the_operator_changes_it(
+    app: Flask, factory: Factory, sam: User
+) -> None:
     person = browser(app, sam.id)
     assert "Ask whoever runs it" in text_of(person.get("/account"))
     assert ask(person).status_code == 409
     run = app.test_cli_runner().invoke
+    for new, words in (
+        ("sam", "'sam' is not an e-mail address"),
+        (sam.email, "has the address"),
+        (factory.user(email="ada@example.com").email, "belongs to another account. Nothing was"),
+    ):
+        refused = run(args=["set-address", "--email", sam.email, "--new", new])
+        assert (refused.exit_code, words in refused.output) == (1, True), refused.output
     result = run(args=["set-address", "--email", sam.email, "--new", "Sam.Jones@Example.com"])
     assert (result.exit_code, address(app, sam)) == (0, NEW)
     again = run(args=["set-address", "--email", sam.email, "--new", NEW])

@@ -40,6 +40,8 @@ def test_a_wrong_role_is_told_which_would_do(base: str, acting: As) -> None:
     assert answer.status_code == 403
     assert "In this org you are a member. Only an admin or a project manager may do this." in text
     assert Markup.of(answer).one("a", class_="btn")["href"] == f"{base}/tasks"
+    text = text_of(acting(Role.CLIENT).post(f"{base}/tasks/selected", data={}))
+    assert "Only an admin, a project manager or a member may do this." in text
 
 
 def test_a_wrong_method_is_told(app: Flask) -> None:
