@@ -35,15 +35,16 @@ from gitlab_links.integrations.changes import (
     generate_webhook_secret,
 )
 from gitlab_links.integrations.policy import policy_of
+from gitlab_links.links.freshness import Connection
 from gitlab_links.mentions.queries import has_pending
 from gitlab_links.observations.hook_states import EVENT_NAMES
 from gitlab_links.outgoing.alerts import alert_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.call_cost_words import call_costs
 from gitlab_links.pages.form_fields import pressed, sent
+from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.menu_marks import show_verdict
 from gitlab_links.pages.operation_words import hook_progress, recent_operations
-from gitlab_links.pages.problem_pages import FRAGMENT_HEADER
 from gitlab_links.pages.settings_versions import (
     CONNECTION,
     SECRETS,
@@ -59,6 +60,7 @@ from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.pages.working_parts import HEADLINES, good_news
 
 PATH = "/orgs/<uuid:org_id>/gitlab"
+PART = "health"
 EMPTY_ADDRESS = (
     "Enter the address of your GitLab. To disconnect the org, press Disconnect at the end of "
     "the page."
@@ -73,8 +75,8 @@ LEFT_GITLAB = (
 @access(Permission.INTEGRATION)
 def integration(org_id: uuid.UUID) -> ResponseReturnValue:
     """The whole page, or its health part alone for the open page."""
-    if FRAGMENT_HEADER in request.headers:
-        return integration_page(org_id)
+    if is_part(PART):
+        return answer_part("integration/health.html", _health(org_id))
     new = take_shown(path_here())
     page = integration_page(org_id, new_secret=new and new["secret"], typed=typed_before() or {})
     return unless_shown(page, new)
@@ -218,27 +220,44 @@ def page_with_errors(
 
 def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
     """The page as it is now, with what is ``shown`` besides."""
-    health, alerts = report_of(org_id, utcnow()), alert_endpoint(org_id)
-    show_verdict(health.status)
-    fragment = request.headers.get(FRAGMENT_HEADER) == "health"
+    part, alerts = _health(org_id), alert_endpoint(org_id)
+    row = part["health"].integration
     return render_template(
-        "integration/health.html" if fragment else "integration/show.html",
-        org_id=org_id,
-        operations=recent_operations(org_id),
-        hook_progress=hook_progress(org_id),
-        tracker=None if fragment else tracker_fields(org_id),
-        has_pending=not fragment and has_pending(org_id, current_principal().role),
-        lacking=[one for one in health.projects if lacks_hook(one) and not one.hook_wanted],
-        view=health.connection,
-        row=health.integration,
-        stats=None if fragment else delivery_stats(org_id),
-        health=health,
-        call_costs=call_costs(org_id, health.integration, utcnow()),
-        headline=HEADLINES[health.status],
+        "integration/show.html",
+        **part,
+        part=PART,
+        tracker=tracker_fields(org_id),
+        has_pending=has_pending(org_id, current_principal().role),
+        row=row,
+        stats=delivery_stats(org_id),
         events=EVENT_NAMES.values(),
-        good_news=list(good_news(health)),
-        policy=policy_of(health.integration, None if alerts is None else alerts.url_host),
-        versions=versions(health.integration, alerts),
+        policy=policy_of(row, None if alerts is None else alerts.url_host),
+        versions=versions(row, alerts),
         mails=settings().mail_server is not None,
         **{"token_page": TOKEN_PAGE, "errors": {}, "typed": {}, **shown},
     )
+
+
+def _health(org_id: uuid.UUID) -> dict[str, Any]:
+    """What an open page follows. To ask for it also has workers check with GitLab."""
+    health = report_of(org_id, utcnow())
+    show_verdict(health.status)
+    operations, progress = recent_operations(org_id), hook_progress(org_id)
+    costs = call_costs(org_id, health.integration, utcnow())
+    facts = (
+        *(health.status, health.findings, health.projects, health.checked_at, health.token),
+        *(health.connection, costs.readings, operations, progress),
+    )
+    away = away_words(Connection.of(health.integration), shows_links=False)
+    return {
+        "org_id": org_id,
+        "live": Live.of(url_for("pages.integration", org_id=org_id), away, *facts),
+        "health": health,
+        "headline": HEADLINES[health.status],
+        "view": health.connection,
+        "good_news": list(good_news(health)),
+        "operations": operations,
+        "hook_progress": progress,
+        "lacking": [one for one in health.projects if lacks_hook(one) and not one.hook_wanted],
+        "call_costs": costs,
+    }

@@ -33,6 +33,7 @@ _STEPS = {
 class OperationWords:
     """One operation as the page shows it."""
 
+    id: uuid.UUID
     title: str
     text: str
     tone: str
@@ -78,12 +79,13 @@ def _words(operation: Operation) -> OperationWords:
     steps = [_STEPS.get(step["step"], step["step"]) for step in operation.steps]
     if operation.status == OperationStatus.DONE:
         text, good = _outcome(operation)
-        tone = "green" if good else "amber"
-        return OperationWords(title, text, tone, "check" if good else "warning", steps)
+        tone, sign = ("green", "check") if good else ("amber", "warning")
+        return OperationWords(operation.id, title, text, tone, sign, steps)
     if operation.status == OperationStatus.FAILED:
-        return OperationWords(title, operation.error_detail or "", "red", "warning", steps)
+        text = operation.error_detail or ""
+        return OperationWords(operation.id, title, text, "red", "warning", steps)
     waiting = "Waiting for a worker." if not steps else ""
-    return OperationWords(title, waiting, "blue", "refresh", steps)
+    return OperationWords(operation.id, title, waiting, "blue", "refresh", steps)
 
 
 def _title(operation: Operation) -> str:

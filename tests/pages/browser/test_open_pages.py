@@ -165,3 +165,40 @@ def test_a_long_list_is_stepped_through_to_both_ends(stack: Stack, open_page: Op
     kept = json.loads(page.evaluate("sessionStorage.getItem('tasks-as-listed')"))
     assert kept["hrefs"][:601] == listed["hrefs"]
     assert kept["first"] == 1
+
+
+def test_the_gitlab_page_is_whole_after_back(stack: Stack, open_page: Open) -> None:
+    page = open_page("/gitlab")
+    with page.expect_response(lambda answer: "x-fragment" in answer.request.headers):
+        poll_now(page)
+    page.goto(f"{stack.org_url}/members")
+    page.go_back()
+    expect(page.get_by_role("heading", name="GitLab connection")).to_be_visible()
+    expect(page.locator(".tabs")).to_be_visible()
+
+
+def test_the_open_gitlab_page_changes_only_what_differs(stack: Stack, open_page: Open) -> None:
+    page = open_page("/gitlab")
+    page.get_by_role("button", name=f"Check the webhook of {SHOP}").wait_for()
+    page.evaluate(HOLD, "health")
+    poll_now(page)
+    wait_for_page(page, "held")
+    button = page.get_by_role("button", name=f"Check the webhook of {SHOP}")
+    button.focus()
+    page.evaluate("document.querySelector('#health-heading').isFirst = true")
+    page.evaluate("letIn()")
+    wait_for_page(page, "is-in")
+    expect(button).to_be_focused()
+    expect(page.locator("#health-heading")).to_have_js_property("isFirst", value=True)
+
+
+def test_the_gitlab_page_keeps_what_is_typed_when_the_session_ends(open_page: Open) -> None:
+    page = open_page("/gitlab")
+    page.wait_for_load_state()
+    field = page.locator("#notify_url")
+    field.fill("https://chat.example.com/half-typed")
+    page.context.clear_cookies()
+    with page.expect_response(lambda answer: answer.status == 401):
+        poll_now(page)
+    page.wait_for_timeout(300)
+    expect(field).to_have_value("https://chat.example.com/half-typed")

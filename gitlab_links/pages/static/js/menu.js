@@ -6,13 +6,19 @@ const tabs = document.querySelector(".tabs");
 let etag = "";
 
 // The marks of ``root`` replace those of the same name in the menu.
-export function showMarks(root) {
+function showMarks(root) {
   for (const next of root.querySelectorAll("[data-menu-mark]")) {
     const shown = tabs?.querySelector(`[data-menu-mark="${next.dataset.menuMark}"]`);
     if (shown && shown.innerHTML !== next.innerHTML) {
       shown.replaceChildren(...document.importNode(next, true).childNodes);
     }
   }
+}
+
+// What the page itself says of GitLab is newer than what is stored.
+function showOwnMark() {
+  const own = document.querySelector("[data-menu-next]");
+  if (own) showMarks(own);
 }
 
 async function ask() {
@@ -24,10 +30,12 @@ async function ask() {
   if (answer.status !== 200 || answer.redirected) return;
   etag = answer.headers.get("ETag") ?? "";
   showMarks(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  showOwnMark();
 }
 
 // At once, since what the page shows has changed.
 export function renewMarks() {
+  showOwnMark();
   if (tabs?.querySelector("[data-menu-mark]")) ask().catch(() => {});
 }
 

@@ -25,6 +25,14 @@ export function remember(list) {
   }
 }
 
+const isBlank = (node) => node.nodeType !== Node.ELEMENT_NODE && !node.data.trim();
+
+// Whether each child has an id, by which it is matched.
+function hasIds(element) {
+  return element.childElementCount > 0 && [...element.childNodes].every((node) => node.id || isBlank(node));
+}
+
+// A form that is being sent keeps showing so.
 export function morph(from, to) {
   if (from.nodeType !== to.nodeType || from.nodeName !== to.nodeName) {
     from.replaceWith(document.importNode(to, true));
@@ -34,12 +42,17 @@ export function morph(from, to) {
     if (from.data !== to.data) from.data = to.data;
     return;
   }
+  if (from.matches("form[data-sent]")) return;
   const isFold = from.nodeName === "DETAILS"; // the reader opens and closes it
   for (const { name } of [...from.attributes]) {
     if (!to.hasAttribute(name) && !(isFold && name === "open")) from.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {
     if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  }
+  if (hasIds(from) && hasIds(to)) {
+    updateRows(from, to);
+    return;
   }
   const [before, after] = [[...from.childNodes], [...to.childNodes]];
   after.forEach((child, at) => {
