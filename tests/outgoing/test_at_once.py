@@ -1,4 +1,4 @@
-"""Two admins who make endpoints at once: the second one waits, and finds what the first made."""
+"""Endpoints made and turned on at once: the second one waits, and finds what the first did."""
 
 import pytest
 from sqlalchemy import func, select
@@ -7,8 +7,14 @@ from gitlab_links.extensions import db
 from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.outgoing import endpoints
 from gitlab_links.outgoing.alerts import update_policy
-from gitlab_links.outgoing.endpoints import EndpointChange, TooManyEndpoints, create_endpoint
+from gitlab_links.outgoing.endpoints import (
+    EndpointChange,
+    TooManyEndpoints,
+    create_endpoint,
+    update_endpoint,
+)
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint
+from gitlab_links.outgoing.outbox import publish_and_send
 from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
 
@@ -49,3 +55,19 @@ def test_an_org_gets_one_address_for_alerts(office, factory):
     db.session.commit()
     assert second.end() == []
     assert count() == 1
+
+
+def test_an_event_that_is_published_while_the_endpoint_is_turned_on_is_sent(office, receiver):
+    endpoint_id = office.endpoint("gone").endpoint.id
+    receiver.answers["gone"] = 410
+    office.tasks("One")
+    office.work()
+    receiver.answers["gone"] = 200
+    office.tasks("Two")
+    update_endpoint(office.principal, endpoint_id, EndpointChange(enabled=True))
+    second = Beside(office.app, lambda: publish_and_send(office.org.id))
+    wait_for_somebody_to_wait()
+    db.session.commit()
+    assert second.end() == []
+    office.send()
+    assert [one.status for one in office.sent()] == ["delivered", "delivered"]
