@@ -77,7 +77,7 @@ def item_url(base: BaseUrl | str, ref: ItemRef) -> str:
 def parse_base_url(text: object, allowed: AllowedHosts) -> BaseUrl:
     """The normalised base URL from an admin's input.
 
-    An address without a scheme, such as ``gitlab.com``, is one of https. Raises Invalid with a
+    An address without a scheme, such as gitlab.com, is one of https. Raises Invalid with a
     ``base_url_*`` code and the message under ``errors["base_url"]``.
     Literal internal addresses and loopback names are refused here. The addresses of a name
     are checked at each connection.
