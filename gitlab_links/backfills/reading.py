@@ -50,8 +50,8 @@ def link_page(
 ) -> None:
     """Link the items that mention a task, in a way that triggers no rule.
 
-    Their content comes with the list, so that no later fetch brings it as news. For tasks that
-    link them already, it is news.
+    Their content comes with the list, so that a new row asks for no fetch, which would bring it as
+    news. What an event has asked for stays. For tasks that link them already, it is news.
     """
     found = _new_links(backfill.org_id, turn, page.items)
     if not found:
@@ -59,13 +59,14 @@ def link_page(
     pattern = org_pattern(backfill.org_id)
     snapshots = [snapshot for snapshot, _ in found]
     items = [
-        locked_item(backfill.org_id, turn.project_row, turn.type.value, one.iid)
+        locked_item(
+            backfill.org_id, turn.project_row, turn.type.value, one.iid, refresh_requested_at=None
+        )
         for one in snapshots
     ]
     marks = ItemMarks(items)
     for item, snapshot in zip(items, snapshots, strict=True):
         if item.fetched_at is None:
-            item.refresh_requested_at = None
             apply_fetched(
                 item,
                 snapshot,

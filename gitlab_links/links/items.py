@@ -35,20 +35,22 @@ def cached_items(org_id: uuid.UUID, base_url: str, refs: Sequence[ItemRef]) -> l
             return [found[key] for key in keys]
 
 
-def locked_item(org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int) -> GitLabItem:
-    """Like ``cached_item``, for a project of the org by its id."""
+def locked_item(
+    org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int, **new: Any
+) -> GitLabItem:
+    """Like ``cached_item``, for a project of the org by its id. A new row has ``new`` values."""
     item = None
     while item is None:
-        item = _made_or_found(org_id, project_id, gitlab_type, iid)
+        item = _made_or_found(org_id, project_id, gitlab_type, iid, new)
     return item
 
 
 def _made_or_found(
-    org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int
+    org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int, new: Mapping[str, Any]
 ) -> GitLabItem | None:
     """None if another transaction deleted the item between the two statements."""
     key = {"project_id": project_id, "type": gitlab_type, "iid": iid}
-    insert_unless_exists(db.session, GitLabItem, {**key, "org_id": org_id}, *key)
+    insert_unless_exists(db.session, GitLabItem, {**key, "org_id": org_id, **new}, *key)
     return db.session.scalars(select(GitLabItem).filter_by(**key).with_for_update()).one_or_none()
 
 

@@ -244,6 +244,30 @@ def test_a_list_writes_no_mention_over_a_newer_one(
     assert [one is not None for one in requested] == [overtaken], "GitLab is asked who is right"
 
 
+def test_a_list_answers_no_request_that_is_newer(mentioning, key, project, admin, monkeypatch):
+    mentioning.task(1001)
+    issue = mentioning.connected.issue(project, f"See {key(1001)}", notify=False)
+    backfill_id, title = looked(mentioning, admin), f"{key(1001)}, edited"
+    changes.link_found(admin, backfill_id)
+    db.session.commit()
+
+    def answered_late(credentials, turn):
+        answer = call(credentials, turn)
+        if issue.title != title and issue.title in {one.title for one in answer[0].items}:
+            mentioning.gitlab.items.edit(issue, title=title, notify=False)
+            mentioning.connected.link(issue)
+        return answer
+
+    call = backfills._call
+    monkeypatch.setattr(backfills, "_call", answered_late)
+    run(mentioning)
+    assert mentioning.linked()[1001] == ["acme/app#2"]
+    mentioning.fetch()
+    titles = db.session.scalars(select(GitLabItem.title)).all()
+    db.session.rollback()
+    assert title in titles
+
+
 def test_former_keys_are_looked_for_too(mentioning, key, old, admin):
     change_task_key(db.session.get_one(Org, mentioning.org.id), "FRESH")
     db.session.commit()
