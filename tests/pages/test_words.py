@@ -100,8 +100,8 @@ def test_initials(name: str, letters: str) -> None:
     assert labels.initials(name) == letters
 
 
-def test_a_person_has_one_colour() -> None:
-    assert labels.avatar_colour("ana") == labels.avatar_colour("ana")
+def test_a_person_has_one_colour_in_every_process() -> None:
+    assert [labels.avatar_colour(name) for name in ("ana", " ANA ", "ben")] == [1, 1, 5]
     assert {labels.avatar_colour(str(n)) for n in range(100)} == set(range(labels.AVATAR_COLOURS))
 
 
