@@ -37,7 +37,7 @@ def bare() -> tuple[dict[str, Any], int]:
 
 
 def insert_by_orm(org_id: uuid.UUID) -> tuple[dict[str, Any], int]:
-    """One INSERT of a delivery's row: no look-up, no parsing, no ring."""
+    """One INSERT of a delivery's row: no look-up, no parsing, no trigger."""
     row = GitLabWebhookDelivery(**_row(org_id))
     db.session.add(row)
     db.session.commit()

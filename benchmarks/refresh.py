@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 def run(stage: Stage) -> Result:
-    """From the ring to the last item stored."""
+    """From the trigger to the last item stored."""
     world = make_world(stage, "refresh", projects=PROJECTS, issues=PER_PROJECT)
     floor_calls = PROJECTS * -(-PER_PROJECT // BATCH_SIZE)
     floor_seconds = GITLAB_SECONDS * floor_calls / PARALLEL_CALLS

@@ -143,20 +143,20 @@ class Stage:
         return Web(child, port)
 
     def start_worker(self) -> Child:
-        """A ``worker.py`` with its usual crew, ready when the worker that begins has registered."""
-        crew = 3
+        """A ``worker.py``, ready when the worker that begins has registered."""
+        workers = 3
         expected = self.redis.scard("rq:workers") + 1
         worker = self.supervisor.start(
             "worker",
             python("worker.py"),
-            settings=self.environment(self.database_url, WORKER_PROCESSES=str(crew)),
+            settings=self.environment(self.database_url, WORKER_PROCESSES=str(workers)),
             ready=lambda: self.redis.scard("rq:workers") >= expected,
         )
         weigh_less(worker.pid)
         return worker
 
     def stop(self, child: Child) -> None:
-        """End a process; the rings it has not answered go with it."""
+        """End a process; the triggers it has not answered go with it."""
         self.supervisor.stop(child)
         self.redis.flushdb()
 

@@ -71,7 +71,7 @@ def test_the_statements_of_a_list_are_built_once_and_not_for_each_request(
     assert all(one is other for one, other in zip(first, second, strict=True))
 
 
-def test_reading_stale_links_writes_nothing_and_rings_once(
+def test_reading_stale_links_writes_nothing_and_triggers_once(
     app, org, project, link_many, key, redis
 ):
     task = link_many(org, project, 100, stale=True)

@@ -179,7 +179,7 @@ def test_what_is_left_of_the_rate_limit_to_others_is_left_to_them(well, page, wo
     assert well.gitlab.state.calls.total() == 0
 
 
-def test_an_org_that_is_not_connected_rings_for_nobody(app, factory, redis):
+def test_an_org_that_is_not_connected_triggers_nothing(app, factory, redis):
     org = factory.org()
     caller = browser(app, factory.membership(org, Role.ADMIN).user_id)
 

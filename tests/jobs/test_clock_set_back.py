@@ -183,7 +183,7 @@ def test_a_delivery_that_waits_for_its_next_attempt_waits_no_longer(
     assert claims.has_due(org.id, utcnow())
 
 
-def test_a_flag_in_redis_from_before_keeps_no_ring_quiet(connected, shown, redis, clock):
+def test_a_flag_in_redis_from_before_suppresses_no_trigger(connected, shown, redis, clock):
     """Redis counts by the clock of its host: the flag lasts as much longer as that was set back."""
     clock.advance(-HOUR)
     suppress_triggers(JobKind.SYNC, connected.org.id)

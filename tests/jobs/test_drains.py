@@ -36,7 +36,7 @@ def test_a_slice_takes_everything_that_is_due_in_batches(org, receive, app_conte
     assert not redis.exists(JobKind.DRAIN.flag(org.id))
 
 
-def test_what_is_left_when_time_is_up_rings_again(
+def test_what_is_left_when_time_is_up_triggers_again(
     org,
     receive,
     app_context,

@@ -149,7 +149,7 @@ def test_the_lease_is_given_back_when_a_run_fails(connected, monkeypatch):
     assert connected.integration().sync_leased_until is None
 
 
-def test_what_is_left_when_time_is_up_rings_again(connected, redis, monkeypatch):
+def test_what_is_left_when_time_is_up_triggers_again(connected, redis, monkeypatch):
     project = connected.project()
     for number in range(3):
         connected.link(connected.issue(project, f"Issue {number}"))

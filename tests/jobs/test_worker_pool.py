@@ -37,12 +37,12 @@ def members(pool):
     return set(pids_below(pool.pid)) - {pool.pid}
 
 
-def test_the_crew_is_its_workers_a_sender_and_one_ticker(pool, redis):
+def test_the_pool_is_its_workers_a_sender_and_one_ticker(pool, redis):
     within(HANGS, lambda: len(members(pool)) == REGISTERED + 1)
     within(HANGS, lambda: redis.keys("gitlab_links:asked:tick-sweep-*"))
 
 
-def test_whoever_of_the_crew_is_killed_is_replaced(pool):
+def test_whoever_of_the_pool_is_killed_is_replaced(pool):
     before = members(pool)
     signal_all(list(before), signal.SIGKILL)
     within(HANGS, lambda: len(members(pool) - before) == REGISTERED + 1)
@@ -56,14 +56,14 @@ def test_sigterm_ends_all_of_it_at_once_when_there_is_nothing_to_do(pool):
     assert not any(is_alive(pid) for pid in below)
 
 
-def test_the_crew_ends_with_its_parent_however_that_ended(pool):
+def test_the_pool_ends_with_its_parent_however_that_ended(pool):
     below = members(pool)
     os.kill(pool.pid, signal.SIGKILL)
     pool.process.wait(HANGS)
     within(HANGS, lambda: not any(is_alive(pid) for pid in below))
 
 
-def test_a_crew_that_finds_no_redis_waits_for_it(dialect, app, environment, processes):
+def test_a_pool_that_finds_no_redis_waits_for_it(dialect, app, environment, processes):
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     pool = start_worker(processes, {**environment, "REDIS_URL": url, "WORKER_PROCESSES": "1"})

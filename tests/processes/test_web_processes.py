@@ -35,7 +35,7 @@ def web(served):
     within(HANGS, lambda: answers(port))
 
 
-def crew(web):
+def members(web):
     """The process that has loaded the service, and its forks."""
     _, loaded, *forks = pids_below(web.pid)
     return loaded, set(forks)
@@ -47,31 +47,31 @@ def are_complete(web, without):
 
 
 def test_a_fork_that_is_killed_is_replaced_by_the_same_parent(web):
-    loaded, forks = crew(web)
+    loaded, forks = members(web)
     assert len(forks) == 2
     victim = min(forks)
     os.kill(victim, signal.SIGKILL)
     within(HANGS, lambda: are_complete(web, {victim}))
-    assert crew(web)[0] == loaded
-    assert forks - {victim} <= crew(web)[1]
+    assert members(web)[0] == loaded
+    assert forks - {victim} <= members(web)[1]
 
 
 def test_a_fork_that_hangs_is_replaced(web):
-    _, forks = crew(web)
+    _, forks = members(web)
     victim = max(forks)
     os.kill(victim, signal.SIGSTOP)
     within(HANGS, lambda: are_complete(web, {victim}))
 
 
 def test_without_their_parent_all_are_replaced(web):
-    loaded, forks = crew(web)
+    loaded, forks = members(web)
     os.kill(loaded, signal.SIGKILL)
     within(HANGS, lambda: are_complete(web, {loaded, *forks}))
     within(HANGS, lambda: not any(is_alive(pid) for pid in forks))
 
 
 def test_a_reload_loads_the_service_again(web):
-    loaded, forks = crew(web)
+    loaded, forks = members(web)
     web.process.send_signal(signal.SIGHUP)
     within(HANGS, lambda: are_complete(web, {loaded, *forks}))
     within(HANGS, lambda: not any(is_alive(pid) for pid in (loaded, *forks)))
@@ -79,7 +79,7 @@ def test_a_reload_loads_the_service_again(web):
 
 def test_sigterm_ends_all_of_them(environment, processes, database):
     web = start_web(processes, environment, free_port(), workers=2)
-    loaded, forks = crew(web)
+    loaded, forks = members(web)
     web.process.terminate()
     assert web.process.wait(HANGS) == 0
     assert not any(is_alive(pid) for pid in (loaded, *forks))

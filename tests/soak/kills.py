@@ -1,4 +1,4 @@
-"""Killing workers in the middle of their work, forgetting Redis, losing rings."""
+"""Killing workers in the middle of their work, forgetting Redis, losing triggers."""
 
 import os
 import random
@@ -20,13 +20,13 @@ from tests.soak.world import Background, World, editing
 SEED = 20260501
 # What others hold is done after so many seconds, in most cases.
 OTHERS_ARE_DONE = 0.03
-RUNG = (JobKind.DRAIN.queue, JobKind.SYNC.queue)
+TRIGGERED = (JobKind.DRAIN.queue, JobKind.SYNC.queue)
 
 
 def kills(
     stage: Stage, *, count: int, flushes: int, orgs: int = 1, workers: int = 1
 ) -> Sequence[Figure]:
-    """``count`` workers killed at work, Redis flushed now and then, rings lost all the time."""
+    """``count`` workers killed at work, Redis flushed now and then, triggers lost all the time."""
     stage.serve(workers=workers)
     worlds = [World.make(stage, projects=2, issues=6) for _ in range(orgs)]
     for world in worlds:
@@ -53,7 +53,7 @@ def kills(
         at_least("workers killed in the middle of a job", len(killer.dead), count),
         at_least("of these while they held deliveries or a lease", killer.holding, count // 10),
         at_least("deliveries received meanwhile", sent, 2 * count),
-        at_least("rings lost", thief.taken, count // 5),
+        at_least("triggers lost", thief.taken, count // 5),
         exactly("deliveries lost, failed or left over", sum(w.lost() for w in worlds), 0),
         exactly("links that differ from GitLab", sum(len(w.differing()) for w in worlds), 0),
         at_most("a killed worker's work is taken up", recoveries.worst, TOO_LONG),
@@ -102,7 +102,7 @@ class Killer:
 
 
 class Thief:
-    """Waits for rings beside the workers, and forgets those it gets; ``taken`` counts them."""
+    """Waits for triggers beside the workers, and forgets those it gets; ``taken`` counts them."""
 
     def __init__(self, stage: Stage, recoveries: Recoveries) -> None:
         self._redis = stage.redis
@@ -111,7 +111,7 @@ class Thief:
 
     def take_one(self) -> None:
         """The next one that no worker was waiting for longer."""
-        found = self._redis.blpop([f"rq:queue:{name}" for name in RUNG], timeout=1)
+        found = self._redis.blpop([f"rq:queue:{name}" for name in TRIGGERED], timeout=1)
         if found:
             job = self._redis.hget(f"rq:job:{found[1].decode()}", "description") or b""
             self._recoveries.note_lost(job.decode())
@@ -119,22 +119,22 @@ class Thief:
 
 
 def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
-    """What was rung for and forgotten by Redis is rung for again."""
+    """What was triggered and forgotten by Redis is triggered again."""
     stage.serve()
     world = World.make(stage, projects=2, issues=5)
     world.settle(HANGS)
-    choose, waits, rung = random.Random(SEED), [], 0
+    choose, waits, triggered = random.Random(SEED), [], 0
     for _ in range(times):
         with _frozen(stage):
             for _ in range(20):
                 world.edit(choose)
             stage.gitlab.state.sender.wait_idle(HANGS)
-            rung += world.undone()
+            triggered += world.undone()
             stage.redis.flushall()
         waits.append(within(HANGS, lambda: world.undone() == 0, every=0.1))
     within(HANGS, lambda: stage.redis.scard("rq:workers") == WORKER_PROCESSES + 1)
     return [
-        at_least("deliveries whose ring was forgotten", rung, times),
+        at_least("deliveries whose trigger was forgotten", triggered, times),
         exactly("links that differ from GitLab", len(world.differing()), 0),
         at_most("all is done after Redis forgot everything", max(waits), 10),
     ]
@@ -143,18 +143,18 @@ def flush(stage: Stage, *, times: int) -> Sequence[Figure]:
 @contextmanager
 def _frozen(stage: Stage) -> Iterator[None]:
     """Nobody takes up any work meanwhile."""
-    crew = [pid for worker in stage.workers for pid in stage.children(worker)]
+    pids = [pid for worker in stage.workers for pid in stage.children(worker)]
     while True:
-        signal_all(crew, signal.SIGSTOP)
+        signal_all(pids, signal.SIGSTOP)
         if _can_be_written(stage):
             break
         # One was stopped within a transaction, which on SQLite keeps everybody waiting.
-        signal_all(crew, signal.SIGCONT)
+        signal_all(pids, signal.SIGCONT)
         time.sleep(0.05)
     try:
         yield
     finally:
-        signal_all(crew, signal.SIGCONT)
+        signal_all(pids, signal.SIGCONT)
 
 
 def _can_be_written(stage: Stage) -> bool:

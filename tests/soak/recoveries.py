@@ -45,7 +45,7 @@ class _Wait:
 
 
 class Recoveries:
-    """Told of each kill and lost ring, and looking again and again; says on stderr what took
+    """Told of each kill and lost trigger, and looking again and again; says on stderr what took
     too long.
 
     ``seconds`` since the last kill or loss of what held a thing or may just have been about to

@@ -18,7 +18,7 @@ from tests.soak.figures import Figure, as_table
 from tests.soak.stage import Stage
 
 SHORT: dict[str, Callable[[Stage], Sequence[Figure]]] = {
-    "workers killed, rings lost": lambda stage: kills.kills(stage, count=5, flushes=1),
+    "workers killed, triggers lost": lambda stage: kills.kills(stage, count=5, flushes=1),
     "events go out": lambda stage: outgoing.outgoing(
         stage, events=80, kills=10, flushes=1, away=2, slow_seconds=3.0, p95=30.0
     ),

@@ -42,7 +42,7 @@ class Stage:
         self.supervisor = supervisor or Supervisor()
         self.web: Child | None = None
         self.workers: list[Child] = []
-        self._crew: tuple[int, Mapping[str, str]] = (0, {})
+        self._served: tuple[int, Mapping[str, str]] = (0, {})
 
     def __enter__(self) -> Self:
         self.supervisor.__enter__()
@@ -138,8 +138,8 @@ class Stage:
             settings = self.environment(**changes)
             self.web = start_web(self.supervisor, settings, self.web_port, workers=2)
         present = [child for child in self.workers if not child.died()]
-        if (len(present), changes) != self._crew or (workers, changes) != self._crew:
-            self._crew = (workers, changes)
+        if (len(present), changes) != self._served or (workers, changes) != self._served:
+            self._served = (workers, changes)
             self._stop_workers()
             self.redis.flushall()
             self._start_workers()
@@ -154,7 +154,7 @@ class Stage:
             self.supervisor.stop(child)
 
     def _start_workers(self) -> None:
-        number, changes = self._crew
+        number, changes = self._served
         self.workers = [self._start_worker(n, changes) for n in range(number)]
 
     def clear(self) -> None:
@@ -164,7 +164,7 @@ class Stage:
             if child is not None:
                 self.supervisor.stop(child)
         self.redis.flushall()
-        self.web, self.workers, self._crew = None, [], (0, {})
+        self.web, self.workers, self._served = None, [], (0, {})
 
     def _heal_gitlab(self) -> None:
         self.gitlab.state.faults.clear()
@@ -180,11 +180,11 @@ class Stage:
         return child
 
     def children(self, worker: Child) -> list[int]:
-        """The processes of a ``worker.py``'s crew."""
+        """The processes of a ``worker.py``."""
         return [pid for pid in pids_below(worker.pid) if pid != worker.pid]
 
     def busy(self, worker: Child) -> dict[int, str]:
-        """Those of the crew that are at a job just now, as far as Redis knows: by process, the
+        """Those of them that are at a job just now, as far as Redis knows: by process, the
         job as RQ describes it.
         """
         ours = set(self.children(worker))
