@@ -12,6 +12,7 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
 
 _one = OutgoingDelivery
+MADE_DUE_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,15 @@ def make_waiting_due(endpoint_id: uuid.UUID, failed_since: datetime | None = Non
     given_up: Any = false()
     if failed_since is not None:
         given_up = and_(failed, _one.last_attempt_at >= failed_since)
-    change_rows(
-        update(_one)
+    # In pieces: a single statement for a month of events would take too long.
+    piece = (
+        select(_one.id)
         .where(_one.endpoint_id == endpoint_id, or_(kept, given_up))
-        .values(
-            status=OutgoingStatus.WAITING,
-            due_at=now,
-            attempts=case((failed, 0), else_=_one.attempts),
-        )
+        .limit(MADE_DUE_AT_ONCE)
     )
+    first_attempts = case((failed, 0), else_=_one.attempts)
+    made_due = {"status": OutgoingStatus.WAITING, "due_at": now, "attempts": first_attempts}
+    some_are_left = True
+    while some_are_left:
+        changed = change_rows(update(_one).where(_one.id.in_(piece)).values(made_due))
+        some_are_left = changed == MADE_DUE_AT_ONCE

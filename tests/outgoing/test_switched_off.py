@@ -11,6 +11,7 @@ from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
 from gitlab_links.integrations.policy import PolicyChange
+from gitlab_links.outgoing import waiting
 from gitlab_links.outgoing.alerts import update_policy
 from gitlab_links.outgoing.endpoints import EndpointChange, troubled_endpoints, update_endpoint
 from gitlab_links.outgoing.models import OutgoingEndpoint
@@ -69,6 +70,16 @@ def test_an_endpoint_with_a_corrected_address_stays_a_finding_until_it_is_on(off
     update_endpoint(office.principal, gone.id, EndpointChange(enabled=True))
     db.session.commit()
     assert words(office, gone) == ""
+
+
+def test_however_much_waits_is_sent(office, receiver, gone, monkeypatch):
+    monkeypatch.setattr(waiting, "MADE_DUE_AT_ONCE", 2)
+    for _ in range(4):
+        something_is_wrong(office)
+    receiver.answers["gone"] = 200
+    switch(office, gone, on=True)
+    office.send()
+    assert len(receiver.at("gone")) == 1 + 5
 
 
 def test_what_happens_while_a_person_has_it_off_is_never_sent(office, receiver):
