@@ -29,13 +29,17 @@ document.addEventListener("focusin", (event) => {
   }
 });
 
-// A menu that asks for something is typed into at once. The event does not bubble.
-document.addEventListener("toggle", ({ target }) => {
-  if (!target.open || !target.matches("details[data-menu]")) return;
-  const field = target.querySelector(".menu-form input[type=text]");
-  field?.focus();
-  field?.select();
-}, true);
+// A menu that asks for something is typed into at once. Not with the event "toggle", which comes
+// after the next key.
+document.addEventListener("click", (event) => {
+  const menu = event.target.closest("details[data-menu] > summary")?.parentElement;
+  const field = menu?.querySelector(".menu-form input[type=text]");
+  if (!field || menu.open) return;
+  event.preventDefault();
+  menu.open = true;
+  field.focus();
+  field.select();
+});
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
