@@ -9,18 +9,20 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.backfills.changes import RUNNING, Step, start, take_step
+from gitlab_links.backfills.models import BackfillStage
 from gitlab_links.backfills.queries import FoundItem, found_items, latest_backfill
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.links.queries import connection_of
-from gitlab_links.mentions.queries import pending_mentions
+from gitlab_links.mentions.dismissed import count_dismissed, dismissed_mentions
+from gitlab_links.mentions.queries import has_pending, pending_mentions
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.integration import PATH
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 
 MOST_SHOWN = 500
-MOST_PENDING = 100
+MOST_PENDING = MOST_REMOVED = 100
 PART = "mentions"
 
 
@@ -35,6 +37,7 @@ def backfill_page(org_id: uuid.UUID) -> ResponseReturnValue:
         **_shown(org_id),
         part=PART,
         pending=pending_mentions(org_id, current_principal().role, limit=MOST_PENDING),
+        removed=dismissed_mentions(org_id, current_principal().role, limit=MOST_REMOVED),
     )
 
 
@@ -74,14 +77,19 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
     items: Sequence[FoundItem] = ()
     if backfill is not None and not (running and is_part(PART)):
         items = found_items(org_id, backfill.id, role, limit=MOST_SHOWN)
+    count_removed, others = 0, False
+    if backfill is not None and backfill.stage == BackfillStage.FOUND:
+        count_removed, others = count_dismissed(org_id, role), has_pending(org_id, role)
     here = url_for("pages.backfill_page", org_id=org_id)
     away = away_words(connection_of(org_id), shows_links=False)
     return {
         "org_id": org_id,
-        "live": Live.of(here, away, backfill, () if running else items),
+        "live": Live.of(here, away, backfill, () if running else items, count_removed, others),
         "backfill": backfill,
         "running": running,
         "items": items,
+        "count_removed": count_removed,
+        "is_all_linked": not (count_removed or others or (backfill and backfill.skipped)),
     }
 
 

@@ -1,9 +1,11 @@
 """The page and the API of looking back."""
 
 import pytest
+from sqlalchemy import select
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
+from gitlab_links.tasks.models import Task
 from tests.api.callers import browser
 from tests.backfills.test_backfills import old, project, run
 from tests.pages.csv_tables import table_of
@@ -42,6 +44,36 @@ def test_the_page_leads_from_the_look_to_the_links(mentioning, old, admin):
     assert "that waits to be linked" in words(
         admin.post(f"{page}/link", follow_redirects=True).text
     )
+
+
+def test_a_link_that_somebody_removed_is_named_and_made_again(mentioning, key, old, admin):
+    page = f"/orgs/{mentioning.org.id}/gitlab/mentions"
+    for step in ("", "/link"):
+        admin.post(page + step)
+        run(mentioning)
+    assert "Every mention is linked already." in after_another_look(mentioning, admin, page)
+    before = mentioning.linked()[1002]
+    removed = next(one for one in mentioning.links() if one.task_id == task_of(1002).id)
+    admin.post(f"/orgs/{mentioning.org.id}/tasks/{key(1002)}/links/{removed.id}/unlink")
+    shown = after_another_look(mentioning, admin, page)
+    assert "Nothing more to link." in shown
+    assert "1 mention is of a link that somebody removed; it stays away." in shown
+    url = Markup.of(admin.get(page)).one("input", name="url")["value"]
+    admin.post(f"/orgs/{mentioning.org.id}/tasks/{key(1002)}/links", data={"url": url})
+    assert mentioning.linked()[1002] == before
+    assert "Every mention is linked already." in after_another_look(mentioning, admin, page)
+
+
+def after_another_look(mentioning, admin, page):
+    admin.post(page)
+    run(mentioning)
+    return words(admin.get(page).text)
+
+
+def task_of(number):
+    found = db.session.scalars(select(Task).where(Task.number == number)).one()
+    db.session.rollback()
+    return found
 
 
 def test_the_api_does_the_same(mentioning, key, old, admin):
