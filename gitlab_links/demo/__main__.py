@@ -54,6 +54,7 @@ def _start(supervisor: Supervisor, port: int) -> None:
         count = seed.wait_until_synced(org, supervisor.check)
     except seed.NotSynced as late:
         raise worker.failed(f"is late: {late}") from None
+    seed.repair_hooks(org, supervisor.check)
     say(f"Ready: {url} login {seed.ADMIN} password {seed.PASSWORD} API key {org.api_key}")
     say()
     say(f"  {count} links to issues and merge requests are up to date. Try this:")

@@ -16,11 +16,13 @@ from gitlab_links.accounts.orgs import (
 )
 from gitlab_links.accounts.roles import MANAGERS, Permission, Role
 from gitlab_links.accounts.task_keys import checked_task_key
+from gitlab_links.clock import utcnow
 from gitlab_links.errors import Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.observations.comment_hooks import comment_hooks
 from gitlab_links.org_data.deleting import MOST_NAMED, projects_left_with_hooks
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.edits_at_once import Values, merge, seen
@@ -144,6 +146,7 @@ def settings_page(org_id: uuid.UUID, **shown: Any) -> str:
         branch_example=branch_name(org.branch_template, f"{org.task_key}-12", "Ship it"),
         may_write=principal.may(Permission.ORG_WRITE),
         sees_links=principal.may(Permission.LINK_READ),
+        comments=comment_hooks(org_id, utcnow()) if principal.may(Permission.ORG_WRITE) else None,
         may_export=principal.may(Permission.ORG_EXPORT),
         may_delete=may_delete,
         left_hooks=projects_left_with_hooks(org_id) if may_delete else (),
