@@ -75,7 +75,9 @@ def replay(
         .returning(one.id)
     )
     if taken is None:
-        raise StillWaiting("This is not done yet. Send it again once it is.")
+        raise StillWaiting(
+            "This is not done yet. Send it again once it is; if its endpoint is off, turn that on."
+        )
     detail = {"event": found.event_type, "endpoint_id": str(endpoint_id)}
     write_audit_event(
         principal.org_id, principal.actor, Action.ENDPOINT_REPLAYED, delivery_id, detail
