@@ -61,9 +61,11 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Reserve threads for probes and webhooks."""
+    """Reserve threads for probes and webhooks; read what GitLab could not send until now."""
     from gitlab_links import web_processes
+    from gitlab_links.deltas import turned_away
     from gitlab_links.http import request_threads
 
     request_threads.install(worker)
+    turned_away.note_start(worker.wsgi)
     web_processes.take_signals()

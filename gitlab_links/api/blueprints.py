@@ -36,6 +36,7 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
     post: Callable[[str], Decorator]
     patch: Callable[[str], Decorator]
     delete: Callable[[str], Decorator]
+    after_request: Callable[[F], F]
     returns: Callable[..., Decorator] = Blueprint.response
     documented: Callable[..., Decorator] = staticmethod(Blueprint.doc)
 

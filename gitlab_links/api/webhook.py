@@ -13,6 +13,7 @@ from gitlab_links.deliveries.authenticity import Unproven
 from gitlab_links.deliveries.intake import Intake, accept
 from gitlab_links.deliveries.quota import count_stored
 from gitlab_links.deliveries.refusals import note_refused
+from gitlab_links.deltas.turned_away import note_turned_away
 from gitlab_links.http.access import webhook
 from gitlab_links.http.json_bodies import read_body, require_json
 from gitlab_links.http.request_ids import current_request_id
@@ -64,6 +65,14 @@ def gitlab_webhook_post(org_id: uuid.UUID) -> Response:
     return json_answer(
         {"status": accepted.status, "delivery_id": str(accepted.delivery_id)}, status=202
     )
+
+
+@webhooks.after_request
+def _note_turned_away(response: Response) -> Response:
+    """Whatever kept this service from storing a webhook, GitLab does not send it again."""
+    if response.status_code >= 500 and request.endpoint == f"{webhooks.name}.gitlab_webhook_post":
+        note_turned_away((request.view_args or {})["org_id"], utcnow())
+    return response
 
 
 def _note_refused(org_id: uuid.UUID, refusal: Unproven) -> None:

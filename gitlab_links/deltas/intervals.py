@@ -8,6 +8,8 @@ from gitlab_links.links.freshness import REFRESH_AT
 # Changes are read after this part of the TTL, but so many seconds before its end.
 READ_AT = 0.88
 FOR_FAILURES = 36
+# Changes that are wanted out of turn are not read more often than this.
+READ_AGAIN = timedelta(seconds=30)
 
 
 def longest_interval(ttl: int) -> float:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Update, and_, case, func, or_, select, update
 
-from gitlab_links.deltas.intervals import READ_AT
+from gitlab_links.deltas.intervals import READ_AGAIN, READ_AT
 from gitlab_links.deltas.marks import Delta, Source
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
@@ -105,9 +105,10 @@ def move(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
         mark.proven_since = proof.started_at
     # The first reading proves nothing yet, so the second one follows soon.
     is_trusted = proof.delta.project_row in terms.trusted and proof.delta.proven_at is not None
-    mark.due_at = proof.started_at + (
-        max(TRUSTED_FOR, terms.interval) if is_trusted else terms.interval
-    )
+    due_at = proof.started_at + (max(TRUSTED_FOR, terms.interval) if is_trusted else terms.interval)
+    if proof.delta.due_at not in {None, mark.due_at}:  # wanted again, after this began
+        due_at = min(due_at, proof.started_at + READ_AGAIN)
+    mark.due_at = due_at
     mark.calls, mark.changes = mark.calls_so_far, mark.changes_so_far
     mark.calls_so_far = mark.changes_so_far = 0
 

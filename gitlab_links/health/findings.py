@@ -39,6 +39,7 @@ SHOWN_FIRST = frozenset(
         "webhook_contradicted",
         "webhook_other_instance",
         "webhooks_refused",
+        "webhooks_turned_away",
         "webhook_bodies_over_quota",
         "slashes_decoded",
         "links_at_former_address",
@@ -262,6 +263,8 @@ def _webhooks(
         ):
             detail |= {"megabytes": signals.body_quota // MEGABYTE}
             yield Finding("webhook_bodies_over_quota", Severity.WARNING, detail=detail)
+        case TallyKind.TURNED_AWAY if tally.last_at > signals.now - REFUSED_LATELY:
+            yield Finding("webhooks_turned_away", Severity.WARNING, detail=detail)
         case TallyKind.REFUSED if _still_refused(signals, integration, tally.last_at):
             # A warning only: strangers can cause it, and the links may be current.
             detail |= tally.detail

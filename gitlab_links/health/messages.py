@@ -57,6 +57,9 @@ _SUMMARIES: dict[str, str] = {
     "Further ones are not stored; this service polls GitLab for each item instead.",
     "webhooks_refused": "Events from GitLab are rejected: {differs}. There were {times} in 7 "
     "days, the last on {last_at} UTC from {address}.",
+    "webhooks_turned_away": "This service could not accept events from GitLab, because its "
+    "database did not answer or it had too much to do. There were {times} in 7 days, the last on "
+    "{last_at} UTC. Afterwards it read from GitLab what had changed.",
     "changes_only_by_sweep": "{subject}: no event arrives any more. {changes_were} found "
     "only by polling.",
     "events_missed": "{subject}: some events do not arrive. {by_sweep} of {all} changes in 7 days "
@@ -105,6 +108,8 @@ _REMEDIES: dict[str, str] = {
     "allow more (WEBHOOK_BODY_QUOTA_MB).",
     "webhooks_refused": "{to_do} If the address is not one of your GitLab's, somebody else "
     "sends these events. None of them is stored.",
+    "webhooks_turned_away": "Links need nothing. If it happens again, ask the operator of this "
+    "service. This warning ends an hour after the last such event.",
     "changes_only_by_sweep": _REPAIR,
     "events_missed": "In GitLab, check the webhook's recent events for failures. Then press "
     "Repair beside the project.",

@@ -84,6 +84,7 @@ class TallyKind(StrEnum):
     OTHER_INSTANCE = "other_instance"
     STORED_BYTES = "stored_bytes"
     CONTRADICTED = "contradicted"
+    TURNED_AWAY = "turned_away"
 
 
 class GitLabWebhookTally(Identified, Base):

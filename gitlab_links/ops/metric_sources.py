@@ -90,6 +90,15 @@ def refused_today(now: datetime) -> Mapping[str, int]:
     return counts
 
 
+def turned_away_today(now: datetime) -> int:
+    """Webhooks since midnight UTC that this service answered with an error of its own."""
+    tally = GitLabWebhookTally
+    counted = select(func.sum(tally.count)).where(
+        tally.kind == TallyKind.TURNED_AWAY.value, tally.day == now.date()
+    )
+    return int(db.session.scalar(counted) or 0)
+
+
 def delivery_backlog(now: datetime) -> Backlog:
     """Deliveries that are not done, including those that wait for a retry."""
     due_at = GitLabWebhookDelivery.due_at

@@ -70,6 +70,11 @@ def _webhooks(now: datetime) -> Iterator[Metric]:
         "header",
         metric_sources.refused_today(now),
     )
+    yield _single(
+        "webhooks_turned_away_today",
+        "Webhooks since midnight UTC that this service could not store",
+        metric_sources.turned_away_today(now),
+    )
 
 
 def _gitlab(now: datetime) -> Iterator[Metric]:

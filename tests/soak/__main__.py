@@ -24,6 +24,7 @@ from tests.soak import (
     outages,
     outgoing,
     recreations,
+    refusals,
     shuffles,
     slow,
 )
@@ -48,6 +49,7 @@ SCENARIOS: dict[str, Scenario] = {
     "Redis away for 10 minutes": lambda stage: outages.redis_away(stage, seconds=600),
     "5 restarts of the database": lambda stage: outages.database_away(stage, times=5, seconds=5),
     "a demoted primary": lambda stage: demotions.demoted_primary(stage, seconds=60),
+    "webhooks turned away": lambda stage: refusals.turned_away(stage, seconds=60),
     "10 stops under load": lambda stage: outages.graceful_stops(stage, times=10),
     "100 copies, 100 times": lambda stage: crowds.copies(stage, deliveries=100, of_each=100),
     "a flood of 5,000 beside another org": lambda stage: crowds.flood(
@@ -70,6 +72,7 @@ SCENARIOS: dict[str, Scenario] = {
 ONLY_ON = {
     "5 restarts of the database": "postgresql",
     "a demoted primary": "postgresql",
+    "webhooks turned away": "postgresql",
     "3 hosts, one lost, two cut off": "postgresql",
 }
 

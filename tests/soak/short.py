@@ -11,6 +11,7 @@ from tests.soak import (
     outages,
     outgoing,
     recreations,
+    refusals,
     shuffles,
     slow,
 )
@@ -44,6 +45,9 @@ SQLITE = {
 }
 POSTGRESQL = {
     "the database restarted": lambda stage: outages.database_away(stage, times=1, seconds=1),
+    "webhooks turned away": lambda stage: refusals.turned_away(
+        stage, seconds=1, ways=["the database away"]
+    ),
     "a demoted primary": lambda stage: demotions.demoted_primary(stage, seconds=2),
 }
 

@@ -43,7 +43,15 @@ class World:
     links: dict[uuid.UUID, Item]
 
     @classmethod
-    def make(cls, stage: Stage, *, projects: int, issues: int, base_url: str | None = None) -> Self:
+    def make(
+        cls,
+        stage: Stage,
+        *,
+        projects: int,
+        issues: int,
+        base_url: str | None = None,
+        events: Sequence[str] = EVENTS,
+    ) -> Self:
         """Linked, but not fetched yet: that is for the workers."""
         factory, state = stage.factory, stage.gitlab.state
         org = factory.org()
@@ -60,7 +68,7 @@ class World:
                     project, "Merge", author="root", source_branch="topic"
                 )
             )
-            wanted = dict.fromkeys(EVENTS, True)
+            wanted = dict.fromkeys(events, True)
             state.hooks.add(project, cls.hook_url(stage, org), token=SECRET, **wanted)
         principal = factory.principal(org)
         links = {}
