@@ -1,5 +1,6 @@
 """Docstrings and comments refer to what exists: a name that moves takes its references along."""
 
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -56,7 +57,7 @@ def resolves(name: str, module: str) -> bool:
         return (PACKAGE / name).exists() or (PACKAGE.parent / name).exists()
     place, _, attribute = name.rpartition(".")
     if not place:
-        return name in _all_names()
+        return name in _all_names() or hasattr(builtins, name)
     outer, _, owner = place.rpartition(".")
     if _modules_called(name) or any(attribute in _defined(one) for one in _modules_called(place)):
         return True
