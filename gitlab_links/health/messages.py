@@ -57,9 +57,9 @@ _SUMMARIES: dict[str, str] = {
     "Further ones are not stored; this service polls GitLab for each item instead.",
     "webhooks_refused": "Events from GitLab are rejected: {differs}. There were {times} in 7 "
     "days, the last on {last_at} UTC from {address}.",
-    "webhooks_turned_away": "This service could not accept events from GitLab, because its "
-    "database did not answer or it had too much to do. There were {times} in 7 days, the last on "
-    "{last_at} UTC. Afterwards it read from GitLab what had changed.",
+    "webhooks_turned_away": "This service could not accept events from GitLab ({times} in 7 "
+    "days, the last on {last_at} UTC), because its database did not answer or it had too much to "
+    "do. Afterwards it read from GitLab what had changed.",
     "changes_only_by_sweep": "{subject}: no event arrives any more. {changes_were} found "
     "only by polling.",
     "events_missed": "{subject}: some events do not arrive. {by_sweep} of {all} changes in 7 days "

@@ -79,7 +79,7 @@ def test_it_is_said_in_the_health_and_counted(connected, proven, clock, turn_awa
         for one in report_of(connected.org.id, utcnow()).findings
         if one.code == "webhooks_turned_away"
     ]
-    assert "There were 3 in 7 days" in finding.summary
+    assert "(3 in 7 days, the last on " in finding.summary
     clock.advance(3601)
     codes = [one.code for one in report_of(connected.org.id, utcnow()).findings]
     assert "webhooks_turned_away" not in codes
