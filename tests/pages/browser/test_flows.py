@@ -25,6 +25,7 @@ def fresh_task(stack: Stack, open_page: Open) -> Page:
     page.get_by_label("Title").fill("Made in a browser")
     page.get_by_role("button", name="Create task").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Made in a browser")
+    page.wait_for_load_state()  # its script, too: without it Enter makes a line
     return page
 
 
