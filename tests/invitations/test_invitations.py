@@ -118,6 +118,7 @@ def test_an_invitation_lasts_7_days(app: Flask, inviting: Inviting, clock: Any) 
     assert inviting().link is not None  # an address whose invitation expired can be invited
 
 
+@pytest.mark.usefixtures("clock")  # a page has the second of its making
 def test_guesses_and_ends_read_the_same(
     app: Flask, inviting: Inviting, principal: Principal
 ) -> None:
