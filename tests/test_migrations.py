@@ -341,6 +341,7 @@ def _before(doc: str) -> str:
     return str(found.down_revision)
 
 
+@pytest.mark.slow
 def test_merge_requests_are_approved_from_the_upgrade_on(bare_app: Flask) -> None:
     upgrade(directory=MIGRATIONS)
     factory = Factory(bare_app)

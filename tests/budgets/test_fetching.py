@@ -14,7 +14,10 @@ from tests.conftest import GITLAB_TOKEN
 pytestmark = pytest.mark.differs_by_database
 
 
-@pytest.mark.parametrize(("projects", "issues", "calls"), [(1, 100, 1), (1, 120, 2), (5, 30, 5)])
+@pytest.mark.parametrize(
+    ("projects", "issues", "calls"),
+    [(1, 100, 1), pytest.param(1, 120, 2, marks=pytest.mark.slow), (5, 30, 5)],
+)
 def test_a_scheduled_refresh_makes_as_few_calls_as_there_can_be(
     app, factory, gitlab, projects, issues, calls
 ):

@@ -215,7 +215,10 @@ def world(app: Flask, factory: Factory, org: Org) -> World:
 
 
 @pytest.mark.only_on("postgresql")  # SQLite has one writer.
-@pytest.mark.parametrize("operation", RACES)
+@pytest.mark.parametrize(
+    "operation",
+    [pytest.param(one, marks=pytest.mark.slow) if n % 5 else one for n, one in enumerate(RACES)],
+)
 def test_a_change_waits_for_another_before_it_compares(
     app: Flask, world: World, base: str, operation: str
 ) -> None:

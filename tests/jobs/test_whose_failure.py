@@ -13,10 +13,10 @@ FAULTS = [
     {"status": 500},
     pytest.param({"status": 502}, marks=pytest.mark.slow),
     {"status": 401},
-    {"status": 403},
+    pytest.param({"status": 403}, marks=pytest.mark.slow),
     pytest.param({"kind": "html"}, marks=pytest.mark.slow),
     {"kind": "close"},
-    {"kind": "drip", "seconds": 0.05},
+    pytest.param({"kind": "drip", "seconds": 0.05}, marks=pytest.mark.slow),
     {"kind": "redirect", "location": "http://127.0.0.1:9/users/sign_in"},
 ]
 
