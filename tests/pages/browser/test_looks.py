@@ -240,5 +240,6 @@ def take_when_it_says(page: Page, colour: str, headline: str) -> None:
     page.reload()  # without the word that GitLab is asked
     for suffix, size in (("-narrow", NARROW), ("", WIDE)):
         page.set_viewport_size(size)
+        page.evaluate("window.scrollTo(0, 0)")
         take(page, f"health-{colour}{suffix}")
         assert not is_too_wide(page)
