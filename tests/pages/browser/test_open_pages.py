@@ -62,6 +62,24 @@ MORPH = """async ([url, canMove]) => {
     };
 }"""
 
+# The form above the projects of a connection comes or goes while a button of theirs has the focus.
+FORM_COMES_OR_GOES = """async (url) => {
+    const { morph } = await import(url);
+    const shown = document.getElementById("projects");
+    const next = shown.cloneNode(true);
+    const form = next.querySelector("#make-hooks");
+    if (form) form.remove();
+    else {
+        const made = Object.assign(document.createElement("form"), { id: "make-hooks" });
+        next.insertBefore(made, next.querySelector(".table-frame"));
+    }
+    const button = shown.querySelector("td button");
+    button.focus();
+    morph(shown, next);
+    const changed = Boolean(form) !== Boolean(shown.querySelector("#make-hooks"));
+    return [changed, document.activeElement === button];
+}"""
+
 
 def poll_now(page: Page) -> None:
     page.evaluate("window.dispatchEvent(new Event('focus'))")
@@ -86,6 +104,8 @@ def test_an_update_leaves_focus_and_folds_as_they_are(open_page: Open) -> None:
         assert shown["rows"] == "ba"
         assert shown["focused"] == "b", f"moveBefore: {can_move}"
         assert "Therefore." in shown["why"], "the fold is closed"
+    page = open_page("/gitlab")
+    assert page.evaluate(FORM_COMES_OR_GOES, script(page, "morph.js")) == [True, True]
 
 
 def test_what_is_typed_while_a_link_is_made_stays(stack: Stack, open_page: Open) -> None:
