@@ -3,7 +3,7 @@
 import { RENEWED } from "./filters.js";
 import { LivePart } from "./live.js";
 import { announce } from "./messages.js";
-import { mark, remember, replaceRows, updateRows } from "./morph.js";
+import { remember, replaceRows, updateRows } from "./morph.js";
 
 const MOVING = 2000;
 const STEADY = 15000;
@@ -43,8 +43,7 @@ function showTasks(shown, next) {
   options[1].forEach(({ textContent }, at) => {
     if (options[0][at].textContent !== textContent) options[0][at].textContent = textContent;
   });
-  const { added, changed } = replaceRows(list(shown), list(next));
-  mark([...added, ...changed]);
+  replaceRows(list(shown), list(next));
 }
 
 function follow() {
