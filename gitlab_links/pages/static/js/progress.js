@@ -2,7 +2,7 @@
 
 import { LivePart } from "./live.js";
 import { announce } from "./messages.js";
-import { morph, updateRows } from "./morph.js";
+import { morph } from "./morph.js";
 
 const MOVING = 2000;
 const STEADY = 15000;
@@ -27,16 +27,11 @@ const live = new LivePart(frame, {
   },
 });
 
-// Buttons by ids, so that the focus never passes from one to another.
+// Buttons have ids, so that the focus never passes from one to another.
 function showSection(next) {
   const shown = document.getElementById(next.id);
-  if (!shown) {
-    frame.append(document.importNode(next, true));
-    return;
-  }
-  const buttons = [shown, next].map((part) => part.querySelector(`#${next.id}-actions`));
-  if (buttons[0] && buttons[1]) updateRows(...buttons);
-  morph(shown, next);
+  if (shown) morph(shown, next);
+  else frame.append(document.importNode(next, true));
 }
 
 live.start();

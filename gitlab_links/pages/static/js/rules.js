@@ -3,7 +3,7 @@
 import { RENEWED } from "./filters.js";
 import { LivePart } from "./live.js";
 import { announce } from "./messages.js";
-import { remember, replaceRows, updateRows } from "./morph.js";
+import { morph, remember, replaceRows } from "./morph.js";
 
 const MOVING = 2000;
 const STEADY = 15000;
@@ -22,14 +22,10 @@ const live = new LivePart(frame, {
   },
 });
 
-// By ids, so that the focus never passes from one button to another.
+// Buttons have ids, so that the focus never passes from one to another.
 function showMode(next) {
   const wasMoving = isMoving();
-  const buttons = [mode(), next].map((part) => part.querySelector("#mode-actions"));
-  if (buttons[0] && buttons[1]) updateRows(...buttons);
-  updateRows(mode(), next);
-  mode().className = next.className;
-  mode().toggleAttribute("data-moving", "moving" in next.dataset);
+  morph(mode(), next);
   if (wasMoving && !isMoving()) announce(mode().querySelector("p").textContent);
 }
 
