@@ -3,6 +3,9 @@
 import { keepMarksCurrent, renewMarks } from "./menu.js";
 import { setServerTime, updateTimes } from "./times.js";
 
+// What is ``data-moving`` is asked for more often.
+const MOVING = 2000;
+const STEADY = 15000;
 const HURRIED = 400;
 const HURRIED_FOR = 6000;
 const HIDDEN = 60000;
@@ -19,11 +22,12 @@ function isTyped() {
 // the part's address and ETag, and says in data-away why it is not updated at the moment: empty
 // while it is. Without those words the part is not called live.
 export class LivePart {
-  // ``steady`` is the time between two questions, in milliseconds, or a function that gives it.
+  // ``steady`` is the time between two questions, in milliseconds; without it, the part says
+  // whether it moves. ``show`` gets the page, and whether the part has just come to rest.
   // ``leave`` is called when the session has ended or access was lost: a reload leads to the login.
-  constructor(section, { steady, show, hurries = () => false, leave = () => this.reload() }) {
+  constructor(section, { steady = 0, show, hurries = () => false, leave = () => this.reload() }) {
     this.section = section;
-    this.steady = typeof steady === "function" ? steady : () => steady;
+    this.steady = () => steady || (this.isMoving ? MOVING : STEADY);
     this.put = show;
     this.hurries = hurries;
     this.leave = leave;
@@ -43,6 +47,7 @@ export class LivePart {
     this.url = part.dataset.live;
     this.etag = part.dataset.etag;
     this.away = part.dataset.away;
+    this.isMoving = "moving" in part.dataset;
   }
 
   start() {
@@ -110,9 +115,10 @@ export class LivePart {
 
   // Show an answer, also one to a form; returns what ``show`` returns.
   show(page, answer) {
+    const wasMoving = this.isMoving;
     this.adopt(page);
     this.etag = answer.headers.get("ETag") ?? this.etag;
-    const result = this.put(page);
+    const result = this.put(page, wasMoving && !this.isMoving);
     updateTimes(this.section);
     return result;
   }

@@ -4,17 +4,11 @@ import { LivePart } from "./live.js";
 import { announce } from "./messages.js";
 import { morph } from "./morph.js";
 
-const MOVING = 2000;
-const STEADY = 15000;
-
 const frame = document.querySelector("[data-part]");
 const progress = () => frame.querySelector("[data-live]");
-const isMoving = () => "moving" in progress().dataset;
 
 const live = new LivePart(frame, {
-  steady: () => (isMoving() ? MOVING : STEADY),
-  show: (page) => {
-    const wasMoving = isMoving();
+  show: (page, hasStopped) => {
     const focused = progress().contains(document.activeElement);
     page.querySelectorAll("section[id]").forEach(showSection);
     for (const part of frame.querySelectorAll("[data-of]")) {
@@ -23,7 +17,7 @@ const live = new LivePart(frame, {
     if (focused && !progress().contains(document.activeElement)) {
       progress().focus({ preventScroll: true }); // the button is gone
     }
-    if (wasMoving && !isMoving()) announce(progress().querySelector("h1, p").textContent);
+    if (hasStopped) announce(progress().querySelector("h1, p").textContent);
   },
 });
 

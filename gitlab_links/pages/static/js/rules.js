@@ -5,29 +5,18 @@ import { LivePart } from "./live.js";
 import { announce } from "./messages.js";
 import { morph, remember, replaceRows } from "./morph.js";
 
-const MOVING = 2000;
-const STEADY = 15000;
-
 const frame = document.querySelector("[data-part]");
 const mode = () => frame.querySelector("#rules-mode");
 const tasks = (page) => page.querySelector("#rules-tasks");
 const list = (page) => page.querySelector("[data-results]");
-const isMoving = () => "moving" in mode().dataset;
 
 const live = new LivePart(frame, {
-  steady: () => (isMoving() ? MOVING : STEADY),
-  show: (page) => {
-    showMode(page.querySelector("#rules-mode"));
+  show: (page, hasStopped) => {
+    morph(mode(), page.querySelector("#rules-mode")); // buttons by ids, as the focus is in one
+    if (hasStopped) announce(mode().querySelector("p").textContent);
     showTasks(tasks(frame), tasks(page));
   },
 });
-
-// Buttons have ids, so that the focus never passes from one to another.
-function showMode(next) {
-  const wasMoving = isMoving();
-  morph(mode(), next);
-  if (wasMoving && !isMoving()) announce(mode().querySelector("p").textContent);
-}
 
 function showTasks(shown, next) {
   if (!shown || !next) {
