@@ -25,8 +25,7 @@ function follow() {
   countSelected(frame);
 }
 
-remember(list());
-countSelected(frame);
+follow();
 live.start();
 document.addEventListener(RENEWED, follow);
 followSelection(frame);
