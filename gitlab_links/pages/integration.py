@@ -96,16 +96,20 @@ def configure_integration(org_id: uuid.UUID) -> ResponseReturnValue:
         return page_with_errors(org_id, {"base_url": [EMPTY_ADDRESS]}, typed)
     confirmed = request.form.get("forget", "").strip() == base_url
     if changed_meanwhile(org_id, CONNECTION):
-        both = both_connections(find_integration(org_id), base_url, bool(token))
-        return integration_page(org_id, typed=typed, connection_conflict=both), 412
+        return _beside_theirs(org_id, base_url, token)
     change = IntegrationChange(
         base_url=base_url, token=token or None, may_forget=confirmed or bool(token)
     )
     try:
         return _change(org_id, change, typed=typed)
     except PreconditionFailed:
-        both = both_connections(find_integration(org_id), base_url, bool(token))
-        return integration_page(org_id, typed=typed, connection_conflict=both), 412
+        return _beside_theirs(org_id, base_url, token)
+
+
+def _beside_theirs(org_id: uuid.UUID, base_url: str, token: str) -> ResponseReturnValue:
+    """The page again (412): somebody else saved the connection meanwhile."""
+    both = both_connections(find_integration(org_id), base_url, bool(token))
+    return integration_page(org_id, typed={"base_url": base_url}, connection_conflict=both), 412
 
 
 @pages.post(f"{PATH}/signing-token")
