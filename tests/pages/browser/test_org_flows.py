@@ -13,6 +13,14 @@ from gitlab_links.extensions import db
 from gitlab_links.security import hash_password
 from tests.pages.browser.conftest import Open, Stack, fill_in_login
 
+# How often the page asks the service when somebody returns to it.
+ASKED_AT_FOCUS = """() => {
+    let asked = 0;
+    window.fetch = async () => { asked += 1; throw new Error("no answer"); };
+    window.dispatchEvent(new Event("focus"));
+    return asked;
+}"""
+
 
 @pytest.fixture
 def _no_second_org(stack: Stack) -> Iterator[None]:
@@ -105,6 +113,7 @@ def test_an_admin_deletes_an_org_and_sees_it_go(stack: Stack, open_page: Open) -
     page.get_by_role("textbox", name="Name of the org").fill("Initech")
     page.get_by_role("button", name="Delete Initech").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("The org is gone")
+    assert page.evaluate(ASKED_AT_FOCUS) == 0
     page.get_by_role("link", name="Continue").click()
     expect(page).to_have_url(re.compile("/tasks$"))
 

@@ -1,6 +1,6 @@
 // Polls a part of the page. An unchanged part costs a 304 without a body.
 
-import { keepMarksCurrent, renewMarks } from "./menu.js";
+import { keepMarksCurrent, leaveMarks, renewMarks } from "./menu.js";
 import { setServerTime, updateTimes } from "./times.js";
 
 // What is ``data-moving`` is asked for more often.
@@ -20,7 +20,8 @@ function isTyped() {
 
 // ``section`` has the name of the part. An element with data-live in it, also in each answer, has
 // the part's address and ETag, and says in data-away why it is not updated at the moment: empty
-// while it is. Without those words the part is not called live.
+// while it is. Without those words the part is not called live. With data-ended nothing changes any
+// more, in the menu neither, and nothing is asked.
 export class LivePart {
   // ``steady`` is the time between two questions, in milliseconds; without it, the part says
   // whether it moves. ``show`` gets the page, and whether the part has just come to rest.
@@ -48,10 +49,12 @@ export class LivePart {
     this.etag = part.dataset.etag;
     this.away = part.dataset.away;
     this.isMoving = "moving" in part.dataset;
+    this.hasEnded = "ended" in part.dataset;
   }
 
   start() {
     this.say("live");
+    if (this.hasEnded) return;
     keepMarksCurrent();
     document.addEventListener("visibilitychange", () => document.hidden || this.ask());
     window.addEventListener("focus", () => this.ask());
@@ -73,11 +76,11 @@ export class LivePart {
 
   later() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(), this.delay());
+    if (!this.hasEnded) this.timer = setTimeout(() => this.ask(), this.delay());
   }
 
   async ask() {
-    if (this.asking) return;
+    if (this.asking || this.hasEnded) return;
     clearTimeout(this.timer);
     this.asking = this.fetch();
     try {
@@ -110,7 +113,8 @@ export class LivePart {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (adopted !== this.adopted) return; // the answer to a form or a filter is newer
     this.show(page, answer);
-    renewMarks();
+    if (this.hasEnded) leaveMarks();
+    else renewMarks();
   }
 
   // Show an answer, also one to a form; returns what ``show`` returns.

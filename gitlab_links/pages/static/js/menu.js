@@ -4,6 +4,7 @@ const EVERY = 15000;
 
 const tabs = document.querySelector(".tabs");
 let etag = "";
+let timer = null;
 
 // The marks of ``root`` replace those of the same name in the menu.
 function showMarks(root) {
@@ -40,5 +41,10 @@ export function renewMarks() {
 }
 
 export function keepMarksCurrent() {
-  setInterval(() => document.hidden || renewMarks(), EVERY);
+  timer = setInterval(() => document.hidden || renewMarks(), EVERY);
+}
+
+// There is nothing more to follow.
+export function leaveMarks() {
+  clearInterval(timer);
 }
