@@ -96,6 +96,21 @@ def script(page: Page, name: str) -> str:
     return url.replace("page.js", name)
 
 
+def test_with_access_again_a_page_on_which_something_is_typed_is_live_again(
+    open_page: Open,
+) -> None:
+    page = open_page("/waiting")
+    state = page.locator("[data-live-state]")
+    expect(state).to_have_text("Live")
+    page.get_by_role("textbox", name="GitLab user name").fill("typed")
+    page.route("**/waiting*", lambda route: route.fulfill(status=404))
+    poll_now(page)
+    expect(state).to_have_text("Not live")
+    page.unroute("**/waiting*")
+    poll_now(page)
+    expect(state).to_have_text("Live")
+
+
 def test_an_update_leaves_focus_and_folds_as_they_are(open_page: Open) -> None:
     page = open_page("/tasks/new")
     for can_move in (True, False):

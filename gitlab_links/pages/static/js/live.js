@@ -129,8 +129,12 @@ export class LivePart {
 
   // Not if it would lose what somebody has typed: to send that leads to the login as well.
   reload() {
-    if (isTyped()) this.away = undefined;
-    else window.location.reload();
+    if (!isTyped()) {
+      window.location.reload();
+      return;
+    }
+    this.away = undefined;
+    this.etag = ""; // with access again, the whole part is answered, and says so
   }
 
   say(state) {
