@@ -1,7 +1,9 @@
 """The Flask extensions, created once and bound to an application in ``create_app``."""
 
 import logging
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -15,6 +17,8 @@ from gitlab_links.storage.circuit_breaker import CircuitBreaker
 from gitlab_links.storage.database import Base
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+_building = threading.Lock()
+T = TypeVar("T")
 
 
 def prepare_migrations(app: Flask) -> None:
@@ -50,6 +54,16 @@ def redis() -> Redis:
 def database_breaker() -> CircuitBreaker:
     """Whether the database of the current application can be reached."""
     found: CircuitBreaker = current_app.extensions["database_breaker"]
+    return found
+
+
+def built_once(app: Flask, name: str, build: Callable[[], T]) -> T:
+    """What the application keeps under ``name``, built when the first thread asks for it."""
+    if name not in app.extensions:
+        with _building:
+            if name not in app.extensions:
+                app.extensions[name] = build()
+    found: T = app.extensions[name]
     return found
 
 

@@ -10,7 +10,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import redis, settings
+from gitlab_links.extensions import built_once, redis, settings
 
 RETRY_REDIS_SECONDS = 10
 _EXTENSION = "throttle"
@@ -65,13 +65,14 @@ def count_use(name: str, limit: int, window_seconds: int, *, amount: int = 1) ->
 
 
 def _counters() -> Counters:
-    found = current_app.extensions.get(_EXTENSION)
-    if not isinstance(found, Counters):
-        shared = RedisStorage(
-            settings().redis_url,
-            connection_pool=redis().connection_pool,
-            key_prefix="gitlab_links:limits",
-            wrap_exceptions=True,
-        )
-        found = current_app.extensions[_EXTENSION] = Counters(shared)
-    return found
+    return built_once(current_app, _EXTENSION, _new_counters)
+
+
+def _new_counters() -> Counters:
+    shared = RedisStorage(
+        settings().redis_url,
+        connection_pool=redis().connection_pool,
+        key_prefix="gitlab_links:limits",
+        wrap_exceptions=True,
+    )
+    return Counters(shared)

@@ -15,7 +15,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.deliveries.authenticity import Unproven
-from gitlab_links.extensions import db
+from gitlab_links.extensions import built_once, db
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 
@@ -44,8 +44,7 @@ def flush_refused() -> None:
 
 def _counter() -> "RefusalCounter":
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    found: RefusalCounter = app.extensions.setdefault(_EXTENSION, RefusalCounter(app))
-    return found
+    return built_once(app, _EXTENSION, lambda: RefusalCounter(app))
 
 
 def _clean(text: str) -> str:

@@ -20,7 +20,7 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.intervals import READ_AGAIN
 from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
-from gitlab_links.extensions import db
+from gitlab_links.extensions import built_once, db
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.webhook_tallies import Tally, add_tallies
@@ -53,8 +53,7 @@ def write_turned_away() -> bool:
 
 
 def _of(app: Flask) -> "TurnedAway":
-    found: TurnedAway = app.extensions.setdefault(_EXTENSION, TurnedAway(app))
-    return found
+    return built_once(app, _EXTENSION, lambda: TurnedAway(app))
 
 
 @dataclass(slots=True)

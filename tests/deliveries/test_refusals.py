@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries import refusals
 from gitlab_links.deliveries.refusals import flush_refused
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
@@ -92,6 +93,18 @@ def test_many_refusals_are_written_rarely_and_into_one_row(app, org, send):
     with app.app_context():
         flush_refused()
         assert [row.count for row in tallies()] == [20]
+
+
+def test_the_counter_is_built_once_however_many_are_refused(app, org, send, monkeypatch):
+    monkeypatch.delitem(app.extensions, "webhook_refusals", raising=False)
+    registered = []
+    monkeypatch.setattr(refusals.atexit, "register", registered.append)
+    for _ in range(3):
+        send()
+    assert len(registered) == 1
+    with app.app_context():
+        flush_refused()
+        assert [row.count for row in tallies()] == [3]
 
 
 REFUSE_AND_END = """
