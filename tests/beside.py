@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from gitlab_links.extensions import db
+from tests.hanging import HANGS
 
 
 class Beside:
@@ -14,7 +15,7 @@ class Beside:
 
     def __init__(self, app: Flask, what: Callable[[], Any]) -> None:
         self.raised: list[Exception] = []
-        self._thread = threading.Thread(target=self._run, args=(app, what))
+        self._thread = threading.Thread(target=self._run, args=(app, what), daemon=True)
         self._thread.start()
 
     def _run(self, app: Flask, what: Callable[[], Any]) -> None:
@@ -26,5 +27,7 @@ class Beside:
                 self.raised.append(error)
 
     def end(self) -> list[Exception]:
-        self._thread.join()
+        """Wait for it; what it raised, if anything."""
+        self._thread.join(HANGS)
+        assert not self._thread.is_alive(), "it hangs"
         return self.raised

@@ -7,8 +7,10 @@ from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.contract import contract
-from gitlab_links.events.models import Event
+from gitlab_links.audit.changes import SERVICE
+from gitlab_links.events.models import Event, EventType
 from gitlab_links.events.publishing import publish
+from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import sweep
@@ -17,6 +19,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.changes import create_task
 from tests.api.callers import program
+from tests.beside import Beside
 from tests.hanging import HANGS
 
 pytestmark = pytest.mark.differs_by_database
@@ -82,22 +85,13 @@ def test_an_event_that_commits_late_is_not_missed(desk, read):
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly():
-        with desk.app.app_context():
-            from gitlab_links.audit.changes import SERVICE
-            from gitlab_links.events.models import EventType
-            from gitlab_links.events.recording import NewEvent, record
+        record(
+            desk.org.id, SERVICE, NewEvent(EventType.TASK_EDITED, changes={"title": [0, "late"]})
+        )
+        begun.set()
+        assert go_on.wait(HANGS)
 
-            record(
-                desk.org.id,
-                SERVICE,
-                NewEvent(EventType.TASK_EDITED, changes={"title": [0, "late"]}),
-            )
-            begun.set()
-            assert go_on.wait(HANGS)
-            db.session.commit()
-
-    thread = threading.Thread(target=slowly)
-    thread.start()
+    late = Beside(desk.app, slowly)
     assert begun.wait(HANGS)
     create_task(desk.principal, "early")  # its id is greater
     db.session.commit()
@@ -105,7 +99,7 @@ def test_an_event_that_commits_late_is_not_missed(desk, read):
     first = read()
     assert titles(first)[-1] == "early"
     go_on.set()
-    thread.join()
+    assert late.end() == []
     published(desk)
     assert titles(read(first.json["next_after"])) == ["late"]
     ids = db.session.scalars(select(Event.id).order_by(Event.position)).all()

@@ -1,6 +1,5 @@
 """If-Match is compared under a lock: of two changes with one ETag at once, one is made."""
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,8 +31,8 @@ from gitlab_links.saved_views.changes import change_view
 from gitlab_links.tasks.changes import update_task
 from gitlab_links.waiting.accounts import set_gitlab_username
 from tests.api.callers import browser
+from tests.beside import Beside
 from tests.factories import Factory
-from tests.hanging import HANGS
 from tests.lock_waits import wait_for_somebody_to_wait
 
 
@@ -58,22 +57,21 @@ class Raced:
 
 
 class Late:
-    """A request with the ETag that was read before, in a thread of its own."""
+    """A request with the ETag that was read before, beside what the test does."""
 
     def __init__(self, world: World, raced: Raced, base: str) -> None:
-        self._caller = browser(world.app, world.principal.user_id)
+        self._app, self._caller = world.app, browser(world.app, world.principal.user_id)
         self._raced, self._path = raced, base + raced.path
         self._etag = self._caller.get(self._path).headers["ETag"]
         self._statuses: list[int] = []
-        self._thread = threading.Thread(target=self._send)
 
     def start(self) -> None:
         """Send it; returns when it waits for a lock."""
-        self._thread.start()
+        self._request = Beside(self._app, self._send)
         wait_for_somebody_to_wait()
 
     def end(self) -> int:
-        self._thread.join(HANGS)
+        assert self._request.end() == []
         [status] = self._statuses
         return status
 

@@ -1,6 +1,5 @@
 """Saved views: whose they are, who changes them, what they are called, and when they go."""
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +16,8 @@ from gitlab_links.extensions import db
 from gitlab_links.saved_views.changes import MOST_OF_A_MEMBER, change_view, delete_view, lock_view
 from gitlab_links.saved_views.models import SavedView
 from tests.api.callers import Caller, browser, program
+from tests.beside import Beside
 from tests.factories import Factory
-from tests.hanging import HANGS
 from tests.lock_waits import wait_for_somebody_to_wait
 from tests.pages.markup import Element, Markup, text_of
 
@@ -196,21 +195,10 @@ def test_a_shared_one_is_deleted_while_somebody_renames_it(
 ) -> None:
     """Both lock the org, then the view: none waits in a circle."""
     principal, view = factory.principal(org, Role.ADMIN), factory.saved_view(org)
-    refused: list[type[Exception]] = []
-
-    def rename() -> None:
-        with app.app_context():
-            try:
-                change_view(principal, view.id, shared=True, name="Red")
-            except Exception as error:
-                refused.append(type(error))
-
-    thread = threading.Thread(target=rename)
     with app.app_context():
         lock_view(principal, view.id, shared=True)
-        thread.start()
+        late = Beside(app, lambda: change_view(principal, view.id, shared=True, name="Red"))
         wait_for_somebody_to_wait()
         delete_view(principal, view.id, shared=True)
         db.session.commit()
-    thread.join(HANGS)
-    assert refused == [NotFound]
+    assert [type(error) for error in late.end()] == [NotFound]

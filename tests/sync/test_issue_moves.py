@@ -1,6 +1,5 @@
 """Following a moved issue while other transactions change its target rows."""
 
-import threading
 import uuid
 
 import pytest
@@ -10,6 +9,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.sync.issue_moves import follow
+from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
 
 pytestmark = pytest.mark.differs_by_database
@@ -32,21 +32,10 @@ def target(factory, org):
     return factory.gitlab_item(project, iid=7, refresh_requested_at=null()).id
 
 
-def follow_in_thread(app, item_id):
-    """Follow and commit in a thread; returns the thread and its errors."""
-    raised: list[Exception] = []
-
-    def run():
-        with app.app_context():
-            try:
-                follow(db.session.get_one(GitLabItem, item_id), ItemRef(PATH, ItemType.ISSUE, 7))
-                db.session.commit()
-            except Exception as error:
-                raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, raised
+def follow_beside(app, item_id):
+    """Follow in another transaction at the same time."""
+    issue = ItemRef(PATH, ItemType.ISSUE, 7)
+    return Beside(app, lambda: follow(db.session.get_one(GitLabItem, item_id), issue))
 
 
 def linked():
@@ -59,12 +48,11 @@ def test_a_row_that_is_forgotten_while_it_is_waited_for_is_made_anew(
     app, app_context, moved, target
 ):
     row = db.session.scalars(select(GitLabItem).filter_by(id=target).with_for_update()).one()
-    thread, raised = follow_in_thread(app, moved)
+    other = follow_beside(app, moved)
     wait_for_somebody_to_wait()
     db.session.delete(row)
     db.session.commit()
-    thread.join()
-    assert raised == []
+    assert other.end() == []
     assert [item.iid for item in db.session.scalars(select(GitLabItem))] == [7]
     assert linked() != [target]
 
@@ -76,11 +64,10 @@ def test_a_row_that_another_makes_meanwhile_is_taken(app, app_context, factory, 
     db.session.add(made)
     db.session.flush()
     made_id = made.id
-    thread, raised = follow_in_thread(app, moved)
+    other = follow_beside(app, moved)
     wait_for_somebody_to_wait()
     db.session.commit()
-    thread.join()
-    assert (raised, linked()) == ([], [made_id])
+    assert (other.end(), linked()) == ([], [made_id])
 
 
 def test_an_issue_that_is_said_to_have_moved_to_itself_stays(app_context, factory, org):
