@@ -80,14 +80,14 @@ def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
 
 
 def projects_left_with_hooks(org_id: uuid.UUID) -> Sequence[str]:
-    """The addresses of projects with a webhook of ours at a GitLab that the org has left, at
-    most ``MOST_NAMED`` and one more.
+    """The addresses of projects with a webhook of ours at a GitLab that the org has left, for
+    another one or for none; at most ``MOST_NAMED`` and one more.
     """
     watch, project, integration = GitLabProjectWatch, GitLabProject, OrgGitLabIntegration
     rows = db.session.execute(
         select(project.base_url, project.path)
         .join(watch, watch.project_id == project.id)
-        .join(integration, integration.org_id == watch.org_id)
+        .outerjoin(integration, integration.org_id == watch.org_id)
         .where(
             watch.org_id == org_id,
             watch.hook_id.is_not(None),

@@ -150,6 +150,15 @@ def test_hooks_at_a_gitlab_that_the_org_has_left_are_named_and_stay(
     assert len(left.hooks.by_id) == 1
 
 
+def test_hooks_that_are_left_after_disconnecting_are_named(
+    hooked: Connected, admin: Caller
+) -> None:
+    path = f"/api/orgs/{hooked.org.id}/integrations/gitlab"
+    assert contextvars.Context().run(admin.delete, path).status_code == 204
+    shown = contextvars.Context().run(admin.get, f"/orgs/{hooked.org.id}/settings")
+    assert f"{hooked.gitlab.url}/acme/press" in text_of(shown)
+
+
 def test_another_name_deletes_nothing(hooked: Connected, admin: Caller) -> None:
     answer = send(admin, hooked.org, "Another")
     assert (answer.status_code, "typed_name-error" in answer.text) == (422, True)
