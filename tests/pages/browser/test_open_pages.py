@@ -235,5 +235,5 @@ def test_the_gitlab_page_keeps_what_is_typed_when_the_session_ends(open_page: Op
     page.context.clear_cookies()
     with page.expect_response(lambda answer: answer.status == 401):
         poll_now(page)
-    page.wait_for_timeout(300)
+    expect(page.locator("[data-live-state]")).to_have_text("Not live")
     expect(field).to_have_value("https://chat.example.com/half-typed")
