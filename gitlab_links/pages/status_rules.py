@@ -157,7 +157,7 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
         "counts": counts,
         "total": sum(counts.values()),
         "unapplied": unapplied(filters),
-        "outcome": outcome,
+        "choices": _choices(counts),
         "q": typed_texts({"q": q or ""})["q"],
         "outcomes": OUTCOMES,
         "statuses": STATUS_MARKS,
@@ -166,6 +166,12 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
         "most": MOST_A_MINUTE,
         "may_write": principal.may(Permission.RULES_WRITE),
     }
+
+
+def _choices(counts: Mapping[Outcome, int]) -> list[tuple[str, str]]:
+    """The filter by outcome, with how many tasks have each."""
+    each = [(one.value, f"{OUTCOMES[one].text} ({count})") for one, count in counts.items()]
+    return [("", f"All ({sum(counts.values())})"), *each]
 
 
 def _is_moving(rules: RulesView, counts: Mapping[Outcome, int]) -> bool:
