@@ -118,7 +118,7 @@ def _count_all_missed() -> int:
 
 def _update_all_problems() -> int:
     """Update every org's problems within ``PROBLEM_SECONDS``, in random order so that none is
-    always left out; the menu shows a changed verdict at once.
+    always left out.
     """
     ends_at, changes = time.monotonic() + PROBLEM_SECONDS, 0
     org_ids = list(connected_orgs())
@@ -126,11 +126,19 @@ def _update_all_problems() -> int:
     for start in range(0, len(org_ids), ORGS_AT_ONCE):
         for org_id in _with_changes(org_ids[start : start + ORGS_AT_ONCE]):
             with isolated("update_problems", org_id):
-                changes += update_problems(org_id, utcnow())
-                store_verdicts([org_id], utcnow())
+                changes += _judge(org_id)
                 db.session.commit()
             if time.monotonic() > ends_at:
                 return changes
+    return changes
+
+
+def _judge(org_id: uuid.UUID) -> int:
+    """Store what has changed of the org's problems, and its verdict: the menu of an open page
+    shows it. Returns how many problems began or ended.
+    """
+    changes = update_problems(org_id, utcnow())
+    store_verdicts([org_id], utcnow())
     return changes
 
 
@@ -187,7 +195,7 @@ def run_checks(org_id: uuid.UUID) -> None:
     ends_at, more = time.monotonic() + CALLING_SECONDS, False
     try:
         more = _call_gitlab(org_id, ends_at)
-        update_problems(org_id, utcnow())
+        _judge(org_id)
         record_recoveries(org_id, utcnow())
         db.session.commit()
     finally:

@@ -7,7 +7,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.changes import delete_integration, find_integration
-from gitlab_links.jobs.health_checks import store_all_verdicts
+from gitlab_links.jobs.health_checks import run_checks, store_all_verdicts
 from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
 from tests.api.callers import browser
 from tests.health.test_mistyped_links import all_is_well
@@ -60,6 +60,13 @@ def test_the_entry_gitlab_says_what_is_wrong_to_whoever_sees_it(connected, seen)
         delete_integration(connected.admin)
         db.session.commit()
     assert seen() == ""
+
+
+def test_a_check_stores_its_verdict_at_once(connected, seen):
+    assert seen() == ""
+    with connected.app.app_context():
+        run_checks(connected.org.id)
+    assert seen() == ": needs your attention"
 
 
 def test_an_open_page_learns_of_a_change_by_three_statements_and_else_gets_a_304(connected):
