@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, poll_now
 
 
 def new_tasks(page: Page, stack: Stack, titles: Iterable[str]) -> None:
@@ -79,7 +79,7 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
     boxes.nth(0).check()
     expect(page.locator(".selection")).to_be_visible()
     with page.expect_response(lambda answer: "/tasks?q=select" in answer.url):
-        page.evaluate("window.dispatchEvent(new Event('focus'))")
+        poll_now(page)
     expect(boxes.nth(0)).to_be_checked()
     expect(page.locator(".selection")).to_contain_text("1 task selected")
     boxes.nth(1).check()

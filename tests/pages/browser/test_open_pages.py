@@ -6,7 +6,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, poll_now
 from tests.pages.browser.test_finding import new_tasks
 from tests.pages.browser.test_live import wait_until_steady
 
@@ -79,10 +79,6 @@ FORM_COMES_OR_GOES = """async (url) => {
     const changed = Boolean(form) !== Boolean(shown.querySelector("#make-hooks"));
     return [changed, document.activeElement === button];
 }"""
-
-
-def poll_now(page: Page) -> None:
-    page.evaluate("window.dispatchEvent(new Event('focus'))")
 
 
 def wait_for_page(page: Page, word: str) -> None:

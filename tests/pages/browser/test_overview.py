@@ -16,7 +16,7 @@ from gitlab_links.demo import seed
 from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.extensions import db
 from tests.factories import Factory
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, poll_now
 from tests.pages.browser.test_looks import LOOKS, in_both_sizes, put_on, see, take
 
 DAY = timedelta(days=1)
@@ -94,12 +94,8 @@ def test_an_open_overview_follows_gitlab_and_keeps_its_tables_open(
     request = items.find(stack.gitlab.state.projects.get(SHOP), "merge_request", 1)
     items.edit(request, title=f"Draft: {request.title}")
     expect(page.locator("[data-live-state]")).to_have_text("Live")
-
-    def ask() -> None:
-        page.evaluate("window.dispatchEvent(new Event('focus'))")
-
     for _ in range(120):
-        ask()
+        poll_now(page)
         page.wait_for_timeout(500)
         if draft.inner_text() != str(before):
             break
