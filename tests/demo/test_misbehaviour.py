@@ -1,9 +1,9 @@
 """Whatever can be wrong with a GitLab can be had on demand, and ends on demand."""
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,7 @@ import requests
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import TOKEN, Receiver
+from tests.frozen_clock import FrozenClock
 from tests.hanging import HANGS
 from tests.processes.waiting import within
 
@@ -53,22 +54,22 @@ def test_too_many_requests_is_plain_text_with_or_without_retry_after(
 
 
 def test_the_rate_limit_is_told_and_kept(
-    sim: SimulatedGitLab, client: gitlab.Gitlab, monkeypatch: pytest.MonkeyPatch
+    sim: SimulatedGitLab, client: gitlab.Gitlab, clock: FrozenClock
 ) -> None:
     sim.state.calls.limit = 3
-    minute = 60 * (int(time.time()) // 60)
-    stopped = SimpleNamespace(time=lambda: minute + 20)
-    monkeypatch.setattr("gitlab_links.demo.gitlab.calls.time", stopped)
-    monkeypatch.setattr("gitlab_links.demo.gitlab.rest.blueprint.time", stopped)
+    minute = clock.current.replace(second=0, microsecond=0)
+    clock.current = minute + timedelta(seconds=20)
     left = [int(ask(sim).headers["RateLimit-Remaining"]) for _ in range(3)]
     assert left == [2, 1, 0]
     refused = ask(sim)
     assert refused.status_code == 429
-    assert int(refused.headers["RateLimit-Reset"]) == minute + 60
+    assert int(refused.headers["RateLimit-Reset"]) == minute.timestamp() + 60
     assert refused.headers["Retry-After"] == "40"
     with pytest.raises(gitlab.exceptions.GitlabHttpError) as limited:
         client.http_get("/user", obey_rate_limit=False)
     assert limited.value.response_code == 429
+    clock.advance(40)
+    assert ask(sim).status_code == 200
 
 
 def test_a_page_instead_of_json_is_a_parsing_error_to_the_client(

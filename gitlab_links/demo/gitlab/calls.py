@@ -1,9 +1,10 @@
 """What was asked of the API: counts per route and project, and the rate limit."""
 
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
+
+from gitlab_links.demo.gitlab.timing import Clock
 
 WINDOW_SECONDS = 60
 
@@ -19,11 +20,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Quota:
-    """Where a caller stands in the current minute, as the ``RateLimit-*`` headers say."""
+    """Where a caller stands in the current minute, as the ``RateLimit-*`` headers say.
+
+    ``reset`` is when the next minute begins, in seconds since 1970; ``seconds_left`` until then.
+    """
 
     limit: int
     observed: int
     reset: int
+    seconds_left: int
 
     @property
     def remaining(self) -> int:
@@ -37,7 +42,8 @@ class Quota:
 class Calls:
     """Counts every API call; ``limit`` per caller and minute, GitLab.com's by default."""
 
-    def __init__(self, limit: int = 2_000) -> None:
+    def __init__(self, clock: Clock, limit: int = 2_000) -> None:
+        self._clock = clock
         self.limit = limit
         self._lock = threading.Lock()
         self._counts: Counter[Call] = Counter()
@@ -50,14 +56,15 @@ class Calls:
 
     def charge(self, caller: str) -> Quota:
         """Count a call against the caller's minute."""
-        window = int(time.time()) // WINDOW_SECONDS
+        window, elapsed = divmod(int(self._clock.now().timestamp()), WINDOW_SECONDS)
         with self._lock:
             if window != self._window:
                 self._window = window
                 self._observed.clear()
             self._observed[caller] += 1
             observed = self._observed[caller]
-        return Quota(self.limit, observed, (window + 1) * WINDOW_SECONDS)
+        reset = (window + 1) * WINDOW_SECONDS
+        return Quota(self.limit, observed, reset, seconds_left=WINDOW_SECONDS - elapsed)
 
     def reset(self) -> None:
         """Forget the counts, not the rate limit's."""

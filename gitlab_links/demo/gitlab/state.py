@@ -39,7 +39,7 @@ class GitLabState:
         self.clock = Clock()
         self.urls = Urls()
         self.faults = Faults()
-        self.calls = Calls()
+        self.calls = Calls(self.clock)
         self.people = People(ids.__next__, self.clock)
         self.sign_ins = SignIns(self.clock, self.urls)
         self.projects = Projects(ids.__next__, self.clock)

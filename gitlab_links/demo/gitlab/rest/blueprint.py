@@ -1,7 +1,6 @@
 """The API's blueprint: what every call goes through before and after its route."""
 
 import re
-import time
 from email.utils import formatdate
 from typing import Any
 
@@ -64,7 +63,7 @@ def _receive() -> WerkzeugResponse | None:
     if g.fault and (answer := misbehave(g.fault)):
         return answer
     if g.quota.exceeded:
-        return too_many_requests(str(max(1, g.quota.reset - int(time.time()))))
+        return too_many_requests(str(g.quota.seconds_left))
     authenticate()
     return None
 
