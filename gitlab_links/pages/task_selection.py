@@ -31,24 +31,36 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     """Set what is chosen on the selected tasks, or delete them, and show the list again: with a
     wrong choice or none, the same tasks are selected.
 
-    A task that somebody else has deleted meanwhile is left out.
+    A task that somebody else has deleted meanwhile is left out, and the message says so.
     """
     people = colleagues(org_id)
     form = SelectionForm.of(request.form, people, PAGE_SIZE)
     if not form.task_ids:
         flash("Select the tasks first.", "warning")
     elif pressed("delete"):
-        flash(f"Deleted {counted(_deleted(form.task_ids), 'task')}.", "success")
+        done = _deleted(form.task_ids)
+        _say(f"Deleted {counted(done, 'task')}.", done, of=len(form.task_ids))
     elif form.error:
         return list_page(current_principal(), selection=form), 422
     else:
-        changed = counted(_changed(form), "task")
-        flash(f"Changed {changed}: {form.in_words(people)}.", "success")
+        done = _changed(form)
+        words = f"Changed {counted(done, 'task')}: {form.in_words(people)}."
+        _say(words, done, of=len(form.task_ids))
     # ``url_for`` has parameters of its own, which nobody may set from outside.
     filters: dict[str, Any] = {
         name: value for name, value in request.args.items() if name in SHOWN_BY
     }
     return redirect(url_for("pages.task_list", org_id=org_id, **filters))
+
+
+def _say(words: str, done: int, *, of: int) -> None:
+    """What happened, if ``done`` of the selected tasks were still there."""
+    if not done:
+        flash("Nothing was changed: the selected tasks were already gone.", "warning")
+        return
+    gone = of - done
+    more = f" {counted(gone, 'was already gone', 'were already gone')}." if gone else ""
+    flash(f"{words}{more}", "success")
 
 
 def _changed(form: SelectionForm) -> int:

@@ -37,7 +37,8 @@ def test_the_status_of_the_selected_tasks_is_set(
     chosen = [*ids[:2], ids[0], str(unknown_id()), "nonsense"]
     answer = visitor.post(action, data={"task": chosen, "status": "done"})
     assert answer.headers["Location"] == f"{base}/tasks?status=open&sort=oldest"
-    assert "Changed 2 tasks: Done." in text_of(visitor.get(answer.headers["Location"]))
+    shown = text_of(visitor.get(answer.headers["Location"]))
+    assert "Changed 2 tasks: Done. 1 was already gone." in shown
     assert statuses(app) == {1: "done", 2: "done", 3: "open"}
     with app.app_context():
         logged = db.session.scalars(select(AuditEvent.action)).all()
@@ -50,6 +51,26 @@ def test_the_selected_tasks_are_deleted(app: Flask, acting: As, base: str, ids: 
     answer = visitor.post(f"{base}/tasks/selected", data=data)
     assert "Deleted 2 tasks." in text_of(visitor.get(answer.headers["Location"]))
     assert statuses(app) == {1: "open"}
+
+
+@pytest.mark.parametrize(
+    ("pressed", "said"),
+    [
+        ({"delete": "1"}, "Deleted 1 task. 2 were already gone."),
+        ({"status": "done"}, "Changed 1 task: Done. 2 were already gone."),
+    ],
+)
+def test_selected_tasks_that_somebody_deleted_meanwhile_are_counted(
+    acting: As, base: str, ids: list[str], pressed: dict[str, str], said: str
+) -> None:
+    visitor, path = acting(), f"{base}/tasks/selected"
+    acting().post(path, data={"task": ids[:2], "delete": "1"})
+    answer = visitor.post(path, data={"task": ids, **pressed})
+    shown = text_of(visitor.get(answer.headers["Location"]))
+    assert said in shown
+    answer = visitor.post(path, data={"task": ids[:2], **pressed})
+    shown = text_of(visitor.get(answer.headers["Location"]))
+    assert "Nothing was changed: the selected tasks were already gone." in shown
 
 
 def test_nothing_happens_without_a_choice(
