@@ -16,7 +16,7 @@ from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.mail import MailServer
 from tests.invitations.conftest import Keeping, keeping, link_in, mail_server, mailbox
 from tests.pages.browser.conftest import PATIENCE_MS, environment_of, fill_in_login
-from tests.pages.browser.test_looks import take, violations
+from tests.pages.browser.looks import take, violations
 
 __all__ = ["keeping", "mail_server", "mailbox"]
 NEW = "amara@elsewhere.example"

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.pages.browser.conftest import Open, Stack
-from tests.pages.browser.test_looks import LOOKS, put_on, take, violations
+from tests.pages.browser.looks import LOOKS, see
 
 
 def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Open) -> None:
@@ -31,12 +31,9 @@ def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Op
     expect(page.get_by_role("heading", name="link.changed")).to_be_visible()
     sent, faults = page.url, {}
     shown = {"endpoints": f"{stack.org_url}/endpoints", "endpoint": endpoint, "sent": sent}
-    for look in LOOKS:
-        put_on(page, look)
-        for name, address in shown.items():
-            page.goto(address)
-            take(page, f"{name}-{look}", whole=True)
-            faults[name, look] = violations(page, look)
+    for name, address in shown.items():
+        page.goto(address)
+        faults[name] = see(page, LOOKS, name, whole=True)
     page.goto(endpoint)
     page.get_by_label("Description").fill("Half typed")
     page.locator("#filter-status").select_option("delivered")

@@ -10,7 +10,7 @@ from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack, fill_in_login
-from tests.pages.browser.test_looks import LOOKS, put_on, take, violations
+from tests.pages.browser.looks import LOOKS, see, take, violations
 
 Stranger = Callable[..., Page]
 
@@ -33,16 +33,6 @@ def stranger(browser: Browser) -> Iterator[Stranger]:
         context.close()
 
 
-def picture_each_look(stranger: Stranger, address: str, name: str) -> None:
-    """In all looks, without a violation of the rules of accessibility."""
-    page, faults = stranger(address), {}
-    for look in LOOKS:
-        put_on(page, look)
-        take(page, f"{name}-{look}")
-        faults[look] = violations(page, look)
-    assert {look: found for look, found in faults.items() if found} == {}
-
-
 def invite(page: Page, email: str) -> str:
     """By the form on the page of the members; gives the link to hand over."""
     page.get_by_label("E-mail address").fill(email)
@@ -57,7 +47,7 @@ def test_an_invited_person_comes_in(stack: Stack, open_page: Open, stranger: Str
     members = open_page("/members")
     link = invite(members, "nia@acme.example")
     take(members, "members-invited")
-    picture_each_look(stranger, link, "invitation")
+    assert see(stranger(link), LOOKS, "invitation") == []
     page = stranger(link)
     page.get_by_label("Password", exact=True).fill("short")
     page.get_by_label("Password, again").fill("other")
@@ -97,10 +87,7 @@ def test_the_account_has_its_pictures_and_ends_sessions(
     stack: Stack, open_page: Open, stranger: Stranger
 ) -> None:
     page = open_page(f"{stack.url}/account")
-    for look in LOOKS:
-        put_on(page, look)
-        take(page, f"account-{look}")
-        assert violations(page, look) == []
+    assert see(page, LOOKS, "account") == []
     other = stranger(f"{stack.url}/login")
     fill_in_login(other)
     other.wait_for_url("**/tasks")
@@ -142,7 +129,7 @@ def with_issuer(stack: Stack) -> Iterator[str]:
 def test_signing_in_with_gitlab(
     stack: Stack, with_issuer: str, open_page: Open, stranger: Stranger
 ) -> None:
-    picture_each_look(stranger, f"{with_issuer}/login", "login-issuer")
+    assert see(stranger(f"{with_issuer}/login"), LOOKS, "login-issuer") == []
     page = stranger(f"{with_issuer}{stack.org_path}/tasks?q=a")
     page.get_by_role("link", name="Sign in with GitLab").click()
     page.get_by_role("button", name="Amara Okafor").click()
@@ -172,7 +159,7 @@ def test_an_invited_person_joins_with_gitlab(
 ) -> None:
     link = invite(open_page("/members"), "elif@acme.example")
     address = link.replace(stack.url, with_issuer)
-    picture_each_look(stranger, address, "invitation-issuer")
+    assert see(stranger(address), LOOKS, "invitation-issuer") == []
     page = stranger(address)
     page.get_by_role("link", name="Join with GitLab").click()
     page.get_by_role("button", name="Elif Demir").click()
@@ -190,7 +177,7 @@ def test_a_member_sets_a_new_password_by_a_link(
     members.get_by_role("button", name="Password link for Mei Tanaka").click()
     link = members.get_by_label("Password link for").input_value()
     assert violations(members) == []
-    picture_each_look(stranger, link, "new-password")
+    assert see(stranger(link), LOOKS, "new-password") == []
     page = stranger(link)
     for typed in ("short", "qwertyqwerty", PASSWORD):
         page.get_by_label("New password", exact=True).fill(typed)

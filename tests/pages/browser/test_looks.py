@@ -1,30 +1,26 @@
 """Every page as people see it, light and dark, wide and narrow: axe-core finds no violation of
 WCAG 2.2 AA, nothing scrolls sideways, and there is a picture to look at.
-
-The pictures go to ``screenshots`` beside this file; ``SCREENSHOTS=docs/screenshots`` puts those
-of the README where they belong.
 """
 
-import os
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, expect
 
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.sample_tasks import MOBILE, SHOP
 from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack
+from tests.pages.browser.looks import (
+    LOOKS,
+    NARROW,
+    WIDE,
+    each_look,
+    in_both_sizes,
+    is_too_wide,
+    see,
+    take,
+)
 
-axe = pytest.importorskip("axe_playwright_python.base", reason="axe is not installed")
-
-RULES = {
-    "resultTypes": ["violations"],
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-}
-# By night a page has other colours and is the same for the rest, which is judged by day.
-COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link-in-text-block"]}
 PICTURED = {
     "tasks": "/tasks",
     "task": "/tasks/ACME-2",
@@ -40,17 +36,7 @@ PICTURED = {
     "links": "/links",
 }
 OTHERS = ("/tasks?q=nothing-like-it", "/tasks/new", "/nothing")
-WIDE: ViewportSize = {"width": 1280, "height": 900}
-NARROW: ViewportSize = {"width": 390, "height": 844}
 TABLETS = (768, 820)
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "narrow": {"color_scheme": "light", "viewport": NARROW},
-    "narrow-dark": {"color_scheme": "dark", "viewport": NARROW},
-}
-DAY_AND_NIGHT = [("light", "dark"), ("narrow", "narrow-dark")]
-in_both_sizes = pytest.mark.parametrize("looks", DAY_AND_NIGHT, ids="-".join)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -61,44 +47,6 @@ def _events(stack: Stack, delivery_path: str) -> None:
         state.items.comment(issue, "Seen by support, too.")
         state.items.edit(issue, add_labels=["customer"])
     state.sender.wait_idle()
-
-
-def put_on(page: Page, look: str) -> None:
-    """Have an open page look so, without the transitions on the way."""
-    page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
-    page.set_viewport_size(LOOKS[look].get("viewport", WIDE))
-    page.evaluate(
-        "document.getAnimations().filter(a => a instanceof CSSTransition).forEach(a => a.finish())"
-    )
-
-
-def violations(page: Page, look: str = "light") -> list[str]:
-    """Rule, place and advice of each violation, and what is wider than the screen."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(axe.AXE_SCRIPT)
-    rules = COLOURS if LOOKS[look]["color_scheme"] == "dark" else RULES
-    found = page.evaluate("rules => axe.run(rules)", rules)["violations"]
-    faults = [
-        f"{rule['id']}: {node['html'][:160]} -- {node['failureSummary']}"
-        for rule in found
-        for node in rule["nodes"]
-    ]
-    return [*faults, "it scrolls sideways"] if is_too_wide(page) else faults
-
-
-def see(page: Page, looks: tuple[str, str], name: str = "") -> list[str]:
-    """The violations by day and by night, each with the picture of that name."""
-    faults = []
-    for look in looks:
-        put_on(page, look)
-        if name:
-            take(page, f"{name}-{look}")
-        faults += [f"{look}: {fault}" for fault in violations(page, look)]
-    return faults
-
-
-def is_too_wide(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth > window.innerWidth"))
 
 
 def actions_cut_off(page: Page) -> list[str]:
@@ -113,12 +61,6 @@ def actions_cut_off(page: Page) -> list[str]:
         .map((one) => one.outerHTML.slice(0, 160))"""
     )
     return found
-
-
-def take(page: Page, name: str, *, whole: bool = False) -> None:
-    folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
 
 
 @in_both_sizes
@@ -166,16 +108,14 @@ def test_states_that_come_of_use_have_none(
     page.get_by_label("Link an issue or merge request").fill("nonsense\nhttps://gitlab.com/a/b")
     page.keyboard.press("Enter")
     page.locator("#link-answers").wait_for()
-    for look in looks:
-        put_on(page, look)
+    for look in each_look(page, looks):
         take(page, f"pasted-{look}")
     page.get_by_label("Link an issue or merge request").fill("checkout")
     page.get_by_role("option").first.wait_for()
     page.keyboard.press("ArrowDown")
     assert see(page, looks, "picker") == []
     page.get_by_text("Start something new in GitLab").click()
-    for look in looks:
-        put_on(page, look)
+    for look in each_look(page, looks):
         take(page, f"new-items-{look}")
     page.locator("details[data-menu] summary").last.click()
     assert see(page, looks) == []

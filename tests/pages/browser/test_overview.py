@@ -17,7 +17,7 @@ from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.extensions import db
 from tests.factories import Factory
 from tests.pages.browser.conftest import Open, Stack, poll_now
-from tests.pages.browser.test_looks import LOOKS, in_both_sizes, put_on, see, take
+from tests.pages.browser.looks import LOOKS, each_look, in_both_sizes, see, take
 
 DAY = timedelta(days=1)
 STATUSES = ("mergeable", "not_approved", "conflict", "ci_still_running", "requested_changes")
@@ -65,8 +65,7 @@ def test_the_overview_has_no_violation_and_its_picture(
     assert see(page, looks) == []
     page.locator("#open-to-merged-table summary").press("Enter")
     page.evaluate("window.scrollTo(0, 0); document.activeElement.blur()")
-    for look in looks:
-        put_on(page, look)
+    for look in each_look(page, looks):
         take(page, f"overview-{look}", whole=True)
 
 

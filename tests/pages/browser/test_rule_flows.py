@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from gitlab_links.demo.sample_tasks import SHOP
 from tests.hanging import HANGS
 from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack
-from tests.pages.browser.test_looks import LOOKS, in_both_sizes, see
+from tests.pages.browser.looks import LOOKS, in_both_sizes, see
 
 # The rules wait ten seconds before they set *done*, and a busy machine needs some of its own.
 DONE_MS = 10_000 + PATIENCE_MS
