@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Conflict, DomainError, Invalid, PreconditionFailed
-from gitlab_links.extensions import db, settings
+from gitlab_links.extensions import db
 from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
-from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.token_check import (
     REFUSED,
@@ -29,6 +28,7 @@ from gitlab_links.integrations.changes import (
     begun_integration,
     checked_secret,
     find_integration,
+    leaves_gitlab,
     settings_version,
 )
 from gitlab_links.integrations.credentials import Credentials
@@ -89,12 +89,8 @@ def _replacement(org_id: uuid.UUID, change: IntegrationChange) -> Question | Non
     if not change.token or integration is None or not _works(integration):
         return None
     token = checked_secret("token", change.token, required=True)
-    if change.base_url is not None:
-        allowed = settings().gitlab_allowed_hosts
-        if not change.base_url or str(parse_base_url(change.base_url, allowed)) != (
-            integration.base_url
-        ):
-            return None
+    if leaves_gitlab(integration, change.base_url):
+        return None
     question = load_check(org_id)
     if question.credentials is None or token is None:
         return None

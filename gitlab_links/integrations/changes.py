@@ -116,7 +116,7 @@ def update_integration(principal: Principal, change: IntegrationChange) -> Confi
     :class:`IntegrationMissing`, and the ``encryption_key_*`` conflicts.
     """
     integration = begun_integration(principal.org_id)
-    left_gitlab = not change.same_gitlab and _leaves(integration, change.base_url)
+    left_gitlab = not change.same_gitlab and leaves_gitlab(integration, change.base_url)
     if left_gitlab and not change.may_forget:
         _ask_before_forgetting(integration)
     changed = _forget_gitlab(integration) if left_gitlab else set()
@@ -157,7 +157,7 @@ def delete_integration(principal: Principal) -> None:
     )
 
 
-def _leaves(integration: OrgGitLabIntegration, text: str | None) -> bool:
+def leaves_gitlab(integration: OrgGitLabIntegration, text: str | None) -> bool:
     """Whether a change of the base URL leads to another GitLab, or to none."""
     if text is None or integration.base_url is None:
         return False
