@@ -25,10 +25,10 @@ from gitlab_links.http.gitlab_waits import WAITS, waiting_for_gitlab
 from gitlab_links.integrations.changes import (
     Configured,
     IntegrationChange,
-    begun_integration,
     checked_secret,
     find_integration,
     leaves_gitlab,
+    lock_integration,
     settings_version,
 )
 from gitlab_links.integrations.credentials import Credentials
@@ -112,7 +112,7 @@ def _accepted(org_id: uuid.UUID, question: Question) -> Validation:
         result = call_gitlab(question)
     if result.status is not ValidationStatus.VALID:
         raise _refusal(result)
-    begun_integration(org_id)
+    lock_integration(org_id)
     if settings_version(org_id) != before:
         raise PreconditionFailed(
             "Somebody else changed the connection while GitLab checked the new token. Nothing "
