@@ -1,4 +1,6 @@
-"""Numbers of things in words."""
+"""Numbers and lists of things in words."""
+
+from collections.abc import Iterable
 
 
 def counted(number: float, one: str, several: str | None = None, *, form: str = "") -> str:
@@ -9,3 +11,8 @@ def counted(number: float, one: str, several: str | None = None, *, form: str = 
     """
     words = one if number == 1 else several or f"{one}s"
     return f"{number:{form}} {words}"
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """A list as people write it: ``a``, ``a and b``, ``a, b and c``; of nothing it is empty."""
+    return f" {last} ".join(", ".join(words).rsplit(", ", 1))

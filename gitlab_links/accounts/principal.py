@@ -7,6 +7,7 @@ from datetime import datetime
 from gitlab_links.accounts.roles import Permission, Role, Scope
 from gitlab_links.audit.changes import Actor
 from gitlab_links.errors import Forbidden
+from gitlab_links.plurals import listed
 
 
 class InsufficientScope(Forbidden, code="insufficient_scope"):
@@ -44,6 +45,5 @@ class Principal:
                 f"This API key lacks the scope '{permission.scope}', which this operation needs."
             )
         if self.role not in permission.roles:
-            allowed = ", ".join(role.words for role in Role if role in permission.roles)
-            only = " or ".join(allowed.rsplit(", ", 1))
+            only = listed((role.words for role in Role if role in permission.roles), "or")
             raise Forbidden(f"In this org you are {self.role.words}. Only {only} may do this.")

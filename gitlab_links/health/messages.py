@@ -8,7 +8,7 @@ from typing import Any
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.health.findings import Finding
 from gitlab_links.observations.hook_states import EVENT_NAMES
-from gitlab_links.plurals import counted
+from gitlab_links.plurals import counted, listed
 
 _RENEW = "Rotate it on the GitLab page, or make a new one in GitLab and set it there."
 _GRANT = "Make a fine-grained token with that permission in GitLab, and set it on the GitLab page."
@@ -150,10 +150,6 @@ def remedy(finding: Finding) -> str:
 
 def _words(finding: Finding) -> dict[str, Any]:
     detail = finding.detail
-
-    def listed(name: str, link: str) -> str:
-        return link.join(detail.get(name) or ())
-
     differs, to_do = _REFUSALS.get(str(detail.get("header")), _REFUSALS["token_wrong"])
     events = (EVENT_NAMES.get(event, event) for event in detail.get("events", ()))
     return {
@@ -163,10 +159,10 @@ def _words(finding: Finding) -> dict[str, Any]:
         "subject": finding.subject,
         "why": facts_of(detail.get("error_code") or "").summary,
         "remedy": facts_of(detail.get("error_code") or "").remedy,
-        "addresses": listed("addresses", " and "),
-        "scopes": listed("scopes", ", ") or "none that are known",
-        "missing": listed("missing_scopes", " or "),
-        "events": " and ".join(", ".join(events).rsplit(", ", 1)),
+        "addresses": listed(detail.get("addresses") or ()),
+        "scopes": ", ".join(detail.get("scopes") or ()) or "none that are known",
+        "missing": listed(detail.get("missing_scopes") or (), "or"),
+        "events": listed(events),
         "links_are": counted(detail.get("links", 0), "link is", "links are"),
         "of_projects": counted(detail.get("projects", 0), "project"),
         "changes_were": counted(

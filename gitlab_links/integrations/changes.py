@@ -17,6 +17,7 @@ from gitlab_links.integrations.credentials import SIGNING_TOKEN, IntegrationMiss
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
+from gitlab_links.plurals import listed
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, digest, new_secret
 from gitlab_links.storage.database import insert_unless_exists
 
@@ -182,7 +183,7 @@ def _ask_before_forgetting(integration: OrgGitLabIntegration) -> None:
     if lost:
         raise LeavesGitLab(
             f"This is another address than {integration.base_url}. Saving it deletes "
-            f"{' and '.join(lost)} of the GitLab there, and the secrets of webhooks created here."
+            f"{listed(lost)} of the GitLab there, and the secrets of webhooks created here."
         )
 
 
