@@ -3,21 +3,21 @@
 import pytest
 
 from gitlab_links.accounts.roles import Role
-from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.integrations.changes import delete_integration, find_integration
+from gitlab_links.integrations.changes import delete_integration
 from gitlab_links.jobs.health_checks import run_checks, store_all_verdicts
-from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
 from tests.api.callers import browser
 from tests.health.test_mistyped_links import all_is_well
 from tests.pages.markup import Markup
 from tests.statements import statements
+from tests.unreachable import lose_gitlab
 
 
 @pytest.fixture
 def seen(connected):
-    """The mark beside *GitLab* on a page of the org, as somebody of a role sees it."""
+    """The mark beside *GitLab* on a page of the org, as somebody of a role sees it; None where
+    there is no such entry.
+    """
     callers = {
         role: browser(connected.app, connected.factory.membership(connected.org, role).user_id)
         for role in (Role.ADMIN, Role.MEMBER)
@@ -26,7 +26,8 @@ def seen(connected):
     def see(page="overview", role=Role.ADMIN):
         markup = Markup.of(callers[role].get(f"/orgs/{connected.org.id}/{page}"))
         marks = [one for one in markup.elements if one.get("data-menu-mark") == "verdict"]
-        return " ".join(mark.text.strip() for mark in marks[:1]) if marks else None
+        (words,) = {mark.text.strip() for mark in marks} or {None}
+        return words
 
     return see
 
@@ -36,14 +37,6 @@ def judge(connected):
         store_all_verdicts()
 
 
-def unreachable(connected):
-    with connected.app.app_context():
-        integration = find_integration(connected.org.id)
-        for _ in range(BREAKER_OPENS_AT):
-            note_failure(integration, GitLabFailure("network_error", "no route"), utcnow())
-        db.session.commit()
-
-
 def test_the_entry_gitlab_says_what_is_wrong_to_whoever_sees_it(connected, seen):
     connected.watch()
     judge(connected)
@@ -51,7 +44,7 @@ def test_the_entry_gitlab_says_what_is_wrong_to_whoever_sees_it(connected, seen)
     all_is_well(connected)
     judge(connected)
     assert seen() == ""
-    unreachable(connected)
+    lose_gitlab(connected.app, connected.org.id)
     assert (seen(), seen("gitlab")) == ("", ": not working")  # its own page judges now
     judge(connected)
     assert {seen(page) for page in ("overview", "members", "menu")} == {": not working"}
@@ -78,6 +71,6 @@ def test_an_open_page_learns_of_a_change_by_three_statements_and_else_gets_a_304
     with statements(connected.app) as sent:
         assert caller.get(path, headers=known).status_code == 304
     assert len(sent) <= 3, sent
-    unreachable(connected)
+    lose_gitlab(connected.app, connected.org.id)
     connected.watch()
     assert "not working" in caller.get(path, headers=known).text

@@ -10,14 +10,11 @@ from gitlab_links import pages
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
-from gitlab_links.extensions import db
-from gitlab_links.gitlab.answers import GitLabFailure
-from gitlab_links.integrations.changes import find_integration
-from gitlab_links.sync.pausing import BREAKER_OPENS_AT, note_failure
 from tests.factories import Factory
 from tests.pages.conftest import As
 from tests.pages.markup import Element, Markup
 from tests.statements import statements
+from tests.unreachable import lose_gitlab
 
 TEMPLATES = Path(pages.__file__).parent / "templates"
 INCLUDED = re.compile(r'{% include "([^"]+)" %}')
@@ -83,12 +80,7 @@ def test_a_live_page_says_that_gitlab_cannot_be_reached(
     with statements(app) as sent:
         assert visitor.get(before["data-live"], headers=known).status_code == 304
     assert len(sent) <= STATEMENTS.get(page, 8), sent
-    with app.app_context():
-        integration = find_integration(org.id)
-        assert integration is not None
-        for _ in range(BREAKER_OPENS_AT):
-            note_failure(integration, GitLabFailure("network_error", "no route"), utcnow())
-        db.session.commit()
+    lose_gitlab(app, org.id)
     answer = visitor.get(before["data-live"], headers=known)
     assert answer.status_code == 200
     assert followed(Markup.of(answer))["data-away"] == "GitLab cannot be reached."
