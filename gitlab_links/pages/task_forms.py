@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.errors import required
+from gitlab_links.errors import NotFound, required
 from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -118,15 +118,27 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Change every field but the status.
 
     If somebody else changed one of these fields meanwhile, too, nothing is saved and both
-    values are shown. What only the other person changed stays.
+    values are shown. What only the other person changed stays. If somebody deleted the task
+    meanwhile, what was typed is shown as a new one.
     """
+    if request.method == "POST":
+        try:
+            return _save(org_id, reference)
+        except NotFound:
+            if not any(_typed(request.form).values()):
+                raise
+            page = _form_page(org_id, request.form, _assignees(org_id, None), was_deleted=True)
+            return page, NotFound.status
     task = task_at(org_id, reference)
-    if request.method == "GET":
-        stored = _stored(task)
-        shown = {**stored, "version": seen(stored), **(typed_before() or {})}
-        return _form_page(org_id, shown, _assignees(org_id, task), task)
+    stored = _stored(task)
+    shown = {**stored, "version": seen(stored), **(typed_before() or {})}
+    return _form_page(org_id, shown, _assignees(org_id, task), task)
+
+
+def _save(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
+    """Save what the form changes; raises NotFound for a task that there is not."""
+    lock_task(task_at(org_id, reference).id)
     sent(*FIELDS, "version")
-    lock_task(task.id)
     task = task_at(org_id, reference)
     assignees = _assignees(org_id, task)
     stored = _stored(task)
@@ -189,6 +201,7 @@ def _form_page(
     *,
     errors: Errors | None = None,
     disputed: list[Both] | None = None,
+    was_deleted: bool = False,
 ) -> str:
     return render_template(
         "tasks/form.html",
@@ -199,6 +212,7 @@ def _form_page(
         task=task,
         errors=errors or {},
         disputed=disputed,
+        was_deleted=was_deleted,
         takes_links=takes_links(current_principal()),
         links=shown.get("links", ""),
     )

@@ -108,6 +108,39 @@ def test_saving_a_form_without_a_change_changes_nothing(
         assert (found.description, found.updated_at) == (" Every day\r\n", task.updated_at)
 
 
+def test_what_was_typed_for_a_task_that_somebody_deleted_meanwhile_becomes_a_new_one(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=1, title="Paper jams")
+    first, second = acting(Role.MEMBER), acting(Role.MEMBER)
+    path = f"{base}/tasks/ACME-1/edit"
+    version = hidden(second.get(path), "version")
+    first.post(f"{base}/tasks/ACME-1/delete")
+    typed = {
+        "title": "Printer jams",
+        "description": "Every day,\nand <b>Mondays</b>",
+        "external_url": "https://tracker.example/7",
+        "assignee_id": "",
+        "due_date": "2027-01-15",
+    }
+    nothing = second.post(path, data={**dict.fromkeys(typed, " "), **version})
+    assert "Page not found" in text_of(nothing)
+    shown = second.post(path, data={**typed, **version})
+    assert shown.status_code == 404
+    assert "Somebody deleted this task while you were editing it." in text_of(shown)
+    markup = Markup.of(shown)
+    assert markup.one("textarea", id="description").text.strip() == typed["description"]
+    kept = {"description": typed["description"], "assignee_id": ""}
+    kept |= {
+        name: markup.one("input", id=name)["value"]
+        for name in ("title", "external_url", "due_date")
+    }
+    assert kept == typed
+    action = markup.one("form", class_="form-card")["action"]
+    made = second.post(action, data={**kept, **hidden(shown, "once")})
+    assert "Printer jams" in second.get(made.headers["Location"]).text
+
+
 def stored(app: Flask, task: Task) -> tuple[str, str, str]:
     with app.app_context():
         found = db.session.get_one(Task, task.id)
