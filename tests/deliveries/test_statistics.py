@@ -1,11 +1,8 @@
 """What the GitLab page counts of the deliveries."""
 
-from datetime import timedelta
-
 import pytest
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deliveries import statistics
 from gitlab_links.deliveries.claims import claim
 from gitlab_links.deliveries.statistics import delivery_stats
 from gitlab_links.extensions import db
@@ -14,7 +11,7 @@ from tests.statements import statements
 
 
 @pytest.mark.differs_by_database
-def test_a_delivery_waits_however_old_it_is(receive, org, app_context, monkeypatch):
+def test_a_delivery_waits_however_old_it_is(receive, org, app_context, clock):
     receive(bodies.issue())
     claim(org.id, utcnow())
     db.session.commit()
@@ -22,7 +19,7 @@ def test_a_delivery_waits_however_old_it_is(receive, org, app_context, monkeypat
     receive({"object_kind": "wiki_page"})  # ignored, so nothing waits
     now = delivery_stats(org.id)
     assert (now.total, now.waiting) == (3, 2)
-    monkeypatch.setattr(statistics, "utcnow", lambda: utcnow() + timedelta(days=2))
+    clock.advance(2 * 86_400)
     later = delivery_stats(org.id)
     assert (later.total, later.waiting) == (0, 2)
 
