@@ -7,8 +7,6 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import MANAGERS, STAFF, Role
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.errors import Invalid
-from gitlab_links.integrations.changes import find_integration
-from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
 
@@ -50,19 +48,16 @@ def policy_of(
     )
 
 
-def update_policy(
+def change_policy(
     principal: Principal,
+    integration: OrgGitLabIntegration,
     change: PolicyChange,
     also: Sequence[str] = (),
     notify_url_host: str | None = None,
 ) -> Policy:
     """Change and audit what is given; ``also`` are names of what the caller has changed. Pages and
-    API call ``outgoing.alerts.update_policy``. Raises :class:`Invalid` and
-    :class:`IntegrationMissing`. The caller commits.
+    API call ``outgoing.alerts.update_policy``. Raises :class:`Invalid`. The caller commits.
     """
-    integration = find_integration(principal.org_id)
-    if integration is None:
-        raise IntegrationMissing("Connect the org to its GitLab first.")
     changed: list[str] = []
     if change.confidential_roles is not None:
         roles = _checked_roles(change.confidential_roles)

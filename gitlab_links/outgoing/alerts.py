@@ -17,6 +17,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.integrations import policy
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import IntegrationMissing
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.outgoing.endpoints import (
     EndpointChange,
     create_endpoint,
@@ -58,19 +59,19 @@ def update_policy(
     ``encryption_key_*`` conflicts. The caller commits.
     """
     # Before the org, as whoever compares a version of the connection has locked it.
-    if lock_integration(principal.org_id) is None:
+    integration = lock_integration(principal.org_id)
+    if integration is None:
         raise IntegrationMissing("Connect the org to its GitLab first.")
-    is_set = notify_url is not None and _set_address(principal, notify_url)
+    is_set = notify_url is not None and _set_address(principal, integration, notify_url)
     also = ["notify_url"] if is_set else []
-    return policy.update_policy(principal, change, also, alert_host(principal.org_id))
+    return policy.change_policy(principal, integration, change, also, alert_host(principal.org_id))
 
 
-def _set_address(principal: Principal, text: str) -> bool:
+def _set_address(principal: Principal, integration: OrgGitLabIntegration, text: str) -> bool:
     """Set or clear the address; returns whether that changed anything."""
     lock_org(principal.org_id)  # two admins cannot both make the endpoint
-    integration = find_integration(principal.org_id)
-    if integration is not None:  # where the version before kept it
-        integration.notify_url_ciphertext = integration.notify_url_host = None
+    # Where the version before kept it.
+    integration.notify_url_ciphertext = integration.notify_url_host = None
     present = alert_endpoint(principal.org_id)
     if not text:
         if present is not None:

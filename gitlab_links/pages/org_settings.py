@@ -21,9 +21,10 @@ from gitlab_links.errors import Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.changes import find_integration, lock_integration
-from gitlab_links.integrations.policy import PolicyChange, policy_of, update_policy
+from gitlab_links.integrations.policy import PolicyChange, policy_of
 from gitlab_links.observations.comment_hooks import comment_hooks
 from gitlab_links.org_data.deleting import MOST_NAMED, projects_left_with_hooks
+from gitlab_links.outgoing.alerts import update_policy
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.edits_at_once import Values, merge, seen
 from gitlab_links.pages.form_fields import pressed, sent

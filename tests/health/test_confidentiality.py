@@ -6,9 +6,10 @@ import requests
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.health.hook_repair import repair_now
-from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.links.link_filters import LinkFilter, LinkSort
 from gitlab_links.links.queries import links_page
+from gitlab_links.outgoing.alerts import update_policy
 from tests.api.callers import browser
 from tests.pages.markup import Markup
 

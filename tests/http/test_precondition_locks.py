@@ -19,7 +19,7 @@ from gitlab_links.api.contract import operations
 from gitlab_links.backfills.changes import start, stop
 from gitlab_links.extensions import db
 from gitlab_links.http.conditional import takes_if_match
-from gitlab_links.integrations.policy import PolicyChange, update_policy
+from gitlab_links.integrations.policy import PolicyChange
 from gitlab_links.invitations.changes import resend
 from gitlab_links.links.provenance import keep
 from gitlab_links.outgoing import alerts
@@ -162,7 +162,7 @@ def _connection(world: World, path: str = "") -> tuple[str, Callable[[], object]
     world.factory.connect(world.org, base_url="https://gitlab.example.com", token="glpat-x")
 
     def theirs() -> None:
-        update_policy(world.principal, PolicyChange(token_auto_rotate=True))
+        alerts.update_policy(world.principal, PolicyChange(token_auto_rotate=True))
 
     return f"/integrations/gitlab{path}", theirs
 

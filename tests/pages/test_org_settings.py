@@ -100,6 +100,20 @@ def test_members_see_confidential_items_where_a_manager_says_so(
     assert policy["confidential_roles"] == ["admin", "pm"]
 
 
+def test_the_log_says_where_alerts_go_also_if_who_sees_what_was_changed(
+    acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org, base_url="https://gitlab.example.com", token="glpat-x")
+    admin = acting(Role.ADMIN)
+    set_to = {"notify_url": "https://chat.example.com/hook"}
+    admin.patch(f"/api{base}/integrations/gitlab/policy", json=set_to)
+    changed = {"seen_members": "hidden", "confidential_members": "1"}
+    admin.post(f"{base}/settings/confidential", data=changed)
+    events = admin.get(f"/api{base}/audit-events?action=integration.policy_updated").json
+    logged = [one["detail"]["notify_url_host"] for one in events["events"]]
+    assert logged == ["chat.example.com"] * 2
+
+
 def test_who_sees_no_links_reads_nothing_about_them(acting: As, base: str) -> None:
     settings = {role: text_of(acting(role).get(f"{base}/settings")) for role in Role}
     for words in ("Branch names", "Links by mention"):
