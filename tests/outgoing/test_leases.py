@@ -1,15 +1,14 @@
 """Only the worker that has an endpoint's lease renews or ends it."""
 
-import threading
-import time
-
 import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.outgoing import claims
 from gitlab_links.outgoing.models import OutgoingEndpoint
+from tests.beside import Beside
 from tests.hanging import HANGS
+from tests.processes.waiting import within
 
 
 def claim():
@@ -70,21 +69,14 @@ def test_a_worker_that_stalls_does_not_claim_what_it_is_sending(office, receiver
     office.publish()
 
     def stall():
-        deadline = time.monotonic() + HANGS
-        while not receiver.at("waits"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        within(HANGS, lambda: len(receiver.at("waits")), 1)
         clock.advance(5)
-        with office.app.app_context():
-            while leased_until() < utcnow():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+        within(HANGS, lambda: leased_until() >= utcnow(), wanted=True)
         receiver.gate.set()
 
-    stalling = threading.Thread(target=stall)
-    stalling.start()
+    stalling = Beside(office.app, stall)
     office.send()
-    stalling.join()
+    assert stalling.end() == []
     assert len(receiver.at("waits")) == 1
     assert [one.status for one in office.sent()] == ["delivered"]
     assert leased_until() is None
