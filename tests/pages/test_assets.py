@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 
 from gitlab_links.pages.assets import FOLDER
 from tests.pages.markup import Markup
+from tests.pages.templates import TEMPLATES
 
 
 def sources(client: FlaskClient) -> list[str]:
@@ -26,8 +27,7 @@ def test_assets_are_there_and_kept_for_a_year(client: FlaskClient) -> None:
 def test_modules_import_within_their_version(client: FlaskClient) -> None:
     url = next(url for url in sources(client) if url.endswith("page.js"))
     folder = url.rsplit("/", 1)[0]
-    templates = "".join(path.read_text() for path in (FOLDER.parent / "templates").rglob("*.html"))
-    seen, waiting = set(), re.findall(r"asset\('js/([a-z]+\.js)'\)", templates)
+    seen, waiting = set(), re.findall(r"asset\('js/([a-z]+\.js)'\)", "".join(TEMPLATES.values()))
     while waiting:
         name = waiting.pop()
         if name not in seen:

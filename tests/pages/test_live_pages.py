@@ -1,22 +1,20 @@
 """Every page that follows GitLab says why, as soon as it cannot."""
 
 import re
-from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from gitlab_links import pages
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from tests.factories import Factory
 from tests.pages.conftest import As
 from tests.pages.markup import Element, Markup
+from tests.pages.templates import TEMPLATES
 from tests.statements import statements
 from tests.unreachable import lose_gitlab
 
-TEMPLATES = Path(pages.__file__).parent / "templates"
 INCLUDED = re.compile(r'{% include "([^"]+)" %}')
 # By the template of the whole page: its address, and what an open page asks for.
 LIVE = {
@@ -36,8 +34,7 @@ STATEMENTS = {"integration/show.html": 14}
 
 
 def templates_with(text: str) -> set[str]:
-    found = (path for path in TEMPLATES.rglob("*.html") if text in path.read_text())
-    return {path.relative_to(TEMPLATES).as_posix() for path in found}
+    return {name for name, source in TEMPLATES.items() if text in source}
 
 
 def followed(markup: Markup) -> Element:
@@ -54,8 +51,8 @@ def test_the_live_pages_are_all_known_here_and_all_say_whether_they_are_live() -
 
 def test_each_page_with_filters_has_the_results_that_they_renew() -> None:
     for name in templates_with("data-filters"):
-        text = (TEMPLATES / name).read_text()
-        parts = [(TEMPLATES / part).read_text() for part in INCLUDED.findall(text)]
+        text = TEMPLATES[name]
+        parts = [TEMPLATES[part] for part in INCLUDED.findall(text)]
         assert sum("data-results=" in one for one in (text, *parts)) == 1, name
 
 

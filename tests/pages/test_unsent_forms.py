@@ -1,7 +1,6 @@
 """What was typed survives an ended session, a login in another tab and a refused form."""
 
 import re
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,7 +8,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from gitlab_links import pages
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.accounts.roles import Role
 from gitlab_links.accounts.sessions import end_all_sessions
@@ -17,6 +15,7 @@ from gitlab_links.extensions import db
 from gitlab_links.pages.unsent_forms import NEVER_KEPT
 from tests.factories import Factory
 from tests.pages.markup import Markup, text_of
+from tests.pages.templates import TEMPLATES
 
 PASSWORD = "correct horse battery"
 TASK = {
@@ -173,8 +172,7 @@ def test_a_test_alert_keeps_an_address_that_is_only_typed(visitor: FlaskClient, 
 
 
 def test_no_secret_that_a_form_asks_for_is_kept() -> None:
-    templates = sorted((Path(pages.__file__).parent / "templates").rglob("*.html"))
-    markup = "".join(one.read_text() for one in templates)
+    markup = "".join(TEMPLATES.values())
     asking = re.findall(r'<input [^>]*"password"[^>]*>|\b(?:input|field)\([^}]*"password"', markup)
     named = [re.search(r' name="(\w+)"|^\w+\("(\w+)"', one) for one in asking]
     assert len(named) == len(re.findall(r'type="password"|, "password"', markup))
