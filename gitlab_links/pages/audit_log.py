@@ -21,7 +21,6 @@ from gitlab_links.pages.audit_details import details_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
-from gitlab_links.pages.unapplied import unapplied
 
 WORDS: dict[str, str] = {
     Action.ORG_CREATED: "Created the org",
@@ -113,7 +112,6 @@ def audit_log(org_id: uuid.UUID) -> ResponseReturnValue:
             ("", "Anybody"),
             *((str(person.id), person.name) for person in people_in_audit_log(org_id)),
         ],
-        unapplied=unapplied(filters),
         **around,
     )
 

@@ -27,7 +27,7 @@ from gitlab_links.pages.delivery_words import DOUBTS, EFFECTS, PROOFS, doubt_mar
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
-from gitlab_links.pages.unapplied import typed_texts, unapplied
+from gitlab_links.pages.unapplied import typed_texts
 from gitlab_links.pages.wording import Mark
 from gitlab_links.sought_texts import sought
 
@@ -93,7 +93,6 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
         part=PART,
         statuses=STATUSES,
         events=EVENTS,
-        unapplied=unapplied(filters),
         typed=typed_texts({name: filters[name] or "" for name in ("project", "id")}),
     )
 

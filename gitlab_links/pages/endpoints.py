@@ -43,7 +43,6 @@ from gitlab_links.pages.endpoint_forms import (
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
-from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.plurals import counted
 
 PATH = "/orgs/<uuid:org_id>/endpoints"
@@ -231,6 +230,5 @@ def _one(
         days_kept=days_kept,
         projects=projects_to_choose(endpoint.org_id),
         errors=errors,
-        unapplied=unapplied(filters),
         **{"new": None, **around, **shown(form), **more},
     )

@@ -29,7 +29,7 @@ from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import place_in
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
 from gitlab_links.pages.task_list import LINKS, TYPES
-from gitlab_links.pages.unapplied import typed_texts, unapplied
+from gitlab_links.pages.unapplied import BEHIND, typed_texts, unapplied
 from gitlab_links.pages.wording import pipeline_mark
 from gitlab_links.paging import Position
 from gitlab_links.plurals import counted
@@ -109,7 +109,7 @@ def link_list(org_id: uuid.UUID) -> ResponseReturnValue:
         more_open=wanted.query.pipeline or any(typed[name] for name in TEXTS if name != "q"),
         part=PART,
         csv_url=url_for("pages.links_csv", **wanted.as_query(org_id)),
-        unapplied=unapplied(wanted.applied),
+        unapplied=unapplied(wanted.applied, places=BEHIND),
     )
 
 

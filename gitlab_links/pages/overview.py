@@ -15,6 +15,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.overview_charts import charts_of
 from gitlab_links.pages.roll_up_marks import NEED_MARKS
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.rollup.needs import OF_AN_ITEM
 from gitlab_links.rollup.visibility import Visibility
 
@@ -28,7 +29,7 @@ def org_overview(org_id: uuid.UUID) -> ResponseReturnValue:
     shown = _shown(org_id, Visibility.of(current_principal()))
     if is_part(PART):
         return answer_part("overview/figures.html", shown)
-    return render_template("overview/show.html", **shown, part=PART)
+    return render_template("overview/show.html", **shown, part=PART, unapplied=unapplied({}))
 
 
 def _shown(org_id: uuid.UUID, visibility: Visibility) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from flask import request, url_for
 
 from gitlab_links.gitlab.times import parse_time
 from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.unapplied import BEHIND, unapplied
 from gitlab_links.paging import Position
 from gitlab_links.sought_texts import is_blank
 
@@ -92,4 +93,5 @@ def part_behind(
         "paged": after is not None,
         "newest_url": url_for(view, **here),
         "older_url": older,
+        "unapplied": unapplied(wanted, places=BEHIND),
     }

@@ -20,7 +20,7 @@ from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
-from gitlab_links.pages.unapplied import typed_texts, unapplied
+from gitlab_links.pages.unapplied import typed_texts
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import (
@@ -156,7 +156,6 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
         "tasks": tasks,
         "counts": counts,
         "total": sum(counts.values()),
-        "unapplied": unapplied(filters),
         "choices": _choices(counts),
         "q": typed_texts({"q": q or ""})["q"],
         "outcomes": OUTCOMES,

@@ -22,7 +22,6 @@ from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.timeline_words import Row, Words
-from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.timeline.queries import TYPES, Entry, Topic, references_of, timeline_page
 
@@ -55,7 +54,6 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     around["live"] = Live.of(here, away, rows, around["older_url"], principal.role)
     if is_part(PART):
         return answer_part("timeline/results.html", around)
-    around["unapplied"] = unapplied({"topic": topic})
     return render_template("timeline/show.html", **around, part=PART, topics=TOPICS)
 
 

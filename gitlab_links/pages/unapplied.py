@@ -1,10 +1,10 @@
-"""What a list does not apply of an address: its page says so, its file is refused.
+"""What a page does not apply of its address: it says so, and the file of a list is refused.
 
 A filter that the viewer's role does not have is named as one that there is not. The fields of
 texts keep what was typed, also if nothing can be sought by it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import request
@@ -14,20 +14,24 @@ from gitlab_links.errors import Invalid
 from gitlab_links.pages.unsent_forms import TICKET
 from gitlab_links.sought_texts import fault_of, is_blank
 
-# Which part of the list is shown, of which a file has all; and a form that was not accepted.
-_PLACES = frozenset({"page", "after", "at", TICKET})
+# Which part of a list is shown: behind a row, or by number. A file has all.
+BEHIND, _NUMBERED = frozenset({"after", "at"}), frozenset({"page"})
 _SHOWN, _LONGEST = 5, 60
 
 Text = str | tuple[str, ...]
 
 
-def unapplied(applied: Mapping[str, Any], page: int | None = None) -> str:
+def unapplied(
+    applied: Mapping[str, Any], page: int | None = None, places: Collection[str] = ()
+) -> str:
     """What of this address is not applied, in sentences; empty if all is.
 
     ``applied`` has, by name, the value or values that the list has, None or empty for none;
-    ``page`` is the page that is shown, of a list whose pages have numbers.
+    ``page`` is the page that is shown, of a list whose pages have numbers, and ``places`` are the
+    names by which another one goes on.
     """
-    words = list(_sentences(_left_out(request.args, applied)))
+    known = places if page is None else _NUMBERED
+    words = list(_sentences(_left_out(request.args, applied, known)))
     if words:
         words = ["Not every filter in the address is applied.", *words]
     asked = request.args.get("page", "")
@@ -38,7 +42,7 @@ def unapplied(applied: Mapping[str, Any], page: int | None = None) -> str:
 
 def require_applied(applied: Mapping[str, Any]) -> None:
     """Raises Invalid that names them, if there are any."""
-    left_out = _left_out(request.args, applied)
+    left_out = _left_out(request.args, applied, BEHIND | _NUMBERED)
     if left_out:
         words = " ".join(_sentences(left_out))
         raise Invalid(
@@ -68,7 +72,7 @@ def _sentences(left_out: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _reason(value: str) -> str:
     fault = fault_of(value)
-    return f"This {fault}" if fault else "This list has no such filter or choice"
+    return f"This {fault}" if fault else "There is no such filter or choice"
 
 
 def _in_words(left_out: Sequence[tuple[str, str]]) -> list[str]:
@@ -77,12 +81,14 @@ def _in_words(left_out: Sequence[tuple[str, str]]) -> list[str]:
     return [*found[:_SHOWN], f"and {more} more"] if more > 0 else found
 
 
-def _left_out(given: MultiDict[str, str], applied: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The names and values that are not applied."""
+def _left_out(
+    given: MultiDict[str, str], applied: Mapping[str, Any], places: Collection[str]
+) -> list[tuple[str, str]]:
+    """The names and values that are not applied; ``places`` and a form not accepted are none."""
     return [
         (name, value)
         for name, texts in given.lists()
-        if name not in _PLACES
+        if name not in places and name != TICKET
         for value in _beyond([text for text in texts if not is_blank(text)], name, applied)
     ]
 

@@ -16,6 +16,7 @@ from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pages.unsent_forms import Typed, typed_before
 from gitlab_links.waiting.accounts import set_gitlab_username
 from gitlab_links.waiting.digests import digest_zone, set_digest_zone, time_zones
@@ -76,6 +77,7 @@ def _page(
         digest=saved is not None or zone is not None,
         zone=zone if zone is not None else saved or "UTC",
         zones=[(name, name) for name in time_zones()],
+        unapplied=unapplied({}),
     )
 
 

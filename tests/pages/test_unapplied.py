@@ -98,6 +98,27 @@ def test_behind_what_is_no_place_of_a_list_there_is_no_page_but_a_way_to_the_fir
         assert f"{base}/{path}" in [one["href"] for one in page.all("a") if "div" in one.parents]
 
 
+def test_a_place_of_another_kind_of_list_and_a_filter_of_none_are_named(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    factory.link(factory.task(org, number=7))
+    factory.delivery(org)
+    endpoint = factory.sent(org).endpoint_id
+    admin: Caller = acting(Role.ADMIN)
+    admin.post(f"{base}/status-rules/dry-run")
+    behind = ("links", "deliveries", "audit", "tasks/ACME-7/timeline", f"endpoints/{endpoint}")
+    named = {f"{path}?page=2": "page “2”" for path in (*behind, "status-rules")}
+    named["tasks?after=0&at=noon"] = "after “0”, at “noon”"
+    named |= {f"{path}?q=x&page=2": "q “x”, page “2”" for path in ("waiting", "overview")}
+    for path, left_out in named.items():
+        page = Markup.of(admin.get(f"{base}/{path}"))
+        (note,) = page.all("div", id="unapplied")
+        assert note.text.strip().endswith(f"no such filter or choice: {left_out}."), path
+    for path in ("waiting", "overview"):
+        (note,) = Markup.of(admin.get(f"{base}/{path}")).all("div", id="unapplied")
+        assert note.text.strip() == "", path
+
+
 def test_a_list_whose_filters_are_all_applied_has_no_note(
     factory: Factory, org: Org, base: str, acting: As
 ) -> None:
