@@ -8,6 +8,7 @@ from datetime import datetime
 from gitlab_links.deltas.call_costs import CallCosts, ProjectReading, ReadBy, call_costs_of
 from gitlab_links.deltas.trust import ENOUGH_CHANGES, Because
 from gitlab_links.extensions import settings
+from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.observations.call_counts import CallKind
 from gitlab_links.plurals import counted
@@ -26,6 +27,10 @@ _BECAUSE = {
     Because.MISSED: "a change came without an event within a week",
     Because.FEW: f"its webhook counts as proven only after {ENOUGH_CHANGES} changes within a week",
 }
+# What the codes say of an item, or do not say, when it is the project that is not shown.
+_UNREAD = dict.fromkeys(
+    ("not_shown", "not_found"), "It does not show the project to the owner of the access token."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,8 @@ def sentences(reading: ProjectReading) -> Iterator[str]:
     """How a project is read, why, and what that has cost."""
     every = _duration(reading.every_seconds)
     if reading.error_code is not None:
-        yield (
-            f"GitLab does not say what changed ({reading.error_code}), so each item is fetched "
-            f"every {every}."
-        )
+        yield f"GitLab does not say what changed, so each item is fetched every {every}."
+        yield _UNREAD.get(reading.error_code) or facts_of(reading.error_code).summary
     elif reading.by is ReadBy.ITEMS:
         yield f"Each item is fetched every {every}, until GitLab has said what changed."
     else:

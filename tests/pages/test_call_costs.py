@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from gitlab_links.deltas.call_costs import ProjectReading, ReadBy
+from gitlab_links.deltas.probing import NOT_SHOWN
 from gitlab_links.deltas.trust import Because
 from gitlab_links.observations.call_counts import CallKind, calls_since, count_calls
 from gitlab_links.pages.call_cost_words import sentences
@@ -32,8 +33,14 @@ PROJECT, PROVEN, MISSED = uuid.uuid4(), Because.PROVEN, Because.MISSED
             "arrive. 1 call for it alone yesterday, 2 today.",
         ),
         (
-            ProjectReading(PROJECT, ReadBy.ITEMS, 300, PROVEN, "http_403"),
-            "GitLab does not say what changed (http_403), so each item is fetched every 5 minutes. "
+            ProjectReading(PROJECT, ReadBy.ITEMS, 300, PROVEN, "network_error"),
+            "GitLab does not say what changed, so each item is fetched every 5 minutes. GitLab "
+            "cannot be reached. 0 calls for it alone yesterday, 0 today.",
+        ),
+        (
+            ProjectReading(PROJECT, ReadBy.ITEMS, 300, PROVEN, NOT_SHOWN),
+            "GitLab does not say what changed, so each item is fetched every 5 minutes. It does "
+            "not show the project to the owner of the access token. "
             "0 calls for it alone yesterday, 0 today.",
         ),
     ],
