@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.deltas.intervals import interval
@@ -200,9 +200,13 @@ def _has_statuses(
 
 def postpone(org_id: uuid.UUID, until: datetime, now: datetime) -> None:
     """Postpone what is due: the budget of the rate limit is used up."""
-    change_rows(
-        update(_mark).where(_mark.org_id == org_id, _mark.due_at <= now).values(due_at=until)
-    )
+    change_rows(update_marks(_mark.org_id == org_id, _mark.due_at <= now).values(due_at=until))
+
+
+def update_marks(*conditions: ColumnElement[bool]) -> Update:
+    """An UPDATE of the marks, which locks them in the order of their ids, as everybody does."""
+    found = select(_mark.id).where(*conditions).order_by(_mark.id).with_for_update()
+    return update(_mark).where(_mark.id.in_(found))
 
 
 def locked_marks(mark_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, GitLabDeltaMark]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, and_, exists, func, not_, or_, select, update
 
 from gitlab_links.clock import utcnow
-from gitlab_links.deltas.marks import STATUSES_EVERY
+from gitlab_links.deltas.marks import STATUSES_EVERY, update_marks
 from gitlab_links.deltas.models import DeltaKind, GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
@@ -160,7 +160,7 @@ def _pass_turn(mark_ids: Sequence[uuid.UUID]) -> None:
     if mark_ids:
         now = utcnow()
         passed = {"proven_at": now, "due_at": now + STATUSES_EVERY}
-        change_rows(update(_mark).where(_mark.id.in_(mark_ids)).values(passed))
+        change_rows(update_marks(_mark.id.in_(mark_ids)).values(passed))
 
 
 def call_for(wanted: Sequence[Wanted]) -> Call[StatusAnswer]:
@@ -195,7 +195,7 @@ def record(
     marks = [one.mark_id for one in answer.wanted if one.mark_id is not None]
     if answer.found is None:
         failed = {"failures": _mark.failures + 1, "due_at": retry_after(4, now)}
-        change_rows(update(_mark).where(_mark.id.in_(marks)).values(failed))
+        change_rows(update_marks(_mark.id.in_(marks)).values(failed))
         _ask_otherwise(answer, now)
         return outcome
     items = _locked(answer.wanted)
@@ -210,7 +210,7 @@ def record(
     changed = [one for one in items.values() if one.pipeline_status != pipelines[one.id]]
     request_siblings(org_id, changed, now)
     read = {"proven_at": answer.started_at, "failures": 0, "due_at": now + STATUSES_EVERY}
-    change_rows(update(_mark).where(_mark.id.in_(marks)).values(read))
+    change_rows(update_marks(_mark.id.in_(marks)).values(read))
     return outcome
 
 
@@ -280,7 +280,7 @@ def request_single_forms(org_id: uuid.UUID, now: datetime) -> None:
     )
     form = {"refresh_requested_at": now, "next_sync_at": now, "detail_wanted": True}
     change_rows(update(_item).where(_item.id.in_(wanted)).values(**form, status_wanted_at=None))
-    turns = update(_mark).where(
+    turns = update_marks(
         _mark.org_id == org_id, _mark.kind == DeltaKind.STATUS, _mark.due_at <= now
     )
     change_rows(turns.values(due_at=now + STATUSES_EVERY))

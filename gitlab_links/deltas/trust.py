@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, exists, func, or_, select, update
 
+from gitlab_links.deltas.marks import update_marks
 from gitlab_links.deltas.models import GitLabDeltaMark
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.links.freshness import ENDED, FULL_READING, TRUSTED_FOR
@@ -106,7 +107,7 @@ def end_broken_trust(now: datetime) -> int:
         return 0
     change_rows(update(project).where(project.id.in_(found)).values(trusted_until=None))
     return change_rows(
-        update(mark).where(mark.project_id.in_(found), mark.due_at > now).values(due_at=now)
+        update_marks(mark.project_id.in_(found), mark.due_at > now).values(due_at=now)
     )
 
 

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 
 import structlog
 from flask import Flask, current_app
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import Connection, case, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.intervals import READ_AGAIN
+from gitlab_links.deltas.marks import update_marks
 from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
 from gitlab_links.extensions import built_once, db
 from gitlab_links.links.models import GitLabProject
@@ -153,4 +154,4 @@ def read_again(
     if org_ids is not None:
         conditions.append(_mark.org_id.in_(org_ids))
     due_at = case((_mark.due_at <= now, now), else_=wanted)
-    return connection.execute(update(_mark).where(*conditions).values(due_at=due_at)).rowcount
+    return connection.execute(update_marks(*conditions).values(due_at=due_at)).rowcount

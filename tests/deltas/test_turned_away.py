@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from gitlab_links.api import webhook as view
@@ -11,13 +11,17 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deltas import turned_away
 from gitlab_links.deltas.intervals import READ_AGAIN
 from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
+from gitlab_links.deltas.trust import ENOUGH_CHANGES
 from gitlab_links.deltas.turned_away import note_start, read_again, write_turned_away
 from gitlab_links.extensions import db
 from gitlab_links.health.report import report_of
 from gitlab_links.observations.models import GitLabWebhookTally
 from gitlab_links.ops.metric_sources import turned_away_today
-from tests.deltas.test_trust import next_reading, proven
+from tests.beside import Beside
+from tests.deltas.test_deltas import pass_ttl
+from tests.deltas.test_trust import next_reading, prove, proven
 from tests.factories import unknown_id
+from tests.lock_waits import wait_for_somebody_to_wait
 
 __all__ = ["proven"]
 
@@ -161,3 +165,30 @@ def test_what_is_asked_for_during_a_reading_is_not_forgotten(
     connected.fetch()
     assert asked == [1]
     assert next_reading() <= READ_AGAIN
+
+
+@pytest.mark.only_on("postgresql")  # SQLite has one writer.
+def test_marks_are_locked_in_the_order_of_their_ids(app, connected, clock):
+    project = connected.project()
+    for item in (connected.merge_request(project), connected.issue(project)):
+        connected.link(item)
+        connected.fetch()
+    prove(connected, ENOUGH_CHANGES)
+    pass_ttl(connected, clock)
+    connected.fetch()
+    clock.advance(600)
+    marks = select(GitLabDeltaMark.id).where(GitLabDeltaMark.kind.in_(BY_TIME))
+    first, *others = db.session.scalars(marks.order_by(GitLabDeltaMark.id)).all()
+    # By its kind it is not the first in the index, and after this the last in the table.
+    changed = update(GitLabDeltaMark).where(GitLabDeltaMark.id == first)
+    db.session.execute(changed.values(due_at=utcnow() + timedelta(minutes=50)))
+    db.session.commit()
+
+    db.session.execute(marks.where(GitLabDeltaMark.id == first).with_for_update())
+    reading = Beside(app, lambda: read_again(db.session.connection(), utcnow(), None))
+    wait_for_somebody_to_wait()
+    free = marks.where(GitLabDeltaMark.id.in_(others)).with_for_update(nowait=True)
+    assert len(db.session.scalars(free).all()) == 2
+    db.session.commit()
+
+    assert reading.end() == []
