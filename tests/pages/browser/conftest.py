@@ -124,6 +124,7 @@ def environment_of(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[st
         "REDIS_URL": start_redis(supervisor),
         "GITLAB_ALLOWED_HOSTS": gitlab_url.removeprefix("http://"),
         "PUBLIC_BASE_URL": url,
+        "OPERATOR_EMAILS": seed.ADMIN,  # whichever orgs other tests have made
         "LOG_LEVEL": "WARNING",
         **{name: str(supervisor.folder / name) for name in secrets},
     }
