@@ -4,7 +4,6 @@ Only the secret of a project's own webhook proves of which project a comment is.
 """
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,8 +30,8 @@ _SILENT = frozenset(
 class CommentHooks:
     """The paths of the watched projects whose comments arrive, and of the others."""
 
-    working: Sequence[str]
-    others: Sequence[str]
+    working: list[str]
+    others: list[str]
 
 
 def comment_hooks(org_id: uuid.UUID, now: datetime) -> CommentHooks:
@@ -43,11 +42,12 @@ def comment_hooks(org_id: uuid.UUID, now: datetime) -> CommentHooks:
             select(secret.project_id).where(secret.org_id == org_id, secret.ends_at.is_(None))
         )
     )
-    seen = [one for one in watched_projects(org_id, now) if one.seen]
-    return CommentHooks(
-        working=[one.path for one in seen if one.id in own and _sends_comments(one)],
-        others=[one.path for one in seen if not (one.id in own and _sends_comments(one))],
-    )
+    found = CommentHooks([], [])
+    for one in watched_projects(org_id, now):
+        if one.seen:
+            works = one.id in own and _sends_comments(one)
+            (found.working if works else found.others).append(one.path)
+    return found
 
 
 def _sends_comments(project: WatchedProject) -> bool:
