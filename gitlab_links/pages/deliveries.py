@@ -100,11 +100,10 @@ def delivery_list(org_id: uuid.UUID) -> ResponseReturnValue:
 def _shown(org_id: uuid.UUID, filters: Mapping[str, Any]) -> dict[str, Any]:
     read = partial(deliveries_page, org_id, wanted_in(request.args))
     deliveries, around = part_behind(VIEW, org_id, filters, read)
-    url = url_for(VIEW, org_id=org_id, after=request.args.get("after"), **around["wanted"])
     seen = [tuple(getattr(one, name) for name in LISTED) for one in deliveries]
     return {
         **around,
-        "live": Live.of(url, _away(org_id), seen, around["older_url"]),
+        "live": Live.of(around["here_url"], _away(org_id), seen, around["older_url"]),
         "deliveries": deliveries,
         "marks": STATUS_MARKS,
         "doubt_mark": doubt_mark,

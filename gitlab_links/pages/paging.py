@@ -80,17 +80,21 @@ def place_in(args: Mapping[str, str]) -> Position | None:
 def part_behind(
     view: str, org_id: uuid.UUID, filters: Mapping[str, Any], read: Callable[..., Sequence[Any]]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
-    """The rows behind the one named by ``after``, and what the template of the list needs."""
+    """The rows behind the one named by ``after``, and what the template of the list needs.
+    ``here_url`` is the address of this part, for an open page to follow.
+    """
     wanted = {name: str(value) for name, value in filters.items() if value is not None}
     after = place_in(request.args)
     found = read(after=after and Position(after.id), limit=ROWS_A_PART + 1)
     rows = found[:ROWS_A_PART]
     here: dict[str, Any] = {"org_id": org_id, **wanted}
+    place: dict[str, Any] = {name: request.args.get(name) for name in BEHIND}
     older = url_for(view, after=rows[-1].id, **here) if len(found) > len(rows) else None
     return rows, {
         "org_id": org_id,
         "wanted": wanted,
         "paged": after is not None,
+        "here_url": url_for(view, **place, **here),
         "newest_url": url_for(view, **here),
         "older_url": older,
         "unapplied": unapplied(wanted, places=BEHIND),

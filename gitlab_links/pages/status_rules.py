@@ -146,11 +146,10 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
     counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
     shows_links = any(task.explanation.links for task in tasks)
     away = away_words(connection_of(org_id), shows_links=shows_links)
-    after = request.args.get("after")
-    here = url_for("pages.status_rules", org_id=org_id, after=after, **around["wanted"])
+    seen = (rules, tasks, counts, around["older_url"])
     return {
         **around,
-        "live": Live.of(here, away, rules, tasks, counts, around["older_url"], principal.role),
+        "live": Live.of(around["here_url"], away, *seen, principal.role),
         "moving": _is_moving(rules, counts),
         "rules": rules,
         "tasks": tasks,

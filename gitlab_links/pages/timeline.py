@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from itertools import groupby
-from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.models import ApiKey, User
@@ -50,18 +49,11 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     around |= {"task": task, "days": _by_day(rows), "rows": rows, "topic": topic}
     shows_links = any(row.reference for row in rows)
     away = away_words(connection_of(org_id), shows_links=shows_links)
-    here = _here(org_id, task.reference)
-    around["live"] = Live.of(here, away, rows, around["older_url"], principal.role)
+    seen = (rows, around["older_url"], principal.role)
+    around["live"] = Live.of(around["here_url"], away, *seen)
     if is_part(PART):
         return answer_part("timeline/results.html", around)
     return render_template("timeline/show.html", **around, part=PART, topics=TOPICS)
-
-
-def _here(org_id: uuid.UUID, reference: str) -> str:
-    query: dict[str, Any] = {
-        name: request.args[name] for name in ("topic", "after") if name in request.args
-    }
-    return url_for("pages.task_timeline", org_id=org_id, reference=reference, **query)
 
 
 def reader(

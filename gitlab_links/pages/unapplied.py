@@ -15,7 +15,7 @@ from gitlab_links.pages.unsent_forms import TICKET
 from gitlab_links.sought_texts import fault_of, is_blank
 
 # Which part of a list is shown: behind a row, or by number. A file has all.
-BEHIND, _NUMBERED = frozenset({"after", "at"}), frozenset({"page"})
+BEHIND, _NUMBERED = ("after", "at"), ("page",)
 _SHOWN, _LONGEST = 5, 60
 
 Text = str | tuple[str, ...]
@@ -42,7 +42,7 @@ def unapplied(
 
 def require_applied(applied: Mapping[str, Any]) -> None:
     """Raises Invalid that names them, if there are any."""
-    left_out = _left_out(request.args, applied, BEHIND | _NUMBERED)
+    left_out = _left_out(request.args, applied, (*BEHIND, *_NUMBERED))
     if left_out:
         words = " ".join(_sentences(left_out))
         raise Invalid(

@@ -98,6 +98,17 @@ def test_behind_what_is_no_place_of_a_list_there_is_no_page_but_a_way_to_the_fir
         assert f"{base}/{path}" in [one["href"] for one in page.all("a") if "div" in one.parents]
 
 
+def test_an_open_page_follows_the_place_that_it_shows(
+    factory: Factory, org: Org, base: str, acting: As
+) -> None:
+    factory.task(org, number=7)
+    admin: Caller = acting(Role.ADMIN)
+    for path, place in product(("deliveries", "tasks/ACME-7/timeline"), NO_PLACES):
+        page = Markup.of(admin.get(f"{base}/{path}?{place}"))
+        followed = admin.get(page.one("div", id="results")["data-live"])
+        assert "There is no such page" in followed.text, (path, place)
+
+
 def test_a_place_of_another_kind_of_list_and_a_filter_of_none_are_named(
     factory: Factory, org: Org, base: str, acting: As
 ) -> None:
