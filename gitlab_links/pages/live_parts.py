@@ -1,8 +1,9 @@
 """Parts of pages that an open page polls."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from flask import Response, make_response, render_template, request
@@ -47,14 +48,19 @@ def tagged(body: str, etag: str, status: int = 200) -> Response:
     return response
 
 
+def if_changed(etag: str, body: Callable[[], str]) -> Response:
+    """What ``body`` makes; a 304, without making it, if the open page has what the ETag is of."""
+    if etag in request.if_none_match:
+        return tagged("", etag, 304)
+    return tagged(body(), etag)
+
+
 def answer_part(template: str, shown: Mapping[str, Any]) -> Response:
     """The part alone, which the open page polls; a 304 if it has what is ``shown`` already. What
     is shown has a :class:`Live` named ``live``.
     """
     live: Live = shown["live"]
-    if live.etag in request.if_none_match:
-        return tagged("", live.etag, 304)
-    return tagged(render_template(template, **shown), live.etag)
+    return if_changed(live.etag, partial(render_template, template, **shown))
 
 
 def etag_of(*parts: object) -> str:

@@ -1,6 +1,7 @@
 """The links of a task: list for the open page, attach, unlink, undo, refresh."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from flask import flash, redirect, request, url_for
@@ -21,7 +22,7 @@ from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import sent
 from gitlab_links.pages.link_lists import attach_several
 from gitlab_links.pages.link_undo import removed_link, undo_token
-from gitlab_links.pages.live_parts import is_part, tagged
+from gitlab_links.pages.live_parts import if_changed, is_part, tagged
 from gitlab_links.pages.paging import page_in
 from gitlab_links.pages.task_page import (
     PART,
@@ -44,9 +45,7 @@ def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
         return redirect(url_for("pages.show_task", org_id=org_id, reference=reference))
     principal = current_principal()
     links = Links.of(principal, task_at(org_id, reference), page_in(request.args))
-    if links.etag in request.if_none_match:
-        return tagged("", links.etag, 304)
-    return tagged(links_fragment(principal, links), links.etag)
+    return if_changed(links.etag, partial(links_fragment, principal, links))
 
 
 @pages.post("/orgs/<uuid:org_id>/tasks/<reference>/links")
