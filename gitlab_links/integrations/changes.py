@@ -19,7 +19,7 @@ from gitlab_links.integrations.webhook_secrets import replace_webhook_secret
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.plurals import listed
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, cipher, digest, new_secret
-from gitlab_links.storage.database import insert_unless_exists
+from gitlab_links.storage.database import insert_and_lock
 
 _HEADER_SAFE = re.compile(r"[!-~]{1,255}")
 
@@ -80,13 +80,7 @@ def begun_integration(org_id: uuid.UUID) -> OrgGitLabIntegration:
 
     If two requests connect the org for the first time, the second one waits here.
     """
-    now = utcnow()
-    blank = {"org_id": org_id, "failures": 0, "created_at": now, "updated_at": now}
-    integration = None
-    while integration is None:  # another request may disconnect the org in between
-        insert_unless_exists(db.session, OrgGitLabIntegration, blank, "org_id")
-        integration = lock_integration(org_id)
-    return integration
+    return insert_and_lock(db.session, OrgGitLabIntegration, {"org_id": org_id})
 
 
 def settings_version(org_id: uuid.UUID) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import select, tuple_
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.storage.database import Base, insert_unless_exists, new_id, upsert
+from gitlab_links.storage.database import Base, insert_and_lock, new_id, upsert
 
 
 def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
@@ -39,19 +39,8 @@ def locked_item(
     org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int, **new: Any
 ) -> GitLabItem:
     """Like ``cached_item``, for a project of the org by its id. A new row has ``new`` values."""
-    item = None
-    while item is None:
-        item = _made_or_found(org_id, project_id, gitlab_type, iid, new)
-    return item
-
-
-def _made_or_found(
-    org_id: uuid.UUID, project_id: uuid.UUID, gitlab_type: str, iid: int, new: Mapping[str, Any]
-) -> GitLabItem | None:
-    """None if another transaction deleted the item between the two statements."""
     key = {"project_id": project_id, "type": gitlab_type, "iid": iid}
-    insert_unless_exists(db.session, GitLabItem, {**key, "org_id": org_id, **new}, *key)
-    return db.session.scalars(select(GitLabItem).filter_by(**key).with_for_update()).one_or_none()
+    return insert_and_lock(db.session, GitLabItem, key, org_id=org_id, **new)
 
 
 Key = tuple[uuid.UUID, str, int]

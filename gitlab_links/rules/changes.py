@@ -24,7 +24,7 @@ from gitlab_links.rule_states.models import (
     RulesMode,
     TaskRuleState,
 )
-from gitlab_links.storage.database import upsert
+from gitlab_links.storage.database import insert_and_lock
 from gitlab_links.tasks.models import Task
 
 MOST_BRANCHES = 20
@@ -210,20 +210,7 @@ def is_running(rules: OrgRules) -> bool:
 
 def lock_rules(org_id: uuid.UUID) -> OrgRules:
     """The row, made if needed; the lock makes concurrent changes wait."""
-    defaults: dict[str, Any] = {
-        column.key: column.default.arg if column.default.is_scalar else []
-        for column in OrgRules.__table__.columns
-        if column.default is not None and column.key != "updated_at"
-    }
-    values = {**defaults, "org_id": org_id, "updated_at": utcnow()}
-    insert = upsert(db.engine.dialect.name, OrgRules).values(**values)
-    db.session.execute(insert.on_conflict_do_nothing(index_elements=["org_id"]))
-    return db.session.scalars(
-        select(OrgRules)
-        .where(OrgRules.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return insert_and_lock(db.session, OrgRules, {"org_id": org_id})
 
 
 def _start_over(rules: OrgRules) -> None:

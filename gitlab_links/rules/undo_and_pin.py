@@ -11,9 +11,9 @@ from gitlab_links.errors import Conflict
 from gitlab_links.events.models import EventType
 from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import change_rows, db
-from gitlab_links.rule_states.marking import STALE, mark_task
+from gitlab_links.rule_states.marking import mark_task
 from gitlab_links.rule_states.models import TaskRuleState
-from gitlab_links.storage.database import upsert
+from gitlab_links.storage.database import insert_and_lock
 from gitlab_links.tasks.changes import lock_task, update_task
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.queries import find_task, require_task
@@ -64,21 +64,7 @@ def _locked_state(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskRuleState:
     require_task(org_id, task_id)
     lock_task(task_id)
     mark_task(org_id, task_id, utcnow())
-    insert = upsert(db.engine.dialect.name, TaskRuleState).values(
-        task_id=task_id,
-        org_id=org_id,
-        wanted="nothing",
-        version=STALE,
-        undecided=False,
-        news_at=utcnow(),
-    )
-    db.session.execute(insert.on_conflict_do_nothing(index_elements=["task_id"]))
-    return db.session.scalars(
-        select(TaskRuleState)
-        .where(TaskRuleState.task_id == task_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return insert_and_lock(db.session, TaskRuleState, {"task_id": task_id}, org_id=org_id)
 
 
 def _audit(principal: Principal, task_id: uuid.UUID, *, pinned: bool) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from sqlalchemy import (
@@ -98,6 +98,9 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcDateTime}
+
+
+M = TypeVar("M", bound=Base)
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
@@ -253,6 +256,23 @@ def _insert_unless_exists(dialect: str, model: type[Base], key: tuple[str, ...])
     """Built once, without the ORM: building took half the time of a webhook's INSERT."""
     insert = upsert(dialect, model).on_conflict_do_nothing(index_elements=key)
     return cast(Executable, insert.returning(model.__table__.c.id))
+
+
+def insert_and_lock(
+    session: Session | scoped_session[Any], model: type[M], key: Mapping[str, Any], **values: Any
+) -> M:
+    """The row with this ``key``, reloaded and locked until the commit; inserted if there is none.
+
+    A new row has ``values``, and else the defaults of its columns. Whoever inserts the same row
+    at once waits here for the first.
+    """
+    insert = upsert(session.get_bind().dialect.name, model).values(**key, **values)
+    locked = select(model).filter_by(**key).with_for_update()
+    row = None
+    while row is None:  # somebody else may delete it in between
+        session.execute(insert.on_conflict_do_nothing(index_elements=key))
+        row = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
+    return row
 
 
 def upsert(dialect: str, model: type[Base]) -> Any:

@@ -12,7 +12,13 @@ from gitlab_links.accounts.models import Org
 from gitlab_links.app import create_app
 from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
-from gitlab_links.storage.database import engine_options, insert_unless_exists, new_id
+from gitlab_links.rule_states.models import OrgRules
+from gitlab_links.storage.database import (
+    engine_options,
+    insert_and_lock,
+    insert_unless_exists,
+    new_id,
+)
 from gitlab_links.tasks.models import Task
 
 pytestmark = pytest.mark.differs_by_database
@@ -50,6 +56,15 @@ def test_foreign_keys_are_enforced(app_context):
     db.session.add(Task(org_id=uuid.uuid4(), number=1, title="No org"))
     with pytest.raises(IntegrityError):
         db.session.commit()
+
+
+def test_a_row_is_inserted_with_its_defaults_and_then_found(factory, app_context):
+    key = {"org_id": factory.org().id}
+    made = insert_and_lock(db.session, OrgRules, key, wait_seconds=60)
+    assert (made.mode, made.branches, made.started, made.wait_seconds) == ("off", [], True, 60)
+    db.session.commit()
+    again = insert_and_lock(db.session, OrgRules, key, wait_seconds=90)
+    assert (again, again.wait_seconds) == (made, 60)
 
 
 def test_a_row_of_the_same_key_is_passed_over_and_no_other_conflict_is(factory, app_context):
