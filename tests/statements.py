@@ -34,6 +34,11 @@ def statements(app: Flask) -> Iterator[list[tuple[str, Any]]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+def asked_for_connection(sent: list[tuple[str, Any]]) -> int:
+    """How many of these statements read the state of the org's connection."""
+    return sum("confidential_roles" in text for text, _ in sent)
+
+
 @contextmanager
 def built_statements(app: Flask) -> Iterator[list[Any]]:
     """Every statement that is executed meanwhile, as it was built for SQLAlchemy."""

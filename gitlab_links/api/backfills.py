@@ -3,6 +3,7 @@
 """
 
 import uuid
+from functools import partial
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
@@ -28,6 +29,7 @@ from gitlab_links.backfills.queries import find_backfill, found_items
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.mentions.queries import pending_mentions
 
 
@@ -81,8 +83,8 @@ def gitlab_backfill_items_get(
 ) -> dict[str, Any]:
     """List what a look back found"""
     find_backfill(org_id, backfill_id)
-    viewer = current_principal().role
-    return listed("items", query, lambda **page: found_items(org_id, backfill_id, viewer, **page))
+    viewer, connection = current_principal().role, connection_of(org_id)
+    return listed("items", query, partial(found_items, org_id, backfill_id, viewer, connection))
 
 
 @integrations.get(f"{BASE}/pending-mentions")
@@ -96,5 +98,5 @@ def gitlab_pending_mentions_get(query: dict[str, Any], org_id: uuid.UUID) -> dic
     Kept for 90 days, 2,000 of an org at most. A caller who may not see confidential items gets
     merge requests only.
     """
-    viewer = current_principal().role
-    return listed("mentions", query, lambda **page: pending_mentions(org_id, viewer, **page))
+    viewer, connection = current_principal().role, connection_of(org_id)
+    return listed("mentions", query, partial(pending_mentions, org_id, viewer, connection))

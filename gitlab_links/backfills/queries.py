@@ -15,8 +15,8 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import sees_all
+from gitlab_links.links.freshness import Connection
 from gitlab_links.links.models import GitLabProject
-from gitlab_links.links.queries import connection_of
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
@@ -105,6 +105,7 @@ def found_items(
     org_id: uuid.UUID,
     backfill_id: uuid.UUID,
     viewer: Role,
+    connection: Connection,
     *,
     after: Position | None = None,
     limit: int | None = None,
@@ -118,7 +119,7 @@ def found_items(
         .where(item.backfill_id == backfill_id, Backfill.org_id == org_id)
     )
     rows = db.session.execute(paged(statement, item.id, after=after, limit=limit)).all()
-    shows_all = sees_all(connection_of(org_id), viewer)
+    shows_all = sees_all(connection, viewer)
     named = _references(org_id, {task for row in rows for task in row[0].tasks})
     found = []
     for one, path, base_url in rows:

@@ -13,8 +13,8 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import maybe_withheld, sees_all
+from gitlab_links.links.freshness import Connection
 from gitlab_links.links.models import DismissedMention, GitLabItem, GitLabProject
-from gitlab_links.links.queries import connection_of
 from gitlab_links.tasks.models import Task
 from gitlab_links.tasks.summaries import task_reference
 
@@ -34,7 +34,7 @@ class DismissedView:
 
 
 def dismissed_mentions(
-    org_id: uuid.UUID, viewer: Role | None, *, limit: int
+    org_id: uuid.UUID, viewer: Role | None, connection: Connection, *, limit: int
 ) -> Sequence[DismissedView]:
     """The org's, the latest first, without items that the viewer may not see."""
     rows = db.session.execute(
@@ -44,7 +44,7 @@ def dismissed_mentions(
         .join(Task, Task.id == _one.task_id)
         .join(Org, Org.id == _one.org_id)
         .outerjoin(User, User.id == _one.dismissed_by)
-        .where(*_seen(org_id, viewer))
+        .where(*_seen(org_id, viewer, connection))
         .order_by(_one.id.desc())
         .limit(limit)
     )
@@ -54,20 +54,21 @@ def dismissed_mentions(
     ]
 
 
-def count_dismissed(org_id: uuid.UUID, viewer: Role | None) -> int:
+def count_dismissed(org_id: uuid.UUID, viewer: Role | None, connection: Connection) -> int:
     """How many there are."""
     counted = (
         select(func.count())
         .select_from(_one)
         .join(GitLabItem, GitLabItem.id == _one.item_id)
         .join(GitLabProject, GitLabProject.id == GitLabItem.project_id)
-        .where(*_seen(org_id, viewer))
+        .where(*_seen(org_id, viewer, connection))
     )
     return db.session.scalar(counted) or 0
 
 
-def _seen(org_id: uuid.UUID, viewer: Role | None) -> Iterator[ColumnElement[bool]]:
-    connection = connection_of(org_id)
+def _seen(
+    org_id: uuid.UUID, viewer: Role | None, connection: Connection
+) -> Iterator[ColumnElement[bool]]:
     yield _one.org_id == org_id
     yield GitLabProject.base_url == connection.base_url
     if not sees_all(connection, viewer):

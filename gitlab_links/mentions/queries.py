@@ -13,7 +13,7 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.gitlab.urls import item_url
 from gitlab_links.links.confidentiality import sees_all
-from gitlab_links.links.queries import connection_of
+from gitlab_links.links.freshness import Connection
 from gitlab_links.mentions.models import TOO_MANY, PendingMention
 from gitlab_links.paging import Position, paged
 from gitlab_links.tasks.summaries import task_reference
@@ -33,27 +33,32 @@ class PendingView:
 
 
 def pending_mentions(
-    org_id: uuid.UUID, viewer: Role | None, *, after: Position | None = None, limit: int
+    org_id: uuid.UUID,
+    viewer: Role | None,
+    connection: Connection,
+    *,
+    after: Position | None = None,
+    limit: int,
 ) -> Sequence[PendingView]:
     """The org's, the newest first.
 
     Nobody knows of these items whether they are confidential by now: who may not see all is shown
     no issue.
     """
-    statement = (
-        select(_one, Org.task_key).join(Org, Org.id == _one.org_id).where(*_seen(org_id, viewer))
-    )
+    seen = _seen(org_id, viewer, connection)
+    statement = select(_one, Org.task_key).join(Org, Org.id == _one.org_id).where(*seen)
     page = paged(statement, _one.id, descending=True, after=after, limit=limit)
     return [_view(row, key) for row, key in db.session.execute(page)]
 
 
-def has_pending(org_id: uuid.UUID, viewer: Role | None) -> bool:
+def has_pending(org_id: uuid.UUID, viewer: Role | None, connection: Connection) -> bool:
     """Whether there are any."""
-    return bool(db.session.scalar(select(exists().where(*_seen(org_id, viewer)))))
+    return bool(db.session.scalar(select(exists().where(*_seen(org_id, viewer, connection)))))
 
 
-def _seen(org_id: uuid.UUID, viewer: Role | None) -> Iterator[ColumnElement[bool]]:
-    connection = connection_of(org_id)
+def _seen(
+    org_id: uuid.UUID, viewer: Role | None, connection: Connection
+) -> Iterator[ColumnElement[bool]]:
     yield _one.org_id == org_id
     yield _one.base_url == connection.base_url
     if not sees_all(connection, viewer):

@@ -7,13 +7,14 @@ from typing import Any
 from flask import flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from gitlab_links.accounts.roles import Permission
+from gitlab_links.accounts.roles import Permission, Role
 from gitlab_links.backfills.changes import RUNNING, Step, start, take_step
 from gitlab_links.backfills.models import BackfillStage
 from gitlab_links.backfills.queries import FoundItem, found_items, latest_backfill
 from gitlab_links.errors import Conflict, NotFound
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.freshness import Connection
 from gitlab_links.links.queries import connection_of
 from gitlab_links.mentions.dismissed import count_dismissed, dismissed_mentions
 from gitlab_links.mentions.queries import has_pending, pending_mentions
@@ -30,14 +31,16 @@ PART = "mentions"
 @access(Permission.INTEGRATION)
 def backfill_page(org_id: uuid.UUID) -> ResponseReturnValue:
     """The newest look back, and what mentions tasks that make no link."""
+    connection, role = connection_of(org_id), current_principal().role
+    shown = _shown(org_id, role, connection)
     if is_part(PART):
-        return answer_part("integration/backfill_live.html", _shown(org_id))
+        return answer_part("integration/backfill_live.html", shown)
     return render_template(
         "integration/backfill.html",
-        **_shown(org_id),
+        **shown,
         part=PART,
-        pending=pending_mentions(org_id, current_principal().role, limit=MOST_PENDING),
-        removed=dismissed_mentions(org_id, current_principal().role, limit=MOST_REMOVED),
+        pending=pending_mentions(org_id, role, connection, limit=MOST_PENDING),
+        removed=dismissed_mentions(org_id, role, connection, limit=MOST_REMOVED),
     )
 
 
@@ -66,22 +69,23 @@ def step_backfill(org_id: uuid.UUID, step: str) -> ResponseReturnValue:
     return _back(org_id)
 
 
-def _shown(org_id: uuid.UUID) -> dict[str, Any]:
+def _shown(org_id: uuid.UUID, role: Role, connection: Connection) -> dict[str, Any]:
     """What changes while the page is open.
 
     While a look back runs, a poll brings no list of what it found: it would be long, and the same
     again but for an item. An open page leaves the list that it has.
     """
-    backfill, role = latest_backfill(org_id), current_principal().role
+    backfill = latest_backfill(org_id)
     running = backfill is not None and backfill.stage in RUNNING
     items: Sequence[FoundItem] = ()
     if backfill is not None and not (running and is_part(PART)):
-        items = found_items(org_id, backfill.id, role, limit=MOST_SHOWN)
+        items = found_items(org_id, backfill.id, role, connection, limit=MOST_SHOWN)
     count_removed, others = 0, False
     if backfill is not None and backfill.stage == BackfillStage.FOUND:
-        count_removed, others = count_dismissed(org_id, role), has_pending(org_id, role)
+        count_removed = count_dismissed(org_id, role, connection)
+        others = has_pending(org_id, role, connection)
     here = url_for("pages.backfill_page", org_id=org_id)
-    away = away_words(connection_of(org_id), shows_links=False)
+    away = away_words(connection, shows_links=False)
     return {
         "org_id": org_id,
         "live": Live.of(here, away, backfill, () if running else items, count_removed, others),

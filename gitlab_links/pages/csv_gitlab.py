@@ -12,6 +12,7 @@ from gitlab_links.backfills.queries import FoundItem, found_items, latest_backfi
 from gitlab_links.clock import utcnow
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
+from gitlab_links.links.queries import connection_of
 from gitlab_links.mentions.queries import PendingView, pending_mentions
 from gitlab_links.observations.watched_projects import watched_projects
 from gitlab_links.pages.blueprint import pages
@@ -47,7 +48,7 @@ def mentions_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     def rows(found: Sequence[FoundItem]) -> Rows:
         return [(one.reference, one.url, one.title, " ".join(one.tasks), one.id) for one in found]
 
-    read = partial(found_items, org_id, backfill.id, role)
+    read = partial(found_items, org_id, backfill.id, role, connection_of(org_id))
     return csv_file("mentions", MENTIONS, in_parts(read, rows, by_id))
 
 
@@ -55,9 +56,10 @@ def mentions_csv(org_id: uuid.UUID) -> ResponseReturnValue:
 @access(Permission.INTEGRATION)
 def pending_mentions_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """The mentions that make no link, the newest first."""
-    own, read = attrgetter(*PENDING), partial(pending_mentions, org_id, current_principal().role)
+    own, role, connection = attrgetter(*PENDING), current_principal().role, connection_of(org_id)
 
     def rows(found: Sequence[PendingView]) -> Rows:
         return [own(one) for one in found]
 
+    read = partial(pending_mentions, org_id, role, connection)
     return csv_file("pending-mentions", PENDING, in_parts(read, rows, by_id))

@@ -237,7 +237,7 @@ def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
         **part,
         part=PART,
         tracker=tracker_fields(org_id),
-        has_pending=has_pending(org_id, current_principal().role),
+        has_pending=has_pending(org_id, current_principal().role, Connection.of(row)),
         row=row,
         stats=delivery_stats(org_id),
         events=EVENT_NAMES.values(),

@@ -23,6 +23,7 @@ from gitlab_links.jobs.backfills import backfill_slice
 from gitlab_links.jobs.rule_slices import rules_slice
 from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
+from gitlab_links.links.queries import connection_of
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
 
 
@@ -74,6 +75,12 @@ def run(mentioning):
     db.session.rollback()
 
 
+def shown_to(viewer, mentioning, backfill_id):
+    """The items that a look back found, as a viewer of this role sees them."""
+    connection = connection_of(mentioning.org.id)
+    return found_items(mentioning.org.id, backfill_id, viewer, connection)
+
+
 def view(mentioning, backfill_id):
     db.session.expire_all()
     found = find_backfill(mentioning.org.id, backfill_id)
@@ -86,7 +93,7 @@ def test_what_would_be_linked_is_shown_first_and_then_linked(mentioning, key, ol
     backfill_id = looked(mentioning, admin)
     shown = view(mentioning, backfill_id)
     assert (shown.stage, shown.items, shown.tasks, shown.links_made) == ("found", 3, 2, 0)
-    listed = found_items(mentioning.org.id, backfill_id, Role.ADMIN)
+    listed = shown_to(Role.ADMIN, mentioning, backfill_id)
     assert [(one.reference, one.tasks) for one in listed] == [
         ("acme/app#2", [key(1001)]),
         ("acme/app!1", [key(1002)]),
@@ -301,8 +308,8 @@ def test_who_may_not_see_confidential_items_reads_no_title(mentioning, key, proj
     mentioning.task(1001)
     mentioning.connected.issue(project, f"Secret {key(1001)}", confidential=True, notify=False)
     backfill_id = looked(mentioning, admin)
-    assert [i.title for i in found_items(mentioning.org.id, backfill_id, Role.MEMBER)] == [None]
-    [seen] = found_items(mentioning.org.id, backfill_id, Role.ADMIN)
+    assert [i.title for i in shown_to(Role.MEMBER, mentioning, backfill_id)] == [None]
+    [seen] = shown_to(Role.ADMIN, mentioning, backfill_id)
     assert seen.title == f"Secret {key(1001)}"
     assert db.session.query(GitLabItem).count() == 1
     db.session.rollback()

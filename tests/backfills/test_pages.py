@@ -10,6 +10,7 @@ from tests.api.callers import browser
 from tests.backfills.test_backfills import old, project, run
 from tests.pages.csv_tables import table_of
 from tests.pages.markup import Markup, words
+from tests.statements import asked_for_connection, statements
 
 __all__ = ["old", "project"]
 
@@ -44,6 +45,15 @@ def test_the_page_leads_from_the_look_to_the_links(mentioning, old, admin):
     assert "that waits to be linked" in words(
         admin.post(f"{page}/link", follow_redirects=True).text
     )
+
+
+def test_the_page_asks_for_the_connection_once(app, mentioning, old, admin):
+    page = f"/orgs/{mentioning.org.id}/gitlab/mentions"
+    admin.post(page)
+    run(mentioning)
+    with statements(app) as sent:
+        assert "3 items would be linked to 2 tasks." in words(admin.get(page).text)
+    assert asked_for_connection(sent) == 1
 
 
 def test_a_link_that_somebody_removed_is_named_and_made_again(mentioning, key, old, admin):
