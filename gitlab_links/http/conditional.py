@@ -9,15 +9,17 @@ from flask import Flask, Response, current_app, g, make_response, request
 
 from gitlab_links.errors import Invalid, PreconditionFailed
 from gitlab_links.http.access import Kind, declaration_of
+from gitlab_links.http.error_rendering import render
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 TAGGED = "__tagged__"
 _LOCK = "__lock__"
+_CHANGED = "It has changed since you read it."
 
 
 def register(app: Flask) -> None:
-    """Set ETags on the API's JSON responses, and answer If-None-Match."""
+    """Set ETags on the API's JSON responses; answer If-None-Match, and If-Match of a GET."""
     app.after_request(_validate)
 
 
@@ -77,9 +79,7 @@ def require_match() -> None:
     current = _etag(answer)
     g.pop("version", None)
     if not _matches(current):
-        raise PreconditionFailed(
-            "It has changed since you read it. Read it again before you change it.", etag=current
-        )
+        raise PreconditionFailed(f"{_CHANGED} Read it again before you change it.", etag=current)
 
 
 def _matches(current: str) -> bool:
@@ -116,9 +116,20 @@ def _validate(response: Response) -> Response:
     if request.method in {"GET", "HEAD"} and response.status_code == 200:
         if response.get_etag()[0] is None:
             response.set_etag(_etag(response))
-        response.make_conditional(request)
-    elif _has_the_new_state(response):
+        return _answer_conditions(response)
+    if _has_the_new_state(response):
         response.set_etag(_etag(response))
+    return response
+
+
+def _answer_conditions(response: Response) -> Response:
+    """If-Match comes first, as RFC 9110 has it; of a match, If-None-Match still makes a 304."""
+    etag = response.get_etag()[0] or ""
+    if "If-Match" in request.headers and not _matches(etag):
+        refusal: Response = render(PreconditionFailed(_CHANGED, etag=etag))
+        return refusal
+    others = {name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"}
+    response.make_conditional(others)
     return response
 
 

@@ -36,6 +36,23 @@ def test_a_change_of_what_was_changed_meanwhile_is_refused(admin: Caller, base: 
     assert admin.patch(task, json={"title": "Third"}, headers={"If-Match": etag}).status_code == 200
 
 
+def test_a_reading_of_what_was_changed_meanwhile_is_refused_alike(admin: Caller, base: str) -> None:
+    task, etag = make_task(admin, base)
+    assert admin.get(task, headers={"If-Match": etag}).json["task"]["title"] == "First"
+    both = {"If-Match": etag, "If-None-Match": etag}
+    assert admin.get(task, headers=both).status_code == 304
+    changed = admin.patch(task, json={"title": "Second"}).headers["ETag"]
+    for method in ("GET", "HEAD"):
+        late = admin.call(method, task, headers={"If-Match": etag, "If-None-Match": changed})
+        assert (late.status_code, late.headers["ETag"]) == (412, changed)
+        assert late.content_type == "application/problem+json"
+        assert "X-Request-ID" in late.headers
+    late = admin.get(task, headers={"If-Match": etag})
+    assert (late.json["code"], late.json["status"]) == ("precondition_failed", 412)
+    assert "Second" not in late.text
+    assert admin.get(f"{task}0", headers={"If-Match": etag}).status_code == 404
+
+
 def test_so_is_the_deletion(admin: Caller, base: str) -> None:
     task, etag = make_task(admin, base)
     admin.patch(task, json={"status": "done"})
