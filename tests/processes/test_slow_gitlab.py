@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import pytest
@@ -142,8 +141,9 @@ def test_many_who_validate_hold_up_neither_webhooks_nor_pages_nor_health(
     factory.connect(other, base_url="https://gitlab.example.com", webhook_secret=SECRET)
     webhook = f"{service_url}/api/orgs/{other.id}/integrations/gitlab/webhook"
     proof = {"X-Gitlab-Token": SECRET, "X-Gitlab-Event": "Issue Hook"}
-    connected.gitlab.state.faults.latency = ANSWER_SECONDS
-    took = []
+    answered: list[object] = []
+    faults, waited = connected.gitlab.state.faults, []
+    faults.latency, faults.rewrite = ANSWER_SECONDS, answered.append
     with validating(service_url, connected, factory.api_key(connected.org)) as answers:
         time.sleep(2)
         for _ in range(15):
@@ -155,10 +155,13 @@ def test_many_who_validate_hold_up_neither_webhooks_nor_pages_nor_health(
                 ),
                 lambda: requests.post(webhook, json={}, headers=proof, timeout=HANGS),
             ):
+                before = len(answered)
                 answer = ask()
                 assert answer.status_code < 500, answer.text
-                took.append(answer.elapsed.total_seconds())
-    assert median(took) < ANSWER_SECONDS, "they waited for somebody else's GitLab"
+                waited.append(len(answered) > before)
+    # Some are answered while GitLab answers somebody else, by chance.
+    assert sum(waited) < len(waited) / 2, "they waited for somebody else's GitLab"
+    assert answered
     assert set(answers) <= {200, 429, 503}, answers
     assert answers[200] >= 1
     assert answers[429] + answers[503] >= AT_ONCE - 2
