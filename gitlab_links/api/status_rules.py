@@ -18,6 +18,7 @@ from gitlab_links.api.schemas.tasks import TaskEnvelope
 from gitlab_links.http.access import access
 from gitlab_links.http.conditional import locks
 from gitlab_links.http.guard import current_principal
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rules.changes import (
     DryRunRunning,
     RulesChange,
@@ -86,8 +87,8 @@ def status_rules_dry_run(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, 
     While the rules are on or stopped, these are the tasks whose status differs from what their
     links call for.
     """
-    principal = current_principal()
-    read = partial(dry_run_page, principal, query["outcome"], query["q"])
+    visibility = Visibility.of(current_principal())
+    read = partial(dry_run_page, visibility, query["outcome"], query["q"])
     page = listed("tasks", query, read)
     return {**page, "counts": outcome_counts(org_id)}
 
@@ -137,9 +138,8 @@ def status_rules_switch_off(org_id: uuid.UUID) -> dict[str, Any]:
 @rules.returns(200, ExplanationEnvelope)
 def task_status_explanation(org_id: uuid.UUID, task_id: uuid.UUID) -> dict[str, Any]:
     """Explain the status of a task"""
-    principal = current_principal()
     task = find_task(org_id, task_id)
-    return {"explanation": explain(org_id, task, principal.role)}
+    return {"explanation": explain(Visibility.of(current_principal()), task)}
 
 
 @rules.post(f"{TASK}/undo-rule")

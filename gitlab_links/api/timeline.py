@@ -10,6 +10,7 @@ from gitlab_links.api.schemas.events import TaskEventsEnvelope, TaskEventsQuery
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.outgoing.bodies import EventBody, event_body
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.queries import require_task
 from gitlab_links.timeline.queries import timeline_page
 
@@ -25,10 +26,10 @@ def task_events_get(query: dict[str, Any], org_id: uuid.UUID, task_id: uuid.UUID
     who may not see them read only that they were linked and unlinked, also of the past.
     """
     require_task(org_id, task_id)
-    principal = current_principal()
+    visibility = Visibility.of(current_principal())
 
     def page(**part: Any) -> list[EventBody]:
-        entries = timeline_page(principal, task_id, query["types"], **part)
+        entries = timeline_page(visibility, task_id, query["types"], **part)
         return [event_body(entry.event, withheld=entry.withheld) for entry in entries]
 
     return listed("events", query, page)

@@ -149,9 +149,9 @@ def _link_row(link: LinkView, task: str) -> Sequence[Any]:
 @access(Permission.LINK_READ)
 def task_timeline_csv(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """What happened to a task, the newest first, with the words of the page."""
-    task, principal = task_at(org_id, reference), current_principal()
+    task, visibility = task_at(org_id, reference), Visibility.of(current_principal())
     topic = parsed(Topic, request.args.get("topic", ""))
-    read = reader(principal, task.id, topic)
+    read = reader(visibility, task.id, topic)
 
     def rows(entries: Sequence[Entry]) -> Rows:
         words = rows_of(task.id, entries)
@@ -181,7 +181,7 @@ def status_rules_csv(org_id: uuid.UUID) -> ResponseReturnValue:
     """What the rules would do with each task that matches, the newest first; none while off."""
     del org_id  # the caller has it
     outcome, q = dry_run_filter(request.args)
-    read = partial(dry_run_page, current_principal(), outcome, q)
+    read = partial(dry_run_page, Visibility.of(current_principal()), outcome, q)
 
     def rows(tasks: Sequence[DryRunTask]) -> Rows:
         return [(*attrgetter(*RULES)(task), *_why(task.explanation), task.id) for task in tasks]

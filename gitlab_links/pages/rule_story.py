@@ -6,15 +6,16 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.pages.rule_words import RULE_NAMES, calls_for, has_changed, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rules.explanations import explain_if_ruled
 from gitlab_links.rules.wanted import Wanted
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.summaries import TaskView
 
 
-def rule_story(principal: Principal, task: TaskView) -> dict[str, Any]:
+def rule_story(principal: Principal, visibility: Visibility, task: TaskView) -> dict[str, Any]:
     """What ``rules/of_task.html`` shows; nothing while the org has no rules."""
-    explained = explain_if_ruled(principal.org_id, task, principal.role)
+    explained = explain_if_ruled(visibility, task)
     if explained is None:
         return {}
     former = explained.former_status

@@ -13,7 +13,6 @@ from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict, Invalid
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
@@ -21,6 +20,7 @@ from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pages.unapplied import typed_texts
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rule_states.models import OrgRules, RulesMode
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import (
@@ -139,13 +139,14 @@ def _page(org_id: uuid.UUID, **form: Any) -> str:
 def _shown(org_id: uuid.UUID) -> dict[str, Any]:
     """What changes while the page is open: the mode of the rules, and the list of tasks."""
     principal, rules = current_principal(), rules_view(org_id)
+    visibility = Visibility.of(principal)
     outcome, q = dry_run_filter(request.args)
-    read = partial(dry_run_page, principal, outcome, q)
+    read = partial(dry_run_page, visibility, outcome, q)
     filters = {"outcome": outcome, "q": q}
     tasks, around = part_behind("pages.status_rules", org_id, filters, read)
     counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
     shows_links = any(task.explanation.links for task in tasks)
-    away = away_words(connection_of(org_id), shows_links=shows_links)
+    away = away_words(visibility.connection, shows_links=shows_links)
     seen = (rules, tasks, counts, around["older_url"])
     return {
         **around,

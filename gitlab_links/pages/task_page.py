@@ -20,7 +20,7 @@ from gitlab_links.links.queries import LinksOfTask, links_of_task, links_page
 from gitlab_links.pages.descriptions import shown_description
 from gitlab_links.pages.live_parts import Live, away_words, etag_of
 from gitlab_links.pages.paging import Paging
-from gitlab_links.pages.roll_up_marks import Marks, marks_of
+from gitlab_links.pages.roll_up_marks import marks_of
 from gitlab_links.pages.rule_story import rule_story
 from gitlab_links.pages.task_list import STATUS_MARKS
 from gitlab_links.pasting.changes import Pasted
@@ -87,7 +87,7 @@ def task_page(
         links = Links.of(principal, task, page)
         parts |= _head(principal, task, links.updated_at)
         parts |= {**_list(principal, links), **_form(principal, links)}
-        parts |= {"marks": _marks(principal, links), **rule_story(principal, task)}
+        parts |= _judged(principal, links)
         parts["new_items"] = _new_items(principal, links)
     return render_template(
         "tasks/show.html",
@@ -114,7 +114,7 @@ def links_fragment(
     to what was pasted.
     """
     parts = {**_head(principal, links.task, links.updated_at), **_list(principal, links)}
-    parts |= {"marks": _marks(principal, links), **rule_story(principal, links.task)}
+    parts |= _judged(principal, links)
     if form:
         parts |= _form(principal, links)
     return render_template(
@@ -154,12 +154,13 @@ def _head(principal: Principal, task: TaskView, updated_at: datetime) -> dict[st
     }
 
 
-def _marks(principal: Principal, links: Links) -> Marks:
-    """The roll-up of all links, not only those of the page."""
+def _judged(principal: Principal, links: Links) -> dict[str, Any]:
+    """The roll-up of all links, not only those of the page, and what the rules say of them."""
     task, connection = links.task, links.whole.connection
     visibility = Visibility(principal.org_id, principal.user_id, principal.role, True, connection)
     states = link_states(visibility, [task.id]).get(task.id, ())
-    return marks_of(roll_up_of(task, states), states)
+    marks = marks_of(roll_up_of(task, states), states)
+    return {"marks": marks, **rule_story(principal, visibility, task)}
 
 
 def _list(principal: Principal, links: Links) -> dict[str, Any]:

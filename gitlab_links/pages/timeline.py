@@ -11,16 +11,15 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.models import ApiKey, User
 from gitlab_links.accounts.people import names_by_id
-from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
-from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import parsed
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.timeline_words import Row, Words
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.timeline.queries import TYPES, Entry, Topic, references_of, timeline_page
 
@@ -38,9 +37,9 @@ TOPICS = (
 @access(Permission.LINK_READ)
 def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """One page of a task's timeline, the newest first; an open page gets a 304 if it is current."""
-    task, principal = task_at(org_id, reference), current_principal()
+    task, visibility = task_at(org_id, reference), Visibility.of(current_principal())
     topic = parsed(Topic, request.args.get("topic", ""))
-    read = reader(principal, task.id, topic)
+    read = reader(visibility, task.id, topic)
     view = "pages.task_timeline"
     filters = {"topic": topic, "reference": task.reference}
     entries, around = part_behind(view, org_id, filters, read)
@@ -48,8 +47,8 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     around["wanted"] = {"topic": topic.value if topic else ""}
     around |= {"task": task, "days": _by_day(rows), "rows": rows, "topic": topic}
     shows_links = any(row.reference for row in rows)
-    away = away_words(connection_of(org_id), shows_links=shows_links)
-    seen = (rows, around["older_url"], principal.role)
+    away = away_words(visibility.connection, shows_links=shows_links)
+    seen = (rows, around["older_url"], visibility.role)
     around["live"] = Live.of(around["here_url"], away, *seen)
     if is_part(PART):
         return answer_part("timeline/results.html", around)
@@ -57,12 +56,12 @@ def task_timeline(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 
 
 def reader(
-    principal: Principal, task_id: uuid.UUID, topic: Topic | None
+    visibility: Visibility, task_id: uuid.UUID, topic: Topic | None
 ) -> Callable[..., Sequence[Entry]]:
     """Reads a page of the timeline: what is of the topic, or what matters."""
     types = TYPES[topic] if topic else ()
     everything = topic in {Topic.ALL, Topic.GITLAB}
-    return partial(timeline_page, principal, task_id, types, all_changes=everything)
+    return partial(timeline_page, visibility, task_id, types, all_changes=everything)
 
 
 def rows_of(task_id: uuid.UUID, entries: Sequence[Entry]) -> list[Row]:

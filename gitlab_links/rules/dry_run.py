@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
-from gitlab_links.accounts.principal import Principal
 from gitlab_links.extensions import db
 from gitlab_links.paging import Position, paged
 from gitlab_links.rollup.visibility import Visibility
@@ -99,7 +98,7 @@ class DryRunTask:
 
 
 def dry_run_page(
-    principal: Principal,
+    visibility: Visibility,
     outcome: Outcome | None,
     q: str | None = None,
     *,
@@ -109,7 +108,7 @@ def dry_run_page(
     """The org's tasks with this outcome, or all, the newest first; none while rules are off.
     ``q`` is searched in title, description and reference.
     """
-    org_id = principal.org_id
+    org_id = visibility.org_id
     rules = find_rules(org_id)
     if rules is None or rules.mode == RulesMode.OFF:
         return []
@@ -119,11 +118,11 @@ def dry_run_page(
     if outcome is not None:
         rows = rows.where(shown == outcome.value)
     if q:
-        rows = rows.where(found_by(q, Visibility.of(principal)))
+        rows = rows.where(found_by(q, visibility))
     rows = paged(rows, _task.id, descending=True, after=after, limit=limit)
     outcomes = {row.id: Outcome(row.outcome) for row in db.session.execute(rows)}
     tasks = tasks_where(org_id, _task.id.in_(outcomes))
-    explanations = explain_tasks(org_id, tasks, principal.role)
+    explanations = explain_tasks(visibility, tasks)
     return [
         DryRunTask(
             task.id,

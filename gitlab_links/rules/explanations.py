@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
-from gitlab_links.links.confidentiality import sees_all, withheld
+from gitlab_links.links.confidentiality import withheld
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.links.queries import connection_of
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
 from gitlab_links.rules.changes import find_rules
 from gitlab_links.rules.choices import choices_of
@@ -69,23 +68,23 @@ class Explanation:
     is_held: bool
 
 
-def explain(org_id: uuid.UUID, task: TaskView, viewer: Role | None) -> Explanation:
+def explain(visibility: Visibility, task: TaskView) -> Explanation:
     """The explanation of one task, for a viewer who may see links."""
-    return explain_tasks(org_id, [task], viewer)[task.id]
+    return explain_tasks(visibility, [task])[task.id]
 
 
-def explain_if_ruled(org_id: uuid.UUID, task: TaskView, viewer: Role | None) -> Explanation | None:
+def explain_if_ruled(visibility: Visibility, task: TaskView) -> Explanation | None:
     """The same; None if the rules are off and none has set the status. One query then."""
-    if task.status_rule is None and _mode(find_rules(org_id)) is RulesMode.OFF:
+    if task.status_rule is None and _mode(find_rules(visibility.org_id)) is RulesMode.OFF:
         return None
-    return explain(org_id, task, viewer)
+    return explain(visibility, task)
 
 
 def explain_tasks(
-    org_id: uuid.UUID, tasks: Sequence[TaskView], viewer: Role | None
+    visibility: Visibility, tasks: Sequence[TaskView]
 ) -> Mapping[uuid.UUID, Explanation]:
     """The explanations of tasks of an org, in as many statements as of one."""
-    rules = find_rules(org_id)
+    rules = find_rules(visibility.org_id)
     ids = [task.id for task in tasks]
     states = {
         state.task_id: state
@@ -95,7 +94,7 @@ def explain_tasks(
             .execution_options(populate_existing=True)
         )
     }
-    everything = sees_all(connection_of(org_id), viewer)
+    everything = visibility.sees_all
     reader = _Reader(choices_of(rules), _mode(rules), everything, _withheld(states, everything))
     links = links_of_tasks(ids)
     return {

@@ -7,13 +7,11 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, or_, select
 
-from gitlab_links.accounts.principal import Principal
 from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db
-from gitlab_links.links.confidentiality import sees_all
 from gitlab_links.links.event_visibility import event_readable, event_withheld, with_items
-from gitlab_links.links.queries import connection_of
 from gitlab_links.paging import Position, paged
+from gitlab_links.rollup.visibility import Visibility
 
 
 class Topic(StrEnum):
@@ -57,7 +55,7 @@ class Entry:
 
 
 def timeline_page(
-    principal: Principal,
+    visibility: Visibility,
     task_id: uuid.UUID,
     types: Collection[EventType] = (),
     *,
@@ -67,13 +65,12 @@ def timeline_page(
 ) -> Sequence[Entry]:
     """The events of a task that the caller may read, of these types or of all.
 
-    ``all_changes``: also changes of items that do not matter to the task. One query, and one
-    for who sees what.
+    ``all_changes``: also changes of items that do not matter to the task. One query.
     """
-    all_seen = sees_all(connection_of(principal.org_id), principal.role)
+    all_seen = visibility.sees_all
     statement = with_items(select(Event)).add_columns(event_withheld().label("hidden"))
     statement = statement.where(
-        Event.org_id == principal.org_id,
+        Event.org_id == visibility.org_id,
         Event.task_id == task_id,
         event_readable(all_seen=all_seen),
     )

@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
+from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rules.changes import RulesChange, change_rules
 from gitlab_links.rules.explanations import explain
 from gitlab_links.tasks.queries import find_task
@@ -39,7 +40,7 @@ def forged(story, item, **attributes):
 
 
 def said(story, task):
-    explanation = explain(story.org.id, find_task(story.org.id, task), story.admin.role)
+    explanation = explain(Visibility.of(story.admin), find_task(story.org.id, task))
     db.session.rollback()
     return [link.says.value for link in explanation.links]
 
