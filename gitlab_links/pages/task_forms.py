@@ -41,6 +41,7 @@ MAX_TITLE, MAX_DESCRIPTION = 255, 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Errors = Mapping[str, list[str]]
 Choices = Sequence[tuple[str, str]]
+NO_ERRORS: Errors = {}
 
 
 def _typed(form: Values) -> Values:
@@ -199,7 +200,7 @@ def _form_page(
     assignees: Choices,
     task: TaskView | None = None,
     *,
-    errors: Errors | None = None,
+    errors: Errors = NO_ERRORS,
     disputed: list[Both] | None = None,
     was_deleted: bool = False,
 ) -> str:
@@ -210,9 +211,9 @@ def _form_page(
         assignees=assignees,
         version=shown.get("version", ""),
         task=task,
-        errors=errors or {},
+        errors=errors,
         disputed=disputed,
         was_deleted=was_deleted,
-        takes_links=takes_links(current_principal()),
+        takes_links=task is None and takes_links(current_principal()),
         links=shown.get("links", ""),
     )

@@ -27,3 +27,14 @@ def test_a_page_asks_for_the_connection_once(
     with statements(app) as sent:
         assert admin.get(f"{base}/{path}").status_code == 200
     assert asked_for_connection(sent) == 1
+
+
+def test_the_form_of_a_task_that_there_is_asks_for_none(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.connect(org)
+    factory.task(org, number=7)
+    member = acting(Role.MEMBER)
+    with statements(app) as sent:
+        assert member.get(f"{base}/tasks/ACME-7/edit").status_code == 200
+    assert asked_for_connection(sent) == 0
