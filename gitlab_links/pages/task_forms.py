@@ -214,6 +214,6 @@ def _form_page(
         errors=errors,
         disputed=disputed,
         was_deleted=was_deleted,
-        takes_links=task is None and takes_links(current_principal()),
+        takes_links=task is None and ("links" in errors or takes_links(current_principal())),
         links=shown.get("links", ""),
     )

@@ -63,7 +63,10 @@ def test_a_new_task_is_not_created_if_something_cannot_be_linked(
 ) -> None:
     visitor, path = acting(), f"{base}/tasks/new"
     before = visitor.post(path, data={**WRITTEN, "links": PASTED})
-    assert before.status_code == 422  # not connected
+    assert before.status_code == 422
+    page = Markup.of(before)
+    assert "before this org is connected" in page.one("div", id="links-error").text
+    assert page.one("textarea", id="links").text.strip() == PASTED
     factory.integration(org, token_ciphertext="something")
     for links, words in (
         ("acme/web!7\nhttps://gitlab.elsewhere.com/a/b/-/issues/1", "gitlab.elsewhere.com"),
