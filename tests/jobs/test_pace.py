@@ -40,7 +40,7 @@ def test_a_closed_item_is_fresh_for_a_day_and_an_open_one_for_the_ttl(connected,
     )
 
 
-def test_beyond_its_share_only_what_was_asked_for_is_fetched(connected, issues):
+def test_beyond_its_share_only_what_was_asked_for_is_fetched(connected, issues, clock):
     calls = connected.gitlab.state.calls
     calls.limit = 4
     limit = {
