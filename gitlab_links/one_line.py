@@ -1,5 +1,7 @@
 """Untrusted text, such as GitLab's or a mail server's, as one line."""
 
+import unicodedata
+
 _MOST_READ = 2_000
 
 
@@ -8,3 +10,8 @@ def as_line(text: str, longest: int) -> str:
     shown = "".join(c if c.isprintable() else " " for c in text[:_MOST_READ])
     line = " ".join(shown.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def named_sign(sign: str) -> str:
+    """A character that may be invisible, or resemble another, by its name and number."""
+    return f"{unicodedata.name(sign, 'a character without a name')} (U+{ord(sign):04X})"

@@ -1,11 +1,11 @@
 """Split a pasted web address into its parts, strictly: nothing is guessed or repaired."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
 from gitlab_links.config.allowed_hosts import literal_address
+from gitlab_links.one_line import named_sign
 
 MAX_URL_LENGTH = 500
 DEFAULT_PORTS = {"https": 443, "http": 80}
@@ -109,9 +109,8 @@ def check_ascii(text: str, what: str, remedy: str = "") -> None:
     found = next((sign for sign in text if not sign.isascii()), None)
     if found is None:
         return
-    name = unicodedata.name(found, "a character without a name")
     shown = f"{found!r}, " if found.isprintable() and not found.isspace() else ""
-    message = f"{what} contains {shown}{name} (U+{ord(found):04X}), which is not ASCII."
+    message = f"{what} contains {shown}{named_sign(found)}, which is not ASCII."
     raise AddressError(Fault.NOT_ASCII, f"{message} {remedy}".strip())
 
 

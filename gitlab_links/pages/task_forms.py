@@ -28,6 +28,7 @@ from gitlab_links.tasks.changes import create_task, lock_task, update_task
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
+from gitlab_links.tasks.titles import MAX_TITLE, title_problem
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, is_web_url
 
 FIELDS = {
@@ -37,7 +38,7 @@ FIELDS = {
     "due_date": "Due date",
     "external_url": "External URL",
 }
-MAX_TITLE, MAX_DESCRIPTION = 255, 20_000
+MAX_DESCRIPTION = 20_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Errors = Mapping[str, list[str]]
 Choices = Sequence[tuple[str, str]]
@@ -72,6 +73,8 @@ def _errors(typed: Values, assignees: Choices) -> Errors:
         found["title"] = ["Enter a title."]
     elif not 0 < len(title) <= MAX_TITLE:
         found["title"] = [f"Enter a title of at most {MAX_TITLE} characters."]
+    elif (problem := title_problem(title)) is not None:
+        found["title"] = [problem]
     if len(description) > MAX_DESCRIPTION:
         found["description"] = [f"Use at most {MAX_DESCRIPTION:,} characters."]
     if typed["assignee_id"] not in dict(assignees):

@@ -15,9 +15,7 @@ from gitlab_links.sought_texts import CHARACTERS, MAX_LENGTH
 
 # Without control characters and U+FFFD, the replacement character.
 LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
-TITLE = r"^[^\x00-\x20\x7f-\xa0\ufffd][^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = CHARACTERS
-_MESSAGES = {TITLE: "Start with a visible character, and use no control characters."}
 _NO_CONTROLS = "Use no control characters."
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 
@@ -40,8 +38,7 @@ def text(
     least: int, most: int, pattern: str = LINE, message: str = "", **options: Any
 ) -> fields.String:
     """A string of bounded length without control characters."""
-    error = message or _MESSAGES.get(pattern, _NO_CONTROLS)
-    checks = [validate.Length(least, most), Matches(pattern, error=error)]
+    checks = [validate.Length(least, most), Matches(pattern, error=message or _NO_CONTROLS)]
     return fields.String(validate=checks, **options)
 
 

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from gitlab_links.api.cursors import Cursors
 from gitlab_links.api.schemas.common import Answer, Strict, described, envelope, page_of
 from gitlab_links.api.schemas.fields import (
     LINE,
     TEXT,
-    TITLE,
     Cursor,
+    Matches,
     Moment,
     Sought,
     Time,
@@ -27,6 +27,7 @@ from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.orders import TaskSort
+from gitlab_links.tasks.titles import MAX_TITLE, TITLE, title_problem
 from gitlab_links.tasks.web_urls import MAX_LENGTH, MESSAGE, PATTERN
 
 BY_ORDER = Cursors(
@@ -195,10 +196,24 @@ def _assignee_id() -> fields.UUID:
     )
 
 
+class _VisibleTitle(Matches):
+    def __call__(self, value: Any) -> Any:
+        """The title, or ValidationError with what is wrong."""
+        problem = title_problem(value)
+        if problem is not None:
+            raise ValidationError(problem)
+        return value
+
+
+def _title(**options: Any) -> fields.String:
+    checks = [validate.Length(1, MAX_TITLE), _VisibleTitle(TITLE)]
+    return fields.String(validate=checks, metadata={"example": "Ship the release"}, **options)
+
+
 class NewTask(Strict):
     """The task to create."""
 
-    title = text(1, 255, TITLE, required=True, metadata={"example": "Ship the release"})
+    title = _title(required=True)
     description = _description()
     status = choice(TaskStatus, metadata=described("`open` when left out."))
     external_url = _external_url()
@@ -209,7 +224,7 @@ class NewTask(Strict):
 class TaskChange(Strict):
     """What to change of a task; a field that is left out stays as it is."""
 
-    title = text(1, 255, TITLE, metadata={"example": "Ship the release"})
+    title = _title()
     description = _description()
     status = choice(TaskStatus)
     external_url = _external_url()

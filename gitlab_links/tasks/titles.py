@@ -1,0 +1,36 @@
+"""The one rule for titles of tasks, whichever door they come by."""
+
+import re
+import unicodedata
+
+from gitlab_links.one_line import named_sign
+
+MAX_TITLE = 255
+# Control characters, and what is invisible or changes the writing direction.
+_HIDDEN = (
+    r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffd"
+)
+# Blanks, and what shapes the sign before it, in emoji and some scripts: not as the first sign.
+_BLANK = (
+    r"\x20\xa0\u1680\u180b-\u180f\u2000-\u200a\u200c\u200d\u202f\u205f\u2800\u3000\ufe00-\ufe0f"
+)
+TITLE = rf"^[^{_HIDDEN}{_BLANK}][^{_HIDDEN}]*$"
+_BEGINS_BLANK = re.compile(f"[{_BLANK}]")
+_IS_HIDDEN = re.compile(f"[{_HIDDEN}]")
+
+
+def title_problem(title: str) -> str | None:
+    """What is wrong with the signs of a title, if anything.
+
+    ``TITLE`` is what the contract can say of it: some signs above U+FFFF are invisible, too.
+    """
+    hidden = next((sign for sign in title if _is_hidden(sign)), None)
+    if hidden is not None:
+        return f"A title must not contain {named_sign(hidden)}."
+    return "Start with a visible character." if _BEGINS_BLANK.match(title) else None
+
+
+def _is_hidden(sign: str) -> bool:
+    above = sign > "\uffff" and unicodedata.category(sign) == "Cf"
+    return above or _IS_HIDDEN.match(sign) is not None
