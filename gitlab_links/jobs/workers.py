@@ -17,7 +17,6 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.extensions import database_breaker, db
@@ -26,6 +25,7 @@ from gitlab_links.jobs.allowed_jobs import AllowedJob
 from gitlab_links.jobs.redis_trouble import RedisTrouble
 from gitlab_links.jobs.worker_requests import WorkerRequests
 from gitlab_links.storage.circuit_breaker import ASK_AGAIN_SECONDS
+from gitlab_links.storage.database import require_writable
 from gitlab_links.storage.redis_pool import connect_blocking_redis
 
 WORKER_TTL_SECONDS = 25
@@ -208,12 +208,12 @@ def _named(job: Job) -> dict[str, str]:
 
 
 def database_answers() -> bool:
-    """Whether the database answers; free unless a query has just failed."""
+    """Whether the database answers and takes writes; free unless a query has just failed."""
     if not database_breaker().lost:
         return True
     try:
         with db.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
+            require_writable(connection)
     except DBAPIError:
         return False
     database_breaker().found()

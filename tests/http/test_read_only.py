@@ -69,6 +69,12 @@ def test_workers_leave_jobs_to_those_whose_database_takes_writes(demoted: Flask)
     assert not database_answers()
 
 
+def test_workers_leave_jobs_also_if_they_still_have_a_connection(demoted: Flask) -> None:
+    with db.engine.connect():
+        demoted.test_client().get("/readyz")  # needs another connection, which is refused
+    assert not database_answers()
+
+
 def test_all_is_well_once_the_server_is_promoted_again(app: Flask, settings: Settings) -> None:
     client = app.test_client()
     with postgresql.demoted(settings.database_url):
