@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask, current_app
+from flask import Flask
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 
 from gitlab_links.account_links.addresses import change_address
@@ -18,7 +18,7 @@ from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.changes import OPERATOR
 from gitlab_links.command_errors import database_errors_in_a_sentence, refusals_in_a_sentence
 from gitlab_links.errors import Invalid
-from gitlab_links.extensions import bind_migrations, db, settings
+from gitlab_links.extensions import bind_migrations, db, settings, this_app
 from gitlab_links.installation import accept_secret_key
 
 MIGRATION_COMMANDS = "db"
@@ -172,7 +172,7 @@ def openapi_command(folder: Path, *, check: bool) -> None:
         raise click.ClickException("Run this in a checkout with requirements/dev.txt installed.")
     from gitlab_links.api.contract_files import differences, write
 
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     if not check:
         for path in write(app, folder):
             click.echo(f"wrote {path}")

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -37,6 +37,11 @@ def bind_migrations(app: Flask) -> Any:
 
     Migrate(app, db, directory=str(MIGRATIONS), render_as_batch=True, compare_type=True)
     return app.extensions["migrate"]
+
+
+def this_app() -> Flask:
+    """The current application itself: what a thread keeps, or lasts longer than the request."""
+    return cast("LocalProxy[Flask]", current_app)._get_current_object()
 
 
 def settings() -> Settings:

@@ -4,13 +4,14 @@ import json
 import re
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 from markupsafe import Markup, escape
 
 from gitlab_links import __version__
 from gitlab_links.api.answers import json_answer
 from gitlab_links.api.contract import contract
 from gitlab_links.api.contract_examples import resolved
+from gitlab_links.extensions import this_app
 from gitlab_links.http.access import public
 
 blueprint = Blueprint(
@@ -32,7 +33,7 @@ def openapi_json() -> Response:
 
     The version of the API in it changes only when a client has to: files hold no other.
     """
-    document = contract(_app())
+    document = contract(this_app())
     info = {**document["info"], "x-service-version": __version__}
     return json_answer({**document, "info": info})
 
@@ -41,7 +42,7 @@ def openapi_json() -> Response:
 @public(_WHY)
 def docs() -> str:
     """The OpenAPI document as a page."""
-    document = contract(_app())
+    document = contract(this_app())
     return render_template(
         "contract/docs.html",
         document=document,
@@ -56,11 +57,6 @@ def docs() -> str:
 def _prose(text: str | None) -> Markup:
     """A description as HTML. Of Markdown, descriptions use only code in backticks."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text or ""))))  # noqa: S704
-
-
-def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    return app
 
 
 def _by_tag(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

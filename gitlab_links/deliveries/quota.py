@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from flask import Flask, current_app
 from sqlalchemy import ColumnElement, bindparam, exists
 from sqlalchemy.exc import SQLAlchemyError
 
-from gitlab_links.extensions import built_once, db, settings
+from gitlab_links.extensions import built_once, db, settings, this_app
 from gitlab_links.observations.models import GitLabWebhookTally, TallyKind
 from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 
@@ -43,8 +42,7 @@ def quota_parameters(now: datetime) -> dict[str, object]:
 
 def count_stored(org_id: uuid.UUID, size: int, now: datetime) -> None:
     """Count a stored body; never raises. Call it after the delivery's commit."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    counter = built_once(app, _EXTENSION, _Counter)
+    counter = built_once(this_app(), _EXTENSION, _Counter)
     unwritten = counter.add(
         org_id, size, min(MOST_UNWRITTEN, settings().webhook_body_quota // PART_UNWRITTEN)
     )

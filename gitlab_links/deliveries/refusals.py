@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from gitlab_links.deliveries.authenticity import Unproven
-from gitlab_links.extensions import built_once, db
+from gitlab_links.extensions import built_once, db, this_app
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.webhook_tallies import Tally, add_tallies
 
@@ -43,7 +43,7 @@ def flush_refused() -> None:
 
 
 def _counter() -> "RefusalCounter":
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     return built_once(app, _EXTENSION, lambda: RefusalCounter(app))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Connection, case, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,7 +21,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.deltas.intervals import READ_AGAIN
 from gitlab_links.deltas.marks import update_marks
 from gitlab_links.deltas.models import BY_TIME, GitLabDeltaMark
-from gitlab_links.extensions import built_once, db
+from gitlab_links.extensions import built_once, db, this_app
 from gitlab_links.links.models import GitLabProject
 from gitlab_links.observations.models import TallyKind
 from gitlab_links.observations.webhook_tallies import Tally, add_tallies
@@ -40,7 +40,7 @@ _mark, _project = GitLabDeltaMark, GitLabProject
 
 def note_turned_away(org_id: uuid.UUID, now: datetime) -> None:
     """A webhook to this org was not stored, whoever sent it."""
-    _of(current_app._get_current_object()).add(org_id, now)  # type: ignore[attr-defined]
+    _of(this_app()).add(org_id, now)
 
 
 def note_start(app: Flask) -> None:
@@ -50,7 +50,7 @@ def note_start(app: Flask) -> None:
 
 def write_turned_away() -> bool:
     """Write what is noted now; whether the database took it."""
-    return _of(current_app._get_current_object()).write()  # type: ignore[attr-defined]
+    return _of(this_app()).write()
 
 
 def _of(app: Flask) -> "TurnedAway":

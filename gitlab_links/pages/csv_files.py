@@ -12,10 +12,11 @@ from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.wsgi import wrap_file
 
 from gitlab_links.clock import utcnow
+from gitlab_links.extensions import this_app
 from gitlab_links.http.transactions import begin_reading
 from gitlab_links.org_data.files import cells
 from gitlab_links.pages.unapplied import require_applied
@@ -39,7 +40,7 @@ def csv_file(
     ``filters`` are those that the parts have, by name; Invalid if the address has others.
     """
     require_applied(filters)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = this_app()
     blocks = _blocks(columns, parts)
     content = chain([next(blocks)], _rest(app, blocks))
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":

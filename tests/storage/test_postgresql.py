@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import current_app
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gitlab_links.extensions import database_breaker, db
+from gitlab_links.extensions import database_breaker, db, this_app
 from gitlab_links.storage import postgresql
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
@@ -53,7 +52,7 @@ def seconds_to_fail(what: Callable[[], Any], error: type[Exception] = Operationa
 
 def outcomes(callers: int) -> list[type[BaseException] | None]:
     """What comes of so many callers at once: the class of the error, None for an answer."""
-    app = current_app._get_current_object()
+    app = this_app()
 
     def call(_number: int) -> type[BaseException] | None:
         with app.app_context():
