@@ -19,9 +19,11 @@ from gitlab_links.org_data.files import cells
 from gitlab_links.pages import csv_files, csv_lists
 from tests.api.callers import Caller
 from tests.factories import Factory
+from tests.hanging import HANGS
 from tests.pages.conftest import As
 from tests.pages.csv_tables import table_of
 from tests.pages.markup import Markup
+from tests.processes.waiting import within
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 
@@ -128,7 +130,8 @@ def test_whoever_reads_slowly_holds_no_transaction(
     blocks = answer.iter_encoded()
     next(blocks)
     with app.app_context():
-        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        # A thread that counts what earlier tests had refused may have one for a moment.
+        within(HANGS, db.engine.pool.checkedout, 0)  # type: ignore[attr-defined]
     assert len(list(blocks)) == 2
 
 
