@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -63,9 +64,7 @@ class SimulatedGitLab:
         scheme = "http" if tls is None else "https"
         self.url = f"{scheme}://{HOST}:{self._server.port}{relative_root.rstrip('/')}"
         state.settle_at(self.url)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @classmethod
     def start(
@@ -94,6 +93,9 @@ class SimulatedGitLab:
 
     def stop(self) -> None:
         """Refuse connections from now on and stop sending webhooks."""
+        # Wakes the thread that waits for connections; elsewhere than on Linux it looks up itself.
+        with suppress(OSError):
+            self._server.socket.shutdown(socket.SHUT_RD)
         self._server.shutdown()
         self._server.server_close()
         self.state.close()
