@@ -23,7 +23,7 @@ from gitlab_links.outgoing.alerts import alert_endpoint, update_policy
 from gitlab_links.outgoing.trial import try_endpoint
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.form_fields import pressed, sent
-from gitlab_links.pages.integration import PATH, integration_page, on_this_page, page_with_errors
+from gitlab_links.pages.integration import PATH, integration_page, page_with_errors
 from gitlab_links.pages.settings_versions import (
     ALERTS,
     ROTATE,
@@ -71,7 +71,7 @@ def check_hook(org_id: uuid.UUID, project_id: uuid.UUID) -> ResponseReturnValue:
         )
         flash(words, "warning")
     elif failure is not None:
-        flash(on_this_page(in_words(failure.code, failure.reason)), "error")
+        flash(in_words(failure.code, failure.reason), "error")
     else:
         flash("Webhook checked in GitLab.", "success")
     return _back(org_id)

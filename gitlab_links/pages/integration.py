@@ -211,7 +211,7 @@ def _problem(result: Validation, before: str = "") -> Any:
     (health.js), if the connection has the problem now.
     """
     code = result.error_code or ErrorCode.NETWORK_ERROR
-    text = before + on_this_page(in_words(code, result.reason))
+    text = before + in_words(code, result.reason)
     return {"text": text} if code in NOT_NOTED else {"text": text, "problem": code}
 
 
@@ -219,13 +219,7 @@ def page_with_errors(
     org_id: uuid.UUID, errors: dict[str, list[str]], typed: Mapping[str, Any] | None = None
 ) -> ResponseReturnValue:
     """The page again (422), with each message beside its field."""
-    here = {name: [on_this_page(one) for one in some] for name, some in errors.items()}
-    return integration_page(org_id, errors=here, typed=typed or {}), 422
-
-
-def on_this_page(words: str) -> str:
-    """What to do about a problem, which in other places is to be done on this page."""
-    return words.replace("on the GitLab page", "on this page")
+    return integration_page(org_id, errors=errors, typed=typed or {}), 422
 
 
 def integration_page(org_id: uuid.UUID, **shown: Any) -> str:
@@ -265,7 +259,6 @@ def _health(org_id: uuid.UUID) -> dict[str, Any]:
         "health": health,
         "headline": HEADLINES[health.status],
         "view": health.connection,
-        "on_this_page": on_this_page,
         "good_news": list(good_news(health)),
         "operations": operations,
         "hook_progress": progress,

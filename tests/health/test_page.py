@@ -187,7 +187,6 @@ def test_a_repair_with_a_revoked_token_shows_that_the_token_is_refused(connected
     said = press(admin, f"{path}/projects/{connected.project_id}/hook")
     assert "GitLab refuses the access token: it is mistyped, has expired or was revoked." in said
     assert "may not manage the webhooks" not in said
-    assert "on the GitLab page" not in said
 
 
 def test_the_list_of_projects_for_a_blocked_account_says_gitlabs_reason(connected, admin, path):

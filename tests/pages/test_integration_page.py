@@ -146,8 +146,6 @@ def test_a_token_that_gitlab_refuses_is_not_called_saved_in_green(
 ) -> None:
     page = after_saving(acting, path, gitlab.url, "glpat-of-nobody")
     assert "But it does not work yet: GitLab refuses the access token" in page
-    assert page.count("Create a new token in GitLab and set it on this page.") == 2
-    assert "on the GitLab page" not in page
     assert "notice is-green" not in page
     assert "Not working" in page
 
@@ -162,7 +160,6 @@ def test_a_mistyped_token_leaves_the_one_that_works(
     error = Markup.of(answer).one("div", id="token-error").text
     assert "GitLab refuses the access token: it is mistyped" in error
     assert "Nothing was saved, and the present token stays." in error
-    assert error.endswith("set it on this page.")
     assert "Not working" not in text_of(admin.get(path))
     gitlab.state.faults.answer("close", times=None)
     answer = save(admin, path, {"base_url": gitlab.url, "token": GITLAB_TOKEN})
