@@ -35,7 +35,7 @@ from tests.conftest import GITLAB_TOKEN
 from tests.deliveries.conftest import org, receive
 from tests.factories import Factory
 from tests.gitlab import bodies
-from tests.jobs.misbehaving import TIMEOUT
+from tests.jobs.misbehaving import DRIP, TIMEOUT
 from tests.per_dialect import PerDialect
 
 __all__ = ["org", "receive"]
@@ -135,6 +135,13 @@ def impatient(
     app = per_dialect.once(changed, lambda: databases.make_application(changed))
     with app.app_context() as context:
         yield context
+
+
+@pytest.fixture
+def bearable(request: pytest.FixtureRequest, fault: dict[str, Any]) -> None:
+    """Whatever the test's ``fault`` is, it is over soon: a drip when the deadline is."""
+    if fault == DRIP:
+        request.getfixturevalue("impatient")
 
 
 @pytest.fixture

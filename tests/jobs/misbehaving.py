@@ -8,7 +8,10 @@ from gitlab_links.extensions import db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs.fetches import fetch_slice
 
-TIMEOUT = 1.2
+# A byte at a time, without end: nobody but the caller's own deadline ends it.
+DRIP = {"kind": "drip", "seconds": 0.05}
+# The deadline of those who are to reach it. Who is answered meanwhile is so on a busy machine, too.
+TIMEOUT = 3.0
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def test_an_operation_whose_worker_died_just_before_is_over_as_soon_as_any(conne
 
 
 @pytest.mark.parametrize("fault", [{"status": 429, "retry_after": "20"}, {"status": 503}])
-def test_a_pause_from_before_is_over(connected, impatient, issue, clock, fault):
+def test_a_pause_from_before_is_over(connected, issue, clock, fault):
     link = connected.link(issue)
     misbehave(connected, **fault)
     for _ in range(3):

@@ -14,7 +14,7 @@ from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.links.models import GitLabItem
 from tests.conftest import GITLAB_TOKEN
 from tests.hanging import HANGS
-from tests.jobs.misbehaving import end_pause, fetch, misbehave
+from tests.jobs.misbehaving import DRIP, end_pause, fetch, misbehave
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,11 @@ pytestmark = pytest.mark.slow
         ({"status": 500}, "http_500"),
         ({"status": 502}, "http_502"),
         ({"kind": "close"}, "network_error"),
-        ({"kind": "drip", "seconds": 0.05}, "network_error"),
+        (DRIP, "network_error"),
     ],
 )
 def test_trouble_opens_the_breaker_at_the_third_time_and_is_over_with_one_answer(
-    connected, impatient, link, fault, code
+    connected, bearable, link, fault, code
 ):
     misbehave(connected, **fault)
     for attempt in range(1, 4):
@@ -54,7 +54,7 @@ def test_trouble_opens_the_breaker_at_the_third_time_and_is_over_with_one_answer
     assert (connected.integration().error_code, connected.integration().failures) == (None, 0)
 
 
-def test_while_the_breaker_is_half_open_one_call_finds_out(connected, impatient):
+def test_while_the_breaker_is_half_open_one_call_finds_out(connected):
     for number in range(4):
         connected.link(connected.issue(connected.project(f"acme/p{number}")))
     misbehave(connected, status=503)
@@ -67,7 +67,7 @@ def test_while_the_breaker_is_half_open_one_call_finds_out(connected, impatient)
     assert connected.calls() == 5 + 2
 
 
-def test_what_failed_while_gitlab_was_away_is_fetched_at_once_when_it_is_back(connected, impatient):
+def test_what_failed_while_gitlab_was_away_is_fetched_at_once_when_it_is_back(connected):
     links = [connected.link(connected.issue(connected.project(f"acme/p{n}"))) for n in range(6)]
     misbehave(connected, status=503)
     for _ in range(3):
@@ -87,7 +87,7 @@ def test_what_failed_while_gitlab_was_away_is_fetched_at_once_when_it_is_back(co
     [(None, 60), ("7", 7), ("0", 1), ("99999", 3600), ("soon", 60), ("date", 90), ("past", 1)],
 )
 def test_a_rate_limit_pauses_the_whole_connection_for_as_long_as_it_says(
-    connected, impatient, link, retry_after, seconds
+    connected, link, retry_after, seconds
 ):
     if retry_after in ("date", "past"):
         ahead = 90 if retry_after == "date" else -90
@@ -110,7 +110,7 @@ def test_a_rate_limit_pauses_the_whole_connection_for_as_long_as_it_says(
         assert connected.calls() == before
 
 
-def test_after_a_rate_limit_what_was_asked_for_is_still_asked_for(connected, impatient, link):
+def test_after_a_rate_limit_what_was_asked_for_is_still_asked_for(connected, link):
     misbehave(connected, status=429, retry_after="30", times=1)
     fetch(connected)
     assert connected.item(link).refresh_requested_at is not None
@@ -119,7 +119,7 @@ def test_after_a_rate_limit_what_was_asked_for_is_still_asked_for(connected, imp
     assert connected.view(link).sync.status == "ok"
 
 
-def test_one_401_costs_one_more_call_and_nothing_else(connected, impatient, link):
+def test_one_401_costs_one_more_call_and_nothing_else(connected, link):
     misbehave(connected, status=401, times=1)
     fetch(connected)
     assert connected.view(link).sync.status == "ok"
@@ -127,9 +127,7 @@ def test_one_401_costs_one_more_call_and_nothing_else(connected, impatient, link
 
 
 @pytest.mark.parametrize("seconds", [1, 30, 900, 7200])
-def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(
-    connected, impatient, link, clock, seconds
-):
+def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(connected, link, clock, seconds):
     """Nobody tells when a deploy is over, or a proxy mended; and nobody has to."""
     misbehave(connected, status=401)
     ends_at, calls = utcnow() + timedelta(seconds=seconds), 0
@@ -148,7 +146,7 @@ def test_a_refused_token_is_tried_again_by_itself_ever_more_seldom(
     assert connected.integration().error_code is None
 
 
-def test_a_refused_token_is_checked_again_though_no_item_is_due(connected, impatient, link, clock):
+def test_a_refused_token_is_checked_again_though_no_item_is_due(connected, link, clock):
     fetch(connected)
     misbehave(connected, status=401)
     connected.make_due()
@@ -163,7 +161,7 @@ def test_a_refused_token_is_checked_again_though_no_item_is_due(connected, impat
     assert connected.integration().error_code is None
 
 
-def test_a_refresh_by_hand_tries_at_once(connected, impatient, link, clock):
+def test_a_refresh_by_hand_tries_at_once(connected, link, clock):
     misbehave(connected, status=401)
     for _ in range(8):
         end_pause()
@@ -177,9 +175,7 @@ def test_a_refresh_by_hand_tries_at_once(connected, impatient, link, clock):
     assert connected.view(link).sync.status == "ok"
 
 
-def test_refreshes_by_hand_make_no_more_than_one_try_in_five_seconds(
-    connected, impatient, link, clock
-):
+def test_refreshes_by_hand_make_no_more_than_one_try_in_five_seconds(connected, link, clock):
     misbehave(connected, status=401)
     fetch(connected)
     clock.advance(3)
@@ -191,9 +187,7 @@ def test_refreshes_by_hand_make_no_more_than_one_try_in_five_seconds(
     assert connected.calls() == before
 
 
-def test_a_refresh_by_hand_does_not_cut_short_what_gitlab_asked_for(
-    connected, impatient, link, clock
-):
+def test_a_refresh_by_hand_does_not_cut_short_what_gitlab_asked_for(connected, link, clock):
     misbehave(connected, status=429, retry_after="600")
     fetch(connected)
     clock.advance(20)
@@ -204,7 +198,7 @@ def test_a_refresh_by_hand_does_not_cut_short_what_gitlab_asked_for(
     assert connected.calls() == before
 
 
-def test_a_new_token_is_tried_at_once(connected, impatient, link):
+def test_a_new_token_is_tried_at_once(connected, link):
     token = connected.gitlab.state.people.tokens[GITLAB_TOKEN]
     token.revoked = True
     fetch(connected)
@@ -217,7 +211,7 @@ def test_a_new_token_is_tried_at_once(connected, impatient, link):
     assert connected.integration().error_code is None
 
 
-def test_a_token_of_too_small_a_scope_is_shown_and_checked_again_seldom(connected, impatient, link):
+def test_a_token_of_too_small_a_scope_is_shown_and_checked_again_seldom(connected, link):
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].scopes = ["read_user"]
     run = fetch(connected)
     integration = connected.integration()

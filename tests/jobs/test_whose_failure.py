@@ -6,7 +6,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from tests.conftest import GITLAB_TOKEN
-from tests.jobs.misbehaving import fetch, misbehave
+from tests.jobs.misbehaving import DRIP, fetch, misbehave
 
 BLOCKED = "Your account has been blocked."
 FAULTS = [
@@ -16,13 +16,13 @@ FAULTS = [
     pytest.param({"status": 403}, marks=pytest.mark.slow),
     pytest.param({"kind": "html"}, marks=pytest.mark.slow),
     {"kind": "close"},
-    pytest.param({"kind": "drip", "seconds": 0.05}, marks=pytest.mark.slow),
+    pytest.param(DRIP, marks=pytest.mark.slow),
     {"kind": "redirect", "location": "http://127.0.0.1:9/users/sign_in"},
 ]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_broken_project_keeps_no_other_waiting(connected, impatient, clock, fault):
+def test_a_broken_project_keeps_no_other_waiting(connected, bearable, clock, fault):
     """Its issues are switched off, say; a new link into another project is read at once."""
     broken = connected.project("acme/broken")
     misbehave(connected, project_id=broken.id, **fault)
@@ -40,7 +40,7 @@ def test_a_broken_project_keeps_no_other_waiting(connected, impatient, clock, fa
     assert connected.integration().error_code is None
 
 
-def test_two_broken_projects_keep_the_third_from_nothing(connected, impatient, clock):
+def test_two_broken_projects_keep_the_third_from_nothing(connected, clock):
     bad = []
     for path in ("acme/one", "acme/two"):
         broken = connected.project(path)
@@ -59,7 +59,7 @@ def test_two_broken_projects_keep_the_third_from_nothing(connected, impatient, c
     assert {connected.view(link).sync.error_code for link in bad} == {"http_500"}
 
 
-def test_a_broken_project_is_asked_ever_more_seldom(connected, impatient, clock):
+def test_a_broken_project_is_asked_ever_more_seldom(connected, clock):
     broken = connected.project("acme/broken")
     misbehave(connected, project_id=broken.id, status=500)
     connected.link(connected.issue(broken))
@@ -73,9 +73,7 @@ def block(connected, state="blocked"):
     connected.gitlab.state.people.tokens[GITLAB_TOKEN].user.state = state
 
 
-def test_an_account_that_is_blocked_is_the_connections_with_gitlabs_reason(
-    connected, impatient, clock
-):
+def test_an_account_that_is_blocked_is_the_connections_with_gitlabs_reason(connected, clock):
     links = [connected.link(connected.issue(connected.project(f"acme/p{n}"))) for n in range(3)]
     fetch(connected)
     block(connected)
@@ -99,9 +97,7 @@ def test_an_account_that_is_blocked_is_the_connections_with_gitlabs_reason(
     assert (integration.error_code, integration.error_reason) == (None, None)
 
 
-def test_what_failed_by_itself_meanwhile_is_read_at_once_when_the_refusal_ends(
-    connected, impatient, clock
-):
+def test_what_failed_by_itself_meanwhile_is_read_at_once_when_the_refusal_ends(connected, clock):
     links = [connected.link(connected.issue(connected.project(f"acme/p{n}"))) for n in range(6)]
     fetch(connected)
     misbehave(connected, status=403, route="/projects")
@@ -124,9 +120,7 @@ def test_what_failed_by_itself_meanwhile_is_read_at_once_when_the_refusal_ends(
         ({"status": 403}, "http_403"),
     ],
 )
-def test_what_every_call_comes_to_is_the_connections(
-    connected, impatient, link, clock, fault, code
-):
+def test_what_every_call_comes_to_is_the_connections(connected, link, clock, fault, code):
     misbehave(connected, **fault)
     for _ in range(5):
         fetch(connected)
