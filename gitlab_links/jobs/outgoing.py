@@ -172,7 +172,7 @@ def _send_batch(
                 if done and time.monotonic() - began > BATCH_SECONDS:
                     break
                 outcome = network.send(session, request)
-                results.put(Sent(delivery_id, attempt, outcome))
+                results.put(Sent(endpoint_id, delivery_id, attempt, outcome))
                 done += 1
                 if outcome.failure is not None:
                     break
@@ -183,5 +183,5 @@ def _send_batch(
             log.error("outgoing.sending_failed", endpoint_id=str(endpoint_id), exc_info=True)
             if unsent:
                 fault = Outcome(time.monotonic() - began, failure=FAULT)
-                results.put(Sent(*unsent.pop(0), fault))
+                results.put(Sent(endpoint_id, *unsent.pop(0), fault))
         results.put(_Finished(endpoint_id, unsent))

@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 class Sent:
     """An attempt that is over."""
 
+    endpoint_id: uuid.UUID
     delivery_id: uuid.UUID
     attempt: int
     outcome: Outcome
@@ -48,12 +49,13 @@ def save(sent: Sequence[Sent], now: datetime) -> None:
     """
     if not sent:
         return
+    # Endpoints first, as whoever renews leases: else each could wait for the other.
+    endpoints = _locked(OutgoingEndpoint, {one.endpoint_id for one in sent})
     deliveries = _locked(OutgoingDelivery, {one.delivery_id for one in sent})
-    endpoints = _locked(OutgoingEndpoint, {one.endpoint_id for one in deliveries.values()})
     for one in sent:
         delivery = deliveries.get(one.delivery_id)
         if delivery is not None and _is_ours(delivery, one.attempt):
-            _save_one(delivery, endpoints[delivery.endpoint_id], one, now)
+            _save_one(delivery, endpoints[one.endpoint_id], one, now)
     db.session.flush()
 
 

@@ -1,20 +1,24 @@
-"""Endpoints made and turned on at once: the second one waits, and finds what the first did."""
+"""What is done to endpoints at once: the second one waits, and finds what the first did."""
 
 import pytest
 from sqlalchemy import func, select
 
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.integrations.policy import PolicyChange
-from gitlab_links.outgoing import endpoints
+from gitlab_links.outgoing import claims, endpoints
 from gitlab_links.outgoing.alerts import update_policy
 from gitlab_links.outgoing.endpoints import (
     EndpointChange,
     TooManyEndpoints,
     create_endpoint,
+    lock_endpoint,
     update_endpoint,
 )
 from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.outbox import publish_and_send
+from gitlab_links.outgoing.outcomes import Sent, save
+from gitlab_links.outgoing.transport import Outcome
 from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
 
@@ -71,3 +75,23 @@ def test_an_event_that_is_published_while_the_endpoint_is_turned_on_is_sent(offi
     assert second.end() == []
     office.send()
     assert [one.status for one in office.sent()] == ["delivered", "delivered"]
+
+
+def test_a_late_outcome_is_saved_while_another_worker_renews_its_lease(office, clock):
+    office.endpoint()
+    office.tasks("One")
+    office.publish()
+    (endpoint,) = claims.claim_endpoints(utcnow(), 5, slow=5)
+    (taken,) = claims.claim_batch(endpoint, utcnow())
+    sent = Sent(endpoint.id, taken.id, taken.attempts, Outcome(1.0, 200))
+    leases = {endpoint.id: utcnow() + claims.LEASE}
+    db.session.commit()
+
+    lock_endpoint(office.org.id, endpoint.id)
+    late = Beside(office.app, lambda: save([sent], utcnow()))
+    wait_for_somebody_to_wait()
+    assert claims.keep(leases, utcnow()).keys() == leases.keys()
+    db.session.commit()
+
+    assert late.end() == []
+    assert office.sent()[0].status == "delivered"

@@ -287,7 +287,8 @@ def test_a_late_outcome_of_a_worker_that_lost_its_lease_changes_nothing(office, 
     db.session.commit()
     later(clock, seconds=5)
     office.send()
-    save([Sent(taken.id, 1, Outcome(1.0, 500, "It answered 500."))], utcnow())
+    late = Sent(endpoint.id, taken.id, 1, Outcome(1.0, 500, "It answered 500."))
+    save([late], utcnow())
     db.session.commit()
     assert office.sent()[0].status == "delivered"
 
