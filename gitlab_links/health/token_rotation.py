@@ -53,7 +53,7 @@ class RotationNotAllowed(Conflict, code="rotation_not_allowed"):
 
 
 class RotationFailed(Conflict, code="rotation_failed"):
-    """GitLab did not rotate the token; the current one stays in use."""
+    """GitLab did not rotate the token, or its answer was lost; the current one stays in use."""
 
 
 class TokenKind(StrEnum):
@@ -106,7 +106,17 @@ def rotate(question: Question) -> NewToken:
     except GitLabFailure as failure:
         if failure.code == ErrorCode.INSUFFICIENT_SCOPE:
             raise _not_allowed(failure) from None
-        raise RotationFailed(f"GitLab did not rotate the token: {failure.message}") from None
+        raise _failed(failure) from None
+
+
+def _failed(failure: GitLabFailure) -> RotationFailed:
+    is_lost = failure.is_trouble or failure.code == "http_200"  # without a new token in it
+    if not is_lost:
+        return RotationFailed(f"GitLab did not rotate the token: {failure.message}")
+    return RotationFailed(
+        f"{failure.message} So nobody knows whether GitLab has replaced the token. Press Validate: "
+        "if GitLab refuses the token, make a new one there and set it on the GitLab page."
+    )
 
 
 def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:

@@ -210,13 +210,23 @@ def test_a_token_that_may_only_read_is_not_rotated_and_stays(connected):
     assert not token_of(connected).revoked
 
 
-def test_a_rotation_that_gitlab_refuses_leaves_the_token_in_use(connected):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"status": 422}, "GitLab did not rotate the token"),
+        ({"status": 500}, "nobody knows whether GitLab has replaced the token"),
+        ({"kind": "html"}, "nobody knows whether GitLab has replaced the token"),
+        ({"kind": "close"}, "nobody knows whether GitLab has replaced the token"),
+    ],
+)
+def test_a_rotation_that_gitlab_refuses_leaves_the_token_in_use(connected, fault, said):
     connected.watch()
-    connected.gitlab.state.faults.answer("status", status=500, route="rotate")
+    connected.gitlab.state.faults.answer(**{"kind": "status", **fault}, route="rotate")
     with connected.app.app_context(), pytest.raises(Conflict) as refused:
         rotate_now(connected.org.id, connected.admin.actor)
 
     assert refused.value.code == "rotation_failed"
+    assert said in refused.value.detail
     connected.sweep()
     assert connected.integration().error_code is None
 
