@@ -123,17 +123,18 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
 
     If somebody else changed one of these fields meanwhile, too, nothing is saved and both
     values are shown. What only the other person changed stays. If somebody deleted the task
-    meanwhile, what was typed is shown as a new one.
+    meanwhile, what was typed is shown as a new one, also after a login in between.
     """
-    if request.method == "POST":
-        try:
+    try:
+        if request.method == "POST":
             return _save(org_id, reference)
-        except NotFound:
-            if not any(_typed(request.form).values()):
-                raise
-            page = _form_page(org_id, request.form, _assignees(org_id, None), was_deleted=True)
-            return page, NotFound.status
-    task = task_at(org_id, reference)
+        task = task_at(org_id, reference)
+    except NotFound:
+        typed: Values = request.form if request.method == "POST" else typed_before() or {}
+        if not any(_typed(typed).values()):
+            raise
+        page = _form_page(org_id, typed, _assignees(org_id, None), was_deleted=True)
+        return page, NotFound.status
     stored = _stored(task)
     shown = {**stored, "version": seen(stored), **(typed_before() or {})}
     return _form_page(org_id, shown, _assignees(org_id, task), task)

@@ -66,17 +66,21 @@ def page_of(path: str) -> str:
     return {"/gitlab/policy": "/gitlab", "/tasks/ACME-1/links": "/tasks/ACME-1"}.get(path, path)
 
 
+def end_sessions(app: Flask) -> None:
+    with app.app_context():
+        user_id = db.session.scalar(select(User.id).where(User.email == "ana@example.com"))
+        assert user_id is not None
+        end_all_sessions(user_id)
+        db.session.commit()
+
+
 @pytest.mark.parametrize("path", TYPED)
 def test_after_the_login_one_is_where_one_was_with_what_one_typed(
     app: Flask, visitor: FlaskClient, org: Org, base: str, path: str
 ) -> None:
     values, typed = TYPED[path]
     values = {**values, "csrf_token": token_of(visitor, base + page_of(path))}
-    with app.app_context():
-        user_id = db.session.scalar(select(User.id).where(User.email == "ana@example.com"))
-        assert user_id is not None
-        end_all_sessions(user_id)
-        db.session.commit()
+    end_sessions(app)
     sent = visitor.post(base + path, data=values)
     assert sent.status_code == 302
     back = log_in(visitor, sent.headers["Location"])
@@ -86,6 +90,25 @@ def test_after_the_login_one_is_where_one_was_with_what_one_typed(
     assert typed in page.text
     assert "What you typed is below" in text_of(page)
     assert "glpat-x" not in page.text
+
+
+def test_after_the_login_what_was_typed_for_a_task_that_is_gone_becomes_a_new_one(
+    app: Flask, visitor: FlaskClient, org: Org, base: str
+) -> None:
+    path = f"{base}/tasks/ACME-1/edit"
+    typed = {**TASK, "csrf_token": token_of(visitor, path)}
+    end_sessions(app)
+    sent = visitor.post(path, data=typed)
+    back = log_in(visitor, sent.headers["Location"])
+    csrf = {"csrf_token": token_of(visitor, f"{base}/tasks")}
+    visitor.post(f"{base}/tasks/ACME-1/delete", data=csrf)
+    page = visitor.get(back.headers["Location"])
+    assert page.status_code == 404
+    assert "Somebody deleted this task while you were editing it." in text_of(page)
+    form = Markup.of(page)
+    assert form.one("input", id="title")["value"] == TASK["title"]
+    assert form.one("textarea", id="description").text.strip() == TASK["description"]
+    assert "Page not found" in text_of(visitor.get(path))
 
 
 def test_a_form_older_than_a_login_in_another_tab_is_not_lost(
