@@ -3,6 +3,8 @@
 import unicodedata
 
 _MOST_READ = 2_000
+# Unicode has no names for these; people paste them from tables.
+_CONTROLS = {"\t": "a tab", "\n": "a line break", "\r": "a line break"}
 
 
 def as_line(text: str, longest: int) -> str:
@@ -14,4 +16,5 @@ def as_line(text: str, longest: int) -> str:
 
 def named_sign(sign: str) -> str:
     """A character that may be invisible, or resemble another, by its name and number."""
-    return f"{unicodedata.name(sign, 'a character without a name')} (U+{ord(sign):04X})"
+    name = _CONTROLS.get(sign) or unicodedata.name(sign, "a character without a name")
+    return f"{name} (U+{ord(sign):04X})"

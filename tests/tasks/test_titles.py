@@ -16,7 +16,8 @@ MISLEADING = {
     "Sh\xadip": "SOFT HYPHEN (U+00AD)",
     "\ufeffShip": "ZERO WIDTH NO-BREAK SPACE (U+FEFF)",
     "Ship\U000e0043": "TAG LATIN CAPITAL LETTER C (U+E0043)",
-    "Ship\nit": "a character without a name (U+000A)",
+    "Ship\nit": "a line break (U+000A)",
+    "Ship\tit": "a tab (U+0009)",
     "\u200dShip": "Start with a visible character.",
 }
 FINE = ("👩\u200d💻 ❤\ufe0f", "می\u200cخواهم", "שלום", "注文\u3000確認", "10\xa0€", "🏳")
