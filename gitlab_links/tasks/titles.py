@@ -16,6 +16,13 @@ _BLANK = (
     r"\x20\xa0\u1680\u180b-\u180f\u2000-\u200a\u200c\u200d\u202f\u205f\u2800\u3000\ufe00-\ufe0f"
 )
 TITLE = rf"^[^{_HIDDEN}{_BLANK}][^{_HIDDEN}]*$"
+# Of England, Scotland and Wales: a black flag, and signs that are invisible elsewhere.
+_FLAGS = re.compile(
+    "|".join(
+        "\U0001f3f4" + "".join(chr(0xE0000 + ord(letter)) for letter in place) + "\U000e007f"
+        for place in ("gbeng", "gbsct", "gbwls")
+    )
+)
 _BEGINS_BLANK = re.compile(f"[{_BLANK}]")
 _IS_HIDDEN = re.compile(f"[{_HIDDEN}]")
 
@@ -25,7 +32,7 @@ def title_problem(title: str) -> str | None:
 
     ``TITLE`` is what the contract can say of it: some signs above U+FFFF are invisible, too.
     """
-    hidden = next((sign for sign in title if _is_hidden(sign)), None)
+    hidden = next((sign for sign in _FLAGS.sub("", title) if _is_hidden(sign)), None)
     if hidden is not None:
         return f"A title must not contain {named_sign(hidden)}."
     return "Start with a visible character." if _BEGINS_BLANK.match(title) else None

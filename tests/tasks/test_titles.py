@@ -10,6 +10,7 @@ from gitlab_links.tasks.titles import TITLE, title_problem
 from tests.api.callers import Caller, browser, program
 from tests.factories import Factory
 
+SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
 MISLEADING = {
     "Ship\u202egnp.exe": "RIGHT-TO-LEFT OVERRIDE (U+202E)",
     "Ship\u200b": "ZERO WIDTH SPACE (U+200B)",
@@ -18,9 +19,10 @@ MISLEADING = {
     "Ship\U000e0043": "TAG LATIN CAPITAL LETTER C (U+E0043)",
     "Ship\nit": "a line break (U+000A)",
     "Ship\tit": "a tab (U+0009)",
+    f"{SCOTLAND}\U000e0043": "TAG LATIN CAPITAL LETTER C (U+E0043)",
     "\u200dShip": "Start with a visible character.",
 }
-FINE = ("👩\u200d💻 ❤\ufe0f", "می\u200cخواهم", "שלום", "注文\u3000確認", "10\xa0€", "🏳")
+FINE = ("👩\u200d💻 ❤\ufe0f", "می\u200cخواهم", "שלום", "注文\u3000確認", "10\xa0€", "🏳", SCOTLAND)
 
 
 @pytest.fixture
