@@ -88,6 +88,8 @@ def part_behind(
     found = read(after=after and Position(after.id), limit=ROWS_A_PART + 1)
     rows = found[:ROWS_A_PART]
     here: dict[str, Any] = {"org_id": org_id, **wanted}
+    in_path = request.view_args or {}
+    asked = {name: value for name, value in wanted.items() if name not in in_path}
     place: dict[str, Any] = {name: request.args.get(name) for name in BEHIND}
     older = url_for(view, after=rows[-1].id, **here) if len(found) > len(rows) else None
     return rows, {
@@ -97,5 +99,5 @@ def part_behind(
         "here_url": url_for(view, **place, **here),
         "newest_url": url_for(view, **here),
         "older_url": older,
-        "unapplied": unapplied(wanted, places=BEHIND),
+        "unapplied": unapplied(asked, places=BEHIND),
     }

@@ -120,6 +120,8 @@ def test_a_place_of_another_kind_of_list_and_a_filter_of_none_are_named(
     behind = ("links", "deliveries", "audit", "tasks/ACME-7/timeline", f"endpoints/{endpoint}")
     named = {f"{path}?page=2": "page “2”" for path in (*behind, "status-rules")}
     named["tasks?after=0&at=noon"] = "after “0”, at “noon”"
+    named["tasks/ACME-7/timeline?reference=ACME-8"] = "reference “ACME-8”"
+    named[f"endpoints/{endpoint}?endpoint_id=8"] = "endpoint_id “8”"
     named |= {f"{path}?q=x&page=2": "q “x”, page “2”" for path in ("waiting", "overview")}
     for path, left_out in named.items():
         page = Markup.of(admin.get(f"{base}/{path}"))
