@@ -208,6 +208,7 @@ def _form_page(
     disputed: list[Both] | None = None,
     was_deleted: bool = False,
 ) -> str:
+    links = shown.get("links", "")
     return render_template(
         "tasks/form.html",
         org_id=org_id,
@@ -218,6 +219,6 @@ def _form_page(
         errors=errors,
         disputed=disputed,
         was_deleted=was_deleted,
-        takes_links=task is None and ("links" in errors or takes_links(current_principal())),
-        links=shown.get("links", ""),
+        takes_links=task is None and (bool(links) or takes_links(current_principal())),
+        links=links,
     )

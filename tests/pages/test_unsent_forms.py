@@ -92,6 +92,23 @@ def test_after_the_login_one_is_where_one_was_with_what_one_typed(
     assert "glpat-x" not in page.text
 
 
+def test_after_the_login_the_links_to_make_are_there_also_without_a_gitlab(
+    app: Flask, visitor: FlaskClient, org: Org, base: str
+) -> None:
+    csrf = {"csrf_token": token_of(visitor, f"{base}/tasks/new")}
+    end_sessions(app)
+    sent = visitor.post(f"{base}/tasks/new", data={**TASK, **csrf, "links": "acme/app#7"})
+    back = log_in(visitor, sent.headers["Location"])
+    settings = Markup.of(visitor.get(f"{base}/gitlab")).one("input", name="settings_version")
+    fields = {
+        "settings_version": settings["value"],
+        "csrf_token": token_of(visitor, f"{base}/tasks"),
+    }
+    assert visitor.post(f"{base}/gitlab/disconnect", data=fields).status_code == 302
+    form = Markup.of(visitor.get(back.headers["Location"]))
+    assert form.one("textarea", id="links").text.strip() == "acme/app#7"
+
+
 def test_after_the_login_what_was_typed_for_a_task_that_is_gone_becomes_a_new_one(
     app: Flask, visitor: FlaskClient, org: Org, base: str
 ) -> None:
