@@ -25,7 +25,7 @@ from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.settings import Settings
 from gitlab_links.local.services import redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
-from tests import databases, postgresql
+from tests import databases, limits, postgresql
 from tests.compiled_rules import compiled_rules  # noqa: F401  # a fixture
 from tests.databases import Database
 from tests.environment import as_environment
@@ -114,6 +114,26 @@ def _keep_our_priority() -> Iterator[None]:
     """A worker that runs within a test would step back for good, and the tests after it too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gitlab_links.jobs.workers.NICENESS", 0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shipped_limits() -> Iterator[list[limits.Limit]]:
+    """The product's own limits; all are raised, as a busy machine is no reason to give up."""
+    raised = limits.raised()
+    shipped = limits.as_now(raised)
+    with pytest.MonkeyPatch.context() as patch:
+        limits.put(raised, patch)
+        yield shipped
+
+
+@pytest.fixture(autouse=True)
+def _limits(request: pytest.FixtureRequest, _shipped_limits: list[limits.Limit]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("shipped_limits"):
+            limits.put(_shipped_limits, patch)
+        elif any(map(request.node.get_closest_marker, LONG)):
+            limits.put(limits.of_flags(_shipped_limits), patch)
         yield
 
 
@@ -284,6 +304,7 @@ def settings(database: Database, redis_url: str, gitlab_port: int, encryption_ke
         encryption_keys=(encryption_key,),
         gitlab_allowed_hosts=AllowedHosts.parse((f"127.0.0.1:{gitlab_port}",)),
         public_base_url="http://localhost",
+        database_timeout=20,  # the longest there is: nobody waits so long for a statement
         api_rate_limit=1_000_000,
         log_level="WARNING",
     )

@@ -31,11 +31,9 @@ def queued(redis, kind):
 
 
 def test_2000_triggers_are_one_job_while_the_flag_lasts(app_context, redis):
-    started = time.monotonic()
     for _ in range(2000):
         assert trigger(JobKind.DRAIN, ORG)
-    flags = int((time.monotonic() - started) / FLAG_SECONDS) + 1
-    assert 1 <= queued(redis, JobKind.DRAIN) <= flags
+    assert queued(redis, JobKind.DRAIN) == 1
 
 
 def test_each_org_and_each_kind_has_its_own_job(app_context, redis):
@@ -54,11 +52,14 @@ def test_triggers_are_ignored_while_a_job_runs_and_work_afterwards(app_context, 
     assert queued(redis, JobKind.DRAIN) == 1
 
 
+@pytest.mark.shipped_limits
 def test_the_flag_of_a_lost_job_expires(app_context, redis):
+    gone = -2  # already, on a busy machine; what never expires is -1
     trigger(JobKind.DRAIN, ORG)
-    assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= FLAG_SECONDS <= 3
+    assert redis.ttl(JobKind.DRAIN.flag(ORG)) in {gone, *range(FLAG_SECONDS + 1)}
     suppress_triggers(JobKind.DRAIN, ORG)
-    assert 0 < redis.ttl(JobKind.DRAIN.flag(ORG)) <= RUNNING_SECONDS <= 2
+    assert redis.ttl(JobKind.DRAIN.flag(ORG)) in {gone, *range(RUNNING_SECONDS + 1)}
+    assert (FLAG_SECONDS, RUNNING_SECONDS) <= (3, 2)
 
 
 def test_a_trigger_is_one_round_trip_while_a_job_is_queued(app_context, redis):
@@ -110,6 +111,7 @@ def test_the_log_says_why_redis_did_not_take_a_trigger(without_redis, capsys):
     assert "Connection refused" in logged["error"]
 
 
+@pytest.mark.shipped_limits
 def test_a_redis_that_hangs_delays_nobody_for_long(without_redis, processes):
     import os
     import signal

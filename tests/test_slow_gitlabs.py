@@ -6,9 +6,10 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from gitlab_links.job_triggers import FLAG_SECONDS, JobKind, moved_to_slow, trigger
+from gitlab_links import slow_gitlabs
+from gitlab_links.job_triggers import JobKind, moved_to_slow, trigger
 from gitlab_links.jobs.allowed_jobs import AllowedJob
-from gitlab_links.slow_gitlabs import BUDGET_SECONDS, QUEUE, SLOW_SECONDS, charge, is_slow
+from gitlab_links.slow_gitlabs import QUEUE, charge, is_slow
 
 pytestmark = pytest.mark.usefixtures("app_context")
 ORG = uuid.UUID(int=7)
@@ -21,7 +22,7 @@ def waiting(redis: Redis) -> dict[str, int]:
 def test_one_slow_answer_sends_jobs_that_call_gitlab_to_the_other_queue(
     app_context: Flask, redis: Redis
 ) -> None:
-    charge(ORG, SLOW_SECONDS + 0.1)
+    charge(ORG, slow_gitlabs.SLOW_SECONDS + 0.1)
     for kind in (JobKind.SYNC, JobKind.RUN_CHECKS, JobKind.DRAIN):
         trigger(kind, ORG)
         trigger(kind, uuid.UUID(int=8))
@@ -32,7 +33,7 @@ def test_a_used_up_budget_makes_a_gitlab_slow(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gitlab_links.slow_gitlabs.time.time", lambda: 1_800_000_000.0)
-    for _ in range(round(BUDGET_SECONDS / 2)):
+    for _ in range(round(slow_gitlabs.BUDGET_SECONDS / 2)):
         charge(ORG, 2.0)
     assert not is_slow(ORG)
     charge(ORG, 2.0)
@@ -46,20 +47,20 @@ def test_a_quick_gitlab_is_not_slow() -> None:
 
 
 def test_a_quick_answer_ends_the_slow_state() -> None:
-    charge(ORG, SLOW_SECONDS + 1)
+    charge(ORG, slow_gitlabs.SLOW_SECONDS + 1)
     charge(ORG, 0.2)
     assert not is_slow(ORG)
 
 
 def test_the_slow_state_expires(redis: Redis) -> None:
-    charge(ORG, SLOW_SECONDS + 1)
+    charge(ORG, slow_gitlabs.SLOW_SECONDS + 1)
     assert is_slow(ORG)
     assert 0 < redis.ttl(f"gitlab_links:slow:{ORG}") <= 3600
 
 
 def test_a_job_queued_before_gitlab_became_slow_is_moved_once(redis: Redis) -> None:
     trigger(JobKind.RUN_CHECKS, ORG)
-    charge(ORG, SLOW_SECONDS + 0.1)
+    charge(ORG, slow_gitlabs.SLOW_SECONDS + 0.1)
     assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG)
     assert waiting(redis)[QUEUE] == 1
     assert moved_to_slow(JobKind.RUN_CHECKS.job, "fetches", ORG), "a second one of the same"
@@ -76,13 +77,13 @@ def test_a_worker_leaves_a_slow_job_to_the_worker_for_slow_ones(
     monkeypatch.setattr("gitlab_links.jobs.allowed_jobs.ALLOWED", {JobKind.SYNC.job: done.append})
     monkeypatch.setattr(AllowedJob, "app", app_context, raising=False)
     for queue, org_id in (("fetches", ORG), ("fetches", uuid.UUID(int=8)), (QUEUE, ORG)):
-        charge(ORG, SLOW_SECONDS + 0.1)
+        charge(ORG, slow_gitlabs.SLOW_SECONDS + 0.1)
         job = AllowedJob.create(JobKind.SYNC.job, (str(org_id),), connection=redis, origin=queue)
         job.func(*job.args)
     assert done == [str(uuid.UUID(int=8)), str(ORG)]
 
 
 def test_while_a_slow_job_waits_no_other_is_queued(redis: Redis) -> None:
-    charge(ORG, SLOW_SECONDS + 0.1)
+    charge(ORG, slow_gitlabs.SLOW_SECONDS + 0.1)
     trigger(JobKind.SYNC, ORG)
-    assert redis.ttl(JobKind.SYNC.flag(ORG)) > FLAG_SECONDS
+    assert redis.ttl(JobKind.SYNC.flag(ORG)) > JobKind.SYNC.quiet_seconds

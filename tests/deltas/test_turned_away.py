@@ -26,12 +26,6 @@ from tests.lock_waits import wait_for_somebody_to_wait
 __all__ = ["proven"]
 
 
-@pytest.fixture(autouse=True)
-def no_timer(monkeypatch):
-    """Nothing is written but when the test says so."""
-    monkeypatch.setattr(turned_away, "NOTED_AFTER_SECONDS", 10_000)
-
-
 def away(*_):
     raise OperationalError("statement", {}, Exception("the server is away"))
 

@@ -1,5 +1,7 @@
 """The times that must stand in one order for work to be neither lost nor done twice."""
 
+import pytest
+
 from gitlab_links import job_triggers
 from gitlab_links.config.settings import Settings
 from gitlab_links.deliveries import claims
@@ -19,6 +21,8 @@ from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
 from gitlab_links.storage.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
 from gitlab_links.sync import lease
 from gitlab_links.sync.fetching import LAST_ANSWER_AT
+
+pytestmark = pytest.mark.shipped_limits
 
 LONGEST_TIMEOUT = Settings(secret_key="k", database_url="sqlite:///x").gitlab_timeout
 APPLYING = 2.0

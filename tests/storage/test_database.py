@@ -102,6 +102,7 @@ def test_a_connection_that_was_cut_in_the_pool_is_replaced_unnoticed(app):
                 assert connection.execute(text("SELECT 1")).scalar() == 1
 
 
+@pytest.mark.shipped_limits
 def test_a_server_that_vanished_is_given_up_on_in_seconds():
     arguments = engine_options("postgresql+psycopg://user@host/name")["connect_args"]
     assert arguments["connect_timeout"] <= 5
@@ -114,7 +115,7 @@ def test_a_server_that_vanished_is_given_up_on_in_seconds():
 
 def count_up(url, times):
     """In a process of its own: read, then write what was read plus one."""
-    app = create_app(Settings(secret_key="counting", database_url=url))
+    app = create_app(Settings(secret_key="counting", database_url=url, database_timeout=20))
     for _ in range(times):
         with app.app_context():
             query = "SELECT number FROM tasks"

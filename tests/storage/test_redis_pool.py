@@ -10,6 +10,8 @@ from gitlab_links.storage.redis_pool import WAIT_SECONDS, connect_redis
 from tests.hanging import HANGS
 from tests.soak.relay import Relay
 
+pytestmark = pytest.mark.shipped_limits
+
 
 @pytest.fixture
 def network(redis):
