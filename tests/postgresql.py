@@ -4,15 +4,16 @@ import os
 import pwd
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import psycopg
 
 from gitlab_links.local.supervisor import Supervisor
+from tests.hanging import HANGS
+from tests.processes.waiting import within
 
 HOW_TO_GET_IT = (
     "no PostgreSQL server found (initdb is neither on PATH nor in /usr/lib/postgresql); "
@@ -78,13 +79,14 @@ def _set_read_only(url: str, value: str) -> None:
     with psycopg.connect(_plain(url), autocommit=True) as connection:
         connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         connection.execute("SELECT pg_reload_conf()")
-    for _ in range(100):
-        with psycopg.connect(_plain(url), autocommit=True) as connection:
-            row = connection.execute("SHOW default_transaction_read_only").fetchone()
-        if row == (value,):
-            break
-        time.sleep(0.02)
-    time.sleep(0.1)  # the other sessions read the same signal
+    # A new session starts with what the server has read. By then it has signalled all others, who
+    # read it before their next statement.
+    within(HANGS, partial(_shown, url), (value,))
+
+
+def _shown(url: str) -> tuple[str] | None:
+    with psycopg.connect(_plain(url), autocommit=True) as connection:
+        return connection.execute("SHOW default_transaction_read_only").fetchone()
 
 
 def _plain(url: str) -> str:

@@ -61,6 +61,7 @@ class Server:
     answer: Answer
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    closed: int = 0
 
     @property
     def last(self) -> Request:
@@ -108,6 +109,7 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Serve
             _converse(server, connection)
         with contextlib.suppress(OSError):
             connection.close()
+        server.closed += 1
 
     accepting = threading.Thread(target=accept, daemon=True)
     accepting.start()

@@ -13,6 +13,7 @@ from gitlab_links.gitlab.items import ItemType
 from tests.gitlab.asking import TOKEN, failure
 from tests.gitlab.servers import reply, reply_json
 from tests.hanging import HANGS
+from tests.processes.waiting import within
 
 PAGE = "<!DOCTYPE html><title>Sign in</title>"
 HTML = {"Content-Type": "text/html"}
@@ -127,9 +128,9 @@ def test_nobody_listening_is_a_network_error(server, make_client):
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(server, make_client):
     server.answer = lambda _: [reply_json([])]  # closes after the answer, without saying so
     client = make_client()
-    for _ in range(3):
+    for number in (1, 2, 3):
         assert client.fetch_items(42, ItemType.ISSUE, [1]).items == {}
-        time.sleep(0.05)
+        within(HANGS, lambda: server.closed, number)
     assert server.connections == 3
 
 
@@ -146,10 +147,10 @@ def test_a_wait_is_returned_and_not_slept(server, make_client, status, code, val
     assert len(server.requests) == 1
 
 
-def test_a_wait_until_a_date_is_returned_in_seconds(server, make_client):
+def test_a_wait_until_a_date_is_returned_in_seconds(server, make_client, clock):
     until = format_datetime(utcnow() + timedelta(seconds=90), usegmt=True)
     server.answer = lambda _: reply("Retry later\n", 429, {"Retry-After": until})
-    assert failure(make_client()).retry_after == pytest.approx(90, abs=3)
+    assert failure(make_client()).retry_after == pytest.approx(90, abs=1)
 
 
 def test_a_wait_of_one_answer_is_not_that_of_the_next(server, make_client):
