@@ -27,6 +27,7 @@ from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory
 from tests.hanging import HANGS
+from tests.held_answers import hold_answers
 from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
@@ -171,7 +172,7 @@ def test_many_who_validate_hold_up_neither_webhooks_nor_pages_nor_health(
 def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     connected: Connected,
 ) -> None:
-    connected.gitlab.state.faults.latency = 1.5
+    is_killed = hold_answers(connected.gitlab, "/test/")
     path = f"{connected.root}/projects/{connected.project_id}/hook"
     asked = connected.api.post(path, {})
     assert asked["operation"]["status"] == "queued"
@@ -185,7 +186,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
     )
     connected.kill_at(JobKind.OPERATE.job)
     assert connected.hooks() == 1
-    connected.gitlab.state.faults.latency = 0.0
+    is_killed.set()
     within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
     found = connected.operation(asked)
     assert found["error_code"] == "interrupted"
@@ -198,7 +199,7 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
 
 @pytest.mark.only_on("sqlite")
 def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connected) -> None:
-    connected.gitlab.state.faults.latency = 3.0
+    connected.gitlab.state.faults.latency = HANGS  # until the worker is killed
     asked = connected.api.post(f"{connected.root}/token/rotate", {})
     calls = connected.gitlab.state.calls
     within(HANGS, lambda: calls.total("rotate"), 1)
@@ -225,7 +226,7 @@ def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connecte
 def test_many_who_rotate_at_once_have_the_token_replaced_once(
     service_url: str, connected: Connected, factory: Factory
 ) -> None:
-    connected.gitlab.state.faults.latency = 1.0
+    connected.gitlab.state.faults.latency = HANGS  # until all have asked
     key = factory.api_key(connected.org)
     ids: list[str] = []
 
@@ -238,9 +239,9 @@ def test_many_who_rotate_at_once_have_the_token_replaced_once(
         thread.start()
     for thread in threads:
         thread.join()
+    connected.gitlab.state.faults.latency = 0.0
     assert len(ids) == 8
     assert len(set(ids)) == 1
     asked = {"operation": {"id": ids[0]}}
     within(HANGS, lambda: connected.operation(asked)["status"], "done")
-    connected.gitlab.state.faults.latency = 0.0
     assert connected.api.post(f"{connected.root}/validate", {})["status"] == "valid"

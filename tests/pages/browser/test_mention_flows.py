@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from gitlab_links.demo.sample_tasks import SHOP
+from tests.hanging import HANGS
 from tests.pages.browser.conftest import Open, Stack
 
 
@@ -36,7 +37,7 @@ def test_a_mention_links_on_the_open_page_and_takes_its_link_along(
 
 def test_looking_back_is_followed_on_the_open_page(stack: Stack, open_page: Open) -> None:
     page, faults = open_page("/gitlab/mentions"), stack.gitlab.state.faults
-    faults.latency = 1.0
+    faults.latency = HANGS
     page.get_by_role("button", name="Look for mentions").click()
     page.get_by_role("button", name="Stop").focus()
     page.evaluate("window.isTheSame = true")

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from gitlab_links.demo import seed
 from gitlab_links.extensions import db
 from gitlab_links.tasks.models import Task
+from tests.held_answers import hold_answers
 from tests.pages.browser.conftest import Open, Stack
 
 SHOTS = os.environ.get("HTTP_SHOTS")
@@ -70,11 +71,13 @@ def test_what_was_typed_is_there_after_logging_in_again(open_page: Open) -> None
     expect(page.get_by_role("heading", level=1)).to_have_text("Typed before the end")
 
 
-def test_a_repair_shows_its_steps_on_the_open_page(open_page: Open) -> None:
+def test_a_repair_shows_its_steps_on_the_open_page(stack: Stack, open_page: Open) -> None:
     page = open_page("/gitlab")
+    is_seen = hold_answers(stack.gitlab, "/test/")
     page.get_by_role("button", name="Repair").or_(
         page.get_by_role("button", name="Create")
     ).first.click()
     expect(page.get_by_text("asking GitLab for a test event").first).to_be_visible()
+    is_seen.set()
     expect(page.get_by_text("The webhook was", exact=False).first).to_be_visible()
     shoot(page, "operation")
