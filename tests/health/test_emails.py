@@ -28,6 +28,7 @@ from gitlab_links.outgoing.emails import email_of
 from gitlab_links.outgoing.trial import try_endpoint
 from tests.api.callers import browser
 from tests.gitlab.servers import make_authority
+from tests.hanging import HANGS
 from tests.pages.markup import text_of
 
 SENDER, TO = "links@example.com", "ops@example.com"
@@ -113,7 +114,7 @@ def note(**changes):
 
 def test_with_starttls_and_a_password(start, trusted):
     box = start(tls_context=trusted, require_starttls=True)
-    box.server(user="links").send(note(), 3)
+    box.server(user="links").send(note(), HANGS)
 
     (got,) = box.emails
     assert (box.encrypted, box.users) == ([True], [b"links"])
@@ -131,7 +132,7 @@ def test_with_starttls_and_a_password(start, trusted):
 
 def test_encrypted_from_the_first_byte(start, trusted):
     box = start(ssl_context=trusted)
-    box.server(scheme="smtps").send(note(), 3)
+    box.server(scheme="smtps").send(note(), HANGS)
 
     assert len(box.emails) == 1, "the server speaks nothing but TLS"
 
@@ -139,7 +140,7 @@ def test_encrypted_from_the_first_byte(start, trusted):
 def test_a_server_without_starttls_gets_neither_password_nor_letter(start):
     box = start()
     with pytest.raises(smtplib.SMTPNotSupportedError):
-        box.server(user="links").send(note(), 3)
+        box.server(user="links").send(note(), HANGS)
 
     assert (box.emails, box.users) == ([], [])
 
@@ -148,14 +149,14 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(start, trusted, monkey
     monkeypatch.delenv("SSL_CERT_FILE")
     box = start(tls_context=trusted, require_starttls=True)
     with pytest.raises(ssl.SSLCertVerificationError):
-        box.server(user="links").send(note(), 3)
+        box.server(user="links").send(note(), HANGS)
 
     assert box.users == []
 
 
 def test_a_relay_of_ones_own_needs_no_encryption(start):
     box = start()
-    box.server("?tls=none").send(note(), 3)
+    box.server("?tls=none").send(note(), HANGS)
 
     assert box.encrypted == [False]
 
@@ -192,7 +193,7 @@ def test_a_slow_server_is_given_so_many_seconds_in_all_and_not_for_each_answer()
 def test_a_letter_that_was_taken_is_taken_however_the_good_bye_goes(start):
     box = start()
     box.good_bye = "451 Not yet"
-    box.server("?tls=none").send(note(), 3)
+    box.server("?tls=none").send(note(), HANGS)
 
     assert len(box.emails) == 1
 
@@ -202,7 +203,7 @@ def test_a_letter_that_was_taken_is_taken_however_the_good_bye_goes(start):
 )
 def test_nothing_that_gitlab_names_begins_another_header(start, summary):
     box = start()
-    box.server("?tls=none").send(note(summary=summary), 3)
+    box.server("?tls=none").send(note(summary=summary), HANGS)
 
     (got,) = box.emails
     assert got["Bcc"] is None
