@@ -9,6 +9,7 @@ import pytest
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import Receiver
+from tests.frozen_clock import FrozenClock
 
 MINUTE, DAY = 60, 24 * 60 * 60
 
@@ -79,7 +80,12 @@ def test_a_hook_that_cannot_work_is_refused(
 
 
 def test_four_failures_disable_for_a_minute_and_events_are_lost(
-    sim: SimulatedGitLab, project: Project, issue: Any, hooked: Hooked, receiver: Receiver
+    sim: SimulatedGitLab,
+    project: Project,
+    issue: Any,
+    hooked: Hooked,
+    receiver: Receiver,
+    clock: FrozenClock,
 ) -> None:
     hook, receiver.status = hooked(), 500
     fail(sim, project, 3)
@@ -87,7 +93,7 @@ def test_four_failures_disable_for_a_minute_and_events_are_lost(
     fail(sim, project, 1)
     assert hook.alert_status(sim.state.clock.now()) == "temporarily_disabled"
     paused = hook.disabled_until - sim.state.clock.now()
-    assert paused.total_seconds() == pytest.approx(MINUTE, abs=2)
+    assert paused.total_seconds() == MINUTE
     fail(sim, project, 3)
     assert len(receiver.requests) == 4
     sim.state.clock.advance(MINUTE + 1)
@@ -95,7 +101,7 @@ def test_four_failures_disable_for_a_minute_and_events_are_lost(
     fail(sim, project, 1)
     assert len(receiver.requests) == 5
     paused = hook.disabled_until - sim.state.clock.now()
-    assert paused.total_seconds() == pytest.approx(2 * MINUTE, abs=2)
+    assert paused.total_seconds() == 2 * MINUTE
 
 
 def test_one_success_forgives_all_failures(

@@ -210,7 +210,7 @@ def test_an_org_without_a_connection_is_left_alone(app_context, factory, gitlab)
     assert sum(gitlab.state.calls.counts().values()) == 0
 
 
-def test_a_token_that_no_longer_opens_pauses_with_the_reason(connected, make_app):
+def test_a_token_that_no_longer_opens_pauses_with_the_reason(connected, make_app, clock):
     from cryptography.fernet import Fernet
 
     connected.link(connected.issue(connected.project()))

@@ -42,6 +42,7 @@ def test_logins_are_throttled_by_account_wherever_they_come_from(
     assert same == [429, 429]
 
 
+@pytest.mark.usefixtures("clock")  # the window must not end meanwhile
 def test_logins_are_throttled_by_address_whatever_the_account(
     app: Flask, person: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +56,7 @@ def test_logins_are_throttled_by_address_whatever_the_account(
         assert sessions.log_in("ana@example.com", PASSWORD, "203.0.113.8")
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
     ("addresses", "one"),
     [
