@@ -391,6 +391,7 @@ GREEN: dict[str, Any] = {
     ids=["green", "refused", "away", "expired", "expiring", "scopes", "unknown", "paused",
          "no secret"],
 )  # fmt: skip
+@pytest.mark.usefixtures("clock")  # what was just now must not be some seconds ago
 def test_the_health_is_seen_at_a_glance(
     app: Flask, acting: As, factory: Factory, org: Org, path: str,
     values: dict[str, Any], verdict: str, said: str,
@@ -417,6 +418,7 @@ def test_failed_deliveries_and_silence_are_pointed_out(
     assert "1 event, 1 failed" in text
 
 
+@pytest.mark.usefixtures("clock")  # the hour must not end meanwhile
 def test_the_chart_counts_by_the_hour(acting: As, factory: Factory, org: Org, path: str) -> None:
     factory.connect(org, base_url=BASE_URL, token=TOKEN)
     factory.delivery(org, status="processed")

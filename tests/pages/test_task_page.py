@@ -65,6 +65,7 @@ def test_a_foreign_task_is_not_found(acting: As, factory: Factory, base: str) ->
         assert acting().get(f"{base}/tasks/{name}").status_code == 404
 
 
+@pytest.mark.usefixtures("clock")  # what was just now must not be some seconds ago
 def test_a_merge_request_reads_like_gitlabs_own(
     acting: As, factory: Factory, org: Org, task: Task, path: str
 ) -> None:
