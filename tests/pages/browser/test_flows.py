@@ -209,10 +209,11 @@ def test_unlinking_is_undone_from_the_keyboard(stack: Stack, fresh_task: Page) -
 
 
 def test_refresh_asks_and_says_so(stack: Stack, open_page: Open) -> None:
-    page = open_page(stack.task_url)
+    page, issue = open_page(stack.task_url), item(stack, SHOP, "issue", 1)
+    stack.gitlab.state.items.edit(issue, title="Told to nobody", notify=False)
     page.get_by_role("button", name="Refresh now").click()
     expect(page.locator(".toasts")).to_contain_text("Fetching 2 items from GitLab.")
-    expect(page.locator(".item").first).to_contain_text("Synced just now")
+    expect(page.locator(".item", has_text="Told to nobody")).to_be_visible()
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator(".toasts .notice")).to_have_count(0)
 
