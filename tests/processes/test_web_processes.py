@@ -23,7 +23,10 @@ def served(environment, database):
     hurried = {**environment, "GUNICORN_CMD_ARGS": "--timeout 15"}
     with Supervisor() as supervisor:
         port = free_port()
-        yield start_web(supervisor, hurried, port, workers=2), port
+        web = start_web(supervisor, hurried, port, workers=2)
+        # It answers as soon as the first of its forks does.
+        within(HANGS, lambda: are_complete(web, set()))
+        yield web, port
 
 
 @pytest.fixture
