@@ -33,6 +33,7 @@ LIMITS = {
     "jobs.sweeps": ("FORGETTING_SECONDS",),
     "outgoing.outcomes": ("SLOW_SECONDS",),
     "slow_gitlabs": ("SLOW_SECONDS",),
+    "storage.database": ("POOL_WAIT_SECONDS", "SQLITE_SHORT_WAIT_SECONDS"),
     "storage.postgresql": ("CONNECT_SECONDS", "FIRST_STATEMENT_SECONDS", "LOCK_SECONDS"),
     "storage.redis_pool": ("WAIT_SECONDS",),
 }

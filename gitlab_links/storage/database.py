@@ -37,6 +37,8 @@ from gitlab_links.storage.private_files import make_private_file
 SQLITE_WAIT_SECONDS = 15
 # How long a webhook request waits for other writers: GitLab gives up after 10 s.
 SQLITE_SHORT_WAIT_SECONDS = 6
+# How long a thread waits for one of PostgreSQL's connections that other threads have.
+POOL_WAIT_SECONDS = 5
 _BEGIN_BY = "begin_by"
 _BUSY = "PRAGMA busy_timeout={}"
 
@@ -132,7 +134,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "json_deserializer": orjson.loads,
         "pool_size": 12,  # as many as a web process has threads that need one
         "max_overflow": 0,
-        "pool_timeout": 5,
+        "pool_timeout": POOL_WAIT_SECONDS,
         "connect_args": dict(postgresql_connections.CONNECT_ARGS),
     }
 
