@@ -31,6 +31,7 @@ LIMITS = {
     "jobs.outgoing": ("BATCH_SECONDS",),
     "jobs.rule_slices": ("SLICE_SECONDS",),
     "jobs.sweeps": ("FORGETTING_SECONDS",),
+    "ops.machine_checks": ("CLOCK_SECONDS", "MAIL_SECONDS"),
     "outgoing.outcomes": ("SLOW_SECONDS",),
     "slow_gitlabs": ("SLOW_SECONDS",),
     "storage.database": ("POOL_WAIT_SECONDS", "SQLITE_SHORT_WAIT_SECONDS"),
