@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
-from sqlalchemy import delete, text
+from sqlalchemy import delete, event, text
 
 from gitlab_links import __version__
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
@@ -219,6 +219,21 @@ def test_a_clock_that_is_apart_from_the_databases_is_pointed_out(app: Flask, clo
     found = examined(app)["clock"]
     assert found.level is Level.WARNING
     assert "s apart from the database's" in found.message
+
+
+@pytest.mark.shipped_limits
+@pytest.mark.only_on("postgresql")
+def test_a_database_that_answers_late_has_no_other_clock(app: Flask, clock: Any) -> None:
+    def take_half_a_minute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "clock_timestamp" in statement:
+            clock.advance(30)
+
+    with app.app_context():
+        event.listen(db.engine, "after_cursor_execute", take_half_a_minute)
+        try:
+            assert examined(app)["clock"].level is Level.OK
+        finally:
+            event.remove(db.engine, "after_cursor_execute", take_half_a_minute)
 
 
 @pytest.mark.only_on("postgresql")
