@@ -241,15 +241,14 @@ def insert_unless_exists(
     values: Mapping[str, Any],
     *key: str,
 ) -> uuid.UUID | None:
-    """Insert one row and return its id; None if a row with the same ``key`` columns exists.
+    """Insert one row and return its primary key; None if one with the same ``key`` columns exists.
 
-    Every other violated constraint still raises.
+    What ``values`` leave out has the default of its column. Every other violated constraint still
+    raises.
     """
     bind = to if isinstance(to, Connection) else to.get_bind()
     statement = _insert_unless_exists(bind.dialect.name, model, key)
-    inserted: uuid.UUID | None = to.execute(
-        statement, {"id": new_id(), **values}
-    ).scalar_one_or_none()
+    inserted: uuid.UUID | None = to.execute(statement, values).scalar_one_or_none()
     return inserted
 
 
@@ -257,7 +256,7 @@ def insert_unless_exists(
 def _insert_unless_exists(dialect: str, model: type[Base], key: tuple[str, ...]) -> Executable:
     """Built once, without the ORM: building took half the time of a webhook's INSERT."""
     insert = upsert(dialect, model).on_conflict_do_nothing(index_elements=key)
-    return cast(Executable, insert.returning(model.__table__.c.id))
+    return cast(Executable, insert.returning(*model.__table__.primary_key))
 
 
 def insert_and_lock(
@@ -265,14 +264,12 @@ def insert_and_lock(
 ) -> M:
     """The row with this ``key``, reloaded and locked until the commit; inserted if there is none.
 
-    A new row has ``values``, and else the defaults of its columns. Whoever inserts the same row
-    at once waits here for the first.
+    A new row has ``values``. Whoever inserts the same row at once waits here for the first.
     """
-    insert = upsert(session.get_bind().dialect.name, model).values(**key, **values)
     locked = select(model).filter_by(**key).with_for_update()
     row = None
     while row is None:  # somebody else may delete it in between
-        session.execute(insert.on_conflict_do_nothing(index_elements=key))
+        insert_unless_exists(session, model, {**key, **values}, *key)
         row = session.scalars(locked.execution_options(populate_existing=True)).one_or_none()
     return row
 
