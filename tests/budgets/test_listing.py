@@ -7,6 +7,7 @@ import pytest
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from tests.api.callers import browser, program
+from tests.plans import prefer_indexes
 from tests.statements import built_statements, statements
 
 pytestmark = pytest.mark.differs_by_database
@@ -166,9 +167,7 @@ def test_the_audit_log_probes_its_index_for_each_person(app, factory, org, diale
     (statement, parameters) = next(one for one in sent if "ORDER BY users.name" in one[0])
     explain = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
     with app.app_context(), db.engine.connect() as connection:
-        if dialect == "postgresql":  # it reads a small table whole where it may
-            connection.exec_driver_sql("SET enable_seqscan = off")
-            connection.exec_driver_sql("SET enable_bitmapscan = off")
+        prefer_indexes(connection, "audit_events", "users")
         plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
     assert "ix_audit_events_org_id_actor_user_id_id" in plan
     assert "Join" not in plan

@@ -24,6 +24,7 @@ from gitlab_links.deliveries.retries import MAX_ATTEMPTS, RETRY_DELAYS
 from gitlab_links.extensions import db
 from tests.deliveries.conftest import deliveries, delivery
 from tests.gitlab import bodies
+from tests.plans import prefer_indexes
 
 pytestmark = pytest.mark.differs_by_database
 
@@ -202,11 +203,8 @@ def test_finding_due_work_reads_an_index(org, received, app_context, dialect):
     for done in received(20)[1:]:
         change(done, status="processed", due_at=None)
     statement = "SELECT DISTINCT org_id FROM gitlab_webhook_deliveries WHERE due_at <= '2099-01-01'"
-    if dialect == "sqlite":
-        plan = db.session.execute(db.text(f"EXPLAIN QUERY PLAN {statement}")).all()
-    else:
-        # What PostgreSQL knows of the table is of an earlier test, or of none.
-        db.session.execute(db.text("ANALYZE gitlab_webhook_deliveries"))
-        db.session.execute(db.text("SET LOCAL enable_seqscan = off"))
-        plan = db.session.execute(db.text(f"EXPLAIN {statement}")).all()
+    connection = db.session.connection()
+    prefer_indexes(connection, "gitlab_webhook_deliveries")
+    explain = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
+    plan = connection.exec_driver_sql(f"{explain} {statement}").all()
     assert "ix_gitlab_webhook_deliveries_due" in str(plan)
