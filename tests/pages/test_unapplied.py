@@ -82,16 +82,23 @@ def test_a_text_that_no_list_is_searched_for_stays_in_its_field_and_is_named(
 NO_PLACES = ("after=0", f"after={UUID(int=1)}&at=noon", "at=noon", f"after={UUID(int=1)}")
 
 
-def test_behind_what_is_no_place_of_a_list_there_is_no_page_but_a_way_to_the_first(
-    factory: Factory, org: Org, base: str, acting: As
-) -> None:
+@pytest.fixture
+def endpoint_log(factory: Factory, org: Org, base: str, acting: As) -> str:
+    """The path of one; there is something in each of the lists that go on behind a row."""
     factory.link(factory.task(org, number=7))
     factory.delivery(org)
-    endpoint = factory.sent(org).endpoint_id
+    acting(Role.ADMIN).post(f"{base}/status-rules/dry-run")
+    return f"endpoints/{factory.sent(org).endpoint_id}"
+
+
+LISTS = ("links", "deliveries", "audit", "tasks/ACME-7/timeline", "status-rules")
+
+
+def test_behind_what_is_no_place_of_a_list_there_is_no_page_but_a_way_to_the_first(
+    endpoint_log: str, base: str, acting: As
+) -> None:
     admin: Caller = acting(Role.ADMIN)
-    admin.post(f"{base}/status-rules/dry-run")
-    lists = ("links", "deliveries", "audit", "tasks/ACME-7/timeline", f"endpoints/{endpoint}")
-    for path, place in product((*lists, "status-rules"), NO_PLACES):
+    for path, place in product((*LISTS, endpoint_log), NO_PLACES):
         page = Markup.of(admin.get(f"{base}/{path}?{place}"))
         (part,) = page.all("div", class_="empty")
         assert "There is no such page" in part.text, (path, place)
@@ -110,18 +117,13 @@ def test_an_open_page_follows_the_place_that_it_shows(
 
 
 def test_a_place_of_another_kind_of_list_and_a_filter_of_none_are_named(
-    factory: Factory, org: Org, base: str, acting: As
+    endpoint_log: str, base: str, acting: As
 ) -> None:
-    factory.link(factory.task(org, number=7))
-    factory.delivery(org)
-    endpoint = factory.sent(org).endpoint_id
     admin: Caller = acting(Role.ADMIN)
-    admin.post(f"{base}/status-rules/dry-run")
-    behind = ("links", "deliveries", "audit", "tasks/ACME-7/timeline", f"endpoints/{endpoint}")
-    named = {f"{path}?page=2": "page “2”" for path in (*behind, "status-rules")}
+    named = {f"{path}?page=2": "page “2”" for path in (*LISTS, endpoint_log)}
     named["tasks?after=0&at=noon"] = "after “0”, at “noon”"
     named["tasks/ACME-7/timeline?reference=ACME-8"] = "reference “ACME-8”"
-    named[f"endpoints/{endpoint}?endpoint_id=8"] = "endpoint_id “8”"
+    named[f"{endpoint_log}?endpoint_id=8"] = "endpoint_id “8”"
     named |= {f"{path}?q=x&page=2": "q “x”, page “2”" for path in ("waiting", "overview")}
     for path, left_out in named.items():
         page = Markup.of(admin.get(f"{base}/{path}"))
