@@ -4,6 +4,7 @@ Only the secret of a project's own webhook proves of which project a comment is.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +31,8 @@ _SILENT = frozenset(
 class CommentHooks:
     """The paths of the watched projects whose comments arrive, and of the others."""
 
-    working: list[str]
-    others: list[str]
+    working: Sequence[str]
+    others: Sequence[str]
 
 
 def comment_hooks(org_id: uuid.UUID, now: datetime) -> CommentHooks:
@@ -42,12 +43,15 @@ def comment_hooks(org_id: uuid.UUID, now: datetime) -> CommentHooks:
             select(secret.project_id).where(secret.org_id == org_id, secret.ends_at.is_(None))
         )
     )
-    found = CommentHooks([], [])
-    for one in watched_projects(org_id, now):
-        if one.seen:
-            works = one.id in own and _sends_comments(one)
-            (found.working if works else found.others).append(one.path)
-    return found
+    seen = [
+        (one.path, one.id in own and _sends_comments(one))
+        for one in watched_projects(org_id, now)
+        if one.seen
+    ]
+    return CommentHooks(
+        working=[path for path, works in seen if works],
+        others=[path for path, works in seen if not works],
+    )
 
 
 def _sends_comments(project: WatchedProject) -> bool:
