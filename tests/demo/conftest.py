@@ -1,7 +1,6 @@
 """A running simulated GitLab, and a receiver that stands where the service's webhook would."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Project, User
 from tests.hanging import HANGS
 from tests.pages.browser.conftest import browser_type_launch_args, chromium
+from tests.serving import served
 
 __all__ = ["browser_type_launch_args", "chromium"]
 
@@ -76,12 +76,8 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     here.url = f"http://127.0.0.1:{server.server_port}/webhook"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield here
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield here
 
 
 @pytest.fixture

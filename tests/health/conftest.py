@@ -1,6 +1,5 @@
 """The service over real HTTP, connected to a simulated GitLab that reaches it."""
 
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +39,7 @@ from tests.conftest import GITLAB_TOKEN
 from tests.databases import make_application
 from tests.factories import Factory
 from tests.per_dialect import PerDialect
+from tests.serving import served
 
 
 class _Quiet(WSGIRequestHandler):
@@ -87,13 +87,8 @@ def receiver(receiver_port: int) -> Iterator[Receiver]:
 
 @contextmanager
 def serving(app: Any, port: int) -> Iterator[None]:
-    server = make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(make_server(LOOPBACK, port, app, threaded=True, request_handler=_Quiet)):
+        yield
 
 
 @pytest.fixture(scope="session")

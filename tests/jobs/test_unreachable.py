@@ -21,6 +21,7 @@ from gitlab_links.links.models import GitLabProject
 from tests.conftest import GITLAB_TOKEN
 from tests.hanging import HANGS
 from tests.jobs.misbehaving import fetch
+from tests.serving import served
 
 
 def test_a_name_that_does_not_resolve_is_a_network_error(connected, impatient, link):
@@ -85,12 +86,8 @@ def untrusted(tmp_path):
         server.socket, server_side=True, do_handshake_on_connect=False
     )
     server.handle_error = lambda *_: None
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(server):
+        yield f"127.0.0.1:{server.server_port}"
 
 
 def test_a_wrong_certificate_is_a_network_error(connected, make_app, link, untrusted):
