@@ -39,6 +39,7 @@ FIELDS = {
     "external_url": "External URL",
 }
 MAX_DESCRIPTION = 20_000
+LONGEST = {"title": MAX_TITLE, "description": MAX_DESCRIPTION, "external_url": MAX_LENGTH}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 Errors = Mapping[str, list[str]]
 Choices = Sequence[tuple[str, str]]
@@ -214,6 +215,7 @@ def _form_page(
         org_id=org_id,
         values=_typed(shown),
         assignees=assignees,
+        longest=LONGEST,
         version=shown.get("version", ""),
         task=task,
         errors=errors,

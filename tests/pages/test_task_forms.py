@@ -80,6 +80,20 @@ def test_a_new_task_is_not_created_if_something_cannot_be_linked(
     assert tasks(app) == []
 
 
+def test_a_browser_lets_nobody_type_more_than_is_taken(acting: As, base: str) -> None:
+    visitor, path = acting(), f"{base}/tasks/new"
+    page, wrong = Markup.of(visitor.get(path)), {}
+    for name, start in (("title", ""), ("description", ""), ("external_url", "https://a.b/")):
+        (field,) = (one for one in page.elements if one.get("name") == name)
+        longest = start.ljust(int(field["maxlength"]), "x")
+        answers = [
+            visitor.post(path, data={**WRITTEN, name: text}) for text in (longest, f"{longest}x")
+        ]
+        if [one.status_code for one in answers] != [302, 422]:
+            wrong[name] = len(longest)
+    assert wrong == {}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
