@@ -30,15 +30,14 @@ from gitlab_links.storage.database import Base, Identified, partial_index
 class GitLabProject(Identified, Base):
     """A GitLab project with links or hooks of the org.
 
-    ``gitlab_id`` is null until GitLab first sends it. From then on it is the identity, and
-    ``path`` is only the current name. ``path_key`` is the path in lower case, or null once
-    another project has that path. ``former_path`` is the path until ``renamed_at``.
-    ``base_url`` is the project's GitLab. ``successor_id`` is set while items or links wait to
-    be moved to that row, see ``sync.project_successors``; if ``succeeded_since`` is set, only links
-    made after it move. Until ``trusted_until``, items count as fresh because the project's
-    webhooks are proven to arrive, see ``deltas.trust``. ``error_reason`` is GitLab's reason
-    for its last refusal of a call for this project. ``default_branch`` is null until GitLab
-    first sends it.
+    ``gitlab_id`` is null until GitLab first sends it. From then on it is the identity, and ``path``
+    is only the current name. ``path_key`` is the path in lower case, or null once another project
+    has that path. ``former_path`` is the path until ``renamed_at``. ``base_url`` is the project's
+    GitLab. ``successor_id`` is set while items or links wait to be moved to that row, see
+    ``sync.project_successors``; if ``succeeded_since`` is set, only links made after it move. Until
+    ``trusted_until``, items count as fresh because the project's webhooks are proven to arrive, see
+    ``deltas.trust``. ``error_reason`` is GitLab's reason for its last refusal of a call for this
+    project. ``default_branch`` is null until GitLab first sends it.
     """
 
     __tablename__ = "gitlab_projects"
@@ -81,14 +80,12 @@ class GitLabItem(Identified, Base):
     ``missed_since`` is set after a fetch found a change without an event.
 
     Merge requests: ``source_project_id``, ``source_branch`` and ``head_sha`` identify its
-    pipelines; ``target_branch`` is where it goes, and ``merged_by`` is who merged it.
-    ``detail_wanted`` requests the single form, which has the pipeline's status;
-    ``detail_fetched_at`` is the time of the last one, and ``pipeline_hidden`` is set if it had
-    no pipeline because the token may not see it. ``merge_rechecks`` counts the calls for a
-    merge status that GitLab is computing. ``status_wanted_at`` requests the two statuses alone,
-    which one call reads for many merge requests. ``head_pipeline_id`` is GitLab's id of the
-    pipeline whose status that was; ``pipeline_webhook_at`` is the receipt of the newest event
-    whose body brought its next status.
+    pipelines. ``detail_wanted`` requests the single form, which has the pipeline's status;
+    ``detail_fetched_at`` is the time of the last one, ``pipeline_hidden`` is set if the token may
+    not see its pipeline. ``merge_rechecks`` counts the calls for a merge status that GitLab is
+    computing. ``status_wanted_at`` requests the two statuses alone, which one call reads for many
+    merge requests. ``head_pipeline_id`` is GitLab's id of the pipeline whose status that was;
+    ``pipeline_webhook_at`` is the receipt of the newest event whose body brought its next status.
 
     ``reviews`` says how far each reviewer is and since when, see ``sync.reviews``. ``waits_on``
     names the accounts that the merge request waits on, and ``approved`` is whether it is
@@ -282,12 +279,14 @@ class TaskGitLabLink(Identified, Base):
 
 
 class DismissedMention(Identified, Base):
-    """A person removed the link that a mention had made. It stays away until the mention is gone
-    and comes back, or until somebody links the item.
-    """
+    """A mention whose link a person removed. It makes none until it is gone and comes back."""
 
     __tablename__ = "dismissed_mentions"
-    __table_args__ = (UniqueConstraint("task_id", "item_id"), Index(None, "item_id"))
+    __table_args__ = (
+        UniqueConstraint("task_id", "item_id"),
+        Index(None, "item_id"),
+        Index(None, "org_id", "id"),
+    )
 
     org_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("orgs.id", ondelete="CASCADE"))
     task_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("tasks.id", ondelete="CASCADE"))
