@@ -1,7 +1,7 @@
 """What is chosen for the selected tasks of the list: only what is chosen is changed."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -23,9 +23,13 @@ def assignees(people: Sequence[Colleague]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class SelectionForm:
-    """The fields as they were sent; ``error`` is what is wrong with them, in words."""
+    """The fields as they were sent; ``error`` is what is wrong with them, in words.
+
+    ``left_ids`` are tasks that were selected when their rows left the open page.
+    """
 
     task_ids: Sequence[uuid.UUID] = ()
+    left_ids: Sequence[uuid.UUID] = ()
     status: str = ""
     assignee: str = ""
     due: str = ""
@@ -36,8 +40,7 @@ class SelectionForm:
         cls, form: MultiDict[str, str], people: Sequence[Colleague], most: int
     ) -> "SelectionForm":
         """The form with the first ``most`` tasks, without what is no id."""
-        chosen = [parsed(uuid.UUID, text) for text in form.getlist("task")[:most]]
-        task_ids = sorted({task_id for task_id in chosen if task_id is not None})
+        task_ids, left_ids = (_ids(form.getlist(name)[:most]) for name in ("task", "left"))
         status, assignee, due = (
             form.get(name, "").strip() for name in ("status", "assignee", "due")
         )
@@ -50,7 +53,11 @@ class SelectionForm:
             error = "Choose an assignee of this list."
         elif due and parsed(date.fromisoformat, due) is None:
             error = "Enter a due date, such as 2026-12-24."
-        return cls(task_ids, status, assignee, due, error)
+        return cls(sorted(task_ids), sorted(left_ids - task_ids), status, assignee, due, error)
+
+    def not_among(self, shown: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
+        """The tasks that were selected and are not shown any more."""
+        return [one for one in (*self.task_ids, *self.left_ids) if one not in shown]
 
     @property
     def changes(self) -> Mapping[str, Any]:
@@ -74,6 +81,11 @@ class SelectionForm:
         if self.due:
             words.append(f"due {day(date.fromisoformat(self.due))}")
         return ", ".join(words)
+
+
+def _ids(texts: Sequence[str]) -> set[uuid.UUID]:
+    found = (parsed(uuid.UUID, text) for text in texts)
+    return {one for one in found if one is not None}
 
 
 NOTHING_CHOSEN = SelectionForm()

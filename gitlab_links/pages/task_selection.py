@@ -21,6 +21,7 @@ from gitlab_links.pages.task_list import PAGE_SIZE
 from gitlab_links.pages.tasks import list_page
 from gitlab_links.plurals import counted
 from gitlab_links.tasks.changes import update_task
+from gitlab_links.tasks.queries import tasks_there
 
 SHOWN_BY = frozenset({*FILTERS, "sort", "page"})
 
@@ -31,7 +32,8 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     """Set what is chosen on the selected tasks, or delete them, and show the list again: with a
     wrong choice or none, the same tasks are selected.
 
-    A task that somebody else has deleted meanwhile is left out, and the message says so.
+    A task that somebody else has deleted meanwhile is left out, and the message says so. One
+    whose row has left the open page is left out, too: nobody sees any more that it is selected.
     """
     people = colleagues(org_id)
     form = SelectionForm.of(request.form, people, PAGE_SIZE)
@@ -39,13 +41,13 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
         flash("Select the tasks first.", "warning")
     elif pressed("delete"):
         done = _deleted(form.task_ids)
-        _say(f"Deleted {counted(done, 'task')}.", done, of=len(form.task_ids))
+        _say(f"Deleted {counted(done, 'task')}.", done, form)
     elif form.error:
         return list_page(current_principal(), selection=form), 422
     else:
         done = _changed(form)
         words = f"Changed {counted(done, 'task')}: {form.in_words(people)}."
-        _say(words, done, of=len(form.task_ids))
+        _say(words, done, form)
     # ``url_for`` has parameters of its own, which nobody may set from outside.
     filters: dict[str, Any] = {
         name: value for name, value in request.args.items() if name in SHOWN_BY
@@ -53,14 +55,17 @@ def change_selected_tasks(org_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("pages.task_list", org_id=org_id, **filters))
 
 
-def _say(words: str, done: int, *, of: int) -> None:
-    """What happened, if ``done`` of the selected tasks were still there."""
-    if not done:
-        flash("Nothing was changed: the selected tasks were already gone.", "warning")
-        return
-    gone = of - done
-    more = f" {counted(gone, 'was already gone', 'were already gone')}." if gone else ""
-    flash(f"{words}{more}", "success")
+def _say(words: str, done: int, form: SelectionForm) -> None:
+    """What happened, if ``done`` of the tasks were still there."""
+    left = tasks_there(current_principal().org_id, form.left_ids)
+    gone = len(form.task_ids) - done + len(form.left_ids) - left
+    said = [words if done else "Nothing was changed."]
+    if gone:
+        said.append(f"{counted(gone, 'selected task was', 'selected tasks were')} already gone.")
+    if left:
+        tasks = counted(left, "selected task is", "selected tasks are")
+        said.append(f"{tasks} no longer listed, and not changed.")
+    flash(" ".join(said), "success" if done else "warning")
 
 
 def _changed(form: SelectionForm) -> int:

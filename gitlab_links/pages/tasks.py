@@ -120,6 +120,7 @@ def _shown(
         "options": listing,
         "assignees": listing.assignees(people, wanted.assignee),
         "selection": selection,
+        "selection_left": selection.not_among({row.id for row in rows}),
         "selection_assignees": assignees(people),
         "example_reference": f"{found.task_key}-1",
         "paging": paging,

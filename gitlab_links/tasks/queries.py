@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 
 from gitlab_links.accounts.models import Org, User
 from gitlab_links.errors import NotFound, required
@@ -45,6 +45,12 @@ def known_numbers(org_id: uuid.UUID, numbers: Sequence[int]) -> frozenset[int]:
     """Those of the numbers that tasks of the org have."""
     there = select(Task.number).where(Task.org_id == org_id, Task.number.in_(numbers))
     return frozenset(db.session.scalars(there))
+
+
+def tasks_there(org_id: uuid.UUID, task_ids: Sequence[uuid.UUID]) -> int:
+    """How many of them the org has."""
+    there = select(func.count()).where(Task.org_id == org_id, Task.id.in_(task_ids))
+    return db.session.scalars(there).one() if task_ids else 0
 
 
 def find_task(org_id: uuid.UUID, task_id: uuid.UUID) -> TaskView:

@@ -38,7 +38,7 @@ def test_the_status_of_the_selected_tasks_is_set(
     answer = visitor.post(action, data={"task": chosen, "status": "done"})
     assert answer.headers["Location"] == f"{base}/tasks?status=open&sort=oldest"
     shown = text_of(visitor.get(answer.headers["Location"]))
-    assert "Changed 2 tasks: Done. 1 was already gone." in shown
+    assert "Changed 2 tasks: Done. 1 selected task was already gone." in shown
     assert statuses(app) == {1: "done", 2: "done", 3: "open"}
     with app.app_context():
         logged = db.session.scalars(select(AuditEvent.action)).all()
@@ -56,8 +56,8 @@ def test_the_selected_tasks_are_deleted(app: Flask, acting: As, base: str, ids: 
 @pytest.mark.parametrize(
     ("pressed", "said"),
     [
-        ({"delete": "1"}, "Deleted 1 task. 2 were already gone."),
-        ({"status": "done"}, "Changed 1 task: Done. 2 were already gone."),
+        ({"delete": "1"}, "Deleted 1 task. 2 selected tasks were already gone."),
+        ({"status": "done"}, "Changed 1 task: Done. 2 selected tasks were already gone."),
     ],
 )
 def test_selected_tasks_that_somebody_deleted_meanwhile_are_counted(
@@ -68,9 +68,29 @@ def test_selected_tasks_that_somebody_deleted_meanwhile_are_counted(
     answer = visitor.post(path, data={"task": ids, **pressed})
     shown = text_of(visitor.get(answer.headers["Location"]))
     assert said in shown
-    answer = visitor.post(path, data={"task": ids[:2], **pressed})
-    shown = text_of(visitor.get(answer.headers["Location"]))
-    assert "Nothing was changed: the selected tasks were already gone." in shown
+    for gone, words in (
+        (ids[:2], "Nothing was changed. 2 selected tasks were already gone."),
+        (ids[:1], "Nothing was changed. 1 selected task was already gone."),
+    ):
+        answer = visitor.post(path, data={"task": gone, **pressed})
+        assert words in text_of(visitor.get(answer.headers["Location"]))
+
+
+def test_selected_tasks_whose_rows_left_the_open_page_are_counted_and_left_as_they_are(
+    app: Flask, acting: As, base: str, ids: list[str]
+) -> None:
+    visitor, path = acting(), f"{base}/tasks/selected?status=open"
+    acting().post(path, data={"task": ids[0], "delete": "1"})
+    acting().post(path, data={"task": ids[1], "status": "in_progress"})
+    refused = visitor.post(path, data={"task": ids[1:], "left": ids[0]})
+    left = [field["value"] for field in Markup.of(refused).all("input", name="left")]
+    assert left == [ids[1], ids[0]]
+    answer = visitor.post(path, data={"task": ids[2:], "left": left, "delete": "1"})
+    assert (
+        "Deleted 1 task. 1 selected task was already gone. "
+        "1 selected task is no longer listed, and not changed."
+    ) in text_of(visitor.get(answer.headers["Location"]))
+    assert statuses(app) == {2: "in_progress"}
 
 
 def test_nothing_happens_without_a_choice(

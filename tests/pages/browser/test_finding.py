@@ -95,6 +95,29 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
     expect(page.locator(".task-row .badge-state")).to_have_text(["Done", "Done"])
 
 
+def test_a_selected_task_that_somebody_deletes_meanwhile_is_counted(
+    stack: Stack, open_page: Open
+) -> None:
+    page = open_page("/tasks/new")
+    new_tasks(page, stack, ("Goes early", "Goes later", "Stays early"))
+    colleague = open_page(f"{stack.org_url}/tasks?q=early")
+    page.goto(f"{stack.org_url}/tasks?q=goes")
+    for box in page.locator("input[name=task]").all():
+        box.check()
+    expect(page.locator(".selection")).to_contain_text("2 tasks selected")
+    row = colleague.locator(".task-row", has_text="Goes early")
+    row.locator("input[name=task]").check()
+    colleague.on("dialog", lambda dialog: dialog.accept())
+    colleague.get_by_role("button", name="Delete").click()
+    expect(colleague.locator(".notices")).to_contain_text("Deleted 1 task.")
+    poll_now(page)
+    expect(page.locator(".selection")).to_contain_text("1 task selected, 1 no longer listed")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete").click()
+    said = "Deleted 1 task. 1 selected task was already gone."
+    expect(page.locator(".notices")).to_contain_text(said)
+
+
 def test_all_tasks_of_a_page_are_selected_at_once_and_a_range_with_shift(
     stack: Stack, open_page: Open
 ) -> None:

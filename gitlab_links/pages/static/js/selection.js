@@ -3,17 +3,40 @@
 import { announce } from "./messages.js";
 
 const boxes = (frame) => [...frame.querySelectorAll("input[name=task]")];
+const chosen = (frame) => boxes(frame).filter((box) => box.checked);
+
+// Those whose rows have left the list: nothing is done with them, and the answer says so.
+const left = (frame) => [...frame.querySelectorAll("#selection [name=left]")];
 
 export function countSelected(frame) {
   const words = frame.querySelector("[data-selected]");
   if (!words) return;
   const all = boxes(frame);
-  const count = all.filter((box) => box.checked).length;
+  const count = chosen(frame).length;
+  if (count === 0) for (const field of left(frame)) field.remove();
+  const gone = left(frame).length;
   words.textContent = `${count} ${count === 1 ? "task" : "tasks"} selected`;
+  if (gone > 0) words.textContent += `, ${gone} no longer listed`;
   const whole = frame.querySelector("[data-select-all]");
   if (!whole) return;
   whole.checked = count > 0 && count === all.length;
   whole.indeterminate = count > 0 && count < all.length;
+}
+
+// Shows a newer list by ``show``, and keeps in mind which of the selected tasks it lacks.
+export function showNewer(frame, show) {
+  const before = chosen(frame).map((box) => box.value);
+  const result = show();
+  const form = frame.querySelector("#selection");
+  const shown = new Set(boxes(frame).map((box) => box.value));
+  for (const field of left(frame)) if (shown.has(field.value)) field.remove();
+  for (const value of form ? before : []) {
+    if (shown.has(value)) continue;
+    const field = Object.assign(document.createElement("input"), { type: "hidden", name: "left", value });
+    form.append(field);
+  }
+  countSelected(frame);
+  return result;
 }
 
 function announceSelected(frame, isFirst) {
@@ -42,7 +65,7 @@ export function followSelection(frame) {
       for (const box of boxes(frame)) box.checked = target.checked;
     } else if (!isOne) return;
     countSelected(frame);
-    const count = boxes(frame).filter((box) => box.checked).length;
+    const count = chosen(frame).length;
     announceSelected(frame, target.checked && (count === 1 || !isOne));
   });
 }

@@ -4,7 +4,7 @@ import { LivePart } from "./live.js";
 import { RENEWED } from "./filters.js";
 import { mark, remember, replaceRows } from "./morph.js";
 import { noteList } from "./neighbours.js";
-import { countSelected, followSelection } from "./selection.js";
+import { countSelected, followSelection, showNewer } from "./selection.js";
 import "./suggestions.js";
 
 const frame = document.querySelector("[data-part]");
@@ -13,8 +13,8 @@ const list = () => frame.querySelector("[data-results]");
 const live = new LivePart(frame, {
   steady: 4000,
   show: (page) => {
-    const { added, changed } = replaceRows(list(), page.querySelector("[data-results]"));
-    countSelected(frame);
+    const next = page.querySelector("[data-results]");
+    const { added, changed } = showNewer(frame, () => replaceRows(list(), next));
     mark([...added, ...changed]);
   },
 });
