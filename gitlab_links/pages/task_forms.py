@@ -47,9 +47,11 @@ NO_ERRORS: Errors = {}
 
 
 def _typed(form: Values) -> Values:
-    """The fields of a task, as they are stored."""
+    """The fields of a task, as they are stored. A title is refused for its control characters."""
+    typed = {name: form.get(name, "").replace("\r\n", "\n") for name in FIELDS}
     return {
-        name: _CONTROL.sub("", form.get(name, "").replace("\r\n", "\n")).strip() for name in FIELDS
+        name: (text if name == "title" else _CONTROL.sub("", text)).strip()
+        for name, text in typed.items()
     }
 
 

@@ -3,17 +3,20 @@
 import re
 import unicodedata
 
+from gitlab_links.gitlab.json_body import REPLACEMENT
 from gitlab_links.one_line import named_sign
 
 MAX_TITLE = 255
-# Control characters, and what is invisible or changes the writing direction.
+# Control characters, what is invisible or changes the writing direction, and noncharacters.
 _HIDDEN = (
     r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200b\u200e\u200f\u2028-\u202e"
-    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffd"
+    r"\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\uffff"
 )
-# Blanks, and what shapes the sign before it, in emoji and some scripts: not as the first sign.
+# Not as the first sign: blanks, what shapes the sign before it, in emoji and some scripts, and
+# what is for private use, which is seen with certain fonts only.
 _BLANK = (
-    r"\x20\xa0\u1680\u180b-\u180f\u2000-\u200a\u200c\u200d\u202f\u205f\u2800\u3000\ufe00-\ufe0f"
+    r"\x20\xa0\u1680\u180b-\u180f\u2000-\u200a\u200c\u200d\u202f\u205f\u2800\u3000\ue000-\uf8ff"
+    r"\ufe00-\ufe0f"
 )
 TITLE = rf"^[^{_HIDDEN}{_BLANK}][^{_HIDDEN}]*$"
 # Of England, Scotland and Wales: a black flag, and signs that are invisible elsewhere.
@@ -23,8 +26,10 @@ _FLAGS = re.compile(
         for place in ("gbeng", "gbsct", "gbwls")
     )
 )
-_BEGINS_BLANK = re.compile(f"[{_BLANK}]")
-_IS_HIDDEN = re.compile(f"[{_HIDDEN}]")
+_BEGINS_BLANK = re.compile(f"[{_BLANK}\U000e0100-\U000e01ef\U000f0000-\U0010fffd]")
+_IS_HIDDEN = re.compile(f"[{_HIDDEN}\U000e0000-\U000e00ff\U000e01f0-\U000e0fff]")
+# Of JSON nobody knows any more which it was.
+_REPLACED = "NUL, half of a surrogate pair, or U+FFFD, which stands for them"
 
 
 def title_problem(title: str) -> str | None:
@@ -34,10 +39,14 @@ def title_problem(title: str) -> str | None:
     """
     hidden = next((sign for sign in _FLAGS.sub("", title) if _is_hidden(sign)), None)
     if hidden is not None:
-        return f"A title must not contain {named_sign(hidden)}."
+        name = _REPLACED if hidden == REPLACEMENT else named_sign(hidden)
+        return f"A title must not contain {name}."
     return "Start with a visible character." if _BEGINS_BLANK.match(title) else None
 
 
 def _is_hidden(sign: str) -> bool:
-    above = sign > "\uffff" and unicodedata.category(sign) == "Cf"
-    return above or _IS_HIDDEN.match(sign) is not None
+    if sign <= "\uffff":
+        return _IS_HIDDEN.match(sign) is not None
+    is_noncharacter = ord(sign) & 0xFFFE == 0xFFFE
+    is_format = unicodedata.category(sign) == "Cf"
+    return is_noncharacter or is_format or _IS_HIDDEN.match(sign) is not None
