@@ -44,7 +44,7 @@ from gitlab_links.pages.call_cost_words import call_costs
 from gitlab_links.pages.form_fields import pressed, sent
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.menu_marks import show_verdict
-from gitlab_links.pages.operation_words import hook_progress, recent_operations
+from gitlab_links.pages.operation_words import hook_progress, recent_operations, shown_since
 from gitlab_links.pages.settings_versions import (
     CONNECTION,
     SECRETS,
@@ -246,7 +246,9 @@ def _health(org_id: uuid.UUID) -> dict[str, Any]:
     """What an open page follows. To ask for it also has workers check with GitLab."""
     health = report_of(org_id, utcnow())
     show_verdict(health.status)
-    operations, progress = recent_operations(org_id), hook_progress(org_id)
+    since = shown_since(health.integration)
+    operations = [] if since is None else recent_operations(org_id, since)
+    progress = None if since is None else hook_progress(org_id, since)
     costs = call_costs(org_id, health.integration, utcnow())
     facts = (
         *(health.status, health.findings, health.projects, health.checked_at, health.token),

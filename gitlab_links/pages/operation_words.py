@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from gitlab_links.clock import utcnow
+from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
 from gitlab_links.operations.queue import OF_THE_TOKEN, REPEATABLE, counts_since, operations_since
 from gitlab_links.pages.times import day
@@ -31,7 +32,7 @@ _STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class OperationWords:
-    """One operation as the page shows it."""
+    """One operation as the page shows it; without ``steps`` once it is done."""
 
     id: uuid.UUID
     title: str
@@ -41,10 +42,18 @@ class OperationWords:
     steps: Sequence[str]
 
 
-def recent_operations(org_id: uuid.UUID) -> list[OperationWords]:
-    """The org's operations that are running or finished within the last ten minutes."""
-    found = operations_since(org_id, utcnow() - SHOWN_AFTERWARDS, MOST_SHOWN)
-    return [_words(one) for one in found]
+def shown_since(integration: OrgGitLabIntegration | None) -> datetime | None:
+    """Since when operations are shown: ten minutes, and none of an earlier connection; None when
+    there is no connection.
+    """
+    if integration is None:
+        return None
+    return max(utcnow() - SHOWN_AFTERWARDS, integration.created_at)
+
+
+def recent_operations(org_id: uuid.UUID, since: datetime) -> list[OperationWords]:
+    """The org's operations that are running or have finished since."""
+    return [_words(one) for one in operations_since(org_id, since, MOST_SHOWN)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +70,9 @@ class HookProgress:
         return self.done + self.failed
 
 
-def hook_progress(org_id: uuid.UUID) -> HookProgress | None:
-    """The progress of webhooks requested within the last ten minutes, or waiting since; None for
-    fewer than two.
-    """
-    kind, since = OperationKind.MAKE_HOOK, utcnow() - SHOWN_AFTERWARDS
-    counts = counts_since(org_id, kind, since)
+def hook_progress(org_id: uuid.UUID, since: datetime) -> HookProgress | None:
+    """The progress of webhooks requested or waiting since; None for fewer than two."""
+    counts = counts_since(org_id, OperationKind.MAKE_HOOK, since)
     total = sum(counts.values())
     if total < 2:
         return None
@@ -80,7 +86,7 @@ def _words(operation: Operation) -> OperationWords:
     if operation.status == OperationStatus.DONE:
         text, good = _outcome(operation)
         tone, sign = ("green", "check") if good else ("amber", "warning")
-        return OperationWords(operation.id, title, text, tone, sign, steps)
+        return OperationWords(operation.id, title, text, tone, sign, ())
     if operation.status == OperationStatus.FAILED:
         text = operation.error_detail or ""
         return OperationWords(operation.id, title, text, "red", "warning", steps)

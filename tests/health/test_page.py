@@ -10,7 +10,7 @@ from gitlab_links.operations.queue import unattended
 from gitlab_links.outgoing.alerts import alert_host
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
-from tests.pages.markup import Markup
+from tests.pages.markup import Markup, hidden
 
 
 @pytest.fixture
@@ -58,6 +58,22 @@ def test_from_amber_to_green_with_one_press(connected, admin, path):
     connected.work()
     connected.watch()
     assert headline(admin.get(path)) == "Everything works"
+
+
+def test_what_the_last_connection_did_is_not_shown_for_the_next(connected, admin, path):
+    connected.watch()
+    said = press(admin, f"{path}/projects/{connected.project_id}/hook")
+    assert "The webhook was created." in said
+    connected.work()
+    assert "Done" in Markup.of(admin.get(path)).one("ol", id="steps").text
+
+    press(admin, f"{path}/disconnect", **hidden(admin.get(path), "settings_version"))
+    page = admin.get(path)
+    assert "The webhook was created." not in text(page)
+    assert "Done" not in Markup.of(page).one("ol", id="steps").text
+
+    connected.factory.connect(connected.org, base_url=connected.gitlab.url, token=GITLAB_TOKEN)
+    assert "The webhook was created." not in text(admin.get(path))
 
 
 def test_a_disabled_hook_is_red_and_repaired_from_the_page(connected, admin, path):
