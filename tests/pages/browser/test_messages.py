@@ -1,5 +1,6 @@
 """What came of a form is in sight, wherever on the page its button was, and goes in time."""
 
+import re
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -150,6 +151,30 @@ def test_what_came_of_a_form_covers_nothing(stack: Stack, open_page: Open) -> No
             message = page.locator(".notice:focus")
             expect(message).to_be_in_viewport()
             assert (name, page.evaluate(COVERED)) == (name, [])
+
+
+def test_what_came_of_an_operation_is_told_at_its_button(stack: Stack, open_page: Open) -> None:
+    page = open_page("/gitlab", viewport=LOW)
+    repair = page.get_by_role(
+        "button", name=re.compile("(Create|Repair) the webhook of .*web-shop")
+    )
+    repair.press("Enter")
+    told = page.locator(".toasts .notice", has_text=f"Webhook of {SHOP}: The webhook was")
+    expect(told).to_be_in_viewport()
+    expect(repair).to_be_focused()
+    expect(repair).to_be_in_viewport()
+    expect(
+        page.locator("#operations .notice", has_text=f"Webhook of {SHOP}")
+    ).not_to_be_in_viewport()
+
+
+def test_the_focus_is_in_the_part_whose_button_is_gone(open_page: Open) -> None:
+    page = open_page("/gitlab/mentions", viewport=LOW)
+    page.get_by_role("button", name=re.compile("Look for mentions|Look again")).press("Enter")
+    expect(page.locator("#progress")).to_contain_text(
+        re.compile("would be linked|Nothing more|linked already")
+    )
+    expect(page.locator("#progress:focus, #progress :focus")).to_have_count(1)
 
 
 def test_a_message_of_the_live_page_stands_below_its_content(stack: Stack, open_page: Open) -> None:

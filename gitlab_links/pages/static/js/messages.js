@@ -106,27 +106,41 @@ function buttonOf(action) {
   return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
 }
 
+// Where the form was, or the part that has replaced it: what came of the form shows there.
+function goBackTo(sent) {
+  const place = buttonOf(sent.action) ?? document.querySelector("[data-live]");
+  if (!place) return;
+  focusOn(place);
+  place.scrollIntoView({ block: "nearest", behavior: "instant" });
+}
+
 // Show the messages above the pressed button, where they cover nothing.
 function putBeside(button, region) {
   const frame = button.closest(".table-frame, .actions, .page-head") ?? button.form;
+  region.classList.add("mt-3");
   frame.before(region);
   for (const notice of region.children) notice.backTo = button;
   region.scrollIntoView({ block: "nearest", behavior: "instant" });
 }
 
-// After a form: focus the invalid field, the question or the new secret, else the message, and
-// restore the scroll position.
+// After a form: focus the invalid field, the question or the new secret, else the message, else the
+// button; and restore the scroll position. Returns whether no message says what came of the form.
 function showResult() {
   const sent = lastSent();
   const field = document.querySelector("[aria-invalid=true], [data-once], .notice[autofocus]");
   if (field) {
     goToField(field);
-    return;
+    return false;
   }
   if (sent) window.scrollTo({ top: sent.scrolled, behavior: "instant" });
   const region = document.querySelector(".notices");
   const notices = [...region.querySelectorAll(".notice")];
-  if (notices.length === 0) return;
+  if (notices.length > 0) showMessages(sent, region, notices);
+  else if (sent && !document.querySelector("[autofocus]")) goBackTo(sent);
+  return Boolean(sent) && notices.length === 0;
+}
+
+function showMessages(sent, region, notices) {
   if (sent && region.getBoundingClientRect().top < 0) {
     const button = buttonOf(sent.action);
     if (button) putBeside(button, region);
@@ -137,5 +151,5 @@ function showResult() {
   }
 }
 
-offerDismissal(document);
-showResult();
+offerDismissal(document.querySelector(".notices"));
+export const isUntold = showResult();
