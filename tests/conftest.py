@@ -32,6 +32,11 @@ from tests.environment import as_environment
 from tests.factories import Factory
 from tests.first_imports import take_turns
 from tests.frozen_clock import FrozenClock
+from tests.hanging import (  # noqa: F401  # hooks
+    pytest_runtest_call,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 from tests.kept_apps import KeptApps, disconnect
 from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
 from tests.per_dialect import PerDialect

@@ -26,8 +26,6 @@ EXAMPLES = 6
 # Each phase once: what "coverage" sends is refused by schemas, before any database, and
 # PostgreSQL takes less of what is made up than SQLite.
 PHASES = {"sqlite": ["examples", "coverage"], "postgresql": ["fuzzing", "stateful"]}
-# The whole takes minutes, and a busy machine is no reason to fail.
-HANGING_SECONDS = 20 * HANGS
 
 
 def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
@@ -59,7 +57,6 @@ def test_nothing_that_can_be_sent_is_answered_outside_the_contract(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=HANGING_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2_000:]
