@@ -133,7 +133,8 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
             return _save(org_id, reference)
         task = task_at(org_id, reference)
     except NotFound:
-        typed: Values = request.form if request.method == "POST" else typed_before() or {}
+        was_sent = request.method == "POST"
+        typed: Values = request.form if was_sent else typed_before(is_said=True) or {}
         if not any(_typed(typed).values()):
             raise
         page = _form_page(org_id, typed, _assignees(org_id, None), was_deleted=True)

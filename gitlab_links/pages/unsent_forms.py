@@ -48,8 +48,10 @@ def form_page_url() -> str | None:
 Typed = MultiDict[str, str]
 
 
-def typed_before() -> Typed | None:
-    """What was typed on this page before, if the address has its ticket; flashes a message."""
+def typed_before(*, is_said: bool = False) -> Typed | None:
+    """What was typed on this page before, if the address has its ticket; flashes a message, unless
+    the page itself says that it is there.
+    """
     ticket = request.args.get(TICKET, "")
     if not ticket:
         return None
@@ -60,7 +62,9 @@ def typed_before() -> Typed | None:
         kept = {}
     if kept.get("page") != request.path:
         return None
-    flash("Your form was not saved. What you typed is below: check it and send it again.", "info")
+    if not is_said:
+        words = "Your form was not saved. What you typed is below: check it and send it again."
+        flash(words, "info")
     return MultiDict((name, value) for name, value in kept["fields"])
 
 

@@ -122,6 +122,7 @@ def test_after_the_login_what_was_typed_for_a_task_that_is_gone_becomes_a_new_on
     page = visitor.get(back.headers["Location"])
     assert page.status_code == 404
     assert "Somebody deleted this task while you were editing it." in text_of(page)
+    assert text_of(page).lower().count("what you typed") == 1
     form = Markup.of(page)
     assert form.one("input", id="title")["value"] == TASK["title"]
     assert form.one("textarea", id="description").text.strip() == TASK["description"]
