@@ -16,6 +16,7 @@ def arrives(page: Page, url: str) -> None:
 def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -> None:
     page = open_page("/tasks?sort=oldest")
     hrefs = [link.get_attribute("href") for link in page.locator(".task-title").all()]
+    total = page.locator("[data-results]").get_attribute("data-total")
     page.keyboard.press("j")
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -31,7 +32,7 @@ def test_keys_lead_through_a_list_and_its_tasks(stack: Stack, open_page: Open) -
     expect(page.locator(".task-title").nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     arrives(page, f"{stack.url}{hrefs[1]}")
-    expect(page.locator("[data-place]")).to_have_text(f"2 of {len(hrefs)}")
+    expect(page.locator("[data-place]")).to_have_text(f"2 of {total}")
     page.keyboard.press("j")
     arrives(page, f"{stack.url}{hrefs[2]}")
     page.keyboard.press("k")
