@@ -42,7 +42,8 @@ from gitlab_links.tasks.queries import task_at
 def task_links(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Task and links for the open page: a 304 after five small queries if nothing changed."""
     if not is_part(PART):
-        return redirect(url_for("pages.show_task", org_id=org_id, reference=reference))
+        asked = request.args.get("page")
+        return redirect(url_for("pages.show_task", org_id=org_id, reference=reference, page=asked))
     principal = current_principal()
     links = Links.of(principal, task_at(org_id, reference), page_in(request.args))
     return if_changed(links.etag, partial(links_fragment, principal, links))
@@ -160,10 +161,10 @@ def _done(
     """The current page of links with the messages: the part alone, or a redirect to the page."""
     org_id, page = principal.org_id, page_in(request.args)
     task = task_at(org_id, reference)
+    links = Links.of(principal, task, page)
     if is_part(PART):
-        links = Links.of(principal, task, page)
         messages = [(category, notice) for notice in notices]
         return tagged(links_fragment(principal, links, notices=messages), links.etag)
     for notice in notices:
         flash(notice, category)
-    return redirect(task_url("pages.show_task", org_id, task, page))
+    return redirect(task_url("pages.show_task", org_id, task, links.page))

@@ -23,6 +23,7 @@ from gitlab_links.pages.paging import Paging
 from gitlab_links.pages.roll_up_marks import marks_of
 from gitlab_links.pages.rule_story import rule_story
 from gitlab_links.pages.task_list import STATUS_MARKS
+from gitlab_links.pages.unapplied import unapplied
 from gitlab_links.pasting.changes import Pasted
 from gitlab_links.pasting.known_projects import projects_for_task
 from gitlab_links.rollup.link_states import link_states, roll_up_of
@@ -89,6 +90,7 @@ def task_page(
         parts |= {**_list(principal, links), **_form(principal, links)}
         parts |= _judged(principal, links)
         parts["new_items"] = _new_items(principal, links)
+        parts["unapplied"] = unapplied({}, page=links.page)
     return render_template(
         "tasks/show.html",
         **parts,

@@ -364,8 +364,24 @@ def test_many_links_come_in_parts_and_each_lives(
     live, tag = part["data-live"], part["data-etag"]
     assert visitor.get(live, headers={**IN_PLACE, "If-None-Match": tag}).status_code == 304
     assert references(fragment(visitor.get(live, headers=IN_PLACE))) == references(last)
-    far = Markup.of(visitor.get(f"{path}?page=99"))
+    assert last.one("div", id="unapplied").text.strip() == ""
+    far = Markup.of(visitor.get(f"{links}?page=99", follow_redirects=True))
     assert references(far) == references(last)
+    note = far.one("div", id="unapplied").text.strip()
+    assert note == "This list has no page “99”. This is page 3."
+    (note,) = Markup.of(visitor.get(f"{path}?state=opened&page=2")).all("div", id="unapplied")
+    assert note.text.strip().endswith("no such filter or choice: state “opened”.")
+
+
+def test_who_unlinks_the_last_of_a_part_comes_to_the_part_before(
+    acting: As, links: str, many: int
+) -> None:
+    visitor, path = acting(), links.removesuffix("/links")
+    for _ in range(7):
+        page = Markup.of(visitor.get(f"{path}?page=3"))
+        unlinking = page.all("button", form="unlink")[0]["formaction"]
+        answer = visitor.post(unlinking)
+    assert answer.headers["Location"] == f"{path}?page=2"
 
 
 def test_who_unlinks_stays_on_their_part_and_who_links_sees_the_first(
