@@ -8,7 +8,6 @@ import gc
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from redis import Redis
 
 from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.config.settings import Settings
-from gitlab_links.local.services import redis_answers, start_redis
+from gitlab_links.local.services import free_port, redis_answers, start_redis
 from gitlab_links.local.supervisor import Supervisor
 from tests import databases, limits, postgresql
 from tests.compiled_rules import compiled_rules  # noqa: F401  # a fixture
@@ -40,7 +39,6 @@ from tests.hanging import (  # noqa: F401  # hooks
 from tests.kept_apps import KeptApps, disconnect
 from tests.passwords import cheap_hashes, costly_hashes  # noqa: F401  # fixtures
 from tests.per_dialect import PerDialect
-from tests.ports import reserved_port
 
 if TYPE_CHECKING:
     from gitlab_links.demo.gitlab import SimulatedGitLab
@@ -139,16 +137,6 @@ def _limits(request: pytest.FixtureRequest, _shipped_limits: list[limits.Limit])
             limits.put(_shipped_limits, patch)
         elif any(map(request.node.get_closest_marker, LONG)):
             limits.put(limits.of_flags(_shipped_limits), patch)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _keep_to_our_ports() -> Iterator[None]:
-    """Between choosing a port and listening there, no other worker of this run chooses it."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = 20_000 + worker % 8 * 1_500
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gitlab_links.local.services.BELOW_EPHEMERAL", range(first, first + 1_500))
         yield
 
 
@@ -268,20 +256,9 @@ def redis(_redis: Redis) -> Redis:
 
 
 @pytest.fixture(scope="session")
-def own_ports() -> Iterator[Iterator[int]]:
-    """Ports of this worker alone, for servers that one test starts and the next one again: while
-    nobody listens there, a server of another worker, or of another run, might take it.
-    """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first = 10_000 + worker * 1_000
-    with ExitStack() as kept:
-        yield (reserved_port(kept, range(at, at + 20)) for at in range(first, first + 1_000, 20))
-
-
-@pytest.fixture(scope="session")
-def gitlab_port(own_ports: Iterator[int]) -> int:
-    """Where the simulated GitLab of a test listens."""
-    return next(own_ports)
+def gitlab_port() -> int:
+    """Where the simulated GitLab of a test listens, and the next one's again."""
+    return free_port()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import secrets
 import shutil
 import socket
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 
 from redis import Redis
@@ -13,22 +14,29 @@ from gitlab_links.local.supervisor import Supervisor
 
 LOOPBACK = "127.0.0.1"
 BELOW_EPHEMERAL = range(20_000, 32_000)
+_holders: list[socket.socket] = []
 
 
 class NoRedis(Exception):
     """No Redis answers, and none can be started."""
 
 
-def free_port(among: range | None = None) -> int:
+def free_port() -> int:
     """A TCP port that is free, and outside the range of outgoing connections.
 
     A port from the system would be in that range, and an outgoing connection might use it
-    before a server listens on it.
+    before a server listens on it. Nobody else gets the port from here until this process ends,
+    also while no server listens on it: whoever holds the UDP port of the same number has it.
     """
     while True:
-        port = secrets.choice(among or BELOW_EPHEMERAL)
-        if port_is_free(LOOPBACK, port):
-            return port
+        port = secrets.choice(BELOW_EPHEMERAL)
+        holder = socket.socket(type=socket.SOCK_DGRAM)
+        with suppress(OSError):
+            holder.bind((LOOPBACK, port))
+            if port_is_free(LOOPBACK, port):
+                _holders.append(holder)
+                return port
+        holder.close()
 
 
 def port_is_free(host: str, port: int) -> bool:

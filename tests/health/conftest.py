@@ -32,7 +32,7 @@ from gitlab_links.jobs.health_checks import find_due_checks, run_checks
 from gitlab_links.jobs.operations import run_operations
 from gitlab_links.jobs.outgoing import send_events
 from gitlab_links.links.models import GitLabItem
-from gitlab_links.local.services import LOOPBACK
+from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.observations.watched_projects import WatchedProject, watched_projects
 from gitlab_links.pasting.changes import attach_all
 from tests.conftest import GITLAB_TOKEN
@@ -66,8 +66,8 @@ class Receiver:
 
 
 @pytest.fixture(scope="session")
-def receiver_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def receiver_port() -> int:
+    return free_port()
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def serving(app: Any, port: int) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def service_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def service_port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
 from gitlab_links.integrations.policy import PolicyChange
+from gitlab_links.local.services import free_port
 from gitlab_links.observations.hook_states import OUR_EVENTS
 from gitlab_links.outgoing.alerts import update_policy
 from tests.api.callers import browser
@@ -39,8 +40,8 @@ SIGNING_TOKEN = "whsec_VGhpcyBpcyBub3QgYSByZWFsIHNpZ25pbmcga2V5ISE="
 
 
 @pytest.fixture(scope="session")
-def second_port(own_ports):
-    return next(own_ports)
+def second_port():
+    return free_port()
 
 
 @pytest.fixture

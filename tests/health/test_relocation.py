@@ -29,6 +29,7 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import TaskGitLabLink
 from gitlab_links.links.queries import links_page
+from gitlab_links.local.services import free_port
 from gitlab_links.pasting.changes import attach
 from tests.api.callers import browser, program
 from tests.conftest import GITLAB_TOKEN, MakeApp
@@ -37,8 +38,8 @@ from tests.pages.markup import Markup
 
 
 @pytest.fixture(scope="session")
-def former_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def former_port() -> int:
+    return free_port()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from gitlab_links.health.relocation import MoveNotVerified, move_now
 from gitlab_links.health.token_check import validate_now
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.jobs.fetches import fetch_slice
+from gitlab_links.local.services import free_port
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN, MakeApp
 from tests.factories import Factory
@@ -23,13 +24,13 @@ from tests.health.test_relocation import Moving
 
 
 @pytest.fixture(scope="session")
-def http_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def http_port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="session")
-def https_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def https_port() -> int:
+    return free_port()
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """Servers that a developer's machine lacks are found, started and ended."""
 
 import socket
+import subprocess
+from itertools import chain
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from redis import Redis
 
 from gitlab_links.local import services
 from gitlab_links.local.services import NoRedis, free_port, port_is_free, redis_answers
-from gitlab_links.local.supervisor import Supervisor
+from gitlab_links.local.supervisor import PROJECT, Supervisor
 
 
 def test_the_embedded_redis_takes_jobs_and_ends_with_the_supervisor(
@@ -60,5 +63,22 @@ def test_a_port_in_use_is_not_free() -> None:
     assert port_is_free("127.0.0.1", free_port())
 
 
+def test_no_other_process_is_given_the_port_before_a_server_listens_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = "import sys; from gitlab_links.local.services import free_port;"
+    code += "print(free_port(), flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        services.python("-c", code), cwd=PROJECT, stdin=PIPE, stdout=PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        taken = int(other.stdout.readline())
+        assert port_is_free("127.0.0.1", taken)
+        drawn = chain([taken], services.BELOW_EPHEMERAL)
+        monkeypatch.setattr(services.secrets, "choice", lambda _among: next(drawn))
+
+        assert free_port() != taken
+
+
 def test_a_free_port_is_not_one_that_outgoing_connections_get() -> None:
-    assert all(free_port() < 32_768 for _ in range(100))
+    assert all(free_port() < 32_768 for _ in range(20))

@@ -18,7 +18,7 @@ from gitlab_links.config.settings import Settings
 from gitlab_links.extensions import db
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.outgoing import send_events
-from gitlab_links.local.services import LOOPBACK
+from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.outgoing.endpoints import EndpointChange, NewEndpoint, create_endpoint
 from gitlab_links.outgoing.models import Format, OutgoingDelivery, OutgoingEndpoint
 from gitlab_links.tasks.changes import create_task
@@ -72,8 +72,8 @@ class Receiver:
 
 
 @pytest.fixture(scope="session")
-def receiver_port(own_ports: Iterator[int]) -> int:
-    return next(own_ports)
+def receiver_port() -> int:
+    return free_port()
 
 
 @pytest.fixture
