@@ -115,7 +115,7 @@ def _completed(app: Flask, operation: Operation, gathered: Json) -> Json:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
     if operation.method == "POST" and operation.declaration.kind is Kind.ORG:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
-    if takes_if_match(view):
+    if takes_if_match(operation.method, view):
         parameters.append({"$ref": "#/components/parameters/IfMatch"})
     return {
         "operationId": operation.id,

@@ -42,7 +42,7 @@ def responses_of(
         del named[422]
     if method == "GET":
         named[304] = "NotModified"
-    if takes_if_match(view):
+    if takes_if_match(method, view):
         named[412] = "PreconditionFailed"
     if hasattr(view, TAKES_QUERY):
         named[414] = "UriTooLong"

@@ -37,9 +37,9 @@ def locks(lock: Callable[[uuid.UUID], Any], of: str | None = None) -> Callable[[
     return decorator
 
 
-def takes_if_match(view: Callable[..., Any]) -> bool:
-    """Whether the view compares If-Match."""
-    return hasattr(view, _LOCK)
+def takes_if_match(method: str, view: Callable[..., Any]) -> bool:
+    """Whether If-Match is compared: by every GET, and by a change that ``locks``."""
+    return method == "GET" or hasattr(view, _LOCK)
 
 
 def tagged(view: F) -> F:
@@ -66,7 +66,7 @@ def require_match() -> None:
     if "If-Match" not in request.headers or request.method in {"GET", "HEAD"}:
         return
     view = current_app.view_functions[request.endpoint or ""]
-    if not takes_if_match(view):
+    if not takes_if_match(request.method, view):
         declaration = declaration_of(current_app, request.endpoint or "", request.method)
         if declaration is not None and declaration.kind is Kind.WEBHOOK:
             return

@@ -85,6 +85,13 @@ def test_every_operation_is_told_in_full(document: dict[str, Any]) -> None:
             assert {"401", "429"} <= statuses
 
 
+def test_every_reading_takes_both_conditions(document: dict[str, Any]) -> None:
+    for operation in (item["get"] for item in document["paths"].values() if "get" in item):
+        assert {"304", "412"} <= set(operation["responses"]), operation["operationId"]
+        named = {one["$ref"].rpartition("/")[2] for one in operation["parameters"] if "$ref" in one}
+        assert {"IfNoneMatch", "IfMatch"} <= named
+
+
 def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
     for operation in _operations(document):
         bodies = [operation.get("requestBody", {}), *operation["responses"].values()]

@@ -269,7 +269,8 @@ def _changes(app: Flask) -> Iterator[tuple[str, str, bool]]:
     """Each PATCH and DELETE: its name, its path, and whether it compares If-Match."""
     for one in operations(app):
         if one.method in {"PATCH", "PUT", "DELETE"}:
-            yield one.id, one.path, takes_if_match(app.view_functions[one.endpoint])
+            compares = takes_if_match(one.method, app.view_functions[one.endpoint])
+            yield one.id, one.path, compares
 
 
 def test_what_can_be_read_is_compared_under_a_lock_and_nothing_else_is(app: Flask) -> None:
