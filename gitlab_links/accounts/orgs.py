@@ -126,6 +126,7 @@ def task_key_for(name: str) -> str:
 def locked_orgs_named(name: str) -> Sequence[uuid.UUID]:
     """The orgs with this name, ignoring case: "acme" beside "Acme" is most likely a mistake.
 
+    For operators only. An admin who renames an org must not learn what other orgs there are.
     The name is locked until the commit: who asks for it meanwhile finds the org that is created.
     """
     lock_words(db.session, f"org named {name.lower()}")

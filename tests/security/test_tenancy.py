@@ -152,6 +152,13 @@ def test_somebody_in_both_orgs_meets_each_by_itself(
     assert both.post(own.api(mixed), json=body).status_code == 404
 
 
+def test_renaming_an_org_does_not_tell_that_another_has_the_name(
+    own: Tenant, other: Tenant
+) -> None:
+    renamed = own.browser.patch(f"/api/orgs/{own.org.id}", json={"name": other.org.name})
+    assert (renamed.status_code, renamed.json["org"]["name"]) == (200, other.org.name)
+
+
 def test_the_same_gitlab_project_in_two_orgs_is_two(app: Flask, factory: Factory) -> None:
     """A webhook of the one org, even with the other's project id, changes nothing there."""
     first, second = Tenant(app, factory, "firstmark"), Tenant(app, factory, MARK)
