@@ -97,6 +97,30 @@ def test_no_page_pans_sideways_or_cuts_an_action_off_on_a_tablet(
     assert faults == {}
 
 
+def test_no_filter_cuts_a_choice_on_a_phone(
+    stack: Stack, open_page: Open, delivery_path: str
+) -> None:
+    page, faults = open_page("/status-rules", viewport=NARROW), {}
+    page.get_by_role("button", name="Try the rules").click()
+    page.locator("#filter-outcome").wait_for()
+    # The log of the audit has choices that are longer than the screen.
+    for path in ("/status-rules", "/tasks", "/links", "/deliveries", "/tasks/ACME-1/timeline"):
+        page.goto(stack.org_url + path)
+        cut = page.locator("main .filters select").evaluate_all(
+            """choices => choices.filter((one) => {
+                const shown = one.offsetWidth;
+                one.style.width = "max-content";
+                return one.offsetWidth > shown;
+            }).map((one) => one.id)"""
+        )
+        if cut or is_too_wide(page):
+            faults[path] = cut
+    page.goto(f"{stack.org_url}/status-rules")
+    page.get_by_role("button", name="End the trial").click()
+    page.get_by_role("heading", name="The rules are off").wait_for()
+    assert faults == {}
+
+
 @in_both_sizes
 def test_states_that_come_of_use_have_none(
     stack: Stack, open_page: Open, looks: tuple[str, str]
