@@ -163,6 +163,21 @@ def test_the_links_of_all_tasks_are_filtered_in_place_and_lead_to_their_tasks(
     expect(page).to_have_url(re.compile("/tasks/ACME-"))
 
 
+def test_more_filters_open_where_they_were_pressed(stack: Stack, open_page: Open) -> None:
+    page = open_page("/tasks")
+    summary, moved = page.locator(".more-filters > summary"), {}
+    for width in (390, 600, 820, 1000, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        for path in ("/tasks", "/links"):
+            page.goto(stack.org_url + path)
+            before = summary.bounding_box()
+            summary.click()
+            expect(page.locator("#filter-project")).to_be_visible()
+            if summary.bounding_box() != before:
+                moved[path, width] = before
+    assert moved == {}
+
+
 def test_a_filter_suggests_what_items_have_and_filters_once_one_is_chosen(
     stack: Stack, open_page: Open
 ) -> None:
