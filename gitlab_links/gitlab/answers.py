@@ -1,13 +1,14 @@
 """The outcomes of a call to GitLab, as values that are cheap to import."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from gitlab_links.gitlab.error_codes import ErrorCode, stops_all_calls
 from gitlab_links.gitlab.refusals import Refusal, read_refusal
 from gitlab_links.gitlab.snapshot import Person, Snapshot
+from gitlab_links.plurals import listed
 
 
 @dataclass(eq=False, repr=False)
@@ -49,6 +50,11 @@ class GitLabFailure(Exception):
     def message(self) -> str:
         """For people: our sentence, followed by GitLab's reason if there is one."""
         return f"{self.detail} GitLab says: {self.reason}" if self.reason else self.detail
+
+    @property
+    def needed_words(self) -> str:
+        """What the token needs: all that a fine-grained one lacks, or one of the scopes."""
+        return _needed_words(self.needed, granular=self.granular)
 
     @property
     def is_trouble(self) -> bool:
@@ -97,6 +103,12 @@ class RateLimit:
     reset_at: datetime | None
 
 
+def _needed_words(needed: Sequence[str], *, granular: bool) -> str:
+    if granular:
+        return listed(needed) or "a permission that GitLab does not name"
+    return listed(needed, "or")
+
+
 READING_SCOPES = ("read_api", "api")
 _SCOPE = re.compile(rb'"scope"\s*:\s*"([a-z_ ]{1,200})"')
 _KNOWN_SCOPES = ("read_api", "api", "self_rotate", "read_user")
@@ -122,7 +134,7 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
     """The failure for an answer with a status other than 2xx."""
     refusal = read_refusal(body) if status in (401, 403) else Refusal()
     if refusal.granular:
-        named = ", ".join(refusal.permissions) or "a permission that GitLab does not name"
+        named = _needed_words(refusal.permissions, granular=True)
         return GitLabFailure(
             ErrorCode.INSUFFICIENT_SCOPE,
             f"The fine-grained token lacks {named}.",
@@ -135,7 +147,7 @@ def failure_of_status(status: int, body: bytes, retry_after: float | None) -> Gi
         needed = _needed_scopes(body)
         return GitLabFailure(
             ErrorCode.INSUFFICIENT_SCOPE,
-            f"The token lacks a scope: it needs {' or '.join(needed)}.",
+            f"The token lacks a scope: it needs {_needed_words(needed, granular=False)}.",
             http_status=status,
             needed=needed,
         )

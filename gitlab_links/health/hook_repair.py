@@ -178,9 +178,7 @@ def save_refusal(wanted: Repair, check: HookCheck, now: datetime) -> Conflict:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.code not in NOT_ALLOWED:
         return HookNotRepaired(f"GitLab did not change the hook: {failure.message}")
-    needed = "the scope api"
-    if failure.granular:
-        needed = " and ".join(failure.needed) or "a permission that GitLab does not name"
+    needed = failure.needed_words if failure.granular else "the scope api"
     return HookNotAllowed(
         f"The access token may not manage the webhooks of {wanted.path}: that needs {needed} "
         "and a maintainer of the project. Ask a maintainer to add the webhook by hand, or "

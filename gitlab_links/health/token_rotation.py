@@ -120,12 +120,9 @@ def _failed(failure: GitLabFailure) -> RotationFailed:
 
 
 def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:
-    needed = " or ".join(failure.needed)
-    if failure.granular:
-        needed = ", ".join(failure.needed) or "a permission that GitLab does not name"
     return RotationNotAllowed(
-        f"The token may not replace itself: that needs {needed}. Make a new token in GitLab and "
-        "set it here."
+        f"The token may not replace itself: that needs {failure.needed_words}. Make a new token "
+        "in GitLab and set it here."
     )
 
 

@@ -34,18 +34,18 @@ def test_the_reason_is_gitlabs_own_in_one_line(body, reason):
 
 
 @pytest.mark.parametrize(
-    ("sentence", "permissions"),
+    ("sentence", "permissions", "words"),
     [
         ("Access denied: This operation requires a fine-grained personal access token with the "
          "following project permissions: [Project: Read, Work Item: Read].",
-         ("Project: Read", "Work Item: Read")),
+         ("Project: Read", "Work Item: Read"), "Project: Read and Work Item: Read"),
         ('Access denied: Your Personal Access Token lacks the required permissions: '
-         '[read_issue] for "acme/press".', ("read_issue",)),
-        ("Access denied.", ()),
-        ("permissions: [<script>, Work Item: Read]", ("Work Item: Read",)),
+         '[read_issue] for "acme/press".', ("read_issue",), "read_issue"),
+        ("Access denied.", (), "a permission that GitLab does not name"),
+        ("permissions: [<script>, Work Item: Read]", ("Work Item: Read",), "Work Item: Read"),
     ],
 )  # fmt: skip
-def test_the_permissions_that_are_missing_are_named(sentence, permissions):
+def test_the_permissions_that_are_missing_are_named(sentence, permissions, words):
     found = refusal(error="insufficient_granular_scope", error_description=sentence)
     assert (found.granular, found.permissions) == (True, permissions)
     failure = failure_of_status(
@@ -57,7 +57,8 @@ def test_the_permissions_that_are_missing_are_named(sentence, permissions):
     )
     assert (failure.code, failure.granular) == ("insufficient_scope", True)
     assert failure.needed == permissions
-    assert all(name in failure.detail for name in permissions)
+    assert failure.needed_words == words
+    assert failure.detail == f"The fine-grained token lacks {words}."
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"3", b"{" * 5000, b"\xff\xfe", b"null"])
