@@ -11,6 +11,7 @@ from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
 from tests.demo.conftest import Receiver
 from tests.hanging import HANGS
+from tests.pages.browser.conftest import new_context
 
 HOSTILE = "<script>alert(1)</script> \"'>&amp;"
 
@@ -192,7 +193,8 @@ def test_links_keep_the_relative_root() -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_pages_fit_the_screen_and_work_in_a_browser(browser: Browser, width: int) -> None:
     with SimulatedGitLab.start(sample=True) as sim:
-        tab = browser.new_page(viewport={"width": width, "height": 900})
+        context = new_context(browser, viewport={"width": width, "height": 900})
+        tab = context.new_page()
         complaints: list[str] = []
         tab.on("console", lambda message: complaints.append(message.text))
         tab.on("pageerror", lambda error: complaints.append(str(error)))
@@ -207,4 +209,4 @@ def test_the_pages_fit_the_screen_and_work_in_a_browser(browser: Browser, width:
         issue = sim.state.projects.get("acme/platform/api").issues[3]
         assert (issue.state, "security" in {x.name for x in issue.labels}) == ("closed", True)
         assert complaints == []
-        tab.close()
+        context.close()

@@ -87,7 +87,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(chromium: str) -> dict[str, Any]:
-    return {"executable_path": chromium, "args": FLAGS}
+    return {"executable_path": chromium, "args": FLAGS, "timeout": PATIENCE_MS}
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +130,13 @@ def environment_of(supervisor: Supervisor, url: str, gitlab_url: str) -> dict[st
     }
 
 
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """Somebody's browser, whose pages are waited for as long as all else."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
+
+
 def log_in(page: Page, stack: Stack, email: str = seed.ADMIN) -> None:
     """Through the form, as people do."""
     page.goto(f"{stack.url}/login")
@@ -169,7 +176,7 @@ def delivery_path(stack: Stack) -> str:
 @pytest.fixture(scope="session")
 def cookies(stack: Stack, browser: Browser) -> list[Any]:
     """Those of an admin who has logged in once."""
-    context = browser.new_context()
+    context = new_context(browser)
     log_in(context.new_page(), stack)
     found = context.cookies()
     context.close()
@@ -194,10 +201,9 @@ def open_page(stack: Stack, browser: Browser, cookies: list[Any]) -> Iterator[Op
             errors.append(message.text)
 
     def open_it(path: str = "", **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context = new_context(browser, **{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
         context.add_cookies(cookies)
-        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -15,7 +15,7 @@ from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.mail import MailServer
 from tests.invitations.conftest import Keeping, keeping, link_in, mail_server, mailbox
-from tests.pages.browser.conftest import PATIENCE_MS, environment_of, fill_in_login
+from tests.pages.browser.conftest import PATIENCE_MS, environment_of, fill_in_login, new_context
 from tests.pages.browser.looks import take, violations
 
 __all__ = ["keeping", "mail_server", "mailbox"]
@@ -50,7 +50,7 @@ def mailing_service(
         service.start_web(supervisor, environment, port)
         service.start_worker(supervisor, environment)
         org = seed.bootstrap(supervisor, environment, url)
-        context = browser.new_context()
+        context = new_context(browser)
         log_in(context.new_page(), url, seed.ADMIN)
         cookies = list(context.cookies())
         context.close()
@@ -61,9 +61,8 @@ def mailing_service(
 @pytest.fixture
 def page(browser: Browser, mailing_service: Mailing) -> Iterator[Page]:
     """A page of the admin, who is logged in."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = new_context(browser, viewport={"width": 1280, "height": 900})
     context.add_cookies(mailing_service.cookies)
-    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 
@@ -123,7 +122,7 @@ def test_a_person_changes_their_address_by_the_link_in_a_mail(
     wait_for_mail(mailbox, seed.ADMIN)  # the former address hears of it
     page.goto(link)
     expect(page.get_by_role("heading", level=1)).to_have_text("This link is no longer valid")
-    context = browser.new_context()
+    context = new_context(browser)
     log_in(context.new_page(), mailing_service.url, NEW)
     context.close()
 

@@ -15,7 +15,7 @@ from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.sample_tasks import API, SHOP
 from gitlab_links.demo.seed import ADMIN
 from gitlab_links.extensions import db
-from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, log_in
+from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, log_in, new_context
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def link_field(page: Page):  # type: ignore[no-untyped-def]
 
 
 def test_from_login_to_logout(stack: Stack, browser: Browser) -> None:
-    page = browser.new_context().new_page()
+    page = new_context(browser).new_page()
     page.goto(f"{stack.task_url}?x=1")
     page.get_by_label("E-mail address").fill(ADMIN)
     page.get_by_label("Password").fill("wrong")

@@ -9,7 +9,7 @@ from gitlab_links.demo.seed import PASSWORD
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
-from tests.pages.browser.conftest import PATIENCE_MS, Open, Stack, fill_in_login
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context
 from tests.pages.browser.looks import LOOKS, see, take, violations
 
 Stranger = Callable[..., Page]
@@ -21,9 +21,8 @@ def stranger(browser: Browser) -> Iterator[Stranger]:
     contexts = []
 
     def open_it(address: str, **options: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context = new_context(browser, **{"viewport": {"width": 1280, "height": 900}, **options})
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.goto(address)
         return page

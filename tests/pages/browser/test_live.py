@@ -11,7 +11,7 @@ from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.pages import times
 from tests.hanging import HANGS
-from tests.pages.browser.conftest import Open, Stack, fill_in_login, log_in
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, log_in, new_context
 
 HIDING = """
 Object.defineProperty(document, "hidden", {get: () => Boolean(window.isHidden)});
@@ -196,7 +196,7 @@ def test_a_page_older_than_a_login_in_another_tab_keeps_the_link_field(
     page = open_page(stack.task_url)
     wait_until_steady(page)
     page.get_by_label("Link an issue or merge request").fill("acme/nope#78")
-    elsewhere = browser.new_context()
+    elsewhere = new_context(browser)
     log_in(elsewhere.new_page(), stack)
     page.context.add_cookies(elsewhere.cookies())  # type: ignore[arg-type]
     elsewhere.close()

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.sample_tasks import MOBILE, SHOP
-from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack
+from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, new_context
 from tests.pages.browser.looks import (
     LOOKS,
     NARROW,
@@ -161,7 +161,7 @@ def test_the_fields_for_clickable_keys_have_none(
 
 @in_both_sizes
 def test_the_login_has_none(stack: Stack, browser: Browser, looks: tuple[str, str]) -> None:
-    context = browser.new_context(**LOOKS[looks[0]])
+    context = new_context(browser, **LOOKS[looks[0]])
     page = context.new_page()
     page.goto(f"{stack.url}/login")
     assert see(page, looks) == []

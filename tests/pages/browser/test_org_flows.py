@@ -11,7 +11,7 @@ from gitlab_links.accounts.models import Org, User
 from gitlab_links.demo.seed import PASSWORD
 from gitlab_links.extensions import db
 from gitlab_links.security import hash_password
-from tests.pages.browser.conftest import Open, Stack, fill_in_login
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context
 
 # How often the page asks the service when somebody returns to it.
 ASKED_AT_FOCUS = """() => {
@@ -124,7 +124,7 @@ def test_a_person_deletes_their_account(stack: Stack, browser: Browser) -> None:
         user.password_hash = hash_password(PASSWORD)
         db.session.add(user)
         db.session.commit()
-    page = browser.new_context().new_page()
+    page = new_context(browser).new_page()
     page.goto(f"{stack.url}/login")
     fill_in_login(page, "leaver@example.com")
     page.goto(f"{stack.url}/account")
