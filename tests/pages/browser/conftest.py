@@ -151,6 +151,12 @@ def fill_in_login(page: Page, email: str = seed.ADMIN) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def send_by_enter(page: Page) -> None:
+    """Press Enter in a form, and wait for the whole page that answers, be it the same again."""
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
 def poll_now(page: Page) -> None:
     """Have a live page ask at once, as when somebody returns to it."""
     page.evaluate("window.dispatchEvent(new Event('focus'))")

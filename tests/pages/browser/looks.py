@@ -37,6 +37,7 @@ in_both_sizes = pytest.mark.parametrize("looks", DAY_AND_NIGHT, ids="-".join)
 
 def violations(page: Page, look: str = "light") -> list[str]:
     """Rule, place and advice of each violation, and what is wider than the screen."""
+    page.wait_for_load_state()  # without its styles everything looks wrong
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe.AXE_SCRIPT)
     rules = COLOURS if LOOKS[look]["color_scheme"] == "dark" else RULES
@@ -51,6 +52,7 @@ def violations(page: Page, look: str = "light") -> list[str]:
 
 def each_look(page: Page, looks: Iterable[str]) -> Iterator[str]:
     """Have an open page look so, one after the other, without the transitions on the way."""
+    page.wait_for_load_state()
     for look in looks:
         page.emulate_media(color_scheme=LOOKS[look]["color_scheme"])
         page.set_viewport_size(LOOKS[look].get("viewport", WIDE))
@@ -71,6 +73,7 @@ def see(page: Page, looks: Iterable[str], name: str = "", *, whole: bool = False
 def take(page: Page, name: str, *, whole: bool = False) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", Path(__file__).parent / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state()
     page.screenshot(path=folder / f"{name}.png", animations="disabled", full_page=whole)
 
 

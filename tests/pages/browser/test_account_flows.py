@@ -15,7 +15,13 @@ from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
 from gitlab_links.mail import MailServer
 from tests.invitations.conftest import Keeping, keeping, link_in, mail_server, mailbox
-from tests.pages.browser.conftest import PATIENCE_MS, environment_of, fill_in_login, new_context
+from tests.pages.browser.conftest import (
+    PATIENCE_MS,
+    environment_of,
+    fill_in_login,
+    new_context,
+    send_by_enter,
+)
 from tests.pages.browser.looks import take, violations
 
 __all__ = ["keeping", "mail_server", "mailbox"]
@@ -133,7 +139,7 @@ def test_the_digest_is_switched_on_and_off_by_keyboard_alone(
     page.goto(f"{mailing_service.url}{mailing_service.org_path}/waiting")
     tab_to(page, page.get_by_label("GitLab user name"))
     page.keyboard.type("amara.okafor")
-    page.keyboard.press("Enter")
+    send_by_enter(page)
     wanted = page.get_by_label("Send me this list on workdays")
     zone = page.get_by_label("Time zone")
     save = page.locator("form", has=zone).get_by_role("button", name="Save")
@@ -143,7 +149,7 @@ def test_the_digest_is_switched_on_and_off_by_keyboard_alone(
     tab_to(page, zone)
     page.keyboard.type("Europe/Lisbon")
     tab_to(page, save)
-    page.keyboard.press("Enter")
+    send_by_enter(page)
     expect(page.locator("body")).to_contain_text("You get a mail on workdays.")
     page.reload()
     expect(wanted).to_be_checked()
@@ -152,7 +158,7 @@ def test_the_digest_is_switched_on_and_off_by_keyboard_alone(
     assert violations(page) == []
     tab_to(page, wanted)
     page.keyboard.press("Space")
-    page.keyboard.press("Enter")
+    send_by_enter(page)
     expect(page.locator("body")).to_contain_text("You get no daily mail.")
     page.reload()
     expect(wanted).not_to_be_checked()

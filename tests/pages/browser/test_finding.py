@@ -29,6 +29,7 @@ def test_the_search_is_a_key_away_and_finds_what_is_linked(stack: Stack, open_pa
     page.locator("#find").fill("W" * 500)
     page.keyboard.press("Enter")
     expect(page.locator(".lead-in")).to_contain_text("WWW")
+    page.wait_for_load_state()  # its styles, too
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -37,6 +38,7 @@ def test_the_crumb_of_a_task_leads_back_to_the_filtered_list(stack: Stack, open_
     page.locator("#filter-sort").select_option("oldest")
     expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
     page.locator(".task-title").first.click()
+    page.wait_for_url("**/tasks/ACME-*")  # with its script, which says where the crumb leads
     page.locator(".crumbs a").first.click()
     expect(page).to_have_url(f"{stack.org_url}/tasks?sort=oldest")
 

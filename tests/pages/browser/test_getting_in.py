@@ -9,7 +9,7 @@ from gitlab_links.demo.seed import PASSWORD
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import Supervisor
-from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context, send_by_enter
 from tests.pages.browser.looks import LOOKS, see, take, violations
 
 Stranger = Callable[..., Page]
@@ -102,7 +102,7 @@ def test_the_account_has_its_pictures_and_ends_sessions(
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_contain_text("Your name is changed.")
     page.get_by_label("Your name").fill("Amara Okafor")
-    page.keyboard.press("Enter")
+    send_by_enter(page)
     expect(page.get_by_label("Your name")).to_have_value("Amara Okafor")
 
 
@@ -181,9 +181,9 @@ def test_a_member_sets_a_new_password_by_a_link(
     for typed in ("short", "qwertyqwerty", PASSWORD):
         page.get_by_label("New password", exact=True).fill(typed)
         page.get_by_label("New password, again").fill(typed)
-        page.keyboard.press("Enter")
+        send_by_enter(page)
         if typed != PASSWORD:
-            page.locator("#password-error").wait_for()
+            expect(page.locator("#password-error")).to_be_visible()
             assert violations(page) == []
     expect(page.locator("body")).to_contain_text("Your new password is set.")
     fill_in_login(page, "member@acme.example")
