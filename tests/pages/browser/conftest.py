@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 from sqlalchemy import select
 
 from gitlab_links.app import create_app
@@ -155,6 +155,11 @@ def send_by_enter(page: Page) -> None:
     """Press Enter in a form, and wait for the whole page that answers, be it the same again."""
     with page.expect_navigation():
         page.keyboard.press("Enter")
+
+
+def notice(page: Page, words: str) -> Locator:
+    """What the page tells in these words, wherever it does."""
+    return page.locator(".notice", has_text=words).first
 
 
 def poll_now(page: Page) -> None:

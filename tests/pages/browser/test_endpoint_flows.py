@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from gitlab_links.demo.sample_tasks import SHOP
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, notice
 from tests.pages.browser.looks import LOOKS, see
 
 
@@ -16,7 +16,7 @@ def test_an_endpoint_is_added_tried_and_its_log_read(stack: Stack, open_page: Op
     page.get_by_role("button", name="Add endpoint").click()
     expect(page.get_by_label("Signing secret")).to_have_value(re.compile("^whsec_"))
     page.get_by_role("button", name="Send a test").click()
-    expect(page.get_by_text("The test was not accepted. It answered 404.")).to_be_visible()
+    expect(notice(page, "The test was not accepted. It answered 404.")).to_be_visible()
     endpoint = page.url
 
     issue = state.items.find(state.projects.get(SHOP), "issue", 1)

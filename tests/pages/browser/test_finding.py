@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser.conftest import Open, Stack, poll_now
+from tests.pages.browser.conftest import Open, Stack, notice, poll_now
 
 
 def new_tasks(page: Page, stack: Stack, titles: Iterable[str]) -> None:
@@ -93,7 +93,7 @@ def test_a_selection_stays_while_the_list_is_live(stack: Stack, open_page: Open)
     page.locator("#selected-status").select_option("done")
     page.locator(".selection [name=due]").fill("2026-12-24")
     page.get_by_role("button", name="Apply").click()
-    expect(page.locator(".notices")).to_contain_text("Changed 2 tasks: Done, due Dec 24, 2026.")
+    expect(notice(page, "Changed 2 tasks: Done, due Dec 24, 2026.")).to_be_visible()
     expect(page.locator(".task-row .badge-state")).to_have_text(["Done", "Done"])
 
 
@@ -111,13 +111,13 @@ def test_a_selected_task_that_somebody_deletes_meanwhile_is_counted(
     row.locator("input[name=task]").check()
     colleague.on("dialog", lambda dialog: dialog.accept())
     colleague.get_by_role("button", name="Delete").click()
-    expect(colleague.locator(".notices")).to_contain_text("Deleted 1 task.")
+    expect(notice(colleague, "Deleted 1 task.")).to_be_visible()
     poll_now(page)
     expect(page.locator(".selection")).to_contain_text("1 task selected, 1 no longer listed")
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
     said = "Deleted 1 task. 1 selected task was already gone."
-    expect(page.locator(".notices")).to_contain_text(said)
+    expect(notice(page, said)).to_be_visible()
 
 
 def test_all_tasks_of_a_page_are_selected_at_once_and_a_range_with_shift(

@@ -15,7 +15,7 @@ from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.sample_tasks import API, SHOP
 from gitlab_links.demo.seed import ADMIN
 from gitlab_links.extensions import db
-from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, log_in, new_context
+from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, log_in, new_context, notice
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_from_login_to_logout(stack: Stack, browser: Browser) -> None:
     log_in(page, stack)
     page.locator("details[data-menu] summary").last.click()
     page.get_by_role("button", name="Log out").click()
-    expect(page.get_by_text("You are logged out.")).to_be_visible()
+    expect(notice(page, "You are logged out.")).to_be_visible()
     page.goto(stack.task_url)
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     page.context.close()
@@ -171,15 +171,14 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page = open_page(f"{stack.org_url}/gitlab/projects")
     page.get_by_label(path, exact=True).check()
     page.get_by_role("button", name="Watch them").click()
-    expect(page.locator(".notices")).to_contain_text("1 project is watched.")
+    expect(notice(page, "1 project is watched.")).to_be_visible()
     row = page.get_by_role("row").filter(has_text=path)
     expect(row).to_contain_text("Works")
     assert len(state.hooks.of(project)) == 1
 
     page.locator("#tracker-of").select_option(label=path)
     page.get_by_role("button", name="Make keys clickable").click()
-    done = page.get_by_text("Keys lead to their tasks now.")
-    expect(done).to_be_visible()
+    expect(notice(page, "Keys lead to their tasks now.")).to_be_visible()
     issue = state.items.add_issue(project, title="About ACME-98765", author=owner)
     page.goto(state.urls.item(issue))
     page.get_by_role("link", name="ACME-98765", exact=True).click()
@@ -188,8 +187,8 @@ def test_a_project_is_watched_made_clickable_and_left_again(stack: Stack, open_p
     page.goto(f"{stack.org_url}/gitlab")
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name=f"Unwatch {path}").click()
-    expect(page.get_by_text(f"{path} is no longer watched.").first).to_be_visible()
-    expect(page.get_by_text("It was deleted.")).to_be_visible()
+    expect(notice(page, f"{path} is no longer watched.")).to_be_visible()
+    expect(notice(page, "It was deleted.")).to_be_visible()
     assert state.hooks.of(project) == []
 
 
@@ -227,7 +226,7 @@ def test_everything_works_without_javascript(stack: Stack, open_page: Open) -> N
     expect(page.locator("#link-url-error")).to_be_visible()
     link_field(page).fill(stack.gitlab.state.urls.item(item(stack, API, "issue", 2)))
     page.get_by_role("button", name="Link", exact=True).click()
-    expect(page.get_by_text(f"Linked {API}#2.")).to_be_visible()
+    expect(notice(page, f"Linked {API}#2.")).to_be_visible()
     page.get_by_role("button", name=f"Unlink {API}#2").click()
     expect(page.locator(".item")).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
@@ -245,8 +244,8 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
     page.get_by_label("Access token").fill(GITLAB_TOKEN)
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("button", name="Validate").click()
-    expect(page.locator(".notices")).to_contain_text("accepts the token of gitlab_links")
-    expect(page.locator(".notices")).to_contain_text("Its scopes: api.")
+    expect(notice(page, "accepts the token of gitlab_links")).to_be_visible()
+    expect(notice(page, "Its scopes: api.")).to_be_visible()
 
     # By hand, though the token makes webhooks: that step is folded.
     page.get_by_role("heading", name="Generate a webhook secret").click()
@@ -270,7 +269,7 @@ def test_connecting_a_gitlab_from_nothing_to_a_replayed_event(
     expect(page.get_by_role("heading", level=1)).to_have_text("Issue, update")
     expect(page.get_by_text("What changed in GitLab")).to_be_visible()
     page.get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("queued again")).to_be_visible()
+    expect(notice(page, "queued again")).to_be_visible()
 
     page.goto(f"{stack.url}/orgs/{new_org.id}/audit")
     for words in (
@@ -305,7 +304,7 @@ def test_a_new_key_opens_the_api_until_it_is_revoked(stack: Stack, open_page: Op
     assert status() == 200
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Revoke browser test").click()
-    expect(page.get_by_text("It no longer works")).to_be_visible()
+    expect(notice(page, "It no longer works")).to_be_visible()
     assert status() == 401
 
 

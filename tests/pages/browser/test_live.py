@@ -11,7 +11,7 @@ from gitlab_links.demo.gitlab.records import Item
 from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.pages import times
 from tests.hanging import HANGS
-from tests.pages.browser.conftest import Open, Stack, fill_in_login, log_in, new_context
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, log_in, new_context, notice
 
 HIDING = """
 Object.defineProperty(document, "hidden", {get: () => Boolean(window.isHidden)});
@@ -185,7 +185,7 @@ def test_what_is_in_the_link_field_survives_the_end_of_the_session(
         field.press("Enter")
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()
     fill_in_login(page)
-    expect(page.get_by_text("Your form was not saved.")).to_be_visible()
+    expect(notice(page, "Your form was not saved.")).to_be_visible()
     expect(field).to_have_value("acme/nope#77")
     assert page.url.startswith(stack.task_url), "one is where one was"
 

@@ -6,7 +6,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, notice
 
 LOW: dict[str, Any] = {"width": 1280, "height": 700}
 PASTE = """(text) => {
@@ -45,9 +45,9 @@ def test_after_a_form_the_focus_is_on_what_came_of_it_and_that_is_in_sight(
     before = page.evaluate("window.scrollY")
     assert before > LOW["height"]
     save.click()
-    message = page.locator(".notice", has_text="Saved.")
-    expect(message).to_be_focused()
-    expect(message).to_be_in_viewport()
+    saved = notice(page, "Saved.")
+    expect(saved).to_be_focused()
+    expect(saved).to_be_in_viewport()
     assert abs(page.evaluate("window.scrollY") - before) < 200
 
 

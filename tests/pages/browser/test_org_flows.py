@@ -11,7 +11,7 @@ from gitlab_links.accounts.models import Org, User
 from gitlab_links.demo.seed import PASSWORD
 from gitlab_links.extensions import db
 from gitlab_links.security import hash_password
-from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context
+from tests.pages.browser.conftest import Open, Stack, fill_in_login, new_context, notice
 
 # How often the page asks the service when somebody returns to it.
 ASKED_AT_FOCUS = """() => {
@@ -34,7 +34,7 @@ def test_a_task_keeps_its_old_address_when_the_key_changes(stack: Stack, open_pa
     page = open_page("/settings")
     page.get_by_role("textbox", name="Task key").fill("rocket")
     page.get_by_role("button", name="Save").first.click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(notice(page, "Saved.")).to_be_visible()
     expect(page.get_by_text("Former keys, which still work: ACME")).to_be_visible()
     page.goto(f"{stack.org_url}/tasks/ACME-1")
     expect(page.get_by_text("ROCKET-1").first).to_be_visible()
@@ -76,7 +76,7 @@ def test_an_admin_gives_a_program_a_key_of_its_own(open_page: Open) -> None:
     expect(page.get_by_label("Key nightly")).to_have_value(re.compile("^glk_"))
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete service account").click()
-    expect(page.get_by_text("Its keys no longer work")).to_be_visible()
+    expect(notice(page, "Its keys no longer work")).to_be_visible()
 
 
 def test_a_review_to_do_is_listed_and_counted_in_the_header(stack: Stack, open_page: Open) -> None:
@@ -135,6 +135,6 @@ def test_a_person_deletes_their_account(stack: Stack, browser: Browser) -> None:
     expect(page.get_by_text("This is not your password")).to_be_visible()
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Delete my account").click()
-    expect(page.get_by_text("Your account is deleted.")).to_be_visible()
+    expect(notice(page, "Your account is deleted.")).to_be_visible()
     fill_in_login(page, "leaver@example.com")
     expect(page.get_by_text("E-mail address or password is wrong")).to_be_visible()

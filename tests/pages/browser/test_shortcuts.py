@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser.conftest import Open, Stack
+from tests.pages.browser.conftest import Open, Stack, notice
 
 
 def arrives(page: Page, url: str) -> None:
@@ -77,7 +77,7 @@ def test_who_switches_the_keys_off_has_none(stack: Stack, open_page: Open) -> No
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_role("link", name="Switch them on").click()
     page.get_by_role("button", name="Switch the shortcuts on").click()
-    expect(page.locator(".notices")).to_contain_text("Keyboard shortcuts are on.")
+    expect(notice(page, "Keyboard shortcuts are on.")).to_be_visible()
     expect(page).to_have_url(f"{stack.url}/account")
 
 
@@ -108,4 +108,4 @@ def test_a_list_is_saved_and_found_again_by_keyboard(stack: Stack, open_page: Op
     views.locator("summary").press("Enter")
     page.once("dialog", lambda question: question.accept())
     page.get_by_role("button", name="Delete", exact=True).last.click()
-    expect(page.locator(".notices")).to_contain_text("Deleted the view Still open.")
+    expect(notice(page, "Deleted the view Still open.")).to_be_visible()
