@@ -13,7 +13,7 @@ import psycopg
 
 from gitlab_links.local.supervisor import Supervisor
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 HOW_TO_GET_IT = (
     "no PostgreSQL server found (initdb is neither on PATH nor in /usr/lib/postgresql); "
@@ -81,7 +81,7 @@ def _set_read_only(url: str, value: str) -> None:
         connection.execute("SELECT pg_reload_conf()")
     # A new session starts with what the server has read. By then it has signalled all others, who
     # read it before their next statement.
-    within(HANGS, partial(_shown, url), (value,))
+    equal_within(HANGS, partial(_shown, url), (value,))
 
 
 def _shown(url: str) -> tuple[str] | None:

@@ -16,7 +16,7 @@ from gitlab_links.demo.gitlab.records import Project, User
 from tests.demo.conftest import TOKEN, Receiver
 from tests.frozen_clock import FrozenClock
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 
 def ask(sim: SimulatedGitLab, path: str = "user", **options: Any) -> requests.Response:
@@ -157,7 +157,7 @@ def test_sixteen_slow_calls_at_once_do_not_wait_for_one_another(sim: SimulatedGi
     before = sim.state.calls.total()
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(ask, sim) for _ in range(16)]
-        within(HANGS, lambda: sim.state.calls.total() - before, 16)
+        equal_within(HANGS, lambda: sim.state.calls.total() - before, 16)
         assert not any(answer.done() for answer in answers)
         sim.state.faults.latency = 0.0
     assert [answer.result().status_code for answer in answers] == [200] * 16

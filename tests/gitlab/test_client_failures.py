@@ -13,7 +13,7 @@ from gitlab_links.gitlab.items import ItemType
 from tests.gitlab.asking import TOKEN, failure
 from tests.gitlab.servers import reply, reply_json
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 PAGE = "<!DOCTYPE html><title>Sign in</title>"
 HTML = {"Content-Type": "text/html"}
@@ -130,7 +130,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again(server, mak
     client = make_client()
     for number in (1, 2, 3):
         assert client.fetch_items(42, ItemType.ISSUE, [1]).items == {}
-        within(HANGS, lambda: server.closed, number)
+        equal_within(HANGS, lambda: server.closed, number)
     assert server.connections == 3
 
 

@@ -21,7 +21,7 @@ from gitlab_links.local.services import free_port
 from gitlab_links.local.supervisor import Supervisor
 from tests.factories import Factory
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import within
 
 # gunicorn has eight for pages, and four for webhooks.
 MORE_THAN_THREADS = 12
@@ -84,7 +84,7 @@ def test_webhooks_are_refused_before_gitlab_gives_up_and_probes_answer_at_once(
     with locked(settings.database_url), ThreadPoolExecutor(60) as pool:
         webhooks = [pool.submit(webhook, number) for number in range(MORE_THAN_THREADS)]
         # Who waits for a table or a thread of those who do is not answered before any of them.
-        within(HANGS, pages_wait_longer_than_a_probe, wanted=True)
+        within(HANGS, pages_wait_longer_than_a_probe)
         # Here GitLab has its answers, and the tables are still locked.
         answers = {one.result() for one in webhooks}
         # With all threads for webhooks busy anew, whoever came while they were is answered, too.

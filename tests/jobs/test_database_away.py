@@ -12,8 +12,8 @@ from sqlalchemy import make_url
 from gitlab_links.job_triggers import JobKind, enqueue
 from gitlab_links.local.processes import start_worker
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.relay import Relay
-from tests.soak.stage import within
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("postgresql")]
 

@@ -22,8 +22,9 @@ from gitlab_links.jobs.worker_requests import WorkerRequests, waiting_queues
 from gitlab_links.jobs.workers import PoolWorker
 from gitlab_links.local.processes import start_worker
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.outages import is_alive
-from tests.soak.stage import pids_below, within
+from tests.soak.stage import pids_below
 
 WORKERS = 2
 ALL = WORKERS + 1  # with the sender

@@ -15,8 +15,9 @@ from gitlab_links.local.processes import start_worker
 from gitlab_links.local.services import free_port, python, redis_answers, redis_server
 from gitlab_links.local.supervisor import signal_all
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.outages import is_alive
-from tests.soak.stage import pids_below, within
+from tests.soak.stage import pids_below
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
 

@@ -8,7 +8,7 @@ from gitlab_links.outgoing import claims
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from tests.beside import Beside
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within, within
 
 
 def claim():
@@ -69,9 +69,9 @@ def test_a_worker_that_stalls_does_not_claim_what_it_is_sending(office, receiver
     office.publish()
 
     def stall():
-        within(HANGS, lambda: len(receiver.at("waits")), 1)
+        equal_within(HANGS, lambda: len(receiver.at("waits")), 1)
         clock.advance(5)
-        within(HANGS, lambda: leased_until() >= utcnow(), wanted=True)
+        within(HANGS, lambda: leased_until() >= utcnow())
         receiver.gate.set()
 
     stalling = Beside(office.app, stall)

@@ -23,7 +23,7 @@ from tests.hanging import HANGS
 from tests.pages.conftest import As
 from tests.pages.csv_tables import table_of
 from tests.pages.markup import Markup
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1")
 
@@ -131,7 +131,7 @@ def test_whoever_reads_slowly_holds_no_transaction(
     next(blocks)
     with app.app_context():
         # A thread that counts what earlier tests had refused may have one for a moment.
-        within(HANGS, db.engine.pool.checkedout, 0)  # type: ignore[attr-defined]
+        equal_within(HANGS, db.engine.pool.checkedout, 0)  # type: ignore[attr-defined]
     assert len(list(blocks)) == 2
 
 

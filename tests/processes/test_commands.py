@@ -20,7 +20,7 @@ from gitlab_links.local.guardian import processes, session_members
 from gitlab_links.local.services import LOOPBACK, free_port, listens, python
 from gitlab_links.local.supervisor import PROJECT
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within, within
 
 pytestmark = pytest.mark.processes
 
@@ -82,7 +82,7 @@ def nothing_left(command: Command, folder: Path) -> Iterator[None]:
     leaders = children_of(command.process.pid)
     assert len(leaders) >= 3, "web, worker and the guardian at least"
     yield
-    within(HANGS, lambda: [pid for leader in leaders for pid in session_members(leader)], [])
+    equal_within(HANGS, lambda: [pid for leader in leaders for pid in session_members(leader)], [])
     assert list(folder.iterdir()) == []
     assert not listens(command.port)
 
@@ -125,9 +125,7 @@ def follow(command: Command) -> None:
     edit = {"project": project, "type": "issue", "iid": int(iid), "title": "Watched"}
     requests.post(f"{gitlab_url}/-/sim/edit", json=edit, timeout=HANGS).raise_for_status()
 
-    within(
-        HANGS, lambda: "Watched" in [link["title"] for link in api.get(links_path)["links"]], True
-    )
+    within(HANGS, lambda: "Watched" in [link["title"] for link in api.get(links_path)["links"]])
 
 
 def test_the_demo_follows_an_edit_and_leaves_nothing(
@@ -182,7 +180,7 @@ def test_the_service_alone_shares_its_settings_with_the_commands_beside_it(
         ready = requests.get(f"http://127.0.0.1:{run.port}/readyz", timeout=HANGS)
         assert ready.json() == {"status": "ok", "database": "ok", "redis": "ok"}
         # The workers have registered themselves some seconds after the start.
-        within(HANGS, lambda: "FAIL" in flask("doctor").stdout, False)
+        within(HANGS, lambda: "FAIL" not in flask("doctor").stdout)
         assert f"PUBLIC_BASE_URL is http://127.0.0.1:{run.port}" in flask("doctor").stdout
         run.process.send_signal(signal.SIGTERM)
         assert run.end() == 0

@@ -18,7 +18,7 @@ from tests.conftest import GITLAB_TOKEN
 from tests.databases import Database
 from tests.factories import Factory
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 pytestmark = pytest.mark.processes
 
@@ -58,7 +58,7 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
         service.start_web(supervisor, environment | changed, port, workers=2)
         for name in ("worker-a", "worker-b"):
             service.start_worker(supervisor, environment | changed, name=name)
-        within(HANGS, lambda: redis.scard("rq:workers"), workers)
+        equal_within(HANGS, lambda: redis.scard("rq:workers"), workers)
         yield url
         supervisor.check()
 
@@ -85,7 +85,7 @@ def following(service_url: str, factory: Factory, gitlab: SimulatedGitLab) -> Fo
     links_path = f"{org_path}/tasks/{task['id']}/gitlab-links"
     link = api.post(links_path, {"url": state.urls.item(issue)})["link"]
     found = Following(api, gitlab, issue, f"{links_path}/{link['id']}")
-    within(HANGS, found.title, "Paper jams")
+    equal_within(HANGS, found.title, "Paper jams")
     return found
 
 
@@ -102,20 +102,20 @@ def test_a_webhook_brings_a_change(following: Following) -> None:
     following.gitlab.state.faults.answer(status=503)
     following.edit(title="Paper tears", labels=["bug", "urgent"], assignees=["eli"])
 
-    within(HANGS, following.title, "Paper tears")
+    equal_within(HANGS, following.title, "Paper tears")
     shown = following.shown()
     assert {label["name"] for label in shown["labels"]} == {"bug", "urgent"}
     assert shown["assignees"] == [{"username": "eli", "name": "Eli Roth"}]
 
     following.gitlab.state.items.close(following.issue)
-    within(HANGS, lambda: following.shown()["state"], "closed")
+    equal_within(HANGS, lambda: following.shown()["state"], "closed")
 
 
 def test_a_change_without_webhook_is_there_within_the_ttl(following: Following) -> None:
     following.gitlab.state.faults.webhooks.drop_next = 1
     following.edit(title="Paper tears")
 
-    within(HANGS, following.title, "Paper tears")
+    equal_within(HANGS, following.title, "Paper tears")
     assert following.gitlab.state.faults.webhooks.dropped == 1, "this was the webhook after all"
 
 
@@ -124,7 +124,7 @@ def test_work_that_redis_forgot_is_done_nevertheless(following: Following, redis
     following.edit(title="Paper tears")
     redis.flushdb()
 
-    within(HANGS, following.title, "Paper tears")
+    equal_within(HANGS, following.title, "Paper tears")
 
 
 def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
@@ -146,7 +146,9 @@ def test_a_groups_hook_links_a_mention_in_a_project_that_nobody_has_linked(
 
     links = f"{org_path}/tasks/{task['id']}/gitlab-links"
     shown = ("Closes " + task["reference"], ["title"], True)
-    within(HANGS, lambda: [_described(one) for one in following.api.get(links)["links"]], [shown])
+    equal_within(
+        HANGS, lambda: [_described(one) for one in following.api.get(links)["links"]], [shown]
+    )
 
 
 def _described(link: dict[str, Any]) -> tuple[Any, ...]:

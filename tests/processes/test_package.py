@@ -27,7 +27,7 @@ from gitlab_links.local.services import LOOPBACK, free_port
 from gitlab_links.local.supervisor import PROJECT, ChildFailed, Supervisor
 from tests.conftest import GITLAB_TOKEN
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within
 
 pytestmark = pytest.mark.processes
 
@@ -205,7 +205,7 @@ def test_it_links_an_item_from_an_empty_folder(
     links = f"{org}/tasks/{task['id']}/gitlab-links"
     link = api.post(links, {"url": gitlab.state.urls.item(issue)})["link"]
     # A worker has asked GitLab by then: making a link asks nobody.
-    within(HANGS, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
+    equal_within(HANGS, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
     assert f"version: {__version__}" in installed.run("gitlab-links", "doctor")
     assert [path.name for path in installed.home.iterdir()] == ["instance"]
     installed.processes.check()

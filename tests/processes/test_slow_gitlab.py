@@ -28,7 +28,7 @@ from tests.databases import Database
 from tests.factories import Factory
 from tests.hanging import HANGS
 from tests.held_answers import hold_answers
-from tests.processes.waiting import within
+from tests.patience import equal_within, within
 
 pytestmark = pytest.mark.processes
 
@@ -49,7 +49,9 @@ def service_url(environment: dict[str, str], database: Database, redis_url: str)
         redis.flushdb()  # also of workers that other tests have killed
         service.start_web(supervisor, environment | changed, port, workers=2)
         service.start_worker(supervisor, environment | changed)
-        within(HANGS, lambda: redis.scard("rq:workers"), int(environment["WORKER_PROCESSES"]) + 1)
+        equal_within(
+            HANGS, lambda: redis.scard("rq:workers"), int(environment["WORKER_PROCESSES"]) + 1
+        )
         yield url
         supervisor.check()
 
@@ -101,8 +103,8 @@ def connected(
     task = api.post(f"/orgs/{org.id}/tasks", {"title": "Print again"})["task"]
     links = f"/orgs/{org.id}/tasks/{task['id']}/gitlab-links"
     link = api.post(links, {"url": gitlab.state.urls.item(issue)})["link"]
-    within(HANGS, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
-    within(HANGS, lambda: len(api.get(f"{root}/health")["health"]["projects"]), 1)
+    equal_within(HANGS, lambda: api.get(f"{links}/{link['id']}")["link"]["title"], "Paper jams")
+    equal_within(HANGS, lambda: len(api.get(f"{root}/health")["health"]["projects"]), 1)
     (project,) = api.get(f"{root}/health")["health"]["projects"]
     return Connected(org, api, gitlab, redis, root, project["id"], task["id"])
 
@@ -182,18 +184,17 @@ def test_a_repair_whose_worker_is_killed_says_so_and_makes_one_hook(
             connected.operation(asked)["steps"][-1:] != []
             and connected.operation(asked)["steps"][-1]["step"] == "testing_the_webhook"
         ),
-        wanted=True,
     )
     connected.kill_at(JobKind.OPERATE.job)
     assert connected.hooks() == 1
     is_killed.set()
-    within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
+    equal_within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
     found = connected.operation(asked)
     assert found["error_code"] == "interrupted"
     assert "Press Create or Repair: if the webhook exists already" in found["error_detail"]
     again = connected.api.post(path, {})
     assert again["operation"]["id"] != asked["operation"]["id"]
-    within(HANGS, lambda: connected.operation(again)["status"], "done")
+    equal_within(HANGS, lambda: connected.operation(again)["status"], "done")
     assert connected.hooks() == 1
 
 
@@ -202,12 +203,12 @@ def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connecte
     connected.gitlab.state.faults.latency = HANGS  # until the worker is killed
     asked = connected.api.post(f"{connected.root}/token/rotate", {})
     calls = connected.gitlab.state.calls
-    within(HANGS, lambda: calls.total("rotate"), 1)
+    equal_within(HANGS, lambda: calls.total("rotate"), 1)
     connected.kill_at(JobKind.OPERATE.job)
     again = connected.api.post(f"{connected.root}/token/rotate", {})
     assert again["operation"]["id"] == asked["operation"]["id"], "it is not known to be over yet"
     connected.gitlab.state.faults.latency = 0.0
-    within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
+    equal_within(NOTICED_SECONDS, lambda: connected.operation(asked)["status"], "failed")
     found = connected.operation(asked)
     assert found["error_code"] == "interrupted"
     assert "GitLab may have replaced the token" in found["error_detail"]
@@ -219,7 +220,6 @@ def test_a_rotation_whose_worker_is_killed_is_not_done_twice(connected: Connecte
         lambda: any(
             one["code"] == "auth_error" for one in connected.api.get(health)["health"]["findings"]
         ),
-        wanted=True,
     )
 
 
@@ -243,5 +243,5 @@ def test_many_who_rotate_at_once_have_the_token_replaced_once(
     assert len(ids) == 8
     assert len(set(ids)) == 1
     asked = {"operation": {"id": ids[0]}}
-    within(HANGS, lambda: connected.operation(asked)["status"], "done")
+    equal_within(HANGS, lambda: connected.operation(asked)["status"], "done")
     assert connected.api.post(f"{connected.root}/validate", {})["status"] == "valid"

@@ -12,8 +12,8 @@ from gitlab_links.demo.rest_api import RestApi
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 from tests.hanging import HANGS
+from tests.patience import equal_within, within
 from tests.processes.test_following import SECRET, service_url
-from tests.processes.waiting import within
 
 pytestmark = pytest.mark.processes
 
@@ -71,7 +71,7 @@ def ruled(service_url: str, factory: Factory, gitlab: SimulatedGitLab) -> Ruled:
     api.patch(f"{path}/status-rules", {"wait_seconds": 1})
     api.post(f"{path}/status-rules/dry-run", None)
     rules = f"{path}/status-rules"
-    within(HANGS, lambda: api.get(rules)["rules"]["dry_run_complete"], wanted=True)
+    within(HANGS, lambda: api.get(rules)["rules"]["dry_run_complete"])
     api.post(f"{rules}/switch-on", None)
     return Ruled(api, gitlab, path)
 
@@ -82,17 +82,17 @@ def test_tasks_follow_their_merge_requests_once_each(ruled: Ruled, redis: Redis)
     both = ruled.task(first, second)
     others = [ruled.task(shared) for _ in range(4)]
     for task in (both, *others):
-        within(HANGS, lambda task=task: ruled.status(task), "in_progress by started")
+        equal_within(HANGS, lambda task=task: ruled.status(task), "in_progress by started")
     items.close(first)
     items.reopen(first)
     items.merge(first)
     redis.flushdb()  # whatever was queued is lost
     items.merge(shared)
     for task in others:
-        within(HANGS, lambda task=task: ruled.status(task), "done by all_merged")
+        equal_within(HANGS, lambda task=task: ruled.status(task), "done by all_merged")
     assert ruled.status(both) == "in_progress by started"
     items.merge(second)
-    within(HANGS, lambda: ruled.status(both), "done by all_merged")
+    equal_within(HANGS, lambda: ruled.status(both), "done by all_merged")
     assert ruled.changes(both) == ["in_progress", "done"]
     assert [ruled.changes(task) for task in others] == [["in_progress", "done"]] * 4
 
@@ -105,14 +105,14 @@ def test_what_a_person_decides_holds(ruled: Ruled) -> None:
     url = ruled.gitlab.state.urls.item(mr)
     for task in (pinned, by_hand):
         ruled.api.post(f"{ruled.path}/tasks/{task}/gitlab-links", {"url": url})
-    within(HANGS, lambda: ruled.status(undone), "in_progress by started")
+    equal_within(HANGS, lambda: ruled.status(undone), "in_progress by started")
     items.merge(mr)
-    within(HANGS, lambda: ruled.status(undone), "done by all_merged")
+    equal_within(HANGS, lambda: ruled.status(undone), "done by all_merged")
     ruled.api.post(f"{ruled.path}/tasks/{undone}/undo-rule", None)
     items.edit(mr, title="Another title")
     witness = ruled.task(another)
     items.merge(another)
-    within(HANGS, lambda: ruled.status(witness), "done by all_merged")
+    equal_within(HANGS, lambda: ruled.status(witness), "done by all_merged")
     assert ruled.status(undone) == "in_progress by hand"
     assert ruled.status(pinned) == "open by hand"
     assert ruled.status(by_hand) == "done by hand"
@@ -131,7 +131,7 @@ def test_histories_that_people_complain_about_end_as_they_expect(ruled: Ruled) -
     closing = ruled.merge_request(description=f"Closes {ruled.key(by_text)}")
     strange = ruled.merge_request(fork=fork, description=f"Closes {ruled.key(by_stranger)}")
     for task in (closed, reopened, by_text):
-        within(HANGS, lambda task=task: ruled.status(task), "in_progress by started")
+        equal_within(HANGS, lambda task=task: ruled.status(task), "in_progress by started")
     assert ruled.status(drafted) == "open by hand"
     assert ruled.status(by_stranger) == "open by hand"
 
@@ -140,12 +140,12 @@ def test_histories_that_people_complain_about_end_as_they_expect(ruled: Ruled) -
     for item in (first, closing, strange):
         items.merge(item, by=bot)
     for task in (reopened, by_text, by_stranger):
-        within(HANGS, lambda task=task: ruled.status(task), "done by all_merged")
-    within(HANGS, lambda: ruled.status(drafted), "in_progress by started")
+        equal_within(HANGS, lambda task=task: ruled.status(task), "done by all_merged")
+    equal_within(HANGS, lambda: ruled.status(drafted), "in_progress by started")
 
     ruled.merge_request(f'Revert "{ruled.key(by_text)}"')
     ruled.link(reopened, ruled.merge_request())
-    within(HANGS, lambda: ruled.status(reopened), "in_progress by reopened")
+    equal_within(HANGS, lambda: ruled.status(reopened), "in_progress by reopened")
     assert ruled.status(closed) == "in_progress by started"
     assert ruled.status(by_text) == "done by all_merged"
     assert ruled.changes(reopened) == ["in_progress", "done", "in_progress"]

@@ -9,8 +9,9 @@ from gitlab_links.local.processes import answers, start_web
 from gitlab_links.local.services import free_port, python
 from gitlab_links.local.supervisor import Supervisor
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.outages import is_alive
-from tests.soak.stage import pids_below, within
+from tests.soak.stage import pids_below
 
 pytestmark = [pytest.mark.processes, pytest.mark.only_on("sqlite")]
 

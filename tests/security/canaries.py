@@ -17,7 +17,7 @@ from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind
 from tests.conftest import GITLAB_TOKEN
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import equal_within, within
 
 EMAIL = "canary@example.com"
 PASSWORD = "canary-password-4be1c2d97f"
@@ -108,9 +108,9 @@ def _follow_an_issue(canary: Browser, gitlab: SimulatedGitLab) -> None:
     def title() -> Any:
         return canary.api("GET", links).json()["links"][0]["title"]
 
-    within(HANGS, title, "Paper jams")
+    equal_within(HANGS, title, "Paper jams")
     state.items.edit(issue, title="Paper tears")
-    within(HANGS, title, "Paper tears")
+    equal_within(HANGS, title, "Paper tears")
 
 
 def _make_secrets(canary: Browser) -> list[str]:
@@ -189,7 +189,7 @@ def fail_in_every_way(canary: Browser, app: Flask, gitlab: SimulatedGitLab, redi
             canary.api("POST", "api-keys", json={"name": "k", "scopes": ["read"]}).status_code,
         ]
     assert set(statuses) <= {500, 503}
-    within(HANGS, lambda: redis.zcard("rq:failed:fetches") > 0, True)
+    within(HANGS, lambda: redis.zcard("rq:failed:fetches") > 0)
 
 
 def look_at_every_page(canary: Browser) -> None:

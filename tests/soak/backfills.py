@@ -14,8 +14,9 @@ from gitlab_links.backfills.models import Backfill, BackfillItem
 from gitlab_links.extensions import db
 from gitlab_links.links.models import TaskGitLabLink
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World
 
 SEED = 20261130

@@ -12,8 +12,9 @@ from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.local.supervisor import PROJECT
 from gitlab_links.tasks.models import Task
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World, editing
 
 SEED = 20260501

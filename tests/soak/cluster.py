@@ -13,8 +13,9 @@ from sqlalchemy import make_url
 from gitlab_links.local.processes import start_web, start_worker
 from gitlab_links.local.supervisor import Child
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.relay import Relay
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World
 
 ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")

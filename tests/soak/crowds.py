@@ -15,9 +15,10 @@ from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.call_counts import CallKind
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import post
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World, editing, percentile
 
 SEED = 20260501

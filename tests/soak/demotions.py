@@ -7,9 +7,10 @@ import requests
 
 from tests import postgresql
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import Sender, burst, missing
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import Background, World
 
 

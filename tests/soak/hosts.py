@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 from gitlab_links.demo.gitlab.records import Item
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.cluster import Cluster, Host
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import missing, post
 from tests.soak.recoveries import TOO_LONG, Claim, Recoveries
 from tests.soak.relay import Relay
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import Background, World, percentile
 
 SEED = 20260501

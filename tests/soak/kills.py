@@ -12,9 +12,10 @@ from contextlib import ExitStack, closing, contextmanager
 from gitlab_links.job_triggers import JobKind
 from gitlab_links.local.supervisor import signal_all
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.recoveries import TOO_LONG, Recoveries
-from tests.soak.stage import WORKER_PROCESSES, Stage, within
+from tests.soak.stage import WORKER_PROCESSES, Stage
 from tests.soak.world import Background, World, editing
 
 SEED = 20260501

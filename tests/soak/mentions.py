@@ -8,8 +8,9 @@ from sqlalchemy import exists, select
 from gitlab_links.extensions import db
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World, percentile
 
 PAUSE = 0.5

@@ -19,8 +19,9 @@ from sqlalchemy import select
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.extensions import db
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import SECRET, Background, World, percentile
 
 SEED = 20260501

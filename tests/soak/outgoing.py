@@ -24,8 +24,9 @@ from gitlab_links.outgoing.models import Format, OutgoingDelivery
 from gitlab_links.tasks.changes import create_task, update_task
 from tests.hanging import HANGS
 from tests.outgoing.by_hand import verified
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 
 SEED = 20261129
 TASKS = 40

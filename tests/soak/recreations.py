@@ -19,8 +19,9 @@ from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pasting.changes import attach
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
-from tests.soak.stage import GITLAB_TOKEN, Stage, within
+from tests.soak.stage import GITLAB_TOKEN, Stage
 
 LINKS_OF_A_TASK = 5000
 COMMIT_EVERY = 200

@@ -18,8 +18,9 @@ from gitlab_links.links.freshness import TRUSTED_FOR
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import EXPECTED_EVENTS
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_most
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import World
 
 # Proven within seconds, and then not read for an hour.

@@ -19,9 +19,10 @@ from gitlab_links.links.queries import find_link
 from gitlab_links.pasting.changes import attach
 from tests.factories import Factory
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, at_least, at_most, exactly
 from tests.soak.outages import Sender
-from tests.soak.stage import GITLAB_TOKEN, Stage, within
+from tests.soak.stage import GITLAB_TOKEN, Stage
 from tests.soak.world import Background, World
 
 SLOW_ORGS = 4

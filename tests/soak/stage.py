@@ -4,11 +4,11 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from cryptography.fernet import Fernet
 from flask import Flask
@@ -28,6 +28,7 @@ from gitlab_links.local.supervisor import Child, Supervisor
 from tests import databases, postgresql
 from tests.factories import Factory
 from tests.hanging import HANGS
+from tests.patience import within
 
 GITLAB_TOKEN = "glpat-of-the-soak"
 WORKER_PROCESSES = 3
@@ -242,14 +243,3 @@ def pids_below(parent: int) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def within(
-    seconds: float, look: Any, *, every: float = 0.05, what: Callable[[], str] = str
-) -> float:
-    """Wait until ``look()`` is true; gives the seconds it took, or fails and says ``what()``."""
-    started = time.monotonic()
-    while not look():
-        assert time.monotonic() - started < seconds, f"not within {seconds} s {what()}"
-        time.sleep(every)
-    return time.monotonic() - started

@@ -23,9 +23,10 @@ from gitlab_links.local.processes import migrate
 from gitlab_links.local.supervisor import PROJECT, Child, Supervisor
 from tests.databases import DIALECTS, MIGRATIONS
 from tests.hanging import HANGS
+from tests.patience import within
 from tests.soak.figures import Figure, as_table, at_least, at_most, exactly
 from tests.soak.outages import Sender, missing
-from tests.soak.stage import Stage, within
+from tests.soak.stage import Stage
 from tests.soak.world import Background, World, editing, percentile
 
 SEED = 20260501

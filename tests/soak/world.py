@@ -21,7 +21,8 @@ from gitlab_links.job_triggers import queue_names
 from gitlab_links.links.models import GitLabItem, TaskGitLabLink
 from gitlab_links.observations.call_counts import COUNTED_FOR, CallKind, calls_since
 from gitlab_links.pasting.changes import attach
-from tests.soak.stage import GITLAB_TOKEN, Stage, within
+from tests.patience import within
+from tests.soak.stage import GITLAB_TOKEN, Stage
 
 SECRET = "webhook-secret-of-the-soak"
 EVENTS = ("issues_events", "merge_requests_events", "note_events", "pipeline_events")

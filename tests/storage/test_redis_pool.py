@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from gitlab_links.storage import redis_pool
 from gitlab_links.storage.redis_pool import WAIT_SECONDS, connect_redis
 from tests.hanging import HANGS
-from tests.processes.waiting import within
+from tests.patience import within
 from tests.soak.relay import Relay
 
 pytestmark = pytest.mark.shipped_limits
@@ -33,7 +33,7 @@ def connect(network):
         return answers(made[-1])
 
     def make():
-        within(HANGS, is_answered, wanted=True)
+        within(HANGS, is_answered)
         return made[-1]
 
     yield make
@@ -74,4 +74,4 @@ def test_it_is_found_again_after_it_is_back(connect, network):
             with pytest.raises(RedisError):
                 client.ping()
         network.heal()
-        within(HANGS, lambda: answers(client), wanted=True)
+        within(HANGS, lambda: answers(client))
