@@ -8,7 +8,7 @@ from gitlab_links.observations.hook_secrets import forget_hook_secrets
 
 def configure(principal: Principal, change: IntegrationChange) -> Configured:
     """Change the org's integration; after a new address or token, the org's fetcher makes every
-    item due before it calls GitLab.
+    item due, a piece at a time.
 
     When the org leaves a GitLab, the secrets of its hooks there are deleted. Raises what
     ``update_integration`` raises. The caller commits.

@@ -75,14 +75,14 @@ class _Slice:
         self.fetcher = self._connect()
         ends_at = time.monotonic() + SLICE_SECONDS
         rounds = 0
-        self._make_due(ends_at)
         self._move_links(ends_at)
         while self.fetcher is not None and time.monotonic() < ends_at:
             if not self._read_changes(self.fetcher):
                 batches = self._plan(gather=rounds > 0)
-                if not batches:
+                if batches:
+                    self._round(self.fetcher, batches)
+                elif not self._make_more_due():
                     return
-                self._round(self.fetcher, batches)
             rounds += 1
             # A slow GitLab gets one round a job: its next one waits behind those of other orgs.
             if is_slow(self.org_id) or not self._renew():
@@ -117,14 +117,14 @@ class _Slice:
         options = settings().gitlab_client
         return Fetcher(lambda: DeltaClient(base, token, **options), options["seconds"])
 
-    def _make_due(self, ends_at: float) -> None:
-        """After a new address or token, make all items due, a committed piece at a time."""
-        since, after = self.lease.integration.items_due_since, None
-        while since is not None and time.monotonic() < ends_at:
-            after = make_next_due(self.org_id, since, after)
-            db.session.commit()
-            if after is None:
-                return
+    def _make_more_due(self) -> bool:
+        """After a new address or token, make a piece of all items due; False if none is left."""
+        since = self.lease.integration.items_due_since
+        if since is None or self._has_changed():
+            return False
+        made_due = make_next_due(self.org_id, since)
+        db.session.commit()
+        return made_due
 
     def _move_links(self, ends_at: float) -> None:
         """Move links to successor rows, a committed piece at a time."""

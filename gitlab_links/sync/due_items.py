@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Label, Row, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from gitlab_links.extensions import change_rows, db
@@ -71,7 +71,8 @@ class Batch:
 
     ``project`` is GitLab's id, or the path while the id is unknown. ``path`` is the project's
     current path, None while another project has it. ``only_ended``: all items are closed or
-    merged. ``is_full_reading``: some were not fetched for ``FULL_READING``.
+    merged. ``is_full_reading``: some were not fetched for ``FULL_READING``, or since all items of
+    the org are to be.
     ``wants_default_branch``: the org's status rules need the project's default branch;
     ``default_branch`` is the one that is known.
     """
@@ -167,6 +168,12 @@ def park_foreign(org_id: uuid.UUID, base_url: str, now: datetime) -> None:
 OrderedBy = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 DueRow = Row[*tuple[Any, ...]]
 
+
+def _of_connection(column: InstrumentedAttribute[datetime | None]) -> Label[datetime | None]:
+    ours = OrgGitLabIntegration.org_id == GitLabItem.org_id
+    return select(column).where(ours).scalar_subquery().label(column.key)
+
+
 _COLUMNS = (
     GitLabItem.id,
     GitLabItem.iid,
@@ -189,6 +196,8 @@ _COLUMNS = (
     exists()
     .where(OrgRules.org_id == GitLabItem.org_id, OrgRules.mode != RulesMode.OFF.value)
     .label("has_rules"),
+    _of_connection(OrgGitLabIntegration.items_due_since),
+    _of_connection(OrgGitLabIntegration.token_set_at),
     GitLabItem.state,
 )
 
@@ -226,10 +235,15 @@ def _batch(rows: Sequence[DueRow], now: datetime) -> Batch:
         only_ended=all(row.state in ENDED for row in rows),
         default_branch=first.default_branch,
         wants_default_branch=first.has_rules,
-        is_full_reading=any(
-            row.fetched_at is not None and row.fetched_at <= now - FULL_READING for row in rows
-        ),
+        is_full_reading=any(_was_read_long_ago(row, now) for row in rows),
     )
+
+
+def _was_read_long_ago(row: DueRow, now: datetime) -> bool:
+    read_since = now - FULL_READING
+    if row.items_due_since is not None:
+        read_since = max(read_since, row.items_due_since)
+    return row.fetched_at is not None and row.fetched_at <= read_since
 
 
 def _not_requested(now: datetime) -> ColumnElement[bool]:

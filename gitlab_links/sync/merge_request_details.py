@@ -40,7 +40,7 @@ KnownDetail = tuple[str | None, str | None]
 def detail_due(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
     """Whether to fetch the single form regardless of the list.
 
-    False for ``HIDDEN_FOR`` after an answer showed that the token may not see the pipeline.
+    False for ``HIDDEN_FOR`` after an answer showed that the present token may not see the pipeline.
     """
     if _hides_pipeline(item, now):
         return False
@@ -60,6 +60,7 @@ def _hides_pipeline(item: Row[*tuple[Any, ...]], now: datetime) -> bool:
     return (
         bool(item.pipeline_hidden)
         and last_fetch is not None
+        and (item.token_set_at is None or item.token_set_at <= last_fetch)
         and last_fetch <= now < last_fetch + HIDDEN_FOR
     )
 

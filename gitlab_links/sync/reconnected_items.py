@@ -1,13 +1,13 @@
 """Make every item of an org due after a new address or token, in pieces of limited size.
 
 An org may have hundreds of thousands of items, so whoever saves a token only sets a mark on the
-integration (``items_due_since``), and the org's fetcher does this before it calls GitLab.
+integration (``items_due_since``). The org's fetcher makes a piece due whenever nothing else is.
 """
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, select, update
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db
@@ -17,23 +17,24 @@ from gitlab_links.links.models import GitLabItem
 PIECE = 1000
 
 
-def make_next_due(org_id: uuid.UUID, since: datetime, after: datetime | None) -> datetime | None:
-    """Make the next piece due, as of ``since``. A new token may see what the old one could not,
-    so old failures are not waited out.
+def make_next_due(org_id: uuid.UUID, since: datetime) -> bool:
+    """Make the items due, as of ``since``, that changed last of those unchanged since then. A new
+    token may see what the old one could not, so old failures are not waited out.
 
-    Returns where the next piece begins, as ``after`` of the next call; None if nothing is left,
-    and then the mark is gone. The caller commits, and may begin anew at any time.
+    Whether there were any; else the mark is gone. An item counts as changed then, so that each
+    is made due once, whatever has become of it. The caller commits, and may begin anew at any time.
     """
     item = GitLabItem
-    untouched = or_(item.next_sync_at > since, item.failures > 0, item.pipeline_hidden.is_(True))
-    piece = select(item.id, item.next_sync_at).where(item.org_id == org_id, untouched)
-    if after is not None:  # what is before it was made due, and would be read once more
-        piece = piece.where(item.next_sync_at >= after)
-    rows = db.session.execute(piece.order_by(item.next_sync_at).limit(PIECE)).all()
-    if not rows:
+    piece = (
+        select(item.id)
+        .where(item.org_id == org_id, item.changed_at < since)
+        .order_by(item.changed_at.desc())
+        .limit(PIECE)
+    )
+    ids = db.session.scalars(piece).all()
+    if not ids:
         _end(org_id, since)
-        return None
-    ids = [row.id for row in rows]
+        return False
     # All code locks items in the order of their ids, which avoids deadlocks.
     db.session.execute(select(item.id).where(item.id.in_(ids)).order_by(item.id).with_for_update())
     due_at = case((item.next_sync_at < since, item.next_sync_at), else_=since)
@@ -42,8 +43,7 @@ def make_next_due(org_id: uuid.UUID, since: datetime, after: datetime | None) ->
         .where(item.id.in_(ids))
         .values(next_sync_at=due_at, changed_at=utcnow(), failures=0, pipeline_hidden=False)
     )
-    last: datetime = rows[-1].next_sync_at
-    return last
+    return True
 
 
 def _end(org_id: uuid.UUID, since: datetime) -> None:

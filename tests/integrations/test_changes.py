@@ -144,7 +144,7 @@ def test_new_credentials_end_failure_and_pause_and_make_every_item_due(
     )
     since = integration.items_due_since
     assert since is not None
-    assert make_next_due(org.id, since, None) == later
+    assert make_next_due(org.id, since)
     due = db.session.scalars(select(GitLabItem).where(GitLabItem.next_sync_at <= utcnow())).all()
     assert [(one.id, one.failures) for one in due] == [(item.id, 0)]
 

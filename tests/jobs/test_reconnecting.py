@@ -11,6 +11,7 @@ from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.sync import reconnected_items
 from gitlab_links.sync.due_items import has_due, orgs_due
+from gitlab_links.sync.fetching import Fetcher
 from gitlab_links.sync.reconnected_items import make_next_due
 from tests.conftest import GITLAB_TOKEN
 
@@ -50,7 +51,7 @@ def test_saving_a_token_writes_no_item_and_a_worker_makes_all_due(five):
     before = [(one.next_sync_at, one.changed_at) for one in items()]
     since = save_a_token(five)
     assert [(one.next_sync_at, one.changed_at) for one in items()] == before
-    assert make_next_due(five.org.id, since, None) is not None
+    assert make_next_due(five.org.id, since)
     db.session.commit()  # and this worker dies
     assert len([one for one in items() if one.next_sync_at <= since]) == 2
 
@@ -74,8 +75,36 @@ def test_a_token_that_is_saved_meanwhile_makes_all_due_again(five, clock):
     first = save_a_token(five)
     clock.advance(1)
     second = save_a_token(five)
-    after = make_next_due(five.org.id, first, None)
-    while after is not None:
-        after = make_next_due(five.org.id, first, after)
+    while make_next_due(five.org.id, first):
+        pass
     db.session.commit()
     assert five.integration().items_due_since == second
+
+
+def fetched_rounds(connected, monkeypatch, note):
+    """What ``note`` says of the batches of each round, before it is fetched."""
+    noted, fetch = [], Fetcher.fetch
+
+    def noting(fetcher, batches):
+        noted.append(note(batches))
+        return fetch(fetcher, batches)
+
+    monkeypatch.setattr(Fetcher, "fetch", noting)
+    connected.fetch()
+    return noted
+
+
+def test_a_piece_is_fetched_before_the_next_one_is_made_due(five, monkeypatch):
+    """Else an org of 300,000 items would fetch nothing for as long as all are made due."""
+    since = save_a_token(five)
+    left = fetched_rounds(
+        five, monkeypatch, lambda _: len([one for one in items() if one.changed_at < since])
+    )
+    assert left[0] == 3
+
+
+def test_a_call_takes_along_what_the_new_token_has_not_read(five, monkeypatch):
+    """Pieces follow the time of the last change: one may have an item each of many projects."""
+    save_a_token(five)
+    sizes = fetched_rounds(five, monkeypatch, lambda batches: [len(one.items) for one in batches])
+    assert sizes[0] == [5]
