@@ -70,7 +70,9 @@ def test_an_invitation_is_replaced_and_revoked(
     members = open_page("/members", viewport={"width": 390, "height": 844})
     first = invite(members, "ole@acme.example")
     members.get_by_role("button", name="New link for ole@acme.example").click()
-    second = members.get_by_label("Invitation link for").input_value()
+    link = members.get_by_label("Invitation link for")
+    expect(link).not_to_have_value(first)
+    second = link.input_value()
     assert violations(members) == []
     take(members, "members-invited-narrow")
     heading = "This invitation is no longer valid"

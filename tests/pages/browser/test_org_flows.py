@@ -127,6 +127,7 @@ def test_a_person_deletes_their_account(stack: Stack, browser: Browser) -> None:
     page = new_context(browser).new_page()
     page.goto(f"{stack.url}/login")
     fill_in_login(page, "leaver@example.com")
+    expect(page.get_by_label("Password")).to_have_count(0)
     page.goto(f"{stack.url}/account")
     page.get_by_role("link", name="Delete the account").click()
     page.get_by_label("Your e-mail address").fill("leaver@example.com")

@@ -68,6 +68,7 @@ def test_keys_lead_to_pages_but_not_while_one_types(stack: Stack, open_page: Ope
 def test_who_switches_the_keys_off_has_none(stack: Stack, open_page: Open) -> None:
     page = open_page(f"{stack.url}/account")
     page.get_by_role("button", name="Switch the shortcuts off").click()
+    expect(notice(page, "Keyboard shortcuts are off.")).to_be_visible()
     page.goto(f"{stack.org_url}/members")
     for key in ("?", "/", "n"):
         page.keyboard.press(key)
@@ -84,6 +85,7 @@ def test_who_switches_the_keys_off_has_none(stack: Stack, open_page: Open) -> No
 def test_a_list_is_saved_and_found_again_by_keyboard(stack: Stack, open_page: Open) -> None:
     page = open_page("/tasks")
     page.locator("#filter-status").select_option("open")
+    expect(page).to_have_url(re.compile("/tasks[?]status=open"))
     views = page.get_by_role("navigation", name="Views")
     views.locator("summary").focus()
     page.keyboard.press("Enter")
