@@ -17,7 +17,9 @@ FRAGMENT_HEADER = "X-Fragment"
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """What the page says. Each of ``actions`` has ``text`` and ``url``."""
+    """What the page says. Each of ``actions`` has ``text`` and ``url``. The focus goes to what
+    comes of a form.
+    """
 
     status: int
     title: str
@@ -25,6 +27,7 @@ class ProblemPage:
     detail: str
     actions: list[dict[str, str]]
     request_id: str | None
+    answers_form: bool
 
 
 _WORDS = {
@@ -49,10 +52,17 @@ _WORDS = {
 }
 # After these errors the page of the form still has what was typed.
 _FORM_IS_KEPT = frozenset({400, 403, 409, 412, 413, 415, 422, 429, 500, 503})
-_CSRF = (
-    "Your session has changed",
-    "The form was opened in an older session. Go back to it and send it again.",
-)
+_WORDS_OF_CODE = {
+    "csrf_failed": (
+        "Your session has changed",
+        "The form was opened in an older session. Go back to it and send it again.",
+    ),
+    "task_deleted": (
+        "This task was deleted",
+        "Somebody deleted it while its page was open here. Nothing was changed, and it cannot be "
+        "restored. The other tasks are in the list.",
+    ),
+}
 
 
 def render(problem: Problem) -> ResponseReturnValue:
@@ -63,19 +73,29 @@ def render(problem: Problem) -> ResponseReturnValue:
         return _to_login(problem)
     if request.path.endswith(".csv"):  # a program reads it, or a browser saves it
         return Response(f"{problem.detail}\n", status=problem.status, mimetype="text/plain")
-    title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
-    detail = problem.detail if problem.status in {403, 409, 422, 429} else ""
-    if problem.code == "csrf_failed":
-        (title, explanation), detail = _CSRF, ""
-    page = ProblemPage(
-        problem.status, title, explanation, detail, _actions(problem), g.get("request_id")
-    )
+    page = _page(problem)
     # The header needs the user, and a 503 means that the database does not answer.
     shown = visitor() if problem.status != HTTPStatus.SERVICE_UNAVAILABLE else None
     # Not render_template: Flask-Login's context processor would query the user.
     template = current_app.jinja_env.get_template("errors/page.html")
     html = template.render(page=page, get_viewer=lambda: shown)
     return make_response(html, problem.status)
+
+
+def _page(problem: Problem) -> ProblemPage:
+    title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
+    detail = problem.detail if problem.status in {403, 409, 422, 429} else ""
+    if problem.code in _WORDS_OF_CODE:
+        (title, explanation), detail = _WORDS_OF_CODE[problem.code], ""
+    return ProblemPage(
+        status=problem.status,
+        title=title,
+        explanation=explanation,
+        detail=detail,
+        actions=_actions(problem),
+        request_id=g.get("request_id"),
+        answers_form=request.method == "POST",
+    )
 
 
 def _to_login(problem: Problem) -> ResponseReturnValue:

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.people import colleagues
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.errors import NotFound, required
+from gitlab_links.errors import required
 from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
@@ -125,27 +125,18 @@ def edit_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     """Change every field but the status.
 
     If somebody else changed one of these fields meanwhile, too, nothing is saved and both
-    values are shown. What only the other person changed stays. If somebody deleted the task
-    meanwhile, what was typed is shown as a new one, also after a login in between.
+    values are shown. What only the other person changed stays.
     """
-    try:
-        if request.method == "POST":
-            return _save(org_id, reference)
-        task = task_at(org_id, reference)
-    except NotFound:
-        was_sent = request.method == "POST"
-        typed: Values = request.form if was_sent else typed_before(is_said=True) or {}
-        if not any(_typed(typed).values()):
-            raise
-        page = _form_page(org_id, typed, _assignees(org_id, None), was_deleted=True)
-        return page, NotFound.status
+    if request.method == "POST":
+        return _save(org_id, reference)
+    task = task_at(org_id, reference)
     stored = _stored(task)
     shown = {**stored, "version": seen(stored), **(typed_before() or {})}
     return _form_page(org_id, shown, _assignees(org_id, task), task)
 
 
 def _save(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
-    """Save what the form changes; raises NotFound for a task that there is not."""
+    """Save what the form changes."""
     lock_task(task_at(org_id, reference).id)
     sent(*FIELDS, "version")
     task = task_at(org_id, reference)
@@ -188,6 +179,16 @@ def delete_task(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     remove_task(current_principal(), task.id)
     flash(f"Deleted {task.reference}.", "success")
     return redirect(url_for("pages.task_list", org_id=org_id))
+
+
+def form_of_deleted(org_id: uuid.UUID, typed: Values) -> str | None:
+    """The form for a new task, with what was typed to change one that is gone, or to link to it;
+    None if that is nothing.
+    """
+    shown = {**_typed(typed), "links": typed.get("url", "").strip()}
+    if not any(shown.values()):
+        return None
+    return _form_page(org_id, shown, _assignees(org_id, None), was_deleted=True)
 
 
 def _disputed(merge: Merge, task: TaskView, assignees: Choices) -> list[Both]:

@@ -124,7 +124,7 @@ def test_what_was_typed_for_a_task_that_somebody_deleted_meanwhile_becomes_a_new
         "due_date": "2027-01-15",
     }
     nothing = second.post(path, data={**dict.fromkeys(typed, " "), **version})
-    assert "Page not found" in text_of(nothing)
+    assert "This task was deleted" in text_of(nothing)
     shown = second.post(path, data={**typed, **version})
     assert shown.status_code == 404
     assert "Somebody deleted this task while you were editing it." in text_of(shown)

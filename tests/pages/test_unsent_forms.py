@@ -129,6 +129,28 @@ def test_after_the_login_what_was_typed_for_a_task_that_is_gone_becomes_a_new_on
     assert "Page not found" in text_of(visitor.get(path))
 
 
+def test_after_the_login_what_was_to_be_linked_to_a_task_that_is_gone_is_there(
+    app: Flask, visitor: FlaskClient, base: str
+) -> None:
+    path = f"{base}/tasks/ACME-1"
+    csrf = {"csrf_token": token_of(visitor, path)}
+    end_sessions(app)
+    sent = {
+        "links": visitor.post(f"{path}/links", data={**csrf, "url": "acme/app#7"}),
+        "status": visitor.post(f"{path}/status", data={**csrf, "status": "done", "seen": "open"}),
+    }
+    back = log_in(visitor, sent["links"].headers["Location"])
+    visitor.post(f"{path}/delete", data={"csrf_token": token_of(visitor, f"{base}/tasks")})
+    page = visitor.get(back.headers["Location"])
+    assert page.status_code == 404
+    assert Markup.of(page).one("textarea", id="links").text.strip() == "acme/app#7"
+    assert text_of(page).lower().count("what you typed") == 1
+    back = visitor.get(sent["status"].headers["Location"])
+    page = visitor.get(back.headers["Location"])
+    assert "This task was deleted" in text_of(page)
+    assert "What you typed" not in text_of(page)
+
+
 def test_a_form_older_than_a_login_in_another_tab_is_not_lost(
     visitor: FlaskClient, base: str
 ) -> None:

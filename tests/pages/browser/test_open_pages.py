@@ -138,6 +138,26 @@ def test_what_is_typed_while_a_link_is_made_stays(stack: Stack, open_page: Open)
     expect(row).to_have_count(0)
 
 
+def test_the_open_page_of_a_deleted_task_loses_nothing_that_is_typed(
+    stack: Stack, open_page: Open
+) -> None:
+    colleague = open_page("/tasks/new")
+    colleague.on("dialog", lambda dialog: dialog.accept())
+    new_tasks(colleague, stack, ["Goes meanwhile"])
+    page, plain = (
+        open_page(colleague.url, java_script_enabled=scripted) for scripted in (True, False)
+    )
+    page.locator("#link-url").fill("acme/web-shop#1")
+    colleague.get_by_role("link", name="Edit").click()
+    colleague.get_by_role("button", name="Delete task").click()
+    expect(colleague.locator(".notices")).to_contain_text("Deleted ACME-")
+    poll_now(page)
+    expect(page.locator(".notice[autofocus]")).to_be_focused()
+    expect(page.locator("#links")).to_have_value("acme/web-shop#1")
+    plain.get_by_role("button", name="Done").click()
+    expect(plain.get_by_role("heading", name="This task was deleted")).to_be_focused()
+
+
 def test_an_older_answer_does_not_replace_a_newer_one(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
     wait_until_steady(page)

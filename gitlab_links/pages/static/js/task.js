@@ -50,12 +50,13 @@ const live = new LivePart(section, {
     if (!live.answering) announceChanges(result);
     return result;
   },
-  leave: ({ status }) => (status === 401 ? leave() : window.location.reload()),
+  leave: ({ status }) => ([401, 404].includes(status) ? leave() : window.location.reload()),
 });
 remember(list());
 live.start();
 
-// After the session has ended: the login leads back here, with what is in the field.
+// After the session has ended: the login leads back here, with what is in the field. With the task
+// deleted, the answer has it as well.
 function leave() {
   const form = section.querySelector("[data-link-form]");
   if (form?.querySelector("#link-url").value.trim()) form.submit();
@@ -69,10 +70,11 @@ async function send(form, action, submitter) {
     leave();
     return null;
   }
-  if ([400, 403].includes(answer.status) && form.dataset.form === "link") {
-    form.submit(); // the CSRF token is too old: the error page explains it and saves what was typed
+  if ([400, 403, 404].includes(answer.status) && form.dataset.form === "link") {
+    form.submit(); // the CSRF token is too old, or the task is gone: a page says so with what was typed
     return null;
   }
+  if (answer.status === 404) return null; // the page asks soon, and shows that the link or task is gone
   return { answer, page: new DOMParser().parseFromString(await answer.text(), "text/html") };
 }
 
