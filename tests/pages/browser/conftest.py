@@ -20,6 +20,7 @@ from gitlab_links.demo import seed
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.sample_tasks import SHOP
 from gitlab_links.extensions import db
+from gitlab_links.job_triggers import CHECK_SECONDS
 from gitlab_links.local import processes as service
 from gitlab_links.local.services import LOOPBACK, free_port, start_redis
 from gitlab_links.local.supervisor import Supervisor
@@ -29,6 +30,8 @@ GITLAB_TOKEN = "glpat-of-the-browser-tests"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # What is waited for comes within a second; a busy machine must not make a failure of it.
 PATIENCE_MS = 1000 * HANGS
+# Until an open page shows what GitLab says now, if it has just been asked.
+CHECKED_MS = 1000 * CHECK_SECONDS + PATIENCE_MS
 expect.set_options(timeout=PATIENCE_MS)
 # With each page of a test Chromium makes two more, of its own, for an address bar that nobody sees:
 # a third of what opening a page costs. The rest is Playwright's own list, which this one replaces.

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.sample_tasks import MOBILE, SHOP
-from tests.pages.browser.conftest import GITLAB_TOKEN, Open, Stack, new_context
+from tests.pages.browser.conftest import CHECKED_MS, GITLAB_TOKEN, Open, Stack, new_context
 from tests.pages.browser.looks import (
     LOOKS,
     NARROW,
@@ -189,7 +189,7 @@ def test_the_health_of_a_connection_has_its_pictures_in_green_amber_and_red(
     page.get_by_role("button", name=f"Repair the webhook of {MOBILE}").click()
     token.expires_at = before
     check(page)
-    expect(page.locator("#health-heading")).to_have_text("Everything works")
+    expect(page.locator("#health-heading")).to_have_text("Everything works", timeout=CHECKED_MS)
 
 
 def check(page: Page) -> None:
@@ -200,7 +200,7 @@ def check(page: Page) -> None:
 
 def take_when_it_says(page: Page, colour: str, headline: str) -> None:
     """Wait for the open page to say so, and take it as wide and as narrow."""
-    expect(page.locator("#health-heading")).to_have_text(headline)
+    expect(page.locator("#health-heading")).to_have_text(headline, timeout=CHECKED_MS)
     page.reload()  # without the word that GitLab is asked
     for suffix, size in (("-narrow", NARROW), ("", WIDE)):
         page.set_viewport_size(size)

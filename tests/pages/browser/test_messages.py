@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from gitlab_links.demo.sample_tasks import SHOP
-from tests.pages.browser.conftest import Open, Stack, notice
+from tests.pages.browser.conftest import CHECKED_MS, Open, Stack, notice
 
 HOUR = timedelta(hours=1)
 LOW: dict[str, Any] = {"width": 1280, "height": 700}
@@ -207,7 +207,7 @@ def test_a_message_about_the_connection_goes_when_the_connection_works_again(
         expect(page.get_by_role("heading", name="Not working")).to_be_visible()
     finally:
         faults.clear()
-    expect(page.get_by_role("heading", name="Not working")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Not working")).to_have_count(0, timeout=CHECKED_MS)
     expect(message).to_have_count(0)
     # The next key press goes on from the content.
     expect(page.locator("main")).to_be_focused()
