@@ -71,11 +71,16 @@ function focusOn(element) {
   element.focus({ preventScroll: true });
 }
 
-// After the next frame, when the browser has handled autofocus.
+// After the next frame, when the browser has handled autofocus. It gives up on what cannot be seen
+// yet while the page loads. A reader who is faster is left where they are.
 function goToField(field) {
   requestAnimationFrame(() => setTimeout(() => {
+    if (!document.activeElement.matches("body, [autofocus]")) return;
     if (document.activeElement !== field) focusOn(field);
-    field.scrollIntoView({ block: "center", behavior: "instant" });
+    const { top, bottom } = field.getBoundingClientRect();
+    if (top < 0 || bottom > window.innerHeight) {
+      field.scrollIntoView({ block: "center", behavior: "instant" });
+    }
     if (field.matches("input")) field.select();
   }));
 }
@@ -127,7 +132,7 @@ function putBeside(button, region) {
 // button; and restore the scroll position. Returns whether no message says what came of the form.
 function showResult() {
   const sent = lastSent();
-  const field = document.querySelector("[aria-invalid=true], [data-once], .notice[autofocus]");
+  const field = document.querySelector("[aria-invalid=true], [data-once], [autofocus]");
   if (field) {
     goToField(field);
     return false;
@@ -136,7 +141,7 @@ function showResult() {
   const region = document.querySelector(".notices");
   const notices = [...region.querySelectorAll(".notice")];
   if (notices.length > 0) showMessages(sent, region, notices);
-  else if (sent && !document.querySelector("[autofocus]")) goBackTo(sent);
+  else if (sent) goBackTo(sent);
   return Boolean(sent) && notices.length === 0;
 }
 
@@ -146,7 +151,7 @@ function showMessages(sent, region, notices) {
     if (button) putBeside(button, region);
     else toast(notices, document.body);
     focusOn(notices.at(-1));
-  } else if (!document.querySelector("[autofocus]")) {
+  } else {
     focusOn(notices[0]);
   }
 }
