@@ -1,6 +1,5 @@
 """``worker.py`` cut off from the database: it takes no jobs that others could do."""
 
-import time
 import uuid
 from pathlib import Path
 
@@ -10,8 +9,9 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import make_url
 
 from gitlab_links.job_triggers import JobKind, enqueue
-from gitlab_links.local.processes import start_worker
+from gitlab_links.local.services import python
 from tests.hanging import HANGS
+from tests.jobs import patient_worker
 from tests.patience import within
 from tests.soak.relay import Relay
 
@@ -33,7 +33,8 @@ def pool(settings, environment, processes, redis, network):
     url = make_url(settings.database_url)
     url = url.set(host=network.host, port=network.port, query={}).render_as_string()
     changes = {"DATABASE_URL": url, "DATABASE_TIMEOUT_SECONDS": "1", "WORKER_PROCESSES": "1"}
-    child = start_worker(processes, {**environment, **changes})
+    settings = {**environment, **changes}
+    child = processes.start("worker", python("-m", patient_worker.__name__), settings=settings)
     within(HANGS, lambda: redis.scard("rq:workers") == 2)
     return child
 
@@ -77,8 +78,7 @@ def test_jobs_stay_in_the_queue_until_the_database_is_back(pool, app_context, re
 
 def test_it_still_ends_on_sigterm_and_need_not_be_killed(pool, app_context, redis, network):
     network.reset()
-    queue_drains(3)
-    time.sleep(3)
+    within(HANGS, lambda: stay(redis, 1))
     pool.process.terminate()
     assert pool.process.wait(HANGS) == 0
     assert "worker_pool.process_killed" not in pool.log.read_text()
