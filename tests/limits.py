@@ -16,6 +16,9 @@ from tests.hanging import HANGS
 LIMITS = {
     "deltas.turned_away": ("NOTED_AFTER_SECONDS",),
     "deliveries.refusals": ("WRITE_SECONDS",),
+    "demo.gitlab.delivery": ("TIMEOUT_SECONDS",),
+    "demo.rest_api": ("TIMEOUT_SECONDS",),
+    "demo.seed": ("TIMEOUT_SECONDS",),
     "health.hook_repair": ("RESEND_SECONDS", "WHOLE_SECONDS"),
     "health.title_search": ("WHOLE_SECONDS",),
     "health.token_rotation": ("CALLING_SECONDS", "SAVING_UNTIL_SECONDS"),

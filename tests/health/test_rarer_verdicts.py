@@ -29,6 +29,7 @@ from gitlab_links.observations.hook_states import OUR_EVENTS
 from gitlab_links.outgoing.alerts import update_policy
 from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
+from tests.hanging import HANGS
 from tests.health.test_unreadable import another_project, one_called, pass_time
 from tests.health.test_verdicts import Five, change_without_event, five, the_token
 
@@ -79,7 +80,7 @@ def send(connected, secret, *, instance=None, **attributes):
             "X-Gitlab-Event": "Issue Hook",
             **({"X-Gitlab-Instance": instance} if instance else {}),
         },
-        timeout=30,
+        timeout=HANGS,
     ).status_code
 
 
