@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, not_, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
@@ -95,24 +95,28 @@ def claim_batch(endpoint: OutgoingEndpoint, now: datetime) -> Sequence[OutgoingD
 
     One alone if it is slow or its last attempt failed. The claim counts as an attempt.
     """
-    alone = endpoint.is_slow or endpoint.failures > 0
+    most = 1 if endpoint.is_slow or endpoint.failures > 0 else BATCH
     is_open = endpoint.enabled and (endpoint.paused_until is None or endpoint.paused_until <= now)
     mine = (_delivery.endpoint_id == endpoint.id, _delivery.due_at <= now)
-    which = or_(_delivery.is_replay, ~_is_kept_back(now)) if is_open else _delivery.is_replay
-    taken = db.session.scalars(
-        select(_delivery)
-        .where(*mine, which)
-        .order_by(_delivery.is_replay.desc(), _delivery.position)
-        .limit(1 if alone else BATCH)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).all()
+    taken = _next(most, *mine, _delivery.is_replay)
+    if is_open and len(taken) < most:
+        others = (not_(_delivery.is_replay), ~_is_kept_back(now))
+        taken += _next(most - len(taken), *mine, *others)
     for delivery in taken:
         delivery.status = OutgoingStatus.SENDING
         delivery.attempts += 1
         delivery.due_at = now + LEASE
     db.session.flush()
     return taken
+
+
+def _next(
+    most: int, *which: ColumnElement[bool] | InstrumentedAttribute[bool]
+) -> list[OutgoingDelivery]:
+    """The next of these deliveries, locked."""
+    found = select(_delivery).where(*which).order_by(_delivery.position).limit(most)
+    locked = found.with_for_update().execution_options(populate_existing=True)
+    return [*db.session.scalars(locked)]
 
 
 def keep(leases: Mapping[uuid.UUID, datetime], now: datetime) -> dict[uuid.UUID, datetime]:

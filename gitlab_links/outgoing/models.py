@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Uuid
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, Uuid, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gitlab_links.clock import utcnow
@@ -84,9 +84,9 @@ class OutgoingDelivery(Identified, Base):
     """One event for one endpoint: the outbox and the log are these rows.
 
     ``event_id`` and ``position`` are the event's. ``subject_id`` is its item, else its task: the
-    events of a subject are sent in order. ``due_at`` is when the next attempt is due, and while
-    it is being sent, when the lease ends; null once it is done, and for what happened while the
-    endpoint is off. ``history`` has the attempts.
+    events of a subject are sent in order. ``due_at`` is when the next attempt is due, if the
+    endpoint is on by then, and while it is being sent, when the lease ends; null once it is done.
+    ``history`` has the attempts.
     A replay is one attempt more, and never counts as a failure of the endpoint.
     """
 
@@ -96,8 +96,19 @@ class OutgoingDelivery(Identified, Base):
             "uq_outgoing_deliveries_endpoint_id_event_id", "endpoint_id", "event_id", unique=True
         ),
         Index(None, "endpoint_id", "id"),
+        # In the order in which they are sent.
         partial_index(
-            "ix_outgoing_deliveries_due", "endpoint_id", "due_at", where="due_at IS NOT NULL"
+            "ix_outgoing_deliveries_turn",
+            "endpoint_id",
+            "position",
+            "due_at",
+            where="due_at IS NOT NULL",
+        ),
+        Index(
+            "ix_outgoing_deliveries_replays",
+            "endpoint_id",
+            postgresql_where=text("is_replay"),
+            sqlite_where=text("is_replay = 1"),
         ),
         partial_index(
             "ix_outgoing_deliveries_subject",

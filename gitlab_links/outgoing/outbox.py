@@ -43,7 +43,6 @@ def _wanted(org_id: uuid.UUID, events: Sequence[Published]) -> list[dict[str, An
     endpoints = db.session.execute(
         select(
             endpoint.id,
-            endpoint.enabled,
             endpoint.format,
             endpoint.types,
             endpoint.projects,
@@ -66,7 +65,7 @@ def _wanted(org_id: uuid.UUID, events: Sequence[Published]) -> list[dict[str, An
             "status": OutgoingStatus.WAITING.value,
             "attempts": 0,
             "is_replay": False,
-            "due_at": now if one.enabled else None,
+            "due_at": now,
             "history": [],
             "created_at": now,
         }

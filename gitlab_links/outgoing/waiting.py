@@ -40,10 +40,12 @@ def next_attempt(endpoint: OutgoingEndpoint, due_at: datetime | None) -> datetim
 
 
 def make_waiting_due(endpoint_id: uuid.UUID, failed_since: datetime | None = None) -> None:
-    """Whoever repaired an endpoint does not wait for the next attempt; what was kept while it was
-    off is due, too. ``failed_since``: so is what used up its attempts since then, from the first.
+    """Whoever repaired an endpoint does not wait for the next attempt. ``failed_since``: what used
+    up its attempts since then is tried as well, from the first. What happened while the endpoint
+    was off is due already.
     """
     now, failed = utcnow(), _one.status == OutgoingStatus.FAILED
+    # Without a time: by a process of the version before, during an upgrade.
     later = or_(_one.due_at.is_(None), _one.due_at > now)
     kept = and_(_one.status == OutgoingStatus.WAITING, later)
     given_up: Any = false()

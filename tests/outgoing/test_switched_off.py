@@ -82,6 +82,18 @@ def test_however_much_waits_is_sent(office, receiver, gone, monkeypatch):
     assert len(receiver.at("gone")) == 1 + 5
 
 
+def test_turning_it_on_writes_only_what_was_tried(office, gone, clock):
+    """Hundreds of thousands may wait: their time is when they happened."""
+    for _ in range(4):
+        something_is_wrong(office)
+    clock.advance(1)
+    before = {one.id: one.due_at for one in office.sent()}
+    switch(office, gone, on=True)
+    written = [one for one in office.sent() if one.due_at != before[one.id]]
+    assert [one.attempts for one in office.sent()] == [1, 0, 0, 0, 0]
+    assert [one.attempts for one in written] == [1]
+
+
 def test_what_happens_while_a_person_has_it_off_is_never_sent(office, receiver):
     endpoint = office.endpoint().endpoint
     office.tasks("Before")

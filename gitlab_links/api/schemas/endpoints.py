@@ -139,7 +139,7 @@ class SentSchema(Answer):
     due_at = Time(
         allow_none=True,
         metadata=described(
-            "The next attempt; null if it is done, and of what waits until the endpoint is enabled."
+            "When the next attempt is due, if the endpoint is enabled then; null if it is done."
         ),
     )
     last_attempt_at = Time(allow_none=True)
