@@ -3,11 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.freshness import SyncStatus, request_refresh
 from gitlab_links.links.link_filters import LinkFilter
 from gitlab_links.links.models import GitLabItem
@@ -42,13 +41,12 @@ def test_a_closed_item_is_fresh_for_a_day_and_an_open_one_for_the_ttl(connected,
 
 def test_beyond_its_share_only_what_was_asked_for_is_fetched(connected, issues, clock):
     calls = connected.gitlab.state.calls
+    clock.advance(65 - utcnow().timestamp() % 60)  # early in a minute, which GitLab counts by
     calls.limit = 4
-    limit = {
-        "rate_limit": 4,
-        "rate_limit_remaining": 1,
-        "rate_limit_reset_at": utcnow() + timedelta(seconds=50),
-    }
-    db.session.execute(update(OrgGitLabIntegration).values(limit))
+    while connected.integration().rate_limit_remaining > 1:
+        request_refresh(db.session.scalars(select(GitLabItem).limit(1)).one(), utcnow())
+        db.session.commit()
+        connected.fetch()
     calls.reset()
     connected.make_due()
     connected.fetch()

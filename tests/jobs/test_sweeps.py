@@ -4,13 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy import event, select
 
 from gitlab_links.accounts.models import LoginSession
 from gitlab_links.clock import utcnow
-from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.claims import LEASE, claim
 from gitlab_links.extensions import db
-from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import due_work, sweeps
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import clean, sweep
@@ -18,11 +17,11 @@ from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.search import forgetting
 from gitlab_links.search.models import ItemFact
-from gitlab_links.storage.database import new_id
 from tests.deliveries.conftest import deliveries
 from tests.gitlab import bodies
 from tests.hanging import HANGS
 from tests.jobs.conftest import queued
+from tests.jobs.misbehaving import misbehave
 from tests.jobs.test_lock_order import Beside
 
 pytestmark = pytest.mark.differs_by_database
@@ -37,12 +36,14 @@ def test_a_due_delivery_whose_trigger_was_lost_is_triggered(org, receive, redis,
     assert queued(redis, "deliveries") == 1
 
 
-def test_a_leased_delivery_is_triggered_when_its_lease_is_over(org, receive, redis, app_context):
+def test_a_leased_delivery_is_triggered_when_its_lease_is_over(
+    org, receive, redis, app_context, clock
+):
     receive(bodies.issue())
-    for wait, jobs in [(30, 0), (-1, 1)]:
-        due_at = utcnow() + timedelta(seconds=wait)
-        db.session.execute(update(GitLabWebhookDelivery).values(due_at=due_at))
-        db.session.commit()
+    assert claim(org.id, utcnow())
+    db.session.commit()
+    for wait, jobs in [(LEASE.total_seconds() - 1, 0), (2, 1)]:
+        clock.advance(wait)
         redis.flushdb()
         sweep()
         assert queued(redis, "deliveries") == jobs
@@ -53,10 +54,10 @@ def test_a_due_item_is_triggered_unless_its_connection_may_not_be_used(connected
     redis.flushdb()
     sweep()
     assert queued(redis, "fetches") == 1
+    misbehave(connected, status=429, retry_after="60")
+    connected.fetch()
+    connected.make_due()
     redis.flushdb()
-    later = utcnow() + timedelta(minutes=1)
-    db.session.execute(update(OrgGitLabIntegration).values(paused_until=later))
-    db.session.commit()
     sweep()
     assert queued(redis, "fetches") == 0
 
@@ -102,28 +103,14 @@ def test_due_items_and_unpublished_events_are_found_by_the_one_statement(
 
 
 @pytest.fixture
-def stored(org, app_context):
+def stored(org, factory, app_context):
     """Writes deliveries of some age and state, with bodies; gives their ids."""
 
     def write(status, days, count=1):
         received_at = utcnow() - days * DAY
-        rows = [
-            {
-                "id": new_id(),
-                "org_id": org.id,
-                "status": status,
-                "received_at": received_at,
-                "due_at": received_at if status in ("received", "processing") else None,
-                "size_bytes": 2,
-                "payload_sha256": "",
-                "headers": {},
-                "payload": b"{}",
-            }
-            for _ in range(count)
-        ]
-        db.session.execute(insert(GitLabWebhookDelivery), rows)
-        db.session.commit()
-        return [row["id"] for row in rows]
+        due_at = received_at if status in ("received", "processing") else None
+        state = {"status": status, "received_at": received_at, "due_at": due_at}
+        return [factory.delivery(org, **state).id for _ in range(count)]
 
     return write
 
@@ -215,15 +202,22 @@ def test_values_that_no_item_has_now_are_forgotten(factory, connected):
     assert (org_id, "label", "bug") in values()
 
 
+def unlink(factory, org, item):
+    """Link the item to a task and take its only link away, and the item with it."""
+    task = factory.task(org)
+    detach(factory.principal(org), task.id, factory.link(task, item).id)
+    db.session.commit()
+    assert db.session.get(GitLabItem, item.id) is None
+
+
 # On SQLite nobody writes meanwhile.
 @pytest.mark.only_on("postgresql")
 def test_a_value_that_an_item_gets_meanwhile_is_not_forgotten(app, factory, app_context):
     label = [{"name": "late"}]
-    project = factory.gitlab_project(factory.org())
-    factory.gitlab_item(project, labels=label)
+    org = factory.org()
+    project = factory.gitlab_project(org)
     item = factory.gitlab_item(project)
-    db.session.execute(delete(GitLabItem).where(GitLabItem.id != item.id))
-    db.session.commit()
+    unlink(factory, org, factory.gitlab_item(project, labels=label))
     db.session.get_one(GitLabItem, item.id).labels = label
     stored, cleaned = threading.Event(), threading.Event()
 
@@ -242,11 +236,11 @@ def test_a_value_that_an_item_gets_meanwhile_is_not_forgotten(app, factory, app_
 
 def test_of_many_values_each_round_gets_to_all(factory, app_context, monkeypatch):
     monkeypatch.setattr(forgetting, "AT_ONCE", 3)
-    project = factory.gitlab_project(factory.org())
+    org = factory.org()
+    project = factory.gitlab_project(org)
     kept_labels = [f"kept {number}" for number in range(5)]
     factory.gitlab_item(project, labels=[{"name": name} for name in kept_labels])
-    gone = factory.gitlab_item(project, labels=[{"name": f"gone {n}"} for n in range(8)])
-    db.session.execute(delete(GitLabItem).where(GitLabItem.id == gone.id))
-    db.session.commit()
+    labels = [{"name": f"gone {n}"} for n in range(8)]
+    unlink(factory, org, factory.gitlab_item(project, labels=labels))
     clean()
     assert sorted(value for _, _, value in values()) == kept_labels
