@@ -1,6 +1,7 @@
 """/api/orgs/<org_id>/status-rules"""
 
 import uuid
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from gitlab_links.api.schemas.rules import (
 )
 from gitlab_links.api.schemas.tasks import TaskEnvelope
 from gitlab_links.http.access import access
-from gitlab_links.http.conditional import locks
+from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.guard import current_principal
 from gitlab_links.rollup.visibility import Visibility
 from gitlab_links.rules.changes import (
@@ -46,7 +47,7 @@ TASK = "/api/orgs/<uuid:org_id>/tasks/<uuid:task_id>"
 @rules.returns(200, RulesEnvelope)
 def status_rules_get(org_id: uuid.UUID) -> dict[str, Any]:
     """Show the status rules"""
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.patch(BASE)
@@ -61,7 +62,7 @@ def status_rules_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
     changes when that changes.
     """
     change_rules(current_principal(), RulesChange(**change))
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.post(f"{BASE}/dry-run")
@@ -74,7 +75,7 @@ def status_rules_try(org_id: uuid.UUID) -> dict[str, Any]:
     is complete when `dry_run_complete` is true. Nothing happens unless the rules are off.
     """
     try_rules(current_principal())
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.get(f"{BASE}/dry-run")
@@ -104,7 +105,7 @@ def status_rules_switch_on(org_id: uuid.UUID) -> dict[str, Any]:
     stopped is given up.
     """
     switch_on(current_principal())
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.post(f"{BASE}/apply-held")
@@ -118,7 +119,7 @@ def status_rules_apply_held(org_id: uuid.UUID) -> dict[str, Any]:
     many they are: those whose links still call for it, and whose status nobody has set since.
     """
     apply_held(current_principal())
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.post(f"{BASE}/switch-off")
@@ -130,7 +131,7 @@ def status_rules_switch_off(org_id: uuid.UUID) -> dict[str, Any]:
     Tasks keep their status.
     """
     switch_off(current_principal())
-    return {"rules": rules_view(org_id)}
+    return _shown(org_id)
 
 
 @rules.get(f"{TASK}/status-explanation")
@@ -171,3 +172,10 @@ def task_unpin(org_id: uuid.UUID, task_id: uuid.UUID) -> None:
     They act on what changes from then on.
     """
     unpin(current_principal(), task_id)
+
+
+def _shown(org_id: uuid.UUID) -> dict[str, Any]:
+    """The rules. The dry run goes on without a user: If-Match compares what people choose."""
+    view = rules_view(org_id)
+    set_version(replace(view, dry_run_complete=False, stopped_at=None))
+    return {"rules": view}

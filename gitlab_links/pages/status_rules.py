@@ -10,10 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Conflict, Invalid, PreconditionFailed
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.edits_at_once import Both, Merge, Values, merge, seen
 from gitlab_links.pages.form_fields import parsed, pressed, sent
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
@@ -27,6 +28,7 @@ from gitlab_links.rules.changes import (
     RulesChange,
     apply_held,
     change_rules,
+    lock_rules,
     switch_off,
     switch_on,
     try_rules,
@@ -39,6 +41,17 @@ PATH = "/orgs/<uuid:org_id>/status-rules"
 PART = "rules"
 SWITCHES = ("started", "all_merged", "reopened")
 COUNTED = ("count_mentions", "count_issues", "count_forks")
+FIELDS = {
+    "started": "In progress with an open merge request",
+    "all_merged": "Done when all are merged",
+    "reopened": "Back to in progress",
+    "branches": "Branches",
+    "count_mentions": "Merge requests that only mention the task",
+    "count_issues": "Issues",
+    "count_forks": "Merge requests from forks",
+    "wait_seconds": "Seconds without news",
+}
+YES, NO = "yes", ""
 NO_SECONDS = "Enter the seconds as a whole number."
 
 
@@ -54,23 +67,19 @@ def status_rules(org_id: uuid.UUID) -> ResponseReturnValue:
 @pages.post(PATH)
 @access(Permission.RULES_WRITE)
 def save_status_rules(org_id: uuid.UUID) -> ResponseReturnValue:
-    """Save what the rules do; an error is shown beside its field."""
-    branches, seconds = sent("branches", "wait_seconds")
-    wait = parsed(int, seconds)
+    """Save what the rules do; if somebody else changed the same meanwhile, show both first."""
+    typed, (version,) = _typed(), sent("version")
+    lock_rules(org_id)
+    stored = _stored(rules_view(org_id))
+    both = merge(version, typed, stored)
+    if both.disputed:
+        conflicts = _disputed(both, stored)
+        return _page(org_id, values=both.values, conflicts=conflicts), PreconditionFailed.status
     try:
-        if wait is None:
-            raise Invalid("The rules were not changed.", errors={"wait_seconds": [NO_SECONDS]})
-        change_rules(
-            current_principal(),
-            RulesChange(
-                branches=branches.replace(",", " ").split(),
-                wait_seconds=wait,
-                **{name: pressed(name) for name in (*SWITCHES, *COUNTED)},
-            ),
-        )
+        change_rules(current_principal(), _change(both))
     except Invalid as refusal:
-        return _page(org_id, errors=refusal.errors, typed=request.form), refusal.status
-    flash("Saved. No task changes by this alone.", "success")
+        return _page(org_id, values=typed, version=version, errors=refusal.errors), refusal.status
+    flash(f"{both.saved_words(FIELDS)} No task changes by this alone.", "success")
     return _back(org_id)
 
 
@@ -127,12 +136,12 @@ def dry_run_filter(args: Mapping[str, str]) -> tuple[Outcome | None, str | None]
 
 def _page(org_id: uuid.UUID, **form: Any) -> str:
     shown = _shown(org_id)
+    stored = _stored(shown["rules"])
     return render_template(
         "rules/show.html",
         **shown,
         part=PART,
-        values=_values(shown["rules"], form.get("typed")),
-        **{"errors": {}, **form},
+        **{"values": stored, "version": seen(stored), "errors": {}, "conflicts": [], **form},
     )
 
 
@@ -147,10 +156,10 @@ def _shown(org_id: uuid.UUID) -> dict[str, Any]:
     counts = {} if rules.mode is RulesMode.OFF else outcome_counts(org_id)
     shows_links = any(task.explanation.links for task in tasks)
     away = away_words(visibility.connection, shows_links=shows_links)
-    seen = (rules, tasks, counts, around["older_url"])
+    parts = (rules, tasks, counts, around["older_url"])
     return {
         **around,
-        "live": Live.of(around["here_url"], away, *seen, principal.role),
+        "live": Live.of(around["here_url"], away, *parts, principal.role),
         "moving": _is_moving(rules, counts),
         "rules": rules,
         "tasks": tasks,
@@ -181,10 +190,40 @@ def _is_moving(rules: RulesView, counts: Mapping[Outcome, int]) -> bool:
     return applies or not rules.dry_run_complete
 
 
-def _values(rules: RulesView, typed: Any) -> dict[str, Any]:
-    """What the form shows: what was typed, or what is saved."""
-    if typed is not None:
-        boxes = {name: name in typed for name in (*SWITCHES, *COUNTED)}
-        return {**boxes, "branches": typed["branches"], "wait_seconds": typed["wait_seconds"]}
-    boxes = {name: getattr(rules, name) for name in (*SWITCHES, *COUNTED)}
-    return {**boxes, "branches": " ".join(rules.branches), "wait_seconds": rules.wait_seconds}
+def _stored(rules: RulesView) -> Values:
+    """What the form shows of the saved rules."""
+    boxes = {name: YES if getattr(rules, name) else NO for name in (*SWITCHES, *COUNTED)}
+    return {**boxes, "branches": " ".join(rules.branches), "wait_seconds": str(rules.wait_seconds)}
+
+
+def _typed() -> Values:
+    branches, seconds = sent("branches", "wait_seconds")
+    boxes = {name: YES if pressed(name) else NO for name in (*SWITCHES, *COUNTED)}
+    named = " ".join(branches.replace(",", " ").split())
+    return {**boxes, "branches": named, "wait_seconds": seconds}
+
+
+def _change(both: Merge) -> RulesChange:
+    """What the form changes. Raises :class:`Invalid`."""
+    values: dict[str, Any] = {name: both.values[name] for name in both.mine}
+    if "branches" in values:
+        values["branches"] = values["branches"].split()
+    if "wait_seconds" in values:
+        values["wait_seconds"] = parsed(int, values["wait_seconds"])
+        if values["wait_seconds"] is None:
+            raise Invalid("The rules were not changed.", errors={"wait_seconds": [NO_SECONDS]})
+    boxes = {name: values[name] == YES for name in both.mine & {*SWITCHES, *COUNTED}}
+    return RulesChange(**{**values, **boxes})
+
+
+def _disputed(both: Merge, stored: Values) -> list[Both]:
+    """The saved and the sent value of what both changed: a box is ticked or not."""
+    words = {YES: "yes", NO: "no"}
+
+    def shown(name: str, value: str) -> str:
+        return value if name in {"branches", "wait_seconds"} else words[value]
+
+    return [
+        (FIELDS[name], shown(name, stored[name]), shown(name, both.values[name]))
+        for name in both.disputed
+    ]

@@ -10,6 +10,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.outgoing.alerts import policy_of
+from gitlab_links.rules.changes import find_rules
 from gitlab_links.tasks.models import Task
 from tests.factories import Factory
 from tests.hanging import HANGS
@@ -296,3 +297,41 @@ def test_who_sets_a_role_sees_the_one_another_admin_set_meanwhile(
     assert "Role, theirs Project manager Role, yours Client" in text_of(shown)
     assert "Project manager" in first.get(f"{base}/members").text
     assert second.post(path, data={"role": "client", "seen": "pm"}).status_code == 302
+
+
+def test_two_who_change_the_status_rules_keep_what_the_other_changed(
+    app: Flask, acting: As, org: Org, base: str
+) -> None:
+    first, second = acting(Role.ADMIN), acting(Role.ADMIN)
+    path = f"{base}/status-rules"
+    form = Markup.of(second.get(path))
+    texts = ("branches", "wait_seconds", "version")
+    before = {name: form.one("input", name=name)["value"] for name in texts}
+    before |= {
+        name: "1"
+        for name in ("started", "all_merged", "reopened")
+        if "checked" in form.one("input", id=name).attributes
+    }
+    assert first.post(path, data={**before, "branches": "stable"}).status_code == 302
+
+    saved = second.post(path, data={**before, "wait_seconds": "60"}, follow_redirects=True)
+    assert "meanwhile stays, too: branches. No task changes by this alone." in text_of(saved)
+    assert rules_of(app, org) == (["stable"], 60)
+
+    mine = {**before, "branches": "release/*", "wait_seconds": "60"}
+    shown = second.post(path, data=mine)
+    assert shown.status_code == 412
+    text = text_of(shown)
+    assert "Somebody else changed the rules while you were editing it" in text
+    assert "Branches, theirs stable Branches, yours release/*" in text
+    assert "Seconds without news, theirs" not in text
+    decided = {**mine, **hidden(shown, "version")}
+    assert second.post(path, data=decided).status_code == 302
+    assert rules_of(app, org) == (["release/*"], 60)
+
+
+def rules_of(app: Flask, org: Org) -> tuple[list[str], int]:
+    with app.app_context():
+        rules = find_rules(org.id)
+        assert rules is not None
+        return rules.branches, rules.wait_seconds

@@ -11,7 +11,7 @@ from gitlab_links.links.models import GitLabItem
 from gitlab_links.rules.batch import MOST_A_MINUTE
 from gitlab_links.rules.changes import find_rules
 from gitlab_links.rules.marking import ItemMarks
-from tests.pages.markup import Markup, text_of, words
+from tests.pages.markup import Markup, hidden, text_of, words
 
 # Those that rules keep back, if they would change one more than they may and the first as well.
 LAST_TASKS = (100 + MOST_A_MINUTE - 1, 100 + MOST_A_MINUTE)
@@ -60,6 +60,12 @@ def polled(visitor, path):
     return visitor.get(f"{path}/links", headers={"X-Fragment": "links"}).headers["ETag"]
 
 
+def save(admin, rules, **changes):
+    """Save the form as it was loaded just now."""
+    sent = {**SAVED, **hidden(admin.get(rules), "version"), **changes}
+    return admin.post(rules, data=sent, follow_redirects=True)
+
+
 def switch_on(app, org, admin, rules):
     admin.post(f"{rules}/dry-run")
     apply(app, org)
@@ -96,7 +102,7 @@ def test_an_admin_tries_the_rules_and_switches_them_on(app, org, task, acting, r
 
 def test_what_is_chosen_is_saved(app, org, acting, rules):
     admin = acting(Role.ADMIN)
-    page = Markup.of(admin.post(rules, data=SAVED, follow_redirects=True))
+    page = Markup.of(save(admin, rules))
     assert page.one("input", id="branches")["value"] == "release/* stable"
     assert "checked" not in page.one("input", id="reopened").attributes
     with app.app_context():
@@ -118,7 +124,7 @@ def test_what_is_chosen_is_saved(app, org, acting, rules):
     ],
 )
 def test_an_error_is_shown_at_its_field(acting, rules, field, typed, words):
-    answer = acting(Role.ADMIN).post(rules, data={**SAVED, field: typed})
+    answer = save(acting(Role.ADMIN), rules, **{field: typed})
     assert answer.status_code == 422
     page = Markup.of(answer)
     assert words in page.one("div", id=f"{field}-error").text
@@ -181,7 +187,7 @@ def test_a_task_says_which_rule_set_it_and_is_undone(app, org, item, task, actin
     path = f"{base}/tasks/ACME-12"
     assert "rule" not in text_of(member.get(path)).lower()
     switch_on(app, org, admin, rules)
-    admin.post(rules, data=SAVED)
+    save(admin, rules)
     apply(app, org)
     assert "Set by hand, and the links call for in progress" in text_of(member.get(path))
     merger = {"username": "ann", "name": "Ann"}

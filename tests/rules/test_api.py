@@ -151,3 +151,17 @@ def test_what_the_rules_kept_back_is_applied_and_overrules_nobody(
     story.attach(another, shared)
     story.apply()
     assert story.status(another) == "in_progress by started", "what was applied does not count"
+
+
+def test_if_match_compares_what_people_choose(untried, api, base):
+    where = f"{base}/status-rules"
+    untried.task()
+    api.post(f"{where}/dry-run")
+    read = api.get(where).headers["ETag"]
+    untried.settle()
+    assert api.get(where).headers["ETag"] != read
+    changed = api.patch(where, json={"branches": ["stable"]}, headers={"If-Match": read})
+    assert changed.status_code == 200
+    late = api.patch(where, json={"branches": ["main"]}, headers={"If-Match": read})
+    assert (late.status_code, late.json["code"]) == (412, "precondition_failed")
+    assert api.get(where).json["rules"]["branches"] == ["stable"]
