@@ -18,6 +18,7 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger
+from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.outgoing import claims, outcomes
 from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.outgoing.outcomes import Sent
@@ -36,7 +37,6 @@ KEEP_SECONDS = 0.7
 # Quick answers come in bunches: those of so many seconds are saved in one transaction.
 GATHER_SECONDS = 0.03
 NOT_SENT = "The event was deleted, or its item has become confidential."
-FAULT = "This service failed while sending it. Its log has the reason."
 
 Item = tuple[uuid.UUID, int, Request]
 
@@ -98,7 +98,11 @@ class Sender:
         found = claims.claim_endpoints(
             now, free, slow=slow, first=self._first, but=self._in_flight.keys()
         )
-        batches = [(endpoint, _claimed(endpoint)) for endpoint in found]
+        batches = []
+        for endpoint in found:
+            # This loop serves every org. An endpoint that fails here keeps its lease until it ends.
+            with isolated("send_events", endpoint.org_id, savepoint=True):
+                batches.append((endpoint, _claimed(endpoint)))
         db.session.commit()
         for endpoint, batch in batches:
             self._in_flight[endpoint.id] = endpoint.is_slow
@@ -137,7 +141,9 @@ class Sender:
 
 
 def _claimed(endpoint: OutgoingEndpoint) -> list[Item]:
-    """The endpoint's due deliveries with their requests; ends those that may not be sent."""
+    """The endpoint's due deliveries with their requests; ends those that may not be sent, and
+    counts an attempt of those whose request cannot be made.
+    """
     now = utcnow()
     deliveries = claims.claim_batch(endpoint, now)
     try:
@@ -147,11 +153,15 @@ def _claimed(endpoint: OutgoingEndpoint) -> list[Item]:
         return []
     batch = []
     for one in deliveries:
-        request = requests.get(one.event_id)
-        if request is None:
-            outcomes.drop(one.id, NOT_SENT)
-        else:
-            batch.append((one.id, one.attempts, request))
+        match requests.get(one.event_id):
+            case None:
+                outcomes.drop(one.id, NOT_SENT)
+            case Request() as request:
+                batch.append((one.id, one.attempts, request))
+            case error:
+                event = str(one.event_id)
+                log.error("outgoing.request_not_made", event_id=event, exc_info=error)
+                outcomes.note_fault(one, now)
     return batch
 
 
@@ -182,6 +192,6 @@ def _send_batch(
         if not went_well:
             log.error("outgoing.sending_failed", endpoint_id=str(endpoint_id), exc_info=True)
             if unsent:
-                fault = Outcome(time.monotonic() - began, failure=FAULT)
+                fault = Outcome(time.monotonic() - began, failure=outcomes.FAULT)
                 results.put(Sent(endpoint_id, *unsent.pop(0), fault))
         results.put(_Finished(endpoint_id, unsent))

@@ -27,7 +27,8 @@ class ChatFacts:
 
 def chat_text(facts: ChatFacts) -> str:
     """The message: one sentence, with links to task and item."""
-    return _SENTENCES[EventType(facts.event.type)](facts)
+    # A newer release, which may run beside this one, has types that are not known here.
+    return _KNOWN.get(facts.event.type, _other)(facts)
 
 
 def plain(text: str) -> str:
@@ -106,7 +107,7 @@ def _other(facts: ChatFacts) -> str:
     return f"{_who(facts)}: {plain(facts.event.type)} ({_task(facts)})"
 
 
-_KNOWN: Mapping[EventType, Callable[[ChatFacts], str]] = {
+_KNOWN: Mapping[str, Callable[[ChatFacts], str]] = {
     EventType.TASK_CREATED: lambda f: f"{_who(f)} created {_task(f)}{_title(f, 1)}",
     EventType.TASK_EDITED: lambda f: f"{_who(f)} edited {_task(f)}",
     EventType.TASK_STATUS_CHANGED: _status,
@@ -118,4 +119,3 @@ _KNOWN: Mapping[EventType, Callable[[ChatFacts], str]] = {
     EventType.LINK_CHANGED: _changed,
     EventType.CONNECTION_HEALTH_CHANGED: _health,
 }
-_SENTENCES = {kind: _KNOWN.get(kind, _other) for kind in EventType}

@@ -27,6 +27,7 @@ ATTEMPTS_KEPT = 20
 POSTPONED_FOR = timedelta(minutes=1)
 GONE_REASON = "It answered 410: this address takes no events any more."
 DAY_REASON = "Everything sent to it failed for a day."
+FAULT = "This service failed while sending it. Its log has the reason."
 
 Row = TypeVar("Row", OutgoingDelivery, OutgoingEndpoint)
 
@@ -74,6 +75,30 @@ def _save_one(
     delivery: OutgoingDelivery, endpoint: OutgoingEndpoint, sent: Sent, now: datetime
 ) -> None:
     outcome = sent.outcome
+    _note_attempt(delivery, outcome, now)
+    if outcome.failure is None:
+        _end(delivery, OutgoingStatus.DELIVERED)
+        note_success(endpoint, outcome, now)
+    elif delivery.is_replay:
+        _end(delivery, OutgoingStatus.FAILED)
+    else:
+        _schedule(delivery, sent.attempt, outcome, now)
+        _note_failure(endpoint, delivery, outcome, now)
+
+
+def note_fault(delivery: OutgoingDelivery, now: datetime) -> None:
+    """Count an attempt for which this service could not even make the request. It is no failure
+    of the endpoint, which gets its other events.
+    """
+    outcome = Outcome(0.0, failure=FAULT)
+    _note_attempt(delivery, outcome, now)
+    if delivery.is_replay:
+        _end(delivery, OutgoingStatus.FAILED)
+    else:
+        _schedule(delivery, delivery.attempts, outcome, now)
+
+
+def _note_attempt(delivery: OutgoingDelivery, outcome: Outcome, now: datetime) -> None:
     delivery.last_attempt_at = now
     delivery.last_status, delivery.last_error = outcome.status, outcome.failure
     delivery.last_answer = outcome.answer or None
@@ -85,14 +110,6 @@ def _save_one(
         "replay": delivery.is_replay,
     }
     delivery.history = [*delivery.history, said][-ATTEMPTS_KEPT:]
-    if outcome.failure is None:
-        _end(delivery, OutgoingStatus.DELIVERED)
-        note_success(endpoint, outcome, now)
-    elif delivery.is_replay:
-        _end(delivery, OutgoingStatus.FAILED)
-    else:
-        _schedule(delivery, sent.attempt, outcome, now)
-        _note_failure(endpoint, delivery, outcome, now)
 
 
 def _is_ours(delivery: OutgoingDelivery, attempt: int) -> bool:

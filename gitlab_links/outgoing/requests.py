@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import select
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import Row, select
 
 from gitlab_links.accounts.models import Org, User
+from gitlab_links.errors import DomainError
 from gitlab_links.events.models import Event, EventType
 from gitlab_links.extensions import db
 from gitlab_links.links.event_visibility import event_withheld
@@ -23,15 +25,18 @@ from gitlab_links.outgoing.models import Format, OutgoingEndpoint
 from gitlab_links.outgoing.signatures import SECRET, URL, signed_headers, unseal
 from gitlab_links.outgoing.transport import Request
 
+EventRow = Row[*tuple[Any, ...]]
+
 BODY_BYTES = 8 * 1024
 _OPTIONS = orjson.OPT_UTC_Z
 
 
 def requests_for(
     endpoint: OutgoingEndpoint, event_ids: Sequence[uuid.UUID], now: datetime
-) -> Mapping[uuid.UUID, Request]:
-    """The requests by the ids of their events. An event that may not be sent any more, or was
-    deleted, has none. Raises the conflicts of encryption keys.
+) -> Mapping[uuid.UUID, Request | Exception]:
+    """The requests by the ids of their events, or the errors that nobody expected while they were
+    made. An event that may not be sent any more, or was deleted, has none. Raises the conflicts of
+    encryption keys.
     """
     url = unseal(endpoint.url_ciphertext, endpoint.org_id, endpoint.id, URL)
     rows = db.session.execute(
@@ -41,22 +46,36 @@ def requests_for(
         .outerjoin(User, User.id == Event.actor_user_id)
         .where(Event.id.in_(event_ids))
     ).all()
-    found, page = {}, connection_url(endpoint.org_id)
-    for event, hidden, title, person, org_name in rows:
-        if endpoint.format == Format.CHAT:
-            if hidden:
-                continue
-            facts = ChatFacts(event_body(event, withheld=False), title, person, org_name)
-            message = {"text": chat_text(facts)}
-            if event.type == EventType.CONNECTION_HEALTH_CHANGED:
-                message = alert_body(event, org_name) | {"text": f"{message['text']} {page}"}
-            found[event.id] = Request(url, {}, orjson.dumps(message))
-        elif endpoint.format == Format.EMAIL:
-            found[event.id] = Request(url, {}, b"", email_of(alert_body(event, org_name), url))
-        else:
-            body = standard_body(event, withheld=bool(hidden))
-            found[event.id] = signed_request(endpoint, url, str(event.id), body, now)
-    return found
+    made = {row.Event.id: _made(endpoint, url, row, now) for row in rows}
+    return {event_id: one for event_id, one in made.items() if one is not None}
+
+
+def _made(
+    endpoint: OutgoingEndpoint, url: str, row: EventRow, now: datetime
+) -> Request | Exception | None:
+    try:
+        return _request(endpoint, url, row, now)
+    except (DomainError, JobTimeoutException):
+        raise
+    except Exception as error:
+        return error  # of this event alone: the others are sent
+
+
+def _request(endpoint: OutgoingEndpoint, url: str, row: EventRow, now: datetime) -> Request | None:
+    event, hidden, title, person, org_name = row
+    if endpoint.format == Format.STANDARD:
+        body = standard_body(event, withheld=bool(hidden))
+        return signed_request(endpoint, url, str(event.id), body, now)
+    if endpoint.format == Format.EMAIL:
+        return Request(url, {}, b"", email_of(alert_body(event, org_name), url))
+    if hidden:
+        return None
+    facts = ChatFacts(event_body(event, withheld=False), title, person, org_name)
+    message = {"text": chat_text(facts)}
+    if event.type == EventType.CONNECTION_HEALTH_CHANGED:
+        text = f"{message['text']} {connection_url(endpoint.org_id)}"
+        message = alert_body(event, org_name) | {"text": text}
+    return Request(url, {}, orjson.dumps(message))
 
 
 def signed_request(
