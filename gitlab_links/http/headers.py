@@ -32,7 +32,9 @@ _ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_HSTS = f"max-age={int(timedelta(days=365).total_seconds())}; includeSubDomains"
+# Without includeSubDomains: the names below this host, and under a path the host itself, belong to
+# others as well. The session's cookie does not need it: its prefix __Host- binds it to the host.
+_HSTS = f"max-age={int(timedelta(days=365).total_seconds())}"
 
 
 def register(app: Flask) -> None:
