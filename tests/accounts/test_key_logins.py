@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy import select
 
+from gitlab_links.accounts.members import change_role
 from gitlab_links.accounts.models import ApiKey, Membership
 from gitlab_links.accounts.noted_uses import USE_NOTED_EVERY
 from gitlab_links.accounts.roles import Role
@@ -55,8 +56,11 @@ def test_a_key_follows_its_owners_role_at_once(app: Flask, factory: Factory) -> 
     caller = program(app, factory.api_key(org, role=Role.ADMIN))
     path = f"/api/orgs/{org.id}/audit-events"
     assert caller.get(path).status_code == 200
+    owner = the_key(app).user_id
+    admin = factory.principal(org, Role.ADMIN)
     with app.app_context():
-        db.session.query(Membership).update({"role": Role.MEMBER.value})
+        member = select(Membership.id).where(Membership.user_id == owner)
+        change_role(admin, db.session.scalars(member).one(), Role.MEMBER)
         db.session.commit()
     assert caller.get(path).json["code"] == "forbidden"
 

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.contract import contract
@@ -15,7 +15,6 @@ from gitlab_links.extensions import db
 from gitlab_links.jobs.events import publish_events
 from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.changes import detach
-from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.changes import create_task
 from tests.api.callers import program
@@ -160,8 +159,7 @@ def test_what_became_confidential_is_withheld_in_the_feed(desk, read):
     desk.webhook()
     published(desk)
     assert "Pump leaks" in read(role=Role.MEMBER).text
-    db.session.execute(update(GitLabItem).values(confidential=True))
-    db.session.commit()
+    desk.webhook(confidential=True, updated_at="2026-05-28T06:58:40.456Z")
     assert "Pump leaks" not in read(role=Role.MEMBER).text
     assert "Pump leaks" in read().text
 

@@ -10,9 +10,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries.models import GitLabWebhookDelivery
 from gitlab_links.deliveries.processing import process
+from gitlab_links.deliveries.replay import replay
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind
 from gitlab_links.jobs import drains
@@ -129,11 +131,13 @@ def test_a_poisonous_delivery_harms_no_other_and_is_tried_again_later(
 
 def test_a_poisonous_delivery_ends_as_failed_and_a_replay_works_after_a_fix(
     org,
+    factory,
     receive,
     app_context,
     poison,
     monkeypatch,
 ):
+    admin = factory.principal(org, Role.ADMIN)
     poison(RuntimeError("out of order"))
     receive(bodies.issue(attributes={"title": "poison"}))
     for _ in range(8):
@@ -142,7 +146,8 @@ def test_a_poisonous_delivery_ends_as_failed_and_a_replay_works_after_a_fix(
     (failed,) = deliveries()
     assert (failed.status, failed.attempts, failed.due_at) == ("failed", 8, None)
     monkeypatch.undo()
-    replay(failed)
+    replay(admin, failed.id)
+    db.session.commit()
     drain_slice(org.id)
     assert statuses() == ["processed"]
 
@@ -151,13 +156,6 @@ def make_due():
     db.session.rollback()
     table = GitLabWebhookDelivery.__table__
     db.session.execute(update(table).where(table.c.due_at.is_not(None)).values(due_at=utcnow()))
-    db.session.commit()
-
-
-def replay(delivery):
-    """As an admin's replay leaves the row; the operation itself is tested with its door."""
-    table = GitLabWebhookDelivery.__table__
-    db.session.execute(update(table).values(status="received", due_at=utcnow(), attempts=0))
     db.session.commit()
 
 
