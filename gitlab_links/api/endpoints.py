@@ -20,7 +20,7 @@ from gitlab_links.api.schemas.endpoints import (
     TrialSchema,
 )
 from gitlab_links.http.access import access
-from gitlab_links.http.conditional import locks
+from gitlab_links.http.conditional import locks, set_version
 from gitlab_links.http.gitlab_waits import WAITS
 from gitlab_links.http.guard import current_principal
 from gitlab_links.outgoing.endpoints import (
@@ -36,6 +36,7 @@ from gitlab_links.outgoing.endpoints import (
     rotate_secret,
     update_endpoint,
 )
+from gitlab_links.outgoing.models import OutgoingEndpoint
 from gitlab_links.outgoing.sent_log import EventDeleted, StillWaiting, find_sent, replay, sent_page
 from gitlab_links.outgoing.transport import Outcome
 from gitlab_links.outgoing.trial import try_endpoint
@@ -74,7 +75,7 @@ def endpoints_post(new: dict[str, Any], org_id: uuid.UUID) -> Any:
 @events.returns(200, EndpointEnvelope)
 def endpoint_get(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> dict[str, Any]:
     """Show an endpoint"""
-    return {"endpoint": find_endpoint(org_id, endpoint_id)}
+    return _shown(find_endpoint(org_id, endpoint_id))
 
 
 @events.patch(ONE)
@@ -91,8 +92,7 @@ def endpoint_patch(
     An endpoint that is enabled again gets what waited for it; events that happened while it was
     disabled are only in the feed.
     """
-    principal = current_principal()
-    return {"endpoint": update_endpoint(principal, endpoint_id, EndpointChange(**change))}
+    return _shown(update_endpoint(current_principal(), endpoint_id, EndpointChange(**change)))
 
 
 @events.delete(ONE)
@@ -164,6 +164,19 @@ def endpoint_delivery_replay_post(
     With the same id and the present secret. It never counts as a failure of the endpoint.
     """
     return {"delivery": replay(current_principal(), endpoint_id, sent_id)}
+
+
+def _shown(endpoint: OutgoingEndpoint) -> dict[str, Any]:
+    """One endpoint. What is sent changes it without a user: If-Match compares its settings."""
+    set_version(
+        endpoint.url_ciphertext,
+        endpoint.description,
+        endpoint.types,
+        endpoint.projects,
+        endpoint.highlights_only,
+        endpoint.enabled,
+    )
+    return {"endpoint": endpoint}
 
 
 def _with_secret(made: NewEndpoint) -> dict[str, Any]:

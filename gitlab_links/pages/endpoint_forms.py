@@ -17,6 +17,7 @@ from gitlab_links.pages.wording import Mark
 from gitlab_links.plurals import counted
 
 USUAL, EVERYTHING, HIGHLIGHTS = "usual", "everything", "highlights"
+WHAT = {EVERYTHING: "Everything", HIGHLIGHTS: "Highlights"}
 KINDS = {Format.STANDARD: "Program", Format.CHAT: "Chat", Format.EMAIL: "E-mail"}
 FORMATS = {
     Format.STANDARD.value: "A program: signed JSON (Standard Webhooks)",
@@ -153,4 +154,4 @@ def what_words(endpoint: OutgoingEndpoint, projects: Mapping[str, str]) -> str:
 
 def shown(form: EndpointForm) -> dict[str, Any]:
     """What the template of the form needs besides its values."""
-    return {"form": form, "formats": FORMATS, "kinds": KINDS, "types": TYPES}
+    return {"form": form, "formats": FORMATS, "kinds": KINDS, "what": WHAT, "types": TYPES}

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.config.setting_values import DAY
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Conflict, Invalid, PreconditionFailed
 from gitlab_links.extensions import settings
 from gitlab_links.http.access import access
 from gitlab_links.http.gitlab_waits import WAITS
@@ -21,6 +21,7 @@ from gitlab_links.outgoing.endpoints import (
     delete_endpoint,
     endpoints_of,
     find_endpoint,
+    lock_endpoint,
     projects_to_choose,
     rotate_secret,
     update_endpoint,
@@ -30,6 +31,14 @@ from gitlab_links.outgoing.sent_log import DONE, find_sent, replay, sent_page
 from gitlab_links.outgoing.trial import try_endpoint
 from gitlab_links.outgoing.waiting import Waiting, next_attempt, waiting_for
 from gitlab_links.pages.blueprint import pages
+from gitlab_links.pages.endpoint_edits import (
+    LABELS,
+    change_of,
+    disputed,
+    form_of,
+    merged,
+    version_of,
+)
 from gitlab_links.pages.endpoint_forms import (
     NOTHING,
     STATUS_MARKS,
@@ -40,7 +49,7 @@ from gitlab_links.pages.endpoint_forms import (
     state_words,
     what_words,
 )
-from gitlab_links.pages.form_fields import parsed
+from gitlab_links.pages.form_fields import parsed, sent
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.shown_once import redirect_and_show, take_shown, unless_shown
 from gitlab_links.plurals import counted
@@ -88,17 +97,24 @@ def show_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnVa
 @pages.post(ONE)
 @access(Permission.ENDPOINTS)
 def change_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Change its settings; an empty address stays as it is."""
-    endpoint, form = find_endpoint(org_id, endpoint_id), EndpointForm.sent()
-    errors = form.errors
+    """Change its settings; an empty address stays as it is. If somebody else changed the same
+    meanwhile, show both first.
+    """
+    form, (version,) = EndpointForm.sent(), sent("version")
+    endpoint = lock_endpoint(org_id, endpoint_id)
+    both, errors = merged(endpoint, form, version), form.errors
+    if both.disputed and not errors:
+        conflicts = disputed(both, endpoint, projects_to_choose(org_id))
+        shown_now = form_of(both, endpoint)
+        return _one(endpoint, shown_now, {}, conflicts=conflicts), PreconditionFailed.status
     if not errors:
         try:
-            update_endpoint(current_principal(), endpoint_id, form.change(is_new=False))
+            update_endpoint(current_principal(), endpoint_id, change_of(both, endpoint))
         except Invalid as refusal:
             errors = refusal.errors
     if errors:
-        return _one(endpoint, form, errors), Invalid.status
-    flash("Saved.", "success")
+        return _one(endpoint, form, errors, version=version), Invalid.status
+    flash(both.saved_words(LABELS), "success")
     return _back(org_id, endpoint_id)
 
 
@@ -230,5 +246,12 @@ def _one(
         days_kept=days_kept,
         projects=projects_to_choose(endpoint.org_id),
         errors=errors,
-        **{"new": None, **around, **shown(form), **more},
+        **{
+            "new": None,
+            "version": version_of(endpoint),
+            "conflicts": [],
+            **around,
+            **shown(form),
+            **more,
+        },
     )

@@ -41,6 +41,27 @@ def test_an_endpoint_is_made_changed_tried_and_deleted(admin, base, receiver):
     assert admin.get(base).json == {"endpoints": []}
 
 
+@pytest.mark.parametrize("role", [Role.PM, Role.ADMIN])
+def test_if_match_compares_the_settings_and_not_what_is_sent(office, factory, base, receiver, role):
+    api = program(office.app, factory.api_key(office.org, role=role))
+    made = api.post(base, json={"url": receiver.url("good")}).json["endpoint"]
+    path = f"{base}/{made['id']}"
+    read = api.get(path).headers["ETag"]
+    office.tasks("One")
+    office.work()
+    assert api.get(path).headers["ETag"] != read
+    changed = api.patch(path, json={"description": "Theirs"}, headers={"If-Match": read})
+    assert changed.status_code == 200
+    late = api.patch(path, json={"url": receiver.url("mine")}, headers={"If-Match": read})
+    assert (late.status_code, late.json["code"]) == (412, "precondition_failed")
+    other_address = api.patch(
+        path, json={"url": receiver.url("else")}, headers={"If-Match": changed.headers["ETag"]}
+    )
+    assert other_address.headers["ETag"] != changed.headers["ETag"]
+    refused = api.delete(path, headers={"If-Match": changed.headers["ETag"]})
+    assert refused.status_code == 412, "the address is another one, of the same host"
+
+
 def test_a_test_that_fails_says_why(admin, base, receiver):
     receiver.answers["broken"] = 500
     made = admin.post(base, json={"url": receiver.url("broken")}).json["endpoint"]

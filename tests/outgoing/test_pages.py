@@ -10,6 +10,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.outgoing.endpoints import MOST_OF_AN_ORG
 from gitlab_links.outgoing.models import Format
 from tests.api.callers import browser
+from tests.pages.markup import hidden, text_of
 from tests.statements import statements
 
 
@@ -108,14 +109,53 @@ def test_an_endpoint_that_was_turned_off_says_why_and_is_turned_on(pm, page, rec
 
 def test_settings_are_changed_and_an_empty_address_stays(pm, page, receiver, office):
     made = office.endpoint()
-    one = f"{page}/{made.endpoint.id}"
+    one, address = f"{page}/{made.endpoint.id}", made.endpoint.url_ciphertext
     changed = fill(receiver, url="", description="Deploys", what="highlights", types="task.deleted")
+    changed |= hidden(pm.get(one), "version")
     assert pm.post(one, data=changed).status_code == 302
     endpoint = office.fresh(made.endpoint)
     assert (endpoint.description, endpoint.types) == ("Deploys", ["task.deleted"])
     assert endpoint.highlights_only
-    assert endpoint.url_ciphertext == made.endpoint.url_ciphertext
+    assert endpoint.url_ciphertext == address
     assert "Highlights of 1 type" in pm.get(page).text
+
+
+@pytest.mark.parametrize("role", [Role.PM, Role.ADMIN])
+def test_two_who_edit_an_endpoint_see_both_versions(pm, page, receiver, office, factory, role):
+    other = browser(office.app, factory.membership(office.org, role).user_id)
+    made = office.endpoint()
+    one = f"{page}/{made.endpoint.id}"
+    address = made.endpoint.url_ciphertext
+    before = fill(receiver, url="", description="", what="everything")
+    before |= hidden(pm.get(one), "version")
+    theirs = {**before, "url": receiver.url("theirs"), "types": "task.deleted"}
+    assert other.post(one, data=theirs).status_code == 302
+
+    # What only one of them changed is kept.
+    saved = pm.post(one, data={**before, "description": "Deploys"})
+    assert saved.status_code == 302
+    assert "meanwhile stays, too: types." in text_of(pm.get(one))
+    endpoint = office.fresh(made.endpoint)
+    assert (endpoint.description, endpoint.types) == ("Deploys", ["task.deleted"])
+    assert endpoint.url_ciphertext != address
+
+    # What both changed is asked for.
+    mine = {
+        **before,
+        "description": "Deploys",
+        "url": receiver.url("mine"),
+        "types": "link.created",
+    }
+    shown = pm.post(one, data=mine)
+    assert shown.status_code == 412
+    text = text_of(shown)
+    assert "Somebody else changed this endpoint while you were editing it" in text
+    assert f"Address, theirs 127.0.0.1:{receiver.port} Address, yours" in text
+    assert "Types, theirs A task was deleted Types, yours An item was linked" in text
+    assert "s3cret-path" not in pm.get(one).text
+    assert office.fresh(made.endpoint).types == ["task.deleted"]
+    assert pm.post(one, data={**mine, **hidden(shown, "version")}).status_code == 302
+    assert office.fresh(made.endpoint).types == ["link.created"]
 
 
 def test_a_sent_event_shows_attempts_and_answer_and_is_sent_again(pm, page, receiver, office):
