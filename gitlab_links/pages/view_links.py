@@ -10,6 +10,7 @@ from flask import url_for
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.finding.list_query import ListQuery
+from gitlab_links.pages.edits_at_once import seen
 from gitlab_links.saved_views.models import MAX_NAME
 from gitlab_links.saved_views.queries import views_by_name
 
@@ -18,13 +19,16 @@ IN_THE_ROW = 6
 
 @dataclass(frozen=True, slots=True)
 class ViewLink:
-    """A saved view; ``edit_url`` is None for those who may not change it."""
+    """A saved view; ``edit_url`` is None for those who may not change it. ``version`` is that of
+    its name.
+    """
 
     name: str
     shared: bool
     current: bool
     url: str
     edit_url: str | None
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ def views_beside(principal: Principal, wanted: ListQuery) -> Views:
             current=view.filter.canonical == wanted.canonical,
             url=list_url(principal.org_id, view.filter),
             edit_url=_edit_url(principal, view.id, shared=view.shared),
+            version=seen({"name": view.name}),
         )
         for view in views_by_name(principal)
     ]

@@ -101,7 +101,8 @@ def lock_view(principal: Principal, view_id: uuid.UUID, *, shared: bool) -> Save
     """
     _lock_owner(principal, shared=shared)
     found = select(SavedView).where(SavedView.id == view_id, *_kind(principal, shared=shared))
-    return required(db.session.scalars(found.with_for_update()).one_or_none())
+    locked = found.with_for_update().execution_options(populate_existing=True)
+    return required(db.session.scalars(locked).one_or_none())
 
 
 def _as_seen(principal: Principal, query: ListQuery) -> ListQuery:

@@ -19,7 +19,7 @@ from tests.api.callers import Caller, browser, program
 from tests.beside import Beside
 from tests.factories import Factory
 from tests.lock_waits import wait_for_somebody_to_wait
-from tests.pages.markup import Element, Markup, text_of
+from tests.pages.markup import Element, Markup, hidden, text_of
 
 pytestmark = pytest.mark.differs_by_database
 As = Callable[..., Caller]
@@ -159,21 +159,61 @@ def test_a_list_is_saved_opened_renamed_and_deleted_on_its_page(acting: As, org:
     assert twice.status_code == 409
     assert "You have a view of this name already." in text_of(twice)
     assert "Replace that view" in text_of(twice)
-    admin.post(f"{path}?q=other", data={"name": "done", "replace": "1"})
+    replacing = {"name": "done", "replace": "1", **hidden(twice, "version")}
+    admin.post(f"{path}?q=other", data=replacing)
     (link,) = [link for link in row(admin, org) if link.text == "Done"]
     assert link["href"] == f"/orgs/{org.id}/tasks?q=other"
     page = Markup.of(admin.get(link["href"]))
     (form,) = [one for one in page.all("form") if "/views/" in (one.get("action") or "")]
-    unnamed = admin.post(form["action"], data={"name": "x" * 61})
+    version = hidden(admin.get(link["href"]), "version")
+    unnamed = admin.post(form["action"], data={"name": "x" * 61, **version})
     assert unnamed.status_code == 422
     assert "Enter a name of 1 to 60 characters" in text_of(unnamed)
-    admin.post(form["action"], data={"name": "Others"})
+    admin.post(form["action"], data={"name": "Others", **version})
     assert "Others" in [link.text for link in row(admin, org)]
     gone = admin.post(form["action"], data={"name": "", "delete": "1"}, follow_redirects=True)
     assert "Deleted the view Others." in text_of(gone)
     member = acting(Role.MEMBER)
     assert member.post(f"{path}?q=a", data={"name": "A", "shared": "1"}).status_code == 403
     assert "Edit the view" not in text_of(member.get(f"/orgs/{org.id}/tasks?q=rocket"))
+
+
+@pytest.mark.parametrize("role", [Role.PM, Role.ADMIN])
+def test_who_renames_a_view_sees_that_somebody_else_did(acting: As, org: Org, role: Role) -> None:
+    first, second = acting(role), acting(Role.ADMIN)
+    views, shown = f"/orgs/{org.id}/tasks/views?q=rocket", f"/orgs/{org.id}/tasks?q=rocket"
+    second.post(views, data={"name": "Rockets", "shared": "1"})
+    page = second.get(shown)
+    (form,) = [one for one in Markup.of(page).all("form") if "-views/" in (one.get("action") or "")]
+    version = hidden(page, "version")
+    first.post(form["action"], data={"name": "Engines", **version})
+    late = second.post(form["action"], data={"name": "Boosters", **version})
+    assert late.status_code == 412
+    assert "Somebody else called it Engines meanwhile." in text_of(late)
+    assert Markup.of(late).one("input", id="view-name")["value"] == "Boosters"
+    assert "Engines, shared" in [link.text for link in row(second, org)]
+    decided = second.post(form["action"], data={"name": "Boosters", **hidden(late, "version")})
+    assert decided.status_code == 302
+    assert "Boosters, shared" in [link.text for link in row(second, org)]
+
+
+def test_who_replaces_a_view_sees_that_somebody_else_did(acting: As, org: Org) -> None:
+    first, second = acting(Role.PM), acting(Role.ADMIN)
+    path = f"/orgs/{org.id}/tasks/views"
+    asked = {"name": "Rockets", "shared": "1"}
+    first.post(f"{path}?q=rocket", data=asked)
+    offers = [
+        who.post(f"{path}?q={text}", data=asked) for who, text in ((first, "a"), (second, "b"))
+    ]
+    replacing = [{**asked, "replace": "1", **hidden(offer, "version")} for offer in offers]
+    assert first.post(f"{path}?q=a", data=replacing[0]).status_code == 302
+    late = second.post(f"{path}?q=b", data=replacing[1])
+    assert late.status_code == 412
+    assert "Somebody else changed the view Rockets meanwhile." in text_of(late)
+    decided = {**replacing[1], **hidden(late, "version")}
+    assert second.post(f"{path}?q=b", data=decided).status_code == 302
+    (link,) = [one for one in row(second, org) if one.text == "Rockets, shared"]
+    assert link["href"] == f"/orgs/{org.id}/tasks?q=b"
 
 
 def test_a_read_key_saves_nothing_and_a_filter_by_who_has_left_stays(
