@@ -11,7 +11,7 @@ from gitlab_links.events.publishing import has_unpublished
 from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.http.transactions import write_after_commit
-from gitlab_links.outgoing.feed import EventsGone, FeedPage, feed_page
+from gitlab_links.outgoing.feed import CursorUnknown, EventsGone, FeedPage, feed_page
 from gitlab_links.outgoing.outbox import publish_and_send
 
 
@@ -19,7 +19,7 @@ from gitlab_links.outgoing.outbox import publish_and_send
 @access(Permission.LINK_READ)
 @events.query(EventFeedQuery)
 @events.returns(200, EventFeedEnvelope)
-@refuses(EventsGone)
+@refuses(EventsGone, CursorUnknown)
 def events_get(query: dict[str, Any], org_id: uuid.UUID) -> FeedPage:
     """List what has happened, in order, from a position on
 

@@ -7,7 +7,7 @@ sees a position sees all before it.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +79,22 @@ def _locked_position(org_id: uuid.UUID) -> int:
         )
         position = db.session.scalars(locked).one()
     return position
+
+
+def go_on_beyond(position: int, org_ids: Collection[uuid.UUID]) -> None:
+    """Have the next events of these orgs come after ``position``; the caller commits.
+
+    Safe to run twice. The positions in between stay empty, and no cursor in between is taken.
+    """
+    new = upsert(db.engine.dialect.name, EventStream)
+    ahead = new.on_conflict_do_update(
+        index_elements=["org_id"],
+        set_={"position": position},
+        where=EventStream.__table__.c.position < position,
+    )
+    rows = [{"org_id": org_id, "position": position} for org_id in org_ids]
+    if rows:
+        db.session.execute(ahead, rows)
 
 
 def last_position(org_id: uuid.UUID) -> int:

@@ -1,4 +1,4 @@
-"""For the operator: ``/metrics``, and commands to check, to rotate keys and to move orgs."""
+"""For the operator: ``/metrics``, and commands to check, rotate keys, restore and move orgs."""
 
 from flask import Flask
 
@@ -11,6 +11,7 @@ from gitlab_links.ops.org_files import (
     export_org_command,
     import_org_command,
 )
+from gitlab_links.ops.restoring import after_restore_command
 
 
 def register(app: Flask) -> None:
@@ -18,6 +19,7 @@ def register(app: Flask) -> None:
     metrics.register(app)
     app.cli.add_command(doctor_command)
     app.cli.add_command(rotate_keys_command)
+    app.cli.add_command(after_restore_command)
     app.cli.add_command(export_org_command)
     app.cli.add_command(import_org_command)
     app.cli.add_command(delete_org_command)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
@@ -24,6 +24,10 @@ class EventsGone(DomainError, status=HTTPStatus.GONE, code="events_gone"):
     """Events after this cursor were deleted, because they were older than their retention."""
 
 
+class CursorUnknown(DomainError, status=HTTPStatus.GONE, code="cursor_unknown"):
+    """This feed has no such place: the database was restored, and what came after is lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedPage:
     """Events, and the cursor to go on from. It moves on even where nothing may be read."""
@@ -38,12 +42,13 @@ def feed_page(
 ) -> FeedPage:
     """The events behind ``after`` that the caller may read; None starts with the oldest.
 
-    Raises :class:`EventsGone` if some were deleted meanwhile.
+    Raises :class:`EventsGone` if some were deleted meanwhile, and :class:`CursorUnknown` for a
+    cursor from before a restore that undid events, or from elsewhere.
     """
     org_id = principal.org_id
     head = last_position(org_id)  # before the events: what is published since comes next time
     if after is not None:
-        _require_kept(org_id, after, head)
+        _require_place(org_id, after, head)
     all_seen = sees_all(connection_of(org_id), principal.role)
     rows = db.session.execute(
         select(Event, event_withheld().label("hidden"))
@@ -61,7 +66,7 @@ def feed_page(
     page = rows[:limit]
     has_more = len(rows) > limit
     events = [event_body(event, withheld=bool(hidden) and not all_seen) for event, hidden in page]
-    ends_at = events[-1].position if has_more else max(head, after or 0)
+    ends_at = events[-1].position if has_more else head
     return FeedPage(events, ends_at, has_more)
 
 
@@ -75,13 +80,23 @@ def _wanted(principal: Principal, types: Collection[EventType]) -> list[ColumnEl
     return found
 
 
-def _require_kept(org_id: uuid.UUID, after: int, head: int) -> None:
-    oldest = db.session.scalar(
-        select(func.min(Event.position)).where(Event.org_id == org_id, Event.position > 0)
-    )
+def _require_place(org_id: uuid.UUID, after: int, head: int) -> None:
+    """Every cursor that was given is the head or beside an event; after a restore, those that
+    were given since the dump are ahead, or in the gap that ``go_on_beyond`` leaves.
+    """
+    ours = Event.org_id == org_id
+    beside = exists().where(ours, Event.position.in_((after, after + 1)))
+    if after == head or db.session.scalar(select(beside)):
+        return
+    oldest = db.session.scalar(select(func.min(Event.position)).where(ours, Event.position > 0))
     first_kept = head + 1 if oldest is None else oldest
     if after + 1 < first_kept:
         raise EventsGone(
             "Events after this cursor were deleted, because they are older than what is kept. "
             "Read the current state, and go on without `after`."
         )
+    raise CursorUnknown(
+        "This feed has no such place. If its answer gave you this cursor, the database was "
+        "restored from a backup since, and what you read after the backup is undone. Read the "
+        "current state, and go on without `after`."
+    )

@@ -80,6 +80,15 @@ def _next_number(org_id: uuid.UUID) -> int:
     ).one()
 
 
+def skip_numbers(count: int) -> None:
+    """Leave out the next ``count`` numbers of every org."""
+    db.session.execute(
+        update(Org)
+        .values(last_task_number=Org.last_task_number + count)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def lock_task(task_id: uuid.UUID) -> None:
     """Lock the task until the commit."""
     db.session.execute(select(Task.id).where(Task.id == task_id).with_for_update())

@@ -5,10 +5,11 @@ import threading
 import pytest
 from sqlalchemy import delete, select
 
+from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role, Scope
 from gitlab_links.api.contract import contract
 from gitlab_links.audit.changes import SERVICE
-from gitlab_links.events.models import Event, EventType
+from gitlab_links.events.models import Event, EventStream, EventType
 from gitlab_links.events.publishing import publish
 from gitlab_links.events.recording import NewEvent, record
 from gitlab_links.extensions import db
@@ -17,6 +18,7 @@ from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.changes import detach
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.tasks.changes import create_task
+from gitlab_links.tasks.models import Task
 from tests.api.callers import program
 from tests.beside import Beside
 from tests.hanging import HANGS
@@ -174,6 +176,74 @@ def test_deleted_events_are_said_to_be_gone(desk, read):
     gone = read(1)
     assert (gone.status_code, gone.json["code"]) == (410, "events_gone")
     assert titles(read(2)) == titles(read()) == ["Task 1", "Task 2"]
+
+
+def restored(desk, position, last_number):
+    """The database is as it was when the feed had come to this position."""
+    db.session.execute(delete(Event).where(Event.position > position))
+    db.session.execute(delete(Task).where(Task.number > last_number))
+    db.session.execute(update(EventStream).values(position=position))
+    db.session.execute(update(Org).values(last_task_number=last_number))
+    db.session.commit()
+
+
+def make_tasks(desk, *made):
+    """Their numbers."""
+    references = [create_task(desk.principal, title).reference for title in made]
+    db.session.commit()
+    published(desk)
+    return [int(reference.rpartition("-")[2]) for reference in references]
+
+
+def test_a_cursor_ahead_of_the_feed_is_refused(desk, read):
+    make_tasks(desk, "a")
+    ahead = read(read().json["next_after"] + 1)
+    assert (ahead.status_code, ahead.json["code"]) == (410, "cursor_unknown")
+
+
+def read_all(read, limit):
+    found, after, more = [], None, True
+    while more:
+        page = read(after, limit=limit)
+        found += titles(page)
+        after, more = page.json["next_after"], page.json["has_more"]
+    return found
+
+
+def test_after_a_restore_readers_learn_of_it_and_miss_nothing(desk, read):
+    make_tasks(desk, "a", "b")
+    kept = read().json["next_after"]
+    lost_numbers = make_tasks(desk, "lost", "lost, too")
+    undone = [kept + 1, kept + 2]
+    assert read(undone[0]).status_code == read(undone[1]).status_code == 200
+    restored(desk, kept, min(lost_numbers) - 1)
+
+    result = desk.app.test_cli_runner().invoke(args=["after-restore"])
+    assert result.exit_code == 0, result.output
+    for _ in range(2):  # first while nothing is new
+        assert {read(cursor).json["code"] for cursor in undone} == {"cursor_unknown"}
+        resumed = read(kept).json["next_after"]
+        new_numbers = make_tasks(desk, "c", "d", "e")
+        assert min(new_numbers) > max(lost_numbers)
+        assert titles(read(kept))[-3:] == titles(read(resumed)) == ["c", "d", "e"]
+    assert read(undone[-1]).json["code"] == "cursor_unknown"
+    whole = ["Repair the pump", "a", "b", "c", "d", "e", "c", "d", "e"]
+    assert [read_all(read, limit) for limit in (1, 2, 3, 200)] == [whole] * 4
+
+
+def test_each_restore_of_the_same_dump_goes_on_farther(desk, read, clock):
+    make_tasks(desk, "a")
+    kept = read().json["next_after"]
+    run = desk.app.test_cli_runner().invoke
+    assert run(args=["after-restore"]).exit_code == 0
+    make_tasks(desk, "lost")
+    given = read(kept).json["next_after"]
+    restored(desk, kept, 1)
+    clock.advance(seconds=1)
+    assert run(args=["after-restore", "--skip-task-numbers", "0"]).exit_code == 0
+    assert read(given).json["code"] == "cursor_unknown"
+    assert make_tasks(desk, "b") == [2]
+    assert read(kept).json["events"][-1]["position"] > given
 
 
 def test_the_health_of_the_connection_is_for_those_who_may_see_it(desk, read):
