@@ -1,4 +1,6 @@
-"""The functions that start the service, for ``wsgi.py``, ``worker.py`` and the wheel's scripts."""
+"""The functions that start the service, for ``wsgi.py``, ``worker.py``, ``commands.py`` and the
+wheel's scripts.
+"""
 
 import gc
 import sys
@@ -8,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from gitlab_links import __version__
 from gitlab_links.installed_files import GUNICORN_SETTINGS
+
+COMMAND = "gitlab-links"
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -68,7 +72,9 @@ def serve() -> None:
 
 
 def command() -> None:
-    """``gitlab-links``: the commands of ``flask --app wsgi``, from any folder."""
+    """``gitlab-links``, ``python commands.py``: the commands of ``flask --app wsgi``, from any
+    folder.
+    """
     import click
     from flask.cli import FlaskGroup
 
@@ -76,8 +82,9 @@ def command() -> None:
     from gitlab_links.config.settings import settings_or_exit
 
     group = FlaskGroup(
-        name="gitlab-links",
+        name=COMMAND,
         create_app=lambda: create_app(settings_or_exit()),
         add_version_option=False,  # it would name Flask's
+        load_dotenv=False,  # it would read any .env of the folder that this is run in, or above
     )
-    click.version_option(__version__, prog_name="gitlab-links")(group).main()
+    click.version_option(__version__, prog_name=COMMAND)(group).main(prog_name=COMMAND)

@@ -116,16 +116,21 @@ def check_database() -> Iterator[Finding]:
         return
     connection = db.session.connection()
     if db.engine.name == "sqlite":
-        yield ok("database", "SQLite: fit for one machine")
+        yield ok("database", f"SQLite, {db.engine.url.database}: fit for one machine")
         return
-    version: int = connection.connection.driver_connection.info.server_version  # type: ignore[union-attr]
+    yield _server(connection)
+    yield _clock(connection)
+
+
+def _server(connection: Connection) -> Finding:
+    info = connection.connection.driver_connection.info  # type: ignore[union-attr]
+    version: int = info.server_version
     if version < OLDEST_POSTGRESQL:
-        yield warning(
+        return warning(
             "database", f"PostgreSQL {version // 10_000} is not tested with.", "Use 15 or newer."
         )
-    else:
-        yield ok("database", f"PostgreSQL {version // 10_000} answers")
-    yield _clock(connection)
+    answers = f"PostgreSQL {version // 10_000} answers"
+    return ok("database", f"{answers}: {info.dbname} at {info.host}, port {info.port}")
 
 
 def _write_refused(connection: Connection) -> str | None:

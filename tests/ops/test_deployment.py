@@ -129,6 +129,35 @@ def test_the_image_serves_without_demo_and_make_run(image: Path, tmp_path: Path)
     assert ran.stdout.split() == ["200", "200"]
 
 
+@pytest.mark.processes
+def test_the_wrapper_keeps_the_variables_of_its_caller(image: Path, tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "commands.py", image)
+    (image / ".venv").symlink_to(sys.prefix)
+    (image / ".env").write_text(
+        f"SECRET_KEY=only for this test alone\nREDIS_URL=unix://{tmp_path}/nobody.sock\n"
+        f"DATABASE_URL=sqlite:///{tmp_path}/service.db\n"
+    )
+    docs = (PROJECT / "docs" / "deploy.md").read_text()
+    (wrapper,) = re.findall(r"/bin/gitlab-links <<'END'\n(.+?)END\n", docs, re.DOTALL)
+    script = tmp_path / "gitlab-links"
+    script.write_text(wrapper.replace("/opt/gitlab-links/", f"{image}/"))
+    (tmp_path / "runuser").write_text('#!/bin/sh\nshift 3\nexec "$@"\n')
+    for program in (script, tmp_path / "runuser"):
+        program.chmod(0o755)
+    # Another service's settings, in the folder that the operator happens to be in.
+    (tmp_path / ".env").write_text(f"DATABASE_URL=sqlite:///{tmp_path}/another.db\n")
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    for own, file in (
+        ({}, "service.db"),
+        ({"DATABASE_URL": f"sqlite:///{tmp_path}/restored.db"}, "restored.db"),
+    ):
+        ran = subprocess.run(
+            [script, "doctor"],
+            cwd=tmp_path, env=path | own, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert f"SQLite, {tmp_path}/{file}: " in ran.stdout, ran.stderr
+
+
 def test_gunicorn_knows_every_setting_it_is_given() -> None:
     given: dict[str, Any] = {}
     path = PROJECT / "gunicorn.conf.py"

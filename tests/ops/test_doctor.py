@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from flask import Flask
 from redis import Redis
-from sqlalchemy import delete, event, text
+from sqlalchemy import delete, event, make_url, text
 
 from gitlab_links import __version__
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
@@ -98,6 +98,18 @@ def test_a_database_that_takes_no_writes_is_a_failure(
     assert found["database"].level is Level.FAILURE
     assert re.search("read-?only", found["database"].message)
     assert read_only in found["database"].advice
+
+
+def test_the_database_is_named_without_its_password(make_app: MakeApp, database: Database) -> None:
+    url = make_url(database.url)
+    assert url.database
+    app = make_app(database_url=database.url)
+    assert url.database in examined(app)["database"].message
+    if database.dialect == "postgresql":
+        named = url.set(password="canary").render_as_string(hide_password=False)
+        found = examined(make_app(database_url=named))["database"].message
+        assert f"{url.database} at {url.query['host']}, port" in found
+        assert "canary" not in found
 
 
 def test_a_schema_of_a_newer_version_is_no_failure(app: Flask) -> None:
