@@ -9,7 +9,7 @@ from typing import Any
 from gitlab_links.gitlab.comments import Comment
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.mentions.pattern import KeyPattern
-from gitlab_links.mentions.reading import COMMENT, in_order, read_prose
+from gitlab_links.mentions.reading import COMMENT, Stored, in_order, read_prose
 
 # Of the newest comments with a mention.
 MOST_KEPT = 100
@@ -28,10 +28,25 @@ def store_comment(item: GitLabItem, comment: Comment, pattern: KeyPattern) -> No
     if not is_news:
         return
     kept[str(comment.id)] = {"at": at, "tasks": tasks}
-    newest = sorted(kept, key=lambda key: kept[key]["at"])[-MOST_KEPT:]
-    kept = {key: kept[key] for key in newest}
+    item.mentions = known | _newest(kept)
+
+
+def store_comments_of(item: GitLabItem, other: Stored) -> None:
+    """Store the mentions in the comments of another row of the same item, too."""
+    known = item.mentions or {}
+    kept: dict[str, Any] = dict(known.get(COMMENT, {}).get("comments", {}))
+    for comment_id, comment in other.get(COMMENT, {}).get("comments", {}).items():
+        if comment_id not in kept or kept[comment_id]["at"] < comment["at"]:
+            kept[comment_id] = comment
+    if kept:
+        item.mentions = known | _newest(kept)
+
+
+def _newest(comments: dict[str, Any]) -> Stored:
+    newest = sorted(comments, key=lambda key: comments[key]["at"])[-MOST_KEPT:]
+    kept = {key: comments[key] for key in newest}
     mentioned = in_order({task for one in kept.values() for task in one["tasks"]})
-    item.mentions = known | {COMMENT: {"mentions": mentioned, "comments": kept}}
+    return {COMMENT: {"mentions": mentioned, "comments": kept}}
 
 
 def _tasks(comment: Comment, pattern: KeyPattern) -> list[Any]:

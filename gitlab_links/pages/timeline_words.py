@@ -125,6 +125,9 @@ class Words:
             case "duplicate":
                 said = "was linked twice, so one link was removed"
                 return self._of_item(event, mark, "", "", said)
+            case "dismissed":
+                said = "was unlinked again, because somebody had removed this link before"
+                return self._of_item(event, mark, "", "", said)
         return self._of_item(event, mark, self._who(event), "unlinked", "")
 
     def _status(self, event: Event) -> Row:

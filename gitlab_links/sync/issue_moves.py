@@ -17,6 +17,7 @@ from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.gitlab.snapshot import Snapshot
 from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.sync.moved_mentions import move_mentions
 from gitlab_links.sync.project_successors import move_links_to
 
 
@@ -70,6 +71,7 @@ def follow(item: GitLabItem, ref: ItemRef) -> None:
         return
     _save_reference(item, project.path)
     move_links_to(target.id, TaskGitLabLink.item_id == item.id, public=True)
+    move_mentions({item.id: target.id})
     db.session.delete(item)
     db.session.flush()
 

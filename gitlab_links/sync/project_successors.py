@@ -6,7 +6,7 @@ moves some hundred items, so every piece can be committed on its own.
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select, true, update
@@ -25,10 +25,16 @@ from gitlab_links.links.link_events import (
     record_links,
     rows_of_links,
 )
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import (
+    DismissedMention,
+    GitLabItem,
+    GitLabProject,
+    TaskGitLabLink,
+)
 from gitlab_links.observations.hook_secrets import move_hook_secrets
 from gitlab_links.rule_states.marking import mark_tasks
 from gitlab_links.storage.database import new_id, upsert
+from gitlab_links.sync.moved_mentions import move_mentions
 
 PIECE = 500
 
@@ -96,7 +102,7 @@ def _move_items(project: GitLabProject) -> int:
     rows = db.session.execute(_next_items(project)).all()
     twins = _twins(project.successor_id, rows)
     alone = [row.id for row in rows if (row.type, row.iid) not in twins]
-    doubled = [row.id for row in rows if (row.type, row.iid) in twins]
+    doubled = {row.id: twins[key] for row in rows if (key := (row.type, row.iid)) in twins}
     now = utcnow()
     if alone:
         db.session.execute(
@@ -106,6 +112,7 @@ def _move_items(project: GitLabProject) -> int:
         )
     if doubled:
         _point_links_at_twins(project.successor_id, doubled, TaskGitLabLink.id.is_not(None))
+        move_mentions(doubled)
         db.session.execute(delete(GitLabItem).where(GitLabItem.id.in_(doubled)))
         db.session.execute(
             update(GitLabItem)
@@ -133,9 +140,10 @@ def _move_links(project: GitLabProject) -> int:
     ids = [row.id for row in rows]
     _point_links_at_twins(project.successor_id, ids, made_since)
     unlinked = ~exists().where(TaskGitLabLink.item_id == GitLabItem.id)
+    dismissed = exists().where(DismissedMention.item_id == GitLabItem.id)
     db.session.execute(
         delete(GitLabItem)
-        .where(GitLabItem.id.in_(ids), unlinked)
+        .where(GitLabItem.id.in_(ids), unlinked, ~dismissed)
         .execution_options(synchronize_session="fetch")
     )
     return len(rows)
@@ -173,7 +181,7 @@ def _twins(
 
 
 def _point_links_at_twins(
-    project_id: uuid.UUID | None, item_ids: Sequence[uuid.UUID], which: ColumnElement[bool]
+    project_id: uuid.UUID | None, item_ids: Collection[uuid.UUID], which: ColumnElement[bool]
 ) -> None:
     """Point the links that ``which`` selects at the items of the same type and iid in the
     project. If a task links both, its existing link to that item stays.
@@ -193,7 +201,8 @@ def _point_links_at_twins(
 
 def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = False) -> None:
     """Point the links that ``which`` selects at an item; ``target`` is an id or an SQL value.
-    A task that already links that item loses the other link. ``public``: everybody may see the
+    A task that already links that item loses the other link; a person's link stays one. What was
+    dismissed of that item for a task ends with the task's link. ``public``: everybody may see the
     target's place.
     """
     before = {row.link_id: row for row in link_rows(which)}
@@ -202,6 +211,8 @@ def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = 
     other, link = aliased(TaskGitLabLink), TaskGitLabLink
     mark_tasks(_org_of(before), select(link.task_id).where(which), utcnow())
     linked = exists().where(other.task_id == link.task_id, other.item_id == target)
+    _keep_persons(target, which)
+    _end_dismissed(target, which)
     doubled = db.session.scalars(
         delete(link)
         .where(which, linked)
@@ -210,6 +221,26 @@ def move_links_to(target: object, which: ColumnElement[bool], *, public: bool = 
     ).all()
     change_rows(update(link).where(which).values(item_id=target))
     _record_moves(before, set(doubled), public=public)
+
+
+def _keep_persons(target: object, which: ColumnElement[bool]) -> None:
+    """What a person linked outlives the mentions, whichever of two links stays."""
+    stays, link = aliased(TaskGitLabLink), TaskGitLabLink
+    same = and_(stays.task_id == link.task_id, stays.item_id == target)
+    by_mention = select(stays.id, link.created_by).select_from(link).join(stays, same)
+    persons = by_mention.where(which, link.made_by_person, stays.made_by_person.is_(False))
+    for row in db.session.execute(persons).all():
+        change_rows(
+            update(link)
+            .where(link.id == row.id)
+            .values(made_by_person=True, created_by=row.created_by)
+        )
+
+
+def _end_dismissed(target: object, which: ColumnElement[bool]) -> None:
+    dismissed, link = DismissedMention, TaskGitLabLink
+    of_target = (link.task_id == dismissed.task_id, dismissed.item_id == target)
+    change_rows(delete(dismissed).where(exists(select(link.id).where(which, *of_target))))
 
 
 def _org_of(rows: Mapping[uuid.UUID, LinkRow]) -> uuid.UUID:

@@ -8,7 +8,12 @@ from sqlalchemy import null, select
 from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
+from gitlab_links.links.models import (
+    DismissedMention,
+    GitLabItem,
+    GitLabProject,
+    TaskGitLabLink,
+)
 from gitlab_links.links.queries import links_of_task
 from gitlab_links.sync import project_successors
 from gitlab_links.sync.project_successors import move_next_piece
@@ -229,6 +234,19 @@ def test_an_owner_that_is_known_takes_the_path_and_keeps_its_items(factory, app_
     assert projects() == [(7, "acme/press", None), (8, "acme/press", "acme/press")]
     assert links() == [(one.id, 8, 1), (two.id, 8, 1)]
     assert db.session.scalars(select(GitLabItem.id)).all() == [remaining.id]
+
+
+def test_what_was_dismissed_of_a_project_that_lost_its_path_stays(factory, app_context):
+    org = factory.org()
+    gone = factory.gitlab_project(org, gitlab_id=7, path="acme/press")
+    one, two = factory.task(org), factory.task(org)
+    item = linked(factory, one, gone)
+    factory.add(DismissedMention(org_id=org.id, task_id=two.id, item_id=item.id))
+
+    handed_over(gone, 8)
+
+    assert links() == [(one.id, 8, 1)]
+    assert db.session.scalars(select(DismissedMention.item_id)).all() == [item.id]
 
 
 def test_links_older_than_the_last_fetch_stay(factory, app_context):
