@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from gitlab_links.accounts.models import Org
 from gitlab_links.accounts.roles import Role, Scope
