@@ -65,7 +65,9 @@ def _saved(principal: Principal, name: str, query: ListQuery, *, shared: bool) -
     (version,) = sent("version")
     view = view_of(lock_view(principal, same.id, shared=shared))
     if merge(version, {"list": query.canonical}, _list_of(view)).disputed:
-        raise PreconditionFailed(f"Somebody else changed the view {view.name} meanwhile.")
+        raise PreconditionFailed(
+            f"Somebody else changed the view {view.name} meanwhile. Tick the box to replace it anyway."
+        )
     return change_view(principal, view.id, shared=shared, query=query)
 
 
@@ -90,7 +92,9 @@ def _change(org_id: uuid.UUID, view_id: uuid.UUID, *, shared: bool) -> ResponseR
     both = merge(version, {"name": name}, {"name": stored})
     try:
         if both.disputed:
-            raise PreconditionFailed(f"Somebody else called it {stored} meanwhile.")
+            raise PreconditionFailed(
+                f"Somebody else called it {stored} meanwhile. Rename replaces that name."
+            )
         view = change_view(principal, view_id, shared=shared, name=both.values["name"])
     except (Invalid, Conflict, PreconditionFailed) as refusal:
         shown = find_view(principal, view_id).filter

@@ -322,7 +322,7 @@ def test_two_who_change_the_status_rules_keep_what_the_other_changed(
     shown = second.post(path, data=mine)
     assert shown.status_code == 412
     text = text_of(shown)
-    assert "Somebody else changed the rules while you were editing it" in text
+    assert "Somebody else changed this while you were editing it" in text
     assert "Branches, theirs stable Branches, yours release/*" in text
     assert "Seconds without news, theirs" not in text
     decided = {**mine, **hidden(shown, "version")}
