@@ -6,12 +6,21 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 
+from gitlab_links.errors import DomainError
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 
 # Longer than a job may take. If a worker dies, the check is due again after this time.
 CLAIM = timedelta(minutes=2)
+
+# What a process says that was started with other keys.
+_SHUT = (
+    ErrorCode.ENCRYPTION_KEY_MISSING,
+    ErrorCode.ENCRYPTION_KEY_INVALID,
+    ErrorCode.INVALID_TOKEN_CIPHERTEXT,
+)
 
 _integration = OrgGitLabIntegration
 _has_token = (_integration.base_url.is_not(None), _integration.token_ciphertext.is_not(None))
@@ -64,3 +73,22 @@ def make_token_check_due(org_id: uuid.UUID, now: datetime, unless_since: datetim
         .values(token_check_due_at=now, updated_at=_integration.updated_at)
     )
     return taken > 0
+
+
+def make_opened_tokens_due(now: datetime) -> None:
+    """Make the check due of each token that could not be decrypted and can be now: the operator
+    has mended the keys, and nobody has to wait for the end of a pause. The caller commits.
+    """
+    shut = select(_integration).where(
+        *_has_token, _integration.error_code.in_(_SHUT), _integration.token_check_due_at > now
+    )
+    for integration in db.session.scalars(shut).all():
+        try:
+            credentials_of(integration)
+        except DomainError:
+            continue
+        db.session.execute(
+            update(_integration)
+            .where(_integration.id == integration.id)
+            .values(token_check_due_at=now, updated_at=_integration.updated_at)
+        )

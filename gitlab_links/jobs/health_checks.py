@@ -12,7 +12,11 @@ from gitlab_links.deltas.marks import mark_watched_projects
 from gitlab_links.deltas.trust import end_broken_trust
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
-from gitlab_links.health.due_tokens import claim_due_token, orgs_with_due_token
+from gitlab_links.health.due_tokens import (
+    claim_due_token,
+    make_opened_tokens_due,
+    orgs_with_due_token,
+)
 from gitlab_links.health.hook_check import (
     DueProject,
     check_hook,
@@ -93,6 +97,8 @@ def find_due_checks() -> None:
     now = utcnow()
     due: set[uuid.UUID] = set()
     with isolated("orgs_with_due_token"):
+        make_opened_tokens_due(now)
+        db.session.commit()
         due.update(orgs_with_due_token(now, ORGS_A_ROUND))
     with isolated("orgs_with_due_projects"):
         due.update(orgs_with_due_projects(now, ORGS_A_ROUND, connected(now)))

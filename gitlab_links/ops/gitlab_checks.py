@@ -24,6 +24,7 @@ from gitlab_links.security import cipher
 
 log = structlog.get_logger(__name__)
 _KEY = "VIA_RAH_ENCRYPTION_KEY"
+_OTHER_KEYS = f"The {_KEY} of this command decrypts it, so a process was started with another one."
 
 
 def check_keys() -> Iterator[Finding]:
@@ -58,16 +59,24 @@ def check_connections() -> Iterator[Finding]:
     now = utcnow()
     for name, org_id in _connected():
         try:
-            yield from list(_troubles(name, load(org_id, now)))
+            opens = not _does_not_open(find_integration(org_id))
+            yield from list(_troubles(name, load(org_id, now), opens=opens))
         except Exception as error:
             yield _not_examined(f"GitLab of {name}", org_id, error)
 
 
-def _troubles(name: str, signals: Signals) -> Iterator[Finding]:
-    """The findings of the org's health, as its page and the API show them."""
+def _troubles(name: str, signals: Signals, *, opens: bool) -> Iterator[Finding]:
+    """The findings of the org's health, as its page and the API show them. ``opens``: the keys of
+    this process decrypt the token.
+    """
     about = f"GitLab of {name}"
     for found in report_on(signals).findings:
-        yield warning(about, f"{found.summary} ({found.code})", found.remedy)
+        others = opens and found.code == ErrorCode.INVALID_TOKEN_CIPHERTEXT
+        yield warning(
+            about,
+            f"{found.summary} ({found.code})",
+            f"{_OTHER_KEYS} Restart web and workers." if others else found.remedy,
+        )
     until = signals.paused_until
     if until is not None:
         yield warning(

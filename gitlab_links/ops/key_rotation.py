@@ -38,8 +38,8 @@ class Tally:
 def rotate_keys_command(*, check: bool) -> None:
     """Re-encrypt every stored secret with the first key of VIA_RAH_ENCRYPTION_KEY.
 
-    Before running this, set it to NEW,OLD everywhere and restart. Once --check exits 0, remove
-    OLD.
+    Before running this, set it to OLD,NEW everywhere and restart, then to NEW,OLD and restart.
+    Once --check exits 0, remove OLD.
     """
     cipher().check()
     tally = rotate(write=not check)

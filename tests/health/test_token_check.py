@@ -1,8 +1,11 @@
 """Validating a token: no transaction while GitLab thinks, and no verdict on another token."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 
 from gitlab_links.accounts.roles import Role
@@ -13,6 +16,7 @@ from gitlab_links.health import token_check
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.token_check import Question, Validation, ValidationStatus, validate_now
 from gitlab_links.integrations.changes import IntegrationChange, find_integration
+from gitlab_links.jobs.health_checks import find_due_checks
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
 
@@ -94,3 +98,20 @@ def test_a_check_that_gets_no_answer_does_not_end_the_pause_for_the_next_one(
         db.session.commit()
         db.session.refresh(integration)
         assert (integration.error_code, integration.paused_until) == (saved, until)
+
+
+def test_a_token_that_can_be_decrypted_again_waits_for_no_pause(connected: Any) -> None:
+    connected.watch()
+    extensions = connected.app.extensions
+    right = extensions["settings"]
+    extensions["settings"] = replace(right, encryption_keys=(Fernet.generate_key().decode(),))
+    connected.sweep()
+    with connected.app.app_context():
+        find_due_checks()
+    shut = connected.integration()
+    assert shut.error_code == "invalid_token_ciphertext"
+    assert min(shut.paused_until, shut.token_check_due_at) > utcnow()
+    extensions["settings"] = right
+    connected.watch()
+    opened = connected.integration()
+    assert (opened.error_code, opened.paused_until) == (None, None)

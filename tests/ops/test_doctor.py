@@ -19,6 +19,7 @@ from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
 from gitlab_links.job_triggers import queue_names
 from gitlab_links.jobs import sweeps
+from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.local.services import free_port
 from gitlab_links.mail import MailServer
 from gitlab_links.ops import machine_checks
@@ -286,6 +287,19 @@ def test_another_key_is_found_out_by_the_tokens_that_do_not_open(
     finding = examined(make_app(encryption_keys=(Fernet.generate_key().decode(),)))
     assert finding["encryption key"].level is Level.FAILURE
     assert finding["encryption key"].message.startswith("1 stored tokens")
+
+
+def test_a_token_that_only_other_processes_cannot_decrypt_asks_for_their_restart(
+    make_app: MakeApp, factory: Factory, gitlab_port: int
+) -> None:
+    org = factory.org(name="Acme")
+    factory.connect(org, base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
+    with make_app(encryption_keys=(Fernet.generate_key().decode(),)).app_context():
+        fetch_slice(org.id)
+    output = run(make_app())[1]
+    assert "ok    encryption key" in output
+    assert "(invalid_token_ciphertext)" in output
+    assert "Restart web and workers" in output
 
 
 def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
