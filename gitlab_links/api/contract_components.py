@@ -187,7 +187,7 @@ RESPONSES: Json = {
         headers={**RETRY, **RATE_HEADERS},
     ),
     "Unavailable": problem_response(
-        503, "The database does not answer; nothing was changed.", "unavailable", headers=RETRY
+        503, "Not possible at this moment; nothing was changed.", "unavailable", headers=RETRY
     ),
 }
 

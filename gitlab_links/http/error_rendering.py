@@ -17,6 +17,7 @@ from werkzeug.http import quote_etag
 
 from gitlab_links.errors import DomainError, NotFound, PreconditionFailed
 from gitlab_links.extensions import db
+from gitlab_links.storage.database import is_orphan
 
 RETRY_SECONDS = 5
 PROBES = frozenset({"/healthz", "/readyz"})
@@ -119,10 +120,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(403, "csrf_failed", f"{error.description} Send it as X-CSRFToken.")
     if isinstance(error, HTTPException):
         return _http_problem(error)
-    if _is_outage(error):
-        log.error("database.unavailable", error=repr(error))
-        detail = "The database does not answer. Nothing was changed. Try again in a few seconds."
-        return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    if (failed := _database_problem(error)) is not None:
+        return failed
     if _is_garbled(error):
         return Problem(400, "bad_request", "The body's HTTP framing is malformed.")
     log.error("request.failed", exc_info=error)
@@ -156,6 +155,22 @@ def _http_problem(error: HTTPException) -> Problem:
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     return Problem(status, _HTTP_CODES.get(status, "http_error"), detail, headers=headers)
+
+
+def _database_problem(error: Exception) -> Problem | None:
+    """What may be tried again: the database does not answer, or somebody else was faster."""
+    if _is_outage(error):
+        log.error("database.unavailable", error=repr(error))
+        detail = "The database does not answer. Nothing was changed. Try again in a few seconds."
+        return Problem(503, "unavailable", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    if is_orphan(error):
+        log.warning("request.orphan", error=repr(error))
+        detail = (
+            "What this belongs to was deleted or replaced at the same moment. Nothing was changed. "
+            "Try again."
+        )
+        return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
+    return None
 
 
 def _is_outage(error: Exception) -> bool:

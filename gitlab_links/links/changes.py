@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, NotFound
+from gitlab_links.errors import Conflict, required
 from gitlab_links.events.models import EventType
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.items import ItemRef, ItemType
@@ -182,17 +182,17 @@ def detach(principal: Principal, task_id: uuid.UUID, link_id: uuid.UUID) -> Deta
     """
     org_id = principal.org_id
     task = mark_links_changed(org_id, task_id)
-    link = _link_of(org_id, task_id, link_id)
+    link = required(_link_of(org_id, task_id, link_id))
     known = rows_of_links([link_id])
     removed = delete(TaskGitLabLink).where(TaskGitLabLink.id == link_id)
-    if link is None or db.session.scalar(removed.returning(TaskGitLabLink.id)) is None:
-        raise NotFound
+    # The item of this moment: the link may have followed a moved issue since it was read.
+    item_id = required(db.session.scalar(removed.returning(TaskGitLabLink.item_id)))
     ref = ItemRef(link.path, ItemType(link.gitlab_type), link.gitlab_iid)
     audit_link(principal, Action.LINK_REMOVED, link_id, task, ref)
     record_links(org_id, principal.actor, EventType.LINK_REMOVED, known)
     if link.mentioned_in is not None:
-        dismiss_mention(principal, task_id, link.item_id)
-    delete_unlinked(link.item_id)
+        dismiss_mention(principal, task_id, item_id)
+    delete_unlinked(item_id)
     mark_task(org_id, task_id, utcnow())
     return Detached(**{column.key: getattr(link, column.key) for column in _DETACHED})
 

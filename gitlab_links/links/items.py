@@ -5,11 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select, tuple_
+from sqlalchemy.exc import IntegrityError
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.storage.database import Base, insert_and_lock, new_id, upsert
+from gitlab_links.storage.database import Base, insert_and_lock, is_orphan, new_id, upsert
 
 
 def cached_item(org_id: uuid.UUID, base_url: str, ref: ItemRef) -> GitLabItem:
@@ -22,8 +23,8 @@ def cached_items(org_id: uuid.UUID, base_url: str, refs: Sequence[ItemRef]) -> l
     """Like ``cached_item`` for several, in their order and with few statements.
 
     A row may vanish in between: its project was renamed or merged, or the item's last link
-    was removed. Then it is created again. Rows are created and locked in one order, so that
-    two callers never wait for each other.
+    was removed. Then it is created again, with the project's row if that is gone. Rows are
+    created and locked in one order, so that two callers never wait for each other.
     """
     if not refs:
         return []
@@ -47,10 +48,19 @@ Key = tuple[uuid.UUID, str, int]
 
 
 def _made_or_found_all(org_id: uuid.UUID, keys: Sequence[Key]) -> Mapping[Key, GitLabItem]:
-    """Without those that another transaction deleted between the two statements."""
+    """Without those that another transaction deleted between the two statements; none if it
+    deleted one of the projects.
+    """
     names = ("project_id", "type", "iid")
     rows = [{**dict(zip(names, key, strict=True)), "org_id": org_id} for key in keys]
-    _insert_unless_exist(GitLabItem, rows, names)
+    try:
+        # Not the session's, whose end would count as a commit.
+        with db.session.connection().begin_nested():
+            _insert_unless_exist(GitLabItem, rows, names)
+    except IntegrityError as error:
+        if not is_orphan(error):
+            raise
+        return {}
     columns = [getattr(GitLabItem, name) for name in names]
     locked = db.session.scalars(
         select(GitLabItem)

@@ -45,10 +45,7 @@ _WORDS = {
     422: ("The form was not accepted", ""),
     429: ("Too many attempts", "Wait a few minutes, then try again."),
     500: ("Something went wrong", "The error has been logged. Try again in a moment."),
-    503: (
-        "Temporarily unavailable",
-        "The database does not answer. Nothing was changed. Try again in a moment.",
-    ),
+    503: ("Temporarily unavailable", ""),
 }
 # After these errors the page of the form still has what was typed.
 _FORM_IS_KEPT = frozenset({400, 403, 409, 412, 413, 415, 422, 429, 500, 503})
@@ -74,7 +71,7 @@ def render(problem: Problem) -> ResponseReturnValue:
     if request.path.endswith(".csv"):  # a program reads it, or a browser saves it
         return Response(f"{problem.detail}\n", status=problem.status, mimetype="text/plain")
     page = _page(problem)
-    # The header needs the user, and a 503 means that the database does not answer.
+    # The header needs the user, and a 503 may mean that the database does not answer.
     shown = visitor() if problem.status != HTTPStatus.SERVICE_UNAVAILABLE else None
     # Not render_template: Flask-Login's context processor would query the user.
     template = current_app.jinja_env.get_template("errors/page.html")
@@ -84,7 +81,7 @@ def render(problem: Problem) -> ResponseReturnValue:
 
 def _page(problem: Problem) -> ProblemPage:
     title, explanation = _WORDS.get(problem.status, (problem.title, problem.detail))
-    detail = problem.detail if problem.status in {403, 409, 422, 429} else ""
+    detail = problem.detail if problem.status in {403, 409, 422, 429, 503} else ""
     if problem.code in _WORDS_OF_CODE:
         (title, explanation), detail = _WORDS_OF_CODE[problem.code], ""
     return ProblemPage(

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session
 from sqlalchemy.types import TypeDecorator
 
@@ -214,6 +214,14 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         deferred = connection.get_execution_options().get("sqlite_deferred", False)
         connection.exec_driver_sql("BEGIN DEFERRED" if deferred else "BEGIN IMMEDIATE")
+
+
+def is_orphan(error: Exception) -> bool:
+    """Whether a row was refused because the one that it belongs to is not there (any more)."""
+    if not isinstance(error, IntegrityError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return state == "23503" or "FOREIGN KEY" in str(error.orig)
 
 
 def renew_statistics(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from gitlab_links.accounts.models import Org, User
+from gitlab_links.accounts.models import FormerTaskKey, Org, User
 from gitlab_links.accounts.sessions import open_session
 from gitlab_links.config.settings import Settings
 from gitlab_links.errors import Conflict, RateLimited
@@ -73,6 +73,12 @@ def _with_routes(settings: Settings) -> Flask:
     def fail_at_commit() -> ResponseReturnValue:
         for _ in range(2):
             db.session.add(User(email="twice@example.com", name="x"))
+        return "", 201
+
+    @app.post("/api/t/orphans")
+    @public(why)
+    def add_to_nothing() -> ResponseReturnValue:
+        db.session.add(FormerTaskKey(org_id=uuid.uuid4(), key="GONE"))
         return "", 201
 
     @app.get("/t-enter/<uuid:person>")

@@ -39,3 +39,10 @@ def test_a_commit_that_fails_is_no_success(unguarded: Flask) -> None:
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert users(unguarded) == 0
     assert unguarded.test_client().post("/api/t/users?email=b@example.com").status_code == 201
+
+
+def test_what_belongs_to_something_that_is_gone_may_be_tried_again(unguarded: Flask) -> None:
+    answer = unguarded.test_client().post("/api/t/orphans")
+    assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+    assert "Nothing was changed. Try again." in answer.json["detail"]

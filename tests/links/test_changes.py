@@ -3,18 +3,22 @@
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.errors import Invalid, NotFound
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.items import ItemRef, ItemType
 from gitlab_links.integrations.credentials import IntegrationMissing
 from gitlab_links.links.changes import LinkExists, detach, detach_all, refresh_links_of_task
+from gitlab_links.links.items import cached_item
 from gitlab_links.links.models import GitLabItem, GitLabProject, TaskGitLabLink
 from gitlab_links.links.task_removal import remove_task
 from gitlab_links.pasting.changes import attach
+from tests.beside import Beside
 from tests.factories import unknown_id
+from tests.lock_waits import wait_for_somebody_to_wait
 from tests.statements import statements
 
 pytestmark = pytest.mark.differs_by_database
@@ -267,3 +271,19 @@ def test_a_link_made_while_the_last_one_is_removed_has_its_item(
         detach_all(factory.principal(org), after.id)
         db.session.commit()
     assert count(GitLabItem) == 0
+
+
+@pytest.mark.only_on("postgresql")  # on SQLite one transaction waits for the whole other one
+def test_a_link_into_a_project_whose_row_is_deleted_meanwhile_makes_it_anew(
+    app, org, principal, task, app_context
+):
+    gone = cached_item(org.id, BASE, ItemRef("acme/press", ItemType.ISSUE, 1)).project_id
+    db.session.commit()
+    item = cached_item(org.id, BASE, ItemRef("acme/press", ItemType.ISSUE, 7))
+    other = Beside(app, lambda: attach(principal, task.id, ISSUE))
+    wait_for_somebody_to_wait()  # for the row of the item
+    db.session.delete(item)
+    db.session.execute(delete(GitLabProject).where(GitLabProject.id == gone))
+    db.session.commit()
+    assert other.end() == []
+    assert (count(TaskGitLabLink), count(GitLabItem), count(GitLabProject)) == (1, 1, 1)

@@ -7,7 +7,8 @@ from sqlalchemy import null, select
 
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.items import ItemRef, ItemType
-from gitlab_links.links.models import GitLabItem, TaskGitLabLink
+from gitlab_links.links.changes import detach
+from gitlab_links.links.models import DismissedMention, GitLabItem, TaskGitLabLink
 from gitlab_links.sync.issue_moves import follow
 from tests.beside import Beside
 from tests.lock_waits import wait_for_somebody_to_wait
@@ -68,6 +69,24 @@ def test_a_row_that_another_makes_meanwhile_is_taken(app, app_context, factory, 
     wait_for_somebody_to_wait()
     db.session.commit()
     assert (other.end(), linked()) == ([], [made_id])
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_link_that_is_removed_while_it_follows_is_dismissed_at_the_new_place(
+    app, app_context, factory, org, moved, target
+):
+    task = factory.task(org)
+    link_id = factory.link(
+        task, db.session.get_one(GitLabItem, moved), mentioned_in=["title"], made_by_person=False
+    ).id
+    db.session.rollback()
+    follow(db.session.get_one(GitLabItem, moved), ItemRef(PATH, ItemType.ISSUE, 7))
+    principal = factory.principal(org)
+    other = Beside(app, lambda: detach(principal, task.id, link_id))
+    wait_for_somebody_to_wait()
+    db.session.commit()
+    assert (other.end(), linked()) == ([], [target])
+    assert db.session.scalars(select(DismissedMention.item_id)).all() == [target]
 
 
 def test_an_issue_that_is_said_to_have_moved_to_itself_stays(app_context, factory, org):
