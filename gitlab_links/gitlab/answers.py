@@ -74,8 +74,8 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """A token that works. ``scopes`` and ``expires_at`` are None if GitLab does not send
-    them (before 15.5, for example); ``expires_at`` also if the token never expires.
+    """A token that works. ``scopes``, ``created_at`` and ``expires_at`` are None if GitLab does
+    not send them (before 15.5, for example); ``expires_at`` also if the token never expires.
     ``missing`` lists permissions that a fine-grained token lacks for some linked items.
     """
 
@@ -84,6 +84,7 @@ class TokenCheck:
     expires_at: date | None
     gitlab_version: str | None
     missing: tuple[str, ...] = ()
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

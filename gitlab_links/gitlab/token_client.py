@@ -14,7 +14,7 @@ from gitlab_links.gitlab.client import GitLabClient, path_of_project
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.fields import read_id, read_person, read_project_path, read_word
 from gitlab_links.gitlab.items import ItemType
-from gitlab_links.gitlab.times import parse_date
+from gitlab_links.gitlab.times import parse_date, parse_time
 
 _OF_THE_TOKEN = (ErrorCode.AUTH_ERROR, ErrorCode.INSUFFICIENT_SCOPE, ErrorCode.RATE_LIMITED)
 
@@ -48,6 +48,7 @@ class CheckingClient(GitLabClient):
             expires_at=parse_date(facts.get("expires_at")),
             gitlab_version=read_word(version.get("version")),
             missing=missing,
+            created_at=parse_time(facts.get("created_at")),
         )
 
     def project_path(self, project: int) -> str:

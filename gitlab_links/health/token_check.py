@@ -25,6 +25,7 @@ from gitlab_links.gitlab.answers import (
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.gitlab.snapshot import Person
+from gitlab_links.health.token_life import SOON, checked_by
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from gitlab_links.gitlab.token_client import CheckingClient
 
 DAILY = timedelta(days=1)
-# After a check without an answer about the token.
-SOON = timedelta(hours=1)
 
 
 class ValidationStatus(StrEnum):
@@ -59,6 +58,7 @@ class Validation:
     error_code: str | None = None
     user: Person | None = None
     scopes: tuple[str, ...] | None = None
+    created_at: datetime | None = None
     expires_at: datetime | None = None
     gitlab_version: str | None = None
     missing_scopes: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ def save_result(
         return None
     now = utcnow()
     unanswered = result.status is ValidationStatus.NOT_VALIDATED
-    # With jitter, so that the checks of orgs spread.
+    # With jitter, so that the checks of orgs spread. Soon without an answer about the token.
     wait = (SOON if unanswered else DAILY) * random.uniform(0.75, 1.0)  # noqa: S311
     integration.token_check_due_at = now + wait
     if not unanswered:
@@ -165,6 +165,7 @@ def save_result(
         integration.token_scopes = None if result.scopes is None else list(result.scopes)
     if result.status is ValidationStatus.VALID:
         integration.token_expires_at = result.expires_at
+        integration.token_check_due_at = min(now + wait, _checked_by(integration, result, now))
         integration.token_username = None if result.user is None else result.user.username
         if result.gitlab_version is not None and question.credentials is not None:
             integration.note_version(str(question.credentials.base), result.gitlab_version)
@@ -181,6 +182,12 @@ def save_result(
     return integration
 
 
+def _checked_by(integration: OrgGitLabIntegration, result: Validation, now: datetime) -> datetime:
+    if result.expires_at is None:
+        return now + DAILY
+    return checked_by(result.created_at or integration.token_set_at, result.expires_at, now)
+
+
 def _is_rate_limited(integration: OrgGitLabIntegration, now: datetime) -> bool:
     """GitLab may limit other calls and still answer the one that checks the token."""
     until = integration.paused_until
@@ -195,6 +202,7 @@ def _valid(check: TokenCheck) -> Validation:
         ValidationStatus.VALID,
         user=check.user,
         scopes=check.scopes,
+        created_at=check.created_at,
         expires_at=expires_at,
         gitlab_version=check.gitlab_version,
         missing_scopes=check.missing,

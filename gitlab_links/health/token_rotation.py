@@ -21,12 +21,13 @@ from gitlab_links.errors import Conflict, DomainError
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.gitlab.error_codes import ErrorCode
-from gitlab_links.health.token_check import Question
+from gitlab_links.health.token_check import Question, Validation, ValidationStatus
+from gitlab_links.health.token_life import replaced_from
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import credentials_of, encrypt_token
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.operations.models import Operation, OperationKind
-from gitlab_links.operations.queue import ask_for
+from gitlab_links.operations.queue import OF_THE_TOKEN, ask_for, newest_of
 from gitlab_links.operations.steps import OnStep, ignore_step
 
 # Of all calls. A job that ran into its timeout would lose the only copy of the new token.
@@ -42,8 +43,12 @@ if TYPE_CHECKING:
 
 ROTATING_SCOPES = frozenset({"api", "self_rotate"})
 GRANULAR = "granular"
-LIFETIME = timedelta(days=90)
-AUTO_BEFORE = timedelta(days=7)
+# The first that the instance allows; it may limit lifetimes.
+LIFETIMES = tuple(timedelta(days=days) for days in (90, 60, 30, 14))
+# Of refusals, before GitLab is asked without a date: the call that succeeds needs its time.
+TRYING_DATES = 0.2
+# Between an attempt, whoever made it and whatever came of it, and an automatic one.
+AUTO_PAUSE = timedelta(hours=6)
 
 _BOT = re.compile(r"(project|group)_[0-9]+_bot")
 
@@ -102,7 +107,7 @@ def rotate(question: Question) -> NewToken:
 
     try:
         with credentials.client(MaintainingClient, whole_seconds=CALLING_SECONDS) as client:
-            return _rotated(client, utcnow().date() + LIFETIME)
+            return _rotated(client, utcnow().date())
     except GitLabFailure as failure:
         if failure.code == ErrorCode.INSUFFICIENT_SCOPE:
             raise _not_allowed(failure) from None
@@ -126,14 +131,20 @@ def _not_allowed(failure: GitLabFailure) -> RotationNotAllowed:
     )
 
 
-def _rotated(client: "MaintainingClient", until: date) -> NewToken:
-    try:
-        return client.rotate_token(until)
-    except GitLabFailure as failure:
-        if failure.http_status != 400:
-            raise
-        # An instance may allow shorter lifetimes only. Without a date GitLab picks one.
-        return client.rotate_token(None)
+def _rotated(client: "MaintainingClient", today: date) -> NewToken:
+    """A new token with the longest of ``LIFETIMES`` that GitLab allows, else with the one that
+    GitLab picks: a week, or less where it allows less.
+    """
+    ends_at = monotonic() + CALLING_SECONDS * TRYING_DATES
+    for lifetime in LIFETIMES:
+        try:
+            return client.rotate_token(today + lifetime)
+        except GitLabFailure as failure:
+            if failure.http_status != 400:
+                raise
+        if monotonic() > ends_at:
+            break
+    return client.rotate_token(None)
 
 
 def save_rotated(
@@ -167,14 +178,24 @@ def _still_has(integration: OrgGitLabIntegration, token: str) -> bool:
         return False
 
 
-def due_for_rotation(integration: OrgGitLabIntegration, now: datetime) -> bool:
-    """Whether the org has automatic rotation on, and the token expires soon."""
-    expires_at = integration.token_expires_at
-    return (
-        integration.token_auto_rotate
-        and expires_at is not None
-        and now < expires_at < now + AUTO_BEFORE
-    )
+def due_for_rotation(integration: OrgGitLabIntegration, checked: Validation, now: datetime) -> bool:
+    """Whether the org has automatic rotation on, and the token, just checked, expires soon.
+
+    A token that GitLab does not accept is not rotated: it may have been replaced, and the new
+    one lost. Nothing is tried twice within ``AUTO_PAUSE``.
+    """
+    expires_at = checked.expires_at
+    if not integration.token_auto_rotate or checked.status is not ValidationStatus.VALID:
+        return False
+    if expires_at is None:
+        return False
+    due_at = replaced_from(checked.created_at or integration.token_set_at, expires_at)
+    return due_at <= now < expires_at and not _tried_lately(integration.org_id, now)
+
+
+def _tried_lately(org_id: uuid.UUID, now: datetime) -> bool:
+    newest = newest_of(org_id, OF_THE_TOKEN)
+    return newest is not None and now - AUTO_PAUSE < newest.created_at <= now
 
 
 def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -> datetime | None:

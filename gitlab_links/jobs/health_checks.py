@@ -231,7 +231,7 @@ def _check_token(org_id: uuid.UUID) -> bool:
     with measured(org_id):
         result = call_gitlab(question)
     integration = save_result(org_id, question, result)
-    rotating = integration is not None and due_for_rotation(integration, utcnow())
+    rotating = integration is not None and due_for_rotation(integration, result, utcnow())
     db.session.commit()
     log.info("token.checked", org_id=str(org_id), status=result.status, error=result.error_code)
     if rotating:

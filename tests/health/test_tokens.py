@@ -32,8 +32,11 @@ def token_of(connected):
     return connected.gitlab.state.people.tokens[GITLAB_TOKEN]
 
 
-def expire_in(connected, days):
-    token_of(connected).expires_at = (utcnow() + timedelta(days=days)).date()
+def expire_in(connected, days, life=90):
+    """The token that the org has: it was created to live for ``life`` days."""
+    ends_at = utcnow() + timedelta(days=days)
+    token_of(connected).created_at = ends_at - timedelta(days=life)
+    token_of(connected).expires_at = ends_at.date()
 
 
 def check(connected):
@@ -181,13 +184,33 @@ def test_a_token_is_rotated_through_gitlab_and_the_new_one_works(connected):
     assert event == {"expires_at": expires_at.date().isoformat()}
 
 
-def test_a_token_of_an_instance_with_shorter_lives_is_rotated_all_the_same(connected):
+@pytest.mark.parametrize(
+    ("allowed", "lives"), [(365, 90), (60, 60), (59, 30), (14, 14), (13, 7), (2, 2)]
+)
+def test_a_rotated_token_lives_as_long_as_the_instance_allows(connected, allowed, lives):
     connected.watch()
-    connected.gitlab.state.faults.answer("status", status=400, route="rotate")
+    connected.gitlab.state.people.longest_life = timedelta(days=allowed)
     with connected.app.app_context():
         expires_at = rotate_now(connected.org.id, connected.admin.actor)
 
-    assert (expires_at - utcnow()).days in {6, 7}
+    assert expires_at.date() == utcnow().date() + timedelta(days=lives)
+    (rotated,) = (one for one in connected.gitlab.state.people.tokens.values() if not one.revoked)
+    assert rotated.expires_at == expires_at.date()
+
+
+def test_a_gitlab_that_is_slow_to_refuse_a_date_is_asked_without_one_at_once(
+    connected, monkeypatch
+):
+    """The call that succeeds must be answered in time, or the new token is lost."""
+    monkeypatch.setattr(token_rotation, "TRYING_DATES", 0.0)
+    connected.watch()
+    connected.gitlab.state.people.longest_life = timedelta(days=60)
+    connected.gitlab.state.calls.reset()
+    with connected.app.app_context():
+        expires_at = rotate_now(connected.org.id, connected.admin.actor)
+
+    assert expires_at.date() == utcnow().date() + timedelta(days=7)
+    assert connected.gitlab.state.calls.total("rotate") == 2
 
 
 def test_both_calls_of_a_rotation_together_take_no_longer_than_one_may(connected, monkeypatch):

@@ -192,7 +192,10 @@ class PolicySchema(Answer):
         metadata=described("Who sees confidential items; others see only that one is linked."),
     )
     token_auto_rotate = fields.Boolean(
-        metadata=described("Whether the token is rotated a week before it expires.")
+        metadata=described(
+            "Whether the token is rotated automatically: a week before it expires, or with the "
+            "last third of a life of less than three weeks."
+        )
     )
     notify_url_host = fields.String(
         allow_none=True,

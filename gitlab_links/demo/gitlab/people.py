@@ -11,13 +11,14 @@ READ_SCOPES = ("read_api",)
 
 
 class People:
-    """Every user and token of the instance."""
+    """Every user and token of the instance, which may limit how long a rotated token lives."""
 
     def __init__(self, next_id: Callable[[], int], clock: Clock) -> None:
         self._next_id = next_id
         self._clock = clock
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
+        self.longest_life: timedelta | None = None
 
     def add_user(
         self, username: str, name: str | None = None, *, is_admin: bool = False, bot: bool = False
@@ -69,7 +70,13 @@ class People:
         return token
 
     def rotate(self, token: Token, expires_at: date | None = None) -> Token:
-        """Revoke ``token`` and return a new one, by default valid for a week."""
+        """Revoke ``token`` and return a new one, by default valid for a week, or for the longest
+        life that is allowed. ValueError if ``expires_at`` is later than allowed.
+        """
+        today = self._clock.now().date()
+        latest = date.max if self.longest_life is None else today + self.longest_life
+        if expires_at is not None and expires_at > latest:
+            raise ValueError(f"Expires at must be before {latest.isoformat()}")
         token.revoked = True
         return self.add_token(
             token.user,
@@ -77,5 +84,5 @@ class People:
             name=token.name,
             permissions=token.permissions,
             projects=token.projects,
-            expires_at=expires_at or self._clock.now().date() + timedelta(days=7),
+            expires_at=expires_at or min(today + timedelta(days=7), latest),
         )

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from gitlab_links.demo.gitlab import entities
 from gitlab_links.demo.gitlab.current import state
+from gitlab_links.demo.gitlab.rest import errors
 from gitlab_links.demo.gitlab.rest.access import caller, caller_token, project_named
 from gitlab_links.demo.gitlab.rest.filters import flag
 from gitlab_links.demo.gitlab.rest.paging import paged, positive
@@ -37,11 +38,14 @@ def token_self() -> dict[str, Any]:
 
 
 def rotate_token() -> dict[str, Any]:
-    """A new token, valid for a week, with its value, shown only here; the old one is revoked."""
+    """A new token with its value, shown only here; the old one is revoked."""
     body = request.get_json()
     expires_at = date.fromisoformat(body["expires_at"]) if "expires_at" in body else None
     with state().lock:
-        token = state().people.rotate(caller_token(), expires_at)
+        try:
+            token = state().people.rotate(caller_token(), expires_at)
+        except ValueError as too_late:
+            raise errors.bad_request(str(too_late)) from None
     return entities.token_self(token, state().clock) | {"token": token.value}
 
 

@@ -89,6 +89,10 @@ def moved_non_get() -> ApiError:
     return ApiError(405, {"message": "Non GET methods are not allowed for moved projects"})
 
 
+def bad_request(reason: str) -> ApiError:
+    return ApiError(400, {"message": f"400 Bad request - {reason}"})
+
+
 def bad_parameter(name: str, problem: str = "is invalid") -> ApiError:
     return ApiError(400, {"error": f"{name} {problem}"})
 
