@@ -26,6 +26,7 @@ from gitlab_links.mail import MailServer, parse_mail_address
 from gitlab_links.storage.private_files import INSTANCE, make_private_folder
 
 ENV_FILE = INSTANCE.parent / ".env"
+DEFAULT_DATABASE = f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
 # The settings that a running `make run` adds, so that commands in other terminals use the same.
 RUNNING_ENV_FILE = INSTANCE / "run.env"
 # Flask's own variable: its command line reads the same file.
@@ -127,8 +128,7 @@ class Settings:
         Raises :class:`ConfigError` with one line for each bad value.
         """
         reader = _Reader(_environment() if environ is None else environ)
-        own = f"sqlite:///{INSTANCE / 'gitlab_links.db'}"
-        database_url = reader.read("DATABASE_URL", setting_urls.database_url, own)
+        database_url = reader.read("DATABASE_URL", setting_urls.database_url, DEFAULT_DATABASE)
         found: dict[str, Any] = {
             "database_url": database_url,
             "secret_key": _secret_key(reader, database_url),

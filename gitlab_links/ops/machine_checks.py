@@ -2,6 +2,7 @@
 
 import smtplib
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, exists, inspect, select, text, update
@@ -11,6 +12,7 @@ from gitlab_links import schema_revision
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
 from gitlab_links.command_errors import reason
+from gitlab_links.config.settings import DEFAULT_DATABASE
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
@@ -98,6 +100,10 @@ def check_secret_key() -> Iterator[Finding]:
 
 def check_database() -> Iterator[Finding]:
     """Whether it answers, takes writes, is new enough, and its clock agrees with ours."""
+    absent = _missing_file()
+    if absent is not None:
+        yield absent
+        return
     try:
         connection = db.session.connection()
     except OperationalError as error:
@@ -116,10 +122,28 @@ def check_database() -> Iterator[Finding]:
         return
     connection = db.session.connection()
     if db.engine.name == "sqlite":
-        yield ok("database", f"SQLite, {db.engine.url.database}: fit for one machine")
+        yield ok("database", f"SQLite, {_file()}: fit for one machine")
         return
     yield _server(connection)
     yield _clock(connection)
+
+
+def _missing_file() -> Finding | None:
+    """SQLite would create its file, and make the settings look right that do not name it."""
+    path = db.engine.url.database or ""
+    named = db.engine.name == "sqlite" and not path.startswith(("file:", ":"))
+    if not named or Path(path).exists():
+        return None
+    return failure(
+        "database",
+        f"there is no SQLite file {_file()}.",
+        "Set DATABASE_URL in the environment or .env, or create it: flask --app wsgi db upgrade",
+    )
+
+
+def _file() -> str:
+    is_default = settings().database_url == DEFAULT_DATABASE
+    return f"{db.engine.url.database}{' (DATABASE_URL is not set)' if is_default else ''}"
 
 
 def _server(connection: Connection) -> Finding:

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,10 +80,27 @@ def test_a_database_that_is_away_is_a_failure_and_ends_what_needs_one(make_app: 
 def test_a_database_without_tables_asks_for_the_migrations(
     make_app: MakeApp, empty_database: Database
 ) -> None:
-    found = examined(make_app(database_url=empty_database.url))
+    app = make_app(database_url=empty_database.url)
+    # On SQLite a command that writes makes the file.
+    assert app.test_cli_runner().invoke(args=["rotate-keys"]).exit_code == 1
+    found = examined(app)
     assert found["migrations"].level is Level.FAILURE
     assert "db upgrade" in found["migrations"].advice
     assert "deliveries" not in found
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_file_that_is_not_there_is_missed_and_not_made(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/instance/gitlab_links.db"
+    found = examined(make_app(database_url=url))["database"]
+    assert found.level is Level.FAILURE
+    assert f"no SQLite file {tmp_path}/instance/gitlab_links.db." in found.message
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(machine_checks, "DEFAULT_DATABASE", url)
+    found = examined(make_app(database_url=url))["database"]
+    assert "gitlab_links.db (DATABASE_URL is not set)" in found.message
 
 
 def test_a_database_that_takes_no_writes_is_a_failure(
