@@ -1,4 +1,4 @@
-"""Commands for the operator: ``flask --app wsgi <command>``."""
+"""Commands for the operator: ``gitlab-links <command>``, ``flask --app wsgi <command>``."""
 
 import json
 from importlib.util import find_spec
@@ -75,7 +75,7 @@ def bootstrap_command(
     """Create an org with an admin who can log in, and an API key with all scopes.
 
     Existing people and orgs stay as they are, unless an option says otherwise. For a forgotten
-    password, use: flask set-password.
+    password, use: set-password.
     """
     if (org_name is None) == (consent["org_id"] is None):
         raise click.UsageError("Give either --org, for a new org, or --org-id.")

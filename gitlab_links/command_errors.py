@@ -1,4 +1,4 @@
-"""Errors of commands: a sentence instead of a traceback."""
+"""Errors of commands: a sentence instead of a traceback, and which command helps."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +7,15 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from gitlab_links.errors import DomainError
+
+PROGRAM = "gitlab-links"
+
+
+def to_run(command: str) -> str:
+    """What the operator types to run another command: as the present one was started."""
+    context = click.get_current_context(silent=True)
+    program = None if context is None else context.find_root().info_name
+    return f"{PROGRAM if program == PROGRAM else 'flask --app wsgi'} {command}"
 
 
 def reason(error: DBAPIError) -> str:
@@ -21,7 +30,7 @@ def database_errors_in_a_sentence() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise click.ClickException(
-            f"The database says: {reason(error)}\nTo find out what to do: flask --app wsgi doctor"
+            f"The database says: {reason(error)}\nTo find out what to do: {to_run('doctor')}"
         ) from None
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from gitlab_links import __version__
 from gitlab_links.installed_files import GUNICORN_SETTINGS
 
-COMMAND = "gitlab-links"
-
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -79,12 +77,13 @@ def command() -> None:
     from flask.cli import FlaskGroup
 
     from gitlab_links.app import create_app
+    from gitlab_links.command_errors import PROGRAM
     from gitlab_links.config.settings import settings_or_exit
 
     group = FlaskGroup(
-        name=COMMAND,
+        name=PROGRAM,
         create_app=lambda: create_app(settings_or_exit()),
         add_version_option=False,  # it would name Flask's
         load_dotenv=False,  # it would read any .env of the folder that this is run in, or above
     )
-    click.version_option(__version__, prog_name=COMMAND)(group).main(prog_name=COMMAND)
+    click.version_option(__version__, prog_name=PROGRAM)(group).main(prog_name=PROGRAM)

@@ -95,7 +95,7 @@ def link_for_member(principal: Principal, member_id: uuid.UUID) -> MadeLink:
     if user.id == principal.user_id or not user.is_person or (by_hand and not _is_safe(user)):
         raise NoLinkForThem(
             "A link cannot be made for this member. The operator can set their password, with "
-            "flask set-password."
+            "the command set-password."
         )
     if _mails_too_often(user.email):
         raise RateLimited("Too many links were made for this member.", retry_after=WINDOW_SECONDS)

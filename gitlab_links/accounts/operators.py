@@ -28,7 +28,7 @@ def refuse_new_operator(email: str) -> None:
     if not db.session.scalar(select(exists().where(User.email == email))):
         raise Forbidden(
             "This address belongs to an operator. Ask the operator to create the account with "
-            "flask bootstrap."
+            "the command bootstrap."
         )
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, text
 
+from gitlab_links.command_errors import to_run
 from gitlab_links.ops.check_results import Finding, failure
 from gitlab_links.storage.database import Base
 
@@ -54,15 +55,15 @@ def way_to_migrate(connection: Connection) -> str:
     if owner is not None:
         return (
             f"The tables belong to {owner}, and only their owner can change them: run "
-            f"flask --app wsgi db upgrade with {owner} as the user in DATABASE_URL. Then, as "
+            f"{to_run('db upgrade')} with {owner} as the user in DATABASE_URL. Then, as "
             f"{owner}: {_grant_tables(role, schema)}"
         )
     if connection.scalar(text("SELECT has_schema_privilege(current_schema(), 'CREATE')")):
-        return "Run: flask --app wsgi db upgrade"
+        return f"Run: {to_run('db upgrade')}"
     return (
         f"The role {role} may not create tables in the schema {schema}. As the database's "
         f'owner: GRANT CREATE ON SCHEMA {schema} TO "{role}". '
-        "Then run: flask --app wsgi db upgrade"
+        f"Then run: {to_run('db upgrade')}"
     )
 
 

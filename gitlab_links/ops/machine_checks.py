@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from gitlab_links import schema_revision
 from gitlab_links.accounts.models import Org
 from gitlab_links.clock import utcnow
-from gitlab_links.command_errors import reason
+from gitlab_links.command_errors import reason, to_run
 from gitlab_links.config.settings import DEFAULT_DATABASE
 from gitlab_links.extensions import db, settings
 from gitlab_links.installation import Installation, secret_key_is_ours
@@ -84,14 +84,14 @@ def check_secret_key() -> Iterator[Finding]:
             "secret key",
             "SECRET_KEY has changed, so no API key, webhook secret or login is accepted.",
             "Set SECRET_KEY to the old one everywhere. If it was changed on purpose, create new "
-            "API keys and webhook secrets and run: flask --app wsgi accept-secret-key",
+            f"API keys and webhook secrets and run: {to_run('accept-secret-key')}",
         )
     elif db.session.scalar(select(exists(select(Org.id)))):
         yield warning(
             "secret key",
             "it is not known whether SECRET_KEY is the one that API keys and webhook secrets were "
             "hashed with.",
-            "If existing API keys still work, run: flask --app wsgi accept-secret-key. If they do "
+            f"If existing API keys still work, run: {to_run('accept-secret-key')}. If they do "
             "not, set SECRET_KEY to the old one everywhere.",
         )
     else:
@@ -137,7 +137,7 @@ def _missing_file() -> Finding | None:
     return failure(
         "database",
         f"there is no SQLite file {_file()}.",
-        "Set DATABASE_URL in the environment or .env, or create it: flask --app wsgi db upgrade",
+        f"Set DATABASE_URL in the environment or .env, or create it: {to_run('db upgrade')}",
     )
 
 
@@ -185,7 +185,7 @@ def check_migrations() -> Iterator[Finding]:
         )
     else:
         message = f"the database is at {here}, the code needs {', '.join(sorted(wanted))}."
-        upgrade = "Run: flask --app wsgi db upgrade"
+        upgrade = f"Run: {to_run('db upgrade')}"
         on_postgresql = db.engine.name == "postgresql"
         advice = way_to_migrate(db.session.connection()) if on_postgresql else upgrade
         yield failure("migrations", message, advice)

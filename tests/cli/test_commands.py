@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from uuid import UUID
 
+import click
 import pytest
 from flask import Flask
 
 from gitlab_links.accounts.sessions import log_in
+from gitlab_links.command_errors import to_run
 from tests.api.callers import program
 from tests.conftest import MakeApp
 from tests.databases import Database
@@ -114,8 +116,13 @@ def test_without_tables_a_command_sends_to_the_doctor(
     result = make_app(database_url=empty_database.url).test_cli_runner().invoke(args=arguments)
     assert result.exit_code == 1
     assert result.output.startswith("Error: The database says: ")
-    assert "doctor" in result.output
+    assert "flask --app wsgi doctor" in result.output
     assert "SELECT" not in result.output
+
+
+def test_a_hint_names_the_program_that_the_operator_ran() -> None:
+    with click.Context(click.Command("rotate-keys"), info_name="gitlab-links"):
+        assert to_run("doctor") == "gitlab-links doctor"
 
 
 @pytest.mark.parametrize("arguments", [[*ARGUMENTS, *PASSWORD], ["rotate-keys"], ["db", "upgrade"]])

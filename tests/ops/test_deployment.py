@@ -156,6 +156,7 @@ def test_the_wrapper_keeps_the_variables_of_its_caller(image: Path, tmp_path: Pa
             cwd=tmp_path, env=path | own, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert f"there is no SQLite file {tmp_path}/{file}." in ran.stdout, ran.stderr
+        assert "create it: gitlab-links db upgrade" in ran.stdout
 
 
 def test_gunicorn_knows_every_setting_it_is_given() -> None:
