@@ -61,6 +61,13 @@ class GitLabFailure(Exception):
         """Whether the network or GitLab itself failed: the same call may succeed later."""
         return self.code == ErrorCode.NETWORK_ERROR or self.code.startswith("http_5")
 
+    @property
+    def leaves_open(self) -> bool:
+        """Whether GitLab may have done what it was asked to do all the same: no answer, that of a
+        proxy, or one that says success without the result.
+        """
+        return self.is_trouble or self.code.startswith("http_2")
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

@@ -167,15 +167,17 @@ def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datet
 def save_refusal(wanted: Repair, check: HookCheck, now: datetime) -> Conflict:
     """Save why it failed, and return the error for the caller to raise after committing.
 
-    After a network error GitLab may have the new secret, so the secret stays valid.
+    The new secret stays valid if GitLab may have it.
     """
     failure = check.failure
     assert failure is not None  # noqa: S101 - repair() returned it
-    if failure.http_status is not None:
+    if not failure.leaves_open:
         forget_hook_secret(wanted.secret_id)
     save_check(wanted.watch_id, check, now)
     if check.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
+    if failure.leaves_open:
+        return HookNotRepaired(f"GitLab may not have changed the hook: {failure.message}")
     if failure.code not in NOT_ALLOWED:
         return HookNotRepaired(f"GitLab did not change the hook: {failure.message}")
     needed = failure.needed_words if failure.granular else "the scope api"

@@ -115,8 +115,7 @@ def rotate(question: Question) -> NewToken:
 
 
 def _failed(failure: GitLabFailure) -> RotationFailed:
-    is_lost = failure.is_trouble or failure.code == "http_200"  # without a new token in it
-    if not is_lost:
+    if not failure.leaves_open:
         return RotationFailed(f"GitLab did not rotate the token: {failure.message}")
     return RotationFailed(
         f"{failure.message} So nobody knows whether GitLab has replaced the token. Press Validate: "

@@ -2,14 +2,16 @@
 
 import pytest
 import requests
+from flask import request
 
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
-from gitlab_links.health.hook_repair import HookNotAllowed, repair_now
+from gitlab_links.health.hook_repair import HookNotAllowed, HookNotRepaired, repair_now
 from gitlab_links.integrations.changes import delete_integration
 from gitlab_links.jobs.functions import clean
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.conftest import GITLAB_TOKEN
-from tests.observations.conftest import hooks, repair
+from tests.observations.conftest import hooks, repair, retitle, titles
 
 
 def test_each_hook_has_a_secret_of_its_own_and_none_ends_another(connected, factory):
@@ -76,6 +78,33 @@ def test_a_refused_repair_leaves_no_secret_behind(connected, factory):
         with pytest.raises(HookNotAllowed):
             repair_now(connected.admin, connected.project_id)
         assert db.session.scalars(db.select(GitLabHookSecret)).all() == []
+
+
+@pytest.mark.parametrize("status", [504, 502, 201])
+@pytest.mark.parametrize("before", ["none", "one"])
+def test_a_hook_that_gitlab_changed_works_though_its_answer_was_lost(connected, before, status):
+    """As when a proxy gives up before GitLab answers, or answers itself."""
+    if before == "one":
+        repair(connected)
+
+    def lose(response):
+        if request.method in {"PUT", "POST"}:
+            response.status_code = status
+            response.set_data("<html>Gateway Time-out</html>")
+
+    connected.watch()
+    connected.gitlab.state.faults.rewrite = lose
+    with pytest.raises(HookNotRepaired) as refused:
+        repair(connected)
+    connected.gitlab.state.faults.clear()
+
+    assert "may not have changed the hook" in refused.value.detail
+    (hook,) = hooks(connected)
+    retitle(connected, "Leak stopped")
+    connected.work()
+    assert "Leak stopped" in titles(connected)
+    assert connected.watched().last_event_at is not None
+    assert hook.alert_status(utcnow()) == "executable"
 
 
 def test_the_token_in_use_is_in_no_audit_event(connected):
