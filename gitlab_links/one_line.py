@@ -3,8 +3,15 @@
 import unicodedata
 
 _MOST_READ = 2_000
-# Unicode has no names for these; people paste tabs and line breaks from tables.
-_CONTROLS = {"\0": "NUL", "\t": "a tab", "\n": "a line break", "\r": "a line break"}
+# Unicode has no names for these; people paste them from tables and documents.
+_CONTROLS = {
+    "\0": "NUL",
+    "\t": "a tab",
+    "\n": "a line break",
+    "\r": "a line break",
+    "\v": "a vertical tab",
+    "\f": "a form feed",
+}
 
 
 def as_line(text: str, longest: int) -> str:

@@ -1,6 +1,5 @@
 """Creating, changing and deleting tasks."""
 
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -25,6 +24,7 @@ from gitlab_links.pages.unsent_forms import typed_before
 from gitlab_links.pasting.changes import attach_all
 from gitlab_links.plurals import counted
 from gitlab_links.tasks.changes import create_task, lock_task, update_task
+from gitlab_links.tasks.descriptions import MAX_DESCRIPTION, description_problem
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
@@ -38,21 +38,20 @@ FIELDS = {
     "due_date": "Due date",
     "external_url": "External URL",
 }
-MAX_DESCRIPTION = 20_000
 LONGEST = {"title": MAX_TITLE, "description": MAX_DESCRIPTION, "external_url": MAX_LENGTH}
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Not the control characters that Python counts as blanks: they are refused and not taken out.
+_BLANKS = (
+    " \t\n\r\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 Errors = Mapping[str, list[str]]
 Choices = Sequence[tuple[str, str]]
 NO_ERRORS: Errors = {}
 
 
 def _typed(form: Values) -> Values:
-    """The fields of a task, as they are stored. A title is refused for its control characters."""
-    typed = {name: form.get(name, "").replace("\r\n", "\n") for name in FIELDS}
-    return {
-        name: (text if name == "title" else _CONTROL.sub("", text)).strip()
-        for name, text in typed.items()
-    }
+    """The fields of a task, as they are stored."""
+    return {name: form.get(name, "").replace("\r\n", "\n").strip(_BLANKS) for name in FIELDS}
 
 
 def _stored(task: TaskView) -> Values:
@@ -80,11 +79,13 @@ def _errors(typed: Values, assignees: Choices) -> Errors:
         found["title"] = [problem]
     if len(description) > MAX_DESCRIPTION:
         found["description"] = [f"Use at most {MAX_DESCRIPTION:,} characters."]
+    elif (problem := description_problem(description)) is not None:
+        found["description"] = [problem]
     if typed["assignee_id"] not in dict(assignees):
         found["assignee_id"] = ["Choose somebody of this list."]
     if typed["due_date"] and parsed(date.fromisoformat, typed["due_date"]) is None:
         found["due_date"] = ["Enter a day, such as 2026-12-24."]
-    if request.form["external_url"].strip() and not is_web_url(url):
+    if url and not is_web_url(url):
         too_long = [f"Use at most {MAX_LENGTH} characters."] if len(url) > MAX_LENGTH else []
         found["external_url"] = [*too_long, MESSAGE]
     return found

@@ -39,9 +39,13 @@ def title_problem(title: str) -> str | None:
     """
     hidden = next((sign for sign in _FLAGS.sub("", title) if _is_hidden(sign)), None)
     if hidden is not None:
-        name = _REPLACED if hidden == REPLACEMENT else named_sign(hidden)
-        return f"A title must not contain {name}."
+        return f"A title must not contain {named_in_text(hidden)}."
     return "Start with a visible character." if _BEGINS_BLANK.match(title) else None
+
+
+def named_in_text(sign: str) -> str:
+    """What a refused sign was: JSON is read with one sign in the place of three."""
+    return _REPLACED if sign == REPLACEMENT else named_sign(sign)
 
 
 def _is_hidden(sign: str) -> bool:

@@ -15,7 +15,7 @@ from tests.pages.markup import Markup, text_of
 
 WRITTEN = {
     "title": "  Ship it ",
-    "description": "One\r\ntwo\0",
+    "description": "One\r\ntwo",
     "external_url": "https://tracker.example.com/1",
     "assignee_id": "",
     "due_date": "",
@@ -101,6 +101,8 @@ def test_a_browser_lets_nobody_type_more_than_is_taken(acting: As, base: str) ->
         ("title", "   "),
         ("title", "x" * 256),
         ("description", "x" * 20_001),
+        ("external_url", "https://example.com/\0"),
+        ("external_url", "\f"),
         ("external_url", "javascript:alert(1)"),
         ("external_url", "tracker.example.com"),
         ("external_url", "ftp://example.com"),
@@ -124,6 +126,22 @@ def test_what_is_wrong_is_said_beside_the_field(
     marked = [e["name"] for e in page.elements if e.get("aria-invalid") == "true"]
     assert marked == [field]
     assert [task.title for task in tasks(app)] == ["Before"]
+
+
+def test_a_character_that_no_description_takes_is_named_and_stays_in_the_field(
+    app: Flask, acting: As, factory: Factory, org: Org, base: str
+) -> None:
+    factory.task(org, number=5, title="Before", description="Before")
+    visitor = acting()
+    for path in ("new", "ACME-5/edit"):
+        typed = {**WRITTEN, "version": "x", "description": "One\r\ntwo\fthree\f"}
+        answer = visitor.post(f"{base}/tasks/{path}", data=typed)
+        assert answer.status_code == 422
+        page = Markup.of(answer)
+        said = page.one("div", id="description-error").text
+        assert "must not contain a form feed (U+000C), as in line 2." in said
+        assert page.one("textarea", name="description").text.lstrip() == "One\ntwo\fthree\f"
+    assert [task.description for task in tasks(app)] == ["Before"]
 
 
 def test_changing_a_task_shows_what_it_was(

@@ -26,6 +26,7 @@ MISLEADING = {
     "\ue000": "Start with a visible character.",
     "\U000e0100Ship": "Start with a visible character.",
     "Ship\x00it": "NUL",
+    "Ship\f": "a form feed (U+000C)",
     "\ufffdShip": "or U+FFFD, which stands for them",
     "Ship\x07it": "a character without a name (U+0007)",
     "\ufffeShip": "a character without a name (U+FFFE)",

@@ -25,6 +25,7 @@ from gitlab_links.finding.list_query import ASSIGNEE, LinkStateFilter
 from gitlab_links.gitlab.items import ItemType
 from gitlab_links.rollup.needs import Need
 from gitlab_links.rules.wanted import Rule
+from gitlab_links.tasks.descriptions import MAX_DESCRIPTION, description_problem
 from gitlab_links.tasks.models import TaskStatus
 from gitlab_links.tasks.orders import TaskSort
 from gitlab_links.tasks.titles import MAX_TITLE, TITLE, title_problem
@@ -175,7 +176,10 @@ class TasksQuery(Strict):
 
 
 def _description() -> fields.String:
-    return text(0, 20_000, TEXT, metadata={"example": "Everything in the milestone, tagged."})
+    checks = [validate.Length(0, MAX_DESCRIPTION), _Readable(TEXT)]
+    return fields.String(
+        validate=checks, metadata={"example": "Everything in the milestone, tagged."}
+    )
 
 
 def _external_url() -> fields.String:
@@ -194,6 +198,15 @@ def _assignee_id() -> fields.UUID:
         allow_none=True,
         metadata=described("A user who works on tasks in this org; null for nobody."),
     )
+
+
+class _Readable(Matches):
+    def __call__(self, value: Any) -> Any:
+        """The description, or ValidationError with what is wrong."""
+        problem = description_problem(value)
+        if problem is not None:
+            raise ValidationError(problem)
+        return value
 
 
 class _VisibleTitle(Matches):
