@@ -19,7 +19,8 @@ def failing_if_it_hangs(seconds: float = WHOLE_TEST_HANGS) -> Iterator[None]:
     """Fail where the block stands after ``seconds``, and print where every thread does.
 
     So a test may join threads or wait for an event without a bound of its own. If what then
-    cleans up waits for the same thread, it is interrupted a minute later.
+    cleans up waits for the same thread, it is interrupted a minute later: pytest-timeout stops
+    watching once it has failed a test, and the run would hang there.
     """
 
     def fail(_signal: int, _frame: FrameType | None) -> None:
