@@ -66,7 +66,8 @@ def _saved(principal: Principal, name: str, query: ListQuery, *, shared: bool) -
     view = view_of(lock_view(principal, same.id, shared=shared))
     if merge(version, {"list": query.canonical}, _list_of(view)).disputed:
         raise PreconditionFailed(
-            f"Somebody else changed the view {view.name} meanwhile. Tick the box to replace it anyway."
+            f"Somebody else changed the view {view.name} meanwhile. "
+            "Tick the box to replace it anyway."
         )
     return change_view(principal, view.id, shared=shared, query=query)
 
