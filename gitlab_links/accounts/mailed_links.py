@@ -18,6 +18,7 @@ from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.mail import LONGEST_ADDRESS, LONGEST_REASON
 from gitlab_links.security import digest, new_secret
 from gitlab_links.storage.database import Identified
+from gitlab_links.storage.waits import Wait
 
 # Longer than sending takes: a worker that dies delays the mail by this.
 LEASE = timedelta(minutes=1)
@@ -42,6 +43,15 @@ class MailedLink(Identified):
 
 
 Link = TypeVar("Link", bound=MailedLink)
+
+
+def wait(model: type[MailedLink]) -> Wait:
+    """How long a mail waits at most."""
+    attempted = (
+        (model.mail_attempts == attempts, max(LEASE, pause))
+        for attempts, pause in enumerate((*PAUSES, LEASE), start=1)
+    )
+    return Wait(model.mail_due_at, ((model.mail_attempts == 0, timedelta()), *attempted))
 
 
 @dataclass(frozen=True, slots=True)

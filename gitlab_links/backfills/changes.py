@@ -21,12 +21,15 @@ from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabProject
+from gitlab_links.storage.waits import Wait
+from gitlab_links.sync.pausing import LONGEST_PAUSE
 
 # Longer than a call and storing its answer take; what comes later is dropped.
 LEASE = timedelta(seconds=20)
 # A list that fails is tried again this much later, and given up after so many failures.
 RETRY_AFTER = timedelta(seconds=30)
 MOST_FAILURES = 20
+WAIT = Wait.of_all(Backfill.due_at, LONGEST_PAUSE)
 RUNNING = (BackfillStage.LOOKING.value, BackfillStage.LINKING.value)
 
 

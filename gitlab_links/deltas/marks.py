@@ -16,7 +16,8 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.storage.database import insert_unless_exists
-from gitlab_links.sync.clock_changes import TOLERANCE, not_leased
+from gitlab_links.storage.waits import TOLERANCE
+from gitlab_links.sync.clock_changes import not_leased
 from gitlab_links.sync.due_items import connected
 
 # What GitLab's clocks may differ by, and how late a change may be committed after the time that

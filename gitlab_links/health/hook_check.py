@@ -27,6 +27,7 @@ from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.project_watches import PROVEN_FOR
+from gitlab_links.storage.waits import Wait
 from gitlab_links.sync.pausing import note_refused_account
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ DAILY = timedelta(days=1)
 WHILE_BROKEN = timedelta(hours=1)
 WITHOUT_ANSWER = timedelta(minutes=15)
 CLAIM = timedelta(minutes=2)
+WAIT = Wait.of_all(
+    GitLabProjectWatch.check_due_at,
+    DAILY,
+    each=(GitLabProjectWatch.org_id, OrgGitLabIntegration.org_id),
+)
 _FORBIDDEN = "http_403"
 # GitLab answers 404 if the token may not see the project's settings at all.
 _NOT_SHOWN = frozenset({_FORBIDDEN, "not_found", "insufficient_scope"})

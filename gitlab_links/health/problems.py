@@ -19,10 +19,12 @@ from gitlab_links.health.models import HealthProblem
 from gitlab_links.health.signals import load_many
 from gitlab_links.integrations.changes import lock_integration
 from gitlab_links.integrations.models import OrgGitLabIntegration
+from gitlab_links.storage.waits import Wait
 
 # A problem that returns within this time was not over. A recovery is sent only after it.
 FLAPPING = timedelta(minutes=2)
 KEPT = timedelta(days=90)
+WAIT = Wait.of_all(HealthProblem.notice_due_at, FLAPPING)
 
 # What began, and what is over.
 Changes = tuple[Sequence[Finding], Sequence[HealthProblem]]

@@ -17,9 +17,10 @@ from gitlab_links.events.models import Event
 from gitlab_links.extensions import db, settings
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_mails
-from gitlab_links.jobs import due_work, link_mails
+from gitlab_links.jobs import due_work, link_mails, long_waits
 from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.mentions import pending
+from gitlab_links.outgoing import waiting
 from gitlab_links.search import forgetting
 from gitlab_links.storage.database import first_id_at, renew_statistics
 from gitlab_links.sync import clock_changes
@@ -67,6 +68,9 @@ def _make_future_due(now: datetime) -> None:
     """
     orgs = claims.make_future_due(now)
     db.session.commit()
+    orgs |= waiting.make_future_due(now)
+    db.session.commit()
+    orgs |= long_waits.make_due(now)
     for org_id in db.session.scalars(clock_changes.orgs_with_future_dates(now)).all():
         with isolated("clock_changes", org_id):
             while clock_changes.make_items_due(org_id, now):

@@ -15,11 +15,9 @@ from gitlab_links.extensions import change_rows
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.sync.ordering import CLOCK_TOLERANCE
+from gitlab_links.storage.waits import TOLERANCE
 from gitlab_links.sync.pausing import LONGEST_PAUSE
 
-# Clocks of hosts may differ by this much.
-TOLERANCE = CLOCK_TOLERANCE
 LEASE = timedelta(seconds=30)
 # A piece is one statement and one commit, so its locks are short.
 ITEMS_A_PIECE = 2_000

@@ -21,6 +21,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.jobs import backfills
 from gitlab_links.jobs.backfills import backfill_slice
 from gitlab_links.jobs.rule_slices import rules_slice
+from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.changes import detach
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.links.queries import connection_of
@@ -313,3 +314,16 @@ def test_who_may_not_see_confidential_items_reads_no_title(mentioning, key, proj
     assert seen.title == f"Secret {key(1001)}"
     assert db.session.query(GitLabItem).count() == 1
     db.session.rollback()
+
+
+@pytest.mark.usefixtures("redis")
+def test_one_whose_worker_died_before_the_clock_was_set_back_goes_on(mentioning, old, admin, clock):
+    backfill = changes.start(admin)
+    db.session.commit()
+    assert changes.take(mentioning.org.id, utcnow()) is not None
+    db.session.commit()
+    clock.advance(-timedelta(days=1).total_seconds())
+    sweep()
+    backfill_slice(mentioning.org.id)
+    found = db.session.get_one(Backfill, backfill.id, populate_existing=True)
+    assert found.stage == "found"

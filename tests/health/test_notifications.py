@@ -11,6 +11,7 @@ from gitlab_links.config.allowed_hosts import AllowedHosts
 from gitlab_links.extensions import db
 from gitlab_links.health.models import HealthProblem
 from gitlab_links.integrations.policy import PolicyChange
+from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.outgoing.alerts import update_policy
 
 
@@ -75,6 +76,32 @@ def test_a_recovery_is_sent_when_it_has_lasted(notified, receiver, clock):
     assert receiver.bodies[1]["closed_at"] is not None
     watch_for(notified, clock, seconds=50, times=4)
     assert len(receiver.bodies) == 2
+
+
+def over_when_the_clock_is_set_back(notified, clock):
+    """A problem that was over just before the clock was set back by an hour."""
+    expire_in(notified, 6)
+    watch_for(notified, clock)
+    clock.advance(3600)
+    expire_in(notified, 300)
+    notified.watch()
+    clock.advance(-3600)
+    with notified.app.app_context():
+        sweep()
+
+
+def test_a_recovery_is_sent_although_the_clock_was_set_back(notified, receiver, clock):
+    over_when_the_clock_is_set_back(notified, clock)
+    watch_for(notified, clock)
+    assert ("health.recovered", "token_expires_7d") in receiver.received
+
+
+def test_a_problem_that_returns_after_the_clock_was_set_back_is_sent(notified, receiver, clock):
+    over_when_the_clock_is_set_back(notified, clock)
+    watch_for(notified, clock)
+    expire_in(notified, 6)
+    watch_for(notified, clock)
+    assert receiver.received.count(("health.problem", "token_expires_7d")) == 2
 
 
 def test_what_comes_and_goes_is_sent_once(notified, receiver, clock):

@@ -18,6 +18,7 @@ from gitlab_links.invitations.acceptance import InvitationEnded, accept
 from gitlab_links.invitations.changes import AlreadyInvited, invite, resend, revoke
 from gitlab_links.invitations.models import Invitation
 from gitlab_links.invitations.queries import InvitationStatus, invitations_page
+from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.local.services import free_port
 from gitlab_links.mail import MailServer, Transport
 from tests.api.callers import browser, nobody, program
@@ -223,6 +224,24 @@ def test_a_mail_that_fails_is_tried_five_times_and_says_why(
         assert (row.mail_attempts, row.mail_due_at) == (5, None)
     assert listed.status is InvitationStatus.FAILED
     assert listed.mail_error == "the mail server cannot be reached: Connection refused"
+
+
+@pytest.mark.usefixtures("redis")
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_mail_from_before_the_clock_was_set_back_is_sent(
+    make_app: MakeApp, mailing: Flask, mailbox: Any, inviting: Inviting, clock: Any, failed: bool
+) -> None:
+    inviting(by=mailing)
+    if failed:
+        nobody_listens = MailServer("127.0.0.1", free_port(), Transport.PLAIN, "links@example.com")
+        send_mails(make_app(mail_server=nobody_listens))
+    clock.advance(-7200)
+    send_mails(mailing)
+    assert not mailbox
+    with mailing.app_context():
+        sweep()
+    send_mails(mailing)
+    assert len(mailbox) == 1
 
 
 def test_sending_again_ends_the_earlier_link(

@@ -4,6 +4,7 @@ import pytest
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deliveries import claims
+from gitlab_links.deltas import marks
 from gitlab_links.extensions import db
 from gitlab_links.job_triggers import JobKind, suppress_triggers
 from gitlab_links.jobs.operations import trigger_operations
@@ -65,6 +66,14 @@ def test_a_scheduled_refresh_does_not_wait_for_the_hour(connected, issue, shown,
     item = connected.item(shown)
     assert item.last_synced_at <= utcnow()
     assert (item.next_sync_at - utcnow()).total_seconds() <= 300
+
+
+def test_changes_of_a_project_that_was_linked_before_are_read(connected, shown, clock):
+    """They are never read yet, so nothing of them is proven in the future."""
+    clock.advance(-24 * HOUR)
+    assert not marks.has_due(connected.org.id, utcnow())
+    sweep()
+    assert marks.has_due(connected.org.id, utcnow())
 
 
 def test_a_fetch_that_was_under_way_when_the_sweep_noticed_counts(

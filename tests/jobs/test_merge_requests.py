@@ -2,9 +2,11 @@
 
 import pytest
 
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure
 from gitlab_links.integrations.changes import IntegrationChange
+from gitlab_links.jobs.sweeps import sweep
 from gitlab_links.links.changes import refresh_links_of_task
 from tests.gitlab import bodies
 
@@ -116,6 +118,16 @@ def test_a_pipeline_of_something_else_asks_for_nothing(connected, mr, link, send
     send(pipeline_event(mr, **other))
     connected.fetch()
     assert connected.calls() == before
+
+
+def test_what_an_event_asked_for_before_the_clock_was_set_back_is_read(
+    connected, mr, link, pipelines, send, clock
+):
+    pipelines.run(mr, "success")
+    send(pipeline_event(mr))
+    clock.advance(-HOUR)
+    sweep()
+    assert connected.item(link).status_wanted_at <= utcnow()
 
 
 def test_merge_requests_at_the_same_commit_follow_from_one_event(

@@ -1,0 +1,88 @@
+"""The clock is set back, or is ahead for a while: endpoints get their events all the same."""
+
+from datetime import timedelta
+
+import pytest
+
+from gitlab_links.clock import utcnow
+from gitlab_links.extensions import db
+from gitlab_links.jobs import due_work
+from gitlab_links.jobs.sweeps import sweep
+from gitlab_links.outgoing import claims
+
+pytestmark = [pytest.mark.differs_by_database, pytest.mark.usefixtures("redis")]
+
+MONTH = timedelta(days=30).total_seconds()
+HOUR = 3600
+
+
+def set_back(clock, seconds):
+    clock.advance(-seconds)
+    assert due_work.is_any(utcnow())
+    db.session.rollback()
+    sweep()
+    clock.advance(2)
+
+
+def test_what_failed_before_is_tried_at_once(office, receiver, clock):
+    made = office.endpoint("flaky")
+    receiver.answers["flaky"] = 500
+    office.tasks("One")
+    clock.advance(MONTH)
+    for _ in range(3):
+        office.work()
+        clock.advance(40)
+    receiver.answers["flaky"] = 200
+    set_back(clock, MONTH)
+    office.tasks("Two")
+    office.work()
+    office.send()
+    assert {one.status for one in office.sent()} == {"delivered"}
+    assert office.fresh(made.endpoint).last_served_at <= utcnow()
+
+
+def test_what_a_dead_worker_was_sending_is_sent_again(office, receiver, clock):
+    office.endpoint()
+    office.tasks("One")
+    office.publish()
+    (endpoint,) = claims.claim_endpoints(utcnow(), 5, slow=5)
+    claims.claim_batch(endpoint, utcnow())
+    db.session.commit()
+    set_back(clock, HOUR)
+    office.send()
+    assert len(receiver.at("good")) == 1
+
+
+def test_a_worker_that_renewed_its_lease_since_keeps_it(office, clock):
+    office.endpoint()
+    office.tasks("One")
+    office.publish()
+    (endpoint,) = claims.claim_endpoints(utcnow(), 5, slow=5)
+    claims.claim_batch(endpoint, utcnow())
+    db.session.commit()
+    leases = {endpoint.id: utcnow() + claims.LEASE}
+    clock.advance(-HOUR)
+    leases = claims.keep(leases, utcnow())
+    db.session.commit()
+    sweep()
+    assert claims.keep(leases, utcnow()) == leases
+    assert office.sent()[0].due_at == leases[endpoint.id]
+
+
+def test_an_event_that_no_worker_had_begun_to_send_is_sent(office, receiver, clock):
+    office.endpoint()
+    office.tasks("One")
+    office.publish()
+    set_back(clock, HOUR)
+    office.send()
+    assert len(receiver.at("good")) == 1
+
+
+def test_a_retry_that_is_due_as_it_should_be_is_left_alone(office, receiver, clock):
+    office.endpoint("flaky")
+    receiver.answers["flaky"] = 500
+    office.tasks("One")
+    office.work()
+    due_at = office.sent()[0].due_at
+    sweep()
+    assert office.sent()[0].due_at == due_at
