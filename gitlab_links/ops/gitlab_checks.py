@@ -60,16 +60,19 @@ def check_connections() -> Iterator[Finding]:
     for name, org_id in _connected():
         try:
             opens = not _does_not_open(find_integration(org_id))
-            yield from list(_troubles(name, load(org_id, now), opens=opens))
+            yield from list(_troubles(_about(name, org_id), load(org_id, now), opens=opens))
         except Exception as error:
-            yield _not_examined(f"GitLab of {name}", org_id, error)
+            yield _not_examined(_about(name, org_id), org_id, error)
 
 
-def _troubles(name: str, signals: Signals, *, opens: bool) -> Iterator[Finding]:
+def _about(name: str, org_id: uuid.UUID) -> str:
+    return f"GitLab of {name} ({org_id})"
+
+
+def _troubles(about: str, signals: Signals, *, opens: bool) -> Iterator[Finding]:
     """The findings of the org's health, as its page and the API show them. ``opens``: the keys of
     this process decrypt the token.
     """
-    about = f"GitLab of {name}"
     for found in report_on(signals).findings:
         others = opens and found.code == ErrorCode.INVALID_TOKEN_CIPHERTEXT
         yield warning(
@@ -90,18 +93,17 @@ def ask_gitlabs() -> Iterator[Finding]:
     """Check the token of every connected org with its GitLab; no transaction is open meanwhile."""
     for name, org_id in _connected():
         try:
-            yield from list(_answer_of(name, org_id))
+            yield from list(_answer_of(_about(name, org_id), org_id))
         except Exception as error:
-            yield _not_examined(f"GitLab of {name}", org_id, error)
+            yield _not_examined(_about(name, org_id), org_id, error)
 
 
-def _answer_of(name: str, org_id: uuid.UUID) -> Iterator[Finding]:
+def _answer_of(about: str, org_id: uuid.UUID) -> Iterator[Finding]:
     question = load_check(org_id)
     db.session.rollback()
     if question.credentials is None:
         return
     result = call_gitlab(question)
-    about = f"GitLab of {name}"
     if result.status is ValidationStatus.VALID:
         yield ok(about, f"answers, version {result.gitlab_version or 'unknown'}")
     else:

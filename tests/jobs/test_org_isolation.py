@@ -102,9 +102,9 @@ def test_doctor_examines_the_others(orgs: list[Any], monkeypatch: pytest.MonkeyP
     )
     found = [one for one in examine() if one.about.startswith("GitLab of ")]
     levels = {(one.about, one.level) for one in found}
-    assert ("GitLab of Org 0", Level.WARNING) in levels
-    assert ("GitLab of Org 1", Level.FAILURE) in levels
-    assert ("GitLab of Org 2", Level.WARNING) in levels
+    assert (f"GitLab of Org 0 ({orgs[0].id})", Level.WARNING) in levels
+    assert (f"GitLab of Org 1 ({orgs[1].id})", Level.FAILURE) in levels
+    assert (f"GitLab of Org 2 ({orgs[2].id})", Level.WARNING) in levels
 
 
 def test_the_end_of_a_job_is_not_one_orgs_trouble(app_context: Flask) -> None:

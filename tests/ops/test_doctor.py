@@ -15,6 +15,7 @@ from sqlalchemy import delete, event, make_url, text
 
 from gitlab_links import __version__
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
+from gitlab_links.accounts.models import Org
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
@@ -328,12 +329,13 @@ def test_a_late_backlog_is_pointed_out(app: Flask, factory: Factory) -> None:
     assert finding.message.startswith("1 wait")
 
 
-def connect_well(factory: Factory, **known: Any) -> None:
+def connect_well(factory: Factory, **known: Any) -> Org:
     """An org whose token was checked and whose events arrive, but for what is ``known``."""
     org = factory.org(name="Acme")
     well = {"token_ciphertext": "x", "token_checked_at": datetime.now(UTC)}
     factory.integration(org, webhook_secret_hash="of a secret", **{**well, **known})
     factory.delivery(org, status="processed")
+    return org
 
 
 @pytest.mark.parametrize(
@@ -348,11 +350,11 @@ def connect_well(factory: Factory, **known: Any) -> None:
         ({"paused_until": datetime.now(UTC) + timedelta(hours=1)}, "not called until", "again"),
     ],
 )
-def test_what_is_wrong_with_a_connection_is_shown_with_the_orgs_name(
+def test_what_is_wrong_with_a_connection_is_shown_with_the_orgs_name_and_id(
     app: Flask, factory: Factory, known: dict[str, Any], message: str, advice: str
 ) -> None:
-    connect_well(factory, **known)
-    finding = examined(app)["GitLab of Acme"]
+    org = connect_well(factory, **known)
+    finding = examined(app)[f"GitLab of Acme ({org.id})"]
     assert finding.level is Level.WARNING
     assert message in finding.message
     assert advice in finding.advice
@@ -370,11 +372,12 @@ def test_a_connection_that_works_is_not_mentioned(app: Flask, factory: Factory) 
 def test_on_demand_every_gitlab_is_asked(
     app: Flask, factory: Factory, gitlab: SimulatedGitLab, token: str, level: Level
 ) -> None:
-    factory.connect(factory.org(name="Acme"), base_url=gitlab.url, token=token)
+    org = factory.org(name="Acme")
+    factory.connect(org, base_url=gitlab.url, token=token)
     gitlab.state.calls.reset()
     examined(app)
     assert gitlab.state.calls.total("") == 0
-    finding = examined(app, ask_gitlab=True)["GitLab of Acme"]
+    finding = examined(app, ask_gitlab=True)[f"GitLab of Acme ({org.id})"]
     assert finding.level is level
     assert (level is Level.OK) != ("GitLab refuses the access token" in finding.message)
 
