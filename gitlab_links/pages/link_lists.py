@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.accounts.roles import Permission
 from gitlab_links.errors import Conflict
+from gitlab_links.gitlab.pasted_lists import pasted_entries
 from gitlab_links.links.queries import connection_of
 from gitlab_links.pages.live_parts import is_part, tagged
 from gitlab_links.pages.task_page import PART, Links, form_fragment, links_fragment, task_page
@@ -15,13 +16,15 @@ from gitlab_links.pasting.changes import MOST_AT_ONCE, Pasted, attach_all, refus
 from gitlab_links.tasks.queries import task_at
 from gitlab_links.tasks.summaries import TaskView
 
+# Of the characters pasted at once.
+MAX_PASTED = 20_000
 
-def attach_several(
-    principal: Principal, task: TaskView, entries: Sequence[str]
-) -> ResponseReturnValue:
+
+def attach_several(principal: Principal, task: TaskView, pasted: str) -> ResponseReturnValue:
     """Link them. What was refused stays in the field, and each has an answer below it."""
-    if len(entries) > MOST_AT_ONCE:
-        return _refused(principal, task, "\n".join(entries), error=_too_many(entries))
+    entries = pasted_entries(pasted)
+    if (too_much := _too_much(pasted, entries)) is not None:
+        return _refused(principal, task, pasted, error=too_much)
     try:
         answers = attach_all(principal, task.id, entries)
     except Conflict as refusal:
@@ -62,14 +65,15 @@ def takes_links(principal: Principal) -> bool:
     return connection_of(principal.org_id).base_url is not None
 
 
-def link_errors(principal: Principal, entries: Sequence[str]) -> dict[str, list[str]]:
+def link_errors(principal: Principal, pasted: str) -> dict[str, list[str]]:
     """What is wrong with the links for a new task, by the name of its field."""
+    entries = pasted_entries(pasted)
     if not entries:
         return {}
     if not takes_links(principal):
         return {"links": ["Nothing can be linked before this org is connected to a GitLab."]}
-    if len(entries) > MOST_AT_ONCE:
-        return {"links": [_too_many(entries)]}
+    if (too_much := _too_much(pasted, entries)) is not None:
+        return {"links": [too_much]}
     wrong = [
         f"\N{LEFT DOUBLE QUOTATION MARK}{one.text}\N{RIGHT DOUBLE QUOTATION MARK}: "
         f"{one.refusal.detail}"
@@ -79,5 +83,9 @@ def link_errors(principal: Principal, entries: Sequence[str]) -> dict[str, list[
     return {"links": wrong} if wrong else {}
 
 
-def _too_many(entries: Sequence[str]) -> str:
-    return f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."
+def _too_much(pasted: str, entries: Sequence[str]) -> str | None:
+    if len(pasted.replace("\r\n", "\n")) > MAX_PASTED:
+        return f"You pasted more than {MAX_PASTED:,} characters. Link at most as many at once."
+    if len(entries) > MOST_AT_ONCE:
+        return f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."
+    return None

@@ -108,11 +108,12 @@ def new_task(org_id: uuid.UUID) -> ResponseReturnValue:
     if request.method == "GET":
         return _form_page(org_id, typed_before() or {}, assignees)
     sent(*FIELDS)
-    typed, to_link = _typed(request.form), pasted_entries(request.form.get("links", ""))
-    errors = {**_errors(typed, assignees), **link_errors(principal, to_link)}
+    typed, pasted = _typed(request.form), request.form.get("links", "")
+    errors = {**_errors(typed, assignees), **link_errors(principal, pasted)}
     if errors:
         return _form_page(org_id, request.form, assignees, errors=errors), 422
     task = create_task(principal, **_changes(typed))
+    to_link = pasted_entries(pasted)
     linked = attach_all(principal, task.id, to_link) if to_link else ()
     count = sum(one.is_new for one in linked)
     items = f" with {counted(count, 'linked item')}" if count else ""

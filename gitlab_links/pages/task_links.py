@@ -58,7 +58,7 @@ def attach_link(org_id: uuid.UUID, reference: str) -> ResponseReturnValue:
     [url] = sent("url")
     entries = pasted_entries(url)
     if len(entries) > 1:
-        return attach_several(principal, task, entries)
+        return attach_several(principal, task, url)
     try:
         link_id = attach(principal, task.id, entries[0] if entries else url)
     except (Invalid, Conflict) as refusal:

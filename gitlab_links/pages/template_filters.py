@@ -9,6 +9,7 @@ from gitlab_links import __version__
 from gitlab_links.clock import utcnow
 from gitlab_links.gitlab.error_codes import facts_of
 from gitlab_links.pages import labels, times, wording
+from gitlab_links.pages.link_lists import MAX_PASTED
 from gitlab_links.pages.viewer import viewer
 from gitlab_links.plurals import counted
 from gitlab_links.sought_texts import MAX_LENGTH
@@ -44,6 +45,7 @@ def register(app: Flask) -> None:
         item_mark=wording.item_mark,
         # One more than is taken: what is pasted is then refused, and not shortened in silence.
         most_typed=MAX_LENGTH + 1,
+        most_pasted=MAX_PASTED + 1,
         new_form_id=lambda: uuid.uuid4().hex,
         product_version=__version__,
         server_now=lambda: times.iso(utcnow()),

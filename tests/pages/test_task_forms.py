@@ -72,6 +72,7 @@ def test_a_new_task_is_not_created_if_something_cannot_be_linked(
         ("acme/web!7\nhttps://gitlab.elsewhere.com/a/b/-/issues/1", "gitlab.elsewhere.com"),
         ("hello", "hello"),
         ("acme/web!7\n" * 51, "You pasted 51 lines. Link at most 50 at once."),
+        ("acme/web!7\n".ljust(20_001, "x"), "You pasted more than 20,000 characters."),
     ):
         page = Markup.of(visitor.post(path, data={**WRITTEN, "links": links}))
         field = page.one("textarea", id="links")

@@ -146,6 +146,18 @@ def test_more_than_50_at_once_are_too_many(acting: As, links: str) -> None:
     assert "You pasted 51 lines. Link at most 50 at once." in words(error)
 
 
+def test_what_is_too_long_for_the_field_is_refused_and_not_shortened(
+    acting: As, links: str
+) -> None:
+    page = Markup.of(acting().get(links.removesuffix("/links")))
+    most = int(page.one("textarea", name="url")["maxlength"])
+    for count, said in ((most - 1, "500 is the most"), (most, "more than 20,000 characters")):
+        pasted = f"{URL}\n".ljust(count, "x")
+        answer = acting().post(links, data={"url": pasted}, headers=IN_PLACE)
+        assert said in answer.text
+    assert fragment(answer).one("textarea", name="url").text.strip() == pasted
+
+
 def test_linking_twice_says_so(acting: As, links: str) -> None:
     visitor = acting()
     visitor.post(links, data={"url": URL})
