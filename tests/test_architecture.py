@@ -19,6 +19,7 @@ COMMITTING = {
     "cli.py",
     "ops/",
     # The use cases that call GitLab in between: no transaction is open meanwhile.
+    "health/background_calls.py",
     "health/hook_check.py",
     "health/hook_removal.py",
     "health/hook_repair.py",
@@ -30,6 +31,15 @@ COMMITTING = {
     "health/token_check.py",
     "health/token_rotation.py",
     "outgoing/trial.py",
+}
+CONNECTING = {
+    # Pauses the connection after a 429.
+    "health/background_calls.py",
+    # A request waits for the answer, and says so.
+    "health/hook_check.py",
+    "health/project_picks.py",
+    "health/relocation.py",
+    "health/title_search.py",
 }
 
 
@@ -54,6 +64,13 @@ def _commits(node: ast.AST) -> bool:
     return False
 
 
+def _connects(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="client")):
+            return True
+    return False
+
+
 @cache
 def _parsed() -> list[tuple[str, list[ast.AST]]]:
     """Every module by its path in the package, with all its nodes."""
@@ -73,6 +90,7 @@ def _where(rule: Callable[[ast.AST], bool]) -> Iterator[str]:
         pytest.param(_reads_environment, ENVIRONMENT, id="environment"),
         pytest.param(_uses_request, OF_REQUESTS, id="flask.request"),
         pytest.param(_commits, COMMITTING, id="commit"),
+        pytest.param(_connects, CONNECTING, id="a client of GitLab"),
     ],
 )
 def test_this_is_done_only_where_the_architecture_says(

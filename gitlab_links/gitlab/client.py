@@ -55,8 +55,9 @@ class GitLabClient:
     """A client for one GitLab with one token, for one thread.
 
     Every call takes at most ``seconds``, and all calls together at most ``whole_seconds``, if
-    given. A failed call raises GitLabFailure. ``token`` is a personal, project or group
-    access token. Do not pickle a client or pass it to a job: it contains the token.
+    given. A failed call raises GitLabFailure. After a 429, which is kept in ``told_to_wait``,
+    every further call raises the same and asks GitLab nothing. ``token`` is a personal, project
+    or group access token. Do not pickle a client or pass it to a job: it contains the token.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class GitLabClient:
         )
         self._session.hooks["response"].append(self._inspect)
         self.rate_limit: RateLimit | None = None
+        self.told_to_wait: GitLabFailure | None = None
         self.calls = 0
         # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
         self._gitlab = gitlab.Gitlab(
@@ -245,7 +247,10 @@ class GitLabClient:
         if 200 <= status < 300 or self._session.get_redirect_target(response) is not None:
             return
         retry_after = read_retry_after(response.headers, utcnow())
-        raise failure_of_status(status, response.content, retry_after)
+        failure = failure_of_status(status, response.content, retry_after)
+        if failure.code == ErrorCode.RATE_LIMITED:
+            self.told_to_wait = self._session.stopped_by = failure
+        raise failure
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

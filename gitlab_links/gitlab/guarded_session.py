@@ -59,6 +59,7 @@ class GuardedSession(requests.Session):
     ) -> None:
         super().__init__()
         self.deadline = Deadline(seconds, whole_seconds)
+        self.stopped_by: Exception | None = None
         self.trust_env = False
         self.headers["User-Agent"] = USER_AGENT
         self.max_redirects = MAX_REDIRECTS
@@ -66,6 +67,12 @@ class GuardedSession(requests.Session):
         adapter = _GuardedAdapter(Guard(allowed, self.deadline, resolver), max_bytes, ca_file)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send, unless ``stopped_by`` is set: that is raised instead."""
+        if self.stopped_by is not None:
+            raise self.stopped_by
+        return super().send(request, **kwargs)
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         """The redirect to follow, if it stays within the origin and the request only reads.

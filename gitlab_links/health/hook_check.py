@@ -17,6 +17,7 @@ from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import change_rows, db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.gitlab.items import address_in_api
 from gitlab_links.health.reached_projects import reached_project
@@ -60,8 +61,8 @@ class DueProject:
 class HookCheck:
     """Our hook, None if there is none, or why it could not be read.
 
-    ``of_account``: GitLab refuses every call of the token's account, so the project is not to
-    blame.
+    ``of_account``: GitLab refuses every call of the token's account, for now or altogether, so
+    the project is not to blame.
     """
 
     hook: Hook | None
@@ -112,8 +113,10 @@ def check_hook(client: "MaintainingClient", project: int | str, webhook_url: str
 
 def failed_check(client: "MaintainingClient", failure: GitLabFailure) -> HookCheck:
     """The result for a failure. After a 403 the account is checked as well: GitLab forbids
-    a blocked one everything.
+    a blocked one everything. A 429 is not about the project either.
     """
+    if failure.code == ErrorCode.RATE_LIMITED:
+        return HookCheck(None, failure, of_account=True)
     if failure.code == _FORBIDDEN:
         try:
             client.check_account()
@@ -240,8 +243,13 @@ def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> 
 
 
 def note_account(org_id: uuid.UUID, seen: HookCheck) -> None:
-    """Save a refused account as an error of the connection; the caller commits."""
-    if seen.of_account and seen.failure is not None:
+    """Save a refused account as an error of the connection; the caller commits.
+
+    A pause that GitLab asks for is not noted here: see ``background_client``.
+    """
+    if seen.failure is None or seen.failure.code == ErrorCode.RATE_LIMITED:
+        return
+    if seen.of_account:
         note_refused_account(org_id, seen.failure, utcnow())
 
 

@@ -7,6 +7,7 @@ from gitlab_links.audit.changes import Action, write_audit_event
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.hook_check import our_hook
 from gitlab_links.health.hook_repair import HookNotRepaired
 from gitlab_links.health.reached_projects import reached_project
@@ -33,7 +34,9 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
     try:
-        with reached.credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
+        with background_client(
+            principal.org_id, reached.credentials, MaintainingClient, whole_seconds=WHOLE_SECONDS
+        ) as client:
             on_step("looking_for_the_webhook")
             found = our_hook(client.hooks(where), webhook_url(principal.org_id))
             if found is not None:

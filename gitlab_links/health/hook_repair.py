@@ -20,6 +20,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
 from gitlab_links.gitlab.hooks import HookSettings
 from gitlab_links.gitlab.items import ItemType
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.hook_check import (
     HookCheck,
     check_hook,
@@ -70,6 +71,7 @@ class TokenRefused(HookNotRepaired):
 class Repair:
     """What to do, with secrets in plaintext: for one call, never stored."""
 
+    org_id: uuid.UUID
     credentials: Credentials
     watch_id: uuid.UUID
     project_row: uuid.UUID
@@ -108,6 +110,7 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
         )
     secret_id, secret = make_hook_secret(integration, project.id)
     return Repair(
+        org_id=org_id,
         credentials=reached.credentials,
         watch_id=reached.watch.id,
         project_row=project.id,
@@ -120,14 +123,16 @@ def load_repair(org_id: uuid.UUID, project_row: uuid.UUID) -> Repair:
 
 
 def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookCheck:
-    """Create or change the hook, test it, have failed events resent; no database here.
+    """Create or change the hook, test it, have failed events resent. No transaction may be open.
 
     ``on_step`` is called before each step. All calls together take ``WHOLE_SECONDS`` at most.
     If the hook could not be created or changed, returns a :class:`HookCheck` with the failure.
     """
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
-    with wanted.credentials.client(MaintainingClient, whole_seconds=WHOLE_SECONDS) as client:
+    with background_client(
+        wanted.org_id, wanted.credentials, MaintainingClient, whole_seconds=WHOLE_SECONDS
+    ) as client:
         try:
             return _repaired(client, wanted, on_step)
         except GitLabFailure as failure:
@@ -174,6 +179,10 @@ def save_refusal(wanted: Repair, check: HookCheck, now: datetime) -> Conflict:
     if not failure.leaves_open:
         forget_hook_secret(wanted.secret_id)
     save_check(wanted.watch_id, check, now)
+    if failure.code == ErrorCode.RATE_LIMITED:
+        return HookNotRepaired(
+            f"GitLab did not change the hook: {failure.message} Try again later."
+        )
     if check.of_account or failure.code == ErrorCode.AUTH_ERROR:
         return TokenRefused(in_words(failure.code, failure.reason))
     if failure.leaves_open:

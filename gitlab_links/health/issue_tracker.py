@@ -16,6 +16,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.gitlab.issue_trackers import CUSTOM, PresentTracker, TrackerFields
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.hook_repair import NOT_ALLOWED
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.changes import find_integration
@@ -75,7 +76,7 @@ def set_tracker_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
     path, fields = project.path, tracker_fields(principal.org_id)
     db.session.commit()
     try:
-        changed = _set(reached.credentials, where, fields, _tasks_url(principal.org_id), on_step)
+        changed = _set(principal.org_id, reached.credentials, where, fields, on_step)
     except GitLabFailure as failure:
         raise TrackerNotSet(_why(path, failure)) from None
     if changed:
@@ -87,20 +88,22 @@ def set_tracker_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
 
 
 def _set(
+    org_id: uuid.UUID,
     credentials: Credentials,
     project: int | str,
     fields: TrackerFields,
-    tasks_url: str,
     on_step: OnStep,
 ) -> bool:
     from gitlab_links.gitlab.tracker_client import TrackerClient
 
-    with credentials.client(TrackerClient, whole_seconds=WHOLE_SECONDS) as client:
+    with background_client(
+        org_id, credentials, TrackerClient, whole_seconds=WHOLE_SECONDS
+    ) as client:
         on_step("looking_for_another_tracker")
         present = client.tracker(project)
         if present is not None and present.issues_url == fields.issues_url:
             return False
-        if present is not None and not _is_ours(present, tasks_url):
+        if present is not None and not _is_ours(present, fields.project_url):
             raise OtherTracker(_words(present))
         on_step("setting_the_tracker")
         client.set_tracker(project, fields)

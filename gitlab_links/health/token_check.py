@@ -5,7 +5,8 @@
 
 import random
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
@@ -35,6 +36,7 @@ from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.links.models import GitLabItem, GitLabProject
 
 LISTS_OF_EACH_TYPE = 2
+Connect = Callable[..., AbstractContextManager["CheckingClient"]]
 
 if TYPE_CHECKING:
     from gitlab_links.gitlab.token_client import CheckingClient
@@ -97,19 +99,20 @@ def load_question(org_id: uuid.UUID) -> Question:
         return Question(None, refusal.code, ciphertext)
 
 
-def call_gitlab(question: Question) -> Validation:
-    """Check the token with GitLab; no database here. GitLab's failures are returned, not raised.
+def call_gitlab(question: Question, connect: Connect = Credentials.client) -> Validation:
+    """Check the token with GitLab. GitLab's failures are returned, not raised.
 
-    All calls together take no longer than one call may. A 401 counts only if it comes twice:
-    proxies and deploys cause one now and then.
+    ``connect`` makes the client; by default that of a request that waits for GitLab. All calls
+    together take no longer than one call may. A 401 counts only if it comes twice: proxies and
+    deploys cause one now and then.
     """
     if question.credentials is None:
         return Validation(ValidationStatus.NOT_VALIDATED, question.error_code)
     from gitlab_links.gitlab.token_client import CheckingClient
 
     try:
-        with question.credentials.client(
-            CheckingClient, whole_seconds=settings().gitlab_timeout
+        with connect(
+            question.credentials, CheckingClient, whole_seconds=settings().gitlab_timeout
         ) as client:
             return _valid(_checked(client, question.needed))
     except GitLabFailure as failure:

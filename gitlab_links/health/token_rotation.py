@@ -17,14 +17,15 @@ from sqlalchemy.exc import DBAPIError
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import SERVICE, Action, Actor, write_audit_event
 from gitlab_links.clock import utcnow
-from gitlab_links.errors import Conflict, DomainError
+from gitlab_links.errors import Conflict
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure, NewToken
 from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.token_check import Question, Validation, ValidationStatus
 from gitlab_links.health.token_life import replaced_from
 from gitlab_links.integrations.changes import find_integration, lock_integration
-from gitlab_links.integrations.credentials import credentials_of, encrypt_token
+from gitlab_links.integrations.credentials import credentials_of, encrypt_token, still_has
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import OF_THE_TOKEN, ask_for, newest_of
@@ -95,8 +96,8 @@ def load_rotation(org_id: uuid.UUID) -> Question:
     return Question(credentials, None, integration.token_ciphertext)
 
 
-def rotate(question: Question) -> NewToken:
-    """Have GitLab replace the token; no database here.
+def rotate(org_id: uuid.UUID, question: Question) -> NewToken:
+    """Have GitLab replace the token; no transaction is open meanwhile.
 
     Raises :class:`RotationNotAllowed` if the token lacks the right, and :class:`RotationFailed`.
     """
@@ -106,7 +107,9 @@ def rotate(question: Question) -> NewToken:
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
     try:
-        with credentials.client(MaintainingClient, whole_seconds=CALLING_SECONDS) as client:
+        with background_client(
+            org_id, credentials, MaintainingClient, whole_seconds=CALLING_SECONDS
+        ) as client:
             return _rotated(client, utcnow().date())
     except GitLabFailure as failure:
         if failure.code == ErrorCode.INSUFFICIENT_SCOPE:
@@ -152,7 +155,7 @@ def save_rotated(
     """Store the new token, unless an admin has set another meanwhile; the caller commits."""
     integration = lock_integration(org_id)
     assert question.credentials is not None  # noqa: S101 - rotate() used them
-    if integration is None or not _still_has(integration, question.credentials.token):
+    if integration is None or not still_has(integration, question.credentials.token):
         return
     base = question.credentials.base
     integration.token_ciphertext = encrypt_token(new.token, org_id=org_id, base=base)
@@ -167,14 +170,6 @@ def save_rotated(
         integration.id,
         {"expires_at": None if new.expires_at is None else new.expires_at.isoformat()},
     )
-
-
-def _still_has(integration: OrgGitLabIntegration, token: str) -> bool:
-    """Compares the plaintext: `flask rotate-keys` may have re-encrypted it meanwhile."""
-    try:
-        return credentials_of(integration).token == token
-    except DomainError:
-        return False
 
 
 def due_for_rotation(integration: OrgGitLabIntegration, checked: Validation, now: datetime) -> bool:
@@ -207,7 +202,7 @@ def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -
     question = load_rotation(org_id)
     db.session.commit()
     on_step("asking_for_a_token")
-    new = rotate(question)
+    new = rotate(org_id, question)
     _save_persistently(org_id, question, new, actor, ends_at)
     integration = find_integration(org_id)
     return None if integration is None else integration.token_expires_at

@@ -3,7 +3,7 @@
 import uuid
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from gitlab_links.errors import Conflict, Invalid
+from gitlab_links.errors import Conflict, DomainError, Invalid
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.urls import BaseUrl, parse_base_url
@@ -75,3 +75,13 @@ def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
         purpose=TOKEN,
     )
     return Credentials(base, token)
+
+
+def still_has(integration: OrgGitLabIntegration, token: str) -> bool:
+    """Whether it is the integration's token. Compares the plaintext: `flask rotate-keys` may
+    have re-encrypted it meanwhile.
+    """
+    try:
+        return credentials_of(integration).token == token
+    except DomainError:
+        return False

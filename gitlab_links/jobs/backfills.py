@@ -22,6 +22,8 @@ from gitlab_links.clock import utcnow
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure, RateLimit
+from gitlab_links.gitlab.error_codes import ErrorCode
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.integrations.changes import find_integration, lock_integration
 from gitlab_links.integrations.credentials import Credentials, credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -72,7 +74,7 @@ def _read(org_id: uuid.UUID, turn: Turn) -> None:
         return
     try:
         with measured(org_id):
-            page, limit = _call(credentials, turn)
+            page, limit = _call(org_id, credentials, turn)
     except GitLabFailure as failure:
         _save_failure(turn, failure)
         return
@@ -85,10 +87,12 @@ def _not_before(integration: OrgGitLabIntegration, now: datetime) -> datetime | 
     return max((moment for moment in moments if moment is not None and moment > now), default=None)
 
 
-def _call(credentials: Credentials, turn: Turn) -> "tuple[FoundPage, RateLimit | None]":
+def _call(
+    org_id: uuid.UUID, credentials: Credentials, turn: Turn
+) -> "tuple[FoundPage, RateLimit | None]":
     from gitlab_links.gitlab.search_client import SearchClient
 
-    with credentials.client(SearchClient) as client:
+    with background_client(org_id, credentials, SearchClient) as client:
         page = client.found_items(turn.project, turn.type, words=turn.words, page=turn.page)
         return page, client.rate_limit
 
@@ -117,6 +121,9 @@ def _save(org_id: uuid.UUID, turn: Turn, page: "FoundPage", limit: RateLimit | N
 
 
 def _save_failure(turn: Turn, failure: GitLabFailure) -> None:
+    if failure.code == ErrorCode.RATE_LIMITED:
+        _wait(turn, utcnow())  # the connection pauses, and the next turn waits for its end
+        return
     if failure.stops_all_calls or failure.http_status is None or failure.http_status >= 500:
         wait = timedelta(seconds=min(failure.retry_after or 0, LONGEST_WAIT))
         _save_trouble(turn, failure.code, failure.detail, utcnow() + wait)

@@ -4,6 +4,7 @@ import random
 import time
 import uuid
 from collections import deque
+from functools import partial
 
 import structlog
 
@@ -12,6 +13,7 @@ from gitlab_links.deltas.marks import mark_watched_projects
 from gitlab_links.deltas.trust import end_broken_trust
 from gitlab_links.errors import DomainError
 from gitlab_links.extensions import db, settings
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.due_tokens import (
     claim_due_token,
     make_opened_tokens_due,
@@ -21,6 +23,7 @@ from gitlab_links.health.hook_check import (
     DueProject,
     check_hook,
     claim_due_checks,
+    note_account,
     probe_projects,
     return_checks,
     save_check,
@@ -60,7 +63,6 @@ from gitlab_links.outgoing.sent_log import forget_old_deliveries
 from gitlab_links.slow_gitlabs import is_slow, measured
 from gitlab_links.sync.due_items import connected
 from gitlab_links.sync.lease import may_call
-from gitlab_links.sync.pausing import note_refused_account
 from gitlab_links.sync.rate_budget import used_up_until
 
 # Per run: checks that are all due at once, as after a downtime, are spread.
@@ -229,7 +231,7 @@ def _check_token(org_id: uuid.UUID) -> bool:
     question = load_check(org_id)
     db.session.rollback()
     with measured(org_id):
-        result = call_gitlab(question)
+        result = call_gitlab(question, partial(background_client, org_id))
     integration = save_result(org_id, question, result)
     rotating = integration is not None and due_for_rotation(integration, result, utcnow())
     db.session.commit()
@@ -249,17 +251,15 @@ def _check_hooks(org_id: uuid.UUID, ends_at: float) -> bool:
         return False
     credentials, projects = found
     waiting = deque(projects)
-    with credentials.client(MaintainingClient) as client:
+    with background_client(org_id, credentials, MaintainingClient) as client:
         while waiting and time.monotonic() < ends_at:
             project = waiting.popleft()
             with measured(org_id):
                 seen = check_hook(client, project.project, webhook_url(org_id))
-            if seen.of_account and seen.failure is not None:
-                note_refused_account(org_id, seen.failure, utcnow())
-                ends_at = 0.0
+            note_account(org_id, seen)
             save_check(project.watch_id, seen, utcnow())
             db.session.commit()
-            if is_slow(org_id):
+            if seen.of_account or is_slow(org_id):
                 break
     return_checks(waiting, utcnow())
     count_calls(org_id, CallKind.HOOKS, client.calls, utcnow())

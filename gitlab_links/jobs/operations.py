@@ -29,6 +29,7 @@ from gitlab_links.jobs.org_isolation import isolated
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import (
     REPEATABLE,
+    UNHURRIED,
     begin_step,
     fail,
     fail_interrupted,
@@ -67,7 +68,7 @@ def run_operations(org_id: uuid.UUID) -> None:
 
 def _taken(org_id: uuid.UUID) -> Operation | None:
     now = utcnow()
-    waiting = () if may_call(org_id, now) else (OperationKind.MAKE_HOOK,)
+    waiting = () if may_call(org_id, now) else UNHURRIED
     operation = take_next(org_id, now, but=waiting)
     db.session.commit()
     return operation

@@ -10,6 +10,7 @@ import structlog
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
+from gitlab_links.health.background_calls import background_client
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.observations.project_watches import note_hook_removed
@@ -76,7 +77,9 @@ def _remove_hooks(org_id: uuid.UUID, ends_at: float) -> Ending | None:
         return None
     credentials = credentials_of(find_integration(org_id))
     db.session.rollback()  # no transaction is open during a call
-    with credentials.client(MaintainingClient, whole_seconds=CALLS_SECONDS) as client:
+    with background_client(
+        org_id, credentials, MaintainingClient, whole_seconds=CALLS_SECONDS
+    ) as client:
         for hook in hooks:
             _remove(client, hook)
             note_hook_removed(hook.project_row)

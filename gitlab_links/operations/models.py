@@ -15,9 +15,8 @@ from gitlab_links.storage.database import Base, Identified
 class OperationKind(StrEnum):
     """What to do; ``renew_token`` is an automatic rotation by the service.
 
-    ``make_hook`` is for a picked project, and waits while GitLab may not be called.
-    ``set_tracker`` makes keys clickable in a project; ``remove_hook`` is for one that is no
-    longer watched.
+    ``make_hook`` is for a picked project. ``set_tracker`` makes keys clickable in a project;
+    ``remove_hook`` is for one that is no longer watched.
     """
 
     MAKE_HOOK = "make_hook"

@@ -35,6 +35,11 @@ INTERRUPTED = "interrupted"
 OF_THE_TOKEN = (OperationKind.ROTATE_TOKEN, OperationKind.RENEW_TOKEN)
 # They begin with what is left, however far they had come.
 REPEATABLE = frozenset({OperationKind.DELETE_ORG, OperationKind.DELETE_ORG_AND_HOOKS})
+# Requested for many projects at once, or by the service: they wait until GitLab may be called.
+# Whoever requests another one looks on, and is told at once why it fails.
+UNHURRIED = frozenset(
+    {OperationKind.MAKE_HOOK, OperationKind.SET_TRACKER, OperationKind.RENEW_TOKEN}
+)
 _RANK = case(
     (Operation.status == OperationStatus.RUNNING.value, 0),
     (Operation.status == OperationStatus.QUEUED.value, 1),
@@ -268,7 +273,8 @@ def unattended(
     """Orgs with an operation that no worker runs, and whether its worker has died; if not, its
     trigger may have been lost. ``may_call`` is whether the org's GitLab may be called.
     """
-    is_for_now = or_(Operation.kind != OperationKind.MAKE_HOOK.value, may_call)
+    hurried = Operation.kind.not_in([kind.value for kind in UNHURRIED])
+    is_for_now = or_(hurried, may_call)
     queued = and_(Operation.status == OperationStatus.QUEUED.value, is_for_now)
     rows = db.session.execute(
         select(Operation.org_id, Operation.status)

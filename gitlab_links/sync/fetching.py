@@ -236,7 +236,8 @@ def _fetch(client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
         batch=reading.batch,
         started_at=started_at,
         snapshots=reading.found,
-        failure=failure,
+        # Asking about the project may have met a 429, which it passes over.
+        failure=client.told_to_wait or failure,
         rate_limit=client.rate_limit,
         path_owner=reading.path_owner,
         moved=reading.moved,

@@ -236,8 +236,8 @@ def test_a_list_writes_no_mention_over_a_newer_one(
     changes.link_found(admin, backfill_id)
     db.session.commit()
 
-    def answered_late(credentials, turn):
-        answer = call(credentials, turn)
+    def answered_late(*given):
+        answer = call(*given)
         if overtaken and issue.title != "Nothing":
             edit(issue, title="Nothing", notify=False)
             mentioning.send(issue, secret)
@@ -259,8 +259,8 @@ def test_a_list_answers_no_request_that_is_newer(mentioning, key, project, admin
     changes.link_found(admin, backfill_id)
     db.session.commit()
 
-    def answered_late(credentials, turn):
-        answer = call(credentials, turn)
+    def answered_late(*given):
+        answer = call(*given)
         if issue.title != title and issue.title in {one.title for one in answer[0].items}:
             mentioning.gitlab.items.edit(issue, title=title, notify=False)
             mentioning.connected.link(issue)
@@ -327,3 +327,25 @@ def test_one_whose_worker_died_before_the_clock_was_set_back_goes_on(mentioning,
     backfill_slice(mentioning.org.id)
     found = db.session.get_one(Backfill, backfill.id, populate_existing=True)
     assert found.stage == "found"
+
+
+def test_a_429_pauses_the_connection_and_costs_no_attempt(mentioning, old, admin, clock):
+    backfill = changes.start(admin)
+    db.session.commit()
+    faults, calls = mentioning.gitlab.faults, mentioning.gitlab.calls
+    faults.answer("status", status=429, retry_after="1800", times=None)
+    calls.reset()
+    for _ in range(3):
+        backfill_slice(mentioning.org.id)
+        clock.advance(300)
+    assert sum(calls.counts().values()) == 1
+    integration = mentioning.connected.integration()
+    assert integration.error_code == "rate_limited"
+    assert integration.paused_until == utcnow() + timedelta(seconds=1800 - 900)
+    shown = view(mentioning, backfill.id)
+    assert (shown.stage, shown.error_code) == ("looking", None)
+
+    faults.clear()
+    clock.advance(901)
+    run(mentioning)
+    assert view(mentioning, backfill.id).stage == "found"

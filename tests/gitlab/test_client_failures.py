@@ -155,10 +155,22 @@ def test_a_wait_until_a_date_is_returned_in_seconds(server, make_client, clock):
 
 def test_a_wait_of_one_answer_is_not_that_of_the_next(server, make_client):
     client = make_client()
-    server.answer = lambda _: reply("", 429, {"Retry-After": "30"})
+    server.answer = lambda _: reply("", 503, {"Retry-After": "30"})
     assert failure(client).retry_after == 30
     server.answer = lambda _: reply("", 500)
     assert failure(client).retry_after is None
+
+
+def test_a_client_that_was_told_to_wait_asks_nothing_more(server, make_client):
+    client = make_client()
+    server.answer = lambda _: reply("Retry later\n", 429, {"Retry-After": "30"})
+    assert failure(client).retry_after == 30
+    server.answer = lambda _: reply_json([])
+    for call in (lambda: client.project_id("ships/engine"), client.check_account):
+        with pytest.raises(GitLabFailure) as caught:
+            call()
+        assert (caught.value.code, caught.value.retry_after) == ("rate_limited", 30)
+    assert len(server.requests) == 1
 
 
 def test_single_items_and_projects_fail_in_the_same_ways(server, make_client):

@@ -290,7 +290,7 @@ def test_an_admins_decision_wins_over_a_rotation_under_way(connected, leaves):
     with connected.app.app_context():
         question = load_rotation(connected.org.id)
         db.session.rollback()
-        new = rotate(question)
+        new = rotate(connected.org.id, question)
     if leaves == "another":
         connected.factory.connect(connected.org, token="glpat-of-the-admin")
     else:

@@ -218,3 +218,17 @@ def test_a_token_of_too_small_a_scope_is_shown_and_checked_again_seldom(connecte
     assert integration.error_code == "insufficient_scope"
     assert run.comes_before(integration.paused_until, 300, 300)
     assert connected.view(link).sync.error_code == "insufficient_scope"
+
+
+def test_a_429_to_a_call_beside_the_list_pauses_as_well(connected, link, clock):
+    """What the list had is shown, and the question for the project's former path waits."""
+    fetch(connected)
+    projects = connected.gitlab.state.projects
+    projects.rename(projects.get("acme/press"), "acme/renamed")
+    connected.make_due()
+    misbehave(connected, status=429, retry_after="600", after=1)
+    before = connected.calls()
+    for _ in range(3):
+        fetch(connected)
+    assert connected.calls() == before + 2
+    assert connected.integration().paused_until == utcnow() + timedelta(seconds=600)
