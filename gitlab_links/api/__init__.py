@@ -32,11 +32,12 @@ from gitlab_links.api import (
     waiting,
     webhook,
 )
-from gitlab_links.api.blueprints import TAKES_QUERY
+from gitlab_links.api.blueprints import TAKES_BODY, TAKES_QUERY
 from gitlab_links.http import idempotency
 from gitlab_links.http.access import Declaration, Kind, declaration_of, declare_endpoint
 from gitlab_links.http.conditional import require_match
-from gitlab_links.http.json_bodies import refuse_query
+from gitlab_links.http.json_bodies import refuse_body, refuse_query
+from gitlab_links.http.transactions import SAFE_METHODS
 
 # Importing a module registers its views on the blueprints.
 VIEWS = (
@@ -84,16 +85,27 @@ def _refuse_unknown_query() -> None:
 
     GitLab's webhook accepts any: people type its URL into GitLab.
     """
+    if not _takes(TAKES_QUERY):
+        refuse_query(request)
+
+
+def _refuse_unknown_body() -> None:
+    """Refuse unknown fields, also on routes that have no body. That of a GET means nothing."""
+    if request.method not in SAFE_METHODS and not _takes(TAKES_BODY):
+        refuse_body(request)
+
+
+def _takes(what: str) -> bool:
     endpoint = request.endpoint or ""
     declaration = declaration_of(current_app, endpoint, request.method)
     if declaration is not None and declaration.kind is Kind.WEBHOOK:
-        return
-    if not hasattr(current_app.view_functions[endpoint], TAKES_QUERY):
-        refuse_query(request)
+        return True
+    return hasattr(current_app.view_functions[endpoint], what)
 
 
 for _blueprint in blueprints.ALL:
     _blueprint.before_request(_refuse_unknown_query)
     _blueprint.before_request(require_match)
     _blueprint.before_request(idempotency.begin_call)
+    _blueprint.before_request(_refuse_unknown_body)
     _blueprint.after_request(idempotency.finish)

@@ -15,7 +15,7 @@ from gitlab_links.http.json_bodies import StrictParser
 F = TypeVar("F", bound=Callable[..., Any])
 
 REFUSALS = "__refusals__"
-TAKES_QUERY = "__takes_query__"
+TAKES_QUERY, TAKES_BODY = "__takes_query__", "__takes_body__"
 
 
 class Decorator(Protocol):
@@ -42,16 +42,17 @@ class ApiBlueprint(Blueprint):  # type: ignore[misc]
 
     def body(self, schema: type[ma.Schema]) -> Decorator:
         """Pass the parsed body; the schema is made once, not for each request."""
-        parse: Decorator = self.arguments(schema())
-        return parse
+        return self._parsed(TAKES_BODY, self.arguments(schema()))
 
     def query(self, schema: type[ma.Schema]) -> Decorator:
         """Pass the parsed query string as the first argument."""
-        parse: Decorator = self.arguments(schema(), location="query")
+        return self._parsed(TAKES_QUERY, self.arguments(schema(), location="query"))
 
+    @staticmethod
+    def _parsed(takes: str, parse: Decorator) -> Decorator:
         def decorator(view: F) -> F:
             parsing = parse(view)
-            setattr(parsing, TAKES_QUERY, True)
+            setattr(parsing, takes, True)
             return parsing
 
         return decorator

@@ -36,7 +36,7 @@ def responses_of(
         if status.startswith("2")
     }
     named = {422: "Invalid", 503: "Unavailable", **_refusals_of_access(declaration)}
-    if "requestBody" in gathered or declaration.kind is Kind.WEBHOOK:
+    if method != "GET":
         named.update(_BODY)
     if declaration.kind is Kind.WEBHOOK:
         del named[422]

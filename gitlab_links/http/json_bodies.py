@@ -91,6 +91,14 @@ def refuse_query(request: Request) -> None:
         raise _invalid({name: ["Unknown parameter."] for name in request.args})
 
 
+def refuse_body(request: Request) -> None:
+    """Raise an error for any field in the body, for routes that take none. What some clients send
+    with every request, an empty object, is as no body.
+    """
+    if request.get_data(cache=True):
+        _parser.parse(ma.Schema(), request, location="json")
+
+
 def _without_blanks(given: MultiDict[str, str], schema: ma.Schema) -> MultiDict[str, str]:
     names = {field.data_key or name for name, field in schema.fields.items()} - PLACES
     return MultiDict(
@@ -116,3 +124,6 @@ def _flattened(prefix: str, messages: Any) -> Iterable[tuple[str, list[str]]]:
 def _printable(name: str) -> str:
     """A field name from a request, shortened and escaped, so that it can be logged."""
     return name.encode("unicode_escape").decode("ascii")[:100]
+
+
+_parser = StrictParser()

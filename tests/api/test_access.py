@@ -14,7 +14,7 @@ from gitlab_links.accounts.key_logins import key_login
 from gitlab_links.accounts.members import remove_member
 from gitlab_links.accounts.models import ApiKey, Org
 from gitlab_links.accounts.roles import Role, Scope
-from gitlab_links.api.contract import operations
+from gitlab_links.api.contract import contract, operations
 from gitlab_links.api.contract_files import UNDESCRIBED, read
 from gitlab_links.audit.models import AuditEvent
 from gitlab_links.backfills.models import Backfill
@@ -220,6 +220,26 @@ def test_a_session_without_its_token_writes_nothing(app: Flask, world: World) ->
         name: send(caller, entry, world.path(entry["path"])) for name, entry in writing.items()
     }
     assert answers == dict.fromkeys(writing, (403, "csrf_failed"))
+
+
+def test_what_takes_no_body_refuses_one(app: Flask, world: World) -> None:
+    described = contract(app)["paths"]
+    bodiless = {
+        name: entry
+        for name, entry in IN_ORDER
+        if entry["method"] != "GET"
+        and "requestBody" not in described[entry["path"]][entry["method"].lower()]
+    }
+    assert {"rules__status_rules_try", "links__task_gitlab_link_delete"} <= set(bodiless)
+    caller = program(app, world.factory.api_key(world.org))
+    answers = {}
+    for name, entry in bodiless.items():
+        answer = caller.call(entry["method"], world.path(entry["path"]), json={"y": 1})
+        answers[name] = answer.json and answer.json.get("errors")
+    unknown = {"y": ["Unknown field."]}
+    assert {name: errors for name, errors in answers.items() if errors != unknown} == {}
+    form = caller.post(f"/api/orgs/{world.org.id}/status-rules/dry-run", data={"y": 1})
+    assert (form.status_code, form.json["code"]) == (415, "unsupported_media_type")
 
 
 def test_ids_of_another_org_are_unknown(world: World) -> None:
