@@ -25,6 +25,7 @@ from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_secrets import end_hook_secrets
 from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.project_watches import PROVEN_FOR
@@ -43,6 +44,7 @@ WAIT = Wait.of_all(
     DAILY,
     each=(GitLabProjectWatch.org_id, OrgGitLabIntegration.org_id),
 )
+_WITHOUT_HOOK = frozenset({HookState.MISSING, HookState.ELSEWHERE})
 _FORBIDDEN = "http_403"
 # GitLab answers 404 if the token may not see the project's settings at all.
 _NOT_SHOWN = frozenset({_FORBIDDEN, "not_found", "insufficient_scope"})
@@ -153,6 +155,9 @@ def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
         return
     hook = seen.hook
     watch.state = _state(watch, before, seen)
+    if seen.failure is None and hook is None and before in _WITHOUT_HOOK:
+        # Twice in a row: one answer may be older than the hook.
+        end_hook_secrets(watch.project_id, now)
     watch.error_code = None if seen.failure is None else seen.failure.code
     if seen.failure is None:  # a hook that cannot be read may still exist
         watch.hook_id = None if hook is None else hook.id

@@ -4,6 +4,7 @@ import uuid
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.audit.changes import Action, write_audit_event
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
@@ -46,7 +47,7 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
         raise HookNotRepaired(
             f"{in_words(failure.code, failure.reason)} Delete the webhook of {path} in GitLab."
         ) from None
-    note_hook_removed(project_row)
+    note_hook_removed(project_row, utcnow())
     if found is not None:
         detail = {"project": path}
         write_audit_event(

@@ -158,8 +158,8 @@ def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> R
 
 def save_repair(principal: Principal, wanted: Repair, done: Repaired, now: datetime) -> None:
     """Save and audit the result; the caller commits."""
-    finish_hook_secret(wanted.secret_id, wanted.project_row, now)
     save_check(wanted.watch_id, done.check, now)
+    finish_hook_secret(wanted.secret_id, wanted.project_row, now)
     write_audit_event(
         principal.org_id,
         principal.actor,

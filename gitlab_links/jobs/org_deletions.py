@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
@@ -82,7 +83,7 @@ def _remove_hooks(org_id: uuid.UUID, ends_at: float) -> Ending | None:
     ) as client:
         for hook in hooks:
             _remove(client, hook)
-            note_hook_removed(hook.project_row)
+            note_hook_removed(hook.project_row, utcnow())
             db.session.commit()
             if time.monotonic() > ends_at:
                 break

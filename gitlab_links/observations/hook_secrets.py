@@ -37,15 +37,17 @@ def make_hook_secret(
 
 def finish_hook_secret(secret_id: uuid.UUID, project_id: uuid.UUID, now: datetime) -> None:
     """The hook has the new secret. Its former ones stay valid for ``ROTATION_WINDOW``."""
-    db.session.execute(
-        update(GitLabHookSecret)
-        .where(
-            GitLabHookSecret.project_id == project_id,
-            GitLabHookSecret.id != secret_id,
-            GitLabHookSecret.ends_at.is_(None),
-        )
-        .values(ends_at=now + ROTATION_WINDOW)
+    end_hook_secrets(project_id, now)
+    ours = update(GitLabHookSecret).where(GitLabHookSecret.id == secret_id)
+    db.session.execute(ours.values(ends_at=None))
+
+
+def end_hook_secrets(project_id: uuid.UUID, now: datetime) -> None:
+    """The project has no hook with these secrets any more: they end after ``ROTATION_WINDOW``."""
+    lasting = update(GitLabHookSecret).where(
+        GitLabHookSecret.project_id == project_id, GitLabHookSecret.ends_at.is_(None)
     )
+    db.session.execute(lasting.values(ends_at=now + ROTATION_WINDOW))
 
 
 def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:

@@ -58,7 +58,7 @@ class GitLabProjectWatch(Identified, Base):
 class GitLabHookSecret(Identified, Base):
     """The secret of one hook that this service created, as a keyed hash.
 
-    ``ends_at`` is set when a new secret replaces it: it stays valid until then.
+    ``ends_at`` is set when a new secret replaces it or its hook is gone: it stays valid until then.
     """
 
     __tablename__ = "gitlab_hook_secrets"

@@ -10,6 +10,7 @@ from gitlab_links.errors import NotFound
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem, GitLabProject
+from gitlab_links.observations.hook_secrets import end_hook_secrets
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.storage.database import insert_unless_exists, new_id
@@ -53,8 +54,9 @@ def is_linked(project_row: uuid.UUID) -> bool:
     return bool(db.session.scalar(linked))
 
 
-def note_hook_removed(project_row: uuid.UUID) -> None:
+def note_hook_removed(project_row: uuid.UUID, now: datetime) -> None:
     """The project's hook was deleted in GitLab."""
+    end_hook_secrets(project_row, now)
     change_rows(
         update(_watch)
         .where(_watch.project_id == project_row)

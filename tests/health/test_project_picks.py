@@ -1,6 +1,7 @@
 """Projects are picked from GitLab's own list, and a worker makes their webhooks."""
 
 import pytest
+import requests
 from werkzeug.test import TestResponse
 
 from gitlab_links.accounts.models import Membership
@@ -280,6 +281,26 @@ def test_the_webhook_of_a_project_without_links_goes_with_its_watch(
     assert "Webhook of ships/sails: It was deleted." in page
     assert len(connected.audited("hook.removed")) == 1
     assert set(projects(connected)) == {"ships/engine"}
+
+
+def test_the_secret_of_a_webhook_that_was_deleted_ends_a_day_later(
+    connected: Connected, maintained: None, admin: Caller, path: str, clock: FrozenClock
+) -> None:
+    admin.post(path, data={"project": choices(admin.get(path))["ships/sails"]["value"]})
+    connected.watch()
+    connected.watch()
+    state = connected.gitlab.state
+    (hook,) = state.hooks.of(state.projects.get("ships/sails"))
+    admin.post(f"{path}/{projects(connected)['ships/sails'].id}/unwatch")
+    connected.operate()
+    assert state.hooks.of(state.projects.get("ships/sails")) == []
+
+    for hours, status in ((23, 202), (25, 403)):
+        clock.advance(hours * 3600)
+        answer = requests.post(
+            connected.webhook_url, json={}, headers={"X-Gitlab-Token": hook.token}
+        )
+        assert answer.status_code == status
 
 
 def test_the_webhook_of_a_project_that_is_linked_meanwhile_stays(

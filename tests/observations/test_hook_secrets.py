@@ -11,7 +11,13 @@ from gitlab_links.integrations.changes import delete_integration
 from gitlab_links.jobs.functions import clean
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.conftest import GITLAB_TOKEN
-from tests.observations.conftest import hooks, repair, retitle, titles
+from tests.observations.conftest import check_hook, hooks, repair, retitle, titles
+
+
+def sent(connected, secret):
+    """What the service answers to an event with a secret."""
+    headers = {"X-Gitlab-Token": secret}
+    return requests.post(connected.webhook_url, json={}, headers=headers).status_code
 
 
 def test_each_hook_has_a_secret_of_its_own_and_none_ends_another(connected, factory):
@@ -78,6 +84,24 @@ def test_a_refused_repair_leaves_no_secret_behind(connected, factory):
         with pytest.raises(HookNotAllowed):
             repair_now(connected.admin, connected.project_id)
         assert db.session.scalars(db.select(GitLabHookSecret)).all() == []
+
+
+def test_the_secret_of_a_webhook_that_was_deleted_in_gitlab_ends(connected, clock):
+    """A day after the second check that does not find it."""
+    repair(connected)
+    (hook,) = hooks(connected)
+    connected.gitlab.state.hooks.delete(hook)
+    check_hook(connected)
+    clock.advance(25 * 3600)
+    assert sent(connected, hook.token) == 202, "one check may have been mistaken"
+    check_hook(connected)
+    clock.advance(25 * 3600)
+    assert sent(connected, hook.token) == 403
+
+    repair(connected)
+    (hook,) = hooks(connected)
+    clock.advance(25 * 3600)
+    assert sent(connected, hook.token) == 202
 
 
 @pytest.mark.parametrize("status", [504, 502, 201])
