@@ -15,6 +15,7 @@ from gitlab_links.extensions import change_rows, db
 from gitlab_links.outgoing.models import OutgoingDelivery, OutgoingEndpoint, OutgoingStatus
 from gitlab_links.outgoing.retries import (
     DISABLED_AFTER,
+    DISABLED_AFTER_FAILURES,
     MAX_ATTEMPTS,
     clamped,
     endpoint_pause,
@@ -140,7 +141,8 @@ def _note_failure(
     endpoint: OutgoingEndpoint, delivery: OutgoingDelivery, outcome: Outcome, now: datetime
 ) -> None:
     endpoint.failures += 1
-    endpoint.failing_since = endpoint.failing_since or now
+    # Not after now: the clock may have been ahead when it began to fail.
+    endpoint.failing_since = min(endpoint.failing_since or now, now)
     endpoint.last_failure_at, endpoint.last_failure = now, outcome.failure
     pause = max(endpoint_pause(endpoint.failures), clamped(outcome.retry_after))
     endpoint.paused_until = now + pause if pause else None
@@ -155,7 +157,10 @@ def _note_failure(
     )
     if outcome.status == HTTPStatus.GONE:
         _disable(endpoint, GONE_REASON, now)
-    elif endpoint.failing_since <= now - DISABLED_AFTER:
+    elif (
+        endpoint.failures >= DISABLED_AFTER_FAILURES
+        and endpoint.failing_since <= now - DISABLED_AFTER
+    ):
         _disable(endpoint, DAY_REASON, now)
 
 

@@ -15,7 +15,10 @@ FAILURES_OF_THE_ENDPOINT = 3
 LONGEST_PAUSE = timedelta(hours=1)
 # A longer ``Retry-After`` counts as this.
 LONGEST_WAIT = timedelta(hours=1)
+# An endpoint is disabled after so many failures in a row, in this time: one event alone fails as
+# often in a day. A clock that is ahead for a moment makes a day of two failures.
 DISABLED_AFTER = timedelta(hours=24)
+DISABLED_AFTER_FAILURES = 10
 
 
 def resending_delay(attempts: int) -> timedelta:

@@ -86,3 +86,28 @@ def test_a_retry_that_is_due_as_it_should_be_is_left_alone(office, receiver, clo
     due_at = office.sent()[0].due_at
     sweep()
     assert office.sent()[0].due_at == due_at
+
+
+def test_a_clock_that_was_ahead_for_a_moment_turns_no_endpoint_off(office, receiver, clock):
+    made = office.endpoint("flaky")
+    receiver.answers["flaky"] = 503
+    office.tasks("One")
+    office.work()
+    clock.advance(MONTH)
+    office.work()
+    clock.advance(-MONTH)
+    endpoint = office.fresh(made.endpoint)
+    assert (endpoint.enabled, endpoint.failures) == (True, 2)
+
+
+def test_a_day_of_failures_counts_from_when_the_clock_was_right(office, receiver, clock):
+    made = office.endpoint("down")
+    receiver.answers["down"] = 503
+    office.tasks("One", "Two")
+    clock.advance(MONTH)
+    office.work()
+    set_back(clock, MONTH)
+    for _ in range(40):
+        office.send()
+        clock.advance(HOUR + 600)
+    assert not office.fresh(made.endpoint).enabled
