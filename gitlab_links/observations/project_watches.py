@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
 
 from gitlab_links.errors import NotFound
 from gitlab_links.extensions import change_rows, db
@@ -142,13 +143,19 @@ def note_events(
         make_due(broken, now)
 
 
+def _newer_event(new: Any) -> dict[str, Any]:
+    """That of the new row, if it is one: a delivery may be replayed long after it arrived."""
+    is_newer = or_(_watch.last_event_at.is_(None), _watch.last_event_at <= new.last_event_at)
+    return {
+        "last_event_at": case((is_newer, new.last_event_at), else_=_watch.last_event_at),
+        "last_event_via": case((is_newer, new.last_event_via), else_=_watch.last_event_via),
+    }
+
+
 _NOTE_EVENTS = InsertRows(
     GitLabProjectWatch,
     key=("project_id",),
-    changed=lambda new: {
-        "last_event_at": new.last_event_at,
-        "last_event_via": new.last_event_via,
-    },
+    changed=_newer_event,
     returning=(_watch.project_id, _watch.state),
 )
 

@@ -6,6 +6,9 @@ import pytest
 import requests
 
 from gitlab_links.clock import utcnow
+from gitlab_links.deliveries.models import GitLabWebhookDelivery
+from gitlab_links.deliveries.replay import replay
+from gitlab_links.extensions import db
 from gitlab_links.health.messages import remedy, summary
 from gitlab_links.observations.hook_states import OUR_EVENTS
 from tests.observations.conftest import SIGNING_TOKEN, check_hook, hooks, repair, retitle, titles
@@ -144,6 +147,38 @@ def test_a_system_hook_is_recognised_by_its_events(connected, factory):
         "elsewhere",
         "system",
     )
+
+
+@pytest.mark.differs_by_database
+def test_an_old_delivery_that_is_replayed_hides_no_newer_event(connected, clock):
+    repair(connected)
+    connected.work()
+    connected.watch()
+    with connected.app.app_context():
+        oldest = db.session.scalars(
+            db.select(GitLabWebhookDelivery.id).order_by(GitLabWebhookDelivery.id)
+        ).first()
+    clock.advance(8 * 86_400)
+    retitle(connected, "Leak stopped")
+    connected.work()
+    clock.advance(60)
+    connected.gitlab.state.items.edit(connected.issues[1], title="Missed", notify=False)
+    connected.sweep()
+    clock.advance(60)
+    retitle(connected, "Leak again")
+    connected.work()
+    connected.watch()
+    assert connected.codes() == ["events_missed"]
+
+    with connected.app.app_context():
+        replay(connected.admin, oldest)
+        db.session.commit()
+    connected.work()
+    connected.watch()
+
+    found = connected.watched()
+    assert (found.last_event_at, found.last_event_via) == (utcnow(), "project")
+    assert connected.codes() == ["events_missed"]
 
 
 def test_lost_rights_are_noticed_at_the_next_check(connected, factory):
