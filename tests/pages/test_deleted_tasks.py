@@ -69,14 +69,33 @@ def test_what_was_to_be_linked_to_a_deleted_task_can_be_linked_to_a_new_one(
 
 
 def test_a_task_that_is_there_was_not_deleted_and_others_are_nobodys_business(
-    app: Flask, visitor: Caller, acting: As, factory: Factory, base: str
+    visitor: Caller, acting: As, factory: Factory, org: Org, base: str
 ) -> None:
-    gone = [path for path in paths_below(app, base, "ACME-2") if str(path).endswith("/unlink")]
+    of_another = factory.link(factory.task(org)).id
     elsewhere = acting(Role.ADMIN, factory.org())
-    answers = [visitor.post(path) for path in gone]
+    answers = [visitor.post(f"{base}/tasks/ACME-2/links/{of_another}/unlink")]
     answers += [elsewhere.post(f"{base}/tasks/ACME-1/pin"), visitor.get(f"{base}/tasks/ACME-1")]
     assert ["Page not found" in text_of(answer) for answer in answers] == [True] * 3
     assert [answer.status_code for answer in answers] == [404] * 3
+
+
+def test_a_form_for_a_link_that_was_removed_leads_back_to_the_task(
+    app: Flask, visitor: Caller, factory: Factory, org: Org, base: str
+) -> None:
+    factory.integration(org, token_ciphertext="something")
+    visitor.post(f"{base}/tasks/ACME-2/links", data={"url": TYPED.splitlines()[0]})
+    shown = Markup.of(visitor.get(f"{base}/tasks/ACME-2"))
+    pressed = [shown.one("button", form="unlink")["formaction"]]
+    visitor.post(pressed[0])
+    below = paths_below(app, base, "ACME-2")
+    pressed += [path for path in below if path.endswith(("/unlink", "/keep", "/leave"))]
+    assert len(pressed) == 4
+    for path in pressed:
+        answer = visitor.post(path)
+        assert answer.headers["Location"] == f"{base}/tasks/ACME-2"
+        page = text_of(visitor.get(answer.headers["Location"]))
+        assert page.count("This link was already removed.") == 1, path
+        assert visitor.post(path, headers={"X-Fragment": "links"}).status_code == 404
 
 
 def test_a_program_is_told_what_it_is_told_elsewhere(visitor: Caller, base: str) -> None:
