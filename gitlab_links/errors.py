@@ -106,7 +106,9 @@ class Conflict(DomainError, status=HTTPStatus.CONFLICT, code="conflict"):
 class PreconditionFailed(
     DomainError, status=HTTPStatus.PRECONDITION_FAILED, code="precondition_failed"
 ):
-    """The resource has changed: If-Match has an old ETag (412). ``etag`` is the current one."""
+    """The resource has changed: If-Match has an old ETag (412). ``etag`` is the current one, as
+    the header has it.
+    """
 
     def __init__(self, detail: str, *, etag: str | None = None) -> None:
         super().__init__(detail)

@@ -87,7 +87,11 @@ def _header(description: str, kind: str, example: Any) -> Json:
 
 HEADERS: Json = {
     "RequestId": _header("Names the request in the logs.", "string", "8a1f0c2b9d7e4f60"),
-    "ETag": _header("Changes with the answer.", "string", '"f9ae23be9652f7c1"'),
+    "ETag": _header(
+        "Changes with the answer; of links weak, and not with the times of their sync.",
+        "string",
+        '"f9ae23be9652f7c1"',
+    ),
     "Location": _header("The address of what was created.", "string", "/api/orgs/..."),
     "RetryAfter": _header("Seconds to wait.", "integer", 30),
     "RateLimitLimit": _header("Requests a minute for this API key.", "integer", 600),

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, make_response, request
+from werkzeug.http import quote_etag
 
 from gitlab_links.errors import Invalid, PreconditionFailed
 from gitlab_links.http.access import Kind, declaration_of
@@ -56,6 +57,15 @@ def set_version(*facts: Any) -> None:
     g.version = sha256(repr(facts).encode()).hexdigest()[:16]
 
 
+def set_state(content: bytes) -> None:
+    """Make the ETag a weak one, of this content instead of the body.
+
+    For responses with times that say nothing new of what is shown: two with the same tag are
+    equivalent, as RFC 9110 has it of weak tags, and not the same byte for byte.
+    """
+    g.state = content
+
+
 def require_match() -> None:
     """Raise :class:`PreconditionFailed` if If-Match does not match the current state.
 
@@ -76,17 +86,18 @@ def require_match() -> None:
     path_ids = request.view_args or {}
     lock(path_ids[of] if of else [*path_ids.values()][-1])
     answer = make_response(current_app.view_functions[_reading_endpoint()](**path_ids))
-    current = _etag(answer)
+    current, quoted = _etag(answer), quote_etag(_etag(answer), _is_weak())
     g.pop("version", None)
+    g.pop("state", None)
     if not _matches(current):
-        raise PreconditionFailed(f"{_CHANGED} Read it again before you change it.", etag=current)
+        raise PreconditionFailed(f"{_CHANGED} Read it again before you change it.", etag=quoted)
 
 
 def _matches(current: str) -> bool:
     """Whether If-Match matches the current state; of a state with a version, only the version.
 
-    Weak tags match too, unlike in RFC 9110: every tag of this service is strong, and a proxy
-    that compresses responses, as nginx does, makes it weak.
+    Weak tags match too, unlike in RFC 9110: a proxy that compresses responses, as nginx does,
+    makes every tag weak, and what a weak one of this service leaves out is nothing to overwrite.
     """
     wanted = request.if_match
     if wanted.star_tag:
@@ -105,9 +116,13 @@ def _reading_endpoint() -> str:
 
 
 def _etag(answer: Response) -> str:
-    body = sha256(answer.get_data()).hexdigest()[:32]
+    body = sha256(g.get("state") or answer.get_data()).hexdigest()[:32]
     version = g.get("version")
     return body if version is None else f"{version}.{body}"
+
+
+def _is_weak() -> bool:
+    return "state" in g
 
 
 def _validate(response: Response) -> Response:
@@ -115,10 +130,10 @@ def _validate(response: Response) -> Response:
         return response
     if request.method in {"GET", "HEAD"} and response.status_code == 200:
         if response.get_etag()[0] is None:
-            response.set_etag(_etag(response))
+            response.set_etag(_etag(response), _is_weak())
         return _answer_conditions(response)
     if _has_the_new_state(response):
-        response.set_etag(_etag(response))
+        response.set_etag(_etag(response), _is_weak())
     return response
 
 
@@ -126,7 +141,7 @@ def _answer_conditions(response: Response) -> Response:
     """If-Match comes first, as RFC 9110 has it; of a match, If-None-Match still makes a 304."""
     etag = response.get_etag()[0] or ""
     if "If-Match" in request.headers and not _matches(etag):
-        refusal: Response = render(PreconditionFailed(_CHANGED, etag=etag))
+        refusal: Response = render(PreconditionFailed(_CHANGED, etag=response.headers["ETag"]))
         return refusal
     others = {name: value for name, value in request.environ.items() if name != "HTTP_IF_MATCH"}
     response.make_conditional(others)

@@ -13,7 +13,6 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadHost, HTTPException, MethodNotAllowed
-from werkzeug.http import quote_etag
 
 from gitlab_links.errors import DomainError, NotFound, PreconditionFailed
 from gitlab_links.extensions import db
@@ -106,7 +105,7 @@ def problem_of(error: Exception) -> Problem:
         if error.status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, PreconditionFailed) and error.etag is not None:
-            headers["ETag"] = quote_etag(error.etag)
+            headers["ETag"] = error.etag
         return Problem(
             error.status,
             error.code,

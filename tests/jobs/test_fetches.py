@@ -14,6 +14,7 @@ from gitlab_links.jobs import fetches
 from gitlab_links.jobs.fetches import fetch_slice
 from gitlab_links.links.changes import refresh_links_of_task
 from gitlab_links.sync import lease as leases
+from tests.api.callers import program
 from tests.conftest import GITLAB_TOKEN
 from tests.jobs.conftest import queued
 from tests.statements import statements
@@ -239,3 +240,39 @@ def test_the_queries_of_a_round_do_not_grow_with_its_items(app, connected):
             connected.fetch()
         counts.append(len(sent))
     assert counts[1] <= counts[0] + 1
+
+
+def test_a_fetch_that_finds_nothing_new_is_no_change_for_programs(connected, app):
+    issue = connected.issue(connected.project())
+    link_id = connected.link(issue)
+    connected.fetch()
+    admin = program(app, connected.factory.api_key(connected.org))
+    links = f"/api/orgs/{connected.org.id}/gitlab-links"
+    of_task = f"/api/orgs/{connected.org.id}/tasks/{connected.tasks[link_id]}/gitlab-links"
+    link = f"{of_task}/{link_id}"
+    first = {path: admin.get(path) for path in (links, f"{links}/{link_id}", of_task, link)}
+    assert all(answer.headers["ETag"].startswith('W/"') for answer in first.values())
+
+    def polled():
+        db.session.rollback()
+        return {
+            admin.get(path, headers={"If-None-Match": seen.headers["ETag"]}).status_code
+            for path, seen in first.items()
+        }
+
+    connected.make_due()
+    connected.fetch()
+    times = [
+        one["link"]["sync"]["last_synced_at"] for one in (first[link].json, admin.get(link).json)
+    ]
+    assert times[0] < times[1]
+    assert polled() == {304}
+    connected.gitlab.state.items.edit(issue, title="Paper tears", notify=False)
+    connected.make_due()
+    connected.fetch()
+    assert polled() == {200}
+    late = admin.delete(link, headers={"If-Match": first[link].headers["ETag"]})
+    assert (late.status_code, late.headers["ETag"]) == (412, admin.get(link).headers["ETag"])
+    connected.make_due()
+    connected.fetch()
+    assert admin.delete(link, headers={"If-Match": late.headers["ETag"]}).status_code == 204
