@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 
@@ -20,13 +19,14 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.gitlab.items import address_in_api
+from gitlab_links.health.our_hooks import missing_events, our_hooks
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
 from gitlab_links.observations.hook_secrets import end_hook_secrets
-from gitlab_links.observations.hook_states import EXPECTED_EVENTS, HookState
+from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.project_watches import PROVEN_FOR
 from gitlab_links.storage.waits import Wait
@@ -61,7 +61,8 @@ class DueProject:
 
 @dataclass(frozen=True, slots=True)
 class HookCheck:
-    """Our hook, None if there is none, or why it could not be read.
+    """Our hook, of several the one that works best; None if there is none, or why it could not
+    be read.
 
     ``of_account``: GitLab refuses every call of the token's account, for now or altogether, so
     the project is not to blame.
@@ -108,7 +109,7 @@ def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
 def check_hook(client: "MaintainingClient", project: int | str, webhook_url: str) -> HookCheck:
     """Read our hook in one project from GitLab; no database. Failures are returned, not raised."""
     try:
-        return HookCheck(our_hook(client.hooks(project), webhook_url))
+        return HookCheck(next(iter(our_hooks(client.hooks(project), webhook_url)), None))
     except GitLabFailure as failure:
         return failed_check(client, failure)
 
@@ -125,19 +126,6 @@ def failed_check(client: "MaintainingClient", failure: GitLabFailure) -> HookChe
         except GitLabFailure as of_account:
             return HookCheck(None, of_account, of_account=True)
     return HookCheck(None, failure)
-
-
-def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
-    """The hook that points here; if there is none, one with our path at another host.
-
-    The path contains the org's id, so the hook is ours: the service was moved, or has another
-    name.
-    """
-    wanted = urlsplit(webhook_url)
-    here = webhook_url.rstrip("/").lower()
-    exact = [hook for hook in hooks if hook.url.strip().rstrip("/").lower() == here]
-    moved = [hook for hook in hooks if _path_of(hook.url) == wanted.path]
-    return next(iter(exact or moved), None)
 
 
 def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
@@ -162,7 +150,7 @@ def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
     if seen.failure is None:  # a hook that cannot be read may still exist
         watch.hook_id = None if hook is None else hook.id
     watch.disabled_until = None if hook is None else hook.disabled_until
-    watch.events_missing = [] if hook is None else _missing_events(hook)
+    watch.events_missing = [] if hook is None else missing_events(hook)
     watch.checked_at = now
     watch.check_due_at = _next_check(watch, now)
 
@@ -198,11 +186,7 @@ def _state_of(hook: Hook, *, signing: bool) -> HookState:
         return HookState(hook.alert_status)
     if not (hook.signs if signing else hook.has_token):
         return HookState.UNPROVEN
-    return HookState.EVENTS_MISSING if _missing_events(hook) else HookState.OK
-
-
-def _missing_events(hook: Hook) -> list[str]:
-    return [event for event in EXPECTED_EVENTS if event not in hook.events]
+    return HookState.EVENTS_MISSING if missing_events(hook) else HookState.OK
 
 
 def _next_check(watch: GitLabProjectWatch, now: datetime) -> datetime:
@@ -216,13 +200,6 @@ def _next_check(watch: GitLabProjectWatch, now: datetime) -> datetime:
     if watch.state == HookState.TEMPORARILY_DISABLED and watch.disabled_until is not None:
         pause = min(pause, max(timedelta(minutes=1), watch.disabled_until - now))
     return now + pause * random.uniform(0.75, 1.0)  # noqa: S311
-
-
-def _path_of(url: str) -> str | None:
-    try:
-        return urlsplit(url.strip()).path.rstrip("/")
-    except ValueError:
-        return None
 
 
 def probe_projects(org_id: uuid.UUID, now: datetime, unless_since: datetime) -> bool:

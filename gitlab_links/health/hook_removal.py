@@ -9,8 +9,8 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health.background_calls import background_client
-from gitlab_links.health.hook_check import our_hook
 from gitlab_links.health.hook_repair import HookNotRepaired
+from gitlab_links.health.our_hooks import delete_hooks, our_hooks
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.observations.project_watches import is_linked, note_hook_removed
@@ -20,7 +20,7 @@ WHOLE_SECONDS = 15.0
 
 
 def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnStep) -> bool:
-    """Delete the hook in GitLab; returns whether there was one.
+    """Delete our hooks in GitLab; returns whether there was one.
 
     Nothing is deleted if the project is watched or linked again. Commits before the calls. Raises
     ``HookNotRepaired`` and what ``reached_project`` raises.
@@ -39,18 +39,18 @@ def remove_hook_now(principal: Principal, project_row: uuid.UUID, on_step: OnSte
             principal.org_id, reached.credentials, MaintainingClient, whole_seconds=WHOLE_SECONDS
         ) as client:
             on_step("looking_for_the_webhook")
-            found = our_hook(client.hooks(where), webhook_url(principal.org_id))
-            if found is not None:
+            found = our_hooks(client.hooks(where), webhook_url(principal.org_id))
+            if found:
                 on_step("deleting_the_webhook")
-                client.delete_hook(where, found.id)
+                delete_hooks(client, where, found)
     except GitLabFailure as failure:
         raise HookNotRepaired(
             f"{in_words(failure.code, failure.reason)} Delete the webhook of {path} in GitLab."
         ) from None
     note_hook_removed(project_row, utcnow())
-    if found is not None:
+    if found:
         detail = {"project": path}
         write_audit_event(
             principal.org_id, principal.actor, Action.HOOK_REMOVED, project_row, detail
         )
-    return found is not None
+    return bool(found)

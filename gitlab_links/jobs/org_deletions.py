@@ -12,18 +12,20 @@ from gitlab_links.extensions import db
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health.background_calls import background_client
+from gitlab_links.health.our_hooks import delete_hooks, our_hooks
 from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
+from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.observations.project_watches import note_hook_removed
 from gitlab_links.operations.models import Operation, OperationKind
 from gitlab_links.operations.queue import begin_step
 from gitlab_links.org_data.deleting import (
+    HookedProject,
     HookNotRemoved,
-    OurHook,
     close_org,
     delete_org_row,
     delete_piece,
-    our_hooks,
+    hooked_projects,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 # No piece or call begins later in a slice, so that each ends within the job's timeout.
 SLICE_SECONDS = 5.0
-HOOKS_A_SLICE, CALLS_SECONDS = 20, 10.0
+PROJECTS_A_SLICE, CALLS_SECONDS = 20, 15.0
 REMOVING, CLOSING, DELETING = "removing_webhooks", "closing_the_org", "deleting_"
 _GONE = frozenset({"not_found"})
 
@@ -72,8 +74,8 @@ def delete_org(operation: Operation) -> Ending:
 def _remove_hooks(org_id: uuid.UUID, ends_at: float) -> Ending | None:
     from gitlab_links.gitlab.hook_client import MaintainingClient
 
-    hooks = our_hooks(org_id, HOOKS_A_SLICE)
-    if not hooks:
+    projects = hooked_projects(org_id, PROJECTS_A_SLICE)
+    if not projects:
         db.session.rollback()
         return None
     credentials = credentials_of(find_integration(org_id))
@@ -81,23 +83,24 @@ def _remove_hooks(org_id: uuid.UUID, ends_at: float) -> Ending | None:
     with background_client(
         org_id, credentials, MaintainingClient, whole_seconds=CALLS_SECONDS
     ) as client:
-        for hook in hooks:
-            _remove(client, hook)
-            note_hook_removed(hook.project_row, utcnow())
+        for project in projects:
+            _remove(client, project, webhook_url(org_id))
+            note_hook_removed(project.project_row, utcnow())
             db.session.commit()
             if time.monotonic() > ends_at:
                 break
     return Ending.MORE
 
 
-def _remove(client: "MaintainingClient", hook: OurHook) -> None:
+def _remove(client: "MaintainingClient", project: HookedProject, url: str) -> None:
     try:
-        client.delete_hook(hook.project, hook.hook_id)
+        ours = our_hooks(client.hooks(project.project), url)
+        delete_hooks(client, project.project, ours)
     except GitLabFailure as failure:
         if failure.code in _GONE:
             return
         raise HookNotRemoved(
-            f"The webhook of {hook.path} could not be removed: "
+            f"The webhook of {project.path} could not be removed: "
             f"{in_words(failure.code, failure.reason)} Nothing of the org was deleted. Try again, "
             "or delete the org without removing its webhooks."
         ) from None

@@ -34,13 +34,12 @@ class HookNotRemoved(Conflict, code="hook_not_removed"):
 
 
 @dataclass(frozen=True, slots=True)
-class OurHook:
-    """One of our webhooks in GitLab. ``project`` is GitLab's id, or the path while unknown."""
+class HookedProject:
+    """A project with webhooks of ours. ``project`` is GitLab's id, or the path while unknown."""
 
     project_row: uuid.UUID
     project: int | str
     path: str
-    hook_id: int
 
 
 def ask_to_delete(principal: Principal, typed_name: str, *, with_hooks: bool) -> Operation:
@@ -55,14 +54,14 @@ def ask_to_delete(principal: Principal, typed_name: str, *, with_hooks: bool) ->
     return ask_for(principal, kind, subject=org.name)
 
 
-def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
-    """Some of our webhooks in the org's GitLab that are not removed yet. Not those at a GitLab
-    that the org has left: ids of there name other projects here.
+def hooked_projects(org_id: uuid.UUID, limit: int) -> Sequence[HookedProject]:
+    """Some projects in the org's GitLab whose webhooks of ours are not removed yet. Not those at a
+    GitLab that the org has left: ids of there name other projects here.
     """
     watch, project, integration = GitLabProjectWatch, GitLabProject, OrgGitLabIntegration
     rows = db.session.execute(
-        select(project.id, project.gitlab_id, project.path, watch.hook_id)
-        .join(project, project.id == watch.project_id)
+        select(project.id, project.gitlab_id, project.path)
+        .join(watch, watch.project_id == project.id)
         .join(integration, integration.org_id == watch.org_id)
         .where(
             watch.org_id == org_id,
@@ -73,9 +72,7 @@ def our_hooks(org_id: uuid.UUID, limit: int) -> Sequence[OurHook]:
         .limit(limit)
     )
     return [
-        OurHook(row.id, address_in_api(row.gitlab_id, row.path), row.path, row.hook_id)
-        for row in rows
-        if row.hook_id is not None
+        HookedProject(row.id, address_in_api(row.gitlab_id, row.path), row.path) for row in rows
     ]
 
 

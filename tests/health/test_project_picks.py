@@ -291,6 +291,7 @@ def test_the_secret_of_a_webhook_that_was_deleted_ends_a_day_later(
     connected.watch()
     state = connected.gitlab.state
     (hook,) = state.hooks.of(state.projects.get("ships/sails"))
+    state.hooks.add(hook.of, connected.webhook_url, token="added by hand")
     admin.post(f"{path}/{projects(connected)['ships/sails'].id}/unwatch")
     connected.operate()
     assert state.hooks.of(state.projects.get("ships/sails")) == []

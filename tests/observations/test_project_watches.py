@@ -92,6 +92,30 @@ def test_a_hook_with_only_a_secret_is_reported_if_signatures_are_required(connec
     assert connected.watched().hook_state == "ok"
 
 
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_of_two_hooks_of_ours_the_one_that_works_counts(connected, factory, which):
+    """As when somebody adds one by hand beside the one that a repair made."""
+    repair(connected)
+    factory.connect(connected.org, webhook_secret="typed-by-an-admin")
+    state = connected.gitlab.state.hooks
+    (old,) = hooks(connected)
+    events = dict.fromkeys(OUR_EVENTS, True)
+    new = state.add(connected.project, connected.webhook_url, token="typed-by-an-admin", **events)
+    broken, works = (old, new) if which == "old" else (new, old)
+    state.fail(broken, 40)
+    retitle(connected, "Leak stopped")
+    connected.work()
+    check_hook(connected)
+
+    assert "Leak stopped" in titles(connected)
+    assert (connected.watched().hook_state, connected.watched().hook_id) == ("ok", works.id)
+    assert "hook_disabled" not in connected.codes()
+
+    state.update(works, issues_events=False)
+    check_hook(connected)
+    assert connected.watched().hook_state == "events_missing", "still better than a disabled one"
+
+
 def test_a_deleted_hook_is_reported(connected):
     repair(connected)
     connected.work()

@@ -80,6 +80,8 @@ def test_nothing_is_left_of_it_here_or_in_gitlab_and_other_orgs_stay(
     other = factory.org()
     factory.link(factory.task(other))
     key, org = factory.api_key(hooked.org), hooked.org
+    (hook,) = hooked.gitlab.state.hooks.by_id.values()
+    hooked.gitlab.state.hooks.add(hook.of, hook.url, token="added by hand")
     before = rows_of(other.id)
     assert send(admin, org, org.name, remove_hooks="1").status_code == 302
     assert "Waiting for a worker" in see(admin, org.id)
