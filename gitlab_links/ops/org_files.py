@@ -1,12 +1,15 @@
 """Commands to export, import and delete an org, and to erase a person."""
 
+import errno
 import gzip
+import io
+import sys
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 from flask.cli import with_appcontext
@@ -24,11 +27,13 @@ from gitlab_links.plurals import counted
 from gitlab_links.storage.private_files import open_new_private_file
 
 _GZIP = b"\x1f\x8b"
+_STANDARD_OUTPUT = Path("-")
+_NOT_OURS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
 @click.command("export-org")
 @click.argument("org_id", type=click.UUID)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True))
 @click.option("--csv", "as_csv", is_flag=True, help="Write a zip of CSV files, for spreadsheets.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
 @with_appcontext
@@ -38,22 +43,32 @@ def export_org_command(org_id: uuid.UUID, file: Path, *, as_csv: bool, overwrite
     """Write everything of an org but its secrets to FILE: JSON lines, for import-org.
 
     With a name that ends in .gz the file is compressed. It holds confidential items too, so only
-    the user who runs this may read it.
+    the user who runs this may read it. If FILE is -, it is written to standard output.
     """
-    if not overwrite and file.exists():
-        raise click.ClickException(
-            f"{file} is there already, and stays as it is. Give another name, or replace it with "
-            "--overwrite."
-        )
+    if file == _STANDARD_OUTPUT:
+        _write_to(sys.stdout.buffer, org_id, as_csv=as_csv, compressed=False)
+        return
     try:
+        if not overwrite and file.exists():
+            raise click.ClickException(
+                f"{file} is there already, and stays as it is. Give another name, or replace it "
+                "with --overwrite."
+            )
         with _whole_or_none(file) as out:
-            if as_csv:
-                write_csv(org_id, out)
-            else:
-                _write_lines(org_id, out, compressed=file.suffix == ".gz")
+            _write_to(out, org_id, as_csv=as_csv, compressed=file.suffix == ".gz")
     except OSError as error:
-        raise click.ClickException(f"{file} cannot be written: {error.strerror}.") from None
+        raise click.ClickException(_unwritten(file, error)) from None
     click.echo(f"wrote {file}")
+
+
+def _unwritten(file: Path, error: OSError) -> str:
+    message = f"{file.absolute()} cannot be written: {error.strerror}."
+    if error.errno not in _NOT_OURS:
+        return message
+    return (
+        f"{message} Name a file in a folder that the user of this command may write, or give - "
+        "instead, and have the shell write the file: export-org ... - > FILE"
+    )
 
 
 @contextmanager
@@ -75,7 +90,10 @@ def _whole_or_none(file: Path) -> Iterator[IO[bytes]]:
         after_failure.pop_all()
 
 
-def _write_lines(org_id: uuid.UUID, out: IO[bytes], *, compressed: bool) -> None:
+def _write_to(out: IO[bytes], org_id: uuid.UUID, *, as_csv: bool, compressed: bool) -> None:
+    if as_csv:
+        write_csv(org_id, out)
+        return
     if not compressed:
         out.writelines(json_lines(org_id))
         return
@@ -84,13 +102,14 @@ def _write_lines(org_id: uuid.UUID, out: IO[bytes], *, compressed: bool) -> None
 
 
 @click.command("import-org")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.File("rb"))
 @click.option("--name", help="Another name for the org, if its own is taken here.")
 @with_appcontext
 @database_errors_in_a_sentence()
 @refusals_in_a_sentence()
-def import_org_command(file: Path, name: str | None) -> None:
-    """Add the org of an export to this installation; all of it, or nothing.
+def import_org_command(file: Any, name: str | None) -> None:
+    """Add the org of an export to this installation; all of it, or nothing. If FILE is -, it is
+    read from standard input.
 
     Afterwards an admin sets the GitLab token and repairs the webhooks, which still lead to the
     other installation. People without an account here need a password or a login by GitLab.
@@ -103,15 +122,14 @@ def import_org_command(file: Path, name: str | None) -> None:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Iterable[bytes]]:
-    with file.open("rb") as raw:
-        packed = raw.read(2) == _GZIP
+def _opened(file: Any) -> Iterator[Iterable[bytes]]:
+    # What a pipe has given cannot be read a second time.
+    raw = io.BufferedReader(file)
     try:
-        with gzip.open(file, "rb") if packed else file.open("rb") as lines:
-            yield lines
+        yield gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == _GZIP else raw
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise click.ClickException(
-            f"{file} is damaged: {str(error).rstrip('.')}. Nothing was imported."
+            f"The file is damaged: {str(error).rstrip('.')}. Nothing was imported."
         ) from None
 
 

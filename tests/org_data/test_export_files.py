@@ -1,5 +1,7 @@
 """The files that export-org writes: a whole one or none, and nobody else's is touched."""
 
+import errno
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +55,20 @@ def test_a_place_that_cannot_be_written_is_named(
 ) -> None:
     refused = export(app, factory.org().id, tmp_path / "missing" / "acme.jsonl")
     assert (refused.exit_code, "No such file or directory" in refused.output) == (1, True)
+
+
+def test_a_folder_of_somebody_else_is_named_with_what_helps(
+    app: Flask, factory: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    # As for any user but root, who may write everywhere.
+    monkeypatch.setattr(org_files, "open_new_private_file", refuse)
+    monkeypatch.chdir(tmp_path)
+    refused = export(app, factory.org().id, Path("acme.jsonl"))
+    assert f"{tmp_path}/acme.jsonl cannot be written: Permission denied." in refused.output
+    assert "export-org ... - > FILE" in refused.output
 
 
 def test_only_the_owner_reads_the_file_and_it_is_not_replaced_unasked(

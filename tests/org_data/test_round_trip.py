@@ -344,6 +344,22 @@ def test_the_commands_write_and_read_a_file(
     assert not (tmp_path / "x").exists()
 
 
+def test_the_commands_write_and_read_what_the_shell_redirects(
+    app: Flask, elsewhere: Flask, org: Org
+) -> None:
+    runner = elsewhere.test_cli_runner()
+    done = app.test_cli_runner().invoke(args=["export-org", str(org.id), "-"])
+    assert done.exit_code == 0, done.output
+    for sent in (done.stdout_bytes, gzip.compress(done.stdout_bytes)):
+        cut = runner.invoke(args=["import-org", "-"], input=sent[:60])
+        assert cut.exit_code == 1
+        assert "Nothing was imported" in cut.output
+    taken = runner.invoke(args=["import-org", "-"], input=gzip.compress(done.stdout_bytes))
+    assert "Imported Acme Rockets" in taken.output
+    again = runner.invoke(args=["import-org", "-"], input=done.stdout_bytes)
+    assert (again.exit_code, "already" in again.output) == (1, True)
+
+
 def test_the_page_sends_lines_and_csv_and_the_log_says_so(
     app: Flask, factory: Factory, org: Org
 ) -> None:
