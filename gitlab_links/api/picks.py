@@ -14,6 +14,7 @@ from gitlab_links.api.schemas.picks import (
     SearchQuery,
 )
 from gitlab_links.clock import utcnow
+from gitlab_links.gitlab.listed_project import ListedProject
 from gitlab_links.health.project_picks import (
     PickedElsewhere,
     ProjectsNotListed,
@@ -42,9 +43,8 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
     return {
         "projects": [
             {
-                "gitlab_id": one.project.gitlab_id,
-                "path": one.project.path,
-                "maintained": one.project.maintained,
+                **_listed(one.project),
+                "project_id": None if one.known is None else one.known.id,
                 "choice": one.text,
                 "picked": one.known is not None and one.known.picked,
                 "links": 0 if one.known is None else one.known.links,
@@ -53,6 +53,14 @@ def gitlab_projects_get(query: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
             for one in found.choices
         ],
         "next_page": found.next_page,
+    }
+
+
+def _listed(project: ListedProject) -> dict[str, Any]:
+    return {
+        "gitlab_id": project.gitlab_id,
+        "path": project.path,
+        "maintained": project.maintained,
     }
 
 
@@ -70,7 +78,7 @@ def gitlab_projects_post(body: dict[str, Any], org_id: uuid.UUID) -> dict[str, A
     """
     picked = pick(current_principal(), body["choices"])
     return {
-        "projects": [one.project for one in picked],
+        "projects": [{**_listed(one.project), "project_id": one.project_id} for one in picked],
         "operations": [one.operation for one in picked if one.operation is not None],
     }
 

@@ -38,9 +38,8 @@ class PickedElsewhere(Conflict, code="picked_elsewhere"):
 
 def pick_projects(
     principal: Principal, base_url: str, projects: Sequence[ListedProject], now: datetime
-) -> list[Operation | None]:
-    """Watch these projects; returns the operation that creates the webhook of each,
-    None where the token's owner may not.
+) -> list["Picked"]:
+    """Watch these projects.
 
     ``projects`` are as the GitLab at ``base_url`` listed them. Raises
     :class:`PickedElsewhere` if that is no longer the org's. A job is triggered after the
@@ -51,7 +50,7 @@ def pick_projects(
     )
     if present != base_url:
         raise PickedElsewhere("The base URL has changed. Reload the list and pick again.")
-    requested: list[Operation | None] = []
+    picked: list[Picked] = []
     for project in projects:
         row = _row_of(principal.org_id, base_url, project)
         watch, _ = require_watch(principal.org_id, row)
@@ -61,13 +60,12 @@ def pick_projects(
             write_audit_event(
                 principal.org_id, principal.actor, Action.PROJECT_WATCHED, row, detail
             )
-        kind = OperationKind.MAKE_HOOK
-        requested.append(
-            ask_for(principal, kind, target=row, subject=project.path)
-            if project.maintained
-            else None
-        )
-    return requested
+        operation = None
+        if project.maintained:
+            kind = OperationKind.MAKE_HOOK
+            operation = ask_for(principal, kind, target=row, subject=project.path)
+        picked.append(Picked(project, row, operation))
+    return picked
 
 
 def _row_of(org_id: uuid.UUID, base_url: str, listed: ListedProject) -> uuid.UUID:
@@ -111,9 +109,12 @@ class ProjectsNotListed(Conflict, code="projects_not_listed"):
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A picked project, and the operation that creates its webhook, if the token may."""
+    """A picked project, its id here, and the operation that creates its webhook, None where the
+    token's owner may not.
+    """
 
     project: ListedProject
+    project_id: uuid.UUID
     operation: Operation | None
 
 
@@ -160,8 +161,7 @@ def pick(principal: Principal, texts: Sequence[str]) -> Sequence[Picked]:
     picked = [_read(principal.org_id, text) for text in texts[:MOST_PICKED]]
     base_url = picked[0][0]
     projects = [project for base, project in picked if base == base_url]
-    operations = pick_projects(principal, base_url, projects, utcnow())
-    return [Picked(*pair) for pair in zip(projects, operations, strict=True)]
+    return pick_projects(principal, base_url, projects, utcnow())
 
 
 def _signed(org_id: uuid.UUID, base_url: str, project: ListedProject) -> str:

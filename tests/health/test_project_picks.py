@@ -110,6 +110,21 @@ def test_a_choice_is_good_for_its_org_and_as_gitlab_listed_it(
     assert set(projects(connected)) == {"ships/engine"}
 
 
+def test_a_program_learns_which_id_a_project_has_in_addresses(
+    connected: Connected, maintained: None, admin: Caller
+) -> None:
+    api = f"/api/orgs/{connected.org.id}/integrations/gitlab/projects"
+    listed = {one["path"]: one for one in admin.get(api).json["projects"]}
+    assert listed["ships/engine"]["project_id"] == str(connected.project_id)
+    sails = listed["ships/sails"]
+    assert sails["project_id"] is None
+    (picked,) = admin.post(api, json={"choices": [sails["choice"]]}).json["projects"]
+    shown = {one["path"]: one["project_id"] for one in admin.get(api).json["projects"]}
+    assert shown["ships/sails"] == picked["project_id"]
+    assert admin.delete(f"{api}/{picked['project_id']}/watch").status_code == 204
+    assert "ships/sails" not in projects(connected)
+
+
 def test_each_pick_is_an_operation_whose_steps_page_and_api_show(
     connected: Connected, maintained: None, admin: Caller, path: str
 ) -> None:

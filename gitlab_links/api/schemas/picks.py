@@ -33,9 +33,19 @@ class ListedProjectSchema(Answer):
     )
 
 
+class PickedProjectSchema(ListedProjectSchema):
+    """A project that was picked."""
+
+    project_id = fields.UUID(metadata=described("Its id in the addresses of this API."))
+
+
 class ChoiceSchema(ListedProjectSchema):
     """A project that can be picked."""
 
+    project_id = fields.UUID(
+        allow_none=True,
+        metadata=described("Its id in the addresses of this API; null if it is not watched yet."),
+    )
     choice = fields.String(
         metadata=described("Send this to pick it; valid for an hour.", "WyI4Zi…")
     )
@@ -69,7 +79,7 @@ class PickSchema(Strict):
 class PickedEnvelope(Answer):
     """The picked projects, and the operations that create the webhooks of those maintained."""
 
-    projects = fields.List(fields.Nested(ListedProjectSchema))
+    projects = fields.List(fields.Nested(PickedProjectSchema))
     operations = fields.List(fields.Nested(OperationSchema))
 
 
