@@ -4,6 +4,7 @@ They come from the database and Redis, so every process returns the same. Nothin
 and nothing names an org.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,10 +57,13 @@ class Connections:
 
 @dataclass(frozen=True, slots=True)
 class QueueFigures:
-    """The state of Redis: jobs by queue, registered workers, jobs that raised an error."""
+    """The state of Redis: jobs by queue, registered workers, whether the schedule ticks, jobs that
+    raised an error. A worker that was killed stays registered for minutes.
+    """
 
     queued: Mapping[str, int]
     workers: int
+    ticks: bool
     failed: int
 
 
@@ -201,6 +205,7 @@ def queue_figures() -> QueueFigures | None:
     from rq.registry import FailedJobRegistry
 
     from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
+    from gitlab_links.jobs.schedule import has_ticked
 
     connection = redis()
     names = [QUEUE, *queue_names()]
@@ -209,6 +214,7 @@ def queue_figures() -> QueueFigures | None:
         return QueueFigures(
             queued={name: Queue(name, connection=connection).count for name in names},
             workers=Worker.count(connection=connection),
+            ticks=has_ticked(time.time()),
             failed=sum(registry.get_job_count(cleanup=False) for registry in registries),
         )
     except RedisError:

@@ -121,6 +121,7 @@ def _redis() -> Iterator[Metric]:
     yield _by_label("jobs_queued", "Jobs waiting in Redis", "queue", queues.queued)
     yield _single("jobs_failed", "Jobs that raised an error, until Redis drops them", queues.failed)
     yield _single("workers", "Registered RQ workers", queues.workers)
+    yield _single("schedule_ticks", "Whether a worker.py ran within some seconds", queues.ticks)
 
 
 def _backlog(what: str, backlog: Backlog) -> Iterator[Metric]:

@@ -1,6 +1,7 @@
 """/metrics: who may read it, and that its figures are those of the database and of Redis."""
 
 import re
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,6 +156,26 @@ def test_the_queues_of_redis_are_measured(monitored: Flask, redis: Redis) -> Non
     assert figures["jobs_queued", "fetches"] == 1
     assert figures["jobs_queued", "deliveries"] == 0
     assert figures["workers",] == 0
+
+
+def test_killed_workers_are_noticed_by_their_schedule(monitored: Flask, redis: Redis) -> None:
+    """They stay registered for minutes, as nobody has signed them off."""
+    from gitlab_links.job_triggers import SCHEDULE_QUEUE
+    from gitlab_links.jobs.redis_trouble import RedisTrouble
+    from gitlab_links.jobs.schedule import Ticker
+    from gitlab_links.jobs.workers import PoolWorker
+
+    with monitored.app_context():
+        url = monitored.extensions["settings"].redis_url
+        killed = PoolWorker.of(url, [SCHEDULE_QUEUE], RedisTrouble())
+        killed.register_birth()
+        Ticker().tick(time.time() - 60)
+    figures = read(monitored)
+    assert (figures["workers",], figures["schedule_ticks",]) == (1, 0)
+    with monitored.app_context():
+        Ticker().tick(time.time())
+    assert read(monitored)["schedule_ticks",] == 1
+    killed.register_death()
 
 
 def test_a_failed_job_counts_once(monitored: Flask, redis: Redis) -> None:
