@@ -246,7 +246,7 @@ def _deltas(
 
 
 def _delta(mark: GitLabDeltaMark, gitlab_id: int, path: str, now: datetime) -> Delta:
-    reached = mark.reached or (mark.seen_until or now) - OVERLAP
+    reached = mark.reached or min(mark.seen_until or now, now) - OVERLAP
     # After the clock was set back, nothing counts as proven.
     is_later = mark.proven_at is not None and mark.proven_at > now + TOLERANCE
     return Delta(

@@ -32,7 +32,8 @@ _item = GitLabItem
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A complete reading of changes: the iids that it has, the time before its last call by our
-    clock, and that of the answer by GitLab's.
+    clock, and that of the answer by GitLab's. ``newest`` is the time of the newest change until
+    now.
     """
 
     delta: Delta
@@ -91,13 +92,14 @@ def move(proof: Proof, mark: GitLabDeltaMark, terms: Terms) -> None:
     """Move the mark of a complete reading; what was read has to be in the same transaction.
 
     By GitLab's clock, but not beyond ours: earlier than needed does no harm, some is read again.
-    Without GitLab's date, as behind some proxies, the newest change is all that is certain.
+    Without GitLab's date, as behind some proxies, the newest change is all that is certain; one
+    of the future, which GitLab lets be written, says nothing.
     """
     if proof.gitlab_time is not None:
         mark.seen_until = min(proof.gitlab_time, terms.now)
     else:
         known = [one for one in (proof.newest, mark.seen_until) if one is not None]
-        mark.seen_until = max(known, default=proof.delta.since)
+        mark.seen_until = min(max(known, default=proof.delta.since), terms.now)
     mark.reached, mark.list_wanted = None, False
     mark.failures, mark.error_code = 0, None
     mark.proven_at = proof.started_at

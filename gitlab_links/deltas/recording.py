@@ -153,10 +153,12 @@ def _record_reading(answer: DeltaAnswer, mark: GitLabDeltaMark, now: datetime) -
         make_due(answer.delta, now)
     if answer.failure is None and answer.reached is None:
         times = [one.snapshot.updated_at for one in answer.listed.values()]
-        newest = max((one for one in times if isinstance(one, datetime)), default=None)
+        past = [one for one in times if isinstance(one, datetime) and one <= now]
+        newest = max(past, default=None)
         iids, started_at = answer.listed.keys(), answer.started_at
         return Proof(answer.delta, iids, started_at, answer.gitlab_time, newest)
-    mark.reached = answer.reached if answer.listed else mark.reached
+    if answer.listed:
+        mark.reached = answer.reached and min(answer.reached, now)
     mark.due_at = now
     if answer.failure is not None:
         note_failed(mark, answer.failure.code, now)

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from gitlab_links.clock import utcnow
 from gitlab_links.deltas.models import GitLabDeltaMark
+from gitlab_links.demo.gitlab import server
 from gitlab_links.extensions import db
 from gitlab_links.jobs.health_checks import find_due_checks
 from gitlab_links.jobs.sweeps import sweep
@@ -127,6 +128,31 @@ def test_a_clock_of_gitlab_that_is_set_back_leaves_no_change_unseen(
     connected.fetch()
     assert connected.view(links[0]).title == "Paper tears"
     assert mark().seen_until < utcnow() - timedelta(seconds=5300)
+
+
+@pytest.mark.parametrize("was_blind", [False, True])
+def test_a_time_of_the_future_hides_no_change_where_a_proxy_spoils_gitlabs_date(
+    connected, issues, links, clock, monkeypatch, was_blind
+):
+    """GitLab lets the owner of a project write the time of an issue. Before, one of the future
+    was taken for how far the changes are known.
+    """
+    monkeypatch.setattr(server._Handler, "date_time_string", lambda *_: "unknown")
+    next_year = utcnow() + timedelta(days=365)
+    connected.gitlab.state.items.edit(issues[0], title="Later", notify=False)
+    issues[0].updated_at = next_year
+    if was_blind:
+        db.session.execute(update(GitLabDeltaMark).values(seen_until=next_year))
+        db.session.commit()
+    for title in ("Paper tears", "Ink dries"):
+        pass_ttl(connected, clock)
+        connected.fetch()
+        assert mark().seen_until <= utcnow()
+        connected.gitlab.state.items.edit(issues[1], title=title, notify=False)
+        pass_ttl(connected, clock)
+        connected.fetch()
+        assert connected.view(links[1]).title == title
+    assert connected.view(links[0]).title == "Later"
 
 
 def test_a_change_that_is_committed_late_is_found(connected, issues, links, clock):
