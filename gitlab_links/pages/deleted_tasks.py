@@ -30,32 +30,35 @@ class TaskDeleted(NotFound, code="task_deleted"):
 @pages.errorhandler(NotFound)
 def answer_not_found(error: NotFound) -> Any:
     """Of a form that was sent to a task that there is not, also one that was saved during a login
-    in between, say that the task was deleted, and show what was typed as a new task. A form for a
-    link that there is not leads back to its task.
+    in between, say that the task was deleted, and show what was typed as a new task. Say it to the
+    script of an open page, too, which shows it. A form for a link that there is not leads back to
+    its task.
     """
     principal: Principal | None = g.get("principal")
     reference = (request.view_args or {}).get("reference")
     sent = request.form if request.method == "POST" else typed_before(is_said=True)
-    if principal is None or reference is None or sent is None or wants_json():
+    is_script = FRAGMENT_HEADER in request.headers
+    if principal is None or reference is None or wants_json():
+        return render(error)
+    if sent is None and not is_script:
         return render(error)
     db.session.rollback()  # a view may have changed something before it missed something
     try:
         task = task_at(principal.org_id, reference)
     except NotFound:
-        page = _new_task(principal, sent)
+        page = None if is_script else _new_task(principal, sent or {})
         return render(TaskDeleted()) if page is None else (page, NotFound.status)
-    return _back_to(task, principal.org_id) or render(error)
+    back = None if is_script else _back_to(task, principal.org_id)
+    return back or render(error)
 
 
 def _back_to(task: TaskView, org_id: uuid.UUID) -> Any:
     """To the task of a link that was removed; None if the form was for something else, such as
-    the link of another task. The script of an open page learns of it by what it asks next.
+    the link of another task.
     """
     link_id, one = (request.view_args or {}).get("link_id"), TaskGitLabLink
     elsewhere = exists().where(one.id == link_id, one.org_id == org_id)
-    if link_id is None or FRAGMENT_HEADER in request.headers:
-        return None
-    if db.session.scalar(select(elsewhere)):
+    if link_id is None or db.session.scalar(select(elsewhere)):
         return None
     flash("This link was already removed.", "info")
     return redirect(task_url("pages.show_task", org_id, task, page_in(request.args)))

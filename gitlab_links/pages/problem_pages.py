@@ -22,6 +22,7 @@ class ProblemPage:
     """
 
     status: int
+    code: str
     title: str
     explanation: str
     detail: str
@@ -86,6 +87,7 @@ def _page(problem: Problem) -> ProblemPage:
         (title, explanation), detail = _WORDS_OF_CODE[problem.code], ""
     return ProblemPage(
         status=problem.status,
+        code=problem.code,
         title=title,
         explanation=explanation,
         detail=detail,

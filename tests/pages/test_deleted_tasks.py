@@ -98,6 +98,21 @@ def test_a_form_for_a_link_that_was_removed_leads_back_to_the_task(
         assert visitor.post(path, headers={"X-Fragment": "links"}).status_code == 404
 
 
+def test_an_open_page_that_asks_what_is_new_is_told_and_an_address_is_not(
+    visitor: Caller, acting: As, factory: Factory, base: str
+) -> None:
+    elsewhere = acting(Role.ADMIN, factory.org())
+    for path, part in (("ACME-1/links", "links"), ("ACME-1/timeline", "timeline")):
+        answer = visitor.get(f"{base}/tasks/{path}", headers={"X-Fragment": part})
+        assert (answer.status_code, "This task was deleted" in text_of(answer)) == (404, True)
+        assert Markup.of(answer).one("div", class_="error-page")["data-code"] == "task_deleted"
+        outside = elsewhere.get(f"{base}/tasks/{path}", headers={"X-Fragment": part})
+        assert "Page not found" in text_of(outside)
+        assert "Page not found" in text_of(
+            visitor.get(f"{base}/tasks/{path}", follow_redirects=True)
+        )
+
+
 def test_a_program_is_told_what_it_is_told_elsewhere(visitor: Caller, base: str) -> None:
     path = f"{base}/tasks/ACME-1/pin"
     answer = visitor.post(path, headers={"Accept": "application/json"})

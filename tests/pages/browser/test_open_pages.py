@@ -158,6 +158,22 @@ def test_the_open_page_of_a_deleted_task_loses_nothing_that_is_typed(
     expect(plain.get_by_role("heading", name="This task was deleted")).to_be_focused()
 
 
+def test_the_open_pages_of_a_task_say_that_it_was_deleted(stack: Stack, open_page: Open) -> None:
+    colleague = open_page("/tasks/new")
+    colleague.on("dialog", lambda dialog: dialog.accept())
+    new_tasks(colleague, stack, ["Goes while it is read"])
+    pages = [open_page(f"{colleague.url}{tail}") for tail in ("", "/timeline")]
+    colleague.get_by_role("link", name="Edit").click()
+    colleague.get_by_role("button", name="Delete task").click()
+    expect(colleague.locator(".notices")).to_contain_text("Deleted ACME-")
+    for page in pages:
+        poll_now(page)
+        expect(page.get_by_role("heading", name="This task was deleted")).to_be_focused()
+        expect(page).to_have_title(re.compile("This task was deleted"))
+        page.get_by_role("link", name="Go to tasks").click()
+        expect(page.get_by_role("heading", name="Tasks", exact=True)).to_be_visible()
+
+
 def test_an_older_answer_does_not_replace_a_newer_one(stack: Stack, open_page: Open) -> None:
     page = open_page(stack.task_url)
     wait_until_steady(page)

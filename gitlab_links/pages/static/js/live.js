@@ -1,6 +1,7 @@
 // Polls a part of the page. An unchanged part costs a 304 without a body.
 
 import { keepMarksCurrent, leaveMarks, renewMarks } from "./menu.js";
+import { announce } from "./messages.js";
 import { setServerTime, updateTimes } from "./times.js";
 
 // What is ``data-moving`` is asked for more often.
@@ -25,8 +26,9 @@ function isTyped() {
 export class LivePart {
   // ``steady`` is the time between two questions, in milliseconds; without it, the part says
   // whether it moves. ``show`` gets the page, and whether the part has just come to rest.
-  // ``leave`` is called when the session has ended or access was lost: a reload leads to the login.
-  constructor(section, { steady = 0, show, hurries = () => false, leave = () => this.reload() }) {
+  // ``leave`` is called with the answer when the session has ended, access was lost, or what is
+  // shown was deleted: a reload leads to the login.
+  constructor(section, { steady = 0, show, hurries = () => false, leave = (answer) => this.reload(answer) }) {
     this.section = section;
     this.steady = () => steady || (this.isMoving ? MOVING : STEADY);
     this.put = show;
@@ -128,13 +130,31 @@ export class LivePart {
   }
 
   // Not if it would lose what somebody has typed: to send that leads to the login as well.
-  reload() {
+  async reload(answer) {
     if (!isTyped()) {
-      window.location.reload();
+      if (!(await this.showDeleted(answer))) window.location.reload();
       return;
     }
     this.away = undefined;
     this.etag = ""; // with access again, the whole part is answered, and says so
+  }
+
+  // In place of the page of a task, that somebody has deleted it: only who had the page open is told,
+  // so a reload would find no page. Returns whether the answer says that.
+  async showDeleted(answer) {
+    if (answer?.status !== 404) return false;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const heading = page.querySelector("[data-code=task_deleted] h1");
+    if (!heading) return false;
+    this.hasEnded = true;
+    const main = document.querySelector("main");
+    const isHere = main.contains(document.activeElement) || document.activeElement === document.body;
+    main.replaceChildren(...page.querySelector("main").children);
+    document.title = page.title;
+    heading.tabIndex = -1;
+    if (isHere) heading.focus();
+    else announce(heading.textContent);
+    return true;
   }
 
   say(state) {

@@ -50,17 +50,17 @@ const live = new LivePart(section, {
     if (!live.answering) announceChanges(result);
     return result;
   },
-  leave: ({ status }) => ([401, 404].includes(status) ? leave() : window.location.reload()),
+  leave: (answer) => ([401, 404].includes(answer.status) ? leave(answer) : window.location.reload()),
 });
 remember(list());
 live.start();
 
 // After the session has ended: the login leads back here, with what is in the field. With the task
-// deleted, the answer has it as well.
-function leave() {
+// deleted, the answer has it as well; with nothing typed, what the part answered is shown.
+function leave(answer) {
   const form = section.querySelector("[data-link-form]");
   if (form?.querySelector("#link-url").value.trim()) form.submit();
-  else window.location.reload();
+  else live.reload(answer);
 }
 
 async function send(form, action, submitter) {
