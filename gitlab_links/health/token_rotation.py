@@ -192,6 +192,13 @@ def _tried_lately(org_id: uuid.UUID, now: datetime) -> bool:
     return newest is not None and now - AUTO_PAUSE < newest.created_at <= now
 
 
+def set_since(org_id: uuid.UUID, moment: datetime) -> bool:
+    """Whether the org has another token than at a moment, from whomever."""
+    integration = find_integration(org_id)
+    set_at = None if integration is None else integration.token_set_at
+    return set_at is not None and set_at > moment
+
+
 def rotate_now(org_id: uuid.UUID, actor: Actor, on_step: OnStep = ignore_step) -> datetime | None:
     """Replace the token and return when the new one expires.
 

@@ -21,7 +21,7 @@ from gitlab_links.health.due_tokens import make_token_check_due
 from gitlab_links.health.hook_removal import remove_hook_now
 from gitlab_links.health.hook_repair import repair_now
 from gitlab_links.health.issue_tracker import set_tracker_now
-from gitlab_links.health.token_rotation import rotate_now
+from gitlab_links.health.token_rotation import rotate_now, set_since
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.job_triggers import JobKind, allow_triggers, trigger, trigger_after_commit
 from gitlab_links.jobs.org_deletions import Ending, delete_org
@@ -152,11 +152,16 @@ def _set_tracker(operation: Operation, on_step: OnStep) -> dict[str, Any]:
 
 
 def _rotate(operation: Operation, on_step: OnStep) -> dict[str, Any]:
-    """Automatic rotation, which the org has turned on; see ``due_for_rotation``."""
+    """A person's, or the automatic one, see ``due_for_rotation``: that is about the token of then,
+    and may have waited while somebody set another.
+    """
     renewing = operation.kind == OperationKind.RENEW_TOKEN
+    if renewing and set_since(operation.org_id, operation.created_at):
+        return {"rotated": False, "token_expires_at": None}
     actor = SERVICE if renewing else _principal(operation).actor
     expires_at = rotate_now(operation.org_id, actor, on_step)
-    return {"token_expires_at": None if expires_at is None else expires_at.isoformat()}
+    until = None if expires_at is None else expires_at.isoformat()
+    return {"rotated": True, "token_expires_at": until}
 
 
 _WORK: dict[OperationKind, Callable[[Operation, OnStep], dict[str, Any]]] = {

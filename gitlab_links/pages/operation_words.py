@@ -107,6 +107,8 @@ def _title(operation: Operation) -> str:
 def _outcome(operation: Operation) -> tuple[str, bool]:
     result: dict[str, Any] = operation.result or {}
     if operation.kind in OF_THE_TOKEN:
+        if result.get("rotated") is False:  # not in results of earlier versions
+            return "It was not needed: somebody had set another token meanwhile.", True
         expires_at = result.get("token_expires_at")
         until = ""
         if expires_at is not None:

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from gitlab_links.clock import utcnow
 from gitlab_links.health.token_life import AHEAD, SHARE, SOON, checked_by, replaced_from
+from gitlab_links.health.token_rotation import rotate_now
+from gitlab_links.jobs.health_checks import run_checks
+from tests.api.callers import browser
 from tests.health.test_tokens import check, expire_in, token_of
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -97,6 +100,26 @@ def test_a_token_that_gitlab_refuses_is_not_rotated(connected, clock):
 
     assert "auth_error" in connected.codes()
     assert connected.gitlab.state.calls.total("rotate") == 0
+
+
+@pytest.mark.parametrize("how", ["by hand", "by GitLab"])
+def test_a_token_that_was_set_while_its_rotation_waited_is_left_alone(connected, how):
+    """Another worker has the org's operations while the rotation waits."""
+    expire_in(connected, 6)
+    connected.change(token_auto_rotate=True, token_check_due_at=utcnow())
+    with connected.app.app_context():
+        run_checks(connected.org.id)
+        if how == "by hand":
+            other = connected.gitlab.state.people.add_token("dana", scopes=["api"]).value
+            connected.factory.connect(connected.org, token=other)
+        else:
+            rotate_now(connected.org.id, connected.admin.actor)
+    connected.gitlab.state.calls.reset()
+    connected.operate()
+
+    assert connected.gitlab.state.calls.total("rotate") == 0
+    page = browser(connected.app, connected.admin.user_id).get(f"/orgs/{connected.org.id}/gitlab")
+    assert "somebody had set another token meanwhile" in page.text
 
 
 def test_a_short_lived_token_is_checked_as_soon_as_it_is_due(connected, clock):

@@ -31,6 +31,7 @@ class OperationSchema(Answer):
             "The result. `make_hook` and `repair_hook`: `created`, `tested` (GitLab sent a test "
             "event, and it arrived) and `resent` (the number of failed events sent again). "
             "`rotate_token`, and `renew_token`, which the service starts automatically: "
+            "`rotated` (false if somebody had set another token meanwhile) and "
             "`token_expires_at`. `set_tracker`: `changed`. "
             "`remove_hook`: `removed`.",
             {"created": True, "tested": True, "resent": 0},
