@@ -236,6 +236,17 @@ def test_every_alert_uses_an_existing_metric_and_says_what_to_do(monitored: Flas
         assert rule["annotations"].keys() == {"summary", "description"}
 
 
+def test_every_figure_that_the_docs_alert_on_has_a_rule(monitored: Flask) -> None:
+    figures = {key[0] for key in read(monitored)}
+    text = (PROJECT / "docs" / "deploy.md").read_text()
+    rows = re.findall(r"^\| `(\w+)(?:\{\w+\})?` \| .+ \| (.*)\|$", text, re.MULTILINE)
+    promised = {name for name, when in rows if when and when != "much more than usual "}
+    rules = (PROJECT / "deploy" / "prometheus-alerts.yml").read_text()
+    asked = set(re.findall(r"expr: .*?gitlab_links_(\w+)", rules))
+    assert "jobs_queued" in promised
+    assert (promised & figures) - asked == set()
+
+
 def test_the_docs_have_every_figure_in_their_table(monitored: Flask) -> None:
     text = (PROJECT / "docs" / "deploy.md").read_text()
     listed = set(re.findall(r"^\| `(\w+)(?:\{\w+\})?` \|", text, re.MULTILINE))
