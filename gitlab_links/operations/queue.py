@@ -26,9 +26,11 @@ from gitlab_links.errors import required
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.job_triggers import JobKind, trigger_after_commit
 from gitlab_links.operations.models import Operation, OperationKind, OperationStatus
+from gitlab_links.storage.waits import Wait
 
 # Longer than a job may take.
 LEASE = timedelta(seconds=30)
+_WAIT = Wait.of_all(Operation.leased_until, LEASE)
 KEPT = timedelta(days=30)
 UNFINISHED = (OperationStatus.QUEUED.value, OperationStatus.RUNNING.value)
 INTERRUPTED = "interrupted"
@@ -287,11 +289,7 @@ def unattended(
 
 def _is_dead(now: datetime) -> ColumnElement[bool]:
     """Whether the lease is over, or too long because the clock was set back."""
-    until = Operation.leased_until
-    return and_(
-        Operation.status == OperationStatus.RUNNING.value,
-        or_(until < now, until > now + 2 * LEASE),
-    )
+    return and_(Operation.status == OperationStatus.RUNNING.value, _WAIT.is_over(now))
 
 
 def forget_old_operations(now: datetime) -> None:

@@ -8,33 +8,29 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, delete, exists, select
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.rule_states.models import OrgRules, RulesMode, TaskRuleState
 from gitlab_links.rules.batch import LONGEST_WAIT, Batch, DueTask
 from gitlab_links.rules.links import links_of_tasks
 from gitlab_links.storage.given_values import is_among
+from gitlab_links.storage.waits import Wait
 from gitlab_links.tasks.models import Task
 
 BATCH_SIZE = 200
+_WAIT = Wait.of_all(TaskRuleState.due_at, LONGEST_WAIT)
 
 
 def orgs_due(now: datetime) -> Select[uuid.UUID]:
     """The orgs with due tasks."""
-    due = exists().where(TaskRuleState.org_id == OrgRules.org_id, _is_due(now))
+    due = exists().where(TaskRuleState.org_id == OrgRules.org_id, _WAIT.is_over(now))
     return select(OrgRules.org_id).where(OrgRules.mode != RulesMode.OFF.value, due)
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Also if it is due later than any wait: then the clock was set back."""
-    due_at = TaskRuleState.due_at
-    return or_(due_at <= now, due_at > now + 2 * LONGEST_WAIT)
 
 
 def has_due(org_id: uuid.UUID, now: datetime) -> bool:
     """Whether the org has due tasks."""
-    due = exists().where(TaskRuleState.org_id == org_id, _is_due(now))
+    due = exists().where(TaskRuleState.org_id == org_id, _WAIT.is_over(now))
     return bool(db.session.scalar(select(due)))
 
 
@@ -70,7 +66,7 @@ def _due(org_id: uuid.UUID, now: datetime) -> Sequence[uuid.UUID]:
     state = TaskRuleState
     return db.session.scalars(
         select(state.task_id)
-        .where(state.org_id == org_id, _is_due(now))
+        .where(state.org_id == org_id, _WAIT.is_over(now))
         .order_by(state.due_at)
         .limit(BATCH_SIZE)
     ).all()

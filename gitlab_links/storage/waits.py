@@ -42,10 +42,16 @@ class Wait:
     def is_too_long(self, now: datetime) -> ColumnElement[bool]:
         """Whether a row waits for longer than it can."""
         later = now + TOLERANCE
-        return and_(
-            self.column > later + min(longest for _, longest in self.longest),
-            or_(*(and_(rows, self.column > later + longest) for rows, longest in self.longest)),
-        )
+        kinds = [and_(rows, self.column > later + longest) for rows, longest in self.longest]
+        if len(kinds) == 1:
+            return kinds[0]
+        # What an index has comes first.
+        shortest = min(longest for _, longest in self.longest)
+        return and_(self.column > later + shortest, or_(*kinds))
+
+    def is_over(self, now: datetime) -> ColumnElement[bool]:
+        """Whether a row waits no longer, or for too long."""
+        return or_(self.column <= now, self.is_too_long(now))
 
     def is_any_too_long(self, now: datetime) -> Exists:
         """Whether a row does."""

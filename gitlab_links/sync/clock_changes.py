@@ -15,7 +15,7 @@ from gitlab_links.extensions import change_rows
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.links.models import GitLabItem
 from gitlab_links.observations.models import GitLabProjectWatch
-from gitlab_links.storage.waits import TOLERANCE
+from gitlab_links.storage.waits import TOLERANCE, Wait
 from gitlab_links.sync.pausing import LONGEST_PAUSE
 
 LEASE = timedelta(seconds=30)
@@ -25,12 +25,12 @@ ITEMS_A_PIECE = 2_000
 _integration = OrgGitLabIntegration
 _item = GitLabItem
 _watch = GitLabProjectWatch
+_LEASED = Wait.of_all(_integration.sync_leased_until, LEASE)
 
 
 def not_leased(now: datetime) -> ColumnElement[bool]:
     """Whether an integration is not leased; no lease lasts longer than ``LEASE``."""
-    until = _integration.sync_leased_until
-    return or_(until.is_(None), until <= now, until > now + 2 * LEASE)
+    return or_(_integration.sync_leased_until.is_(None), _LEASED.is_over(now))
 
 
 def orgs_with_future_dates(now: datetime) -> Select[uuid.UUID]:
