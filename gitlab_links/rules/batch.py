@@ -27,6 +27,7 @@ from gitlab_links.rules.wanted import (
     wanted,
 )
 from gitlab_links.storage.many_rows import UpdateRows
+from gitlab_links.storage.waits import TOLERANCE
 from gitlab_links.tasks.models import Task, TaskStatus
 from gitlab_links.tasks.summaries import task_reference
 
@@ -57,7 +58,11 @@ def _left_this_minute(rules: OrgRules, now: datetime) -> int:
     state = TaskRuleState
     changed = db.session.scalar(
         select(func.count()).where(
-            state.org_id == rules.org_id, state.changed_at > now - MINUTE, state.counted
+            state.org_id == rules.org_id,
+            state.changed_at > now - MINUTE,
+            # Not all of the last hour, if the clock was set back by an hour.
+            state.changed_at <= now + TOLERANCE,
+            state.counted,
         )
     )
     return MOST_A_MINUTE - (changed or 0)

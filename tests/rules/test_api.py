@@ -118,6 +118,20 @@ def test_too_many_changes_in_a_minute_stop_the_rules(story, project, app, factor
     db.session.rollback()
 
 
+def test_changes_from_before_the_clock_was_set_back_are_not_of_this_minute(story, project):
+    mr = story.merge_request(project)
+    for tasks in (MOST_A_MINUTE - 10, 20):
+        for task in [story.task() for _ in range(tasks)]:
+            story.attach(task, mr)
+        story.settle()
+        story.clock.advance(60)
+    story.clock.advance(-3600)
+    last = story.task()
+    story.attach(last, mr)
+    story.settle()
+    assert story.status(last) == "in_progress by started"
+
+
 @pytest.mark.slow
 def test_what_the_rules_kept_back_is_applied_and_overrules_nobody(
     story, project, app, factory, base
