@@ -111,7 +111,7 @@ def _times(connection: object) -> dict[int, datetime] | None:
     nodes = _nodes(connection)
     if nodes is None:
         return None
-    read = ((_iid(node), parse_time(node.get("updatedAt"))) for node in nodes)
+    read = ((read_id(node.get("iid")), parse_time(node.get("updatedAt"))) for node in nodes)
     found = {iid: moment for iid, moment in read if iid is not None and moment is not None}
     return found if len(found) == len(nodes) else None
 
@@ -127,11 +127,6 @@ def _pipelines(connection: object) -> list[ChangedPipeline] | None:
         if pipeline_id is not None and sha is not None and status is not None:
             found.append(ChangedPipeline(pipeline_id, sha, status))
     return found
-
-
-def _iid(node: Object) -> int | None:
-    text = node.get("iid")
-    return read_id(int(text)) if isinstance(text, str) and text.isdecimal() else None
 
 
 def statuses_query(wanted: Sequence[tuple[str, Sequence[int]]]) -> tuple[str, dict[str, Any]]:
@@ -165,7 +160,7 @@ def _statuses(project: Object) -> dict[int, Statuses]:
     nodes = read_object(project.get("mergeRequests")).get("nodes")
     found = {}
     for node in map(read_object, nodes if isinstance(nodes, list) else []):
-        iid = _iid(node)
+        iid = read_id(node.get("iid"))
         pipeline = read_object(node.get("headPipeline"))
         if iid is not None:
             found[iid] = Statuses(
