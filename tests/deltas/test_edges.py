@@ -99,6 +99,21 @@ def test_what_a_restored_gitlab_has_lost_is_gone_within_the_day(connected, world
     assert connected.view(link).sync.error_code == "not_found"
 
 
+def test_a_change_with_a_time_of_the_past_is_found_within_the_day(connected, world, clock):
+    items, links = world
+    issue = items["Issue 0"]
+    clock.advance(600)
+    was = issue.updated_at
+    connected.gitlab.state.items.edit(issue, title="Written back", notify=False)
+    issue.updated_at = was
+    pass_ttl(connected, clock)
+    connected.fetch()
+    assert connected.view(links["Issue 0"]).title == "Issue 0"  # no list of changes has it
+    clock.advance(FULL_READING.total_seconds())
+    connected.fetch()
+    assert connected.view(links["Issue 0"]).title == "Written back"
+
+
 def test_the_number_that_a_restored_gitlab_gives_again_shows_no_other_item(connected, world, clock):
     items, _links = world
     project, state = items["Issue 0"].project, connected.gitlab.state
