@@ -65,10 +65,12 @@ class JsonTooDeep(BadRequest, code="json_too_deep"):
 
 
 class Unauthorized(DomainError, status=HTTPStatus.UNAUTHORIZED, code="unauthorized"):
-    """No or bad credentials (401): one answer for all causes."""
+    """No or bad credentials (401): one answer for all causes at an address."""
 
-    def __init__(self) -> None:
-        super().__init__("Log in, or send a valid API key as 'Authorization: Bearer <key>'.")
+    def __init__(
+        self, detail: str = "Log in, or send a valid API key as 'Authorization: Bearer <key>'."
+    ) -> None:
+        super().__init__(detail)
 
 
 class Forbidden(DomainError, status=HTTPStatus.FORBIDDEN, code="forbidden"):

@@ -128,8 +128,11 @@ def problem_of(error: Exception) -> Problem:
 
 
 def wants_json() -> bool:
-    """Whether the response should be JSON: for the API, for probes, or by the Accept header."""
-    if is_api_path(request.path) or request.path in PROBES:
+    """Whether the response should be JSON: for the API, for probes, or by the headers.
+
+    Whoever sends a key is a program, which would save the page of the login as its file.
+    """
+    if is_api_path(request.path) or request.path in PROBES or "Authorization" in request.headers:
         return True
     best = request.accept_mimetypes.best_match(
         ["text/html", "application/json", "application/problem+json"]

@@ -123,10 +123,15 @@ def _caller() -> Caller:
 
 
 def _key_login() -> KeyLogin:
-    """The login of the API key, which is valid only for the API, not for pages."""
+    """The login of the API key, which is valid only for the API, not for pages and their files."""
+    if not is_api_path(request.path):
+        raise Unauthorized(
+            "Pages and their files are for browsers that are logged in, and take no Authorization "
+            "header. An API key is for the addresses under /api/."
+        )
     scheme, _, secret = request.headers["Authorization"].partition(" ")
     login = key_login(secret.strip()) if scheme.lower() == "bearer" else None
-    if login is None or not request.path.startswith("/api/"):
+    if login is None:
         raise Unauthorized
     return login
 

@@ -147,7 +147,13 @@ def test_a_post_without_the_token_of_the_session_does_nothing(world: World) -> N
             assert "session has changed" in answer.text
 
 
-def test_api_keys_open_no_page(world: World) -> None:
+def test_api_keys_open_no_page_and_no_file_and_lead_to_no_login(world: World) -> None:
     key = program(world.app, world.factory.api_key(world.org))
+    wrong = program(world.app, "glk_" + "x" * 43)
     for method, rule in world.routes():
-        assert key.call(method, world.path(rule)).status_code == 302, rule.rule
+        path = world.path(rule)
+        answer, other = key.call(method, path), wrong.call(method, path)
+        assert (answer.status_code, answer.json["code"]) == (401, "unauthorized"), rule.rule
+        assert answer.content_type == "application/problem+json"
+        assert "under /api/" in answer.json["detail"]
+        assert other.get_data() == answer.get_data()
