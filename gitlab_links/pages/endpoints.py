@@ -100,8 +100,8 @@ def change_endpoint(org_id: uuid.UUID, endpoint_id: uuid.UUID) -> ResponseReturn
     """Change its settings; an empty address stays as it is. If somebody else changed the same
     meanwhile, show both first.
     """
-    form, (version,) = EndpointForm.sent(), sent("version")
     endpoint = lock_endpoint(org_id, endpoint_id)
+    form, (version,) = EndpointForm.sent(), sent("version")
     both, errors = merged(endpoint, form, version), form.errors
     if both.disputed and not errors:
         conflicts = disputed(both, endpoint, projects_to_choose(org_id))

@@ -88,8 +88,8 @@ def _change(org_id: uuid.UUID, view_id: uuid.UUID, *, shared: bool) -> ResponseR
         name = delete_view(principal, view_id, shared=shared)
         flash(f"Deleted the view {name}. The tasks stay.", "success")
         return redirect(list_url(org_id, ListQuery()))
-    (name, version) = sent("name", "version")
     stored = lock_view(principal, view_id, shared=shared).name
+    (name, version) = sent("name", "version")
     both = merge(version, {"name": name}, {"name": stored})
     try:
         if both.disputed:
