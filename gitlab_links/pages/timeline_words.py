@@ -77,17 +77,17 @@ class Words:
     def row(self, entry: Entry) -> Row:
         """One event in words."""
         event = entry.event
-        kind = EventType(event.type)
-        if kind is EventType.LINK_CHANGED:
+        kind = event.type  # a newer release, which may run beside this one, has others
+        if kind == EventType.LINK_CHANGED:
             mark, said = _changed(event)
             return self._of_item(event, mark, "", "", said)
-        if kind is EventType.LINK_CREATED:
+        if kind == EventType.LINK_CREATED:
             return self._linked(event)
-        if kind is EventType.LINK_REMOVED:
+        if kind == EventType.LINK_REMOVED:
             return self._unlinked(event)
-        if kind is EventType.TASK_STATUS_CHANGED:
+        if kind == EventType.TASK_STATUS_CHANGED:
             return self._status(event)
-        return Row(event.id, event.created_at, _HAND, self._who(event), _plain(event, kind))
+        return Row(event.id, event.created_at, _HAND, self._who(event), _plain(event))
 
     def _who(self, event: Event) -> str:
         if event.actor_kind == ActorKind.RULE:
@@ -153,16 +153,17 @@ def _rule_name(value: str | None) -> str:
     return RULE_NAMES[Rule(value)] if value in set(Rule) else "unknown"
 
 
-def _plain(event: Event, kind: EventType) -> str:
-    if kind is EventType.TASK_CREATED:
+def _plain(event: Event) -> str:
+    kind = event.type
+    if kind == EventType.TASK_CREATED:
         return "created the task"
-    if kind is EventType.TASK_PINNED:
+    if kind == EventType.TASK_PINNED:
         return "pinned the status: no rule changes it"
-    if kind is EventType.TASK_UNPINNED:
+    if kind == EventType.TASK_UNPINNED:
         return "unpinned the status"
-    if kind is EventType.TASK_EDITED:
+    if kind == EventType.TASK_EDITED:
         return f"changed {_listed((event.detail or {}).get('edited', ()))}"
-    return kind.value.replace(".", " ").replace("_", " ")
+    return kind.replace(".", " ").replace("_", " ")
 
 
 def _listed(fields: Sequence[str]) -> str:

@@ -1,9 +1,11 @@
 """The timeline of a task, by API and page: all of what happened, in words, for who may read it."""
 
 import pytest
+from sqlalchemy import update
 
 from gitlab_links.accounts.models import User
 from gitlab_links.accounts.roles import Role
+from gitlab_links.events.models import Event
 from gitlab_links.extensions import db
 from gitlab_links.rules.undo_and_pin import pin, undo
 from gitlab_links.tasks.changes import create_task, update_task
@@ -50,6 +52,13 @@ def name(story, app_context):
 
 def types(answer):
     return [event["type"] for event in answer["events"]]
+
+
+def test_a_type_of_a_newer_release_is_named(task, api, page, name):
+    db.session.execute(update(Event).values(type="task.moved_elsewhere"))
+    db.session.commit()
+    assert types(api(task)) == ["task.moved_elsewhere"]
+    assert f"{name} task moved elsewhere" in page(task)
 
 
 def test_everything_is_there_in_words(story, task, project, api, page, name):
