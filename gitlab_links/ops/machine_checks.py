@@ -82,7 +82,8 @@ def check_secret_key() -> Iterator[Finding]:
     elif ours is not None:
         yield failure(
             "secret key",
-            "SECRET_KEY has changed, so no API key, webhook secret or login is accepted.",
+            "SECRET_KEY has changed, so no API key or webhook secret is accepted, and all sessions "
+            "have ended. People log in again with their passwords.",
             "Set SECRET_KEY to the old one everywhere. If it was changed on purpose, create new "
             f"API keys and webhook secrets and run: {to_run('accept-secret-key')}",
         )

@@ -16,6 +16,7 @@ from sqlalchemy import delete, event, make_url, text
 from gitlab_links import __version__
 from gitlab_links.accounts.bootstrap import Consent, bootstrap
 from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.sessions import log_in
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
 from gitlab_links.installation import Installation
@@ -158,7 +159,11 @@ def test_another_secret_key_is_found_out_and_may_be_accepted(make_app: MakeApp) 
     found = examined(other)["secret key"]
     assert found.level is Level.FAILURE
     assert "accept-secret-key" in found.advice
-    assert other.test_cli_runner().invoke(args=["accept-secret-key"]).exit_code == 0
+    assert "log in again with their passwords" in found.message
+    with other.app_context():
+        assert log_in("ada@example.com", "correct horse battery", "203.0.113.1")
+    accepted = other.test_cli_runner().invoke(args=["accept-secret-key"])
+    assert (accepted.exit_code, "replace their secrets" in accepted.output) == (0, True)
     assert examined(other)["secret key"].level is Level.OK
 
 
