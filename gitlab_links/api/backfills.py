@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from gitlab_links.accounts.roles import Permission
+from gitlab_links.api.answers import location
 from gitlab_links.api.blueprints import integrations, refuses
 from gitlab_links.api.health import BASE, NO_CREDENTIALS
 from gitlab_links.api.paging import listed
@@ -37,13 +38,15 @@ from gitlab_links.mentions.queries import pending_mentions
 @access(Permission.INTEGRATION)
 @integrations.returns(202, BackfillEnvelope)
 @refuses(BackfillRunning, *NO_CREDENTIALS)
-def gitlab_backfills_post(org_id: uuid.UUID) -> dict[str, Any]:
+def gitlab_backfills_post(org_id: uuid.UUID) -> Any:
     """Look back for mentions of tasks
 
     A worker reads the items of the org's projects that mention a task, within the rate limit's
     share, and links none of them. It shows what it found; `link` links it.
     """
-    return {"backfill": find_backfill(org_id, start(current_principal()).id)}
+    made = find_backfill(org_id, start(current_principal()).id)
+    where = location("integrations.gitlab_backfill_get", org_id=org_id, backfill_id=made.id)
+    return {"backfill": made}, 202, where
 
 
 @integrations.get(f"{BASE}/backfills/<uuid:backfill_id>")

@@ -22,6 +22,8 @@ _BODY = {
     413: "BodyTooLarge",
     415: "UnsupportedMediaType",
 }
+# What a worker goes on with: its address is in Location.
+_TO_POLL = ("/OperationEnvelope", "/BackfillEnvelope")
 # Error codes that every operation can have.
 _ANY_OPERATION = {429: ("rate_limited",), 503: ("unavailable",)}
 
@@ -72,7 +74,7 @@ def _success(
     headers = dict(REQUEST_ID)
     if method in {"GET", "PATCH"} or tagged:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
-    if status == "201" or (status == "202" and "Operation" in str(response)):
+    if status == "201" or (status == "202" and any(one in str(response) for one in _TO_POLL)):
         headers["Location"] = {"$ref": "#/components/headers/Location"}
     if declaration.kind in {Kind.ORG, Kind.SIGNED_IN}:
         headers.update(RATE_HEADERS)

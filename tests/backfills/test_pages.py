@@ -91,6 +91,7 @@ def test_the_api_does_the_same(mentioning, key, old, admin):
     started = admin.post(base)
     assert (started.status_code, started.json["backfill"]["stage"]) == (202, "looking")
     one = f"{base}/{started.json['backfill']['id']}"
+    assert started.headers["Location"] == one
     assert admin.post(base).json["code"] == "backfill_running"
     run(mentioning)
     assert admin.get(one).json["backfill"]["items"] == 3
