@@ -86,6 +86,7 @@ def test_the_log_shows_attempts_and_sends_again(admin, base, office, receiver):
     assert first.id == second.id
     history = admin.get(f"{log}/{delivery['id']}").json["delivery"]["history"]
     assert [one["replay"] for one in history] == [False, True]
+    assert all(one["at"].endswith("Z") for one in history)
 
 
 @pytest.mark.parametrize(

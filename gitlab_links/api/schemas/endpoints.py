@@ -1,5 +1,6 @@
 """Endpoints that events are sent to, and the log of what was sent."""
 
+from datetime import datetime
 from typing import Any
 
 from marshmallow import fields, validate
@@ -117,10 +118,17 @@ class NewEndpointSchema(Strict):
     highlights_only = fields.Boolean(metadata=_HIGHLIGHTS)
 
 
+class _StoredTime(Time):
+    """A time that is stored as text."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return super()._serialize(datetime.fromisoformat(value), attr, obj, **kwargs)
+
+
 class SentAttemptSchema(Answer):
     """One attempt."""
 
-    at = fields.String(metadata={"example": "2026-11-23T08:16:25.864038+00:00"})
+    at = _StoredTime()
     status = fields.Integer(allow_none=True, metadata={"example": 500})
     error = fields.String(allow_none=True, metadata={"example": "It answered 500."})
     seconds = fields.Float(metadata={"example": 0.12})
