@@ -51,6 +51,7 @@ def examine(*, ask_gitlab: bool = False) -> Iterator[Finding]:
     if _failed(migrations):
         return
     yield from machine_checks.check_secret_key()
+    yield from machine_checks.check_operators()
     yield from gitlab_checks.check_keys()
     yield from worker_checks.check_backlog()
     yield from gitlab_checks.check_connections()

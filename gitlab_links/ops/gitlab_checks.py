@@ -20,9 +20,11 @@ from gitlab_links.integrations.changes import find_integration
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.ops.check_results import Finding, failure, ok, warning
+from gitlab_links.plurals import counted, listed
 from gitlab_links.security import cipher
 
 log = structlog.get_logger(__name__)
+_NAMED = 5
 _KEY = "VIA_RAH_ENCRYPTION_KEY"
 _OTHER_KEYS = f"The {_KEY} of this command decrypts it, so a process was started with another one."
 
@@ -38,16 +40,18 @@ def check_keys() -> Iterator[Finding]:
             f"Set {_KEY}. If tokens are stored already, use the key they were encrypted with.",
         )
         return
-    shut = 0
-    for _, org_id in _connected():
+    shut = []
+    for name, org_id in _connected():
         try:
-            shut += _does_not_open(find_integration(org_id))
+            if _does_not_open(find_integration(org_id)):
+                shut.append(f"{name} ({org_id})")
         except Exception as error:
             yield _not_examined("encryption key", org_id, error)
     if shut:
         yield failure(
             "encryption key",
-            f"{shut} stored tokens cannot be decrypted with it.",
+            f"{counted(len(shut), 'stored token')} cannot be decrypted with it: "
+            f"{listed(shut[:_NAMED] + [f'{len(shut) - _NAMED} more'] * (len(shut) > _NAMED))}.",
             f"Add the old key behind the current one in {_KEY}, separated by a comma.",
         )
     else:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gitlab_links import schema_revision
-from gitlab_links.accounts.models import Org
+from gitlab_links.accounts.models import Org, User
 from gitlab_links.clock import utcnow
 from gitlab_links.command_errors import reason, to_run
 from gitlab_links.config.settings import DEFAULT_DATABASE
@@ -18,6 +18,7 @@ from gitlab_links.installation import Installation, secret_key_is_ours
 from gitlab_links.mail import mail_failure
 from gitlab_links.ops.check_results import Finding, failure, ok, warning
 from gitlab_links.ops.database_rights import missing_rights, way_to_migrate
+from gitlab_links.plurals import listed
 from gitlab_links.storage.database import require_writable
 
 OLDEST_POSTGRESQL = 150000
@@ -97,6 +98,18 @@ def check_secret_key() -> Iterator[Finding]:
         )
     else:
         yield ok("secret key", "there is no org yet")
+
+
+def check_operators() -> Iterator[Finding]:
+    """Whether each of OPERATOR_EMAILS has an account: one mistyped lets nobody in."""
+    named = settings().operator_emails
+    known = set(db.session.scalars(select(User.email).where(User.email.in_(named))))
+    if named - known:
+        yield warning(
+            "operators",
+            f"OPERATOR_EMAILS names without an account: {listed(sorted(named - known))}.",
+            f"Correct it, or create the account with: {to_run('bootstrap')}",
+        )
 
 
 def check_database() -> Iterator[Finding]:

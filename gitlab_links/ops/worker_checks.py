@@ -10,6 +10,7 @@ from gitlab_links.extensions import db, redis, settings
 from gitlab_links.job_triggers import JobKind, queue_names
 from gitlab_links.ops import metric_sources
 from gitlab_links.ops.check_results import Finding, failure, ok, warning
+from gitlab_links.plurals import counted
 from gitlab_links.storage.redis_pool import refusal_of_writes
 
 LATE_SECONDS = 60.0
@@ -75,7 +76,9 @@ def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
         message = f"no worker serves the queues: {', '.join(missing)}."
         yield failure("workers", message, advice)
     else:
-        yield ok("workers", f"{len(workers)} workers serve every queue")
+        yield ok(
+            "workers", f"{counted(len(workers), 'worker serves', 'workers serve')} every queue"
+        )
     if ticking:
         yield ok("schedule", "ticks")
     else:

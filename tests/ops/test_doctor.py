@@ -307,10 +307,23 @@ def test_without_a_key_it_says_that_secrets_cannot_be_kept(make_app: MakeApp) ->
 def test_another_key_is_found_out_by_the_tokens_that_do_not_open(
     make_app: MakeApp, factory: Factory, gitlab_port: int
 ) -> None:
-    factory.connect(factory.org(), base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
+    org = factory.org(name="Acme")
+    factory.connect(org, base_url=f"http://127.0.0.1:{gitlab_port}", token="glpat-x")
     finding = examined(make_app(encryption_keys=(Fernet.generate_key().decode(),)))
     assert finding["encryption key"].level is Level.FAILURE
-    assert finding["encryption key"].message.startswith("1 stored tokens")
+    assert finding["encryption key"].message == (
+        f"1 stored token cannot be decrypted with it: Acme ({org.id})."
+    )
+
+
+def test_an_operator_without_an_account_is_pointed_out(make_app: MakeApp) -> None:
+    app = make_app(operator_emails=frozenset({"ada@example.com", "bob@example.com"}))
+    with app.app_context():
+        bootstrap("ada@example.com", "correct horse battery", "Acme")
+        db.session.commit()
+    finding = examined(app)["operators"]
+    assert (finding.level, "account: bob@example.com." in finding.message) == (Level.WARNING, True)
+    assert "operators" not in examined(make_app())
 
 
 def test_a_token_that_only_other_processes_cannot_decrypt_asks_for_their_restart(
