@@ -85,7 +85,7 @@ def link_errors(principal: Principal, pasted: str) -> dict[str, list[str]]:
 
 def _too_much(pasted: str, entries: Sequence[str]) -> str | None:
     if len(pasted.replace("\r\n", "\n")) > MAX_PASTED:
-        return f"You pasted more than {MAX_PASTED:,} characters. Link at most as many at once."
+        return f"You pasted more than {MAX_PASTED:,} characters. Link fewer at once."
     if len(entries) > MOST_AT_ONCE:
         return f"You pasted {len(entries)} lines. Link at most {MOST_AT_ONCE} at once."
     return None
