@@ -89,6 +89,8 @@ class AllowedHosts:
         hosts: set[tuple[str, int | None]] = set()
         networks: list[Network] = []
         for entry in entries:
+            if "://" in entry:
+                raise ValueError(f"{entry} has a scheme; give the host alone, or host:port")
             if "/" in entry:
                 networks.append(_parse_network(entry))
             else:

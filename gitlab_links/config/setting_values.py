@@ -24,7 +24,7 @@ def secret_key(text: str) -> str:
     if len(secret(text)) < SHORTEST_SECRET_KEY:
         raise ValueError(
             f"must have {SHORTEST_SECRET_KEY} characters or more; create one with: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
     return text
 

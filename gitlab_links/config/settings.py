@@ -211,7 +211,7 @@ def _secret_key(reader: _Reader, database_url: str) -> str:
     if not database_url.startswith("sqlite"):
         reader.problems.append(
             "SECRET_KEY: required; create one with: "
-            "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
         )
         return ""
     return _stored_secret(INSTANCE / "secret_key")

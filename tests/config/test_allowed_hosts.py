@@ -151,7 +151,7 @@ def test_plain_http_needs_a_listing_and_stays_inside():
     ("entry", "words"),
     [
         ("", "is not a host"),
-        ("http://gitlab.lan", "is not a CIDR network"),
+        ("http://gitlab.lan", "has a scheme; give the host alone"),
         ("gitlab.lan/path", "is not a CIDR network"),
         ("10.0.0.1/8", "is not a CIDR network"),
         ("gitlab lan", "is not a host"),
