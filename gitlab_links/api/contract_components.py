@@ -11,12 +11,12 @@ INFO: Json = {
         "version": "1",
         "summary": "Tasks that show the current state of their GitLab issues and merge requests.",
         "description": (
-            "Ids are UUIDs, times are ISO 8601 in UTC with `Z`, unknown fields and parameters "
-            "are refused. Errors are `application/problem+json` with a stable `code`. Lists "
-            "take `limit` and `cursor`. Reads carry an `ETag` and answer `If-None-Match` with "
-            "304, `If-Match` with 412 if it has changed. Changes of what can be read take it as "
-            "`If-Match` and answer 412 if somebody else changed it first, other requests refuse "
-            "it with 422. An id that is unknown, or of another org, is answered 404."
+            "Ids are UUIDs, times are ISO 8601 in UTC with `Z`, unknown fields and parameters are "
+            "refused. Errors are `application/problem+json` with a stable `code`. Lists of any "
+            "length take `limit` and `cursor`. Reads carry an `ETag` and answer `If-None-Match` "
+            "with 304, `If-Match` with 412 if it has changed. Changes of what can be read take it "
+            "as `If-Match` and answer 412 if somebody else changed it first, other requests "
+            "refuse it with 422. An id that is unknown, or of another org, is answered 404."
         ),
         "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
     },
