@@ -38,5 +38,5 @@ def check_grant(principal: Principal, role: Role, before: Role | None = None) ->
     if principal.scopes is not None and role is Role.ADMIN and added:
         raise AdminByKey(
             "An API key cannot make anybody an admin. An admin who is logged in can do it on the "
-            "page Members."
+            "page Members, or on the page Service accounts."
         )

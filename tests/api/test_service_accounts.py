@@ -105,7 +105,9 @@ def test_a_key_gives_no_more_than_it_has_and_takes_its_keys_along(
     secret = factory.api_key(org, expires_at=utcnow() + timedelta(days=2))
     maker = program(app, secret)
     new_admin = {"name": "Bot", "role": "admin"}
-    assert maker.post(f"{base}/service-accounts", json=new_admin).json["code"] == "admin_by_key"
+    refused = maker.post(f"{base}/service-accounts", json=new_admin).json
+    assert refused["code"] == "admin_by_key"
+    assert "the page Service accounts" in refused["detail"]
     account = account_of(maker, base)
     made = key_of(maker, base, account, expires_in_days=None)
     assert made["api_key"]["expires_at"] is not None
