@@ -90,7 +90,7 @@ class AllowedHosts:
         networks: list[Network] = []
         for entry in entries:
             if "://" in entry:
-                raise ValueError(f"{entry} has a scheme; give the host alone, or host:port")
+                raise ValueError(f"{entry!r} has a scheme; give the host alone, or host:port.")
             if "/" in entry:
                 networks.append(_parse_network(entry))
             else:
