@@ -135,25 +135,26 @@ def _opened(file: Any) -> Iterator[Iterable[bytes]]:
 
 @click.command("delete-org")
 @click.argument("org_id", type=click.UUID)
-@click.option("--name", required=True, help="The name of the org, to confirm.")
+@click.option("--name", help="The org's name, to confirm; asked for if left out.")
 @with_appcontext
 @database_errors_in_a_sentence()
 @refusals_in_a_sentence()
-def delete_org_command(org_id: uuid.UUID, name: str) -> None:
+def delete_org_command(org_id: uuid.UUID, name: str | None) -> None:
     """Delete an org with everything of it, in pieces. Its webhooks in GitLab stay.
 
     If it is interrupted, run it again: it begins with what is left.
     """
     with snapshot() as connection:
-        if org_name(connection, org_id) != name:
-            raise click.ClickException("The org has another name. Nothing was deleted.")
+        present = org_name(connection, org_id)
+    if (name or _asked_name("org", f"the org {present} with everything of it")) != present:
+        raise click.ClickException("The org has another name. Nothing was deleted.")
     close_org(org_id, None)
     db.session.commit()
     while delete_piece(org_id) is not None:
         db.session.commit()
     delete_org_row(org_id)
     db.session.commit()
-    click.echo(f"Deleted {name} ({org_id}).")
+    click.echo(f"Deleted {present} ({org_id}).")
 
 
 @click.command("erase-person")
@@ -168,17 +169,17 @@ def erase_person_command(email: str, name: str | None) -> None:
     person, user_id = f"{user.name} <{user.email}>", user.id
     roles = orgs_of_person(user)
     orgs = ", ".join(f"{org} ({role.words})" for org, role in roles.items()) or "no org"
-    if (name or _asked_name(person, orgs)) != user.name:
+    if (name or _asked_name("person", f"the account of {person}, in {orgs}")) != user.name:
         raise click.ClickException("The person has another name. Nothing was deleted.")
     erase_account(user, OPERATOR)
     db.session.commit()
     click.echo(f"Deleted the account of {person} ({user_id}), in {orgs}.")
 
 
-def _asked_name(person: str, orgs: str) -> str:
-    click.echo(f"This deletes the account of {person}, in {orgs}. It cannot be undone.")
+def _asked_name(of: str, what: str) -> str:
+    click.echo(f"This deletes {what}. It cannot be undone.")
     try:
-        return str(click.prompt("Type the person's name to confirm"))
+        return str(click.prompt(f"Type the {of}'s name to confirm"))
     except click.Abort:
         click.echo()
         raise click.ClickException(

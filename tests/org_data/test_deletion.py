@@ -211,7 +211,12 @@ def test_the_command_wants_the_name(app: Flask, factory: Factory) -> None:
     factory.link(factory.task(org))
     run = app.test_cli_runner().invoke
     assert run(args=["delete-org", str(org.id), "--name", "Acne"]).exit_code == 1
+    asked = run(args=["delete-org", str(org.id)], input="Acne\n")
+    assert (asked.exit_code, "deletes the org Acme with" in asked.output) == (1, True)
+    assert "confirm with --name" in run(args=["delete-org", str(org.id)]).output
     done = run(args=["delete-org", str(org.id), "--name", "Acme"])
     assert done.exit_code == 0, done.output
     with app.app_context():
         assert db.session.scalars(select(Org.id)).all() == [other.id]
+    typed = run(args=["delete-org", str(other.id)], input=f"{other.name}\n")
+    assert f"Deleted {other.name}" in typed.output
