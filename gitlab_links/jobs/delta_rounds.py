@@ -16,6 +16,7 @@ from gitlab_links.deltas.proving import Terms
 from gitlab_links.deltas.trust import trusted_projects
 from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.project_changes import MOST_PROJECTS
+from gitlab_links.jobs.answers_apart import fault_of_list, no_part_of_list, record_apart
 from gitlab_links.observations.call_counts import CallKind, count_calls
 from gitlab_links.observations.project_watches import proven_projects
 from gitlab_links.slow_gitlabs import measured
@@ -122,19 +123,26 @@ class Reader:
         self._record_lists(asked)
 
     def _record_lists(self, asked: Round[reading.DeltaAnswer], *, of_group: bool = False) -> None:
-        now = utcnow()
-        recorded = recording.record(
-            self.org_id,
-            asked,
-            token_ciphertext=self.token_ciphertext,
-            terms=self._terms(now),
-            of_group=of_group,
-        )
-        mark_contradicted(self.org_id, recorded.contradicted, utcnow())
+        terms = self._terms(utcnow())
+        applied = passed_over = 0
+
+        def record(lists: Round[reading.DeltaAnswer]) -> None:
+            nonlocal applied, passed_over
+            recorded = recording.record(
+                self.org_id,
+                lists,
+                token_ciphertext=self.token_ciphertext,
+                terms=terms,
+                of_group=of_group,
+            )
+            mark_contradicted(self.org_id, recorded.contradicted, utcnow())
+            applied += recorded.applied
+            passed_over += len(recorded.unlinked)
+
+        record_apart(self.org_id, asked, record, no_part_of_list, fault_of_list)
         self._count(CallKind.LISTS)
         db.session.commit()
-        unlinked = len(recorded.unlinked)
-        self._log("sync.lists", asked, applied=recorded.applied, passed_over=unlinked)
+        self._log("sync.lists", asked, applied=applied, passed_over=passed_over)
 
     def _count(self, kind: CallKind) -> None:
         count_calls(self.org_id, kind, self.fetcher.answered_calls(), utcnow())

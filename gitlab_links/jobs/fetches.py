@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.integrations.credentials import credentials_of
 from gitlab_links.job_triggers import JobKind, allow_triggers, suppress_triggers, trigger
+from gitlab_links.jobs.answers_apart import fault_of_items, halves_of, record_apart
 from gitlab_links.jobs.delta_rounds import Reader
 from gitlab_links.observations.call_counts import CallKind, count_calls
 from gitlab_links.slow_gitlabs import is_slow, measured
@@ -27,7 +29,7 @@ from gitlab_links.sync.due_items import (
     next_batches,
     park_foreign,
 )
-from gitlab_links.sync.fetching import PARALLEL_CALLS, Fetcher
+from gitlab_links.sync.fetching import PARALLEL_CALLS, Answer, Fetcher, Round
 from gitlab_links.sync.pausing import ConnectionState, note_failure
 from gitlab_links.sync.project_successors import move_next_piece
 from gitlab_links.sync.rate_budget import postpone_scheduled, used_up_until
@@ -196,6 +198,18 @@ class _Slice:
         suppress_triggers(JobKind.SYNC, self.org_id)
         with measured(self.org_id):
             asked = fetcher.fetch(batches)
+        record_apart(self.org_id, asked, partial(self._record, before), halves_of, fault_of_items)
+        count_calls(self.org_id, CallKind.ITEMS, fetcher.answered_calls(), utcnow())
+        db.session.commit()
+        log.info(
+            "sync.round",
+            org_id=str(self.org_id),
+            calls=len(asked.answers) + asked.account_asked,
+            items=sum(len(answer.batch.items) for answer in asked.answers),
+            failures=[answer.failure.code for answer in asked.answers if answer.failure],
+        )
+
+    def _record(self, before: ConnectionState, asked: Round[Answer]) -> None:
         contradicted = record(
             self.org_id,
             asked,
@@ -208,16 +222,7 @@ class _Slice:
         mark_contradicted(self.org_id, contradicted, utcnow())
         answered = [answer.batch for answer in asked.answers if answer.failure is None]
         sources = [(batch.project_row, batch.type.value) for batch in answered]
-        count_calls(self.org_id, CallKind.ITEMS, fetcher.answered_calls(), utcnow())
         marks.ensure_marks(self.org_id, sources, utcnow(), settings().metadata_ttl)
-        db.session.commit()
-        log.info(
-            "sync.round",
-            org_id=str(self.org_id),
-            calls=len(asked.answers) + asked.account_asked,
-            items=sum(len(answer.batch.items) for answer in asked.answers),
-            failures=[answer.failure.code for answer in asked.answers if answer.failure],
-        )
 
     def _renew(self) -> bool:
         """Renew the lease; False if GitLab may not be called any more."""

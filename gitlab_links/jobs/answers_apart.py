@@ -1,0 +1,106 @@
+"""Record the answers of a round; if that fails, in parts, so that a bad item fails alone."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import structlog
+
+from gitlab_links.deltas.reading import DeltaAnswer
+from gitlab_links.extensions import db
+from gitlab_links.gitlab.answers import GitLabFailure
+from gitlab_links.jobs.drains import LEFT_TO_THE_LEASE
+from gitlab_links.sync.due_items import DueItem
+from gitlab_links.sync.fetching import A, Answer, Round
+
+FAULT = GitLabFailure("internal_error", "The answer could not be stored.")
+
+log = structlog.get_logger(__name__)
+
+
+def record_apart(
+    org_id: uuid.UUID,
+    calls: Round[A],
+    record: Callable[[Round[A]], None],
+    split: Callable[[A], Sequence[A]],
+    fault_of: Callable[[A], A],
+) -> None:
+    """``record`` the round, which the caller commits. If it fails, each answer is recorded and
+    committed on its own; one that fails again in the parts of ``split``, and of a part that
+    cannot be split what ``fault_of`` makes of it.
+
+    A deadlock or a lost database is left to the next round.
+    """
+    try:
+        record(calls)
+        db.session.flush()
+        return
+    except LEFT_TO_THE_LEASE:
+        raise
+    except Exception:
+        db.session.rollback()
+        log.exception("sync.round_failed", org_id=str(org_id), answers=len(calls.answers))
+    # What another answer shows of the connection counts for each one, too.
+    succeeded = any(answer.failure is None for answer in calls.answers)
+    nothing = replace(calls, answers=(), account_asked=calls.account_asked or succeeded)
+    # The failures of GitLab last: they say whether the connection pauses.
+    left = sorted(calls.answers, key=lambda one: one.failure is None)
+    while left:
+        answer = left.pop()
+        if _recorded(replace(nothing, answers=[answer]), record):
+            continue
+        parts = split(answer)
+        if parts:
+            left += parts
+        else:
+            record(replace(nothing, answers=[fault_of(answer)]))
+            db.session.commit()
+
+
+def _recorded(calls: Round[A], record: Callable[[Round[A]], None]) -> bool:
+    try:
+        record(calls)
+        db.session.commit()
+    except LEFT_TO_THE_LEASE:
+        raise
+    except Exception:
+        db.session.rollback()
+        log.exception("sync.answer_failed")
+        return False
+    return True
+
+
+def halves_of(answer: Answer) -> Sequence[Answer]:
+    """The answer about each half of its items, unless the project itself is in doubt."""
+    items = answer.batch.items
+    if len(items) < 2 or answer.path_owner is not None:
+        return ()
+    middle = len(items) // 2
+    return [
+        _part(answer, items[:middle], answer.calls),
+        _part(answer, items[middle:], 0),
+    ]
+
+
+def _part(answer: Answer, items: tuple[DueItem, ...], calls: int) -> Answer:
+    iids = {item.iid for item in items}
+    shown = {iid: one for iid, one in answer.snapshots.items() if iid in iids}
+    return replace(answer, batch=replace(answer.batch, items=items), snapshots=shown, calls=calls)
+
+
+def fault_of_items(answer: Answer) -> Answer:
+    """The items are charged, and fetched again later."""
+    return Answer(answer.batch, answer.started_at, {}, FAULT, answer.rate_limit)
+
+
+def no_part_of_list(_answer: DeltaAnswer) -> Sequence[DeltaAnswer]:
+    """A list stays whole: its mark moves only with all that it has."""
+    return ()
+
+
+def fault_of_list(answer: DeltaAnswer) -> DeltaAnswer:
+    """The mark stays where it was; meanwhile the items are fetched."""
+    delta, limit = answer.delta, answer.rate_limit
+    return DeltaAnswer(
+        delta, answer.started_at, reached=delta.since, failure=FAULT, rate_limit=limit
+    )
