@@ -12,7 +12,13 @@ from flask.cli import AppGroup, ScriptInfo, with_appcontext
 from gitlab_links.account_links.addresses import change_address
 from gitlab_links.account_links.models import AccountLinkKind
 from gitlab_links.account_links.notices import notify
-from gitlab_links.accounts.bootstrap import Bootstrapped, Consent, bootstrap, find_person
+from gitlab_links.accounts.bootstrap import (
+    Bootstrapped,
+    Consent,
+    bootstrap,
+    find_person,
+    refuse_known_person,
+)
 from gitlab_links.accounts.people import checked_address
 from gitlab_links.accounts.sessions import reset_password
 from gitlab_links.audit.changes import OPERATOR
@@ -82,6 +88,8 @@ def bootstrap_command(
     if consent["keep_password"] and (password is not None or consent["reset_password"]):
         raise click.UsageError("--keep-password cannot be combined with a password.")
     if password is None and not consent["keep_password"]:
+        if not consent["reset_password"]:
+            refuse_known_person(email)
         password = _ask_password()
     made = bootstrap(email, password, org_name, name, Consent(**consent))
     db.session.commit()

@@ -80,6 +80,13 @@ def bootstrap(
     return Bootstrapped(org.id, org.name, user.id, email, secret)
 
 
+def refuse_known_person(email: str) -> None:
+    """Raise :class:`AlreadyThere` for the address of an account, before a password is typed."""
+    user = db.session.scalars(select(User).where(User.email == _read_email(email))).one_or_none()
+    if user is not None:
+        raise _has_account(user)
+
+
 def find_person(email: str) -> User:
     """The account with this address; raises :class:`NotFound` and :class:`Invalid`."""
     user = db.session.scalars(select(User).where(User.email == _read_email(email))).one_or_none()
@@ -137,11 +144,15 @@ def _person(email: str, password: str | None, name: str, consent: Consent) -> Us
     if consent.reset_password and password is not None:
         reset_password(user, password, OPERATOR)
     elif not consent.keep_password:
-        raise AlreadyThere(
-            f"{email} has an account, in {_orgs_of(user)}. Add --keep-password to keep its "
-            "password, or --reset-password to set the one given."
-        )
+        raise _has_account(user)
     return user
+
+
+def _has_account(user: User) -> AlreadyThere:
+    return AlreadyThere(
+        f"{user.email} has an account, in {_orgs_of(user)}. Add --keep-password to keep its "
+        "password, or --reset-password to set the one given."
+    )
 
 
 def _new_person(email: str, password: str | None, name: str) -> User:

@@ -47,6 +47,9 @@ def test_bootstrap_run_again_is_refused_in_a_sentence(app: Flask) -> None:
     again = runner.invoke(args=[*ARGUMENTS, *PASSWORD, "--json"])
     assert again.exit_code == 1
     assert "ada@example.com has an account, in 'Acme Corp'" in again.output
+    asked = runner.invoke(args=ARGUMENTS)
+    assert "ada@example.com has an account" in asked.output
+    assert "Password" not in asked.output
     kept = runner.invoke(args=[*ARGUMENTS, "--keep-password", "--with-key", "--json"])
     assert kept.exit_code == 0, kept.output
     assert json.loads(kept.stdout)["api_key"].startswith("glk_")
