@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from rq.timeouts import JobTimeoutException
 from sqlalchemy import Row, select
 
 from gitlab_links.accounts.models import Org, User
@@ -55,9 +54,13 @@ def _made(
 ) -> Request | Exception | None:
     try:
         return _request(endpoint, url, row, now)
-    except (DomainError, JobTimeoutException):
+    except DomainError:
         raise
     except Exception as error:
+        from rq.timeouts import JobTimeoutException  # the web processes do without rq
+
+        if isinstance(error, JobTimeoutException):
+            raise
         return error  # of this event alone: the others are sent
 
 
