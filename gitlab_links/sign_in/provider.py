@@ -243,11 +243,11 @@ def _get(
     try:
         answer = session.get(url, headers={"Accept": "application/json", **(headers or {})})
     except _FAILURES as error:
-        raise _away(error) from None
+        raise _away(error) from error
     try:
         found = parse_json(answer.content) if answer.status_code == 200 else None
     except DomainError as error:
-        raise _away(error) from None
+        raise _away(error) from error
     if not isinstance(found, dict):
         raise _away(ValueError(f"{answer.status_code} or no object"))
     return found
