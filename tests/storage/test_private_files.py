@@ -32,6 +32,7 @@ def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "instance"
     monkeypatch.setattr(private_files, "INSTANCE", folder)
     monkeypatch.setattr(settings, "INSTANCE", folder)
+    monkeypatch.setattr(settings, "DEFAULT_DATABASE", f"sqlite:///{folder / 'gitlab_links.db'}")
     return folder
 
 
