@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flask import request
+
 from gitlab_links.api.cursors import cut
 from gitlab_links.api.schemas.common import BY_ID
+from gitlab_links.errors import Invalid
 from gitlab_links.paging import Position
 
 
@@ -20,8 +23,14 @@ def listed(name: str, query: dict[str, Any], page: Callable[..., Sequence[Any]])
 
 
 def order_and_place(query: dict[str, Any]) -> tuple[str, Position | None]:
-    """Order and position in a list with several orders; a cursor contains its order."""
+    """Order and position in a list with several orders; a cursor contains its order.
+
+    Raises :class:`Invalid` for a cursor of another order than the one that is asked for.
+    """
     if query["cursor"] is None:
         return str(query["sort"]), None
     order, position = query["cursor"]
+    if request.args.get("sort", "").strip() not in {"", order}:
+        why = "The cursor goes on in another order. Leave sort out, or begin without cursor."
+        raise Invalid("Invalid fields: sort.", errors={"sort": [why]})
     return order, position

@@ -296,6 +296,15 @@ def test_pages_hold_every_link_once_in_every_order(
     for limit in (1, 2, 5):
         assert [link["id"] for link in walk(limit)] == at_once
 
+    cursor = admin.get(f"{base}/gitlab-links?limit=1&sort={minus}{sort}").json["next_cursor"]
+    other = "" if minus else "-"
+    same, another = (
+        admin.get(f"{base}/gitlab-links?sort={sign}{sort}&cursor={cursor}")
+        for sign in (minus, other)
+    )
+    assert same.json["links"][0]["id"] == at_once[1]
+    assert (another.status_code, another.json["errors"].keys()) == (422, {"sort"})
+
 
 @pytest.mark.parametrize("microseconds", [10**18 - 1, 1 - 10**18])
 def test_a_cursor_beyond_every_calendar_is_a_place_at_an_end(

@@ -47,7 +47,9 @@ class TaskLinksQuery(Strict):
     sort = choice(
         LinkSort,
         load_default=LinkSort.CREATED,
-        metadata=described("A minus reverses the order. A cursor has its own order."),
+        metadata=described(
+            "A minus reverses the order. A cursor has its own order, and another is refused."
+        ),
     )
     limit = limit()
     cursor = Cursor(BY_ORDER)

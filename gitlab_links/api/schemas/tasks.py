@@ -162,7 +162,8 @@ class TasksQuery(Strict):
         load_default=TaskSort.CREATED_DESC,
         metadata=described(
             "A minus reverses the order. Titles are compared without case; `due` is what is due "
-            "first, and at last what has no date. A cursor has its own order."
+            "first, and at last what has no date. A cursor has its own order, and "
+            "another is refused."
         ),
     )
     limit = limit()
