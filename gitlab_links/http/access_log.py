@@ -1,6 +1,7 @@
 """One log line for each request: route, status and duration.
 
-It has the ids in the path and what the request has bound, as ``delivery_id``. It has no query,
+It has the ids in the path and what the request has bound, as ``delivery_id`` or the caller's
+``user_id`` and ``api_key_id``. It has no query,
 no header, no body and no other part of the path, because they may contain secrets.
 """
 

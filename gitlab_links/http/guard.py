@@ -22,6 +22,7 @@ from gitlab_links.http.access import Declaration, Kind, declaration_of
 from gitlab_links.http.error_rendering import PROBES, is_api_path
 from gitlab_links.http.form_bodies import FormRequest, require_form
 from gitlab_links.http.json_bodies import body_too_large
+from gitlab_links.one_line import as_line
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_WEBHOOK_BYTES = 25 * 1024 * 1024
@@ -30,6 +31,8 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 ANY_HOST_PATHS = PROBES | {"/metrics"}
 
 csrf = CSRFProtect()
+LONGEST_HOST = 255
+
 log = structlog.get_logger(__name__)
 
 
@@ -75,6 +78,7 @@ def _check_host() -> None:
     if public_host in {"localhost", "127.0.0.1", "::1"} or request.path in ANY_HOST_PATHS:
         return
     if not host_is_trusted(request.host, [public_host, *LOOPBACK_NAMES]):
+        log.warning("request.host_refused", host=as_line(request.host, LONGEST_HOST))
         raise BadRequest("This service does not accept that host name.")
 
 
@@ -115,11 +119,19 @@ def _caller() -> Caller:
         if login.use_is_due:
             used = partial(mark_key_used, login)
             transactions.write_after_commit("api_key.use_not_noted", used)
+        # Before the limit: who has used it up is in the line of a refused request, too.
+        key_id = str(login.principal.api_key_id)
+        _log_whose(login.principal.user_id, api_key_id=key_id)
         rate_limits.count(login.principal)
         return Caller(login.principal.user_id, login.principal)
     if not current_user.is_authenticated:
         raise Unauthorized
+    _log_whose(current_user.user_id)
     return Caller(current_user.user_id, None)
+
+
+def _log_whose(user_id: uuid.UUID, **more: str) -> None:
+    structlog.contextvars.bind_contextvars(user_id=str(user_id), **more)
 
 
 def _key_login() -> KeyLogin:

@@ -6,8 +6,11 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from gitlab_links.http import access_log
+from gitlab_links.accounts.models import ApiKey
+from gitlab_links.extensions import db
+from gitlab_links.http import access_log, guard
 from gitlab_links.integrations.webhook_secrets import hash_webhook_secret
+from tests.api.callers import program
 from tests.gitlab import bodies
 
 pytestmark = pytest.mark.only_on("sqlite")
@@ -101,3 +104,27 @@ def test_paths_that_nobody_serves_are_in_no_line(app):
     (line,) = [line for line in lines if line["event"] == "request"]
     assert (line["status"], line["route"]) == (404, None)
     assert SECRET not in json.dumps(line)
+
+
+def test_the_line_says_whose_request_it_was_also_if_it_was_one_too_many(make_app, factory):
+    org = factory.org()
+    app = make_app(api_rate_limit=1)
+    secret = factory.api_key(org)
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        for _ in range(2):
+            program(app, secret).get(f"/api/orgs/{org.id}/tasks")
+    named = [line for line in lines if line["event"] == "request"]
+    assert [line["status"] for line in named] == [200, 429]
+    with app.app_context():
+        key = db.session.scalars(db.select(ApiKey)).one()
+        whose = (str(key.user_id), str(key.id))
+    assert [(line["user_id"], line["api_key_id"]) for line in named] == [whose, whose]
+
+
+def test_a_refused_host_is_named(make_app, monkeypatch):
+    monkeypatch.setattr(guard, "log", structlog.get_logger(guard.__name__))
+    app = make_app(public_base_url="https://links.example.com")
+    with capture_logs() as lines:
+        app.test_client().get("/login", headers={"Host": "other.example.com"})
+    refused = [line for line in lines if line["event"] == "request.host_refused"]
+    assert [line["host"] for line in refused] == ["other.example.com"]
