@@ -207,8 +207,11 @@ def test_projects_are_picked_from_gitlabs_list_through_the_api(connected, progra
     picked = program.call("POST", "/projects", body, status=202)["projects"]
     (engine,) = picked
     assert engine == {
-        "gitlab_id": listed[0]["gitlab_id"], "path": "ships/engine", "maintained": True
-    }  # fmt: skip
+        "gitlab_id": listed[0]["gitlab_id"],
+        "project_id": str(connected.project_id),
+        "path": "ships/engine",
+        "maintained": True,
+    }
     connected.watch()
     (project,) = program.call("GET", "/health")["health"]["projects"]
     assert project["hook_state"] == "ok"
