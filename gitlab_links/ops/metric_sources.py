@@ -205,7 +205,7 @@ def queue_figures() -> QueueFigures | None:
     from rq.registry import FailedJobRegistry
 
     from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
-    from gitlab_links.jobs.schedule import has_ticked
+    from gitlab_links.jobs.slots import has_ticked
 
     connection = redis()
     names = [QUEUE, *queue_names()]

@@ -60,7 +60,7 @@ def check_workers(*, redis_works: bool = True) -> Iterator[Finding]:
     from rq.serializers import JSONSerializer
 
     from gitlab_links.job_triggers import SCHEDULE_QUEUE as QUEUE
-    from gitlab_links.jobs.schedule import has_ticked
+    from gitlab_links.jobs.slots import has_ticked
 
     try:
         workers = Worker.all(connection=redis(), serializer=JSONSerializer)

@@ -12,10 +12,10 @@ from gitlab_links.jobs import (
     fetches,
     health_checks,
     operations,
+    slots,
     worker_pool,
     workers,
 )
-from gitlab_links.jobs.schedule import SCHEDULE
 from gitlab_links.storage import circuit_breaker, postgresql
 from gitlab_links.storage.database import SQLITE_SHORT_WAIT_SECONDS
 from gitlab_links.storage.redis_pool import WAIT_SECONDS as REDIS_WAIT_SECONDS
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.shipped_limits
 
 LONGEST_TIMEOUT = Settings(secret_key="k", database_url="sqlite:///x").gitlab_timeout
 APPLYING = 2.0
-SWEEP = next(entry.every for entry in SCHEDULE if entry.name == "sweep")
+SWEEP = slots.SWEEP.every
 
 
 def test_no_longer_timeout_than_this_can_be_set():

@@ -14,13 +14,14 @@ from sqlalchemy.exc import OperationalError
 from gitlab_links.clock import utcnow
 from gitlab_links.job_triggers import SCHEDULE_QUEUE
 from gitlab_links.jobs import due_work
-from gitlab_links.jobs.schedule import SCHEDULE, Ticker, has_ticked
+from gitlab_links.jobs.schedule import SCHEDULE, Ticker
+from gitlab_links.jobs.slots import has_ticked
 from tests.jobs.conftest import queued
 
 START = 1_800_000_000.0  # a moment at which every slot begins
-EVERY = {entry.name: entry.every for entry in SCHEDULE}
+EVERY = {entry.slots.name: entry.slots.every for entry in SCHEDULE}
 # Queued whether or not anything is due, unlike the sweep.
-ALWAYS = [entry.name for entry in SCHEDULE if entry.is_needed is None]
+ALWAYS = [entry.slots.name for entry in SCHEDULE if entry.is_needed is None]
 CHECKS = "find_due_checks"
 
 
@@ -135,5 +136,5 @@ def test_a_schedule_counts_as_ticking_for_three_sweeps(app_context, redis):
 
 
 def test_the_schedule_is_a_list_of_named_jobs():
-    assert len({entry.name for entry in SCHEDULE}) == len(SCHEDULE)
+    assert len({entry.slots.name for entry in SCHEDULE}) == len(SCHEDULE)
     assert EVERY["sweep"] <= 5  # triggered again within 10 s of a flush
