@@ -46,7 +46,7 @@ def test_an_admin_of_every_org_is_no_operator_where_one_is_named(
 def test_a_key_of_the_operator_opens_nothing(
     named: Flask, factory: Factory, org: Org, operator: User
 ) -> None:
-    assert program(named, factory.api_key(org, user=operator)).get(QUEUES).status_code == 302
+    assert program(named, factory.api_key(org, user=operator)).get(QUEUES).status_code == 401
 
 
 def test_the_menu_offers_the_queues_to_the_operator_alone(

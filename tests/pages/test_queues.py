@@ -52,7 +52,7 @@ def test_where_no_operator_is_named_an_admin_of_every_org_sees_the_queues(
     for role in (Role.PM, Role.MEMBER, Role.CLIENT):
         assert acting(role).get("/ops/rq/").status_code == 403
     assert nobody(app).get("/ops/rq/").status_code == 302
-    assert program(app, factory.api_key(org)).get("/ops/rq/").status_code == 302
+    assert program(app, factory.api_key(org)).get("/ops/rq/").status_code == 401
     user = factory.user()
     factory.membership(org, Role.ADMIN, user)
     assert browser(app, user.id).get("/ops/rq/").status_code == 200

@@ -90,7 +90,7 @@ def _body(rule: str) -> dict[str, Any]:
         return {"email": "sam@example.com", "role": "member"}
     if rule.endswith("/api-keys"):
         return {"name": "x", "scopes": ["read"]}
-    return {"title": "x"} if "tasks" in rule else {}
+    return {"title": "x"} if rule.endswith(("/tasks", "<uuid:task_id>")) else {}
 
 
 @pytest.mark.parametrize("text", NO_IDS)
