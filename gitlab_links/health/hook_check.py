@@ -19,7 +19,7 @@ from gitlab_links.gitlab.answers import GitLabFailure
 from gitlab_links.gitlab.error_codes import ErrorCode
 from gitlab_links.gitlab.hooks import Hook
 from gitlab_links.gitlab.items import address_in_api
-from gitlab_links.health.our_hooks import missing_events, our_hooks
+from gitlab_links.health.our_hooks import missing_events, our_hook
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
@@ -109,7 +109,7 @@ def return_checks(projects: Sequence[DueProject], now: datetime) -> None:
 def check_hook(client: "MaintainingClient", project: int | str, webhook_url: str) -> HookCheck:
     """Read our hook in one project from GitLab; no database. Failures are returned, not raised."""
     try:
-        return HookCheck(next(iter(our_hooks(client.hooks(project), webhook_url)), None))
+        return HookCheck(our_hook(client.hooks(project), webhook_url))
     except GitLabFailure as failure:
         return failed_check(client, failure)
 

@@ -28,7 +28,7 @@ from gitlab_links.health.hook_check import (
     note_account,
     save_check,
 )
-from gitlab_links.health.our_hooks import our_hooks
+from gitlab_links.health.our_hooks import our_hook
 from gitlab_links.health.reached_projects import reached_project
 from gitlab_links.integrations.credentials import SIGNING_TOKEN, Credentials
 from gitlab_links.integrations.summaries import webhook_url
@@ -142,7 +142,7 @@ def repair(wanted: Repair, on_step: OnStep = ignore_step) -> Repaired | HookChec
 def _repaired(client: "MaintainingClient", wanted: Repair, on_step: OnStep) -> Repaired:
     project, url = wanted.project, wanted.settings.url
     on_step("looking_for_the_webhook")
-    found = next(iter(our_hooks(client.hooks(project), url)), None)
+    found = our_hook(client.hooks(project), url)
     on_step("making_the_webhook" if found is None else "changing_the_webhook")
     if found is None:
         hook_id = client.create_hook(project, wanted.settings)

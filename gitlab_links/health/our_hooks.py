@@ -29,6 +29,11 @@ def our_hooks(hooks: Sequence[Hook], webhook_url: str) -> list[Hook]:
     return sorted(exact or moved, key=_defects)
 
 
+def our_hook(hooks: Sequence[Hook], webhook_url: str) -> Hook | None:
+    """The first of :func:`our_hooks`; None if there is none."""
+    return next(iter(our_hooks(hooks, webhook_url)), None)
+
+
 def delete_hooks(client: "MaintainingClient", project: int | str, ours: Sequence[Hook]) -> None:
     """Delete hooks of a project. One that is gone already is no failure."""
     for hook in ours:
