@@ -1,6 +1,5 @@
 """Record the answers of a round; if that fails, in parts, so that a bad item fails alone."""
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -19,7 +18,6 @@ log = structlog.get_logger(__name__)
 
 
 def record_apart(
-    org_id: uuid.UUID,
     calls: Round[A],
     record: Callable[[Round[A]], None],
     split: Callable[[A], Sequence[A]],
@@ -31,15 +29,8 @@ def record_apart(
 
     A deadlock or a lost database is left to the next round.
     """
-    try:
-        record(calls)
-        db.session.flush()
+    if _is_recorded(calls, record):
         return
-    except LEFT_TO_THE_LEASE:
-        raise
-    except Exception:
-        db.session.rollback()
-        log.exception("sync.round_failed", org_id=str(org_id), answers=len(calls.answers))
     # What another answer shows of the connection counts for each one, too.
     succeeded = any(answer.failure is None for answer in calls.answers)
     nothing = replace(calls, answers=(), account_asked=calls.account_asked or succeeded)
@@ -47,25 +38,24 @@ def record_apart(
     left = sorted(calls.answers, key=lambda one: one.failure is None)
     while left:
         answer = left.pop()
-        if _recorded(replace(nothing, answers=[answer]), record):
-            continue
-        parts = split(answer)
-        if parts:
+        if not _is_recorded(replace(nothing, answers=[answer]), record):
+            parts = split(answer)
             left += parts
-        else:
-            record(replace(nothing, answers=[fault_of(answer)]))
-            db.session.commit()
+            if not parts:
+                record(replace(nothing, answers=[fault_of(answer)]))
+        db.session.commit()
 
 
-def _recorded(calls: Round[A], record: Callable[[Round[A]], None]) -> bool:
+def _is_recorded(calls: Round[A], record: Callable[[Round[A]], None]) -> bool:
+    """Whether it went well; else nothing of it is left in the transaction."""
     try:
         record(calls)
-        db.session.commit()
+        db.session.flush()
     except LEFT_TO_THE_LEASE:
         raise
     except Exception:
         db.session.rollback()
-        log.exception("sync.answer_failed")
+        log.exception("sync.answers_not_recorded", answers=len(calls.answers))
         return False
     return True
 

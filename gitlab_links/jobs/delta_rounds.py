@@ -139,7 +139,7 @@ class Reader:
             applied += recorded.applied
             passed_over += len(recorded.unlinked)
 
-        record_apart(self.org_id, asked, record, no_part_of_list, fault_of_list)
+        record_apart(asked, record, no_part_of_list, fault_of_list)
         self._count(CallKind.LISTS)
         db.session.commit()
         self._log("sync.lists", asked, applied=applied, passed_over=passed_over)

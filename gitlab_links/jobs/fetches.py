@@ -198,7 +198,7 @@ class _Slice:
         suppress_triggers(JobKind.SYNC, self.org_id)
         with measured(self.org_id):
             asked = fetcher.fetch(batches)
-        record_apart(self.org_id, asked, partial(self._record, before), halves_of, fault_of_items)
+        record_apart(asked, partial(self._record, before), halves_of, fault_of_items)
         count_calls(self.org_id, CallKind.ITEMS, fetcher.answered_calls(), utcnow())
         db.session.commit()
         log.info(
