@@ -1,5 +1,6 @@
 """Tasks."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -177,7 +178,7 @@ class TasksQuery(Strict):
 
 
 def _description() -> fields.String:
-    checks = [validate.Length(0, MAX_DESCRIPTION), _Readable(TEXT)]
+    checks = [validate.Length(0, MAX_DESCRIPTION), _Without(description_problem, TEXT)]
     return fields.String(
         validate=checks, metadata={"example": "Everything in the milestone, tagged."}
     )
@@ -201,26 +202,23 @@ def _assignee_id() -> fields.UUID:
     )
 
 
-class _Readable(Matches):
-    def __call__(self, value: Any) -> Any:
-        """The description, or ValidationError with what is wrong."""
-        problem = description_problem(value)
-        if problem is not None:
-            raise ValidationError(problem)
-        return value
+class _Without(Matches):
+    """Nothing that ``problem_of`` finds; the pattern is what the contract can say of it."""
 
+    def __init__(self, problem_of: Callable[[str], str | None], pattern: str) -> None:
+        super().__init__(pattern)
+        self.problem_of = problem_of
 
-class _VisibleTitle(Matches):
     def __call__(self, value: Any) -> Any:
-        """The title, or ValidationError with what is wrong."""
-        problem = title_problem(value)
+        """The text, or ValidationError with what is wrong."""
+        problem = self.problem_of(value)
         if problem is not None:
             raise ValidationError(problem)
         return value
 
 
 def _title(**options: Any) -> fields.String:
-    checks = [validate.Length(1, MAX_TITLE), _VisibleTitle(TITLE)]
+    checks = [validate.Length(1, MAX_TITLE), _Without(title_problem, TITLE)]
     return fields.String(validate=checks, metadata={"example": "Ship the release"}, **options)
 
 
