@@ -86,7 +86,8 @@ def require_match() -> None:
     path_ids = request.view_args or {}
     lock(path_ids[of] if of else [*path_ids.values()][-1])
     answer = make_response(current_app.view_functions[_reading_endpoint()](**path_ids))
-    current, quoted = _etag(answer), quote_etag(_etag(answer), _is_weak())
+    current = _etag(answer)
+    quoted = quote_etag(current, _is_weak())
     g.pop("version", None)
     g.pop("state", None)
     if not _matches(current):
