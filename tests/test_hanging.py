@@ -22,8 +22,8 @@ def test_what_waits_for_ever_fails_and_every_thread_is_named(
     waiting.start()
     begun.wait()
 
-    told = pytest.raises(pytest.fail.Exception, match=r"hangs: not over after 0\.2 s")
-    with told, failing_if_it_hangs(0.2):
+    failed = pytest.raises(pytest.fail.Exception, match=r"hangs: not over after 0\.2 s")
+    with failed, failing_if_it_hangs(0.2):
         waiting.join()
 
     never.set()

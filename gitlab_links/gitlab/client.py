@@ -55,7 +55,7 @@ class GitLabClient:
     """A client for one GitLab with one token, for one thread.
 
     Every call takes at most ``seconds``, and all calls together at most ``whole_seconds``, if
-    given. A failed call raises GitLabFailure. After a 429, which is kept in ``told_to_wait``,
+    given. A failed call raises GitLabFailure. After a 429, which is kept in ``limited_by``,
     every further call raises the same and asks GitLab nothing. ``token`` is a personal, project
     or group access token. Do not pickle a client or pass it to a job: it contains the token.
     """
@@ -85,7 +85,7 @@ class GitLabClient:
         )
         self._session.hooks["response"].append(self._inspect)
         self.rate_limit: RateLimit | None = None
-        self.told_to_wait: GitLabFailure | None = None
+        self.limited_by: GitLabFailure | None = None
         self.calls = 0
         # Bearer, because a PRIVATE-TOKEN header would follow a redirect to another host.
         self._gitlab = gitlab.Gitlab(
@@ -249,7 +249,7 @@ class GitLabClient:
         retry_after = read_retry_after(response.headers, utcnow())
         failure = failure_of_status(status, response.content, retry_after)
         if failure.code == ErrorCode.RATE_LIMITED:
-            self.told_to_wait = self._session.stopped_by = failure
+            self.limited_by = self._session.stopped_by = failure
         raise failure
 
     @contextmanager

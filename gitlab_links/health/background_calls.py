@@ -33,8 +33,8 @@ def background_client(
         try:
             yield client
         finally:
-            if client.told_to_wait is not None:
-                _pause(org_id, credentials, client.told_to_wait)
+            if client.limited_by is not None:
+                _pause(org_id, credentials, client.limited_by)
 
 
 def _pause(org_id: uuid.UUID, credentials: Credentials, failure: GitLabFailure) -> None:

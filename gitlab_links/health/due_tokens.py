@@ -16,7 +16,7 @@ from gitlab_links.integrations.models import OrgGitLabIntegration
 CLAIM = timedelta(minutes=2)
 
 # What a process says that was started with other keys.
-_SHUT = (
+_NOT_DECRYPTED = (
     ErrorCode.ENCRYPTION_KEY_MISSING,
     ErrorCode.ENCRYPTION_KEY_INVALID,
     ErrorCode.INVALID_TOKEN_CIPHERTEXT,
@@ -75,14 +75,16 @@ def make_token_check_due(org_id: uuid.UUID, now: datetime, unless_since: datetim
     return taken > 0
 
 
-def make_opened_tokens_due(now: datetime) -> None:
+def make_decryptable_tokens_due(now: datetime) -> None:
     """Make the check due of each token that could not be decrypted and can be now: the operator
     has mended the keys, and nobody has to wait for the end of a pause. The caller commits.
     """
-    shut = select(_integration).where(
-        *_has_token, _integration.error_code.in_(_SHUT), _integration.token_check_due_at > now
+    refused = select(_integration).where(
+        *_has_token,
+        _integration.error_code.in_(_NOT_DECRYPTED),
+        _integration.token_check_due_at > now,
     )
-    for integration in db.session.scalars(shut).all():
+    for integration in db.session.scalars(refused).all():
         try:
             credentials_of(integration)
         except DomainError:

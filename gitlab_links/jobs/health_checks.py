@@ -16,7 +16,7 @@ from gitlab_links.extensions import db, settings
 from gitlab_links.health.background_calls import background_client
 from gitlab_links.health.due_tokens import (
     claim_due_token,
-    make_opened_tokens_due,
+    make_decryptable_tokens_due,
     orgs_with_due_token,
 )
 from gitlab_links.health.hook_check import (
@@ -99,7 +99,7 @@ def find_due_checks() -> None:
     now = utcnow()
     due: set[uuid.UUID] = set()
     with isolated("orgs_with_due_token"):
-        make_opened_tokens_due(now)
+        make_decryptable_tokens_due(now)
         db.session.commit()
         due.update(orgs_with_due_token(now, ORGS_A_ROUND))
     with isolated("orgs_with_due_projects"):

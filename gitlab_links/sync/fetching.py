@@ -237,7 +237,7 @@ def _fetch(client: "ItemClient", batch: Batch, in_time: InTime) -> Answer:
         started_at=started_at,
         snapshots=reading.found,
         # Asking about the project may have met a 429, which it passes over.
-        failure=client.told_to_wait or failure,
+        failure=client.limited_by or failure,
         rate_limit=client.rate_limit,
         path_owner=reading.path_owner,
         moved=reading.moved,

@@ -161,7 +161,7 @@ def test_a_wait_of_one_answer_is_not_that_of_the_next(server, make_client):
     assert failure(client).retry_after is None
 
 
-def test_a_client_that_was_told_to_wait_asks_nothing_more(server, make_client):
+def test_a_client_that_met_a_429_asks_nothing_more(server, make_client):
     client = make_client()
     server.answer = lambda _: reply("Retry later\n", 429, {"Retry-After": "30"})
     assert failure(client).retry_after == 30

@@ -17,7 +17,7 @@ from tests.hanging import HANGS
 class Scripted:
     """A client that runs a test's function for one project; all other calls succeed."""
 
-    rate_limit = told_to_wait = None
+    rate_limit = limited_by = None
     calls = 0
 
     def __init__(self, behaviour):

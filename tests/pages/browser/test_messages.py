@@ -163,8 +163,8 @@ def test_what_came_of_an_operation_is_told_at_its_button(stack: Stack, open_page
         "button", name=re.compile("(Create|Repair) the webhook of .*web-shop")
     )
     repair.press("Enter")
-    told = page.locator(".toasts .notice", has_text=f"Webhook of {SHOP}: The webhook was")
-    expect(told).to_be_in_viewport()
+    outcome = page.locator(".toasts .notice", has_text=f"Webhook of {SHOP}: The webhook was")
+    expect(outcome).to_be_in_viewport()
     expect(repair).to_be_focused()
     expect(repair).to_be_in_viewport()
     expect(

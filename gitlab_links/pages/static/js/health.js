@@ -2,7 +2,7 @@
 // GitLab.
 
 import { LivePart } from "./live.js";
-import { announce, isUntold, takeBack, toast } from "./messages.js";
+import { announce, hasNoMessage, takeBack, toast } from "./messages.js";
 import { morph } from "./morph.js";
 
 const frame = document.querySelector("[data-part]");
@@ -29,7 +29,7 @@ function copyOf(notice) {
   return copy;
 }
 
-function tellOf(news) {
+function showChanges(news) {
   const inView = news.filter(isInView);
   const others = news.filter((notice) => !inView.includes(notice));
   if (inView.length > 0) announce(inView.map((notice) => notice.querySelector("p").textContent).join(" "));
@@ -44,11 +44,11 @@ const live = new LivePart(frame, {
   show: (page) => {
     const before = new Set(operations().map(({ id }) => id));
     morph(health(frame), health(page));
-    tellOf(operations().filter(({ id }) => !before.has(id)));
+    showChanges(operations().filter(({ id }) => !before.has(id)));
     takeBackContradicted();
   },
 });
 
 // The newest is first; a worker may have finished it already.
-if (isUntold) tellOf(operations().filter((notice, at) => at === 0 || notice.matches(".is-blue")));
+if (hasNoMessage) showChanges(operations().filter((notice, at) => at === 0 || notice.matches(".is-blue")));
 live.start();

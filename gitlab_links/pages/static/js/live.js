@@ -139,8 +139,8 @@ export class LivePart {
     this.etag = ""; // with access again, the whole part is answered, and says so
   }
 
-  // In place of the page of a task, that somebody has deleted it: only who had the page open is told,
-  // so a reload would find no page. Returns whether the answer says that.
+  // In place of the page of a task, that somebody has deleted it: only a page that was open gets
+  // that answer, a reload would find no page. Returns whether the answer says that.
   async showDeleted(answer) {
     if (answer?.status !== 404) return false;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -157,4 +157,4 @@ function showMessages(sent, region, notices) {
 }
 
 offerDismissal(document.querySelector(".notices"));
-export const isUntold = showResult();
+export const hasNoMessage = showResult();
