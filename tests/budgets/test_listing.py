@@ -37,6 +37,13 @@ def key(app, factory, org):
     return program(app, factory.api_key(org))
 
 
+def sqlite_plan(app, sent):
+    """How SQLite goes about one of ``statements``."""
+    statement, parameters = sent
+    with app.app_context(), db.engine.connect() as connection:
+        return str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+
+
 def read(caller, org, task, expected):
     answer = caller.get(f"/api/orgs/{org.id}/tasks/{task}/gitlab-links?limit=100")
     assert len(answer.json["links"]) == expected
@@ -117,11 +124,9 @@ def test_on_sqlite_the_links_of_a_task_are_found_without_reading_those_of_the_or
     task = link_many(org, project, 3)
     with statements(app) as sent:
         read(key, org, task, 3)
-    (statement, parameters) = next(one for one in sent if "FROM task_gitlab_links" in one[0])
-    with app.app_context(), db.engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-    assert "(task_id=?)" in str(plan)
-    assert "TEMP B-TREE" not in str(plan)
+    plan = sqlite_plan(app, next(one for one in sent if "FROM task_gitlab_links" in one[0]))
+    assert "(task_id=?)" in plan
+    assert "TEMP B-TREE" not in plan
 
 
 @pytest.mark.only_on("sqlite")
@@ -143,21 +148,17 @@ def test_on_sqlite_the_links_of_a_task_are_found_without_reading_those_of_the_or
 def test_on_sqlite_a_filter_reads_what_it_finds_alone(app, org, key, query, table, searched):
     with statements(app) as sent:
         assert key.get(f"/api/orgs/{org.id}/{query}").status_code == 200
-    (statement, parameters) = next(one for one in sent if f"FROM {table}" in one[0])
-    with app.app_context(), db.engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-    assert all(one in str(plan) for one in searched), plan
-    assert not re.search(r"SCAN (tasks|task_gitlab_links|gitlab_items)\b", str(plan))
+    plan = sqlite_plan(app, next(one for one in sent if f"FROM {table}" in one[0]))
+    assert all(one in plan for one in searched), plan
+    assert not re.search(r"SCAN (tasks|task_gitlab_links|gitlab_items)\b", plan)
 
 
 @pytest.mark.only_on("sqlite")
 def test_on_sqlite_what_waits_is_counted_without_reading_all_items(app, org, member):
     with statements(app) as sent:
         assert member.get(f"/orgs/{org.id}/overview").status_code == 200
-    (statement, parameters) = next(one for one in sent if "waits_on LIKE" in one[0])
-    with app.app_context(), db.engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-    assert "ix_gitlab_items_waiting" in str(plan)
+    plan = sqlite_plan(app, next(one for one in sent if "waits_on LIKE" in one[0]))
+    assert "ix_gitlab_items_waiting" in plan
 
 
 def test_the_audit_log_probes_its_index_for_each_person(app, factory, org, dialect):
@@ -179,7 +180,5 @@ def test_on_sqlite_removed_mentions_are_found_by_their_org(app, factory, org):
     admin = browser(app, factory.membership(org, Role.ADMIN).user_id)
     with statements(app) as sent:
         assert admin.get(f"/orgs/{org.id}/gitlab/mentions").status_code == 200
-    (statement, parameters) = next(one for one in sent if "FROM dismissed_mentions" in one[0])
-    with app.app_context(), db.engine.connect() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-    assert "ix_dismissed_mentions_org_id_id" in str(plan)
+    plan = sqlite_plan(app, next(one for one in sent if "FROM dismissed_mentions" in one[0]))
+    assert "ix_dismissed_mentions_org_id_id" in plan

@@ -41,25 +41,26 @@ def test_what_failed_before_is_tried_at_once(office, receiver, clock):
     assert office.fresh(made.endpoint).last_served_at <= utcnow()
 
 
-def test_what_a_dead_worker_was_sending_is_sent_again(office, receiver, clock):
+def begin_to_send(office):
+    """As a worker does that has claimed an event; returns the endpoint."""
     office.endpoint()
     office.tasks("One")
     office.publish()
     (endpoint,) = claims.claim_endpoints(utcnow(), 5, slow=5)
     claims.claim_batch(endpoint, utcnow())
     db.session.commit()
+    return endpoint
+
+
+def test_what_a_dead_worker_was_sending_is_sent_again(office, receiver, clock):
+    begin_to_send(office)
     set_back(clock, HOUR)
     office.send()
     assert len(receiver.at("good")) == 1
 
 
 def test_a_worker_that_renewed_its_lease_since_keeps_it(office, clock):
-    office.endpoint()
-    office.tasks("One")
-    office.publish()
-    (endpoint,) = claims.claim_endpoints(utcnow(), 5, slow=5)
-    claims.claim_batch(endpoint, utcnow())
-    db.session.commit()
+    endpoint = begin_to_send(office)
     leases = {endpoint.id: utcnow() + claims.LEASE}
     clock.advance(-HOUR)
     leases = claims.keep(leases, utcnow())
