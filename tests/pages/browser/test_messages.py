@@ -181,6 +181,25 @@ def test_the_focus_is_in_the_part_whose_button_is_gone(open_page: Open) -> None:
     expect(page.locator("#progress:focus, #progress :focus")).to_have_count(1)
 
 
+def test_the_focus_stays_in_a_part_that_comes_to_rest(stack: Stack, open_page: Open) -> None:
+    page = open_page("/status-rules", viewport=LOW)
+    page.get_by_role("button", name="Try the rules").press("Enter")
+    mode = page.locator("#rules-mode")
+    expect(mode).to_contain_text("They have looked at every task")
+    expect(page.locator("#rules-mode:focus, #rules-mode :focus")).to_have_count(1)
+    page.get_by_role("button", name="End the trial").click()
+    expect(mode).to_contain_text("The rules are off")
+
+
+def test_what_came_of_a_step_that_has_folded_is_in_sight(stack: Stack, open_page: Open) -> None:
+    page = open_page("/gitlab", viewport=LOW)
+    page.get_by_role("heading", name="Connect to GitLab").click()
+    page.locator("#base_url").press("Enter")
+    message = page.locator(".notice", has_text="Saved.")
+    expect(message).to_be_focused()
+    expect(message).to_be_in_viewport()
+
+
 def test_a_message_of_the_live_page_stands_below_its_content(stack: Stack, open_page: Open) -> None:
     for width in (1280, 390):
         page = open_page(stack.task_url, viewport={"width": width, "height": 2000})

@@ -105,10 +105,12 @@ function lastSent() {
   return here ? sent : null;
 }
 
+// The button of a step that has folded since is of no use.
 function buttonOf(action) {
   if (!action) return null;
   const named = CSS.escape(action);
-  return document.querySelector(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
+  const all = document.querySelectorAll(`[formaction="${named}"], form[action="${named}"] button[type=submit]`);
+  return [...all].find((button) => button.checkVisibility()) ?? null;
 }
 
 // Where the form was, or the part that has replaced it: what came of the form shows there.
