@@ -42,6 +42,7 @@ def orgs_with_future_dates(now: datetime) -> Select[uuid.UUID]:
         or_(
             _integration.last_synced_at > later,
             _integration.updated_at > later,
+            _integration.items_due_since > later,
             _integration.paused_until > later + LONGEST_PAUSE,
             requested,
         ),
@@ -93,6 +94,7 @@ def make_connection_due(org_id: uuid.UUID, now: datetime) -> None:
             token_checked_at=_at_most(_integration.token_checked_at, now, now),
             token_check_due_at=now,
             error_at=_at_most(_integration.error_at, now, now),
+            items_due_since=_at_most(_integration.items_due_since, now, now),
             updated_at=now,
         )
     )

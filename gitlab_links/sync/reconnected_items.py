@@ -23,8 +23,10 @@ def make_next_due(org_id: uuid.UUID, since: datetime) -> bool:
 
     Whether there were any; else the mark is gone. An item counts as changed then, so that each
     is made due once, whatever has become of it. The caller commits, and may begin anew at any time.
+
+    ``since`` may be in the future: another host's clock is ahead, or the clock was set back.
     """
-    item = GitLabItem
+    item, now = GitLabItem, utcnow()
     piece = (
         select(item.id)
         .where(item.org_id == org_id, item.changed_at < since)
@@ -37,11 +39,12 @@ def make_next_due(org_id: uuid.UUID, since: datetime) -> bool:
         return False
     # All code locks items in the order of their ids, which avoids deadlocks.
     db.session.execute(select(item.id).where(item.id.in_(ids)).order_by(item.id).with_for_update())
-    due_at = case((item.next_sync_at < since, item.next_sync_at), else_=since)
+    due = min(since, now)
+    due_at = case((item.next_sync_at < due, item.next_sync_at), else_=due)
     change_rows(
         update(item)
         .where(item.id.in_(ids))
-        .values(next_sync_at=due_at, changed_at=utcnow(), failures=0, pipeline_hidden=False)
+        .values(next_sync_at=due_at, changed_at=max(now, since), failures=0, pipeline_hidden=False)
     )
     return True
 

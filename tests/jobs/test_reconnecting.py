@@ -81,6 +81,16 @@ def test_a_token_that_is_saved_meanwhile_makes_all_due_again(five, clock):
     assert five.integration().items_due_since == second
 
 
+def test_a_token_saved_by_a_clock_that_was_ahead_makes_each_item_due_once_and_at_once(five, clock):
+    since = save_a_token(five)
+    clock.advance(-3600)
+    pieces = 0
+    while make_next_due(five.org.id, since):
+        db.session.commit()
+        assert (pieces := pieces + 1) <= 3, "it would go on for the hour"
+    assert all(one.next_sync_at <= utcnow() for one in items())
+
+
 def fetched_rounds(connected, monkeypatch, note):
     """What ``note`` says of the batches of each round, before it is fetched."""
     noted, fetch = [], Fetcher.fetch
