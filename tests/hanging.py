@@ -1,8 +1,9 @@
-"""The one bound on time that tests have: what takes longer hangs, however busy the machine."""
+"""What hangs takes a minute, however busy the machine; what loops computes for many seconds."""
 
 import faulthandler
 import signal
 import sys
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -12,6 +13,8 @@ import pytest
 HANGS = 60.0
 # A test may wait for one thing after the other; the longest takes minutes.
 WHOLE_TEST_HANGS = 20 * HANGS
+# CPU time of a quick test, six times what the longest takes.
+LOOPS = 15.0
 
 
 @contextmanager
@@ -36,11 +39,37 @@ def failing_if_it_hangs(seconds: float = WHOLE_TEST_HANGS) -> Iterator[None]:
         signal.signal(signal.SIGALRM, handler)
 
 
+@contextmanager
+def failing_if_it_loops(seconds: float = LOOPS) -> Iterator[None]:
+    """Fail if this process computed for longer during the block.
+
+    Such a test may well pass: the product goes round and round until a limit of its own ends it.
+    """
+    begun = time.process_time()
+    yield
+    spent = time.process_time() - begun
+    if spent > seconds:
+        pytest.fail(f"loops: computed for {spent:.1f} s, and {seconds:g} s are much")
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(mark) for mark in ("slow", "processes", "browser"))
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call() -> Generator[None, object, object]:
-    """``tests/conftest.py`` has this for all tests, their fixtures and what ends them."""
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """``tests/conftest.py`` has these for all tests, their fixtures and what ends them."""
+    with failing_if_it_hangs():
+        if _is_long(item) or getattr(item.obj, "is_hypothesis_test", False):
+            return (yield)
+        with failing_if_it_loops():
+            return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
     with failing_if_it_hangs():
         return (yield)
 
 
-pytest_runtest_setup = pytest_runtest_teardown = pytest_runtest_call
+pytest_runtest_teardown = pytest_runtest_setup

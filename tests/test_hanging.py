@@ -1,12 +1,13 @@
-"""A test that hangs fails, and says where it stands."""
+"""A test that hangs fails, and says where it stands. So does one that computes in a loop."""
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.hanging import HANGS, failing_if_it_hangs
+from tests.hanging import HANGS, failing_if_it_hangs, failing_if_it_loops
 
 
 def test_what_waits_for_ever_fails_and_every_thread_is_named(
@@ -50,3 +51,16 @@ def asking() -> Iterator[None]:
 
 def test_tests_and_fixtures_and_what_ends_them_are_watched(asking: None) -> None:
     assert seconds_left()
+
+
+def test_what_computes_for_long_fails_although_it_ends() -> None:
+    failed = pytest.raises(pytest.fail.Exception, match=r"loops: computed for 0\.\d s")
+    with failed, failing_if_it_loops(0.05):
+        begun = time.process_time()
+        while time.process_time() < begun + 0.1:
+            pass
+
+
+def test_waiting_is_no_loop() -> None:
+    with failing_if_it_loops(0.1):
+        time.sleep(0.2)
