@@ -13,6 +13,7 @@ from gitlab_links.api.schemas.integrations import (
     ValidationSchema,
     WebhookSecretEnvelope,
 )
+from gitlab_links.health import reconnection
 from gitlab_links.health.connecting import (
     TokenNotChecked,
     TokenRefused,
@@ -33,7 +34,6 @@ from gitlab_links.http.guard import current_principal
 from gitlab_links.integrations.changes import (
     IntegrationChange,
     begun_integration,
-    delete_integration,
     generate_webhook_secret,
     lock_integration,
     settings_version,
@@ -101,7 +101,7 @@ def gitlab_integration_delete(org_id: uuid.UUID) -> None:
 
     Address, token and secrets are deleted. Links stay, with the data last read from GitLab.
     """
-    delete_integration(current_principal())
+    reconnection.disconnect(current_principal())
 
 
 @integrations.post("/api/orgs/<uuid:org_id>/integrations/gitlab/move")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
@@ -25,7 +25,7 @@ from gitlab_links.http.gitlab_waits import waiting_for_gitlab
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.summaries import webhook_url
 from gitlab_links.links.models import GitLabItem, GitLabProject
-from gitlab_links.observations.hook_secrets import end_hook_secrets
+from gitlab_links.observations.hook_secrets import end_hook_secrets, has_hook_secret
 from gitlab_links.observations.hook_states import HookState
 from gitlab_links.observations.models import GitLabProjectWatch
 from gitlab_links.observations.project_watches import PROVEN_FOR
@@ -142,7 +142,7 @@ def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
         watch.check_due_at = now + WITHOUT_ANSWER
         return
     hook = seen.hook
-    watch.state = _state(watch, before, seen)
+    watch.state = _state(watch, before, seen, now)
     if seen.failure is None and hook is None and before in _WITHOUT_HOOK:
         # Twice in a row: one answer may be older than the hook.
         end_hook_secrets(watch.project_id, now)
@@ -155,11 +155,13 @@ def save_check(watch_id: uuid.UUID, seen: HookCheck, now: datetime) -> None:
     watch.check_due_at = _next_check(watch, now)
 
 
-def _state(watch: GitLabProjectWatch, before: HookState, seen: HookCheck) -> HookState:
+def _state(
+    watch: GitLabProjectWatch, before: HookState, seen: HookCheck, now: datetime
+) -> HookState:
     if seen.failure is not None:
         return HookState.UNREADABLE
     if seen.hook is not None:
-        return _state_of(seen.hook, signing=_takes_signed_only(watch.org_id))
+        return _state_of(seen.hook, is_proven=_proves_itself(watch, seen.hook, now))
     if before is HookState.ELSEWHERE:
         return before
     # The project has no hook of its own. An event that arrived since the previous check, or
@@ -175,16 +177,24 @@ def _state(watch: GitLabProjectWatch, before: HookState, seen: HookCheck) -> Hoo
     return HookState.ELSEWHERE if fresh else HookState.MISSING
 
 
-def _takes_signed_only(org_id: uuid.UUID) -> bool:
+def _proves_itself(watch: GitLabProjectWatch, hook: Hook, now: datetime) -> bool:
+    """Whether its events can be accepted. GitLab shows that a hook sends a token, never which:
+    none is known after the org has left a GitLab and come back.
+    """
     integration = OrgGitLabIntegration
-    signed = integration.signing_token_ciphertext.is_not(None)
-    return bool(db.session.scalar(select(signed).where(integration.org_id == org_id)))
+    signs, knows_secret = db.session.execute(
+        select(
+            integration.signing_token_ciphertext.is_not(None),
+            or_(integration.webhook_secret_hash.is_not(None), has_hook_secret(watch, now)),
+        ).where(integration.org_id == watch.org_id)
+    ).one()
+    return hook.signs if signs else hook.has_token and knows_secret
 
 
-def _state_of(hook: Hook, *, signing: bool) -> HookState:
+def _state_of(hook: Hook, *, is_proven: bool) -> HookState:
     if hook.alert_status in {HookState.DISABLED, HookState.TEMPORARILY_DISABLED}:
         return HookState(hook.alert_status)
-    if not (hook.signs if signing else hook.has_token):
+    if not is_proven:
         return HookState.UNPROVEN
     return HookState.EVENTS_MISSING if missing_events(hook) else HookState.OK
 

@@ -45,8 +45,8 @@ _SUMMARIES: dict[str, str] = {
     "failures. Events are lost until it is enabled again.",
     "hook_missing": "{subject}: there is no webhook that points here.",
     "hook_events_missing": "{subject}: the webhook does not send {events}.",
-    "hook_unproven": "{subject}: the webhook does not send the required secret or signature, so "
-    "its events are rejected.",
+    "hook_unproven": "{subject}: the webhook does not send a signature or secret that is known "
+    "here, so its events are rejected.",
     "hook_unreadable": "{subject}: no event has arrived yet, and the token cannot see the "
     "project's webhooks.",
     "webhook_contradicted": "{subject}: events with the correct webhook secret contradict GitLab "

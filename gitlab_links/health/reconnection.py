@@ -2,8 +2,14 @@
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.clock import utcnow
-from gitlab_links.integrations.changes import Configured, IntegrationChange, update_integration
+from gitlab_links.integrations.changes import (
+    Configured,
+    IntegrationChange,
+    delete_integration,
+    update_integration,
+)
 from gitlab_links.observations.hook_secrets import forget_hook_secrets
+from gitlab_links.observations.project_watches import forget_proofs
 
 
 def configure(principal: Principal, change: IntegrationChange) -> Configured:
@@ -16,6 +22,15 @@ def configure(principal: Principal, change: IntegrationChange) -> Configured:
     configured = update_integration(principal, change)
     if configured.left_gitlab:
         forget_hook_secrets(configured.integration)
+        forget_proofs(principal.org_id, utcnow())
     if configured.reconnected:
         configured.integration.items_due_since = utcnow()
     return configured
+
+
+def disconnect(principal: Principal) -> None:
+    """Delete address, token, and all secrets. Links stay, with the data fetched last. The caller
+    commits.
+    """
+    delete_integration(principal)
+    forget_proofs(principal.org_id, utcnow())

@@ -7,12 +7,12 @@ and a new shared secret would invalidate the hooks in use.
 import uuid
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, exists, or_, update
 
 from gitlab_links.extensions import change_rows, db
 from gitlab_links.integrations.models import OrgGitLabIntegration
 from gitlab_links.integrations.webhook_secrets import ROTATION_WINDOW, hash_webhook_secret
-from gitlab_links.observations.models import GitLabHookSecret
+from gitlab_links.observations.models import GitLabHookSecret, GitLabProjectWatch
 from gitlab_links.security import WEBHOOK_SECRET_PREFIX, new_secret
 
 
@@ -48,6 +48,13 @@ def end_hook_secrets(project_id: uuid.UUID, now: datetime) -> None:
         GitLabHookSecret.project_id == project_id, GitLabHookSecret.ends_at.is_(None)
     )
     db.session.execute(lasting.values(ends_at=now + ROTATION_WINDOW))
+
+
+def has_hook_secret(watch: GitLabProjectWatch, now: datetime) -> ColumnElement[bool]:
+    """Whether a secret of the project's own hook is valid, as an SQL condition."""
+    ends_at = GitLabHookSecret.ends_at
+    valid = or_(ends_at.is_(None), ends_at > now)
+    return exists().where(GitLabHookSecret.project_id == watch.project_id, valid)
 
 
 def move_hook_secrets(source_id: uuid.UUID, target_id: uuid.UUID) -> None:

@@ -22,8 +22,8 @@ class HookState(StrEnum):
 
     ``unknown``: not checked yet, or GitLab gave no answer. ``unreadable``: the token may not
     see hooks. ``elsewhere``: the project has no hook, but events arrive from a hook of its
-    group or of the instance. ``unproven``: the hook does not send the required secret or
-    signature.
+    group or of the instance. ``unproven``: the hook does not send the required signature, or
+    no secret that is known here.
     """
 
     UNKNOWN = "unknown"

@@ -65,6 +65,22 @@ def note_hook_removed(project_row: uuid.UUID, now: datetime) -> None:
     )
 
 
+def forget_proofs(org_id: uuid.UUID, now: datetime) -> None:
+    """The org has left its GitLab: what was seen of webhooks proved secrets that are deleted."""
+    change_rows(
+        update(_watch)
+        .where(_watch.org_id == org_id)
+        .values(
+            state=HookState.UNKNOWN.value,
+            last_event_at=None,
+            last_event_via=None,
+            last_missed_at=None,
+            checked_at=None,
+            check_due_at=now,
+        )
+    )
+
+
 def watch_new_projects() -> int:
     """Start to watch newly linked projects. Returns their number.
 

@@ -13,6 +13,7 @@ from gitlab_links.deliveries.statistics import delivery_stats
 from gitlab_links.errors import Conflict, Invalid, PreconditionFailed
 from gitlab_links.extensions import settings
 from gitlab_links.gitlab.error_codes import ErrorCode, in_words
+from gitlab_links.health import reconnection
 from gitlab_links.health.connecting import Saved, save_connection
 from gitlab_links.health.issue_tracker import tracker_fields
 from gitlab_links.health.report import report_of
@@ -30,7 +31,6 @@ from gitlab_links.http.mounting import path_here
 from gitlab_links.integrations.changes import (
     IntegrationChange,
     LeavesGitLab,
-    delete_integration,
     find_integration,
     generate_webhook_secret,
 )
@@ -161,7 +161,7 @@ def disconnect(org_id: uuid.UUID) -> ResponseReturnValue:
     """Delete address, token and secrets."""
     if changed_meanwhile(org_id, SETTINGS):
         return integration_page(org_id, settings_conflict=True), 412
-    delete_integration(current_principal())
+    reconnection.disconnect(current_principal())
     flash("Disconnected. The address, the token and the secrets were deleted.", "success")
     return redirect(url_for("pages.integration", org_id=org_id))
 

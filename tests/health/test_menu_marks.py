@@ -4,7 +4,7 @@ import pytest
 
 from gitlab_links.accounts.roles import Role
 from gitlab_links.extensions import db
-from gitlab_links.integrations.changes import delete_integration
+from gitlab_links.health.reconnection import disconnect
 from gitlab_links.jobs.health_checks import run_checks, store_all_verdicts
 from tests.api.callers import browser
 from tests.health.test_mistyped_links import all_is_well
@@ -50,7 +50,7 @@ def test_the_entry_gitlab_says_what_is_wrong_to_whoever_sees_it(connected, seen)
     assert {seen(page) for page in ("overview", "members", "menu")} == {": not working"}
     assert seen(role=Role.MEMBER) is None
     with connected.app.app_context():
-        delete_integration(connected.admin)
+        disconnect(connected.admin)
         db.session.commit()
     assert seen() == ""
 

@@ -7,7 +7,7 @@ from flask import request
 from gitlab_links.clock import utcnow
 from gitlab_links.extensions import db
 from gitlab_links.health.hook_repair import HookNotAllowed, HookNotRepaired, repair_now
-from gitlab_links.integrations.changes import delete_integration
+from gitlab_links.health.reconnection import disconnect
 from gitlab_links.jobs.functions import clean
 from gitlab_links.observations.models import GitLabHookSecret
 from tests.conftest import GITLAB_TOKEN
@@ -59,7 +59,7 @@ def test_disconnecting_deletes_the_secrets_of_hooks(connected):
     repair(connected)
     (hook,) = hooks(connected)
     with connected.app.app_context():
-        delete_integration(connected.admin)
+        disconnect(connected.admin)
         db.session.commit()
 
     answer = requests.post(connected.webhook_url, json={}, headers={"X-Gitlab-Token": hook.token})
