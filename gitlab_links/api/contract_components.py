@@ -16,7 +16,8 @@ INFO: Json = {
             "length take `limit` and `cursor`. Reads carry an `ETag` and answer `If-None-Match` "
             "with 304, `If-Match` with 412 if it has changed. Changes of what can be read take it "
             "as `If-Match` and answer 412 if somebody else changed it first, other requests "
-            "refuse it with 422. An id that is unknown, or of another org, is answered 404."
+            "refuse it with 422, as all changes do `If-None-Match`. An id that is unknown, or of "
+            "another org, is answered 404."
         ),
         "license": {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"},
     },

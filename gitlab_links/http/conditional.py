@@ -70,18 +70,20 @@ def require_match() -> None:
     """Raise :class:`PreconditionFailed` if If-Match does not match the current state.
 
     The current state is the response to a GET of the same path, within the transaction of the
-    change. Raises :class:`Invalid` where there is none to compare with: a caller who is not
-    refused may rely on the comparison.
+    change. Raises :class:`Invalid` where there is none to compare with, and for If-None-Match: a
+    caller who is not refused may rely on the comparison.
     """
-    if "If-Match" not in request.headers or request.method in {"GET", "HEAD"}:
+    conditions = [name for name in ("If-Match", "If-None-Match") if name in request.headers]
+    if not conditions or request.method in {"GET", "HEAD"}:
         return
     view = current_app.view_functions[request.endpoint or ""]
+    declaration = declaration_of(current_app, request.endpoint or "", request.method)
+    if declaration is not None and declaration.kind is Kind.WEBHOOK:
+        return
+    if conditions[-1] == "If-None-Match":
+        raise _refused("If-None-Match", "Only a GET compares it.")
     if not takes_if_match(request.method, view):
-        declaration = declaration_of(current_app, request.endpoint or "", request.method)
-        if declaration is not None and declaration.kind is Kind.WEBHOOK:
-            return
-        why = "There is nothing to compare it with here. Leave this header out."
-        raise Invalid("Nothing was changed.", errors={"If-Match": [why]})
+        raise _refused("If-Match", "There is nothing to compare it with here.")
     lock, of = getattr(view, _LOCK)
     path_ids = request.view_args or {}
     lock(path_ids[of] if of else [*path_ids.values()][-1])
@@ -92,6 +94,10 @@ def require_match() -> None:
     g.pop("state", None)
     if not _matches(current):
         raise PreconditionFailed(f"{_CHANGED} Read it again before you change it.", etag=quoted)
+
+
+def _refused(header: str, why: str) -> Invalid:
+    return Invalid("Nothing was changed.", errors={header: [f"{why} Leave this header out."]})
 
 
 def _matches(current: str) -> bool:

@@ -85,6 +85,23 @@ def test_if_match_is_read_as_http_has_it(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize("wanted", ["*", "{}", '"a"', ""])
+def test_if_none_match_is_refused_by_every_change(admin: Caller, base: str, wanted: str) -> None:
+    """Who sends it with a DELETE relies on a comparison."""
+    task, etag = make_task(admin, base)
+    header = {"If-None-Match": wanted.format(etag)}
+    for headers in (header, header | {"If-Match": etag}):
+        for method, path, body in (
+            ("DELETE", task, None),
+            ("PATCH", task, {"title": "Second"}),
+            ("POST", f"{base}/tasks", {"title": "Another"}),
+        ):
+            refused = admin.call(method, path, json=body, headers=headers)
+            assert refused.status_code == 422
+            assert list(refused.json["errors"]) == ["If-None-Match"]
+    assert admin.get(task).headers["ETag"] == etag
+
+
 Change = Callable[[Caller, str], Any]
 
 
