@@ -161,7 +161,7 @@ class GitLabClient:
         """
         with self._translated():
             try:
-                self._expect_object(self._get("/user"))
+                self._expect_object(self._get_of_any("/user"))
             except GitLabFailure as failure:
                 if failure.code != ErrorCode.INSUFFICIENT_SCOPE:
                     raise
@@ -205,6 +205,15 @@ class GitLabClient:
         except GitLabFailure as failure:
             if failure.code == ErrorCode.NOT_FOUND:
                 return None
+            raise
+
+    def _get_of_any(self, path: str, **query: Any) -> Any:
+        """The answer of a resource that every GitLab has: where it is not found is no GitLab."""
+        try:
+            return self._get(path, **query)
+        except GitLabFailure as failure:
+            if failure.code == ErrorCode.NOT_FOUND:
+                raise self._unusable("is 404", 404) from failure
             raise
 
     def _get(self, path: str, **query: Any) -> Any:

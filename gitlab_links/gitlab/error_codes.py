@@ -174,6 +174,12 @@ _FACTS: dict[str, ErrorFacts] = {
         "The answer is not from GitLab's API; it may be a login page.",
         "Exclude GitLab's API from single sign-on and proxies, or correct the base URL.",
     ),
+    "http_404": ErrorFacts(
+        CRITICAL, ADMIN, False,
+        "No GitLab answers at the base URL (404).",
+        "Open the base URL in a browser: it must show GitLab. A GitLab below a path needs the path "
+        "in its base URL, as in https://example.com/gitlab.",
+    ),
     "http_401": ErrorFacts(
         CRITICAL, TIME, False,
         "GitLab refuses the access token for this project but accepts it for others (401).",

@@ -76,9 +76,10 @@ class CheckingClient(GitLabClient):
         nothing can be read. One project that fails for another reason is not the token's fault.
         """
         refusals, answered = [], False
+        get = self._get if needed else self._get_of_any
         for path, query in _calls(needed):
             try:
-                self._get(path, per_page=1, **query)
+                get(path, per_page=1, **query)
                 answered = True
             except GitLabFailure as failure:
                 refusals.append(failure)

@@ -12,6 +12,7 @@ from gitlab_links.accounts.roles import Role
 from gitlab_links.clock import utcnow
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.extensions import db
+from gitlab_links.gitlab.error_codes import in_words
 from gitlab_links.health import token_check
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.token_check import Question, Validation, ValidationStatus, validate_now
@@ -19,6 +20,7 @@ from gitlab_links.integrations.changes import IntegrationChange, find_integratio
 from gitlab_links.jobs.health_checks import find_due_checks
 from tests.conftest import GITLAB_TOKEN
 from tests.factories import Factory
+from tests.jobs.misbehaving import misbehave
 
 
 def test_no_transaction_is_open_while_gitlab_is_asked(
@@ -115,3 +117,17 @@ def test_a_token_that_can_be_decrypted_again_waits_for_no_pause(connected: Any) 
     connected.watch()
     opened = connected.integration()
     assert (opened.error_code, opened.paused_until) == (None, None)
+
+
+@pytest.mark.parametrize("has_links", [False, True])
+def test_where_no_gitlab_is_the_address_is_named_and_no_item(
+    connected: Any, factory: Factory, has_links: bool
+) -> None:
+    org = connected.org if has_links else factory.org()
+    factory.connect(org, base_url=connected.gitlab.url, token=GITLAB_TOKEN)
+    misbehave(connected, status=404)
+    with connected.app.app_context():
+        result = validate_now(factory.principal(org, Role.ADMIN))
+        db.session.commit()
+    assert (result.status, result.error_code) == ("not_validated", "http_404")
+    assert "No GitLab answers at the base URL" in in_words(result.error_code)
