@@ -60,7 +60,7 @@ def credentials_of(integration: OrgGitLabIntegration | None) -> Credentials:
     ``encryption_key_invalid``, ``invalid_token_ciphertext``.
     """
     if integration is None or integration.base_url is None:
-        raise IntegrationMissing("This org is not connected to a GitLab yet.")
+        raise IntegrationMissing("This org is not connected to a GitLab.")
     if integration.token_ciphertext is None:
         raise MissingToken("This org has set no access token for its GitLab.")
     try:

@@ -43,7 +43,7 @@ STATUS_MARKS = {
     OutgoingStatus.FAILED: Mark("Failed", "red", "warning"),
     OutgoingStatus.DROPPED: Mark("Not sent", "gray", "pipeline-skipped"),
 }
-MOST_WORDS = 200
+MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,10 @@ class EndpointForm:
     def errors(self) -> dict[str, list[str]]:
         """What is wrong, besides the address and the projects, which the domain checks."""
         found: dict[str, list[str]] = {}
-        if len(self.description) > MOST_WORDS or not self.description.isprintable():
-            found["description"] = [f"Use at most {MOST_WORDS} visible characters."]
+        if not self.description.isprintable():
+            found["description"] = ["There are characters in it that cannot be seen. Remove them."]
+        elif len(self.description) > MOST_CHARACTERS:
+            found["description"] = [f"Use at most {MOST_CHARACTERS} characters."]
         if parsed(Format, self.format) is None:
             found["format"] = ["Choose what receives the events."]
         if any(parsed(EventType, one) is None for one in self.types):

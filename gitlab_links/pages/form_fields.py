@@ -1,5 +1,6 @@
 """The fields of a page's form. A browser sends every text field of a form, empty ones too."""
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -29,6 +30,13 @@ def sent(*names: str) -> list[str]:
 def pressed(name: str) -> bool:
     """Whether the button of that name was pressed, or the box ticked."""
     return name in request.form
+
+
+def whole_number(text: str) -> int:
+    """The number that plain digits stand for. Raises ValueError; ``int`` takes foreign ones."""
+    if re.fullmatch("[0-9]{1,9}", text) is None:
+        raise ValueError(text)
+    return int(text)
 
 
 def parsed(kind: Callable[[str], T], text: str) -> T | None:

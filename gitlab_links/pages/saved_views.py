@@ -116,10 +116,13 @@ def _refused(
     replaced = None
     if query is None and isinstance(refusal, ViewExists | PreconditionFailed):
         replaced = _same(principal, name, shared=shared)
+    errors = refusal.errors.get("name", [refusal.detail])
+    if replaced and isinstance(refusal, ViewExists):
+        errors = [*errors, "Or tick the box to replace that view."]
     form = {
         "name": name,
         "shared": shared,
-        "errors": refusal.errors.get("name", [refusal.detail]),
+        "errors": errors,
         "replaces": seen(_list_of(replaced)) if replaced else None,
     }
     return list_page(principal, query, view_form=form), refusal.status

@@ -15,7 +15,7 @@ from gitlab_links.http.access import access
 from gitlab_links.http.guard import current_principal
 from gitlab_links.pages.blueprint import pages
 from gitlab_links.pages.edits_at_once import Both, Merge, Values, merge, seen
-from gitlab_links.pages.form_fields import parsed, pressed, sent
+from gitlab_links.pages.form_fields import parsed, pressed, sent, whole_number
 from gitlab_links.pages.live_parts import Live, answer_part, away_words, is_part
 from gitlab_links.pages.paging import part_behind
 from gitlab_links.pages.rule_words import OUTCOMES, calls_for, link_words
@@ -209,7 +209,7 @@ def _change(both: Merge) -> RulesChange:
     if "branches" in values:
         values["branches"] = values["branches"].split()
     if "wait_seconds" in values:
-        values["wait_seconds"] = parsed(int, values["wait_seconds"])
+        values["wait_seconds"] = parsed(whole_number, values["wait_seconds"])
         if values["wait_seconds"] is None:
             raise Invalid("The rules were not changed.", errors={"wait_seconds": [NO_SECONDS]})
     boxes = {name: values[name] == YES for name in both.mine & {*SWITCHES, *COUNTED}}

@@ -46,7 +46,7 @@ class Reader:
         connection = connection_of(org_id)
         if connection.base_url is None:
             raise IntegrationMissing(
-                "This org is not connected to a GitLab yet: an admin has to set its base URL first."
+                "This org is not connected to a GitLab: an admin has to set its base URL first."
             )
         return cls(org_id, connection.base_url, connection, viewer)
 

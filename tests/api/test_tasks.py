@@ -48,6 +48,14 @@ def test_a_new_key_renames_all_references(admin: Caller, base: str) -> None:
     assert admin.get(task).json["task"]["reference"] == "NEW-1"
 
 
+@pytest.mark.parametrize("limit", [0, 201, 10**22, 10**99])
+def test_a_limit_out_of_range_is_told_the_range(admin: Caller, base: str, limit: int) -> None:
+    refused = admin.get(f"{base}/tasks?limit={limit}")
+    assert refused.status_code == 422
+    (words,) = refused.json["errors"]["limit"]
+    assert "less than or equal to 200" in words
+
+
 @pytest.mark.parametrize(
     ("sort", "wanted"),
     [

@@ -119,6 +119,7 @@ def test_what_is_chosen_is_saved(app, org, acting, rules):
     ("field", "typed", "words"),
     [
         ("wait_seconds", "soon", "Enter the seconds as a whole number."),
+        ("wait_seconds", "\u0663\u0660", "Enter the seconds as a whole number."),
         ("wait_seconds", "4000", "Choose from 0 to 3600 seconds."),
         ("branches", "x" * 256, "no name or pattern of a branch"),
     ],

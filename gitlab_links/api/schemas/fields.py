@@ -17,7 +17,7 @@ from gitlab_links.sought_texts import CHARACTERS, MAX_LENGTH
 LINE = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$"
 TEXT = CHARACTERS
 _NO_CONTROLS = "Use no control characters."
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,100}")
 
 
 class Matches(validate.Regexp):
