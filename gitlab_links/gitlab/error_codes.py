@@ -65,6 +65,7 @@ class ErrorFacts:
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 TIME, ADMIN, OPERATOR = EndedBy.TIME, EndedBy.ADMIN, EndedBy.OPERATOR
 _WAITS = "No action needed: the service continues automatically."
+_AGAIN = "Wait a few minutes, then do it again."
 _REPLAY = "Press Replay."
 _RETRIES = (
     "The service retries automatically. If the problem persists, ask an admin of this org to "
@@ -235,10 +236,13 @@ def facts_of(code: str) -> ErrorFacts:
 
 
 def in_words(code: str, reason: str | None = None) -> str:
-    """The problem, GitLab's own reason if given, and what an admin can do."""
+    """The problem, GitLab's own reason if given, and what an admin can do about something that
+    they began: the service does not repeat it.
+    """
     facts = facts_of(code)
     said = f" GitLab says: {reason}" if reason else ""
-    return f"{facts.summary}{said} {facts.remedy}"
+    remedy = _AGAIN if facts.remedy == _WAITS else facts.remedy
+    return f"{facts.summary}{said} {remedy}"
 
 
 def stops_all_calls(code: str) -> bool:

@@ -6,6 +6,7 @@ from gitlab_links.gitlab.error_codes import (
     EndedBy,
     ErrorCode,
     facts_of,
+    in_words,
     needs_a_person,
     stops_all_calls,
 )
@@ -39,3 +40,10 @@ def test_a_failure_of_one_item_does_not_stop_the_others():
 @pytest.mark.parametrize("code", ["processing_error", "processing_interrupted"])
 def test_a_delivery_that_failed_here_does_not_blame_gitlab(code):
     assert "GitLab" not in facts_of(code).summary
+
+
+def test_who_began_something_that_met_a_pause_is_told_to_repeat_it() -> None:
+    assert "No action needed" in facts_of("rate_limited").remedy
+    words = in_words("rate_limited")
+    assert "No action needed" not in words
+    assert words.endswith("asked for a pause. Wait a few minutes, then do it again.")
