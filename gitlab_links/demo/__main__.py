@@ -64,6 +64,8 @@ def _start(supervisor: Supervisor, port: int) -> None:
     say("  3. Write ACME-1 into the title or description of any other item there:")
     say("     it appears on the page of ACME-1, and goes when you take it back.")
     say("  4. Log out, and sign in with GitLab as Amara Okafor.")
+    say("  Who disconnects the org finds an access token, to connect it again, in")
+    say(f"     {gitlab_url}/-/user_settings/personal_access_tokens")
     say("  Others may log in with the same password:")
     for email, (_, role) in seed.PEOPLE.items():
         say(f"     {email:20} {role}")

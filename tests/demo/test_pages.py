@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 
 from gitlab_links.demo.gitlab import SimulatedGitLab
 from gitlab_links.demo.gitlab.records import Issue, MergeRequest, Project, User
+from gitlab_links.pages.integration import TOKEN_PAGE
 from tests.demo.conftest import Receiver
 from tests.hanging import HANGS
 from tests.pages.browser.conftest import new_context
@@ -43,6 +44,14 @@ def test_the_index_says_what_it_is_and_links_every_item(
     for path in ("/acme/tools/press/-/issues/1", "/acme/tools/press/-/merge_requests/1"):
         assert f'href="{path}"' in text
         assert page(sim, path).status_code == 200
+
+
+def test_tokens_that_work_are_shown_where_gitlab_has_them(sim: SimulatedGitLab, dana: User) -> None:
+    revoked = sim.state.people.add_token(dana)
+    new = sim.state.people.rotate(revoked)
+    text = page(sim, TOKEN_PAGE).text
+    assert new.value in text
+    assert revoked.value not in text
 
 
 def test_an_item_is_at_every_address_gitlab_gives_it(sim: SimulatedGitLab, issue: Issue) -> None:

@@ -44,6 +44,7 @@ def create_pages() -> Blueprint:
     pages.before_request(_refuse_other_origins)
     pages.after_request(_harden)
     pages.get("/")(index)
+    pages.get("/-/user_settings/personal_access_tokens")(show_tokens)
     one = f"/<path:path>/-/<{KINDS}:kind>/<int:iid>"
     for rule in (one, "/<path:path>/-/<any(issues):kind>/incident/<int:iid>"):
         pages.get(rule, endpoint="item")(show_item)
@@ -67,6 +68,15 @@ def index() -> str:
     with state().lock:
         projects = [(p, _items(p), SHOWN_PER_PROJECT) for p in state().projects.all()]
         return render_template("gitlab/index.html", projects=projects)
+
+
+def show_tokens() -> str:
+    """The tokens that work, with their values: who disconnects their org needs one to come back."""
+    with state().lock:
+        today = state().clock.now().date()
+        known = state().people.tokens.values()
+        tokens = [one for one in known if not one.revoked and not one.expired(today)]
+        return render_template("gitlab/tokens.html", tokens=tokens)
 
 
 def show_project(path: str) -> str | WerkzeugResponse:
