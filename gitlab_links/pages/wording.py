@@ -104,7 +104,7 @@ _HOOKS = {
     "temporarily_disabled": Mark("Disabled for a while", "red", "warning"),
     "disabled": Mark("Disabled", "red", "warning"),
     "events_missing": Mark("Events are missing", "amber", "warning"),
-    "unproven": Mark("No secret", "red", "warning"),
+    "unproven": Mark("Secret unknown", "red", "warning"),
     "unreadable": Mark("Token cannot see webhooks", "gray", "lock"),
 }
 

@@ -238,7 +238,7 @@ def test_one_press_makes_the_webhooks_of_all_with_its_progress(
     connected.work()
     connected.watch()
     page = path.removesuffix("/projects")
-    assert "Create all 3 missing webhooks" in admin.get(page).text
+    assert "Create or repair all 3 webhooks" in admin.get(page).text
     answer = admin.post(f"/api{path.replace('/gitlab/', '/integrations/gitlab/')}/hooks")
     assert answer.status_code == 202
     subjects = [one["subject"] for one in answer.json["operations"]]
@@ -250,7 +250,7 @@ def test_one_press_makes_the_webhooks_of_all_with_its_progress(
     assert "Webhooks: 3 of 3 are created." in shown
     made = {one.path for one in projects(connected).values() if one.hook_state is HookState.OK}
     assert made == set(subjects)
-    assert "missing webhooks" not in shown
+    assert "Create or repair all" not in shown
 
 
 def test_a_watched_project_without_links_has_health_until_the_watch_ends(
