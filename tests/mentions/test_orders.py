@@ -103,6 +103,7 @@ def test_the_order_of_events_does_not_matter(mentioning, key, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.only_on("sqlite")
 def test_hundreds_of_orders_end_alike(mentioning, key):
     for number in TASKS:
         mentioning.task(number)

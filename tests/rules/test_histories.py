@@ -386,6 +386,7 @@ def test_what_a_backfill_links_triggers_nothing(story, project, items):
 
 
 @pytest.mark.slow
+@pytest.mark.only_on("sqlite")
 def test_the_order_of_events_does_not_matter(story, project, items):
     """A thousand tasks, the events of each in an order of their own, some repeated and some lost,
     by the project's own hook or by the shared secret: one end, and each task is written at most
