@@ -15,6 +15,7 @@ from gitlab_links.api.schemas.integrations import (
 )
 from gitlab_links.health import reconnection
 from gitlab_links.health.connecting import (
+    NoGitLabThere,
     TokenNotChecked,
     TokenRefused,
     save_connection,
@@ -59,6 +60,7 @@ def gitlab_integration_get(org_id: uuid.UUID) -> dict[str, Any]:
 @integrations.body(IntegrationChangeSchema)
 @integrations.returns(200, IntegrationEnvelope)
 @refuses(
+    NoGitLabThere,
     TokenRefused,
     TokenNotChecked,
     IntegrationMissing,
@@ -81,6 +83,9 @@ def gitlab_integration_patch(change: dict[str, Any], org_id: uuid.UUID) -> dict[
     one, or it may not read enough, the answer is 422 with `token_refused` and the field
     `token`; if GitLab gives no answer about it, 409 with `token_not_checked`. Nothing is saved
     then. While another request waits for GitLab, the answer is 429 or 503.
+
+    A GitLab is not given up for an address where something else answers the new token: that is
+    422 with `no_gitlab_there`, and nothing is saved.
 
     Otherwise (the first token, a token in place of one that GitLab refuses, another address)
     it is saved in any case: a token that GitLab refuses has the `error_code` `auth_error` or

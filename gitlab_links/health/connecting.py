@@ -3,13 +3,15 @@
 A token that works is replaced only by one that GitLab has accepted.
 """
 
+import re
 import uuid
 from dataclasses import dataclass, replace
 
 from gitlab_links.accounts.principal import Principal
 from gitlab_links.errors import Conflict, DomainError, Invalid, PreconditionFailed
-from gitlab_links.extensions import db
+from gitlab_links.extensions import db, settings
 from gitlab_links.gitlab.error_codes import ErrorCode, facts_of
+from gitlab_links.gitlab.urls import parse_base_url
 from gitlab_links.health.reconnection import configure
 from gitlab_links.health.token_check import (
     REFUSED,
@@ -45,6 +47,10 @@ class TokenNotChecked(Conflict, code="token_not_checked"):
     """GitLab gave no answer about the new token; the present one stays."""
 
 
+class NoGitLabThere(Invalid, code="no_gitlab_there"):
+    """What answers at the new address is no GitLab; the present connection stays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Saved:
     """What was saved, and what GitLab says about it: None if there is nothing new to check.
@@ -63,9 +69,11 @@ def save_connection(principal: Principal, change: IntegrationChange) -> Saved:
     A new token for the same address, where the present one works, is checked first: nothing
     is saved if GitLab refuses it (:class:`TokenRefused`), or does not answer
     (:class:`TokenNotChecked`, or what ``waiting_for_gitlab`` raises), or if somebody else
-    changed the settings meanwhile (:class:`PreconditionFailed`). Any other change is saved
-    whatever GitLab says. Raises what ``configure`` raises, too. The caller commits.
+    changed the settings meanwhile (:class:`PreconditionFailed`). Neither is a connection given up
+    for an address with something else than a GitLab (:class:`NoGitLabThere`). Any other change is
+    saved whatever GitLab says. Raises what ``configure`` raises, too. The caller commits.
     """
+    _refuse_wrong_address(principal.org_id, change)
     question = _replacement(principal.org_id, change)
     if question is not None:
         result = _accepted(principal.org_id, question)
@@ -81,6 +89,29 @@ def save_connection(principal: Principal, change: IntegrationChange) -> Saved:
         return Saved(configured, validate_now(principal))
     except WAITS:
         return Saved(configured, None, checked_later=True)
+
+
+def _refuse_wrong_address(org_id: uuid.UUID, change: IntegrationChange) -> None:
+    """Raises before the secrets of the present GitLab are deleted. Without an answer the admin may
+    be right: a new GitLab need not be up yet.
+    """
+    integration = find_integration(org_id)
+    if integration is None or not change.token or not leaves_gitlab(integration, change.base_url):
+        return
+    token = checked_secret("token", change.token, required=True) or ""
+    base = parse_base_url(change.base_url, settings().gitlab_allowed_hosts)
+    result = _answer(org_id, Question(Credentials(base, token), None, None))
+    if result.error_code is not None and _is_from_no_gitlab(result.error_code):
+        facts = facts_of(result.error_code)
+        words = f"{facts.summary} Nothing was saved. {facts.remedy}"
+        raise NoGitLabThere(words, errors={"base_url": [words]})
+
+
+def _is_from_no_gitlab(code: str) -> bool:
+    """Whether something answered as no GitLab does: one that is out of order has a 5xx, one that
+    denies a call a 403.
+    """
+    return re.fullmatch("http_[2-4][0-9][0-9]", code) is not None and code != "http_403"
 
 
 def _replacement(org_id: uuid.UUID, change: IntegrationChange) -> Question | None:
@@ -103,20 +134,24 @@ def _works(integration: OrgGitLabIntegration) -> bool:
 
 
 def _accepted(org_id: uuid.UUID, question: Question) -> Validation:
-    """GitLab's answer about a new token; raises unless it is accepted. Then the settings are
-    as they were before the call, and locked.
-    """
+    """GitLab's answer about a new token; raises unless it is accepted."""
+    result = _answer(org_id, question)
+    if result.status is not ValidationStatus.VALID:
+        raise _refusal(result)
+    return result
+
+
+def _answer(org_id: uuid.UUID, question: Question) -> Validation:
+    """What GitLab says of new settings; the present ones are as before the call, and locked."""
     before = settings_version(org_id)
     db.session.commit()
     with waiting_for_gitlab(org_id):
         result = call_gitlab(question)
-    if result.status is not ValidationStatus.VALID:
-        raise _refusal(result)
     lock_integration(org_id)
     if settings_version(org_id) != before:
         raise PreconditionFailed(
-            "Somebody else changed the connection while GitLab checked the new token. Nothing "
-            "was saved: check the connection and try again."
+            "Somebody else changed the connection while GitLab checked the new one. Nothing was "
+            "saved: check the connection and try again."
         )
     return result
 

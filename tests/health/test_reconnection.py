@@ -5,6 +5,7 @@ import pytest
 from gitlab_links.extensions import db
 from gitlab_links.health.reconnection import configure, disconnect
 from gitlab_links.integrations.changes import IntegrationChange
+from tests.api.callers import browser
 from tests.conftest import GITLAB_TOKEN
 from tests.observations.conftest import repair, retitle, titles
 
@@ -70,3 +71,22 @@ def test_where_a_new_secret_is_set_a_webhook_may_send_it(working):
     working.watch()
 
     assert working.watched().hook_state == "ok"
+
+
+def test_no_gitlab_is_given_up_for_an_address_with_something_else(working, receiver):
+    before = working.integration()
+    admin = browser(working.app, working.admin.user_id)
+    elsewhere = receiver.url.partition("/hooks")[0]
+
+    refused = admin.patch(
+        f"/api/orgs/{working.org.id}/integrations/gitlab",
+        json={"base_url": elsewhere, "token": GITLAB_TOKEN},
+    )
+
+    assert (refused.status_code, refused.json["code"]) == (422, "no_gitlab_there")
+    assert "Nothing was saved." in refused.json["errors"]["base_url"][0]
+    after = working.integration()
+    assert (after.base_url, after.token_ciphertext) == (before.base_url, before.token_ciphertext)
+    retitle(working, "Still heard")
+    working.work()
+    assert "Still heard" in titles(working)
